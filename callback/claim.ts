@@ -1,0 +1,70 @@
+/** Answers a consumer's claims: which tasks it now holds, and what becomes of the other messages. */
+
+import type { ClaimBatch, Denial, Grant } from '../shared/ledger/contract.ts';
+import { claimTasks } from '../shared/store/claim.ts';
+import { recordExpired } from '../shared/store/expiry.ts';
+import { readRequests, readStates } from '../shared/store/read.ts';
+import { type StateRow, stateOfRow } from '../shared/store/row.ts';
+import type { TaskError } from '../shared/task/attempt.ts';
+import { fateOf } from '../shared/task/fate.ts';
+import { taskCreatedAt } from '../shared/task/id.ts';
+import { mintCallbackToken } from './callback-token.ts';
+import type { CallbackEnv } from './env.ts';
+
+type Claim = ClaimBatch['claims'][number];
+
+const TOO_LATE: TaskError = { class: 'deadline', message: 'The deadline passed before the task could run.' };
+
+export async function answerClaims(env: CallbackEnv, batch: ClaimBatch, now: number): Promise<(Grant | Denial)[]> {
+  const late = batch.claims.filter(({ task }) => task !== undefined && task.deadlineAt <= now);
+  const claims =
+    late.length === 0 ? batch.claims : batch.claims.map((claim) => (late.includes(claim) ? wakeOnly(claim) : claim));
+
+  const rows = new Map((await claimTasks(env.db, { nonce: batch.nonce, claims }, now)).map((row) => [row.id, row]));
+  const granted = new Set([...rows.values()].filter((row) => row.status === 'running').map((row) => row.id));
+
+  const untouched = batch.claims.filter(({ id }) => !rows.has(id)).map(({ id }) => id);
+  for (const [id, row] of await readStates(env.db, untouched)) rows.set(id, row);
+  await recordUnseen(
+    env,
+    late.filter(({ id }) => !rows.has(id)),
+    now,
+  );
+
+  const bare = claims.filter(({ id, task }) => task === undefined && granted.has(id)).map(({ id }) => id);
+  const requests = await readRequests(env.db, bare);
+
+  return Promise.all(
+    batch.claims.map(async ({ id }) => {
+      const row = rows.get(id);
+      return row !== undefined && granted.has(id) ? grant(env, row, requests.get(id)) : deny(id, row, now);
+    }),
+  );
+}
+
+function wakeOnly({ id, leaseMs }: Claim): Claim {
+  return { id, leaseMs };
+}
+
+/** Messages past their deadline without a row: recorded while the row would be kept, else forgotten. */
+async function recordUnseen(env: CallbackEnv, claims: readonly Claim[], now: number): Promise<void> {
+  const young = claims.filter(({ id }) => taskCreatedAt(id) > now - env.retentionMs);
+  await recordExpired(env.db, young, JSON.stringify(TOO_LATE), now);
+}
+
+async function grant(env: CallbackEnv, row: StateRow, request: string | undefined): Promise<Grant> {
+  const state = stateOfRow(row);
+  if (state.status !== 'running') throw new Error(`claimed ${row.id} is ${state.status}`);
+  return {
+    id: row.id,
+    granted: true,
+    state,
+    request,
+    callbackToken: await mintCallbackToken(env.tokenKey, row.id, state.run),
+  };
+}
+
+function deny(id: string, row: StateRow | undefined, now: number): Denial {
+  if (row === undefined) return { id, granted: false, status: 'absent', fate: { verdict: 'ack' } };
+  return { id, granted: false, status: row.status, fate: fateOf(stateOfRow(row), row.due_at ?? undefined, now) };
+}

@@ -1,0 +1,187 @@
+/**
+ * What people and backends ask of a recorded task: cancel it, run it again, report on it. Each looks
+ * at the row, asks the transition table, and writes under the guard of what it saw; when the row
+ * moved in between it looks again.
+ */
+import type { CallbackReport, CancelRequest, DoorAnswer, RetryRequest } from '../shared/ledger/door.ts';
+import { MAX_DEADLINE_SECONDS } from '../shared/service/definition.ts';
+import { plantTombstone } from '../shared/store/cancellation.ts';
+import { readStates } from '../shared/store/read.ts';
+import { type StateRow, stateOfRow } from '../shared/store/row.ts';
+import { type Move, recordTransitions } from '../shared/store/transitions.ts';
+import { type AttemptRecord, shorten, type TaskError } from '../shared/task/attempt.ts';
+import { retryDelayMs } from '../shared/task/backoff.ts';
+import { taskCreatedAt } from '../shared/task/id.ts';
+import { attemptsUsed, type TaskState } from '../shared/task/state.ts';
+import { isTerminal } from '../shared/task/status.ts';
+import { type RefusalCode, type TaskEvent, transition } from '../shared/task/transition.ts';
+import { runOfCallbackToken } from './callback-token.ts';
+import type { CallbackEnv } from './env.ts';
+import { graceMs } from './sweep-decision.ts';
+import { sendCancel, sendWakes } from './wake.ts';
+
+/** A row that moves away this often between look and write is not met by people or backends. */
+const MAX_LOOKS = 5;
+
+const NOT_FOUND: DoorAnswer = { ok: false, code: 'task-not-found', detail: 'There is no task with this id.' };
+
+/** A decision over the row as it stands: an answer at once, or a move and the answer if it holds. */
+type Decision = { readonly answer: DoorAnswer } | { readonly move: Move; readonly after?: () => Promise<void> };
+
+export async function cancelTask(env: CallbackEnv, request: CancelRequest, now: number): Promise<DoorAnswer> {
+  if (request.plantTombstone) {
+    const deadlineAt = taskCreatedAt(request.id) + MAX_DEADLINE_SECONDS * 1000;
+    if (await plantTombstone(env.db, { ...request, deadlineAt }, now))
+      return { ok: true, status: 'cancelled', changed: true };
+  }
+  return lookAndMove(env, request.id, (row, state) => {
+    if (state.status === 'cancelled') return { answer: { ok: true, status: 'cancelled', changed: false } };
+    const decision = transition(state, { type: 'cancel', at: now });
+    if (!decision.ok) {
+      return { answer: { ok: false, code: 'task-finished', detail: `The task has already ended as ${state.status}.` } };
+    }
+    const move = { id: row.id, expected: { status: row.status, run: row.run }, next: decision.next };
+    // A consumer that holds the task sees the cancellation itself; a backend that works on its own is told.
+    return state.status === 'waiting'
+      ? { move, after: () => sendCancel(env.taskQueues, row.id, row.service) }
+      : { move };
+  });
+}
+
+export async function retryTask(env: CallbackEnv, { id, deadlineAt }: RetryRequest, now: number): Promise<DoorAnswer> {
+  return lookAndMove(env, id, (row, state) => {
+    const decision = transition(state, { type: 'retry', at: now, deadlineAt });
+    if (!decision.ok) {
+      const detail = `The task is ${state.status}; only failed and expired tasks can be retried.`;
+      return { answer: { ok: false, code: 'not-retryable', detail } };
+    }
+    return {
+      move: {
+        id,
+        expected: { status: row.status, run: row.run },
+        next: decision.next,
+        dueAt: now + graceMs(0),
+        sends: 1,
+      },
+      after: () => sendWakes(env.taskQueues, [{ id, service: row.service, delayMs: 0 }]),
+    };
+  });
+}
+
+export async function acceptCallback(
+  env: CallbackEnv,
+  { id, token, report }: CallbackReport,
+  now: number,
+  random: number,
+): Promise<DoorAnswer> {
+  const run = await runOfCallbackToken(env.tokenKey, id, token);
+  if (run === undefined)
+    return { ok: false, code: 'unauthenticated', detail: 'The token does not belong to this task.' };
+
+  return lookAndMove(env, id, (row, state) => {
+    if (report.status !== 'running' && row.settled_run === run && row.settled_verdict === report.status) {
+      return { answer: { ok: true, status: row.status, changed: false } };
+    }
+    const failureDelayMs = retryDelayMs(state.policy, Math.max(1, attemptsUsed(state)), random);
+    const decision = transition(state, eventOf(report, run, now, failureDelayMs));
+    if (!decision.ok) return { answer: refusal(decision.code, state, run) };
+    const { next } = decision;
+    const move = {
+      id,
+      expected: { status: row.status, run: row.run },
+      next,
+      ...evidenceOf(report, run, state, next, now, failureDelayMs),
+    };
+    if (next.status !== 'retrying') return { move };
+    return {
+      move: { ...move, dueAt: next.nextAt + graceMs(0), sends: 1 },
+      after: () => sendWakes(env.taskQueues, [{ id, service: row.service, delayMs: next.nextAt - now }]),
+    };
+  });
+}
+
+async function lookAndMove(
+  env: CallbackEnv,
+  id: string,
+  decide: (row: StateRow, state: TaskState) => Decision,
+): Promise<DoorAnswer> {
+  for (let look = 0; look < MAX_LOOKS; look++) {
+    const row = (await readStates(env.db, [id])).get(id);
+    if (row === undefined) return NOT_FOUND;
+    const decision = decide(row, stateOfRow(row));
+    if ('answer' in decision) return decision.answer;
+    const moved = await recordTransitions(env.db, [decision.move]);
+    if (!moved.has(id)) continue;
+    await followUp(id, decision.after);
+    return { ok: true, status: decision.move.next.status, changed: true };
+  }
+  throw new Error(`task ${id} moved ${MAX_LOOKS} times while it was looked at`);
+}
+
+/** What follows a recorded move only hastens things: the sweeper does it too. */
+async function followUp(id: string, after: (() => Promise<void>) | undefined): Promise<void> {
+  try {
+    await after?.();
+  } catch (error) {
+    console.error(JSON.stringify({ event: 'wake.failed', id, cause: String(error) }));
+  }
+}
+
+function eventOf(report: CallbackReport['report'], run: number, at: number, delayMs: number): TaskEvent {
+  switch (report.status) {
+    case 'succeeded':
+      return { type: 'succeed', at, run };
+    case 'failed':
+      return { type: 'fail', at, run, retryable: report.retryable, delayMs };
+    case 'running':
+      return { type: 'progress', at, run };
+  }
+}
+
+function evidenceOf(
+  report: CallbackReport['report'],
+  run: number,
+  state: TaskState,
+  next: TaskState,
+  now: number,
+  delayMs: number,
+): Partial<Move> {
+  switch (report.status) {
+    case 'succeeded':
+      return { settled: { run, verdict: 'succeeded' }, ...(report.result !== undefined && { result: report.result }) };
+    case 'failed': {
+      const error: TaskError = { class: 'callback', message: shorten(report.message) };
+      const record: AttemptRecord = {
+        run,
+        attempt: attemptsUsed(state),
+        outcome: 'failed',
+        startedAt: now,
+        endedAt: now,
+        error,
+        ...(!isTerminal(next.status) && 'nextAt' in next && { nextAt: next.nextAt, delayMs, delayReason: 'backoff' }),
+      };
+      return { settled: { run, verdict: 'failed' }, error, record };
+    }
+    case 'running': {
+      const { percent, message } = report;
+      return {
+        progress: {
+          at: now,
+          ...(percent !== undefined && { percent }),
+          ...(message !== undefined && { message: shorten(message) }),
+        },
+      };
+    }
+  }
+}
+
+function refusal(code: RefusalCode, state: TaskState, run: number): DoorAnswer {
+  if (code === 'terminal') {
+    return { ok: false, code: 'task-finished', detail: `The task has already ended as ${state.status}.` };
+  }
+  const detail =
+    run === state.run
+      ? `The task is ${state.status}; progress is taken while it waits for its callback, a failure while its run lasts.`
+      : `This report is from run ${run}; the task is at run ${state.run}.`;
+  return { ok: false, code: 'stale-attempt', detail };
+}

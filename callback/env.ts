@@ -1,0 +1,60 @@
+/** What the callback Worker is given, checked. Nothing else in this room reads a variable by name. */
+import * as z from 'zod';
+import { importMacKey, type MacKey } from '../shared/crypto/mac.ts';
+import { MisconfiguredError, numberedBindings, parseEnv, SecretSchema } from '../shared/env.ts';
+import type { TaskMessage } from '../shared/message/task-message.ts';
+
+/**
+ * Twelve days: the longest deadline (seven) and the queue's retention (four) and one to spare, so
+ * that a row outlives every message of its task (rule R6).
+ */
+export const MIN_RETENTION_DAYS = 12;
+
+const EnvSchema = z.object({
+  CALLBACK_SECRET: SecretSchema,
+  CALLBACK_SECRET_PREVIOUS: SecretSchema.optional(),
+  RETENTION_DAYS: z.coerce
+    .number({ error: 'is a number of days' })
+    .min(MIN_RETENTION_DAYS, {
+      error: `is at least ${MIN_RETENTION_DAYS}: a row must outlive every message of its task`,
+    })
+    .default(30),
+});
+
+export interface CallbackEnv {
+  readonly db: D1Database;
+  readonly taskQueues: readonly Queue<TaskMessage>[];
+  readonly deadQueue: Queue<TaskMessage>;
+  readonly tokenKey: MacKey;
+  readonly retentionMs: number;
+}
+
+interface Bindings {
+  readonly DB?: D1Database;
+  readonly DEAD_QUEUE?: Queue<TaskMessage>;
+}
+
+const parsedEnvs = new WeakMap<object, CallbackEnv>();
+
+/** @throws MisconfiguredError */
+export async function readEnv(env: object): Promise<CallbackEnv> {
+  const known = parsedEnvs.get(env);
+  if (known !== undefined) return known;
+  const vars = parseEnv(EnvSchema, env);
+  const { DB, DEAD_QUEUE } = env as Bindings;
+  const taskQueues = numberedBindings<Queue<TaskMessage>>(env, 'TASK_QUEUE_').map(({ binding }) => binding);
+  if (DB === undefined || DEAD_QUEUE === undefined || taskQueues.length === 0) {
+    throw new MisconfiguredError([
+      'the bindings DB, DEAD_QUEUE and TASK_QUEUE_0 are needed; deploy with `npm run deploy`',
+    ]);
+  }
+  const parsed: CallbackEnv = {
+    db: DB,
+    deadQueue: DEAD_QUEUE,
+    taskQueues,
+    tokenKey: await importMacKey(vars.CALLBACK_SECRET, vars.CALLBACK_SECRET_PREVIOUS),
+    retentionMs: vars.RETENTION_DAYS * 86_400_000,
+  };
+  parsedEnvs.set(env, parsed);
+  return parsed;
+}

@@ -1,0 +1,51 @@
+/**
+ * The consumers' door to the ledger. `open()` starts a session that lives as long as the consumer's
+ * batch; all its calls are one Worker invocation. The session holds no state: losing it loses nothing.
+ */
+import { RpcTarget, WorkerEntrypoint } from 'cloudflare:workers';
+import * as z from 'zod';
+import {
+  type ClaimBatch,
+  ClaimBatchSchema,
+  type Denial,
+  type Grant,
+  type LedgerSession,
+  type Settled,
+  type Settlement,
+  SettlementSchema,
+} from '../shared/ledger/contract.ts';
+import { readCancelled } from '../shared/store/read.ts';
+import { TASK_ID_PATTERN } from '../shared/task/id.ts';
+import { answerClaims } from './claim.ts';
+import { type CallbackEnv, readEnv } from './env.ts';
+import { settleAttempts } from './settle.ts';
+
+const SettlementsSchema = z.array(SettlementSchema);
+const IdsSchema = z.array(z.string().regex(TASK_ID_PATTERN));
+
+class Session extends RpcTarget implements LedgerSession {
+  readonly #env: CallbackEnv;
+
+  constructor(env: CallbackEnv) {
+    super();
+    this.#env = env;
+  }
+
+  claim(batch: ClaimBatch): Promise<(Grant | Denial)[]> {
+    return answerClaims(this.#env, ClaimBatchSchema.parse(batch), Date.now());
+  }
+
+  settle(settlements: Settlement[]): Promise<Settled[]> {
+    return settleAttempts(this.#env, SettlementsSchema.parse(settlements), Date.now());
+  }
+
+  cancelledAmong(ids: string[]): Promise<string[]> {
+    return readCancelled(this.#env.db, IdsSchema.parse(ids));
+  }
+}
+
+export class Ledger extends WorkerEntrypoint {
+  async open(): Promise<Session> {
+    return new Session(await readEnv(this.env as object));
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * Records outcomes. Each is first tried as the next state of the run that the consumer was granted;
+ * where the row has moved meanwhile, it is tried once more against what the row says now, so that a
+ * late success still counts and a stale failure changes nothing. The message's fate is read from the
+ * row in every case, which makes a repeated settle harmless.
+ */
+import type { Settled, Settlement } from '../shared/ledger/contract.ts';
+import { readStates } from '../shared/store/read.ts';
+import { type StateRow, stateOfRow } from '../shared/store/row.ts';
+import { type Move, recordTransitions } from '../shared/store/transitions.ts';
+import { fateOf } from '../shared/task/fate.ts';
+import type { TaskState } from '../shared/task/state.ts';
+import { isTerminal } from '../shared/task/status.ts';
+import { transition } from '../shared/task/transition.ts';
+import type { CallbackEnv } from './env.ts';
+
+export async function settleAttempts(
+  env: CallbackEnv,
+  settlements: readonly Settlement[],
+  now: number,
+): Promise<Settled[]> {
+  const settled = new Map<string, Settled>();
+  await settleAs(env, settlements, settled, now, ({ state }) => state);
+
+  const refused = settlements.filter(({ id }) => !settled.has(id));
+  if (refused.length > 0) {
+    const rows = await readStates(
+      env.db,
+      refused.map(({ id }) => id),
+    );
+    await settleAs(env, refused, settled, now, ({ id }) => stateIn(rows, id));
+    await describeRest(env, refused, settled, now);
+  }
+  return settlements.map(({ id }) => settled.get(id) ?? { id, status: 'absent', fate: { verdict: 'ack' } });
+}
+
+/** Moves what `stateFor` and the transition table allow, and notes the fate of what moved. */
+async function settleAs(
+  env: CallbackEnv,
+  settlements: readonly Settlement[],
+  settled: Map<string, Settled>,
+  now: number,
+  stateFor: (settlement: Settlement) => TaskState | undefined,
+): Promise<void> {
+  const moves = settlements.flatMap((settlement) => {
+    const state = stateFor(settlement);
+    const move = state === undefined ? undefined : moveOf(settlement, state);
+    return move === undefined ? [] : [move];
+  });
+  const moved = await recordTransitions(env.db, moves);
+  for (const { id, next } of moves) {
+    if (!moved.has(id)) continue;
+    const dueAt = next.status === 'waiting' ? next.callbackUntil : undefined;
+    settled.set(id, { id, status: next.status, fate: fateOf(next, dueAt, now) });
+  }
+}
+
+function moveOf({ id, event, result, error, record }: Settlement, state: TaskState): Move | undefined {
+  const decision = transition(state, event);
+  if (!decision.ok) return undefined;
+  const { next } = decision;
+  const nextAt = 'nextAt' in next ? next.nextAt : undefined;
+  return {
+    id,
+    expected: { status: state.status, run: state.run },
+    next,
+    ...(event.type === 'succeed' && { settled: { run: event.run, verdict: 'succeeded' as const } }),
+    ...(event.type === 'fail' && { settled: { run: event.run, verdict: 'failed' as const } }),
+    ...(result !== undefined && { result }),
+    ...(error !== undefined && { error }),
+    ...(record !== undefined && {
+      record: withoutStaleTimes({ ...record, ...(nextAt !== undefined && { nextAt }) }, next),
+    }),
+  };
+}
+
+/** An attempt that turned out to be the last one has no next. */
+function withoutStaleTimes<
+  Kept extends { nextAt?: number | undefined; delayMs?: number | undefined; delayReason?: string | undefined },
+>(record: Kept, next: TaskState): Kept {
+  if (!isTerminal(next.status)) return record;
+  const { nextAt: _nextAt, delayMs: _delayMs, delayReason: _delayReason, ...rest } = record;
+  return rest as Kept;
+}
+
+/** What was not recorded: its message follows the row as it stands. */
+async function describeRest(
+  env: CallbackEnv,
+  refused: readonly Settlement[],
+  settled: Map<string, Settled>,
+  now: number,
+): Promise<void> {
+  const rest = refused.filter(({ id }) => !settled.has(id)).map(({ id }) => id);
+  for (const [id, row] of await readStates(env.db, rest)) {
+    settled.set(id, { id, status: row.status, fate: fateOf(stateOfRow(row), row.due_at ?? undefined, now) });
+  }
+}
+
+function stateIn(rows: ReadonlyMap<string, StateRow>, id: string): TaskState | undefined {
+  const row = rows.get(id);
+  return row === undefined ? undefined : stateOfRow(row);
+}

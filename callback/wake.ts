@@ -1,0 +1,49 @@
+/**
+ * Sending wake-ups. Whoever wakes a task without holding its message has first written its row with
+ * a `due_at` (rule R1), so a send that fails costs time, never the task.
+ */
+import { cancelMessage, type TaskMessage, wakeMessage } from '../shared/message/task-message.ts';
+
+/** The platform's limit for one `sendBatch`. */
+const MAX_BATCH_MESSAGES = 100;
+
+export interface Wake {
+  readonly id: string;
+  readonly service: string;
+  readonly delayMs: number;
+}
+
+type Queues = readonly Queue<TaskMessage>[];
+
+export async function sendWakes(queues: Queues, wakes: readonly Wake[]): Promise<void> {
+  for (let at = 0; at < wakes.length; at += MAX_BATCH_MESSAGES) {
+    const messages = wakes.slice(at, at + MAX_BATCH_MESSAGES).map(({ id, service, delayMs }) => ({
+      body: wakeMessage(id, service),
+      contentType: 'json' as const,
+      delaySeconds: Math.ceil(delayMs / 1000),
+    }));
+    await sendToAny(queues, (queue) => queue.sendBatch(messages));
+  }
+}
+
+/** Tells whoever runs the task's service that its backend may stop. */
+export async function sendCancel(queues: Queues, id: string, service: string): Promise<void> {
+  await sendToAny(queues, (queue) => queue.send(cancelMessage(id, service), { contentType: 'json' }));
+}
+
+/** Starts at a random shard and goes on to the next when one refuses. */
+async function sendToAny(queues: Queues, send: (queue: Queue<TaskMessage>) => Promise<unknown>): Promise<void> {
+  const start = Math.floor(Math.random() * queues.length);
+  let cause: unknown;
+  for (let offset = 0; offset < queues.length; offset++) {
+    const queue = queues[(start + offset) % queues.length];
+    if (queue === undefined) continue;
+    try {
+      await send(queue);
+      return;
+    } catch (error) {
+      cause = error;
+    }
+  }
+  throw new Error('no task queue took the wake-ups', { cause });
+}

@@ -1,0 +1,124 @@
+/**
+ * The way of a batch: read, claim, call, settle, and a verdict for every message. Any await may be
+ * the last one: whatever was not settled is still leased in its row and unacked in its queue.
+ */
+import pRetry from 'p-retry';
+import type { ClaimBatch, Grant } from '../shared/ledger/contract.ts';
+import { type TaskRequest, TaskRequestSchema } from '../shared/task/request.ts';
+import type { Call } from './call.ts';
+import { Deliveries } from './deliveries.ts';
+import type { ConsumerEnv } from './env.ts';
+import { fanOut } from './fan-out.ts';
+import { type Inbox, readInbox } from './inbox.ts';
+import { boundCallsBeside } from './invocations.ts';
+import { leaseMs } from './lease.ts';
+import { LedgerConversation } from './ledger-session.ts';
+import { Settler } from './settler.ts';
+import { tellCancelled } from './tell-cancelled.ts';
+
+/** A message of another release: minutes until that release is here, or is back. */
+const UNREADABLE_DELAY_MS = 60_000;
+
+/** Left for a later delivery because the invocations of this one are spent. */
+const CROWDED_OUT_DELAY_MS = 1_000;
+
+/** The lease of a task whose service this release does not know: it will only be deferred. */
+const UNKNOWN_SERVICE_TIMEOUT_MS = 30_000;
+
+type WaitingTask = Inbox['tasks'] extends ReadonlyMap<string, infer Message> ? Message : never;
+
+export async function runBatch(env: ConsumerEnv, messages: readonly Message<unknown>[]): Promise<void> {
+  const inbox = readInbox(messages);
+  const deliveries = new Deliveries(env.ownQueue, inbox.messages);
+  using ledger = new LedgerConversation(env.ledger);
+  try {
+    for (const key of inbox.unreadable) {
+      console.error(JSON.stringify({ event: 'message.unreadable', shard: env.shard, key }));
+      deliveries.decide(key, { verdict: 'retry', delayMs: UNREADABLE_DELAY_MS });
+    }
+    await Promise.all([runTasks(env, inbox, deliveries, ledger), runCancels(env, inbox, deliveries)]);
+  } catch (error) {
+    console.error(
+      JSON.stringify({ event: 'batch.failed', shard: env.shard, tasks: inbox.tasks.size, cause: String(error) }),
+    );
+  } finally {
+    await deliveries.finish();
+  }
+}
+
+async function runTasks(
+  env: ConsumerEnv,
+  inbox: Inbox,
+  deliveries: Deliveries,
+  ledger: LedgerConversation,
+): Promise<void> {
+  const admitted = admit(env, inbox, deliveries);
+  if (admitted.length === 0) return;
+  const claims = { nonce: crypto.randomUUID(), claims: admitted.map((message) => claimOf(env, message)) };
+  // The nonce makes the claim repeatable: one that committed and reported an error is not lost.
+  const answers = await pRetry(() => ledger.claim(claims), { retries: 2, minTimeout: 200, shouldRetry: () => true });
+
+  const calls: Call[] = [];
+  for (const answer of answers) {
+    if (!answer.granted) deliveries.decide(answer.id, answer.fate);
+    else calls.push(callOf(answer, inbox.tasks.get(answer.id)));
+  }
+  const settler = new Settler(ledger, calls.length, ({ id, fate }) => deliveries.decide(id, fate));
+  await fanOut(
+    env,
+    calls,
+    (settlements) => settler.add(settlements),
+    (ids) => ledger.cancelledAmong(ids),
+  );
+  await settler.drain();
+}
+
+/** The tasks that this invocation may run; the others get their verdict at once. */
+function admit(env: ConsumerEnv, inbox: Inbox, deliveries: Deliveries): WaitingTask[] {
+  const tasks = [...inbox.tasks.values()];
+  const isBound = (message: WaitingTask) => env.services[serviceOf(message)]?.binding !== undefined;
+  const bound = tasks.filter(isBound);
+  const fetched = tasks.filter((message) => !isBound(message));
+  const fitting = boundCallsBeside(fetched.length);
+  for (const message of bound.slice(fitting)) {
+    deliveries.decide(idOf(message), { verdict: 'retry', delayMs: CROWDED_OUT_DELAY_MS });
+  }
+  return [...fetched, ...bound.slice(0, fitting)];
+}
+
+function claimOf(env: ConsumerEnv, message: WaitingTask): ClaimBatch['claims'][number] {
+  const service = env.services[serviceOf(message)];
+  const claim = {
+    id: idOf(message),
+    leaseMs: leaseMs(service === undefined ? UNKNOWN_SERVICE_TIMEOUT_MS : service.timeoutSeconds * 1000),
+  };
+  if (message.kind === 'wake') return claim;
+  const { id: _, request, ...task } = message.task;
+  return { ...claim, task: { ...task, request: JSON.stringify(request) } };
+}
+
+function callOf({ id, state, callbackToken, request }: Grant, message: WaitingTask | undefined): Call {
+  if (message === undefined) throw new Error(`the ledger granted ${id}, which was not asked for`);
+  return { id, service: serviceOf(message), state, callbackToken, request: requestOf(message, request) };
+}
+
+/** A wake-up's request comes from the row. */
+function requestOf(message: WaitingTask, recorded: string | undefined): TaskRequest {
+  if (message.kind === 'task') return message.task.request;
+  return TaskRequestSchema.parse(JSON.parse(recorded ?? '{}'));
+}
+
+function idOf(message: WaitingTask): string {
+  return message.kind === 'task' ? message.task.id : message.id;
+}
+
+function serviceOf(message: WaitingTask): string {
+  return message.kind === 'task' ? message.task.service : message.service;
+}
+
+async function runCancels(env: ConsumerEnv, { cancels }: Inbox, deliveries: Deliveries): Promise<void> {
+  for (const [key, { id, service }] of cancels) {
+    await tellCancelled(env, service, id);
+    deliveries.decide(key, { verdict: 'ack' });
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * One call of a backend, from the grant to what is settled. A call is plain data, so that it can go
+ * to another invocation of this Worker (`fan-out.ts`).
+ */
+import type { Settlement } from '../shared/ledger/contract.ts';
+import type { AttemptRecord } from '../shared/task/attempt.ts';
+import { deferralDelayMs, retryDelayMs, wholeSeconds } from '../shared/task/backoff.ts';
+import type { TaskRequest } from '../shared/task/request.ts';
+import { attemptsUsed, type StateOf } from '../shared/task/state.ts';
+import type { Outcome } from './outcome.ts';
+
+export interface Call {
+  readonly id: string;
+  readonly service: string;
+  readonly state: StateOf<'running'>;
+  readonly request: TaskRequest;
+  readonly callbackToken: string;
+}
+
+export interface Attempted {
+  readonly outcome: Outcome;
+  /** Unix ms. */
+  readonly startedAt: number;
+  readonly endedAt: number;
+  readonly server: string | undefined;
+}
+
+/**
+ * The settlement of an attempted call: the event for the transition table, with the delay chosen.
+ * @param random a number in [0, 1)
+ */
+export function settlementOf(call: Call, attempted: Attempted, callbackTimeoutMs: number, random: number): Settlement {
+  const { id, state } = call;
+  const { outcome, endedAt: at } = attempted;
+  const { run } = state;
+  switch (outcome.kind) {
+    case 'succeeded':
+      return {
+        id,
+        state,
+        event: { type: 'succeed', at, run },
+        ...(outcome.result !== undefined && { result: outcome.result }),
+      };
+    case 'accepted':
+      return { id, state, event: { type: 'accept', at, run, callbackTimeoutMs } };
+    case 'deferred': {
+      const delayMs = deferralDelayMs(state.deferrals, random, outcome.retryAfterMs);
+      const delayReason = delayReasonOf(outcome.retryAfterMs, delayMs, 'minimum pause');
+      return {
+        id,
+        state,
+        event: { type: 'defer', at, run, reason: outcome.reason, delayMs },
+        record: {
+          ...recordOf(call, attempted),
+          outcome: 'deferred',
+          reason: outcome.reason,
+          delayMs,
+          delayReason,
+          ...(outcome.error !== undefined && { error: outcome.error }),
+        },
+      };
+    }
+    case 'retryable': {
+      const delayMs = retryDelayMs(state.policy, attemptsUsed(state), random, outcome.retryAfterMs);
+      const delayReason = delayReasonOf(outcome.retryAfterMs, delayMs, 'backoff');
+      return {
+        id,
+        state,
+        event: { type: 'fail', at, run, retryable: true, delayMs },
+        error: outcome.error,
+        record: { ...recordOf(call, attempted), outcome: 'failed', error: outcome.error, delayMs, delayReason },
+      };
+    }
+    case 'permanent':
+      return {
+        id,
+        state,
+        event: { type: 'fail', at, run, retryable: false, delayMs: 0 },
+        error: outcome.error,
+        record: { ...recordOf(call, attempted), outcome: 'failed', error: outcome.error },
+      };
+  }
+}
+
+function recordOf({ state }: Call, { startedAt, endedAt, server }: Attempted): Omit<AttemptRecord, 'outcome'> {
+  return { run: state.run, attempt: attemptsUsed(state), startedAt, endedAt, ...(server !== undefined && { server }) };
+}
+
+function delayReasonOf(retryAfter: number | undefined, delayMs: number, otherwise: string): string {
+  return retryAfter !== undefined && retryAfter > 0 && wholeSeconds(retryAfter) <= delayMs ? 'retry-after' : otherwise;
+}

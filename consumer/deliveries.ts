@@ -1,0 +1,90 @@
+/**
+ * The messages of one batch and what becomes of each. Every message gets its verdict explicitly and
+ * only after its outcome is durable; what has none at the end is retried (rule R5).
+ *
+ * The platform may apply verdicts only when the invocation ends. A short delay beside a long call is
+ * therefore counted here: if it passes while the batch still runs, a copy is sent and the message
+ * acked (rule R15).
+ */
+import { deliveryDelayMs, needsFreshCopy } from '../shared/message/delivery.ts';
+import type { TaskMessage } from '../shared/message/task-message.ts';
+import type { Fate } from '../shared/task/fate.ts';
+
+interface Held {
+  /** Unix ms. */
+  readonly until: number;
+  readonly timer: ReturnType<typeof setTimeout>;
+}
+
+/** `setTimeout` takes 31 bits. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+export class Deliveries {
+  readonly #queue: Queue<TaskMessage>;
+  /** Messages without a verdict, by task: duplicates share one fate (rule R10). */
+  readonly #open: Map<string, readonly Message<unknown>[]>;
+  readonly #held = new Map<string, Held>();
+  #copying: Promise<unknown>[] = [];
+
+  constructor(queue: Queue<TaskMessage>, messagesByKey: ReadonlyMap<string, readonly Message<unknown>[]>) {
+    this.#queue = queue;
+    this.#open = new Map(messagesByKey);
+  }
+
+  decide(key: string, fate: Fate): void {
+    if (!this.#open.has(key)) return;
+    if (fate.verdict === 'ack') {
+      this.#ack(key);
+      return;
+    }
+    this.#release(key);
+    const timer = setTimeout(() => this.#copying.push(this.#replace(key, 0)), Math.min(fate.delayMs, MAX_TIMER_MS));
+    this.#held.set(key, { until: Date.now() + fate.delayMs, timer });
+  }
+
+  /** Gives every message that is still open its verdict. */
+  async finish(): Promise<void> {
+    for (const { timer } of this.#held.values()) clearTimeout(timer);
+    await Promise.all(this.#copying);
+    await Promise.all([...this.#open.keys()].map((key) => this.#giveBack(key)));
+  }
+
+  async #giveBack(key: string): Promise<void> {
+    const messages = this.#open.get(key) ?? [];
+    const until = this.#held.get(key)?.until;
+    const [first] = messages;
+    if (first === undefined) return;
+    const delayMs = until === undefined ? deliveryDelayMs(first.attempts) : Math.max(0, until - Date.now());
+    const worn = messages.some(({ attempts, timestamp }) => needsFreshCopy(attempts, Date.now() - timestamp.getTime()));
+    if (worn && (await this.#replace(key, delayMs))) return;
+    for (const message of messages) message.retry({ delaySeconds: Math.ceil(delayMs / 1000) });
+    this.#open.delete(key);
+  }
+
+  /** One fresh copy for all messages of a task; they are acked only once it is sent. */
+  async #replace(key: string, delayMs: number): Promise<boolean> {
+    const [first] = this.#open.get(key) ?? [];
+    if (first === undefined) return true;
+    try {
+      const delaySeconds = Math.ceil(delayMs / 1000);
+      await this.#queue.send(first.body as TaskMessage, { contentType: 'json', delaySeconds });
+      this.#ack(key);
+      return true;
+    } catch (error) {
+      console.error(JSON.stringify({ event: 'copy.failed', message: first.id, cause: String(error) }));
+      return false;
+    }
+  }
+
+  #ack(key: string): void {
+    for (const message of this.#open.get(key) ?? []) message.ack();
+    this.#open.delete(key);
+    this.#release(key);
+  }
+
+  #release(key: string): void {
+    const held = this.#held.get(key);
+    if (held !== undefined) clearTimeout(held.timer);
+    this.#held.delete(key);
+  }
+}

@@ -1,0 +1,37 @@
+/**
+ * Spreads a batch's calls: up to six over the network run here, more go out in slices of six through
+ * this Worker's own service binding; calls to bound Workers hold no connection and run here. A slice
+ * that breaks leaves its tasks unsettled, and their messages come again after the lease.
+ */
+import type { Settlement } from '../shared/ledger/contract.ts';
+import type { Call } from './call.ts';
+import type { ConsumerEnv } from './env.ts';
+import { sliceCount } from './invocations.ts';
+import { runSlice, SLICE_CALLS } from './slice.ts';
+
+export async function fanOut(
+  env: ConsumerEnv,
+  calls: readonly Call[],
+  settle: (settlements: Settlement[]) => void,
+  cancelledAmong: (ids: string[]) => Promise<string[]>,
+): Promise<void> {
+  const report = async (settlements: Settlement[]) => settle(settlements);
+  const bound = calls.filter((call) => env.services[call.service]?.binding !== undefined);
+  const fetched = calls.filter((call) => env.services[call.service]?.binding === undefined);
+  const sliced = sliceCount(fetched.length) > 0;
+  const here = sliced ? bound : [...bound, ...fetched];
+
+  const runs = [runSlice(env, here, report, cancelledAmong)];
+  for (let at = 0; sliced && at < fetched.length; at += SLICE_CALLS) {
+    runs.push(env.slice.run(fetched.slice(at, at + SLICE_CALLS), report, cancelledAmong));
+  }
+  await Promise.all(
+    runs.map(async (run) => {
+      try {
+        settle(await run);
+      } catch (error) {
+        console.error(JSON.stringify({ event: 'slice.failed', shard: env.shard, cause: String(error) }));
+      }
+    }),
+  );
+}

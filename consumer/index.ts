@@ -1,0 +1,45 @@
+/**
+ * A consumer: takes batches from its shard's queue, calls the backends, and has every outcome
+ * recorded. It has no public address and no database; what it learns it tells the ledger.
+ */
+import { WorkerEntrypoint } from 'cloudflare:workers';
+import { MisconfiguredError } from '../shared/env.ts';
+import type { Settlement } from '../shared/ledger/contract.ts';
+import { deliveryDelayMs } from '../shared/message/delivery.ts';
+import { problemResponse } from '../shared/problem/problem.ts';
+import { runBatch } from './batch.ts';
+import type { Call } from './call.ts';
+import { type ConsumerEnv, readEnv, type SliceBinding } from './env.ts';
+import { runSlice } from './slice.ts';
+
+/** Six calls in an invocation of their own; see `fan-out.ts`. */
+export class Slice extends WorkerEntrypoint implements SliceBinding {
+  run(
+    calls: readonly Call[],
+    report: (settlements: Settlement[]) => Promise<void>,
+    cancelledAmong: (ids: string[]) => Promise<string[]>,
+  ): Promise<Settlement[]> {
+    return runSlice(readEnv(this.env as object), calls, report, cancelledAmong);
+  }
+}
+
+export default {
+  fetch: () => problemResponse('not-found', { detail: 'This Worker is reached through its queue.' }),
+
+  async queue(batch: MessageBatch<unknown>, bindings: object): Promise<void> {
+    const env = readEnvOrGiveBack(bindings, batch);
+    if (env !== undefined) await runBatch(env, batch.messages);
+  },
+} satisfies ExportedHandler<object>;
+
+/** A consumer that is not configured keeps its messages for the one that will be. */
+function readEnvOrGiveBack(bindings: object, batch: MessageBatch<unknown>): ConsumerEnv | undefined {
+  try {
+    return readEnv(bindings);
+  } catch (error) {
+    if (!(error instanceof MisconfiguredError)) throw error;
+    console.error(JSON.stringify({ event: 'consumer.misconfigured', problems: error.problems }));
+    for (const message of batch.messages) message.retry({ delaySeconds: deliveryDelayMs(message.attempts) / 1000 });
+    return undefined;
+  }
+}

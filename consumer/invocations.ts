@@ -1,0 +1,22 @@
+/**
+ * One request may cause 32 Worker invocations (Workers limits, service bindings). A batch spends
+ * them on its ledger session, on slices of six calls, and on backends behind service bindings, one
+ * each. What does not fit is left for a later delivery, unclaimed. Pure.
+ */
+import { SLICE_CALLS } from './slice.ts';
+
+export const MAX_INVOCATIONS = 32;
+
+/** The ledger session, opened again at most this often after it broke, and two told cancellations. */
+export const MAX_LEDGER_SESSIONS = 4;
+const RESERVED = MAX_LEDGER_SESSIONS + 2;
+
+/** How many invocations `fetched` calls over the network take: none while they fit beside the batch. */
+export function sliceCount(fetched: number): number {
+  return fetched <= SLICE_CALLS ? 0 : Math.ceil(fetched / SLICE_CALLS);
+}
+
+/** How many calls to bound Workers fit beside `fetched` calls over the network. */
+export function boundCallsBeside(fetched: number): number {
+  return Math.max(0, MAX_INVOCATIONS - RESERVED - sliceCount(fetched));
+}

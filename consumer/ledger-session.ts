@@ -1,0 +1,51 @@
+/**
+ * This batch's conversation with the ledger: one session, opened on first use and again after it
+ * broke (the callback Worker was deployed, say), a bounded number of times.
+ */
+import type { ClaimBatch, Denial, Grant, LedgerSession, Settled, Settlement } from '../shared/ledger/contract.ts';
+import type { LedgerBinding } from './env.ts';
+import { MAX_LEDGER_SESSIONS } from './invocations.ts';
+
+export class LedgerConversation implements LedgerSession, Disposable {
+  readonly #binding: LedgerBinding;
+  #session: Promise<LedgerSession & Partial<Disposable>> | undefined;
+  #opened = 0;
+
+  constructor(binding: LedgerBinding) {
+    this.#binding = binding;
+  }
+
+  claim(batch: ClaimBatch): Promise<(Grant | Denial)[]> {
+    return this.#ask((session) => session.claim(batch));
+  }
+
+  settle(settlements: Settlement[]): Promise<Settled[]> {
+    return this.#ask((session) => session.settle(settlements));
+  }
+
+  cancelledAmong(ids: string[]): Promise<string[]> {
+    return this.#ask((session) => session.cancelledAmong(ids));
+  }
+
+  [Symbol.dispose](): void {
+    const session = this.#session;
+    this.#session = undefined;
+    session?.then((open) => open[Symbol.dispose]?.()).catch(() => undefined);
+  }
+
+  async #ask<Value>(question: (session: LedgerSession) => Promise<Value>): Promise<Value> {
+    const session = (this.#session ??= this.#open());
+    try {
+      return await question(await session);
+    } catch (error) {
+      // Another question may have reopened it meanwhile; only the session that failed is given up.
+      if (this.#session === session && this.#opened < MAX_LEDGER_SESSIONS) this[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  async #open(): Promise<LedgerSession & Partial<Disposable>> {
+    this.#opened += 1;
+    return this.#binding.open();
+  }
+}

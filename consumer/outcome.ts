@@ -1,0 +1,54 @@
+/**
+ * What a backend's answer means: the outcome table of the design. Pure.
+ */
+import { shorten, type TaskError } from '../shared/task/attempt.ts';
+import type { Content } from '../shared/task/content.ts';
+import type { DeferralReason } from '../shared/task/state.ts';
+import { retryAfterMs } from './retry-after.ts';
+
+export type Outcome =
+  | { readonly kind: 'succeeded'; readonly result: Content | undefined }
+  /** The backend works on and will call back. */
+  | { readonly kind: 'accepted' }
+  /** No capacity; the attempt is not consumed. */
+  | {
+      readonly kind: 'deferred';
+      readonly reason: DeferralReason;
+      readonly retryAfterMs: number | undefined;
+      readonly error?: TaskError;
+    }
+  /** The attempt failed; another may help. */
+  | { readonly kind: 'retryable'; readonly error: TaskError; readonly retryAfterMs: number | undefined }
+  /** Another attempt would fail the same way. */
+  | { readonly kind: 'permanent'; readonly error: TaskError };
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** Undefined when there is none. */
+  readonly body: Content | undefined;
+}
+
+export function outcomeOfAnswer({ status, headers, body }: Answer, now: number): Outcome {
+  if (status === 202) return { kind: 'accepted' };
+  if (status >= 200 && status < 300) return { kind: 'succeeded', result: body };
+
+  const error: TaskError = { class: 'http', httpStatus: status, message: shorten(describe(status, body)) };
+  const after = retryAfterMs(headers.get('retry-after'), now);
+  const shouldRetry = headers.get('x-should-retry');
+  if (shouldRetry === 'false') return { kind: 'permanent', error };
+  if (status === 429) return { kind: 'deferred', reason: 'rate-limited', retryAfterMs: after, error };
+  if (status === 503 && after !== undefined)
+    return { kind: 'deferred', reason: 'backend-busy', retryAfterMs: after, error };
+  if (shouldRetry === 'true' || status === 408 || status === 425 || status >= 500) {
+    return { kind: 'retryable', error, retryAfterMs: after };
+  }
+  return { kind: 'permanent', error };
+}
+
+/** The backend's own words, as far as they are text. */
+function describe(status: number, body: Content | undefined): string {
+  if (body === undefined || body.encoding === 'base64' || body.text.trim() === '')
+    return `The backend answered ${status}.`;
+  return `The backend answered ${status}: ${body.text.trim()}`;
+}

@@ -1,0 +1,29 @@
+/**
+ * Retries inside one attempt, for calls that most likely never reached a backend: the connection was
+ * refused or broke at once. At most two, under a second in all; everything slower goes through the
+ * queue. The runtime reports a refused and a broken connection alike, so a call may in rare cases
+ * have arrived: it carries its `Idempotency-Key` each time.
+ */
+import pRetry, { AbortError } from 'p-retry';
+
+const MAX_RETRIES = 2;
+/** A connection that lasted longer than this has probably reached somebody. */
+const UNREACHED_WITHIN_MS = 250;
+
+/** The runtime marks errors of connections that gave no answer. */
+function isUnreached(error: unknown, elapsedMs: number): boolean {
+  return error instanceof Error && 'retryable' in error && error.retryable === true && elapsedMs < UNREACHED_WITHIN_MS;
+}
+
+export async function withQuickRetries<Value>(call: () => Promise<Value>, signal: AbortSignal): Promise<Value> {
+  const once = async () => {
+    const startedAt = Date.now();
+    try {
+      return await call();
+    } catch (error) {
+      if (isUnreached(error, Date.now() - startedAt)) throw error;
+      throw new AbortError(error instanceof Error ? error : new Error(String(error)));
+    }
+  };
+  return pRetry(once, { retries: MAX_RETRIES, minTimeout: 50, factor: 3, maxTimeout: 150, signal });
+}

@@ -1,0 +1,86 @@
+/** The HTTP request that a call becomes: where it goes, and the headers it carries. */
+import { toHex } from '../shared/crypto/hex.ts';
+import type { ServiceDefinition } from '../shared/service/definition.ts';
+import { bytesFromContent } from '../shared/task/content.ts';
+import { traceIdOf } from '../shared/task/id.ts';
+import type { TaskRequest } from '../shared/task/request.ts';
+import { attemptsUsed } from '../shared/task/state.ts';
+import type { Call } from './call.ts';
+import type { ConsumerEnv } from './env.ts';
+
+/** A Worker behind a service binding is addressed by path; the host says nothing. */
+const BINDING_ORIGIN = 'https://backend.tasklane.internal';
+
+export interface Target {
+  /** How the backend is named in records and logs: its host, or its binding. */
+  readonly server: string;
+  readonly request: Request;
+  readonly traceId: string;
+  readonly fetch: (request: Request) => Promise<Response>;
+}
+
+export type TargetResult =
+  | { readonly ok: true; readonly target: Target }
+  | { readonly ok: false; readonly problem: string };
+
+export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Call, signal: AbortSignal): TargetResult {
+  const { method = service.method, path = service.path, body, headers = {} } = call.request;
+  const place = placeOf(env, service);
+  if (!place.ok) return place;
+  const traceId = traceIdOfCall(call.request, call.id);
+
+  const all = new Headers();
+  if (body !== undefined) all.set('content-type', body.type);
+  for (const [name, value] of Object.entries(headers)) all.set(name, value);
+  for (const [name, value] of Object.entries(service.headers)) {
+    const text = typeof value === 'string' ? value : env.secret(value.secret);
+    if (text === undefined)
+      return { ok: false, problem: `The secret for the header ${name} is not set on this consumer.` };
+    all.set(name, text);
+  }
+  all.set('idempotency-key', call.id);
+  all.set('task-id', call.id);
+  all.set('task-attempt', String(attemptsUsed(call.state)));
+  all.set('task-deadline', new Date(call.state.deadlineAt).toISOString());
+  all.set('task-callback-url', `${env.publicUrl}/api/task/${call.id}`);
+  all.set('task-callback-token', call.callbackToken);
+  all.set('traceparent', `00-${traceId}-${spanId()}-01`);
+
+  const request = new Request(joinUrl(place.baseUrl, path), {
+    method,
+    headers: all,
+    // A redirect would carry headers to wherever it points; it is an answer like any other.
+    redirect: 'manual',
+    signal,
+    ...(body !== undefined && method !== 'GET' && { body: bytesFromContent(body) }),
+  });
+  return { ok: true, target: { server: place.server, request, traceId, fetch: place.fetch } };
+}
+
+type Place =
+  | { readonly ok: true; readonly baseUrl: string; readonly server: string; readonly fetch: Target['fetch'] }
+  | { readonly ok: false; readonly problem: string };
+
+export function placeOf(env: ConsumerEnv, { baseUrl, binding }: ServiceDefinition): Place {
+  if (baseUrl !== undefined) {
+    return { ok: true, baseUrl, server: new URL(baseUrl).host, fetch: (request) => fetch(request) };
+  }
+  const backend = binding === undefined ? undefined : env.backend(binding);
+  if (backend === undefined)
+    return { ok: false, problem: `The service binding ${binding} is not set on this consumer.` };
+  return { ok: true, baseUrl: BINDING_ORIGIN, server: binding ?? '', fetch: (request) => backend.fetch(request) };
+}
+
+/** Below the base path, whatever the path says: it starts with one slash and has no dot segments. */
+export function joinUrl(baseUrl: string, path: string): string {
+  return baseUrl.replace(/\/+$/, '') + path;
+}
+
+function traceIdOfCall({ traceparent }: TaskRequest, id: string): string {
+  const [, traceId] = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(traceparent ?? '') ?? [];
+  return traceId ?? traceIdOf(id);
+}
+
+function spanId(): string {
+  return toHex(crypto.getRandomValues(new Uint8Array(8)));
+}

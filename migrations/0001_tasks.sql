@@ -1,0 +1,64 @@
+-- One row a task. Large columns stand last, so that lists read a row's first page only.
+-- WITHOUT ROWID: a write is one row written, not two. Ids sort by time, so the table grows at its end.
+CREATE TABLE tasks (
+  id TEXT PRIMARY KEY,
+  subject TEXT NOT NULL,
+  -- Empty on a tombstone: cancelled before its first message arrived.
+  service TEXT NOT NULL,
+  status TEXT NOT NULL CHECK (status IN (
+    'scheduled', 'queued', 'running', 'waiting', 'retrying', 'deferred',
+    'succeeded', 'failed', 'cancelled', 'expired'
+  )),
+  run INTEGER NOT NULL DEFAULT 0,
+  deferrals INTEGER NOT NULL DEFAULT 0,
+  base INTEGER NOT NULL DEFAULT 0,
+  max_attempts INTEGER NOT NULL CHECK (max_attempts >= 1),
+  base_seconds REAL NOT NULL,
+  cap_seconds REAL NOT NULL,
+  deadline_at INTEGER NOT NULL,
+  lease_until INTEGER,
+  -- The batch that holds the lease: the same claim repeated gets the same answer.
+  nonce TEXT,
+  -- Earliest start of the next attempt (scheduled, retrying, deferred).
+  next_at INTEGER,
+  -- When the sweeper looks at the row if nothing else moved it. The only indexed column.
+  due_at INTEGER,
+  -- Wake-ups sent since the last claim; the grace before the next one grows with it.
+  sends INTEGER NOT NULL DEFAULT 0,
+  reason TEXT,
+  callback_timeout_ms INTEGER,
+  settled_run INTEGER,
+  settled_verdict TEXT CHECK (settled_verdict IN ('succeeded', 'failed')),
+  started_at INTEGER,
+  finished_at INTEGER,
+  failures INTEGER NOT NULL DEFAULT 0,
+  progress TEXT,
+  labels TEXT,
+  error TEXT,
+  history TEXT NOT NULL DEFAULT '[]',
+  request TEXT,
+  result_type TEXT,
+  result_encoding TEXT CHECK (result_encoding IN ('json', 'text', 'base64')),
+  result TEXT,
+  CHECK ((finished_at IS NOT NULL) = (status IN ('succeeded', 'failed', 'cancelled', 'expired'))),
+  CHECK ((lease_until IS NOT NULL) = (status = 'running')),
+  CHECK ((next_at IS NOT NULL) = (status IN ('scheduled', 'retrying', 'deferred'))),
+  CHECK (status <> 'waiting' OR due_at IS NOT NULL),
+  CHECK (status <> 'waiting' OR callback_timeout_ms IS NOT NULL),
+  CHECK (finished_at IS NULL OR due_at IS NULL),
+  CHECK (deferrals + base <= run)
+) WITHOUT ROWID;
+
+CREATE INDEX tasks_due ON tasks (due_at) WHERE due_at IS NOT NULL;
+
+-- Tokens that are refused before they expire.
+CREATE TABLE revoked_tokens (
+  jti TEXT PRIMARY KEY,
+  expires_at INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- Where the slow scan for tasks without a carrier stands.
+CREATE TABLE scans (
+  name TEXT PRIMARY KEY,
+  position TEXT NOT NULL
+) WITHOUT ROWID;

@@ -1,0 +1,44 @@
+/** Who is behind a token: the cache first, then the signature, then whether it was revoked. */
+import { type ReadRevoked, RevocationList } from './revocation-list.ts';
+import { type Principal, type TokenKeys, verifyToken } from './token.ts';
+import { VerifiedTokens } from './verified-tokens.ts';
+
+export type Authentication =
+  | { readonly ok: true; readonly principal: Principal }
+  | { readonly ok: false; readonly code: 'unauthenticated' | 'unavailable'; readonly detail: string };
+
+/** One per isolate. */
+export class Authenticator {
+  readonly #keys: TokenKeys;
+  readonly #readRevoked: ReadRevoked;
+  readonly #verified = new VerifiedTokens();
+  readonly #revocations = new RevocationList();
+
+  constructor(keys: TokenKeys, readRevoked: ReadRevoked) {
+    this.#keys = keys;
+    this.#readRevoked = readRevoked;
+  }
+
+  async authenticate(token: string, now: number): Promise<Authentication> {
+    let principal = this.#verified.find(token, now);
+    if (principal === undefined) {
+      const verdict = await verifyToken(this.#keys, token, now);
+      if (!verdict.ok) {
+        const code = verdict.code === 'invalid' ? 'unauthenticated' : 'unavailable';
+        return { ok: false, code, detail: verdict.reason };
+      }
+      principal = verdict.principal;
+      this.#verified.keep(token, principal, now);
+    }
+    if (principal.jti === undefined) return { ok: true, principal };
+    const revoked = await this.#revocations.isRevoked(principal.jti, this.#readRevoked, now);
+    if (revoked === undefined) {
+      return { ok: false, code: 'unavailable', detail: 'The list of revoked tokens cannot be read at the moment.' };
+    }
+    return revoked ? { ok: false, code: 'unauthenticated', detail: 'The token was revoked.' } : { ok: true, principal };
+  }
+
+  forget(jti: string): void {
+    this.#revocations.add(jti);
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * What a consumer and the callback Worker say to each other. The ledger is the record of all tasks:
+ * a consumer claims from it before it calls a backend and settles into it afterwards.
+ *
+ * A conversation is one RPC session: `open()` is one Worker invocation, and every call on the object
+ * it returns belongs to it, so a batch may settle as often as it likes within the platform's limit
+ * of 32 invocations a request.
+ */
+import * as z from 'zod';
+import { NewTaskSchema } from '../message/task-message.ts';
+import { AttemptRecordSchema, TaskErrorSchema } from '../task/attempt.ts';
+import { ContentSchema } from '../task/content.ts';
+import type { Fate } from '../task/fate.ts';
+import { DEFERRAL_REASONS, type StateOf } from '../task/state.ts';
+import type { TaskStatus } from '../task/status.ts';
+
+const runningState = z.object({
+  status: z.literal('running'),
+  run: z.number().int(),
+  deferrals: z.number().int(),
+  base: z.number().int(),
+  policy: NewTaskSchema.shape.policy,
+  deadlineAt: z.number(),
+  leaseUntil: z.number(),
+});
+
+export const ClaimBatchSchema = z.object({
+  /** One per batch: the same nonce gets the same answer (rule R13). */
+  nonce: z.string().min(16),
+  claims: z.array(
+    z.object({
+      id: NewTaskSchema.shape.id,
+      /** How long the run may take in all, milliseconds. */
+      leaseMs: z.number().int().positive(),
+      /** Everything about the task, unless the message was only a wake-up. */
+      task: NewTaskSchema.omit({ id: true, request: true }).extend({ request: z.string() }).optional(),
+    }),
+  ),
+});
+export type ClaimBatch = z.infer<typeof ClaimBatchSchema>;
+
+/** A task that the consumer now holds. */
+export interface Grant {
+  readonly id: string;
+  readonly granted: true;
+  readonly state: StateOf<'running'>;
+  /** The token with which the backend may call back for this run. */
+  readonly callbackToken: string;
+  /** The request as JSON, when the message was only a wake-up. */
+  readonly request: string | undefined;
+}
+
+/** A task that the consumer may not run, and what becomes of its message. */
+export interface Denial {
+  readonly id: string;
+  readonly granted: false;
+  /** `absent`: there is no such task any more. */
+  readonly status: TaskStatus | 'absent';
+  readonly fate: Fate;
+}
+
+export const SettlementSchema = z.object({
+  id: NewTaskSchema.shape.id,
+  /** The state that the claim granted. */
+  state: runningState,
+  event: z.discriminatedUnion('type', [
+    z.object({ type: z.literal('succeed'), at: z.number(), run: z.number().int() }),
+    z.object({
+      type: z.literal('accept'),
+      at: z.number(),
+      run: z.number().int(),
+      callbackTimeoutMs: z.number(),
+    }),
+    z.object({
+      type: z.literal('defer'),
+      at: z.number(),
+      run: z.number().int(),
+      reason: z.enum(DEFERRAL_REASONS),
+      delayMs: z.number(),
+    }),
+    z.object({
+      type: z.literal('fail'),
+      at: z.number(),
+      run: z.number().int(),
+      retryable: z.boolean(),
+      delayMs: z.number(),
+    }),
+  ]),
+  /** The result of a success. */
+  result: ContentSchema.optional(),
+  /** What a terminal failure is reported as. */
+  error: TaskErrorSchema.optional(),
+  /** What is remembered of an attempt that did not succeed. */
+  record: AttemptRecordSchema.optional(),
+});
+export type Settlement = z.infer<typeof SettlementSchema>;
+
+/** Where the task stands after the settle, and so what becomes of its message. */
+export interface Settled {
+  readonly id: string;
+  readonly status: TaskStatus | 'absent';
+  readonly fate: Fate;
+}
+
+/** One consumer batch's conversation with the ledger. */
+export interface LedgerSession {
+  /** Answers each claim, in any order. Rejects when the database does not answer; nothing is lost then. */
+  claim(batch: ClaimBatch): Promise<(Grant | Denial)[]>;
+  /** Records outcomes; safe to repeat. Rejects when the database does not answer. */
+  settle(settlements: Settlement[]): Promise<Settled[]>;
+  /** Which of these tasks have been cancelled meanwhile. */
+  cancelledAmong(ids: string[]): Promise<string[]>;
+}

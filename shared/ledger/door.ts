@@ -1,0 +1,54 @@
+/**
+ * What the producer asks of the callback Worker, which alone moves recorded tasks. Authentication
+ * and ownership are the producer's business; the attempt's token is checked behind this door.
+ */
+import * as z from 'zod';
+import { NewTaskSchema } from '../message/task-message.ts';
+import { ContentSchema } from '../task/content.ts';
+
+const id = NewTaskSchema.shape.id;
+
+export const CancelRequestSchema = z.object({
+  id,
+  /** The owner, for the tombstone of a task that has no row yet. */
+  subject: z.string(),
+  /** False: only a recorded task may be cancelled (an admin's request, whose id cannot be checked). */
+  plantTombstone: z.boolean(),
+});
+export type CancelRequest = z.infer<typeof CancelRequestSchema>;
+
+export const RetryRequestSchema = z.object({ id, deadlineAt: z.number() });
+export type RetryRequest = z.infer<typeof RetryRequestSchema>;
+
+export const CallbackReportSchema = z.object({
+  id,
+  token: z.string(),
+  report: z.discriminatedUnion('status', [
+    z.object({ status: z.literal('succeeded'), result: ContentSchema.optional() }),
+    z.object({ status: z.literal('failed'), message: z.string(), retryable: z.boolean() }),
+    z.object({
+      status: z.literal('running'),
+      percent: z.number().min(0).max(100).optional(),
+      message: z.string().optional(),
+    }),
+  ]),
+});
+export type CallbackReport = z.infer<typeof CallbackReportSchema>;
+
+/** `status` is where the task stands now; `changed` is false when it already stood there. */
+export type DoorAnswer =
+  | { readonly ok: true; readonly status: string; readonly changed: boolean }
+  | {
+      readonly ok: false;
+      readonly code: 'task-not-found' | 'unauthenticated' | 'stale-attempt' | 'task-finished' | 'not-retryable';
+      readonly detail: string;
+    };
+
+export interface CallbackDoor {
+  /** Ends the task as `cancelled`; `task-finished` when it had ended otherwise. Safe to repeat. */
+  cancelTask(request: CancelRequest): Promise<DoorAnswer>;
+  /** Makes a failed or expired task due again, with fresh attempts and a new deadline. */
+  retryTask(request: RetryRequest): Promise<DoorAnswer>;
+  /** A backend's word on the run that the token was given to. Safe to repeat. */
+  acceptCallback(report: CallbackReport): Promise<DoorAnswer>;
+}

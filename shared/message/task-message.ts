@@ -1,0 +1,51 @@
+/**
+ * What travels through the queues. Messages outlive deploys, so they carry a version; a consumer
+ * that meets a version it does not know gives the message back for a newer one to take.
+ */
+import * as z from 'zod';
+import { TASK_ID_PATTERN } from '../task/id.ts';
+import { TaskRequestSchema } from '../task/request.ts';
+
+export const MESSAGE_VERSION = 1;
+
+const taskId = z.string().regex(TASK_ID_PATTERN);
+
+const retryPolicy = z.object({
+  maxAttempts: z.number().int().min(1),
+  baseSeconds: z.number().min(0),
+  capSeconds: z.number().min(0),
+});
+
+/** All that is needed to record and run a task: what accept sends. */
+export const NewTaskSchema = z.object({
+  id: taskId,
+  subject: z.string(),
+  service: z.string(),
+  policy: retryPolicy,
+  /** Unix milliseconds. */
+  deadlineAt: z.number(),
+  labels: z.record(z.string(), z.string()).optional(),
+  request: TaskRequestSchema,
+});
+export type NewTask = z.infer<typeof NewTaskSchema>;
+
+export const TaskMessageSchema = z.discriminatedUnion('kind', [
+  z.object({ v: z.literal(MESSAGE_VERSION), kind: z.literal('task'), task: NewTaskSchema }),
+  /** Wakes a task whose row holds everything. */
+  z.object({ v: z.literal(MESSAGE_VERSION), kind: z.literal('wake'), id: taskId, service: z.string() }),
+  /** Tells the backend that a task it works on was cancelled. */
+  z.object({ v: z.literal(MESSAGE_VERSION), kind: z.literal('cancel'), id: taskId, service: z.string() }),
+]);
+export type TaskMessage = z.infer<typeof TaskMessageSchema>;
+
+export function newTaskMessage(task: NewTask): TaskMessage {
+  return { v: MESSAGE_VERSION, kind: 'task', task };
+}
+
+export function wakeMessage(id: string, service: string): TaskMessage {
+  return { v: MESSAGE_VERSION, kind: 'wake', id, service };
+}
+
+export function cancelMessage(id: string, service: string): TaskMessage {
+  return { v: MESSAGE_VERSION, kind: 'cancel', id, service };
+}

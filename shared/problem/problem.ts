@@ -1,0 +1,65 @@
+/**
+ * Problem documents (RFC 9457): the one error edge. Every code has a stable `type`, a status and a
+ * title; what is not a code becomes a fixed 500 text, and its cause goes to the log, never out.
+ */
+
+export const PROBLEMS = {
+  'invalid-request': { status: 400, title: 'The request is not valid' },
+  'malformed-body': { status: 400, title: 'The body cannot be read' },
+  unauthenticated: { status: 401, title: 'A valid token is needed' },
+  forbidden: { status: 403, title: 'The token does not allow this' },
+  'not-found': { status: 404, title: 'There is nothing here' },
+  'task-not-found': { status: 404, title: 'There is no such task' },
+  'method-not-allowed': { status: 405, title: 'This address does not answer that method' },
+  'stale-attempt': { status: 409, title: 'The attempt is no longer the current one' },
+  'task-finished': { status: 409, title: 'The task has already ended' },
+  'not-retryable': { status: 409, title: 'Only a failed or expired task can be retried' },
+  'body-too-large': { status: 413, title: 'The body is too large' },
+  'unsupported-media-type': { status: 415, title: 'The body must be JSON' },
+  'unknown-service': { status: 422, title: 'There is no such service' },
+  internal: { status: 500, title: 'Something went wrong on our side' },
+  misconfigured: { status: 503, title: 'The deployment is not configured' },
+  unavailable: { status: 503, title: 'Not available at the moment' },
+} as const;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+export interface FieldError {
+  /** JSON pointer into the body, or the parameter's name. */
+  readonly field: string;
+  readonly reason: string;
+}
+
+export interface ProblemDetails {
+  readonly detail?: string;
+  readonly errors?: readonly FieldError[];
+  /** Seconds after which a repeat makes sense. */
+  readonly retryAfterSeconds?: number;
+  /** Finds the request in the log. */
+  readonly requestId?: string;
+}
+
+export interface ProblemDocument extends ProblemDetails {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+}
+
+export const PROBLEM_TYPE_PREFIX = 'urn:tasklane:problem:';
+
+export function problemDocument(code: ProblemCode, details: ProblemDetails = {}): ProblemDocument {
+  const { status, title } = PROBLEMS[code];
+  return { type: PROBLEM_TYPE_PREFIX + code, title, status, ...details };
+}
+
+export function problemResponse(code: ProblemCode, details: ProblemDetails = {}, headers: HeadersInit = {}): Response {
+  const response = new Response(JSON.stringify(problemDocument(code, details)), {
+    status: PROBLEMS[code].status,
+    headers,
+  });
+  response.headers.set('content-type', 'application/problem+json');
+  if (details.retryAfterSeconds !== undefined) {
+    response.headers.set('retry-after', String(Math.ceil(details.retryAfterSeconds)));
+  }
+  return response;
+}

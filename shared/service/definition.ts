@@ -1,0 +1,109 @@
+/**
+ * A service: a named backend and how to call it. Definitions stand in `wrangler.toml` under
+ * `[vars.SERVICES.<name>]` and are parsed here, once, by every Worker that needs them.
+ */
+import * as z from 'zod';
+import { DEFAULT_RETRY_POLICY } from '../task/backoff.ts';
+import { TASK_METHODS } from '../task/request.ts';
+import { targetProblem } from './target.ts';
+
+export const SERVICE_NAME_PATTERN = /^[a-z0-9][a-z0-9-]{0,62}$/;
+
+/** Ten minutes: with the lease and its margins a batch stays below the platform's 15 minutes. */
+export const MAX_TIMEOUT_SECONDS = 600;
+
+/** Seven days: the longest that a task may live, and so below the shortest retention of its row. */
+export const MAX_DEADLINE_SECONDS = 7 * 86_400;
+
+/** Headers that Tasklane sets itself; a definition or a task may not. */
+const RESERVED_HEADER =
+  /^(?:host|content-length|connection|transfer-encoding|idempotency-key|task-.*|traceparent|cf-.*)$/i;
+
+export const HeaderNameSchema = z
+  .string()
+  .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'not a header name')
+  .refine((name) => !RESERVED_HEADER.test(name), 'this header is set by Tasklane');
+
+export const HeaderValueSchema = z
+  .string()
+  .max(4096)
+  .regex(/^[\t\x20-\x7e]*$/, 'header values are printable ASCII');
+
+/** A path below the base URL; a leading slash, no scheme, no dot segments. */
+export const PathSchema = z
+  .string()
+  .max(2048)
+  .regex(/^\/(?!\/)[^\s\\#]*$/, 'a path starts with one slash and has no spaces, backslashes or fragment')
+  .refine((path) => !/(?:^|\/)(?:\.|%2e){1,2}(?:\/|$|\?)/i.test(path), 'a path has no dot segments');
+
+export const ServiceDefinitionSchema = z
+  .strictObject({
+    /** Where the backend lives. Requests go to this origin and below this path, nowhere else. */
+    baseUrl: z.url({ protocol: /^https?$/ }).optional(),
+    /** Or a Worker behind the service binding of this name. */
+    binding: z
+      .string()
+      .regex(/^[A-Z][A-Z0-9_]*$/)
+      .optional(),
+    method: z.enum(TASK_METHODS).default('POST'),
+    /** Used when a task names no path. */
+    path: PathSchema.default('/'),
+    timeoutSeconds: z.number().positive().max(MAX_TIMEOUT_SECONDS).default(30),
+    /** How long a backend that answered 202 may take to call back. */
+    callbackTimeoutSeconds: z.number().positive().max(MAX_DEADLINE_SECONDS).default(600),
+    /** From submission to the end, whatever happens. */
+    deadlineSeconds: z.number().positive().max(MAX_DEADLINE_SECONDS).default(86_400),
+    retry: z
+      .strictObject({
+        maxAttempts: z.number().int().min(1).max(100).default(DEFAULT_RETRY_POLICY.maxAttempts),
+        baseSeconds: z.number().min(0).max(3600).default(DEFAULT_RETRY_POLICY.baseSeconds),
+        capSeconds: z.number().min(0).max(43_200).default(DEFAULT_RETRY_POLICY.capSeconds),
+      })
+      .prefault({}),
+    /** Static headers: a value, or the name of the consumer's secret that holds it. */
+    headers: z
+      .record(
+        HeaderNameSchema,
+        z.union([HeaderValueSchema, z.strictObject({ secret: z.string().regex(/^[A-Z][A-Z0-9_]*$/) })]),
+      )
+      .default({}),
+    /** `DELETE` goes here when a task is cancelled while the backend works on it; `{id}` is the task's id. */
+    cancelPath: PathSchema.refine((path) => path.includes('{id}'), 'names the task as {id}').optional(),
+  })
+  .refine((service) => (service.baseUrl === undefined) !== (service.binding === undefined), {
+    message: 'give either baseUrl or binding',
+    path: ['baseUrl'],
+  });
+export type ServiceDefinition = z.infer<typeof ServiceDefinitionSchema>;
+
+export type Services = Readonly<Record<string, ServiceDefinition>>;
+
+/**
+ * The schema of the variable `SERVICES`: a JSON object or its text.
+ * @param allowPrivateTargets true in the local run only: base URLs may be private addresses
+ */
+export function servicesSchema(allowPrivateTargets: boolean) {
+  return z
+    .preprocess(
+      (value) => (typeof value === 'string' ? parseJson(value) : value),
+      z.record(
+        z.string().regex(SERVICE_NAME_PATTERN, 'a service name is lower-case letters, digits and dashes'),
+        ServiceDefinitionSchema,
+      ),
+    )
+    .superRefine((services, context) => {
+      for (const [name, { baseUrl }] of Object.entries(services)) {
+        if (baseUrl === undefined) continue;
+        const problem = targetProblem(baseUrl, allowPrivateTargets);
+        if (problem !== undefined) context.addIssue({ code: 'custom', path: [name, 'baseUrl'], message: problem });
+      }
+    });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,26 @@
+/**
+ * Rows written at accept: with `ACCEPT=queue+record`, and when no queue takes the task. Such a row
+ * may arrive after the claim, or after the end, so it never overwrites (rule R11).
+ */
+import type { NewTask } from '../message/task-message.ts';
+import { jsonParameters, runForEach } from './parameter.ts';
+
+const INSERT = `
+  INSERT INTO tasks (id, subject, service, status, max_attempts, base_seconds, cap_seconds, deadline_at, due_at, labels, request)
+  SELECT value->>'id', value->>'subject', value->>'service', 'queued',
+    value->>'$.policy.maxAttempts', value->>'$.policy.baseSeconds', value->>'$.policy.capSeconds',
+    value->>'deadlineAt', ?2, value->'labels', value->'request'
+  FROM json_each(?1)
+  WHERE true
+  ON CONFLICT (id) DO NOTHING`;
+
+/**
+ * @param dueAt when the sweeper shall send the tasks (Unix ms), or undefined when a message carries them
+ */
+export async function recordAccepted(
+  db: D1Database,
+  tasks: readonly NewTask[],
+  dueAt: number | undefined,
+): Promise<void> {
+  await runForEach(db, INSERT, jsonParameters(tasks), dueAt ?? null);
+}

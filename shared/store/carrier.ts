@@ -1,0 +1,91 @@
+/**
+ * Tasks and what will wake them (rule R1: every recorded open task has an unacked message or a
+ * `due_at`). The partial index on `due_at` holds only the tasks that the queues do not carry.
+ */
+import { OPEN_STATUSES, TERMINAL_STATUSES } from '../task/status.ts';
+import { jsonParameters, runForEach } from './parameter.ts';
+import { STATE_COLUMNS, type StateRow } from './row.ts';
+
+const OPEN = `status IN (${OPEN_STATUSES.map((status) => `'${status}'`).join(', ')})`;
+const TERMINAL = `status IN (${TERMINAL_STATUSES.map((status) => `'${status}'`).join(', ')})`;
+
+/** The tasks whose time has come, the longest overdue first. */
+export async function readDue(db: D1Database, now: number, limit: number): Promise<StateRow[]> {
+  const { results } = await db
+    .prepare(`SELECT ${STATE_COLUMNS} FROM tasks WHERE due_at IS NOT NULL AND due_at <= ?1 ORDER BY due_at LIMIT ?2`)
+    .bind(now, limit)
+    .all<StateRow>();
+  return results;
+}
+
+/** Gives open tasks that have no `due_at` one; leaves the others alone. */
+export async function makeDue(db: D1Database, ids: readonly string[], dueAt: number): Promise<void> {
+  await runForEach(
+    db,
+    `UPDATE tasks SET due_at = ?2 WHERE id IN (SELECT value FROM json_each(?1)) AND due_at IS NULL AND ${OPEN}`,
+    jsonParameters(ids),
+    dueAt,
+  );
+}
+
+/**
+ * The net under everything (rule R9): one bounded step of a scan in id order, looking for open tasks
+ * past their deadline that nothing will wake. Reads only.
+ * @returns the strays, and where the next step starts (`''` after the end of the table)
+ */
+export async function scanForStrays(
+  db: D1Database,
+  position: string,
+  rows: number,
+  now: number,
+): Promise<{ strays: string[]; position: string }> {
+  const step = await db
+    .prepare(
+      `SELECT max(id) AS last, count(*) AS rows, json_group_array(id) FILTER (WHERE stray) AS strays FROM (
+         SELECT id, due_at IS NULL AND deadline_at <= ?3 AND coalesce(lease_until, 0) <= ?3 AND ${OPEN} AS stray
+         FROM tasks WHERE id > ?1 ORDER BY id LIMIT ?2)`,
+    )
+    .bind(position, rows, now)
+    .first<{ last: string | null; rows: number; strays: string }>();
+  if (step === null) return { strays: [], position: '' };
+  return {
+    strays: JSON.parse(step.strays) as string[],
+    position: step.rows < rows ? '' : (step.last ?? ''),
+  };
+}
+
+export async function readScanPosition(db: D1Database, name: string): Promise<string> {
+  const row = await db.prepare('SELECT position FROM scans WHERE name = ?1').bind(name).first<{ position: string }>();
+  return row?.position ?? '';
+}
+
+export async function writeScanPosition(db: D1Database, name: string, position: string): Promise<void> {
+  await db
+    .prepare(
+      'INSERT INTO scans (name, position) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET position = excluded.position',
+    )
+    .bind(name, position)
+    .run();
+}
+
+/**
+ * Deletes ended tasks, oldest first: one row written each.
+ * @param beforeId ids below it are old enough (`smallestTaskIdAt`)
+ * @param finishedBefore Unix ms; a task that was retried by hand is kept for its full time again
+ * @returns how many went
+ */
+export async function deleteOldTasks(
+  db: D1Database,
+  beforeId: string,
+  finishedBefore: number,
+  limit: number,
+): Promise<number> {
+  const { meta } = await db
+    .prepare(
+      `DELETE FROM tasks WHERE id IN (
+         SELECT id FROM tasks WHERE id < ?1 AND ${TERMINAL} AND finished_at < ?2 ORDER BY id LIMIT ?3)`,
+    )
+    .bind(beforeId, finishedBefore, limit)
+    .run();
+  return meta.changes;
+}

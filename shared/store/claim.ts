@@ -1,0 +1,83 @@
+/**
+ * The claim: one upsert for a whole batch. It inserts the rows that are missing, moves the claimable
+ * ones to `running` with the next run number and a lease, and ends those whose deadline has passed or
+ * whose attempts are used up. What it may not touch it leaves alone; a second read, needed only then,
+ * says where those stand.
+ *
+ * This is `transition(state, { type: 'claim' })` of `shared/task/transition.ts` in SQL; a test holds
+ * the two against each other. Guarantees: of any number of claims of one run exactly one wins (the
+ * run number); the same nonce gets the same answer (rule R13).
+ */
+import type { ClaimBatch } from '../ledger/contract.ts';
+import { MAX_ATTEMPT_RECORDS, type TaskError } from '../task/attempt.ts';
+import { jsonParameters, runForEach } from './parameter.ts';
+import { STATE_COLUMNS, type StateRow } from './row.ts';
+
+const LOST: TaskError = { class: 'lost', message: 'The consumer stopped before it could record an outcome.' };
+const EXPIRED: TaskError = { class: 'deadline', message: 'The deadline passed before the task could run.' };
+
+// In the SQL: ?1 claims, ?2 now, ?3 nonce, ?4 error of a lost run, ?5 error of an expiry.
+const repeated = `(tasks.status = 'running' AND tasks.nonce = ?3)`;
+const tombstone = `(tasks.status = 'cancelled' AND tasks.service = '')`;
+const lost = `(tasks.status = 'running' AND tasks.lease_until <= ?2 AND NOT ${repeated})`;
+const ended = `(tasks.deadline_at <= ?2)`;
+const usedUp = `(tasks.run - tasks.deferrals - tasks.base >= tasks.max_attempts)`;
+const claimable = `(
+  tasks.status = 'queued'
+  OR (tasks.status IN ('scheduled', 'retrying', 'deferred') AND (tasks.next_at <= ?2 OR tasks.deadline_at <= ?2))
+  OR ${lost}
+)`;
+/** `keep` for a repeated claim and a tombstone; otherwise by what the claim makes of the row. */
+const choose = (keep: string, expired: string, failed: string, running: string) => `CASE
+    WHEN ${repeated} OR ${tombstone} THEN ${keep}
+    WHEN ${ended} THEN ${expired}
+    WHEN ${usedUp} THEN ${failed}
+    ELSE ${running} END`;
+const fromTombstone = (column: string) => `CASE WHEN ${tombstone} THEN excluded.${column} ELSE tasks.${column} END`;
+
+const CLAIM = `
+  INSERT INTO tasks (id, subject, service, status, run, max_attempts, base_seconds, cap_seconds, deadline_at,
+    lease_until, nonce, started_at, labels, request)
+  SELECT value->>'id', coalesce(value->>'$.task.subject', ''), coalesce(value->>'$.task.service', ''), 'running', 1,
+    coalesce(value->>'$.task.policy.maxAttempts', 1), coalesce(value->>'$.task.policy.baseSeconds', 0),
+    coalesce(value->>'$.task.policy.capSeconds', 0), coalesce(value->>'$.task.deadlineAt', 0),
+    ?2 + (value->>'leaseMs'), ?3, ?2, value->'$.task.labels', value->>'$.task.request'
+  FROM json_each(?1)
+  -- A bare wake-up never makes a row: it only meets one.
+  WHERE value->'task' IS NOT NULL OR EXISTS (SELECT 1 FROM tasks WHERE tasks.id = value->>'id')
+  ON CONFLICT (id) DO UPDATE SET
+    status = ${choose('tasks.status', `'expired'`, `'failed'`, `'running'`)},
+    run = ${choose('tasks.run', 'tasks.run', 'tasks.run', 'tasks.run + 1')},
+    lease_until = ${choose('tasks.lease_until', 'NULL', 'NULL', '?2 + (excluded.lease_until - excluded.started_at)')},
+    nonce = ${choose('tasks.nonce', 'NULL', 'NULL', '?3')},
+    started_at = ${choose('tasks.started_at', 'tasks.started_at', 'tasks.started_at', 'coalesce(tasks.started_at, ?2)')},
+    finished_at = ${choose('tasks.finished_at', '?2', '?2', 'NULL')},
+    error = ${choose('tasks.error', '?5', `CASE WHEN ${lost} THEN ?4 ELSE tasks.error END`, 'tasks.error')},
+    history = CASE WHEN ${lost} THEN json_insert(
+        CASE WHEN json_array_length(tasks.history) >= ${MAX_ATTEMPT_RECORDS}
+          THEN json_remove(tasks.history, '$[0]') ELSE tasks.history END,
+        '$[#]', json_object('run', tasks.run, 'attempt', tasks.run - tasks.deferrals - tasks.base,
+          'outcome', 'failed', 'startedAt', tasks.lease_until, 'endedAt', tasks.lease_until, 'error', json(?4)))
+      ELSE tasks.history END,
+    failures = tasks.failures + ${lost},
+    next_at = NULL,
+    due_at = NULL,
+    sends = CASE WHEN ${repeated} THEN tasks.sends ELSE 0 END,
+    reason = NULL,
+    service = ${fromTombstone('service')},
+    labels = ${fromTombstone('labels')},
+    request = ${fromTombstone('request')}
+  WHERE ${claimable} OR ${repeated} OR (${tombstone} AND excluded.service <> '')
+  RETURNING ${STATE_COLUMNS}`;
+
+/**
+ * Claims that carry their task insert it when its row is missing, so a message past its deadline
+ * must come without (rule R6).
+ * @param now Unix milliseconds
+ * @returns the rows that this batch holds (`running`), those the claim ended, and tombstones it
+ *   filled in. Ids that are missing were not claimable, or do not exist.
+ */
+export function claimTasks(db: D1Database, { claims, nonce }: ClaimBatch, now: number): Promise<StateRow[]> {
+  const parameters = jsonParameters(claims);
+  return runForEach<StateRow>(db, CLAIM, parameters, now, nonce, JSON.stringify(LOST), JSON.stringify(EXPIRED));
+}

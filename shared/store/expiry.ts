@@ -1,0 +1,26 @@
+/** A task whose message comes past its deadline and that has no row: recorded, never run (rule R6). */
+import type { ClaimBatch } from '../ledger/contract.ts';
+import { jsonParameters, runForEach } from './parameter.ts';
+
+type Unrecorded = ClaimBatch['claims'][number];
+
+export async function recordExpired(
+  db: D1Database,
+  claims: readonly Unrecorded[],
+  error: string,
+  now: number,
+): Promise<void> {
+  await runForEach(
+    db,
+    `INSERT INTO tasks (id, subject, service, status, max_attempts, base_seconds, cap_seconds, deadline_at, finished_at, labels, error, request)
+     SELECT value->>'id', value->>'$.task.subject', value->>'$.task.service', 'expired',
+       value->>'$.task.policy.maxAttempts', value->>'$.task.policy.baseSeconds', value->>'$.task.policy.capSeconds',
+       value->>'$.task.deadlineAt', ?2, value->'$.task.labels', ?3, value->>'$.task.request'
+     FROM json_each(?1)
+     WHERE true
+     ON CONFLICT (id) DO NOTHING`,
+    jsonParameters(claims),
+    now,
+    error,
+  );
+}

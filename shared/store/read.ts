@@ -1,0 +1,48 @@
+/** Reads by id: a hit is one row read, a miss none. */
+import type { TaskStatus } from '../task/status.ts';
+import { jsonParameters, runForEach } from './parameter.ts';
+import { DETAIL_COLUMNS, STATE_COLUMNS, type StateRow, type TaskRow } from './row.ts';
+
+export async function readTask(db: D1Database, id: string): Promise<TaskRow | undefined> {
+  return (await db.prepare(`SELECT ${DETAIL_COLUMNS} FROM tasks WHERE id = ?1`).bind(id).first<TaskRow>()) ?? undefined;
+}
+
+/** Status and owner only, for a poll that waits. */
+export async function readStatus(
+  db: D1Database,
+  id: string,
+): Promise<{ status: TaskStatus; subject: string } | undefined> {
+  const row = await db
+    .prepare('SELECT status, subject FROM tasks WHERE id = ?1')
+    .bind(id)
+    .first<{ status: TaskStatus; subject: string }>();
+  return row ?? undefined;
+}
+
+export async function readStates(db: D1Database, ids: readonly string[]): Promise<Map<string, StateRow>> {
+  const rows = await runForEach<StateRow>(
+    db,
+    `SELECT ${STATE_COLUMNS} FROM tasks WHERE id IN (SELECT value FROM json_each(?1))`,
+    jsonParameters(ids),
+  );
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
+/** The requests (JSON text) of recorded tasks, for wake-ups that carry none. */
+export async function readRequests(db: D1Database, ids: readonly string[]): Promise<Map<string, string>> {
+  const rows = await runForEach<{ id: string; request: string }>(
+    db,
+    'SELECT id, request FROM tasks WHERE request IS NOT NULL AND id IN (SELECT value FROM json_each(?1))',
+    jsonParameters(ids),
+  );
+  return new Map(rows.map((row) => [row.id, row.request]));
+}
+
+export async function readCancelled(db: D1Database, ids: readonly string[]): Promise<string[]> {
+  const rows = await runForEach<{ id: string }>(
+    db,
+    `SELECT id FROM tasks WHERE status = 'cancelled' AND id IN (SELECT value FROM json_each(?1))`,
+    jsonParameters(ids),
+  );
+  return rows.map((row) => row.id);
+}

@@ -1,0 +1,20 @@
+/**
+ * The local run's queue lives in memory: after a restart no message is left (rule R8). Every open
+ * task but those waiting for a callback loses its lease and becomes due at its next time or its
+ * deadline, whichever is first; the sweeper sends it then.
+ */
+
+/** @returns how many tasks were picked up again */
+export async function recoverAfterRestart(db: D1Database, now: number): Promise<number> {
+  const { meta } = await db
+    .prepare(
+      `UPDATE tasks SET
+         lease_until = CASE WHEN status = 'running' THEN min(lease_until, ?1) END,
+         sends = 0,
+         due_at = min(coalesce(next_at, ?1), deadline_at)
+       WHERE status IN ('scheduled', 'queued', 'running', 'retrying', 'deferred')`,
+    )
+    .bind(now)
+    .run();
+  return meta.changes;
+}

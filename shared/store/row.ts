@@ -1,0 +1,95 @@
+/**
+ * Rows of the table `tasks` as TypeScript sees them, and the task state in a row. JSON columns are
+ * text here; who shows them parses them.
+ */
+import type { DeferralReason, TaskState } from '../task/state.ts';
+import type { TaskStatus } from '../task/status.ts';
+
+/** The columns from which a task's state is read. */
+export const STATE_COLUMNS =
+  'id, subject, service, status, run, deferrals, base, max_attempts, base_seconds, cap_seconds, deadline_at, ' +
+  'lease_until, next_at, due_at, sends, reason, callback_timeout_ms, settled_run, settled_verdict, finished_at';
+
+export interface StateRow {
+  id: string;
+  subject: string;
+  service: string;
+  status: TaskStatus;
+  run: number;
+  deferrals: number;
+  base: number;
+  max_attempts: number;
+  base_seconds: number;
+  cap_seconds: number;
+  deadline_at: number;
+  lease_until: number | null;
+  next_at: number | null;
+  due_at: number | null;
+  sends: number;
+  reason: DeferralReason | null;
+  callback_timeout_ms: number | null;
+  settled_run: number | null;
+  settled_verdict: 'succeeded' | 'failed' | null;
+  finished_at: number | null;
+}
+
+/** What a list shows of a task. */
+export const SUMMARY_COLUMNS = `${STATE_COLUMNS}, started_at, failures, progress, labels, error`;
+
+export interface TaskSummaryRow extends StateRow {
+  started_at: number | null;
+  failures: number;
+  progress: string | null;
+  labels: string | null;
+  error: string | null;
+}
+
+/** Everything but the request. */
+export const DETAIL_COLUMNS = `${SUMMARY_COLUMNS}, history, result_type, result_encoding, result`;
+
+export interface TaskRow extends TaskSummaryRow {
+  history: string;
+  result_type: string | null;
+  result_encoding: 'json' | 'text' | 'base64' | null;
+  result: string | null;
+}
+
+/**
+ * The state in a row. The table's CHECKs tie each status to its columns, so a missing one is a
+ * corrupt row and throws.
+ */
+export function stateOfRow(row: StateRow): TaskState {
+  const counters = {
+    run: row.run,
+    deferrals: row.deferrals,
+    base: row.base,
+    policy: { maxAttempts: row.max_attempts, baseSeconds: row.base_seconds, capSeconds: row.cap_seconds },
+    deadlineAt: row.deadline_at,
+  };
+  switch (row.status) {
+    case 'queued':
+      return { ...counters, status: 'queued' };
+    case 'scheduled':
+    case 'retrying':
+      return { ...counters, status: row.status, nextAt: present(row, 'next_at') };
+    case 'deferred':
+      return { ...counters, status: 'deferred', nextAt: present(row, 'next_at'), reason: present(row, 'reason') };
+    case 'running':
+      return { ...counters, status: 'running', leaseUntil: present(row, 'lease_until') };
+    case 'waiting':
+      return {
+        ...counters,
+        status: 'waiting',
+        callbackUntil: present(row, 'due_at'),
+        callbackTimeoutMs: present(row, 'callback_timeout_ms'),
+      };
+    default:
+      return { ...counters, status: row.status, finishedAt: present(row, 'finished_at') };
+  }
+}
+
+function present<Column extends keyof StateRow>(row: StateRow, column: Column): NonNullable<StateRow[Column]> {
+  const value = row[column];
+  if (value === null || value === undefined) throw new Error(`task ${row.id} is ${row.status} without ${column}`);
+  return value;
+}

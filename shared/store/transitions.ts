@@ -1,0 +1,109 @@
+/**
+ * The one way a recorded task moves (beside the claim): from an expected status and run to a next
+ * state, one statement for any number of tasks. A move whose expectation no longer holds changes
+ * nothing and is missing from the answer, so that its author looks again.
+ */
+import { type AttemptRecord, MAX_ATTEMPT_RECORDS, type TaskError } from '../task/attempt.ts';
+import type { Content } from '../task/content.ts';
+import type { TaskState } from '../task/state.ts';
+import { isTerminal } from '../task/status.ts';
+import { jsonParameters, runForEach } from './parameter.ts';
+import type { StateRow } from './row.ts';
+
+export interface Move {
+  readonly id: string;
+  /** The row must still stand here. */
+  readonly expected: Pick<StateRow, 'status' | 'run'> & { readonly dueAt?: number };
+  readonly next: TaskState;
+  /** When the sweeper shall look at it. A waiting task's is its callback's time-out. */
+  readonly dueAt?: number;
+  /** Wake-ups sent since the last claim. */
+  readonly sends?: number;
+  /** The run whose outcome this is, and what it said: a repeated report is recognised by it (R17). */
+  readonly settled?: { readonly run: number; readonly verdict: 'succeeded' | 'failed' };
+  readonly record?: AttemptRecord;
+  readonly error?: TaskError;
+  readonly result?: Content;
+  readonly progress?: { readonly at: number; readonly percent?: number; readonly message?: string };
+}
+
+const RECORD = `
+  UPDATE tasks SET
+    status = move.status,
+    deferrals = move.deferrals,
+    base = move.base,
+    deadline_at = move.deadline_at,
+    -- Only a re-sent wake-up leaves a run as it is: its lease has run out, and the next claim sees that.
+    lease_until = CASE WHEN move.status = 'running' THEN tasks.lease_until END,
+    nonce = CASE WHEN move.status = 'running' THEN tasks.nonce END,
+    next_at = move.next_at,
+    due_at = move.due_at,
+    sends = move.sends,
+    reason = move.reason,
+    callback_timeout_ms = move.callback_timeout_ms,
+    settled_run = coalesce(move.settled_run, tasks.settled_run),
+    settled_verdict = coalesce(move.settled_verdict, tasks.settled_verdict),
+    finished_at = move.finished_at,
+    failures = tasks.failures + move.failed,
+    progress = coalesce(move.progress, tasks.progress),
+    error = CASE WHEN move.keep_error THEN tasks.error ELSE move.error END,
+    history = CASE WHEN move.record IS NULL THEN tasks.history ELSE json_insert(
+      CASE WHEN json_array_length(tasks.history) >= ${MAX_ATTEMPT_RECORDS}
+        THEN json_remove(tasks.history, '$[0]') ELSE tasks.history END,
+      '$[#]', json(move.record)) END,
+    result_type = move.result_type,
+    result_encoding = move.result_encoding,
+    result = move.result
+  FROM (
+    SELECT value->>'id' AS id, value->>'expectedStatus' AS expected_status, value->>'expectedRun' AS expected_run,
+      value->>'expectedDueAt' AS expected_due_at, value->>'status' AS status, value->>'deferrals' AS deferrals,
+      value->>'base' AS base, value->>'deadlineAt' AS deadline_at, value->>'nextAt' AS next_at,
+      value->>'dueAt' AS due_at, value->>'sends' AS sends, value->>'reason' AS reason,
+      value->>'callbackTimeoutMs' AS callback_timeout_ms, value->>'settledRun' AS settled_run,
+      value->>'settledVerdict' AS settled_verdict, value->>'finishedAt' AS finished_at, value->>'failed' AS failed,
+      value->'progress' AS progress, value->>'keepError' AS keep_error, value->'error' AS error,
+      value->'record' AS record, value->>'resultType' AS result_type, value->>'resultEncoding' AS result_encoding,
+      value->>'result' AS result
+    FROM json_each(?1)
+  ) AS move
+  WHERE tasks.id = move.id AND tasks.status = move.expected_status AND tasks.run = move.expected_run
+    AND (move.expected_due_at IS NULL OR tasks.due_at = move.expected_due_at)
+  RETURNING tasks.id`;
+
+/** @returns the ids of the tasks that moved */
+export async function recordTransitions(db: D1Database, moves: readonly Move[]): Promise<Set<string>> {
+  const rows = await runForEach<{ id: string }>(db, RECORD, jsonParameters(moves.map(moveParameter)));
+  return new Set(rows.map((row) => row.id));
+}
+
+/** Absent fields are left out of the JSON, and so are NULL in the statement. */
+function moveParameter(move: Move): Record<string, unknown> {
+  const { next, expected, settled, result } = move;
+  return {
+    id: move.id,
+    expectedStatus: expected.status,
+    expectedRun: expected.run,
+    expectedDueAt: expected.dueAt,
+    status: next.status,
+    deferrals: next.deferrals,
+    base: next.base,
+    deadlineAt: next.deadlineAt,
+    nextAt: 'nextAt' in next ? next.nextAt : undefined,
+    dueAt: next.status === 'waiting' ? next.callbackUntil : isTerminal(next.status) ? undefined : move.dueAt,
+    sends: move.sends ?? 0,
+    reason: next.status === 'deferred' ? next.reason : undefined,
+    callbackTimeoutMs: next.status === 'waiting' ? next.callbackTimeoutMs : undefined,
+    settledRun: settled?.run,
+    settledVerdict: settled?.verdict,
+    finishedAt: 'finishedAt' in next ? next.finishedAt : undefined,
+    failed: move.record?.outcome === 'failed' ? 1 : 0,
+    progress: move.progress,
+    // The last error stays readable until the task succeeds or is run again.
+    keepError: move.error === undefined && next.status !== 'succeeded' && next.status !== 'queued' ? 1 : 0,
+    error: move.error,
+    record: move.record,
+    resultType: result?.type,
+    resultEncoding: result?.encoding,
+    result: result?.text,
+  };
+}

@@ -1,0 +1,60 @@
+/**
+ * What is remembered of an attempt that did not succeed, and of the error a task ended with. A first
+ * try that succeeds leaves no record. Texts are bounded; keys and tokens never enter them.
+ */
+import * as z from 'zod';
+import { DEFERRAL_REASONS } from './state.ts';
+
+/** Latest records kept on a task's row; older ones are dropped, their count is kept. */
+export const MAX_ATTEMPT_RECORDS = 50;
+
+/** Bytes of a backend's error text worth keeping, in characters. */
+export const MAX_ERROR_MESSAGE_CHARS = 500;
+
+export const ERROR_CLASSES = [
+  /** The backend answered with an error status. */
+  'http',
+  /** No answer within the service's time-out. */
+  'timeout',
+  /** The connection failed. */
+  'network',
+  /** The backend accepted the work and did not call back in time. */
+  'callback-timeout',
+  /** The backend called back with a failure. */
+  'callback',
+  /** The consumer stopped before it could record an outcome. */
+  'lost',
+  /** The answer was larger than can be stored. */
+  'result-too-large',
+  /** The deadline passed. */
+  'deadline',
+] as const;
+export type ErrorClass = (typeof ERROR_CLASSES)[number];
+
+export const TaskErrorSchema = z.object({
+  class: z.enum(ERROR_CLASSES),
+  message: z.string(),
+  httpStatus: z.number().int().optional(),
+});
+export type TaskError = z.infer<typeof TaskErrorSchema>;
+
+export const AttemptRecordSchema = z.object({
+  run: z.number().int(),
+  attempt: z.number().int(),
+  outcome: z.enum(['failed', 'deferred']),
+  startedAt: z.number(),
+  endedAt: z.number(),
+  error: TaskErrorSchema.optional(),
+  reason: z.enum(DEFERRAL_REASONS).optional(),
+  server: z.string().optional(),
+  /** When the next attempt starts, Unix milliseconds, and the delay that was chosen. */
+  nextAt: z.number().optional(),
+  delayMs: z.number().optional(),
+  /** Why that delay: `backoff`, `retry-after`, … */
+  delayReason: z.string().optional(),
+});
+export type AttemptRecord = z.infer<typeof AttemptRecordSchema>;
+
+export function shorten(text: string, maxChars = MAX_ERROR_MESSAGE_CHARS): string {
+  return text.length <= maxChars ? text : `${text.slice(0, maxChars - 1)}…`;
+}

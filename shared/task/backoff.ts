@@ -1,0 +1,47 @@
+/**
+ * How long a task waits before it tries again. Pure: the clock and the dice are handed in.
+ * All delays are milliseconds and whole seconds (queues delay in seconds), rounded up.
+ */
+
+export interface RetryPolicy {
+  /** Attempts in all, the first one included. Deferrals do not count. */
+  readonly maxAttempts: number;
+  readonly baseSeconds: number;
+  readonly capSeconds: number;
+}
+
+export const DEFAULT_RETRY_POLICY: RetryPolicy = { maxAttempts: 8, baseSeconds: 2, capSeconds: 3600 };
+
+/**
+ * Full jitter: random(0, min(cap, base × 2^(attempt − 1))), never below what the backend asked for.
+ * Source: "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+ * @param attempt the attempt that just failed, from 1
+ * @param random a number in [0, 1)
+ */
+export function retryDelayMs(policy: RetryPolicy, attempt: number, random: number, retryAfterMs = 0): number {
+  const ceilingSeconds = Math.min(policy.capSeconds, policy.baseSeconds * 2 ** (attempt - 1));
+  return wholeSeconds(Math.max(random * ceilingSeconds * 1000, retryAfterMs));
+}
+
+const DEFERRAL_FLOOR_MS = 1_000;
+const DEFERRAL_FLOOR_CAP_MS = 5 * 60_000;
+
+/**
+ * The delay of a deferral: what the backend asked for, but at least a floor that doubles with each
+ * deferral up to five minutes, so that `Retry-After: 0` cannot spin (rule R18). Up to a quarter is
+ * added at random, so that tasks deferred together do not come back together.
+ */
+export function deferralDelayMs(deferrals: number, random: number, retryAfterMs = 0): number {
+  const floor = Math.min(DEFERRAL_FLOOR_CAP_MS, DEFERRAL_FLOOR_MS * 2 ** Math.min(deferrals, 20));
+  const delay = Math.max(floor, retryAfterMs);
+  return wholeSeconds(delay + random * Math.min(delay / 4, 60_000));
+}
+
+/** Exponential, without jitter: for the carrier's own troubles (a failed claim, a re-send). */
+export function doublingDelayMs(baseMs: number, times: number, capMs: number): number {
+  return wholeSeconds(Math.min(capMs, baseMs * 2 ** Math.min(times, 30)));
+}
+
+export function wholeSeconds(ms: number): number {
+  return Math.ceil(ms / 1000) * 1000;
+}

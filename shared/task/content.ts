@@ -1,0 +1,76 @@
+/**
+ * A request or response body as it travels through JSON messages and database rows: JSON as itself,
+ * text as text, anything else as base64.
+ */
+import * as z from 'zod';
+
+/** 64 KB: the largest body that travels inline. A message of this size is still one queue operation. */
+export const MAX_INLINE_BYTES = 64 * 1024;
+
+export const ContentSchema = z.object({
+  /** The media type, as sent. */
+  type: z.string(),
+  encoding: z.enum(['json', 'text', 'base64']),
+  /** The body: JSON text, plain text, or base64. */
+  text: z.string(),
+});
+export type Content = z.infer<typeof ContentSchema>;
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const encoder = new TextEncoder();
+
+/** The content of `bytes` under media type `type`; text that is not UTF-8 is kept as base64. */
+export function contentFromBytes(type: string, bytes: Uint8Array): Content {
+  if (isTextual(type)) {
+    try {
+      const text = strictUtf8.decode(bytes);
+      return { type, encoding: isJson(type) && isJsonText(text) ? 'json' : 'text', text };
+    } catch {
+      // Not UTF-8: fall through and keep the bytes as they are.
+    }
+  }
+  return { type, encoding: 'base64', text: base64FromBytes(bytes) };
+}
+
+export function bytesFromContent(content: Content): Uint8Array<ArrayBuffer> {
+  return content.encoding === 'base64' ? bytesFromBase64(content.text) : new Uint8Array(encoder.encode(content.text));
+}
+
+/** What a reader of the API sees: the JSON value, the text, or the base64 string. */
+export function contentAsJson(content: Content): unknown {
+  return content.encoding === 'json' ? JSON.parse(content.text) : content.text;
+}
+
+export function isJson(type: string): boolean {
+  return /^application\/(?:[\w.+-]+\+)?json\b/i.test(type);
+}
+
+function isTextual(type: string): boolean {
+  return (
+    isJson(type) || /^text\//i.test(type) || /^application\/(?:xml|x-www-form-urlencoded|[\w.+-]+\+xml)\b/i.test(type)
+  );
+}
+
+function isJsonText(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export function base64FromBytes(bytes: Uint8Array): string {
+  let binary = '';
+  for (let at = 0; at < bytes.length; at += 0x8000) {
+    binary += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
+  }
+  return btoa(binary);
+}
+
+function bytesFromBase64(text: string): Uint8Array<ArrayBuffer> {
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let index = 0; index < binary.length; index++) bytes[index] = binary.charCodeAt(index);
+  return bytes;
+}

@@ -1,0 +1,41 @@
+/**
+ * What becomes of a message, read from the row of its task (rule R2: the row decides, messages are
+ * only wake-ups). A message is acked only when its row is terminal or has a `due_at` under which the
+ * sweeper will find it (rule R1).
+ */
+import { wholeSeconds } from './backoff.ts';
+import type { TaskState } from './state.ts';
+
+export type Fate = { readonly verdict: 'ack' } | { readonly verdict: 'retry'; readonly delayMs: number };
+
+/** 12 hours: the longest delay that every generation of Cloudflare Queues accepts. */
+export const MAX_QUEUE_DELAY_MS = 12 * 3600_000;
+
+/**
+ * @param dueAt the row's `due_at`, when it has one
+ */
+export function fateOf(state: TaskState, dueAt: number | undefined, now: number): Fate {
+  switch (state.status) {
+    case 'succeeded':
+    case 'failed':
+    case 'cancelled':
+    case 'expired':
+      return { verdict: 'ack' };
+    case 'waiting':
+    case 'scheduled':
+      return dueAt === undefined ? retryAt(now, now) : { verdict: 'ack' };
+    case 'running':
+      return retryAt(state.leaseUntil, now);
+    case 'retrying':
+    case 'deferred':
+      return retryAt(state.nextAt, now);
+    case 'queued':
+      return retryAt(now, now);
+  }
+}
+
+/** A retry at `at`: at least a second away, so that a wrong clock cannot spin. */
+function retryAt(at: number, now: number): Fate {
+  const delayMs = Math.min(MAX_QUEUE_DELAY_MS, Math.max(1000, wholeSeconds(at - now)));
+  return { verdict: 'retry', delayMs };
+}

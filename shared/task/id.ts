@@ -1,0 +1,113 @@
+/**
+ * Task ids: `tsk_` and 32 characters of Crockford base32, lower case, over 20 bytes:
+ *
+ *   6 bytes  creation time, Unix milliseconds, big-endian
+ *   1 byte   store number (0 today; room for several databases)
+ *   7 bytes  random
+ *   6 bytes  HMAC over the 14 bytes above and the owner's subject, truncated to 48 bits
+ *
+ * Ids sort by time, so the primary key is the timeline. The MAC lets a door refuse a forged id, or
+ * one of another owner, without asking the database. It does not replace the owner check on a row.
+ */
+import { toHex } from '../crypto/hex.ts';
+import { type MacKey, sign, verify } from '../crypto/mac.ts';
+
+const PREFIX = 'tsk_';
+const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
+const HEAD_BYTES = 14;
+const ID_BYTES = 20;
+const MAC_BYTES = ID_BYTES - HEAD_BYTES;
+
+/** The store number that every new task gets: one database today. */
+const CURRENT_STORE = 0;
+
+export const TASK_ID_PATTERN = /^tsk_[0-9a-hjkmnp-tv-z]{32}$/;
+
+const encoder = new TextEncoder();
+
+/** A new id for a task of `subject`, created at `now` (Unix milliseconds). */
+export async function mintTaskId(key: MacKey, subject: string, now: number): Promise<string> {
+  const bytes = new Uint8Array(ID_BYTES);
+  crypto.getRandomValues(bytes.subarray(7, HEAD_BYTES));
+  writeTime(bytes, now);
+  bytes[6] = CURRENT_STORE;
+  const mac = await sign(key, macInput(bytes, subject));
+  bytes.set(mac.subarray(0, MAC_BYTES), HEAD_BYTES);
+  return PREFIX + encode(bytes);
+}
+
+/** True when this deployment minted `id` for `subject`. */
+export async function isTaskIdOf(key: MacKey, id: string, subject: string): Promise<boolean> {
+  const bytes = decode(id);
+  if (bytes === undefined) return false;
+  return verify(key, macInput(bytes, subject), bytes.slice(HEAD_BYTES));
+}
+
+/** The creation time in an id, Unix milliseconds. The id must match `TASK_ID_PATTERN`. */
+export function taskCreatedAt(id: string): number {
+  let time = 0;
+  // 48 bits are 9 characters and 3 bits of the tenth.
+  for (let index = 0; index < 9; index++) time = time * 32 + digit(id, index);
+  return time * 8 + (digit(id, 9) >> 2);
+}
+
+/** The smallest id that a task created at `time` (Unix milliseconds) can have: a bound for ranges. */
+export function smallestTaskIdAt(time: number): string {
+  const bytes = new Uint8Array(ID_BYTES);
+  writeTime(bytes, time);
+  return PREFIX + encode(bytes);
+}
+
+/** 16 bytes of the id as hex: the trace of a task whose client sent none, the same at every attempt. */
+export function traceIdOf(id: string): string {
+  return toHex((decode(id) ?? new Uint8Array(ID_BYTES)).subarray(0, 16));
+}
+
+function digit(id: string, index: number): number {
+  return ALPHABET.indexOf(id.charAt(PREFIX.length + index));
+}
+
+function writeTime(bytes: Uint8Array, time: number): void {
+  new DataView(bytes.buffer).setUint16(0, Math.floor(time / 2 ** 32));
+  new DataView(bytes.buffer).setUint32(2, time % 2 ** 32);
+}
+
+function macInput(bytes: Uint8Array, subject: string): Uint8Array<ArrayBuffer> {
+  const subjectBytes = encoder.encode(subject);
+  const input = new Uint8Array(HEAD_BYTES + subjectBytes.length);
+  input.set(bytes.subarray(0, HEAD_BYTES));
+  input.set(subjectBytes, HEAD_BYTES);
+  return input;
+}
+
+function encode(bytes: Uint8Array): string {
+  let text = '';
+  let buffer = 0;
+  let bits = 0;
+  for (const byte of bytes) {
+    buffer = ((buffer << 8) | byte) & 0xfff;
+    bits += 8;
+    while (bits >= 5) {
+      bits -= 5;
+      text += ALPHABET.charAt((buffer >> bits) & 31);
+    }
+  }
+  return text;
+}
+
+function decode(id: string): Uint8Array<ArrayBuffer> | undefined {
+  if (!TASK_ID_PATTERN.test(id)) return undefined;
+  const bytes = new Uint8Array(ID_BYTES);
+  let buffer = 0;
+  let bits = 0;
+  let at = 0;
+  for (let index = 0; index < 32; index++) {
+    buffer = ((buffer << 5) | digit(id, index)) & 0xfff;
+    bits += 5;
+    if (bits >= 8) {
+      bits -= 8;
+      bytes[at++] = (buffer >> bits) & 0xff;
+    }
+  }
+  return bytes;
+}

@@ -1,0 +1,49 @@
+/**
+ * Where a task stands, as a union in which each state carries only its own fields. Times are Unix
+ * milliseconds.
+ */
+import type { RetryPolicy } from './backoff.ts';
+import type { TerminalStatus } from './status.ts';
+
+/** Why a deferred task waits. Waiting for capacity consumes no attempt. */
+export const DEFERRAL_REASONS = [
+  'rate-limited',
+  'backend-busy',
+  'no-key',
+  'no-server',
+  'key-refused',
+  'cut-short',
+  'misconfigured',
+] as const;
+export type DeferralReason = (typeof DEFERRAL_REASONS)[number];
+
+/** What every state carries. */
+export interface Counters {
+  /** Grows at every claim and never goes back; fences leases, settles and callback tokens (rule R3). */
+  readonly run: number;
+  /** Runs that were deferrals and consumed no attempt. */
+  readonly deferrals: number;
+  /** Runs that a manual retry wrote off. */
+  readonly base: number;
+  readonly policy: RetryPolicy;
+  /** No task outlives it (rule R4). */
+  readonly deadlineAt: number;
+}
+
+export type TaskState = Counters &
+  (
+    | { readonly status: 'queued' }
+    | { readonly status: 'scheduled'; readonly nextAt: number }
+    | { readonly status: 'running'; readonly leaseUntil: number }
+    | { readonly status: 'waiting'; readonly callbackUntil: number; readonly callbackTimeoutMs: number }
+    | { readonly status: 'retrying'; readonly nextAt: number }
+    | { readonly status: 'deferred'; readonly nextAt: number; readonly reason: DeferralReason }
+    | { readonly status: TerminalStatus; readonly finishedAt: number }
+  );
+
+export type StateOf<Status extends TaskState['status']> = Extract<TaskState, { status: Status }>;
+
+/** Attempts used so far, the running one included. */
+export function attemptsUsed(counters: Counters): number {
+  return counters.run - counters.deferrals - counters.base;
+}

@@ -1,0 +1,191 @@
+/**
+ * The transition table: what each event does to a task in each state. Pure: the clock is in the
+ * event, the dice were thrown before. The claim is written once more, as SQL, in
+ * `shared/store/claim.ts`, because one statement must decide for a whole batch; a test holds the two
+ * against each other for every state.
+ *
+ * Guarantees: a terminal state is left only by a manual retry of `failed` or `expired`; nothing
+ * outlives its deadline; only a success may come from an older run (rule R3).
+ */
+import { attemptsUsed, type Counters, type DeferralReason, type StateOf, type TaskState } from './state.ts';
+import { isTerminal } from './status.ts';
+
+/** Deferrals past this many count as attempts, so that waiting for capacity ends too (rule R18). */
+export const MAX_FREE_DEFERRALS = 1000;
+
+export type TaskEvent =
+  /** A consumer wants to run the task under a lease. */
+  | { readonly type: 'claim'; readonly at: number; readonly leaseMs: number }
+  /** The backend answered 2xx, or called back with a result. */
+  | { readonly type: 'succeed'; readonly at: number; readonly run: number }
+  /** The backend answered 202 and will call back. */
+  | { readonly type: 'accept'; readonly at: number; readonly run: number; readonly callbackTimeoutMs: number }
+  /** No capacity: wait without consuming the attempt. */
+  | {
+      readonly type: 'defer';
+      readonly at: number;
+      readonly run: number;
+      readonly reason: DeferralReason;
+      readonly delayMs: number;
+    }
+  /** The attempt failed; `delayMs` is the backoff if another may follow. */
+  | {
+      readonly type: 'fail';
+      readonly at: number;
+      readonly run: number;
+      readonly retryable: boolean;
+      readonly delayMs: number;
+    }
+  /** The backend reports progress and so extends its time to call back. */
+  | { readonly type: 'progress'; readonly at: number; readonly run: number }
+  /** The callback did not come in time. */
+  | { readonly type: 'overdue'; readonly at: number; readonly delayMs: number }
+  /** The deadline may have passed. */
+  | { readonly type: 'expire'; readonly at: number }
+  | { readonly type: 'cancel'; readonly at: number }
+  /** A person wants a failed or expired task run again, with fresh attempts. */
+  | { readonly type: 'retry'; readonly at: number; readonly deadlineAt: number };
+
+export type RefusalCode =
+  /** The task has ended. */
+  | 'terminal'
+  /** Another run holds the task. */
+  | 'leased'
+  /** Its time has not come. */
+  | 'early'
+  /** It waits for its callback. */
+  | 'awaiting-callback'
+  /** The event belongs to an older run, or to a run that has ended. */
+  | 'stale'
+  /** The event does not apply to this state. */
+  | 'not-applicable';
+
+export type Transition =
+  | { readonly ok: true; readonly next: TaskState }
+  | { readonly ok: false; readonly code: RefusalCode };
+
+export function transition(state: TaskState, event: TaskEvent): Transition {
+  switch (event.type) {
+    case 'claim':
+      return claim(state, event.at, event.leaseMs);
+    case 'succeed':
+      if (isTerminal(state.status)) return refuse('terminal');
+      if (event.run > state.run || event.run < 1) return refuse('stale');
+      return to({ ...counters(state), status: 'succeeded', finishedAt: event.at });
+    case 'accept': {
+      const stale = staleness(state, event.run, ['running']);
+      if (stale !== undefined) return refuse(stale);
+      const { at, callbackTimeoutMs } = event;
+      return to({
+        ...counters(state),
+        status: 'waiting',
+        callbackTimeoutMs,
+        callbackUntil: Math.min(at + callbackTimeoutMs, state.deadlineAt),
+      });
+    }
+    case 'defer': {
+      const stale = staleness(state, event.run, ['running']);
+      if (stale !== undefined) return refuse(stale);
+      return defer(state, event.at, event.delayMs, event.reason);
+    }
+    case 'fail': {
+      const stale = staleness(state, event.run, ['running', 'waiting']);
+      if (stale !== undefined) return refuse(stale);
+      return failAttempt(state, event.at, event.retryable, event.delayMs);
+    }
+    case 'progress': {
+      const stale = staleness(state, event.run, ['waiting']);
+      if (stale !== undefined) return refuse(stale);
+      const waiting = state as StateOf<'waiting'>;
+      const callbackUntil = Math.min(event.at + waiting.callbackTimeoutMs, state.deadlineAt);
+      return to({ ...waiting, callbackUntil });
+    }
+    case 'overdue':
+      if (state.status !== 'waiting') return refuse(isTerminal(state.status) ? 'terminal' : 'not-applicable');
+      if (state.callbackUntil > event.at) return refuse('early');
+      return failAttempt(state, event.at, true, event.delayMs);
+    case 'expire':
+      if (isTerminal(state.status)) return refuse('terminal');
+      // The lease is looked at before the deadline: a live call may still succeed (rule R2).
+      if (state.status === 'running' && state.leaseUntil > event.at) return refuse('leased');
+      if (state.deadlineAt > event.at) return refuse('early');
+      return to({ ...counters(state), status: 'expired', finishedAt: event.at });
+    case 'cancel':
+      if (isTerminal(state.status)) return refuse('terminal');
+      return to({ ...counters(state), status: 'cancelled', finishedAt: event.at });
+    case 'retry':
+      if (state.status !== 'failed' && state.status !== 'expired') return refuse('not-applicable');
+      return to({
+        ...counters(state),
+        status: 'queued',
+        base: state.run - state.deferrals,
+        deadlineAt: event.deadlineAt,
+      });
+  }
+}
+
+function claim(state: TaskState, at: number, leaseMs: number): Transition {
+  switch (state.status) {
+    case 'succeeded':
+    case 'failed':
+    case 'cancelled':
+    case 'expired':
+      return refuse('terminal');
+    case 'waiting':
+      return refuse('awaiting-callback');
+    case 'running':
+      if (state.leaseUntil > at) return refuse('leased');
+      break;
+    case 'scheduled':
+    case 'retrying':
+    case 'deferred':
+      // Past its deadline nothing is early: the task ends now rather than at its next time.
+      if (state.nextAt > at && state.deadlineAt > at) return refuse('early');
+      break;
+    case 'queued':
+      break;
+  }
+  if (state.deadlineAt <= at) return to({ ...counters(state), status: 'expired', finishedAt: at });
+  if (attemptsUsed(state) >= state.policy.maxAttempts) {
+    return to({ ...counters(state), status: 'failed', finishedAt: at });
+  }
+  return to({ ...counters(state), run: state.run + 1, status: 'running', leaseUntil: at + leaseMs });
+}
+
+function defer(state: TaskState, at: number, delayMs: number, reason: DeferralReason): Transition {
+  const free = state.deferrals < MAX_FREE_DEFERRALS;
+  if (!free && attemptsUsed(state) >= state.policy.maxAttempts) {
+    return to({ ...counters(state), status: 'failed', finishedAt: at });
+  }
+  return to({
+    ...counters(state),
+    deferrals: free ? state.deferrals + 1 : state.deferrals,
+    status: 'deferred',
+    reason,
+    nextAt: Math.min(at + delayMs, state.deadlineAt),
+  });
+}
+
+function failAttempt(state: TaskState, at: number, retryable: boolean, delayMs: number): Transition {
+  if (!retryable || attemptsUsed(state) >= state.policy.maxAttempts) {
+    return to({ ...counters(state), status: 'failed', finishedAt: at });
+  }
+  return to({ ...counters(state), status: 'retrying', nextAt: Math.min(at + delayMs, state.deadlineAt) });
+}
+
+function staleness(state: TaskState, run: number, statuses: readonly TaskState['status'][]): RefusalCode | undefined {
+  if (isTerminal(state.status)) return 'terminal';
+  return run === state.run && statuses.includes(state.status) ? undefined : 'stale';
+}
+
+function counters({ run, deferrals, base, policy, deadlineAt }: Counters): Counters {
+  return { run, deferrals, base, policy, deadlineAt };
+}
+
+function to(next: TaskState): Transition {
+  return { ok: true, next };
+}
+
+function refuse(code: RefusalCode): Transition {
+  return { ok: false, code };
+}

@@ -4,6 +4,7 @@
  * message is kept, and copied before the platform would delete it.
  */
 
+import { logError, logWarning } from '../shared/log.ts';
 import { deliveryDelayMs, needsFreshCopy } from '../shared/message/delivery.ts';
 import { TaskMessageSchema } from '../shared/message/task-message.ts';
 import { recordAccepted } from '../shared/store/accept.ts';
@@ -15,7 +16,7 @@ export async function takeDeadLetters(env: CallbackEnv, batch: MessageBatch<unkn
     const messages = batch.messages.flatMap(({ id, body }) => {
       const parsed = TaskMessageSchema.safeParse(body);
       if (parsed.success) return [parsed.data];
-      console.error(JSON.stringify({ event: 'message.unreadable', queue: batch.queue, message: id }));
+      logError('message.unreadable', { queue: batch.queue, message: id });
       return [];
     });
     await recordAccepted(
@@ -31,11 +32,11 @@ export async function takeDeadLetters(env: CallbackEnv, batch: MessageBatch<unkn
       now,
     );
     for (const message of batch.messages) {
-      console.warn(JSON.stringify({ event: 'message.dead', message: message.id, attempts: message.attempts }));
+      logWarning('message.dead', { message: message.id, attempts: message.attempts });
       message.ack();
     }
   } catch (error) {
-    console.error(JSON.stringify({ event: 'dead-letter.failed', cause: String(error) }));
+    logError('dead-letter.failed', {}, error);
     for (const message of batch.messages) await keep(env, message, now);
   }
 }
@@ -49,7 +50,7 @@ async function keep(env: CallbackEnv, message: Message<unknown>, now: number): P
       message.ack();
       return;
     } catch (error) {
-      console.error(JSON.stringify({ event: 'copy.failed', message: message.id, cause: String(error) }));
+      logError('copy.failed', { message: message.id }, error);
     }
   }
   message.retry({ delaySeconds });

@@ -4,6 +4,7 @@
  * moved in between it looks again.
  */
 import type { CallbackReport, CancelRequest, DoorAnswer, RetryRequest } from '../shared/ledger/door.ts';
+import { logError } from '../shared/log.ts';
 import { MAX_DEADLINE_SECONDS } from '../shared/service/definition.ts';
 import { plantTombstone } from '../shared/store/cancellation.ts';
 import { readStates } from '../shared/store/read.ts';
@@ -123,7 +124,7 @@ async function followUp(id: string, after: (() => Promise<void>) | undefined): P
   try {
     await after?.();
   } catch (error) {
-    console.error(JSON.stringify({ event: 'wake.failed', id, cause: String(error) }));
+    logError('wake.failed', { id }, error);
   }
 }
 

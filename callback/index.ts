@@ -13,6 +13,7 @@ import {
   type RetryRequest,
   RetryRequestSchema,
 } from '../shared/ledger/door.ts';
+import { logInfo } from '../shared/log.ts';
 import { problemResponse } from '../shared/problem/problem.ts';
 import { takeDeadLetters } from './dead-letter.ts';
 import { acceptCallback, cancelTask, retryTask } from './door.ts';
@@ -49,7 +50,6 @@ export default {
 
   async scheduled(_controller: ScheduledController, env: object): Promise<void> {
     const report = await sweep(await readEnv(env), Date.now());
-    if (Object.values(report).some((count) => count > 0))
-      console.log(JSON.stringify({ event: 'sweep.done', ...report }));
+    if (Object.values(report).some((count) => count > 0)) logInfo('sweep.done', { ...report });
   },
 } satisfies ExportedHandler<object>;

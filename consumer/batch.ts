@@ -4,6 +4,7 @@
  */
 import pRetry from 'p-retry';
 import type { ClaimBatch, Grant } from '../shared/ledger/contract.ts';
+import { logError } from '../shared/log.ts';
 import { type TaskRequest, TaskRequestSchema } from '../shared/task/request.ts';
 import type { Call } from './call.ts';
 import { Deliveries } from './deliveries.ts';
@@ -33,14 +34,12 @@ export async function runBatch(env: ConsumerEnv, messages: readonly Message<unkn
   using ledger = new LedgerConversation(env.ledger);
   try {
     for (const key of inbox.unreadable) {
-      console.error(JSON.stringify({ event: 'message.unreadable', shard: env.shard, key }));
+      logError('message.unreadable', { shard: env.shard, key });
       deliveries.decide(key, { verdict: 'retry', delayMs: UNREADABLE_DELAY_MS });
     }
     await Promise.all([runTasks(env, inbox, deliveries, ledger), runCancels(env, inbox, deliveries)]);
   } catch (error) {
-    console.error(
-      JSON.stringify({ event: 'batch.failed', shard: env.shard, tasks: inbox.tasks.size, cause: String(error) }),
-    );
+    logError('batch.failed', { shard: env.shard, tasks: inbox.tasks.size }, error);
   } finally {
     await deliveries.finish();
   }

@@ -6,6 +6,8 @@
  * therefore counted here: if it passes while the batch still runs, a copy is sent and the message
  * acked (rule R15).
  */
+
+import { logError } from '../shared/log.ts';
 import { deliveryDelayMs, needsFreshCopy } from '../shared/message/delivery.ts';
 import type { TaskMessage } from '../shared/message/task-message.ts';
 import type { Fate } from '../shared/task/fate.ts';
@@ -24,7 +26,7 @@ export class Deliveries {
   /** Messages without a verdict, by task: duplicates share one fate (rule R10). */
   readonly #open: Map<string, readonly Message<unknown>[]>;
   readonly #held = new Map<string, Held>();
-  #copying: Promise<unknown>[] = [];
+  readonly #copying: Promise<unknown>[] = [];
 
   constructor(queue: Queue<TaskMessage>, messagesByKey: ReadonlyMap<string, readonly Message<unknown>[]>) {
     this.#queue = queue;
@@ -71,7 +73,7 @@ export class Deliveries {
       this.#ack(key);
       return true;
     } catch (error) {
-      console.error(JSON.stringify({ event: 'copy.failed', message: first.id, cause: String(error) }));
+      logError('copy.failed', { message: first.id }, error);
       return false;
     }
   }

@@ -4,6 +4,7 @@
  * that breaks leaves its tasks unsettled, and their messages come again after the lease.
  */
 import type { Settlement } from '../shared/ledger/contract.ts';
+import { logError } from '../shared/log.ts';
 import type { Call } from './call.ts';
 import type { ConsumerEnv } from './env.ts';
 import { sliceCount } from './invocations.ts';
@@ -30,7 +31,7 @@ export async function fanOut(
       try {
         settle(await run);
       } catch (error) {
-        console.error(JSON.stringify({ event: 'slice.failed', shard: env.shard, cause: String(error) }));
+        logError('slice.failed', { shard: env.shard }, error);
       }
     }),
   );

@@ -5,6 +5,7 @@
 import { WorkerEntrypoint } from 'cloudflare:workers';
 import { MisconfiguredError } from '../shared/env.ts';
 import type { Settlement } from '../shared/ledger/contract.ts';
+import { logError } from '../shared/log.ts';
 import { deliveryDelayMs } from '../shared/message/delivery.ts';
 import { problemResponse } from '../shared/problem/problem.ts';
 import { runBatch } from './batch.ts';
@@ -38,7 +39,7 @@ function readEnvOrGiveBack(bindings: object, batch: MessageBatch<unknown>): Cons
     return readEnv(bindings);
   } catch (error) {
     if (!(error instanceof MisconfiguredError)) throw error;
-    console.error(JSON.stringify({ event: 'consumer.misconfigured', problems: error.problems }));
+    logError('consumer.misconfigured', { problems: error.problems });
     for (const message of batch.messages) message.retry({ delaySeconds: deliveryDelayMs(message.attempts) / 1000 });
     return undefined;
   }

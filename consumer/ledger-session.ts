@@ -34,7 +34,8 @@ export class LedgerConversation implements LedgerSession, Disposable {
   }
 
   async #ask<Value>(question: (session: LedgerSession) => Promise<Value>): Promise<Value> {
-    const session = (this.#session ??= this.#open());
+    this.#session ??= this.#open();
+    const session = this.#session;
     try {
       return await question(await session);
     } catch (error) {

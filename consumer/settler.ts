@@ -5,6 +5,7 @@
  */
 import pRetry from 'p-retry';
 import type { LedgerSession, Settled, Settlement } from '../shared/ledger/contract.ts';
+import { logError } from '../shared/log.ts';
 
 /** Outcomes that come this close together share a statement; a batch's last ones do not wait. */
 const WINDOW_MS = 20;
@@ -53,7 +54,7 @@ export class Settler {
       const answers = await pRetry(() => this.#ledger.settle(batch), { ...RETRIES, shouldRetry: () => true });
       for (const settled of answers) this.#onSettled(settled);
     } catch (error) {
-      console.error(JSON.stringify({ event: 'settle.failed', tasks: batch.length, cause: String(error) }));
+      logError('settle.failed', { tasks: batch.length }, error);
     }
   }
 }

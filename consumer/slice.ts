@@ -3,10 +3,11 @@
  * calls: the platform lets one invocation wait for the headers of six connections at a time.
  */
 import type { Settlement } from '../shared/ledger/contract.ts';
+import { logWarning } from '../shared/log.ts';
 import { attempt, CancelledError } from './attempt.ts';
+import { logAttempt } from './attempt-log.ts';
 import { type Attempted, type Call, settlementOf } from './call.ts';
 import type { ConsumerEnv } from './env.ts';
-import { logAttempt } from './log.ts';
 import { tellCancelled } from './tell-cancelled.ts';
 
 export const SLICE_CALLS = 6;
@@ -96,7 +97,7 @@ function watchCancellations(running: ReadonlyMap<string, AbortController>, cance
     try {
       for (const id of await cancelledAmong([...running.keys()])) running.get(id)?.abort(new CancelledError());
     } catch (error) {
-      console.warn(JSON.stringify({ event: 'cancel-check.failed', cause: String(error) }));
+      logWarning('cancel-check.failed', { cause: String(error) });
     }
     schedule(intervalMs * 2);
   };

@@ -3,6 +3,7 @@
  * courtesy: the task is cancelled whatever the backend says, so it is tried a few times and let go.
  */
 import pRetry from 'p-retry';
+import { logInfo, logWarning } from '../shared/log.ts';
 import type { ConsumerEnv } from './env.ts';
 import { joinUrl, placeOf } from './target.ts';
 
@@ -30,8 +31,8 @@ export async function tellCancelled(env: ConsumerEnv, serviceName: string, id: s
       },
       { retries: 2, minTimeout: 200, maxTimeout: 1_000 },
     );
-    console.log(JSON.stringify({ event: 'cancel.told', id, service: serviceName, httpStatus: status }));
+    logInfo('cancel.told', { id, service: serviceName, httpStatus: status });
   } catch (error) {
-    console.warn(JSON.stringify({ event: 'cancel.untold', id, service: serviceName, cause: String(error) }));
+    logWarning('cancel.untold', { id, service: serviceName, cause: String(error) });
   }
 }

@@ -1,4 +1,6 @@
 /** The one log event of an attempt: structured, with fixed fields, and never a header, body or secret. */
+
+import { logInfo } from '../shared/log.ts';
 import { attemptsUsed } from '../shared/task/state.ts';
 import type { Attempted, Call } from './call.ts';
 import type { Outcome } from './outcome.ts';
@@ -6,24 +8,21 @@ import type { Outcome } from './outcome.ts';
 export function logAttempt(shard: string, call: Call, attempted: Attempted & { readonly traceId?: string }): void {
   const { outcome, startedAt, endedAt, server, traceId } = attempted;
   const error = errorOf(outcome);
-  console.log(
-    JSON.stringify({
-      event: 'task.attempted',
-      id: call.id,
-      service: call.service,
-      run: call.state.run,
-      attempt: attemptsUsed(call.state),
-      shard,
-      server,
-      outcome: outcome.kind,
-      reason: outcome.kind === 'deferred' ? outcome.reason : undefined,
-      httpStatus: error?.httpStatus,
-      errorClass: error?.class,
-      startedAt: new Date(startedAt).toISOString(),
-      durationMs: endedAt - startedAt,
-      traceId,
-    }),
-  );
+  logInfo('task.attempted', {
+    id: call.id,
+    service: call.service,
+    run: call.state.run,
+    attempt: attemptsUsed(call.state),
+    shard,
+    server,
+    outcome: outcome.kind,
+    reason: outcome.kind === 'deferred' ? outcome.reason : undefined,
+    httpStatus: error?.httpStatus,
+    errorClass: error?.class,
+    startedAt: new Date(startedAt).toISOString(),
+    durationMs: endedAt - startedAt,
+    traceId,
+  });
 }
 
 function errorOf(outcome: Outcome) {

@@ -1,0 +1,23 @@
+/**
+ * Structured log events: one JSON line each, the event's name first. Callers choose fixed fields and
+ * never put headers, bodies, tokens or keys among them.
+ */
+
+type Fields = Readonly<Record<string, unknown>>;
+
+export function logInfo(event: string, fields: Fields): void {
+  console.log(line(event, fields));
+}
+
+export function logWarning(event: string, fields: Fields): void {
+  console.warn(line(event, fields));
+}
+
+/** @param cause an exception; only its text is logged */
+export function logError(event: string, fields: Fields, cause?: unknown): void {
+  console.error(line(event, cause === undefined ? fields : { ...fields, cause: String(cause) }));
+}
+
+function line(event: string, fields: Fields): string {
+  return JSON.stringify({ event, ...fields });
+}

@@ -53,9 +53,8 @@ export async function attempt(
 
   const timer = setTimeout(() => abort.abort(new TimeoutError()), timeoutMs);
   try {
-    const fetchOnce = () => target.fetch(target.request.clone());
     const response =
-      service.binding === undefined ? await withQuickRetries(fetchOnce, abort.signal) : await fetchOnce();
+      service.binding === undefined ? await withQuickRetries(target.call, abort.signal) : await target.call();
     const body = await readBody(response);
     if (!body.ok) return ended(tooLarge(response.status), target);
     return ended(

@@ -14,9 +14,9 @@ const BINDING_ORIGIN = 'https://backend.tasklane.internal';
 export interface Target {
   /** How the backend is named in records and logs: its host, or its binding. */
   readonly server: string;
-  readonly request: Request;
   readonly traceId: string;
-  readonly fetch: (request: Request) => Promise<Response>;
+  /** Calls the backend; each time a request of its own. */
+  readonly call: () => Promise<Response>;
 }
 
 export type TargetResult =
@@ -46,19 +46,25 @@ export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Cal
   all.set('task-callback-token', call.callbackToken);
   all.set('traceparent', `00-${traceId}-${spanId()}-01`);
 
-  const request = new Request(joinUrl(place.baseUrl, path), {
+  const url = joinUrl(place.baseUrl, path);
+  const init: RequestInit = {
     method,
     headers: all,
     // A redirect would carry headers to wherever it points; it is an answer like any other.
     redirect: 'manual',
     signal,
     ...(body !== undefined && method !== 'GET' && { body: bytesFromContent(body) }),
-  });
-  return { ok: true, target: { server: place.server, request, traceId, fetch: place.fetch } };
+  };
+  return { ok: true, target: { server: place.server, traceId, call: () => place.fetch(new Request(url, init)) } };
 }
 
 type Place =
-  | { readonly ok: true; readonly baseUrl: string; readonly server: string; readonly fetch: Target['fetch'] }
+  | {
+      readonly ok: true;
+      readonly baseUrl: string;
+      readonly server: string;
+      readonly fetch: (request: Request) => Promise<Response>;
+    }
   | { readonly ok: false; readonly problem: string };
 
 export function placeOf(env: ConsumerEnv, { baseUrl, binding }: ServiceDefinition): Place {

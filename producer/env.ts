@@ -64,9 +64,7 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>): Config {
   const env = collect(faults, () => parseEnv(EnvSchema, raw));
   const ServicesSchema = z.object({ SERVICES: servicesSchema(allowPrivate).prefault({}) });
   const services = collect(faults, () => parseEnv(ServicesSchema, raw).SERVICES);
-  const queues = numberedBindings<TaskQueue | undefined>(raw, QUEUE_PREFIX)
-    .map(({ binding: queue }) => queue)
-    .filter((queue) => queue !== undefined);
+  const queues = numberedBindings<TaskQueue>(raw, QUEUE_PREFIX).map(({ binding: queue }) => queue);
   if (queues.length === 0) faults.push(`${QUEUE_PREFIX}0: is missing; bind at least one queue`);
   if (env === undefined || services === undefined || faults.length > 0) throw new MisconfiguredError(faults);
   return {

@@ -59,7 +59,8 @@ export function taskSummary(row: TaskSummaryRow, statusUrl: string): TaskSummary
     deadlineAt: iso(row.deadline_at),
     waitingFor: waitingFor(row),
     nextAttemptAt: isoOrNone(row.next_at),
-    progress: progress === undefined ? undefined : { ...progress, at: iso(progress.at) },
+    progress: progress?.percent,
+    progressMessage: progress?.message,
     labels: parsed(LabelsSchema, row.labels),
     error: parsed(TaskErrorSchema, row.error),
   };
@@ -97,7 +98,8 @@ function timelineOf(row: TaskRow, summary: TaskSummary): TimelineEntry[] {
   const entries: TimelineEntry[] = [{ at: summary.createdAt, event: 'created' }];
   if (summary.startedAt !== undefined) entries.push({ at: summary.startedAt, event: 'started' });
   for (const record of parsed(HistorySchema, row.history) ?? []) entries.push(attemptEntry(record));
-  if (summary.progress !== undefined) entries.push({ event: 'progress', ...summary.progress });
+  const progress = parsed(ProgressSchema, row.progress);
+  if (progress !== undefined) entries.push({ ...progress, at: iso(progress.at), event: 'progress' });
   const end = endOf(row);
   if (end !== undefined && summary.finishedAt !== undefined) entries.push({ at: summary.finishedAt, event: end });
   return entries.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));

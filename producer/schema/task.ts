@@ -19,10 +19,6 @@ const WaitingForSchema = z
   })
   .openapi('WaitingFor');
 
-const ProgressSchema = z
-  .object({ at: time(), percent: z.number().optional(), message: z.string().optional() })
-  .openapi('Progress');
-
 const TimelineEntrySchema = z
   .looseObject({
     at: time(),
@@ -65,7 +61,8 @@ export const TaskSummarySchema = z
     deadlineAt: time().optional(),
     waitingFor: WaitingForSchema.optional(),
     nextAttemptAt: time().optional(),
-    progress: ProgressSchema.optional(),
+    progress: z.number().optional().openapi({ description: 'Percent, as the backend last reported it.', example: 40 }),
+    progressMessage: z.string().optional(),
     labels: z.record(z.string(), z.string()).optional(),
     error: ErrorSchema.optional(),
   })

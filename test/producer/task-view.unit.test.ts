@@ -93,11 +93,12 @@ describe('a task in the answer', () => {
     const task = view({
       status: 'failed',
       finished_at: CREATED + 9000,
-      progress: JSON.stringify({ at: CREATED + 4000, percent: 40 }),
+      progress: JSON.stringify({ at: CREATED + 4000, percent: 40, message: 'page 2' }),
       labels: '{"customer":"acme"}',
       error: JSON.stringify({ class: 'http', message: 'no', httpStatus: 500 }),
     });
-    expect(task.progress).toEqual({ at: at(4), percent: 40 });
+    expect(task).toMatchObject({ progress: 40, progressMessage: 'page 2' });
+    expect(task.timeline).toContainEqual({ at: at(4), event: 'progress', percent: 40, message: 'page 2' });
     expect(task.labels).toEqual({ customer: 'acme' });
     expect(task.error).toEqual({ class: 'http', message: 'no', httpStatus: 500 });
     expect(task.finishedAt).toBe(at(9));

@@ -15,7 +15,11 @@ let browser: Browser;
 
 beforeAll(async () => {
   pipeline = await startPipeline();
-  browser = await playwright.launch({ args: chromium.args, executablePath: await chromium.executablePath(), headless: true });
+  browser = await playwright.launch({
+    args: chromium.args,
+    executablePath: await chromium.executablePath(),
+    headless: true,
+  });
   await mkdir(SCREENSHOTS, { recursive: true });
 });
 afterAll(async () => {
@@ -28,7 +32,8 @@ it('lets a reader authorize and submit a task', async () => {
   const elsewhere: string[] = [];
   const errors: string[] = [];
   page.on('request', (request) => {
-    if (!request.url().startsWith(pipeline.run.url) && !request.url().startsWith('data:')) elsewhere.push(request.url());
+    if (!request.url().startsWith(pipeline.run.url) && !request.url().startsWith('data:'))
+      elsewhere.push(request.url());
   });
   page.on('console', (message) => {
     if (message.type() === 'error') errors.push(message.text());

@@ -4,7 +4,12 @@ import { exampleServices } from '../../examples/services.ts';
 import { SECRETS } from './pipeline.ts';
 
 const [stateDir, backendUrl] = process.argv.slice(2);
-if (stateDir === undefined || backendUrl === undefined) throw new Error('usage: local-process.ts STATE_DIR BACKEND_URL');
+if (stateDir === undefined || backendUrl === undefined)
+  throw new Error('usage: local-process.ts STATE_DIR BACKEND_URL');
 
-const { url, runtimePid, recovered } = await startLocal({ stateDir, services: exampleServices(backendUrl), secrets: SECRETS });
+const { url, runtimePid, recovered } = await startLocal({
+  stateDir,
+  services: exampleServices(backendUrl),
+  secrets: SECRETS,
+});
 process.send?.({ url, runtimePid, recovered });

@@ -1,7 +1,7 @@
 /** Ten thousand tasks with one call in ten failing, and every message delivered twice. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { newTaskMessage } from '../../shared/message/task-message.ts';
 import { importMacKey } from '../../shared/crypto/mac.ts';
+import { newTaskMessage } from '../../shared/message/task-message.ts';
 import { mintTaskId } from '../../shared/task/id.ts';
 import { allEnded, Client, type Pipeline, SECRETS, startPipeline, statusesIn } from './pipeline.ts';
 
@@ -18,7 +18,11 @@ it('10,000 tasks with 10% transient failures all end, none twice, and all counts
   const alice = await Client.as(pipeline.run.url, 'alice');
   const ids: string[] = [];
   for (let at = 0; at < TASKS; at += 1000) {
-    ids.push(...(await alice.submitMany(Array.from({ length: 1000 }, () => ({ service: 'random', path: '/random?failRate=0.1' })))));
+    ids.push(
+      ...(await alice.submitMany(
+        Array.from({ length: 1000 }, () => ({ service: 'random', path: '/random?failRate=0.1' })),
+      )),
+    );
   }
   expect(new Set(ids).size).toBe(TASKS);
   await allEnded(pipeline.database, TASKS, 120_000);

@@ -131,7 +131,10 @@ export async function allEnded(database: D1Database, total: number, timeoutMs: n
   const end = Date.now() + timeoutMs;
   for (;;) {
     const statuses = await statusesIn(database);
-    const ended = ['succeeded', 'failed', 'cancelled', 'expired'].reduce((sum, status) => sum + (statuses[status] ?? 0), 0);
+    const ended = ['succeeded', 'failed', 'cancelled', 'expired'].reduce(
+      (sum, status) => sum + (statuses[status] ?? 0),
+      0,
+    );
     if (ended === total) return;
     if (Date.now() > end) throw new Error(`not all of ${total} ended: ${JSON.stringify(statuses)}`);
     await new Promise((resolve) => setTimeout(resolve, 250));

@@ -40,7 +40,11 @@ describe('a task', () => {
   });
 
   it('arrives at the backend with its body, its id and its trace', async () => {
-    const id = await alice.submit({ service: 'echo', payload: { deep: [1, { two: 'zwei' }] }, headers: { 'x-team': 'blue' } });
+    const id = await alice.submit({
+      service: 'echo',
+      payload: { deep: [1, { two: 'zwei' }] },
+      headers: { 'x-team': 'blue' },
+    });
     const task = await alice.task(id, 20);
     expect(task.result).toMatchObject({
       method: 'POST',

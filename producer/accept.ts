@@ -6,9 +6,10 @@
  * is it known whether the row must carry `due_at` itself. What is answered as not accepted may still
  * run: a send or a write that reported an error may have landed (rule R19).
  */
+
+import { logError } from '../shared/log.ts';
 import { type NewTask, newTaskMessage } from '../shared/message/task-message.ts';
 import { recordAccepted } from '../shared/store/accept.ts';
-import { logFailure } from './log.ts';
 import type { Runtime } from './runtime.ts';
 import { chooseShard } from './shard.ts';
 import { chunkTasks } from './task-size.ts';
@@ -67,7 +68,7 @@ async function sendToAnyShard(runtime: Runtime, send: Send, messages = 1): Promi
       return true;
     } catch (error) {
       shardNews[shard] = { backlog: Number.POSITIVE_INFINITY, at: Date.now() };
-      logFailure('queue.send.failed', error, { shard });
+      logError('queue.send.failed', { shard }, error);
       candidates = candidates.filter((candidate) => candidate !== shard);
     }
   }
@@ -80,7 +81,7 @@ async function record(runtime: Runtime, tasks: readonly NewTask[], carried: bool
     await recordAccepted(runtime.config.db, tasks, carried ? undefined : Date.now());
     return true;
   } catch (error) {
-    logFailure('accept.record.failed', error, { tasks: tasks.length });
+    logError('accept.record.failed', { tasks: tasks.length }, error);
     return false;
   }
 }

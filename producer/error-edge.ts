@@ -5,11 +5,11 @@
 import type { Hook } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
+import { logError } from '../shared/log.ts';
 import { refuse } from './answer.ts';
 import type { Door, DoorEnv } from './door.ts';
 import { invalidRequest } from './field-errors.ts';
 import { syntaxFault } from './json-text.ts';
-import { logFailure } from './log.ts';
 import { methodsOf } from './methods.ts';
 
 /** What a schema refused, as a problem that names each field. */
@@ -32,7 +32,7 @@ async function answerError(error: Error, c: Context<DoorEnv>): Promise<Response>
     if (error.status === 415) return refuse('unsupported-media-type');
   }
   const requestId = c.req.header('cf-ray') ?? crypto.randomUUID();
-  logFailure('request.failed', error, { requestId, method: c.req.method, path: c.req.path });
+  logError('request.failed', { requestId, method: c.req.method, path: c.req.path }, error);
   return refuse('internal', { detail: 'The cause is in the log under the request id.', requestId });
 }
 

@@ -2,7 +2,7 @@
  * Asking the database or another Worker: an answer, or the word that there is none. What went wrong
  * goes to the log; the caller decides what the client is told.
  */
-import { logFailure } from './log.ts';
+import { logError } from '../shared/log.ts';
 
 export const UNREACHED = Symbol('unreached');
 
@@ -10,7 +10,7 @@ export async function reach<Answer>(what: string, ask: () => Promise<Answer>): P
   try {
     return await ask();
   } catch (error) {
-    logFailure('upstream.failed', error, { what });
+    logError('upstream.failed', { what }, error);
     return UNREACHED;
   }
 }

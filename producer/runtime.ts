@@ -7,10 +7,10 @@ import { Authenticator } from '../shared/auth/authenticator.ts';
 import { remoteKeySet, secretBytes } from '../shared/auth/token.ts';
 import { importMacKey, type MacKey } from '../shared/crypto/mac.ts';
 import { MisconfiguredError } from '../shared/env.ts';
+import { logError } from '../shared/log.ts';
 import { readRevokedTokens } from '../shared/store/revocation.ts';
 import { type Config, parseConfig } from './env.ts';
 import { FinishedTasks } from './finished-tasks.ts';
-import { logFailure } from './log.ts';
 import type { ShardNews } from './shard.ts';
 
 export interface Runtime {
@@ -46,7 +46,7 @@ async function readRevoked(db: D1Database, now: number): Promise<readonly string
   try {
     return await readRevokedTokens(db, now);
   } catch (error) {
-    logFailure('revocations.read.failed', error);
+    logError('revocations.read.failed', {}, error);
     throw error;
   }
 }

@@ -14,7 +14,7 @@ import { type Cron, startCron } from './cron.ts';
 import { prepareDatabase } from './database.ts';
 import { LaunchError, reasonOf } from './launch-error.ts';
 import { latestRuntimePid, leashRuntimes } from './leash.ts';
-import { localWorkers, planLocal, type ServiceInputs, secretNames } from './local-plan.ts';
+import { localWorkers, type Mains, planLocal, type ServiceInputs, secretNames } from './local-plan.ts';
 import { freePort, portProblem } from './port.ts';
 import { type LocalSecrets, loadSecrets } from './secrets.ts';
 import { withoutSignalHandlers } from './signals.ts';
@@ -44,6 +44,8 @@ export interface LocalOptions {
   readonly vars?: Readonly<Record<string, unknown>>;
   /** By default those of `.dev.vars` and the environment. */
   readonly secrets?: LocalSecrets;
+  /** Other entry files than wrangler.toml's. */
+  readonly mains?: Mains;
   /** Empties `stateDir` first. */
   readonly fresh?: boolean;
   readonly log?: (line: LogLine) => void;
@@ -82,7 +84,7 @@ async function launch(options: LocalOptions, persistencePath: string): Promise<L
   const { shards = 2, services = {}, vars = {}, log = () => {} } = options;
   const port = await freePort(options.port ?? 0);
   const url = `http://localhost:${port}`;
-  const plan = planLocal({ shards, services, vars }, url);
+  const plan = planLocal({ shards, services, vars, mains: options.mains }, url);
   const secrets = options.secrets ?? loadSecrets([...secretNames(plan).values()].flat());
 
   leashRuntimes();

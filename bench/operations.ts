@@ -92,7 +92,9 @@ function writePage(measured: readonly Measured[]): void {
     markdownTable(HEADER, measured.map(row)),
     markdownTable(['', 'a million tasks'], priceRows(synchronous(measured))),
   ];
-  writeFileSync(PAGE, page.replace(SECTION, `$1\n${tables.join('\n\n')}\n\n$2`));
+  // A function, because dollars mean something in a replacement text.
+  const renew = (_: string, start: string, end: string) => `${start}\n${tables.join('\n\n')}\n\n${end}`;
+  writeFileSync(PAGE, page.replace(SECTION, renew));
 }
 
 /** The path that the price is worked out for. */

@@ -3,7 +3,7 @@
  * the last one: whatever was not settled is still leased in its row and unacked in its queue.
  */
 import pRetry from 'p-retry';
-import type { ClaimBatch, Grant } from '../shared/ledger/contract.ts';
+import type { ClaimBatch, Grant, Settlement } from '../shared/ledger/contract.ts';
 import { logError } from '../shared/log.ts';
 import { type TaskRequest, TaskRequestSchema } from '../shared/task/request.ts';
 import type { Call } from './call.ts';
@@ -11,11 +11,11 @@ import { Deliveries } from './deliveries.ts';
 import type { ConsumerEnv } from './env.ts';
 import { fanOut } from './fan-out.ts';
 import { type Inbox, readInbox } from './inbox.ts';
-import { boundCallsBeside } from './invocations.ts';
+import { boundCallsBeside, MAX_TOLD_BOUND, MAX_TOLD_FETCHED } from './invocations.ts';
 import { leaseMs } from './lease.ts';
 import { LedgerConversation } from './ledger-session.ts';
 import { Settler } from './settler.ts';
-import { tellCancelled } from './tell-cancelled.ts';
+import { tellAborted, tellCancelled } from './tell-cancelled.ts';
 
 /** A message of another release: minutes until that release is here, or is back. */
 const UNREADABLE_DELAY_MS = 60_000;
@@ -62,14 +62,21 @@ async function runTasks(
     if (!answer.granted) deliveries.decide(answer.id, answer.fate);
     else calls.push(callOf(answer, inbox.tasks.get(answer.id)));
   }
-  const settler = new Settler(ledger, calls.length, ({ id, fate }) => deliveries.decide(id, fate));
-  await fanOut(
-    env,
-    calls,
-    (settlements) => settler.add(settlements),
-    (ids) => ledger.cancelledAmong(ids),
-  );
+  const accepted = new Set<string>();
+  const telling: Promise<void>[] = [];
+  const settler = new Settler(ledger, calls.length, ({ id, status, fate }) => {
+    deliveries.decide(id, fate);
+    // Cancelled before its 202 was recorded: only this batch knows that a backend works on it.
+    const message = status === 'cancelled' && accepted.has(id) ? inbox.tasks.get(id) : undefined;
+    if (message !== undefined) telling.push(tellAborted(env, serviceOf(message), id));
+  });
+  const settle = (settlements: Settlement[]) => {
+    for (const { id, event } of settlements) if (event.type === 'accept') accepted.add(id);
+    settler.add(settlements);
+  };
+  await fanOut(env, calls, settle, (ids) => ledger.cancelledAmong(ids));
   await settler.drain();
+  await Promise.all(telling);
 }
 
 /** The tasks that this invocation may run; the others get their verdict at once. */
@@ -116,8 +123,17 @@ function serviceOf(message: WaitingTask): string {
 }
 
 async function runCancels(env: ConsumerEnv, { cancels }: Inbox, deliveries: Deliveries): Promise<void> {
-  for (const [key, { id, service }] of cancels) {
-    await tellCancelled(env, service, id);
-    deliveries.decide(key, { verdict: 'ack' });
-  }
+  let bound = 0;
+  let fetched = 0;
+  await Promise.all(
+    [...cancels].map(async ([key, { id, service }]) => {
+      const isBound = env.services[service]?.binding !== undefined;
+      if (isBound ? ++bound > MAX_TOLD_BOUND : ++fetched > MAX_TOLD_FETCHED) {
+        deliveries.decide(key, { verdict: 'retry', delayMs: CROWDED_OUT_DELAY_MS });
+        return;
+      }
+      await tellCancelled(env, service, id);
+      deliveries.decide(key, { verdict: 'ack' });
+    }),
+  );
 }

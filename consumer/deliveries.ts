@@ -47,7 +47,10 @@ export class Deliveries {
       return;
     }
     this.#release(key);
-    const timer = setTimeout(() => this.#copying.push(this.#replace(key, 0)), Math.min(fate.delayMs, MAX_TIMER_MS));
+    const copy = () => {
+      if (!this.#uncopied.has(key)) this.#copying.push(this.#replace(key, 0));
+    };
+    const timer = setTimeout(copy, Math.min(fate.delayMs, MAX_TIMER_MS));
     this.#held.set(key, { until: Date.now() + fate.delayMs, timer });
   }
 

@@ -11,6 +11,8 @@ import type { ConsumerEnv } from './env.ts';
 /** A Worker behind a service binding is addressed by path; the host says nothing. */
 const BINDING_ORIGIN = 'https://backend.tasklane.internal';
 
+const PRINTABLE_ASCII = /^[\t\x20-\x7e]*$/;
+
 export interface Target {
   /** How the backend is named in records and logs: its host, or its binding. */
   readonly server: string;
@@ -32,12 +34,8 @@ export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Cal
   const all = new Headers();
   if (body !== undefined) all.set('content-type', body.type);
   for (const [name, value] of Object.entries(headers)) all.set(name, value);
-  for (const [name, value] of Object.entries(service.headers)) {
-    const text = typeof value === 'string' ? value : env.secret(value.secret);
-    if (text === undefined)
-      return { ok: false, problem: `The secret for the header ${name} is not set on this consumer.` };
-    all.set(name, text);
-  }
+  const problem = setServiceHeaders(env, service, all);
+  if (problem !== undefined) return { ok: false, problem };
   all.set('idempotency-key', call.id);
   all.set('task-id', call.id);
   all.set('task-attempt', String(attemptsUsed(call.state)));
@@ -75,6 +73,21 @@ export function placeOf(env: ConsumerEnv, { baseUrl, binding }: ServiceDefinitio
   if (backend === undefined)
     return { ok: false, problem: `The service binding ${binding} is not set on this consumer.` };
   return { ok: true, baseUrl: BINDING_ORIGIN, server: binding ?? '', fetch: (request) => backend.fetch(request) };
+}
+
+/**
+ * Sets the headers that the service's definition gives.
+ * @returns what is wrong with one of them; the text never holds a secret
+ */
+export function setServiceHeaders(env: ConsumerEnv, service: ServiceDefinition, headers: Headers): string | undefined {
+  for (const [name, value] of Object.entries(service.headers)) {
+    const text = typeof value === 'string' ? value : env.secret(value.secret)?.trim();
+    if (text === undefined) return `The secret for the header ${name} is not set on this consumer.`;
+    // The runtime refuses control characters with an exception and writes what is not ASCII into its log.
+    if (!PRINTABLE_ASCII.test(text)) return `The secret for the header ${name} is not printable ASCII.`;
+    headers.set(name, text);
+  }
+  return undefined;
 }
 
 /** Below the base path, whatever the path says: it starts with one slash and has no dot segments. */

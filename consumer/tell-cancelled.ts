@@ -31,13 +31,13 @@ export async function tellCancelled(env: ConsumerEnv, serviceName: string, id: s
   const place = placeOf(env, service);
   if (!place.ok) return;
   const url = joinUrl(place.baseUrl, service.cancelPath.replaceAll('{id}', id));
-  const headers = new Headers({ 'task-id': id });
+  const headers: Record<string, string> = { 'task-id': id };
   if (setServiceHeaders(env, service, headers) !== undefined) return;
   try {
     const status = await pRetry(
       async () => {
         const signal = AbortSignal.timeout(TIMEOUT_MS);
-        const response = await place.fetch(new Request(url, { method: 'DELETE', headers, redirect: 'manual', signal }));
+        const response = await place.fetch(url, { method: 'DELETE', headers, redirect: 'manual', signal });
         await response.body?.cancel();
         if (response.status >= 500) throw new Error(`answered ${response.status}`);
         return response.status;

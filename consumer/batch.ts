@@ -3,15 +3,17 @@
  * the last one: whatever was not settled is still leased in its row and unacked in its queue.
  */
 import pRetry from 'p-retry';
-import type { ClaimBatch, Grant } from '../shared/ledger/contract.ts';
+import type { ClaimBatch, Grant, OutlookAnswer, Settlement } from '../shared/ledger/contract.ts';
 import { logError } from '../shared/log.ts';
 import { type TaskRequest, TaskRequestSchema } from '../shared/task/request.ts';
-import type { Call } from './call.ts';
+import { type Call, type EndedCall, settlementOf } from './call.ts';
 import { Deliveries } from './deliveries.ts';
 import type { ConsumerEnv } from './env.ts';
 import { fanOut } from './fan-out.ts';
 import { type Inbox, readInbox } from './inbox.ts';
 import { boundCallsBeside } from './invocations.ts';
+import { KeyLeases } from './keys/key-leases.ts';
+import { poolOf } from './keys/pool-of.ts';
 import { leaseMs } from './lease.ts';
 import { LedgerConversation } from './ledger-session.ts';
 import { Settler } from './settler.ts';
@@ -55,21 +57,55 @@ async function runTasks(
   if (admitted.length === 0) return;
   const claims = { nonce: crypto.randomUUID(), claims: admitted.map((message) => claimOf(env, message)) };
   // The nonce makes the claim repeatable: one that committed and reported an error is not lost.
-  const answers = await pRetry(() => ledger.claim(claims), { retries: 2, minTimeout: 200, shouldRetry: () => true });
+  const [answers, others] = await Promise.all([
+    pRetry(() => ledger.claim(claims), { retries: 2, minTimeout: 200, shouldRetry: () => true }),
+    askOtherShards(env, admitted, ledger),
+  ]);
 
   const calls: Call[] = [];
   for (const answer of answers) {
     if (!answer.granted) deliveries.decide(answer.id, answer.fate);
     else calls.push(callOf(answer, inbox.tasks.get(answer.id)));
   }
-  const settler = new Settler(ledger, calls.length, ({ id, fate }) => deliveries.decide(id, fate));
+  const settler = new Settler(ledger, calls.length, ({ id, fate }) => {
+    const shard = keys.shardFor(id);
+    deliveries.decide(id, fate, shard === undefined ? undefined : env.shardQueue(shard));
+  });
+  const callOfId = new Map(calls.map((call) => [call.id, call]));
+  const settle = (ended: EndedCall[]) =>
+    settler.add(ended.flatMap((each) => settlementsOf(env, callOfId.get(each.id), each)));
+  const keys = new KeyLeases(env, settle);
+  const { ready, ended } = await keys.take(calls, others);
+  settle(ended);
   await fanOut(
     env,
-    calls,
-    (settlements) => settler.add(settlements),
+    ready,
+    (over) => keys.giveBack(over),
     (ids) => ledger.cancelledAmong(ids),
   );
+  await keys.finish();
   await settler.drain();
+}
+
+/** How the same pools stand on other shards: worth asking when tasks of this batch can be sent there. */
+async function askOtherShards(
+  env: ConsumerEnv,
+  tasks: readonly WaitingTask[],
+  ledger: LedgerConversation,
+): Promise<OutlookAnswer | undefined> {
+  if (env.shardCount < 2 || !tasks.some((message) => poolOf(env, serviceOf(message)) !== undefined)) return undefined;
+  try {
+    return await ledger.exchangeOutlooks(env.outlooks.take(Number(env.shard)));
+  } catch {
+    // Tasks wait here, then.
+    return undefined;
+  }
+}
+
+function settlementsOf(env: ConsumerEnv, call: Call | undefined, { attempted }: EndedCall): Settlement[] {
+  if (call === undefined) return [];
+  const callbackTimeoutMs = (env.services[call.service]?.callbackTimeoutSeconds ?? 0) * 1000;
+  return [settlementOf(call, attempted, callbackTimeoutMs, Math.random())];
 }
 
 /** The tasks that this invocation may run; the others get their verdict at once. */

@@ -33,14 +33,19 @@ export class Deliveries {
     this.#open = new Map(messagesByKey);
   }
 
-  decide(key: string, fate: Fate): void {
+  /** @param elsewhere where the task is to go on when it has to wait, if not in this queue */
+  decide(key: string, fate: Fate, elsewhere?: Queue<TaskMessage>): void {
     if (!this.#open.has(key)) return;
     if (fate.verdict === 'ack') {
       this.#ack(key);
       return;
     }
     this.#release(key);
-    const timer = setTimeout(() => this.#copying.push(this.#replace(key, 0)), Math.min(fate.delayMs, MAX_TIMER_MS));
+    const copyAfterMs = elsewhere === undefined ? fate.delayMs : 0;
+    const timer = setTimeout(
+      () => this.#copying.push(elsewhere ? this.#replace(key, fate.delayMs, elsewhere) : this.#replace(key, 0)),
+      Math.min(copyAfterMs, MAX_TIMER_MS),
+    );
     this.#held.set(key, { until: Date.now() + fate.delayMs, timer });
   }
 
@@ -64,12 +69,12 @@ export class Deliveries {
   }
 
   /** One fresh copy for all messages of a task; they are acked only once it is sent. */
-  async #replace(key: string, delayMs: number): Promise<boolean> {
+  async #replace(key: string, delayMs: number, queue = this.#queue): Promise<boolean> {
     const [first] = this.#open.get(key) ?? [];
     if (first === undefined) return true;
     try {
       const delaySeconds = Math.ceil(delayMs / 1000);
-      await this.#queue.send(first.body as TaskMessage, { contentType: 'json', delaySeconds });
+      await queue.send(first.body as TaskMessage, { contentType: 'json', delaySeconds });
       this.#ack(key);
       return true;
     } catch (error) {

@@ -7,6 +7,7 @@ import type { TaskRequest } from '../shared/task/request.ts';
 import { attemptsUsed } from '../shared/task/state.ts';
 import type { Call } from './call.ts';
 import type { ConsumerEnv } from './env.ts';
+import { placeKey } from './keys/credential.ts';
 
 /** A Worker behind a service binding is addressed by path; the host says nothing. */
 const BINDING_ORIGIN = 'https://backend.tasklane.internal';
@@ -46,14 +47,22 @@ export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Cal
   all.set('task-callback-token', call.callbackToken);
   all.set('traceparent', `00-${traceId}-${spanId()}-01`);
 
-  const request = new Request(joinUrl(place.baseUrl, path), {
+  const url = joinUrl(place.baseUrl, path);
+  const init = {
     method,
     headers: all,
     // A redirect would carry headers to wherever it points; it is an answer like any other.
-    redirect: 'manual',
+    redirect: 'manual' as const,
     signal,
     ...(body !== undefined && method !== 'GET' && { body: bytesFromContent(body) }),
-  });
+  };
+  const key = call.key === undefined ? undefined : env.keyValue(call.key.pool, call.key.number);
+  if (call.key !== undefined && key === undefined)
+    return { ok: false, problem: `Key ${call.key.number} of the pool ${call.key.pool} is not set on this consumer.` };
+  const placed =
+    key === undefined ? { ok: true as const, request: new Request(url, init) } : placeKey(service, url, init, key);
+  if (!placed.ok) return placed;
+  const { request } = placed;
   return { ok: true, target: { server: place.server, request, traceId, fetch: place.fetch } };
 }
 

@@ -3,50 +3,71 @@
  * has none and a `due_at` if it has none, and the sweeper takes over. While the database is away the
  * message is kept, and copied before the platform would delete it.
  */
-
 import { logError, logWarning } from '../shared/log.ts';
 import { deliveryDelayMs, needsFreshCopy } from '../shared/message/delivery.ts';
-import { TaskMessageSchema } from '../shared/message/task-message.ts';
+import { type TaskMessage, TaskMessageSchema } from '../shared/message/task-message.ts';
 import { recordAccepted } from '../shared/store/accept.ts';
 import { makeDue } from '../shared/store/carrier.ts';
 import type { CallbackEnv } from './env.ts';
 
+/** What nobody can read stays for its queue's retention, in sight of the log, and is then deleted. */
+const UNREADABLE_DELAY_SECONDS = 3600;
+
+interface DeadLetter {
+  readonly message: Message<unknown>;
+  readonly body: TaskMessage;
+}
+
 export async function takeDeadLetters(env: CallbackEnv, batch: MessageBatch<unknown>, now: number): Promise<void> {
+  const letters: DeadLetter[] = [];
+  for (const message of batch.messages) {
+    const parsed = TaskMessageSchema.safeParse(message.body);
+    if (parsed.success) {
+      letters.push({ message, body: parsed.data });
+    } else {
+      logError('message.unreadable', { queue: batch.queue, message: message.id });
+      message.retry({ delaySeconds: UNREADABLE_DELAY_SECONDS });
+    }
+  }
   try {
-    const messages = batch.messages.flatMap(({ id, body }) => {
-      const parsed = TaskMessageSchema.safeParse(body);
-      if (parsed.success) return [parsed.data];
-      logError('message.unreadable', { queue: batch.queue, message: id });
-      return [];
-    });
     await recordAccepted(
       env.db,
-      messages.flatMap((message) => (message.kind === 'task' ? [message.task] : [])),
+      letters.flatMap(({ body }) => (body.kind === 'task' ? [body.task] : [])),
       now,
     );
     await makeDue(
       env.db,
-      messages.flatMap((message) =>
-        message.kind === 'wake' ? [message.id] : message.kind === 'task' ? [message.task.id] : [],
-      ),
+      letters.flatMap(({ body }) => taskIdOf(body)),
       now,
     );
-    for (const message of batch.messages) {
-      logWarning('message.dead', { message: message.id, attempts: message.attempts });
+    for (const { message, body } of letters) {
+      logWarning('message.dead', { id: taskIdOf(body)[0], kind: body.kind, deliveries: message.attempts });
       message.ack();
     }
   } catch (error) {
-    logError('dead-letter.failed', {}, error);
-    for (const message of batch.messages) await keep(env, message, now);
+    logError('dead-letter.failed', { messages: letters.length }, error);
+    for (const letter of letters) await keep(env, letter, now);
+  }
+}
+
+/** A cancellation that could not be told wakes nobody. */
+function taskIdOf(body: TaskMessage): string[] {
+  switch (body.kind) {
+    case 'task':
+      return [body.task.id];
+    case 'wake':
+      return [body.id];
+    case 'cancel':
+      return [];
   }
 }
 
 /** There is no queue behind this one: a message near its last delivery is replaced by a copy. */
-async function keep(env: CallbackEnv, message: Message<unknown>, now: number): Promise<void> {
+async function keep(env: CallbackEnv, { message, body }: DeadLetter, now: number): Promise<void> {
   const delaySeconds = deliveryDelayMs(message.attempts) / 1000;
   if (needsFreshCopy(message.attempts, now - message.timestamp.getTime())) {
     try {
-      await env.deadQueue.send(message.body as never, { contentType: 'json', delaySeconds });
+      await env.deadQueue.send(body, { contentType: 'json', delaySeconds });
       message.ack();
       return;
     } catch (error) {

@@ -8,7 +8,7 @@ import type { TaskMessage } from '../shared/message/task-message.ts';
  * Twelve days: the longest deadline (seven) and the queue's retention (four) and one to spare, so
  * that a row outlives every message of its task (rule R6).
  */
-export const MIN_RETENTION_DAYS = 12;
+const MIN_RETENTION_DAYS = 12;
 
 const EnvSchema = z.object({
   CALLBACK_SECRET: SecretSchema,

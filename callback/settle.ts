@@ -59,7 +59,8 @@ function moveOf({ id, event, result, error, record }: Settlement, state: TaskSta
   const decision = transition(state, event);
   if (!decision.ok) return undefined;
   const { next } = decision;
-  const nextAt = 'nextAt' in next ? next.nextAt : undefined;
+  // The deadline may have cut the delay short; the record says what came of it.
+  const timing = 'nextAt' in next ? { nextAt: next.nextAt, delayMs: next.nextAt - event.at } : {};
   return {
     id,
     expected: { status: state.status, run: state.run },
@@ -69,7 +70,7 @@ function moveOf({ id, event, result, error, record }: Settlement, state: TaskSta
     ...(result !== undefined && { result }),
     ...(error !== undefined && { error }),
     ...(record !== undefined && {
-      record: withoutStaleTimes({ ...record, ...(nextAt !== undefined && { nextAt }) }, next),
+      record: withoutStaleTimes({ ...record, ...timing }, next),
     }),
   };
 }

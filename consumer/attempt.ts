@@ -57,9 +57,8 @@ export async function attempt(env: ConsumerEnv, call: Call, abort: AbortControll
 
   const timer = setTimeout(() => abort.abort(new TimeoutError()), timeoutMs);
   try {
-    const fetchOnce = () => target.fetch(target.request.clone());
     const response =
-      service.binding === undefined ? await withQuickRetries(fetchOnce, abort.signal) : await fetchOnce();
+      service.binding === undefined ? await withQuickRetries(target.call, abort.signal) : await target.call();
     const { status, headers } = response;
     const read = await readBody(response);
     if (!read.ok) return ended(tooLarge(status), target);

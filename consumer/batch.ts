@@ -32,11 +32,11 @@ type WaitingTask = Inbox['tasks'] extends ReadonlyMap<string, infer Message> ? M
 
 export async function runBatch(env: ConsumerEnv, messages: readonly Message<unknown>[]): Promise<void> {
   const inbox = readInbox(messages);
-  const deliveries = new Deliveries(env.ownQueue, inbox.messages);
+  const deliveries = new Deliveries(env.ownQueue, inbox.messages, inbox.foreign);
   using ledger = new LedgerConversation(env.ledger);
   try {
-    for (const key of inbox.unreadable) {
-      logError('message.unreadable', { shard: env.shard, key });
+    for (const key of [...inbox.newer, ...inbox.foreign]) {
+      logError('message.unreadable', { shard: env.shard, key, newer: inbox.newer.has(key) });
       deliveries.decide(key, { verdict: 'retry', delayMs: UNREADABLE_DELAY_MS });
     }
     await Promise.all([runTasks(env, inbox, deliveries, ledger), runCancels(env, inbox, deliveries)]);

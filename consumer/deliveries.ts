@@ -25,11 +25,18 @@ export class Deliveries {
   readonly #queue: Queue<TaskMessage>;
   /** Messages without a verdict, by task: duplicates share one fate (rule R10). */
   readonly #open: Map<string, readonly Message<unknown>[]>;
+  readonly #uncopied: ReadonlySet<string>;
   readonly #held = new Map<string, Held>();
   readonly #copying: Promise<unknown>[] = [];
 
-  constructor(queue: Queue<TaskMessage>, messagesByKey: ReadonlyMap<string, readonly Message<unknown>[]>) {
+  /** @param uncopied keys of messages that must not be renewed: the platform shall give up on them */
+  constructor(
+    queue: Queue<TaskMessage>,
+    messagesByKey: ReadonlyMap<string, readonly Message<unknown>[]>,
+    uncopied: ReadonlySet<string> = new Set(),
+  ) {
     this.#queue = queue;
+    this.#uncopied = uncopied;
     this.#open = new Map(messagesByKey);
   }
 
@@ -63,7 +70,7 @@ export class Deliveries {
     if (first === undefined) return;
     const delayMs = until === undefined ? deliveryDelayMs(first.attempts) : Math.max(0, until - Date.now());
     const worn = messages.some(({ attempts, timestamp }) => needsFreshCopy(attempts, Date.now() - timestamp.getTime()));
-    if (worn && (await this.#replace(key, delayMs))) return;
+    if (worn && !this.#uncopied.has(key) && (await this.#replace(key, delayMs))) return;
     for (const message of messages) message.retry({ delaySeconds: Math.ceil(delayMs / 1000) });
     this.#open.delete(key);
   }

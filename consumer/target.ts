@@ -15,9 +15,9 @@ const BINDING_ORIGIN = 'https://backend.tasklane.internal';
 export interface Target {
   /** How the backend is named in records and logs: its host, or its binding. */
   readonly server: string;
-  readonly request: Request;
   readonly traceId: string;
-  readonly fetch: (request: Request) => Promise<Response>;
+  /** Calls the backend; each time a request of its own. */
+  readonly call: () => Promise<Response>;
 }
 
 export type TargetResult =
@@ -48,7 +48,7 @@ export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Cal
   all.set('traceparent', `00-${traceId}-${spanId()}-01`);
 
   const url = joinUrl(place.baseUrl, path);
-  const init = {
+  const init: RequestInit = {
     method,
     headers: all,
     // A redirect would carry headers to wherever it points; it is an answer like any other.
@@ -59,15 +59,21 @@ export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Cal
   const key = call.key === undefined ? undefined : env.keyValue(call.key.pool, call.key.number);
   if (call.key !== undefined && key === undefined)
     return { ok: false, problem: `Key ${call.key.number} of the pool ${call.key.pool} is not set on this consumer.` };
-  const placed =
-    key === undefined ? { ok: true as const, request: new Request(url, init) } : placeKey(service, url, init, key);
+  const placed = key === undefined ? { ok: true as const, url } : placeKey(service, url, all, key);
   if (!placed.ok) return placed;
-  const { request } = placed;
-  return { ok: true, target: { server: place.server, request, traceId, fetch: place.fetch } };
+  return {
+    ok: true,
+    target: { server: place.server, traceId, call: () => place.fetch(new Request(placed.url, init)) },
+  };
 }
 
 type Place =
-  | { readonly ok: true; readonly baseUrl: string; readonly server: string; readonly fetch: Target['fetch'] }
+  | {
+      readonly ok: true;
+      readonly baseUrl: string;
+      readonly server: string;
+      readonly fetch: (request: Request) => Promise<Response>;
+    }
   | { readonly ok: false; readonly problem: string };
 
 export function placeOf(env: ConsumerEnv, { baseUrl, binding }: ServiceDefinition): Place {

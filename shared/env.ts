@@ -42,7 +42,9 @@ export function numberedBindings<Binding>(
   prefix: string,
 ): { readonly index: number; readonly binding: Binding }[] {
   return Object.entries(env)
-    .filter(([name]) => name.startsWith(prefix) && /^\d+$/.test(name.slice(prefix.length)))
+    .filter(
+      ([name, binding]) => binding !== undefined && name.startsWith(prefix) && /^\d+$/.test(name.slice(prefix.length)),
+    )
     .map(([name, binding]) => ({ index: Number(name.slice(prefix.length)), binding: binding as Binding }))
     .sort((a, b) => a.index - b.index);
 }

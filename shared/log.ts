@@ -13,9 +13,14 @@ export function logWarning(event: string, fields: Fields): void {
   console.warn(line(event, fields));
 }
 
-/** @param cause an exception; only its text is logged */
+/** @param cause an exception: its name, message and stack are logged, nothing that hangs on it */
 export function logError(event: string, fields: Fields, cause?: unknown): void {
-  console.error(line(event, cause === undefined ? fields : { ...fields, cause: String(cause) }));
+  console.error(line(event, cause === undefined ? fields : { ...fields, cause: describe(cause) }));
+}
+
+function describe(cause: unknown): Fields {
+  const { name, message, stack } = cause instanceof Error ? cause : new Error(String(cause));
+  return { name, message, stack };
 }
 
 function line(event: string, fields: Fields): string {

@@ -5,28 +5,23 @@
  */
 import type { ServiceDefinition } from '../../shared/service/definition.ts';
 
-export type Placed =
-  | { readonly ok: true; readonly request: Request }
-  | { readonly ok: false; readonly problem: string };
+export type Placed = { readonly ok: true; readonly url: string } | { readonly ok: false; readonly problem: string };
 
-/** @param init what the request is made of: a request's address cannot be changed later */
-export function placeKey(
-  service: ServiceDefinition,
-  url: string,
-  init: RequestInit & { readonly headers: Headers },
-  key: string,
-): Placed {
+/**
+ * @param headers of the request; the key is set among them when the service wants it there
+ * @returns the request's address, with the key when the service wants it there
+ */
+export function placeKey(service: ServiceDefinition, url: string, headers: Headers, key: string): Placed {
   const { auth, baseUrl } = service;
   const { origin } = new URL(url);
   // A bound Worker has no address: the binding is the permission.
   if (baseUrl !== undefined && origin !== new URL(baseUrl).origin && !auth?.origins?.includes(origin)) {
     return { ok: false, problem: `The service's configuration allows no key to be sent to ${origin}.` };
   }
-  if (auth?.query !== undefined) return { ok: true, request: new Request(withParameter(url, auth.query, key), init) };
+  if (auth?.query !== undefined) return { ok: true, url: withParameter(url, auth.query, key) };
   const header = auth?.header ?? 'authorization';
-  const prefix = auth?.prefix ?? (header.toLowerCase() === 'authorization' ? 'Bearer ' : '');
-  init.headers.set(header, prefix + key);
-  return { ok: true, request: new Request(url, init) };
+  headers.set(header, (auth?.prefix ?? (header.toLowerCase() === 'authorization' ? 'Bearer ' : '')) + key);
+  return { ok: true, url };
 }
 
 /** Takes the place of a parameter of that name that the task brought; leaves the others as written. */

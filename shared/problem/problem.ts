@@ -45,7 +45,7 @@ export interface ProblemDocument extends ProblemDetails {
   readonly status: number;
 }
 
-export const PROBLEM_TYPE_PREFIX = 'urn:tasklane:problem:';
+const PROBLEM_TYPE_PREFIX = 'urn:tasklane:problem:';
 
 export function problemDocument(code: ProblemCode, details: ProblemDetails = {}): ProblemDocument {
   const { status, title } = PROBLEMS[code];

@@ -11,7 +11,7 @@ import { targetProblem } from './target.ts';
 export const SERVICE_NAME_PATTERN = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
 /** Ten minutes: with the lease and its margins a batch stays below the platform's 15 minutes. */
-export const MAX_TIMEOUT_SECONDS = 600;
+const MAX_TIMEOUT_SECONDS = 600;
 
 /** Seven days: the longest that a task may live, and so below the shortest retention of its row. */
 export const MAX_DEADLINE_SECONDS = 7 * 86_400;

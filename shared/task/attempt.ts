@@ -9,9 +9,9 @@ import { DEFERRAL_REASONS } from './state.ts';
 export const MAX_ATTEMPT_RECORDS = 50;
 
 /** Bytes of a backend's error text worth keeping, in characters. */
-export const MAX_ERROR_MESSAGE_CHARS = 500;
+const MAX_ERROR_MESSAGE_CHARS = 500;
 
-export const ERROR_CLASSES = [
+const ERROR_CLASSES = [
   /** The backend answered with an error status. */
   'http',
   /** No answer within the service's time-out. */
@@ -29,7 +29,6 @@ export const ERROR_CLASSES = [
   /** The deadline passed. */
   'deadline',
 ] as const;
-export type ErrorClass = (typeof ERROR_CLASSES)[number];
 
 export const TaskErrorSchema = z.object({
   class: z.enum(ERROR_CLASSES),

@@ -4,7 +4,7 @@
  */
 import * as z from 'zod';
 
-/** 64 KB: the largest body that travels inline. A message of this size is still one queue operation. */
+/** 64 KB: the largest body that travels inline. Queues bill by 64 KB, so only the largest bodies cost a second operation. */
 export const MAX_INLINE_BYTES = 64 * 1024;
 
 export const ContentSchema = z.object({

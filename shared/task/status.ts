@@ -11,7 +11,6 @@ export const TERMINAL_STATUSES = ['succeeded', 'failed', 'cancelled', 'expired']
 
 export const TASK_STATUSES = [...OPEN_STATUSES, ...TERMINAL_STATUSES] as const;
 
-export type OpenStatus = (typeof OPEN_STATUSES)[number];
 export type TerminalStatus = (typeof TERMINAL_STATUSES)[number];
 export type TaskStatus = (typeof TASK_STATUSES)[number];
 

@@ -1,0 +1,70 @@
+/**
+ * The plan as the local run has it: its variables, its services, and which secret goes to which Worker.
+ */
+import type * as z from 'zod';
+import { type ServiceDefinitionSchema, servicesSchema } from '../../shared/service/definition.ts';
+import { type Plan, type WorkerConfig, workersOf } from '../plan.ts';
+import { readPlan } from '../plan-files.ts';
+import type { Bundles } from './bundle.ts';
+import { LaunchError } from './launch-error.ts';
+import { LOCAL_HOST } from './port.ts';
+import type { LocalSecrets } from './secrets.ts';
+import { workerOptions } from './worker-options.ts';
+
+export type ServiceInputs = Readonly<Record<string, z.input<typeof ServiceDefinitionSchema>>>;
+
+export interface LocalPlanOptions {
+  readonly shards: number;
+  /** Added to those in wrangler.toml. */
+  readonly services: ServiceInputs;
+  /** On top of wrangler.toml and of what the local run sets. */
+  readonly vars: Readonly<Record<string, unknown>>;
+}
+
+export function planLocal({ shards, services, vars }: LocalPlanOptions, url: string): Plan {
+  const declared = readPlan({ shards }).producer.vars.SERVICES;
+  return readPlan({
+    shards,
+    vars: {
+      // The local queue lives in memory: what is accepted is recorded first, so that it survives a crash.
+      ACCEPT: 'queue+record',
+      ALLOW_PRIVATE_TARGETS: 'true',
+      PUBLIC_URL: url,
+      SERVICES: { ...(declared as ServiceInputs | undefined), ...services },
+      ...vars,
+    },
+  });
+}
+
+/** Every Worker as the runtime takes it; the producer listens on `port`. */
+export function localWorkers(plan: Plan, bundles: Bundles, secrets: LocalSecrets, port: number) {
+  const names = secretNames(plan);
+  return workersOf(plan).map((worker) => {
+    const own = Object.fromEntries(
+      (names.get(worker) ?? []).flatMap((name) => (secrets[name] === undefined ? [] : [[name, secrets[name]]])),
+    );
+    if (worker === plan.producer) return workerOptions(worker, bundles.producer, own, { host: LOCAL_HOST, port });
+    return workerOptions(worker, worker === plan.callback ? bundles.callback : bundles.consumer, own);
+  });
+}
+
+/**
+ * Which secrets each Worker may see: those its section requires, the ones before them during a
+ * rotation, and, in consumers alone, those that services put into headers.
+ */
+export function secretNames(plan: Plan): ReadonlyMap<WorkerConfig, readonly string[]> {
+  const parsed = servicesSchema(true).safeParse(plan.producer.vars.SERVICES);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new LaunchError(`SERVICES.${issue?.path.join('.')}: ${issue?.message}`);
+  }
+  const inHeaders = Object.values(parsed.data).flatMap(({ headers }) =>
+    Object.values(headers).flatMap((value) => (typeof value === 'string' ? [] : [value.secret])),
+  );
+  return new Map(
+    workersOf(plan).map((worker) => {
+      const required = worker.secrets.required.flatMap((name) => [name, `${name}_PREVIOUS`]);
+      return [worker, plan.consumers.includes(worker) ? [...required, ...inHeaders] : required];
+    }),
+  );
+}

@@ -1,0 +1,164 @@
+/**
+ * The local run as an object: producer, callback and one consumer per shard in one workerd, the way
+ * `deploy/plan.ts` describes them. The producer listens by itself, with no proxy in front. What was
+ * accepted survives `kill -9` of all of it: the next start picks it up before it serves (rule R8).
+ */
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import { convertV4MiniflareOptions, Miniflare, NoOpLog } from 'miniflare';
+import { recoverAfterRestart } from '../../shared/store/recovery.ts';
+import type { Plan } from '../plan.ts';
+import { ROOT } from '../plan-files.ts';
+import { buildBundles } from './bundle.ts';
+import { type Cron, startCron } from './cron.ts';
+import { prepareDatabase } from './database.ts';
+import { LaunchError, reasonOf } from './launch-error.ts';
+import { latestRuntimePid, leashRuntimes } from './leash.ts';
+import { localWorkers, planLocal, type ServiceInputs, secretNames } from './local-plan.ts';
+import { freePort, portProblem } from './port.ts';
+import { type LocalSecrets, loadSecrets } from './secrets.ts';
+import { withoutSignalHandlers } from './signals.ts';
+import { lockState } from './state-lock.ts';
+
+const DEFAULT_STATE_DIR = path.join(ROOT, '.wrangler', 'state');
+
+/** Production fires each minute; locally nobody wants to wait for it. */
+const CRON_INTERVAL_MS = 10_000;
+
+/** A line that a Worker, or the runtime around it, wrote. */
+export interface LogLine {
+  readonly at: Date;
+  readonly level: string;
+  readonly text: string;
+}
+
+export interface LocalOptions {
+  /** 0, the default, takes any free one. */
+  readonly port?: number;
+  /** Where the database lives; kept between runs. */
+  readonly stateDir?: string;
+  readonly shards?: number;
+  /** Added to those in wrangler.toml. */
+  readonly services?: ServiceInputs;
+  /** On top of wrangler.toml and of what the local run sets. */
+  readonly vars?: Readonly<Record<string, unknown>>;
+  /** By default those of `.dev.vars` and the environment. */
+  readonly secrets?: LocalSecrets;
+  /** Empties `stateDir` first. */
+  readonly fresh?: boolean;
+  readonly log?: (line: LogLine) => void;
+}
+
+export interface LocalRun {
+  readonly url: string;
+  readonly port: number;
+  readonly secrets: LocalSecrets;
+  readonly miniflare: Miniflare;
+  /** The process of the runtime, for those who measure or kill it. */
+  readonly runtimePid: number | undefined;
+  /** Open tasks of an earlier run that this one picked up. */
+  readonly recovered: number;
+  /** Runs the cron's round now, after the one under way if there is one. */
+  tick(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** @throws LaunchError, PlanError: one line that says what to do */
+export async function startLocal(options: LocalOptions = {}): Promise<LocalRun> {
+  const stateDir = options.stateDir ?? DEFAULT_STATE_DIR;
+  const unlock = lockState(stateDir);
+  try {
+    const persistencePath = path.join(stateDir, 'v3');
+    if (options.fresh === true) await rm(persistencePath, { recursive: true, force: true });
+    const run = await launch(options, persistencePath);
+    return { ...run, stop: () => run.stop().finally(unlock) };
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+async function launch(options: LocalOptions, persistencePath: string): Promise<LocalRun> {
+  const { shards = 2, services = {}, vars = {}, log = () => {} } = options;
+  const port = await freePort(options.port ?? 0);
+  const url = `http://localhost:${port}`;
+  const plan = planLocal({ shards, services, vars }, url);
+  const secrets = options.secrets ?? loadSecrets([...secretNames(plan).values()].flat());
+
+  leashRuntimes();
+  const [bundles, recovered] = await Promise.all([
+    buildBundles(plan),
+    prepareDatabase(plan.callback, persistencePath, Date.now()),
+  ]);
+
+  let cron: Cron | undefined;
+  const write = (level: string, text: string) => log({ at: new Date(), level, text });
+  const miniflare = withoutSignalHandlers(
+    () =>
+      new Miniflare(
+        convertV4MiniflareOptions({
+          workers: localWorkers(plan, bundles, secrets, port),
+          resourcePersistencePath: persistencePath,
+          handleStructuredLogs: ({ timestamp, level, message }) =>
+            log({ at: new Date(timestamp), level, text: message }),
+          log: new NoOpLog(),
+          telemetry: { enabled: false },
+          unsafeLocalExplorer: false,
+          unsafeObservability: false,
+          cf: false,
+          // A crashed runtime is started again by Miniflare, without the queue that lived in its memory.
+          unsafeHandleRuntimeRestart: async () => {
+            write('error', 'the runtime crashed and was started again');
+            await recoverAfterRestart(await openDatabase(miniflare, plan), Date.now());
+            await cron?.tick();
+          },
+        }),
+      ),
+  );
+  try {
+    await miniflare.ready;
+  } catch (error) {
+    await miniflare.dispose().catch(() => {});
+    throw startProblem(error, port);
+  }
+  const runtimePid = latestRuntimePid();
+
+  cron = startCron(
+    CRON_INTERVAL_MS,
+    () => runScheduled(miniflare, plan.callback.name),
+    (error) => write('error', `the cron's round failed: ${reasonOf(error)}`),
+  );
+  // What was picked up goes on now, not at the first full interval.
+  void cron.tick();
+
+  let stopped: Promise<void> | undefined;
+  return {
+    url,
+    port,
+    secrets,
+    miniflare,
+    runtimePid,
+    recovered,
+    tick: cron.tick,
+    stop: () => {
+      stopped ??= cron.stop().then(() => miniflare.dispose());
+      return stopped;
+    },
+  };
+}
+
+function openDatabase(miniflare: Miniflare, { callback }: Plan): Promise<D1Database> {
+  return miniflare.getD1Database(callback.d1_databases[0]?.binding ?? 'DB', callback.name);
+}
+
+async function runScheduled(miniflare: Miniflare, workerName: string): Promise<void> {
+  const worker = await miniflare.getWorker(workerName);
+  const { outcome } = await worker.scheduled({ cron: '* * * * *' });
+  if (outcome !== 'ok') throw new Error(`outcome ${outcome}`);
+}
+
+function startProblem(error: unknown, port: number): Error {
+  const { code } = error as { code?: string };
+  if (code === 'ERR_ADDRESS_IN_USE') return new LaunchError(portProblem(port, { ...new Error(), code: 'EADDRINUSE' }));
+  return new LaunchError(`the runtime did not start: ${reasonOf(error)}`);
+}

@@ -1,0 +1,76 @@
+/**
+ * One Worker of the plan in the words of the local runtime. Pure. A binding that the local runtime is
+ * not told about is an error, not silence: the local run would differ from the deploy.
+ */
+import type { LegacyWorkerOptions } from 'miniflare';
+import type { WorkerConfig } from '../plan.ts';
+import { type BundleModule, MODULES_ROOT } from './bundle.ts';
+import { LaunchError } from './launch-error.ts';
+
+/** What is mapped below, or has no meaning in the local runtime. */
+const KNOWN_SECTIONS = new Set([
+  'compatibility_date',
+  'compatibility_flags',
+  'd1_databases',
+  'main',
+  'name',
+  'preview_urls',
+  'queues',
+  'rules',
+  'secrets',
+  'services',
+  'triggers',
+  'vars',
+  'workers_dev',
+]);
+
+type Json = NonNullable<LegacyWorkerOptions['bindings']>[string];
+
+/**
+ * @param secrets values bound beside the variables
+ * @param socket where the Worker listens by itself, without a proxy in front
+ * @throws LaunchError for a section it does not know
+ */
+export function workerOptions(
+  worker: WorkerConfig,
+  modules: readonly BundleModule[],
+  secrets: Readonly<Record<string, string>>,
+  socket?: { readonly host: string; readonly port: number },
+): LegacyWorkerOptions {
+  const unknown = Object.keys(worker).filter((section) => !KNOWN_SECTIONS.has(section));
+  if (unknown.length > 0) {
+    throw new LaunchError(`deploy/local/worker-options.ts cannot run ${unknown.join(', ')} of ${worker.name} locally`);
+  }
+  return {
+    name: worker.name,
+    compatibilityDate: worker.compatibility_date,
+    compatibilityFlags: worker.compatibility_flags ?? [],
+    modules: [...modules],
+    modulesRoot: MODULES_ROOT,
+    bindings: { ...(worker.vars as Record<string, Json>), ...secrets },
+    serviceBindings: Object.fromEntries(
+      worker.services.map(({ binding, service, entrypoint }) => [
+        binding,
+        { name: service, ...(entrypoint !== undefined && { entrypoint }) },
+      ]),
+    ),
+    d1Databases: Object.fromEntries(worker.d1_databases.map(({ binding, database_name }) => [binding, database_name])),
+    queueProducers: Object.fromEntries(
+      worker.queues.producers.map(({ binding, queue }) => [binding, { queueName: queue }]),
+    ),
+    // Every option is set: those left out differ from production.
+    queueConsumers: Object.fromEntries(
+      worker.queues.consumers.map((consumer) => [
+        consumer.queue,
+        {
+          maxBatchSize: consumer.max_batch_size,
+          maxBatchTimeout: consumer.max_batch_timeout,
+          maxRetries: consumer.max_retries,
+          retryDelay: 0,
+          ...(consumer.dead_letter_queue !== undefined && { deadLetterQueue: consumer.dead_letter_queue }),
+        },
+      ]),
+    ),
+    ...(socket !== undefined && { unsafeDirectSockets: [socket] }),
+  };
+}

@@ -1,0 +1,4 @@
+/** Global types of the platform that modules of shared/ name, for the Node code that imports them. */
+type CryptoKey = import('node:crypto').webcrypto.CryptoKey;
+type D1Database = import('@cloudflare/workers-types').D1Database;
+type HeadersInit = ConstructorParameters<typeof Headers>[0];

@@ -1,0 +1,87 @@
+/**
+ * Accepting tasks: into a queue, else into the database as due now, else not at all.
+ *
+ * Guarantee: what is answered as accepted has a carrier (rule R1): a message, or a row with `due_at`.
+ * With `queue+record` the row is there too (rule R8). It is written after the send, because only then
+ * is it known whether the row must carry `due_at` itself. What is answered as not accepted may still
+ * run: a send or a write that reported an error may have landed (rule R19).
+ */
+
+import { logError } from '../shared/log.ts';
+import { type NewTask, newTaskMessage } from '../shared/message/task-message.ts';
+import { recordAccepted } from '../shared/store/accept.ts';
+import type { Runtime } from './runtime.ts';
+import { chooseShard } from './shard.ts';
+import { chunkTasks } from './task-size.ts';
+
+/** True when the task will reach an end; false when nothing is promised. */
+export type Accepted = boolean;
+
+/** One task, one send, and nothing else while the queues answer. */
+export async function acceptTask(runtime: Runtime, task: NewTask): Promise<Accepted> {
+  const message = newTaskMessage(task);
+  const sent = await sendToAnyShard(runtime, (shard) =>
+    runtime.config.queues[shard]?.send(message, { contentType: 'json' }),
+  );
+  if (sent && !runtime.config.recordsAtAccept) return true;
+  return record(runtime, [task], sent);
+}
+
+/** Many tasks, in as few sends as the platform allows; answers in the order of `tasks`. */
+export async function acceptTasks(runtime: Runtime, tasks: readonly NewTask[]): Promise<Accepted[]> {
+  const chunks = await Promise.all(
+    chunkTasks(tasks).map(async (chunk) => {
+      const messages = chunk.map((task) => ({ body: newTaskMessage(task), contentType: 'json' as const }));
+      const sent = await sendToAnyShard(
+        runtime,
+        (shard) => runtime.config.queues[shard]?.sendBatch(messages),
+        chunk.length,
+      );
+      return chunk.map((task) => ({ task, sent }));
+    }),
+  );
+  const items = chunks.flat();
+  const unsent = items.filter(({ sent }) => !sent).map(({ task }) => task);
+  const carried = items.filter(({ sent }) => sent).map(({ task }) => task);
+  const rescued = unsent.length === 0 || (await record(runtime, unsent, false));
+  const recorded = !runtime.config.recordsAtAccept || carried.length === 0 || (await record(runtime, carried, true));
+  return items.map(({ sent }) => (sent ? recorded : rescued));
+}
+
+type Send = (
+  shard: number,
+) => Promise<{ readonly metadata: { readonly metrics: { readonly backlogCount: number } } }> | undefined;
+
+/** Tries each shard at most once, the least loaded first. */
+async function sendToAnyShard(runtime: Runtime, send: Send, messages = 1): Promise<boolean> {
+  const { shardNews, config } = runtime;
+  let candidates = config.queues.map((_, shard) => shard);
+  while (candidates.length > 0) {
+    const shard = chooseShard(shardNews, candidates, Date.now(), Math.random);
+    // Until the queue answers, count what is on its way, so that parallel sends spread.
+    const known = shardNews[shard];
+    if (known !== undefined) shardNews[shard] = { ...known, backlog: known.backlog + messages };
+    try {
+      const answer = await send(shard);
+      // A local queue, or an older runtime, may answer without metrics.
+      shardNews[shard] = { backlog: answer?.metadata?.metrics?.backlogCount ?? 0, at: Date.now() };
+      return true;
+    } catch (error) {
+      shardNews[shard] = { backlog: Number.POSITIVE_INFINITY, at: Date.now() };
+      logError('queue.send.failed', { shard }, error);
+      candidates = candidates.filter((candidate) => candidate !== shard);
+    }
+  }
+  return false;
+}
+
+/** @param carried false when no message carries the tasks: then the row itself is due now */
+async function record(runtime: Runtime, tasks: readonly NewTask[], carried: boolean): Promise<boolean> {
+  try {
+    await recordAccepted(runtime.config.db, tasks, carried ? undefined : Date.now());
+    return true;
+  } catch (error) {
+    logError('accept.record.failed', { tasks: tasks.length }, error);
+    return false;
+  }
+}

@@ -1,0 +1,23 @@
+/** The HTTP application: every route of the API and the document that describes it. */
+import { OpenAPIHono } from '@hono/zod-openapi';
+import type { Door, DoorEnv } from './door.ts';
+import { guardErrors, refuseInvalid } from './error-edge.ts';
+import { addBatch } from './routes/batch.ts';
+import { addCallback } from './routes/callback.ts';
+import { addCancel } from './routes/cancel.ts';
+import { addDocument } from './routes/document.ts';
+import { addHealth } from './routes/health.ts';
+import { addList } from './routes/list.ts';
+import { addPoll } from './routes/poll.ts';
+import { addRetry } from './routes/retry.ts';
+import { addSubmit } from './routes/submit.ts';
+import { addTokens } from './routes/tokens.ts';
+
+export function createDoor(): Door {
+  const door: Door = new OpenAPIHono<DoorEnv>({ defaultHook: refuseInvalid });
+  guardErrors(door);
+  for (const add of [addSubmit, addBatch, addList, addPoll, addCallback, addCancel, addRetry, addTokens]) add(door);
+  addHealth(door);
+  addDocument(door);
+  return door;
+}

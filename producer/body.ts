@@ -1,0 +1,98 @@
+/**
+ * Reading a JSON body safely: its type, size, encoding and depth are checked before anything parses
+ * it. The checked text is left where hono's validator looks for it, so it is parsed once.
+ */
+import type { MiddlewareHandler } from 'hono';
+import { refuse } from './answer.ts';
+import type { DoorEnv } from './door.ts';
+import { nestsDeeperThan } from './json-text.ts';
+
+const MAX_DEPTH = 64;
+
+/** A body of 64 KB may grow sixfold by JSON escapes; the rest is for headers, labels and names. */
+export const MAX_TASK_BODY_BYTES = 512 * 1024;
+export const MAX_BATCH_BODY_BYTES = 8 * 1024 * 1024;
+
+const JSON_TYPE = /^application\/(?:[a-z.-]+\+)?json\s*(?:;|$)/i;
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
+
+export function readsJson(maxBytes: number): MiddlewareHandler<DoorEnv> {
+  return async (c, next) => {
+    const request = c.req.raw;
+    const refusal = headersRefusal(request.headers, maxBytes);
+    if (refusal !== undefined) return refusal;
+    const read = await readBytes(request, maxBytes);
+    if (!read.ok)
+      return read.code === 'too-large' ? tooLarge(maxBytes) : malformed('The body ended before it was complete.');
+    const text = decode(read.bytes);
+    if (text === undefined) return malformed('The body is not valid UTF-8.');
+    if (nestsDeeperThan(text, MAX_DEPTH)) return malformed(`The body nests deeper than ${MAX_DEPTH} levels.`);
+    // Hono keeps a promise here, whatever the type says.
+    c.req.bodyCache.text = Promise.resolve(text) as unknown as string;
+    return next();
+  };
+}
+
+function headersRefusal(headers: Headers, maxBytes: number): Response | undefined {
+  const type = headers.get('content-type');
+  if (type === null || !JSON_TYPE.test(type)) {
+    return refuse('unsupported-media-type', { detail: 'Send JSON with `Content-Type: application/json`.' });
+  }
+  const encoding = headers.get('content-encoding');
+  if (encoding !== null && encoding !== 'identity') {
+    return refuse('unsupported-media-type', { detail: 'Send the body without Content-Encoding.' });
+  }
+  return Number(headers.get('content-length') ?? 0) > maxBytes ? tooLarge(maxBytes) : undefined;
+}
+
+type Read =
+  | { readonly ok: true; readonly bytes: Uint8Array }
+  | { readonly ok: false; readonly code: 'too-large' | 'broken' };
+
+async function readBytes(request: Request, maxBytes: number): Promise<Read> {
+  try {
+    // The announced length was checked; one read is faster than a stream of pieces.
+    if (request.headers.has('content-length')) {
+      const bytes = new Uint8Array(await request.arrayBuffer());
+      return bytes.byteLength > maxBytes ? { ok: false, code: 'too-large' } : { ok: true, bytes };
+    }
+    return await readStream(request.body, maxBytes);
+  } catch {
+    return { ok: false, code: 'broken' };
+  }
+}
+
+async function readStream(body: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<Read> {
+  if (body === null) return { ok: true, bytes: new Uint8Array() };
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of body) {
+    size += part.byteLength;
+    if (size > maxBytes) return { ok: false, code: 'too-large' };
+    parts.push(part);
+  }
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.byteLength;
+  }
+  return { ok: true, bytes };
+}
+
+function decode(bytes: Uint8Array): string | undefined {
+  try {
+    return strictUtf8.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+function tooLarge(maxBytes: number): Response {
+  return refuse('body-too-large', { detail: `The whole body may have ${maxBytes} bytes.` });
+}
+
+function malformed(detail: string): Response {
+  return refuse('malformed-body', { detail });
+}

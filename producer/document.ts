@@ -1,0 +1,39 @@
+/** The API document (OpenAPI 3.1) of a door: its routes and what they share. */
+import type { Door } from './door.ts';
+
+const TAGS = [
+  { name: 'tasks', description: 'Submitting tasks, following them, ending them.' },
+  { name: 'backends', description: 'What backends say about the tasks they work on.' },
+  { name: 'tokens', description: 'Who may ask.' },
+  { name: 'deployment', description: 'The state of the deployment itself.' },
+];
+
+const SECURITY_SCHEMES = {
+  token: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: 'A token with a role: `npm run token -- --role client --sub alice` prints one for the local run.',
+  },
+  attempt: {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'The token of one attempt, which the backend got as `Task-Callback-Token`.',
+  },
+} as const;
+
+export function apiDocument(door: Door) {
+  const document = door.getOpenAPI31Document({
+    openapi: '3.1.0',
+    info: {
+      title: 'Tasklane',
+      version: '0.1.0',
+      description:
+        'Fire-and-forget tasks for slow or rate-limited HTTP backends. Errors are problem documents (RFC 9457).',
+      license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
+    },
+    servers: [{ url: '/', description: 'This deployment' }],
+    tags: TAGS,
+  });
+  return { ...document, components: { ...document.components, securitySchemes: SECURITY_SCHEMES } };
+}

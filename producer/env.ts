@@ -1,0 +1,107 @@
+/**
+ * The producer's environment, parsed once per isolate. What is missing or wrong is named with its
+ * fix and never with its value; a Worker that lacks a secret serves nothing but `/healthz`.
+ */
+import * as z from 'zod';
+import { FlagSchema, MisconfiguredError, numberedBindings, parseEnv, SecretSchema } from '../shared/env.ts';
+import type { CallbackDoor } from '../shared/ledger/door.ts';
+import type { TaskMessage } from '../shared/message/task-message.ts';
+import { type Services, servicesSchema } from '../shared/service/definition.ts';
+
+/** What accept needs of a queue. */
+export type TaskQueue = Pick<Queue<TaskMessage>, 'send' | 'sendBatch'>;
+
+export interface Config {
+  readonly db: D1Database;
+  readonly queues: readonly TaskQueue[];
+  readonly callback: CallbackDoor;
+  readonly jwtSecrets: readonly string[];
+  readonly jwks:
+    | { readonly url: string; readonly issuer: string | undefined; readonly audience: string | undefined }
+    | undefined;
+  readonly idSecret: string;
+  readonly previousIdSecret: string | undefined;
+  readonly recordsAtAccept: boolean;
+  readonly services: Services;
+  /** Without a trailing slash; the request's own origin when undefined. */
+  readonly publicUrl: string | undefined;
+}
+
+const QUEUE_PREFIX = 'TASK_QUEUE_';
+
+function binding<Binding>(kind: string) {
+  return z.custom<Binding>((value) => value !== undefined && value !== null, {
+    error: `is missing; bind ${kind} of this name in wrangler.toml`,
+  });
+}
+
+/** Variables that are set to nothing count as absent. */
+function optional<Schema extends z.ZodType>(schema: Schema) {
+  return z.preprocess((value) => (value === '' ? undefined : value), schema.optional());
+}
+
+const webAddress = z.url({ protocol: /^https?$/, error: 'is not a web address; write https://…' });
+
+const EnvSchema = z.object({
+  DB: binding<D1Database>('a D1 database'),
+  CALLBACK: binding<CallbackDoor>('the service tasklane-callback, entrypoint CallbackDoor,'),
+  JWT_SECRET: optional(SecretSchema),
+  JWT_SECRET_PREVIOUS: optional(SecretSchema),
+  JWKS_URL: optional(webAddress),
+  JWT_ISSUER: optional(z.string()),
+  JWT_AUDIENCE: optional(z.string()),
+  ID_SECRET: SecretSchema,
+  ID_SECRET_PREVIOUS: optional(SecretSchema),
+  ACCEPT: z.enum(['queue', 'queue+record'], { error: 'is `queue` or `queue+record`' }).default('queue'),
+  PUBLIC_URL: optional(webAddress),
+  ALLOW_PRIVATE_TARGETS: FlagSchema,
+});
+
+/** @throws MisconfiguredError naming every variable that is wrong */
+export function parseConfig(raw: Readonly<Record<string, unknown>>): Config {
+  const allowPrivate = raw.ALLOW_PRIVATE_TARGETS === 'true';
+  const faults = crossFaults(raw, allowPrivate);
+  const env = collect(faults, () => parseEnv(EnvSchema, raw));
+  const ServicesSchema = z.object({ SERVICES: servicesSchema(allowPrivate).prefault({}) });
+  const services = collect(faults, () => parseEnv(ServicesSchema, raw).SERVICES);
+  const queues = numberedBindings<TaskQueue>(raw, QUEUE_PREFIX).map(({ binding: queue }) => queue);
+  if (queues.length === 0) faults.push(`${QUEUE_PREFIX}0: is missing; bind at least one queue`);
+  if (env === undefined || services === undefined || faults.length > 0) throw new MisconfiguredError(faults);
+  return {
+    db: env.DB,
+    queues,
+    callback: env.CALLBACK,
+    jwtSecrets: [env.JWT_SECRET, env.JWT_SECRET_PREVIOUS].filter((secret) => secret !== undefined),
+    jwks:
+      env.JWKS_URL === undefined
+        ? undefined
+        : { url: env.JWKS_URL, issuer: env.JWT_ISSUER, audience: env.JWT_AUDIENCE },
+    idSecret: env.ID_SECRET,
+    previousIdSecret: env.ID_SECRET_PREVIOUS,
+    recordsAtAccept: env.ACCEPT === 'queue+record',
+    services,
+    publicUrl: env.PUBLIC_URL?.replace(/\/+$/, ''),
+  };
+}
+
+/** What no variable can say alone. */
+function crossFaults(raw: Readonly<Record<string, unknown>>, allowPrivate: boolean): string[] {
+  const faults: string[] = [];
+  if (!raw.JWT_SECRET && !raw.JWKS_URL) {
+    faults.push('JWT_SECRET: is missing; set a random secret of at least 32 bytes, or JWKS_URL');
+  }
+  if (String(raw.JWKS_URL).startsWith('http:') && !allowPrivate) {
+    faults.push('JWKS_URL: must be https outside the local run');
+  }
+  return faults;
+}
+
+function collect<Value>(faults: string[], parse: () => Value): Value | undefined {
+  try {
+    return parse();
+  } catch (error) {
+    if (!(error instanceof MisconfiguredError)) throw error;
+    faults.push(...error.problems);
+    return undefined;
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * The one error edge: what no route answered, and what none expected. An unknown exception becomes a
+ * fixed text with a request id; its cause goes to the log and never out.
+ */
+import type { Hook } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import { HTTPException } from 'hono/http-exception';
+import { logError } from '../shared/log.ts';
+import { refuse } from './answer.ts';
+import type { Door, DoorEnv } from './door.ts';
+import { invalidRequest } from './field-errors.ts';
+import { syntaxFault } from './json-text.ts';
+import { methodsOf } from './methods.ts';
+
+/** What a schema refused, as a problem that names each field. */
+export const refuseInvalid: Hook<unknown, DoorEnv, string, Response | undefined> = (result) => {
+  if (result.success) return undefined;
+  const kind = result.target === 'json' ? 'body' : 'parameter';
+  return refuse('invalid-request', invalidRequest(result.error.issues, kind));
+};
+
+export function guardErrors(door: Door): void {
+  door.onError((error, c) => answerError(error, c));
+  door.notFound((c) => answerUnmatched(door, c));
+}
+
+async function answerError(error: Error, c: Context<DoorEnv>): Promise<Response> {
+  if (error instanceof HTTPException) {
+    const text = await c.req.bodyCache.text;
+    const fault = typeof text === 'string' ? syntaxFault(text) : undefined;
+    if (fault !== undefined) return refuse('malformed-body', { detail: fault });
+    if (error.status === 415) return refuse('unsupported-media-type');
+  }
+  const requestId = c.req.header('cf-ray') ?? crypto.randomUUID();
+  logError('request.failed', { requestId, method: c.req.method, path: c.req.path }, error);
+  return refuse('internal', { detail: 'The cause is in the log under the request id.', requestId });
+}
+
+function answerUnmatched(door: Door, c: Context<DoorEnv>): Response {
+  const methods = methodsOf(door.routes, c.req.path);
+  if (methods.length === 0) return refuse('not-found', { detail: 'See /docs for what there is.' });
+  const allow = methods.join(', ');
+  if (c.req.method === 'OPTIONS') return new Response(null, { status: 204, headers: { allow } });
+  return refuse('method-not-allowed', { detail: `${c.req.path} answers ${allow}.` }, { allow });
+}

@@ -1,0 +1,16 @@
+/**
+ * Asking the database or another Worker: an answer, or the word that there is none. What went wrong
+ * goes to the log; the caller decides what the client is told.
+ */
+import { logError } from '../shared/log.ts';
+
+export const UNREACHED = Symbol('unreached');
+
+export async function reach<Answer>(what: string, ask: () => Promise<Answer>): Promise<Answer | typeof UNREACHED> {
+  try {
+    return await ask();
+  } catch (error) {
+    logError('upstream.failed', { what }, error);
+    return UNREACHED;
+  }
+}

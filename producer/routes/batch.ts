@@ -1,0 +1,75 @@
+/** `POST /api/tasks/batch`: up to 1,000 tasks, each with its own answer. */
+import { createRoute } from '@hono/zod-openapi';
+import type { NewTask } from '../../shared/message/task-message.ts';
+import type { ProblemDocument } from '../../shared/problem/problem.ts';
+import { mintTaskId } from '../../shared/task/id.ts';
+import { acceptTasks } from '../accept.ts';
+import { answerJson, statusUrlOf } from '../answer.ts';
+import { allows } from '../authorize.ts';
+import { MAX_BATCH_BODY_BYTES, readsJson } from '../body.ts';
+import type { Door } from '../door.ts';
+import { invalidRequest } from '../field-errors.ts';
+import { documentOf } from '../refusal.ts';
+import { idKeyOf, type Runtime } from '../runtime.ts';
+import { answers, jsonAnswer } from '../schema/problem.ts';
+import { BatchResultSchema, BatchSubmissionSchema, TaskSubmissionSchema } from '../schema/submission.ts';
+import { draftTask, NOT_ACCEPTED, taskOf } from '../submission.ts';
+
+const route = createRoute({
+  method: 'post',
+  path: '/api/tasks/batch',
+  operationId: 'submitTasks',
+  tags: ['tasks'],
+  summary: 'Submit up to 1,000 tasks',
+  description: 'Each task is accepted or refused by itself, in the order sent.',
+  security: [{ token: [] }],
+  middleware: [allows('client', 'admin'), readsJson(MAX_BATCH_BODY_BYTES)],
+  request: { body: { required: true, content: { 'application/json': { schema: BatchSubmissionSchema } } } },
+  responses: answers(
+    { 202: jsonAnswer(BatchResultSchema, 'An id or a problem for each task.') },
+    'invalid-request',
+    'malformed-body',
+    'body-too-large',
+    'unsupported-media-type',
+  ),
+});
+
+type Item = { readonly index: number } & ({ readonly task: NewTask } | { readonly problem: ProblemDocument });
+
+export function addBatch(door: Door): void {
+  door.openapi(route, async (c) => {
+    const { runtime } = c.env;
+    const { subject } = c.get('principal');
+    const now = Date.now();
+    const items = await Promise.all(
+      c.req.valid('json').tasks.map((submission, index) => itemOf(runtime, submission, index, subject, now)),
+    );
+    const tasks = items.flatMap((item) => ('task' in item ? [item.task] : []));
+    const accepted = (await acceptTasks(runtime, tasks)).values();
+    const results = items.map((item) => {
+      if ('problem' in item) return item;
+      const { index, task } = item;
+      if (accepted.next().value !== true) return { index, problem: documentOf(NOT_ACCEPTED) };
+      return { index, id: task.id, status: 'queued', statusUrl: statusUrlOf(runtime, task.id) };
+    });
+    return answerJson({ results }, 202);
+  });
+}
+
+async function itemOf(
+  runtime: Runtime,
+  submission: unknown,
+  index: number,
+  subject: string,
+  now: number,
+): Promise<Item> {
+  const checked = TaskSubmissionSchema.safeParse(submission);
+  if (!checked.success) {
+    const details = invalidRequest(checked.error.issues, 'body');
+    return { index, problem: documentOf({ code: 'invalid-request', details }) };
+  }
+  const drafted = draftTask(runtime.config.services, checked.data);
+  if (!drafted.ok) return { index, problem: documentOf(drafted.refusal) };
+  const id = await mintTaskId(await idKeyOf(runtime), subject, now);
+  return { index, task: taskOf(drafted.draft, id, subject, now) };
+}

@@ -1,0 +1,69 @@
+/** `PUT /api/task/:id`: the backend's word on the attempt whose token it holds. */
+import { createRoute } from '@hono/zod-openapi';
+import type { MiddlewareHandler } from 'hono';
+import type { CallbackReport } from '../../shared/ledger/door.ts';
+import { TASK_ID_PATTERN } from '../../shared/task/id.ts';
+import { answerJson, refuse, unauthenticated } from '../answer.ts';
+import { bearerToken } from '../authorize.ts';
+import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
+import type { Door, DoorEnv } from '../door.ts';
+import { notReached, refuseAnswer } from '../door-answer.ts';
+import { taskNotFound } from '../ownership.ts';
+import { reach, UNREACHED } from '../reach.ts';
+import { reportOf } from '../report.ts';
+import { answers, jsonAnswer } from '../schema/problem.ts';
+import { ReportAnswerSchema, TaskReportSchema } from '../schema/report.ts';
+import { TaskParamsSchema } from '../schema/task.ts';
+
+/** Well above what attempts' tokens need. */
+const MAX_TOKEN_CHARS = 512;
+
+/** Only that a token is there: what it is worth is known behind the callback Worker's door. */
+const carriesToken: MiddlewareHandler<DoorEnv> = async (c, next) => {
+  const token = bearerToken(c.req.raw);
+  if (token !== undefined && token.length <= MAX_TOKEN_CHARS) return next();
+  const detail = "Send the attempt's token: `Authorization: Bearer <Task-Callback-Token>`.";
+  return unauthenticated(detail, token !== undefined);
+};
+
+const route = createRoute({
+  method: 'put',
+  path: '/api/task/{id}',
+  operationId: 'reportTask',
+  tags: ['backends'],
+  summary: 'Report on an attempt',
+  description:
+    'For backends that answered 202: a result, a failure, or progress, with the token of the attempt ' +
+    '(`Task-Callback-Token`). Safe to repeat.',
+  security: [{ attempt: [] }],
+  middleware: [carriesToken, readsJson(MAX_TASK_BODY_BYTES)],
+  request: {
+    params: TaskParamsSchema,
+    body: { required: true, content: { 'application/json': { schema: TaskReportSchema } } },
+  },
+  responses: answers(
+    { 200: jsonAnswer(ReportAnswerSchema, 'Taken, or known already.') },
+    'invalid-request',
+    'malformed-body',
+    'body-too-large',
+    'unsupported-media-type',
+    'task-not-found',
+    'stale-attempt',
+    'task-finished',
+  ),
+});
+
+export function addCallback(door: Door): void {
+  door.openapi(route, async (c) => {
+    const { id } = c.req.valid('param');
+    const token = bearerToken(c.req.raw) ?? '';
+    if (!TASK_ID_PATTERN.test(id)) return taskNotFound();
+    const read = reportOf(c.req.valid('json'));
+    if (!read.ok) return refuse(read.refusal.code, read.refusal.details);
+    const report: CallbackReport = { id, token, report: read.report };
+    const answer = await reach('callback', () => c.env.runtime.config.callback.acceptCallback(report));
+    if (answer === UNREACHED) return notReached();
+    if (!answer.ok) return refuseAnswer(answer);
+    return answerJson({ id, status: answer.status, changed: answer.changed });
+  });
+}

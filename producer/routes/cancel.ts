@@ -1,0 +1,41 @@
+/** `POST /api/task/:id/cancel`: the task ends as cancelled, whether or not it is recorded yet. */
+import { createRoute } from '@hono/zod-openapi';
+import { readStatus } from '../../shared/store/read.ts';
+import { unavailable } from '../answer.ts';
+import { allows } from '../authorize.ts';
+import type { Door } from '../door.ts';
+import { answerStanding } from '../door-answer.ts';
+import { mayBeUnrecorded, mayName, owns, taskNotFound } from '../ownership.ts';
+import { reach, UNREACHED } from '../reach.ts';
+import { answers, jsonAnswer } from '../schema/problem.ts';
+import { TaskParamsSchema, TaskStandingSchema } from '../schema/task.ts';
+
+const route = createRoute({
+  method: 'post',
+  path: '/api/task/{id}/cancel',
+  operationId: 'cancelTask',
+  tags: ['tasks'],
+  summary: 'Cancel a task',
+  description: 'Safe to repeat. A call that runs is aborted where possible; the task ends as cancelled all the same.',
+  security: [{ token: [] }],
+  middleware: [allows('client', 'admin')] as const,
+  request: { params: TaskParamsSchema },
+  responses: answers({ 200: jsonAnswer(TaskStandingSchema, 'It is cancelled.') }, 'task-not-found', 'task-finished'),
+});
+
+export function addCancel(door: Door): void {
+  door.openapi(route, async (c) => {
+    const { runtime } = c.env;
+    const principal = c.get('principal');
+    const { id } = c.req.valid('param');
+    if (!(await mayName(runtime, principal, id))) return taskNotFound();
+    const standing = await reach('database', () => readStatus(runtime.config.db, id));
+    if (standing === UNREACHED) return unavailable('The task cannot be read at the moment.');
+    if (standing !== undefined && !owns(principal, standing.subject)) return taskNotFound();
+    const plantTombstone = mayBeUnrecorded(principal, id, Date.now());
+    if (standing === undefined && !plantTombstone) return taskNotFound();
+    const subject = standing?.subject ?? principal.subject;
+    const answer = await reach('callback', () => runtime.config.callback.cancelTask({ id, subject, plantTombstone }));
+    return answerStanding(runtime, id, answer);
+  });
+}

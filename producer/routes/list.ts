@@ -1,0 +1,44 @@
+/** `GET /api/tasks`: newest first, page by page. The cost grows with the page, not with the table. */
+import { createRoute } from '@hono/zod-openapi';
+import { listTasks } from '../../shared/store/list.ts';
+import { answerJson, refuse, statusUrlOf, unavailable } from '../answer.ts';
+import { allows } from '../authorize.ts';
+import { decodeCursor, encodeCursor } from '../cursor.ts';
+import type { Door } from '../door.ts';
+import { reach, UNREACHED } from '../reach.ts';
+import { answers, jsonAnswer } from '../schema/problem.ts';
+import { ListQuerySchema, TaskListSchema } from '../schema/task.ts';
+import { taskSummary } from '../task-view.ts';
+
+const route = createRoute({
+  method: 'get',
+  path: '/api/tasks',
+  operationId: 'listTasks',
+  tags: ['tasks'],
+  summary: 'List tasks, newest first',
+  description: 'A client sees its own tasks, an admin all. A task appears once it is recorded.',
+  security: [{ token: [] }],
+  middleware: [allows('client', 'admin')] as const,
+  request: { query: ListQuerySchema },
+  responses: answers({ 200: jsonAnswer(TaskListSchema, 'A page of tasks.') }, 'invalid-request'),
+});
+
+export function addList(door: Door): void {
+  door.openapi(route, async (c) => {
+    const { runtime } = c.env;
+    const principal = c.get('principal');
+    const { cursor, limit, service, status } = c.req.valid('query');
+    const before = cursor === undefined ? undefined : decodeCursor(cursor);
+    if (cursor !== undefined && before === undefined) {
+      const reason = 'is not a cursor of this list; take nextCursor of the page before';
+      return refuse('invalid-request', { detail: `cursor: ${reason}`, errors: [{ field: 'cursor', reason }] });
+    }
+    const subject = principal.role === 'admin' ? undefined : principal.subject;
+    const filter = { subject, status, service, limit, before };
+    const page = await reach('database', () => listTasks(runtime.config.db, filter));
+    if (page === UNREACHED) return unavailable('The tasks cannot be read at the moment.');
+    const tasks = page.rows.map((row) => taskSummary(row, statusUrlOf(runtime, row.id)));
+    const nextCursor = page.nextBefore === undefined ? null : encodeCursor(page.nextBefore);
+    return answerJson({ tasks, nextCursor });
+  });
+}

@@ -1,0 +1,44 @@
+/** `POST /api/tokens/revoke`: a token is refused from now on, everywhere within half a minute. */
+import { createRoute } from '@hono/zod-openapi';
+import { revokeToken } from '../../shared/store/revocation.ts';
+import { answerJson, unavailable } from '../answer.ts';
+import { allows } from '../authorize.ts';
+import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
+import type { Door } from '../door.ts';
+import { reach, UNREACHED } from '../reach.ts';
+import { answers, jsonAnswer } from '../schema/problem.ts';
+import { RevocationSchema, RevokedSchema } from '../schema/token.ts';
+
+/** Longer than any token should live, for who revokes one without knowing its end. */
+const TEN_YEARS_MS = 10 * 365 * 86_400_000;
+
+const route = createRoute({
+  method: 'post',
+  path: '/api/tokens/revoke',
+  operationId: 'revokeToken',
+  tags: ['tokens'],
+  summary: 'Revoke a token',
+  description: 'By its jti. Other isolates refuse it within 30 seconds.',
+  security: [{ token: [] }],
+  middleware: [allows('admin'), readsJson(MAX_TASK_BODY_BYTES)],
+  request: { body: { required: true, content: { 'application/json': { schema: RevocationSchema } } } },
+  responses: answers(
+    { 200: jsonAnswer(RevokedSchema, 'It is revoked.') },
+    'invalid-request',
+    'malformed-body',
+    'body-too-large',
+    'unsupported-media-type',
+  ),
+});
+
+export function addTokens(door: Door): void {
+  door.openapi(route, async (c) => {
+    const { runtime } = c.env;
+    const { jti, expiresAt: given } = c.req.valid('json');
+    const expiresAt = given === undefined ? Date.now() + TEN_YEARS_MS : Date.parse(given);
+    const done = await reach('database', () => revokeToken(runtime.config.db, jti, expiresAt));
+    if (done === UNREACHED) return unavailable('The token is not certain to be revoked; repeat the request.');
+    runtime.authenticator.forget(jti);
+    return answerJson({ jti, expiresAt: new Date(expiresAt).toISOString() });
+  });
+}

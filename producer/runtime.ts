@@ -1,0 +1,74 @@
+/**
+ * What an isolate keeps between requests: the parsed configuration, derived keys, verified tokens,
+ * backlogs, finished tasks. Plain data only; a promise shared between requests would break when the
+ * request that made it goes away.
+ */
+import { Authenticator } from '../shared/auth/authenticator.ts';
+import { remoteKeySet, secretBytes } from '../shared/auth/token.ts';
+import { importMacKey, type MacKey } from '../shared/crypto/mac.ts';
+import { MisconfiguredError } from '../shared/env.ts';
+import { logError } from '../shared/log.ts';
+import { readRevokedTokens } from '../shared/store/revocation.ts';
+import { type Config, parseConfig } from './env.ts';
+import { FinishedTasks } from './finished-tasks.ts';
+import type { ShardNews } from './shard.ts';
+
+export interface Runtime {
+  readonly config: Config;
+  readonly authenticator: Authenticator;
+  readonly finished: FinishedTasks;
+  /** By shard: what its queue last said. */
+  readonly shardNews: (ShardNews | undefined)[];
+  idKey: MacKey | undefined;
+}
+
+const runtimes = new WeakMap<object, Runtime | MisconfiguredError>();
+
+/** The runtime of this environment, or what is wrong with it; made at the first request. */
+export function runtimeOf(env: object): Runtime | MisconfiguredError {
+  let runtime = runtimes.get(env);
+  if (runtime === undefined) {
+    runtime = createRuntime(env);
+    runtimes.set(env, runtime);
+  }
+  return runtime;
+}
+
+/** The key that task ids are minted and checked with. */
+export async function idKeyOf(runtime: Runtime): Promise<MacKey> {
+  if (runtime.idKey !== undefined) return runtime.idKey;
+  const key = await importMacKey(runtime.config.idSecret, runtime.config.previousIdSecret);
+  runtime.idKey = key;
+  return key;
+}
+
+async function readRevoked(db: D1Database, now: number): Promise<readonly string[]> {
+  try {
+    return await readRevokedTokens(db, now);
+  } catch (error) {
+    logError('revocations.read.failed', {}, error);
+    throw error;
+  }
+}
+
+function createRuntime(env: object): Runtime | MisconfiguredError {
+  try {
+    const config = parseConfig({ ...env });
+    const keys = {
+      secrets: config.jwtSecrets.map(secretBytes),
+      keySet: config.jwks === undefined ? undefined : remoteKeySet(config.jwks.url),
+      issuer: config.jwks?.issuer,
+      audience: config.jwks?.audience,
+    };
+    return {
+      config,
+      authenticator: new Authenticator(keys, (now) => readRevoked(config.db, now)),
+      finished: new FinishedTasks(),
+      shardNews: [],
+      idKey: undefined,
+    };
+  } catch (error) {
+    if (error instanceof MisconfiguredError) return error;
+    throw error;
+  }
+}

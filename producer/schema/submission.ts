@@ -1,0 +1,136 @@
+/** What a client sends to submit tasks, and what it gets back at once. */
+import { z } from '@hono/zod-openapi';
+import {
+  HeaderNameSchema,
+  HeaderValueSchema,
+  MAX_DEADLINE_SECONDS,
+  PathSchema,
+  SERVICE_NAME_PATTERN,
+} from '../../shared/service/definition.ts';
+import { MAX_INLINE_BYTES } from '../../shared/task/content.ts';
+import { TASK_METHODS } from '../../shared/task/request.ts';
+import { ProblemSchema } from './problem.ts';
+
+const MAX_BATCH_TASKS = 1000;
+const MAX_LABELS = 16;
+const MAX_HEADERS = 32;
+
+/** With the other limits it keeps a message below 128,000 bytes: see `producer/task-size.ts`. */
+const MAX_HEADERS_CHARS = 4096;
+
+/** Headers that would say who the client is, what the body is, or belong to one hop: not a task's to set. */
+const REFUSED_HEADER =
+  /^(?:authorization|proxy-authorization|proxy-authenticate|proxy-connection|cookie|content-type|keep-alive|te|trailer|upgrade|expect)$/i;
+
+const LabelsSchema = z
+  .record(
+    z
+      .string()
+      .regex(
+        /^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/,
+        'a label is up to 63 letters, digits, dots, dashes, slashes or underscores',
+      ),
+    z
+      .string()
+      .max(255)
+      .refine((value) => value.isWellFormed() && !/\p{Cc}/u.test(value), 'a label has no control characters'),
+  )
+  .refine((labels) => Object.keys(labels).length <= MAX_LABELS, `at most ${MAX_LABELS} labels`)
+  .openapi({ description: `Up to ${MAX_LABELS} names and values of your own.`, example: { customer: 'acme' } });
+
+const HeadersSchema = z
+  .record(
+    HeaderNameSchema.refine(
+      (name) => !REFUSED_HEADER.test(name),
+      'a task may not set this header: credentials belong to the service, the media type to contentType',
+    ),
+    HeaderValueSchema,
+  )
+  .refine((headers) => Object.keys(headers).length <= MAX_HEADERS, `at most ${MAX_HEADERS} headers`)
+  .refine(
+    (headers) => Object.entries(headers).join('').length <= MAX_HEADERS_CHARS,
+    `at most ${MAX_HEADERS_CHARS} characters of headers in all`,
+  )
+  .openapi({ description: 'Headers for the backend. Credentials belong to the definition of the service.' });
+
+/** A media type with its parameters. */
+export const ContentTypeSchema = z
+  .string()
+  .max(255)
+  .regex(/^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:\s*;[\t\x20-\x7e]*)?$/, 'a media type looks like text/plain');
+
+export const TaskSubmissionSchema = z
+  .strictObject({
+    service: z.string().regex(SERVICE_NAME_PATTERN, 'a service name is lower-case letters, digits and dashes').openapi({
+      description: 'The name of a configured service.',
+      example: 'echo',
+    }),
+    path: PathSchema.optional().openapi({ description: 'Below the base URL of the service; its default when absent.' }),
+    method: z.enum(TASK_METHODS).optional().openapi({ description: 'The default of the service when absent.' }),
+    payload: z
+      .unknown()
+      .optional()
+      .openapi({
+        description:
+          `Any JSON, up to ${MAX_INLINE_BYTES} bytes. With a contentType other than JSON: a string, sent as text. ` +
+          'Numbers travel in double precision; send payloadBase64 when every byte counts.',
+      }),
+    payloadBase64: z.base64().optional().openapi({ description: 'A binary body, instead of payload.' }),
+    contentType: ContentTypeSchema.optional().openapi({
+      description: 'application/json for payload and application/octet-stream for payloadBase64 when absent.',
+    }),
+    headers: HeadersSchema.optional(),
+    labels: LabelsSchema.optional(),
+    retry: z
+      .strictObject({
+        maxAttempts: z.number().int().min(1).max(100).optional(),
+        baseSeconds: z.number().min(0).max(3600).optional(),
+        capSeconds: z.number().min(0).max(43_200).optional(),
+      })
+      .optional()
+      .openapi({ description: 'Replaces what the service says about retries, member by member.' }),
+    deadlineSeconds: z.number().positive().max(MAX_DEADLINE_SECONDS).optional().openapi({
+      description: 'The task ends by then, whatever happens. The setting of the service when absent.',
+    }),
+  })
+  .openapi('TaskSubmission', {
+    example: { service: 'echo', path: '/v1/read', payload: { any: 'json' }, labels: { customer: 'acme' } },
+  });
+export type TaskSubmission = z.infer<typeof TaskSubmissionSchema>;
+
+export const AcceptedTaskSchema = z
+  .object({ id: z.string(), status: z.literal('queued'), statusUrl: z.string() })
+  .openapi('AcceptedTask');
+
+export const ACCEPTED_EXAMPLE = {
+  id: 'tsk_06fkcm2m9g0000000000000000000000',
+  status: 'queued',
+  statusUrl: 'https://tasks.example.com/api/task/tsk_06fkcm2m9g0000000000000000000000',
+};
+
+/** Items are checked one by one, so that a bad one does not sink the others. */
+export const BatchSubmissionSchema = z
+  .strictObject({
+    tasks: z
+      .array(z.unknown())
+      .min(1)
+      .max(MAX_BATCH_TASKS)
+      .openapi({
+        type: 'array',
+        items: { $ref: '#/components/schemas/TaskSubmission' },
+        minItems: 1,
+        maxItems: MAX_BATCH_TASKS,
+      }),
+  })
+  .openapi('BatchSubmission');
+
+export const BatchResultSchema = z
+  .object({
+    results: z.array(
+      z.union([
+        AcceptedTaskSchema.extend({ index: z.number().int() }),
+        z.object({ index: z.number().int(), problem: ProblemSchema }),
+      ]),
+    ),
+  })
+  .openapi('BatchResult');

@@ -1,0 +1,114 @@
+/** A task as the API shows it, alone and in a list. Times are ISO 8601. */
+import { z } from '@hono/zod-openapi';
+import { TaskErrorSchema } from '../../shared/task/attempt.ts';
+import { TASK_STATUSES } from '../../shared/task/status.ts';
+
+const MAX_WAIT_SECONDS = 30;
+const MAX_PAGE_TASKS = 200;
+const DEFAULT_PAGE_TASKS = 50;
+
+const time = () => z.iso.datetime();
+
+const WaitingForSchema = z
+  .object({
+    reason: z.string().openapi({
+      description: 'queue, scheduled, backoff, callback, or why there is no capacity (rate-limited, backend-busy, …).',
+      example: 'backoff',
+    }),
+    until: time().optional().openapi({ description: 'When the wait ends at the latest, where that is known.' }),
+  })
+  .openapi('WaitingFor');
+
+const TimelineEntrySchema = z
+  .looseObject({
+    at: time(),
+    event: z.enum([
+      'created',
+      'started',
+      'attempt-failed',
+      'deferred',
+      'progress',
+      'succeeded',
+      'failed',
+      'cancelled',
+      'expired',
+    ]),
+  })
+  .openapi('TimelineEntry', {
+    description: 'What happened, oldest first. Entries of attempts say why they did not succeed and what followed.',
+  });
+
+const ErrorSchema = TaskErrorSchema.openapi('TaskError');
+
+export const TaskSummarySchema = z
+  .object({
+    id: z.string(),
+    statusUrl: z.string().optional(),
+    subject: z.string().openapi({ description: 'The owner.' }),
+    service: z.string().nullable().openapi({ description: 'Null until the task is recorded.' }),
+    status: z.enum(TASK_STATUSES),
+    attempt: z
+      .number()
+      .int()
+      .openapi({ description: 'Attempts used since submission, or since the last retry by hand.' }),
+    maxAttempts: z.number().int().optional(),
+    attempts: z.number().int().openapi({ description: 'Attempts in all.' }),
+    failures: z.number().int().openapi({ description: 'Failed attempts in all.' }),
+    deferrals: z.number().int().openapi({ description: 'Times it waited for capacity without using an attempt.' }),
+    createdAt: time(),
+    startedAt: time().optional(),
+    finishedAt: time().optional(),
+    deadlineAt: time().optional(),
+    waitingFor: WaitingForSchema.optional(),
+    nextAttemptAt: time().optional(),
+    progress: z.number().optional().openapi({ description: 'Percent, as the backend last reported it.', example: 40 }),
+    progressMessage: z.string().optional(),
+    labels: z.record(z.string(), z.string()).optional(),
+    error: ErrorSchema.optional(),
+  })
+  .openapi('TaskSummary');
+export type TaskSummary = z.infer<typeof TaskSummarySchema>;
+
+export const TaskSchema = TaskSummarySchema.extend({
+  result: z.unknown().optional().openapi({
+    description: 'The JSON value, the text, or base64 when resultEncoding says so.',
+  }),
+  resultContentType: z.string().optional(),
+  resultEncoding: z.enum(['json', 'text', 'base64']).optional(),
+  timeline: z.array(TimelineEntrySchema),
+}).openapi('Task');
+export type TaskView = z.infer<typeof TaskSchema>;
+export type TimelineEntry = z.infer<typeof TimelineEntrySchema>;
+
+/** The pattern of ids is not checked here: what is not an id is a task that is not there. */
+export const TaskParamsSchema = z.object({
+  id: z.string().openapi({ param: { name: 'id', in: 'path' }, description: 'The id of the task.' }),
+});
+
+export const PollQuerySchema = z.strictObject({
+  wait: z.coerce.number().min(0).max(MAX_WAIT_SECONDS).default(0).openapi({
+    description: 'Seconds to wait for the end of the task before answering.',
+    example: 10,
+  }),
+});
+
+export const ListQuerySchema = z.strictObject({
+  status: z.enum(TASK_STATUSES).optional(),
+  service: z.string().max(63).optional(),
+  limit: z.coerce.number().int().min(1).max(MAX_PAGE_TASKS).default(DEFAULT_PAGE_TASKS),
+  cursor: z.string().max(100).optional().openapi({ description: 'nextCursor of the page before.' }),
+});
+
+export const TaskListSchema = z
+  .object({
+    tasks: z.array(TaskSummarySchema),
+    nextCursor: z.string().nullable().openapi({
+      description:
+        'Where the next page starts; null at the end. A filtered page may be short, or empty, and still have one.',
+    }),
+  })
+  .openapi('TaskList');
+
+export const TaskStandingSchema = z
+  .object({ id: z.string(), status: z.enum(TASK_STATUSES), statusUrl: z.string() })
+  .openapi('TaskStanding');

@@ -1,0 +1,14 @@
+/** Revoking a token. */
+import { z } from '@hono/zod-openapi';
+
+export const RevocationSchema = z
+  .strictObject({
+    jti: z.string().min(1).max(255).openapi({ description: 'The jti of the token.' }),
+    expiresAt: z.iso.datetime({ offset: true }).optional().openapi({
+      description:
+        'When the token ends by itself and need not be remembered any longer; ten years from now when absent.',
+    }),
+  })
+  .openapi('Revocation', { example: { jti: 'laptop-2026' } });
+
+export const RevokedSchema = z.object({ jti: z.string(), expiresAt: z.iso.datetime() }).openapi('Revoked');

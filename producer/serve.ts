@@ -1,0 +1,27 @@
+/**
+ * One request through the door. A deployment that is not configured serves nothing, and says which
+ * variables it lacks; it never runs open.
+ */
+import { MisconfiguredError } from '../shared/env.ts';
+import { refuse } from './answer.ts';
+import type { Door } from './door.ts';
+import { runtimeOf } from './runtime.ts';
+
+export function serve(
+  door: Door,
+  request: Request,
+  env: object,
+  context?: ExecutionContext,
+): Response | Promise<Response> {
+  const runtime = runtimeOf(env);
+  if (runtime instanceof MisconfiguredError) return refuseMisconfigured(runtime);
+  return door.fetch(request, { runtime }, context);
+}
+
+function refuseMisconfigured({ problems }: MisconfiguredError): Response {
+  const errors = problems.map((problem) => {
+    const colon = problem.indexOf(': ');
+    return { field: problem.slice(0, colon), reason: problem.slice(colon + 2) };
+  });
+  return refuse('misconfigured', { detail: `Set these and deploy again. ${problems.join('; ')}.`, errors });
+}

@@ -1,0 +1,95 @@
+/**
+ * From a checked submission to the task that is sent: the service's defaults, the task's own wishes,
+ * and the refusals that need both. Pure; the id, the owner and the clock are handed in.
+ */
+import type { NewTask } from '../shared/message/task-message.ts';
+import type { ServiceDefinition, Services } from '../shared/service/definition.ts';
+import type { TaskRequest } from '../shared/task/request.ts';
+import { inlineContent } from './inline-content.ts';
+import type { Refusal } from './refusal.ts';
+import type { TaskSubmission } from './schema/submission.ts';
+import { fitToMessage } from './task-size.ts';
+
+export type TaskDraft = Omit<NewTask, 'id' | 'subject' | 'deadlineAt'> & { readonly deadlineSeconds: number };
+
+export type Drafted =
+  | { readonly ok: true; readonly draft: TaskDraft }
+  | { readonly ok: false; readonly refusal: Refusal };
+
+const PAYLOAD_FIELDS = { value: '/payload', base64: '/payloadBase64' };
+
+/** Names of services shown when one is not found. */
+const MAX_NAMES = 20;
+
+/** Neither a queue nor the database took the task for certain (rule R19). */
+export const NOT_ACCEPTED: Refusal = {
+  code: 'unavailable',
+  details: {
+    detail:
+      'The task was not accepted for certain: it may still run. A repeat may run it twice, because there is no ' +
+      'idempotency key yet to recognise it by.',
+    retryAfterSeconds: 5,
+  },
+};
+
+export function draftTask(services: Services, submission: TaskSubmission): Drafted {
+  const service = Object.hasOwn(services, submission.service) ? services[submission.service] : undefined;
+  if (service === undefined) return { ok: false, refusal: unknownService(services, submission.service) };
+  const { payload, payloadBase64, contentType } = submission;
+  const inline = inlineContent({ value: payload, base64: payloadBase64, contentType }, PAYLOAD_FIELDS);
+  if (!inline.ok) return inline;
+  if (inline.content !== undefined && (submission.method ?? service.method) === 'GET') {
+    return invalid('/payload', 'a GET carries no body; choose another method or leave it out');
+  }
+  const taken = headerOfService(service, submission.headers);
+  if (taken !== undefined) return invalid(`/headers/${taken}`, 'is set by the service; leave it out');
+  const request: TaskRequest = {
+    ...(submission.method === undefined ? {} : { method: submission.method }),
+    ...(submission.path === undefined ? {} : { path: submission.path }),
+    ...(submission.headers === undefined ? {} : { headers: submission.headers }),
+    ...(inline.content === undefined ? {} : { body: inline.content }),
+  };
+  const { retry } = submission;
+  const draft: TaskDraft = {
+    service: submission.service,
+    policy: {
+      maxAttempts: retry?.maxAttempts ?? service.retry.maxAttempts,
+      baseSeconds: retry?.baseSeconds ?? service.retry.baseSeconds,
+      capSeconds: retry?.capSeconds ?? service.retry.capSeconds,
+    },
+    deadlineSeconds: submission.deadlineSeconds ?? service.deadlineSeconds,
+    ...(submission.labels === undefined ? {} : { labels: submission.labels }),
+    request,
+  };
+  return { ok: true, draft };
+}
+
+export function taskOf(draft: TaskDraft, id: string, subject: string, now: number): NewTask {
+  const { deadlineSeconds, ...rest } = draft;
+  return fitToMessage({ id, subject, ...rest, deadlineAt: now + Math.ceil(deadlineSeconds * 1000) });
+}
+
+function headerOfService(service: ServiceDefinition, headers: TaskSubmission['headers']): string | undefined {
+  if (headers === undefined) return undefined;
+  const set = new Set(Object.keys(service.headers).map((name) => name.toLowerCase()));
+  return Object.keys(headers).find((name) => set.has(name.toLowerCase()));
+}
+
+function unknownService(services: Services, name: string): Refusal {
+  const names = Object.keys(services);
+  const shown = names.slice(0, MAX_NAMES).join(', ') + (names.length > MAX_NAMES ? ', …' : '');
+  const available = names.length === 0 ? 'None is configured yet.' : `Configured: ${shown}.`;
+  const reason = `there is no service "${name}"`;
+  return {
+    code: 'unknown-service',
+    details: {
+      detail: `There is no service "${name}". ${available} Add one under [vars.SERVICES.${name}] in wrangler.toml and deploy.`,
+      errors: [{ field: '/service', reason }],
+    },
+  };
+}
+
+function invalid(field: string, reason: string): Drafted {
+  const details = { detail: `${field}: ${reason}`, errors: [{ field, reason }] };
+  return { ok: false, refusal: { code: 'invalid-request', details } };
+}

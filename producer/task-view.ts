@@ -1,0 +1,144 @@
+/**
+ * From a row to what the API shows. Pure. A task that is not running always says what it waits for,
+ * and until when where that is known.
+ */
+
+import * as z from 'zod';
+import type { TaskRow, TaskSummaryRow } from '../shared/store/row.ts';
+import { type AttemptRecord, AttemptRecordSchema, TaskErrorSchema } from '../shared/task/attempt.ts';
+import { contentAsJson } from '../shared/task/content.ts';
+import { taskCreatedAt } from '../shared/task/id.ts';
+import type { TaskSummary, TaskView, TimelineEntry } from './schema/task.ts';
+
+const HistorySchema = z.array(AttemptRecordSchema);
+const LabelsSchema = z.record(z.string(), z.string());
+const ProgressSchema = z.object({ at: z.number(), percent: z.number().optional(), message: z.string().optional() });
+
+/** The whole task, with its result and its timeline. */
+export function taskView(row: TaskRow, statusUrl: string): TaskView {
+  const summary = taskSummary(row, statusUrl);
+  return { ...summary, ...resultOf(row), timeline: timelineOf(row, summary) };
+}
+
+/** What is known of a task whose id is authentic and whose row has not been written yet. */
+export function unrecordedTask(id: string, subject: string, statusUrl: string): TaskView {
+  const createdAt = iso(taskCreatedAt(id));
+  return {
+    id,
+    statusUrl,
+    subject,
+    service: null,
+    status: 'queued',
+    attempt: 0,
+    attempts: 0,
+    failures: 0,
+    deferrals: 0,
+    createdAt,
+    waitingFor: { reason: 'queue' },
+    timeline: [{ at: createdAt, event: 'created' }],
+  };
+}
+
+export function taskSummary(row: TaskSummaryRow, statusUrl: string): TaskSummary {
+  const progress = parsed(ProgressSchema, row.progress);
+  return {
+    id: row.id,
+    statusUrl,
+    subject: row.subject,
+    // A task cancelled before its first message arrived has no service yet.
+    service: row.service === '' ? null : row.service,
+    status: row.status,
+    attempt: row.run - row.deferrals - row.base,
+    maxAttempts: row.max_attempts,
+    attempts: row.run - row.deferrals,
+    failures: row.failures,
+    deferrals: row.deferrals,
+    createdAt: iso(taskCreatedAt(row.id)),
+    startedAt: isoOrNone(row.started_at),
+    finishedAt: isoOrNone(row.finished_at),
+    deadlineAt: iso(row.deadline_at),
+    waitingFor: waitingFor(row),
+    nextAttemptAt: isoOrNone(row.next_at),
+    progress: progress?.percent,
+    progressMessage: progress?.message,
+    labels: parsed(LabelsSchema, row.labels),
+    error: parsed(TaskErrorSchema, row.error),
+  };
+}
+
+function waitingFor(row: TaskSummaryRow): TaskSummary['waitingFor'] {
+  switch (row.status) {
+    case 'queued':
+      return { reason: 'queue' };
+    case 'scheduled':
+      return { reason: 'scheduled', until: isoOrNone(row.next_at) };
+    case 'retrying':
+      return { reason: 'backoff', until: isoOrNone(row.next_at) };
+    case 'deferred':
+      return { reason: row.reason ?? 'capacity', until: isoOrNone(row.next_at) };
+    case 'waiting':
+      return { reason: 'callback', until: isoOrNone(row.due_at) };
+    case 'running':
+    case 'succeeded':
+    case 'failed':
+    case 'cancelled':
+    case 'expired':
+      return undefined;
+  }
+}
+
+function resultOf(row: TaskRow): Pick<TaskView, 'result' | 'resultContentType' | 'resultEncoding'> {
+  if (row.result === null || row.result_type === null || row.result_encoding === null) return {};
+  const content = { type: row.result_type, encoding: row.result_encoding, text: row.result };
+  return { result: contentAsJson(content), resultContentType: content.type, resultEncoding: content.encoding };
+}
+
+/** Oldest first. Entries of the same moment keep the order in which they are told here. */
+function timelineOf(row: TaskRow, summary: TaskSummary): TimelineEntry[] {
+  const entries: TimelineEntry[] = [{ at: summary.createdAt, event: 'created' }];
+  if (summary.startedAt !== undefined) entries.push({ at: summary.startedAt, event: 'started' });
+  for (const record of parsed(HistorySchema, row.history) ?? []) entries.push(attemptEntry(record));
+  const progress = parsed(ProgressSchema, row.progress);
+  if (progress !== undefined) entries.push({ ...progress, at: iso(progress.at), event: 'progress' });
+  const end = endOf(row);
+  if (end !== undefined && summary.finishedAt !== undefined) entries.push({ at: summary.finishedAt, event: end });
+  return entries.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+}
+
+function endOf({ status }: TaskRow): TimelineEntry['event'] | undefined {
+  const ended = status === 'succeeded' || status === 'failed' || status === 'cancelled' || status === 'expired';
+  return ended ? status : undefined;
+}
+
+function attemptEntry(record: AttemptRecord): TimelineEntry {
+  return {
+    at: iso(record.endedAt),
+    event: record.outcome === 'failed' ? 'attempt-failed' : 'deferred',
+    attempt: record.attempt,
+    startedAt: iso(record.startedAt),
+    reason: record.reason,
+    error: record.error,
+    server: record.server,
+    nextAttemptAt: record.nextAt === undefined ? undefined : iso(record.nextAt),
+    delaySeconds: record.delayMs === undefined ? undefined : record.delayMs / 1000,
+    delayReason: record.delayReason,
+  };
+}
+
+/** A column that holds no JSON of its shape is left out: the rest of the task is still worth showing. */
+function parsed<Schema extends z.ZodType>(schema: Schema, text: string | null): z.output<Schema> | undefined {
+  if (text === null) return undefined;
+  try {
+    return schema.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+function iso(time: number): string {
+  return new Date(time).toISOString();
+}
+
+function isoOrNone(time: number | null): string | undefined {
+  return time === null ? undefined : iso(time);
+}

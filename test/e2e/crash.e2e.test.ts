@@ -1,0 +1,98 @@
+/** `kill -9` of the whole local run in the middle of its work: what was accepted finishes after the next start. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type Backend, startBackend } from '../../examples/backend/server.ts';
+import { Client } from './pipeline.ts';
+
+interface Started {
+  readonly url: string;
+  readonly runtimePid: number;
+  readonly recovered: number;
+  readonly process: ChildProcess;
+}
+
+let backend: Backend;
+let stateDir: string;
+let running: ChildProcess | undefined;
+
+beforeAll(async () => {
+  backend = await startBackend();
+  stateDir = await mkdtemp(path.join(tmpdir(), 'tasklane-crash-'));
+});
+afterAll(async () => {
+  running?.kill('SIGKILL');
+  await backend.stop();
+  await rm(stateDir, { recursive: true, force: true });
+});
+
+async function start(): Promise<Started> {
+  const child = fork(path.join(import.meta.dirname, 'local-process.ts'), [stateDir, backend.url]);
+  running = child;
+  const [message] = (await once(child, 'message')) as [Omit<Started, 'process'>];
+  return { ...message, process: child };
+}
+
+async function killAll({ process: child, runtimePid }: Started): Promise<void> {
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  await gone(runtimePid);
+}
+
+/** The runtime dies with the process that started it. */
+async function gone(pid: number): Promise<void> {
+  for (let look = 0; look < 100; look++) {
+    try {
+      process.kill(pid, 0);
+    } catch {
+      return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`process ${pid} outlived the run that started it`);
+}
+
+it('10,000 accepted tasks survive kill -9 of the run, twice, and all end once', async () => {
+  const TASKS = 10_000;
+  const ids = new Set<string>();
+  let client: Client;
+
+  const first = await start();
+  client = await Client.as(first.url, 'alice');
+  for (let at = 0; at < TASKS; at += 1000) {
+    const tasks = Array.from({ length: 1000 }, () => ({ service: 'random', path: '/random?failRate=0.1' }));
+    for (const id of await client.submitMany(tasks)) ids.add(id);
+  }
+  await killAll(first);
+  const afterFirst = backend.log.report().successes;
+  expect(afterFirst).toBeLessThan(TASKS);
+
+  const second = await start();
+  expect(second.recovered).toBeGreaterThan(0);
+  client = await Client.as(second.url, 'alice');
+  while (backend.log.report().successes < afterFirst + (TASKS - afterFirst) / 2) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await killAll(second);
+
+  const third = await start();
+  client = await Client.as(third.url, 'alice');
+  let open = TASKS;
+  for (let look = 0; open > 0 && look < 150; look++) {
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    open = (await client.list()).filter(({ status }) => status !== 'succeeded').length;
+  }
+  const tasks = await client.list();
+  expect(new Set(tasks.map(({ id }) => id))).toEqual(ids);
+  expect(tasks.filter(({ status }) => status !== 'succeeded')).toEqual([]);
+
+  // Every task ran; only those whose outcome died with the run may have run twice.
+  const report = backend.log.report();
+  expect(report.keys).toBe(TASKS);
+  const twice = Object.values(report.byKey).filter(({ successes }) => successes > 1).length;
+  expect(twice).toBeLessThan(TASKS / 10);
+  await killAll(third);
+});

@@ -1,0 +1,64 @@
+/** `/docs` in a real browser: a reader authorizes, sends a request and sees the answer; nothing comes from elsewhere. */
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import chromium from '@sparticuz/chromium';
+import { type Browser, chromium as playwright } from 'playwright-core';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { signToken } from '../../shared/auth/token.ts';
+import { type Pipeline, SECRETS, startPipeline } from './pipeline.ts';
+
+/** Kept for a person to look at. */
+const SCREENSHOTS = path.resolve(import.meta.dirname, '../../.wrangler/screenshots');
+
+let pipeline: Pipeline;
+let browser: Browser;
+
+beforeAll(async () => {
+  pipeline = await startPipeline();
+  browser = await playwright.launch({
+    args: chromium.args,
+    executablePath: await chromium.executablePath(),
+    headless: true,
+  });
+  await mkdir(SCREENSHOTS, { recursive: true });
+});
+afterAll(async () => {
+  await browser?.close();
+  await pipeline?.[Symbol.asyncDispose]();
+});
+
+it('lets a reader authorize and submit a task', async () => {
+  const page = await browser.newPage({ viewport: { width: 1200, height: 1400 } });
+  const elsewhere: string[] = [];
+  const errors: string[] = [];
+  page.on('request', (request) => {
+    if (!request.url().startsWith(pipeline.run.url) && !request.url().startsWith('data:'))
+      elsewhere.push(request.url());
+  });
+  page.on('console', (message) => {
+    if (message.type() === 'error') errors.push(message.text());
+  });
+
+  await page.goto(`${pipeline.run.url}/docs`);
+  await page.waitForSelector('.opblock-post');
+  await page.screenshot({ path: path.join(SCREENSHOTS, 'docs.png') });
+
+  await page.click('button.authorize');
+  const token = await signToken({ sub: 'reader', role: 'client' }, SECRETS.JWT_SECRET, 600);
+  await page.fill('.auth-container input >> nth=0', token);
+  await page.click('.auth-btn-wrapper button.authorize >> nth=0');
+  await page.click('.auth-btn-wrapper button.btn-done >> nth=0');
+
+  const submit = page.locator('.opblock-post', { has: page.locator('[data-path="/api/task"]') });
+  await submit.locator('.opblock-summary-control').click();
+  await submit.locator('textarea').first().fill('{ "service": "quick", "payload": { "from": "the docs page" } }');
+  await submit.locator('button.execute').click();
+  const answer = submit.locator('.live-responses-table .response');
+  await answer.waitFor();
+  await page.screenshot({ path: path.join(SCREENSHOTS, 'docs-answer.png'), fullPage: true });
+
+  expect(await answer.locator('.response-col_status').first().innerText()).toContain('202');
+  expect(await answer.innerText()).toContain('tsk_');
+  expect(elsewhere).toEqual([]);
+  expect(errors).toEqual([]);
+});

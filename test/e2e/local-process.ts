@@ -1,0 +1,15 @@
+/** The local run as a process of its own, so that a test can kill it: `node local-process.ts STATE_DIR BACKEND_URL`. */
+import { startLocal } from '../../deploy/local/runtime.ts';
+import { exampleServices } from '../../examples/services.ts';
+import { SECRETS } from './pipeline.ts';
+
+const [stateDir, backendUrl] = process.argv.slice(2);
+if (stateDir === undefined || backendUrl === undefined)
+  throw new Error('usage: local-process.ts STATE_DIR BACKEND_URL');
+
+const { url, runtimePid, recovered } = await startLocal({
+  stateDir,
+  services: exampleServices(backendUrl),
+  secrets: SECRETS,
+});
+process.send?.({ url, runtimePid, recovered });

@@ -1,0 +1,145 @@
+import { describe, expect, it } from 'vitest';
+import { ask, documentIn, environment, failureLog, idFor, noDatabase, tokenFor } from './client.ts';
+
+const ID = `tsk_${'0'.repeat(32)}`;
+
+const CLOSED: readonly [method: string, path: string][] = [
+  ['POST', '/api/task'],
+  ['POST', '/api/tasks/batch'],
+  ['GET', '/api/tasks'],
+  ['GET', `/api/task/${ID}`],
+  ['PUT', `/api/task/${ID}`],
+  ['POST', `/api/task/${ID}/cancel`],
+  ['POST', `/api/task/${ID}/retry`],
+  ['POST', '/api/tokens/revoke'],
+];
+
+describe('every closed address', () => {
+  it.each(CLOSED)('%s %s asks for a token', async (method, path) => {
+    const answer = await ask(environment({ DB: noDatabase }), path, { method, token: undefined });
+    expect(answer.status).toBe(401);
+    expect(answer.headers.get('www-authenticate')).toBe('Bearer realm="tasklane"');
+    expect(answer.headers.get('content-type')).toBe('application/problem+json');
+  });
+
+  it.each(CLOSED.filter(([method]) => method !== 'PUT'))('%s %s refuses a forged token', async (method, path) => {
+    const answer = await ask(environment({ DB: noDatabase }), path, { method, token: 'a.b.c' });
+    expect(answer.status).toBe(401);
+    expect(answer.headers.get('www-authenticate')).toContain('invalid_token');
+  });
+
+  it.each(CLOSED.filter(([method]) => method !== 'PUT'))('%s %s is not for servers', async (method, path) => {
+    const answer = await ask(environment({ DB: noDatabase }), path, { method, token: await tokenFor('s', 'server') });
+    expect(answer.status).toBe(403);
+  });
+});
+
+describe('revoking a token', () => {
+  it('is for admins', async () => {
+    const answer = await ask(environment(), '/api/tokens/revoke', { body: { jti: 'x' } });
+    expect(answer.status).toBe(403);
+  });
+
+  it('ends the token at once here, and elsewhere with the next reading', async () => {
+    const here = environment();
+    const token = await tokenFor('alice', 'client', 'laptop');
+    expect((await ask(here, '/api/tasks', { token })).status).toBe(200);
+    const admin = await tokenFor('root', 'admin');
+    const revoked = await ask(here, '/api/tokens/revoke', { body: { jti: 'laptop' }, token: admin });
+    expect(await documentIn(revoked)).toMatchObject({ jti: 'laptop', expiresAt: expect.any(String) });
+    expect((await ask(here, '/api/tasks', { token })).status).toBe(401);
+    expect((await ask(environment(), '/api/tasks', { token })).status).toBe(401);
+  });
+
+  it('fails closed while nobody knows what was revoked', async () => {
+    const token = await tokenFor('alice', 'client', 'phone');
+    expect((await ask(environment({ DB: noDatabase }), '/api/tasks', { token })).status).toBe(503);
+  });
+});
+
+describe('a deployment that is not configured', () => {
+  it.each([
+    [{ JWT_SECRET: undefined }, 'JWT_SECRET'],
+    [{ JWT_SECRET: 'hunter2' }, 'JWT_SECRET'],
+    [{ JWT_SECRET: '' }, 'JWT_SECRET'],
+    [{ ID_SECRET: undefined }, 'ID_SECRET'],
+    [{ ID_SECRET: 'hunter2' }, 'ID_SECRET'],
+    [{ ACCEPT: 'hunter2' }, 'ACCEPT'],
+    [{ JWKS_URL: 'hunter2' }, 'JWKS_URL'],
+    [{ TASK_QUEUE_0: undefined, DB: undefined }, 'DB'],
+    [{ SERVICES: { ocr: { baseUrl: 'hunter2' } } }, 'SERVICES.ocr.baseUrl'],
+    [{ SERVICES: '{"ocr":' }, 'SERVICES'],
+    [{ JWT_SECRET: undefined, JWKS_URL: 'http://hunter2', ALLOW_PRIVATE_TARGETS: undefined }, 'JWKS_URL'],
+    [{ TASK_QUEUE_0: undefined, TASK_QUEUE_1: undefined }, 'TASK_QUEUE_0'],
+    [{ ALLOW_PRIVATE_TARGETS: 'false' }, 'SERVICES.echo.baseUrl'],
+  ])('with %j serves nothing and names %s, never its value', async (overrides, variable) => {
+    const here = environment(overrides);
+    for (const path of ['/api/tasks', '/healthz', '/openapi.json', '/nothing']) {
+      const answer = await ask(here, path);
+      expect(answer.status).toBe(503);
+      const text = await answer.text();
+      expect(JSON.parse(text)).toMatchObject({ type: 'urn:tasklane:problem:misconfigured' });
+      expect(JSON.parse(text).errors.map(({ field }: { field: string }) => field)).toContain(variable);
+      expect(text).not.toContain('hunter2');
+    }
+  });
+
+  it('names every variable at once', async () => {
+    const answer = await ask(environment({ JWT_SECRET: undefined, ID_SECRET: undefined }), '/healthz');
+    const { errors } = (await answer.json()) as { errors: { field: string }[] };
+    expect(errors.map(({ field }) => field).sort()).toEqual(['ID_SECRET', 'JWT_SECRET']);
+  });
+
+  it('serves with a key set and no secret', async () => {
+    const here = environment({ JWT_SECRET: undefined, JWKS_URL: 'https://issuer.example/keys' });
+    expect((await ask(here, '/healthz')).status).toBe(200);
+    expect((await ask(here, '/api/tasks')).status).toBe(401);
+  });
+
+  it('is healthy once it is', async () => {
+    const answer = await ask(environment(), '/healthz', { token: undefined });
+    expect([answer.status, await answer.text()]).toEqual([200, '{"status":"ok"}']);
+  });
+});
+
+describe('addresses and methods', () => {
+  it('answers 404 for an address that is not there', async () => {
+    const answer = await ask(environment(), '/api/nothing');
+    expect(answer.status).toBe(404);
+    expect((await documentIn(answer)).type).toBe('urn:tasklane:problem:not-found');
+  });
+
+  it.each([
+    ['DELETE', '/api/task', 'OPTIONS, POST'],
+    ['PATCH', `/api/task/${ID}`, 'GET, HEAD, OPTIONS, PUT'],
+    ['GET', `/api/task/${ID}/cancel`, 'OPTIONS, POST'],
+    ['POST', '/healthz', 'GET, HEAD, OPTIONS'],
+  ])('answers 405 to %s %s', async (method, path, allow) => {
+    const answer = await ask(environment(), path, { method });
+    expect([answer.status, answer.headers.get('allow')]).toEqual([405, allow]);
+  });
+
+  it('answers OPTIONS with what it allows, and HEAD without a body', async () => {
+    const options = await ask(environment(), '/api/tasks', { method: 'OPTIONS' });
+    expect([options.status, options.headers.get('allow')]).toEqual([204, 'GET, HEAD, OPTIONS']);
+    const head = await ask(environment(), '/healthz', { method: 'HEAD' });
+    expect([head.status, await head.text()]).toEqual([200, '']);
+  });
+
+  it('hides the cause of an unexpected failure, and logs it under the request id', async () => {
+    const here = environment({ CALLBACK: { cancelTask: async () => undefined } });
+    const answer = await ask(here, `/api/task/${await idFor('alice')}/cancel`, { method: 'POST' });
+    const { requestId, ...document } = await documentIn(answer);
+    expect(document).toEqual({
+      type: 'urn:tasklane:problem:internal',
+      title: expect.any(String),
+      status: 500,
+      detail: expect.any(String),
+    });
+    expect(JSON.parse(failureLog.mock.lastCall?.[0])).toMatchObject({
+      event: 'request.failed',
+      requestId,
+      method: 'POST',
+    });
+  });
+});

@@ -1,0 +1,113 @@
+/** A client of the producer's door for tests inside workerd: the door itself, real bindings, no network. */
+import { env } from 'cloudflare:workers';
+import { beforeEach, vi } from 'vitest';
+import { createDoor } from '../../producer/api.ts';
+import { serve } from '../../producer/serve.ts';
+import { type Role, signToken } from '../../shared/auth/token.ts';
+import { importMacKey } from '../../shared/crypto/mac.ts';
+import type { CallbackDoor, DoorAnswer } from '../../shared/ledger/door.ts';
+import type { NewTask } from '../../shared/message/task-message.ts';
+import { mintTaskId } from '../../shared/task/id.ts';
+
+export const door = createDoor();
+
+/** Failures are wanted here: their lines are kept out of the tests' output. */
+export const failureLog = vi.spyOn(console, 'error');
+beforeEach(() => {
+  failureLog.mockReset().mockReturnValue(undefined);
+});
+
+/** What the callback Worker was asked, and answers with `answer`. */
+export function callbackStub(answer: DoorAnswer): CallbackDoor & { asked: unknown[] } {
+  const asked: unknown[] = [];
+  const reply = async (request: unknown) => {
+    asked.push(request);
+    return answer;
+  };
+  return { asked, cancelTask: reply, retryTask: reply, acceptCallback: reply };
+}
+
+export interface SentMessage {
+  readonly task: NewTask;
+}
+
+/** A queue that remembers what it was sent, or refuses everything. */
+export function queueStub(refuses = false) {
+  const sent: SentMessage[] = [];
+  const calls: number[] = [];
+  const metadata = { metrics: { backlogCount: 0, backlogBytes: 0 } };
+  const take = (messages: SentMessage[]) => {
+    calls.push(messages.length);
+    if (refuses) throw new Error('Queue overloaded');
+    sent.push(...messages);
+    return { metadata };
+  };
+  return {
+    sent,
+    calls,
+    send: async (message: SentMessage) => take([message]),
+    sendBatch: async (messages: Iterable<{ body: SentMessage }>) => take([...messages].map(({ body }) => body)),
+  };
+}
+
+/** Any use of it fails the request: shows that the database is left alone. */
+export const noDatabase = new Proxy({} as D1Database, {
+  get: () => {
+    throw new Error('the database was asked');
+  },
+});
+
+/** An environment of its own, so that nothing is remembered between tests. */
+export function environment(overrides: Record<string, unknown> = {}): object {
+  return { ...env, CALLBACK: callbackStub({ ok: true, status: 'queued', changed: true }), ...overrides };
+}
+
+export async function tokenFor(sub: string, role: Role = 'client', jti?: string): Promise<string> {
+  return signToken({ sub, role, jti }, env.JWT_SECRET, 3600);
+}
+
+export async function idFor(subject: string, createdAt: number = Date.now()): Promise<string> {
+  return mintTaskId(await importMacKey(env.ID_SECRET), subject, createdAt);
+}
+
+export interface Ask {
+  readonly method?: string;
+  readonly token?: string | undefined;
+  /** Sent as JSON, unless it is a string. */
+  readonly body?: unknown;
+  readonly headers?: Record<string, string>;
+}
+
+/** A request through the door; by default by the client alice. */
+export async function ask(environment: object, path: string, options: Ask = {}): Promise<Response> {
+  const { body, headers } = options;
+  const token = 'token' in options ? options.token : await tokenFor('alice');
+  const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
+  const request = new Request(`http://tasklane.test${path}`, {
+    method: options.method ?? (body === undefined ? 'GET' : 'POST'),
+    headers: {
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(text === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(text === undefined ? {} : { body: text }),
+  });
+  return serve(door, request, environment);
+}
+
+/** The document of an answer, loosely typed for assertions. */
+export async function documentIn(response: Response): Promise<Record<string, unknown>> {
+  return response.json<Record<string, unknown>>();
+}
+
+export function aTask(id: string, subject: string, overrides: Partial<NewTask> = {}): NewTask {
+  return {
+    id,
+    subject,
+    service: 'echo',
+    policy: { maxAttempts: 8, baseSeconds: 2, capSeconds: 3600 },
+    deadlineAt: Date.now() + 86_400_000,
+    request: {},
+    ...overrides,
+  };
+}

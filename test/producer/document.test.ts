@@ -1,0 +1,44 @@
+import { expect, it } from 'vitest';
+import { createDoor } from '../../producer/api.ts';
+import { apiDocument } from '../../producer/document.ts';
+
+const door = createDoor();
+const document = apiDocument(door);
+
+interface Operation {
+  operationId?: string;
+  summary?: string;
+  tags?: string[];
+  security?: object[];
+  responses: Record<string, unknown>;
+}
+
+const operations = Object.entries(document.paths ?? {}).flatMap(([path, item]) =>
+  Object.entries(item as Record<string, Operation>).map(([method, operation]) => ({ path, method, operation })),
+);
+
+it('describes every route of the API', () => {
+  const described = new Set(
+    operations.map(({ method, path }) => `${method.toUpperCase()} ${path.replace('{id}', ':id')}`),
+  );
+  const routed = new Set(door.routes.map(({ method, path }) => `${method} ${path}`));
+  routed.delete('GET /openapi.json');
+  expect(described).toEqual(routed);
+});
+
+it('names every operation once and says what it does', () => {
+  const names = operations.map(({ operation }) => operation.operationId);
+  expect(new Set(names).size).toBe(names.length);
+  for (const { operation } of operations) {
+    expect(operation.summary).toBeTruthy();
+    expect(operation.tags).toHaveLength(1);
+    expect(operation.security).toBeDefined();
+    expect(operation.responses).toHaveProperty('500');
+  }
+});
+
+it('is OpenAPI 3.1 with problems as application/problem+json', () => {
+  expect(document.openapi).toBe('3.1.0');
+  expect(JSON.stringify(operations[0]?.operation.responses['400'])).toContain('application/problem+json');
+  expect(document.components.schemas).toHaveProperty('Problem');
+});

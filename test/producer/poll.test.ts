@@ -1,0 +1,131 @@
+import { env } from 'cloudflare:workers';
+import { describe, expect, it, vi } from 'vitest';
+import { recordAccepted } from '../../shared/store/accept.ts';
+import { ask, aTask, documentIn, environment, idFor, noDatabase, tokenFor } from './client.ts';
+
+async function recorded(subject: string): Promise<string> {
+  const id = await idFor(subject);
+  await recordAccepted(env.DB, [aTask(id, subject, { labels: { a: 'b' } })], undefined);
+  return id;
+}
+
+async function finish(id: string, status: string): Promise<void> {
+  await env.DB.prepare(
+    `UPDATE tasks SET status = ?2, finished_at = ?3, result_type = 'application/json', result_encoding = 'json',
+     result = '{"text":"hello"}' WHERE id = ?1`,
+  )
+    .bind(id, status, Date.now())
+    .run();
+}
+
+/** The real database, with its reads counted. */
+function countedDatabase() {
+  const prepare = vi.fn((sql: string) => env.DB.prepare(sql));
+  return { database: { prepare } as unknown as D1Database, prepare };
+}
+
+describe('polling', () => {
+  it('shows a task to its owner', async () => {
+    const id = await recorded('alice');
+    const answer = await ask(environment(), `/api/task/${id}`);
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('cache-control')).toBe('no-store');
+    expect(await documentIn(answer)).toMatchObject({
+      id,
+      service: 'echo',
+      status: 'queued',
+      waitingFor: { reason: 'queue' },
+      labels: { a: 'b' },
+      timeline: [{ event: 'created' }],
+    });
+  });
+
+  it('shows it to an admin and to nobody else', async () => {
+    const id = await recorded('alice');
+    const statusFor = async (token: string) => (await ask(environment(), `/api/task/${id}`, { token })).status;
+    expect(await statusFor(await tokenFor('root', 'admin'))).toBe(200);
+    expect(await statusFor(await tokenFor('bob'))).toBe(404);
+    expect(await statusFor(await tokenFor('alice', 'server'))).toBe(403);
+  });
+
+  it.each(['tsk_x', 'x', '%E0%A4%A', `tsk_${'0'.repeat(32)}`])(
+    'refuses the forged id %s without a read',
+    async (id) => {
+      const answer = await ask(environment({ DB: noDatabase }), `/api/task/${id}`);
+      expect(answer.status).toBe(404);
+      expect((await documentIn(answer)).type).toBe('urn:tasklane:problem:task-not-found');
+    },
+  );
+
+  it("refuses another owner's id without a read", async () => {
+    const answer = await ask(environment({ DB: noDatabase }), `/api/task/${await idFor('bob')}`);
+    expect(answer.status).toBe(404);
+  });
+
+  it('takes an authentic id without a row for queued, until the queue has surely dropped it', async () => {
+    const young = await ask(environment(), `/api/task/${await idFor('alice')}`);
+    expect(await documentIn(young)).toMatchObject({ status: 'queued', service: null, waitingFor: { reason: 'queue' } });
+    const old = await ask(environment(), `/api/task/${await idFor('alice', Date.now() - 4 * 86_400_000)}`);
+    expect(old.status).toBe(404);
+  });
+
+  it('needs the row when an admin asks', async () => {
+    const token = await tokenFor('root', 'admin');
+    expect((await ask(environment(), `/api/task/${await idFor('alice')}`, { token })).status).toBe(404);
+  });
+
+  it('answers 503 when the database does not', async () => {
+    const answer = await ask(environment({ DB: noDatabase }), `/api/task/${await idFor('alice')}`);
+    expect(answer.status).toBe(503);
+    expect(answer.headers.get('retry-after')).toBe('5');
+  });
+});
+
+describe('a finished task', () => {
+  it.each([
+    ['succeeded', 1],
+    ['cancelled', 1],
+    ['failed', 2],
+    ['expired', 2],
+  ])('that %s is read %i times by two polls', async (status, reads) => {
+    const id = await recorded('alice');
+    await finish(id, status);
+    const { database, prepare } = countedDatabase();
+    const here = environment({ DB: database });
+    const first = await ask(here, `/api/task/${id}`);
+    const second = await ask(here, `/api/task/${id}`);
+    expect(await second.text()).toBe(await first.text());
+    expect(prepare).toHaveBeenCalledTimes(reads);
+  });
+
+  it('is not shown to others when it is hot', async () => {
+    const id = await recorded('alice');
+    await finish(id, 'succeeded');
+    const here = environment();
+    expect((await documentIn(await ask(here, `/api/task/${id}`))).result).toEqual({ text: 'hello' });
+    expect((await ask(here, `/api/task/${id}`, { token: await tokenFor('bob') })).status).toBe(404);
+    expect((await ask(here, `/api/task/${id}`, { token: await tokenFor('root', 'admin') })).status).toBe(200);
+  });
+});
+
+describe('waiting for the end', () => {
+  it('answers once the task has ended', async () => {
+    const id = await recorded('alice');
+    const [answer] = await Promise.all([
+      ask(environment(), `/api/task/${id}?wait=20`),
+      scheduler.wait(150).then(() => finish(id, 'failed')),
+    ]);
+    expect((await documentIn(answer)).status).toBe('failed');
+  });
+
+  it('answers where the task stands when time is up', async () => {
+    const answer = await ask(environment(), `/api/task/${await recorded('alice')}?wait=0.2`);
+    expect((await documentIn(answer)).status).toBe('queued');
+  });
+
+  it.each(['31', '-1', 'long'])('is refused for %s seconds', async (wait) => {
+    const answer = await ask(environment(), `/api/task/${await idFor('alice')}?wait=${wait}`);
+    expect(answer.status).toBe(400);
+    expect(await documentIn(answer)).toMatchObject({ errors: [{ field: 'wait' }] });
+  });
+});

@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest';
+import { invalidRequest } from '../../producer/field-errors.ts';
+import { TaskSubmissionSchema } from '../../producer/schema/submission.ts';
+import { draftTask, taskOf } from '../../producer/submission.ts';
+import { servicesSchema } from '../../shared/service/definition.ts';
+
+const services = servicesSchema(true).parse({
+  echo: { baseUrl: 'http://backend.test', retry: { maxAttempts: 3 }, deadlineSeconds: 60, headers: { 'X-Key': 'v' } },
+  reader: { baseUrl: 'http://backend.test', method: 'GET' },
+});
+
+const draft = (body: object) => draftTask(services, TaskSubmissionSchema.parse({ service: 'echo', ...body }));
+
+function faultOf(body: object): { field: string; reason: string } | undefined {
+  const checked = TaskSubmissionSchema.safeParse({ service: 'echo', ...body });
+  if (!checked.success) return invalidRequest(checked.error.issues, 'body').errors?.[0];
+  const drafted = draftTask(services, checked.data);
+  return drafted.ok ? undefined : drafted.refusal.details.errors?.[0];
+}
+
+describe('a submission', () => {
+  it("takes the service's settings where it has none of its own", () => {
+    expect(draft({})).toMatchObject({
+      draft: { policy: { maxAttempts: 3, baseSeconds: 2, capSeconds: 3600 }, deadlineSeconds: 60, request: {} },
+    });
+    expect(draft({ retry: { baseSeconds: 5 }, deadlineSeconds: 10 })).toMatchObject({
+      draft: { policy: { maxAttempts: 3, baseSeconds: 5, capSeconds: 3600 }, deadlineSeconds: 10 },
+    });
+  });
+
+  it('becomes a task with a deadline in whole milliseconds', () => {
+    const drafted = draft({ deadlineSeconds: 0.0015 });
+    if (!drafted.ok) throw new Error('not drafted');
+    expect(taskOf(drafted.draft, 'tsk_x', 'alice', 1000)).toMatchObject({
+      id: 'tsk_x',
+      subject: 'alice',
+      deadlineAt: 1002,
+    });
+  });
+
+  it.each([
+    ['JSON', { payload: { a: 1 } }, { type: 'application/json', encoding: 'json', text: '{"a":1}' }],
+    ['null', { payload: null }, { type: 'application/json', encoding: 'json', text: 'null' }],
+    ['a JSON string', { payload: 'x' }, { type: 'application/json', encoding: 'json', text: '"x"' }],
+    ['text', { payload: 'x', contentType: 'text/plain' }, { type: 'text/plain', encoding: 'text', text: 'x' }],
+    ['bytes', { payloadBase64: 'AAE=' }, { type: 'application/octet-stream', encoding: 'base64', text: 'AAE=' }],
+  ])('carries %s', (_, body, content) => {
+    expect(draft(body)).toMatchObject({ draft: { request: { body: content } } });
+  });
+
+  it.each([
+    ['a field with a wrong name', { paylod: 1 }, '/paylod', /not known/],
+    ['a wrong name deeper down', { retry: { attempts: 1 } }, '/retry/attempts', /not known/],
+    ['both payloads', { payload: 1, payloadBase64: 'AAE=' }, '/payloadBase64', /one of them/],
+    ['an object as text', { payload: {}, contentType: 'text/plain' }, '/payload', /must be a string/],
+    ['broken base64', { payloadBase64: 'AA' }, '/payloadBase64', /base64/],
+    ['a reserved header', { headers: { 'Task-Id': 'x' } }, '/headers/Task-Id', /set by Tasklane/],
+    ['credentials', { headers: { Authorization: 'x' } }, '/headers/Authorization', /service/],
+    ['a header of the service', { headers: { 'x-key': 'x' } }, '/headers/x-key', /set by the service/],
+    ['a header with a line break', { headers: { a: 'b\r\nc: d' } }, '/headers/a', /printable/],
+    ['a path that climbs', { path: '/a/%2e%2E/b' }, '/path', /dot segments/],
+    ['another host as path', { path: '//evil.test/' }, '/path', /one slash/],
+    [
+      'seventeen labels',
+      { labels: Object.fromEntries([...'abcdefghijklmnopq'].map((name) => [name, ''])) },
+      '/labels',
+      /16/,
+    ],
+    ['a label with a control character', { labels: { a: '\u0000' } }, '/labels/a', /control/],
+    ['too many attempts', { retry: { maxAttempts: 101 } }, '/retry/maxAttempts', /at most 100/],
+    ['an endless deadline', { deadlineSeconds: 1e9 }, '/deadlineSeconds', /at most 604800/],
+    ['a service with a strange name', { service: '../x' }, '/service', /lower-case/],
+    ['no service', { service: undefined }, '/service', /missing/],
+    ['a body for a GET', { service: 'reader', payload: 1 }, '/payload', /GET/],
+  ])('is refused with %s', (_, body, field, reason) => {
+    expect(faultOf(body)).toEqual({ field, reason: expect.stringMatching(reason) });
+  });
+
+  it('names the services that exist when it asks for another, and never one of JavaScript', () => {
+    const refused = draft({ service: 'constructor' });
+    expect(refused).toMatchObject({ ok: false, refusal: { code: 'unknown-service' } });
+    expect(JSON.stringify(refused)).toContain('Configured: echo, reader.');
+  });
+
+  it.each([
+    [{ payload: 'x'.repeat(65_535) }, /65537/],
+    [{ payload: 'ä'.repeat(40_000), contentType: 'text/plain' }, /80000/],
+    [{ payloadBase64: `${'A'.repeat(87_384)}AAAA` }, /65541/],
+  ])('is refused above the inline limit', (body, size) => {
+    const refused = draft(body);
+    expect(refused).toMatchObject({ ok: false, refusal: { code: 'body-too-large' } });
+    expect(JSON.stringify(refused)).toMatch(size);
+  });
+
+  it('may use the inline limit to the last byte', () => {
+    expect(draft({ payload: 'x'.repeat(65_534) }).ok).toBe(true);
+    expect(draft({ payload: 'x'.repeat(65_536), contentType: 'text/plain' }).ok).toBe(true);
+  });
+
+  it('keeps names that JavaScript treats specially as plain data', () => {
+    const payload = JSON.parse('{"__proto__":{"polluted":true},"constructor":1}');
+    const drafted = draft({ payload });
+    expect(drafted).toMatchObject({ ok: true });
+    expect(JSON.stringify(drafted)).toContain('__proto__');
+    expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
+  });
+});

@@ -1,0 +1,20 @@
+/** What `test/wrangler.jsonc` and `vitest.config.mts` put into `env` for tests inside workerd. */
+declare namespace Cloudflare {
+  interface Env {
+    DB: D1Database;
+    TEST_MIGRATIONS: import('cloudflare:test').D1Migration[];
+    TASK_QUEUE_0: Queue;
+    TASK_QUEUE_1: Queue;
+    OWN_QUEUE: Queue;
+    DEAD_QUEUE: Queue;
+    JWT_SECRET: string;
+    ID_SECRET: string;
+    CALLBACK_SECRET: string;
+    ACCEPT: string;
+    PUBLIC_URL: string;
+    SHARD: string;
+    RETENTION_DAYS: string;
+    ALLOW_PRIVATE_TARGETS: string;
+    SERVICES: Record<string, unknown>;
+  }
+}

@@ -15,7 +15,7 @@ import type { Fate } from '../shared/task/fate.ts';
 interface Held {
   /** Unix ms. */
   readonly until: number;
-  readonly timer: ReturnType<typeof setTimeout>;
+  readonly timer: ReturnType<typeof setTimeout> | undefined;
 }
 
 /** `setTimeout` takes 31 bits. */
@@ -48,17 +48,20 @@ export class Deliveries {
       return;
     }
     this.#release(key);
-    const copyAfterMs = elsewhere === undefined ? fate.delayMs : 0;
-    const timer = setTimeout(
-      () => this.#copying.push(elsewhere ? this.#replace(key, fate.delayMs, elsewhere) : this.#replace(key, 0)),
-      Math.min(copyAfterMs, MAX_TIMER_MS),
-    );
-    this.#held.set(key, { until: Date.now() + fate.delayMs, timer });
+    const until = Date.now() + fate.delayMs;
+    if (elsewhere !== undefined) {
+      // Should that queue not take it, it waits here.
+      this.#held.set(key, { until, timer: undefined });
+      this.#copying.push(this.#replace(key, fate.delayMs, elsewhere));
+      return;
+    }
+    const timer = setTimeout(() => this.#copying.push(this.#replace(key, 0)), Math.min(fate.delayMs, MAX_TIMER_MS));
+    this.#held.set(key, { until, timer });
   }
 
   /** Gives every message that is still open its verdict. */
   async finish(): Promise<void> {
-    for (const { timer } of this.#held.values()) clearTimeout(timer);
+    for (const { timer } of this.#held.values()) if (timer !== undefined) clearTimeout(timer);
     await Promise.all(this.#copying);
     await Promise.all([...this.#open.keys()].map((key) => this.#giveBack(key)));
   }
@@ -98,7 +101,7 @@ export class Deliveries {
 
   #release(key: string): void {
     const held = this.#held.get(key);
-    if (held !== undefined) clearTimeout(held.timer);
+    if (held?.timer !== undefined) clearTimeout(held.timer);
     this.#held.delete(key);
   }
 }

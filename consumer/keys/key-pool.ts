@@ -13,7 +13,7 @@ import { emptyPool, type Pool, type RosterEntry, setRoster } from './pool.ts';
 import { KeyPoolStorage } from './storage.ts';
 import { type PooledKeyView, viewOf } from './view.ts';
 
-export class KeyPool extends DurableObject {
+export class KeyPool extends DurableObject<object> {
   readonly #storage: KeyPoolStorage;
   readonly #pool: Pool = emptyPool();
 

@@ -20,7 +20,7 @@ const HELP = `Starts Tasklane on this machine.
   npm start -- [--no-demo] [--shards N] [--dir DIR]
 
   --no-demo     submit no tasks
-  --shards N    consumer shards to run (2)
+  --shards N    consumer shards to run (as many as the API keys need; 2 without keys)
   --dir DIR     keep database, log and addresses here (.wrangler)
   --help        this text
 
@@ -28,12 +28,11 @@ const HELP = `Starts Tasklane on this machine.
   NO_COLOR=1    no colours`;
 
 const DEFAULT_PORT = '8787';
-const DEFAULT_SHARDS = '2';
 const MAX_LOCAL_SHARDS = 64;
 
 interface StartOptions {
   readonly port: number;
-  readonly shards: number;
+  readonly shards: number | undefined;
   readonly demo: boolean;
   /** Everything that a run writes is below it. */
   readonly dir: string;
@@ -43,7 +42,7 @@ function readOptions(): StartOptions {
   const { values } = parseArgs({
     options: {
       'no-demo': { type: 'boolean', default: false },
-      shards: { type: 'string', default: DEFAULT_SHARDS },
+      shards: { type: 'string' },
       dir: { type: 'string', default: path.join(ROOT, '.wrangler') },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -54,7 +53,7 @@ function readOptions(): StartOptions {
   }
   return {
     port: wholeNumber('PORT', process.env.PORT || DEFAULT_PORT, 1, 65_535),
-    shards: wholeNumber('--shards', values.shards, 1, MAX_LOCAL_SHARDS),
+    shards: values.shards === undefined ? undefined : wholeNumber('--shards', values.shards, 1, MAX_LOCAL_SHARDS),
     demo: !values['no-demo'],
     dir: path.resolve(values.dir),
   };
@@ -122,7 +121,7 @@ async function main({ port, shards, demo, dir }: StartOptions): Promise<void> {
   run = await startLocal({
     port,
     stateDir: path.join(dir, 'state'),
-    shards,
+    ...(shards !== undefined && { shards }),
     services: exampleServices(backend.url),
     log: (line) => {
       logFile.write(line);
@@ -134,7 +133,7 @@ async function main({ port, shards, demo, dir }: StartOptions): Promise<void> {
 
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   if (process.stdout.isTTY) process.stdout.write('\r\u001B[2K');
-  const parts = `producer, callback and ${shards} consumer ${shards === 1 ? 'shard' : 'shards'}`;
+  const parts = `producer, callback and ${run.shards} consumer ${run.shards === 1 ? 'shard' : 'shards'}`;
   say(`${style.green('✓')} ${parts} in one runtime ${style.dim(`${seconds} s`)}`);
   say(`${style.green('✓')} an example backend on ${backend.url}`);
   if (run.recovered > 0) say(`${style.green('✓')} ${run.recovered} unfinished tasks of the last run go on`);

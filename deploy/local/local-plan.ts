@@ -3,6 +3,7 @@
  */
 import type * as z from 'zod';
 import { type ServiceDefinitionSchema, servicesSchema } from '../../shared/service/definition.ts';
+import type { KeyPlan } from '../key-plan.ts';
 import { type Plan, type WorkerConfig, workersOf } from '../plan.ts';
 import { readPlan } from '../plan-files.ts';
 import type { Bundles } from './bundle.ts';
@@ -14,14 +15,15 @@ import { workerOptions } from './worker-options.ts';
 export type ServiceInputs = Readonly<Record<string, z.input<typeof ServiceDefinitionSchema>>>;
 
 export interface LocalPlanOptions {
-  readonly shards: number;
+  readonly keys: KeyPlan;
   /** Added to those in wrangler.toml. */
   readonly services: ServiceInputs;
   /** On top of wrangler.toml and of what the local run sets. */
   readonly vars: Readonly<Record<string, unknown>>;
 }
 
-export function planLocal({ shards, services, vars }: LocalPlanOptions, url: string): Plan {
+export function planLocal({ keys, services, vars }: LocalPlanOptions, url: string): Plan {
+  const { shards, shardsOfPool } = keys;
   const declared = readPlan({ shards }).producer.vars.SERVICES;
   return readPlan({
     shards,
@@ -30,6 +32,7 @@ export function planLocal({ shards, services, vars }: LocalPlanOptions, url: str
       ACCEPT: 'queue+record',
       ALLOW_PRIVATE_TARGETS: 'true',
       PUBLIC_URL: url,
+      KEY_SHARDS: shardsOfPool,
       SERVICES: { ...(declared as ServiceInputs | undefined), ...services },
       ...vars,
     },
@@ -37,8 +40,8 @@ export function planLocal({ shards, services, vars }: LocalPlanOptions, url: str
 }
 
 /** Every Worker as the runtime takes it; the producer listens on `port`. */
-export function localWorkers(plan: Plan, bundles: Bundles, secrets: LocalSecrets, port: number) {
-  const names = secretNames(plan);
+export function localWorkers(plan: Plan, keys: KeyPlan, bundles: Bundles, secrets: LocalSecrets, port: number) {
+  const names = secretNames(plan, keys);
   return workersOf(plan).map((worker) => {
     const own = Object.fromEntries(
       (names.get(worker) ?? []).flatMap((name) => (secrets[name] === undefined ? [] : [[name, secrets[name]]])),
@@ -50,9 +53,9 @@ export function localWorkers(plan: Plan, bundles: Bundles, secrets: LocalSecrets
 
 /**
  * Which secrets each Worker may see: those its section requires, the ones before them during a
- * rotation, and, in consumers alone, those that services put into headers.
+ * rotation, and, in consumers alone, those that services put into headers, and the shard's API keys.
  */
-export function secretNames(plan: Plan): ReadonlyMap<WorkerConfig, readonly string[]> {
+export function secretNames(plan: Plan, keys: KeyPlan): ReadonlyMap<WorkerConfig, readonly string[]> {
   const parsed = servicesSchema(true).safeParse(plan.producer.vars.SERVICES);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
@@ -64,7 +67,8 @@ export function secretNames(plan: Plan): ReadonlyMap<WorkerConfig, readonly stri
   return new Map(
     workersOf(plan).map((worker) => {
       const required = worker.secrets.required.flatMap((name) => [name, `${name}_PREVIOUS`]);
-      return [worker, plan.consumers.includes(worker) ? [...required, ...inHeaders] : required];
+      const shard = plan.consumers.indexOf(worker);
+      return [worker, shard < 0 ? required : [...required, ...inHeaders, ...(keys.variables[shard] ?? [])]];
     }),
   );
 }

@@ -42,11 +42,14 @@ export class OutlookBoard {
     const shards = this.#pools.get(pool);
     const entry = shards?.get(shard);
     if (shards === undefined || entry === undefined) return;
-    const { freeAt, perSecond } = entry.outlook;
-    const outlook =
-      freeAt === null || perSecond === 0
-        ? entry.outlook
-        : { ...entry.outlook, freeAt: Math.max(freeAt, now) + (tasks * 1000) / perSecond };
+    const { room, freeAt, perSecond } = entry.outlook;
+    const inLine = Math.max(0, tasks - room);
+    const isLater = inLine > 0 && freeAt !== null && perSecond > 0;
+    const outlook = {
+      ...entry.outlook,
+      room: Math.max(0, room - tasks),
+      freeAt: isLater ? Math.max(freeAt, now) + (inLine * 1000) / perSecond : freeAt,
+    };
     shards.set(shard, { ...entry, outlook, incoming: entry.incoming + tasks });
   }
 }

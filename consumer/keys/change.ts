@@ -13,7 +13,7 @@ export function changeKey(pool: Pool, number: number, action: KeyAction, now: nu
     case 'enable':
       key.standing = { is: 'enabled' };
       key.refusals = [];
-      quota.promisedUntil = 0;
+      quota.promised.length = 0;
       break;
     case 'reset':
       // As if never used, except for what is under way and an administrator's word.

@@ -5,7 +5,7 @@
 import { type KeyDecision, placeAgain } from './lease.ts';
 import { type Outlook, outlookOf } from './outlook.ts';
 import type { Key, Pool, Quota, ReportedAllowance } from './pool.ts';
-import { cool, easeGap, learnLimit, MINUTE_MS, noteProven } from './quota.ts';
+import { cool, correctLimit, easeGap, learnLimit, MINUTE_MS, noteProven } from './quota.ts';
 import { release } from './release.ts';
 import { noteRefused, noteWorked } from './standing.ts';
 import { addStarts, removeStart } from './start-log.ts';
@@ -76,6 +76,8 @@ export function giveBack(pool: Pool, { block: id, reports }: GiveBackRequest, no
           shrink(key, peaks.get(key) ?? 1, until - now);
           if (!report.verdict.quota) limited.push({ quota, until });
           else notices.push({ kind: 'quota-exhausted', key: key.number, fingerprint: key.fingerprint, until });
+        } else {
+          correctLimit(pool, quota);
         }
         again.push(report.task);
         break;

@@ -122,7 +122,7 @@ export class KeyLeases {
     const request = {
       block,
       expiresAt: Math.max(...calls.map(({ state }) => state.leaseUntil)),
-      tasks: calls.map(({ id, state }) => ({ id, hasWaited: state.deferrals > 0 })),
+      tasks: calls.map(({ id, state }) => ({ id, waits: state.deferrals })),
       roster: await rosterOf(env.keys, pool),
       configured: env.keyLimits(pool),
       elsewhere: (others?.elsewhere[pool] ?? []).filter(({ shard }) => env.shardQueue(shard) !== undefined),

@@ -5,12 +5,12 @@
  * return one by one and not at once. Pure over the pool's state.
  */
 import type { ShardOutlook } from '../../shared/ledger/contract.ts';
-import { bestElsewhere, type Outlook, outlookOf } from './outlook.ts';
+import { bestElsewhere, type Outlook, outlookOf, placeAt, returnAt } from './outlook.ts';
 import { type ConfiguredLimits, type Key, keysOf, type Pool, type Quota, type RosterEntry, setRoster } from './pool.ts';
-import { callPauseMs, chooseScout, type Gate, gateOf, loadOf, MINUTE_MS, recentCalls } from './quota.ts';
+import { chooseScout, type Gate, gateOf, loadOf, MINUTE_MS, recentCalls, takeWarning } from './quota.ts';
 import { release } from './release.ts';
 import { hasRefused, isOpenTo, judge } from './standing.ts';
-import { addStarts, forgetStarts } from './start-log.ts';
+import { addStarts, countUntil, forgetStarts, removeStart } from './start-log.ts';
 
 export interface LeaseRequest {
   /** Names the calls of this batch when they are given back. */
@@ -28,8 +28,8 @@ export interface LeaseRequest {
 
 export interface LeaseTask {
   readonly id: string;
-  /** It has waited before: what it was promised is there for it. */
-  readonly hasWaited: boolean;
+  /** How often it has waited before: if it has, what it was promised is there for it. */
+  readonly waits: number;
 }
 
 export type WaitReason = 'no-key' | 'key-refused';
@@ -52,10 +52,6 @@ export interface LeaseAnswer {
   readonly outlook: Outlook;
 }
 
-/** A probe has an answer by then, mostly; who waits for it comes one after the other. */
-const PROBE_LASTS_MS = 5_000;
-const PROBE_SPREAD_MS = 100;
-
 /** A key as it stands during one lease. */
 interface Opening {
   readonly key: Key;
@@ -63,59 +59,74 @@ interface Opening {
   room: number;
 }
 
-/** Room and load of a quota, which several openings may share. */
+/** A quota as it stands during one lease; several openings may share it. */
 interface Tally {
-  /** As it stood when last asked; undefined after a call was given since. */
+  /** As it stood when last asked; undefined after a call was given or promised since. */
   gate: Gate | undefined;
-  room: number;
+  /** Promised starts whose time has come. */
+  due: number;
   load: number;
   readonly perCall: number;
-  /** Where the next waiting task that has waited before stands. */
-  queuedUntil: number;
 }
 
 /** Promises reach no further than a limit can be trusted: what is only learnt may change soon. */
 const HORIZON_MS = 60 * MINUTE_MS;
 const LEARNT_HORIZON_MS = 2 * MINUTE_MS;
 
+/** A probe has an answer by then, mostly; who waits for it comes one after the other. */
+const PROBE_LASTS_MS = 5_000;
+const PROBE_SPREAD_MS = 100;
+
 /** Nothing is known that could help: looks again after this. */
 const NO_PROSPECT_MS = 5 * MINUTE_MS;
+
+/** A task that comes this little before its time is let in. */
+const EARLY_MS = 500;
+
+/** A promise that was not taken up for so long is void: its task has ended, or waits elsewhere. */
+const VOID_AFTER_MS = 30_000;
 
 export function lease(pool: Pool, request: LeaseRequest, now: number): LeaseAnswer {
   setRoster(pool, request.roster);
   pool.configured = request.configured;
   expireBlocks(pool, now);
+  for (const { bears } of request.elsewhere) if (bears !== null) takeWarning(pool, bears, now);
   const table = new LeaseTable(pool, now);
-  table.promise(request.incoming);
+  table.keep(request.incoming);
   const open = new Map<string, string>();
   const elsewhere = request.elsewhere.map((shard) => ({ ...shard }));
 
   // Who has waited is served first.
-  const order = [...request.tasks].sort((a, b) => Number(b.hasWaited) - Number(a.hasWaited));
+  const order = [...request.tasks].sort((a, b) => Number(b.waits > 0) - Number(a.waits > 0));
   const decisions = order.map((task): KeyDecision => {
-    const judged = judge(pool, task.id, now);
-    if (judged.is === 'guilty') return { task: task.id, is: 'refused', httpStatus: judged.httpStatus };
-    if (judged.is === 'suspect') return { task: task.id, is: 'waiting', until: judged.until, why: 'key-refused' };
+    const judged = judgement(pool, task.id, now);
+    if (judged !== undefined) return judged;
     const key = table.take(task);
-    if (key !== undefined) {
-      open.set(task.id, key.fingerprint);
-      return { task: task.id, is: 'granted', key: key.number };
-    }
-    return table.wait(task, elsewhere);
+    if (key === undefined)
+      return (task.waits > 0 ? table.returnEarly(task.id) : undefined) ?? table.wait(task, elsewhere);
+    open.set(task.id, key.fingerprint);
+    return { task: task.id, is: 'granted', key: key.number };
   });
   if (open.size > 0) pool.blocks.set(request.block, { leasedAt: now, expiresAt: request.expiresAt, open });
   return { decisions, outlook: outlookOf(pool, now) };
 }
 
-/** A place for a task that was limited or refused just now: it has waited, whatever it was before. */
+/** A place for tasks that were limited or refused just now. */
 export function placeAgain(pool: Pool, tasks: readonly string[], now: number): KeyDecision[] {
   const table = new LeaseTable(pool, now);
-  return tasks.map((id) => {
-    const judged = judge(pool, id, now);
-    if (judged.is === 'guilty') return { task: id, is: 'refused', httpStatus: judged.httpStatus };
-    if (judged.is === 'suspect') return { task: id, is: 'waiting', until: judged.until, why: 'key-refused' };
-    return table.wait({ id, hasWaited: true }, []);
-  });
+  return tasks.map((id) => judgement(pool, id, now) ?? table.wait({ id, waits: 1 }, []));
+}
+
+function judgement(pool: Pool, task: string, now: number): KeyDecision | undefined {
+  const judged = judge(pool, task, now);
+  switch (judged.is) {
+    case 'innocent':
+      return undefined;
+    case 'guilty':
+      return { task, is: 'refused', httpStatus: judged.httpStatus };
+    case 'suspect':
+      return { task, is: 'waiting', until: judged.until, why: 'key-refused' };
+  }
 }
 
 function expireBlocks(pool: Pool, now: number): void {
@@ -138,7 +149,10 @@ class LeaseTable {
     this.#pool = pool;
     this.#now = now;
     const keys = keysOf(pool);
-    for (const { quota } of keys) forgetStarts(quota.starts, now - 2 * MINUTE_MS);
+    for (const { quota } of keys) {
+      forgetStarts(quota.starts, now - 2 * MINUTE_MS);
+      forgetStarts(quota.promised, now - VOID_AFTER_MS);
+    }
     chooseScout(
       pool,
       keys.filter(({ key }) => key.standing.is === 'enabled').map(({ quota }) => quota),
@@ -146,8 +160,8 @@ class LeaseTable {
     );
     this.#openings = keys.map(({ key, quota }) => {
       if (!this.#tallies.has(quota.id)) {
-        const gate = gateOf(pool, quota, now);
-        this.#tallies.set(quota.id, { gate, room: gate.room, ...loadOf(pool, quota, now), queuedUntil: 0 });
+        const due = countUntil(quota.promised, now + EARLY_MS);
+        this.#tallies.set(quota.id, { gate: undefined, due, ...loadOf(pool, quota, now) });
       }
       return { key, quota, room: this.#roomOf(key) };
     });
@@ -160,37 +174,29 @@ class LeaseTable {
   }
 
   /** The key that is least used among those free for this task, or undefined. */
-  take({ id, hasWaited }: LeaseTask): Key | undefined {
-    let best: { opening: Opening; tally: Tally } | undefined;
+  take({ id, waits }: LeaseTask): Key | undefined {
+    let best: { opening: Opening; tally: Tally; isKept: boolean } | undefined;
     for (const opening of this.#openings) {
-      const tally = this.#tallyOf(opening);
-      if (opening.room < 1 || tally.room < 1 || !isOpenTo(opening.key, id, this.#now)) continue;
-      if (!hasWaited && !this.#isUnpromised(opening)) continue;
-      if (best === undefined || this.#goesBefore(opening, tally, best)) best = { opening, tally };
+      if (opening.room < 1 || !isOpenTo(opening.key, id, this.#now)) continue;
+      const tally = this.#tallyOf(opening.quota);
+      const gate = this.#gateOf(opening.quota, tally);
+      const isKept = waits > 0 && tally.due > 0 && gate.kept > 0;
+      if (!isKept && gate.room < 1) continue;
+      const found = { opening, tally, isKept };
+      if (best === undefined || goesBefore(found, best)) best = found;
     }
     if (best === undefined) return undefined;
-    this.#use(best.opening, best.tally, id);
+    this.#use(best.opening, best.tally, best.isKept, id);
     return best.opening.key;
   }
 
-  /** Room that is promised to nobody: the scout's headroom never is. */
-  #isUnpromised({ quota }: Opening): boolean {
-    return quota.promisedUntil <= this.#now || quota.id === this.#pool.scout;
-  }
-
-  /** A probe first, then by load, then who rested longest. */
-  #goesBefore(opening: Opening, tally: Tally, best: { opening: Opening; tally: Tally }): boolean {
-    const probes = Number(opening.key.standing.is === 'refused') - Number(best.opening.key.standing.is === 'refused');
-    if (probes !== 0) return probes > 0;
-    const load = tally.load - best.tally.load;
-    if (load !== 0) return load < 0;
-    return opening.key.lastUsedAt < best.opening.key.lastUsedAt;
-  }
-
-  #use(opening: Opening, tally: Tally, task: string): void {
+  #use(opening: Opening, tally: Tally, isKept: boolean, task: string): void {
     const { key, quota } = opening;
     opening.room -= 1;
-    tally.room -= 1;
+    if (isKept) {
+      removeStart(quota.promised, 0);
+      tally.due -= 1;
+    }
     tally.load += tally.perCall;
     tally.gate = undefined;
     key.inFlight += 1;
@@ -204,61 +210,69 @@ class LeaseTable {
   }
 
   /** Where and until when a task waits that finds no key now. */
-  wait(task: LeaseTask, elsewhere: ShardOutlook[]): KeyDecision {
-    const now = this.#now;
-    const usable = this.#openings.filter(({ key }) => key.standing.is === 'enabled' && !hasRefused(key, task.id, now));
-    const here = this.#earliest(usable, task.hasWaited);
-    const there = bestElsewhere(elsewhere, here?.at, now);
-    if (there !== undefined) {
-      return { task: task.id, is: 'waiting', until: there.at, why: 'no-key', shard: there.shard };
-    }
-    if (here === undefined) return { task: task.id, is: 'waiting', ...this.#afterProbe() };
-    const horizon = now + this.#horizonMs(here.opening.quota);
+  wait({ id: task, waits }: LeaseTask, elsewhere: ShardOutlook[]): KeyDecision {
+    const place = this.#earliest((key) => key.standing.is === 'enabled' && !hasRefused(key, task, this.#now));
+    const here = place && { ...place, at: returnAt(this.#pool, place.quota, place.at, waits, this.#now) };
+    const there = bestElsewhere(elsewhere, here?.at, this.#now);
+    if (there !== undefined) return { task, is: 'waiting', until: there.at, why: 'no-key', shard: there.shard };
+    if (here === undefined) return { task, is: 'waiting', ...this.#afterProbe() };
+    const horizon = this.#now + this.#horizonMs(here.quota);
     if (here.at > horizon) {
       // Too far to promise: spread over the last fifth before the horizon, by the golden ratio.
       this.#beyond = (this.#beyond + 0.618) % 1;
-      const until = now + (horizon - now) * (0.8 + 0.2 * this.#beyond);
-      return { task: task.id, is: 'waiting', until, why: 'no-key' };
+      const until = this.#now + (horizon - this.#now) * (0.8 + 0.2 * this.#beyond);
+      return { task, is: 'waiting', until, why: 'no-key' };
     }
-    this.#promiseAt(here.opening, here.at, task.hasWaited);
-    return { task: task.id, is: 'waiting', until: here.at, why: 'no-key' };
+    this.#promise(here.quota, here.at);
+    return { task, is: 'waiting', until: here.at, why: 'no-key' };
   }
 
-  /** Keeps room for tasks that are on their way. */
-  promise(count: number): void {
-    const usable = this.#openings.filter(({ key }) => key.standing.is === 'enabled');
+  /** Keeps places for tasks that are on their way from other shards. */
+  keep(count: number): void {
+    const expected = this.#pool.expected.filter(({ at }) => at > this.#now);
     for (let left = count; left > 0; left--) {
-      const place = this.#earliest(usable, false);
-      if (place === undefined || place.at > this.#now + LEARNT_HORIZON_MS) return;
-      this.#promiseAt(place.opening, place.at, false);
+      const place = this.#earliest((key) => key.standing.is === 'enabled');
+      if (place === undefined || place.at > this.#now + LEARNT_HORIZON_MS) break;
+      this.#promise(place.quota, place.at);
+      if (place.at > this.#now) expected.push({ quotaId: place.quota.id, at: place.at });
     }
+    this.#pool.expected = expected.sort((a, b) => a.at - b.at);
   }
 
-  #earliest(usable: readonly Opening[], hasWaited: boolean): { opening: Opening; at: number } | undefined {
-    let first: { opening: Opening; at: number } | undefined;
-    for (const opening of usable) {
-      const at = this.#placeAt(opening, hasWaited);
-      if (first === undefined || at < first.at) first = { opening, at };
+  /**
+   * A task comes back and finds no key. If a promise is due, it was its own and could not be kept: the
+   * task is placed anew. Otherwise it comes from another shard, before the place that was kept for it.
+   */
+  returnEarly(task: string): KeyDecision | undefined {
+    for (const { quota } of this.#openings) {
+      const tally = this.#tallyOf(quota);
+      if (tally.due === 0) continue;
+      removeStart(quota.promised, 0);
+      tally.due -= 1;
+      tally.gate = undefined;
+      return undefined;
+    }
+    const [place, ...others] = this.#pool.expected;
+    if (place === undefined) return undefined;
+    this.#pool.expected = others;
+    return { task, is: 'waiting', until: place.at, why: 'no-key' };
+  }
+
+  #earliest(isUsable: (key: Key) => boolean): { quota: Quota; at: number } | undefined {
+    let first: { quota: Quota; at: number } | undefined;
+    for (const { key, quota, room } of this.#openings) {
+      if (!isUsable(key)) continue;
+      const at = placeAt(this.#pool, quota, this.#gateOf(quota, this.#tallyOf(quota)), room < 1, this.#now);
+      if (first === undefined || at < first.at) first = { quota, at };
     }
     return first;
   }
 
-  #placeAt(opening: Opening, hasWaited: boolean): number {
-    const { quota, room } = opening;
-    const tally = this.#tallyOf(opening);
-    const isBusy = room < 1 && tally.room >= 1;
-    const freeAt = isBusy ? this.#now + callPauseMs(this.#pool) : this.#gateOf(quota, tally).freeAt;
-    return Math.max(freeAt, hasWaited ? tally.queuedUntil : quota.promisedUntil, this.#now);
-  }
-
-  #promiseAt(opening: Opening, at: number, hasWaited: boolean): void {
-    const { quota } = opening;
-    const tally = this.#tallyOf(opening);
-    const gate = this.#gateOf(quota, tally);
-    const spacingMs = Math.max(gate.spacingMs, callPauseMs(this.#pool) / Math.max(1, opening.key.concurrency));
-    if (hasWaited) tally.queuedUntil = at + spacingMs;
-    // Who is placed again takes room that was promised to others, who then come a little later.
-    quota.promisedUntil = Math.max(quota.promisedUntil, hasWaited ? gate.freeAt : at) + spacingMs;
+  #promise(quota: Quota, at: number): void {
+    addStarts(quota.promised, at, 1);
+    const tally = this.#tallyOf(quota);
+    tally.gate = undefined;
+    if (at <= this.#now + EARLY_MS) tally.due += 1;
   }
 
   /** No key is in use: one task comes for each probe that is due next, the others when it has shown something. */
@@ -283,9 +297,22 @@ class LeaseTable {
     return tally.gate;
   }
 
-  #tallyOf({ quota }: Opening): Tally {
+  #tallyOf(quota: Quota): Tally {
     const tally = this.#tallies.get(quota.id);
     if (tally === undefined) throw new Error(`quota ${quota.id} has no tally`);
     return tally;
   }
+}
+
+/** A probe first, then what was kept, then by load, then who rested longest. */
+function goesBefore(
+  a: { readonly opening: Opening; readonly tally: Tally; readonly isKept: boolean },
+  b: { readonly opening: Opening; readonly tally: Tally; readonly isKept: boolean },
+): boolean {
+  const probes = Number(a.opening.key.standing.is === 'refused') - Number(b.opening.key.standing.is === 'refused');
+  if (probes !== 0) return probes > 0;
+  if (a.isKept !== b.isKept) return a.isKept;
+  const load = a.tally.load - b.tally.load;
+  if (load !== 0) return load < 0;
+  return a.opening.key.lastUsedAt < b.opening.key.lastUsedAt;
 }

@@ -87,8 +87,8 @@ export interface Quota {
   tokens: ReportedAllowance | undefined;
   /** Moving average of what a call takes; 0: not known. */
   tokensPerCall: number;
-  /** Room before this moment is promised to tasks that wait. */
-  promisedUntil: number;
+  /** Starts that are kept for tasks that wait. */
+  readonly promised: StartLog;
 }
 
 export interface ReportedAllowance {
@@ -114,6 +114,8 @@ export interface Pool {
   readonly quotas: Map<string, Quota>;
   readonly blocks: Map<string, Block>;
   configured: ConfiguredLimits;
+  /** Places that are kept for tasks on their way from other shards, soonest first. */
+  expected: readonly { readonly quotaId: string; readonly at: number }[];
   /** Moving average of how long a call takes. */
   callMs: number;
   /** Calls a minute that some key has been seen to bear; where no limit is known, no key does more. */
@@ -121,7 +123,13 @@ export interface Pool {
   /** Except for one, the scout, which goes this far ahead. */
   headroom: number;
   scout: string | undefined;
-  /** After a scout was limited there is none until then. */
+  /** When a scout was last limited; 0: never. */
+  limitedAt: number;
+  /** The scout that was. */
+  limitedBy: string | undefined;
+  /** How often in a row that was at the same height. */
+  stalls: number;
+  /** After that there is none until then. */
   scoutAfter: number;
   /** Pause between two calls on a quota, once bursts were refused; 0: none. */
   gapMs: number;
@@ -129,10 +137,10 @@ export interface Pool {
 }
 
 /** Before anything is known: a free plan of most providers bears this in a minute. */
-const INITIAL_PER_MINUTE = 10;
+const INITIAL_PER_MINUTE = 6;
 
 /** How far the first scout goes ahead. */
-export const INITIAL_HEADROOM = 6;
+const INITIAL_HEADROOM = 3;
 
 /** Enough for the first batches; doubles from there. */
 const INITIAL_CONCURRENCY = 32;
@@ -144,10 +152,14 @@ export function emptyPool(): Pool {
     quotas: new Map(),
     blocks: new Map(),
     configured: {},
+    expected: [],
     callMs: 1_000,
     proven: INITIAL_PER_MINUTE,
     headroom: INITIAL_HEADROOM,
     scout: undefined,
+    limitedAt: 0,
+    limitedBy: undefined,
+    stalls: 0,
     scoutAfter: 0,
     gapMs: 0,
     gapSetAt: 0,
@@ -185,7 +197,7 @@ export function newQuota(id: string): Quota {
     requests: undefined,
     tokens: undefined,
     tokensPerCall: 0,
-    promisedUntil: 0,
+    promised: [],
   };
 }
 

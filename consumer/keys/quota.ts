@@ -6,8 +6,8 @@
  * seen to bear, except the scout, which goes a little ahead. So when a limit comes up, one key meets
  * it, by a few calls, and the others stop before it.
  */
-import { type ConfiguredLimits, INITIAL_HEADROOM, type Pool, type Quota } from './pool.ts';
-import { countStarts, roomAt } from './start-log.ts';
+import type { ConfiguredLimits, Pool, Quota, ReportedAllowance } from './pool.ts';
+import { countStarts, countUntil, forgetStarts, nextStartAt } from './start-log.ts';
 
 export const MINUTE_MS = 60_000;
 
@@ -16,28 +16,34 @@ const GUARD_MS = 100;
 const GUARD_SHARE = 0.005;
 
 /** Beyond proven calls, a scout goes this much further once that is more than the initial headroom. */
-const HEADROOM_SHARE = 0.12;
+const HEADROOM_SHARE = 0.15;
+const MIN_MAX_HEADROOM = 6;
+
+/** A refusal comes at once: a call that is under way for so long was let in. */
+const LET_IN_MS = 3_000;
 
 /** A limit that clears within this, with this little of what was expected used, is about bursts. */
 const BURST_CLEARS_MS = 2_500;
 const BURST_SHARE = 0.9;
-const GAP_GROWTH = 1.25;
 /** Halves the gap in about 700 calls. */
 const GAP_EASE = 0.999;
 const MIN_GAP_MS = 20;
 
-/** After a scout was limited the others stay where they are, until its window has passed. */
-const MAX_SCOUT_PAUSE_MS = 2 * MINUTE_MS;
+const MAX_SCOUT_PAUSE_MS = 60 * MINUTE_MS;
 
 /** A learnt limit is doubted after five minutes without being hit, and then lets one, two, four… more through. */
 const LEARNT_HOLDS_MS = 5 * MINUTE_MS;
 
 /** One limit as it stands now. */
 export interface Gate {
-  /** Calls that may start now. */
+  /** Calls that may start now beside those that are promised. */
   readonly room: number;
-  /** When one more may start, if none may now. */
-  readonly freeAt: number;
+  /** Calls that may start now if they were promised. */
+  readonly kept: number;
+  /** When one more may be promised. */
+  readonly nextAt: number;
+  /** The same once the room is used up. */
+  readonly thenAt: number;
   /** Pause between calls that keeps to the limit for good. */
   readonly spacingMs: number;
 }
@@ -46,11 +52,15 @@ export function gateOf(pool: Pool, quota: Quota, now: number): Gate {
   const gates = [...windowGates(pool, quota, now), ...reportedGates(quota, now)];
   const gate = gates.reduce((strictest, next) => ({
     room: Math.min(strictest.room, next.room),
-    freeAt: Math.max(strictest.freeAt, next.freeAt),
+    kept: Math.min(strictest.kept, next.kept),
+    nextAt: Math.max(strictest.nextAt, next.nextAt),
+    thenAt: Math.max(strictest.thenAt, next.thenAt),
     spacingMs: Math.max(strictest.spacingMs, next.spacingMs),
   }));
   const coolUntil = quota.cooling?.until ?? 0;
-  return coolUntil > now ? { ...gate, room: 0, freeAt: Math.max(gate.freeAt, coolUntil) } : gate;
+  if (coolUntil <= now) return gate;
+  const nextAt = Math.max(gate.nextAt, coolUntil);
+  return { ...gate, room: 0, kept: 0, nextAt, thenAt: nextAt };
 }
 
 const RECENT_HALF_LIFE_MS = 5 * MINUTE_MS;
@@ -79,43 +89,63 @@ export function hasKnownLimit(pool: Pool, quota: Quota): boolean {
 }
 
 function windowGates(pool: Pool, quota: Quota, now: number): Gate[] {
-  const gates: Gate[] = [];
   const { requestsPerMinute } = pool.configured;
-  if (requestsPerMinute !== undefined) gates.push(windowGate(quota, requestsPerMinute, now));
-  const learnt = learntPerMinute(quota, now);
-  if (learnt !== undefined) gates.push(windowGate(quota, learnt, now));
-  if (!hasKnownLimit(pool, quota)) gates.push(provenGate(pool, quota, now));
-  const tokens = tokenGate(pool.configured, quota, now);
-  if (tokens !== undefined) gates.push(tokens);
+  const limits = [requestsPerMinute, learntPerMinute(quota, now), tokenLimit(pool.configured, quota)];
+  const gates = limits.flatMap((limit) => (limit === undefined ? [] : [windowGate(quota, limit, now)]));
+  // Where bursts are what is limited, the pause between calls says how many a minute there can be.
   if (pool.gapMs > 0) gates.push(paceGate(pool, quota, now));
-  return gates.length > 0 ? gates : [{ room: Number.POSITIVE_INFINITY, freeAt: now, spacingMs: 0 }];
+  else if (!hasKnownLimit(pool, quota)) gates.push(provenGate(pool, quota, now));
+  return gates.length > 0 ? gates : [{ room: UNLIMITED, kept: UNLIMITED, nextAt: now, thenAt: now, spacingMs: 0 }];
 }
 
-function windowGate({ starts }: Quota, limit: number, now: number, windowMs = MINUTE_MS): Gate {
-  const guarded = windowMs * (1 + GUARD_SHARE) + GUARD_MS;
+const UNLIMITED = Number.POSITIVE_INFINITY;
+
+function windowGate({ starts, promised }: Quota, limit: number, now: number): Gate {
+  const windowMs = MINUTE_MS * (1 + GUARD_SHARE) + GUARD_MS;
+  const since = now - windowMs;
+  const started = countStarts(starts, since);
+  const nextAt = nextStartAt(starts, promised, limit, windowMs, now);
+  const oldest = starts.find(({ at }) => at > since)?.at ?? now;
   return {
-    room: Math.max(0, limit - countStarts(starts, now - guarded)),
-    freeAt: roomAt(starts, limit, guarded, now),
-    spacingMs: windowMs / limit,
+    room: Math.max(0, limit - started - countStarts(promised, since)),
+    kept: Math.max(0, limit - started),
+    nextAt,
+    thenAt: Math.max(nextAt, oldest + windowMs),
+    spacingMs: MINUTE_MS / limit,
   };
 }
 
 function provenGate(pool: Pool, quota: Quota, now: number): Gate {
   const isScout = pool.scout === quota.id;
-  const gate = windowGate(quota, pool.proven + (isScout ? pool.headroom : 0), now);
-  // After a limit was met, the window says when; before, more is known as soon as calls end.
-  if (gate.room > 0 || pool.headroom < INITIAL_HEADROOM) return gate;
-  const pauseMs = callPauseMs(pool);
+  const limit = pool.proven + (isScout ? pool.headroom : 0);
+  const gate = windowGate(quota, limit, now);
+  if (!isExploring(pool, quota, now)) return gate;
+  // Who waits is only told when to look again: room is for whoever comes.
+  const pauseMs = explorePauseMs(pool);
   return {
-    room: 0,
-    freeAt: Math.min(gate.freeAt, now + pauseMs),
+    ...gate,
+    room: gate.kept,
+    nextAt: Math.min(gate.nextAt, now + pauseMs),
+    thenAt: Math.min(gate.thenAt, now + pauseMs),
     spacingMs: Math.min(gate.spacingMs, pauseMs / pool.headroom),
   };
+}
+
+/** After a limit was met, the window says when there is room; before, more is known as soon as calls end. */
+export function isExploring(pool: Pool, quota: Quota, now: number): boolean {
+  const isCooling = (quota.cooling?.until ?? 0) > now;
+  const isLimited = pool.limitedAt > now - LEARNT_HOLDS_MS;
+  return !isCooling && !hasKnownLimit(pool, quota) && pool.gapMs === 0 && !isLimited;
 }
 
 /** While calls must end before there is room, or more is known: about as long as a call takes. */
 export function callPauseMs(pool: Pool): number {
   return Math.min(MINUTE_MS, Math.max(1_000, pool.callMs));
+}
+
+/** More is known when calls have ended, or have gone on for a while. */
+export function explorePauseMs(pool: Pool): number {
+  return Math.min(LET_IN_MS, callPauseMs(pool));
 }
 
 function learntPerMinute({ learnt }: Quota, now: number): number | undefined {
@@ -125,36 +155,36 @@ function learntPerMinute({ learnt }: Quota, now: number): number | undefined {
 }
 
 /** With a configured number of tokens a minute, as many calls as fit at their average size. */
-function tokenGate({ tokensPerMinute }: ConfiguredLimits, quota: Quota, now: number): Gate | undefined {
-  if (tokensPerMinute === undefined || quota.tokensPerCall === 0) return undefined;
-  return windowGate(quota, Math.max(1, Math.floor(tokensPerMinute / quota.tokensPerCall)), now);
+function tokenLimit({ tokensPerMinute }: ConfiguredLimits, { tokensPerCall }: Quota): number | undefined {
+  if (tokensPerMinute === undefined || tokensPerCall === 0) return undefined;
+  return Math.max(1, Math.floor(tokensPerMinute / tokensPerCall));
 }
 
 /** Where calls in quick succession were refused, they start one after the other. */
-function paceGate({ gapMs }: Pool, { lastStartAt }: Quota, now: number): Gate {
-  const freeAt = Math.max(now, lastStartAt + gapMs);
-  return { room: freeAt > now ? 0 : 1, freeAt, spacingMs: gapMs };
+function paceGate({ gapMs }: Pool, { lastStartAt, promised }: Quota, now: number): Gate {
+  const nextAt = Math.max(now, lastStartAt + gapMs);
+  const kept = nextAt > now ? 0 : 1;
+  return { room: promised.length > 0 ? 0 : kept, kept, nextAt, thenAt: nextAt + gapMs, spacingMs: gapMs };
 }
 
-/** What the backend reported last, less what is under way. */
+/** What the backend reported last, less what is under way and promised. */
 function reportedGates(quota: Quota, now: number): Gate[] {
   const gates: Gate[] = [];
   const { requests, tokens, tokensPerCall } = quota;
-  if (requests !== undefined) {
-    const left = (requests.resetAt > now ? requests.remaining : requests.limit) - quota.inFlight;
-    const spacingMs = requests.windowMs / requests.limit;
-    gates.push({ room: Math.max(0, left), freeAt: left > 0 ? now : Math.max(now, requests.resetAt), spacingMs });
-  }
+  if (requests !== undefined) gates.push(reportedGate(quota, requests, 1, now));
+  // A call larger than the whole allowance still has to be tried.
   if (tokens !== undefined) {
-    const cost = Math.max(1, tokensPerCall);
-    const left = (tokens.resetAt > now ? tokens.remaining : tokens.limit) - quota.inFlight * cost;
-    const spacingMs = (tokens.windowMs * cost) / tokens.limit;
-    // A call larger than the whole allowance still has to be tried.
-    const fits = left >= Math.min(cost, tokens.limit);
-    const room = fits ? Math.max(1, Math.floor(left / cost)) : 0;
-    gates.push({ room, freeAt: fits ? now : Math.max(now, tokens.resetAt), spacingMs });
+    gates.push(reportedGate(quota, tokens, Math.min(Math.max(1, tokensPerCall), tokens.limit), now));
   }
   return gates;
+}
+
+function reportedGate(quota: Quota, allowance: ReportedAllowance, cost: number, now: number): Gate {
+  const { limit, remaining, resetAt, windowMs } = allowance;
+  const kept = Math.max(0, Math.floor(((resetAt > now ? remaining : limit) - quota.inFlight * cost) / cost));
+  const room = Math.max(0, kept - countUntil(quota.promised, Math.max(now, resetAt)));
+  const thenAt = Math.max(now, resetAt);
+  return { room, kept, nextAt: room > 0 ? now : thenAt, thenAt, spacingMs: (windowMs * cost) / limit };
 }
 
 /** The quota that goes ahead: the one that is ahead already, so that the others stay behind it. */
@@ -172,13 +202,20 @@ export function chooseScout(pool: Pool, candidates: readonly Quota[], now: numbe
   )?.id;
 }
 
-/** Calls that worked raise what is proven; a scout that used its whole headroom may go further. */
+/** Calls of the last minute that were let in. */
+function borne({ starts, inFlight }: Quota, now: number): number {
+  const started = countStarts(starts, now - MINUTE_MS);
+  return started - Math.min(inFlight, countStarts(starts, now - LET_IN_MS));
+}
+
+/** Calls that were let in raise what is proven; a scout that used its whole headroom may go further. */
 export function noteProven(pool: Pool, quota: Quota, now: number): void {
   if (hasKnownLimit(pool, quota)) return;
-  const bore = countStarts(quota.starts, now - MINUTE_MS) - quota.inFlight;
+  const bore = borne(quota, now);
   if (bore <= pool.proven) return;
+  pool.stalls = 0;
   if (bore >= pool.proven + pool.headroom) {
-    pool.headroom = Math.min(pool.headroom * 2, Math.max(INITIAL_HEADROOM, Math.ceil(HEADROOM_SHARE * bore)));
+    pool.headroom = Math.min(pool.headroom * 2, Math.max(MIN_MAX_HEADROOM, Math.ceil(HEADROOM_SHARE * bore)));
   }
   pool.proven = bore;
 }
@@ -189,26 +226,60 @@ export function noteProven(pool: Pool, quota: Quota, now: number): void {
  * own, unless it is so far below that it was not this window's calls that used it up.
  */
 export function learnLimit(pool: Pool, quota: Quota, resetAt: number, now: number): void {
-  const bore = Math.max(1, countStarts(quota.starts, now - MINUTE_MS) - quota.inFlight);
+  // A refusal comes sooner than a result: what is still under way was let in.
+  const bore = Math.max(1, countStarts(quota.starts, now - MINUTE_MS));
   const expected = allowedPerMinute(pool, quota, now, pool.headroom);
   const isKnown = hasKnownLimit(pool, quota);
-  if (resetAt - now <= BURST_CLEARS_MS && bore < BURST_SHARE * (isKnown ? expected : pool.proven)) {
+  const clearsInMs = resetAt - now;
+  if (clearsInMs <= BURST_CLEARS_MS && bore < BURST_SHARE * (isKnown ? expected : pool.proven)) {
     if (pool.gapSetAt > now - BURST_CLEARS_MS) return;
-    const slowest = isKnown ? MINUTE_MS / expected : resetAt - now;
-    pool.gapMs = pool.gapMs === 0 ? slowest : Math.min(slowest, pool.gapMs * GAP_GROWTH);
+    pool.gapMs = widerGapMs(pool.gapMs, quota, isKnown ? MINUTE_MS / expected : clearsInMs, now);
     pool.gapSetAt = now;
     return;
   }
   if (!isKnown && (quota.id === pool.scout || bore > pool.proven)) {
-    pool.proven = Math.max(bore, Math.floor(pool.proven / 2));
-    pool.headroom = 1;
-    pool.scout = undefined;
-    pool.scoutAfter = Math.max(pool.scoutAfter, Math.min(resetAt, now + MAX_SCOUT_PAUSE_MS));
+    // The first time it tries again at once, then less and less often: limits rarely change.
+    const pauseMs = pool.stalls === 0 ? 0 : Math.min(MAX_SCOUT_PAUSE_MS, MINUTE_MS * 2 ** (pool.stalls - 1));
+    const clearAt = Math.min(resetAt, now + 2 * MINUTE_MS);
+    pool.stalls += 1;
+    meetLimit(pool, Math.max(bore, Math.floor(pool.proven / 2)), clearAt + pauseMs, now);
+    pool.limitedBy = quota.id;
     return;
   }
   if (bore * 2 >= expected || (quota.learnt !== undefined && now - quota.learnt.at < LEARNT_HOLDS_MS)) {
     quota.learnt = { perMinute: Math.max(bore, Math.floor(expected / 2)), at: now };
   }
+}
+
+/** One more of the calls that were under way when the limit came up was refused after all. */
+export function correctLimit(pool: Pool, quota: Quota): void {
+  if (pool.limitedBy === quota.id) pool.proven = Math.max(1, pool.proven - 1);
+}
+
+/** At half the pace that was refused, at first; never slower than `slowestMs`. */
+function widerGapMs(gapMs: number, { starts }: Quota, slowestMs: number, now: number): number {
+  if (gapMs > 0) return Math.min(slowestMs, gapMs * 2);
+  const burst = countStarts(starts, now - slowestMs);
+  return Math.min(slowestMs, (2 * slowestMs) / Math.max(1, burst));
+}
+
+function meetLimit(pool: Pool, perMinute: number, scoutAfter: number, now: number): void {
+  pool.proven = perMinute;
+  pool.headroom = 1;
+  pool.limitedAt = now;
+  pool.scout = undefined;
+  pool.scoutAfter = Math.max(pool.scoutAfter, scoutAfter);
+}
+
+/** What the pool bore when it met its limit of late; null: it has met none. */
+export function metLimit(pool: Pool, now: number): number | null {
+  return pool.limitedAt > now - LEARNT_HOLDS_MS ? pool.proven : null;
+}
+
+/** Another shard has met the limit of keys like these: this one need not run into it too. */
+export function takeWarning(pool: Pool, perMinute: number, now: number): void {
+  if (metLimit(pool, now) !== null || pool.proven > perMinute) return;
+  meetLimit(pool, perMinute, now + MINUTE_MS, now);
 }
 
 /** A call that worked lets the next ones follow a little closer, down to no gap at all. */
@@ -250,5 +321,7 @@ export function cool(
   } else {
     quota.cooling = { until, since: now, why: limit.quota ? 'quota-exhausted' : 'rate-limited' };
   }
+  // What was promised before that cannot be kept; those tasks are placed again when they come.
+  forgetStarts(quota.promised, quota.cooling.until);
   return quota.cooling.until;
 }

@@ -1,5 +1,5 @@
 /**
- * When calls were started, as counts in small steps of time: enough to say how many fell into a
+ * When calls were started, or are promised to start, as counts in small steps of time: enough to say how many fell into a
  * window and when there is room again, for any number of calls. Times are rounded up to the step, so
  * that a start never leaves its window too early. Pure, over a log that its caller owns.
  */
@@ -48,14 +48,38 @@ export function countStarts(log: StartLog, since: number): number {
   return count;
 }
 
-/** When fewer than `limit` starts will lie in the window before: `now` if that is so already. */
-export function roomAt(log: StartLog, limit: number, windowMs: number, now: number): number {
-  let excess = countStarts(log, now - windowMs) - limit + 1;
-  if (excess <= 0) return now;
+/** How many lie at or before `until`. */
+export function countUntil(log: StartLog, until: number): number {
+  let count = 0;
   for (const slot of log) {
-    if (slot.at <= now - windowMs) continue;
-    excess -= slot.count;
-    if (excess <= 0) return slot.at + windowMs;
+    if (slot.at > until) break;
+    count += slot.count;
   }
-  return now + windowMs;
+  return count;
+}
+
+/**
+ * When one more start keeps to `limit` in every window, after those that were and those that are
+ * promised: a window after the `limit`th last of them all, or now.
+ */
+export function nextStartAt(
+  starts: StartLog,
+  promised: StartLog,
+  limit: number,
+  windowMs: number,
+  now: number,
+): number {
+  let left = limit;
+  let start = starts.length - 1;
+  let promise = promised.length - 1;
+  for (;;) {
+    const a = starts[start];
+    const b = promised[promise];
+    const latest = a === undefined || (b !== undefined && b.at >= a.at) ? b : a;
+    if (latest === undefined) return now;
+    left -= latest.count;
+    if (left <= 0) return Math.max(now, latest.at + windowMs);
+    if (latest === a) start -= 1;
+    else promise -= 1;
+  }
 }

@@ -103,10 +103,14 @@ export interface Settled {
 }
 
 const outlook = z.object({
-  /** When a task that came now would find a key, Unix ms; null: not known. */
+  /** Tasks that would find a key now. */
+  room: z.number().int().min(0),
+  /** When one more would find a key, Unix ms; null: not known. */
   freeAt: z.number().nullable(),
   /** Calls a second that the pool bears for good. */
   perSecond: z.number().min(0),
+  /** Calls a minute that a key bore when it was limited of late; null: no limit was met. */
+  bears: z.number().nullable(),
 });
 
 /** What a consumer tells of its key pools, so that tasks can wait where they find a key soonest. */

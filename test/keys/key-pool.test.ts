@@ -15,7 +15,7 @@ function request(tasks: string[], over: Partial<LeaseRequest> = {}): LeaseReques
   return {
     block: crypto.randomUUID(),
     expiresAt: Date.now() + 60_000,
-    tasks: tasks.map((id) => ({ id, hasWaited: false })),
+    tasks: tasks.map((id) => ({ id, waits: 0 })),
     roster: ROSTER,
     configured: {},
     elsewhere: [],
@@ -70,7 +70,7 @@ describe('the key pool', () => {
         reports: ['a', 'b'].map((task) => ({ task, startedAt: now, endedAt: now, verdict: { kind: 'worked' } })),
       });
     }
-    expect(await rows()).toEqual([{ id: 'pool', value: '{"proven":9,"gapMs":0}' }]);
+    expect(await rows()).toEqual([{ id: 'pool', value: '{"proven":6,"gapMs":0}' }]);
   });
 
   it('does as an administrator says, and remembers it', async () => {

@@ -49,7 +49,7 @@ export interface SimulationResult {
 interface Message {
   readonly task: string;
   dueAt: number;
-  waited: boolean;
+  readonly waits: number;
 }
 
 export function seededRandom(seed: number): () => number {
@@ -130,13 +130,16 @@ export function simulate(options: SimulationOptions): SimulationResult {
       tally.moved += 1;
       target.incoming += 1;
       if (target.outlook?.freeAt != null && target.outlook.perSecond > 0) {
+        const { room, freeAt, perSecond } = target.outlook;
         target.outlook = {
           ...target.outlook,
-          freeAt: Math.max(target.outlook.freeAt, now) + 1000 / target.outlook.perSecond,
+          perSecond,
+          room: Math.max(0, room - 1),
+          freeAt: room > 0 ? freeAt : Math.max(freeAt ?? now, now) + 1000 / perSecond,
         };
       }
     }
-    enqueue(target, { task: message.task, dueAt: now + delay + random() * 50, waited: true });
+    enqueue(target, { task: message.task, dueAt: now + delay + random() * 50, waits: message.waits + 1 });
   };
 
   const runBatch = (shard: (typeof shards)[number], batch: Message[]) => {
@@ -154,7 +157,7 @@ export function simulate(options: SimulationOptions): SimulationResult {
       {
         block,
         expiresAt: now + 61_000,
-        tasks: batch.map(({ task, waited }) => ({ id: task, hasWaited: waited })),
+        tasks: batch.map(({ task, waits }) => ({ id: task, waits })),
         roster: shard.roster,
         configured,
         elsewhere,
@@ -230,7 +233,7 @@ export function simulate(options: SimulationOptions): SimulationResult {
   for (let index = 0; index < options.tasks; index++) {
     const shard = shards[index % shards.length];
     if (shard === undefined) continue;
-    enqueue(shard, { task: `task ${index}`, dueAt: T0 + (options.arrivalMs?.(index) ?? index), waited: false });
+    enqueue(shard, { task: `task ${index}`, dueAt: T0 + (options.arrivalMs?.(index) ?? index), waits: 0 });
   }
   for (let event = events.pop(); event !== undefined; event = events.pop()) {
     now = event.at;

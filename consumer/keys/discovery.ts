@@ -5,7 +5,7 @@
  */
 import * as z from 'zod';
 import { toHex } from '../../shared/crypto/hex.ts';
-import { keyNameOf, poolNameOf } from '../../shared/key/name.ts';
+import { DEFAULT_POOL, type KeyName, keyNameOf, poolNameOf } from '../../shared/key/name.ts';
 
 export interface PoolKey {
   readonly number: number;
@@ -39,11 +39,12 @@ export function discoverKeys(bindings: Readonly<Record<string, unknown>>, groups
   const pools = new Map<string, PoolKey[]>();
   const problems: string[] = [];
   const variableOf = new Map<string, string>();
-  for (const [variable, binding] of Object.entries(bindings).sort(byName)) {
+  const named = Object.entries(bindings).flatMap(([variable, binding]) => {
     const name = keyNameOf(variable);
-    if (name === undefined || typeof binding !== 'string') continue;
-    const value = binding.trim();
-    if (value === '') continue;
+    const value = typeof binding === 'string' ? binding.trim() : '';
+    return name === undefined || value === '' ? [] : [{ variable, value, name }];
+  });
+  for (const { variable, value, name } of named.sort((a, b) => inOrder(a.name, b.name))) {
     if (!/^[\x21-\x7e]+$/.test(value)) {
       problems.push(`${variable} is not used: a key is printable ASCII without spaces`);
       continue;
@@ -58,7 +59,6 @@ export function discoverKeys(bindings: Readonly<Record<string, unknown>>, groups
     const pool = pools.get(name.pool) ?? [];
     pools.set(name.pool, [...pool, { number: name.number, value }]);
   }
-  for (const pool of pools.values()) pool.sort((a, b) => a.number - b.number);
   return { pools, groups: groupsByNumber(groups), problems };
 }
 
@@ -81,8 +81,11 @@ function parseJson(text: string): unknown {
   }
 }
 
-function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
-  return a.localeCompare(b, 'en', { numeric: true });
+/** The default pool first: of two names for a key, the simpler one is used. */
+function inOrder(a: KeyName, b: KeyName): number {
+  if (a.pool === b.pool) return a.number - b.number;
+  if (a.pool === DEFAULT_POOL || b.pool === DEFAULT_POOL) return a.pool === DEFAULT_POOL ? -1 : 1;
+  return a.pool < b.pool ? -1 : 1;
 }
 
 /** Keeps fingerprints from being looked up in a table of hashed keys made for another purpose. */

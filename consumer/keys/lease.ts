@@ -5,7 +5,8 @@
  * return one by one and not at once. Pure over the pool's state.
  */
 import type { ShardOutlook } from '../../shared/ledger/contract.ts';
-import { bestElsewhere, type Outlook, outlookOf, placeAt, returnAt } from './outlook.ts';
+import { bestElsewhere, type Outlook, outlookOf } from './outlook.ts';
+import { placeAt, returnAt } from './place.ts';
 import { type ConfiguredLimits, type Key, keysOf, type Pool, type Quota, type RosterEntry, setRoster } from './pool.ts';
 import { chooseScout, type Gate, gateOf, loadOf, MINUTE_MS, recentCalls, takeWarning } from './quota.ts';
 import { release } from './release.ts';
@@ -212,7 +213,7 @@ class LeaseTable {
   /** Where and until when a task waits that finds no key now. */
   wait({ id: task, waits }: LeaseTask, elsewhere: ShardOutlook[]): KeyDecision {
     const place = this.#earliest((key) => key.standing.is === 'enabled' && !hasRefused(key, task, this.#now));
-    const here = place && { ...place, at: returnAt(this.#pool, place.quota, place.at, waits, this.#now) };
+    const here = place && { quota: place.quota, at: this.#returnAt(place, waits) };
     const there = bestElsewhere(elsewhere, here?.at, this.#now);
     if (there !== undefined) return { task, is: 'waiting', until: there.at, why: 'no-key', shard: there.shard };
     if (here === undefined) return { task, is: 'waiting', ...this.#afterProbe() };
@@ -266,6 +267,10 @@ class LeaseTable {
       if (first === undefined || at < first.at) first = { quota, at };
     }
     return first;
+  }
+
+  #returnAt({ quota, at }: { quota: Quota; at: number }, waits: number): number {
+    return returnAt(this.#pool, quota, this.#gateOf(quota, this.#tallyOf(quota)), at, waits, this.#now);
   }
 
   #promise(quota: Quota, at: number): void {

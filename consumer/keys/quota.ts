@@ -132,10 +132,15 @@ function provenGate(pool: Pool, quota: Quota, now: number): Gate {
 }
 
 /** After a limit was met, the window says when there is room; before, more is known as soon as calls end. */
-export function isExploring(pool: Pool, quota: Quota, now: number): boolean {
+function isExploring(pool: Pool, quota: Quota, now: number): boolean {
   const isCooling = (quota.cooling?.until ?? 0) > now;
   const isLimited = pool.limitedAt > now - LEARNT_HOLDS_MS;
   return !isCooling && !hasKnownLimit(pool, quota) && pool.gapMs === 0 && !isLimited;
+}
+
+/** True when nothing but what is not known yet keeps a call from starting. */
+export function isLoose(pool: Pool, quota: Quota, gate: Gate, now: number): boolean {
+  return isExploring(pool, quota, now) && gate.nextAt <= now + explorePauseMs(pool);
 }
 
 /** While calls must end before there is room, or more is known: about as long as a call takes. */

@@ -20,12 +20,16 @@ export interface LocalPlanOptions {
   readonly services: ServiceInputs;
   /** On top of wrangler.toml and of what the local run sets. */
   readonly vars: Readonly<Record<string, unknown>>;
+  /** Other entry files than wrangler.toml's: what measures a Worker wraps it. */
+  readonly mains?: Mains | undefined;
 }
 
-export function planLocal({ keys, services, vars }: LocalPlanOptions, url: string): Plan {
+export type Mains = Readonly<Record<'producer' | 'callback' | 'consumer', string>>;
+
+export function planLocal({ keys, services, vars, mains }: LocalPlanOptions, url: string): Plan {
   const { shards, shardsOfPool } = keys;
   const declared = readPlan({ shards }).producer.vars.SERVICES;
-  return readPlan({
+  const plan = readPlan({
     shards,
     vars: {
       // The local queue lives in memory: what is accepted is recorded first, so that it survives a crash.
@@ -37,6 +41,15 @@ export function planLocal({ keys, services, vars }: LocalPlanOptions, url: strin
       ...vars,
     },
   });
+  return mains === undefined ? plan : withMains(plan, mains);
+}
+
+function withMains(plan: Plan, mains: Mains): Plan {
+  return {
+    producer: { ...plan.producer, main: mains.producer },
+    callback: { ...plan.callback, main: mains.callback },
+    consumers: plan.consumers.map((consumer) => ({ ...consumer, main: mains.consumer })),
+  };
 }
 
 /** Every Worker as the runtime takes it; the producer listens on `port`. */

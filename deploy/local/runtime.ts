@@ -15,7 +15,7 @@ import { type Cron, startCron } from './cron.ts';
 import { prepareDatabase } from './database.ts';
 import { LaunchError, reasonOf } from './launch-error.ts';
 import { latestRuntimePid, leashRuntimes } from './leash.ts';
-import { localWorkers, planLocal, type ServiceInputs, secretNames } from './local-plan.ts';
+import { localWorkers, type Mains, planLocal, type ServiceInputs, secretNames } from './local-plan.ts';
 import { freePort, portProblem } from './port.ts';
 import { keyVariables, type LocalSecrets, loadSecrets } from './secrets.ts';
 import { withoutSignalHandlers } from './signals.ts';
@@ -49,6 +49,8 @@ export interface LocalOptions {
   readonly vars?: Readonly<Record<string, unknown>>;
   /** By default those of `.dev.vars` and the environment. */
   readonly secrets?: LocalSecrets;
+  /** Other entry files than wrangler.toml's. */
+  readonly mains?: Mains;
   /** Empties `stateDir` first. */
   readonly fresh?: boolean;
   readonly log?: (line: LogLine) => void;
@@ -90,7 +92,7 @@ async function launch(options: LocalOptions, persistencePath: string): Promise<L
   const url = `http://localhost:${port}`;
   const variables = keyVariables(options.secrets);
   const keys = planKeys(variables, options.shards ?? (variables.length === 0 ? SHARDS_WITHOUT_KEYS : undefined));
-  const plan = planLocal({ keys, services, vars }, url);
+  const plan = planLocal({ keys, services, vars, mains: options.mains }, url);
   const secrets = options.secrets ?? loadSecrets([...secretNames(plan, keys).values()].flat());
 
   leashRuntimes();

@@ -11,6 +11,8 @@ export interface JobOrder {
   readonly callbackUrl: string;
   readonly callbackToken: string;
   readonly durationMs: number;
+  /** How often it reports progress on the way. */
+  readonly steps: number;
   /** What the job ends with. */
   readonly outcome: 'succeeded' | 'failed';
 }
@@ -23,9 +25,12 @@ type Report =
 /** @returns true when Tasklane accepted the success */
 export async function runJob(order: JobOrder, signal: AbortSignal): Promise<boolean> {
   const startedAt = Date.now();
-  await sleep(order.durationMs / 2, signal);
-  await report(order, { status: 'running', progress: 50 }, signal);
-  await sleep(order.durationMs / 2, signal);
+  const stepMs = order.durationMs / (order.steps + 1);
+  for (let step = 1; step <= order.steps; step++) {
+    await sleep(stepMs, signal);
+    await report(order, { status: 'running', progress: Math.round((100 * step) / (order.steps + 1)) }, signal);
+  }
+  await sleep(stepMs, signal);
   if (order.outcome === 'failed') {
     await report(order, { status: 'failed', error: { message: 'the job failed' }, retryable: false }, signal);
     return false;

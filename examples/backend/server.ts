@@ -117,9 +117,10 @@ function backendRoutes(log: CallLog, jobs: Map<string, AbortController>): Record
       jobs.get(call.key)?.abort();
       jobs.set(call.key, job);
       const durationMs = numberOf(call, 'ms', 2000);
+      const steps = numberOf(call, 'steps', 1);
       const outcome = call.url.searchParams.get('outcome') === 'failed' ? 'failed' : 'succeeded';
       send(call.response, 202, { accepted: true });
-      runJob({ callbackUrl, callbackToken, durationMs, outcome }, job.signal)
+      runJob({ callbackUrl, callbackToken, durationMs, steps, outcome }, job.signal)
         .then((accepted) => accepted && log.recordSuccess(call.key))
         // Cancelled, or this server is going away: there is nobody left to tell.
         .catch(() => {})

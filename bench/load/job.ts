@@ -1,0 +1,57 @@
+/** What the bench asks of its load process, and what it hears back. */
+import type { Address, RequestText } from './connection.ts';
+
+export interface Drive {
+  readonly type: 'drive';
+  readonly address: Address;
+  readonly connections: number;
+  /** Requests in all; those of `requests` are taken in turn. */
+  readonly count: number;
+  readonly requests: readonly RequestText[];
+  /** Whether the answers' bodies are wanted. */
+  readonly keepBodies: boolean;
+}
+
+/** Sends `submit` and polls `<statusPath><id>` without a pause until it succeeded; `count` times. */
+export interface Lone {
+  readonly type: 'lone';
+  readonly address: Address;
+  readonly count: number;
+  readonly submit: RequestText;
+  readonly statusPath: string;
+}
+
+export type Job =
+  | Drive
+  | Lone
+  | { readonly type: 'listen' }
+  | { readonly type: 'reset'; readonly gateClosed: boolean }
+  | { readonly type: 'calls' }
+  | { readonly type: 'await-calls'; readonly count: number; readonly timeoutMs: number };
+
+export interface Driven {
+  readonly seconds: number;
+  /** How many answers had each status. */
+  readonly statuses: Readonly<Record<number, number>>;
+  readonly bodies: readonly string[];
+}
+
+export interface Outcomes {
+  drive: Driven;
+  /** Milliseconds from the submission to the first poll that shows the success, one a task. */
+  lone: number[];
+  /** The backend's port. */
+  listen: number;
+  reset: undefined;
+  calls: number;
+  'await-calls': boolean;
+}
+
+export interface JobMessage {
+  readonly number: number;
+  readonly job: Job;
+}
+
+export type OutcomeMessage =
+  | { readonly number: number; readonly outcome: unknown }
+  | { readonly number: number; readonly failure: string };

@@ -1,0 +1,53 @@
+/**
+ * `--memory`: 50,000 tasks the whole way through each side, and the memory that its runtime holds after
+ * every 5,000. V8 gives memory back late, so the first third grows on every side; what counts is
+ * whether the last third still grows over the second. Bare Workers are shown beside it, to tell what
+ * the runtime itself holds.
+ */
+import type { Outside } from '../load/outside.ts';
+import { decimal, mean } from '../report/statistic.ts';
+import { alignedTable } from '../report/table.ts';
+import type { Sides } from '../system/side.ts';
+import { wholeWay } from './workload.ts';
+
+const STEPS = 10;
+const TASKS_PER_STEP = 5_000;
+
+/** The last third's mean may exceed the second's by this much: what garbage not yet collected amounts to. */
+const FLAT_GROWTH = 0.1;
+
+/** True when Tasklane's memory is flat. */
+export async function measureMemory(sides: Sides, outside: Outside): Promise<boolean> {
+  const { tasklane, bare } = sides.pairs.queue;
+  const held: Record<'tasklane' | 'bare', number[]> = { tasklane: [], bare: [] };
+  for (let step = 0; step < STEPS; step++) {
+    for (const side of ['tasklane', 'bare'] as const) {
+      const { runtime } = sides.pairs.queue[side];
+      await wholeWay(sides.pairs.queue[side], outside, TASKS_PER_STEP, 'instant');
+      held[side].push(runtime.residentMegabytes());
+    }
+  }
+  const rows = held.tasklane.map((megabytes, step) => [
+    decimal((step + 1) * TASKS_PER_STEP, 0),
+    decimal(megabytes, 0),
+    decimal(held.bare[step] ?? Number.NaN, 0),
+  ]);
+  console.log(alignedTable(['tasks', `${tasklane.name}, MB`, `${bare.name}, MB`], rows));
+  const flat = growth(held.tasklane) <= FLAT_GROWTH;
+  console.log(
+    `\nLast third over second third: Tasklane ${percent(growth(held.tasklane))}, bare Workers ${percent(growth(held.bare))}. ` +
+      `Tasklane's memory is ${flat ? 'flat' : 'NOT FLAT'} (at most ${percent(FLAT_GROWTH)}).`,
+  );
+  return flat;
+}
+
+function growth(megabytes: readonly number[]): number {
+  const third = Math.floor(megabytes.length / 3);
+  const last = megabytes.slice(-third);
+  const second = megabytes.slice(-2 * third, -third);
+  return mean(last) / mean(second) - 1;
+}
+
+function percent(share: number): string {
+  return `${share < 0 ? '−' : '+'}${Math.abs(share * 100).toFixed(0)}%`;
+}

@@ -1,0 +1,49 @@
+/** Rounds: every line on both sides in turn; the side that goes first changes from round to round. */
+import type { Outside } from '../load/outside.ts';
+import type { Options } from '../options.ts';
+import type { Sides } from '../system/side.ts';
+import { LINES, type Line } from './line.ts';
+import type { Sample } from './workload.ts';
+
+export interface Measured {
+  readonly line: Line;
+  /** One a round. */
+  readonly tasklane: Sample[];
+  readonly bare: Sample[];
+}
+
+/** How much of a round's tasks the warm-up takes. */
+const WARM_UP_SHARE = 4;
+
+export async function measureRounds(sides: Sides, outside: Outside, options: Options): Promise<Measured[]> {
+  const measured = LINES.filter(({ name, pair }) => `${name}, ${pair}`.includes(options.only)).map(
+    (line): Measured => ({ line, tasklane: [], bare: [] }),
+  );
+  await measureRound(measured, sides, outside, Math.max(100, Math.ceil(options.tasks / WARM_UP_SHARE / 100) * 100), 0);
+  for (const lines of measured) {
+    lines.tasklane.length = 0;
+    lines.bare.length = 0;
+  }
+  for (let round = 1; round <= options.rounds; round++) {
+    await measureRound(measured, sides, outside, options.tasks, round);
+  }
+  return measured;
+}
+
+async function measureRound(
+  measured: readonly Measured[],
+  sides: Sides,
+  outside: Outside,
+  tasks: number,
+  round: number,
+): Promise<void> {
+  for (const { line, tasklane, bare } of measured) {
+    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[Kround ${round}: ${line.name}, ${line.pair}`);
+    const pair = sides.pairs[line.pair];
+    const order = round % 2 === 0 ? (['bare', 'tasklane'] as const) : (['tasklane', 'bare'] as const);
+    for (const side of order) {
+      (side === 'bare' ? bare : tasklane).push(await line.measure(pair[side], outside, tasks));
+    }
+  }
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+}

@@ -1,0 +1,17 @@
+/** What was asked of the platform. */
+export interface Counts {
+  statements: number;
+  rowsRead: number;
+  rowsWritten: number;
+  queueWrites: number;
+  queueReads: number;
+  queueDeletes: number;
+  /** Worker invocations that this Worker caused through service bindings. */
+  invocations: number;
+  /** The most that one batch caused. */
+  mostInvocations: number;
+  durableObjectCalls: number;
+}
+
+/** What the cron does is counted apart from the work of requests and batches. */
+export type Ledger = 'work' | 'cron';

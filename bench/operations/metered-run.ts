@@ -1,0 +1,110 @@
+/** Tasklane's local run with metered Workers, the example backend behind it, and a client. */
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { startLocal } from '../../deploy/local/runtime.ts';
+import { startBackend } from '../../examples/backend/server.ts';
+import { exampleServices } from '../../examples/services.ts';
+import { signToken } from '../../shared/auth/token.ts';
+import type { Counts, Ledger } from './counts.ts';
+
+/** One shard: a batch of 100 submitted tasks is one batch consumed. */
+const SHARDS = 1;
+
+/** What each Worker asked of the platform, its cron's work apart. */
+export type Meter = Readonly<Record<WorkerName, Readonly<Record<Ledger, Counts>>>>;
+
+export type WorkerName = 'producer' | 'callback' | 'consumer';
+
+export interface MeteredRun extends AsyncDisposable {
+  readonly database: D1Database;
+  /** The body of the answer, which must have this status. */
+  call<Body>(method: string, target: string, status: number, body?: unknown): Promise<Body>;
+  /** The counts since the last time. */
+  takeCounts(): Promise<Meter>;
+  /** Waits until no task is open. */
+  idle(): Promise<void>;
+  tick(): Promise<void>;
+}
+
+export async function startMetered(): Promise<MeteredRun> {
+  const stateDir = mkdtempSync(path.join(tmpdir(), 'tasklane-operations-'));
+  const backend = await startBackend();
+  const secret = () => randomBytes(48).toString('base64url');
+  const secrets = { JWT_SECRET: secret(), ID_SECRET: secret(), CALLBACK_SECRET: secret() };
+  const run = await startLocal({
+    stateDir,
+    shards: SHARDS,
+    services: exampleServices(backend.url),
+    vars: { ACCEPT: 'queue' },
+    secrets,
+    mains: {
+      producer: 'bench/workers/metered/producer.ts',
+      callback: 'bench/workers/metered/callback.ts',
+      consumer: 'bench/workers/metered/consumer.ts',
+    },
+  });
+  const token = await signToken({ sub: 'operations', role: 'client' }, secrets.JWT_SECRET, 3600);
+  const database = await run.miniflare.getD1Database('DB', 'tasklane-callback');
+
+  const countsOf = async (worker: WorkerName): Promise<Meter[WorkerName]> => {
+    if (worker === 'producer') return (await fetch(`${run.url}/meter`)).json() as Promise<Meter[WorkerName]>;
+    const fetcher = await run.miniflare.getWorker(worker === 'callback' ? 'tasklane-callback' : 'tasklane-consumer-0');
+    return (await fetcher.fetch('http://meter/')).json() as Promise<Meter[WorkerName]>;
+  };
+  return {
+    database,
+    async call<Body>(method: string, target: string, status: number, body?: unknown): Promise<Body> {
+      const response = await fetch(run.url + target, {
+        method,
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      });
+      const answer = (await response.json()) as Body;
+      if (response.status !== status) throw new Error(`${target}: ${response.status} ${JSON.stringify(answer)}`);
+      return answer;
+    },
+    async takeCounts() {
+      const [producer, callback, consumer] = await Promise.all([
+        countsOf('producer'),
+        countsOf('callback'),
+        countsOf('consumer'),
+      ]);
+      return { producer, callback, consumer };
+    },
+    async idle() {
+      for (let look = 0; look < 600; look++) {
+        const open = await database
+          .prepare(`SELECT count(*) AS tasks FROM tasks WHERE finished_at IS NULL`)
+          .first<{ tasks: number }>();
+        // The last message is acked a moment after its row is written.
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        if (open?.tasks === 0) return;
+      }
+      throw new Error('tasks are still open after a minute');
+    },
+    tick: () => run.tick(),
+    async [Symbol.asyncDispose]() {
+      await run.stop();
+      await backend.stop();
+      rmSync(stateDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** All Workers together. */
+export function sum(all: readonly Counts[]): Counts {
+  const total = (name: keyof Counts) => all.reduce((so, counts) => so + counts[name], 0);
+  return {
+    statements: total('statements'),
+    rowsRead: total('rowsRead'),
+    rowsWritten: total('rowsWritten'),
+    queueWrites: total('queueWrites'),
+    queueReads: total('queueReads'),
+    queueDeletes: total('queueDeletes'),
+    invocations: total('invocations'),
+    mostInvocations: Math.max(...all.map(({ mostInvocations }) => mostInvocations)),
+    durableObjectCalls: total('durableObjectCalls'),
+  };
+}

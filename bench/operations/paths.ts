@@ -1,0 +1,173 @@
+/**
+ * The paths whose cost is designed, each as a piece of real work and how many units it was. Budgets
+ * are those of the design; what a path may cost is checked, not only printed.
+ */
+import { smallestTaskIdAt } from '../../shared/task/id.ts';
+import type { MeteredRun, WorkerName } from './metered-run.ts';
+
+/** What is counted for one unit of work. */
+export interface Cost {
+  readonly queueOperations: number;
+  readonly statements: number;
+  readonly rowsWritten: number;
+  readonly rowsRead: number;
+  readonly durableObjectCalls: number;
+  /** The most Worker invocations that one batch caused. */
+  readonly mostInvocations: number;
+}
+
+export type Budget = Partial<Cost>;
+
+export interface Path {
+  readonly name: string;
+  readonly budget: Budget;
+  /** Whose counts are looked at: all Workers' work unless said otherwise. */
+  readonly of?: WorkerName | 'cron';
+  /** Done before the counting starts. */
+  readonly prepare?: (run: MeteredRun) => Promise<void>;
+  /** @returns how many units of work it was */
+  readonly work: (run: MeteredRun) => Promise<number>;
+}
+
+const BATCH = 100;
+
+const submitBatch = (run: MeteredRun, task: object) =>
+  run.call<{ results: { id: string }[] }>('POST', '/api/tasks/batch', 202, {
+    tasks: Array.from({ length: BATCH }, () => task),
+  });
+
+/** Ten batches of a hundred, one after the other, each to its end. */
+async function runBatches(run: MeteredRun, task: object, batches = 10): Promise<number> {
+  for (let batch = 0; batch < batches; batch++) {
+    await submitBatch(run, task);
+    await run.idle();
+  }
+  return batches * BATCH;
+}
+
+let finished: string | undefined;
+
+async function finishOne(run: MeteredRun): Promise<void> {
+  const { id } = await run.call<{ id: string }>('POST', '/api/task', 202, { service: 'quick' });
+  await run.idle();
+  finished = id;
+}
+
+const DAY_MS = 86_400_000;
+
+async function plantOldTasks(run: MeteredRun): Promise<void> {
+  const createdAt = Date.now() - 100 * DAY_MS;
+  const first = smallestTaskIdAt(createdAt);
+  await run.database
+    .prepare(
+      `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 500)
+       INSERT INTO tasks (id, subject, service, status, max_attempts, base_seconds, cap_seconds, deadline_at, finished_at)
+       SELECT substr(?1, 1, 28) || printf('%08d', n), 'operations', 'quick', 'succeeded', 1, 0, 0, ?2, ?2 FROM numbers`,
+    )
+    .bind(first, createdAt)
+    .run();
+}
+
+export const PATHS: readonly Path[] = [
+  {
+    name: 'accept, single',
+    budget: { queueOperations: 1, statements: 0, rowsWritten: 0 },
+    of: 'producer',
+    async work(run) {
+      for (let task = 0; task < 100; task++) await run.call('POST', '/api/task', 202, { service: 'quick' });
+      return 100;
+    },
+  },
+  {
+    name: 'accept, batch of 100, per task',
+    budget: { queueOperations: 1, statements: 0, rowsWritten: 0 },
+    of: 'producer',
+    async work(run) {
+      await submitBatch(run, { service: 'quick' });
+      return BATCH;
+    },
+  },
+  {
+    name: 'synchronous task, first try, per task in batches of 100',
+    budget: { queueOperations: 3, rowsWritten: 2.1, durableObjectCalls: 0.04, mostInvocations: 32 },
+    work: (run) => runBatches(run, { service: 'quick', payload: { page: 1 } }),
+  },
+  {
+    name: 'synchronous task, first try, alone',
+    budget: { queueOperations: 3, rowsWritten: 2.1 },
+    async work(run) {
+      for (let task = 0; task < 20; task++) {
+        await run.call('POST', '/api/task', 202, { service: 'quick' });
+        await run.idle();
+      }
+      return 20;
+    },
+  },
+  {
+    name: 'asynchronous task with callback',
+    budget: { rowsWritten: 4.1 },
+    work: (run) => runBatches(run, { service: 'async', path: '/async?ms=300&steps=0' }, 2),
+  },
+  {
+    name: 'task that fails once and is retried',
+    budget: { rowsWritten: 4.1 },
+    work: (run) => runBatches(run, { service: 'flaky', path: '/flaky?failures=1' }, 2),
+  },
+  {
+    name: 'task that is deferred once (429)',
+    budget: { rowsWritten: 4.1 },
+    work: (run) => runBatches(run, { service: 'busy', path: '/busy?retryAfter=1' }, 2),
+  },
+  {
+    name: 'poll of a finished task, cold',
+    budget: { rowsRead: 1, rowsWritten: 0 },
+    prepare: finishOne,
+    async work(run) {
+      await run.call('GET', `/api/task/${finished}`, 200);
+      return 1;
+    },
+  },
+  {
+    name: 'poll of a finished task, hot',
+    budget: { statements: 0, rowsRead: 0 },
+    async work(run) {
+      for (let poll = 0; poll < 100; poll++) await run.call('GET', `/api/task/${finished}`, 200);
+      return 100;
+    },
+  },
+  {
+    name: 'list, page of 50',
+    budget: { rowsRead: 50, rowsWritten: 0 },
+    async work(run) {
+      await run.call('GET', '/api/tasks?limit=50', 200);
+      return 1;
+    },
+  },
+  {
+    name: 'list, filter that nothing matches',
+    budget: { rowsRead: 2000, rowsWritten: 0 },
+    async work(run) {
+      await run.call('GET', '/api/tasks?status=expired', 200);
+      return 1;
+    },
+  },
+  {
+    name: 'sweep with nothing due',
+    budget: { rowsWritten: 0 },
+    of: 'cron',
+    async work(run) {
+      await run.tick();
+      return 1;
+    },
+  },
+  {
+    name: 'retention, per task deleted',
+    budget: { rowsWritten: 1 },
+    of: 'cron',
+    prepare: plantOldTasks,
+    async work(run) {
+      await run.tick();
+      return 500;
+    },
+  },
+];

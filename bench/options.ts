@@ -1,0 +1,62 @@
+/** The command line of `npm run bench`. */
+import { parseArgs } from 'node:util';
+
+export const USAGE = `npm run bench -- [options]
+
+Measures Tasklane beside bare Workers (bench/workers/bare) in one run, round by round in turn.
+
+  --rounds N   rounds to measure, after one that only warms up (default 5)
+  --tasks N    tasks in each measurement (default 4000)
+  --only TEXT  only the lines whose name contains TEXT
+  --quick      2 rounds of 1000 tasks: a look, not a figure to quote
+  --memory     instead: 50,000 tasks through each side, and what memory the runtime holds
+  --null       bare Workers on both sides: what a ratio is worth on this machine
+  --strict     exit with 1 when a target is missed
+  --help       this text
+`;
+
+export interface Options {
+  readonly rounds: number;
+  readonly tasks: number;
+  readonly only: string;
+  readonly memory: boolean;
+  readonly null: boolean;
+  readonly strict: boolean;
+}
+
+export type Command =
+  | { readonly type: 'help' }
+  | { readonly type: 'invalid'; readonly reason: string }
+  | ({ readonly type: 'run' } & Options);
+
+export function parseCommand(args: readonly string[]): Command {
+  let values: ReturnType<typeof readFlags>;
+  try {
+    values = readFlags(args);
+  } catch (cause) {
+    return { type: 'invalid', reason: (cause as Error).message };
+  }
+  if (values.help) return { type: 'help' };
+  const rounds = Number(values.rounds ?? (values.quick ? 2 : 5));
+  const tasks = Number(values.tasks ?? (values.quick ? 1_000 : 4_000));
+  if (!Number.isInteger(rounds) || rounds < 1) return { type: 'invalid', reason: '--rounds is a whole number from 1' };
+  if (!Number.isInteger(tasks) || tasks < 100) return { type: 'invalid', reason: '--tasks is a whole number from 100' };
+  const { only, memory, null: nullRun, strict } = values;
+  return { type: 'run', rounds, tasks, only, memory, null: nullRun, strict };
+}
+
+function readFlags(args: readonly string[]) {
+  return parseArgs({
+    args: [...args],
+    options: {
+      rounds: { type: 'string' },
+      tasks: { type: 'string' },
+      only: { type: 'string', default: '' },
+      quick: { type: 'boolean', default: false },
+      memory: { type: 'boolean', default: false },
+      null: { type: 'boolean', default: false },
+      strict: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  }).values;
+}

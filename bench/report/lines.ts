@@ -1,0 +1,68 @@
+/** The bench's table: both sides, the ratio inside each round, and whether the target is met. */
+import { type Line, ratio } from '../measure/line.ts';
+import type { Measured } from '../measure/round.ts';
+import type { Sample } from '../measure/workload.ts';
+import { median, spread } from './statistic.ts';
+import { alignedTable } from './table.ts';
+
+/** @param nullRun whether bare Workers stood on both sides */
+export function reportLines(measured: readonly Measured[], nullRun: boolean): string {
+  const one = nullRun ? 'bare again' : 'Tasklane';
+  const rounds = measured[0]?.tasklane.length ?? 0;
+  const rows = measured.map((lines) => {
+    const { line, tasklane, bare } = lines;
+    const digits = line.unit === 'ms' ? 1 : 0;
+    return [
+      `${line.name} [${line.pair}]`,
+      line.unit,
+      spread(
+        tasklane.map(({ value }) => value),
+        digits,
+      ),
+      spread(
+        bare.map(({ value }) => value),
+        digits,
+      ),
+      spread(ratios(lines), 2),
+      line.target === undefined ? '' : `≥ ${line.target.toFixed(1)}`,
+      verdict(lines),
+      processor(line, tasklane),
+      processor(line, bare),
+    ];
+  });
+  const header = ['', 'unit', one, 'bare Workers', 'ratio', 'target', '', `${one} µs`, 'bare µs'];
+  return [
+    `Median of ${rounds} rounds (lowest–highest). Ratio: ${one} to bare Workers inside a round, above 1 is better.`,
+    "µs: the runtime's processor time per operation, all of it: queue and database are in the same process.",
+    '[queue]: accept only sends. [queue+record]: accept also writes the row and waits for it.',
+    '',
+    alignedTable(header, rows),
+    '',
+  ].join('\n');
+}
+
+/** One sentence for each target that is not met. */
+export function missedTargets(measured: readonly Measured[]): string[] {
+  return measured.filter(misses).map((lines) => {
+    const { line } = lines;
+    return `${line.name} [${line.pair}] reaches ${median(ratios(lines)).toFixed(2)} × bare Workers, not ${line.target}`;
+  });
+}
+
+/** Not for latencies: their polls without a pause keep the processor busy. */
+function processor(line: Line, samples: readonly Sample[]): string {
+  return line.unit === 'ms' ? '' : spread(samples.map(({ processorMicros }) => processorMicros));
+}
+
+function verdict(lines: Measured): string {
+  if (lines.line.target === undefined) return '';
+  return misses(lines) ? 'MISSED' : 'met';
+}
+
+function misses(lines: Measured): boolean {
+  return lines.line.target !== undefined && median(ratios(lines)) < lines.line.target;
+}
+
+function ratios({ line, tasklane, bare }: Measured): number[] {
+  return tasklane.map((sample, round) => ratio(line, sample, bare[round] ?? { value: Number.NaN, processorMicros: 0 }));
+}

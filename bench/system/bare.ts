@@ -1,0 +1,91 @@
+/**
+ * Starts bare Workers as Tasklane's local run starts Tasklane: Miniflare without a proxy in front,
+ * D1 on disk, a queue and a consumer Worker per shard, batches of up to 100 without a wait.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { convertV4MiniflareOptions, Miniflare, NoOpLog } from 'miniflare';
+import { latestRuntimePid, leashRuntimes } from '../../deploy/local/leash.ts';
+import { bundleWorker } from './bundle.ts';
+import { Records } from './records.ts';
+import { RuntimeProcess } from './runtime-process.ts';
+import { backendServices, SHARDS, type System } from './system.ts';
+
+const COMPATIBILITY_DATE = '2026-10-20';
+
+/** @param record whether accept also inserts the row */
+export async function startBare(record: boolean, backendPort: number): Promise<System> {
+  const stateDir = mkdtempSync(join(tmpdir(), 'tasklane-bench-bare-'));
+  const workers = await bareWorkers(record, backendPort);
+  leashRuntimes();
+  const runtime = new Miniflare(
+    convertV4MiniflareOptions({
+      workers,
+      resourcePersistencePath: stateDir,
+      log: new NoOpLog(),
+      telemetry: { enabled: false },
+      unsafeLocalExplorer: false,
+      unsafeObservability: false,
+      cf: false,
+    }),
+  );
+  await runtime.ready;
+  const process = new RuntimeProcess(latestRuntimePid());
+  const database = await runtime.getD1Database('DB', 'bare-producer');
+  await database.prepare(readFileSync(workerPath('schema.sql'), 'utf8')).run();
+  const url = await runtime.unsafeGetDirectURL('bare-producer');
+  const records = new Records(stateDir);
+  return {
+    name: record ? 'bare, insert and send' : 'bare, send only',
+    durability: record
+      ? 'row in D1 (fsync) before 202; queue in memory'
+      : 'queue in memory until finished, then D1 (fsync)',
+    address: { host: url.hostname, port: Number(url.port) },
+    headers: {},
+    runtime: process,
+    records,
+    async stop() {
+      records.close();
+      await runtime.dispose();
+      rmSync(stateDir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function bareWorkers(record: boolean, backendPort: number) {
+  const [producer, consumer] = await Promise.all([
+    bundleWorker(workerPath('producer.ts')),
+    bundleWorker(workerPath('consumer.ts')),
+  ]);
+  const shards = Array.from({ length: SHARDS }, (_, shard) => shard);
+  const backends = Object.fromEntries(
+    Object.entries(backendServices(backendPort)).map(([name, { baseUrl, path }]) => [name, baseUrl + path]),
+  );
+  return [
+    {
+      name: 'bare-producer',
+      modules: true,
+      script: producer,
+      compatibilityDate: COMPATIBILITY_DATE,
+      unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],
+      bindings: { RECORD: record ? 'yes' : 'no' },
+      d1Databases: { DB: 'bare' },
+      queueProducers: Object.fromEntries(shards.map((shard) => [`TASK_QUEUE_${shard}`, `bare-tasks-${shard}`])),
+    },
+    ...shards.map((shard) => ({
+      name: `bare-consumer-${shard}`,
+      modules: true,
+      script: consumer,
+      compatibilityDate: COMPATIBILITY_DATE,
+      bindings: { BACKENDS: backends },
+      d1Databases: { DB: 'bare' },
+      queueConsumers: { [`bare-tasks-${shard}`]: { maxBatchSize: 100, maxBatchTimeout: 0, maxRetries: 100 } },
+    })),
+  ];
+}
+
+function workerPath(file: string): string {
+  return fileURLToPath(new URL(`../workers/bare/${file}`, import.meta.url));
+}

@@ -1,0 +1,54 @@
+/**
+ * What a system has recorded, read from its D1 file on disk by this process: the same look for both
+ * sides, at what is committed, without a request that the runtime would have to answer. Read-only; the
+ * file is in WAL mode, so a reader holds up no writer.
+ */
+import { globSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export class Records {
+  readonly #database: DatabaseSync;
+  readonly #count: StatementSync;
+
+  /** @param stateDir the directory below which the runtime keeps its one D1 database */
+  constructor(stateDir: string) {
+    const files = globSync(join(stateDir, '**', '*D1DatabaseObject', '*.sqlite')).filter(
+      (file) => !file.endsWith('metadata.sqlite'),
+    );
+    const [file] = files;
+    if (file === undefined || files.length > 1) throw new Error(`${files.length} databases below ${stateDir}, not one`);
+    this.#database = new DatabaseSync(file, { readOnly: true });
+    this.#count = this.#database.prepare(
+      "SELECT count(*) AS tasks, count(*) FILTER (WHERE status = 'succeeded') AS succeeded FROM tasks WHERE id > ?",
+    );
+  }
+
+  /** The newest task's id: ids sort by time, so tasks submitted from now on sort after it. */
+  newest(): string {
+    const row = this.#database.prepare('SELECT max(id) AS id FROM tasks').get() as { id: string | null };
+    return row.id ?? '';
+  }
+
+  since(id: string): { tasks: number; succeeded: number } {
+    return this.#count.get(id) as { tasks: number; succeeded: number };
+  }
+
+  /** Resolves when `count` tasks newer than `id` have succeeded; rejects when that takes too long. */
+  async awaitSucceeded(id: string, count: number, timeoutMs: number): Promise<void> {
+    const end = performance.now() + timeoutMs;
+    for (;;) {
+      const { tasks, succeeded } = this.since(id);
+      if (succeeded >= count) return;
+      if (performance.now() > end) {
+        throw new Error(`${succeeded} of ${count} tasks succeeded in ${timeoutMs / 1000} s (${tasks} have a row)`);
+      }
+      await sleep(5);
+    }
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+}

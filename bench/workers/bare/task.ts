@@ -1,0 +1,5 @@
+/** What bare Workers keep of a task. */
+export interface BareTask {
+  readonly id: string;
+  readonly request: { readonly service: string; readonly payload: unknown };
+}

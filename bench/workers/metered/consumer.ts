@@ -1,0 +1,15 @@
+/** A consumer with its bindings and its messages metered. */
+import consumer, { Slice as RealSlice } from '../../../consumer/index.ts';
+import { countingInvocations, meteredBatch, meteredEnv, takeCounts } from './meter.ts';
+
+export class Slice extends RealSlice {
+  constructor(context: ExecutionContext, env: object) {
+    super(context, meteredEnv(env));
+  }
+}
+
+export default {
+  fetch: () => Response.json(takeCounts()),
+  queue: (batch: MessageBatch<unknown>, env: object) =>
+    countingInvocations(() => consumer.queue(meteredBatch(batch), meteredEnv(env))),
+};

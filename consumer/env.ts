@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { FlagSchema, MisconfiguredError, numberedBindings, parseEnv } from '../shared/env.ts';
 import { poolNameOf } from '../shared/key/name.ts';
+import { type KeyShards, KeyShardsSchema } from '../shared/key/shards.ts';
 import type { LedgerSession } from '../shared/ledger/contract.ts';
 import { logWarning } from '../shared/log.ts';
 import type { TaskMessage } from '../shared/message/task-message.ts';
@@ -48,7 +49,7 @@ export interface ConsumerEnv {
   /** The strictest of what the services say that use the pool. */
   readonly keyLimits: (pool: string) => ConfiguredLimits;
   /** Shards that hold keys of a pool, as far as the plan says. */
-  readonly keyShards: Readonly<Record<string, readonly number[]>>;
+  readonly keyShards: KeyShards;
   /** The queue of another shard; undefined when this consumer may not send there. */
   readonly shardQueue: (shard: number) => Queue<TaskMessage> | undefined;
   /** Shards whose queues are bound here, this one's among them. */
@@ -73,7 +74,7 @@ const VarsSchema = z.object({
     .transform((url) => url.replace(/\/+$/, '')),
   ALLOW_PRIVATE_TARGETS: FlagSchema,
   KEY_GROUPS: KeyGroupsSchema,
-  KEY_SHARDS: z.record(z.string(), z.array(z.number().int().min(0))).default({}),
+  KEY_SHARDS: KeyShardsSchema,
 });
 
 const parsedEnvs = new WeakMap<object, ConsumerEnv>();

@@ -10,6 +10,9 @@ import {
   type Denial,
   type Grant,
   type LedgerSession,
+  type OutlookAnswer,
+  type OutlookExchange,
+  OutlookExchangeSchema,
   type Settled,
   type Settlement,
   SettlementSchema,
@@ -18,10 +21,14 @@ import { readCancelled } from '../shared/store/read.ts';
 import { TASK_ID_PATTERN } from '../shared/task/id.ts';
 import { answerClaims } from './claim.ts';
 import { type CallbackEnv, readEnv } from './env.ts';
+import { OutlookBoard } from './outlook-board.ts';
 import { settleAttempts } from './settle.ts';
 
 const SettlementsSchema = z.array(SettlementSchema);
 const IdsSchema = z.array(z.string().regex(TASK_ID_PATTERN));
+
+/** Shared by the sessions of this isolate: plain data, and no more than a hint. */
+const board = new OutlookBoard();
 
 class Session extends RpcTarget implements LedgerSession {
   readonly #env: CallbackEnv;
@@ -41,6 +48,10 @@ class Session extends RpcTarget implements LedgerSession {
 
   cancelledAmong(ids: string[]): Promise<string[]> {
     return readCancelled(this.#env.db, IdsSchema.parse(ids));
+  }
+
+  async exchangeOutlooks(exchange: OutlookExchange): Promise<OutlookAnswer> {
+    return board.exchange(OutlookExchangeSchema.parse(exchange), Date.now());
   }
 }
 

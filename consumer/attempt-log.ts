@@ -5,7 +5,7 @@ import { attemptsUsed } from '../shared/task/state.ts';
 import type { Attempted, Call } from './call.ts';
 import type { Outcome } from './outcome.ts';
 
-export function logAttempt(shard: string, call: Call, attempted: Attempted & { readonly traceId?: string }): void {
+export function logAttempt(shard: string, call: Call, attempted: Attempted): void {
   const { outcome, startedAt, endedAt, server, traceId } = attempted;
   const error = errorOf(outcome);
   logInfo('task.attempted', {
@@ -15,6 +15,7 @@ export function logAttempt(shard: string, call: Call, attempted: Attempted & { r
     attempt: attemptsUsed(call.state),
     shard,
     server,
+    key: call.key?.number,
     outcome: outcome.kind,
     reason: outcome.kind === 'deferred' ? outcome.reason : undefined,
     httpStatus: error?.httpStatus,

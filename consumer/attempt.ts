@@ -5,10 +5,13 @@
 
 import { shorten } from '../shared/task/attempt.ts';
 import { MAX_INLINE_BYTES } from '../shared/task/content.ts';
-import type { Attempted, Call } from './call.ts';
+import type { Attempted, Call, KeyUse } from './call.ts';
 import type { ConsumerEnv } from './env.ts';
+import { hear } from './keys/hearing.ts';
+import { type Redact, redactContent } from './keys/redaction.ts';
+import type { KeyVerdict, LimitFacts } from './keys/verdict.ts';
 import { callTimeoutMs } from './lease.ts';
-import { type Outcome, outcomeOfAnswer } from './outcome.ts';
+import { type Outcome, outcomeOfAnswer, outcomeWithKey } from './outcome.ts';
 import { withQuickRetries } from './quick-retry.ts';
 import { readBody } from './response-body.ts';
 import { type Target, targetOf } from './target.ts';
@@ -26,18 +29,19 @@ export class CancelledError extends Error {
 }
 
 /** @param abort aborted with a `CancelledError` when the task is cancelled meanwhile */
-export async function attempt(
-  env: ConsumerEnv,
-  call: Call,
-  abort: AbortController,
-): Promise<Attempted & { traceId?: string }> {
+export async function attempt(env: ConsumerEnv, call: Call, abort: AbortController): Promise<Attempted> {
   const startedAt = Date.now();
-  const ended = (outcome: Outcome, target?: Target) => ({
+  const ended = (
+    outcome: Outcome,
+    target?: Target,
+    heard?: { verdict: KeyVerdict; facts?: LimitFacts },
+  ): Attempted => ({
     outcome,
     startedAt,
     endedAt: Date.now(),
     server: target?.server,
     ...(target !== undefined && { traceId: target.traceId }),
+    ...(call.key !== undefined && { key: { ...call.key, ...(heard ?? unheard(target)) } satisfies KeyUse }),
   });
 
   const service = env.services[call.service];
@@ -55,17 +59,25 @@ export async function attempt(
   try {
     const response =
       service.binding === undefined ? await withQuickRetries(target.call, abort.signal) : await target.call();
-    const body = await readBody(response);
-    if (!body.ok) return ended(tooLarge(response.status), target);
-    return ended(
-      outcomeOfAnswer({ status: response.status, headers: response.headers, body: body.body }, Date.now()),
-      target,
-    );
+    const { status, headers } = response;
+    const read = await readBody(response);
+    if (!read.ok) return ended(tooLarge(status), target);
+    const redact = env.redaction(call.key);
+    const body = read.body && redactContent(read.body, redact);
+    const now = Date.now();
+    if (call.key === undefined) return ended(outcomeOfAnswer({ status, headers, body }, now), target);
+    const heard = hear({ status, headers, body }, now);
+    return ended(outcomeWithKey({ status, headers, body }, heard.verdict, now), target, heard);
   } catch (error) {
-    return ended(outcomeOfError(error, abort.signal, timeoutMs), target);
+    return ended(outcomeOfError(error, abort.signal, timeoutMs, env.redaction(call.key)), target);
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** What is known of a key without an answer: a call that was made may have counted. */
+function unheard(target: Target | undefined): { verdict: KeyVerdict } {
+  return { verdict: { kind: target === undefined ? 'unused' : 'unknown' } };
 }
 
 function misconfigured(message: string): Outcome {
@@ -82,7 +94,7 @@ function tooLarge(status: number): Outcome {
   return { kind: 'permanent', error: { class: 'result-too-large', httpStatus: status, message } };
 }
 
-function outcomeOfError(error: unknown, signal: AbortSignal, timeoutMs: number): Outcome {
+function outcomeOfError(error: unknown, signal: AbortSignal, timeoutMs: number, redact: Redact): Outcome {
   if (signal.aborted && signal.reason instanceof CancelledError) {
     return { kind: 'permanent', error: { class: 'network', message: 'The task was cancelled while it ran.' } };
   }
@@ -91,7 +103,7 @@ function outcomeOfError(error: unknown, signal: AbortSignal, timeoutMs: number):
     return { kind: 'retryable', error: { class: 'timeout', message }, retryAfterMs: undefined };
   }
   const message = shorten(
-    `The connection to the backend failed: ${error instanceof Error ? error.message : String(error)}`,
+    redact(`The connection to the backend failed: ${error instanceof Error ? error.message : String(error)}`),
   );
   return { kind: 'retryable', error: { class: 'network', message }, retryAfterMs: undefined };
 }

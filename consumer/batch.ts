@@ -3,15 +3,17 @@
  * the last one: whatever was not settled is still leased in its row and unacked in its queue.
  */
 import pRetry from 'p-retry';
-import type { ClaimBatch, Grant, Settlement } from '../shared/ledger/contract.ts';
+import type { ClaimBatch, Grant, OutlookAnswer, Settlement } from '../shared/ledger/contract.ts';
 import { logError } from '../shared/log.ts';
 import { type TaskRequest, TaskRequestSchema } from '../shared/task/request.ts';
-import type { Call } from './call.ts';
+import { type Call, type EndedCall, settlementOf } from './call.ts';
 import { Deliveries } from './deliveries.ts';
 import type { ConsumerEnv } from './env.ts';
 import { fanOut } from './fan-out.ts';
 import { type Inbox, readInbox } from './inbox.ts';
 import { boundCallsBeside, MAX_TOLD_BOUND, MAX_TOLD_FETCHED } from './invocations.ts';
+import { KeyLeases } from './keys/key-leases.ts';
+import { poolOf } from './keys/pool-of.ts';
 import { leaseMs } from './lease.ts';
 import { LedgerConversation } from './ledger-session.ts';
 import { Settler } from './settler.ts';
@@ -55,7 +57,10 @@ async function runTasks(
   if (admitted.length === 0) return;
   const claims = { nonce: crypto.randomUUID(), claims: admitted.map((message) => claimOf(env, message)) };
   // The nonce makes the claim repeatable: one that committed and reported an error is not lost.
-  const answers = await pRetry(() => ledger.claim(claims), { retries: 2, minTimeout: 200, shouldRetry: () => true });
+  const [answers, others] = await Promise.all([
+    pRetry(() => ledger.claim(claims), { retries: 2, minTimeout: 200, shouldRetry: () => true }),
+    askOtherShards(env, admitted, ledger),
+  ]);
 
   const calls: Call[] = [];
   for (const answer of answers) {
@@ -65,18 +70,50 @@ async function runTasks(
   const accepted = new Set<string>();
   const telling: Promise<void>[] = [];
   const settler = new Settler(ledger, calls.length, ({ id, status, fate }) => {
-    deliveries.decide(id, fate);
+    const shard = keys.shardFor(id);
+    deliveries.decide(id, fate, shard === undefined ? undefined : env.shardQueue(shard));
     // Cancelled before its 202 was recorded: only this batch knows that a backend works on it.
     const message = status === 'cancelled' && accepted.has(id) ? inbox.tasks.get(id) : undefined;
     if (message !== undefined) telling.push(tellAborted(env, serviceOf(message), id));
   });
-  const settle = (settlements: Settlement[]) => {
-    for (const { id, event } of settlements) if (event.type === 'accept') accepted.add(id);
-    settler.add(settlements);
+  const callOfId = new Map(calls.map((call) => [call.id, call]));
+  const settle = (ended: EndedCall[]) => {
+    for (const { id, attempted } of ended) if (attempted.outcome.kind === 'accepted') accepted.add(id);
+    settler.add(ended.flatMap((each) => settlementsOf(env, callOfId.get(each.id), each)));
   };
-  await fanOut(env, calls, settle, (ids) => ledger.cancelledAmong(ids));
+  const keys = new KeyLeases(env, settle);
+  const { ready, ended } = await keys.take(calls, others);
+  settle(ended);
+  await fanOut(
+    env,
+    ready,
+    (over) => keys.giveBack(over),
+    (ids) => ledger.cancelledAmong(ids),
+  );
+  await keys.finish();
   await settler.drain();
   await Promise.all(telling);
+}
+
+/** How the same pools stand on other shards: worth asking when tasks of this batch can be sent there. */
+async function askOtherShards(
+  env: ConsumerEnv,
+  tasks: readonly WaitingTask[],
+  ledger: LedgerConversation,
+): Promise<OutlookAnswer | undefined> {
+  if (env.shardCount < 2 || !tasks.some((message) => poolOf(env, serviceOf(message)) !== undefined)) return undefined;
+  try {
+    return await ledger.exchangeOutlooks(env.outlooks.take(Number(env.shard)));
+  } catch {
+    // Tasks wait here, then.
+    return undefined;
+  }
+}
+
+function settlementsOf(env: ConsumerEnv, call: Call | undefined, { attempted }: EndedCall): Settlement[] {
+  if (call === undefined) return [];
+  const callbackTimeoutMs = (env.services[call.service]?.callbackTimeoutSeconds ?? 0) * 1000;
+  return [settlementOf(call, attempted, callbackTimeoutMs, Math.random())];
 }
 
 /** The tasks that this invocation may run; the others get their verdict at once. */

@@ -4,9 +4,10 @@
  */
 import type { Settlement } from '../shared/ledger/contract.ts';
 import type { AttemptRecord } from '../shared/task/attempt.ts';
-import { deferralDelayMs, retryDelayMs, wholeSeconds } from '../shared/task/backoff.ts';
+import { deferralDelayMs, placedDelayMs, retryDelayMs, wholeSeconds } from '../shared/task/backoff.ts';
 import type { TaskRequest } from '../shared/task/request.ts';
 import { attemptsUsed, type StateOf } from '../shared/task/state.ts';
+import type { KeyVerdict, LimitFacts } from './keys/verdict.ts';
 import type { Outcome } from './outcome.ts';
 
 export interface Call {
@@ -15,6 +16,8 @@ export interface Call {
   readonly state: StateOf<'running'>;
   readonly request: TaskRequest;
   readonly callbackToken: string;
+  /** The key that it was leased, by its number: the value is looked up where the call is made. */
+  readonly key?: { readonly pool: string; readonly number: number };
 }
 
 export interface Attempted {
@@ -23,6 +26,22 @@ export interface Attempted {
   readonly startedAt: number;
   readonly endedAt: number;
   readonly server: string | undefined;
+  readonly traceId?: string;
+  readonly key?: KeyUse;
+}
+
+/** A leased key, and what the call said about it. */
+export interface KeyUse {
+  readonly pool: string;
+  readonly number: number;
+  readonly verdict: KeyVerdict;
+  readonly facts?: LimitFacts;
+}
+
+/** A call that is over, on its way back to the batch. */
+export interface EndedCall {
+  readonly id: string;
+  readonly attempted: Attempted;
 }
 
 /**
@@ -44,8 +63,11 @@ export function settlementOf(call: Call, attempted: Attempted, callbackTimeoutMs
     case 'accepted':
       return { id, state, event: { type: 'accept', at, run, callbackTimeoutMs } };
     case 'deferred': {
-      const delayMs = deferralDelayMs(state.deferrals, random, outcome.retryAfterMs);
-      const delayReason = delayReasonOf(outcome.retryAfterMs, delayMs, 'minimum pause');
+      const { retryAfterMs, isPlaced = false } = outcome;
+      const delayMs = isPlaced
+        ? placedDelayMs(state.deferrals, retryAfterMs ?? 0)
+        : deferralDelayMs(state.deferrals, random, retryAfterMs);
+      const delayReason = isPlaced ? 'key-pool' : delayReasonOf(retryAfterMs, delayMs, 'minimum pause');
       return {
         id,
         state,

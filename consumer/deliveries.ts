@@ -15,7 +15,7 @@ import type { Fate } from '../shared/task/fate.ts';
 interface Held {
   /** Unix ms. */
   readonly until: number;
-  readonly timer: ReturnType<typeof setTimeout>;
+  readonly timer: ReturnType<typeof setTimeout> | undefined;
 }
 
 /** `setTimeout` takes 31 bits. */
@@ -40,23 +40,31 @@ export class Deliveries {
     this.#open = new Map(messagesByKey);
   }
 
-  decide(key: string, fate: Fate): void {
+  /** @param elsewhere where the task is to go on when it has to wait, if not in this queue */
+  decide(key: string, fate: Fate, elsewhere?: Queue<TaskMessage>): void {
     if (!this.#open.has(key)) return;
     if (fate.verdict === 'ack') {
       this.#ack(key);
       return;
     }
     this.#release(key);
+    const until = Date.now() + fate.delayMs;
+    if (elsewhere !== undefined) {
+      // Should that queue not take it, it waits here.
+      this.#held.set(key, { until, timer: undefined });
+      this.#copying.push(this.#replace(key, fate.delayMs, elsewhere));
+      return;
+    }
     const copy = () => {
       if (!this.#uncopied.has(key)) this.#copying.push(this.#replace(key, 0));
     };
     const timer = setTimeout(copy, Math.min(fate.delayMs, MAX_TIMER_MS));
-    this.#held.set(key, { until: Date.now() + fate.delayMs, timer });
+    this.#held.set(key, { until, timer });
   }
 
   /** Gives every message that is still open its verdict. */
   async finish(): Promise<void> {
-    for (const { timer } of this.#held.values()) clearTimeout(timer);
+    for (const { timer } of this.#held.values()) if (timer !== undefined) clearTimeout(timer);
     await Promise.all(this.#copying);
     await Promise.all([...this.#open.keys()].map((key) => this.#giveBack(key)));
   }
@@ -74,12 +82,12 @@ export class Deliveries {
   }
 
   /** One fresh copy for all messages of a task; they are acked only once it is sent. */
-  async #replace(key: string, delayMs: number): Promise<boolean> {
+  async #replace(key: string, delayMs: number, queue = this.#queue): Promise<boolean> {
     const [first] = this.#open.get(key) ?? [];
     if (first === undefined) return true;
     try {
       const delaySeconds = Math.ceil(delayMs / 1000);
-      await this.#queue.send(first.body as TaskMessage, { contentType: 'json', delaySeconds });
+      await queue.send(first.body as TaskMessage, { contentType: 'json', delaySeconds });
       this.#ack(key);
       return true;
     } catch (error) {
@@ -96,7 +104,7 @@ export class Deliveries {
 
   #release(key: string): void {
     const held = this.#held.get(key);
-    if (held !== undefined) clearTimeout(held.timer);
+    if (held?.timer !== undefined) clearTimeout(held.timer);
     this.#held.delete(key);
   }
 }

@@ -3,9 +3,8 @@
  * this Worker's own service binding; calls to bound Workers hold no connection and run here. A slice
  * that breaks leaves its tasks unsettled, and their messages come again after the lease.
  */
-import type { Settlement } from '../shared/ledger/contract.ts';
 import { logError } from '../shared/log.ts';
-import type { Call } from './call.ts';
+import type { Call, EndedCall } from './call.ts';
 import type { ConsumerEnv } from './env.ts';
 import { sliceCount } from './invocations.ts';
 import { runSlice, SLICE_CALLS } from './slice.ts';
@@ -13,10 +12,10 @@ import { runSlice, SLICE_CALLS } from './slice.ts';
 export async function fanOut(
   env: ConsumerEnv,
   calls: readonly Call[],
-  settle: (settlements: Settlement[]) => void,
+  onEnded: (ended: EndedCall[]) => void,
   cancelledAmong: (ids: string[]) => Promise<string[]>,
 ): Promise<void> {
-  const report = async (settlements: Settlement[]) => settle(settlements);
+  const report = async (ended: EndedCall[]) => onEnded(ended);
   const bound = calls.filter((call) => env.services[call.service]?.binding !== undefined);
   const fetched = calls.filter((call) => env.services[call.service]?.binding === undefined);
   const sliced = sliceCount(fetched.length) > 0;
@@ -29,7 +28,7 @@ export async function fanOut(
   await Promise.all(
     runs.map(async (run) => {
       try {
-        settle(await run);
+        onEnded(await run);
       } catch (error) {
         logError('slice.failed', { shard: env.shard }, error);
       }

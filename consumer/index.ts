@@ -4,22 +4,24 @@
  */
 import { WorkerEntrypoint } from 'cloudflare:workers';
 import { MisconfiguredError } from '../shared/env.ts';
-import type { Settlement } from '../shared/ledger/contract.ts';
 import { logError } from '../shared/log.ts';
 import { deliveryDelayMs } from '../shared/message/delivery.ts';
 import { problemResponse } from '../shared/problem/problem.ts';
 import { runBatch } from './batch.ts';
-import type { Call } from './call.ts';
+import type { Call, EndedCall } from './call.ts';
 import { type ConsumerEnv, readEnv, type SliceBinding } from './env.ts';
 import { runSlice } from './slice.ts';
+
+export { KeyAdmin } from './keys/key-admin.ts';
+export { KeyPool } from './keys/key-pool.ts';
 
 /** Six calls in an invocation of their own; see `fan-out.ts`. */
 export class Slice extends WorkerEntrypoint implements SliceBinding {
   run(
     calls: readonly Call[],
-    report: (settlements: Settlement[]) => Promise<void>,
+    report: (ended: EndedCall[]) => Promise<void>,
     cancelledAmong: (ids: string[]) => Promise<string[]>,
-  ): Promise<Settlement[]> {
+  ): Promise<EndedCall[]> {
     return runSlice(readEnv(this.env as object), calls, report, cancelledAmong);
   }
 }

@@ -4,6 +4,7 @@
 import { shorten, type TaskError } from '../shared/task/attempt.ts';
 import type { Content } from '../shared/task/content.ts';
 import type { DeferralReason } from '../shared/task/state.ts';
+import type { KeyVerdict } from './keys/verdict.ts';
 import { retryAfterMs } from './retry-after.ts';
 
 export type Outcome =
@@ -15,6 +16,8 @@ export type Outcome =
       readonly kind: 'deferred';
       readonly reason: DeferralReason;
       readonly retryAfterMs: number | undefined;
+      /** The delay is a moment that was kept for this task: nothing is added to it. */
+      readonly isPlaced?: boolean;
       readonly error?: TaskError;
     }
   /** The attempt failed; another may help. */
@@ -29,11 +32,12 @@ export interface Answer {
   readonly body: Content | undefined;
 }
 
-export function outcomeOfAnswer({ status, headers, body }: Answer, now: number): Outcome {
+export function outcomeOfAnswer(answer: Answer, now: number): Outcome {
+  const { status, headers, body } = answer;
   if (status === 202) return { kind: 'accepted' };
   if (status >= 200 && status < 300) return { kind: 'succeeded', result: body };
 
-  const error: TaskError = { class: 'http', httpStatus: status, message: shorten(describe(status, body)) };
+  const error = httpError(answer);
   const after = retryAfterMs(headers.get('retry-after'), now);
   const shouldRetry = headers.get('x-should-retry');
   if (shouldRetry === 'false') return { kind: 'permanent', error };
@@ -44,6 +48,27 @@ export function outcomeOfAnswer({ status, headers, body }: Answer, now: number):
     return { kind: 'retryable', error, retryAfterMs: after };
   }
   return { kind: 'permanent', error };
+}
+
+/** Until the pool has placed the task; counts only when it cannot be asked. */
+const UNPLACED_MS = 5_000;
+
+/**
+ * The outcome of an answer to a call with a pool's key. What is about the key is not about the task:
+ * it waits for another, whatever else the answer says.
+ */
+export function outcomeWithKey(answer: Answer, verdict: KeyVerdict, now: number): Outcome {
+  if (verdict.kind !== 'limited' && verdict.kind !== 'refused') return outcomeOfAnswer(answer, now);
+  return {
+    kind: 'deferred',
+    reason: verdict.kind === 'limited' ? 'rate-limited' : 'key-refused',
+    retryAfterMs: UNPLACED_MS,
+    error: httpError(answer),
+  };
+}
+
+function httpError({ status, body }: Answer): TaskError {
+  return { class: 'http', httpStatus: status, message: shorten(describe(status, body)) };
 }
 
 /** The backend's own words, as far as they are text. */

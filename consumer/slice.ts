@@ -2,11 +2,10 @@
  * Runs a few calls side by side and says how each ended as soon as it did. A slice holds at most six
  * calls: the platform lets one invocation wait for the headers of six connections at a time.
  */
-import type { Settlement } from '../shared/ledger/contract.ts';
 import { logError, logWarning } from '../shared/log.ts';
 import { attempt, CancelledError } from './attempt.ts';
 import { logAttempt } from './attempt-log.ts';
-import { type Attempted, type Call, settlementOf } from './call.ts';
+import type { Call, EndedCall } from './call.ts';
 import type { ConsumerEnv } from './env.ts';
 import { tellAborted } from './tell-cancelled.ts';
 
@@ -18,16 +17,16 @@ const REPORT_WINDOW_MS = 50;
 /** Calls are checked for cancellation after 5 s, then at doubling intervals: short calls never ask. */
 const FIRST_CANCEL_CHECK_MS = 5_000;
 
-type Report = (settlements: Settlement[]) => Promise<void>;
+type Report = (ended: EndedCall[]) => Promise<void>;
 type CancelledAmong = (ids: string[]) => Promise<string[]>;
 
-/** @returns the settlements that were not reported on the way */
+/** @returns the ended calls that were not reported on the way */
 export async function runSlice(
   env: ConsumerEnv,
   calls: readonly Call[],
   report: Report,
   cancelledAmong: CancelledAmong,
-): Promise<Settlement[]> {
+): Promise<EndedCall[]> {
   const outgoing = new Outgoing(report);
   const running = new Map<string, AbortController>();
   const stopWatching = watchCancellations(running, cancelledAmong);
@@ -40,7 +39,7 @@ export async function runSlice(
           const attempted = await attempt(env, call, abort);
           running.delete(call.id);
           logAttempt(env.shard, call, attempted);
-          outgoing.add(settle(env, call, attempted));
+          outgoing.add({ id: call.id, attempted });
           if (abort.signal.reason instanceof CancelledError) await tellAborted(env, call.service, call.id);
         } catch (error) {
           // A bug that one call meets must not take the others with it: its task runs again after the lease.
@@ -55,15 +54,10 @@ export async function runSlice(
   return outgoing.rest();
 }
 
-function settle(env: ConsumerEnv, call: Call, attempted: Attempted): Settlement {
-  const callbackTimeoutMs = (env.services[call.service]?.callbackTimeoutSeconds ?? 0) * 1000;
-  return settlementOf(call, attempted, callbackTimeoutMs, Math.random());
-}
-
-/** Collects settlements for a moment and sends them on; what is left at the end is handed back. */
+/** Collects ended calls for a moment and sends them on; what is left at the end is handed back. */
 class Outgoing {
   readonly #report: Report;
-  #pending: Settlement[] = [];
+  #pending: EndedCall[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #sending: Promise<void> = Promise.resolve();
 
@@ -71,15 +65,15 @@ class Outgoing {
     this.#report = report;
   }
 
-  add(settlement: Settlement): void {
-    this.#pending.push(settlement);
+  add(ended: EndedCall): void {
+    this.#pending.push(ended);
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       this.#sending = this.#sending.then(() => this.#send());
     }, REPORT_WINDOW_MS);
   }
 
-  async rest(): Promise<Settlement[]> {
+  async rest(): Promise<EndedCall[]> {
     if (this.#timer !== undefined) clearTimeout(this.#timer);
     await this.#sending;
     return this.#pending;

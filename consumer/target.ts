@@ -7,6 +7,7 @@ import type { TaskRequest } from '../shared/task/request.ts';
 import { attemptsUsed } from '../shared/task/state.ts';
 import type { Call } from './call.ts';
 import type { ConsumerEnv } from './env.ts';
+import { placeKey } from './keys/credential.ts';
 
 /** A Worker behind a service binding is addressed by path; the host says nothing. */
 const BINDING_ORIGIN = 'https://backend.tasklane.internal';
@@ -50,11 +51,16 @@ export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Cal
     method,
     headers: all,
     // A redirect would carry headers to wherever it points; it is an answer like any other.
-    redirect: 'manual',
+    redirect: 'manual' as const,
     signal,
     ...(body !== undefined && method !== 'GET' && { body: bodyOf(body) }),
   };
-  return { ok: true, target: { server: place.server, traceId, call: () => place.fetch(url, init) } };
+  const key = call.key === undefined ? undefined : env.keyValue(call.key.pool, call.key.number);
+  if (call.key !== undefined && key === undefined)
+    return { ok: false, problem: `Key ${call.key.number} of the pool ${call.key.pool} is not set on this consumer.` };
+  const placed = key === undefined ? { ok: true as const, url } : placeKey(service, url, all, key);
+  if (!placed.ok) return placed;
+  return { ok: true, target: { server: place.server, traceId, call: () => place.fetch(placed.url, init) } };
 }
 
 /** Text goes out as text: the runtime encodes it without a copy of ours. */

@@ -31,6 +31,11 @@ const QueuesSchema = z.strictObject({
 
 const D1Schema = z.looseObject({ binding: z.string(), database_name: z.string(), migrations_dir: z.string() });
 
+/** Each consumer has a namespace of its own: the class lives in the Worker that binds it. */
+const DurableObjectsSchema = z.strictObject({
+  bindings: z.array(z.strictObject({ name: z.string(), class_name: z.string() })).default([]),
+});
+
 const RuleSchema = z.looseObject({ type: z.string(), globs: z.array(z.string()) });
 
 /** What a Worker's section says; sections that the plan does not touch pass through. */
@@ -41,6 +46,7 @@ const WorkerSectionSchema = z.looseObject({
   services: z.array(ServiceBindingSchema).default([]),
   queues: QueuesSchema.prefault({}),
   d1_databases: z.array(D1Schema).default([]),
+  durable_objects: DurableObjectsSchema.prefault({}),
   rules: z.array(RuleSchema).default([]),
   secrets: z.strictObject({ required: z.array(z.string()).default([]) }).prefault({}),
 });
@@ -100,9 +106,9 @@ export function planWorkers(wranglerToml: unknown, options: PlanOptions): Plan {
   const queue = shardZeroQueue(consumer);
   const shards = Array.from({ length: options.shards }, (_, shard) => shard);
   const plan: Plan = {
-    producer: withQueuePerShard(fill(env.producer), queue, shards),
+    producer: withConsumerPerShard(withQueuePerShard(fill(env.producer), queue, shards), consumer.name, shards),
     callback: withQueuePerShard(fill(env.callback), queue, shards),
-    consumers: shards.map((shard) => consumerOfShard(consumer, queue, shard)),
+    consumers: shards.map((shard) => consumerOfShard(consumer, queue, shard, shards)),
   };
   return withVars(plan, options.vars ?? {});
 }
@@ -127,7 +133,13 @@ function ofShard(nameOfShardZero: string, shard: number): string {
   return `${nameOfShardZero.slice(0, -2)}-${shard}`;
 }
 
-function consumerOfShard(consumer: WorkerConfig, queue: string, shard: number): WorkerConfig {
+/** `OWN_QUEUE` is the shard's own; `TASK_QUEUE_0` stands for one binding per shard, as elsewhere. */
+function consumerOfShard(
+  consumer: WorkerConfig,
+  queue: string,
+  shard: number,
+  shards: readonly number[],
+): WorkerConfig {
   const renamed = (name: string) => (name === queue || name === consumer.name ? ofShard(name, shard) : name);
   return {
     ...consumer,
@@ -135,7 +147,11 @@ function consumerOfShard(consumer: WorkerConfig, queue: string, shard: number): 
     vars: { ...consumer.vars, SHARD: String(shard) },
     services: consumer.services.map((service) => ({ ...service, service: renamed(service.service) })),
     queues: {
-      producers: consumer.queues.producers.map((producer) => ({ ...producer, queue: renamed(producer.queue) })),
+      producers: consumer.queues.producers.flatMap((producer) =>
+        producer.queue === queue && producer.binding.endsWith('_0')
+          ? perShard(producer, shards, (other) => ({ queue: ofShard(queue, other) }))
+          : [{ ...producer, queue: renamed(producer.queue) }],
+      ),
       consumers: consumer.queues.consumers.map((own) => ({ ...own, queue: renamed(own.queue) })),
     },
   };
@@ -148,10 +164,29 @@ function withQueuePerShard(worker: WorkerConfig, queue: string, shards: readonly
     if (!producer.binding.endsWith('_0')) {
       throw new PlanError(`wrangler.toml: ${worker.name}: the binding of ${queue} ends in _0`);
     }
-    const prefix = producer.binding.slice(0, -1);
-    return shards.map((shard) => ({ ...producer, binding: `${prefix}${shard}`, queue: ofShard(queue, shard) }));
+    return perShard(producer, shards, (shard) => ({ queue: ofShard(queue, shard) }));
   });
   return { ...worker, queues: { ...worker.queues, producers } };
+}
+
+/** The binding of shard 0's consumer, repeated for every shard; other services stay. */
+function withConsumerPerShard(worker: WorkerConfig, consumer: string, shards: readonly number[]): WorkerConfig {
+  const services = worker.services.flatMap((service) =>
+    service.service === consumer
+      ? perShard(service, shards, (shard) => ({ service: ofShard(consumer, shard) }))
+      : [service],
+  );
+  return { ...worker, services };
+}
+
+/** A binding whose name ends in `_0`, once for each shard. */
+function perShard<Binding extends { readonly binding: string }>(
+  binding: Binding,
+  shards: readonly number[],
+  target: (shard: number) => Partial<Binding>,
+): Binding[] {
+  const prefix = binding.binding.slice(0, -1);
+  return shards.map((shard) => ({ ...binding, binding: `${prefix}${shard}`, ...target(shard) }));
 }
 
 function withVars(plan: Plan, vars: Readonly<Record<string, unknown>>): Plan {

@@ -4,13 +4,14 @@
  */
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { exampleServices } from '../examples/services.ts';
+import { exampleServices, providerServices } from '../examples/services.ts';
 import { runDemo } from './demo/demo.ts';
 import { tableHead, tableLine } from './demo/table.ts';
-import { type BackendProcess, startBackendProcess } from './local/backend-process.ts';
+import { type ExampleProcess, startExample } from './local/example-process.ts';
 import { LaunchError, reasonOf } from './local/launch-error.ts';
 import { openLogFile } from './local/log-file.ts';
 import { type LocalRun, startLocal } from './local/runtime.ts';
+import { keyVariables } from './local/secrets.ts';
 import { pad, style } from './local/style.ts';
 import { type RoleTokens, SUBJECTS, signRoleTokens, writeLocalFile } from './local/token.ts';
 import { ROOT } from './plan-files.ts';
@@ -20,7 +21,7 @@ const HELP = `Starts Tasklane on this machine.
   npm start -- [--no-demo] [--shards N] [--dir DIR]
 
   --no-demo     submit no tasks
-  --shards N    consumer shards to run (2)
+  --shards N    consumer shards to run (as many as the API keys need; 2 without keys)
   --dir DIR     keep database, log and addresses here (.wrangler)
   --help        this text
 
@@ -28,12 +29,13 @@ const HELP = `Starts Tasklane on this machine.
   NO_COLOR=1    no colours`;
 
 const DEFAULT_PORT = '8787';
-const DEFAULT_SHARDS = '2';
+/** Two keys on each: sharding is to be seen. */
+const SHARDS_OF_THE_EXAMPLE = 2;
 const MAX_LOCAL_SHARDS = 64;
 
 interface StartOptions {
   readonly port: number;
-  readonly shards: number;
+  readonly shards: number | undefined;
   readonly demo: boolean;
   /** Everything that a run writes is below it. */
   readonly dir: string;
@@ -43,7 +45,7 @@ function readOptions(): StartOptions {
   const { values } = parseArgs({
     options: {
       'no-demo': { type: 'boolean', default: false },
-      shards: { type: 'string', default: DEFAULT_SHARDS },
+      shards: { type: 'string' },
       dir: { type: 'string', default: path.join(ROOT, '.wrangler') },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -54,7 +56,7 @@ function readOptions(): StartOptions {
   }
   return {
     port: wholeNumber('PORT', process.env.PORT || DEFAULT_PORT, 1, 65_535),
-    shards: wholeNumber('--shards', values.shards, 1, MAX_LOCAL_SHARDS),
+    shards: values.shards === undefined ? undefined : wholeNumber('--shards', values.shards, 1, MAX_LOCAL_SHARDS),
     demo: !values['no-demo'],
     dir: path.resolve(values.dir),
   };
@@ -67,13 +69,14 @@ function wholeNumber(name: string, text: string, min: number, max: number): numb
 }
 
 const interrupted = new AbortController();
-let backend: BackendProcess | undefined;
+let backend: ExampleProcess | undefined;
+let provider: ExampleProcess | undefined;
 let run: LocalRun | undefined;
 
 /** Ends the children, then this process. Called once; what comes after does not wait. */
 async function shutDown(exitCode: number): Promise<never> {
   interrupted.abort();
-  await Promise.allSettled([run?.stop(), backend?.stop()]);
+  await Promise.allSettled([run?.stop(), backend?.stop(), provider?.stop()]);
   process.exit(exitCode);
 }
 
@@ -118,12 +121,14 @@ async function main({ port, shards, demo, dir }: StartOptions): Promise<void> {
   say();
   // A line for the seconds of building, gone when there is something to show.
   if (process.stdout.isTTY) process.stdout.write(style.dim('  building and starting …'));
-  backend = await startBackendProcess(() => warn('the example backend ended; its tasks will be retried'));
+  backend = await startExample('backend', () => warn('the example backend ended; its tasks will be retried'));
+  provider = await startExample('provider', () => warn('the example provider ended; its tasks will be retried'));
+  const lent = lendExampleKeys();
   run = await startLocal({
     port,
     stateDir: path.join(dir, 'state'),
-    shards,
-    services: exampleServices(backend.url),
+    ...((shards !== undefined || lent) && { shards: shards ?? SHARDS_OF_THE_EXAMPLE }),
+    services: { ...exampleServices(backend.url), ...providerServices(provider.url) },
     log: (line) => {
       logFile.write(line);
       if (line.level === 'error' && !interrupted.signal.aborted) warn(line.text);
@@ -134,14 +139,22 @@ async function main({ port, shards, demo, dir }: StartOptions): Promise<void> {
 
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   if (process.stdout.isTTY) process.stdout.write('\r\u001B[2K');
-  const parts = `producer, callback and ${shards} consumer ${shards === 1 ? 'shard' : 'shards'}`;
+  const parts = `producer, callback and ${run.shards} consumer ${run.shards === 1 ? 'shard' : 'shards'}`;
   say(`${style.green('✓')} ${parts} in one runtime ${style.dim(`${seconds} s`)}`);
   say(`${style.green('✓')} an example backend on ${backend.url}`);
+  say(`${style.green('✓')} an example provider with rate-limited keys on ${provider.url}`);
   if (run.recovered > 0) say(`${style.green('✓')} ${run.recovered} unfinished tasks of the last run go on`);
   say();
 
   if (demo) await showDemo(run.url, tokens.client);
   sayWhereThingsAre(run.url, tokens, localFile, logFile.file);
+}
+
+/** Without keys of one's own the example provider gets some: it takes any. */
+function lendExampleKeys(): boolean {
+  if (keyVariables().length > 0) return false;
+  for (const number of [1, 2, 3, 4]) process.env[`KEY${number}`] = `example-key-${number}`;
+  return true;
 }
 
 async function showDemo(url: string, token: string): Promise<void> {

@@ -19,3 +19,16 @@ export function exampleServices(baseUrl: string) {
     echo: { baseUrl, path: '/echo' },
   } satisfies Record<string, ServiceInput>;
 }
+
+/** @param baseUrl where the example provider listens; it limits its keys to 60 requests a minute */
+export function providerServices(baseUrl: string) {
+  return {
+    llm: { baseUrl, path: '/v1/chat/completions', keyPool: 'default' },
+    gemini: {
+      baseUrl,
+      path: '/v1beta/models/example:generateContent',
+      keyPool: 'default',
+      auth: { header: 'x-goog-api-key' },
+    },
+  } satisfies Record<string, ServiceInput>;
+}

@@ -7,9 +7,11 @@
  * run: a send or a write that reported an error may have landed (rule R19).
  */
 
+import { shardsForService } from '../shared/key/shards.ts';
 import { logError } from '../shared/log.ts';
 import { type NewTask, newTaskMessage } from '../shared/message/task-message.ts';
 import { recordAccepted } from '../shared/store/accept.ts';
+import type { Config } from './env.ts';
 import type { Runtime } from './runtime.ts';
 import { chooseShard } from './shard.ts';
 import { chunkTasks } from './task-size.ts';
@@ -20,8 +22,10 @@ export type Accepted = boolean;
 /** One task, one send, and nothing else while the queues answer. */
 export async function acceptTask(runtime: Runtime, task: NewTask): Promise<Accepted> {
   const message = newTaskMessage(task);
-  const sent = await sendToAnyShard(runtime, (shard) =>
-    runtime.config.queues[shard]?.send(message, { contentType: 'json' }),
+  const sent = await sendToAnyShard(
+    runtime,
+    (shard) => runtime.config.queues[shard]?.send(message, { contentType: 'json' }),
+    [task],
   );
   if (sent && !runtime.config.recordsAtAccept) return true;
   return record(runtime, [task], sent);
@@ -32,11 +36,7 @@ export async function acceptTasks(runtime: Runtime, tasks: readonly NewTask[]): 
   const chunks = await Promise.all(
     chunkTasks(tasks).map(async (chunk) => {
       const messages = chunk.map((task) => ({ body: newTaskMessage(task), contentType: 'json' as const }));
-      const sent = await sendToAnyShard(
-        runtime,
-        (shard) => runtime.config.queues[shard]?.sendBatch(messages),
-        chunk.length,
-      );
+      const sent = await sendToAnyShard(runtime, (shard) => runtime.config.queues[shard]?.sendBatch(messages), chunk);
       return chunk.map((task) => ({ task, sent }));
     }),
   );
@@ -52,11 +52,15 @@ type Send = (
   shard: number,
 ) => Promise<{ readonly metadata: { readonly metrics: { readonly backlogCount: number } } }> | undefined;
 
-/** Tries each shard at most once, the least loaded first. */
-async function sendToAnyShard(runtime: Runtime, send: Send, messages = 1): Promise<boolean> {
+/** Tries each shard at most once, those that hold the tasks' keys first, the least loaded of them first. */
+async function sendToAnyShard(runtime: Runtime, send: Send, tasks: readonly NewTask[]): Promise<boolean> {
   const { shardNews, config } = runtime;
-  let candidates = config.queues.map((_, shard) => shard);
-  while (candidates.length > 0) {
+  const messages = tasks.length;
+  const preferred = shardsWithKeys(config, tasks);
+  let candidates = preferred;
+  let others = config.queues.map((_, shard) => shard).filter((shard) => !preferred.includes(shard));
+  while (candidates.length > 0 || others.length > 0) {
+    if (candidates.length === 0) [candidates, others] = [others, []];
     const shard = chooseShard(shardNews, candidates, Date.now(), Math.random);
     // Until the queue answers, count what is on its way, so that parallel sends spread.
     const known = shardNews[shard];
@@ -73,6 +77,16 @@ async function sendToAnyShard(runtime: Runtime, send: Send, messages = 1): Promi
     }
   }
   return false;
+}
+
+/** The shards that hold keys for all of the tasks, or all shards. */
+function shardsWithKeys({ services, keyShards, queues }: Config, tasks: readonly NewTask[]): number[] {
+  const all = queues.map((_, shard) => shard);
+  const wanted = [...new Set(tasks.map(({ service }) => service))].map((service) =>
+    shardsForService(services, keyShards, service),
+  );
+  const fitting = all.filter((shard) => wanted.every((shards) => shards === undefined || shards.includes(shard)));
+  return fitting.length > 0 ? fitting : all;
 }
 
 /** @param carried false when no message carries the tasks: then the row itself is due now */

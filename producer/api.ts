@@ -7,6 +7,7 @@ import { addCallback } from './routes/callback.ts';
 import { addCancel } from './routes/cancel.ts';
 import { addDocument } from './routes/document.ts';
 import { addHealth } from './routes/health.ts';
+import { addKeys } from './routes/keys.ts';
 import { addList } from './routes/list.ts';
 import { addPoll } from './routes/poll.ts';
 import { addRetry } from './routes/retry.ts';
@@ -16,7 +17,8 @@ import { addTokens } from './routes/tokens.ts';
 export function createDoor(): Door {
   const door: Door = new OpenAPIHono<DoorEnv>({ defaultHook: refuseInvalid });
   guardErrors(door);
-  for (const add of [addSubmit, addBatch, addList, addPoll, addCallback, addCancel, addRetry, addTokens]) add(door);
+  for (const add of [addSubmit, addBatch, addList, addPoll, addCallback, addCancel, addRetry, addTokens, addKeys])
+    add(door);
   addHealth(door);
   addDocument(door);
   return door;

@@ -4,6 +4,8 @@
  */
 import * as z from 'zod';
 import { FlagSchema, MisconfiguredError, numberedBindings, parseEnv, SecretSchema } from '../shared/env.ts';
+import type { KeyDoor } from '../shared/key/door.ts';
+import { type KeyShards, KeyShardsSchema } from '../shared/key/shards.ts';
 import type { CallbackDoor } from '../shared/ledger/door.ts';
 import type { TaskMessage } from '../shared/message/task-message.ts';
 import { type Services, servicesSchema } from '../shared/service/definition.ts';
@@ -15,6 +17,10 @@ export interface Config {
   readonly db: D1Database;
   readonly queues: readonly TaskQueue[];
   readonly callback: CallbackDoor;
+  /** The consumers' doors to their keys. */
+  readonly consumers: readonly { readonly shard: number; readonly door: KeyDoor }[];
+  /** By pool of API keys, the shards that hold some; a pool that is not named may be anywhere. */
+  readonly keyShards: KeyShards;
   readonly jwtSecrets: readonly string[];
   readonly jwks:
     | { readonly url: string; readonly issuer: string | undefined; readonly audience: string | undefined }
@@ -28,6 +34,7 @@ export interface Config {
 }
 
 const QUEUE_PREFIX = 'TASK_QUEUE_';
+const CONSUMER_PREFIX = 'CONSUMER_';
 
 function binding<Binding>(kind: string) {
   return z.custom<Binding>((value) => value !== undefined && value !== null, {
@@ -55,6 +62,7 @@ const EnvSchema = z.object({
   ACCEPT: z.enum(['queue', 'queue+record'], { error: 'is `queue` or `queue+record`' }).default('queue'),
   PUBLIC_URL: optional(webAddress),
   ALLOW_PRIVATE_TARGETS: FlagSchema,
+  KEY_SHARDS: KeyShardsSchema,
 });
 
 /** @throws MisconfiguredError naming every variable that is wrong */
@@ -71,6 +79,11 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>): Config {
     db: env.DB,
     queues,
     callback: env.CALLBACK,
+    consumers: numberedBindings<KeyDoor>(raw, CONSUMER_PREFIX).map(({ index, binding: door }) => ({
+      shard: index,
+      door,
+    })),
+    keyShards: env.KEY_SHARDS,
     jwtSecrets: [env.JWT_SECRET, env.JWT_SECRET_PREVIOUS].filter((secret) => secret !== undefined),
     jwks:
       env.JWKS_URL === undefined

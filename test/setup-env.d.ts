@@ -7,6 +7,7 @@ declare namespace Cloudflare {
     TASK_QUEUE_1: Queue;
     OWN_QUEUE: Queue;
     DEAD_QUEUE: Queue;
+    KEY_POOL: DurableObjectNamespace<import('../consumer/keys/key-pool.ts').KeyPool>;
     JWT_SECRET: string;
     ID_SECRET: string;
     CALLBACK_SECRET: string;

@@ -12,6 +12,8 @@ import type { Counts, Ledger } from '../workers/metered/counts.ts';
 /** One shard: a batch of 100 submitted tasks is one batch consumed. */
 const SHARDS = 1;
 
+const API_KEYS = Object.fromEntries(Array.from({ length: 8 }, (_, index) => [`KEY${index + 1}`, `key-${index + 1}`]));
+
 /** What each Worker asked of the platform, its cron's work apart. */
 export type Meter = Readonly<Record<WorkerName, Readonly<Record<Ledger, Counts>>>>;
 
@@ -32,11 +34,15 @@ export async function startMetered(): Promise<MeteredRun> {
   const stateDir = mkdtempSync(path.join(tmpdir(), 'tasklane-operations-'));
   const backend = await startBackend();
   const secret = () => randomBytes(48).toString('base64url');
-  const secrets = { JWT_SECRET: secret(), ID_SECRET: secret(), CALLBACK_SECRET: secret() };
+  const secrets = { JWT_SECRET: secret(), ID_SECRET: secret(), CALLBACK_SECRET: secret(), ...API_KEYS };
   const run = await startLocal({
     stateDir,
     shards: SHARDS,
-    services: exampleServices(backend.url),
+    services: {
+      ...exampleServices(backend.url),
+      // Its limits are known, so that every task finds a key at once.
+      keyed: { baseUrl: backend.url, path: '/quick', keyPool: 'default', keyLimits: { requestsPerMinute: 100_000 } },
+    },
     vars: { ACCEPT: 'queue' },
     secrets,
     mains: {

@@ -93,6 +93,11 @@ export const PATHS: readonly Path[] = [
     work: (run) => runBatches(run, { service: 'quick', payload: { page: 1 } }),
   },
   {
+    name: "synchronous task with a pool's key, per task in batches of 100",
+    budget: { queueOperations: 3, rowsWritten: 2.1, durableObjectCalls: 0.02, mostInvocations: 32 },
+    work: (run) => runBatches(run, { service: 'keyed', payload: { page: 1 } }),
+  },
+  {
     name: 'synchronous task, first try, alone',
     budget: { queueOperations: 3, rowsWritten: 2.1 },
     async work(run) {

@@ -15,6 +15,7 @@ const DEMO_TASKS = [
   { service: 'busy', payload: { document: 'b.pdf' } },
   { service: 'broken', payload: { document: null } },
   { service: 'async', payload: { video: 'c.mp4' } },
+  { service: 'llm', payload: { model: 'example', messages: [{ role: 'user', content: 'Hello' }] } },
   { service: 'echo', payload: { text: 'the last one' } },
 ] as const;
 

@@ -3,6 +3,7 @@
  */
 import type * as z from 'zod';
 import { type ServiceDefinitionSchema, servicesSchema } from '../../shared/service/definition.ts';
+import type { KeyPlan } from '../key-plan.ts';
 import { type Plan, type WorkerConfig, workersOf } from '../plan.ts';
 import { readPlan } from '../plan-files.ts';
 import type { Bundles } from './bundle.ts';
@@ -14,7 +15,7 @@ import { workerOptions } from './worker-options.ts';
 export type ServiceInputs = Readonly<Record<string, z.input<typeof ServiceDefinitionSchema>>>;
 
 export interface LocalPlanOptions {
-  readonly shards: number;
+  readonly keys: KeyPlan;
   /** Added to those in wrangler.toml. */
   readonly services: ServiceInputs;
   /** On top of wrangler.toml and of what the local run sets. */
@@ -25,7 +26,8 @@ export interface LocalPlanOptions {
 
 export type Mains = Readonly<Record<'producer' | 'callback' | 'consumer', string>>;
 
-export function planLocal({ shards, services, vars, mains }: LocalPlanOptions, url: string): Plan {
+export function planLocal({ keys, services, vars, mains }: LocalPlanOptions, url: string): Plan {
+  const { shards, shardsOfPool } = keys;
   const declared = readPlan({ shards }).producer.vars.SERVICES;
   const plan = readPlan({
     shards,
@@ -34,6 +36,7 @@ export function planLocal({ shards, services, vars, mains }: LocalPlanOptions, u
       ACCEPT: 'queue+record',
       ALLOW_PRIVATE_TARGETS: 'true',
       PUBLIC_URL: url,
+      KEY_SHARDS: shardsOfPool,
       SERVICES: { ...(declared as ServiceInputs | undefined), ...services },
       ...vars,
     },
@@ -50,8 +53,8 @@ function withMains(plan: Plan, mains: Mains): Plan {
 }
 
 /** Every Worker as the runtime takes it; the producer listens on `port`. */
-export function localWorkers(plan: Plan, bundles: Bundles, secrets: LocalSecrets, port: number) {
-  const names = secretNames(plan);
+export function localWorkers(plan: Plan, keys: KeyPlan, bundles: Bundles, secrets: LocalSecrets, port: number) {
+  const names = secretNames(plan, keys);
   return workersOf(plan).map((worker) => {
     const own = Object.fromEntries(
       (names.get(worker) ?? []).flatMap((name) => (secrets[name] === undefined ? [] : [[name, secrets[name]]])),
@@ -63,9 +66,9 @@ export function localWorkers(plan: Plan, bundles: Bundles, secrets: LocalSecrets
 
 /**
  * Which secrets each Worker may see: those its section requires, the ones before them during a
- * rotation, and, in consumers alone, those that services put into headers.
+ * rotation, and, in consumers alone, those that services put into headers, and the shard's API keys.
  */
-export function secretNames(plan: Plan): ReadonlyMap<WorkerConfig, readonly string[]> {
+export function secretNames(plan: Plan, keys: KeyPlan): ReadonlyMap<WorkerConfig, readonly string[]> {
   const parsed = servicesSchema(true).safeParse(plan.producer.vars.SERVICES);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
@@ -77,7 +80,8 @@ export function secretNames(plan: Plan): ReadonlyMap<WorkerConfig, readonly stri
   return new Map(
     workersOf(plan).map((worker) => {
       const required = worker.secrets.required.flatMap((name) => [name, `${name}_PREVIOUS`]);
-      return [worker, plan.consumers.includes(worker) ? [...required, ...inHeaders] : required];
+      const shard = plan.consumers.indexOf(worker);
+      return [worker, shard < 0 ? required : [...required, ...inHeaders, ...(keys.variables[shard] ?? [])]];
     }),
   );
 }

@@ -7,6 +7,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { convertV4MiniflareOptions, Miniflare, NoOpLog } from 'miniflare';
 import { recoverAfterRestart } from '../../shared/store/recovery.ts';
+import { planKeys } from '../key-plan.ts';
 import type { Plan } from '../plan.ts';
 import { ROOT } from '../plan-files.ts';
 import { buildBundles } from './bundle.ts';
@@ -16,7 +17,7 @@ import { LaunchError, reasonOf } from './launch-error.ts';
 import { latestRuntimePid, leashRuntimes } from './leash.ts';
 import { localWorkers, type Mains, planLocal, type ServiceInputs, secretNames } from './local-plan.ts';
 import { freePort, portProblem } from './port.ts';
-import { type LocalSecrets, loadSecrets } from './secrets.ts';
+import { keyVariables, type LocalSecrets, loadSecrets } from './secrets.ts';
 import { withoutSignalHandlers } from './signals.ts';
 import { lockState } from './state-lock.ts';
 
@@ -24,6 +25,9 @@ const DEFAULT_STATE_DIR = path.join(ROOT, '.wrangler', 'state');
 
 /** Production fires each minute; locally nobody wants to wait for it. */
 const CRON_INTERVAL_MS = 10_000;
+
+/** Two, so that a run without keys shows sharding too. */
+const SHARDS_WITHOUT_KEYS = 2;
 
 /** A line that a Worker, or the runtime around it, wrote. */
 export interface LogLine {
@@ -37,6 +41,7 @@ export interface LocalOptions {
   readonly port?: number;
   /** Where the database lives; kept between runs. */
   readonly stateDir?: string;
+  /** By default as many as the API keys need, or two without any. */
   readonly shards?: number;
   /** Added to those in wrangler.toml. */
   readonly services?: ServiceInputs;
@@ -55,6 +60,7 @@ export interface LocalRun {
   readonly url: string;
   readonly port: number;
   readonly secrets: LocalSecrets;
+  readonly shards: number;
   readonly miniflare: Miniflare;
   /** The process of the runtime, for those who measure or kill it. */
   readonly runtimePid: number | undefined;
@@ -81,11 +87,13 @@ export async function startLocal(options: LocalOptions = {}): Promise<LocalRun> 
 }
 
 async function launch(options: LocalOptions, persistencePath: string): Promise<LocalRun> {
-  const { shards = 2, services = {}, vars = {}, log = () => {} } = options;
+  const { services = {}, vars = {}, log = () => {} } = options;
   const port = await freePort(options.port ?? 0);
   const url = `http://localhost:${port}`;
-  const plan = planLocal({ shards, services, vars, mains: options.mains }, url);
-  const secrets = options.secrets ?? loadSecrets([...secretNames(plan).values()].flat());
+  const variables = keyVariables(options.secrets);
+  const keys = planKeys(variables, options.shards ?? (variables.length === 0 ? SHARDS_WITHOUT_KEYS : undefined));
+  const plan = planLocal({ keys, services, vars, mains: options.mains }, url);
+  const secrets = options.secrets ?? loadSecrets([...secretNames(plan, keys).values()].flat());
 
   leashRuntimes();
   const [bundles, recovered] = await Promise.all([
@@ -99,7 +107,7 @@ async function launch(options: LocalOptions, persistencePath: string): Promise<L
     () =>
       new Miniflare(
         convertV4MiniflareOptions({
-          workers: localWorkers(plan, bundles, secrets, port),
+          workers: localWorkers(plan, keys, bundles, secrets, port),
           resourcePersistencePath: persistencePath,
           handleStructuredLogs: ({ timestamp, level, message }) =>
             log({ at: new Date(timestamp), level, text: message }),
@@ -138,6 +146,7 @@ async function launch(options: LocalOptions, persistencePath: string): Promise<L
     url,
     port,
     secrets,
+    shards: keys.shards,
     miniflare,
     runtimePid,
     recovered,

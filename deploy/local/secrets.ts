@@ -7,6 +7,7 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseEnv } from 'node:util';
 import { SecretSchema } from '../../shared/env.ts';
+import { keyNameOf } from '../../shared/key/name.ts';
 import { ROOT } from '../plan-files.ts';
 import { LaunchError } from './launch-error.ts';
 
@@ -42,6 +43,16 @@ export function loadSecrets(
     if (!success) throw new LaunchError(`${name} ${error.issues[0]?.message}`);
   }
   return { ...secrets, ...created } as LocalSecrets;
+}
+
+/** The names of the API keys that are set: in `given`, or in the environment and the file. */
+export function keyVariables(
+  given?: Readonly<Record<string, string>>,
+  file = DEV_VARS,
+  environment: NodeJS.ProcessEnv = process.env,
+): string[] {
+  const set = given ?? { ...(existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {}), ...environment };
+  return Object.keys(set).filter((name) => set[name] && keyNameOf(name) !== undefined);
 }
 
 function append(file: string, secrets: Readonly<Record<string, string>>): void {

@@ -12,7 +12,10 @@ const KNOWN_SECTIONS = new Set([
   'compatibility_date',
   'compatibility_flags',
   'd1_databases',
+  'durable_objects',
   'main',
+  // Which classes there are: locally the bindings say it.
+  'migrations',
   'name',
   'preview_urls',
   'queues',
@@ -55,6 +58,9 @@ export function workerOptions(
       ]),
     ),
     d1Databases: Object.fromEntries(worker.d1_databases.map(({ binding, database_name }) => [binding, database_name])),
+    durableObjects: Object.fromEntries(
+      worker.durable_objects.bindings.map(({ name, class_name }) => [name, { className: class_name, useSQLite: true }]),
+    ),
     queueProducers: Object.fromEntries(
       worker.queues.producers.map(({ binding, queue }) => [binding, { queueName: queue }]),
     ),

@@ -4,11 +4,9 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { readBody, send } from '../http.ts';
 import { CallLog } from './call-log.ts';
 import { runJob } from './job.ts';
-
-/** Larger bodies are refused: nothing here needs them. */
-const MAX_BODY_BYTES = 1024 * 1024;
 
 export interface Backend {
   readonly url: string;
@@ -157,24 +155,4 @@ function numberOf({ url }: Call, name: string, fallback: number): number {
   const text = url.searchParams.get(name);
   const value = Number(text);
   return text === null || !Number.isFinite(value) || value < 0 ? fallback : value;
-}
-
-function send(response: ServerResponse, status: number, body?: unknown, headers: Record<string, string> = {}): void {
-  if (response.headersSent) {
-    response.destroy();
-    return;
-  }
-  if (body === undefined) response.writeHead(status, headers).end();
-  else response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
-}
-
-async function readBody(request: IncomingMessage): Promise<string | undefined> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > MAX_BODY_BYTES) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }

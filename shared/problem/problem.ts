@@ -10,6 +10,7 @@ export const PROBLEMS = {
   forbidden: { status: 403, title: 'The token does not allow this' },
   'not-found': { status: 404, title: 'There is nothing here' },
   'task-not-found': { status: 404, title: 'There is no such task' },
+  'key-not-found': { status: 404, title: 'There is no such key' },
   'method-not-allowed': { status: 405, title: 'This address does not answer that method' },
   'stale-attempt': { status: 409, title: 'The attempt is no longer the current one' },
   'task-finished': { status: 409, title: 'The task has already ended' },

@@ -3,6 +3,7 @@
  * `[vars.SERVICES.<name>]` and are parsed here, once, by every Worker that needs them.
  */
 import * as z from 'zod';
+import { POOL_NAME_PATTERN } from '../key/name.ts';
 import { DEFAULT_RETRY_POLICY } from '../task/backoff.ts';
 import { TASK_METHODS } from '../task/request.ts';
 import { targetProblem } from './target.ts';
@@ -67,12 +68,43 @@ export const ServiceDefinitionSchema = z
         z.union([HeaderValueSchema, z.strictObject({ secret: z.string().regex(/^[A-Z][A-Z0-9_]*$/) })]),
       )
       .default({}),
+    /** The pool of API keys that calls use: `default` is KEY1…n, `gemini` is KEY_GEMINI_1…n. */
+    keyPool: z
+      .string()
+      .regex(POOL_NAME_PATTERN, 'a pool is lower-case letters, digits, dashes and underscores, a letter first')
+      .optional(),
+    /** How the key is sent; `Authorization: Bearer` unless said otherwise. */
+    auth: z
+      .strictObject({
+        header: HeaderNameSchema.optional(),
+        /** Before the key in the header: `Bearer ` in `Authorization`, nothing in others. */
+        prefix: HeaderValueSchema.optional(),
+        query: z.string().min(1).max(64).optional(),
+        /** Origins that keys may be sent to beside that of `baseUrl`. */
+        origins: z.array(z.url({ protocol: /^https?$/ }).transform((url) => new URL(url).origin)).optional(),
+      })
+      .refine(({ header, prefix, query }) => query === undefined || (header ?? prefix) === undefined, {
+        message: 'a key is sent in a header or in a query parameter, not in both',
+      })
+      .optional(),
+    /** What one key may do, where the backend does not say it itself. */
+    keyLimits: z
+      .strictObject({
+        requestsPerMinute: z.number().int().positive().optional(),
+        tokensPerMinute: z.number().int().positive().optional(),
+        concurrency: z.number().int().positive().optional(),
+      })
+      .optional(),
     /** `DELETE` goes here when a task is cancelled while the backend works on it; `{id}` is the task's id. */
     cancelPath: PathSchema.refine((path) => path.includes('{id}'), 'names the task as {id}').optional(),
   })
   .refine((service) => (service.baseUrl === undefined) !== (service.binding === undefined), {
     message: 'give either baseUrl or binding',
     path: ['baseUrl'],
+  })
+  .refine(({ keyPool, auth, keyLimits }) => keyPool !== undefined || (auth ?? keyLimits) === undefined, {
+    message: 'name the keyPool whose keys are meant',
+    path: ['keyPool'],
   });
 export type ServiceDefinition = z.infer<typeof ServiceDefinitionSchema>;
 

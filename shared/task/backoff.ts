@@ -37,6 +37,21 @@ export function deferralDelayMs(deferrals: number, random: number, retryAfterMs 
   return wholeSeconds(delay + random * Math.min(delay / 4, 60_000));
 }
 
+/** Places that a task may be given and lose again before the floor of deferrals applies to it too. */
+const FREE_PLACES = 10;
+
+/**
+ * The delay of a deferral to a moment that was kept for this task: kept to, without jitter, but for
+ * the floor of a task that was placed again and again (rule R18).
+ */
+export function placedDelayMs(deferrals: number, waitMs: number): number {
+  const floor = Math.min(
+    DEFERRAL_FLOOR_CAP_MS,
+    DEFERRAL_FLOOR_MS * 2 ** Math.min(Math.max(0, deferrals - FREE_PLACES), 20),
+  );
+  return wholeSeconds(Math.max(floor, waitMs));
+}
+
 /** Exponential, without jitter: for the carrier's own troubles (a failed claim, a re-send). */
 export function doublingDelayMs(baseMs: number, times: number, capMs: number): number {
   return wholeSeconds(Math.min(capMs, baseMs * 2 ** Math.min(times, 30)));

@@ -12,7 +12,14 @@ function ledgerOf(breaks: (question: number) => boolean) {
   };
   const open = async () => {
     count.opened += 1;
-    return { claim: ask, settle: ask, cancelledAmong: ask, [Symbol.dispose]: () => void count.closed++ };
+    const exchangeOutlooks = async () => ({ elsewhere: {}, incoming: {} });
+    return {
+      claim: ask,
+      settle: ask,
+      cancelledAmong: ask,
+      exchangeOutlooks,
+      [Symbol.dispose]: () => void count.closed++,
+    };
   };
   return { open, count };
 }

@@ -28,7 +28,10 @@ describe('the shard plan of the repository', () => {
 
   it('gives each consumer its own queue, itself, its number, and the shared ledger', () => {
     plan.consumers.forEach((consumer, shard) => {
-      expect(consumer.queues.producers).toEqual([{ binding: 'OWN_QUEUE', queue: `tasklane-tasks-${shard}` }]);
+      expect(consumer.queues.producers).toEqual([
+        { binding: 'OWN_QUEUE', queue: `tasklane-tasks-${shard}` },
+        ...[0, 1, 2].map((other) => ({ binding: `TASK_QUEUE_${other}`, queue: `tasklane-tasks-${other}` })),
+      ]);
       expect(consumer.queues.consumers).toEqual([
         expect.objectContaining({ queue: `tasklane-tasks-${shard}`, dead_letter_queue: 'tasklane-dead' }),
       ]);

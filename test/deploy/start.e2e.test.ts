@@ -114,6 +114,7 @@ describe('npm start', () => {
       busy: 'succeeded',
       broken: 'failed',
       async: 'succeeded',
+      llm: 'succeeded',
       echo: 'succeeded',
     });
     expect(program.output()).toMatch(/flaky +. succeeded +3 of 5/);

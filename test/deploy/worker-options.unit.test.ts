@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'smol-toml';
 import { describe, expect, it } from 'vitest';
+import { planKeys } from '../../deploy/key-plan.ts';
 import { localWorkers, planLocal, secretNames } from '../../deploy/local/local-plan.ts';
 import { workerOptions } from '../../deploy/local/worker-options.ts';
 import { planWorkers } from '../../deploy/plan.ts';
@@ -13,13 +14,16 @@ const SECRETS = {
   CALLBACK_SECRET: 'callback',
   CALLBACK_SECRET_PREVIOUS: 'old',
   API_KEY: 'key',
+  KEY1: 'first',
+  KEY2: 'second',
 };
 
 const services = { api: { baseUrl: 'http://127.0.0.1:9', headers: { 'x-api-key': { secret: 'API_KEY' } } } };
-const plan = planLocal({ shards: 2, services, vars: {} }, 'http://localhost:8787');
+const keys = planKeys(['KEY1', 'KEY2'], 2);
+const plan = planLocal({ keys, services, vars: {} }, 'http://localhost:8787');
 
 describe('the Workers of the local run', () => {
-  const workers = localWorkers(plan, BUNDLES, SECRETS, 8787);
+  const workers = localWorkers(plan, keys, BUNDLES, SECRETS, 8787);
   const named = (name: string) => workers.find((worker) => worker.name === name);
 
   it('record what they accept, may call private addresses, and know their own address', () => {
@@ -39,7 +43,7 @@ describe('the Workers of the local run', () => {
     const given = (name: string) => Object.keys(SECRETS).filter((secret) => secret in (named(name)?.bindings ?? {}));
     expect(given('tasklane-producer')).toEqual(['JWT_SECRET', 'ID_SECRET']);
     expect(given('tasklane-callback')).toEqual(['CALLBACK_SECRET', 'CALLBACK_SECRET_PREVIOUS']);
-    expect(given('tasklane-consumer-1')).toEqual(['API_KEY']);
+    expect(given('tasklane-consumer-1')).toEqual(['API_KEY', 'KEY2']);
   });
 
   it('have every option of their queues set', () => {
@@ -57,8 +61,8 @@ describe('the Workers of the local run', () => {
 
 describe('a local plan', () => {
   it('is refused when a service cannot be right', () => {
-    const broken = planLocal({ shards: 1, services: { api: { baseUrl: 'ftp://x' } }, vars: {} }, 'http://localhost:1');
-    expect(() => secretNames(broken)).toThrow(/^SERVICES\.api\.baseUrl/);
+    const broken = planLocal({ keys, services: { api: { baseUrl: 'ftp://x' } }, vars: {} }, 'http://localhost:1');
+    expect(() => secretNames(broken, keys)).toThrow(/^SERVICES\.api\.baseUrl/);
   });
 
   it('is refused when a section has no counterpart in the local runtime', () => {

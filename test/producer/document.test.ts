@@ -19,7 +19,7 @@ const operations = Object.entries(document.paths ?? {}).flatMap(([path, item]) =
 
 it('describes every route of the API', () => {
   const described = new Set(
-    operations.map(({ method, path }) => `${method.toUpperCase()} ${path.replace('{id}', ':id')}`),
+    operations.map(({ method, path }) => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`),
   );
   const routed = new Set(door.routes.map(({ method, path }) => `${method} ${path}`));
   routed.delete('GET /openapi.json');

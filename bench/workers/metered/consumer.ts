@@ -2,6 +2,8 @@
 import consumer, { Slice as RealSlice } from '../../../consumer/index.ts';
 import { countingInvocations, meteredBatch, meteredEnv, takeCounts } from './meter.ts';
 
+export { KeyAdmin, KeyPool } from '../../../consumer/index.ts';
+
 export class Slice extends RealSlice {
   constructor(context: ExecutionContext, env: object) {
     super(context, meteredEnv(env));

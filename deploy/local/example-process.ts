@@ -1,4 +1,4 @@
-/** The example backend as a child process. It ends with this process, however this one ends. */
+/** An example server (`examples/<name>/main.ts`) as a child process. It ends with this process, however this one ends. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
@@ -7,18 +7,18 @@ import { LaunchError } from './launch-error.ts';
 
 const STOP_MS = 3_000;
 
-export interface BackendProcess {
+export interface ExampleProcess {
   readonly url: string;
   stop(): Promise<void>;
 }
 
 /** @throws LaunchError when it does not come up */
-export async function startBackendProcess(onExit: () => void): Promise<BackendProcess> {
-  const child = fork(path.join(ROOT, 'examples', 'backend', 'main.ts'), ['--port', '0'], {
+export async function startExample(name: 'backend' | 'provider', onExit: () => void): Promise<ExampleProcess> {
+  const child = fork(path.join(ROOT, 'examples', name, 'main.ts'), ['--port', '0'], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     execArgv: [],
   });
-  const url = await listeningUrl(child);
+  const url = await listeningUrl(name, child);
   let stopping = false;
   child.once('exit', () => {
     if (!stopping) onExit();
@@ -37,10 +37,10 @@ export async function startBackendProcess(onExit: () => void): Promise<BackendPr
   };
 }
 
-function listeningUrl(child: ChildProcess): Promise<string> {
+function listeningUrl(name: string, child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     child.once('message', (message) => resolve((message as { listening: string }).listening));
-    child.once('error', (error) => reject(new LaunchError(`the example backend did not start: ${error.message}`)));
-    child.once('exit', (code) => reject(new LaunchError(`the example backend ended at once, code ${code}`)));
+    child.once('error', (error) => reject(new LaunchError(`the example ${name} did not start: ${error.message}`)));
+    child.once('exit', (code) => reject(new LaunchError(`the example ${name} ended at once, code ${code}`)));
   });
 }

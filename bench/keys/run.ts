@@ -1,0 +1,160 @@
+/** One run of the key benchmark: the local pipeline, the example provider, and what both saw. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type LocalRun, startLocal } from '../../deploy/local/runtime.ts';
+import { signRoleTokens } from '../../deploy/local/token.ts';
+import { nameOfKey } from '../../examples/provider/account.ts';
+import { type HeaderStyle, type Provider, startProvider } from '../../examples/provider/server.ts';
+import { startRandomKeys } from './random-keys.ts';
+
+export interface KeyRunSettings {
+  readonly tasks: number;
+  readonly keys: number;
+  readonly revoked: number;
+  readonly limit: number;
+  readonly windowMs: number;
+  readonly headers: HeaderStyle;
+}
+
+export interface KeyRunReport {
+  readonly tookMs: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly calls: number;
+  readonly limited: number;
+  readonly refused: number;
+  readonly deferrals: number;
+  /** Tasks done by each working key. */
+  readonly byKey: readonly number[];
+  /** Between the most and the least used working key, of their mean. */
+  readonly spread: number;
+}
+
+const SERVICE = 'llm';
+const BATCH = 100;
+const SECRETS = {
+  JWT_SECRET: 'jwt-secret-of-the-benchmark-32-bytes-or-more',
+  ID_SECRET: 'id-secret-of-the-benchmark-32-bytes-or-more',
+  CALLBACK_SECRET: 'callback-secret-of-the-benchmark-32-bytes-or-more',
+};
+
+/** Revoked keys stand among the others, on different shards. */
+function keysOf({ keys, revoked }: KeyRunSettings): { all: string[]; revoked: string[]; working: string[] } {
+  const all = Array.from({ length: keys }, (_, index) => `sk-bench-${String(index + 1).padStart(4, '0')}`);
+  const gone = all.filter((_, index) => index % Math.floor(keys / revoked) === 3).slice(0, revoked);
+  return { all, revoked: gone, working: all.filter((key) => !gone.includes(key)) };
+}
+
+export async function runWithPool(settings: KeyRunSettings): Promise<KeyRunReport> {
+  const keys = keysOf(settings);
+  const provider = await providerOf(settings, keys.revoked);
+  const variables = Object.fromEntries(keys.all.map((key, index) => [`KEY${index + 1}`, key]));
+  const service = { baseUrl: provider.url, path: '/v1/chat/completions', keyPool: 'default' };
+  try {
+    return await measure(settings, provider, service, variables, keys.working);
+  } finally {
+    await provider.stop();
+  }
+}
+
+/** The same pipeline, with a gateway behind it that takes any key for any call. */
+export async function runWithRandomKeys(settings: KeyRunSettings): Promise<KeyRunReport> {
+  const keys = keysOf(settings);
+  const provider = await providerOf(settings, keys.revoked);
+  const gateway = await startRandomKeys(provider.url, keys.all);
+  try {
+    return await measure(settings, provider, { baseUrl: gateway.url, path: '/v1/chat/completions' }, {}, keys.working);
+  } finally {
+    await gateway.stop();
+    await provider.stop();
+  }
+}
+
+function providerOf({ limit, windowMs, headers }: KeyRunSettings, revoked: readonly string[]): Promise<Provider> {
+  return startProvider({ limit, windowMs, headers, revoked, kind: 'sliding', latencyMs: 20 });
+}
+
+async function measure(
+  settings: KeyRunSettings,
+  provider: Provider,
+  service: { baseUrl: string; path: string; keyPool?: string },
+  variables: Readonly<Record<string, string>>,
+  working: readonly string[],
+): Promise<KeyRunReport> {
+  const stateDir = await mkdtemp(path.join(tmpdir(), 'tasklane-keys-'));
+  const run = await startLocal({
+    stateDir,
+    services: { [SERVICE]: service },
+    secrets: { ...SECRETS, ...variables },
+    // As in production: one queue write accepts a task.
+    vars: { ACCEPT: 'queue' },
+  });
+  try {
+    const startedAt = Date.now();
+    await submit(run, settings.tasks);
+    const ended = await untilEnded(run, settings.tasks, settings.windowMs * 30);
+    return { ...ended, tookMs: ended.lastAt - startedAt, ...seenBy(provider, working) };
+  } finally {
+    await run.stop();
+    await rm(stateDir, { recursive: true, force: true });
+  }
+}
+
+async function submit(run: LocalRun, count: number): Promise<void> {
+  const { client } = await signRoleTokens(SECRETS.JWT_SECRET);
+  const headers = { authorization: `Bearer ${client}`, 'content-type': 'application/json' };
+  for (let at = 0; at < count; at += BATCH) {
+    const tasks = Array.from({ length: Math.min(BATCH, count - at) }, (_, index) => ({
+      service: SERVICE,
+      payload: { model: 'example', messages: [{ role: 'user', content: `task ${at + index}` }] },
+    }));
+    const response = await fetch(`${run.url}/api/tasks/batch`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({ tasks }),
+    });
+    if (response.status !== 202) throw new Error(`the batch answered ${response.status}: ${await response.text()}`);
+  }
+}
+
+interface Ended {
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly deferrals: number;
+  /** Unix ms: when the last one ended. */
+  readonly lastAt: number;
+}
+
+async function untilEnded(run: LocalRun, tasks: number, timeoutMs: number): Promise<Ended> {
+  const database = await run.miniflare.getD1Database('DB', 'tasklane-callback');
+  const giveUpAt = Date.now() + timeoutMs;
+  for (;;) {
+    const row = await database
+      .prepare(
+        `SELECT count(*) FILTER (WHERE status = 'succeeded') AS succeeded,
+           count(*) FILTER (WHERE status IN ('failed', 'expired', 'cancelled')) AS failed,
+           coalesce(sum(deferrals), 0) AS deferrals, coalesce(max(finished_at), 0) AS lastAt FROM tasks`,
+      )
+      .first<{ succeeded: number; failed: number; deferrals: number; lastAt: number }>();
+    if (row !== null && row.succeeded + row.failed === tasks) return row;
+    if (Date.now() > giveUpAt) throw new Error(`the tasks did not end: ${JSON.stringify(row)}`);
+    await sleep(500);
+  }
+}
+
+function seenBy(provider: Provider, working: readonly string[]) {
+  const records = provider.accounts.report();
+  const total = (count: (record: (typeof records)[number]) => number) =>
+    records.reduce((sum, record) => sum + count(record), 0);
+  const byKey = working.map((key) => records.find((record) => record.key === nameOfKey(key))?.admitted ?? 0);
+  const mean = byKey.reduce((sum, count) => sum + count, 0) / byKey.length;
+  return {
+    calls: total(({ admitted, limited, refused }) => admitted + limited + refused),
+    limited: total(({ limited }) => limited),
+    refused: total(({ refused }) => refused),
+    byKey,
+    spread: (Math.max(...byKey) - Math.min(...byKey)) / mean,
+  };
+}

@@ -1,0 +1,46 @@
+/**
+ * Puts a key where a service wants it, at the last moment before the call, and only on a request to
+ * an origin that the service's configuration allows. Redirects are not followed (`target.ts`), so a
+ * key goes nowhere else.
+ */
+import type { ServiceDefinition } from '../../shared/service/definition.ts';
+
+export type Placed = { readonly ok: true; readonly url: string } | { readonly ok: false; readonly problem: string };
+
+/**
+ * @param headers of the request by lower-case name; the key is set among them when the service wants it there
+ * @returns the request's address, with the key when the service wants it there
+ */
+export function placeKey(
+  service: ServiceDefinition,
+  url: string,
+  headers: Record<string, string>,
+  key: string,
+): Placed {
+  const { auth, baseUrl } = service;
+  const { origin } = new URL(url);
+  // A bound Worker has no address: the binding is the permission.
+  if (baseUrl !== undefined && origin !== new URL(baseUrl).origin && !auth?.origins?.includes(origin)) {
+    return { ok: false, problem: `The service's configuration allows no key to be sent to ${origin}.` };
+  }
+  if (auth?.query !== undefined) return { ok: true, url: withParameter(url, auth.query, key) };
+  const header = (auth?.header ?? 'authorization').toLowerCase();
+  headers[header] = (auth?.prefix ?? (header === 'authorization' ? 'Bearer ' : '')) + key;
+  return { ok: true, url };
+}
+
+/** Takes the place of a parameter of that name that the task brought; leaves the others as written. */
+function withParameter(url: string, name: string, value: string): string {
+  const [address = '', query = ''] = url.split('?', 2);
+  const others = query.split('&').filter((part) => part !== '' && nameOf(part) !== name);
+  return `${address}?${[...others, `${encodeURIComponent(name)}=${encodeURIComponent(value)}`].join('&')}`;
+}
+
+function nameOf(parameter: string): string {
+  const [name = ''] = parameter.split('=', 1);
+  try {
+    return decodeURIComponent(name.replaceAll('+', ' '));
+  } catch {
+    return name;
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * What a backend's answer says of the key it was asked with. Pure. Answers that are about the request
+ * speak for the key, whatever they say; failing backends say nothing about it.
+ */
+import type { Content } from '../../shared/task/content.ts';
+import type { Answer } from '../outcome.ts';
+import { limitFactsOf } from './limit-facts.ts';
+import { isDayExhausted, isExhausted, isInvalidKey, nextPacificMidnight } from './refusal-body.ts';
+import { resetAtOf } from './reset-time.ts';
+import type { KeyVerdict, LimitFacts } from './verdict.ts';
+
+export interface Hearing {
+  readonly verdict: KeyVerdict;
+  readonly facts?: LimitFacts;
+}
+
+export function hear({ status, headers, body }: Answer, now: number): Hearing {
+  const json = jsonOf(body);
+  const facts = limitFactsOf(headers, json, now);
+  return { verdict: verdictOf(status, headers, json, now), ...(facts !== undefined && { facts }) };
+}
+
+function verdictOf(status: number, headers: Headers, json: unknown, now: number): KeyVerdict {
+  if (status < 400) return { kind: 'worked' };
+  // An exhausted quota comes as 429, 403 or even 400; only its words tell.
+  if ((status === 429 || status === 403 || status === 400) && isExhausted(json)) {
+    return { kind: 'limited', quota: true, resetAt: quotaResetAt(headers, json, now) };
+  }
+  if (status === 429) return { kind: 'limited', quota: false, resetAt: resetAtOf(headers, json, now) };
+  if (status === 401 || status === 402 || status === 403) return { kind: 'refused', httpStatus: status };
+  if (status === 400 && isInvalidKey(json)) return { kind: 'refused', httpStatus: status };
+  return status >= 500 || status === 408 ? { kind: 'unknown' } : { kind: 'worked' };
+}
+
+/** Google says when to try again, not when its day ends. */
+function quotaResetAt(headers: Headers, json: unknown, now: number): number | undefined {
+  const said = resetAtOf(headers, json, now);
+  return isDayExhausted(json) ? Math.max(said ?? 0, nextPacificMidnight(now)) : said;
+}
+
+function jsonOf(body: Content | undefined): unknown {
+  return body?.encoding === 'json' ? JSON.parse(body.text) : undefined;
+}

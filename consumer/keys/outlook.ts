@@ -1,0 +1,58 @@
+/**
+ * How much room a pool has and how soon more, in a few numbers that shards tell each other, and the
+ * choice of another shard for a task that would wait too long here. Pure.
+ */
+import type { ShardOutlook } from '../../shared/ledger/contract.ts';
+import { placeAt } from './place.ts';
+import { keysOf, type Pool } from './pool.ts';
+import { gateOf, isLoose, metLimit } from './quota.ts';
+
+export type Outlook = Omit<ShardOutlook, 'shard'>;
+
+/** A task is not sent across for less. */
+const MIN_GAIN_MS = 3_000;
+
+export function outlookOf(pool: Pool, now: number): Outlook {
+  let room = 0;
+  let freeAt: number | null = null;
+  let perSecond = 0;
+  const seen = new Set<string>();
+  for (const { key, quota } of keysOf(pool)) {
+    if (key.standing.is !== 'enabled' || seen.has(quota.id)) continue;
+    seen.add(quota.id);
+    const gate = gateOf(pool, quota, now);
+    if (!isLoose(pool, quota, gate, now)) {
+      const at = placeAt(pool, quota, { ...gate, nextAt: gate.thenAt }, false, now);
+      if (freeAt === null || at < freeAt) freeAt = at;
+    }
+    room += Math.floor(Math.max(0, Math.min(gate.room, key.concurrency - key.inFlight)));
+    perSecond += 1_000 / Math.max(1, gate.spacingMs);
+  }
+  return { room, freeAt, perSecond, bears: metLimit(pool, now) };
+}
+
+/**
+ * The shard that has room soonest, if that is well before `hereAt`. The choice takes its place there,
+ * twice over: other shards may be choosing the same at the same time.
+ * @param elsewhere changed in place
+ */
+export function bestElsewhere(
+  elsewhere: ShardOutlook[],
+  hereAt: number | undefined,
+  now: number,
+): { readonly shard: number; readonly at: number } | undefined {
+  let best: { index: number; at: number } | undefined;
+  for (const [index, { room, freeAt, perSecond }] of elsewhere.entries()) {
+    if (room === 0 && (freeAt === null || perSecond <= 0)) continue;
+    const at = room > 0 ? now : Math.max(freeAt ?? now, now);
+    if (best === undefined || at < best.at) best = { index, at };
+  }
+  const chosen = best && elsewhere[best.index];
+  if (best === undefined || chosen === undefined) return undefined;
+  if (hereAt !== undefined && hereAt - best.at < MIN_GAIN_MS) return undefined;
+  elsewhere[best.index] =
+    chosen.room > 0
+      ? { ...chosen, room: Math.max(0, chosen.room - 2) }
+      : { ...chosen, freeAt: best.at + 2_000 / chosen.perSecond };
+  return { shard: chosen.shard, at: best.at };
+}

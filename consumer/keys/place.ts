@@ -1,0 +1,37 @@
+/**
+ * Where in the time to come a task that waits is put. Promised starts are spaced out, so that tasks
+ * return one by one and not at once. Pure.
+ */
+import type { Pool, Quota } from './pool.ts';
+import { callPauseMs, explorePauseMs, type Gate, isLoose } from './quota.ts';
+import { countUntil } from './start-log.ts';
+
+/** Where nothing else spaces them, this many waiting tasks return to a quota while a call lasts. */
+const MAX_RETURNS_A_PAUSE = 32;
+
+const MAX_DOUBLINGS = 6;
+
+/**
+ * When one more task can have a start of its own on this quota.
+ * @param isBusy the key has as many calls under way as it may
+ */
+export function placeAt(pool: Pool, quota: Quota, gate: Gate, isBusy: boolean, now: number): number {
+  const pauseMs = callPauseMs(pool);
+  const spacingMs = Math.max(gate.spacingMs, pauseMs / MAX_RETURNS_A_PAUSE);
+  if (isLoose(pool, quota, gate, now) && (gate.nextAt > now || isBusy)) {
+    return now + explorePauseMs(pool) + countUntil(quota.promised, Number.POSITIVE_INFINITY) * spacingMs;
+  }
+  const last = quota.promised.at(-1)?.at;
+  return Math.max(gate.nextAt, isBusy ? now + pauseMs : now, last === undefined ? 0 : last + spacingMs);
+}
+
+/**
+ * While limits are found out much more may be known in a moment: nobody is sent far away, who has
+ * waited often further than who has not.
+ * @param at as `placeAt` said
+ */
+export function returnAt(pool: Pool, quota: Quota, gate: Gate, at: number, waits: number, now: number): number {
+  const pauseMs = explorePauseMs(pool);
+  if (!isLoose(pool, quota, gate, now) || at <= now + pauseMs) return at;
+  return now + pauseMs + ((at - now - pauseMs) % (pauseMs * 2 ** Math.min(waits + 1, MAX_DOUBLINGS)));
+}

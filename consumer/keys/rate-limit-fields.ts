@@ -1,0 +1,69 @@
+/**
+ * The fields `RateLimit` and `RateLimit-Policy` of the IETF draft (draft-ietf-httpapi-ratelimit-headers),
+ * in the form of its later versions, `"default";r=50;t=30`, and of the earlier ones,
+ * `limit=100, remaining=50, reset=30`. Pure.
+ */
+
+export interface RateLimitState {
+  readonly name: string;
+  readonly remaining: number;
+  readonly resetSeconds: number;
+  /** Of the earlier form only; the later one says it in the policy. */
+  readonly limit: number | undefined;
+}
+
+export interface RateLimitPolicy {
+  readonly name: string;
+  readonly limit: number;
+  readonly windowSeconds: number | undefined;
+}
+
+export function rateLimitOf(headers: Headers): RateLimitState[] {
+  const text = headers.get('ratelimit');
+  if (text === null) return [];
+  const early = parametersOf(text, ',');
+  if (early.has('remaining') || early.has('reset')) {
+    return [
+      {
+        name: '',
+        remaining: early.get('remaining') ?? 0,
+        resetSeconds: early.get('reset') ?? 0,
+        limit: early.get('limit'),
+      },
+    ];
+  }
+  return itemsOf(text).map(({ name, parameters }) => ({
+    name,
+    remaining: parameters.get('r') ?? 0,
+    resetSeconds: parameters.get('t') ?? 0,
+    limit: undefined,
+  }));
+}
+
+export function policyOf(headers: Headers): RateLimitPolicy[] {
+  return itemsOf(headers.get('ratelimit-policy') ?? '').flatMap(({ name, parameters }) => {
+    const limit = parameters.get('q') ?? (/^\d+$/.test(name) ? Number(name) : undefined);
+    return limit === undefined ? [] : [{ name, limit, windowSeconds: parameters.get('w') }];
+  });
+}
+
+/** A structured list, as far as it is needed here: items with numeric parameters. */
+function itemsOf(text: string): { readonly name: string; readonly parameters: ReadonlyMap<string, number> }[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
+    .map((item) => {
+      const [name = '', ...rest] = item.split(';');
+      return { name: name.trim().replaceAll('"', ''), parameters: parametersOf(rest.join(';'), ';') };
+    });
+}
+
+function parametersOf(text: string, separator: string): Map<string, number> {
+  const parameters = new Map<string, number>();
+  for (const part of text.split(separator)) {
+    const match = /^\s*([a-z]+)\s*=\s*"?(\d+(?:\.\d+)?)"?\s*$/i.exec(part);
+    if (match !== null) parameters.set((match[1] ?? '').toLowerCase(), Number(match[2]));
+  }
+  return parameters;
+}

@@ -1,0 +1,85 @@
+/**
+ * When calls were started, or are promised to start, as counts in small steps of time: enough to say how many fell into a
+ * window and when there is room again, for any number of calls. Times are rounded up to the step, so
+ * that a start never leaves its window too early. Pure, over a log that its caller owns.
+ */
+
+/** Ascending in time. */
+export type StartLog = { at: number; count: number }[];
+
+const STEP_MS = 100;
+
+function stepOf(at: number): number {
+  return Math.ceil(at / STEP_MS) * STEP_MS;
+}
+
+export function addStarts(log: StartLog, at: number, count: number): void {
+  const step = stepOf(at);
+  let index = log.length;
+  while (index > 0 && (log[index - 1]?.at ?? 0) > step) index--;
+  const before = log[index - 1];
+  if (before?.at === step) before.count += count;
+  else log.splice(index, 0, { at: step, count });
+}
+
+/** Takes back one start that was noted at `at`, or the nearest one that is left. */
+export function removeStart(log: StartLog, at: number): void {
+  const step = stepOf(at);
+  let index = log.findLastIndex((slot) => slot.at <= step);
+  if (index < 0) index = 0;
+  const slot = log[index];
+  if (slot === undefined) return;
+  slot.count -= 1;
+  if (slot.count === 0) log.splice(index, 1);
+}
+
+export function forgetStarts(log: StartLog, before: number): void {
+  const kept = log.findIndex((slot) => slot.at > before);
+  log.splice(0, kept < 0 ? log.length : kept);
+}
+
+export function countStarts(log: StartLog, since: number): number {
+  let count = 0;
+  for (let index = log.length - 1; index >= 0; index--) {
+    const slot = log[index];
+    if (slot === undefined || slot.at <= since) break;
+    count += slot.count;
+  }
+  return count;
+}
+
+/** How many lie at or before `until`. */
+export function countUntil(log: StartLog, until: number): number {
+  let count = 0;
+  for (const slot of log) {
+    if (slot.at > until) break;
+    count += slot.count;
+  }
+  return count;
+}
+
+/**
+ * When one more start keeps to `limit` in every window, after those that were and those that are
+ * promised: a window after the `limit`th last of them all, or now.
+ */
+export function nextStartAt(
+  starts: StartLog,
+  promised: StartLog,
+  limit: number,
+  windowMs: number,
+  now: number,
+): number {
+  let left = limit;
+  let start = starts.length - 1;
+  let promise = promised.length - 1;
+  for (;;) {
+    const a = starts[start];
+    const b = promised[promise];
+    const latest = a === undefined || (b !== undefined && b.at >= a.at) ? b : a;
+    if (latest === undefined) return now;
+    left -= latest.count;
+    if (left <= 0) return Math.max(now, latest.at + windowMs);
+    if (latest === a) start -= 1;
+    else promise -= 1;
+  }
+}

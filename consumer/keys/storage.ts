@@ -1,0 +1,39 @@
+/** The SQL of the key pool's Durable Object: one small table, written only where something changed. */
+import type { MemoryRow } from './memory.ts';
+
+export class KeyPoolStorage {
+  readonly #sql: SqlStorage;
+  /** What the table holds. */
+  readonly #written = new Map<string, string>();
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+    sql.exec('CREATE TABLE IF NOT EXISTS memory (id TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID');
+  }
+
+  read(): MemoryRow[] {
+    const rows = this.#sql.exec<{ id: string; value: string }>('SELECT id, value FROM memory').toArray();
+    for (const { id, value } of rows) this.#written.set(id, value);
+    return rows;
+  }
+
+  /** Makes the table hold exactly `rows`. */
+  write(rows: readonly MemoryRow[]): void {
+    const kept = new Set<string>();
+    for (const { id, value } of rows) {
+      kept.add(id);
+      if (this.#written.get(id) === value) continue;
+      this.#sql.exec(
+        'INSERT INTO memory (id, value) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET value = excluded.value',
+        id,
+        value,
+      );
+      this.#written.set(id, value);
+    }
+    for (const id of this.#written.keys()) {
+      if (kept.has(id)) continue;
+      this.#sql.exec('DELETE FROM memory WHERE id = ?1', id);
+      this.#written.delete(id);
+    }
+  }
+}

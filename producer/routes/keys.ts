@@ -1,0 +1,82 @@
+/**
+ * `GET /api/stats/keys` and `POST /api/keys/:shard/:key/:action`: the API keys of all shards, and what
+ * an administrator does to one. Values never pass here: the consumers do not tell them.
+ */
+import { createRoute } from '@hono/zod-openapi';
+import type { KeyView } from '../../shared/key/door.ts';
+import { answerJson, refuse, unavailable } from '../answer.ts';
+import { allows } from '../authorize.ts';
+import type { Door } from '../door.ts';
+import { reach, UNREACHED } from '../reach.ts';
+import { type KeyDocument, KeyParamsSchema, KeySchema, KeyStatsSchema } from '../schema/key.ts';
+import { answers, jsonAnswer } from '../schema/problem.ts';
+
+const statsRoute = createRoute({
+  method: 'get',
+  path: '/api/stats/keys',
+  operationId: 'getKeyStats',
+  tags: ['keys'],
+  summary: 'See how the API keys stand',
+  security: [{ token: [] }],
+  middleware: [allows('admin')] as const,
+  responses: answers({ 200: jsonAnswer(KeyStatsSchema, 'The keys of every shard that answered.') }),
+});
+
+const actionRoute = createRoute({
+  method: 'post',
+  path: '/api/keys/{shard}/{key}/{action}',
+  operationId: 'changeKey',
+  tags: ['keys'],
+  summary: 'Disable, enable or reset an API key',
+  description:
+    '`disable` takes it out of use until `enable`. `enable` also ends a refusal. `reset` forgets cooldown, limits and ' +
+    'counts, as if the key had never been used; a key that was disabled here stays so.',
+  security: [{ token: [] }],
+  middleware: [allows('admin')] as const,
+  request: { params: KeyParamsSchema },
+  responses: answers({ 200: jsonAnswer(KeySchema, 'The key as it stands now.') }, 'invalid-request', 'key-not-found'),
+});
+
+export function addKeys(door: Door): void {
+  door.openapi(statsRoute, async (c) => {
+    const { consumers } = c.env.runtime.config;
+    const shards = await Promise.all(
+      consumers.map(async ({ shard, door: keys }) => {
+        const views = await reach('consumer', () => keys.describe());
+        return { shard, keys: views === UNREACHED ? undefined : views.map((view) => keyDocument(shard, view)) };
+      }),
+    );
+    return answerJson({
+      keys: shards.flatMap(({ keys = [] }) => keys),
+      unreachableShards: shards.filter(({ keys }) => keys === undefined).map(({ shard }) => shard),
+    });
+  });
+
+  door.openapi(actionRoute, async (c) => {
+    const { shard, key, action } = c.req.valid('param');
+    const consumer = c.env.runtime.config.consumers.find((each) => each.shard === shard);
+    if (consumer === undefined) return refuse('key-not-found', { detail: `There is no shard ${shard}.` });
+    const view = await reach('consumer', () => consumer.door.change(key, action));
+    if (view === UNREACHED) return unavailable('The key is not certain to have changed; repeat the request.');
+    if (view === undefined) return refuse('key-not-found', { detail: `Shard ${shard} has no key ${key}.` });
+    return answerJson(keyDocument(shard, view));
+  });
+}
+
+function keyDocument(shard: number, view: KeyView): KeyDocument {
+  const { pool, key, fingerprint, state, until, why, inFlight, calls, rateLimited, lastUsedAt } = view;
+  const iso = (at: number) => new Date(at).toISOString();
+  return {
+    shard,
+    pool,
+    key,
+    fingerprint,
+    state,
+    ...(until !== undefined && { until: iso(until) }),
+    ...(why !== undefined && { why }),
+    inFlight,
+    calls,
+    rateLimited,
+    ...(lastUsedAt !== undefined && { lastUsedAt: iso(lastUsedAt) }),
+  };
+}

@@ -1,0 +1,32 @@
+/**
+ * What the producer asks of a consumer about its keys: how they stand, and what an administrator does
+ * to them. Keys are named by pool, number and fingerprint; their values stay where they are.
+ */
+
+export const KEY_ACTIONS = ['disable', 'enable', 'reset'] as const;
+export type KeyAction = (typeof KEY_ACTIONS)[number];
+
+export interface KeyView {
+  readonly pool: string;
+  /** How the key is called in addresses: `3`, or `gemini-3`. */
+  readonly key: string;
+  readonly number: number;
+  readonly fingerprint: string;
+  readonly state: 'ready' | 'cooling' | 'disabled';
+  /** Unix ms: when it is ready again, or tried again. */
+  readonly until?: number;
+  readonly why?: string;
+  readonly inFlight: number;
+  /** Since the pool was last started. */
+  readonly calls: number;
+  readonly rateLimited: number;
+  /** Unix ms. */
+  readonly lastUsedAt: number | undefined;
+}
+
+/** The consumer's entrypoint `KeyAdmin`. */
+export interface KeyDoor {
+  describe(): Promise<KeyView[]>;
+  /** @returns the key afterwards; undefined when this shard has no such key */
+  change(key: string, action: KeyAction): Promise<KeyView | undefined>;
+}

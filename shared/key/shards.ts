@@ -1,0 +1,24 @@
+/**
+ * The variable `KEY_SHARDS`: by pool, the shards that hold keys of it, as the plan has put them there.
+ * With it a task goes where its keys are; without it, it finds its way.
+ */
+import * as z from 'zod';
+import type { Services } from '../service/definition.ts';
+import { poolNameOf } from './name.ts';
+
+export type KeyShards = Readonly<Record<string, readonly number[]>>;
+
+export const KeyShardsSchema = z
+  .record(z.string(), z.array(z.number().int().min(0)), { error: 'is an object such as { "default": [0, 1] }' })
+  .default({});
+
+/** The shards that hold keys for a service; undefined when it needs none, or nothing is known. */
+export function shardsForService(
+  services: Services,
+  keyShards: KeyShards,
+  service: string,
+): readonly number[] | undefined {
+  const pool = Object.hasOwn(services, service) ? services[service]?.keyPool : undefined;
+  const shards = pool === undefined ? undefined : keyShards[poolNameOf(pool)];
+  return shards === undefined || shards.length === 0 ? undefined : shards;
+}

@@ -1,0 +1,162 @@
+/**
+ * A consumer inside a test: the real batch, ledger, database and key pool; its backend is a function,
+ * its queue hands over what the test puts into it.
+ */
+import { createExecutionContext, createMessageBatch, getQueueResult } from 'cloudflare:test';
+import { env } from 'cloudflare:workers';
+import { vi } from 'vitest';
+import { answerClaims } from '../../callback/claim.ts';
+import { readEnv as readCallbackEnv } from '../../callback/env.ts';
+import { OutlookBoard } from '../../callback/outlook-board.ts';
+import { settleAttempts } from '../../callback/settle.ts';
+import { runBatch } from '../../consumer/batch.ts';
+import { type ConsumerEnv, readEnv } from '../../consumer/env.ts';
+import type { KeyPool } from '../../consumer/keys/key-pool.ts';
+import { runSlice } from '../../consumer/slice.ts';
+import { importMacKey } from '../../shared/crypto/mac.ts';
+import type { LedgerSession } from '../../shared/ledger/contract.ts';
+import { newTaskMessage, type TaskMessage, wakeMessage } from '../../shared/message/task-message.ts';
+import { readCancelled, readTask } from '../../shared/store/read.ts';
+import type { TaskRow } from '../../shared/store/row.ts';
+import { mintTaskId } from '../../shared/task/id.ts';
+import type { TaskRequest } from '../../shared/task/request.ts';
+
+export type Backend = (request: Request) => Response | Promise<Response>;
+
+export interface TestConsumerOptions {
+  readonly services: Record<string, unknown>;
+  readonly keys?: Record<string, string>;
+  readonly shard?: number;
+  readonly vars?: Record<string, unknown>;
+  readonly board?: OutlookBoard;
+}
+
+let namespaces = 0;
+
+/** What a message was told, and what was sent to other queues. */
+export interface BatchResult {
+  readonly acked: readonly string[];
+  readonly retried: ReadonlyMap<string, number>;
+  readonly sent: readonly { readonly queue: string; readonly body: TaskMessage; readonly delaySeconds: number }[];
+}
+
+export class TestConsumer {
+  readonly env: ConsumerEnv;
+  /** Calls of the key pool's object, by method. */
+  readonly poolCalls: string[] = [];
+  readonly #sent: { queue: string; body: TaskMessage; delaySeconds: number }[] = [];
+
+  constructor({ services, keys = {}, shard = 0, vars = {}, board = new OutlookBoard() }: TestConsumerOptions) {
+    const prefix = `namespace-${namespaces++}-`;
+    const queueTo = (queue: string) => ({
+      send: async (body: TaskMessage, { delaySeconds = 0 }: QueueSendOptions = {}) => {
+        this.#sent.push({ queue, body, delaySeconds });
+      },
+    });
+    const consumerEnv: ConsumerEnv = readEnv({
+      ...vars,
+      ...keys,
+      SERVICES: services,
+      SHARD: String(shard),
+      PUBLIC_URL: 'http://tasklane.test',
+      ALLOW_PRIVATE_TARGETS: 'true',
+      LEDGER: { open: async () => openLedger(board) },
+      SELF: {
+        // Across a service binding everything is copied.
+        run: (calls: never[], report: never, cancelledAmong: never) =>
+          runSlice(consumerEnv, structuredClone(calls), report, cancelledAmong),
+      },
+      OWN_QUEUE: queueTo(`tasks-${shard}`),
+      TASK_QUEUE_0: queueTo('tasks-0'),
+      TASK_QUEUE_1: queueTo('tasks-1'),
+      KEY_POOL: { getByName: (name: string) => this.#counted(env.KEY_POOL.getByName(prefix + name)) },
+    });
+    this.env = consumerEnv;
+  }
+
+  #counted(stub: DurableObjectStub<KeyPool>) {
+    return new Proxy(stub, {
+      get: (target, method: 'lease' | 'giveBack') => {
+        const call = target[method];
+        return (...given: never[]) => {
+          this.poolCalls.push(method);
+          return Reflect.apply(call, target, given);
+        };
+      },
+    });
+  }
+
+  async deliver(messages: readonly TaskMessage[]): Promise<BatchResult> {
+    this.#sent.length = 0;
+    const batch = createMessageBatch(
+      'tasks',
+      messages.map((body, index) => ({ id: String(index), timestamp: new Date(), attempts: 1, body })),
+    );
+    const retried = new Map<string, number>();
+    for (const message of batch.messages) {
+      const retry = message.retry.bind(message);
+      vi.spyOn(message, 'retry').mockImplementation((options) => {
+        retried.set(idOf(message.body as TaskMessage), options?.delaySeconds ?? 0);
+        retry(options);
+      });
+    }
+    await runBatch(this.env, batch.messages);
+    const { explicitAcks } = await getQueueResult(batch, createExecutionContext());
+    const acked = explicitAcks.map((index) => idOf(messages[Number(index)] as TaskMessage));
+    return { acked, retried, sent: [...this.#sent] };
+  }
+}
+
+function idOf(message: TaskMessage): string {
+  return message.kind === 'task' ? message.task.id : message.id;
+}
+
+async function openLedger(board: OutlookBoard): Promise<LedgerSession> {
+  const callbackEnv = await readCallbackEnv(env);
+  return {
+    claim: (batch) => answerClaims(callbackEnv, batch, Date.now()),
+    settle: (settlements) => settleAttempts(callbackEnv, settlements, Date.now()),
+    cancelledAmong: (ids) => readCancelled(callbackEnv.db, ids),
+    exchangeOutlooks: async (exchange) => board.exchange(exchange, Date.now()),
+  };
+}
+
+const macKey = await importMacKey(env.ID_SECRET);
+
+export async function newTask(service: string, request: TaskRequest = {}): Promise<TaskMessage> {
+  return newTaskMessage({
+    id: await mintTaskId(macKey, 'alice', Date.now()),
+    subject: 'alice',
+    service,
+    policy: { maxAttempts: 3, baseSeconds: 1, capSeconds: 10 },
+    deadlineAt: Date.now() + 3_600_000,
+    request,
+  });
+}
+
+export function newTasks(count: number, service: string, request: TaskRequest = {}): Promise<TaskMessage[]> {
+  return Promise.all(Array.from({ length: count }, () => newTask(service, request)));
+}
+
+/** Makes a deferred task claimable now, and wakes it. */
+export async function wakeNow(id: string, service: string): Promise<TaskMessage> {
+  await env.DB.prepare('UPDATE tasks SET next_at = 0 WHERE id = ?1 AND next_at IS NOT NULL').bind(id).run();
+  return wakeMessage(id, service);
+}
+
+export async function rowOf(message: TaskMessage): Promise<TaskRow> {
+  const row = await readTask(env.DB, idOf(message));
+  if (row === undefined) throw new Error('the task has no row');
+  return row;
+}
+
+/** The world outside: every call that leaves is answered by `backend`. */
+export function answerWith(backend: Backend): Request[] {
+  const calls: Request[] = [];
+  vi.spyOn(globalThis, 'fetch').mockImplementation(async (input, init) => {
+    const request = new Request(input as RequestInfo, init as RequestInit);
+    calls.push(request.clone());
+    return backend(request);
+  });
+  return calls;
+}

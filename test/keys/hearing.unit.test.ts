@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest';
+import { hear } from '../../consumer/keys/hearing.ts';
+import { nextPacificMidnight } from '../../consumer/keys/refusal-body.ts';
+
+const NOW = Date.UTC(2026, 10, 20, 12);
+const said = (status: number, json?: unknown, headers: Record<string, string> = {}) =>
+  hear(
+    {
+      status,
+      headers: new Headers(headers),
+      body: json === undefined ? undefined : { type: 'application/json', encoding: 'json', text: JSON.stringify(json) },
+    },
+    NOW,
+  );
+const google = (...details: unknown[]) => ({ error: { code: 429, status: 'RESOURCE_EXHAUSTED', details } });
+const quota = (quotaId: string) => ({
+  '@type': 'type.googleapis.com/google.rpc.QuotaFailure',
+  violations: [{ quotaId }],
+});
+const retryIn = (retryDelay: string) => ({ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay });
+
+describe('what an answer says of its key', () => {
+  it.each([200, 201, 202, 302, 404, 409, 422])('%i: the key works', (status) => {
+    expect(said(status).verdict).toEqual({ kind: 'worked' });
+  });
+
+  it.each([500, 502, 503, 529, 408])('%i: nothing', (status) => {
+    expect(said(status).verdict).toEqual({ kind: 'unknown' });
+  });
+
+  it.each([401, 402, 403])('%i: the key is refused', (httpStatus) => {
+    expect(said(httpStatus).verdict).toEqual({ kind: 'refused', httpStatus });
+  });
+
+  it('429: the key is limited, until the time that is said', () => {
+    expect(said(429, undefined, { 'retry-after': '3' }).verdict).toEqual({
+      kind: 'limited',
+      quota: false,
+      resetAt: NOW + 3_000,
+    });
+    expect(said(429).verdict).toEqual({ kind: 'limited', quota: false, resetAt: undefined });
+  });
+
+  it("an exhausted quota is no matter of seconds: OpenAI's, Anthropic's, Google APIs'", () => {
+    for (const [status, body] of [
+      [429, { error: { code: 'insufficient_quota', message: 'You exceeded your current quota' } }],
+      [400, { error: { type: 'invalid_request_error', message: 'Your credit balance is too low to access the API' } }],
+      [403, { error: { code: 403, errors: [{ reason: 'quotaExceeded' }] } }],
+    ] as const) {
+      expect(said(status, body).verdict).toEqual({ kind: 'limited', quota: true, resetAt: undefined });
+    }
+  });
+
+  it("Google's day ends at midnight Pacific time, whatever it says about trying again", () => {
+    const body = google(quota('GenerateRequestsPerDayPerProjectPerModel-FreeTier'), retryIn('30s'));
+    const { verdict } = said(429, body);
+    // 12:00 UTC in November is 04:00 in California.
+    expect(verdict).toEqual({ kind: 'limited', quota: true, resetAt: NOW + 20 * 3_600_000 });
+    expect(nextPacificMidnight(NOW)).toBe(NOW + 20 * 3_600_000);
+  });
+
+  it("Google's minute is a rate limit", () => {
+    const body = google(quota('GenerateRequestsPerMinutePerProjectPerModel-FreeTier'), retryIn('17s'));
+    expect(said(429, body).verdict).toEqual({ kind: 'limited', quota: false, resetAt: NOW + 17_000 });
+  });
+
+  it("Google's 400 for an invalid key is a refusal, any other 400 is about the request", () => {
+    const info = { '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason: 'API_KEY_INVALID' };
+    expect(said(400, google(info)).verdict).toEqual({ kind: 'refused', httpStatus: 400 });
+    expect(said(400, google()).verdict).toEqual({ kind: 'worked' });
+  });
+});
+
+describe('what an answer says of limits', () => {
+  it("is read in OpenAI's, Anthropic's and the draft's words", () => {
+    const openai = {
+      'x-ratelimit-limit-requests': '60',
+      'x-ratelimit-remaining-requests': '59',
+      'x-ratelimit-reset-requests': '1s',
+      'x-ratelimit-limit-tokens': '150000',
+      'x-ratelimit-remaining-tokens': '149984',
+      'x-ratelimit-reset-tokens': '6m0s',
+    };
+    expect(said(200, { usage: { total_tokens: 16 } }, openai).facts).toEqual({
+      requests: { limit: 60, remaining: 59, resetAt: NOW + 1_000 },
+      tokens: { limit: 150_000, remaining: 149_984, resetAt: NOW + 360_000 },
+      tokensUsed: 16,
+    });
+    const draft = { 'ratelimit-policy': '"burst";q=100;w=60', ratelimit: '"burst";r=3;t=20' };
+    expect(said(200, undefined, draft).facts).toEqual({
+      requests: { limit: 100, remaining: 3, resetAt: NOW + 20_000, windowMs: 60_000 },
+    });
+    const anthropic = {
+      'anthropic-ratelimit-requests-limit': '50',
+      'anthropic-ratelimit-requests-remaining': '49',
+      'anthropic-ratelimit-requests-reset': '2026-11-20T12:00:02Z',
+    };
+    expect(said(200, { usage: { input_tokens: 3, output_tokens: 4 } }, anthropic).facts).toEqual({
+      requests: { limit: 50, remaining: 49, resetAt: NOW + 2_000 },
+      tokensUsed: 7,
+    });
+  });
+
+  it('is nothing when nothing is said', () => {
+    expect(said(200, { usage: null }).facts).toBeUndefined();
+    expect(said(200, undefined, { 'x-ratelimit-limit-requests': '0' }).facts).toBeUndefined();
+  });
+});

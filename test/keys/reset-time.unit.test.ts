@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import { resetAtOf, resetTime } from '../../consumer/keys/reset-time.ts';
+
+const NOW = Date.UTC(2026, 10, 20, 12);
+const waitFor = (headers: Record<string, string>, body?: unknown) => {
+  const at = resetAtOf(new Headers(headers), body, NOW);
+  return at === undefined ? undefined : at - NOW;
+};
+const googleError = (retryDelay: string) => ({
+  error: { code: 429, details: [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay }] },
+});
+
+describe('when a rate limit is over', () => {
+  it.each<[string, Record<string, string>, number]>([
+    ['seconds', { 'retry-after': '20' }, 20_000],
+    ['a date', { 'retry-after': 'Fri, 20 Nov 2026 12:00:30 GMT' }, 30_000],
+    ['milliseconds', { 'retry-after-ms': '1500' }, 1_500],
+    ['the older draft', { 'ratelimit-reset': '7' }, 7_000],
+    ['the newer draft', { ratelimit: '"default";r=0;t=12' }, 12_000],
+    ['the draft in between', { ratelimit: 'limit=10, remaining=0, reset=9' }, 9_000],
+    ['Unix seconds', { 'x-ratelimit-reset': String(NOW / 1000 + 40) }, 40_000],
+    ['Unix milliseconds', { 'x-ratelimit-reset': String(NOW + 41_000) }, 41_000],
+    ['OpenAI, seconds', { 'x-ratelimit-reset-requests': '1s' }, 1_000],
+    ['OpenAI, minutes', { 'x-ratelimit-reset-tokens': '6m0s' }, 360_000],
+    ['OpenAI, milliseconds', { 'x-ratelimit-reset-tokens': '120ms' }, 120],
+    ['hours and fractions', { 'x-ratelimit-reset-requests': '1h2m3.5s' }, 3_723_500],
+    ['Anthropic', { 'anthropic-ratelimit-requests-reset': '2026-11-20T12:01:05Z' }, 65_000],
+    ['Anthropic, tokens', { 'anthropic-ratelimit-output-tokens-reset': '2026-11-20T12:00:08Z' }, 8_000],
+  ])('is read from %s', (_name, headers, expected) => {
+    expect(waitFor(headers)).toBe(expected);
+  });
+
+  it('is read from Google in the body', () => {
+    expect(waitFor({}, googleError('34.07s'))).toBe(34_070);
+    expect(waitFor({}, [googleError('2s')])).toBe(2_000);
+  });
+
+  it('is the latest of all that is said', () => {
+    const headers = { 'retry-after': '5', 'x-ratelimit-reset-requests': '9s', 'ratelimit-reset': '7' };
+    expect(waitFor(headers)).toBe(9_000);
+    expect(waitFor({ ...headers, 'retry-after': '30' })).toBe(30_000);
+    expect(waitFor(headers, googleError('45s'))).toBe(45_000);
+  });
+
+  it('leaves out allowances of which something is left', () => {
+    const headers = {
+      'retry-after': '5',
+      'x-ratelimit-reset-tokens': '6m0s',
+      'x-ratelimit-remaining-tokens': '100',
+      'x-ratelimit-reset-requests': '12s',
+      'x-ratelimit-remaining-requests': '0',
+    };
+    expect(waitFor(headers)).toBe(12_000);
+    expect(waitFor({ ratelimit: '"default";r=3;t=12' })).toBeUndefined();
+  });
+
+  it('is unknown when nothing is said, or nothing that is understood', () => {
+    expect(waitFor({})).toBeUndefined();
+    expect(
+      waitFor({ 'retry-after': 'soon', 'x-ratelimit-reset': 'x' }, { error: { details: 'none' } }),
+    ).toBeUndefined();
+    expect(resetTime('tomorrow', NOW)).toBeUndefined();
+    expect(resetTime('', NOW)).toBeUndefined();
+  });
+});

@@ -2,10 +2,13 @@
  * Takes back the calls of a batch with what they said of their keys, and places those tasks again
  * that were limited or refused. Pure over the pool's state.
  */
+
+import { cool } from './cooldown.ts';
+import { MINUTE_MS } from './gate.ts';
+import { correctLimit, easeGap, learnLimit, noteProven } from './learning.ts';
 import { type KeyDecision, placeAgain } from './lease.ts';
 import { type Outlook, outlookOf } from './outlook.ts';
 import type { Key, Pool, Quota, ReportedAllowance } from './pool.ts';
-import { cool, correctLimit, easeGap, learnLimit, MINUTE_MS, noteProven } from './quota.ts';
 import { release } from './release.ts';
 import { noteRefused, noteWorked } from './standing.ts';
 import { addStarts, removeStart } from './start-log.ts';
@@ -49,7 +52,7 @@ export function giveBack(pool: Pool, { block: id, reports }: GiveBackRequest, no
   const again: string[] = [];
   // What worked is heard first: it says whose fault a refusal is. Limits are learnt when all are back.
   const heard = [...reports].sort((a, b) => rank(a) - rank(b) || a.endedAt - b.endedAt);
-  const limited: { readonly quota: Quota; readonly until: number }[] = [];
+  const limited: { readonly quota: Quota; readonly resetAt: number | undefined; readonly until: number }[] = [];
   for (const report of heard) {
     const held = release(pool, block, report.task);
     if (held === undefined || block === undefined) {
@@ -74,7 +77,7 @@ export function giveBack(pool: Pool, { block: id, reports }: GiveBackRequest, no
         const until = cool(quota, report.verdict, report.startedAt, now);
         if (isNews) {
           shrink(key, peaks.get(key) ?? 1, until - now);
-          if (!report.verdict.quota) limited.push({ quota, until });
+          if (!report.verdict.quota) limited.push({ quota, resetAt: report.verdict.resetAt, until });
           else notices.push({ kind: 'quota-exhausted', key: key.number, fingerprint: key.fingerprint, until });
         } else {
           correctLimit(pool, quota);
@@ -96,7 +99,7 @@ export function giveBack(pool: Pool, { block: id, reports }: GiveBackRequest, no
     }
   }
   if (block?.open.size === 0) pool.blocks.delete(id);
-  for (const { quota, until } of limited) learnLimit(pool, quota, until, now);
+  for (const { quota, resetAt, until } of limited) learnLimit(pool, quota, resetAt, until, now);
   for (const quota of pool.quotas.values()) noteProven(pool, quota, now);
   const decisions = placeAgain(pool, again, now);
   return { decisions, notices, outlook: outlookOf(pool, now) };

@@ -8,14 +8,18 @@ import type { KeyAction } from '../../shared/key/door.ts';
 import { changeKey } from './change.ts';
 import { type GiveBackAnswer, type GiveBackRequest, giveBack } from './give-back.ts';
 import { type LeaseAnswer, type LeaseRequest, lease } from './lease.ts';
-import { recall, remember } from './memory.ts';
+import { recall, remember, rememberUse, USE_ID } from './memory.ts';
 import { emptyPool, type Pool, type RosterEntry, setRoster } from './pool.ts';
 import { KeyPoolStorage } from './storage.ts';
 import { type PooledKeyView, viewOf } from './view.ts';
 
+/** How late what may be late is written. */
+const USE_WRITTEN_AFTER_MS = 5_000;
+
 export class KeyPool extends DurableObject<object> {
   readonly #storage: KeyPoolStorage;
   readonly #pool: Pool = emptyPool();
+  #isAlarmSet = false;
 
   constructor(context: DurableObjectState, env: object) {
     super(context, env);
@@ -24,11 +28,16 @@ export class KeyPool extends DurableObject<object> {
   }
 
   lease(request: LeaseRequest): LeaseAnswer {
-    return this.#answer((now) => lease(this.#pool, request, now));
+    return this.#decide((now) => lease(this.#pool, request, now));
   }
 
-  giveBack(request: GiveBackRequest): GiveBackAnswer {
-    return this.#answer((now) => giveBack(this.#pool, request, now));
+  async giveBack(request: GiveBackRequest): Promise<GiveBackAnswer> {
+    const answer = this.#decide((now) => giveBack(this.#pool, request, now));
+    if (!this.#isAlarmSet) {
+      this.#isAlarmSet = true;
+      await this.ctx.storage.setAlarm(Date.now() + USE_WRITTEN_AFTER_MS);
+    }
+    return answer;
   }
 
   describe(roster: readonly RosterEntry[]): PooledKeyView[] {
@@ -38,18 +47,24 @@ export class KeyPool extends DurableObject<object> {
 
   /** @returns the key afterwards, or undefined when there is no such key */
   change(roster: readonly RosterEntry[], number: number, action: KeyAction): PooledKeyView | undefined {
-    return this.#answer((now) => {
+    return this.#decide((now) => {
       setRoster(this.#pool, roster);
       changeKey(this.#pool, number, action, now);
+      this.#storage.writeOne(rememberUse(this.#pool));
       return viewOf(this.#pool, now).find((view) => view.number === number);
     });
   }
 
+  override alarm(): void {
+    this.#isAlarmSet = false;
+    this.#storage.writeOne(rememberUse(this.#pool));
+  }
+
   /** The runtime holds the answer back until what was written is safe. */
-  #answer<Value>(decide: (now: number) => Value): Value {
+  #decide<Value>(decide: (now: number) => Value): Value {
     const now = Date.now();
     const value = decide(now);
-    this.#storage.write(remember(this.#pool, now));
+    this.#storage.write(remember(this.#pool, now), USE_ID);
     return value;
   }
 }

@@ -5,12 +5,13 @@
  * return one by one and not at once. Pure over the pool's state.
  */
 import type { ShardOutlook } from '../../shared/ledger/contract.ts';
+import { type Gate, gateOf, loadOf, MINUTE_MS, recentCalls } from './gate.ts';
+import { chooseScout, takeWarning } from './learning.ts';
 import { bestElsewhere, type Outlook, outlookOf } from './outlook.ts';
 import { placeAt, returnAt } from './place.ts';
 import { type ConfiguredLimits, type Key, keysOf, type Pool, type Quota, type RosterEntry, setRoster } from './pool.ts';
-import { chooseScout, type Gate, gateOf, loadOf, MINUTE_MS, recentCalls, takeWarning } from './quota.ts';
 import { release } from './release.ts';
-import { hasRefused, isOpenTo, judge } from './standing.ts';
+import { hasBeenRefused, hasRefused, isOpenTo, judge } from './standing.ts';
 import { addStarts, countUntil, forgetStarts, removeStart } from './start-log.ts';
 
 export interface LeaseRequest {
@@ -68,6 +69,14 @@ interface Tally {
   due: number;
   load: number;
   readonly perCall: number;
+}
+
+/** A key that a task could have. */
+interface Choice {
+  readonly opening: Opening;
+  readonly tally: Tally;
+  readonly isKept: boolean;
+  readonly isProbe: boolean;
 }
 
 /** Promises reach no further than a limit can be trusted: what is only learnt may change soon. */
@@ -176,14 +185,17 @@ class LeaseTable {
 
   /** The key that is least used among those free for this task, or undefined. */
   take({ id, waits }: LeaseTask): Key | undefined {
-    let best: { opening: Opening; tally: Tally; isKept: boolean } | undefined;
+    let best: Choice | undefined;
+    const isSuspicious = hasBeenRefused(this.#pool, id, this.#now);
     for (const opening of this.#openings) {
       if (opening.room < 1 || !isOpenTo(opening.key, id, this.#now)) continue;
       const tally = this.#tallyOf(opening.quota);
       const gate = this.#gateOf(opening.quota, tally);
       const isKept = waits > 0 && tally.due > 0 && gate.kept > 0;
       if (!isKept && gate.room < 1) continue;
-      const found = { opening, tally, isKept };
+      // Who was refused before is no measure for a key, as long as there are others.
+      const isProbe = opening.key.standing.is === 'refused' && !isSuspicious;
+      const found = { opening, tally, isKept, isProbe };
       if (best === undefined || goesBefore(found, best)) best = found;
     }
     if (best === undefined) return undefined;
@@ -310,14 +322,16 @@ class LeaseTable {
 }
 
 /** A probe first, then what was kept, then by load, then who rested longest. */
-function goesBefore(
-  a: { readonly opening: Opening; readonly tally: Tally; readonly isKept: boolean },
-  b: { readonly opening: Opening; readonly tally: Tally; readonly isKept: boolean },
-): boolean {
-  const probes = Number(a.opening.key.standing.is === 'refused') - Number(b.opening.key.standing.is === 'refused');
-  if (probes !== 0) return probes > 0;
+function goesBefore(a: Choice, b: Choice): boolean {
+  if (a.isProbe !== b.isProbe) return a.isProbe;
   if (a.isKept !== b.isKept) return a.isKept;
+  const refused = Number(isRefused(a)) - Number(isRefused(b));
+  if (refused !== 0) return refused < 0;
   const load = a.tally.load - b.tally.load;
   if (load !== 0) return load < 0;
   return a.opening.key.lastUsedAt < b.opening.key.lastUsedAt;
+}
+
+function isRefused({ opening }: Choice): boolean {
+  return opening.key.standing.is === 'refused';
 }

@@ -3,9 +3,10 @@
  * choice of another shard for a task that would wait too long here. Pure.
  */
 import type { ShardOutlook } from '../../shared/ledger/contract.ts';
+import { gateOf, isLoose } from './gate.ts';
+import { metLimit } from './learning.ts';
 import { placeAt } from './place.ts';
 import { keysOf, type Pool } from './pool.ts';
-import { gateOf, isLoose, metLimit } from './quota.ts';
 
 export type Outlook = Omit<ShardOutlook, 'shard'>;
 

@@ -107,6 +107,17 @@ export interface Block {
   readonly open: Map<string, string>;
 }
 
+export interface Trial {
+  readonly quotaId: string;
+  readonly windowMs: number;
+  /** Calls that were let in within it. */
+  readonly borne: number;
+  /** Calls that try it. */
+  readonly calls: number;
+  readonly from: number;
+  readonly until: number;
+}
+
 export interface Pool {
   roster: readonly RosterEntry[];
   /** By fingerprint; keys that left the roster stay known. */
@@ -118,7 +129,11 @@ export interface Pool {
   expected: readonly { readonly quotaId: string; readonly at: number }[];
   /** Moving average of how long a call takes. */
   callMs: number;
-  /** Calls a minute that some key has been seen to bear; where no limit is known, no key does more. */
+  /** What `proven` is counted over: a minute, unless a shorter window was found. */
+  windowMs: number;
+  /** A shorter window that is being tried by one quota. */
+  trial: Trial | undefined;
+  /** Calls in a window that some key has been seen to bear; where no limit is known, no key does more. */
   proven: number;
   /** Except for one, the scout, which goes this far ahead. */
   headroom: number;
@@ -154,6 +169,8 @@ export function emptyPool(): Pool {
     configured: {},
     expected: [],
     callMs: 1_000,
+    windowMs: 60_000,
+    trial: undefined,
     proven: INITIAL_PER_MINUTE,
     headroom: INITIAL_HEADROOM,
     scout: undefined,

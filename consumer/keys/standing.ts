@@ -20,7 +20,7 @@ const MAX_REFUSALS = 16;
 /** Keys that may stand refused for one task alone, before others have shown whose fault it is. */
 const MAX_LONE_REFUSALS = 2;
 /** Without others to show it, the task tries one more key after this; a third one settles it. */
-const LONE_PAUSE_MS = 30_000;
+const LONE_PAUSE_MS = 10_000;
 
 function probeDelayMs(probes: number): number {
   return probes === 0 ? FIRST_PROBE_MS : Math.min(MAX_PROBE_MS, SECOND_PROBE_MS * 4 ** Math.min(10, probes - 1));
@@ -72,6 +72,11 @@ export function isOpenTo(key: Key, task: string, now: number): boolean {
 
 export function hasRefused(key: Key, task: string, now: number): boolean {
   return refusalOf(key, task, now) !== undefined;
+}
+
+export function hasBeenRefused(pool: Pool, task: string, now: number): boolean {
+  for (const key of pool.keys.values()) if (key.refusals.length > 0 && hasRefused(key, task, now)) return true;
+  return false;
 }
 
 function refusalOf(key: Key, task: string, now: number): Refusal | undefined {

@@ -17,18 +17,22 @@ export class KeyPoolStorage {
     return rows;
   }
 
-  /** Makes the table hold exactly `rows`. */
-  write(rows: readonly MemoryRow[]): void {
-    const kept = new Set<string>();
-    for (const { id, value } of rows) {
-      kept.add(id);
-      if (this.#written.get(id) === value) continue;
-      this.#sql.exec(
-        'INSERT INTO memory (id, value) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET value = excluded.value',
-        id,
-        value,
-      );
-      this.#written.set(id, value);
+  writeOne({ id, value }: MemoryRow): void {
+    if (this.#written.get(id) === value) return;
+    this.#sql.exec(
+      'INSERT INTO memory (id, value) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET value = excluded.value',
+      id,
+      value,
+    );
+    this.#written.set(id, value);
+  }
+
+  /** Makes the table hold `rows` and none beside them but `others`. */
+  write(rows: readonly MemoryRow[], ...others: readonly string[]): void {
+    const kept = new Set<string>(others);
+    for (const row of rows) {
+      kept.add(row.id);
+      this.writeOne(row);
     }
     for (const id of this.#written.keys()) {
       if (kept.has(id)) continue;

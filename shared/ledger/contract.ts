@@ -109,8 +109,8 @@ const outlook = z.object({
   freeAt: z.number().nullable(),
   /** Calls a second that the pool bears for good. */
   perSecond: z.number().min(0),
-  /** Calls a minute that a key bore when it was limited of late; null: no limit was met. */
-  bears: z.number().nullable(),
+  /** What a key bore when it was limited of late; null: no limit was met. */
+  bears: z.object({ calls: z.number(), windowMs: z.number() }).nullable(),
 });
 
 /** What a consumer tells of its key pools, so that tasks can wait where they find a key soonest. */

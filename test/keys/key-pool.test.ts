@@ -1,4 +1,4 @@
-import { evictDurableObject, runInDurableObject } from 'cloudflare:test';
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import type { LeaseRequest } from '../../consumer/keys/lease.ts';
@@ -50,14 +50,14 @@ describe('the key pool', () => {
     await evictDurableObject(pool);
     const after = await pool.describe(ROSTER);
     expect(after).toMatchObject([
-      { number: 1, state: 'cooling', until: now + 600_000, why: 'rate-limited', inFlight: 0, calls: 0 },
+      { number: 1, state: 'cooling', until: now + 600_000, why: 'rate-limited', inFlight: 0 },
       { number: 2, state: 'disabled', why: 'refused with 401' },
     ]);
     const { decisions: none } = await pool.lease(request(['e']));
     expect(none).toMatchObject([{ is: 'waiting' }]);
   });
 
-  it('writes nothing while everything works', async () => {
+  it('writes nothing while everything works but how much each key was used, now and then', async () => {
     const pool = newPool();
     const rows = () =>
       runInDurableObject(pool, (_, { storage }) => storage.sql.exec('SELECT id, value FROM memory').toArray());
@@ -70,7 +70,16 @@ describe('the key pool', () => {
         reports: ['a', 'b'].map((task) => ({ task, startedAt: now, endedAt: now, verdict: { kind: 'worked' } })),
       });
     }
-    expect(await rows()).toEqual([{ id: 'pool', value: '{"proven":6,"gapMs":0}' }]);
+    const use = {
+      aaaaaaaa: [3, 0, expect.any(Number), expect.any(Number)],
+      bbbbbbbb: [3, 0, expect.any(Number), expect.any(Number)],
+    };
+    await runDurableObjectAlarm(pool);
+    const [first, second] = await rows();
+    expect(JSON.parse(String(second?.value))).toEqual(use);
+    await evictDurableObject(pool);
+    expect((await pool.describe(ROSTER)).map(({ calls }) => calls)).toEqual([3, 3]);
+    expect([first]).toEqual([{ id: 'pool', value: '{"proven":6,"windowMs":60000,"gapMs":0}' }]);
   });
 
   it('does as an administrator says, and remembers it', async () => {

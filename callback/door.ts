@@ -165,6 +165,7 @@ function evidenceOf(
     }
     case 'running': {
       const { percent, message } = report;
+      if (percent === undefined && message === undefined) return {};
       return {
         progress: {
           at: now,

@@ -6,7 +6,7 @@ import { type KeyShards, KeyShardsSchema } from '../shared/key/shards.ts';
 import type { LedgerSession } from '../shared/ledger/contract.ts';
 import { logWarning } from '../shared/log.ts';
 import type { TaskMessage } from '../shared/message/task-message.ts';
-import { type Services, servicesSchema } from '../shared/service/definition.ts';
+import { type ServiceDefinition, type Services, servicesSchema } from '../shared/service/definition.ts';
 import type { Call, EndedCall } from './call.ts';
 import { discoverKeys, KeyGroupsSchema, type KeyRing } from './keys/discovery.ts';
 import type { KeyPool } from './keys/key-pool.ts';
@@ -43,8 +43,8 @@ export interface ConsumerEnv {
   readonly keys: KeyRing;
   /** The value of a key; asked for only where a call is made. */
   readonly keyValue: (pool: string, number: number) => string | undefined;
-  /** Takes a call's key out of texts. */
-  readonly redaction: (key: { readonly pool: string; readonly number: number } | undefined) => Redact;
+  /** Takes a call's key and its service's header secrets out of texts. */
+  readonly redaction: (call: Pick<Call, 'service' | 'key'>) => Redact;
   readonly keyPool: (pool: string) => DurableObjectStub<KeyPool>;
   /** The strictest of what the services say that use the pool. */
   readonly keyLimits: (pool: string) => ConfiguredLimits;
@@ -76,6 +76,14 @@ const VarsSchema = z.object({
   KEY_GROUPS: KeyGroupsSchema,
   KEY_SHARDS: KeyShardsSchema,
 });
+
+/** The secrets that a service's headers carry: a backend may send them back, and they must not be stored. */
+function headerSecrets(service: ServiceDefinition | undefined, bindings: Record<string, unknown>): string[] {
+  return Object.values(service?.headers ?? {}).flatMap((header) => {
+    const value = typeof header === 'string' ? undefined : bindings[header.secret];
+    return typeof value === 'string' ? [value.trim()] : [];
+  });
+}
 
 const parsedEnvs = new WeakMap<object, ConsumerEnv>();
 
@@ -119,11 +127,16 @@ export function readEnv(env: object): ConsumerEnv {
     },
     keys,
     keyValue: (pool, number) => values.get(pool)?.get(number),
-    redaction: (key) => {
+    redaction: ({ service, key }) => {
+      const name = `${service} ${key?.pool} ${key?.number}`;
+      const known = redactions.get(name);
+      if (known !== undefined) return known;
       const value = key && values.get(key.pool)?.get(key.number);
-      if (value === undefined) return (text) => text;
-      const redact = redactions.get(value) ?? redactionOf([value]);
-      redactions.set(value, redact);
+      const redact = redactionOf([
+        ...(value === undefined ? [] : [value]),
+        ...headerSecrets(SERVICES[service], bindings),
+      ]);
+      redactions.set(name, redact);
       return redact;
     },
     keyPool: (pool) => {

@@ -1,5 +1,5 @@
 /** What the Workers log goes to a file of its own, line by line; the terminal is for people. */
-import { createWriteStream, mkdirSync } from 'node:fs';
+import { createWriteStream, mkdirSync, renameSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { LogLine } from './runtime.ts';
 
@@ -9,11 +9,15 @@ export interface LogFile {
   write(line: LogLine): void;
 }
 
-/** Starts afresh with each run. */
+/** A log of this size makes room for a new one when a run starts; the last one is kept beside it. */
+const MAX_LOG_BYTES = 10 * 1024 * 1024;
+
+/** Goes on where the last run stopped, so that a crash can be read about after the restart. */
 export function openLogFile(dir: string): LogFile {
   const file = path.join(dir, 'logs', 'local.log');
   mkdirSync(path.dirname(file), { recursive: true });
-  const stream = createWriteStream(file);
+  if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > MAX_LOG_BYTES) renameSync(file, `${file}.1`);
+  const stream = createWriteStream(file, { flags: 'a' });
   stream.on('error', () => {});
   return {
     file: path.relative('.', file),

@@ -34,7 +34,11 @@ export const HeaderValueSchema = z
 export const PathSchema = z
   .string()
   .max(2048)
-  .regex(/^\/(?!\/)[^\s\\#]*$/, 'a path starts with one slash and has no spaces, backslashes or fragment')
+  // The URL parser drops control characters, so a check before it must not let them through.
+  .regex(
+    /^\/(?!\/)[^\s\\#\p{Cc}]*$/u,
+    'a path starts with one slash and has no spaces, control characters, backslashes or fragment',
+  )
   .refine((path) => !/(?:^|\/)(?:\.|%2e){1,2}(?:\/|$|\?)/i.test(path), 'a path has no dot segments');
 
 export const ServiceDefinitionSchema = z

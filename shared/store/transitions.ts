@@ -45,7 +45,9 @@ const RECORD = `
     settled_verdict = coalesce(move.settled_verdict, tasks.settled_verdict),
     finished_at = move.finished_at,
     failures = tasks.failures + move.failed,
-    progress = coalesce(move.progress, tasks.progress),
+    -- A report changes what it speaks of: one without a percentage keeps the last.
+    progress = CASE WHEN move.progress IS NULL THEN tasks.progress
+      ELSE json_patch(coalesce(tasks.progress, '{}'), move.progress) END,
     error = CASE WHEN move.keep_error THEN tasks.error ELSE move.error END,
     history = CASE WHEN move.record IS NULL THEN tasks.history ELSE json_insert(
       CASE WHEN json_array_length(tasks.history) >= ${MAX_ATTEMPT_RECORDS}

@@ -354,6 +354,12 @@ describe('R17 callbacks are idempotent', () => {
     await house.clock.moveTo(START + 200_000);
     expect(await house.report(latestCall(task.id), { status: 'running', percent: 50 })).toMatchObject({ ok: true });
     expect((await house.row(task.id)).due_at).toBe(START + 500_000);
+    // A sign of life that says nothing new keeps what was said before.
+    await house.clock.moveTo(START + 300_000);
+    expect(await house.report(latestCall(task.id), { status: 'running' })).toMatchObject({ ok: true });
+    const row = await house.row(task.id);
+    expect(row.due_at).toBe(START + 600_000);
+    expect(JSON.parse(String(row.progress))).toMatchObject({ percent: 50 });
     await house.report(latestCall(task.id), success);
     expect(await house.report(latestCall(task.id), { status: 'running' })).toMatchObject({ code: 'task-finished' });
     await comeToRest(house);

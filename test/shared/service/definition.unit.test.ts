@@ -109,6 +109,9 @@ describe('service definitions', () => {
       expect(parse({ baseUrl, path }).success, path).toBe(true);
     }
     for (const path of [
+      '/..\u0000',
+      '/a\u001f',
+      '/a\u007f',
       '',
       'v1',
       '//evil.example',

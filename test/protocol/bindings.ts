@@ -29,6 +29,7 @@ interface World {
   readonly watching: boolean;
   readonly skewMs: number;
   writes: number;
+  readonly refusals: string[];
   note(event: string): void;
   check(when: string): Promise<unknown>;
 }
@@ -150,7 +151,11 @@ export class Bindings {
   callback(invocation: Invocation) {
     const db = gatedDatabase(env.DB, (statement, take) =>
       this.#world.faults.effect(invocation, `db.${statement}`, async () => {
-        const answer = await this.#world.clock.outside(take());
+        const answer = await this.#world.clock.outside(take()).catch((error: unknown) => {
+          // No fault of the schedule: the database itself refuses the statement.
+          this.#world.refusals.push(`${statement}: ${String(error)}`);
+          throw error;
+        });
         if (!isWrite(statement)) return answer;
         this.#world.writes += 1;
         if (this.#world.watching) await this.#world.check(`after ${statement}`);

@@ -67,6 +67,8 @@ export class House {
   readonly log: string[] = [];
   /** Log events of the code under test. */
   readonly printed: string[] = [];
+  /** Statements that the database refused, though no fault struck. */
+  readonly refusals: string[] = [];
   /** Check rule R1 after every write, not only after every step. */
   watching = true;
   /** How far the consumers' clocks are ahead of the ledger's. */
@@ -102,6 +104,7 @@ export class House {
     vi.unstubAllGlobals();
     vi.restoreAllMocks();
     this.clock.stop();
+    if (this.refusals.length > 0) throw new Error(`the database refused: ${this.refusals.join('; ')}`);
   }
 
   note(event: string): void {

@@ -35,6 +35,9 @@ type Verdict = 'killed' | 'SURVIVED' | 'DOES NOT APPLY' | 'BROKE THE BUILD';
 interface Report {
   readonly numPassedTests: number;
   readonly numFailedTests: number;
+  readonly testResults: readonly {
+    readonly assertionResults: readonly { readonly failureMessages: readonly string[] }[];
+  }[];
 }
 
 function copyTree(): string {
@@ -74,6 +77,12 @@ function apply(copy: string, edits: readonly Edit[]): boolean {
   });
 }
 
+/** SQL that does not parse fails every test; that is no proof. A broken CHECK is one. */
+function isBrokenSql({ testResults }: Report): boolean {
+  const results = testResults.flatMap(({ assertionResults }) => assertionResults);
+  return results.some(({ failureMessages }) => failureMessages.some((message) => message.includes('SQLITE_ERROR')));
+}
+
 function restore(copy: string, edits: readonly Edit[]): void {
   for (const { file } of edits) cpSync(join(ROOT, file), join(copy, file));
 }
@@ -83,7 +92,8 @@ async function tryMutation(copy: string, row: Row, { edits }: Mutation): Promise
     if (!apply(copy, edits)) return 'DOES NOT APPLY';
     const report = await runTests(copy, row.file, row.name);
     if (report === undefined || report.numPassedTests + report.numFailedTests === 0) return 'BROKE THE BUILD';
-    return report.numFailedTests > 0 ? 'killed' : 'SURVIVED';
+    if (report.numFailedTests === 0) return 'SURVIVED';
+    return isBrokenSql(report) ? 'BROKE THE BUILD' : 'killed';
   } finally {
     restore(copy, edits);
   }

@@ -273,20 +273,6 @@ export function fixedWindow({ limit, windowMs, revoked, headers }: RateOptions):
   };
 }
 
-/** Windows at the clock's whole minutes. */
-export function alignedWindow({ limit, windowMs, revoked }: RateOptions, offsetMs: number): Provider {
-  const counts = new Map<string, number>();
-  return (key, _task, now) => {
-    if (revoked?.(key)) return refusedAnswer;
-    const window = Math.floor((now + offsetMs) / windowMs);
-    const id = `${key} ${window}`;
-    const count = counts.get(id) ?? 0;
-    if (count >= limit) return limitedFor((window + 1) * windowMs - now - offsetMs, now);
-    counts.set(id, count + 1);
-    return { verdict: { kind: 'worked' } };
-  };
-}
-
 export function slidingWindow({ limit, windowMs, revoked }: RateOptions): Provider {
   const starts = new Map<string, number[]>();
   return (key, _task, now) => {

@@ -4,7 +4,7 @@ import type { ClaimBatch, Denial, Grant } from '../shared/ledger/contract.ts';
 import { claimTasks } from '../shared/store/claim.ts';
 import { recordExpired } from '../shared/store/expiry.ts';
 import { readRequests, readStates } from '../shared/store/read.ts';
-import { type StateRow, stateOfRow } from '../shared/store/row.ts';
+import { type ClaimedRow, type StateRow, stateOfRow } from '../shared/store/row.ts';
 import type { TaskError } from '../shared/task/attempt.ts';
 import { fateOf } from '../shared/task/fate.ts';
 import { taskCreatedAt } from '../shared/task/id.ts';
@@ -20,24 +20,24 @@ export async function answerClaims(env: CallbackEnv, batch: ClaimBatch, now: num
   const claims =
     late.length === 0 ? batch.claims : batch.claims.map((claim) => (late.includes(claim) ? wakeOnly(claim) : claim));
 
-  const rows = new Map((await claimTasks(env.db, { nonce: batch.nonce, claims }, now)).map((row) => [row.id, row]));
-  const granted = new Set([...rows.values()].filter((row) => row.status === 'running').map((row) => row.id));
-
-  const untouched = batch.claims.filter(({ id }) => !rows.has(id)).map(({ id }) => id);
-  for (const [id, row] of await readStates(env.db, untouched)) rows.set(id, row);
+  const claimed = new Map((await claimTasks(env.db, { nonce: batch.nonce, claims }, now)).map((row) => [row.id, row]));
+  const untouched = batch.claims.filter(({ id }) => !claimed.has(id)).map(({ id }) => id);
+  const others = await readStates(env.db, untouched);
   await recordUnseen(
     env,
-    late.filter(({ id }) => !rows.has(id)),
+    late.filter(({ id }) => !claimed.has(id) && !others.has(id)),
     now,
   );
 
-  const bare = claims.filter(({ id, task }) => task === undefined && granted.has(id)).map(({ id }) => id);
+  const isGranted = (id: string) => claimed.get(id)?.status === 'running';
+  const bare = claims.filter(({ id, task }) => task === undefined && isGranted(id)).map(({ id }) => id);
   const requests = await readRequests(env.db, bare);
 
   return Promise.all(
     batch.claims.map(async ({ id }) => {
-      const row = rows.get(id);
-      return row !== undefined && granted.has(id) ? grant(env, row, requests.get(id)) : deny(id, row, now);
+      const row = claimed.get(id);
+      if (row?.status === 'running') return grant(env, row, requests.get(id));
+      return deny(id, row ?? others.get(id), now);
     }),
   );
 }
@@ -52,7 +52,7 @@ async function recordUnseen(env: CallbackEnv, claims: readonly Claim[], now: num
   await recordExpired(env.db, young, JSON.stringify(TOO_LATE), now);
 }
 
-async function grant(env: CallbackEnv, row: StateRow, request: string | undefined): Promise<Grant> {
+async function grant(env: CallbackEnv, row: ClaimedRow, request: string | undefined): Promise<Grant> {
   const state = stateOfRow(row);
   if (state.status !== 'running') throw new Error(`claimed ${row.id} is ${state.status}`);
   return {
@@ -64,7 +64,12 @@ async function grant(env: CallbackEnv, row: StateRow, request: string | undefine
   };
 }
 
-function deny(id: string, row: StateRow | undefined, now: number): Denial {
+function deny(id: string, row: StateRow | ClaimedRow | undefined, now: number): Denial {
   if (row === undefined) return { id, granted: false, status: 'absent', fate: { verdict: 'ack' } };
-  return { id, granted: false, status: row.status, fate: fateOf(stateOfRow(row), row.due_at ?? undefined, now) };
+  return {
+    id,
+    granted: false,
+    status: row.status,
+    fate: fateOf(stateOfRow(row), 'due_at' in row ? (row.due_at ?? undefined) : undefined, now),
+  };
 }

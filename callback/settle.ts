@@ -60,7 +60,7 @@ function moveOf({ id, event, result, error, record }: Settlement, state: TaskSta
   if (!decision.ok) return undefined;
   const { next } = decision;
   // The deadline may have cut the delay short; the record says what came of it.
-  const timing = 'nextAt' in next ? { nextAt: next.nextAt, delayMs: next.nextAt - event.at } : {};
+  const timing = 'nextAt' in next ? { nextAt: next.nextAt, delayMs: Math.max(0, next.nextAt - event.at) } : {};
   return {
     id,
     expected: { status: state.status, run: state.run },

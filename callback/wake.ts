@@ -20,7 +20,8 @@ export async function sendWakes(queues: Queues, wakes: readonly Wake[]): Promise
     const messages = wakes.slice(at, at + MAX_BATCH_MESSAGES).map(({ id, service, delayMs }) => ({
       body: wakeMessage(id, service),
       contentType: 'json' as const,
-      delaySeconds: Math.ceil(delayMs / 1000),
+      // A task that is past its deadline is woken at once; the platform refuses a negative delay.
+      delaySeconds: Math.max(0, Math.ceil(delayMs / 1000)),
     }));
     await sendToAny(queues, (queue) => queue.sendBatch(messages));
   }

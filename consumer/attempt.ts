@@ -62,14 +62,14 @@ export async function attempt(env: ConsumerEnv, call: Call, abort: AbortControll
     const { status, headers } = response;
     const read = await readBody(response);
     if (!read.ok) return ended(tooLarge(status), target);
-    const redact = env.redaction(call.key);
+    const redact = env.keys.redaction(call.key);
     const body = read.body && redactContent(read.body, redact);
     const now = Date.now();
     if (call.key === undefined) return ended(outcomeOfAnswer({ status, headers, body }, now), target);
     const heard = hear({ status, headers, body }, now);
     return ended(outcomeWithKey({ status, headers, body }, heard.verdict, now), target, heard);
   } catch (error) {
-    return ended(outcomeOfError(error, abort.signal, timeoutMs, env.redaction(call.key)), target);
+    return ended(outcomeOfError(error, abort.signal, timeoutMs, env.keys.redaction(call.key)), target);
   } finally {
     clearTimeout(timer);
   }

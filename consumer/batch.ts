@@ -11,13 +11,13 @@ import { Deliveries } from './deliveries.ts';
 import type { ConsumerEnv } from './env.ts';
 import { fanOut } from './fan-out.ts';
 import { type Inbox, readInbox } from './inbox.ts';
-import { boundCallsBeside } from './invocations.ts';
+import { boundCallsBeside, MAX_TOLD_BOUND, MAX_TOLD_FETCHED } from './invocations.ts';
 import { KeyLeases } from './keys/key-leases.ts';
 import { poolOf } from './keys/pool-of.ts';
 import { leaseMs } from './lease.ts';
 import { LedgerConversation } from './ledger-session.ts';
 import { Settler } from './settler.ts';
-import { tellCancelled } from './tell-cancelled.ts';
+import { tellAborted, tellCancelled } from './tell-cancelled.ts';
 
 /** A message of another release: minutes until that release is here, or is back. */
 const UNREADABLE_DELAY_MS = 60_000;
@@ -67,13 +67,21 @@ async function runTasks(
     if (!answer.granted) deliveries.decide(answer.id, answer.fate);
     else calls.push(callOf(answer, inbox.tasks.get(answer.id)));
   }
-  const settler = new Settler(ledger, calls.length, ({ id, fate }) => {
+  const accepted = new Set<string>();
+  const telling: Promise<void>[] = [];
+  const settler = new Settler(ledger, calls.length, ({ id, status, fate }) => {
     const shard = keys.shardFor(id);
-    deliveries.decide(id, fate, shard === undefined ? undefined : env.shardQueue(shard));
+    deliveries.decide(id, fate, shard === undefined ? undefined : env.keys.shardQueue(shard));
+    // Cancelled before its 202 was recorded: only this batch knows that a backend works on it.
+    const message = status === 'cancelled' && accepted.has(id) ? inbox.tasks.get(id) : undefined;
+    if (message !== undefined) telling.push(tellAborted(env, serviceOf(message), id));
   });
   const callOfId = new Map(calls.map((call) => [call.id, call]));
-  const settle = (ended: EndedCall[]) =>
-    settler.add(ended.flatMap((each) => settlementsOf(env, callOfId.get(each.id), each)));
+  const settle = (ended: EndedCall[]) => {
+    const settlements = ended.flatMap((each) => settlementsOf(env, callOfId.get(each.id), each));
+    for (const { id, event } of settlements) if (event.type === 'accept') accepted.add(id);
+    settler.add(settlements);
+  };
   const keys = new KeyLeases(env, settle);
   const { ready, ended } = await keys.take(calls, others);
   settle(ended);
@@ -85,6 +93,7 @@ async function runTasks(
   );
   await keys.finish();
   await settler.drain();
+  await Promise.all(telling);
 }
 
 /** How the same pools stand on other shards: worth asking when tasks of this batch can be sent there. */
@@ -93,9 +102,10 @@ async function askOtherShards(
   tasks: readonly WaitingTask[],
   ledger: LedgerConversation,
 ): Promise<OutlookAnswer | undefined> {
-  if (env.shardCount < 2 || !tasks.some((message) => poolOf(env, serviceOf(message)) !== undefined)) return undefined;
+  if (env.keys.shardCount < 2 || !tasks.some((message) => poolOf(env, serviceOf(message)) !== undefined))
+    return undefined;
   try {
-    return await ledger.exchangeOutlooks(env.outlooks.take(Number(env.shard)));
+    return await ledger.exchangeOutlooks(env.keys.outlooks.take(Number(env.shard)));
   } catch {
     // Tasks wait here, then.
     return undefined;
@@ -152,8 +162,17 @@ function serviceOf(message: WaitingTask): string {
 }
 
 async function runCancels(env: ConsumerEnv, { cancels }: Inbox, deliveries: Deliveries): Promise<void> {
-  for (const [key, { id, service }] of cancels) {
-    await tellCancelled(env, service, id);
-    deliveries.decide(key, { verdict: 'ack' });
-  }
+  let bound = 0;
+  let fetched = 0;
+  await Promise.all(
+    [...cancels].map(async ([key, { id, service }]) => {
+      const isBound = env.services[service]?.binding !== undefined;
+      if (isBound ? ++bound > MAX_TOLD_BOUND : ++fetched > MAX_TOLD_FETCHED) {
+        deliveries.decide(key, { verdict: 'retry', delayMs: CROWDED_OUT_DELAY_MS });
+        return;
+      }
+      await tellCancelled(env, service, id);
+      deliveries.decide(key, { verdict: 'ack' });
+    }),
+  );
 }

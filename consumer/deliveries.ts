@@ -55,7 +55,10 @@ export class Deliveries {
       this.#copying.push(this.#replace(key, fate.delayMs, elsewhere));
       return;
     }
-    const timer = setTimeout(() => this.#copying.push(this.#replace(key, 0)), Math.min(fate.delayMs, MAX_TIMER_MS));
+    const copy = () => {
+      if (!this.#uncopied.has(key)) this.#copying.push(this.#replace(key, 0));
+    };
+    const timer = setTimeout(copy, Math.min(fate.delayMs, MAX_TIMER_MS));
     this.#held.set(key, { until, timer });
   }
 

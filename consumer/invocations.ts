@@ -7,9 +7,16 @@ import { SLICE_CALLS } from './slice.ts';
 
 export const MAX_INVOCATIONS = 32;
 
-/** The ledger session, opened again at most this often after it broke, and two told cancellations. */
+/** The ledger session, opened again at most this often after it broke. */
 export const MAX_LEDGER_SESSIONS = 4;
-const RESERVED = MAX_LEDGER_SESSIONS + 2;
+
+/** Cancellations that one batch tells bound Workers of; the others wait for a later batch. */
+export const MAX_TOLD_BOUND = 2;
+
+/** Cancellations that one batch tells over the network, so that they end with its calls. */
+export const MAX_TOLD_FETCHED = 6;
+
+const RESERVED = MAX_LEDGER_SESSIONS + MAX_TOLD_BOUND;
 
 /** How many invocations `fetched` calls over the network take: none while they fit beside the batch. */
 export function sliceCount(fetched: number): number {

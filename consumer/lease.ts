@@ -14,14 +14,14 @@ export function leaseMs(timeoutMs: number): number {
 }
 
 /**
- * The time-out of a call that starts now, capped by the deadline (rule R4), or undefined when it
- * could outlast the lease.
+ * The time-out of a call that starts now, capped by the deadline (rule R4), or undefined when the
+ * call could outlast the lease or its deadline has passed since the claim.
  */
 export function callTimeoutMs(
   timeoutMs: number,
   state: { readonly leaseUntil: number; readonly deadlineAt: number },
   now: number,
 ): number | undefined {
-  if (now + timeoutMs + QUICK_RETRIES_MS > state.leaseUntil) return undefined;
-  return Math.max(1, Math.min(timeoutMs, state.deadlineAt - now));
+  if (now + timeoutMs + QUICK_RETRIES_MS > state.leaseUntil || now >= state.deadlineAt) return undefined;
+  return Math.min(timeoutMs, state.deadlineAt - now);
 }

@@ -2,12 +2,12 @@
  * Runs a few calls side by side and says how each ended as soon as it did. A slice holds at most six
  * calls: the platform lets one invocation wait for the headers of six connections at a time.
  */
-import { logWarning } from '../shared/log.ts';
+import { logError, logWarning } from '../shared/log.ts';
 import { attempt, CancelledError } from './attempt.ts';
 import { logAttempt } from './attempt-log.ts';
 import type { Call, EndedCall } from './call.ts';
 import type { ConsumerEnv } from './env.ts';
-import { tellCancelled } from './tell-cancelled.ts';
+import { tellAborted } from './tell-cancelled.ts';
 
 export const SLICE_CALLS = 6;
 
@@ -35,11 +35,17 @@ export async function runSlice(
       calls.map(async (call) => {
         const abort = new AbortController();
         running.set(call.id, abort);
-        const attempted = await attempt(env, call, abort);
-        running.delete(call.id);
-        logAttempt(env.shard, call, attempted);
-        outgoing.add({ id: call.id, attempted });
-        if (abort.signal.reason instanceof CancelledError) await tellCancelled(env, call.service, call.id);
+        try {
+          const attempted = await attempt(env, call, abort);
+          running.delete(call.id);
+          logAttempt(env.shard, call, attempted);
+          outgoing.add({ id: call.id, attempted });
+          if (abort.signal.reason instanceof CancelledError) await tellAborted(env, call.service, call.id);
+        } catch (error) {
+          // A bug that one call meets must not take the others with it: its task runs again after the lease.
+          logError('call.failed', { id: call.id, service: call.service }, error);
+          running.delete(call.id);
+        }
       }),
     );
   } finally {
@@ -87,6 +93,7 @@ class Outgoing {
 
 function watchCancellations(running: ReadonlyMap<string, AbortController>, cancelledAmong: CancelledAmong): () => void {
   let timer: ReturnType<typeof setTimeout>;
+  let stopped = false;
   const check = async (intervalMs: number) => {
     try {
       for (const id of await cancelledAmong([...running.keys()])) running.get(id)?.abort(new CancelledError());
@@ -96,8 +103,12 @@ function watchCancellations(running: ReadonlyMap<string, AbortController>, cance
     schedule(intervalMs * 2);
   };
   const schedule = (intervalMs: number) => {
-    timer = setTimeout(() => void check(intervalMs), intervalMs);
+    // A question may still be on its way when the last call ends.
+    if (!stopped) timer = setTimeout(() => void check(intervalMs), intervalMs);
   };
   schedule(FIRST_CANCEL_CHECK_MS);
-  return () => clearTimeout(timer);
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+  };
 }

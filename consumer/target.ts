@@ -1,7 +1,7 @@
 /** The HTTP request that a call becomes: where it goes, and the headers it carries. */
 import { toHex } from '../shared/crypto/hex.ts';
 import type { ServiceDefinition } from '../shared/service/definition.ts';
-import { bytesFromContent } from '../shared/task/content.ts';
+import { bytesFromContent, type Content } from '../shared/task/content.ts';
 import { traceIdOf } from '../shared/task/id.ts';
 import type { TaskRequest } from '../shared/task/request.ts';
 import { attemptsUsed } from '../shared/task/state.ts';
@@ -11,6 +11,8 @@ import { placeKey } from './keys/credential.ts';
 
 /** A Worker behind a service binding is addressed by path; the host says nothing. */
 const BINDING_ORIGIN = 'https://backend.tasklane.internal';
+
+const PRINTABLE_ASCII = /^[\t\x20-\x7e]*$/;
 
 export interface Target {
   /** How the backend is named in records and logs: its host, or its binding. */
@@ -30,41 +32,43 @@ export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Cal
   if (!place.ok) return place;
   const traceId = traceIdOfCall(call.request, call.id);
 
-  const all = new Headers();
-  if (body !== undefined) all.set('content-type', body.type);
-  for (const [name, value] of Object.entries(headers)) all.set(name, value);
-  for (const [name, value] of Object.entries(service.headers)) {
-    const text = typeof value === 'string' ? value : env.secret(value.secret);
-    if (text === undefined)
-      return { ok: false, problem: `The secret for the header ${name} is not set on this consumer.` };
-    all.set(name, text);
-  }
-  all.set('idempotency-key', call.id);
-  all.set('task-id', call.id);
-  all.set('task-attempt', String(attemptsUsed(call.state)));
-  all.set('task-deadline', new Date(call.state.deadlineAt).toISOString());
-  all.set('task-callback-url', `${env.publicUrl}/api/task/${call.id}`);
-  all.set('task-callback-token', call.callbackToken);
-  all.set('traceparent', `00-${traceId}-${spanId()}-01`);
+  // A plain record: the runtime copies headers into every object on their way, and names are lower case once.
+  const all: Record<string, string> = {};
+  if (body !== undefined) all['content-type'] = body.type;
+  for (const [name, value] of Object.entries(headers)) all[name.toLowerCase()] = value;
+  const problem = setServiceHeaders(env, service, all);
+  if (problem !== undefined) return { ok: false, problem };
+  all['idempotency-key'] = call.id;
+  all['task-id'] = call.id;
+  all['task-attempt'] = String(attemptsUsed(call.state));
+  all['task-deadline'] = new Date(call.state.deadlineAt).toISOString();
+  all['task-callback-url'] = `${env.publicUrl}/api/task/${call.id}`;
+  all['task-callback-token'] = call.callbackToken;
+  all.traceparent = `00-${traceId}-${spanId()}-01`;
 
   const url = joinUrl(place.baseUrl, path);
   const init: RequestInit = {
     method,
     headers: all,
     // A redirect would carry headers to wherever it points; it is an answer like any other.
-    redirect: 'manual' as const,
+    redirect: 'manual',
     signal,
-    ...(body !== undefined && method !== 'GET' && { body: bytesFromContent(body) }),
+    ...(body !== undefined && method !== 'GET' && { body: bodyOf(body) }),
   };
-  const key = call.key === undefined ? undefined : env.keyValue(call.key.pool, call.key.number);
+  const key = call.key === undefined ? undefined : env.keys.value(call.key.pool, call.key.number);
   if (call.key !== undefined && key === undefined)
     return { ok: false, problem: `Key ${call.key.number} of the pool ${call.key.pool} is not set on this consumer.` };
   const placed = key === undefined ? { ok: true as const, url } : placeKey(service, url, all, key);
   if (!placed.ok) return placed;
   return {
     ok: true,
-    target: { server: place.server, traceId, call: () => place.fetch(new Request(placed.url, init)) },
+    target: { server: place.server, traceId, call: () => place.fetch(placed.url, init) },
   };
+}
+
+/** Text goes out as text: the runtime encodes it without a copy of ours. */
+function bodyOf(content: Content): string | Uint8Array<ArrayBuffer> {
+  return content.encoding === 'base64' ? bytesFromContent(content) : content.text;
 }
 
 type Place =
@@ -72,18 +76,37 @@ type Place =
       readonly ok: true;
       readonly baseUrl: string;
       readonly server: string;
-      readonly fetch: (request: Request) => Promise<Response>;
+      readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
     }
   | { readonly ok: false; readonly problem: string };
 
 export function placeOf(env: ConsumerEnv, { baseUrl, binding }: ServiceDefinition): Place {
   if (baseUrl !== undefined) {
-    return { ok: true, baseUrl, server: new URL(baseUrl).host, fetch: (request) => fetch(request) };
+    return { ok: true, baseUrl, server: new URL(baseUrl).host, fetch: (url, init) => fetch(url, init) };
   }
   const backend = binding === undefined ? undefined : env.backend(binding);
   if (backend === undefined)
     return { ok: false, problem: `The service binding ${binding} is not set on this consumer.` };
-  return { ok: true, baseUrl: BINDING_ORIGIN, server: binding ?? '', fetch: (request) => backend.fetch(request) };
+  return { ok: true, baseUrl: BINDING_ORIGIN, server: binding ?? '', fetch: (url, init) => backend.fetch(url, init) };
+}
+
+/**
+ * Sets the headers that the service's definition gives.
+ * @returns what is wrong with one of them; the text never holds a secret
+ */
+export function setServiceHeaders(
+  env: ConsumerEnv,
+  service: ServiceDefinition,
+  headers: Record<string, string>,
+): string | undefined {
+  for (const [name, value] of Object.entries(service.headers)) {
+    const text = typeof value === 'string' ? value : env.secret(value.secret)?.trim();
+    if (text === undefined) return `The secret for the header ${name} is not set on this consumer.`;
+    // The runtime refuses control characters with an exception and writes what is not ASCII into its log.
+    if (!PRINTABLE_ASCII.test(text)) return `The secret for the header ${name} is not printable ASCII.`;
+    headers[name.toLowerCase()] = text;
+  }
+  return undefined;
 }
 
 /** Below the base path, whatever the path says: it starts with one slash and has no dot segments. */

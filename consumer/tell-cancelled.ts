@@ -4,10 +4,26 @@
  */
 import pRetry from 'p-retry';
 import { logInfo, logWarning } from '../shared/log.ts';
+import { cancelMessage } from '../shared/message/task-message.ts';
 import type { ConsumerEnv } from './env.ts';
-import { joinUrl, placeOf } from './target.ts';
+import { joinUrl, placeOf, setServiceHeaders } from './target.ts';
 
 const TIMEOUT_MS = 10_000;
+
+/**
+ * Beside running calls: over the network at once; a bound Worker costs an invocation, which a later
+ * batch has to spare.
+ */
+export async function tellAborted(env: ConsumerEnv, serviceName: string, id: string): Promise<void> {
+  const service = env.services[serviceName];
+  if (service?.cancelPath === undefined) return;
+  if (service.binding === undefined) return tellCancelled(env, serviceName, id);
+  try {
+    await env.ownQueue.send(cancelMessage(id, serviceName), { contentType: 'json' });
+  } catch (error) {
+    logWarning('cancel.untold', { id, service: serviceName, cause: String(error) });
+  }
+}
 
 export async function tellCancelled(env: ConsumerEnv, serviceName: string, id: string): Promise<void> {
   const service = env.services[serviceName];
@@ -15,21 +31,19 @@ export async function tellCancelled(env: ConsumerEnv, serviceName: string, id: s
   const place = placeOf(env, service);
   if (!place.ok) return;
   const url = joinUrl(place.baseUrl, service.cancelPath.replaceAll('{id}', id));
-  const headers = new Headers({ 'task-id': id });
-  for (const [name, value] of Object.entries(service.headers)) {
-    const text = typeof value === 'string' ? value : env.secret(value.secret);
-    if (text !== undefined) headers.set(name, text);
-  }
+  const headers: Record<string, string> = { 'task-id': id };
+  if (setServiceHeaders(env, service, headers) !== undefined) return;
   try {
     const status = await pRetry(
       async () => {
         const signal = AbortSignal.timeout(TIMEOUT_MS);
-        const response = await place.fetch(new Request(url, { method: 'DELETE', headers, redirect: 'manual', signal }));
+        const response = await place.fetch(url, { method: 'DELETE', headers, redirect: 'manual', signal });
         await response.body?.cancel();
         if (response.status >= 500) throw new Error(`answered ${response.status}`);
         return response.status;
       },
-      { retries: 2, minTimeout: 200, maxTimeout: 1_000 },
+      // Each try at a bound Worker is an invocation, and those are counted.
+      { retries: service.binding === undefined ? 2 : 0, minTimeout: 200, maxTimeout: 1_000 },
     );
     logInfo('cancel.told', { id, service: serviceName, httpStatus: status });
   } catch (error) {

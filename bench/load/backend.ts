@@ -1,9 +1,8 @@
 /**
  * The backends that both sides call, in one small server: `/instant` answers at once, `/slow50` after
- * 50 ms, `/gate` when the gate is opened, so that a queue can fill up while nothing is consumed, and
- * `/flaky` 500 on the first call of each task. `/later` answers 202 and calls back.
+ * 50 ms, `/gate` when the gate is opened, so that a queue can fill up while nothing is consumed.
  */
-import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 const RESULT = '{"ok":true}';
@@ -11,7 +10,6 @@ const RESULT = '{"ok":true}';
 export class Backend {
   #calls = 0;
   #gate: ServerResponse[] | undefined;
-  readonly #seen = new Set<string>();
   readonly #watchers = new Set<() => void>();
   readonly #server = createServer((incoming, response) => this.#answer(incoming, response));
 
@@ -26,14 +24,9 @@ export class Backend {
   /** Forgets all calls; `gateClosed` holds the calls of `/gate` from now on, or lets them through. */
   reset(gateClosed: boolean): void {
     this.#calls = 0;
-    this.#seen.clear();
     const held = this.#gate ?? [];
     this.#gate = gateClosed ? [] : undefined;
     for (const response of held) finish(response, 200, RESULT);
-  }
-
-  get calls(): number {
-    return this.#calls;
   }
 
   /** Resolves true when `count` calls have arrived since the reset, false after `timeoutMs`. */
@@ -65,42 +58,13 @@ export class Backend {
         if (this.#gate === undefined) finish(response, 200, RESULT);
         else this.#gate.push(response);
         return;
-      case '/flaky':
-        finish(response, this.#isFirst(incoming) ? 500 : 200, RESULT);
-        return;
-      case '/busy':
-        if (this.#isFirst(incoming)) response.setHeader('retry-after', '1');
-        finish(response, response.hasHeader('retry-after') ? 429 : 200, RESULT);
-        return;
-      case '/later':
-        finish(response, 202, RESULT);
-        setTimeout(callBack, 100, incoming);
-        return;
       default:
         finish(response, 200, RESULT);
     }
-  }
-
-  /** True on the first call of a task. */
-  #isFirst(incoming: IncomingMessage): boolean {
-    const id = String(incoming.headers['idempotency-key']);
-    if (this.#seen.has(id)) return false;
-    this.#seen.add(id);
-    return true;
   }
 }
 
 function finish(response: ServerResponse, status: number, body: string): void {
   response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
   response.end(body);
-}
-
-/** Reports success with the attempt's token, as the way of an asynchronous backend asks. */
-function callBack(incoming: IncomingMessage): void {
-  const { 'task-callback-url': url, 'task-callback-token': token } = incoming.headers;
-  if (url === undefined || token === undefined) return;
-  const headers = { authorization: `Bearer ${String(token)}`, 'content-type': 'application/json' };
-  const report = request(String(url), { method: 'PUT', headers }, (answer) => answer.resume());
-  report.on('error', (cause) => console.error(`callback failed: ${cause.message}`));
-  report.end(`{"status":"succeeded","result":${RESULT}}`);
 }

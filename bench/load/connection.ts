@@ -72,7 +72,7 @@ export class Connection {
 }
 
 /** The answer in `bytes`, or undefined while it is not complete. */
-export function parseAnswer(bytes: Buffer): Answer | undefined {
+function parseAnswer(bytes: Buffer): Answer | undefined {
   const headEnd = bytes.indexOf(HEAD_END);
   if (headEnd < 0) return undefined;
   const head = bytes.toString('latin1', 0, headEnd);

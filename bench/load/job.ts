@@ -26,7 +26,6 @@ export type Job =
   | Lone
   | { readonly type: 'listen' }
   | { readonly type: 'reset'; readonly gateClosed: boolean }
-  | { readonly type: 'calls' }
   | { readonly type: 'await-calls'; readonly count: number; readonly timeoutMs: number };
 
 export interface Driven {
@@ -43,7 +42,6 @@ export interface Outcomes {
   /** The backend's port. */
   listen: number;
   reset: undefined;
-  calls: number;
   'await-calls': boolean;
 }
 

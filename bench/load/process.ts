@@ -30,8 +30,6 @@ async function perform(job: Job): Promise<unknown> {
       return backend.listen();
     case 'reset':
       return backend.reset(job.gateClosed);
-    case 'calls':
-      return backend.calls;
     case 'await-calls':
       return backend.awaitCalls(job.count, job.timeoutMs);
   }

@@ -1,8 +1,8 @@
 /**
  * `--memory`: 50,000 tasks the whole way through each side, and the memory that its runtime holds after
- * every 5,000. V8 gives memory back late, so the first third grows on every side; what counts is
- * whether the last third still grows over the second. Bare Workers are shown beside it, to tell what
- * the runtime itself holds.
+ * every 5,000. Before them as many that do not count: V8 lets each isolate's heap grow to its first full
+ * collection, so a fresh runtime grows whatever it runs, bare Workers too. What counts is whether the
+ * last third still grows over the second.
  */
 import type { Outside } from '../load/outside.ts';
 import { decimal, mean } from '../report/statistic.ts';
@@ -10,6 +10,7 @@ import { alignedTable } from '../report/table.ts';
 import type { Sides } from '../system/side.ts';
 import { wholeWay } from './workload.ts';
 
+const WARM_UP_STEPS = 10;
 const STEPS = 10;
 const TASKS_PER_STEP = 5_000;
 
@@ -20,7 +21,7 @@ const FLAT_GROWTH = 0.1;
 export async function measureMemory(sides: Sides, outside: Outside): Promise<boolean> {
   const { tasklane, bare } = sides.pairs.queue;
   const held: Record<'tasklane' | 'bare', number[]> = { tasklane: [], bare: [] };
-  for (let step = 0; step < STEPS; step++) {
+  for (let step = 0; step < WARM_UP_STEPS + STEPS; step++) {
     for (const side of ['tasklane', 'bare'] as const) {
       const { runtime } = sides.pairs.queue[side];
       await wholeWay(sides.pairs.queue[side], outside, TASKS_PER_STEP, 'instant');
@@ -28,7 +29,7 @@ export async function measureMemory(sides: Sides, outside: Outside): Promise<boo
     }
   }
   const rows = held.tasklane.map((megabytes, step) => [
-    decimal((step + 1) * TASKS_PER_STEP, 0),
+    step < WARM_UP_STEPS ? 'warm-up' : decimal((step + 1 - WARM_UP_STEPS) * TASKS_PER_STEP, 0),
     decimal(megabytes, 0),
     decimal(held.bare[step] ?? Number.NaN, 0),
   ]);
@@ -42,7 +43,7 @@ export async function measureMemory(sides: Sides, outside: Outside): Promise<boo
 }
 
 function growth(megabytes: readonly number[]): number {
-  const third = Math.floor(megabytes.length / 3);
+  const third = Math.floor(STEPS / 3);
   const last = megabytes.slice(-third);
   const second = megabytes.slice(-2 * third, -third);
   return mean(last) / mean(second) - 1;

@@ -136,15 +136,17 @@ async function submitBatches(
   perRequest: number,
   service: ServiceName,
 ): Promise<Driven> {
-  const size = Math.min(perRequest, tasks);
-  if (tasks % size !== 0) throw new Error(`${tasks} tasks do not go into requests of ${size}`);
+  const full = batchBody(service, perRequest);
+  const rest = tasks % perRequest;
+  const bodies = Array.from({ length: Math.floor(tasks / perRequest) }, () => full);
+  if (rest > 0) bodies.push(batchBody(service, rest));
   return outside.perform<'drive'>({
     type: 'drive',
     address: system.address,
     connections: BATCH_CONNECTIONS,
-    count: tasks / size,
+    count: bodies.length,
     keepBodies: true,
-    requests: [{ method: 'POST', path: '/api/tasks/batch', headers: system.headers, body: batchBody(service, size) }],
+    requests: bodies.map((body) => ({ method: 'POST', path: '/api/tasks/batch', headers: system.headers, body })),
   });
 }
 

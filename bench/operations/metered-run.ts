@@ -7,7 +7,7 @@ import { startLocal } from '../../deploy/local/runtime.ts';
 import { startBackend } from '../../examples/backend/server.ts';
 import { exampleServices } from '../../examples/services.ts';
 import { signToken } from '../../shared/auth/token.ts';
-import type { Counts, Ledger } from './counts.ts';
+import type { Counts, Ledger } from '../workers/metered/counts.ts';
 
 /** One shard: a batch of 100 submitted tasks is one batch consumed. */
 const SHARDS = 1;

@@ -1,11 +1,12 @@
 /** Tables: aligned for the terminal, or Markdown for the documentation. */
 
-/** The first column stands left, the others right. */
+/** The first column and those of words stand left, the others right. */
 export function alignedTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = header.map((_, column) => Math.max(...[header, ...rows].map((row) => row[column]?.length ?? 0)));
+  const isWords = header.map((_, column) => column === 0 || rows.every((row) => !/^[–$]?\d/.test(row[column] ?? '')));
   const show = (row: readonly string[]) =>
     row
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .map((cell, column) => (isWords[column] ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
       .join('  ')
       .trimEnd();
   return [show(header), widths.map((width) => '─'.repeat(width)).join('  '), ...rows.map(show)].join('\n');

@@ -46,7 +46,7 @@ export async function startTasklane(accept: Pair, backendPort: number): Promise<
 }
 
 /** The bench leaves the local run's own secrets alone. */
-export function throwawaySecrets(): LocalSecrets {
+function throwawaySecrets(): LocalSecrets {
   const secret = () => randomBytes(48).toString('base64url');
   return { JWT_SECRET: secret(), ID_SECRET: secret(), CALLBACK_SECRET: secret() };
 }

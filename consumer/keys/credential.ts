@@ -8,10 +8,15 @@ import type { ServiceDefinition } from '../../shared/service/definition.ts';
 export type Placed = { readonly ok: true; readonly url: string } | { readonly ok: false; readonly problem: string };
 
 /**
- * @param headers of the request; the key is set among them when the service wants it there
+ * @param headers of the request, names in lower case; the key is set among them when the service wants it there
  * @returns the request's address, with the key when the service wants it there
  */
-export function placeKey(service: ServiceDefinition, url: string, headers: Headers, key: string): Placed {
+export function placeKey(
+  service: ServiceDefinition,
+  url: string,
+  headers: Record<string, string>,
+  key: string,
+): Placed {
   const { auth, baseUrl } = service;
   const { origin } = new URL(url);
   // A bound Worker has no address: the binding is the permission.
@@ -19,8 +24,8 @@ export function placeKey(service: ServiceDefinition, url: string, headers: Heade
     return { ok: false, problem: `The service's configuration allows no key to be sent to ${origin}.` };
   }
   if (auth?.query !== undefined) return { ok: true, url: withParameter(url, auth.query, key) };
-  const header = auth?.header ?? 'authorization';
-  headers.set(header, (auth?.prefix ?? (header.toLowerCase() === 'authorization' ? 'Bearer ' : '')) + key);
+  const header = auth?.header?.toLowerCase() ?? 'authorization';
+  headers[header] = (auth?.prefix ?? (header === 'authorization' ? 'Bearer ' : '')) + key;
   return { ok: true, url };
 }
 

@@ -31,6 +31,12 @@ const BOUNDARIES: readonly Boundary[] = [
   { within: 'producer/', files: ['producer/', 'shared/'], notPackages: NODE_ONLY },
   { within: 'consumer/', files: ['consumer/', 'shared/'], notPackages: NODE_ONLY },
   { within: 'callback/', files: ['callback/', 'shared/'], notPackages: NODE_ONLY },
+  // The real Workers behind bindings that count.
+  {
+    within: 'bench/workers/metered/',
+    files: ['bench/workers/', 'producer/', 'consumer/', 'callback/', 'shared/'],
+    notPackages: NODE_ONLY,
+  },
   { within: 'bench/workers/', files: ['bench/workers/', 'shared/'], notPackages: NODE_ONLY },
   { within: 'deploy/', files: ['deploy/', 'examples/', 'shared/'], notPackages: WORKERS_ONLY },
   { within: 'examples/', files: ['examples/', 'shared/'], notPackages: WORKERS_ONLY },

@@ -11,7 +11,7 @@
 import type { ClaimBatch } from '../ledger/contract.ts';
 import { MAX_ATTEMPT_RECORDS, type TaskError } from '../task/attempt.ts';
 import { jsonParameters, runForEach } from './parameter.ts';
-import { STATE_COLUMNS, type StateRow } from './row.ts';
+import { CLAIMED_COLUMNS, type ClaimedRow } from './row.ts';
 
 const LOST: TaskError = { class: 'lost', message: 'The consumer stopped before it could record an outcome.' };
 const EXPIRED: TaskError = { class: 'deadline', message: 'The deadline passed before the task could run.' };
@@ -68,7 +68,7 @@ const CLAIM = `
     labels = ${fromTombstone('labels')},
     request = ${fromTombstone('request')}
   WHERE ${claimable} OR ${repeated} OR (${tombstone} AND excluded.service <> '')
-  RETURNING ${STATE_COLUMNS}`;
+  RETURNING ${CLAIMED_COLUMNS}`;
 
 /**
  * Claims that carry their task insert it when its row is missing, so a message past its deadline
@@ -77,7 +77,7 @@ const CLAIM = `
  * @returns the rows that this batch holds (`running`), those the claim ended, and tombstones it
  *   filled in. Ids that are missing were not claimable, or do not exist.
  */
-export function claimTasks(db: D1Database, { claims, nonce }: ClaimBatch, now: number): Promise<StateRow[]> {
+export function claimTasks(db: D1Database, { claims, nonce }: ClaimBatch, now: number): Promise<ClaimedRow[]> {
   const parameters = jsonParameters(claims);
-  return runForEach<StateRow>(db, CLAIM, parameters, now, nonce, JSON.stringify(LOST), JSON.stringify(EXPIRED));
+  return runForEach<ClaimedRow>(db, CLAIM, parameters, now, nonce, JSON.stringify(LOST), JSON.stringify(EXPIRED));
 }

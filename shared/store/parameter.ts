@@ -1,24 +1,27 @@
 /**
  * Rows travel to a statement as one JSON parameter, unpacked by `json_each`. D1 refuses parameters
- * above 2 MB; a statement is split at 1 MB (1,000,000 characters), so that the rest of the row and
- * multi-byte characters fit too.
+ * above 2 MB; a statement is split at 1 MB of UTF-8. One row alone is always below: a body of 64 KB,
+ * which escapes make seven times as long at most.
  */
-const MAX_PARAMETER_CHARS = 1_000_000;
+const MAX_PARAMETER_BYTES = 1_000_000;
+
+const encoder = new TextEncoder();
 
 /** JSON arrays of `rows`, in order, each small enough for one parameter. Empty input gives none. */
 export function jsonParameters(rows: readonly unknown[]): string[] {
   const parameters: string[] = [];
   let items: string[] = [];
-  let chars = 0;
+  let bytes = 0;
   for (const row of rows) {
     const item = JSON.stringify(row);
-    if (items.length > 0 && chars + item.length > MAX_PARAMETER_CHARS) {
+    const itemBytes = encoder.encode(item).length + 1;
+    if (items.length > 0 && bytes + itemBytes > MAX_PARAMETER_BYTES) {
       parameters.push(`[${items.join(',')}]`);
       items = [];
-      chars = 0;
+      bytes = 0;
     }
     items.push(item);
-    chars += item.length + 1;
+    bytes += itemBytes;
   }
   if (items.length > 0) parameters.push(`[${items.join(',')}]`);
   return parameters;

@@ -3,7 +3,7 @@
  * text here; who shows them parses them.
  */
 import type { DeferralReason, TaskState } from '../task/state.ts';
-import type { TaskStatus } from '../task/status.ts';
+import type { TaskStatus, TerminalStatus } from '../task/status.ts';
 
 /** The columns from which a task's state is read. */
 export const STATE_COLUMNS =
@@ -33,6 +33,24 @@ export interface StateRow {
   finished_at: number | null;
 }
 
+/** The columns that say how a claimed task stands: it runs, or it has ended. */
+export const CLAIMED_COLUMNS =
+  'id, status, run, deferrals, base, max_attempts, base_seconds, cap_seconds, deadline_at, lease_until, finished_at';
+
+export type ClaimedRow = Pick<
+  StateRow,
+  | 'id'
+  | 'run'
+  | 'deferrals'
+  | 'base'
+  | 'max_attempts'
+  | 'base_seconds'
+  | 'cap_seconds'
+  | 'deadline_at'
+  | 'lease_until'
+  | 'finished_at'
+> & { status: 'running' | TerminalStatus };
+
 /** What a list shows of a task. */
 export const SUMMARY_COLUMNS = `${STATE_COLUMNS}, started_at, failures, progress, labels, error`;
 
@@ -58,7 +76,7 @@ export interface TaskRow extends TaskSummaryRow {
  * The state in a row. The table's CHECKs tie each status to its columns, so a missing one is a
  * corrupt row and throws.
  */
-export function stateOfRow(row: StateRow): TaskState {
+export function stateOfRow(row: StateRow | ClaimedRow): TaskState {
   const counters = {
     run: row.run,
     deferrals: row.deferrals,
@@ -88,8 +106,12 @@ export function stateOfRow(row: StateRow): TaskState {
   }
 }
 
-function present<Column extends keyof StateRow>(row: StateRow, column: Column): NonNullable<StateRow[Column]> {
+function present<Row extends StateRow | ClaimedRow, Column extends keyof Row>(
+  row: Row,
+  column: Column,
+): NonNullable<Row[Column]> {
   const value = row[column];
-  if (value === null || value === undefined) throw new Error(`task ${row.id} is ${row.status} without ${column}`);
+  if (value === null || value === undefined)
+    throw new Error(`task ${row.id} is ${row.status} without ${String(column)}`);
   return value;
 }

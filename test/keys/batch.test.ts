@@ -103,7 +103,7 @@ describe('a batch of tasks that need keys', () => {
     const failed = await rowOf(bad);
     expect(failed.status).toBe('failed');
     expect(failed.error).toContain('refused this task (403) with two API keys');
-    const views = await consumer.env.keyPool('default').describe([]);
+    const views = await consumer.env.keys.pool('default').describe([]);
     expect(views.every(({ state }) => state === 'ready')).toBe(true);
   });
 
@@ -172,7 +172,7 @@ describe('a batch of tasks that need keys', () => {
 
   it('defers tasks when the pool does not answer', async () => {
     const consumer = new TestConsumer({ services, keys: KEYS });
-    vi.spyOn(consumer.env, 'keyPool').mockImplementation(() => {
+    vi.spyOn(consumer.env.keys, 'pool').mockImplementation(() => {
       throw new Error('no pool today');
     });
     const task = await newTask('llm');

@@ -6,7 +6,7 @@
  * Queues are billed; a write at the send, a read at each delivery, a delete at the ack.
  */
 
-import type { Counts, Ledger } from '../../operations/counts.ts';
+import type { Counts, Ledger } from './counts.ts';
 
 /** 64 KB in the units of the bill, and the metadata that counts towards a message's size. */
 const OPERATION_BYTES = 64_000;

@@ -104,9 +104,11 @@ describe('claimTasks', () => {
   it('inserts a task that has no row, as its first run', async () => {
     const id = await newId();
     const [row] = await claimTasks(env.DB, { nonce: NONCE, claims: [{ id, leaseMs: LEASE_MS, task: task() }] }, NOW);
-    expect(row).toMatchObject({ id, status: 'running', run: 1, lease_until: NOW + LEASE_MS, subject: 'alice' });
-    const stored = await env.DB.prepare('SELECT request, labels, started_at FROM tasks WHERE id = ?1').bind(id).first();
-    expect(stored).toEqual({ request: '{"path":"/x"}', labels: '{"team":"blue"}', started_at: NOW });
+    expect(row).toMatchObject({ id, status: 'running', run: 1, lease_until: NOW + LEASE_MS });
+    const stored = await env.DB.prepare('SELECT subject, request, labels, started_at FROM tasks WHERE id = ?1')
+      .bind(id)
+      .first();
+    expect(stored).toEqual({ subject: 'alice', request: '{"path":"/x"}', labels: '{"team":"blue"}', started_at: NOW });
   });
 
   it('makes no row for a bare wake-up', async () => {
@@ -133,7 +135,8 @@ describe('claimTasks', () => {
       .bind(id, NOW + 1000, NOW - 5)
       .run();
     const [row] = await claimTasks(env.DB, { nonce: NONCE, claims: [{ id, leaseMs: LEASE_MS, task: task() }] }, NOW);
-    expect(row).toMatchObject({ status: 'cancelled', service: 'echo', finished_at: NOW - 5, run: 0 });
+    expect(row).toMatchObject({ status: 'cancelled', finished_at: NOW - 5, run: 0 });
+    expect((await readStates(env.DB, [id])).get(id)).toMatchObject({ status: 'cancelled', service: 'echo' });
   });
 
   it('remembers a run that was lost with its consumer', async () => {

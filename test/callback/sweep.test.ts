@@ -1,0 +1,124 @@
+import { env } from 'cloudflare:workers';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { NewTask } from '../../shared/message/task-message.ts';
+import { recordAccepted } from '../../shared/store/accept.ts';
+import { accepted, status } from '../protocol/backend.ts';
+import { DAY_MS, HOUR_MS, House, MINUTE_MS, START } from '../protocol/house.ts';
+import { comeToRest } from '../protocol/rest.ts';
+
+let house: House;
+beforeEach(async () => {
+  house = await House.open();
+});
+afterEach(() => house.close());
+
+/** Tasks that no queue took: recorded as due now. */
+async function dueTasks(count: number): Promise<NewTask[]> {
+  const tasks = await Promise.all(Array.from({ length: count }, () => house.mint()));
+  await house.callback('accept', ({ db }) => recordAccepted(db, tasks, Date.now()));
+  return tasks;
+}
+
+describe('sweep', () => {
+  it('may run twice at once: each task is woken once', async () => {
+    const tasks = await dueTasks(20);
+    await house.clock.drive(() => Promise.all([house.sweep(), house.sweep(), house.sweep()]));
+    expect(
+      house.post
+        .waiting()
+        .map(({ taskId }) => taskId)
+        .sort(),
+    ).toEqual(tasks.map(({ id }) => id).sort());
+    await comeToRest(house);
+  });
+
+  it('wakes more tasks than fit one statement or one send', async () => {
+    house.watching = false;
+    const tasks = await dueTasks(1_234);
+    expect(await house.sweep()).toMatchObject({ how: 'returned', value: { woken: 1_234, ended: 0 } });
+    expect(new Set(house.post.waiting().map(({ taskId }) => taskId)).size).toBe(tasks.length);
+  });
+
+  it('has nothing to do for a task that runs, or waits for its message', async () => {
+    const task = await house.submit();
+    house.backend.answer(task.id, status(500, { 'retry-after': '60' }));
+    await house.deliver();
+    await house.clock.moveTo(START + 30_000);
+    expect(await house.sweep()).toMatchObject({ value: { woken: 0, ended: 0, strays: 0, deleted: 0 } });
+    await comeToRest(house);
+  });
+
+  it('ends a waiting task at its deadline, without another run', async () => {
+    const task = await house.submit({ deadlineMs: 2 * MINUTE_MS });
+    house.backend.answer(task.id, accepted());
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'expired', run: 1, finished_at: START + 2 * MINUTE_MS });
+  });
+
+  it('wakes again, later each time, when wake-ups are lost', async () => {
+    const [task] = await dueTasks(1);
+    house.post.loses = () => house.post.sent.length < 4;
+    await comeToRest(house);
+    const sentAt = house.post.sent.map((letter) => (letter.sentAt - START) / MINUTE_MS);
+    expect(sentAt).toEqual([0, 1, 3, 7, 15].slice(0, sentAt.length));
+    expect(await house.row(task?.id ?? '')).toMatchObject({ status: 'succeeded', run: 1 });
+  });
+});
+
+describe('the net (rule R9)', () => {
+  it('goes on where it stopped, and starts over at the end', async () => {
+    house.watching = false;
+    const tasks = await Promise.all(Array.from({ length: 5_100 }, () => house.mint({ deadlineMs: HOUR_MS })));
+    await house.callback('accept', ({ db }) => recordAccepted(db, tasks, undefined));
+    await house.clock.moveTo(START + HOUR_MS);
+    expect(await house.sweep()).toMatchObject({ value: { strays: 5_000 } });
+    expect(await house.sweep()).toMatchObject({ value: { strays: 100, ended: 5_000 } });
+    expect(await house.sweep()).toMatchObject({ value: { strays: 0, ended: 100 } });
+    expect(await house.sweep()).toMatchObject({ value: { strays: 0, ended: 0 } });
+  });
+
+  it('leaves alone what has a message, a lease or time left', async () => {
+    const task = await house.submit({ deadlineMs: HOUR_MS });
+    house.backend.answer(task.id, status(429, { 'retry-after': '1800' }));
+    await house.deliver();
+    await house.clock.moveTo(START + HOUR_MS - 1);
+    expect(await house.sweep()).toMatchObject({ value: { strays: 0 } });
+    await comeToRest(house);
+  });
+});
+
+describe('retention (rule R6)', () => {
+  it('deletes ended tasks that are old enough, and no others', async () => {
+    const old = await house.submit();
+    await house.deliver();
+    await house.clock.moveTo(START + DAY_MS);
+    const younger = await house.submit();
+    await house.deliver();
+    await house.clock.moveTo(START + 30 * DAY_MS + 1);
+    expect(await house.sweep()).toMatchObject({ value: { deleted: 1 } });
+    expect((await house.rows()).map(({ id }) => id)).toEqual([younger.id]);
+    expect((await house.rows()).map(({ id }) => id)).not.toContain(old.id);
+  });
+
+  it('keeps a task that was run again by hand for its full time', async () => {
+    const task = await house.submit();
+    house.backend.answer(task.id, status(400));
+    await house.deliver();
+    await house.clock.moveTo(START + 20 * DAY_MS);
+    await house.retry(task.id);
+    await house.deliver();
+    await house.clock.moveTo(START + 31 * DAY_MS);
+    expect(await house.sweep()).toMatchObject({ value: { deleted: 0 } });
+    await house.clock.moveTo(START + 51 * DAY_MS);
+    expect(await house.sweep()).toMatchObject({ value: { deleted: 1 } });
+  });
+
+  it('forgets revoked tokens that have expired', async () => {
+    await env.DB.prepare('INSERT INTO revoked_tokens (jti, expires_at) VALUES (?1, ?2), (?3, ?4)')
+      .bind('over', START, 'live', START + 1)
+      .run();
+    await house.sweep();
+    const { results } = await env.DB.prepare('SELECT jti FROM revoked_tokens').all();
+    expect(results).toEqual([{ jti: 'live' }]);
+  });
+});

@@ -1,0 +1,106 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Settler } from '../../consumer/settler.ts';
+import type { Settled, Settlement } from '../../shared/ledger/contract.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.spyOn(console, 'error').mockReturnValue(undefined);
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+const settlement = (id: string) => ({ id }) as Settlement;
+const settledOf = ({ id }: Settlement): Settled => ({ id, status: 'succeeded', fate: { verdict: 'ack' } });
+
+/** A ledger that answers after `ms`, and refuses its first `refusals` questions. */
+function ledgerOf({ ms = 0, refusals = 0 } = {}) {
+  const batches: string[][] = [];
+  let left = refusals;
+  const settle = async (settlements: Settlement[]) => {
+    batches.push(settlements.map(({ id }) => id));
+    if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
+    if (left-- > 0) throw new Error('the database is away');
+    return settlements.map(settledOf);
+  };
+  return { settle, batches };
+}
+
+function settlerOver(ledger: { settle: (settlements: Settlement[]) => Promise<Settled[]> }, expected: number) {
+  const settled: string[] = [];
+  return { settler: new Settler(ledger, expected, ({ id }) => settled.push(id)), settled };
+}
+
+describe('Settler', () => {
+  it('records a fast task before the slow one beside it ends', async () => {
+    const ledger = ledgerOf();
+    const { settler, settled } = settlerOver(ledger, 2);
+    settler.add([settlement('fast')]);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(settled).toEqual(['fast']);
+    await vi.advanceTimersByTimeAsync(59_000);
+    settler.add([settlement('slow')]);
+    await settler.drain();
+    expect(settled).toEqual(['fast', 'slow']);
+    expect(ledger.batches).toEqual([['fast'], ['slow']]);
+  });
+
+  it('gathers what comes close together into one write', async () => {
+    const ledger = ledgerOf();
+    const { settler } = settlerOver(ledger, 4);
+    settler.add([settlement('a')]);
+    await vi.advanceTimersByTimeAsync(5);
+    settler.add([settlement('b'), settlement('c')]);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(ledger.batches).toEqual([['a', 'b', 'c']]);
+  });
+
+  it('does not keep the last ones waiting', async () => {
+    const ledger = ledgerOf();
+    const { settler, settled } = settlerOver(ledger, 2);
+    settler.add([settlement('a'), settlement('b')]);
+    await settler.drain();
+    expect(settled).toEqual(['a', 'b']);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('gathers the next write while one is under way', async () => {
+    const ledger = ledgerOf({ ms: 500 });
+    const { settler, settled } = settlerOver(ledger, 4);
+    settler.add([settlement('a')]);
+    await vi.advanceTimersByTimeAsync(100);
+    settler.add([settlement('b')]);
+    settler.add([settlement('c')]);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(ledger.batches).toEqual([['a'], ['b', 'c']]);
+    expect(settled).toEqual(['a', 'b', 'c']);
+  });
+
+  it('repeats what was refused, with the same outcomes', async () => {
+    const ledger = ledgerOf({ refusals: 2 });
+    const { settler, settled } = settlerOver(ledger, 1);
+    settler.add([settlement('a')]);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(ledger.batches).toEqual([['a'], ['a'], ['a']]);
+    expect(settled).toEqual(['a']);
+  });
+
+  it('gives up within the slack of the lease, says nothing was settled, and goes on with the next', async () => {
+    const ledger = ledgerOf({ refusals: 6 });
+    const { settler, settled } = settlerOver(ledger, 2);
+    settler.add([settlement('a')]);
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(ledger.batches).toHaveLength(6);
+    settler.add([settlement('b')]);
+    await settler.drain();
+    expect(settled).toEqual(['b']);
+  });
+
+  it('drains at once when nothing came', async () => {
+    const { settler } = settlerOver(ledgerOf(), 3);
+    settler.add([]);
+    await settler.drain();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});

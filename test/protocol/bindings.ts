@@ -1,0 +1,176 @@
+/**
+ * What each Worker is given. Every invocation gets bindings of its own, so that it can be killed
+ * alone; everything that it does through them is an effect, and faults strike there.
+ */
+import { createExecutionContext } from 'cloudflare:test';
+import { env } from 'cloudflare:workers';
+import { Ledger } from '../../callback/ledger.ts';
+import type { ConsumerEnv, LedgerBinding } from '../../consumer/env.ts';
+import { readKeyCase } from '../../consumer/keys/key-case.ts';
+import { runSlice } from '../../consumer/slice.ts';
+import type { TaskMessage } from '../../shared/message/task-message.ts';
+import type { Services } from '../../shared/service/definition.ts';
+import type { StateOf } from '../../shared/task/state.ts';
+import type { Backend } from './backend.ts';
+import type { Clock } from './clock.ts';
+import { gatedDatabase, isWrite } from './database.ts';
+import { type Faults, Invocation } from './faults.ts';
+import type { Post, QueueName } from './post.ts';
+import type { Promises } from './promises.ts';
+
+/** What the bindings lead to. */
+interface World {
+  readonly clock: Clock;
+  readonly post: Post;
+  readonly faults: Faults;
+  readonly backend: Backend;
+  readonly promises: Promises;
+  readonly services: Services;
+  readonly secrets: ReadonlyMap<string, string>;
+  readonly watching: boolean;
+  readonly skewMs: number;
+  writes: number;
+  note(event: string): void;
+  check(when: string): Promise<unknown>;
+}
+
+/** What one batch spends of the platform's 32 invocations, and the calls in each of its slices. */
+export interface Budget {
+  spent: number;
+  readonly slices: number[];
+}
+
+/** A consumer whose clock is ahead sees everything earlier. */
+function shifted(state: StateOf<'running'>, ms: number): StateOf<'running'> {
+  return { ...state, leaseUntil: state.leaseUntil + ms, deadlineAt: state.deadlineAt + ms };
+}
+
+export class Bindings {
+  readonly #world: World;
+  /** Who holds a run, by its callback token. */
+  readonly #holders = new Map<string, Invocation>();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  consumer(invocation: Invocation, budget: Budget): ConsumerEnv {
+    const effect = <Value>(name: string, take: () => Promise<Value>) =>
+      this.#world.faults.effect(invocation, name, take);
+    const consumer: ConsumerEnv = {
+      shard: '0',
+      publicUrl: env.PUBLIC_URL,
+      services: this.#world.services,
+      ledger: {
+        open: () => {
+          budget.spent += 1;
+          return effect('ledger.open', () => this.#openLedger(invocation));
+        },
+      },
+      slice: {
+        run: (calls, report, cancelledAmong) => {
+          budget.spent += 1;
+          budget.slices.push(calls.length);
+          return effect('slice.run', () =>
+            runSlice(consumer, structuredClone(calls), (settled) => report(structuredClone(settled)), cancelledAmong),
+          );
+        },
+      },
+      ownQueue: this.#queue('tasks', invocation),
+      backend: (name) => {
+        if (name !== 'BACKEND') return undefined;
+        const fetch: typeof this.callBackend = (input, init) => {
+          budget.spent += 1;
+          return this.callBackend(input, init);
+        };
+        return { fetch } as unknown as Fetcher;
+      },
+      secret: (name) => this.#world.secrets.get(name),
+      keys: readKeyCase({}, '0', {}),
+    };
+    return consumer;
+  }
+
+  /** Calls over the network and to bound Workers alike: an effect of whoever holds the run. */
+  callBackend(input: RequestInfo, init?: RequestInit): Promise<Response> {
+    const request = new Request(input, init);
+    const holder = this.#holders.get(request.headers.get('task-callback-token') ?? '');
+    // Who tells of a cancellation holds no run; it is a courtesy and may go wrong unseen.
+    if (holder === undefined) return this.#world.backend.fetch(request, new Invocation('courtesy'));
+    return this.#world.faults.effect(holder, 'backend', () => this.#world.backend.fetch(request, holder));
+  }
+
+  /** A session with the real ledger; questions and answers are copied as RPC copies them. */
+  async #openLedger(invocation: Invocation): ReturnType<LedgerBinding['open']> {
+    const effect = <Value>(name: string, take: () => Promise<Value>) =>
+      this.#world.faults.effect(invocation, name, take);
+    // The callback Worker goes on when its caller is killed, and may be killed itself.
+    const callee = new Invocation('ledger');
+    const broken = callee.whenKilled.then(() => {
+      throw new Error('the callback Worker was killed');
+    });
+    broken.catch(() => undefined);
+    const answer = async <Value>(question: Promise<Value>) => structuredClone(await Promise.race([question, broken]));
+    const session = await new Ledger(createExecutionContext(), this.callback(callee) as never).open();
+    return {
+      claim: (batch) =>
+        effect('ledger.claim', async () => {
+          const answers = await answer(session.claim(structuredClone(batch)));
+          return answers.map((grant) => {
+            if (!grant.granted) return grant;
+            this.#world.promises.leases.set(`${grant.id}/${grant.state.run}`, grant.state.leaseUntil);
+            this.#holders.set(grant.callbackToken, invocation);
+            return { ...grant, state: shifted(grant.state, -this.#world.skewMs) };
+          });
+        }),
+      settle: (settlements) =>
+        effect('ledger.settle', () => {
+          const { skewMs } = this.#world;
+          const asSent = settlements.map((settlement) => ({
+            ...settlement,
+            state: shifted(settlement.state, skewMs),
+            event: { ...settlement.event, at: settlement.event.at + skewMs },
+          }));
+          return answer(session.settle(structuredClone(asSent)));
+        }),
+      cancelledAmong: (ids) => effect('ledger.cancelled', () => answer(session.cancelledAmong(structuredClone(ids)))),
+      exchangeOutlooks: (exchange) =>
+        effect('ledger.outlooks', () => answer(session.exchangeOutlooks(structuredClone(exchange)))),
+    };
+  }
+
+  callback(invocation: Invocation) {
+    const db = gatedDatabase(env.DB, (statement, take) =>
+      this.#world.faults.effect(invocation, `db.${statement}`, async () => {
+        const answer = await this.#world.clock.outside(take());
+        if (!isWrite(statement)) return answer;
+        this.#world.writes += 1;
+        if (this.#world.watching) await this.#world.check(`after ${statement}`);
+        return answer;
+      }),
+    );
+    return {
+      DB: db,
+      TASK_QUEUE_0: this.#queue('tasks', invocation),
+      TASK_QUEUE_1: this.#queue('tasks', invocation),
+      DEAD_QUEUE: this.#queue('dead', invocation),
+      CALLBACK_SECRET: env.CALLBACK_SECRET,
+      RETENTION_DAYS: env.RETENTION_DAYS,
+    };
+  }
+
+  #queue(name: QueueName, invocation: Invocation): Queue<TaskMessage> {
+    type Item = { readonly body: TaskMessage; readonly delaySeconds?: number };
+    const send = (items: readonly Item[]) =>
+      this.#world.faults.effect(invocation, 'queue.send', async () => {
+        const letters = items.map(({ body, delaySeconds }) => this.#world.post.put(name, body, delaySeconds));
+        this.#world.note(`${invocation.name} sends letters ${letters.map(({ serial }) => serial).join(', ')}`);
+        await this.#world.post.afterSend?.(letters);
+      });
+    const queue = {
+      send: (body: TaskMessage, options: { delaySeconds?: number } = {}) => send([{ body, ...options }]),
+      sendBatch: (items: readonly Item[]) => send(items),
+    };
+    return queue as unknown as Queue<TaskMessage>;
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * What goes wrong, and where. Everything that an invocation does to the world outside is an effect
+ * with a name (`db.claim`, `ledger.settle`, `queue.send`, `backend`, …) and passes through here. A
+ * fault wraps the real effect; it never replaces it by a made-up answer.
+ */
+import { never } from './clock.ts';
+
+export type Fault =
+  /** Fails before it takes effect. */
+  | 'down'
+  /** Takes effect and then reports an error. */
+  | 'lost-answer'
+  /** The invocation is killed before the effect. */
+  | 'crash-before'
+  /** The invocation is killed after the effect, before it hears of it. */
+  | 'crash-after';
+
+export const FAULTS: readonly Fault[] = ['down', 'lost-answer', 'crash-before', 'crash-after'];
+
+/** One invocation of a Worker. Once killed, nothing of it reaches the world any more. */
+export class Invocation {
+  readonly name: string;
+  killed = false;
+  /** It returned, or threw: what it still does, the platform may cut off. */
+  over = false;
+  readonly #whenKilled = Promise.withResolvers<void>();
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  get whenKilled(): Promise<void> {
+    return this.#whenKilled.promise;
+  }
+
+  kill(): void {
+    this.killed = true;
+    this.#whenKilled.resolve();
+  }
+}
+
+/** An order for a fault: at the `nth` effect from now whose name is `at` or starts with `at.`. */
+interface Order {
+  readonly at: string;
+  readonly fault: Fault;
+  nth: number;
+}
+
+export class Faults {
+  #orders: Order[] = [];
+  #standing = new Map<string, Fault>();
+  /** Throws the dice for faults that nobody ordered. */
+  draw: ((effect: string) => Fault | undefined) | undefined;
+  /** Virtual time that passes before an effect, and before its answer is heard (`… answer`). */
+  latency: ((effect: string) => Promise<void>) | undefined;
+  /** Told of what an invocation does after its end. */
+  onLate: ((invocation: Invocation, effect: string) => void) | undefined;
+  /** Told of every fault that strikes. */
+  onFault: ((effect: string, fault: Fault) => void) | undefined;
+
+  /** Once, at the `nth` such effect from now. */
+  once(at: string, fault: Fault, nth = 1): void {
+    this.#orders.push({ at, fault, nth });
+  }
+
+  /** At every such effect, until `mend` or `heal`. */
+  always(at: string, fault: 'down' | 'lost-answer'): void {
+    this.#standing.set(at, fault);
+  }
+
+  mend(at: string): void {
+    this.#standing.delete(at);
+  }
+
+  heal(): void {
+    this.#orders = [];
+    this.#standing = new Map();
+    this.draw = undefined;
+    this.latency = undefined;
+  }
+
+  async effect<Value>(invocation: Invocation, name: string, take: () => Promise<Value>): Promise<Value> {
+    if (invocation.killed) return never();
+    if (invocation.over) this.onLate?.(invocation, name);
+    if (this.latency !== undefined) await this.latency(name);
+    if (invocation.killed) return never();
+    const fault = this.#faultAt(name);
+    if (fault !== undefined) this.onFault?.(name, fault);
+    if (fault === 'down') throw new Error(`${name} is down`);
+    if (fault === 'crash-before') {
+      invocation.kill();
+      return never();
+    }
+    try {
+      const value = await take();
+      if (this.latency !== undefined) await this.latency(`${name} answer`);
+      if (fault === 'lost-answer') throw new Error(`${name} took effect, and its answer was lost`);
+      if (fault === 'crash-after') invocation.kill();
+      return invocation.killed ? never() : value;
+    } catch (error) {
+      if (invocation.killed) return never();
+      throw error;
+    }
+  }
+
+  #faultAt(name: string): Fault | undefined {
+    const matches = (at: string) => name === at || name.startsWith(`${at}.`);
+    for (const order of this.#orders) {
+      if (matches(order.at)) order.nth -= 1;
+    }
+    const order = this.#orders.find(({ nth }) => nth <= 0);
+    if (order !== undefined) {
+      this.#orders.splice(this.#orders.indexOf(order), 1);
+      return order.fault;
+    }
+    for (const [at, fault] of this.#standing) if (matches(at)) return fault;
+    return this.draw?.(name);
+  }
+}

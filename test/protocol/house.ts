@@ -1,0 +1,278 @@
+/**
+ * The house for tests of the protocol: the real consumer, the real ledger and the real database in
+ * one isolate, under virtual time, with faults at every effect. Only queues and backends are stood
+ * in for.
+ */
+import { env } from 'cloudflare:workers';
+import { vi } from 'vitest';
+import { takeDeadLetters } from '../../callback/dead-letter.ts';
+import { acceptCallback, cancelTask, retryTask } from '../../callback/door.ts';
+import { type CallbackEnv, readEnv } from '../../callback/env.ts';
+import { sweep } from '../../callback/sweep.ts';
+import { runBatch } from '../../consumer/batch.ts';
+import { MAX_INVOCATIONS } from '../../consumer/invocations.ts';
+import { acceptTask } from '../../producer/accept.ts';
+import type { Runtime } from '../../producer/runtime.ts';
+import { importMacKey } from '../../shared/crypto/mac.ts';
+import type { CallbackReport, DoorAnswer } from '../../shared/ledger/door.ts';
+import { type NewTask, NewTaskSchema, newTaskMessage } from '../../shared/message/task-message.ts';
+import { type Services, servicesSchema } from '../../shared/service/definition.ts';
+import { mintTaskId } from '../../shared/task/id.ts';
+import type { TaskRequest } from '../../shared/task/request.ts';
+import { Backend } from './backend.ts';
+import { Bindings, type Budget } from './bindings.ts';
+import { Clock } from './clock.ts';
+import { Dice } from './dice.ts';
+import { Faults, Invocation } from './faults.ts';
+import { type Letter, Post, type QueueName } from './post.ts';
+import { Promises, type Row } from './promises.ts';
+
+/** Every schedule starts here. */
+export const START = Date.UTC(2026, 10, 20, 12);
+export const MINUTE_MS = 60_000;
+export const HOUR_MS = 60 * MINUTE_MS;
+export const DAY_MS = 24 * HOUR_MS;
+
+/** `bound` is a Worker behind a binding, `fetched` an address; both are the same backend. */
+const SERVICES = {
+  bound: { binding: 'BACKEND', callbackTimeoutSeconds: 300 },
+  fetched: { baseUrl: 'http://backend.test', callbackTimeoutSeconds: 300, cancelPath: '/work/{id}' },
+};
+
+const idKey = await importMacKey(env.ID_SECRET);
+
+export interface Order {
+  readonly service?: string;
+  readonly maxAttempts?: number;
+  readonly baseSeconds?: number;
+  readonly capSeconds?: number;
+  readonly deadlineMs?: number;
+  readonly request?: TaskRequest;
+}
+
+export type Ending<Value> =
+  | { readonly how: 'returned'; readonly value: Value }
+  | { readonly how: 'killed' }
+  | { readonly how: 'threw'; readonly error: unknown };
+
+export class House {
+  readonly clock = new Clock(START);
+  readonly post = new Post();
+  readonly faults = new Faults();
+  readonly backend = new Backend(this.clock);
+  readonly promises = new Promises(this.post, this.backend);
+  services: Services = servicesSchema(true).parse(SERVICES);
+  /** What services' headers name. */
+  readonly secrets = new Map<string, string>();
+  readonly log: string[] = [];
+  /** Log events of the code under test. */
+  readonly printed: string[] = [];
+  /** Check rule R1 after every write, not only after every step. */
+  watching = true;
+  /** How far the consumers' clocks are ahead of the ledger's. */
+  skewMs = 0;
+  /** What happens at a time whatever else does. */
+  readonly agenda: { readonly at: number; readonly happen: () => Promise<unknown> }[] = [];
+  readonly #bindings = new Bindings(this);
+  /** Writes so far: what was read before the latest one is old. */
+  writes = 0;
+  #read: { readonly writes: number; readonly rows: Row[] } | undefined;
+  /** Worker invocations that the latest batch caused, and the calls in each of its slices. */
+  invocations = 0;
+  slices: readonly number[] = [];
+
+  static async open(seed = 1): Promise<House> {
+    await env.DB.batch([env.DB.prepare('DELETE FROM tasks'), env.DB.prepare('DELETE FROM scans')]);
+    const house = new House();
+    for (const method of ['log', 'warn', 'error'] as const) {
+      vi.spyOn(console, method).mockImplementation((line: unknown) => void house.printed.push(String(line)));
+    }
+    const dice = new Dice(seed);
+    vi.spyOn(Math, 'random').mockImplementation(() => dice.next());
+    vi.stubGlobal('fetch', (input: RequestInfo, init?: RequestInit) => house.#bindings.callBackend(input, init));
+    const wait = (ms: number, options?: { signal?: AbortSignal }) => house.clock.sleep(ms, options?.signal);
+    vi.stubGlobal('scheduler', { wait });
+    house.faults.onLate = ({ name }, effect) =>
+      house.promises.violations.push(`${name} still did ${effect} after its end`);
+    house.faults.onFault = (effect, fault) => house.note(`${fault} at ${effect}`);
+    return house;
+  }
+
+  close(): void {
+    vi.unstubAllGlobals();
+    vi.restoreAllMocks();
+    this.clock.stop();
+  }
+
+  note(event: string): void {
+    this.log.push(`${((Date.now() - START) / 1000).toFixed(1).padStart(9)} s  ${event}`);
+  }
+
+  /** What accept does: mints an id and sends one message. Nothing is written. */
+  async submit(order: Order = {}): Promise<NewTask> {
+    const task = await this.mint(order);
+    this.promises.accepted.set(task.id, task);
+    this.post.put('tasks', newTaskMessage(task));
+    this.note(`submit ${task.id} to ${task.service}`);
+    return task;
+  }
+
+  /** Accept as the producer does it, with faults; undefined when it was killed. */
+  async accept(task: NewTask, recordsAtAccept: boolean): Promise<boolean | undefined> {
+    const ending = await this.#invoke(new Invocation('accept'), async (invocation) => {
+      const { DB: db, TASK_QUEUE_0: one, TASK_QUEUE_1: other } = this.#bindings.callback(invocation);
+      const queues = [one, other];
+      return acceptTask({ config: { db, queues, recordsAtAccept }, shardNews: [] } as unknown as Runtime, task);
+    });
+    const answer = ending.how === 'returned' ? ending.value : undefined;
+    if (answer === true) this.promises.accepted.set(task.id, task);
+    return answer;
+  }
+
+  async mint(order: Order = {}): Promise<NewTask> {
+    const { service = 'bound', maxAttempts = 8, baseSeconds = 2, capSeconds = 3600, deadlineMs = DAY_MS } = order;
+    return NewTaskSchema.parse({
+      id: await mintTaskId(idKey, 'alice', Date.now()),
+      subject: 'alice',
+      service,
+      policy: { maxAttempts, baseSeconds, capSeconds },
+      deadlineAt: Date.now() + deadlineMs,
+      request: order.request ?? { path: '/work' },
+    });
+  }
+
+  plan(at: number, happen: () => Promise<unknown>): void {
+    this.agenda.push({ at, happen });
+    this.post.onPut?.();
+  }
+
+  ready(queue: QueueName = 'tasks'): Letter[] {
+    return this.post.waiting(queue).filter(({ visibleAt }) => visibleAt <= Date.now());
+  }
+
+  /** One batch for a consumer; by default all that is visible. */
+  async deliver(letters = this.ready()): Promise<Ending<void>> {
+    return this.#hand('consumer', letters, async (invocation, messages) => {
+      const budget: Budget = { spent: 0, slices: [] };
+      await runBatch(this.#bindings.consumer(invocation, budget), messages);
+      this.invocations = budget.spent;
+      this.slices = budget.slices;
+      if (budget.spent > MAX_INVOCATIONS) this.post.violations.push(`a batch caused ${budget.spent} invocations`);
+    });
+  }
+
+  async deliverDead(letters = this.ready('dead')): Promise<Ending<void>> {
+    return this.#hand('dead letters', letters, async (invocation, messages) => {
+      const batch = { queue: 'tasklane-dead', messages } as unknown as MessageBatch<unknown>;
+      await takeDeadLetters(await readEnv(this.#bindings.callback(invocation)), batch, Date.now());
+    });
+  }
+
+  sweep(): Promise<Ending<unknown>> {
+    return this.#invoke(new Invocation('sweep'), async (invocation) =>
+      sweep(await readEnv(this.#bindings.callback(invocation)), Date.now()),
+    );
+  }
+
+  async cancel({ id, subject }: Pick<NewTask, 'id' | 'subject'>): Promise<DoorAnswer | undefined> {
+    const answer = await this.#ask('cancel', (callback) =>
+      cancelTask(callback, { id, subject, plantTombstone: true }, Date.now()),
+    );
+    if (answer?.ok) this.promises.told.set(id, 'cancelled');
+    return answer;
+  }
+
+  async retry(id: string, deadlineMs = DAY_MS): Promise<DoorAnswer | undefined> {
+    this.promises.mayReopen(id);
+    return this.#ask('retry', (callback) =>
+      retryTask(callback, { id, deadlineAt: Date.now() + deadlineMs }, Date.now()),
+    );
+  }
+
+  async report(
+    { id, token }: { readonly id: string; readonly token: string },
+    report: CallbackReport['report'],
+  ): Promise<DoorAnswer | undefined> {
+    const run = Number.parseInt(token, 10);
+    if (report.status === 'failed') this.promises.givenUp.add(`${id}/${run}`);
+    const answer = await this.#ask(`report ${report.status} by run ${run}`, (callback) =>
+      acceptCallback(callback, { id, token, report }, Date.now(), Math.random()),
+    );
+    if (answer?.ok && report.status === 'succeeded') this.promises.told.set(id, 'succeeded');
+    return answer;
+  }
+
+  /** Runs `work` as an invocation of the callback Worker, with faults. */
+  callback<Value>(name: string, work: (callback: CallbackEnv) => Promise<Value>): Promise<Ending<Value>> {
+    return this.#invoke(new Invocation(name), async (invocation) =>
+      work(await readEnv(this.#bindings.callback(invocation))),
+    );
+  }
+
+  /** All rows as they stand; read again only when something was written. */
+  async rows(): Promise<Row[]> {
+    const { writes } = this;
+    if (this.#read?.writes === writes) return this.#read.rows;
+    const { results: rows } = await this.clock.outside(env.DB.prepare('SELECT * FROM tasks ORDER BY id').all<Row>());
+    this.#read = { writes, rows };
+    return rows;
+  }
+
+  async row(id: string): Promise<Row> {
+    const row = (await this.rows()).find((candidate) => candidate.id === id);
+    if (row === undefined) throw new Error(`no row ${id}`);
+    return row;
+  }
+
+  async check(when: string): Promise<Row[]> {
+    const rows = await this.rows();
+    this.promises.checkRows(rows, when);
+    return rows;
+  }
+
+  get violations(): string[] {
+    return [...this.promises.violations, ...this.post.violations];
+  }
+
+  async #ask(name: string, question: (callback: CallbackEnv) => Promise<DoorAnswer>): Promise<DoorAnswer | undefined> {
+    const ending = await this.callback(name, question);
+    if (ending.how === 'returned') this.note(`${name}: ${JSON.stringify(ending.value)}`);
+    return ending.how === 'returned' ? ending.value : undefined;
+  }
+
+  async #hand(
+    name: string,
+    letters: readonly Letter[],
+    work: (invocation: Invocation, messages: readonly Message<unknown>[]) => Promise<void>,
+  ): Promise<Ending<void>> {
+    const invocation = new Invocation(name);
+    const messages = letters.map((letter) => this.post.hand(letter, () => invocation.killed));
+    this.note(`${name} gets letters ${letters.map(({ serial, attempts }) => `${serial} (${attempts})`).join(', ')}`);
+    const ending = await this.#invoke(invocation, () => work(invocation, messages));
+    const verdicts = letters.map(({ serial, verdict }) => `${serial} ${JSON.stringify(verdict)}`);
+    this.note(`${name} ${ending.how}: ${verdicts.join(', ')}`);
+    if (ending.how === 'returned') this.post.takeBack(letters);
+    else this.post.giveUp(letters);
+    await this.check(`after ${name}`);
+    return ending;
+  }
+
+  async #invoke<Value>(
+    invocation: Invocation,
+    work: (invocation: Invocation) => Promise<Value>,
+  ): Promise<Ending<Value>> {
+    const killed = invocation.whenKilled.then((): Ending<Value> => {
+      this.backend.hangUp(invocation);
+      return { how: 'killed' };
+    });
+    const end = () =>
+      work(invocation).then(
+        (value): Ending<Value> => ({ how: 'returned', value }),
+        (error: unknown): Ending<Value> => ({ how: 'threw', error }),
+      );
+    const ending = await this.clock.drive(() => Promise.race([killed, end()]));
+    invocation.over = true;
+    if (ending.how === 'threw') this.note(`${invocation.name} threw ${String(ending.error)}`);
+    return ending;
+  }
+}

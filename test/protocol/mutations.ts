@@ -1,0 +1,126 @@
+/**
+ * `npm run test:mutations`: takes each rule out of a copy of the source and runs the tests of its
+ * row, which must then fail. Prints a line per mutation; exits with 1 when one survives, no longer
+ * applies, or breaks the build instead of the rule. The working tree is not touched.
+ *
+ * `npm run test:mutations -- R4` runs only what names R4 (in the rule, the row or what is taken out).
+ */
+import { spawn } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Edit, Mutation, Row } from './mutation.ts';
+import { ROW_MUTATIONS } from './row-mutations.ts';
+import { RULE_MUTATIONS } from './rule-mutations.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const COPIED = [
+  'shared',
+  'producer',
+  'consumer',
+  'callback',
+  'migrations',
+  'test',
+  'vitest.config.mts',
+  'package.json',
+];
+/** Where `vitest.config.mts` has the results written. */
+const RESULTS = '.wrangler/test-results.json';
+
+/** A mutation may make a test go round in circles; a row takes some seconds. */
+const TIMEOUT_MS = 60_000;
+
+type Verdict = 'killed' | 'SURVIVED' | 'DOES NOT APPLY' | 'BROKE THE BUILD';
+
+interface Report {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+}
+
+function copyTree(): string {
+  const copy = mkdtempSync(join(tmpdir(), 'tasklane-mutations-'));
+  for (const entry of COPIED) cpSync(join(ROOT, entry), join(copy, entry), { recursive: true });
+  symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
+  return copy;
+}
+
+/** How the row's tests end in `copy`; undefined when they could not be run. */
+async function runTests(copy: string, file: string, name: string): Promise<Report | undefined> {
+  const output = join(copy, RESULTS);
+  rmSync(output, { force: true });
+  const args = ['node_modules/vitest/vitest.mjs', 'run', '--project', 'workers', `test/protocol/${file}`];
+  const options = ['-t', `^${literally(name)}`, '--testTimeout=10000'];
+  const child = spawn(process.execPath, [...args, ...options], { cwd: copy, stdio: 'ignore', timeout: TIMEOUT_MS });
+  await new Promise((done) => child.on('close', done));
+  try {
+    return JSON.parse(readFileSync(output, 'utf8')) as Report;
+  } catch {
+    return undefined;
+  }
+}
+
+function literally(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
+
+/** False when some `from` does not stand exactly once in its file. */
+function apply(copy: string, edits: readonly Edit[]): boolean {
+  return edits.every(({ file, from, to }) => {
+    const path = join(copy, file);
+    const [before, after, ...more] = readFileSync(path, 'utf8').split(from);
+    if (before === undefined || after === undefined || more.length > 0) return false;
+    writeFileSync(path, before + to + after);
+    return true;
+  });
+}
+
+function restore(copy: string, edits: readonly Edit[]): void {
+  for (const { file } of edits) cpSync(join(ROOT, file), join(copy, file));
+}
+
+async function tryMutation(copy: string, row: Row, { edits }: Mutation): Promise<Verdict> {
+  try {
+    if (!apply(copy, edits)) return 'DOES NOT APPLY';
+    const report = await runTests(copy, row.file, row.name);
+    if (report === undefined || report.numPassedTests + report.numFailedTests === 0) return 'BROKE THE BUILD';
+    return report.numFailedTests > 0 ? 'killed' : 'SURVIVED';
+  } finally {
+    restore(copy, edits);
+  }
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** Runs everything that `wanted` names, and says how many mutations were not killed. */
+async function main(wanted: string): Promise<number> {
+  const copy = copyTree();
+  let bad = 0;
+  let tried = 0;
+  try {
+    for (const row of [...ROW_MUTATIONS, ...RULE_MUTATIONS]) {
+      const mutations = row.mutations.filter(({ rule, out }) => `${rule} ${row.name} ${out}`.includes(wanted));
+      if (mutations.length === 0) continue;
+      say(`\n${row.name}`);
+      const sound = await runTests(copy, row.file, row.name);
+      if (sound === undefined || sound.numFailedTests > 0 || sound.numPassedTests === 0) {
+        say('  its tests do not pass as it is');
+        bad += 1;
+        continue;
+      }
+      for (const mutation of mutations) {
+        const verdict = await tryMutation(copy, row, mutation);
+        tried += 1;
+        if (verdict !== 'killed') bad += 1;
+        say(`  ${mutation.rule.padEnd(4)} without ${mutation.out.padEnd(52)} ${verdict}`);
+      }
+    }
+  } finally {
+    rmSync(copy, { recursive: true, force: true });
+  }
+  say(`\n${tried} mutations, ${bad === 0 ? 'all killed' : `${bad} not killed`}`);
+  return bad;
+}
+
+process.exitCode = (await main(process.argv[2] ?? '')) === 0 ? 0 : 1;

@@ -1,0 +1,144 @@
+/**
+ * The queues as the platform keeps them: at-least-once, delayed, counted, dead-lettered after a
+ * hundred retries, and deleted after a hundred more. Nothing is delivered by itself; whoever drives
+ * the world takes letters out.
+ */
+import type { TaskMessage } from '../../shared/message/task-message.ts';
+
+/** What Cloudflare Queues accept (PLATFORM.md); Tasklane stays at 12 hours of delay. */
+const MAX_RETRIES = 100;
+const MAX_DELAY_SECONDS = 12 * 3600;
+
+export type QueueName = 'tasks' | 'dead';
+type Verdict = { readonly kind: 'ack' } | { readonly kind: 'retry'; readonly delaySeconds: number };
+
+export interface Letter {
+  readonly serial: number;
+  readonly queue: QueueName;
+  readonly body: unknown;
+  readonly taskId: string;
+  readonly sentAt: number;
+  visibleAt: number;
+  /** Deliveries so far. */
+  attempts: number;
+  /** In the hands of a consumer. */
+  held: boolean;
+  verdict: Verdict | undefined;
+}
+
+export class Post {
+  readonly letters = new Set<Letter>();
+  /** Tasks of which the platform lost a letter. */
+  readonly lost = new Set<string>();
+  readonly violations: string[] = [];
+  readonly sent: Letter[] = [];
+  /** Called with what was just sent, before the sender hears of it. */
+  afterSend: ((letters: readonly Letter[]) => Promise<void>) | undefined;
+  /** Called when a letter lies in a queue. */
+  onPut: (() => void) | undefined;
+  /** True when the platform shall lose this letter. */
+  loses: ((letter: Letter) => boolean) | undefined;
+
+  put(queue: QueueName, body: unknown, delaySeconds = 0): Letter {
+    if (!Number.isInteger(delaySeconds) || delaySeconds < 0 || delaySeconds > MAX_DELAY_SECONDS) {
+      this.violations.push(`a message was sent with a delay of ${delaySeconds} s`);
+    }
+    const letter: Letter = {
+      serial: this.sent.length + 1,
+      queue,
+      body: JSON.parse(JSON.stringify(body)),
+      taskId: taskIdOf(body as TaskMessage),
+      sentAt: Date.now(),
+      visibleAt: Date.now() + delaySeconds * 1000,
+      attempts: 0,
+      held: false,
+      verdict: undefined,
+    };
+    this.sent.push(letter);
+    if (this.loses?.(letter)) this.lost.add(letter.taskId);
+    else this.letters.add(letter);
+    this.onPut?.();
+    return letter;
+  }
+
+  /** A second letter of the same content, as a platform that delivers twice makes. */
+  duplicate(letter: Letter, delaySeconds = 0): Letter {
+    return this.put(letter.queue, letter.body, delaySeconds);
+  }
+
+  lose(letter: Letter): void {
+    this.letters.delete(letter);
+    this.lost.add(letter.taskId);
+  }
+
+  waiting(queue?: QueueName): Letter[] {
+    return [...this.letters].filter((letter) => !letter.held && (queue === undefined || letter.queue === queue));
+  }
+
+  /** True while a letter that will wake the task is neither acked nor gone. */
+  carries(taskId: string): boolean {
+    if (this.lost.has(taskId)) return true;
+    return [...this.letters].some(
+      (letter) => letter.taskId === taskId && isWakeful(letter) && letter.verdict?.kind !== 'ack',
+    );
+  }
+
+  /** The letter as the consumer's code gets it; the first verdict wins. */
+  hand(letter: Letter, isKilled: () => boolean): Message<unknown> {
+    letter.held = true;
+    letter.attempts += 1;
+    letter.verdict = undefined;
+    const decide = (verdict: Verdict) => {
+      if (!isKilled()) letter.verdict ??= verdict;
+    };
+    return {
+      id: `letter-${letter.serial}`,
+      timestamp: new Date(letter.sentAt),
+      body: structuredClone(letter.body),
+      attempts: letter.attempts,
+      metadata: {},
+      ack: () => decide({ kind: 'ack' }),
+      retry: ({ delaySeconds = 0 } = {}) => {
+        if (!Number.isInteger(delaySeconds) || delaySeconds < 0 || delaySeconds > MAX_DELAY_SECONDS) {
+          this.violations.push(`a message was retried with a delay of ${delaySeconds} s`);
+        }
+        decide({ kind: 'retry', delaySeconds });
+      },
+    } as Message<unknown>;
+  }
+
+  /** Applies the verdicts of an invocation that returned. What it forgot, the platform acks (rule R5). */
+  takeBack(letters: readonly Letter[]): void {
+    for (const letter of letters) {
+      letter.held = false;
+      if (letter.verdict === undefined) this.violations.push(`letter ${letter.serial} was left without a verdict (R5)`);
+      if (letter.verdict?.kind === 'retry') this.#retry(letter, letter.verdict.delaySeconds);
+      else this.letters.delete(letter);
+    }
+  }
+
+  /** After a kill no verdict counts: everything comes again. */
+  giveUp(letters: readonly Letter[], delaySeconds = 0): void {
+    for (const letter of letters) {
+      letter.held = false;
+      this.#retry(letter, delaySeconds);
+    }
+  }
+
+  #retry(letter: Letter, delaySeconds: number): void {
+    letter.verdict = undefined;
+    letter.visibleAt = Date.now() + delaySeconds * 1000;
+    if (letter.attempts <= MAX_RETRIES) return;
+    this.letters.delete(letter);
+    if (letter.queue === 'tasks') this.put('dead', letter.body);
+  }
+}
+
+/** A letter that brings its task before the claim, or before the dead-letter consumer. */
+function isWakeful(letter: Letter): boolean {
+  return (letter.body as TaskMessage).kind !== 'cancel';
+}
+
+function taskIdOf(message: TaskMessage): string {
+  return message.kind === 'task' ? message.task.id : message.id;
+}

@@ -1,0 +1,136 @@
+/**
+ * A schedule that chance writes: a few tasks, a backend with moods, and a platform that kills,
+ * delays, duplicates, loses and fails. The seed fixes all of it.
+ */
+import { type NewTask, newTaskMessage, type TaskMessage } from '../../shared/message/task-message.ts';
+import { type Answer, accepted, type BackendCall, ConnectionError, ok, status } from './backend.ts';
+import { Dice } from './dice.ts';
+import { FAULTS } from './faults.ts';
+import { DAY_MS, HOUR_MS, House, MINUTE_MS } from './house.ts';
+import type { Letter } from './post.ts';
+import { comeToRest } from './rest.ts';
+
+/** @throws an error that tells the seed, what broke and what happened */
+export async function runSchedule(seed: number): Promise<House> {
+  const house = await House.open(seed);
+  try {
+    const dice = new Dice(seed * 7919);
+    house.watching = dice.chance(0.25);
+    house.skewMs = dice.pick([0, 0, 0, 0, 5_000, -5_000]);
+    house.promises.toleranceMs = Math.abs(house.skewMs);
+    house.backend.fallback = moody(house, dice);
+    misbehave(house, dice);
+    for (let count = dice.between(1, 4); count > 0; count--) await enter(house, dice);
+    await comeToRest(house, { batch: (letters) => split(letters, dice) });
+    return house;
+  } catch (error) {
+    throw new Error(`schedule ${seed}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  } finally {
+    house.close();
+  }
+}
+
+/** One task comes in, and is perhaps cancelled or retried at some time. */
+async function enter(house: House, dice: Dice): Promise<void> {
+  const task = await house.mint({
+    service: dice.pick(['bound', 'fetched']),
+    maxAttempts: dice.between(1, 4),
+    baseSeconds: dice.pick([0, 2, 30]),
+    capSeconds: 600,
+    deadlineMs: dice.pick([30_000, 5 * MINUTE_MS, HOUR_MS, DAY_MS]),
+  });
+  house.plan(house.clock.now + dice.between(0, 20_000), () => submit(house, dice, task));
+  if (dice.chance(0.15)) house.plan(house.clock.now + dice.between(0, 120_000), () => house.cancel(task));
+  for (let count = dice.between(0, 2); count > 0; count--) {
+    house.plan(house.clock.now + dice.between(0, 2 * HOUR_MS), () => house.retry(task.id, dice.pick([60_000, DAY_MS])));
+  }
+}
+
+async function submit(house: House, dice: Dice, task: NewTask): Promise<void> {
+  if (dice.chance(0.3)) {
+    // The queue may be slow, so slow that the deadline passes, and the letter near its end.
+    house.promises.accepted.set(task.id, task);
+    const letter = house.post.put('tasks', newTaskMessage(task), dice.chance(0.2) ? dice.between(0, 600) : 0);
+    if (dice.chance(0.1)) letter.attempts = dice.between(85, 100);
+  } else {
+    const answer = await house.accept(task, dice.chance(0.5));
+    house.note(`accept ${task.id}: ${answer}`);
+  }
+  if (!dice.chance(0.1)) return;
+  house.plan(house.clock.now + dice.between(0, 120_000), async () => house.post.put('dead', newTaskMessage(task)));
+}
+
+function moody(house: House, dice: Dice): Answer {
+  const later = (ms: number, happen: () => Promise<unknown>) => house.plan(house.clock.now + ms, happen);
+  const result = ({ run }: BackendCall) =>
+    ({ type: 'application/json', encoding: 'json', text: JSON.stringify({ by: run }) }) as const;
+  const succeed = (call: BackendCall) => () => house.report(call, { status: 'succeeded', result: result(call) });
+  const fail = (call: BackendCall) => {
+    const retryable = dice.chance(0.7);
+    return () => house.report(call, { status: 'failed', message: 'not today', retryable });
+  };
+  const callBack: Answer = async (call) => {
+    const say = dice.chance(0.7) ? succeed(call) : fail(call);
+    if (dice.chance(0.2)) await say();
+    else if (dice.chance(0.9)) later(dice.between(0, 400_000), say);
+    if (dice.chance(0.3)) later(dice.between(0, 300_000), () => house.report(call, { status: 'running', percent: 5 }));
+    if (dice.chance(0.2)) later(dice.between(0, 800_000), say);
+    return accepted()(call);
+  };
+  const moods: readonly (readonly [number, () => Answer])[] = [
+    [30, () => ok()],
+    [25, () => callBack],
+    [10, () => status(500)],
+    [4, () => status(500, { 'retry-after': String(dice.between(0, 900)) })],
+    [8, () => status(429, dice.chance(0.5) ? { 'retry-after': String(dice.between(0, 900)) } : {})],
+    [3, () => status(503, { 'retry-after': '30' })],
+    [2, () => status(400)],
+    [5, () => house.backend.silent()],
+    [8, () => house.backend.after(dice.between(1, 40_000), ok())],
+    [5, () => () => Promise.reject(new ConnectionError('Network connection lost.'))],
+  ];
+  return (call) => {
+    let roll = dice.next() * moods.reduce((sum, [weight]) => sum + weight, 0);
+    for (const [weight, mood] of moods) {
+      roll -= weight;
+      if (roll < 0) return mood()(call);
+    }
+    return ok()(call);
+  };
+}
+
+function misbehave(house: House, dice: Dice): void {
+  let left = dice.between(0, 5);
+  const rate = dice.pick([0.02, 0.05, 0.15]);
+  house.faults.draw = () => {
+    if (left === 0 || !dice.chance(rate)) return undefined;
+    left -= 1;
+    return dice.pick(FAULTS);
+  };
+  if (dice.chance(0.3)) {
+    house.faults.latency = async () => {
+      if (dice.chance(0.1)) await house.clock.sleep(dice.between(1, 25_000));
+    };
+  }
+  if (dice.chance(0.2)) {
+    const at = house.clock.now + dice.between(0, 60_000);
+    house.plan(at, async () => house.faults.always('db', 'down'));
+    house.plan(at + dice.between(1_000, 600_000), async () => house.faults.mend('db'));
+  }
+  const duplicates = dice.pick([0, 0.1, 0.5]);
+  house.post.afterSend = async (letters) => {
+    for (const letter of letters) {
+      if (dice.chance(duplicates)) house.post.duplicate(letter, dice.between(0, 120));
+    }
+  };
+  const losses = dice.pick([0, 0, 0.1]);
+  // Only a wake-up may be lost: a task that no row knows is gone with its message.
+  house.post.loses = ({ body }) => (body as TaskMessage).kind === 'wake' && dice.chance(losses);
+}
+
+/** One to three batches, in any order. */
+function split(letters: readonly Letter[], dice: Dice): Letter[][] {
+  const batches: Letter[][] = Array.from({ length: dice.between(1, 3) }, () => []);
+  for (const letter of letters) dice.pick(batches).push(letter);
+  return batches.filter((batch) => batch.length > 0);
+}

@@ -1,0 +1,355 @@
+/** For every row of the table in PROTOCOL.md the rules behind it, taken out. */
+import { CLAIM, DECISION, DELIVERIES, DOOR, mutation, type Row, SWEEP, TRANSITION, TRANSITIONS } from './mutation.ts';
+
+export const ROW_MUTATIONS: readonly Row[] = [
+  {
+    name: 'crash after the row says `retrying`, before the send',
+    file: 'schedules.test.ts',
+    mutations: [
+      mutation(
+        'R1',
+        'the due time of an overdue callback',
+        DECISION,
+        'dueAt: now + wakeDelayMs + graceMs(0)',
+        'dueAt: undefined',
+      ),
+      mutation(
+        'R1',
+        'the due time of a re-sent wake-up',
+        DECISION,
+        'dueAt: now + delayMs + graceMs(sends)',
+        'dueAt: undefined',
+      ),
+      mutation('R1', 'the due time of a reported failure', DOOR, 'dueAt: next.nextAt + graceMs(0), ', ''),
+      mutation('R1', 'the due time of a manual retry', DOOR, 'dueAt: now + graceMs(0),', ''),
+      mutation(
+        'R1',
+        'the message of a retrying task',
+        'shared/task/fate.ts',
+        'return retryAt(state.nextAt, now);',
+        "return { verdict: 'ack' };",
+      ),
+    ],
+  },
+  {
+    name: 'send before the row is written',
+    file: 'schedules.test.ts',
+    mutations: [
+      {
+        rule: 'R1',
+        out: 'the order of the sweeper',
+        edits: [
+          {
+            file: SWEEP,
+            from: 'const moved = await recordTransitions(env.db, moves);',
+            to: `await sendWakes(env.taskQueues, decisions.flatMap(({ row, decision }): Wake[] =>
+              decision.wakeDelayMs === undefined ? [] : [{ id: row.id, service: row.service, delayMs: decision.wakeDelayMs }]));
+            const moved = await recordTransitions(env.db, moves);`,
+          },
+          { file: SWEEP, from: 'await sendWakes(env.taskQueues, wakes);', to: '' },
+        ],
+      },
+      {
+        rule: 'R1',
+        out: 'the order of callback and manual retry',
+        edits: [
+          { file: DOOR, from: 'await followUp(id, decision.after);', to: '' },
+          {
+            file: DOOR,
+            from: 'const moved = await recordTransitions(env.db, [decision.move]);',
+            to: `await followUp(id, decision.after);
+            const moved = await recordTransitions(env.db, [decision.move]);`,
+          },
+        ],
+      },
+    ],
+  },
+  {
+    name: 'database down at claim, then down at the dead-letter consumer',
+    file: 'schedules.test.ts',
+    mutations: [
+      mutation(
+        'R16',
+        "the consumer's fresh copy",
+        DELIVERIES,
+        'if (worn && !this.#uncopied.has(key) && (await this.#replace(key, delayMs))) return;',
+        '',
+      ),
+      mutation(
+        'R7',
+        'the fresh copy of a dead letter',
+        'callback/dead-letter.ts',
+        'if (needsFreshCopy(',
+        'if (message.attempts < 0 && needsFreshCopy(',
+      ),
+      mutation(
+        'R7',
+        'the retry of a dead letter',
+        'callback/dead-letter.ts',
+        'message.retry({ delaySeconds });',
+        'message.ack();',
+      ),
+    ],
+  },
+  {
+    name: 'consumer dies on the last attempt',
+    file: 'schedules.test.ts',
+    mutations: [
+      mutation(
+        'R2',
+        'the count of attempts at the claim',
+        CLAIM,
+        'const usedUp = `(tasks.run - tasks.deferrals - tasks.base >= tasks.max_attempts)`;',
+        'const usedUp = `(0)`;',
+      ),
+    ],
+  },
+  {
+    name: '`retrying` recorded, message redelivered at once',
+    file: 'schedules.test.ts',
+    mutations: [
+      mutation('R2', 'the time of the next attempt', CLAIM, '(tasks.next_at <= ?2 OR tasks.deadline_at <= ?2)', '(1)'),
+      mutation(
+        'R2',
+        'the time of a retrying task',
+        CLAIM,
+        "tasks.status IN ('scheduled', 'retrying', 'deferred') AND (",
+        "tasks.status = 'retrying' OR tasks.status IN ('scheduled', 'deferred') AND (",
+      ),
+    ],
+  },
+  {
+    name: '`waiting` recorded, ack lost',
+    file: 'schedules.test.ts',
+    mutations: [
+      mutation(
+        'R2',
+        'the wait for the callback',
+        CLAIM,
+        "tasks.status = 'queued'\n",
+        "tasks.status IN ('queued', 'waiting')\n",
+      ),
+    ],
+  },
+  {
+    name: 'the same task twice in one batch',
+    file: 'schedules.test.ts',
+    mutations: [
+      mutation(
+        'R10',
+        'the grouping by task',
+        'consumer/batch.ts',
+        'const tasks = [...inbox.tasks.values()];',
+        'const tasks = [...inbox.tasks.values()].flatMap((task) => (inbox.messages.get(idOf(task)) ?? []).map(() => task));',
+      ),
+      mutation(
+        'R10',
+        'the shared fate',
+        DELIVERIES,
+        'for (const message of messages) message.retry(',
+        'for (const message of messages.slice(0, 1)) message.retry(',
+      ),
+    ],
+  },
+  {
+    name: "accept's insert lands after the claim or the end",
+    file: 'schedules.test.ts',
+    mutations: [
+      mutation(
+        'R11',
+        'the insert that never overwrites',
+        'shared/store/accept.ts',
+        'ON CONFLICT (id) DO NOTHING`;',
+        "ON CONFLICT (id) DO UPDATE SET status = 'queued', due_at = ?2, lease_until = NULL, finished_at = NULL, next_at = NULL`;",
+      ),
+    ],
+  },
+  {
+    name: 'retention deletes a row while a duplicate is delayed in the queue',
+    file: 'schedules.test.ts',
+    mutations: [
+      mutation(
+        'R6',
+        'the time that a row is kept',
+        SWEEP,
+        'const cutoff = now - env.retentionMs;',
+        'const cutoff = now;',
+      ),
+      mutation(
+        'R6',
+        'the deadline in the message',
+        'callback/claim.ts',
+        'task !== undefined && task.deadlineAt <= now',
+        'task === undefined && now < 0',
+      ),
+      mutation(
+        'R6',
+        'the record of what came too late',
+        'callback/claim.ts',
+        'await recordExpired(env.db, young,',
+        'await recordExpired(env.db, young.slice(young.length),',
+      ),
+    ],
+  },
+  {
+    name: 'cancel before the row exists',
+    file: 'schedules.test.ts',
+    mutations: [
+      mutation('R12', 'the tombstone', DOOR, 'if (request.plantTombstone) {', 'if (request.id === undefined) {'),
+      {
+        rule: 'R12',
+        out: 'the respect for the tombstone',
+        edits: [
+          {
+            file: CLAIM,
+            from: "const tombstone = `(tasks.status = 'cancelled' AND tasks.service = '')`;",
+            to: 'const tombstone = `(0)`;',
+          },
+          { file: CLAIM, from: "tasks.status = 'queued'\n", to: "tasks.status = 'queued' OR tasks.service = ''\n" },
+        ],
+      },
+      mutation('R12', 'the filling in', CLAIM, "AND excluded.service <> ''", "AND excluded.service = '!'"),
+    ],
+  },
+  {
+    name: 'deferral takes an attempt number back, manual retry resets it',
+    file: 'schedules.test.ts',
+    mutations: [
+      mutation(
+        'R3',
+        'the run number of a deferral',
+        TRANSITIONS,
+        'deferrals = move.deferrals,',
+        "deferrals = 0, run = tasks.run - (move.status = 'deferred'),",
+      ),
+      mutation(
+        'R3',
+        'the run number across a manual retry',
+        TRANSITIONS,
+        'base = move.base,',
+        "base = 0, run = CASE WHEN move.status = 'queued' THEN 0 ELSE tasks.run END,",
+      ),
+      mutation(
+        'R3',
+        'the run number in the token',
+        'callback/claim.ts',
+        'mintCallbackToken(env.tokenKey, row.id, state.run)',
+        'mintCallbackToken(env.tokenKey, row.id, state.run - state.deferrals - state.base)',
+      ),
+    ],
+  },
+  {
+    name: 'dead letter of a task that is running elsewhere',
+    file: 'schedules.test.ts',
+    mutations: [
+      mutation(
+        'R7',
+        'the restraint of the dead-letter consumer',
+        'shared/store/carrier.ts',
+        'UPDATE tasks SET due_at = ?2 WHERE',
+        "UPDATE tasks SET status = 'failed', finished_at = ?2, lease_until = NULL, next_at = NULL WHERE",
+      ),
+      mutation(
+        'R7',
+        'the row of a task that has none',
+        'callback/dead-letter.ts',
+        "(body.kind === 'task' ? [body.task] : [])",
+        '[]',
+      ),
+    ],
+  },
+  {
+    name: 'settle throws and the handler returns normally',
+    file: 'schedules.test.ts',
+    mutations: [
+      mutation(
+        'R5',
+        'the verdict on what is left',
+        DELIVERIES,
+        'await Promise.all([...this.#open.keys()].map((key) => this.#giveBack(key)));',
+        '',
+      ),
+      mutation(
+        'R5',
+        'the wait for a durable outcome',
+        'consumer/settler.ts',
+        "logError('settle.failed', { tasks: batch.length }, error);",
+        "logError('settle.failed', {}, error); for (const { id } of batch) this.#onSettled({ id, status: 'failed', fate: { verdict: 'ack' } });",
+      ),
+      mutation(
+        'R3',
+        'the guard of the write',
+        TRANSITIONS,
+        'tasks.status = move.expected_status AND tasks.run = move.expected_run',
+        'tasks.finished_at IS NULL',
+      ),
+    ],
+  },
+  {
+    name: 'claim commits, reports an error, is repeated',
+    file: 'schedules.test.ts',
+    mutations: [
+      mutation(
+        'R13',
+        'the nonce',
+        CLAIM,
+        "const repeated = `(tasks.status = 'running' AND tasks.nonce = ?3)`;",
+        'const repeated = `(0)`;',
+      ),
+    ],
+  },
+  {
+    name: 'progress or `Retry-After` beyond the deadline',
+    file: 'schedules.test.ts',
+    mutations: [
+      mutation(
+        'R4',
+        'the cap on progress',
+        TRANSITION,
+        'Math.min(event.at + waiting.callbackTimeoutMs, state.deadlineAt)',
+        'event.at + waiting.callbackTimeoutMs',
+      ),
+      mutation(
+        'R4',
+        'the cap on the time for the callback',
+        TRANSITION,
+        'Math.min(at + callbackTimeoutMs, state.deadlineAt)',
+        'at + callbackTimeoutMs',
+      ),
+      mutation(
+        'R4',
+        'the cap on a deferral',
+        TRANSITION,
+        'nextAt: Math.min(at + delayMs, state.deadlineAt),\n',
+        'nextAt: at + delayMs,\n',
+      ),
+      mutation(
+        'R4',
+        'the cap on a backoff',
+        TRANSITION,
+        "status: 'retrying', nextAt: Math.min(at + delayMs, state.deadlineAt) }",
+        "status: 'retrying', nextAt: at + delayMs }",
+      ),
+      mutation(
+        'R4',
+        "the cap on a call's time-out",
+        'consumer/lease.ts',
+        'return Math.min(timeoutMs, state.deadlineAt - now);',
+        'return timeoutMs;',
+      ),
+    ],
+  },
+  {
+    name: 'a late slice of a slow batch',
+    file: 'schedules.test.ts',
+    mutations: [
+      mutation(
+        'R14',
+        'the look at the lease before a call',
+        'consumer/lease.ts',
+        'now + timeoutMs + QUICK_RETRIES_MS > state.leaseUntil || ',
+        '',
+      ),
+    ],
+  },
+];

@@ -1,0 +1,226 @@
+/** The rules that no row of the table stands for, taken out. */
+import { CLAIM, DELIVERIES, DOOR, mutation, type Row, SWEEP, TRANSITION } from './mutation.ts';
+
+export const RULE_MUTATIONS: readonly Row[] = [
+  {
+    name: 'R1 carrier',
+    file: 'rules.test.ts',
+    mutations: [
+      mutation(
+        'R1',
+        'the due time of what no queue took',
+        'producer/accept.ts',
+        'carried ? undefined : Date.now()',
+        'undefined',
+      ),
+    ],
+  },
+  {
+    name: 'R2 the row decides',
+    file: 'rules.test.ts',
+    mutations: [
+      mutation(
+        'R2',
+        'the lease before the deadline, at the claim',
+        CLAIM,
+        'tasks.lease_until <= ?2 AND NOT',
+        '(tasks.lease_until <= ?2 OR tasks.deadline_at <= ?2) AND NOT',
+      ),
+      mutation(
+        'R2',
+        'the lease before the deadline, in the sweeper',
+        TRANSITION,
+        "if (state.status === 'running' && state.leaseUntil > event.at) return refuse('leased');",
+        '',
+      ),
+    ],
+  },
+  {
+    name: 'R3 run number',
+    file: 'rules.test.ts',
+    mutations: [
+      mutation(
+        'R3',
+        'the deferrals in the count of attempts',
+        CLAIM,
+        'tasks.run - tasks.deferrals - tasks.base >= tasks.max_attempts',
+        'tasks.run - tasks.base >= tasks.max_attempts',
+      ),
+      mutation(
+        'R3',
+        'the base set by a manual retry',
+        TRANSITION,
+        'base: state.run - state.deferrals,',
+        'base: state.base,',
+      ),
+      mutation('R3', 'the new deadline of a manual retry', TRANSITION, 'deadlineAt: event.deadlineAt,', ''),
+      mutation(
+        'R3',
+        'the end that is final',
+        TRANSITION,
+        "if (state.status !== 'failed' && state.status !== 'expired') return refuse('not-applicable');",
+        "if (!isTerminal(state.status)) return refuse('not-applicable');",
+      ),
+    ],
+  },
+  {
+    name: 'R8 local queue in memory',
+    file: 'rules.test.ts',
+    mutations: [
+      mutation(
+        'R8',
+        'the due time at start',
+        'shared/store/recovery.ts',
+        'due_at = min(coalesce(next_at, ?1), deadline_at)',
+        'due_at = NULL',
+      ),
+      mutation(
+        'R8',
+        'the end of the lease at start',
+        'shared/store/recovery.ts',
+        'min(lease_until, ?1) END',
+        'lease_until END',
+      ),
+      mutation(
+        'R8',
+        'the wait for the row',
+        'producer/accept.ts',
+        'if (sent && !runtime.config.recordsAtAccept) return true;',
+        'if (sent) return true;',
+      ),
+    ],
+  },
+  {
+    name: 'R9 net',
+    file: 'rules.test.ts',
+    mutations: [mutation('R9', 'the net', SWEEP, 'await makeDue(env.db, step.strays, now);', '')],
+  },
+  {
+    name: 'R12 cancel',
+    file: 'rules.test.ts',
+    mutations: [
+      mutation(
+        'R12',
+        'the abort of a running call',
+        'consumer/slice.ts',
+        'running.get(id)?.abort(new CancelledError())',
+        'id.at(0)',
+      ),
+      mutation(
+        'R12',
+        'the word to a backend that works on its own',
+        DOOR,
+        "return state.status === 'waiting'\n",
+        "return state.status === 'scheduled'\n",
+      ),
+      mutation(
+        'R12',
+        'the word to a backend that accepted meanwhile',
+        'consumer/batch.ts',
+        "if (event.type === 'accept') accepted.add(id);",
+        'accepted.delete(id);',
+      ),
+    ],
+  },
+  {
+    name: 'R14 slices respect the lease',
+    file: 'rules.test.ts',
+    mutations: [
+      mutation(
+        'R14',
+        'the abort of a call',
+        'consumer/attempt.ts',
+        'abort.abort(new TimeoutError())',
+        'abort.signal.aborted',
+      ),
+    ],
+  },
+  {
+    name: 'R15 promptness',
+    file: 'rules.test.ts',
+    mutations: [
+      mutation(
+        'R15',
+        'the copy beside a long call',
+        DELIVERIES,
+        'if (!this.#uncopied.has(key)) this.#copying.push(this.#replace(key, 0));',
+        '',
+      ),
+    ],
+  },
+  {
+    name: 'R16 back off from the database too',
+    file: 'rules.test.ts',
+    mutations: [
+      mutation(
+        'R16',
+        'the growing delay',
+        'shared/message/delivery.ts',
+        'return doublingDelayMs(2_000, attempts - 1, 600_000);',
+        'return doublingDelayMs(2_000, attempts * 0, 600_000);',
+      ),
+      mutation(
+        'R16',
+        'the copy of an old message',
+        'shared/message/delivery.ts',
+        ' || ageMs >= MAX_AGE_MS',
+        ' && ageMs >= 0',
+      ),
+      mutation(
+        'R16',
+        'the copy before delivery 100',
+        'shared/message/delivery.ts',
+        'attempts >= MAX_DELIVERIES || ',
+        '',
+      ),
+    ],
+  },
+  {
+    name: 'R17 callbacks are idempotent',
+    file: 'rules.test.ts',
+    mutations: [
+      mutation(
+        'R17',
+        'the memory of what was settled',
+        DOOR,
+        'row.settled_run === run &&',
+        'row.settled_run === -1 &&',
+      ),
+      mutation('R17', 'the verdict in that memory', DOOR, ' && row.settled_verdict === report.status', ''),
+      mutation(
+        'R17',
+        'the refusal of an older failure',
+        TRANSITION,
+        'return run === state.run && statuses.includes(state.status)',
+        'return run >= 0 && statuses.includes(state.status)',
+      ),
+      mutation(
+        'R17',
+        'progress in `waiting` only',
+        TRANSITION,
+        "staleness(state, event.run, ['waiting'])",
+        "staleness(state, event.run, ['waiting', 'running'])",
+      ),
+      mutation(
+        'R3',
+        'the late success',
+        TRANSITION,
+        "if (event.run > state.run || event.run < 1) return refuse('stale');",
+        "if (event.run !== state.run) return refuse('stale');",
+      ),
+    ],
+  },
+  {
+    name: 'R18 deferrals are bounded',
+    file: 'rules.test.ts',
+    mutations: [
+      mutation(
+        'R18',
+        'the growing pause',
+        'shared/task/backoff.ts',
+        'DEFERRAL_FLOOR_MS * 2 ** Math.min(deferrals, 20)',
+        'DEFERRAL_FLOOR_MS',
+      ),
+    ],
+  },
+];

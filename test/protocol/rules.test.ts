@@ -1,0 +1,411 @@
+/**
+ * The rules of PROTOCOL.md that no row of its table stands for. R20 (parking until an event) has no
+ * test yet because nothing in the pipeline waits for an event.
+ */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { recoverAfterRestart } from '../../shared/store/recovery.ts';
+import { accepted, ok, refused, status } from './backend.ts';
+import { DAY_MS, HOUR_MS, House, MINUTE_MS, START } from './house.ts';
+import { comeToRest } from './rest.ts';
+
+let house: House;
+beforeEach(async () => {
+  house = await House.open();
+});
+afterEach(() => house.close());
+
+const latestCall = (id: string) => house.backend.callsOf(id).at(-1)!;
+const success = { status: 'succeeded' } as const;
+const failure = { status: 'failed', message: 'out of paper', retryable: true } as const;
+
+describe('R1 carrier: what accept answers with yes has one', () => {
+  it('a task that no queue takes is recorded as due', async () => {
+    const task = await house.mint();
+    house.faults.always('queue.send', 'down');
+    expect(await house.accept(task, false)).toBe(true);
+    house.faults.heal();
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 1 });
+  });
+});
+
+describe('R2 the row decides: the lease is looked at before the deadline', () => {
+  it('a success that is being recorded at the deadline counts', async () => {
+    const task = await house.submit({ deadlineMs: 10_000 });
+    house.backend.answer(task.id, house.backend.after(9_000, ok()));
+    house.faults.latency = async (effect) => {
+      if (effect === 'ledger.settle') await house.clock.sleep(5_000);
+    };
+    house.post.duplicate(house.ready()[0]!, 12);
+    house.plan(START + 2_000, async () => house.post.put('dead', house.post.sent[0]?.body));
+    house.plan(START + 12_000, () => house.sweep());
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 1 });
+  });
+});
+
+describe('R3 run number: attempts used are runs without deferrals and what a manual retry wrote off', () => {
+  it('a deferral consumes no attempt', async () => {
+    const task = await house.submit({ maxAttempts: 1 });
+    house.backend.answer(task.id, status(429), status(503, { 'retry-after': '1' }));
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 3, deferrals: 2 });
+  });
+
+  it('a manual retry gives fresh attempts and a new deadline', async () => {
+    const task = await house.submit({ maxAttempts: 2 });
+    house.backend.answer(task.id, ...Array.from({ length: 4 }, () => status(500)));
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'failed', run: 2 });
+    await house.retry(task.id, HOUR_MS);
+    const retriedAt = house.clock.now;
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'failed', run: 4, deadline_at: retriedAt + HOUR_MS });
+    expect(house.backend.callsOf(task.id).map(({ attempt }) => attempt)).toEqual([1, 2, 1, 2]);
+  });
+
+  it('what is cancelled stays cancelled, what succeeded stays so', async () => {
+    const done = await house.submit();
+    await house.deliver();
+    const gone = await house.submit();
+    await house.cancel(gone);
+    for (const { id } of [done, gone]) {
+      expect(await house.retry(id)).toMatchObject({ ok: false, code: 'not-retryable' });
+    }
+    await comeToRest(house);
+  });
+});
+
+describe('R8 local queue in memory', () => {
+  it('after kill -9 every accepted task finishes', async () => {
+    const order = { baseSeconds: 60 };
+    const untouched = await house.mint();
+    expect(await house.accept(untouched, true)).toBe(true);
+    const others = () => house.ready().filter(({ taskId }) => taskId !== untouched.id);
+    const retrying = await house.submit(order);
+    house.backend.answer(retrying.id, status(500, { 'retry-after': '600' }));
+    const deferred = await house.submit();
+    house.backend.answer(deferred.id, status(429, { 'retry-after': '7200' }));
+    const waiting = await house.submit();
+    house.backend.answer(waiting.id, accepted());
+    await house.deliver(others());
+    const running = await house.submit();
+    house.faults.once('backend', 'crash-after');
+    await house.deliver(others());
+    expect((await house.rows()).map(({ status: state }) => state).sort()).toEqual(
+      ['deferred', 'queued', 'retrying', 'running', 'waiting'].sort(),
+    );
+
+    house.post.letters.clear();
+    await house.clock.moveTo(START + 10_000);
+    expect(await house.callback('start', ({ db }) => recoverAfterRestart(db, Date.now()))).toEqual({
+      how: 'returned',
+      value: 4,
+    });
+    await house.report(latestCall(waiting.id), success);
+    await comeToRest(house);
+    for (const { id } of [untouched, retrying, deferred, waiting, running]) {
+      expect(await house.row(id)).toMatchObject({ status: 'succeeded' });
+    }
+    expect(latestCall(retrying.id).startedAt).toBeGreaterThanOrEqual(START + 600_000);
+    // Nobody is left to hold the lease, so the first sweep brings the task back.
+    expect(latestCall(running.id).startedAt).toBe(START + MINUTE_MS);
+  });
+
+  it('with `queue+record` 202 waits for the row', async () => {
+    const task = await house.mint();
+    house.faults.once('db.accept', 'down');
+    expect(await house.accept(task, true)).toBe(false);
+    expect(await house.accept(task, true)).toBe(true);
+    expect(await house.row(task.id)).toMatchObject({ status: 'queued' });
+    await comeToRest(house);
+  });
+});
+
+describe('R9 net', () => {
+  it('a task whose message the platform lost ends after its deadline', async () => {
+    const task = await house.submit({ deadlineMs: HOUR_MS });
+    house.backend.answer(task.id, status(500));
+    await house.deliver();
+    house.post.lose(house.post.waiting()[0]!);
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'expired', run: 1 });
+  });
+
+  it('so does one that was running when its message was lost', async () => {
+    const task = await house.submit({ deadlineMs: HOUR_MS });
+    house.faults.once('backend', 'crash-after');
+    await house.deliver();
+    house.post.lose(house.post.waiting()[0]!);
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'expired', run: 1 });
+  });
+});
+
+describe('R12 cancel', () => {
+  it('a running call is aborted, the backend is told, and the task ends cancelled', async () => {
+    const task = await house.submit({ service: 'fetched' });
+    house.backend.answer(task.id, house.backend.silent());
+    house.plan(START + 1_000, () => house.cancel(task));
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'cancelled', run: 1 });
+    expect(latestCall(task.id)).toMatchObject({ ending: 'aborted', endedAt: START + 5_000 });
+    expect(house.backend.told).toEqual([task.id]);
+  });
+
+  it('a backend that accepts a task cancelled meanwhile is told', async () => {
+    const task = await house.submit({ service: 'fetched' });
+    house.backend.answer(task.id, house.backend.after(2_000, accepted()));
+    house.plan(START + 1_000, () => house.cancel(task));
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'cancelled', run: 1 });
+    expect(house.backend.told).toEqual([task.id]);
+  });
+
+  it('a waiting task ends cancelled, the backend is told, and its callback comes too late', async () => {
+    const task = await house.submit({ service: 'fetched' });
+    house.backend.answer(task.id, accepted());
+    await house.deliver();
+    expect(await house.cancel(task)).toEqual({ ok: true, status: 'cancelled', changed: true });
+    expect(await house.cancel(task)).toEqual({ ok: true, status: 'cancelled', changed: false });
+    expect(await house.report(latestCall(task.id), success)).toMatchObject({ ok: false, code: 'task-finished' });
+    await comeToRest(house);
+    expect(house.backend.told).toEqual([task.id]);
+  });
+
+  it('a tombstone whose write reported an error is met again as cancelled', async () => {
+    const task = await house.submit();
+    house.faults.once('db.tombstone', 'lost-answer');
+    expect(await house.cancel(task)).toBeUndefined();
+    expect(await house.cancel(task)).toEqual({ ok: true, status: 'cancelled', changed: false });
+    await comeToRest(house);
+    expect(house.backend.calls).toEqual([]);
+  });
+});
+
+describe('R14 slices respect the lease', () => {
+  it('a call that never ends is aborted within it, and the task tried again', async () => {
+    const task = await house.submit();
+    house.backend.answer(task.id, house.backend.silent());
+    await comeToRest(house);
+    expect(house.backend.callsOf(task.id).map(({ ending }) => ending)).toEqual(['aborted', 200]);
+    expect(house.backend.callsOf(task.id)[0]?.endedAt).toBe(START + 30_000);
+  });
+});
+
+describe('R15 promptness', () => {
+  it('a short delay beside a long call is over when it is over, not when the call ends', async () => {
+    const quick = await house.submit();
+    const slow = await house.submit();
+    house.backend.answer(quick.id, status(500, { 'retry-after': '5' }));
+    house.backend.answer(slow.id, house.backend.after(25_000, ok()));
+    await comeToRest(house);
+    expect(house.backend.callsOf(quick.id)).toHaveLength(2);
+    expect(latestCall(quick.id).startedAt).toBeLessThan(latestCall(slow.id).endedAt ?? 0);
+    expect((await house.row(quick.id)).finished_at).toBeLessThan(START + 25_000);
+  });
+
+  it('a copy that cannot be sent leaves the message as it was', async () => {
+    const quick = await house.submit();
+    const slow = await house.submit();
+    house.backend.answer(quick.id, status(500, { 'retry-after': '5' }));
+    house.backend.answer(slow.id, house.backend.after(25_000, ok()));
+    house.faults.always('queue.send', 'down');
+    await comeToRest(house);
+    expect(house.backend.callsOf(quick.id)).toHaveLength(2);
+  });
+});
+
+describe('R16 back off from the database too', () => {
+  it('a failed claim retries its message with a growing delay', async () => {
+    await house.submit();
+    house.faults.always('db', 'down');
+    const delays: number[] = [];
+    for (let count = 0; count < 12; count++) {
+      await house.deliver();
+      const { visibleAt } = house.post.waiting()[0]!;
+      delays.push((visibleAt - house.clock.now) / 1000);
+      await house.clock.moveTo(visibleAt);
+    }
+    expect(delays).toEqual([2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600, 600]);
+    house.faults.heal();
+    await comeToRest(house);
+  });
+
+  it('a message older than half its retention is copied afresh', async () => {
+    const task = await house.submit({ deadlineMs: 7 * DAY_MS });
+    const [old] = house.ready();
+    house.backend.answer(task.id, status(429, { 'retry-after': '7200' }));
+    await house.clock.moveTo(START + 2 * DAY_MS);
+    await house.deliver();
+    const [copy] = house.post.waiting();
+    expect(house.post.waiting()).toHaveLength(1);
+    expect(copy).toMatchObject({ attempts: 0, sentAt: START + 2 * DAY_MS, body: old?.body });
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2 });
+  });
+
+  it('a deferred task outlives more than 100 deliveries of its message', async () => {
+    const task = await house.submit({ deadlineMs: 12 * HOUR_MS });
+    for (const letter of house.ready()) letter.attempts = 99;
+    house.backend.answer(task.id, status(429), status(429), status(429));
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 4 });
+    expect(house.post.sent.filter(({ queue }) => queue === 'dead')).toEqual([]);
+  });
+});
+
+describe('R17 callbacks are idempotent', () => {
+  async function waitingTask() {
+    const task = await house.submit();
+    house.backend.answer(task.id, accepted());
+    await house.deliver();
+    return task;
+  }
+
+  it('the same success again is fine and changes nothing', async () => {
+    const task = await waitingTask();
+    const call = latestCall(task.id);
+    expect(await house.report(call, success)).toEqual({ ok: true, status: 'succeeded', changed: true });
+    const before = await house.row(task.id);
+    expect(await house.report(call, success)).toEqual({ ok: true, status: 'succeeded', changed: false });
+    expect(await house.row(task.id)).toEqual(before);
+    expect(await house.report(call, failure)).toMatchObject({ ok: false, code: 'task-finished' });
+    await comeToRest(house);
+  });
+
+  it('the same failure again is fine, also when the task has gone on', async () => {
+    const task = await waitingTask();
+    const call = latestCall(task.id);
+    expect(await house.report(call, failure)).toEqual({ ok: true, status: 'retrying', changed: true });
+    house.backend.answer(task.id, accepted());
+    await house.clock.moveTo(START + 10_000);
+    await house.deliver();
+    const before = await house.row(task.id);
+    expect(before).toMatchObject({ status: 'waiting', run: 2, failures: 1 });
+    expect(await house.report(call, failure)).toEqual({ ok: true, status: 'waiting', changed: false });
+    expect(await house.row(task.id)).toEqual(before);
+    await house.report(latestCall(task.id), success);
+    await comeToRest(house);
+  });
+
+  it('a report whose write lost its answer is the same again', async () => {
+    const task = await waitingTask();
+    house.faults.once('db.record', 'lost-answer');
+    expect(await house.report(latestCall(task.id), success)).toBeUndefined();
+    expect(await house.report(latestCall(task.id), success)).toMatchObject({ ok: true, changed: false });
+    await comeToRest(house);
+  });
+
+  it('a success that overtakes the 202 is the end', async () => {
+    const task = await house.submit();
+    house.backend.answer(task.id, async (call) => {
+      expect(await house.report(call, success)).toMatchObject({ ok: true, status: 'succeeded' });
+      return new Response(null, { status: 202 });
+    });
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 1 });
+  });
+
+  it('a failure that overtakes the 202 leads to one more run, not two', async () => {
+    const task = await house.submit();
+    house.backend.answer(task.id, async (call) => {
+      expect(await house.report(call, failure)).toMatchObject({ ok: true, status: 'retrying' });
+      return new Response(null, { status: 202 });
+    });
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2, failures: 1 });
+  });
+
+  it('a late success of an older run ends the task, whatever the newer one says', async () => {
+    const task = await waitingTask();
+    const old = latestCall(task.id);
+    await house.clock.moveTo(START + 300_000);
+    await house.sweep();
+    house.backend.answer(task.id, async () => {
+      const report = { ...success, result: { type: 'application/json', encoding: 'json', text: '{"by":1}' } } as const;
+      expect(await house.report(old, report)).toMatchObject({ ok: true, status: 'succeeded' });
+      return new Response('too late', { status: 500 });
+    });
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2, result: '{"by":1}', error: null });
+  });
+
+  it('a late failure of an older run is refused', async () => {
+    const task = await waitingTask();
+    const old = latestCall(task.id);
+    await house.clock.moveTo(START + 300_000);
+    await house.sweep();
+    house.backend.answer(task.id, async (call) => {
+      expect(await house.report(old, failure)).toMatchObject({ ok: false, code: 'stale-attempt' });
+      return ok()(call);
+    });
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2 });
+  });
+
+  it('progress extends the time for the callback, and is taken while waiting only', async () => {
+    const task = await house.submit();
+    house.backend.answer(task.id, async (call) => {
+      expect(await house.report(call, { status: 'running' })).toMatchObject({ ok: false, code: 'stale-attempt' });
+      return new Response(null, { status: 202 });
+    });
+    await house.deliver();
+    await house.clock.moveTo(START + 200_000);
+    expect(await house.report(latestCall(task.id), { status: 'running', percent: 50 })).toMatchObject({ ok: true });
+    expect((await house.row(task.id)).due_at).toBe(START + 500_000);
+    await house.report(latestCall(task.id), success);
+    expect(await house.report(latestCall(task.id), { status: 'running' })).toMatchObject({ code: 'task-finished' });
+    await comeToRest(house);
+  });
+
+  it('a forged token and the token of another task say nothing', async () => {
+    const task = await waitingTask();
+    const other = await waitingTask();
+    const { token } = latestCall(task.id);
+    for (const forged of ['', 'x', `2${token.slice(1)}`, `${token.slice(0, -1)}_`, latestCall(other.id).token]) {
+      expect(await house.report({ id: task.id, token: forged }, success)).toMatchObject({ code: 'unauthenticated' });
+    }
+    for (const { id } of [task, other]) await house.report(latestCall(id), success);
+    await comeToRest(house);
+  });
+});
+
+describe('R18 deferrals are bounded', () => {
+  it('`Retry-After: 0` does not spin: the pause grows to five minutes, and the deadline ends it', async () => {
+    const task = await house.submit({ deadlineMs: 2 * HOUR_MS, maxAttempts: 1 });
+    house.backend.fallback = status(429, { 'retry-after': '0' });
+    await comeToRest(house);
+    const row = await house.row(task.id);
+    expect(row).toMatchObject({ status: 'expired' });
+    expect(row.finished_at).toBeLessThanOrEqual(START + 2 * HOUR_MS + MINUTE_MS);
+    const starts = house.backend.callsOf(task.id).map(({ startedAt }) => startedAt);
+    const pauses = starts.slice(1).map((start, index) => start - (starts[index] ?? 0));
+    for (const [index, pause] of pauses.entries()) {
+      expect(pause).toBeGreaterThanOrEqual(Math.min(300_000, 1_000 * 2 ** index));
+    }
+  });
+});
+
+describe('R19 503 promises nothing', () => {
+  it('a refused submission that was stored all the same still ends once', async () => {
+    const task = await house.mint();
+    house.faults.always('queue.send', 'down');
+    house.faults.once('db.accept', 'lost-answer');
+    expect(await house.accept(task, false)).toBe(false);
+    house.faults.heal();
+    house.promises.accepted.set(task.id, task);
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 1 });
+  });
+});
+
+describe('quick retries', () => {
+  it('a connection that gave no answer is tried again at once, and is one attempt', async () => {
+    const task = await house.submit({ service: 'fetched' });
+    house.backend.answer(task.id, refused(), refused());
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 1, failures: 0 });
+    expect(house.backend.callsOf(task.id).map(({ ending }) => ending)).toEqual(['broken', 'broken', 200]);
+  });
+});

@@ -1,0 +1,471 @@
+/**
+ * "Schedules that broke the first reading" of PROTOCOL.md, row by row. Each `describe` is a row; each
+ * test fails when the rule behind it is taken out, which `npm run test:mutations` shows.
+ */
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type NewTask, newTaskMessage } from '../../shared/message/task-message.ts';
+import { recordAccepted } from '../../shared/store/accept.ts';
+import { accepted, ok, status } from './backend.ts';
+import { DAY_MS, HOUR_MS, House, MINUTE_MS, START } from './house.ts';
+import { comeToRest } from './rest.ts';
+
+let house: House;
+beforeEach(async () => {
+  house = await House.open();
+});
+afterEach(() => house.close());
+
+const callbackTimeoutMs = 300_000;
+const leaseMs = 61_000;
+
+/** A task whose backend accepted it and has not called back: waiting, its letter acked. */
+async function waitingTask(order: Parameters<House['submit']>[0] = {}) {
+  const task = await house.submit(order);
+  house.backend.answer(task.id, accepted());
+  await house.deliver();
+  expect(await house.row(task.id)).toMatchObject({ status: 'waiting' });
+  expect(house.post.waiting()).toEqual([]);
+  return task;
+}
+
+async function failedTask() {
+  const task = await house.submit();
+  house.backend.answer(task.id, status(400));
+  await house.deliver();
+  expect(await house.row(task.id)).toMatchObject({ status: 'failed' });
+  return task;
+}
+
+const latestCall = (id: string) => house.backend.callsOf(id).at(-1)!;
+const failure = { status: 'failed', message: 'out of paper', retryable: true } as const;
+
+describe('crash after the row says `retrying`, before the send', () => {
+  it('of the sweeper, after a callback did not come', async () => {
+    const task = await waitingTask();
+    await house.clock.moveTo(START + callbackTimeoutMs);
+    house.faults.once('queue.send', 'crash-before');
+    expect(await house.sweep()).toEqual({ how: 'killed' });
+    expect(await house.row(task.id)).toMatchObject({ status: 'retrying' });
+    expect(house.post.waiting()).toEqual([]);
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2 });
+  });
+
+  it('of the callback that reported a failure', async () => {
+    const task = await waitingTask();
+    house.faults.once('queue.send', 'crash-before');
+    expect(await house.report(latestCall(task.id), failure)).toBeUndefined();
+    expect(await house.row(task.id)).toMatchObject({ status: 'retrying' });
+    expect(house.post.waiting()).toEqual([]);
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2 });
+  });
+
+  it('of the manual retry', async () => {
+    const task = await failedTask();
+    house.faults.once('queue.send', 'crash-before');
+    expect(await house.retry(task.id)).toBeUndefined();
+    expect(await house.row(task.id)).toMatchObject({ status: 'queued' });
+    expect(house.post.waiting()).toEqual([]);
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2 });
+  });
+
+  it('of the sweeper that wakes the task again', async () => {
+    const task = await failedTask();
+    house.faults.once('queue.send', 'crash-before');
+    await house.retry(task.id);
+    await house.clock.moveTo(START + 2 * MINUTE_MS);
+    house.faults.once('queue.send', 'crash-before');
+    expect(await house.sweep()).toEqual({ how: 'killed' });
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2 });
+  });
+
+  it('of the consumer, before it gives its message back', async () => {
+    const task = await house.submit();
+    house.backend.answer(task.id, status(500));
+    house.faults.once('ledger.settle', 'crash-after');
+    expect(await house.deliver()).toEqual({ how: 'killed' });
+    expect(await house.row(task.id)).toMatchObject({ status: 'retrying' });
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2 });
+  });
+});
+
+describe('send before the row is written', () => {
+  // The queue is as fast as it can be: what is sent is delivered before the sender goes on.
+  beforeEach(() => {
+    vi.spyOn(Math, 'random').mockReturnValue(0);
+    house.post.afterSend = async (letters) => {
+      await house.deliver([...letters]);
+    };
+  });
+
+  it('by the sweeper: the message it sends meets the row it wrote', async () => {
+    const task = await waitingTask();
+    await house.clock.moveTo(START + callbackTimeoutMs);
+    await house.sweep();
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2 });
+  });
+
+  it('by the callback: the message it sends meets the row it wrote', async () => {
+    const task = await waitingTask();
+    expect(await house.report(latestCall(task.id), failure)).toMatchObject({ ok: true, status: 'retrying' });
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2 });
+  });
+
+  it('by the manual retry: the message it sends meets the row it wrote', async () => {
+    const task = await failedTask();
+    await house.retry(task.id);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2 });
+  });
+});
+
+describe('database down at claim, then down at the dead-letter consumer', () => {
+  async function deliverThroughOutage(deliveries: number, deliver: () => Promise<unknown>) {
+    house.faults.always('db', 'down');
+    for (let count = 0; count < deliveries; count++) {
+      const [letter] = house.post.waiting();
+      if (letter === undefined) throw new Error(`the message is gone after ${count} deliveries`);
+      await house.clock.moveTo(letter.visibleAt);
+      await deliver();
+    }
+    house.faults.heal();
+  }
+
+  it('the consumer keeps the message through more than 100 deliveries', async () => {
+    const task = await house.submit({ deadlineMs: 7 * DAY_MS });
+    await deliverThroughOutage(110, () => house.deliver());
+    expect(house.post.waiting('tasks')).toHaveLength(1);
+    expect(house.post.waiting('dead')).toEqual([]);
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 1 });
+  });
+
+  it('the dead-letter consumer keeps it as well, until the row is written', async () => {
+    const task = await house.submit({ deadlineMs: 7 * DAY_MS });
+    for (const letter of house.ready()) letter.attempts = 100;
+    house.faults.always('queue.send', 'down');
+    house.faults.always('db', 'down');
+    await house.deliver();
+    expect(house.post.waiting('dead')).toHaveLength(1);
+    house.faults.heal();
+    await deliverThroughOutage(110, () => house.deliverDead());
+    expect(house.post.waiting('dead')).toHaveLength(1);
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 1 });
+  });
+});
+
+describe('consumer dies on the last attempt', () => {
+  it('the task fails at the end of the lease, without attempt max + 1', async () => {
+    const task = await house.submit({ maxAttempts: 2 });
+    house.backend.answer(task.id, status(500));
+    await house.deliver();
+    house.faults.once('backend', 'crash-after');
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'failed', run: 2, failures: 2 });
+    expect(JSON.parse((await house.row(task.id)).error ?? '')).toMatchObject({ class: 'lost' });
+    expect(house.backend.callsOf(task.id).map(({ attempt }) => attempt)).toEqual([1, 2]);
+  });
+});
+
+describe('`retrying` recorded, message redelivered at once', () => {
+  it('the message waits for its time', async () => {
+    const task = await house.submit({ baseSeconds: 60 });
+    house.backend.answer(task.id, status(500, { 'retry-after': '40' }));
+    house.faults.once('ledger.settle', 'crash-after');
+    expect(await house.deliver()).toEqual({ how: 'killed' });
+    const { next_at: nextAt } = await house.row(task.id);
+    expect(nextAt).toBeGreaterThanOrEqual(START + 40_000);
+
+    await house.deliver();
+    expect(house.backend.callsOf(task.id)).toHaveLength(1);
+    expect(house.post.waiting().map(({ visibleAt }) => visibleAt)).toEqual([nextAt]);
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2 });
+    expect(latestCall(task.id).startedAt).toBeGreaterThanOrEqual(nextAt ?? 0);
+  });
+
+  it('nor does a deferred task run before its time', async () => {
+    const task = await house.submit();
+    house.backend.answer(task.id, status(429, { 'retry-after': '40' }));
+    house.faults.once('ledger.settle', 'crash-after');
+    expect(await house.deliver()).toEqual({ how: 'killed' });
+    await house.deliver();
+    expect(house.backend.callsOf(task.id)).toHaveLength(1);
+    await comeToRest(house);
+    expect(latestCall(task.id).startedAt).toBeGreaterThanOrEqual(START + 40_000);
+  });
+});
+
+describe('`waiting` recorded, ack lost', () => {
+  it('the backend is not called while it works', async () => {
+    const task = await house.submit();
+    house.backend.answer(task.id, accepted());
+    house.faults.once('ledger.settle', 'crash-after');
+    expect(await house.deliver()).toEqual({ how: 'killed' });
+    await house.deliver();
+    expect(house.post.waiting()).toEqual([]);
+    expect(await house.report(latestCall(task.id), { status: 'succeeded' })).toMatchObject({ ok: true });
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 1 });
+    expect(house.backend.callsOf(task.id)).toHaveLength(1);
+  });
+});
+
+describe('the same task twice in one batch', () => {
+  it('is claimed once, called once, and both messages share its fate', async () => {
+    const task = await house.submit();
+    house.backend.answer(task.id, status(500));
+    house.post.duplicate(house.ready()[0]!);
+    await house.deliver();
+    expect(house.backend.callsOf(task.id)).toHaveLength(1);
+    const { next_at: nextAt } = await house.row(task.id);
+    expect(house.post.waiting().every(({ visibleAt }) => visibleAt >= (nextAt ?? 0))).toBe(true);
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2 });
+    expect(house.backend.callsOf(task.id)).toHaveLength(2);
+  });
+});
+
+describe("accept's insert lands after the claim or the end", () => {
+  it('after the claim: the run goes on', async () => {
+    const task = await house.submit();
+    house.backend.answer(task.id, async (call) => {
+      await house.callback('accept', ({ db }) => recordAccepted(db, [task], undefined));
+      expect(await house.row(task.id)).toMatchObject({ status: 'running', run: 1 });
+      return ok()(call);
+    });
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 1 });
+  });
+
+  it('after the end: it stays the end', async () => {
+    const task = await house.submit();
+    await house.deliver();
+    await house.callback('accept', ({ db }) => recordAccepted(db, [task], Date.now()));
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 1, due_at: null });
+    expect(house.backend.callsOf(task.id)).toHaveLength(1);
+  });
+});
+
+describe('retention deletes a row while a duplicate is delayed in the queue', () => {
+  it('a row stays as long as a message may run its task', async () => {
+    const task = await house.submit({ deadlineMs: 7 * DAY_MS });
+    const [letter] = house.ready();
+    await house.deliver();
+    await house.clock.moveTo(START + 7 * DAY_MS - HOUR_MS);
+    await house.sweep();
+    house.post.duplicate(letter!);
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 1 });
+    expect(house.backend.callsOf(task.id)).toHaveLength(1);
+  });
+
+  it('a message that outlives even the row never runs and makes no row', async () => {
+    const task = await house.submit({ deadlineMs: 7 * DAY_MS });
+    const [letter] = house.ready();
+    await house.deliver();
+    await house.clock.moveTo(START + 31 * DAY_MS);
+    await house.sweep();
+    expect(await house.rows()).toEqual([]);
+    house.post.duplicate(letter!);
+    await comeToRest(house, { purged: new Set([task.id]) });
+    expect(await house.rows()).toEqual([]);
+    expect(house.backend.callsOf(task.id)).toHaveLength(1);
+  });
+
+  it('a message past its deadline without a row is recorded as expired', async () => {
+    const task = await house.submit({ deadlineMs: HOUR_MS });
+    await house.clock.moveTo(START + HOUR_MS);
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'expired', run: 0, service: 'bound' });
+    expect(house.backend.calls).toEqual([]);
+  });
+});
+
+describe('cancel before the row exists', () => {
+  it('the claim honours the tombstone and fills it in', async () => {
+    const task = await house.submit();
+    expect(await house.cancel(task)).toEqual({ ok: true, status: 'cancelled', changed: true });
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'cancelled', run: 0, service: 'bound' });
+    expect(house.backend.calls).toEqual([]);
+  });
+});
+
+describe('deferral takes an attempt number back, manual retry resets it', () => {
+  it('a token of a deferred run does not speak for the next run', async () => {
+    const task = await house.submit();
+    house.backend.answer(task.id, status(429), accepted());
+    await house.deliver();
+    const old = latestCall(task.id);
+    await house.clock.moveTo(START + MINUTE_MS);
+    await house.deliver();
+    expect(latestCall(task.id)).toMatchObject({ run: 2, attempt: 1 });
+    expect(await house.report(old, { ...failure, retryable: false })).toMatchObject({
+      ok: false,
+      code: 'stale-attempt',
+    });
+    expect(await house.report(old, { status: 'running' })).toMatchObject({ ok: false, code: 'stale-attempt' });
+    expect(await house.row(task.id)).toMatchObject({ status: 'waiting', run: 2, deferrals: 1 });
+    await house.report(latestCall(task.id), { status: 'succeeded' });
+    await comeToRest(house);
+  });
+
+  it('a token from before a manual retry does not speak for the run after it', async () => {
+    const task = await waitingTask({ maxAttempts: 1 });
+    const old = latestCall(task.id);
+    await house.clock.moveTo(START + callbackTimeoutMs);
+    await house.sweep();
+    expect(await house.row(task.id)).toMatchObject({ status: 'failed', run: 1 });
+    house.backend.answer(task.id, accepted());
+    await house.retry(task.id);
+    await house.deliver();
+    expect(latestCall(task.id)).toMatchObject({ run: 2, attempt: 1 });
+    expect(await house.report(old, failure)).toMatchObject({ ok: false, code: 'stale-attempt' });
+    expect(await house.row(task.id)).toMatchObject({ status: 'waiting', run: 2, base: 1 });
+    // A late success is another matter: whichever run brings it, the work is done.
+    expect(await house.report(old, { status: 'succeeded' })).toMatchObject({ ok: true, status: 'succeeded' });
+    await comeToRest(house);
+  });
+});
+
+describe('dead letter of a task that is running elsewhere', () => {
+  it('the live run goes on, through a sweep as well', async () => {
+    const task = await house.submit();
+    house.backend.answer(task.id, async (call) => {
+      house.post.put('dead', newTaskMessage(task));
+      await house.deliverDead();
+      await house.sweep();
+      expect(await house.row(task.id)).toMatchObject({ status: 'running', run: 1 });
+      return ok()(call);
+    });
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 1 });
+    expect(house.backend.callsOf(task.id)).toHaveLength(1);
+  });
+
+  it('a dead letter of a task without a row makes it due', async () => {
+    const task = await house.submit();
+    for (const letter of house.ready()) house.post.letters.delete(letter);
+    house.post.put('dead', newTaskMessage(task));
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 1 });
+  });
+});
+
+describe('settle throws and the handler returns normally', () => {
+  it('the message is given back, and the task runs again after its lease', async () => {
+    const task = await house.submit();
+    house.faults.always('ledger.settle', 'down');
+    expect(await house.deliver()).toEqual({ how: 'returned', value: undefined });
+    expect(house.post.waiting()).toHaveLength(1);
+    house.faults.heal();
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2 });
+    expect(latestCall(task.id).startedAt).toBeGreaterThanOrEqual(START + leaseMs);
+  });
+
+  it('a settle that took effect before it threw is not done twice', async () => {
+    const task = await house.submit();
+    house.backend.answer(task.id, status(500));
+    house.faults.once('ledger.settle', 'lost-answer');
+    await house.deliver();
+    expect(await house.row(task.id)).toMatchObject({ status: 'retrying', run: 1, failures: 1 });
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2 });
+  });
+});
+
+describe('claim commits, reports an error, is repeated', () => {
+  it('the repeated claim gets the same answer, and the task is called', async () => {
+    const task = await house.submit();
+    house.faults.once('db.claim', 'lost-answer');
+    await house.deliver();
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 1 });
+    expect(house.backend.callsOf(task.id)).toHaveLength(1);
+    await comeToRest(house);
+  });
+});
+
+describe('progress or `Retry-After` beyond the deadline', () => {
+  const deadlineMs = 400_000;
+
+  async function endsAtItsDeadline(id: string) {
+    await comeToRest(house);
+    const row = await house.row(id);
+    expect(row).toMatchObject({ status: 'expired' });
+    expect(row.finished_at).toBeLessThanOrEqual(START + deadlineMs + MINUTE_MS);
+  }
+
+  it('progress', async () => {
+    const task = await waitingTask({ deadlineMs });
+    await house.clock.moveTo(START + 250_000);
+    expect(await house.report(latestCall(task.id), { status: 'running', percent: 10 })).toMatchObject({ ok: true });
+    expect((await house.row(task.id)).due_at).toBe(START + deadlineMs);
+    await endsAtItsDeadline(task.id);
+  });
+
+  it('the time for the callback', async () => {
+    const task = await waitingTask({ deadlineMs: 100_000 });
+    expect((await house.row(task.id)).due_at).toBe(START + 100_000);
+    await endsAtItsDeadline(task.id);
+  });
+
+  it('a deferral', async () => {
+    const task = await house.submit({ deadlineMs });
+    house.backend.answer(task.id, status(429, { 'retry-after': '7200' }));
+    await endsAtItsDeadline(task.id);
+    expect(house.backend.callsOf(task.id)).toHaveLength(1);
+  });
+
+  it('a backoff', async () => {
+    const task = await house.submit({ deadlineMs });
+    house.backend.answer(task.id, status(500, { 'retry-after': '7200' }));
+    await endsAtItsDeadline(task.id);
+    expect(house.backend.callsOf(task.id)).toHaveLength(1);
+  });
+
+  it('a call', async () => {
+    const task = await house.submit({ deadlineMs: 10_000 });
+    house.backend.answer(task.id, house.backend.silent());
+    await endsAtItsDeadline(task.id);
+    expect(latestCall(task.id)).toMatchObject({ ending: 'aborted', endedAt: START + 10_000 });
+  });
+});
+
+describe('a late slice of a slow batch', () => {
+  it('starts no call that could outlast the lease, beside a second run', async () => {
+    const tasks: NewTask[] = [];
+    for (let count = 0; count < 7; count++) tasks.push(await house.submit({ service: 'fetched' }));
+    for (const letter of house.ready()) house.post.duplicate(letter, leaseMs / 1000 + 1);
+    house.backend.fallback = house.backend.after(20_000, ok());
+    let late = 2;
+    house.faults.latency = async (effect) => {
+      if (effect === 'slice.run' && late-- > 0) await house.clock.sleep(70_000);
+    };
+    await comeToRest(house);
+    for (const { id } of tasks) {
+      expect(await house.row(id)).toMatchObject({ status: 'succeeded', run: 2 });
+      expect(house.backend.callsOf(id).map(({ run }) => run)).toEqual([2]);
+    }
+  });
+
+  it('a slice that is late within the lease releases its tasks unattempted', async () => {
+    const tasks: NewTask[] = [];
+    for (let count = 0; count < 7; count++) tasks.push(await house.submit({ service: 'fetched', maxAttempts: 1 }));
+    let late = 2;
+    house.faults.latency = async (effect) => {
+      if (effect === 'slice.run' && late-- > 0) await house.clock.sleep(40_000);
+    };
+    await comeToRest(house);
+    for (const { id } of tasks) {
+      expect(await house.row(id)).toMatchObject({ status: 'succeeded', run: 2, deferrals: 1 });
+      expect(house.backend.callsOf(id).map(({ run, attempt }) => [run, attempt])).toEqual([[2, 1]]);
+    }
+  });
+});

@@ -1,0 +1,134 @@
+import { describe, expect, it } from 'vitest';
+import { servicesSchema } from '../../../shared/service/definition.ts';
+
+const schema = servicesSchema(false);
+const parse = (definition: Record<string, unknown>) => schema.safeParse({ ocr: definition });
+const baseUrl = 'https://ocr.example.com';
+
+/** What is wrong, as `path: message`. */
+function problems(services: unknown): string[] {
+  const parsed = schema.safeParse(services);
+  return parsed.success ? [] : parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+}
+
+describe('service definitions', () => {
+  it('fill in what is not said', () => {
+    expect(schema.parse({ ocr: { baseUrl } })).toEqual({
+      ocr: {
+        baseUrl,
+        method: 'POST',
+        path: '/',
+        timeoutSeconds: 30,
+        callbackTimeoutSeconds: 600,
+        deadlineSeconds: 86_400,
+        retry: { maxAttempts: 8, baseSeconds: 2, capSeconds: 3600 },
+        headers: {},
+      },
+    });
+    expect(schema.parse({ ocr: { binding: 'OCR', retry: { maxAttempts: 3 } } }).ocr).toMatchObject({
+      binding: 'OCR',
+      retry: { maxAttempts: 3, baseSeconds: 2, capSeconds: 3600 },
+    });
+  });
+
+  it('come as an object or as its text', () => {
+    expect(schema.parse(JSON.stringify({ ocr: { baseUrl } }))).toEqual(schema.parse({ ocr: { baseUrl } }));
+    expect(schema.parse({})).toEqual({});
+    for (const text of ['', '{', '[]', '"ocr"', 'null', '1']) expect(schema.safeParse(text).success, text).toBe(false);
+  });
+
+  it('want a base URL or a binding, not both and not neither', () => {
+    expect(parse({}).success).toBe(false);
+    expect(parse({ baseUrl, binding: 'OCR' }).success).toBe(false);
+    expect(parse({ binding: 'OCR' }).success).toBe(true);
+    expect(parse({ binding: 'ocr' }).success).toBe(false);
+  });
+
+  it('refuse private targets by name, unless they are allowed', () => {
+    const services = { ocr: { baseUrl: 'http://127.0.0.1:9000' }, good: { baseUrl } };
+    expect(problems(services)).toEqual(['ocr.baseUrl: a target outside the local run is https']);
+    expect(problems({ ocr: { baseUrl: 'https://169.254.169.254' } })[0]).toMatch(
+      /^ocr\.baseUrl: .*not a public address/,
+    );
+    expect(servicesSchema(true).safeParse(services).success).toBe(true);
+  });
+
+  it('refuse names that are none', () => {
+    for (const name of ['OCR', '-ocr', 'o_cr', 'o cr', '', 'x'.repeat(64)]) {
+      expect(schema.safeParse({ [name]: { baseUrl } }).success, name).toBe(false);
+    }
+    for (const name of ['o', '0', 'ocr-2', 'x'.repeat(63)]) {
+      expect(schema.safeParse({ [name]: { baseUrl } }).success, name).toBe(true);
+    }
+  });
+
+  it('refuse fields that they do not know, such as a misspelt one', () => {
+    expect(parse({ baseUrl, timeoutSecond: 5 }).success).toBe(false);
+    expect(parse({ baseUrl, retry: { attempts: 5 } }).success).toBe(false);
+  });
+
+  it('keep times and attempts within what the platform and the row allow', () => {
+    for (const wrong of [
+      { timeoutSeconds: 0 },
+      { timeoutSeconds: 601 },
+      { callbackTimeoutSeconds: 7 * 86_400 + 1 },
+      { deadlineSeconds: 7 * 86_400 + 1 },
+      { deadlineSeconds: -1 },
+      { retry: { maxAttempts: 0 } },
+      { retry: { maxAttempts: 101 } },
+      { retry: { maxAttempts: 1.5 } },
+      { retry: { baseSeconds: -1 } },
+      { retry: { capSeconds: 43_201 } },
+    ]) {
+      expect(parse({ baseUrl, ...wrong }).success, JSON.stringify(wrong)).toBe(false);
+    }
+  });
+
+  it('take headers as values or as names of secrets', () => {
+    expect(parse({ baseUrl, headers: { 'x-api-key': { secret: 'OCR_KEY' }, accept: 'text/plain' } }).success).toBe(
+      true,
+    );
+    for (const headers of [
+      { 'x api key': 'a' },
+      { 'x-api-key': 'line\nbreak' },
+      { 'x-api-key': 'ключ' },
+      { 'x-api-key': { secret: 'lower-case' } },
+      { 'x-api-key': { secret: 'OCR_KEY', value: 'a' } },
+      { host: 'evil.example' },
+      { 'Idempotency-Key': 'a' },
+      { 'task-id': 'a' },
+      { TraceParent: 'a' },
+      { 'content-length': '1' },
+    ]) {
+      expect(parse({ baseUrl, headers }).success, JSON.stringify(headers)).toBe(false);
+    }
+  });
+
+  it('take paths below the base URL only', () => {
+    for (const path of ['/', '/v1/read', '/v1/read?mode=fast', '/a%20b', '/..a', '/a..']) {
+      expect(parse({ baseUrl, path }).success, path).toBe(true);
+    }
+    for (const path of [
+      '',
+      'v1',
+      '//evil.example',
+      '/\\evil.example',
+      '/../x',
+      '/a/../b',
+      '/a/..',
+      '/./a',
+      '/%2e%2e/x',
+      '/%2E./x',
+      '/a#b',
+      '/a b',
+      'https://evil.example/',
+    ]) {
+      expect(parse({ baseUrl, path }).success, path).toBe(false);
+    }
+  });
+
+  it('name the task in the path that is told of a cancellation', () => {
+    expect(parse({ baseUrl, cancelPath: '/work/{id}' }).success).toBe(true);
+    expect(parse({ baseUrl, cancelPath: '/work' }).success).toBe(false);
+  });
+});

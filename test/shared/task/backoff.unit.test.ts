@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { deferralDelayMs, doublingDelayMs, retryDelayMs, wholeSeconds } from '../../../shared/task/backoff.ts';
+
+const POLICY = { maxAttempts: 8, baseSeconds: 2, capSeconds: 60 };
+const ALMOST_ONE = 1 - 2 ** -53;
+
+describe('retryDelayMs: full jitter', () => {
+  it('reaches from nothing to base × 2^(attempt − 1), up to the cap', () => {
+    const ceilings = [1, 2, 3, 4, 5, 6, 7, 50].map((attempt) => retryDelayMs(POLICY, attempt, ALMOST_ONE) / 1000);
+    expect(ceilings).toEqual([2, 4, 8, 16, 32, 60, 60, 60]);
+    expect(retryDelayMs(POLICY, 5, 0)).toBe(0);
+  });
+
+  it('is uniform between', () => {
+    expect(retryDelayMs(POLICY, 5, 0.5)).toBe(16_000);
+    expect(retryDelayMs(POLICY, 5, 0.25)).toBe(8_000);
+  });
+
+  it('is never below what the backend asked for, nor cut by the cap then', () => {
+    expect(retryDelayMs(POLICY, 1, 0.5, 90_000)).toBe(90_000);
+    expect(retryDelayMs(POLICY, 1, ALMOST_ONE, 500)).toBe(2_000);
+  });
+
+  it('is whole seconds, rounded up', () => {
+    expect(retryDelayMs(POLICY, 1, 0.1)).toBe(1_000);
+    expect(retryDelayMs(POLICY, 1, 0, 1_001)).toBe(2_000);
+  });
+
+  it('is nothing for a base of nothing, also late', () => {
+    expect(retryDelayMs({ ...POLICY, baseSeconds: 0 }, 100, ALMOST_ONE)).toBe(0);
+  });
+});
+
+describe('deferralDelayMs', () => {
+  it('has a floor that doubles up to five minutes (rule R18)', () => {
+    const floors = [0, 1, 2, 3, 7, 8, 9, 1000].map((deferrals) => deferralDelayMs(deferrals, 0) / 1000);
+    expect(floors).toEqual([1, 2, 4, 8, 128, 256, 300, 300]);
+  });
+
+  it('takes what the backend asked for when that is longer', () => {
+    expect(deferralDelayMs(0, 0, 30_000)).toBe(30_000);
+    expect(deferralDelayMs(9, 0, 30_000)).toBe(300_000);
+  });
+
+  it('adds up to a quarter, a minute at most, so that tasks do not come back together', () => {
+    expect(deferralDelayMs(0, ALMOST_ONE, 40_000)).toBe(50_000);
+    expect(deferralDelayMs(0, ALMOST_ONE, 3600_000)).toBe(3660_000);
+  });
+});
+
+describe('doublingDelayMs', () => {
+  it('doubles up to its cap and never overflows', () => {
+    expect([0, 1, 2, 10, 10_000].map((times) => doublingDelayMs(2_000, times, 600_000))).toEqual([
+      2_000, 4_000, 8_000, 600_000, 600_000,
+    ]);
+  });
+});
+
+describe('wholeSeconds', () => {
+  it('rounds up', () => {
+    expect([0, 1, 999, 1_000, 1_001].map(wholeSeconds)).toEqual([0, 1_000, 1_000, 1_000, 2_000]);
+  });
+});

@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import { fateOf, MAX_QUEUE_DELAY_MS } from '../../../shared/task/fate.ts';
+import type { Counters } from '../../../shared/task/state.ts';
+import { TERMINAL_STATUSES } from '../../../shared/task/status.ts';
+
+const NOW = Date.UTC(2026, 10, 20);
+const COUNTERS: Counters = {
+  run: 1,
+  deferrals: 0,
+  base: 0,
+  policy: { maxAttempts: 3, baseSeconds: 2, capSeconds: 60 },
+  deadlineAt: NOW + 86_400_000,
+};
+const retryIn = (delayMs: number) => ({ verdict: 'retry', delayMs });
+
+describe('fateOf', () => {
+  it('acks the message of a task that has ended', () => {
+    for (const status of TERMINAL_STATUSES) {
+      expect(fateOf({ ...COUNTERS, status, finishedAt: NOW }, undefined, NOW)).toEqual({ verdict: 'ack' });
+    }
+  });
+
+  it('acks what the sweeper will find, and only then (rule R1)', () => {
+    const waiting = { ...COUNTERS, status: 'waiting', callbackUntil: NOW + 60_000, callbackTimeoutMs: 60_000 } as const;
+    const scheduled = { ...COUNTERS, status: 'scheduled', nextAt: NOW + 60_000 } as const;
+    for (const state of [waiting, scheduled]) {
+      expect(fateOf(state, NOW + 60_000, NOW)).toEqual({ verdict: 'ack' });
+      expect(fateOf(state, undefined, NOW)).toEqual(retryIn(1_000));
+    }
+  });
+
+  it('retries when the row says: at the end of the lease, at the next time', () => {
+    expect(fateOf({ ...COUNTERS, status: 'running', leaseUntil: NOW + 61_000 }, undefined, NOW)).toEqual(
+      retryIn(61_000),
+    );
+    expect(fateOf({ ...COUNTERS, status: 'retrying', nextAt: NOW + 4_000 }, undefined, NOW)).toEqual(retryIn(4_000));
+    const deferred = { ...COUNTERS, status: 'deferred', nextAt: NOW + 9_000, reason: 'rate-limited' } as const;
+    expect(fateOf(deferred, undefined, NOW)).toEqual(retryIn(9_000));
+  });
+
+  it('rounds up, so that a message is never early', () => {
+    expect(fateOf({ ...COUNTERS, status: 'retrying', nextAt: NOW + 4_001 }, undefined, NOW)).toEqual(retryIn(5_000));
+  });
+
+  it('leaves at least a second, so that a wrong clock cannot spin', () => {
+    expect(fateOf({ ...COUNTERS, status: 'retrying', nextAt: NOW - 60_000 }, undefined, NOW)).toEqual(retryIn(1_000));
+    expect(fateOf({ ...COUNTERS, status: 'queued' }, undefined, NOW)).toEqual(retryIn(1_000));
+  });
+
+  it("stays within the queues' longest delay", () => {
+    const far = { ...COUNTERS, status: 'deferred', nextAt: NOW + 86_400_000, reason: 'backend-busy' } as const;
+    expect(fateOf(far, undefined, NOW)).toEqual(retryIn(MAX_QUEUE_DELAY_MS));
+  });
+});

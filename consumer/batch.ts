@@ -71,15 +71,16 @@ async function runTasks(
   const telling: Promise<void>[] = [];
   const settler = new Settler(ledger, calls.length, ({ id, status, fate }) => {
     const shard = keys.shardFor(id);
-    deliveries.decide(id, fate, shard === undefined ? undefined : env.shardQueue(shard));
+    deliveries.decide(id, fate, shard === undefined ? undefined : env.keys.shardQueue(shard));
     // Cancelled before its 202 was recorded: only this batch knows that a backend works on it.
     const message = status === 'cancelled' && accepted.has(id) ? inbox.tasks.get(id) : undefined;
     if (message !== undefined) telling.push(tellAborted(env, serviceOf(message), id));
   });
   const callOfId = new Map(calls.map((call) => [call.id, call]));
   const settle = (ended: EndedCall[]) => {
-    for (const { id, attempted } of ended) if (attempted.outcome.kind === 'accepted') accepted.add(id);
-    settler.add(ended.flatMap((each) => settlementsOf(env, callOfId.get(each.id), each)));
+    const settlements = ended.flatMap((each) => settlementsOf(env, callOfId.get(each.id), each));
+    for (const { id, event } of settlements) if (event.type === 'accept') accepted.add(id);
+    settler.add(settlements);
   };
   const keys = new KeyLeases(env, settle);
   const { ready, ended } = await keys.take(calls, others);
@@ -101,9 +102,10 @@ async function askOtherShards(
   tasks: readonly WaitingTask[],
   ledger: LedgerConversation,
 ): Promise<OutlookAnswer | undefined> {
-  if (env.shardCount < 2 || !tasks.some((message) => poolOf(env, serviceOf(message)) !== undefined)) return undefined;
+  if (env.keys.shardCount < 2 || !tasks.some((message) => poolOf(env, serviceOf(message)) !== undefined))
+    return undefined;
   try {
-    return await ledger.exchangeOutlooks(env.outlooks.take(Number(env.shard)));
+    return await ledger.exchangeOutlooks(env.keys.outlooks.take(Number(env.shard)));
   } catch {
     // Tasks wait here, then.
     return undefined;

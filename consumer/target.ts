@@ -51,11 +51,11 @@ export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Cal
     method,
     headers: all,
     // A redirect would carry headers to wherever it points; it is an answer like any other.
-    redirect: 'manual' as const,
+    redirect: 'manual',
     signal,
     ...(body !== undefined && method !== 'GET' && { body: bodyOf(body) }),
   };
-  const key = call.key === undefined ? undefined : env.keyValue(call.key.pool, call.key.number);
+  const key = call.key === undefined ? undefined : env.keys.value(call.key.pool, call.key.number);
   if (call.key !== undefined && key === undefined)
     return { ok: false, problem: `Key ${call.key.number} of the pool ${call.key.pool} is not set on this consumer.` };
   const placed = key === undefined ? { ok: true as const, url } : placeKey(service, url, all, key);

@@ -8,7 +8,7 @@ import type { ServiceDefinition } from '../../shared/service/definition.ts';
 export type Placed = { readonly ok: true; readonly url: string } | { readonly ok: false; readonly problem: string };
 
 /**
- * @param headers of the request by lower-case name; the key is set among them when the service wants it there
+ * @param headers of the request, names in lower case; the key is set among them when the service wants it there
  * @returns the request's address, with the key when the service wants it there
  */
 export function placeKey(
@@ -24,7 +24,7 @@ export function placeKey(
     return { ok: false, problem: `The service's configuration allows no key to be sent to ${origin}.` };
   }
   if (auth?.query !== undefined) return { ok: true, url: withParameter(url, auth.query, key) };
-  const header = (auth?.header ?? 'authorization').toLowerCase();
+  const header = auth?.header?.toLowerCase() ?? 'authorization';
   headers[header] = (auth?.prefix ?? (header === 'authorization' ? 'Bearer ' : '')) + key;
   return { ok: true, url };
 }

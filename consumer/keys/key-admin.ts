@@ -9,8 +9,8 @@ import { rosterOf } from './roster.ts';
 export class KeyAdmin extends WorkerEntrypoint implements KeyDoor {
   async describe(): Promise<KeyView[]> {
     const env = readEnv(this.env as object);
-    const pools = [...env.keys.pools.keys()].map(async (pool) => {
-      const views = await env.keyPool(pool).describe(await rosterOf(env.keys, pool));
+    const pools = [...env.keys.ring.pools.keys()].map(async (pool) => {
+      const views = await env.keys.pool(pool).describe(await rosterOf(env.keys.ring, pool));
       return views.map((view) => ({ ...view, pool, key: keyLabel({ pool, number: view.number }) }));
     });
     return (await Promise.all(pools)).flat();
@@ -19,8 +19,8 @@ export class KeyAdmin extends WorkerEntrypoint implements KeyDoor {
   async change(key: string, action: KeyAction): Promise<KeyView | undefined> {
     const env = readEnv(this.env as object);
     const name = keyOfLabel(key);
-    if (name === undefined || !KEY_ACTIONS.includes(action) || !env.keys.pools.has(name.pool)) return undefined;
-    const view = await env.keyPool(name.pool).change(await rosterOf(env.keys, name.pool), name.number, action);
+    if (name === undefined || !KEY_ACTIONS.includes(action) || !env.keys.ring.pools.has(name.pool)) return undefined;
+    const view = await env.keys.pool(name.pool).change(await rosterOf(env.keys.ring, name.pool), name.number, action);
     if (view === undefined) return undefined;
     logInfo('key.changed', { shard: env.shard, pool: name.pool, key: name.number, action });
     return { ...view, pool: name.pool, key: keyLabel(name) };

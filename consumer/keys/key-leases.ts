@@ -116,21 +116,21 @@ export class KeyLeases {
 
   async #takeFrom(pool: string, calls: readonly Call[], others: OutlookAnswer | undefined): Promise<Leased> {
     const env = this.#env;
-    if (!env.keys.pools.has(pool))
+    if (!env.keys.ring.pools.has(pool))
       return { ready: [], ended: calls.map((call) => this.#sendToKeys(pool, call, others)) };
     const block = crypto.randomUUID();
     const request = {
       block,
       expiresAt: Math.max(...calls.map(({ state }) => state.leaseUntil)),
       tasks: calls.map(({ id, state }) => ({ id, waits: state.deferrals })),
-      roster: await rosterOf(env.keys, pool),
-      configured: env.keyLimits(pool),
-      elsewhere: (others?.elsewhere[pool] ?? []).filter(({ shard }) => env.shardQueue(shard) !== undefined),
+      roster: await rosterOf(env.keys.ring, pool),
+      configured: env.keys.limits(pool),
+      elsewhere: (others?.elsewhere[pool] ?? []).filter(({ shard }) => env.keys.shardQueue(shard) !== undefined),
       incoming: others?.incoming[pool] ?? 0,
     };
     let decisions: readonly KeyDecision[];
     try {
-      const answer = await pRetry(() => env.keyPool(pool).lease(request), RETRIES);
+      const answer = await pRetry(() => env.keys.pool(pool).lease(request), RETRIES);
       this.#noteOutlook(pool, answer.outlook);
       decisions = answer.decisions;
     } catch (error) {
@@ -165,8 +165,8 @@ export class KeyLeases {
   /** This shard has no key of the pool: any other that has. */
   #sendToKeys(pool: string, call: Call, others: OutlookAnswer | undefined): EndedCall {
     const known = (others?.elsewhere[pool] ?? []).map(({ shard }) => shard);
-    const shards = (known.length > 0 ? known : (this.#env.keyShards[pool] ?? [])).filter(
-      (shard) => this.#env.shardQueue(shard) !== undefined,
+    const shards = (known.length > 0 ? known : (this.#env.keys.shards[pool] ?? [])).filter(
+      (shard) => this.#env.keys.shardQueue(shard) !== undefined,
     );
     const shard = shards[Math.floor(Math.random() * shards.length)];
     if (shard === undefined) return notStarted(call, waiting('no-key', NO_KEYS_MS));
@@ -182,7 +182,7 @@ export class KeyLeases {
 
   #move(pool: string, task: string, shard: number): void {
     this.#moves.set(task, shard);
-    this.#env.outlooks.noteSent(pool, shard);
+    this.#env.keys.outlooks.noteSent(pool, shard);
   }
 
   #bring(lease: Lease): void {
@@ -199,7 +199,7 @@ export class KeyLeases {
   async #return({ pool, block }: Lease, reports: KeyReport[], held: Held[]): Promise<void> {
     let answer: GiveBackAnswer | undefined;
     try {
-      answer = await pRetry(() => this.#env.keyPool(pool).giveBack({ block, reports }), RETRIES);
+      answer = await pRetry(() => this.#env.keys.pool(pool).giveBack({ block, reports }), RETRIES);
       this.#noteOutlook(pool, answer.outlook);
       for (const notice of answer.notices) logNotice(this.#env.shard, pool, notice);
     } catch (error) {
@@ -223,7 +223,7 @@ export class KeyLeases {
   }
 
   #noteOutlook(pool: string, outlook: Outlook): void {
-    this.#env.outlooks.note(pool, outlook);
+    this.#env.keys.outlooks.note(pool, outlook);
   }
 }
 

@@ -10,9 +10,9 @@ function ledgerOf(breaks: (question: number) => boolean) {
     if (breaks(count.asked)) throw new Error('the session broke');
     return [];
   };
+  const exchangeOutlooks = async () => ({ elsewhere: {}, incoming: {} });
   const open = async () => {
     count.opened += 1;
-    const exchangeOutlooks = async () => ({ elsewhere: {}, incoming: {} });
     return {
       claim: ask,
       settle: ask,

@@ -103,7 +103,7 @@ describe('a batch of tasks that need keys', () => {
     const failed = await rowOf(bad);
     expect(failed.status).toBe('failed');
     expect(failed.error).toContain('refused this task (403) with two API keys');
-    const views = await consumer.env.keyPool('default').describe([]);
+    const views = await consumer.env.keys.pool('default').describe([]);
     expect(views.every(({ state }) => state === 'ready')).toBe(true);
   });
 
@@ -147,9 +147,32 @@ describe('a batch of tasks that need keys', () => {
     expect(await rowOf(task)).toMatchObject({ status: 'failed' });
   });
 
+  it('tells no key to slices, the pool, the ledger or queues, also when a backend echoes it', async () => {
+    const consumer = new TestConsumer({ services, keys: KEYS });
+    answerWith(async (request) => {
+      const seen = JSON.stringify([...request.headers]) + request.url;
+      if (request.url.includes('limited')) return new Response(seen, { status: 429 });
+      if (request.url.includes('refused')) return Response.json({ seen }, { status: 401 });
+      if (request.url.includes('broken')) throw new Error(`cannot reach ${request.url}`);
+      return request.url.includes('failed')
+        ? Response.json({ seen }, { status: 422 })
+        : new Response(seen, { headers: { 'content-type': 'application/octet-stream' } });
+    });
+    const paths = ['/echo', '/failed', '/limited', '/refused', '/broken', '/echo', '/echo'];
+    const tasks = await Promise.all(paths.map((path, index) => newTask(index % 2 ? 'search' : 'llm', { path })));
+    await consumer.deliver(tasks);
+    const rows = await Promise.all(tasks.map(rowOf));
+    const results = rows.map(({ result, result_encoding }) =>
+      result_encoding === 'base64' ? atob(String(result)) : String(result),
+    );
+    expect(results.join()).toContain('[redacted]');
+    const told = JSON.stringify([consumer.outgoing, rows, results]);
+    for (const key of Object.values(KEYS)) expect(told).not.toContain(key);
+  });
+
   it('defers tasks when the pool does not answer', async () => {
     const consumer = new TestConsumer({ services, keys: KEYS });
-    vi.spyOn(consumer.env, 'keyPool').mockImplementation(() => {
+    vi.spyOn(consumer.env.keys, 'pool').mockImplementation(() => {
       throw new Error('no pool today');
     });
     const task = await newTask('llm');

@@ -44,6 +44,8 @@ export class TestConsumer {
   readonly env: ConsumerEnv;
   /** Calls of the key pool's object, by method. */
   readonly poolCalls: string[] = [];
+  /** Everything that left this Worker but for the calls of backends: to slices, pools and queues. */
+  readonly outgoing: string[] = [];
   readonly #sent: { queue: string; body: TaskMessage; delaySeconds: number }[] = [];
 
   constructor({ services, keys = {}, shard = 0, vars = {}, board = new OutlookBoard() }: TestConsumerOptions) {
@@ -51,6 +53,7 @@ export class TestConsumer {
     const queueTo = (queue: string) => ({
       send: async (body: TaskMessage, { delaySeconds = 0 }: QueueSendOptions = {}) => {
         this.#sent.push({ queue, body, delaySeconds });
+        this.outgoing.push(JSON.stringify(body));
       },
     });
     const consumerEnv: ConsumerEnv = readEnv({
@@ -63,8 +66,16 @@ export class TestConsumer {
       LEDGER: { open: async () => openLedger(board) },
       SELF: {
         // Across a service binding everything is copied.
-        run: (calls: never[], report: never, cancelledAmong: never) =>
-          runSlice(consumerEnv, structuredClone(calls), report, cancelledAmong),
+        run: async (calls: never[], report: (ended: unknown) => Promise<void>, cancelledAmong: never) => {
+          this.outgoing.push(JSON.stringify(calls));
+          const telling = async (ended: unknown) => {
+            this.outgoing.push(JSON.stringify(ended));
+            await report(ended);
+          };
+          const rest = await runSlice(consumerEnv, structuredClone(calls), telling, cancelledAmong);
+          this.outgoing.push(JSON.stringify(rest));
+          return rest;
+        },
       },
       OWN_QUEUE: queueTo(`tasks-${shard}`),
       TASK_QUEUE_0: queueTo('tasks-0'),
@@ -80,6 +91,7 @@ export class TestConsumer {
         const call = target[method];
         return (...given: never[]) => {
           this.poolCalls.push(method);
+          this.outgoing.push(JSON.stringify(given));
           return Reflect.apply(call, target, given);
         };
       },

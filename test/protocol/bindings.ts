@@ -5,7 +5,8 @@
 import { createExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { Ledger } from '../../callback/ledger.ts';
-import { type ConsumerEnv, type LedgerBinding, readEnv } from '../../consumer/env.ts';
+import type { ConsumerEnv, LedgerBinding } from '../../consumer/env.ts';
+import { readKeyCase } from '../../consumer/keys/key-case.ts';
 import { runSlice } from '../../consumer/slice.ts';
 import type { TaskMessage } from '../../shared/message/task-message.ts';
 import type { Services } from '../../shared/service/definition.ts';
@@ -40,18 +41,6 @@ export interface Budget {
   readonly slices: number[];
 }
 
-/** What the environment says, and no key in it. The bindings are those of each invocation. */
-const WITHOUT_KEYS = readEnv({
-  SHARD: '0',
-  PUBLIC_URL: env.PUBLIC_URL,
-  ALLOW_PRIVATE_TARGETS: 'true',
-  SERVICES: {},
-  LEDGER: {},
-  SELF: {},
-  OWN_QUEUE: {},
-  KEY_POOL: env.KEY_POOL,
-});
-
 /** A consumer whose clock is ahead sees everything earlier. */
 function shifted(state: StateOf<'running'>, ms: number): StateOf<'running'> {
   return { ...state, leaseUntil: state.leaseUntil + ms, deadlineAt: state.deadlineAt + ms };
@@ -70,7 +59,9 @@ export class Bindings {
     const effect = <Value>(name: string, take: () => Promise<Value>) =>
       this.#world.faults.effect(invocation, name, take);
     const consumer: ConsumerEnv = {
-      ...WITHOUT_KEYS,
+      shard: '0',
+      publicUrl: env.PUBLIC_URL,
+      redaction: () => (text) => text,
       services: this.#world.services,
       ledger: {
         open: () => {
@@ -97,6 +88,7 @@ export class Bindings {
         return { fetch } as unknown as Fetcher;
       },
       secret: (name) => this.#world.secrets.get(name),
+      keys: readKeyCase({}, '0', {}),
     };
     return consumer;
   }
@@ -144,7 +136,8 @@ export class Bindings {
           return answer(session.settle(structuredClone(asSent)));
         }),
       cancelledAmong: (ids) => effect('ledger.cancelled', () => answer(session.cancelledAmong(structuredClone(ids)))),
-      exchangeOutlooks: (exchange) => session.exchangeOutlooks(structuredClone(exchange)),
+      exchangeOutlooks: (exchange) =>
+        effect('ledger.outlooks', () => answer(session.exchangeOutlooks(structuredClone(exchange)))),
     };
   }
 

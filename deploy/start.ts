@@ -117,7 +117,7 @@ async function main({ port, shards, demo, dir }: StartOptions): Promise<void> {
   const startedAt = performance.now();
   const logFile = openLogFile(dir);
   say();
-  say(`${style.bold('Tasklane')} ${style.dim('the local run')}`);
+  say(`${style.bold('Tasklane')} ${style.dim('· the local run')}`);
   say();
   // A line for the seconds of building, gone when there is something to show.
   if (process.stdout.isTTY) process.stdout.write(style.dim('  building and starting …'));

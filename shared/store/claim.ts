@@ -60,6 +60,8 @@ const CLAIM = `
           'outcome', 'failed', 'startedAt', tasks.lease_until, 'endedAt', tasks.lease_until, 'error', json(?4)))
       ELSE tasks.history END,
     failures = tasks.failures + ${lost},
+    -- What an earlier run reported says nothing of this one.
+    progress = ${choose('tasks.progress', 'tasks.progress', 'tasks.progress', 'NULL')},
     next_at = NULL,
     due_at = NULL,
     sends = CASE WHEN ${repeated} THEN tasks.sends ELSE 0 END,

@@ -158,6 +158,14 @@ describe('claimTasks', () => {
     expect(stored?.failures).toBe(1);
   });
 
+  it('forgets the progress that an earlier run reported', async () => {
+    const situation = { offsetMs: -1, deadlineOffsetMs: 3600_000, run: 1, deferrals: 0, base: 0 };
+    const id = await plant({ status: 'retrying', ...situation });
+    await env.DB.prepare(`UPDATE tasks SET progress = '{"percent":40}' WHERE id = ?1`).bind(id).run();
+    await claimTasks(env.DB, { nonce: NONCE, claims: [{ id, leaseMs: LEASE_MS }] }, NOW);
+    expect(await env.DB.prepare('SELECT progress FROM tasks WHERE id = ?1').bind(id).first('progress')).toBeNull();
+  });
+
   it('writes one row a task, new or recorded, and reads no table', async () => {
     const claims = await Promise.all(
       Array.from({ length: 100 }, async () => ({ id: await newId(), leaseMs: LEASE_MS, task: task() })),

@@ -79,6 +79,7 @@ function print(name: string, report: KeyRunReport, allowedMs: number): void {
   tasks              ${succeeded} succeeded, ${failed} failed
   calls              ${calls}, of which ${limited} rate limited (${percent(limited / calls)}), ${refused} with a revoked key
   working keys       ${Math.min(...byKey)} to ${Math.max(...byKey)} tasks each, a spread of ${percent(spread)}
+  by key             ${byKey.join(" ")}
   waits              ${deferrals} deferrals
 `);
 }

@@ -56,7 +56,7 @@ async function run(settings: KeyRunSettings): Promise<number> {
   const allowedMs = (tasks / ((keys - revoked) * limit)) * windowMs;
   console.log(
     `${tasks} tasks, ${keys} keys of ${limit} requests in ${windowMs / 1000} s each, ${revoked} of them revoked: ` +
-      `the limits allow them in ${(allowedMs / 1000).toFixed(1)} s. The provider tells of its limits: ${settings.headers}.\n`,
+      `${(allowedMs / 1000).toFixed(1)} s at the pace of the limits. The provider tells of its limits: ${settings.headers}.\n`,
   );
   const pool = await runWithPool(settings);
   print('key pool', pool, allowedMs);
@@ -75,10 +75,11 @@ function print(name: string, report: KeyRunReport, allowedMs: number): void {
   const percent = (share: number) => `${(share * 100).toFixed(1)}%`;
   const { tookMs, calls, limited, refused, succeeded, failed, spread, byKey, deferrals } = report;
   console.log(`${name}
-  time               ${(tookMs / 1000).toFixed(1)} s, ${(tookMs / allowedMs).toFixed(2)} of what the limits allow
+  time               ${(tookMs / 1000).toFixed(1)} s, ${(tookMs / allowedMs).toFixed(2)} of that
   tasks              ${succeeded} succeeded, ${failed} failed
   calls              ${calls}, of which ${limited} rate limited (${percent(limited / calls)}), ${refused} with a revoked key
   working keys       ${Math.min(...byKey)} to ${Math.max(...byKey)} tasks each, a spread of ${percent(spread)}
+  by key             ${byKey.join(' ')}
   waits              ${deferrals} deferrals
 `);
 }

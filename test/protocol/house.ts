@@ -125,10 +125,8 @@ export class House {
     const ending = await this.#invoke(new Invocation('accept'), async (invocation) => {
       const { DB: db, TASK_QUEUE_0: one, TASK_QUEUE_1: other } = this.#bindings.callback(invocation);
       const queues = [one, other];
-      return acceptTask(
-        { config: { db, queues, recordsAtAccept, services: {}, keyShards: {} }, shardNews: [] } as unknown as Runtime,
-        task,
-      );
+      const config = { db, queues, recordsAtAccept, services: this.services, keyShards: {} };
+      return acceptTask({ config, shardNews: [] } as unknown as Runtime, task);
     });
     const answer = ending.how === 'returned' ? ending.value : undefined;
     if (answer === true) this.promises.accepted.set(task.id, task);

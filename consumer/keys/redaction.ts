@@ -3,7 +3,7 @@
  * it is, percent-encoded, escaped as in JSON, in hexadecimal, and inside base64 wherever it starts. A
  * backend that hides it in another way is not caught. Pure.
  */
-import type { Content } from '../../shared/task/content.ts';
+import { type Content, isJsonText } from '../../shared/task/content.ts';
 
 const REPLACEMENT = '[redacted]';
 
@@ -63,15 +63,6 @@ function base64Forms(secret: string): string[] {
     if (inner.length < MIN_ENCODED_CHARS) return [];
     return [inner, inner.replaceAll('+', '-').replaceAll('/', '_')];
   });
-}
-
-function isJsonText(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function escapeRegExp(text: string): string {

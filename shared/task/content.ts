@@ -51,7 +51,7 @@ function isTextual(type: string): boolean {
   );
 }
 
-function isJsonText(text: string): boolean {
+export function isJsonText(text: string): boolean {
   try {
     JSON.parse(text);
     return true;

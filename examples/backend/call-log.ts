@@ -13,6 +13,7 @@ export interface KeyCounts {
 
 export class CallLog {
   readonly #counts = new Map<string, KeyCounts>();
+  readonly #cancelled = new Set<string>();
 
   /** @returns how many calls this key has made, this one included */
   recordCall(key: string): number {
@@ -23,8 +24,18 @@ export class CallLog {
     this.#countsOf(key).successes++;
   }
 
+  /** The work of this key was stopped because its task was cancelled. */
+  recordCancelled(key: string): void {
+    this.#cancelled.add(key);
+  }
+
+  isCancelled(key: string): boolean {
+    return this.#cancelled.has(key);
+  }
+
   reset(): void {
     this.#counts.clear();
+    this.#cancelled.clear();
   }
 
   report(): { keys: number; calls: number; successes: number; byKey: Record<string, KeyCounts> } {

@@ -79,6 +79,8 @@ function backendRoutes(log: CallLog, jobs: Map<string, AbortController>): Record
     '/slow': async (call) => {
       const ms = numberOf(call, 'ms', 1500);
       await new Promise((resolve) => setTimeout(resolve, ms));
+      // The caller gave up, because the task was cancelled or took too long: nobody sees a result.
+      if (call.response.destroyed) return;
       succeed(call, { ok: true, tookMs: ms });
     },
 
@@ -130,7 +132,9 @@ function backendRoutes(log: CallLog, jobs: Map<string, AbortController>): Record
     // A task was cancelled while the work went on: DELETE /async/<task's id>.
     '/async/*': ({ request, response, url }) => {
       if (request.method !== 'DELETE') return send(response, 405, { error: 'DELETE only' }, { allow: 'DELETE' });
-      const job = jobs.get(decodeURIComponent(url.pathname.split('/').at(-1) ?? ''));
+      const key = decodeURIComponent(url.pathname.split('/').at(-1) ?? '');
+      const job = jobs.get(key);
+      if (job !== undefined) log.recordCancelled(key);
       job?.abort();
       send(response, job === undefined ? 404 : 204);
     },

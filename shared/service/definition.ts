@@ -10,6 +10,17 @@ import { targetProblem } from './target.ts';
 
 export const SERVICE_NAME_PATTERN = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
+/** How one of several servers is picked; see `docs/servers.md`. */
+export const BALANCING_ALGORITHMS = [
+  'round-robin',
+  'random',
+  'weighted',
+  'least-connections',
+  'peak-ewma',
+  'sticky',
+] as const;
+export type BalancingAlgorithm = (typeof BALANCING_ALGORITHMS)[number];
+
 /** Ten minutes: with the lease and its margins a batch stays below the platform's 15 minutes. */
 const MAX_TIMEOUT_SECONDS = 600;
 
@@ -43,7 +54,10 @@ export const PathSchema = z
 
 export const ServiceDefinitionSchema = z
   .strictObject({
-    /** Where the backend lives. Requests go to this origin and below this path, nowhere else. */
+    /**
+     * Where the backend lives. Requests go to this origin and below this path, nowhere else. Without it
+     * and without a binding, the service lives on the servers that register themselves for it.
+     */
     baseUrl: z.url({ protocol: /^https?$/ }).optional(),
     /** Or a Worker behind the service binding of this name. */
     binding: z
@@ -99,11 +113,17 @@ export const ServiceDefinitionSchema = z
         concurrency: z.number().int().positive().optional(),
       })
       .optional(),
+    /** How a call finds its server among those that offer the service. */
+    balancing: z.enum(BALANCING_ALGORITHMS).default('least-connections'),
+    /** Calls at a time, over all shards and servers. */
+    maxConcurrency: z.number().int().min(1).max(100_000).optional(),
+    /** Calls a second, over all shards and servers. */
+    requestsPerSecond: z.number().positive().max(100_000).optional(),
     /** `DELETE` goes here when a task is cancelled while the backend works on it; `{id}` is the task's id. */
     cancelPath: PathSchema.refine((path) => path.includes('{id}'), 'names the task as {id}').optional(),
   })
-  .refine((service) => (service.baseUrl === undefined) !== (service.binding === undefined), {
-    message: 'give either baseUrl or binding',
+  .refine((service) => service.baseUrl === undefined || service.binding === undefined, {
+    message: 'give either baseUrl or binding, or neither when servers register themselves for the service',
     path: ['baseUrl'],
   })
   .refine(({ keyPool, auth, keyLimits }) => keyPool !== undefined || (auth ?? keyLimits) === undefined, {
@@ -111,6 +131,12 @@ export const ServiceDefinitionSchema = z
     path: ['keyPool'],
   });
 export type ServiceDefinition = z.infer<typeof ServiceDefinitionSchema>;
+
+/** True when a call needs a server, or a place, from the registry. */
+export function isRouted({ baseUrl, binding, maxConcurrency, requestsPerSecond }: ServiceDefinition): boolean {
+  const hasFixedTarget = baseUrl !== undefined || binding !== undefined;
+  return !hasFixedTarget || maxConcurrency !== undefined || requestsPerSecond !== undefined;
+}
 
 export type Services = Readonly<Record<string, ServiceDefinition>>;
 

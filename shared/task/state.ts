@@ -10,7 +10,12 @@ export const DEFERRAL_REASONS = [
   'rate-limited',
   'backend-busy',
   'no-key',
+  /** No healthy server offers the service. */
   'no-server',
+  /** Every server that could take it, or the service itself, has all the calls that it may have. */
+  'server-busy',
+  /** An administrator paused the service. */
+  'paused',
   'key-refused',
   'cut-short',
   'misconfigured',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { servicesSchema } from '../../../shared/service/definition.ts';
+import { isRouted, servicesSchema } from '../../../shared/service/definition.ts';
 
 const schema = servicesSchema(false);
 const parse = (definition: Record<string, unknown>) => schema.safeParse({ ocr: definition });
@@ -23,6 +23,7 @@ describe('service definitions', () => {
         deadlineSeconds: 86_400,
         retry: { maxAttempts: 8, baseSeconds: 2, capSeconds: 3600 },
         headers: {},
+        balancing: 'least-connections',
       },
     });
     expect(schema.parse({ ocr: { binding: 'OCR', retry: { maxAttempts: 3 } } }).ocr).toMatchObject({
@@ -37,11 +38,23 @@ describe('service definitions', () => {
     for (const text of ['', '{', '[]', '"ocr"', 'null', '1']) expect(schema.safeParse(text).success, text).toBe(false);
   });
 
-  it('want a base URL or a binding, not both and not neither', () => {
-    expect(parse({}).success).toBe(false);
+  it('want a base URL, a binding, or servers that register themselves: one of them', () => {
+    expect(parse({}).success).toBe(true);
     expect(parse({ baseUrl, binding: 'OCR' }).success).toBe(false);
     expect(parse({ binding: 'OCR' }).success).toBe(true);
     expect(parse({ binding: 'ocr' }).success).toBe(false);
+  });
+
+  it('ask the registry where there are servers to choose from, or places to count', () => {
+    const routed = (definition: Record<string, unknown>) => {
+      const { ocr } = schema.parse({ ocr: definition });
+      return ocr !== undefined && isRouted(ocr);
+    };
+    expect(routed({ baseUrl })).toBe(false);
+    expect(routed({ binding: 'OCR' })).toBe(false);
+    expect(routed({})).toBe(true);
+    expect(routed({ baseUrl, maxConcurrency: 5 })).toBe(true);
+    expect(routed({ baseUrl, requestsPerSecond: 5 })).toBe(true);
   });
 
   it('refuse private targets by name, unless they are allowed', () => {

@@ -27,11 +27,14 @@ export interface CallbackEnv {
   readonly deadQueue: Queue<TaskMessage>;
   readonly tokenKey: MacKey;
   readonly retentionMs: number;
+  /** Of the class `ServerRegistry`. */
+  readonly serverRegistry: DurableObjectNamespace;
 }
 
 interface Bindings {
   readonly DB?: D1Database;
   readonly DEAD_QUEUE?: Queue<TaskMessage>;
+  readonly SERVER_REGISTRY?: DurableObjectNamespace;
 }
 
 const parsedEnvs = new WeakMap<object, CallbackEnv>();
@@ -41,11 +44,11 @@ export async function readEnv(env: object): Promise<CallbackEnv> {
   const known = parsedEnvs.get(env);
   if (known !== undefined) return known;
   const vars = parseEnv(EnvSchema, env);
-  const { DB, DEAD_QUEUE } = env as Bindings;
+  const { DB, DEAD_QUEUE, SERVER_REGISTRY } = env as Bindings;
   const taskQueues = numberedBindings<Queue<TaskMessage>>(env, 'TASK_QUEUE_').map(({ binding }) => binding);
-  if (DB === undefined || DEAD_QUEUE === undefined || taskQueues.length === 0) {
+  if (DB === undefined || DEAD_QUEUE === undefined || SERVER_REGISTRY === undefined || taskQueues.length === 0) {
     throw new MisconfiguredError([
-      'the bindings DB, DEAD_QUEUE and TASK_QUEUE_0 are needed; deploy with `npm run deploy`',
+      'the bindings DB, DEAD_QUEUE, SERVER_REGISTRY and TASK_QUEUE_0 are needed; deploy with `npm run deploy`',
     ]);
   }
   const parsed: CallbackEnv = {
@@ -54,6 +57,7 @@ export async function readEnv(env: object): Promise<CallbackEnv> {
     taskQueues,
     tokenKey: await importMacKey(vars.CALLBACK_SECRET, vars.CALLBACK_SECRET_PREVIOUS),
     retentionMs: vars.RETENTION_DAYS * 86_400_000,
+    serverRegistry: SERVER_REGISTRY,
   };
   parsedEnvs.set(env, parsed);
   return parsed;

@@ -21,6 +21,8 @@ import { readEnv } from './env.ts';
 import { sweep } from './sweep.ts';
 
 export { Ledger } from './ledger.ts';
+export { RegistryDoor } from './registry/registry-door.ts';
+export { ServerRegistry } from './registry/server-registry.ts';
 
 export class CallbackDoor extends WorkerEntrypoint implements Door {
   async cancelTask(request: CancelRequest): Promise<DoorAnswer> {

@@ -17,15 +17,25 @@ import {
   type Settlement,
   SettlementSchema,
 } from '../shared/ledger/contract.ts';
+import {
+  type CallReports,
+  CallReportsSchema,
+  type RouteAnswer,
+  type RouteRequest,
+  RouteRequestSchema,
+  type ServiceBook,
+} from '../shared/registry/routing.ts';
 import { readCancelled } from '../shared/store/read.ts';
 import { TASK_ID_PATTERN } from '../shared/task/id.ts';
 import { answerClaims } from './claim.ts';
 import { type CallbackEnv, readEnv } from './env.ts';
 import { OutlookBoard } from './outlook-board.ts';
+import { askRegistry } from './registry/asking.ts';
 import { settleAttempts } from './settle.ts';
 
 const SettlementsSchema = z.array(SettlementSchema);
 const IdsSchema = z.array(z.string().regex(TASK_ID_PATTERN));
+const VersionSchema = z.number().int();
 
 /** Shared by the sessions of this isolate: plain data, and no more than a hint. */
 const board = new OutlookBoard();
@@ -52,6 +62,21 @@ class Session extends RpcTarget implements LedgerSession {
 
   async exchangeOutlooks(exchange: OutlookExchange): Promise<OutlookAnswer> {
     return board.exchange(OutlookExchangeSchema.parse(exchange), Date.now());
+  }
+
+  route(request: RouteRequest): Promise<RouteAnswer> {
+    const parsed = RouteRequestSchema.parse(request);
+    return askRegistry(this.#env.serverRegistry, (registry) => registry.route(parsed));
+  }
+
+  reportCalls(reports: CallReports): Promise<void> {
+    const parsed = CallReportsSchema.parse(reports);
+    return askRegistry(this.#env.serverRegistry, (registry) => registry.reportCalls(parsed));
+  }
+
+  readServices(known: number): Promise<ServiceBook | undefined> {
+    const version = VersionSchema.parse(known);
+    return askRegistry(this.#env.serverRegistry, (registry) => registry.readServices(version));
   }
 }
 

@@ -12,6 +12,7 @@ import type {
   Settled,
   Settlement,
 } from '../shared/ledger/contract.ts';
+import type { CallReports, RouteAnswer, RouteRequest, ServiceBook } from '../shared/registry/routing.ts';
 import type { LedgerBinding } from './env.ts';
 import { MAX_LEDGER_SESSIONS } from './invocations.ts';
 
@@ -38,6 +39,18 @@ export class LedgerConversation implements LedgerSession, Disposable {
 
   exchangeOutlooks(exchange: OutlookExchange): Promise<OutlookAnswer> {
     return this.#ask((session) => session.exchangeOutlooks(exchange));
+  }
+
+  route(request: RouteRequest): Promise<RouteAnswer> {
+    return this.#ask((session) => session.route(request));
+  }
+
+  reportCalls(reports: CallReports): Promise<void> {
+    return this.#ask((session) => session.reportCalls(reports));
+  }
+
+  readServices(known: number): Promise<ServiceBook | undefined> {
+    return this.#ask((session) => session.readServices(known));
   }
 
   [Symbol.dispose](): void {

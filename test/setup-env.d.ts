@@ -8,6 +8,7 @@ declare namespace Cloudflare {
     OWN_QUEUE: Queue;
     DEAD_QUEUE: Queue;
     KEY_POOL: DurableObjectNamespace<import('../consumer/keys/key-pool.ts').KeyPool>;
+    SERVER_REGISTRY: DurableObjectNamespace<import('../callback/registry/server-registry.ts').ServerRegistry>;
     JWT_SECRET: string;
     ID_SECRET: string;
     CALLBACK_SECRET: string;

@@ -1,6 +1,7 @@
 /** How long a quota cools after a rate limit. Pure over its state. */
+
+import { forgetStarts } from '../../shared/pace/start-log.ts';
 import type { Quota } from './pool.ts';
-import { forgetStarts } from './start-log.ts';
 
 const MINUTE_MS = 60_000;
 

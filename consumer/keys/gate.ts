@@ -3,8 +3,9 @@
  * backend, learnt from being limited); the strictest counts. Pure. How limits are learnt is in
  * `learning.ts`.
  */
+
+import { countStarts, countUntil, nextStartAt } from '../../shared/pace/start-log.ts';
 import type { ConfiguredLimits, Pool, Quota, ReportedAllowance } from './pool.ts';
-import { countStarts, countUntil, nextStartAt } from './start-log.ts';
 
 export const MINUTE_MS = 60_000;
 

@@ -3,6 +3,7 @@
  * that were limited or refused. Pure over the pool's state.
  */
 
+import { addStarts, removeStart } from '../../shared/pace/start-log.ts';
 import { cool } from './cooldown.ts';
 import { MINUTE_MS } from './gate.ts';
 import { correctLimit, easeGap, learnLimit, noteProven } from './learning.ts';
@@ -11,7 +12,6 @@ import { type Outlook, outlookOf } from './outlook.ts';
 import type { Key, Pool, Quota, ReportedAllowance } from './pool.ts';
 import { release } from './release.ts';
 import { noteRefused, noteWorked } from './standing.ts';
-import { addStarts, removeStart } from './start-log.ts';
 import type { Allowance, KeyReport, LimitFacts } from './verdict.ts';
 
 export interface GiveBackRequest {

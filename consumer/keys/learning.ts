@@ -5,9 +5,9 @@
  * pool's state.
  */
 import type { ShardOutlook } from '../../shared/ledger/contract.ts';
+import { countStarts } from '../../shared/pace/start-log.ts';
 import { allowedPerMinute, hasKnownLimit, LEARNT_HOLDS_MS, LET_IN_MS, MINUTE_MS } from './gate.ts';
 import type { Pool, Quota } from './pool.ts';
-import { countStarts } from './start-log.ts';
 import { beginTrial, endTrial, fittingWindowMs, passesTrial, takeWindow } from './trial.ts';
 
 /** Beyond proven calls, a scout goes this much further once that is more than it was at first. */

@@ -5,6 +5,7 @@
  * return one by one and not at once. Pure over the pool's state.
  */
 import type { ShardOutlook } from '../../shared/ledger/contract.ts';
+import { addStarts, countUntil, forgetStarts, removeStart } from '../../shared/pace/start-log.ts';
 import { type Gate, gateOf, loadOf, MINUTE_MS, recentCalls } from './gate.ts';
 import { chooseScout, takeWarning } from './learning.ts';
 import { bestElsewhere, type Outlook, outlookOf } from './outlook.ts';
@@ -12,7 +13,6 @@ import { placeAt, returnAt } from './place.ts';
 import { type ConfiguredLimits, type Key, keysOf, type Pool, type Quota, type RosterEntry, setRoster } from './pool.ts';
 import { release } from './release.ts';
 import { hasBeenRefused, hasRefused, isOpenTo, judge } from './standing.ts';
-import { addStarts, countUntil, forgetStarts, removeStart } from './start-log.ts';
 
 export interface LeaseRequest {
   /** Names the calls of this batch when they are given back. */

@@ -3,9 +3,9 @@
  * return one by one and not at once. Pure.
  */
 
+import { countUntil } from '../../shared/pace/start-log.ts';
 import { callPauseMs, explorePauseMs, type Gate, isLoose } from './gate.ts';
 import type { Pool, Quota } from './pool.ts';
-import { countUntil } from './start-log.ts';
 
 /** Where nothing else spaces them, this many waiting tasks return to a quota while a call lasts. */
 const MAX_RETURNS_A_PAUSE = 32;

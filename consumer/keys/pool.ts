@@ -6,7 +6,7 @@
  * A key has a standing of its own (enabled, refused, switched off) and draws on a quota. Keys that
  * share a quota cool together; a key without a group has a quota to itself.
  */
-import type { StartLog } from './start-log.ts';
+import type { StartLog } from '../../shared/pace/start-log.ts';
 
 export interface RosterEntry {
   readonly number: number;

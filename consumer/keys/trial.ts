@@ -3,9 +3,10 @@
  * backend says fits some windows and not others; the longest that fits is put to the test by the one
  * key that met the limit, with a few calls after it has cleared. Pure over the pool's state.
  */
+
+import { countStarts, type StartLog } from '../../shared/pace/start-log.ts';
 import { MINUTE_MS } from './gate.ts';
 import type { Pool, Quota } from './pool.ts';
-import { countStarts, type StartLog } from './start-log.ts';
 
 /** Windows that providers use, the longest first: a limit that fits a long one is taken for that. */
 const WINDOWS_MS = [60, 45, 30, 20, 15, 12, 10, 8, 6, 5, 4, 3, 2, 1].map((seconds) => seconds * 1_000);

@@ -8,6 +8,7 @@
  */
 import * as z from 'zod';
 import { NewTaskSchema } from '../message/task-message.ts';
+import type { RegistrySession } from '../registry/routing.ts';
 import { AttemptRecordSchema, TaskErrorSchema } from '../task/attempt.ts';
 import { ContentSchema } from '../task/content.ts';
 import type { Fate } from '../task/fate.ts';
@@ -134,7 +135,7 @@ export interface ShardOutlook extends z.infer<typeof outlook> {
 }
 
 /** One consumer batch's conversation with the ledger. */
-export interface LedgerSession {
+export interface LedgerSession extends RegistrySession {
   /** Answers each claim, in any order. Rejects when the database does not answer; nothing is lost then. */
   claim(batch: ClaimBatch): Promise<(Grant | Denial)[]>;
   /** Records outcomes; safe to repeat. Rejects when the database does not answer. */

@@ -7,7 +7,7 @@
  * them at random.
  */
 import * as z from 'zod';
-import { CapabilitiesSchema, ServiceNameSchema } from './registration.ts';
+import { type Capabilities, CapabilitiesSchema, ServiceNameSchema } from './registration.ts';
 
 /** What a task asks of the server that runs it; part of its request, so that wake-ups know it too. */
 export const ServerWishesSchema = z.object({
@@ -44,6 +44,17 @@ export interface ServerAddress {
   readonly id: string;
   /** Of the service on this server, without a slash at the end. */
   readonly baseUrl: string;
+  /** For failover: the other server must meet the call's wishes too. */
+  readonly tier: number;
+  readonly capabilities: Capabilities;
+}
+
+/** True when the server is one that the call may run on. */
+export function meetsWishes({ tier, capabilities }: ServerAddress, wishes: ServerWishes | undefined): boolean {
+  if (wishes?.tier !== undefined && wishes.tier !== tier) return false;
+  return Object.entries(wishes?.capabilities ?? {}).every(
+    ([name, value]) => Object.hasOwn(capabilities, name) && capabilities[name] === value,
+  );
 }
 
 /** Why a call gets no server now. */

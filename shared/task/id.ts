@@ -9,11 +9,11 @@
  * Ids sort by time, so the primary key is the timeline. The MAC lets a door refuse a forged id, or
  * one of another owner, without asking the database. It does not replace the owner check on a row.
  */
+import { CROCKFORD_ALPHABET } from '../crypto/base32.ts';
 import { toHex } from '../crypto/hex.ts';
 import { type MacKey, sign, verify } from '../crypto/mac.ts';
 
 const PREFIX = 'tsk_';
-const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 const HEAD_BYTES = 14;
 const ID_BYTES = 20;
 const MAC_BYTES = ID_BYTES - HEAD_BYTES;
@@ -64,7 +64,7 @@ export function traceIdOf(id: string): string {
 }
 
 function digit(id: string, index: number): number {
-  return ALPHABET.indexOf(id.charAt(PREFIX.length + index));
+  return CROCKFORD_ALPHABET.indexOf(id.charAt(PREFIX.length + index));
 }
 
 function writeTime(bytes: Uint8Array, time: number): void {
@@ -89,7 +89,7 @@ function encode(bytes: Uint8Array): string {
     bits += 8;
     while (bits >= 5) {
       bits -= 5;
-      text += ALPHABET.charAt((buffer >> bits) & 31);
+      text += CROCKFORD_ALPHABET.charAt((buffer >> bits) & 31);
     }
   }
   return text;

@@ -18,6 +18,9 @@ function ledgerOf(breaks: (question: number) => boolean) {
       settle: ask,
       cancelledAmong: ask,
       exchangeOutlooks,
+      route: async () => ({ decisions: [], servers: {}, servicesVersion: 0 }),
+      reportCalls: async () => undefined,
+      readServices: async () => undefined,
       [Symbol.dispose]: () => void count.closed++,
     };
   };

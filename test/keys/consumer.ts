@@ -130,6 +130,9 @@ async function openLedger(board: OutlookBoard): Promise<LedgerSession> {
     settle: (settlements) => settleAttempts(callbackEnv, settlements, Date.now()),
     cancelledAmong: (ids) => readCancelled(callbackEnv.db, ids),
     exchangeOutlooks: async (exchange) => board.exchange(exchange, Date.now()),
+    route: (request) => env.SERVER_REGISTRY.getByName('registry').route(request),
+    reportCalls: (reports) => env.SERVER_REGISTRY.getByName('registry').reportCalls(reports),
+    readServices: (known) => env.SERVER_REGISTRY.getByName('registry').readServices(known),
   };
 }
 

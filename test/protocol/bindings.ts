@@ -138,6 +138,9 @@ export class Bindings {
       cancelledAmong: (ids) => effect('ledger.cancelled', () => answer(session.cancelledAmong(structuredClone(ids)))),
       exchangeOutlooks: (exchange) =>
         effect('ledger.outlooks', () => answer(session.exchangeOutlooks(structuredClone(exchange)))),
+      route: (request) => effect('ledger.route', () => answer(session.route(structuredClone(request)))),
+      reportCalls: (reports) => effect('ledger.report', () => answer(session.reportCalls(structuredClone(reports)))),
+      readServices: (known) => effect('ledger.services', () => answer(session.readServices(known))),
     };
   }
 
@@ -162,6 +165,7 @@ export class Bindings {
       DEAD_QUEUE: this.#queue('dead', invocation),
       CALLBACK_SECRET: env.CALLBACK_SECRET,
       RETENTION_DAYS: env.RETENTION_DAYS,
+      SERVER_REGISTRY: env.SERVER_REGISTRY,
     };
   }
 

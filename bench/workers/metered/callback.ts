@@ -1,6 +1,18 @@
 /** The callback Worker with its bindings metered; the cron's work is counted apart. */
-import callback, { CallbackDoor as Door, Ledger as RealLedger } from '../../../callback/index.ts';
+import callback, {
+  CallbackDoor as Door,
+  Ledger as RealLedger,
+  RegistryDoor as RealRegistryDoor,
+} from '../../../callback/index.ts';
 import { meteredEnv, takeCounts } from './meter.ts';
+
+export { ServerRegistry } from '../../../callback/index.ts';
+
+export class RegistryDoor extends RealRegistryDoor {
+  constructor(context: ExecutionContext, env: object) {
+    super(context, meteredEnv(env));
+  }
+}
 
 export class Ledger extends RealLedger {
   constructor(context: ExecutionContext, env: object) {

@@ -1,0 +1,65 @@
+/** How much a service has to do and how many servers would do it: for autoscalers. Pure. */
+import { forgetStarts } from '../../shared/pace/start-log.ts';
+import type { Answered, DemandView } from '../../shared/registry/door.ts';
+import { isBack } from './liveness.ts';
+import { offersOf, type Registry, serviceOf } from './server.ts';
+import { forgetWaiters, type Service } from './service.ts';
+import { definitionOf, hasFixedTarget, noSuchService } from './services.ts';
+
+const MINUTE_MS = 60_000;
+
+/** Of servers that nobody has seen yet. */
+const ASSUMED_CONCURRENCY = 16;
+
+export function demandOf(registry: Registry, name: string, now: number): Answered<DemandView> {
+  const definition = definitionOf(registry, name);
+  if (definition === undefined) return noSuchService(name);
+  const service = serviceOf(registry, name, now);
+  forgetWaiters(service, now);
+  const offers = offersOf(registry, name);
+  const available = offers.filter((offer) => isBack(registry, offer, now));
+  const ofServers = sumOf(available.map(({ server }) => server.registration.maxConcurrency));
+  const most = definition.maxConcurrency ?? Number.POSITIVE_INFINITY;
+  const isFixed = hasFixedTarget(definition);
+  const capacity = Math.min(isFixed ? Number.POSITIVE_INFINITY : ofServers, most);
+  const perServer =
+    sumOf(offers.map(({ server }) => server.registration.maxConcurrency)) / offers.length || ASSUMED_CONCURRENCY;
+  const arrivalsPerSecond = arrivalRate(service, now);
+  const waiting = service.waiters.size;
+  const seconds = service.meanMs / 1000;
+  const isOpen = (isFixed || available.length > 0) && !registry.book.paused.has(name);
+  // Those that wait are to be through within a minute.
+  const callsAtOnce = arrivalsPerSecond * seconds + (waiting * (seconds || 1)) / (MINUTE_MS / 1000);
+  return {
+    ok: true,
+    value: {
+      service: name,
+      inFlight: service.inFlight,
+      capacity: Number.isFinite(capacity) ? capacity : 0,
+      available: available.length,
+      waiting,
+      arrivalsPerSecond,
+      meanLatencyMs: service.meanMs === 0 ? undefined : service.meanMs,
+      estimatedWaitSeconds: isOpen ? waitSeconds(service, capacity, definition.requestsPerSecond) : undefined,
+      advisedServers: isFixed ? 0 : Math.ceil(callsAtOnce / perServer),
+    },
+  };
+}
+
+function arrivalRate(service: Service, now: number): number {
+  forgetStarts(service.arrivals, now - MINUTE_MS);
+  const seconds = Math.min(MINUTE_MS, Math.max(1_000, now - service.since)) / 1000;
+  return sumOf(service.arrivals.map(({ count }) => count)) / seconds;
+}
+
+/** Who comes now stands behind all who wait. */
+function waitSeconds({ inFlight, waiters, meanMs }: Service, capacity: number, perSecond: number | undefined): number {
+  const ahead = waiters.size;
+  const byPlaces = ahead === 0 && inFlight < capacity ? 0 : ((ahead + 1) * meanMs) / 1000 / capacity;
+  const byPace = perSecond === undefined ? 0 : ahead / perSecond;
+  return Math.max(byPlaces, byPace);
+}
+
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, each) => sum + each, 0);
+}

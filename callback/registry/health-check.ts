@@ -1,0 +1,94 @@
+/**
+ * Which servers are checked from here, and when: those that can be reached and are not covered by a
+ * leader. A check that fails makes them frequent, each good one doubles the pause. A server that
+ * heartbeats and never answered a check is taken as not reachable from here: its heartbeats count.
+ * Pure; the checks themselves are made by the object.
+ */
+import { isCovered, isHeard } from './liveness.ts';
+import { type Offer, offerOf, type Registry, type Server, SHAKY_CHECK_MS } from './server.ts';
+
+const STABLE_CHECK_MS = 300_000;
+
+/** Checks that are nearly due are made with those that are: one alarm for all of them. */
+const EARLY_SHARE = 0.25;
+
+/** So often a server that never answered is tried. */
+const MAX_TRIES = 3;
+
+export interface DueCheck {
+  readonly serverId: string;
+  readonly service: string;
+  readonly url: string;
+}
+
+export interface CheckResult {
+  readonly service: string;
+  /** Undefined: it answered. */
+  readonly problem: string | undefined;
+}
+
+function isCheckable({ check, server }: Offer): boolean {
+  return check.hasAnswered || check.tries < MAX_TRIES || !server.sendsHeartbeats;
+}
+
+function needsChecks(registry: Registry, server: Server, now: number): boolean {
+  if (server.isDraining || isCovered(registry, server, now)) return false;
+  if (server.sendsHeartbeats && !isHeard(registry, server, now)) return false;
+  return server.offers.some(isCheckable);
+}
+
+export function nextCheckAt(registry: Registry, server: Server, now: number): number | undefined {
+  return needsChecks(registry, server, now) ? server.check.dueAt : undefined;
+}
+
+export function earliestCheckAt(registry: Registry, now: number): number | undefined {
+  const times = [...registry.servers.values()].flatMap((server) => nextCheckAt(registry, server, now) ?? []);
+  return times.length === 0 ? undefined : Math.min(...times);
+}
+
+/** The checks to make now; the servers' next ones are set as if these came out as the last ones did. */
+export function takeDueChecks(registry: Registry, now: number): DueCheck[] {
+  const earliest = earliestCheckAt(registry, now);
+  if (earliest === undefined || earliest > now) return [];
+  return [...registry.servers.values()].flatMap((server) => {
+    const dueAt = nextCheckAt(registry, server, now);
+    if (dueAt === undefined || dueAt > now + EARLY_SHARE * server.check.intervalMs) return [];
+    server.check.dueAt = now + server.check.intervalMs;
+    return server.offers.filter(isCheckable).map(({ service, address }) => ({
+      serverId: server.id,
+      service: service.name,
+      url: address.baseUrl + service.healthPath,
+    }));
+  });
+}
+
+export function noteChecks(registry: Registry, serverId: string, results: readonly CheckResult[], now: number): void {
+  const server = registry.servers.get(serverId);
+  if (server === undefined || results.length === 0) return;
+  for (const { service, problem } of results) {
+    const offer = offerOf(registry, serverId, service);
+    if (offer !== undefined) noteCheck(offer, problem, now);
+  }
+  const isStable = results.every(({ problem }) => problem === undefined);
+  const hasAnswered = results.some(({ problem }) => problem === undefined);
+  if (hasAnswered && !server.sendsHeartbeats) server.lastHeardAt = now;
+  const intervalMs = isStable ? Math.min(STABLE_CHECK_MS, 2 * server.check.intervalMs) : SHAKY_CHECK_MS;
+  server.check = { intervalMs, dueAt: now + intervalMs };
+}
+
+function noteCheck({ check }: Offer, problem: string | undefined, now: number): void {
+  check.tries += 1;
+  if (problem === undefined) {
+    check.hasAnswered = true;
+    check.failures = 0;
+    return;
+  }
+  if (check.failures === 0) check.since = now;
+  check.failures += 1;
+  check.why = `health check: ${problem}`;
+}
+
+/** Its calls fail: the next check comes at once. */
+export function checkSoon(server: Server, now: number): void {
+  server.check = { dueAt: now, intervalMs: SHAKY_CHECK_MS };
+}

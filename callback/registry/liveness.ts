@@ -1,0 +1,80 @@
+/**
+ * Whether a server is there and an offer takes calls. Nothing of it is stored: it follows from when
+ * the server was last heard of, what was said of it, and its checks, at the moment of asking. Pure.
+ */
+import type { ServerStateName } from '../../shared/registry/door.ts';
+import { admits, circuitState } from './circuit.ts';
+import { dropServer, type Offer, type Registry, type Server } from './server.ts';
+import { silentAfterMs } from './settings.ts';
+
+/** A check may come this much later than it is due. */
+const CHECK_GRACE_MS = 60_000;
+
+/** One failed check may be a hiccup. */
+const MAX_CHECK_FAILURES = 1;
+
+export interface Standing<State> {
+  readonly state: State;
+  readonly why: string | undefined;
+}
+
+/** Who sends no heartbeats is heard of by its checks, which may be far apart. */
+export function isHeard({ settings }: Registry, server: Server, now: number): boolean {
+  const silentMs = silentAfterMs(settings);
+  const patienceMs = server.sendsHeartbeats ? silentMs : Math.max(silentMs, server.check.intervalMs + CHECK_GRACE_MS);
+  return now - server.lastHeardAt <= patienceMs;
+}
+
+/** Its leader has spoken for it of late. */
+export function isCovered({ settings }: Registry, server: Server, now: number): boolean {
+  return server.coveredAt > 0 && now - server.coveredAt <= silentAfterMs(settings);
+}
+
+export function standingOf(registry: Registry, server: Server, now: number): Standing<ServerStateName> {
+  if (server.isDraining) {
+    return server.inFlight > 0
+      ? { state: 'draining', why: `in maintenance; ${server.inFlight} calls are still running` }
+      : { state: 'drained', why: 'in maintenance; no call is running' };
+  }
+  const why = whyUnhealthy(registry, server, now);
+  return { state: why === undefined ? 'healthy' : 'unhealthy', why };
+}
+
+function whyUnhealthy(registry: Registry, server: Server, now: number): string | undefined {
+  if (!isHeard(registry, server, now)) {
+    return `not heard of for ${Math.round((now - server.lastHeardAt) / 1000)} s`;
+  }
+  if (server.down?.by === 'itself') return 'it said that it is unhealthy';
+  if (server.down?.by === 'leader') return 'the leader of its cluster cannot reach it';
+  return undefined;
+}
+
+/** What is wrong with the offer itself, whatever its server says. */
+export function offerProblem({ check, server }: Offer): string | undefined {
+  const isBelieved = check.hasAnswered || !server.sendsHeartbeats;
+  return isBelieved && check.failures > MAX_CHECK_FAILURES ? check.why : undefined;
+}
+
+/** There and well; its circuit and its places are another matter. */
+export function isAvailable(registry: Registry, offer: Offer, now: number): boolean {
+  return standingOf(registry, offer.server, now).state === 'healthy' && offerProblem(offer) === undefined;
+}
+
+/** May get at least one more call once it has a place free. */
+export function takesCalls(registry: Registry, offer: Offer, now: number): boolean {
+  return isAvailable(registry, offer, now) && offer.busyUntil <= now && admits(offer.circuit, now);
+}
+
+/** Available, and not behind an open circuit. */
+export function isBack(registry: Registry, offer: Offer, now: number): boolean {
+  return isAvailable(registry, offer, now) && circuitState(offer.circuit, now) !== 'open';
+}
+
+/** @returns the ids of servers that were silent for so long that they are removed */
+export function removeGone(registry: Registry, now: number): string[] {
+  const gone = [...registry.servers.values()].filter(
+    (server) => now - server.lastHeardAt > registry.settings.goneAfterMs && server.inFlight === 0,
+  );
+  for (const { id } of gone) dropServer(registry, id);
+  return gone.map(({ id }) => id);
+}

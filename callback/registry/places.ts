@@ -1,0 +1,82 @@
+/**
+ * Calls under way, over all shards. A batch takes its places as a block and gives them back one by
+ * one; what a crashed consumer never gives back is freed when the block expires. Pure.
+ */
+import { beginCall, releaseProbe } from './circuit.ts';
+import { type Offer, offerOf, type Registry, serviceOf } from './server.ts';
+
+export interface Place {
+  readonly service: string;
+  /** Undefined for a service with a fixed target. */
+  readonly offer: Offer | undefined;
+  /** It tries a circuit that was open. */
+  readonly isProbe: boolean;
+}
+
+export interface Block {
+  expiresAt: number;
+  /** By call. */
+  readonly open: Map<string, Place>;
+}
+
+export function blockOf(registry: Registry, id: string, expiresAt: number): Block {
+  const known = registry.blocks.get(id);
+  const block = known ?? { expiresAt, open: new Map() };
+  block.expiresAt = Math.max(block.expiresAt, expiresAt);
+  if (known === undefined) registry.blocks.set(id, block);
+  return block;
+}
+
+export function takePlace(
+  registry: Registry,
+  block: Block,
+  call: string,
+  service: string,
+  offer: Offer | undefined,
+  now: number,
+): void {
+  const isProbe = offer !== undefined && beginCall(offer.circuit, now);
+  block.open.set(call, { service, offer, isProbe });
+  serviceOf(registry, service, now).inFlight += 1;
+  if (offer === undefined) return;
+  offer.inFlight += 1;
+  offer.server.inFlight += 1;
+}
+
+/** @returns the place, or undefined when it was given back, or freed, before */
+export function givePlaceBack(registry: Registry, blockId: string, call: string, now: number): Place | undefined {
+  const block = registry.blocks.get(blockId);
+  const place = block?.open.get(call);
+  if (block === undefined || place === undefined) return undefined;
+  block.open.delete(call);
+  if (block.open.size === 0) registry.blocks.delete(blockId);
+  free(registry, place, now);
+  return place;
+}
+
+function free(registry: Registry, { service, offer }: Place, now: number): void {
+  serviceOf(registry, service, now).inFlight -= 1;
+  if (offer === undefined) return;
+  offer.inFlight -= 1;
+  offer.server.inFlight -= 1;
+}
+
+export function expireBlocks(registry: Registry, now: number): void {
+  for (const [id, block] of registry.blocks) {
+    if (block.expiresAt > now) continue;
+    registry.blocks.delete(id);
+    for (const place of block.open.values()) {
+      free(registry, place, now);
+      if (place.isProbe && place.offer !== undefined) releaseProbe(place.offer.circuit);
+    }
+  }
+}
+
+export function freePlaces({ server }: Offer): number {
+  return Math.max(0, server.registration.maxConcurrency - server.inFlight);
+}
+
+/** The offer that a report speaks of. */
+export function reportedOffer(registry: Registry, server: string | undefined, service: string): Offer | undefined {
+  return server === undefined ? undefined : offerOf(registry, server, service);
+}

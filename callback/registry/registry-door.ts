@@ -1,0 +1,111 @@
+/**
+ * The producer's, and the synchronous route's, door to the server registry: checks what comes by RPC
+ * and asks the one object.
+ */
+import { WorkerEntrypoint } from 'cloudflare:workers';
+import type { Asker, RegistryDoor as Door } from '../../shared/registry/door.ts';
+import {
+  type ClusterHeartbeat,
+  ClusterHeartbeatSchema,
+  type Heartbeat,
+  HeartbeatSchema,
+  MaintenanceSchema,
+  type Registration,
+  RegistrationSchema,
+} from '../../shared/registry/registration.ts';
+import {
+  type CallReports,
+  CallReportsSchema,
+  type RouteRequest,
+  RouteRequestSchema,
+} from '../../shared/registry/routing.ts';
+import { readEnv } from '../env.ts';
+import { askRegistry, type RegistryStub } from './asking.ts';
+
+export class RegistryDoor extends WorkerEntrypoint implements Door {
+  register(registration: Registration, asker: Asker) {
+    const parsed = RegistrationSchema.parse(registration);
+    return this.#ask((registry) => registry.register(parsed, asker));
+  }
+
+  heartbeat(id: string, heartbeat: Heartbeat, asker: Asker) {
+    const parsed = HeartbeatSchema.parse(heartbeat);
+    return this.#ask((registry) => registry.heartbeat(id, parsed, asker));
+  }
+
+  heartbeatCluster(heartbeat: ClusterHeartbeat, asker: Asker) {
+    const parsed = ClusterHeartbeatSchema.parse(heartbeat);
+    return this.#ask((registry) => registry.heartbeatCluster(parsed, asker));
+  }
+
+  claimLeadership(id: string, asker: Asker) {
+    return this.#ask((registry) => registry.claimLeadership(id, asker));
+  }
+
+  setMaintenance(id: string, enabled: boolean, asker: Asker) {
+    const parsed = MaintenanceSchema.parse({ enabled });
+    return this.#ask((registry) => registry.setMaintenance(id, parsed.enabled, asker));
+  }
+
+  removeServer(id: string, asker: Asker) {
+    return this.#ask((registry) => registry.removeServer(id, asker));
+  }
+
+  listServers(asker: Asker) {
+    return this.#ask((registry) => registry.listServers(asker));
+  }
+
+  getServer(id: string, asker: Asker) {
+    return this.#ask((registry) => registry.getServer(id, asker));
+  }
+
+  getMetrics(id: string, asker: Asker) {
+    return this.#ask((registry) => registry.getMetrics(id, asker));
+  }
+
+  listServices() {
+    return this.#ask((registry) => registry.listServices());
+  }
+
+  readServices(known: number) {
+    return this.#ask((registry) => registry.readServices(known));
+  }
+
+  putService(name: string, definition: unknown) {
+    return this.#ask((registry) => registry.putService(name, definition));
+  }
+
+  deleteService(name: string, force: boolean) {
+    return this.#ask((registry) => registry.deleteService(name, force));
+  }
+
+  setPaused(name: string, paused: boolean) {
+    return this.#ask((registry) => registry.setPaused(name, paused));
+  }
+
+  getDemand(name: string) {
+    return this.#ask((registry) => registry.getDemand(name));
+  }
+
+  getBalancer() {
+    return this.#ask((registry) => registry.getBalancer());
+  }
+
+  setBalancing(name: string, algorithm: string) {
+    return this.#ask((registry) => registry.setBalancing(name, algorithm));
+  }
+
+  route(request: RouteRequest) {
+    const parsed = RouteRequestSchema.parse(request);
+    return this.#ask((registry) => registry.route(parsed));
+  }
+
+  reportCalls(reports: CallReports) {
+    const parsed = CallReportsSchema.parse(reports);
+    return this.#ask((registry) => registry.reportCalls(parsed));
+  }
+
+  async #ask<Value>(question: (registry: RegistryStub) => Promise<Value>): Promise<Value> {
+    return askRegistry((await readEnv(this.env as object)).serverRegistry, question);
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * Servers come and go: registered (again with the same URL: the same server), drained for maintenance,
+ * removed. Whose server it is decides who may do that. Pure over the registry's state.
+ */
+import type { Answered, Asker, Registered, RegistryProblemCode } from '../../shared/registry/door.ts';
+import type { OfferedService, Registration } from '../../shared/registry/registration.ts';
+import { targetProblem } from '../../shared/service/target.ts';
+import { answerTo, leaveLeadership, settleLeadership } from './leadership.ts';
+import { removeGone } from './liveness.ts';
+import {
+  addServer,
+  baseUrlOf,
+  dropServer,
+  newServer,
+  type Registry,
+  type Server,
+  SHAKY_CHECK_MS,
+  serverUrl,
+  setOffers,
+} from './server.ts';
+
+/** One object and one snapshot hold them all. */
+const MAX_SERVERS = 2_000;
+
+export function refuse(code: RegistryProblemCode, detail: string): Extract<Answered<never>, { ok: false }> {
+  return { ok: false, code, detail };
+}
+
+/** @returns the server, or nothing when there is none that the asker may see */
+export function findServer(registry: Registry, id: string, asker: Asker): Server | undefined {
+  const server = registry.servers.get(id);
+  return server !== undefined && isOwn(server, asker) ? server : undefined;
+}
+
+export function isOwn({ owner }: Server, { subject, isAdmin }: Asker): boolean {
+  return isAdmin || owner === subject;
+}
+
+export const NO_SUCH_SERVER = refuse(
+  'server-not-found',
+  'There is no server with this id; it may have been silent for too long. Register it again.',
+);
+
+/** @param freshId the id that a new server gets */
+export function register(
+  registry: Registry,
+  registration: Registration,
+  asker: Asker,
+  freshId: string,
+  now: number,
+): Answered<Registered> {
+  removeGone(registry, now);
+  const { url: sentUrl, services, ...rest } = registration;
+  const url = serverUrl(sentUrl);
+  const problem = addressProblem(registry, url, services, registration.agentUrl);
+  if (problem !== undefined) return refuse('invalid-request', problem);
+  const known = [...registry.servers.values()].find((server) => server.url === url);
+  if (known !== undefined && !isOwn(known, asker)) {
+    return refuse('forbidden', 'A server with this URL is registered by somebody else.');
+  }
+  if (known === undefined && registry.servers.size >= MAX_SERVERS) {
+    return refuse('invalid-request', `There are ${MAX_SERVERS} servers already; remove some first.`);
+  }
+  const server = known ?? newServer({ id: freshId, owner: asker.subject, url, registeredAt: now }, rest, now);
+  if (known === undefined) addServer(registry, server, services, now);
+  else renew(registry, known, rest, services, now);
+  settleLeadership(registry, server, now);
+  const { members: _members, ...answer } = answerTo(registry, server, now);
+  return { ok: true, value: { id: server.id, created: known === undefined, ...answer } };
+}
+
+/** What the same URL registers again with: it is there now, and well as far as it knows. */
+function renew(
+  registry: Registry,
+  server: Server,
+  registration: Server['registration'],
+  services: readonly OfferedService[],
+  now: number,
+): void {
+  if (server.registration.cluster !== registration.cluster) leaveLeadership(registry, server);
+  const before = describe(server);
+  server.registration = registration;
+  setOffers(registry, server, services, now);
+  if (describe(server) !== before) registry.changed.servers = true;
+  server.lastHeardAt = now;
+  server.lastSpokeAt = now;
+  server.down = undefined;
+  server.check = { dueAt: now + SHAKY_CHECK_MS, intervalMs: SHAKY_CHECK_MS };
+}
+
+function describe({ registration, offers }: Server): string {
+  return JSON.stringify([registration, offers.map(({ service }) => service)]);
+}
+
+/** Its services as its latest heartbeat says. @returns what is wrong with them */
+export function changeServices(
+  registry: Registry,
+  server: Server,
+  services: readonly OfferedService[],
+  now: number,
+): string | undefined {
+  const problem = addressProblem(registry, server.url, services, undefined);
+  if (problem !== undefined) return problem;
+  const before = describe(server);
+  setOffers(registry, server, services, now);
+  if (describe(server) !== before) registry.changed.servers = true;
+  return undefined;
+}
+
+function addressProblem(
+  { settings }: Registry,
+  url: string,
+  services: readonly OfferedService[],
+  agentUrl: string | undefined,
+): string | undefined {
+  const addresses = [url, ...services.map((service) => baseUrlOf(url, service))];
+  if (agentUrl !== undefined) addresses.push(agentUrl);
+  for (const address of addresses) {
+    const problem = targetProblem(address, settings.allowPrivateTargets);
+    if (problem !== undefined) return `${address}: ${problem}`;
+  }
+  return undefined;
+}
+
+/** Draining: no new calls, those that run end. */
+export function setMaintenance(registry: Registry, server: Server, enabled: boolean, now: number): void {
+  if (server.isDraining === enabled) return;
+  server.isDraining = enabled;
+  if (!enabled) server.check = { dueAt: now, intervalMs: SHAKY_CHECK_MS };
+  registry.changed.servers = true;
+}
+
+/** Calls that run there end as they may; their places are freed when they are reported. */
+export function removeServer(registry: Registry, server: Server): void {
+  dropServer(registry, server.id);
+}

@@ -1,0 +1,210 @@
+/**
+ * The state of the registry as plain data that one owner (the Durable Object) holds and the functions
+ * of this room change in place. A server offers services; health and circuit are kept for each offer,
+ * places and liveness for the server. All times are Unix milliseconds, handed in.
+ */
+import type { OfferedService, Registration } from '../../shared/registry/registration.ts';
+import type { ServerAddress } from '../../shared/registry/routing.ts';
+import type { BalancingAlgorithm, ServiceDefinition } from '../../shared/service/definition.ts';
+import { type Circuit, newCircuit } from './circuit.ts';
+import { type Metrics, newMetrics } from './metrics.ts';
+import type { ParkedService } from './parked.ts';
+import type { Block } from './places.ts';
+import { newService, type Service } from './service.ts';
+import type { RegistrySettings } from './settings.ts';
+
+export interface Server {
+  readonly id: string;
+  readonly owner: string;
+  /** Without a slash at the end; a server is known by it. */
+  readonly url: string;
+  readonly registeredAt: number;
+  /** As it was last registered; its services are `offers`. */
+  registration: Omit<Registration, 'url' | 'services'>;
+  offers: readonly Offer[];
+  /** By itself, by its leader, or by a health check when it sends no heartbeats. */
+  lastHeardAt: number;
+  /** By itself: what leadership rests on. */
+  lastSpokeAt: number;
+  /** Its leader said that it is up; 0: never. */
+  coveredAt: number;
+  /** False: it lives by its health checks. */
+  sendsHeartbeats: boolean;
+  isDraining: boolean;
+  down: { readonly by: 'itself' | 'leader'; readonly since: number } | undefined;
+  /** When its offers are checked next, if they need it, and the pause after that. */
+  check: { dueAt: number; intervalMs: number };
+  inFlight: number;
+}
+
+/** One service on one server. */
+export interface Offer {
+  readonly server: Server;
+  service: OfferedService;
+  address: ServerAddress;
+  readonly circuit: Circuit;
+  readonly metrics: Metrics;
+  readonly check: OfferCheck;
+  /** It said that it is busy until then. */
+  busyUntil: number;
+  inFlight: number;
+  picked: number;
+  /** Number of its latest pick among all picks: who was picked longest ago comes first. */
+  turn: number;
+  /** Of the weighted turn. */
+  credit: number;
+}
+
+export interface OfferCheck {
+  /** It answered at least one check: from then on its checks are believed. */
+  hasAnswered: boolean;
+  tries: number;
+  /** In a row. */
+  failures: number;
+  since: number;
+  why: string;
+}
+
+/** Service definitions that were put at run time, and what else was said of services. */
+export interface Book {
+  version: number;
+  readonly put: Map<string, { readonly sent: unknown; readonly definition: ServiceDefinition }>;
+  readonly paused: Set<string>;
+  readonly balancing: Map<string, BalancingAlgorithm>;
+}
+
+export interface Registry {
+  readonly settings: RegistrySettings;
+  /** By id. */
+  readonly servers: Map<string, Server>;
+  /** By service. */
+  readonly offers: Map<string, readonly Offer[]>;
+  /** The leader's id by cluster. */
+  readonly leaders: Map<string, string>;
+  readonly services: Map<string, Service>;
+  readonly book: Book;
+  readonly blocks: Map<string, Block>;
+  /** Services that may have parked tasks. */
+  readonly parked: Map<string, ParkedService>;
+  /** Calls that were given a server so far. */
+  picks: number;
+  /** What the snapshot does not hold yet. */
+  readonly changed: { servers: boolean; services: boolean };
+}
+
+/** A new server is first checked after this; its leader may have spoken for it by then. */
+export const SHAKY_CHECK_MS = 15_000;
+
+export function emptyRegistry(settings: RegistrySettings): Registry {
+  return {
+    settings,
+    servers: new Map(),
+    offers: new Map(),
+    leaders: new Map(),
+    services: new Map(),
+    book: { version: 0, put: new Map(), paused: new Set(), balancing: new Map() },
+    blocks: new Map(),
+    parked: new Map(),
+    picks: 0,
+    changed: { servers: false, services: false },
+  };
+}
+
+/** @param url as `serverUrl` writes it */
+export function newServer(
+  identity: Pick<Server, 'id' | 'owner' | 'url' | 'registeredAt'>,
+  registration: Server['registration'],
+  now: number,
+): Server {
+  return {
+    ...identity,
+    registration,
+    offers: [],
+    lastHeardAt: now,
+    lastSpokeAt: now,
+    coveredAt: 0,
+    sendsHeartbeats: false,
+    isDraining: false,
+    down: undefined,
+    check: { dueAt: now + SHAKY_CHECK_MS, intervalMs: SHAKY_CHECK_MS },
+    inFlight: 0,
+  };
+}
+
+/** One notation for each address: lower-case host, no slash at the end. */
+export function serverUrl(url: string): string {
+  return new URL(url).href.replace(/\/+$/, '');
+}
+
+/** Below the server's URL, or on another port of its host. */
+export function baseUrlOf(url: string, { path, port }: OfferedService): string {
+  const { protocol, hostname } = new URL(url);
+  const root = port === undefined ? url : `${protocol}//${hostname}:${port}`;
+  return (root + path).replace(/\/+$/, '');
+}
+
+/** Makes the server offer these; what is known of an offer at the same address stays. */
+export function setOffers(registry: Registry, server: Server, services: readonly OfferedService[], now: number): void {
+  const before = new Map(server.offers.map((offer) => [offer.address.baseUrl + offer.service.name, offer]));
+  server.offers = services.map((service) => {
+    const baseUrl = baseUrlOf(server.url, service);
+    const { tier, capabilities } = server.registration;
+    const address = { id: server.id, baseUrl, tier, capabilities };
+    const known = before.get(baseUrl + service.name);
+    return known === undefined ? newOffer(server, service, address, now) : Object.assign(known, { service, address });
+  });
+  indexOffers(registry);
+}
+
+function newOffer(server: Server, service: OfferedService, address: ServerAddress, now: number): Offer {
+  return {
+    server,
+    service,
+    address,
+    circuit: newCircuit(now),
+    metrics: newMetrics(),
+    check: { hasAnswered: false, tries: 0, failures: 0, since: now, why: '' },
+    busyUntil: 0,
+    inFlight: 0,
+    picked: 0,
+    turn: 0,
+    credit: 0,
+  };
+}
+
+function indexOffers(registry: Registry): void {
+  registry.offers.clear();
+  for (const offer of [...registry.servers.values()].flatMap(({ offers }) => offers)) {
+    registry.offers.set(offer.service.name, [...(registry.offers.get(offer.service.name) ?? []), offer]);
+  }
+}
+
+export function addServer(registry: Registry, server: Server, services: readonly OfferedService[], now: number): void {
+  registry.servers.set(server.id, server);
+  registry.changed.servers = true;
+  setOffers(registry, server, services, now);
+}
+
+export function dropServer(registry: Registry, id: string): void {
+  registry.servers.delete(id);
+  for (const [cluster, leader] of registry.leaders) if (leader === id) registry.leaders.delete(cluster);
+  indexOffers(registry);
+  registry.changed.servers = true;
+}
+
+export function offersOf(registry: Registry, service: string): readonly Offer[] {
+  return registry.offers.get(service) ?? [];
+}
+
+export function offerOf(registry: Registry, serverId: string, service: string): Offer | undefined {
+  return registry.servers.get(serverId)?.offers.find((offer) => offer.service.name === service);
+}
+
+/** The running state of a service; made on first use. */
+export function serviceOf(registry: Registry, name: string, now: number): Service {
+  const known = registry.services.get(name);
+  if (known !== undefined) return known;
+  const service = newService(now);
+  registry.services.set(name, service);
+  return service;
+}

@@ -1,0 +1,130 @@
+/**
+ * Service definitions: those of the configuration file, and those that were put at run time, which
+ * win. Changing one keeps all counts: they live with the servers. Pure.
+ */
+import type { Answered, ServiceView } from '../../shared/registry/door.ts';
+import type { ServiceBook } from '../../shared/registry/routing.ts';
+import {
+  BALANCING_ALGORITHMS,
+  type BalancingAlgorithm,
+  type ServiceDefinition,
+  servicesSchema,
+} from '../../shared/service/definition.ts';
+import { takesCalls } from './liveness.ts';
+import { refuse } from './roster.ts';
+import { offersOf, type Registry } from './server.ts';
+import { forgetWaiters } from './service.ts';
+
+/** How a service that nobody defined is balanced. */
+const DEFAULT_BALANCING: BalancingAlgorithm = 'least-connections';
+
+export function definitionOf({ book, settings }: Registry, name: string): ServiceDefinition | undefined {
+  return (
+    book.put.get(name)?.definition ?? (Object.hasOwn(settings.services, name) ? settings.services[name] : undefined)
+  );
+}
+
+export function balancingOf(registry: Registry, name: string): BalancingAlgorithm {
+  return registry.book.balancing.get(name) ?? definitionOf(registry, name)?.balancing ?? DEFAULT_BALANCING;
+}
+
+export function hasFixedTarget(definition: ServiceDefinition | undefined): boolean {
+  return definition !== undefined && (definition.baseUrl ?? definition.binding) !== undefined;
+}
+
+export function serviceNames({ book, settings }: Registry): string[] {
+  return [...new Set([...Object.keys(settings.services), ...book.put.keys()])].sort();
+}
+
+/** @returns undefined when it is not valid */
+export function parseDefinition({ settings }: Registry, name: string, sent: unknown): ServiceDefinition | undefined {
+  return servicesSchema(settings.allowPrivateTargets).safeParse({ [name]: sent }).data?.[name];
+}
+
+/** @throws when the definition is not valid: who sends it has checked it */
+export function putService(registry: Registry, name: string, sent: unknown): number {
+  const definition = parseDefinition(registry, name, sent);
+  if (definition === undefined) throw new Error(`the definition of ${name} is not valid`);
+  registry.book.put.set(name, { sent, definition });
+  registry.book.balancing.delete(name);
+  return renewBook(registry);
+}
+
+export function deleteService(registry: Registry, name: string, force: boolean, now: number): Answered<undefined> {
+  if (!registry.book.put.has(name)) {
+    return Object.hasOwn(registry.settings.services, name)
+      ? refuse('invalid-request', `${name} stands in the configuration file; take it out there.`)
+      : noSuchService(name);
+  }
+  const service = registry.services.get(name);
+  if (service !== undefined) forgetWaiters(service, now);
+  const inFlight = service?.inFlight ?? 0;
+  const waiting = service?.waiters.size ?? 0;
+  if (!force && inFlight + waiting > 0) {
+    return refuse('service-busy', `${name} has ${inFlight} calls under way and ${waiting} that wait.`);
+  }
+  registry.book.put.delete(name);
+  registry.book.balancing.delete(name);
+  registry.book.paused.delete(name);
+  renewBook(registry);
+  return DONE;
+}
+
+export function setPaused(registry: Registry, name: string, paused: boolean): Answered<undefined> {
+  if (definitionOf(registry, name) === undefined) return noSuchService(name);
+  if (registry.book.paused.has(name) === paused) return DONE;
+  if (paused) registry.book.paused.add(name);
+  else registry.book.paused.delete(name);
+  renewBook(registry);
+  return DONE;
+}
+
+export function setBalancing(registry: Registry, name: string, algorithm: string): Answered<undefined> {
+  if (definitionOf(registry, name) === undefined) return noSuchService(name);
+  const known = BALANCING_ALGORITHMS.find((each) => each === algorithm);
+  if (known === undefined) {
+    return refuse('invalid-request', `${algorithm} is none of ${BALANCING_ALGORITHMS.join(', ')}.`);
+  }
+  registry.book.balancing.set(name, known);
+  registry.changed.services = true;
+  return DONE;
+}
+
+export function readBook({ book }: Registry, known: number): ServiceBook | undefined {
+  if (known === book.version) return undefined;
+  return {
+    version: book.version,
+    services: Object.fromEntries([...book.put].map(([name, { sent }]) => [name, sent])),
+    paused: [...book.paused],
+  };
+}
+
+export function viewServices(registry: Registry, now: number): ServiceView[] {
+  return serviceNames(registry).map((name) => {
+    const offers = offersOf(registry, name);
+    return {
+      name,
+      source: registry.book.put.has(name) ? 'api' : 'file',
+      paused: registry.book.paused.has(name),
+      balancing: balancingOf(registry, name),
+      target: hasFixedTarget(definitionOf(registry, name)) ? 'fixed' : 'servers',
+      servers: {
+        total: offers.length,
+        available: offers.filter((offer) => takesCalls(registry, offer, now)).length,
+      },
+      inFlight: registry.services.get(name)?.inFlight ?? 0,
+    };
+  });
+}
+
+export function noSuchService(name: string): Extract<Answered<never>, { ok: false }> {
+  return refuse('service-not-found', `There is no service ${name}.`);
+}
+
+const DONE: Answered<undefined> = { ok: true, value: undefined };
+
+function renewBook(registry: Registry): number {
+  registry.book.version += 1;
+  registry.changed.services = true;
+  return registry.book.version;
+}

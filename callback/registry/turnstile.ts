@@ -1,0 +1,108 @@
+/**
+ * How many calls of a service may go now, over all shards: its own limits of calls at a time and a
+ * second; and where in the time to come a call that may not is put. Those that wait are spaced out and
+ * what is promised to them is not given to new calls, so they return one by one and nobody starves.
+ * Pure over the service's state.
+ */
+import {
+  addStarts,
+  countStarts,
+  countUntil,
+  forgetStarts,
+  nextStartAt,
+  removeStart,
+} from '../../shared/pace/start-log.ts';
+import type { ServiceDefinition } from '../../shared/service/definition.ts';
+import type { Service } from './service.ts';
+
+interface Pace {
+  readonly limit: number;
+  readonly windowMs: number;
+}
+
+/** A call that comes this little before its time is let in. */
+const EARLY_MS = 500;
+
+/** A promise that is not taken up is void: its task has ended, or came too late. */
+const VOID_AFTER_MS = 3_000;
+
+/** Promises reach no further: who would wait longer looks again, spread over the last fifth before that. */
+const HORIZON_MS = 60_000;
+
+/** Before any call has ended. */
+const ASSUMED_CALL_MS = 1_000;
+
+export class Turnstile {
+  readonly #service: Service;
+  readonly #pace: Pace | undefined;
+  readonly #maxConcurrency: number;
+  readonly #now: number;
+  /** Promised places whose time has come. */
+  #due: number;
+
+  constructor(service: Service, definition: ServiceDefinition | undefined, now: number) {
+    this.#service = service;
+    this.#pace = definition?.requestsPerSecond === undefined ? undefined : paceOf(definition.requestsPerSecond);
+    this.#maxConcurrency = definition?.maxConcurrency ?? Number.POSITIVE_INFINITY;
+    this.#now = now;
+    forgetStarts(service.promised, now - VOID_AFTER_MS);
+    if (this.#pace !== undefined) forgetStarts(service.starts, now - this.#pace.windowMs);
+    this.#due = countUntil(service.promised, now + EARLY_MS);
+  }
+
+  /**
+   * @param places calls that the service's servers can take now
+   * @param isBack it has waited before, and so may have been promised a place
+   */
+  lets(isBack: boolean, places: number): boolean {
+    const free = Math.min(places, this.#maxConcurrency - this.#service.inFlight);
+    const isExpected = isBack && this.#due > 0;
+    if (free < 1 || (!isExpected && free <= this.#due)) return false;
+    if (this.#pace === undefined) return true;
+    const { limit, windowMs } = this.#pace;
+    const { starts, promised } = this.#service;
+    return isExpected
+      ? countStarts(starts, this.#now - windowMs) < limit
+      : nextStartAt(starts, promised, limit, windowMs, this.#now) <= this.#now;
+  }
+
+  /** The call goes, or is placed anew: what was promised to it is used up. */
+  takeUp(isBack: boolean): void {
+    if (!isBack || this.#due === 0) return;
+    removeStart(this.#service.promised, 0);
+    this.#due -= 1;
+  }
+
+  noteStart(): void {
+    if (this.#pace !== undefined) addStarts(this.#service.starts, this.#now, 1);
+  }
+
+  /**
+   * When one more call can have a place.
+   * @param capacity calls at a time that the service's servers take
+   * @param notBefore until then it cannot, whatever the places
+   */
+  place(capacity: number, notBefore: number, random: number): number {
+    const { starts, promised, meanMs } = this.#service;
+    const now = this.#now;
+    const atOnce = Math.max(1, Math.min(capacity, this.#maxConcurrency));
+    const spacingMs = Math.max(
+      (meanMs || ASSUMED_CALL_MS) / atOnce,
+      this.#pace ? this.#pace.windowMs / this.#pace.limit : 0,
+    );
+    const paced = this.#pace ? nextStartAt(starts, promised, this.#pace.limit, this.#pace.windowMs, now) : now;
+    const last = promised.length === 0 ? 0 : this.#service.lastPromisedAt;
+    const at = Math.max(now + spacingMs, paced, notBefore, last + spacingMs);
+    if (at > now + HORIZON_MS) return Math.max(notBefore, now + HORIZON_MS * (0.8 + 0.2 * random));
+    addStarts(promised, at, 1);
+    this.#service.lastPromisedAt = at;
+    if (at <= now + EARLY_MS) this.#due += 1;
+    return at;
+  }
+}
+
+/** Whole calls in a window that has room for at least one: half a call a second is one in two. */
+function paceOf(perSecond: number): Pace {
+  const limit = Math.max(1, Math.floor(perSecond));
+  return { limit, windowMs: (limit / perSecond) * 1000 };
+}

@@ -1,0 +1,88 @@
+/** Servers, their metrics and the balancer as people see them. Pure. */
+import type { Asker, BalancerView, OfferedServiceView, ServerMetrics, ServerView } from '../../shared/registry/door.ts';
+import { circuitState } from './circuit.ts';
+import { nextCheckAt } from './health-check.ts';
+import { isLeader } from './leadership.ts';
+import { offerProblem, standingOf } from './liveness.ts';
+import { summarize } from './metrics.ts';
+import { isOwn } from './roster.ts';
+import { type Offer, offersOf, type Registry, type Server } from './server.ts';
+import { balancingOf, definitionOf, hasFixedTarget, serviceNames } from './services.ts';
+
+export function viewServer(registry: Registry, server: Server, now: number): ServerView {
+  const { id, url, owner, registration, inFlight, registeredAt, lastHeardAt } = server;
+  const { state, why } = standingOf(registry, server, now);
+  return {
+    id,
+    url,
+    owner,
+    cluster: registration.cluster,
+    state,
+    why,
+    services: server.offers.map((offer) => viewOffer(offer, state === 'unhealthy' ? why : undefined, now)),
+    tier: registration.tier,
+    weight: registration.weight,
+    maxConcurrency: registration.maxConcurrency,
+    capabilities: registration.capabilities,
+    isHeartbeatLeader: isLeader(registry, server),
+    inFlight,
+    registeredAt,
+    lastHeardAt,
+    nextCheckAt: nextCheckAt(registry, server, now),
+  };
+}
+
+export function viewServers(registry: Registry, asker: Asker, now: number): ServerView[] {
+  return [...registry.servers.values()]
+    .filter((server) => isOwn(server, asker))
+    .map((server) => viewServer(registry, server, now));
+}
+
+function viewOffer(offer: Offer, whyServer: string | undefined, now: number): OfferedServiceView {
+  const { circuit, address, service, inFlight, check } = offer;
+  const problem = offerProblem(offer);
+  const since = problem === undefined ? '' : ` since ${new Date(check.since).toISOString()}`;
+  const state = circuitState(circuit, now);
+  return {
+    name: service.name,
+    baseUrl: address.baseUrl,
+    version: service.version,
+    healthy: (whyServer ?? problem) === undefined,
+    why: whyServer ?? (problem && problem + since),
+    circuit: {
+      state,
+      until: circuit.state.is === 'open' && state === 'open' ? circuit.state.until : undefined,
+      history: circuit.history,
+    },
+    inFlight,
+  };
+}
+
+export function viewMetrics({ id, offers, registeredAt }: Server, now: number): ServerMetrics {
+  return {
+    id,
+    services: offers.map(({ service, metrics, inFlight }) => ({
+      name: service.name,
+      ...summarize(metrics, registeredAt, now),
+      inFlight,
+      ewmaMs: metrics.ewmaMs === 0 ? undefined : metrics.ewmaMs,
+    })),
+  };
+}
+
+/** Of the services whose calls are balanced. */
+export function viewBalancer(registry: Registry): BalancerView {
+  const names = serviceNames(registry).filter((name) => !hasFixedTarget(definitionOf(registry, name)));
+  return {
+    services: names.map((service) => ({
+      service,
+      algorithm: balancingOf(registry, service),
+      servers: offersOf(registry, service).map(({ server, picked, inFlight }) => ({
+        id: server.id,
+        url: server.url,
+        picked,
+        inFlight,
+      })),
+    })),
+  };
+}

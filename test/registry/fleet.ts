@@ -1,0 +1,153 @@
+/** Servers of a registry under a clock of the test's own, and calls through them: the pure core as it is. */
+import { heartbeat, heartbeatCluster } from '../../callback/registry/heartbeat.ts';
+import { takeReports } from '../../callback/registry/report.ts';
+import { register } from '../../callback/registry/roster.ts';
+import { route } from '../../callback/registry/route.ts';
+import { emptyRegistry, type Offer, offerOf, type Registry, type Server } from '../../callback/registry/server.ts';
+import { recallServers, recallServices, rememberServers, rememberServices } from '../../callback/registry/snapshot.ts';
+import type { Asker } from '../../shared/registry/door.ts';
+import { RegistrationSchema } from '../../shared/registry/registration.ts';
+import type { CallReport, RouteAnswer, RouteDecision, ServerWishes } from '../../shared/registry/routing.ts';
+import { servicesSchema } from '../../shared/service/definition.ts';
+
+export const T0 = 1_700_000_000_000;
+
+export const alice: Asker = { subject: 'alice', isAdmin: false };
+export const bob: Asker = { subject: 'bob', isAdmin: false };
+
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    // mulberry32
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+interface RouteOptions {
+  readonly service?: string;
+  readonly wishes?: ServerWishes;
+  readonly waits?: number;
+  readonly block?: string;
+  readonly expiresAt?: number;
+}
+
+/** Milliseconds between heartbeats. */
+export const BEAT_MS = 30_000;
+
+export class Fleet {
+  registry: Registry;
+  now = T0;
+  random = seededRandom(1);
+  readonly #services: Readonly<Record<string, unknown>>;
+  #ids = 0;
+  #blocks = 0;
+
+  constructor(services: Readonly<Record<string, unknown>> = { ocr: {} }) {
+    this.#services = services;
+    this.registry = this.#empty();
+  }
+
+  #empty(): Registry {
+    return emptyRegistry({
+      heartbeatMs: BEAT_MS,
+      goneAfterMs: 3_600_000,
+      allowPrivateTargets: false,
+      services: servicesSchema(false).parse(this.#services),
+    });
+  }
+
+  /** @param name its host; @returns its id */
+  add(name: string, more: Record<string, unknown> = {}, asker: Asker = alice): string {
+    const answer = this.register(name, more, asker);
+    if (!answer.ok) throw new Error(answer.detail);
+    return answer.value.id;
+  }
+
+  register(name: string, more: Record<string, unknown> = {}, asker: Asker = alice) {
+    const registration = RegistrationSchema.parse({
+      url: `https://${name}.example.net`,
+      services: [{ name: 'ocr' }],
+      ...more,
+    });
+    return register(this.registry, registration, asker, `srv_${String(this.#ids++).padStart(16, '0')}`, this.now);
+  }
+
+  beat(id: string, more: { status?: 'healthy' | 'unhealthy' } = {}, asker: Asker = alice) {
+    return heartbeat(this.registry, id, { status: 'healthy', ...more }, asker, this.now);
+  }
+
+  lead(leader: string, members: Readonly<Record<string, boolean>> = {}, asker: Asker = alice) {
+    const list = Object.entries(members).map(([id, up]) => ({ id, up }));
+    return heartbeatCluster(this.registry, { leader, members: list }, asker, this.now);
+  }
+
+  /** A batch of as many calls. */
+  route(count: number, options: RouteOptions = {}): RouteAnswer & { readonly block: string } {
+    const block = options.block ?? `block ${String(this.#blocks++).padStart(12, '0')}`;
+    const calls = Array.from({ length: count }, (_, index) => ({
+      id: `${block}/${index}`,
+      service: options.service ?? 'ocr',
+      waits: options.waits ?? 0,
+      ...(options.wishes !== undefined && { wishes: options.wishes }),
+    }));
+    const request = { block, expiresAt: options.expiresAt ?? this.now + 60_000, calls };
+    return { ...route(this.registry, request, this.now, this.random), block };
+  }
+
+  /** One call; @returns the id of its server, or why it waits */
+  call(options: RouteOptions = {}): { server: string; report: (report: Partial<CallReport>) => void } {
+    const answer = this.route(1, options);
+    const [decision] = answer.decisions;
+    const server = decision === undefined ? 'none' : serverOf(decision);
+    return { server, report: (report) => this.report(answer.block, decision, { service: 'ocr', ...report }) };
+  }
+
+  report(block: string, decision: RouteDecision | undefined, report: Partial<CallReport> = {}): void {
+    if (decision?.is !== 'routed') return;
+    const full = {
+      id: decision.id,
+      service: 'ocr',
+      outcome: 'answered' as const,
+      durationMs: 10,
+      ...(decision.server !== undefined && { server: decision.server.id }),
+      ...report,
+    };
+    takeReports(this.registry, { block, reports: [full] }, this.now, this.random);
+  }
+
+  server(id: string): Server {
+    const server = this.registry.servers.get(id);
+    if (server === undefined) throw new Error(`there is no ${id}`);
+    return server;
+  }
+
+  offer(id: string, service = 'ocr'): Offer {
+    const offer = offerOf(this.registry, id, service);
+    if (offer === undefined) throw new Error(`${id} does not offer ${service}`);
+    return offer;
+  }
+
+  /** The owner is evicted and comes back with what it had written. */
+  evict(): void {
+    const servers = rememberServers(this.registry, this.now);
+    const services = rememberServices(this.registry);
+    this.registry = this.#empty();
+    recallServices(this.registry, services);
+    recallServers(this.registry, servers, this.now);
+  }
+}
+
+function serverOf(decision: RouteDecision): string {
+  return decision.is === 'routed' ? (decision.server?.id ?? 'fixed') : decision.why;
+}
+
+/** How many of an answer's calls went to each server, or wait. */
+export function tally({ decisions }: RouteAnswer): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const decision of decisions) counts[serverOf(decision)] = (counts[serverOf(decision)] ?? 0) + 1;
+  return counts;
+}

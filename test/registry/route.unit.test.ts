@@ -1,0 +1,223 @@
+import { describe, expect, it } from 'vitest';
+import { givePlaceBack } from '../../callback/registry/places.ts';
+import { setPaused } from '../../callback/registry/services.ts';
+import { Fleet, tally } from './fleet.ts';
+
+describe('places', () => {
+  it('are counted over all batches, and a full server takes no more', () => {
+    const fleet = new Fleet();
+    const a = fleet.add('a', { maxConcurrency: 3 });
+    const b = fleet.add('b', { maxConcurrency: 3 });
+    expect(tally(fleet.route(4))).toEqual({ [a]: 2, [b]: 2 });
+    expect(tally(fleet.route(4))).toEqual({ [a]: 1, [b]: 1, 'server-busy': 2 });
+  });
+
+  it('are shared by the services of a server', () => {
+    const fleet = new Fleet({ ocr: {}, scan: {} });
+    const a = fleet.add('a', { maxConcurrency: 3, services: [{ name: 'ocr' }, { name: 'scan' }] });
+    expect(tally(fleet.route(2))).toEqual({ [a]: 2 });
+    expect(tally(fleet.route(2, { service: 'scan' }))).toEqual({ [a]: 1, 'server-busy': 1 });
+  });
+
+  it('come back with each report, once', () => {
+    const fleet = new Fleet();
+    const a = fleet.add('a', { maxConcurrency: 2 });
+    const { block, decisions } = fleet.route(2);
+    fleet.report(block, decisions[0]);
+    fleet.report(block, decisions[0]);
+    expect(fleet.server(a).inFlight).toBe(1);
+    expect(tally(fleet.route(2))).toEqual({ [a]: 1, 'server-busy': 1 });
+  });
+
+  it('come back when the block of a crashed consumer expires', () => {
+    const fleet = new Fleet();
+    const a = fleet.add('a', { maxConcurrency: 2 });
+    fleet.route(2, { expiresAt: fleet.now + 30_000 });
+    fleet.now += 29_999;
+    fleet.route(1, { service: 'other' });
+    expect(fleet.server(a).inFlight).toBe(2);
+    fleet.now += 1;
+    expect(tally(fleet.route(2))).toEqual({ [a]: 2 });
+  });
+
+  it('are the same when a batch asks again: a lost answer costs nothing', () => {
+    const fleet = new Fleet();
+    const ids = [fleet.add('a'), fleet.add('b')];
+    const first = fleet.route(10);
+    const again = fleet.route(10, { block: first.block });
+    expect(again.decisions).toEqual(first.decisions);
+    expect(ids.map((id) => fleet.server(id).inFlight)).toEqual([5, 5]);
+  });
+
+  it('stay the place of a server that was removed, and hurt nobody when they come back', () => {
+    const fleet = new Fleet();
+    fleet.add('a');
+    const { block, decisions } = fleet.route(1);
+    fleet.registry.servers.clear();
+    expect(givePlaceBack(fleet.registry, block, decisions[0]!.id, fleet.now)).toBeDefined();
+    expect(fleet.registry.services.get('ocr')?.inFlight).toBe(0);
+  });
+});
+
+describe('the limits of a service', () => {
+  it('hold calls at a time over all servers and shards', () => {
+    const fleet = new Fleet({ ocr: { maxConcurrency: 5 } });
+    fleet.add('a');
+    fleet.add('b');
+    expect(tally(fleet.route(8))).toMatchObject({ 'server-busy': 3 });
+    expect(tally(fleet.route(8))).toEqual({ 'server-busy': 8 });
+  });
+
+  it('count the calls of a fixed target too', () => {
+    const fleet = new Fleet({ ocr: { baseUrl: 'https://fixed.example.net', maxConcurrency: 2 } });
+    const { block, decisions } = fleet.route(3);
+    expect(tally({ decisions, servers: {}, servicesVersion: 0 })).toEqual({ fixed: 2, 'server-busy': 1 });
+    fleet.report(block, decisions[0]);
+    expect(tally(fleet.route(1, { waits: 1 }))).toEqual({ fixed: 1 });
+  });
+
+  it('hold calls a second: never more in any second, and nearly as many in the long run', () => {
+    const fleet = new Fleet({ ocr: { baseUrl: 'https://fixed.example.net', requestsPerSecond: 20 } });
+    const starts: number[] = [];
+    const waiting: { until: number; waits: number }[] = [];
+    let left = 600;
+    const end = fleet.now + 60_000;
+    for (; fleet.now < end && (left > 0 || waiting.length > 0); fleet.now += 50) {
+      const back = waiting.filter(({ until }) => until <= fleet.now);
+      const fresh = Math.min(left, 10);
+      left -= fresh;
+      for (const waits of [...back.map((each) => each.waits), ...Array.from({ length: fresh }, () => 0)]) {
+        const { block, decisions } = fleet.route(1, { waits });
+        const [decision] = decisions;
+        if (decision?.is === 'routed') {
+          starts.push(fleet.now);
+          fleet.report(block, decision);
+        } else if (decision !== undefined) {
+          waiting.push({ until: decision.until, waits: waits + 1 });
+        }
+      }
+      for (const each of back) waiting.splice(waiting.indexOf(each), 1);
+    }
+    expect(starts).toHaveLength(600);
+    for (const at of starts)
+      expect(starts.filter((start) => start > at - 1_000 && start <= at).length).toBeLessThan(21);
+    expect((starts.at(-1)! - starts[0]!) / 1000).toBeLessThan(40);
+  });
+
+  it('space out those that wait, and do not let new calls take what is promised to them', () => {
+    const fleet = new Fleet({ ocr: {} });
+    fleet.add('a', { maxConcurrency: 2 });
+    const running = fleet.route(2);
+    for (const decision of running.decisions) fleet.report(running.block, decision, { durationMs: 2_000 });
+    const again = fleet.route(2);
+    const { decisions } = fleet.route(3);
+    const times = decisions.map((decision) => (decision.is === 'waiting' ? decision.until - fleet.now : 0));
+    expect(times).toEqual([1_000, 2_000, 3_000]);
+    fleet.now += 1_000;
+    fleet.report(again.block, again.decisions[0]);
+    // One place is free, and one call is expected.
+    expect(fleet.call().server).toBe('server-busy');
+    expect(fleet.call({ waits: 1 }).server).toMatch(/^srv_/);
+  });
+});
+
+describe('a call', () => {
+  it('is parked while nobody offers its service, and goes once somebody does', () => {
+    const fleet = new Fleet();
+    const [decision] = fleet.route(1).decisions;
+    expect(decision).toMatchObject({ is: 'waiting', why: 'no-server', parked: true });
+    fleet.add('a');
+    expect(fleet.call().server).toMatch(/^srv_/);
+  });
+
+  it('is parked while its service is paused', () => {
+    const fleet = new Fleet();
+    fleet.add('a');
+    setPaused(fleet.registry, 'ocr', true);
+    expect(fleet.route(1).decisions).toMatchObject([{ why: 'paused', parked: true }]);
+    setPaused(fleet.registry, 'ocr', false);
+    expect(fleet.call().server).toMatch(/^srv_/);
+  });
+
+  it('goes to servers that meet its wishes only', () => {
+    const fleet = new Fleet();
+    fleet.add('a', { tier: 1, capabilities: { gpu: false } });
+    const b = fleet.add('b', { tier: 2, capabilities: { gpu: true, lang: 'de' } });
+    const wishes = { capabilities: { gpu: true } };
+    expect(tally(fleet.route(4, { wishes }))).toEqual({ [b]: 4 });
+    expect(tally(fleet.route(4, { wishes: { tier: 2, capabilities: { lang: 'de' } } }))).toEqual({ [b]: 4 });
+    expect(fleet.call({ wishes: { tier: 1, ...wishes } }).server).toBe('no-server');
+    expect(fleet.call({ wishes: { capabilities: { constructor: 'x' } } }).server).toBe('no-server');
+  });
+
+  it('does not go to a server that said that it is busy, until the time that it said', () => {
+    const fleet = new Fleet();
+    const a = fleet.add('a');
+    const { report } = fleet.call();
+    report({ outcome: 'busy', busyUntil: fleet.now + 20_000 });
+    const [decision] = fleet.route(1).decisions;
+    expect(decision).toMatchObject({ why: 'server-busy', until: fleet.now + 20_000, parked: false });
+    fleet.now += 20_000;
+    expect(fleet.call({ waits: 1 }).server).toBe(a);
+  });
+
+  it('learns the other servers that it could fail over to: those that work', () => {
+    const fleet = new Fleet();
+    const ids = ['a', 'b', 'c', 'd'].map((name) => fleet.add(name));
+    fleet.server(ids[1]!).isDraining = true;
+    for (let failure = 0; failure < 5; failure++) {
+      const { block, decisions } = fleet.route(1, { wishes: { affinityKey: 'x' } });
+      fleet.report(block, decisions[0], { server: ids[2]!, outcome: 'failed' });
+    }
+    const { servers } = fleet.route(1);
+    expect(servers.ocr?.map(({ id }) => id)).toEqual([ids[0], ids[3]]);
+    expect(servers.ocr?.[0]).toMatchObject({ baseUrl: 'https://a.example.net', tier: 1 });
+  });
+});
+
+describe('what is reported', () => {
+  it('opens the circuit of the server that was called, and of those that could not be reached', () => {
+    const fleet = new Fleet();
+    const [a, b] = [fleet.add('a'), fleet.add('b')];
+    for (let call = 0; call < 5; call++) {
+      const { block, decisions } = fleet.route(1);
+      // Failed over from the first to the second, wherever the call was sent.
+      fleet.report(block, decisions[0], { server: b, unreached: [a], durationMs: 5 });
+    }
+    expect(fleet.offer(a).circuit.state.is).toBe('open');
+    expect(fleet.offer(b).circuit.state.is).toBe('closed');
+    expect(fleet.server(a).inFlight + fleet.server(b).inFlight).toBe(0);
+    expect(tally(fleet.route(4))).toEqual({ [b]: 4 });
+  });
+
+  it('lets single probes through a half-open circuit, and closes it after two that went well', () => {
+    const fleet = new Fleet();
+    const [a, b] = [fleet.add('a'), fleet.add('b')];
+    for (let call = 0; call < 5; call++) {
+      const { block, decisions } = fleet.route(1);
+      fleet.report(block, decisions[0], { server: a, outcome: 'failed' });
+    }
+    fleet.now += 12_000;
+    expect(tally(fleet.route(10))).toEqual({ [a]: 1, [b]: 9 });
+    expect(tally(fleet.route(10))).toMatchObject({ [b]: 7, 'server-busy': 3 });
+    const blocks = [...fleet.registry.blocks.keys()];
+    const probe = (block: string) =>
+      fleet.route(10, { block }).decisions.find((each) => each.is === 'routed' && each.server?.id === a);
+    fleet.report(blocks[0]!, probe(blocks[0]!));
+    const second = fleet.route(1);
+    expect(tally(second)).toEqual({ [a]: 1 });
+    fleet.report(second.block, second.decisions[0]);
+    expect(fleet.offer(a).circuit.state.is).toBe('closed');
+    expect(tally(fleet.route(3))).toEqual({ [a]: 3 });
+  });
+
+  it('counts calls of a batch that the registry does not know, after a restart', () => {
+    const fleet = new Fleet();
+    const a = fleet.add('a');
+    const answer = fleet.route(5);
+    fleet.evict();
+    for (const decision of answer.decisions) fleet.report(answer.block, decision, { outcome: 'failed' });
+    expect(fleet.server(a).inFlight).toBe(0);
+    expect(fleet.offer(a).circuit.state.is).toBe('open');
+  });
+});

@@ -1,0 +1,170 @@
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
+import { env } from 'cloudflare:workers';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { ServerRegistry } from '../../callback/registry/server-registry.ts';
+import { RegistrationSchema, SERVER_ID_PATTERN } from '../../shared/registry/registration.ts';
+import { alice, bob } from './fleet.ts';
+
+const HOUR_MS = 3_600_000;
+
+let objects = 0;
+const newObject = () => env.SERVER_REGISTRY.getByName(`registry of test ${objects++}`);
+type Stub = ReturnType<typeof newObject>;
+
+const registrationOf = (name: string, more: Record<string, unknown> = {}) =>
+  RegistrationSchema.parse({ url: `https://${name}.example.net`, services: [{ name: 'ocr' }], ...more });
+
+async function add(registry: Stub, name: string, more: Record<string, unknown> = {}): Promise<string> {
+  const answer = await registry.register(registrationOf(name, more), alice);
+  if (!answer.ok) throw new Error(answer.detail);
+  return answer.value.id;
+}
+
+let blocks = 0;
+const batchOf = (count: number, service = 'ocr') => {
+  const block = `block of the test ${blocks++}`;
+  const calls = Array.from({ length: count }, (_, index) => ({ id: `${block}/${index}`, service, waits: 0 }));
+  return { block, expiresAt: Date.now() + 60_000, calls };
+};
+
+/** What is written to storage while `act` runs, alarms included. */
+async function writesOf(registry: Stub, act: () => Promise<unknown>): Promise<{ rows: number; alarms: number }> {
+  const counts = { rows: 0, alarms: 0 };
+  const restores: (() => void)[] = [];
+  await runInDurableObject(registry, (_instance: ServerRegistry, { storage }) => {
+    const { sql } = storage;
+    const exec = sql.exec.bind(sql);
+    const rows = vi.spyOn(sql, 'exec').mockImplementation((query: string, ...values: unknown[]) => {
+      const cursor = exec(query, ...values);
+      counts.rows += cursor.rowsWritten;
+      return cursor as never;
+    });
+    const setAlarm = storage.setAlarm.bind(storage);
+    const alarms = vi.spyOn(storage, 'setAlarm').mockImplementation((...args) => {
+      counts.alarms += 1;
+      return setAlarm(...args);
+    });
+    restores.push(
+      () => rows.mockRestore(),
+      () => alarms.mockRestore(),
+    );
+  });
+  await act();
+  for (const restore of restores) restore();
+  return counts;
+}
+
+/** Lets time pass for the object: the clock of the isolate is its clock. */
+function passTime(ms: number): void {
+  const at = Date.now() + ms;
+  vi.spyOn(Date, 'now').mockReturnValue(at);
+}
+
+afterEach(() => vi.restoreAllMocks());
+
+describe("the registry's object", () => {
+  it('registers once per URL, and only its owner may do it again', async () => {
+    const registry = newObject();
+    const first = await registry.register(registrationOf('a'), alice);
+    expect(first).toMatchObject({ ok: true, value: { created: true, heartbeatIntervalSeconds: 30 } });
+    const id = first.ok ? first.value.id : '';
+    expect(id).toMatch(SERVER_ID_PATTERN);
+    const again = await registry.register(registrationOf('A', { weight: 2 }), alice);
+    expect(again).toMatchObject({ ok: true, value: { created: false, id } });
+    expect(await registry.register(registrationOf('a'), bob)).toMatchObject({ ok: false, code: 'forbidden' });
+    expect(await registry.getServer(id, bob)).toMatchObject({ ok: false, code: 'server-not-found' });
+    expect(await registry.listServers(bob)).toEqual([]);
+    expect(await registry.listServers({ subject: 'root', isAdmin: true })).toMatchObject([{ id, weight: 2 }]);
+  });
+
+  it('writes one row for a registration and none for heartbeats, calls and reports', async () => {
+    const registry = newObject();
+    const id = await add(registry, 'a');
+    expect(await writesOf(registry, () => add(registry, 'b'))).toEqual({ rows: 1, alarms: 0 });
+    const quiet = await writesOf(registry, async () => {
+      for (let beat = 0; beat < 20; beat++) await registry.heartbeat(id, { status: 'healthy' }, alice);
+      const request = batchOf(100);
+      const { decisions } = await registry.route(request);
+      const reports = decisions.map((decision) => ({
+        id: decision.id,
+        service: 'ocr',
+        outcome: 'answered' as const,
+        durationMs: 10,
+        ...(decision.is === 'routed' && decision.server && { server: decision.server.id }),
+      }));
+      await registry.reportCalls({ block: request.block, reports });
+      await add(registry, 'b');
+    });
+    expect(quiet).toEqual({ rows: 0, alarms: 0 });
+  });
+
+  it('writes a snapshot of all servers after an hour', async () => {
+    const registry = newObject();
+    const id = await add(registry, 'a');
+    passTime(HOUR_MS - 60_000);
+    const early = await writesOf(registry, () => registry.heartbeat(id, { status: 'healthy' }, alice));
+    passTime(60_000);
+    const late = await writesOf(registry, () => registry.heartbeat(id, { status: 'healthy' }, alice));
+    expect([early.rows, late.rows]).toEqual([0, 1]);
+  });
+
+  it('knows after an eviction who is there, who leads, who is drained and what was said of services', async () => {
+    const registry = newObject();
+    const leader = await add(registry, 'a', { wantsHeartbeatLeadership: true });
+    const drained = await add(registry, 'b');
+    await registry.setMaintenance(drained, true, alice);
+    await registry.putService('late', { balancing: 'random' });
+    await registry.setPaused('late', true);
+    await registry.setBalancing('late', 'weighted');
+    const before = await registry.listServers(alice);
+    await evictDurableObject(registry);
+    passTime(10 * 60_000);
+    const after = await registry.listServers(alice);
+    // They count as heard at the moment of restoring.
+    expect(after.map(({ state }) => state)).toEqual(['healthy', 'drained']);
+    const lasting = (servers: typeof after) =>
+      servers.map(({ lastHeardAt: _heard, nextCheckAt: _check, services, ...rest }) => [
+        rest,
+        services.map(({ name, baseUrl }) => [name, baseUrl]),
+      ]);
+    expect(lasting(after)).toEqual(lasting(before));
+    expect(after.find(({ id }) => id === leader)).toMatchObject({ isHeartbeatLeader: true });
+    expect(await registry.readServices(0)).toEqual({
+      version: 2,
+      services: { late: { balancing: 'random' } },
+      paused: ['late'],
+    });
+    expect(await registry.listServices()).toContainEqual(
+      expect.objectContaining({ name: 'late', source: 'api', balancing: 'weighted', paused: true }),
+    );
+  });
+
+  it('checks the health of a server that nobody speaks for, by its alarm', async () => {
+    const registry = newObject();
+    const id = await add(registry, 'a', { services: [{ name: 'ocr', path: '/v1', healthPath: '/ping' }] });
+    const asked: string[] = [];
+    let status = 204;
+    vi.spyOn(globalThis, 'fetch').mockImplementation(async (input) => {
+      asked.push(String(input));
+      return new Response(null, { status });
+    });
+    const stateOf = async () => {
+      const answer = await registry.getServer(id, alice);
+      return answer.ok ? answer.value : undefined;
+    };
+    expect(await runDurableObjectAlarm(registry)).toBe(true);
+    expect(asked).toEqual([]);
+    passTime(20_000);
+    await runDurableObjectAlarm(registry);
+    await vi.waitFor(() => expect(asked).toEqual(['https://a.example.net/v1/ping']));
+    status = 503;
+    for (const ms of [30_000, 15_000]) {
+      passTime(ms);
+      await runDurableObjectAlarm(registry);
+      await vi.waitFor(async () => expect((await stateOf())?.nextCheckAt).toBe(Date.now() + 15_000));
+    }
+    const unhealthy = await stateOf();
+    expect(unhealthy?.services[0]).toMatchObject({ healthy: false, why: expect.stringContaining('answered 503') });
+    expect((await registry.route(batchOf(1))).decisions).toMatchObject([{ why: 'no-server', parked: true }]);
+  });
+});

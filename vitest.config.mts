@@ -9,7 +9,7 @@ export default defineConfig({
   test: {
     coverage: {
       provider: 'istanbul',
-      include: ['shared/**', 'producer/**', 'consumer/**', 'callback/**', 'deploy/**'],
+      include: ['shared/**', 'producer/**', 'consumer/**', 'callback/**', 'agent/**', 'deploy/**'],
     },
     reporters: ['default', ['json', { outputFile: '.wrangler/test-results.json' }]],
     // Tests of workerd start their own processes: two at once fill two processors.

@@ -1,0 +1,21 @@
+/** What the agent registers beside the services that answer. Pure. */
+import type * as z from 'zod';
+import type { RegistrationSchema } from '../shared/registry/registration.ts';
+import { type AgentConfig, mayLead } from './config.ts';
+
+export type Introduction = Omit<z.input<typeof RegistrationSchema>, 'services'>;
+
+/** @param agentUrl where the leader visits this agent; undefined when it does not listen */
+export function introductionOf(config: AgentConfig, agentUrl: string | undefined): Introduction {
+  const { url, tier, weight, maxConcurrency, capabilities, cluster } = config;
+  return {
+    url,
+    tier,
+    weight,
+    maxConcurrency,
+    capabilities,
+    cluster,
+    wantsHeartbeatLeadership: mayLead(config),
+    ...(agentUrl !== undefined && { agentUrl }),
+  };
+}

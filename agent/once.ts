@@ -1,0 +1,112 @@
+/**
+ * `--once`: says what would be registered and whether it would work: the local services, the public
+ * address, the coordinator's address and the token. Registers nothing.
+ */
+import { type AgentConfig, agentUrlOf, mayLead } from './config.ts';
+import { type Coordinator, Unreachable } from './coordinator.ts';
+import { introductionOf } from './introduction.ts';
+import { listen } from './listener.ts';
+import { lookAtServices } from './look.ts';
+import { offeredServices, presencesAfter } from './sighting.ts';
+
+export interface Finding {
+  readonly check: 'service' | 'public-address' | 'coordinator' | 'listen';
+  readonly subject: string;
+  /** `warning`: it may work all the same. */
+  readonly verdict: 'ok' | 'warning' | 'problem';
+  readonly text: string;
+}
+
+export interface Inspection {
+  readonly findings: readonly Finding[];
+  readonly registration: Readonly<Record<string, unknown>>;
+  readonly passed: boolean;
+}
+
+export async function inspect(config: AgentConfig, coordinator: Coordinator): Promise<Inspection> {
+  const sightings = await lookAtServices(config.services);
+  const services = offeredServices(config.services, presencesAfter({}, sightings));
+  const local = config.services.map(({ name, localUrl, healthPath, version }): Finding => {
+    const sighting = sightings.find((each) => each.name === name);
+    const where = localUrl + healthPath;
+    if (sighting?.is !== 'answers') {
+      return { check: 'service', subject: name, verdict: 'warning', text: `${where}: ${sighting?.why ?? 'not seen'}` };
+    }
+    if (version !== undefined && sighting.version === undefined) {
+      return { check: 'service', subject: name, verdict: 'warning', text: `${where} answers, and tells no version` };
+    }
+    return {
+      check: 'service',
+      subject: name,
+      verdict: 'ok',
+      text: `${where} answers${sighting.version === undefined ? '' : `, version ${sighting.version}`}`,
+    };
+  });
+  const [outside, token, port] = await Promise.all([
+    lookFromOutside(
+      config,
+      services.map(({ name }) => name),
+    ),
+    askCoordinator(config, coordinator),
+    tryPort(config),
+  ]);
+  const findings = [...local, ...outside, ...port, token];
+  const introduction = introductionOf(config, agentUrlOf(config, config.listen?.port ?? 0));
+  return {
+    findings,
+    registration: { ...introduction, services },
+    passed: services.length > 0 && findings.every(({ verdict }) => verdict !== 'problem'),
+  };
+}
+
+/** Where Tasklane will call. From inside it may not be reachable, so that is a warning only. */
+async function lookFromOutside(config: AgentConfig, names: readonly string[]): Promise<Finding[]> {
+  const answering = config.services.filter(({ name }) => names.includes(name));
+  const published = answering.map((service) => {
+    const base = new URL(config.url);
+    if (service.port !== undefined) base.port = String(service.port);
+    const localUrl = (base.href.replace(/\/+$/, '') + service.path).replace(/\/+$/, '');
+    return { ...service, localUrl };
+  });
+  const sightings = await lookAtServices(published);
+  return published.map(({ name, localUrl, healthPath }): Finding => {
+    const sighting = sightings.find((each) => each.name === name);
+    const where = localUrl + healthPath;
+    if (sighting?.is === 'answers')
+      return { check: 'public-address', subject: name, verdict: 'ok', text: `${where} answers` };
+    const text = `${where}: ${sighting?.why ?? 'not seen'}, as seen from here; Tasklane calls the service there`;
+    return { check: 'public-address', subject: name, verdict: 'warning', text };
+  });
+}
+
+async function askCoordinator({ coordinator: url }: AgentConfig, coordinator: Coordinator): Promise<Finding> {
+  const finding = (verdict: Finding['verdict'], text: string): Finding => ({
+    check: 'coordinator',
+    subject: url,
+    verdict,
+    text,
+  });
+  try {
+    const reply = await coordinator.servers();
+    if (reply.is === 'answered')
+      return finding('ok', `answers, and takes the token (${reply.value.servers.length} servers registered with it)`);
+    return finding('problem', reply.is === 'refused' ? reply.reason : 'does not know /api/servers');
+  } catch (error) {
+    if (!(error instanceof Unreachable)) throw error;
+    return finding('problem', error.message);
+  }
+}
+
+async function tryPort(config: AgentConfig): Promise<Finding[]> {
+  if (config.listen === undefined) return [];
+  const { port, host } = config.listen;
+  const subject = `port ${port}`;
+  const will = mayLead(config) ? 'leads or follows' : 'follows';
+  try {
+    const listener = await listen(port, host, { id: () => undefined, visited: () => {}, status: () => ({}) });
+    listener.close();
+    return [{ check: 'listen', subject, verdict: 'ok', text: `is free; the agent ${will}` }];
+  } catch (error) {
+    return [{ check: 'listen', subject, verdict: 'problem', text: `cannot be used: ${(error as Error).message}` }];
+  }
+}

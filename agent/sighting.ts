@@ -1,0 +1,79 @@
+/**
+ * What is known of the local services: each look at one is a sighting, and the sightings say which
+ * services are offered. A service whose port nobody holds is gone at once; one that is late or answers
+ * with an error may only be busy, so it is gone after a second look that says the same. Pure.
+ */
+import type { OfferedService } from '../shared/registry/registration.ts';
+import type { LocalService, VersionSource } from './config.ts';
+
+/** One look at one service. */
+export type Sighting =
+  | { readonly name: string; readonly is: 'answers'; readonly version: string | undefined }
+  | { readonly name: string; readonly is: 'refuses'; readonly why: string }
+  | { readonly name: string; readonly is: 'fails'; readonly why: string };
+
+/** What is thought of a service after all looks at it. */
+export interface Presence {
+  readonly present: boolean;
+  readonly version: string | undefined;
+  /** Failed looks in a row. */
+  readonly misses: number;
+}
+
+export type Presences = Readonly<Record<string, Presence>>;
+
+/** A busy service may miss one look. */
+const MISSES_UNTIL_GONE = 2;
+
+const MAX_VERSION_CHARS = 64;
+
+export function presencesAfter(before: Presences, sightings: readonly Sighting[]): Presences {
+  return {
+    ...before,
+    ...Object.fromEntries(sightings.map((sighting) => [sighting.name, presenceAfter(before, sighting)])),
+  };
+}
+
+function presenceAfter(before: Presences, sighting: Sighting): Presence {
+  if (sighting.is === 'answers') return { present: true, version: sighting.version, misses: 0 };
+  const { present = false, version, misses = 0 } = before[sighting.name] ?? {};
+  const gone = sighting.is === 'refuses' || misses + 1 >= MISSES_UNTIL_GONE;
+  return { present: present && !gone, version, misses: misses + 1 };
+}
+
+/** The services that are registered now. */
+export function offeredServices(services: readonly LocalService[], presences: Presences): OfferedService[] {
+  return services.flatMap(({ localUrl: _, version: __, ...offered }) => {
+    const presence = presences[offered.name];
+    if (presence?.present !== true) return [];
+    return [{ ...offered, ...(presence.version !== undefined && { version: presence.version }) }];
+  });
+}
+
+/**
+ * @param header answers the header of the health answer
+ * @param body of the health answer
+ * @returns undefined when it is not there
+ */
+export function readVersion(
+  source: VersionSource | undefined,
+  header: (name: string) => string | null,
+  body: string,
+): string | undefined {
+  if (source === undefined) return undefined;
+  if (typeof source === 'string') return source;
+  const found = 'header' in source ? header(source.header) : memberOf(body, source.json.split('.'));
+  if (typeof found !== 'string' && typeof found !== 'number') return undefined;
+  return String(found).trim().slice(0, MAX_VERSION_CHARS) || undefined;
+}
+
+function memberOf(text: string, path: readonly string[]): unknown {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  for (const part of path) value = (value as Record<string, unknown> | null | undefined)?.[part];
+  return value;
+}

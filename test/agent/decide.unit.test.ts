@@ -1,0 +1,135 @@
+import { describe, expect, it } from 'vitest';
+import { nextAction } from '../../agent/decide.ts';
+import { advance, type Happening, serviceEvents } from '../../agent/happening.ts';
+import { type AgentState, newAgent } from '../../agent/state.ts';
+import type { OfferedService } from '../../shared/registry/registration.ts';
+import { Cluster, INTERVAL_MS } from './cluster.ts';
+
+const OCR: OfferedService = { name: 'ocr', path: '/', healthPath: '/health', version: '1' };
+const LLM: OfferedService = { name: 'llm', path: '/llm', healthPath: '/health' };
+const FOLLOWER = { heartbeatIntervalSeconds: 30, isHeartbeatLeader: false, heartbeatLeaderUrl: 'http://leader' };
+
+const registered = (services: readonly OfferedService[]): Happening => ({
+  is: 'registered',
+  id: 'srv-1',
+  services,
+  word: FOLLOWER,
+});
+
+function stateAfter(...happenings: readonly Happening[]): AgentState {
+  const start = newAgent({ listens: true, mayLead: true, drainMs: 60_000 });
+  return happenings.reduce((state, happening) => advance(state, happening, 0).state, start);
+}
+
+describe('an agent', () => {
+  it('waits for the first look, then registers what answers', () => {
+    expect(nextAction(stateAfter(), 0)).toEqual({ is: 'wait', until: Number.POSITIVE_INFINITY });
+    expect(nextAction(stateAfter({ is: 'looked', offered: [OCR] }), 0)).toEqual({ is: 'register', services: [OCR] });
+  });
+
+  it.each([
+    ['appears', [OCR, LLM]],
+    ['goes', []],
+    ['has another version', [{ ...OCR, version: '2' }]],
+  ])('registers again when a service %s, and only then', (_what, offered) => {
+    const state = stateAfter({ is: 'looked', offered: [OCR] }, registered([OCR]));
+    expect(nextAction(state, 0).is).toBe('wait');
+    const changed = advance(state, { is: 'looked', offered }, 0).state;
+    expect(nextAction(changed, 0)).toEqual({ is: 'register', services: offered });
+    expect(nextAction(advance(changed, registered(offered), 0).state, 0).is).toBe('wait');
+  });
+
+  it('registers again when services changed while it registered', () => {
+    const state = stateAfter({ is: 'looked', offered: [OCR] }, { is: 'looked', offered: [LLM] }, registered([OCR]));
+    expect(nextAction(state, 0)).toEqual({ is: 'register', services: [LLM] });
+  });
+
+  it('registers again when it was forgotten', () => {
+    const state = stateAfter({ is: 'looked', offered: [OCR] }, registered([OCR]), { is: 'forgotten' });
+    expect(nextAction(state, 0)).toEqual({ is: 'register', services: [OCR] });
+  });
+
+  it('asks seldom after a refusal, and tells a reason once', () => {
+    const state = stateAfter({ is: 'looked', offered: [OCR] }, registered([OCR]), { is: 'refused', reason: '401' });
+    expect(nextAction(state, 1000)).toEqual({ is: 'wait', until: 30_000 });
+    expect(advance(state, { is: 'refused', reason: '401' }, 30_000).events).toEqual([]);
+    expect(advance(state, { is: 'refused', reason: '403' }, 30_000).events).toHaveLength(1);
+  });
+
+  it('tells once that the coordinator is lost and once that it is back, and is back with all of its cluster', () => {
+    const cluster = new Cluster();
+    for (const id of ['srv-1', 'srv-2']) cluster.add(id);
+    cluster.run(INTERVAL_MS);
+    cluster.reachable = false;
+    cluster.run(3 * INTERVAL_MS);
+    // It comes back without its memory.
+    cluster.forget();
+    cluster.reachable = true;
+    cluster.run(2 * INTERVAL_MS);
+    for (const node of cluster.nodes) {
+      const told = node.events.map(({ event }) => event);
+      expect(told.filter((event) => event === 'coordinator-lost').length).toBeLessThanOrEqual(1);
+      expect(told.filter((event) => event === 'coordinator-back').length).toBeLessThanOrEqual(1);
+      expect(node.state.contact.is).toBe('fine');
+    }
+    expect(cluster.nodes.filter(({ leads }) => leads)).toHaveLength(1);
+    expect(cluster.nodes[0]?.events.map(({ event }) => event)).toContain('coordinator-back');
+  });
+
+  it('that lost the coordinator asks for it even when it is visited', () => {
+    const state = stateAfter({ is: 'looked', offered: [OCR] }, registered([OCR]), {
+      is: 'unreachable',
+      reason: 'ECONNREFUSED',
+    });
+    expect(nextAction(state, 0)).toEqual({ is: 'heartbeat', id: 'srv-1' });
+  });
+});
+
+describe('an agent that is told to stop', () => {
+  const running = stateAfter({ is: 'looked', offered: [OCR] }, registered([OCR]));
+  const told = advance(running, { is: 'told-to-stop' }, 1_000).state;
+
+  it('takes no more work, waits for what runs, and deregisters', () => {
+    expect(nextAction(told, 1_000)).toEqual({ is: 'drain', id: 'srv-1' });
+    const draining = advance(told, { is: 'drain-answered', drained: false }, 1_000).state;
+    expect(nextAction(draining, 1_000)).toEqual({ is: 'wait', until: 1_500 });
+    expect(nextAction(draining, 1_500)).toEqual({ is: 'look-drained', id: 'srv-1' });
+    const drained = advance(draining, { is: 'drain-answered', drained: true }, 1_500).state;
+    expect(nextAction(drained, 1_500)).toEqual({ is: 'remove', id: 'srv-1' });
+    expect(nextAction(advance(drained, { is: 'removed' }, 1_600).state, 1_600)).toEqual({ is: 'stop' });
+  });
+
+  it('deregisters when work does not finish in time', () => {
+    const draining = advance(told, { is: 'drain-answered', drained: false }, 1_000).state;
+    expect(nextAction(draining, 61_000)).toEqual({ is: 'remove', id: 'srv-1' });
+  });
+
+  it('keeps its heartbeats while work runs, and does not become leader', () => {
+    const draining = advance(told, { is: 'drain-answered', drained: false }, 1_000).state;
+    expect(nextAction(draining, 46_000)).toEqual({ is: 'heartbeat', id: 'srv-1' });
+  });
+
+  it('gives up soon when the coordinator does not answer', () => {
+    const lost = advance(told, { is: 'unreachable', reason: 'ECONNREFUSED' }, 1_000).state;
+    expect(nextAction(lost, 2_000)).toEqual({ is: 'drain', id: 'srv-1' });
+    expect(nextAction(lost, 3_000)).toEqual({ is: 'stop' });
+  });
+
+  it('has nothing to do when it is not registered', () => {
+    const state = advance(stateAfter({ is: 'looked', offered: [OCR] }), { is: 'told-to-stop' }, 0).state;
+    expect(nextAction(state, 0)).toEqual({ is: 'stop' });
+  });
+});
+
+describe('what is told of services', () => {
+  const why = () => 'ECONNREFUSED';
+
+  it('is what came, what changed and what went, with the reason', () => {
+    expect(serviceEvents([OCR], [{ ...OCR, version: '2' }, LLM], why)).toEqual([
+      { event: 'service-changed', name: 'ocr', version: '2', from: '1' },
+      { event: 'service-up', name: 'llm', version: undefined },
+    ]);
+    expect(serviceEvents([OCR], [], why)).toEqual([{ event: 'service-down', name: 'ocr', why: 'ECONNREFUSED' }]);
+    expect(serviceEvents([OCR], [OCR], why)).toEqual([]);
+  });
+});

@@ -73,20 +73,30 @@ export class Cluster {
 
   #turn(node: Node): void {
     const action = nextAction(node.state, this.now);
-    if (action.is === 'wait' || action.is === 'stop') return;
+    const happening = this.#outcome(node, action);
+    if (happening === undefined) return;
     node.sent.push({ at: this.now, is: action.is });
-    if (!this.reachable || this.cutOff.has(node.id)) {
-      if (action.is === 'lead') for (const { id } of action.members) this.#visit(id);
-      return node.happened({ is: 'unreachable', reason: 'ECONNREFUSED' }, this.now);
-    }
-    if (action.is !== 'register' && !this.#known.has(node.id)) return node.happened({ is: 'forgotten' }, this.now);
-    this.#heardAt.set(node.id, this.now);
-    node.happened(this.#answer(node, action), this.now);
+    node.happened(happening, this.now);
   }
 
-  #answer(node: Node, action: Exclude<Action, { is: 'wait' | 'stop' }>): Happening {
+  #outcome(node: Node, action: Action): Happening | undefined {
+    const { id } = node;
+    if (action.is === 'wait' || action.is === 'stop') return undefined;
+    if (!this.reachable || this.cutOff.has(id)) {
+      if (action.is === 'lead') for (const member of action.members) this.#visit(member.id);
+      return { is: 'unreachable', reason: 'ECONNREFUSED' };
+    }
+    if (action.is !== 'register' && !this.#known.has(id)) return { is: 'forgotten' };
+    this.#heardAt.set(id, this.now);
+    return this.#answer(node, action);
+  }
+
+  #answer(node: Node, action: Action): Happening | undefined {
     const { id } = node;
     switch (action.is) {
+      case 'wait':
+      case 'stop':
+        return undefined;
       case 'register':
         this.#known.add(id);
         if (node.state.settings.mayLead) this.leader ??= id;

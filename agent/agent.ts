@@ -5,6 +5,8 @@
  * before each try.
  */
 import pRetry from 'p-retry';
+import type { ServerStateName } from '../shared/registry/door.ts';
+import type { OfferedService } from '../shared/registry/registration.ts';
 import { type AgentConfig, agentUrlOf, mayLead } from './config.ts';
 import { type Coordinator, type Reply, Unreachable } from './coordinator.ts';
 import { type Action, nextAction } from './decide.ts';
@@ -21,6 +23,8 @@ import { reportOf, seenAfter, visitMembers } from './visit.ts';
 /** Between tries while the coordinator does not answer: doubling from the first to the longest, with jitter. */
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 15_000;
+
+const DRAINING_STATES: ReadonlySet<string> = new Set(['draining', 'drained'] satisfies ServerStateName[]);
 
 /** The very first registration was refused: a mistake to mend, not to wait out. */
 export class RefusedAtStart extends Error {}
@@ -123,13 +127,9 @@ export class Agent {
         return true;
       case 'stop':
         return false;
-      case 'register': {
-        const { services } = action;
-        const reply = await coordinator.register(introductionOf(this.#config, this.#agentUrl), services);
-        if (reply.is === 'refused' && !this.#wasAnswered) throw new RefusedAtStart(reply.reason);
-        this.#take(reply, ({ id, ...word }) => ({ is: 'registered', id, services, word }));
+      case 'register':
+        await this.#register(action.services);
         return true;
-      }
       case 'heartbeat':
         this.#take(await coordinator.heartbeat(action.id), (word) => ({ is: 'heartbeat-answered', word }));
         return true;
@@ -153,6 +153,17 @@ export class Agent {
         this.#take(await coordinator.remove(action.id), () => ({ is: 'removed' }));
         return true;
     }
+  }
+
+  /** @throws Unreachable, RefusedAtStart */
+  async #register(services: readonly OfferedService[]): Promise<void> {
+    const isNew = this.#state.standing.is === 'unregistered';
+    const reply = await this.#coordinator.register(introductionOf(this.#config, this.#agentUrl), services);
+    if (reply.is === 'refused' && !this.#wasAnswered) throw new RefusedAtStart(reply.reason);
+    // Maintenance outlasts a restart of the machine: only who ordered it ends it.
+    const found = isNew && reply.is === 'answered' ? await this.#coordinator.server(reply.value.id) : undefined;
+    const inMaintenance = found?.is === 'answered' && DRAINING_STATES.has(found.value.state);
+    this.#take(reply, ({ id, ...word }) => ({ is: 'registered', id, services, word, inMaintenance }));
   }
 
   #take<Value>(reply: Reply<Value>, happening: (value: Value) => Happening): void {

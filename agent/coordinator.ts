@@ -21,6 +21,9 @@ export type Reply<Value> =
   | { readonly is: 'not-leading' }
   | { readonly is: 'refused'; readonly reason: string };
 
+/** Where 409 means that another server leads. */
+const LEADERSHIP_PATH = /\/(?:heartbeats|leadership)$/;
+
 const REQUEST_TIMEOUT_MS = 10_000;
 
 const WordSchema = z.object({
@@ -110,7 +113,7 @@ export class Coordinator {
       return { is: 'answered', value: data };
     }
     if (status === 404 && path !== '/api/servers') return { is: 'forgotten' };
-    if (status === 409 && path !== '/api/servers') return { is: 'not-leading' };
+    if (status === 409 && LEADERSHIP_PATH.test(path)) return { is: 'not-leading' };
     return { is: 'refused', reason: refusalText(status, text) };
   }
 

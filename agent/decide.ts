@@ -32,14 +32,16 @@ export function nextAction(state: AgentState, now: number): Action {
   return actionOfRole(standing, standing.role, now);
 }
 
-function actionOfRole({ id }: Registered, role: Role, now: number): Action {
+function actionOfRole({ id, services }: Registered, role: Role, now: number): Action {
   if (role.is === 'leader') {
     if (now < role.nextRoundAt) return { is: 'wait', until: role.nextRoundAt };
     return { is: 'lead', id, members: role.members, seen: role.seen };
   }
-  if (now >= role.claimAt) return { is: 'claim', id };
+  // Who offers nothing cannot lead.
+  const claimAt = services.length === 0 ? Number.POSITIVE_INFINITY : role.claimAt;
+  if (now >= claimAt) return { is: 'claim', id };
   if (now >= role.heartbeatAt) return { is: 'heartbeat', id };
-  return { is: 'wait', until: Math.min(role.claimAt, role.heartbeatAt) };
+  return { is: 'wait', until: Math.min(claimAt, role.heartbeatAt) };
 }
 
 /** Heartbeats and the cluster go on until running work has finished; nobody leaves as the new leader. */

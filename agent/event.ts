@@ -18,6 +18,7 @@ export type AgentEvent =
   /** Configured, and not there at the start. */
   | { readonly event: 'service-absent'; readonly name: string; readonly why: string }
   | { readonly event: 'registered' | 'updated'; readonly id: string; readonly services: readonly string[] }
+  | { readonly event: 'in-maintenance'; readonly id: string }
   | { readonly event: 'leading'; readonly members: number }
   | { readonly event: 'following'; readonly leaderUrl: string }
   | { readonly event: 'stepped-down'; readonly leaderUrl: string | undefined }
@@ -41,6 +42,7 @@ export type AgentEvent =
 const WARNINGS: ReadonlySet<AgentEvent['event']> = new Set([
   'service-down',
   'service-absent',
+  'in-maintenance',
   'claim-refused',
   'member-down',
   'member-unreached',
@@ -74,6 +76,8 @@ function describe(event: AgentEvent): string {
       return `registered as ${event.id} with ${servicesText(event.services)}`;
     case 'updated':
       return `registered again with ${servicesText(event.services)}`;
+    case 'in-maintenance':
+      return `the server is in maintenance and gets no work; POST /api/servers/${event.id}/maintenance { "enabled": false } ends it`;
     case 'leading':
       return `leads the cluster; looks after ${event.members} other${event.members === 1 ? '' : 's'}`;
     case 'following':

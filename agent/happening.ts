@@ -33,13 +33,15 @@ export type Happening =
       readonly id: string;
       readonly services: readonly OfferedService[];
       readonly word: Word;
+      /** It was taken out of use before this agent came. */
+      readonly inMaintenance: boolean;
     }
   | { readonly is: 'heartbeat-answered'; readonly word: Word }
   | { readonly is: 'claim-answered'; readonly word: Word }
   | { readonly is: 'round-answered'; readonly startedAt: number; readonly seen: Seen; readonly word: Word }
   /** The coordinator does not know this server any more. */
   | { readonly is: 'forgotten' }
-  /** A leader's report was not wanted: another one leads. */
+  /** A leader's report, or a claim, was not wanted: another one leads. */
   | { readonly is: 'not-leading' }
   /** By the leader of the cluster. */
   | { readonly is: 'visited' }
@@ -62,7 +64,7 @@ const FAREWELL_MS = 2_000;
 const DRAIN_LOOK_MS = 500;
 
 export function advance(state: AgentState, happening: Happening, now: number): Aftermath {
-  const { standing, departure, settings } = state;
+  const { departure, settings } = state;
   switch (happening.is) {
     case 'looked':
       return { state: { ...state, offered: happening.offered }, events: [] };
@@ -78,15 +80,8 @@ export function advance(state: AgentState, happening: Happening, now: number): A
       return answered(state, now, (heard) => roundAnswered(heard, happening, now));
     case 'forgotten':
       return answered(state, now, (heard) => forgotten(heard));
-    case 'not-leading': {
-      if (standing.is === 'unregistered' || standing.role.is !== 'leader') return quiet(state);
-      // Its own heartbeat says who leads instead.
-      const role = { ...newFollower(settings, undefined, standing.intervalMs, now), heartbeatAt: now };
-      return {
-        state: { ...state, standing: { ...standing, role } },
-        events: [{ event: 'stepped-down', leaderUrl: undefined }],
-      };
-    }
+    case 'not-leading':
+      return answered(state, now, (heard) => notLeading(heard, now));
     case 'visited':
       return quiet(visited(state, now));
     case 'unreachable':
@@ -132,7 +127,7 @@ function answered(state: AgentState, now: number, then: (state: AgentState) => A
 
 function registered(
   state: AgentState,
-  { id, services, word }: Extract<Happening, { is: 'registered' }>,
+  { id, services, word, inMaintenance }: Extract<Happening, { is: 'registered' }>,
   now: number,
 ): Aftermath {
   const { standing, settings } = state;
@@ -142,7 +137,8 @@ function registered(
   const known: Standing = { is: 'registered', id, services, intervalMs, role };
   const { state: next, events } = withWord({ ...state, standing: known }, word, now, (follower) => follower);
   const names = services.map(({ name }) => name);
-  return { state: next, events: [{ event: isNew ? 'registered' : 'updated', id, services: names }, ...events] };
+  const told: AgentEvent[] = [{ event: isNew ? 'registered' : 'updated', id, services: names }, ...events];
+  return { state: next, events: inMaintenance ? [...told, { event: 'in-maintenance', id }] : told };
 }
 
 /**
@@ -193,6 +189,21 @@ function claimAnswered(state: AgentState, word: Word, now: number): Aftermath {
   return isFirst
     ? { state: next.state, events: [...next.events, { event: 'claim-refused', leaderUrl: standing.role.leaderUrl }] }
     : next;
+}
+
+function notLeading(state: AgentState, now: number): Aftermath {
+  const { standing, settings } = state;
+  if (standing.is === 'unregistered') return quiet(state);
+  const { role, intervalMs } = standing;
+  if (role.is === 'follower') {
+    return quiet({ ...state, standing: { ...standing, role: afterRefusedClaim(role, intervalMs, now) } });
+  }
+  // Its own heartbeat says who leads instead.
+  const follower = { ...newFollower(settings, undefined, intervalMs, now), heartbeatAt: now };
+  return {
+    state: { ...state, standing: { ...standing, role: follower } },
+    events: [{ event: 'stepped-down', leaderUrl: undefined }],
+  };
 }
 
 function roundAnswered(

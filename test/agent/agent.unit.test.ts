@@ -16,6 +16,7 @@ const ANSWERS: Readonly<Record<string, Given>> = {
   'POST /api/servers/:id/heartbeat': { status: 200, body: WORD },
   'POST /api/servers/:id/leadership': { status: 200, body: WORD },
   'POST /api/servers/:id/maintenance': { status: 200, body: { state: 'drained' } },
+  'GET /api/servers/:id': { status: 200, body: { state: 'healthy' } },
   'DELETE /api/servers/:id': { status: 204 },
 };
 
@@ -75,6 +76,15 @@ describe('a running agent', () => {
     await until(() => registrations().length === 3);
     const services = registrations().map(({ body }) => (body as { services: { version?: string }[] }).services);
     expect(services.map((all) => all.map(({ version }) => version))).toEqual([['1.0.0'], ['1.1.0'], []]);
+  });
+
+  it('says so when its server is in maintenance already', async () => {
+    fake.answer = (route) =>
+      route === 'GET /api/servers/:id'
+        ? { status: 200, body: { state: 'drained' } }
+        : (ANSWERS[route] ?? { status: 404 });
+    start();
+    await until(() => told('in-maintenance').length === 1);
   });
 
   it('outlives the coordinator: one line when it is lost, one when it is back, and registers when it was forgotten', async () => {

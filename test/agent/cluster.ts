@@ -100,7 +100,7 @@ export class Cluster {
       case 'register':
         this.#known.add(id);
         if (node.state.settings.mayLead) this.leader ??= id;
-        return { is: 'registered', id, services: action.services, word: this.#word(id) };
+        return { is: 'registered', id, services: action.services, word: this.#word(id), inMaintenance: false };
       case 'heartbeat':
         return { is: 'heartbeat-answered', word: this.#word(id) };
       case 'claim':

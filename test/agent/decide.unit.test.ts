@@ -14,6 +14,7 @@ const registered = (services: readonly OfferedService[]): Happening => ({
   id: 'srv-1',
   services,
   word: FOLLOWER,
+  inMaintenance: false,
 });
 
 function stateAfter(...happenings: readonly Happening[]): AgentState {
@@ -47,6 +48,24 @@ describe('an agent', () => {
   it('registers again when it was forgotten', () => {
     const state = stateAfter({ is: 'looked', offered: [OCR] }, registered([OCR]), { is: 'forgotten' });
     expect(nextAction(state, 0)).toEqual({ is: 'register', services: [OCR] });
+  });
+
+  it('without a service sends its heartbeats and does not ask to lead', () => {
+    const state = stateAfter({ is: 'looked', offered: [] }, registered([]));
+    expect(nextAction(state, 44_999)).toEqual({ is: 'wait', until: 45_000 });
+    expect(nextAction(state, 45_000)).toEqual({ is: 'heartbeat', id: 'srv-1' });
+  });
+
+  it('asks again a little later when its claim is refused, whatever the answer looks like', () => {
+    const state = stateAfter({ is: 'looked', offered: [OCR] }, registered([OCR]));
+    expect(nextAction(state, 45_000)).toEqual({ is: 'claim', id: 'srv-1' });
+    for (const refusal of [{ is: 'not-leading' }, { is: 'claim-answered', word: FOLLOWER }] as const) {
+      const refused = advance(state, refusal, 45_000).state;
+      expect(nextAction(refused, 45_000)).toEqual({ is: 'heartbeat', id: 'srv-1' });
+      const spoken = advance(refused, { is: 'heartbeat-answered', word: FOLLOWER }, 45_000).state;
+      expect(nextAction(spoken, 45_000)).toEqual({ is: 'wait', until: 52_500 });
+      expect(nextAction(spoken, 52_500)).toEqual({ is: 'claim', id: 'srv-1' });
+    }
   });
 
   it('asks seldom after a refusal, and tells a reason once', () => {

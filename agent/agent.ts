@@ -11,12 +11,12 @@ import { type AgentConfig, agentUrlOf, mayLead } from './config.ts';
 import { type Coordinator, type Reply, Unreachable } from './coordinator.ts';
 import { type Action, nextAction } from './decide.ts';
 import type { AgentEvent } from './event.ts';
-import { advance, type Happening, serviceEvents } from './happening.ts';
+import { advance, type Happening } from './happening.ts';
 import { introductionOf } from './introduction.ts';
 import { type Host, listen } from './listener.ts';
 import { lookAtServices } from './look.ts';
 import { Nap } from './nap.ts';
-import { offeredServices, type Presences, presencesAfter, type Sighting } from './sighting.ts';
+import { offeredServices, type Presences, presencesAfter, type Sighting, serviceEvents } from './sighting.ts';
 import { type AgentState, newAgent } from './state.ts';
 import { reportOf, seenAfter, visitMembers } from './visit.ts';
 

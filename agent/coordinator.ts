@@ -6,9 +6,9 @@
 import * as z from 'zod';
 import type { OfferedService } from '../shared/registry/registration.ts';
 import { SERVER_ID_PATTERN } from '../shared/registry/registration.ts';
-import type { Word } from './happening.ts';
 import type { Introduction } from './introduction.ts';
 import { reasonOf } from './reason.ts';
+import type { Word } from './role.ts';
 
 export class Unreachable extends Error {
   override readonly name = 'Unreachable';

@@ -1,5 +1,6 @@
 /** What an agent does next: a function of its state and the time. Pure. */
 import type { OfferedService } from '../shared/registry/registration.ts';
+import { sameServices } from './sighting.ts';
 import type { AgentState, Departure, Member, Role, Seen, Standing } from './state.ts';
 
 export type Action =
@@ -58,8 +59,4 @@ function actionOfDeparture(state: AgentState, departure: Leaving, now: number): 
   if (action.is !== 'wait') return action;
   if (now >= departure.lookAt) return { is: 'look-drained', id };
   return { is: 'wait', until: Math.min(action.until, departure.lookAt, departure.until) };
-}
-
-export function sameServices(one: readonly OfferedService[], other: readonly OfferedService[]): boolean {
-  return JSON.stringify(one) === JSON.stringify(other);
 }

@@ -5,6 +5,7 @@
  */
 import type { OfferedService } from '../shared/registry/registration.ts';
 import type { LocalService, VersionSource } from './config.ts';
+import type { AgentEvent } from './event.ts';
 
 /** One look at one service. */
 export type Sighting =
@@ -76,4 +77,27 @@ function memberOf(text: string, path: readonly string[]): unknown {
   }
   for (const part of path) value = (value as Record<string, unknown> | null | undefined)?.[part];
   return value;
+}
+
+/** What a look at the local services changed. */
+export function serviceEvents(
+  before: readonly OfferedService[],
+  now: readonly OfferedService[],
+  why: (name: string) => string,
+): AgentEvent[] {
+  const one = (all: readonly OfferedService[], name: string) => all.find((each) => each.name === name);
+  const came = now.flatMap((service): AgentEvent[] => {
+    const { name, version } = service;
+    const known = one(before, name);
+    if (known === undefined) return [{ event: 'service-up', name, version }];
+    return sameServices([known], [service]) ? [] : [{ event: 'service-changed', name, version, from: known.version }];
+  });
+  const went = before
+    .filter(({ name }) => one(now, name) === undefined)
+    .map(({ name }): AgentEvent => ({ event: 'service-down', name, why: why(name) }));
+  return [...came, ...went];
+}
+
+export function sameServices(one: readonly OfferedService[], other: readonly OfferedService[]): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }

@@ -5,7 +5,8 @@
  */
 import { type Action, nextAction } from '../../agent/decide.ts';
 import type { AgentEvent } from '../../agent/event.ts';
-import { advance, type Happening, type Word } from '../../agent/happening.ts';
+import { advance, type Happening } from '../../agent/happening.ts';
+import type { Word } from '../../agent/role.ts';
 import { type AgentState, newAgent, type Settings } from '../../agent/state.ts';
 import { reportOf, seenAfter } from '../../agent/visit.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { nextAction } from '../../agent/decide.ts';
-import { advance, type Happening, serviceEvents } from '../../agent/happening.ts';
+import { advance, type Happening } from '../../agent/happening.ts';
 import { type AgentState, newAgent } from '../../agent/state.ts';
 import type { OfferedService } from '../../shared/registry/registration.ts';
 import { Cluster, INTERVAL_MS } from './cluster.ts';
@@ -137,18 +137,5 @@ describe('an agent that is told to stop', () => {
   it('has nothing to do when it is not registered', () => {
     const state = advance(stateAfter({ is: 'looked', offered: [OCR] }), { is: 'told-to-stop' }, 0).state;
     expect(nextAction(state, 0)).toEqual({ is: 'stop' });
-  });
-});
-
-describe('what is told of services', () => {
-  const why = () => 'ECONNREFUSED';
-
-  it('is what came, what changed and what went, with the reason', () => {
-    expect(serviceEvents([OCR], [{ ...OCR, version: '2' }, LLM], why)).toEqual([
-      { event: 'service-changed', name: 'ocr', version: '2', from: '1' },
-      { event: 'service-up', name: 'llm', version: undefined },
-    ]);
-    expect(serviceEvents([OCR], [], why)).toEqual([{ event: 'service-down', name: 'ocr', why: 'ECONNREFUSED' }]);
-    expect(serviceEvents([OCR], [OCR], why)).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { LocalService } from '../../agent/config.ts';
-import { offeredServices, presencesAfter, readVersion, type Sighting } from '../../agent/sighting.ts';
+import { offeredServices, presencesAfter, readVersion, type Sighting, serviceEvents } from '../../agent/sighting.ts';
 
 const OCR: LocalService = { name: 'ocr', localUrl: 'http://127.0.0.1:9000', path: '/ocr', healthPath: '/health' };
 const LLM: LocalService = { name: 'llm', localUrl: 'http://127.0.0.1:9001', path: '/llm', healthPath: '/' };
@@ -64,5 +64,20 @@ describe('a version', () => {
     expect(readVersion({ json: 'version' }, header, 'OK')).toBeUndefined();
     expect(readVersion({ json: 'version' }, header, 'null')).toBeUndefined();
     expect(readVersion({ json: 'v' }, header, JSON.stringify({ v: 'x'.repeat(500) }))).toHaveLength(64);
+  });
+});
+
+describe('what is told of services', () => {
+  const offeredOcr = { name: 'ocr', path: '/ocr', healthPath: '/health', version: '1' };
+  const offeredLlm = { name: 'llm', path: '/llm', healthPath: '/' };
+  const why = () => 'ECONNREFUSED';
+
+  it('is what came, what changed and what went, with the reason', () => {
+    expect(serviceEvents([offeredOcr], [{ ...offeredOcr, version: '2' }, offeredLlm], why)).toEqual([
+      { event: 'service-changed', name: 'ocr', version: '2', from: '1' },
+      { event: 'service-up', name: 'llm', version: undefined },
+    ]);
+    expect(serviceEvents([offeredOcr], [], why)).toEqual([{ event: 'service-down', name: 'ocr', why: 'ECONNREFUSED' }]);
+    expect(serviceEvents([offeredOcr], [offeredOcr], why)).toEqual([]);
   });
 });

@@ -68,18 +68,21 @@ export function releaseProbe({ state }: Circuit): void {
   if (state.is === 'open') state.probing = false;
 }
 
-export function noteGood(circuit: Circuit, isProbe: boolean, now: number): void {
+/** @returns true when the circuit closed by it */
+export function noteGood(circuit: Circuit, isProbe: boolean, now: number): boolean {
   const { state } = circuit;
   if (state.is === 'open') {
     // Calls from before the opening say nothing new.
-    if (!isProbe) return;
+    if (!isProbe) return false;
     state.probing = false;
     state.good += 1;
-    if (state.good >= GOOD_PROBES) close(circuit, now);
-    return;
+    if (state.good < GOOD_PROBES) return false;
+    close(circuit, now);
+    return true;
   }
   circuit.failures = 0;
   count(circuit, now);
+  return false;
 }
 
 /** @returns true when the circuit opened by it */

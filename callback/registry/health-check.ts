@@ -9,8 +9,8 @@ import { type Offer, offerOf, type Registry, type Server, SHAKY_CHECK_MS } from 
 
 const STABLE_CHECK_MS = 300_000;
 
-/** Checks that are nearly due are made with those that are: one alarm for all of them. */
-const EARLY_SHARE = 0.25;
+/** Checks that are due within half a pause are made with those that are due: soon one alarm is for all of them. */
+const EARLY_SHARE = 0.5;
 
 /** So often a server that never answered is tried. */
 const MAX_TRIES = 3;
@@ -89,6 +89,7 @@ function noteCheck({ check }: Offer, problem: string | undefined, now: number): 
 }
 
 /** Its calls fail: the next check comes at once. */
-export function checkSoon(server: Server, now: number): void {
+export function checkSoon(registry: Registry, server: Server, now: number): void {
   server.check = { dueAt: now, intervalMs: SHAKY_CHECK_MS };
+  registry.changed.checks = true;
 }

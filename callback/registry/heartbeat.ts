@@ -5,7 +5,6 @@
 import type { Answered, Asker, HeartbeatAnswer } from '../../shared/registry/door.ts';
 import type { ClusterHeartbeat, Heartbeat } from '../../shared/registry/registration.ts';
 import { answerTo, clusterMates, isLeader, leaderOf, leadersOf, leaderUrlOf, settleLeadership } from './leadership.ts';
-import { removeGone } from './liveness.ts';
 import { changeServices, findServer, NO_SUCH_SERVER, refuse } from './roster.ts';
 import type { Registry, Server } from './server.ts';
 
@@ -24,7 +23,6 @@ export function heartbeat(
   if (status === 'healthy') server.down = undefined;
   else if (server.down?.by !== 'itself') server.down = { by: 'itself', since: now };
   settleLeadership(registry, server, now);
-  removeGone(registry, now);
   return { ok: true, value: answerTo(registry, server, now) };
 }
 
@@ -46,7 +44,6 @@ export function heartbeatCluster(
     const member = mates.get(memberId);
     if (member !== undefined) noteMember(member, up, now);
   }
-  removeGone(registry, now);
   return { ok: true, value: answerTo(registry, sender, now) };
 }
 

@@ -32,13 +32,19 @@ export function settleLeadership(registry: Registry, server: Server, now: number
   const cluster = clusterOf(server);
   const leads = registry.leaders.get(cluster) === server.id;
   const wants = server.registration.wantsHeartbeatLeadership && server.offers.length > 0;
-  if (leads && !wants) registry.leaders.delete(cluster);
-  else if (!leads && wants && leaderOf(registry, server, now) === undefined) registry.leaders.set(cluster, server.id);
-  else return;
-  registry.changed.servers = true;
+  if (leads && !wants) {
+    leaveLeadership(registry, server);
+  } else if (!leads && wants && leaderOf(registry, server, now) === undefined) {
+    registry.leaders.set(cluster, server.id);
+    registry.changed.servers = true;
+    registry.notices.push({
+      event: 'server.leads',
+      fields: { id: server.id, cluster: server.registration.cluster },
+    });
+  }
 }
 
-/** Moves to another cluster leave the old one without this leader. */
+/** Its cluster is without a leader until the next one asks. */
 export function leaveLeadership(registry: Registry, server: Server): void {
   if (!isLeader(registry, server)) return;
   registry.leaders.delete(clusterOf(server));

@@ -70,11 +70,16 @@ export function isBack(registry: Registry, offer: Offer, now: number): boolean {
   return isAvailable(registry, offer, now) && circuitState(offer.circuit, now) !== 'open';
 }
 
-/** @returns the ids of servers that were silent for so long that they are removed */
-export function removeGone(registry: Registry, now: number): string[] {
+/** Servers that were silent for so long that they are not expected back. */
+export function removeGone(registry: Registry, now: number): void {
   const gone = [...registry.servers.values()].filter(
     (server) => now - server.lastHeardAt > registry.settings.goneAfterMs && server.inFlight === 0,
   );
-  for (const { id } of gone) dropServer(registry, id);
-  return gone.map(({ id }) => id);
+  for (const { id, lastHeardAt } of gone) {
+    dropServer(registry, id);
+    registry.notices.push({
+      event: 'server.gone',
+      fields: { id, silentSeconds: Math.round((now - lastHeardAt) / 1000) },
+    });
+  }
 }

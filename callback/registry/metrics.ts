@@ -70,7 +70,8 @@ function slotAt({ slots }: Metrics, now: number): Slot {
   if (last !== undefined && last.from >= from) return last;
   const slot: Slot = { from, answered: 0, failed: 0, busy: 0, latency: new Map() };
   slots.push(slot);
-  if (slots.length > SLOTS) slots.shift();
+  // The one that is being filled, and five minutes before it.
+  if (slots.length > SLOTS + 1) slots.shift();
   return slot;
 }
 
@@ -84,7 +85,7 @@ export interface MetricsSummary {
 
 /** @param since when counting began, if less than five minutes ago */
 export function summarize({ slots }: Metrics, since: number, now: number): MetricsSummary {
-  const live = slots.filter(({ from }) => from > now - SLOTS * SLOT_MS);
+  const live = slots.filter(({ from }) => from + SLOT_MS > now - SLOTS * SLOT_MS);
   const sum = (of: (slot: Slot) => number) => live.reduce((total, slot) => total + of(slot), 0);
   const failures = sum(({ failed }) => failed);
   const busy = sum((slot) => slot.busy);

@@ -37,23 +37,30 @@ function takeReport(
   const isProbe = (offer: Offer) => place?.isProbe === true && place.offer === offer;
   for (const id of report.unreached ?? []) {
     const offer = reportedOffer(registry, id, report.service);
-    if (offer !== undefined && offer !== called) noteFailed(offer, 0, isProbe(offer), now, random());
+    if (offer !== undefined && offer !== called) noteFailed(registry, offer, 0, isProbe(offer), now, random());
   }
   if (report.outcome === 'answered') noteDuration(serviceOf(registry, report.service, now), report.durationMs);
-  if (called !== undefined) noteOutcome(called, report, isProbe(called), now, random());
+  if (called !== undefined) noteOutcome(registry, called, report, isProbe(called), now, random());
   // A probe that was not made, or went elsewhere, leaves the next one to another call.
   const isTold = place?.offer === called || report.unreached?.includes(place?.offer?.server.id ?? '');
   if (place?.isProbe && place.offer !== undefined && !isTold) releaseProbe(place.offer.circuit);
 }
 
-function noteOutcome(offer: Offer, report: CallReport, isProbe: boolean, now: number, random: number): void {
+function noteOutcome(
+  registry: Registry,
+  offer: Offer,
+  report: CallReport,
+  isProbe: boolean,
+  now: number,
+  random: number,
+): void {
   switch (report.outcome) {
     case 'answered':
       noteCall(offer.metrics, 'answered', report.durationMs, now);
-      noteGood(offer.circuit, isProbe, now);
+      if (noteGood(offer.circuit, isProbe, now)) tellOfCircuit(registry, offer);
       return;
     case 'failed':
-      noteFailed(offer, report.durationMs, isProbe, now, random);
+      noteFailed(registry, offer, report.durationMs, isProbe, now, random);
       return;
     case 'busy':
       noteCall(offer.metrics, 'busy', report.durationMs, now);
@@ -68,7 +75,21 @@ function noteOutcome(offer: Offer, report: CallReport, isProbe: boolean, now: nu
   }
 }
 
-function noteFailed(offer: Offer, durationMs: number, isProbe: boolean, now: number, random: number): void {
+function noteFailed(
+  registry: Registry,
+  offer: Offer,
+  durationMs: number,
+  isProbe: boolean,
+  now: number,
+  random: number,
+): void {
   noteCall(offer.metrics, 'failed', durationMs, now);
-  if (noteFailure(offer.circuit, isProbe, now, random)) checkSoon(offer.server, now);
+  if (!noteFailure(offer.circuit, isProbe, now, random)) return;
+  tellOfCircuit(registry, offer);
+  checkSoon(registry, offer.server, now);
+}
+
+function tellOfCircuit(registry: Registry, { circuit, server, service }: Offer): void {
+  const { state, why } = circuit.history.at(-1) ?? {};
+  registry.notices.push({ event: 'circuit.changed', fields: { server: server.id, service: service.name, state, why } });
 }

@@ -52,7 +52,7 @@ export function register(
   removeGone(registry, now);
   const { url: sentUrl, services, ...rest } = registration;
   const url = serverUrl(sentUrl);
-  const problem = addressProblem(registry, url, services, registration.agentUrl);
+  const problem = addressProblem(registry, url, services);
   if (problem !== undefined) return refuse('invalid-request', problem);
   const known = [...registry.servers.values()].find((server) => server.url === url);
   if (known !== undefined && !isOwn(known, asker)) {
@@ -62,8 +62,12 @@ export function register(
     return refuse('invalid-request', `There are ${MAX_SERVERS} servers already; remove some first.`);
   }
   const server = known ?? newServer({ id: freshId, owner: asker.subject, url, registeredAt: now }, rest, now);
-  if (known === undefined) addServer(registry, server, services, now);
-  else renew(registry, known, rest, services, now);
+  if (known === undefined) {
+    addServer(registry, server, services, now);
+    registry.notices.push({ event: 'server.registered', fields: { id: server.id, owner: server.owner, url } });
+  } else {
+    renew(registry, known, rest, services, now);
+  }
   settleLeadership(registry, server, now);
   const { members: _members, ...answer } = answerTo(registry, server, now);
   return { ok: true, value: { id: server.id, created: known === undefined, ...answer } };
@@ -99,7 +103,7 @@ export function changeServices(
   services: readonly OfferedService[],
   now: number,
 ): string | undefined {
-  const problem = addressProblem(registry, server.url, services, undefined);
+  const problem = addressProblem(registry, server.url, services);
   if (problem !== undefined) return problem;
   const before = describe(server);
   setOffers(registry, server, services, now);
@@ -107,15 +111,9 @@ export function changeServices(
   return undefined;
 }
 
-function addressProblem(
-  { settings }: Registry,
-  url: string,
-  services: readonly OfferedService[],
-  agentUrl: string | undefined,
-): string | undefined {
-  const addresses = [url, ...services.map((service) => baseUrlOf(url, service))];
-  if (agentUrl !== undefined) addresses.push(agentUrl);
-  for (const address of addresses) {
+/** The agent's URL is called by the leader of its cluster alone, from a network of theirs. */
+function addressProblem({ settings }: Registry, url: string, services: readonly OfferedService[]): string | undefined {
+  for (const address of [url, ...services.map((service) => baseUrlOf(url, service))]) {
     const problem = targetProblem(address, settings.allowPrivateTargets);
     if (problem !== undefined) return `${address}: ${problem}`;
   }
@@ -128,9 +126,11 @@ export function setMaintenance(registry: Registry, server: Server, enabled: bool
   server.isDraining = enabled;
   if (!enabled) server.check = { dueAt: now, intervalMs: SHAKY_CHECK_MS };
   registry.changed.servers = true;
+  registry.notices.push({ event: 'server.maintenance', fields: { id: server.id, enabled } });
 }
 
 /** Calls that run there end as they may; their places are freed when they are reported. */
 export function removeServer(registry: Registry, server: Server): void {
   dropServer(registry, server.id);
+  registry.notices.push({ event: 'server.removed', fields: { id: server.id } });
 }

@@ -143,9 +143,11 @@ class Counter {
     return { id, is: 'waiting', why, until, parked: true };
   }
 
+  /** The emptiest first. */
   addresses(): ServerAddress[] {
     return this.#available
       .filter(({ circuit, busyUntil }) => circuitState(circuit, this.#now) === 'closed' && busyUntil <= this.#now)
+      .sort((a, b) => freePlaces(b) - freePlaces(a))
       .slice(0, MAX_ADDRESSES)
       .map(({ address }) => address);
   }

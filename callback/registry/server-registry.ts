@@ -24,6 +24,7 @@ import { demandOf } from './demand.ts';
 import { earliestCheckAt, noteChecks, takeDueChecks } from './health-check.ts';
 import { probe } from './health-probe.ts';
 import { claimLeadership, heartbeat, heartbeatCluster } from './heartbeat.ts';
+import { removeGone } from './liveness.ts';
 import { earliestReleaseAt, noteReleased, noteResumed, noticeReturns, takeDueReleases } from './parked.ts';
 import { takeReports } from './report.ts';
 import { findServer, NO_SUCH_SERVER, register, removeServer, setMaintenance } from './roster.ts';
@@ -60,11 +61,7 @@ export class ServerRegistry extends DurableObject<object> implements RegistryDoo
   }
 
   register(registration: Registration, asker: Asker): Promise<Answered<Registered>> {
-    return this.#decide((now) => {
-      const answer = register(this.#registry, registration, asker, freshId(), now);
-      if (answer.ok && answer.value.created) logInfo('server.registered', { id: answer.value.id });
-      return answer;
-    });
+    return this.#decide((now) => register(this.#registry, registration, asker, freshId(), now));
   }
 
   heartbeat(id: string, beat: Heartbeat, asker: Asker): Promise<Answered<HeartbeatAnswer>> {
@@ -82,7 +79,6 @@ export class ServerRegistry extends DurableObject<object> implements RegistryDoo
   setMaintenance(id: string, enabled: boolean, asker: Asker): Promise<Answered<ServerView>> {
     return this.#of(id, asker, (server, now) => {
       setMaintenance(this.#registry, server, enabled, now);
-      logInfo('server.maintenance', { id, enabled });
       return viewServer(this.#registry, server, now);
     });
   }
@@ -90,7 +86,6 @@ export class ServerRegistry extends DurableObject<object> implements RegistryDoo
   removeServer(id: string, asker: Asker): Promise<Answered<undefined>> {
     return this.#of(id, asker, (server) => {
       removeServer(this.#registry, server);
-      logInfo('server.removed', { id });
       return undefined;
     });
   }
@@ -144,11 +139,11 @@ export class ServerRegistry extends DurableObject<object> implements RegistryDoo
   }
 
   route(request: RouteRequest): Promise<RouteAnswer> {
-    return this.#decide((now) => route(this.#registry, request, now, Math.random));
+    return this.#direct((now) => route(this.#registry, request, now, Math.random));
   }
 
   reportCalls(reports: CallReports): Promise<void> {
-    return this.#decide((now) => takeReports(this.#registry, reports, now, Math.random));
+    return this.#direct((now) => takeReports(this.#registry, reports, now, Math.random));
   }
 
   override async alarm(): Promise<void> {
@@ -195,11 +190,29 @@ export class ServerRegistry extends DurableObject<object> implements RegistryDoo
   /** The runtime holds the answer back until what was written is safe. */
   async #decide<Value>(decide: (now: number) => Value): Promise<Value> {
     const now = Date.now();
+    removeGone(this.#registry, now);
     const value = decide(now);
-    if (this.#registry.parked.size > 0) noticeReturns(this.#registry, now);
+    noticeReturns(this.#registry, now);
+    this.#tell();
     this.#writeSnapshot(now);
     await this.#setAlarm(now);
     return value;
+  }
+
+  /** For calls, which are many and change nothing that is written. */
+  async #direct<Value>(decide: (now: number) => Value): Promise<Value> {
+    const now = Date.now();
+    const value = decide(now);
+    const { parked, changed } = this.#registry;
+    if (parked.size > 0) noticeReturns(this.#registry, now);
+    this.#tell();
+    if (parked.size > 0 || changed.checks) await this.#setAlarm(now);
+    changed.checks = false;
+    return value;
+  }
+
+  #tell(): void {
+    for (const { event, fields } of this.#registry.notices.splice(0)) logInfo(event, fields);
   }
 
   #writeSnapshot(now: number): void {

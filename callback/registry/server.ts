@@ -73,6 +73,12 @@ export interface Book {
   readonly balancing: Map<string, BalancingAlgorithm>;
 }
 
+/** An event for the log. */
+export interface Notice {
+  readonly event: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
 export interface Registry {
   readonly settings: RegistrySettings;
   /** By id. */
@@ -88,8 +94,10 @@ export interface Registry {
   readonly parked: Map<string, ParkedService>;
   /** Calls that were given a server so far. */
   picks: number;
-  /** What the snapshot does not hold yet. */
-  readonly changed: { servers: boolean; services: boolean };
+  /** What the snapshot does not hold yet; and whether a check is due sooner than it was. */
+  readonly changed: { servers: boolean; services: boolean; checks: boolean };
+  /** What people should know, once; its owner takes it out. */
+  readonly notices: Notice[];
 }
 
 /** A new server is first checked after this; its leader may have spoken for it by then. */
@@ -106,7 +114,8 @@ export function emptyRegistry(settings: RegistrySettings): Registry {
     blocks: new Map(),
     parked: new Map(),
     picks: 0,
-    changed: { servers: false, services: false },
+    changed: { servers: false, services: false, checks: false },
+    notices: [],
   };
 }
 

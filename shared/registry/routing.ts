@@ -77,7 +77,10 @@ export type RouteDecision =
 
 export interface RouteAnswer {
   readonly decisions: readonly RouteDecision[];
-  /** By service, every server that takes calls now: for failover inside an attempt, and for bad times. */
+  /**
+   * By service, every server that takes calls now, the emptiest first: for failover inside an attempt,
+   * and for bad times.
+   */
   readonly servers: Readonly<Record<string, readonly ServerAddress[]>>;
   /** Version of the service definitions; a consumer with an older one reads them again. */
   readonly servicesVersion: number;

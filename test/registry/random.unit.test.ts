@@ -15,8 +15,8 @@ import { setBalancing } from '../../callback/registry/services.ts';
 import { BALANCING_ALGORITHMS } from '../../shared/service/definition.ts';
 import { alice, BEAT_MS, Fleet, seededRandom } from './fleet.ts';
 
-const HISTORIES = 60;
-const STEPS = 400;
+const HISTORIES = 40;
+const STEPS = 300;
 const SERVICE_LIMIT = 20;
 
 /** What the steps of one history work on. */
@@ -218,6 +218,6 @@ describe('any history of a fleet', () => {
       history.checkPromises();
       for (const offer of history.offers) expect([offer.inFlight, offer.server.inFlight]).toEqual([0, 0]);
     }
-    expect(routed).toBeGreaterThan(5_000);
-  });
+    expect(routed).toBeGreaterThan(3_000);
+  }, 60_000);
 });

@@ -1,0 +1,137 @@
+import { describe, expect, it } from 'vitest';
+import { demandOf } from '../../callback/registry/demand.ts';
+import { newMetrics, noteCall, summarize } from '../../callback/registry/metrics.ts';
+import { deleteService, putService, readBook, setPaused, viewServices } from '../../callback/registry/services.ts';
+import { viewBalancer } from '../../callback/registry/view.ts';
+import { Fleet, seededRandom, T0 } from './fleet.ts';
+
+const demand = (fleet: Fleet, service = 'ocr') => {
+  const answer = demandOf(fleet.registry, service, fleet.now);
+  if (!answer.ok) throw new Error(answer.detail);
+  return answer.value;
+};
+
+describe('demand', () => {
+  it("advises servers by Little's law", () => {
+    const fleet = new Fleet();
+    fleet.add('a', { maxConcurrency: 4 });
+    // Ten calls a second of 1.2 seconds each are twelve at a time: three servers of four places.
+    for (let second = 0; second < 60; second++) {
+      const { block, decisions } = fleet.route(10);
+      for (const decision of decisions) fleet.report(block, decision, { durationMs: 1_200 });
+      fleet.registry.services.get('ocr')!.waiters.clear();
+      fleet.now += 1_000;
+    }
+    const view = demand(fleet);
+    expect(view.arrivalsPerSecond).toBeCloseTo(10, 0);
+    expect(view.meanLatencyMs).toBeCloseTo(1_200, 0);
+    expect(view).toMatchObject({ capacity: 4, available: 1, advisedServers: 3, estimatedWaitSeconds: 0 });
+  });
+
+  it('counts who waits, estimates how long, and wants them through within a minute', () => {
+    const fleet = new Fleet();
+    fleet.add('a', { maxConcurrency: 2 });
+    const first = fleet.route(2);
+    for (const decision of first.decisions) fleet.report(first.block, decision, { durationMs: 3_000 });
+    fleet.route(2);
+    fleet.route(119);
+    const view = demand(fleet);
+    expect(view).toMatchObject({ inFlight: 2, waiting: 119, estimatedWaitSeconds: 180 });
+    expect(view.advisedServers).toBeGreaterThan(3);
+    fleet.now += 300_000;
+    expect(demand(fleet)).toMatchObject({ waiting: 0 });
+  });
+
+  it('knows no wait while nobody is there, and advises a server for those who wait', () => {
+    const fleet = new Fleet();
+    fleet.route(5);
+    expect(demand(fleet)).toMatchObject({
+      available: 0,
+      capacity: 0,
+      waiting: 5,
+      estimatedWaitSeconds: undefined,
+      advisedServers: 1,
+    });
+    expect(demandOf(fleet.registry, 'none', fleet.now)).toMatchObject({ ok: false, code: 'service-not-found' });
+  });
+});
+
+describe('metrics', () => {
+  it('give percentiles within five percent, of the last five minutes', () => {
+    const metrics = newMetrics();
+    const random = seededRandom(5);
+    const latencies = Array.from({ length: 5_000 }, () => 5 + random() ** 3 * 2_000);
+    for (const latency of latencies) noteCall(metrics, 'answered', latency, T0);
+    for (let call = 0; call < 10; call++) noteCall(metrics, 'failed', 50, T0);
+    for (let call = 0; call < 5; call++) noteCall(metrics, 'busy', 1, T0);
+    const { calls, failures, busy, latencyMs, callsPerSecond } = summarize(metrics, T0 - 100_000, T0);
+    expect({ calls, failures, busy }).toEqual({ calls: 5_015, failures: 10, busy: 5 });
+    expect(callsPerSecond).toBeCloseTo(50.15, 1);
+    latencies.sort((a, b) => a - b);
+    for (const [share, value] of [
+      [0.5, latencyMs?.p50],
+      [0.95, latencyMs?.p95],
+      [0.99, latencyMs?.p99],
+    ] as const) {
+      const exact = latencies[Math.ceil(share * latencies.length) - 1]!;
+      expect(Math.abs((value ?? 0) / exact - 1)).toBeLessThan(0.06);
+    }
+    expect(summarize(metrics, T0, T0 + 299_000).calls).toBe(5_015);
+    expect(summarize(metrics, T0, T0 + 331_000)).toMatchObject({ calls: 0, latencyMs: undefined });
+  });
+});
+
+describe('services', () => {
+  it('put at run time win over the file, and their version grows', () => {
+    const fleet = new Fleet({ ocr: { balancing: 'random' } });
+    fleet.add('a');
+    expect(readBook(fleet.registry, 0)).toBeUndefined();
+    expect(putService(fleet.registry, 'ocr', { balancing: 'weighted', maxConcurrency: 1 })).toBe(1);
+    expect(fleet.route(2).servicesVersion).toBe(1);
+    expect(fleet.route(1).decisions).toMatchObject([{ why: 'server-busy' }]);
+    expect(readBook(fleet.registry, 0)).toMatchObject({ version: 1, services: { ocr: { maxConcurrency: 1 } } });
+    expect(viewServices(fleet.registry, fleet.now)).toMatchObject([
+      { name: 'ocr', source: 'api', balancing: 'weighted', target: 'servers', servers: { total: 1, available: 1 } },
+    ]);
+    expect(() => putService(fleet.registry, 'ocr', { balancing: 'best' })).toThrow('not valid');
+  });
+
+  it('are deleted when nothing runs or waits, or when forced; the one of the file is back then', () => {
+    const fleet = new Fleet({ ocr: { balancing: 'random' } });
+    putService(fleet.registry, 'ocr', {});
+    const { block, decisions } = fleet.route(1);
+    const remove = (force: boolean) => deleteService(fleet.registry, 'ocr', force, fleet.now);
+    expect(remove(false)).toMatchObject({ ok: false, code: 'service-busy' });
+    fleet.report(block, decisions[0]);
+    // It was parked, and waits.
+    expect(remove(false)).toMatchObject({ ok: false, code: 'service-busy' });
+    expect(remove(true)).toMatchObject({ ok: true });
+    expect(viewServices(fleet.registry, fleet.now)).toMatchObject([{ source: 'file', balancing: 'random' }]);
+    expect(remove(true)).toMatchObject({ ok: false, code: 'invalid-request' });
+    expect(deleteService(fleet.registry, 'none', true, fleet.now)).toMatchObject({ code: 'service-not-found' });
+  });
+
+  it('that are paused say so, and only those that exist can be', () => {
+    const fleet = new Fleet();
+    expect(setPaused(fleet.registry, 'ocr', true)).toMatchObject({ ok: true });
+    expect(viewServices(fleet.registry, fleet.now)).toMatchObject([{ paused: true }]);
+    expect(readBook(fleet.registry, 0)).toMatchObject({ paused: ['ocr'] });
+    expect(setPaused(fleet.registry, 'none', true)).toMatchObject({ code: 'service-not-found' });
+  });
+
+  it('show their balancer: the picks of each server', () => {
+    const fleet = new Fleet({ ocr: { balancing: 'round-robin' }, fixed: { baseUrl: 'https://fixed.example.net' } });
+    const ids = [fleet.add('a'), fleet.add('b')];
+    fleet.route(5);
+    expect(viewBalancer(fleet.registry).services).toMatchObject([
+      {
+        service: 'ocr',
+        algorithm: 'round-robin',
+        servers: [
+          { id: ids[0], picked: 3, inFlight: 3 },
+          { id: ids[1], picked: 2, inFlight: 2 },
+        ],
+      },
+    ]);
+  });
+});

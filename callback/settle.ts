@@ -7,7 +7,7 @@
 import type { Settled, Settlement } from '../shared/ledger/contract.ts';
 import { readStates } from '../shared/store/read.ts';
 import { type StateRow, stateOfRow } from '../shared/store/row.ts';
-import { type Move, recordTransitions } from '../shared/store/transitions.ts';
+import { type Move, ownDueAt, recordTransitions } from '../shared/store/transitions.ts';
 import { fateOf } from '../shared/task/fate.ts';
 import type { TaskState } from '../shared/task/state.ts';
 import { isTerminal } from '../shared/task/status.ts';
@@ -50,8 +50,7 @@ async function settleAs(
   const moved = await recordTransitions(env.db, moves);
   for (const { id, next } of moves) {
     if (!moved.has(id)) continue;
-    const dueAt = next.status === 'waiting' ? next.callbackUntil : undefined;
-    settled.set(id, { id, status: next.status, fate: fateOf(next, dueAt, now) });
+    settled.set(id, { id, status: next.status, fate: fateOf(next, ownDueAt(next), now) });
   }
 }
 

@@ -50,7 +50,9 @@ export function decideSweep(state: TaskState, sends: number, now: number, random
   if (delayMs > MAX_QUEUE_DELAY_MS) {
     return { next: state, dueAt: nextAt - MAX_QUEUE_DELAY_MS, sends, wakeDelayMs: undefined };
   }
-  return { next: state, dueAt: now + delayMs + graceMs(sends), sends: sends + 1, wakeDelayMs: delayMs };
+  // A parked task whose event has not come goes on as if it had a time (rule R20).
+  const next = state.status === 'deferred' ? { ...state, parked: false } : state;
+  return { next, dueAt: now + delayMs + graceMs(sends), sends: sends + 1, wakeDelayMs: delayMs };
 }
 
 function decideOverdue(state: Extract<TaskState, { status: 'waiting' }>, now: number, random: number): SweepDecision {

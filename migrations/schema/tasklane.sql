@@ -49,7 +49,7 @@ CREATE TABLE tasks (
   request TEXT,
   result_type TEXT,
   result_encoding TEXT CHECK (result_encoding IN ('json', 'text', 'base64')),
-  result TEXT,
+  result TEXT, parked_for TEXT CHECK (parked_for IS NULL OR (status = 'deferred' AND due_at IS NOT NULL)),
   CHECK ((finished_at IS NOT NULL) = (status IN ('succeeded', 'failed', 'cancelled', 'expired'))),
   CHECK ((lease_until IS NOT NULL) = (status = 'running')),
   CHECK ((next_at IS NOT NULL) = (status IN ('scheduled', 'retrying', 'deferred'))),
@@ -60,3 +60,5 @@ CREATE TABLE tasks (
 ) WITHOUT ROWID;
 
 CREATE INDEX tasks_due ON tasks (due_at) WHERE due_at IS NOT NULL;
+
+CREATE INDEX tasks_parked ON tasks (parked_for, id) WHERE parked_for IS NOT NULL;

@@ -78,6 +78,7 @@ export const SettlementSchema = z.object({
       run: z.number().int(),
       reason: z.enum(DEFERRAL_REASONS),
       delayMs: z.number(),
+      parked: z.boolean().optional(),
     }),
     z.object({
       type: z.literal('fail'),

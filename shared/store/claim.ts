@@ -66,6 +66,7 @@ const CLAIM = `
     due_at = NULL,
     sends = CASE WHEN ${repeated} THEN tasks.sends ELSE 0 END,
     reason = NULL,
+    parked_for = NULL,
     service = ${fromTombstone('service')},
     labels = ${fromTombstone('labels')},
     request = ${fromTombstone('request')}

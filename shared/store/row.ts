@@ -8,7 +8,7 @@ import type { TaskStatus, TerminalStatus } from '../task/status.ts';
 /** The columns from which a task's state is read. */
 export const STATE_COLUMNS =
   'id, subject, service, status, run, deferrals, base, max_attempts, base_seconds, cap_seconds, deadline_at, ' +
-  'lease_until, next_at, due_at, sends, reason, callback_timeout_ms, settled_run, settled_verdict, finished_at';
+  'lease_until, next_at, due_at, sends, reason, parked_for, callback_timeout_ms, settled_run, settled_verdict, finished_at';
 
 export interface StateRow {
   id: string;
@@ -27,6 +27,8 @@ export interface StateRow {
   due_at: number | null;
   sends: number;
   reason: DeferralReason | null;
+  /** The service whose event wakes it. */
+  parked_for: string | null;
   callback_timeout_ms: number | null;
   settled_run: number | null;
   settled_verdict: 'succeeded' | 'failed' | null;
@@ -91,7 +93,13 @@ export function stateOfRow(row: StateRow | ClaimedRow): TaskState {
     case 'retrying':
       return { ...counters, status: row.status, nextAt: present(row, 'next_at') };
     case 'deferred':
-      return { ...counters, status: 'deferred', nextAt: present(row, 'next_at'), reason: present(row, 'reason') };
+      return {
+        ...counters,
+        status: 'deferred',
+        nextAt: present(row, 'next_at'),
+        reason: present(row, 'reason'),
+        parked: row.parked_for !== null,
+      };
     case 'running':
       return { ...counters, status: 'running', leaseUntil: present(row, 'lease_until') };
     case 'waiting':

@@ -26,8 +26,10 @@ export function fateOf(state: TaskState, dueAt: number | undefined, now: number)
       return dueAt === undefined ? retryAt(now, now) : { verdict: 'ack' };
     case 'running':
       return retryAt(state.leaseUntil, now);
-    case 'retrying':
     case 'deferred':
+      // Parked, or sent again by the sweeper: its row wakes it (rule R20).
+      return dueAt === undefined ? retryAt(state.nextAt, now) : { verdict: 'ack' };
+    case 'retrying':
       return retryAt(state.nextAt, now);
     case 'queued':
       return retryAt(now, now);

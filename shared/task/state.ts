@@ -42,7 +42,13 @@ export type TaskState = Counters &
     | { readonly status: 'running'; readonly leaseUntil: number }
     | { readonly status: 'waiting'; readonly callbackUntil: number; readonly callbackTimeoutMs: number }
     | { readonly status: 'retrying'; readonly nextAt: number }
-    | { readonly status: 'deferred'; readonly nextAt: number; readonly reason: DeferralReason }
+    | {
+        readonly status: 'deferred';
+        readonly nextAt: number;
+        readonly reason: DeferralReason;
+        /** An event wakes it (a server's return, say); `nextAt` is the fallback, and no message carries it (rule R20). */
+        readonly parked: boolean;
+      }
     | { readonly status: TerminalStatus; readonly finishedAt: number }
   );
 

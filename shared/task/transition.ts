@@ -27,6 +27,8 @@ export type TaskEvent =
       readonly run: number;
       readonly reason: DeferralReason;
       readonly delayMs: number;
+      /** Nobody knows when: an event wakes it, and `delayMs` is the fallback (rule R20). */
+      readonly parked?: boolean | undefined;
     }
   /** The attempt failed; `delayMs` is the backoff if another may follow. */
   | {
@@ -86,7 +88,7 @@ export function transition(state: TaskState, event: TaskEvent): Transition {
     case 'defer': {
       const stale = staleness(state, event.run, ['running']);
       if (stale !== undefined) return refuse(stale);
-      return defer(state, event.at, event.delayMs, event.reason);
+      return defer(state, event);
     }
     case 'fail': {
       const stale = staleness(state, event.run, ['running', 'waiting']);
@@ -152,7 +154,8 @@ function claim(state: TaskState, at: number, leaseMs: number): Transition {
   return to({ ...counters(state), run: state.run + 1, status: 'running', leaseUntil: at + leaseMs });
 }
 
-function defer(state: TaskState, at: number, delayMs: number, reason: DeferralReason): Transition {
+function defer(state: TaskState, event: Extract<TaskEvent, { type: 'defer' }>): Transition {
+  const { at, delayMs, reason, parked = false } = event;
   const free = state.deferrals < MAX_FREE_DEFERRALS;
   if (!free && attemptsUsed(state) >= state.policy.maxAttempts) {
     return to({ ...counters(state), status: 'failed', finishedAt: at });
@@ -163,6 +166,7 @@ function defer(state: TaskState, at: number, delayMs: number, reason: DeferralRe
     status: 'deferred',
     reason,
     nextAt: Math.min(at + delayMs, state.deadlineAt),
+    parked,
   });
 }
 

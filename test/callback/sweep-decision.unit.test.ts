@@ -78,7 +78,7 @@ describe('decideSweep', () => {
       { ...past, status: 'running', leaseUntil: NOW },
       { ...past, status: 'waiting', callbackUntil: NOW, callbackTimeoutMs: 1 },
       { ...past, status: 'retrying', nextAt: NOW + 1 },
-      { ...past, status: 'deferred', nextAt: NOW + 1, reason: 'no-key' },
+      { ...past, status: 'deferred', nextAt: NOW + 1, reason: 'no-key', parked: false },
     ] as const;
     for (const state of states) {
       expect(decideSweep(state, 0, NOW, 0)).toMatchObject({
@@ -88,6 +88,23 @@ describe('decideSweep', () => {
         error: { class: 'deadline' },
       });
     }
+  });
+});
+
+describe('decideSweep on a parked task (rule R20)', () => {
+  const parked = { ...COUNTERS, status: 'deferred', nextAt: NOW, reason: 'no-server', parked: true } as const;
+
+  it('wakes it when its event has not come by its fallback, and parks it no longer', () => {
+    expect(decideSweep(parked, 0, NOW, 0)).toEqual({
+      next: { ...parked, parked: false },
+      dueAt: NOW + MINUTE_MS,
+      sends: 1,
+      wakeDelayMs: 0,
+    });
+  });
+
+  it('ends it at its deadline', () => {
+    expect(decideSweep({ ...parked, deadlineAt: NOW }, 0, NOW, 0)).toMatchObject({ next: { status: 'expired' } });
   });
 });
 

@@ -29,6 +29,7 @@ function rowWith(columns: Partial<TaskRow>): TaskRow {
     due_at: null,
     sends: 0,
     reason: null,
+    parked_for: null,
     callback_timeout_ms: null,
     settled_run: null,
     settled_verdict: null,

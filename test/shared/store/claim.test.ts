@@ -23,17 +23,18 @@ interface Situation {
   run: number;
   deferrals: number;
   base: number;
+  parked?: boolean;
 }
 
 async function plant(situation: Situation): Promise<string> {
   const id = await newId();
-  const { status, offsetMs } = situation;
+  const { status, offsetMs, parked = false } = situation;
   const at = NOW + offsetMs;
   const timed = status === 'scheduled' || status === 'retrying' || status === 'deferred';
   await env.DB.prepare(
     `INSERT INTO tasks (id, subject, service, status, run, deferrals, base, max_attempts, base_seconds, cap_seconds,
-       deadline_at, lease_until, nonce, next_at, due_at, reason, callback_timeout_ms, finished_at, request)
-     VALUES (?1, 'alice', 'echo', ?2, ?3, ?4, ?5, 3, 2, 60, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, '{}')`,
+       deadline_at, lease_until, nonce, next_at, due_at, reason, callback_timeout_ms, finished_at, parked_for, request)
+     VALUES (?1, 'alice', 'echo', ?2, ?3, ?4, ?5, 3, 2, 60, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, '{}')`,
   )
     .bind(
       id,
@@ -45,10 +46,11 @@ async function plant(situation: Situation): Promise<string> {
       status === 'running' ? at : null,
       status === 'running' ? 'nonce-of-another-batch' : null,
       timed ? at : null,
-      status === 'waiting' ? at : null,
+      status === 'waiting' || parked ? at : null,
       status === 'deferred' ? 'rate-limited' : null,
       status === 'waiting' ? 60_000 : null,
       ['succeeded', 'failed', 'cancelled', 'expired'].includes(status) ? NOW - 1 : null,
+      parked ? 'echo' : null,
     )
     .run();
   return id;
@@ -69,12 +71,16 @@ describe('the claim in SQL and the transition table say the same', () => {
     { run: 5, deferrals: 1, base: 3 },
     { run: 6, deferrals: 1, base: 2 },
   ];
-  for (const status of TASK_STATUSES) {
-    it(`for a ${status} task`, async () => {
+  const kinds = [
+    ...TASK_STATUSES.map((status) => ({ status, parked: false })),
+    { status: 'deferred' as const, parked: true },
+  ];
+  for (const { status, parked } of kinds) {
+    it(`for a ${parked ? 'parked' : status} task`, async () => {
       for (const offsetMs of [-1000, 0, 1, 60_000]) {
         for (const deadlineOffsetMs of [-1, 0, 1, 3600_000]) {
           for (const counter of counters) {
-            const situation = { status, offsetMs, deadlineOffsetMs, ...counter };
+            const situation = { status, parked, offsetMs, deadlineOffsetMs, ...counter };
             const id = await plant(situation);
             const before = await stateOf(id);
             const expected = transition(before, { type: 'claim', at: NOW, leaseMs: LEASE_MS });

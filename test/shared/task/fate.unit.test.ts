@@ -29,12 +29,24 @@ describe('fateOf', () => {
     }
   });
 
+  it('acks what is parked: its row wakes it (rule R20)', () => {
+    const parked = { ...COUNTERS, status: 'deferred', nextAt: NOW + 9_000, reason: 'no-server', parked: true } as const;
+    expect(fateOf(parked, NOW + 9_000, NOW)).toEqual({ verdict: 'ack' });
+    expect(fateOf(parked, undefined, NOW)).toEqual(retryIn(9_000));
+  });
+
   it('retries when the row says: at the end of the lease, at the next time', () => {
     expect(fateOf({ ...COUNTERS, status: 'running', leaseUntil: NOW + 61_000 }, undefined, NOW)).toEqual(
       retryIn(61_000),
     );
     expect(fateOf({ ...COUNTERS, status: 'retrying', nextAt: NOW + 4_000 }, undefined, NOW)).toEqual(retryIn(4_000));
-    const deferred = { ...COUNTERS, status: 'deferred', nextAt: NOW + 9_000, reason: 'rate-limited' } as const;
+    const deferred = {
+      ...COUNTERS,
+      status: 'deferred',
+      nextAt: NOW + 9_000,
+      reason: 'rate-limited',
+      parked: false,
+    } as const;
     expect(fateOf(deferred, undefined, NOW)).toEqual(retryIn(9_000));
   });
 
@@ -48,7 +60,7 @@ describe('fateOf', () => {
   });
 
   it("stays within the queues' longest delay", () => {
-    const far = { ...COUNTERS, status: 'deferred', nextAt: NOW + 86_400_000, reason: 'backend-busy' } as const;
+    const far = { ...COUNTERS, status: 'retrying', nextAt: NOW + 86_400_000 } as const;
     expect(fateOf(far, undefined, NOW)).toEqual(retryIn(MAX_QUEUE_DELAY_MS));
   });
 });

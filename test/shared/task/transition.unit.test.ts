@@ -24,7 +24,7 @@ function stateAt(status: TaskStatus, at: number, counters: Partial<Counters> = {
     case 'retrying':
       return { ...all, status, nextAt: at };
     case 'deferred':
-      return { ...all, status, nextAt: at, reason: 'rate-limited' };
+      return { ...all, status, nextAt: at, reason: 'rate-limited', parked: false };
     case 'running':
       return { ...all, status, leaseUntil: at };
     case 'waiting':
@@ -238,7 +238,24 @@ describe('defer', () => {
       deferrals: 1,
       reason: 'rate-limited',
       nextAt: NOW + 5_000,
+      parked: false,
     });
+  });
+
+  it('parks a task that waits for an event, until its fallback or its deadline (rule R20)', () => {
+    const park = (delayMs: number): TaskEvent => ({
+      type: 'defer',
+      at: NOW,
+      run: 2,
+      reason: 'paused',
+      delayMs,
+      parked: true,
+    });
+    const parked = { ...COUNTERS, status: 'deferred', deferrals: 1, reason: 'paused', parked: true };
+    const soon = transition(stateAt('running', NOW), park(60_000));
+    expect(soon.ok && soon.next).toEqual({ ...parked, nextAt: NOW + 60_000 });
+    const late = transition(stateAt('running', NOW), park(2 * HOUR_MS));
+    expect(late.ok && late.next).toEqual({ ...parked, nextAt: NOW + HOUR_MS });
   });
 
   it('counts as an attempt after a thousand (rule R18)', () => {

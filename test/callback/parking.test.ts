@@ -1,0 +1,150 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { answerClaims } from '../../callback/claim.ts';
+import { releaseParked } from '../../callback/parking.ts';
+import { settleAttempts } from '../../callback/settle.ts';
+import type { Settled } from '../../shared/ledger/contract.ts';
+import type { NewTask } from '../../shared/message/task-message.ts';
+import { recoverAfterRestart } from '../../shared/store/recovery.ts';
+import { House, MINUTE_MS, START } from '../protocol/house.ts';
+import { comeToRest } from '../protocol/rest.ts';
+
+let house: House;
+beforeEach(async () => {
+  house = await House.open();
+  // Claims and settles are made here directly: no message lies in the queue.
+  house.watching = false;
+});
+afterEach(() => house.close());
+
+const FALLBACK_MS = 10 * MINUTE_MS;
+
+/** What a consumer does with tasks for which the registry has no server. */
+async function park(tasks: readonly NewTask[], fallbackMs = FALLBACK_MS): Promise<readonly Settled[]> {
+  const ending = await house.callback('park', async (callback) => {
+    const claims = tasks.map(({ id, request, ...task }) => ({
+      id,
+      leaseMs: 61_000,
+      task: { ...task, request: JSON.stringify(request) },
+    }));
+    const grants = await answerClaims(callback, { nonce: crypto.randomUUID(), claims }, Date.now());
+    const settlements = grants.flatMap((grant) => {
+      if (!grant.granted) return [];
+      const { id, state } = grant;
+      const event = {
+        type: 'defer',
+        at: Date.now(),
+        run: state.run,
+        reason: 'no-server',
+        delayMs: fallbackMs,
+      } as const;
+      return [{ id, state, event: { ...event, parked: true } }];
+    });
+    return settleAttempts(callback, settlements, Date.now());
+  });
+  if (ending.how !== 'returned') throw new Error(`parking ${ending.how}`);
+  return ending.value;
+}
+
+async function parkedTasks(count: number, service = 'bound'): Promise<NewTask[]> {
+  const tasks = await Promise.all(Array.from({ length: count }, () => house.mint({ service })));
+  await park(tasks);
+  return tasks.sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+const release = (limit = 100, service = 'bound') =>
+  house.callback('release', (callback) => releaseParked(callback, service, limit, Date.now()));
+const wokenIds = () =>
+  house.post
+    .waiting()
+    .map(({ taskId }) => taskId)
+    .sort();
+const woken = (count: number) => ({ how: 'returned', value: count });
+
+describe('a parked task', () => {
+  it('has its message acked: its row wakes it', async () => {
+    const task = await house.mint();
+    expect(await park([task])).toEqual([{ id: task.id, status: 'deferred', fate: { verdict: 'ack' } }]);
+    expect(await house.row(task.id)).toMatchObject({
+      status: 'deferred',
+      reason: 'no-server',
+      parked_for: 'bound',
+      next_at: START + FALLBACK_MS,
+      due_at: START + FALLBACK_MS,
+    });
+  });
+
+  it('runs at its fallback when its event never comes', async () => {
+    const [task] = await parkedTasks(1);
+    await comeToRest(house);
+    expect(await house.row(task!.id)).toMatchObject({ status: 'succeeded', run: 2, parked_for: null });
+    expect(house.backend.callsOf(task!.id)[0]?.startedAt).toBeGreaterThanOrEqual(START + FALLBACK_MS);
+  });
+
+  it('ends at its deadline when that is sooner', async () => {
+    const task = await house.mint({ deadlineMs: MINUTE_MS });
+    await park([task]);
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'expired', run: 1, parked_for: null });
+  });
+
+  it('can be cancelled', async () => {
+    const [task] = await parkedTasks(1);
+    expect(await house.cancel(task!)).toMatchObject({ ok: true });
+    expect(await house.row(task!.id)).toMatchObject({ status: 'cancelled', parked_for: null, due_at: null });
+    expect(await release()).toEqual(woken(0));
+  });
+
+  it('stays parked over a restart of the local run, with its fallback', async () => {
+    const [task] = await parkedTasks(1);
+    await house.callback('restart', ({ db }) => recoverAfterRestart(db, Date.now()));
+    expect(await house.row(task!.id)).toMatchObject({ parked_for: 'bound', due_at: START + FALLBACK_MS });
+    expect(await release()).toEqual(woken(1));
+  });
+});
+
+describe('releaseParked', () => {
+  it('wakes the tasks of its service, the oldest first, as many as it may', async () => {
+    const tasks = await parkedTasks(5);
+    const [other] = await parkedTasks(1, 'fetched');
+    expect(await release(3)).toEqual(woken(3));
+    expect(wokenIds()).toEqual(tasks.slice(0, 3).map(({ id }) => id));
+    expect(await house.row(tasks[0]!.id)).toMatchObject({
+      parked_for: null,
+      next_at: START,
+      due_at: START + MINUTE_MS,
+    });
+    expect(await house.row(tasks[4]!.id)).toMatchObject({ parked_for: 'bound' });
+    expect(await release(3)).toEqual(woken(2));
+    expect(await house.row(other!.id)).toMatchObject({ parked_for: 'fetched' });
+  });
+
+  it('may run twice at once: each task is woken once', async () => {
+    const tasks = await parkedTasks(20);
+    const endings = await house.clock.drive(() => Promise.all([release(), release(), house.sweep(), release()]));
+    expect(
+      endings.map((ending) => (ending.how === 'returned' && typeof ending.value === 'number' ? ending.value : 0)),
+    ).toContain(20);
+    expect(wokenIds()).toEqual(tasks.map(({ id }) => id));
+    await comeToRest(house);
+    for (const { id } of tasks) expect(await house.row(id)).toMatchObject({ status: 'succeeded', run: 2 });
+  });
+
+  it('loses no task when it is killed between the rows and the wake-ups', async () => {
+    const [task] = await parkedTasks(1);
+    house.faults.once('queue.send', 'crash-before');
+    expect(await release()).toEqual({ how: 'killed' });
+    expect(house.post.waiting()).toEqual([]);
+    await comeToRest(house);
+    expect(await house.row(task!.id)).toMatchObject({ status: 'succeeded', run: 2 });
+    expect(house.backend.callsOf(task!.id)[0]?.startedAt).toBe(START + MINUTE_MS);
+  });
+
+  it('sends nothing before its rows are written: the message meets a claimable task', async () => {
+    const [task] = await parkedTasks(1);
+    house.post.afterSend = async (letters) => {
+      await house.deliver([...letters]);
+    };
+    await release();
+    expect(await house.row(task!.id)).toMatchObject({ status: 'succeeded', run: 2 });
+  });
+});

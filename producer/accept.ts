@@ -11,7 +11,6 @@ import { shardsForService } from '../shared/key/shards.ts';
 import { logError } from '../shared/log.ts';
 import { type NewTask, newTaskMessage } from '../shared/message/task-message.ts';
 import { recordAccepted } from '../shared/store/accept.ts';
-import type { Config } from './env.ts';
 import type { Runtime } from './runtime.ts';
 import { chooseShard } from './shard.ts';
 import { chunkTasks } from './task-size.ts';
@@ -56,7 +55,7 @@ type Send = (
 async function sendToAnyShard(runtime: Runtime, send: Send, tasks: readonly NewTask[]): Promise<boolean> {
   const { shardNews, config } = runtime;
   const messages = tasks.length;
-  const preferred = shardsWithKeys(config, tasks);
+  const preferred = shardsWithKeys(runtime, tasks);
   let candidates = preferred;
   let others = config.queues.map((_, shard) => shard).filter((shard) => !preferred.includes(shard));
   while (candidates.length > 0 || others.length > 0) {
@@ -80,10 +79,11 @@ async function sendToAnyShard(runtime: Runtime, send: Send, tasks: readonly NewT
 }
 
 /** The shards that hold keys for all of the tasks, or all shards. */
-function shardsWithKeys({ services, keyShards, queues }: Config, tasks: readonly NewTask[]): number[] {
+function shardsWithKeys({ services, config }: Runtime, tasks: readonly NewTask[]): number[] {
+  const { keyShards, queues } = config;
   const all = queues.map((_, shard) => shard);
   const wanted = [...new Set(tasks.map(({ service }) => service))].map((service) =>
-    shardsForService(services, keyShards, service),
+    shardsForService(services.all, keyShards, service),
   );
   const fitting = all.filter((shard) => wanted.every((shards) => shards === undefined || shards.includes(shard)));
   return fitting.length > 0 ? fitting : all;

@@ -16,6 +16,11 @@ export function answerJsonText(text: string, status = 200, headers: Readonly<Rec
   return new Response(text, { status, headers: { ...JSON_HEADERS, ...headers } });
 }
 
+/** A 204. */
+export function answerNothing(): Response {
+  return new Response(null, { status: 204, headers: GUARDS });
+}
+
 export function refuse(
   code: ProblemCode,
   details: ProblemDetails = {},

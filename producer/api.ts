@@ -2,23 +2,27 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Door, DoorEnv } from './door.ts';
 import { guardErrors, refuseInvalid } from './error-edge.ts';
+import { addBalancer } from './routes/balancer.ts';
 import { addBatch } from './routes/batch.ts';
 import { addCallback } from './routes/callback.ts';
 import { addCancel } from './routes/cancel.ts';
 import { addDocument } from './routes/document.ts';
 import { addHealth } from './routes/health.ts';
+import { addHeartbeats } from './routes/heartbeats.ts';
 import { addKeys } from './routes/keys.ts';
 import { addList } from './routes/list.ts';
 import { addPoll } from './routes/poll.ts';
 import { addRetry } from './routes/retry.ts';
+import { addServers } from './routes/servers.ts';
+import { addServices } from './routes/services.ts';
 import { addSubmit } from './routes/submit.ts';
 import { addTokens } from './routes/tokens.ts';
 
 export function createDoor(): Door {
   const door: Door = new OpenAPIHono<DoorEnv>({ defaultHook: refuseInvalid });
   guardErrors(door);
-  for (const add of [addSubmit, addBatch, addList, addPoll, addCallback, addCancel, addRetry, addTokens, addKeys])
-    add(door);
+  for (const add of [addSubmit, addBatch, addList, addPoll, addCallback, addCancel, addRetry]) add(door);
+  for (const add of [addHeartbeats, addServers, addServices, addBalancer, addKeys, addTokens]) add(door);
   addHealth(door);
   addDocument(door);
   return door;

@@ -4,6 +4,8 @@ import type { Door } from './door.ts';
 const TAGS = [
   { name: 'tasks', description: 'Submitting tasks, following them, ending them.' },
   { name: 'backends', description: 'What backends say about the tasks they work on.' },
+  { name: 'servers', description: 'Servers that register themselves, and how calls are spread over them.' },
+  { name: 'services', description: 'What tasks can be submitted to.' },
   { name: 'keys', description: 'The API keys with which backends are called.' },
   { name: 'tokens', description: 'Who may ask.' },
   { name: 'deployment', description: 'The state of the deployment itself.' },

@@ -8,6 +8,7 @@ import type { KeyDoor } from '../shared/key/door.ts';
 import { type KeyShards, KeyShardsSchema } from '../shared/key/shards.ts';
 import type { CallbackDoor } from '../shared/ledger/door.ts';
 import type { TaskMessage } from '../shared/message/task-message.ts';
+import type { RegistryDoor } from '../shared/registry/door.ts';
 import { type Services, servicesSchema } from '../shared/service/definition.ts';
 
 /** What accept needs of a queue. */
@@ -17,6 +18,7 @@ export interface Config {
   readonly db: D1Database;
   readonly queues: readonly TaskQueue[];
   readonly callback: CallbackDoor;
+  readonly registry: RegistryDoor;
   /** The consumers' doors to their keys. */
   readonly consumers: readonly { readonly shard: number; readonly door: KeyDoor }[];
   /** By pool of API keys, the shards that hold some; a pool that is not named may be anywhere. */
@@ -28,7 +30,9 @@ export interface Config {
   readonly idSecret: string;
   readonly previousIdSecret: string | undefined;
   readonly recordsAtAccept: boolean;
+  /** Those of wrangler.toml; what was put at run time is known to `Runtime.services`. */
   readonly services: Services;
+  readonly allowsPrivateTargets: boolean;
   /** Without a trailing slash; the request's own origin when undefined. */
   readonly publicUrl: string | undefined;
 }
@@ -52,6 +56,7 @@ const webAddress = z.url({ protocol: /^https?$/, error: 'is not a web address; w
 const EnvSchema = z.object({
   DB: binding<D1Database>('a D1 database'),
   CALLBACK: binding<CallbackDoor>('the service tasklane-callback, entrypoint CallbackDoor,'),
+  REGISTRY: binding<RegistryDoor>('the service tasklane-callback, entrypoint RegistryDoor,'),
   JWT_SECRET: optional(SecretSchema),
   JWT_SECRET_PREVIOUS: optional(SecretSchema),
   JWKS_URL: optional(webAddress),
@@ -79,6 +84,7 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>): Config {
     db: env.DB,
     queues,
     callback: env.CALLBACK,
+    registry: env.REGISTRY,
     consumers: numberedBindings<KeyDoor>(raw, CONSUMER_PREFIX).map(({ index, binding: door }) => ({
       shard: index,
       door,
@@ -93,6 +99,7 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>): Config {
     previousIdSecret: env.ID_SECRET_PREVIOUS,
     recordsAtAccept: env.ACCEPT === 'queue+record',
     services,
+    allowsPrivateTargets: allowPrivate,
     publicUrl: env.PUBLIC_URL?.replace(/\/+$/, ''),
   };
 }

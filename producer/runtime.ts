@@ -8,6 +8,8 @@ import { remoteKeySet, secretBytes } from '../shared/auth/token.ts';
 import { importMacKey, type MacKey } from '../shared/crypto/mac.ts';
 import { MisconfiguredError } from '../shared/env.ts';
 import { logError } from '../shared/log.ts';
+import { serviceSchema } from '../shared/service/definition.ts';
+import { KnownServices } from '../shared/service/known-services.ts';
 import { readRevokedTokens } from '../shared/store/revocation.ts';
 import { type Config, parseConfig } from './env.ts';
 import { FinishedTasks } from './finished-tasks.ts';
@@ -17,6 +19,7 @@ export interface Runtime {
   readonly config: Config;
   readonly authenticator: Authenticator;
   readonly finished: FinishedTasks;
+  readonly services: KnownServices;
   /** By shard: what its queue last said. */
   readonly shardNews: (ShardNews | undefined)[];
   idKey: MacKey | undefined;
@@ -54,6 +57,7 @@ async function readRevoked(db: D1Database, now: number): Promise<readonly string
 function createRuntime(env: object): Runtime | MisconfiguredError {
   try {
     const config = parseConfig({ ...env });
+    const schema = serviceSchema(config.allowsPrivateTargets);
     const keys = {
       secrets: config.jwtSecrets.map(secretBytes),
       keySet: config.jwks === undefined ? undefined : remoteKeySet(config.jwks.url),
@@ -64,6 +68,7 @@ function createRuntime(env: object): Runtime | MisconfiguredError {
       config,
       authenticator: new Authenticator(keys, (now) => readRevoked(config.db, now)),
       finished: new FinishedTasks(),
+      services: new KnownServices(config.services, (definition) => schema.safeParse(definition).data),
       shardNews: [],
       idKey: undefined,
     };

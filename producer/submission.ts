@@ -48,6 +48,7 @@ export function draftTask(services: Services, submission: TaskSubmission): Draft
     ...(submission.path === undefined ? {} : { path: submission.path }),
     ...(submission.headers === undefined ? {} : { headers: submission.headers }),
     ...(inline.content === undefined ? {} : { body: inline.content }),
+    ...wishesOf(submission),
   };
   const { retry } = submission;
   const draft: TaskDraft = {
@@ -67,6 +68,11 @@ export function draftTask(services: Services, submission: TaskSubmission): Draft
 export function taskOf(draft: TaskDraft, id: string, subject: string, now: number): NewTask {
   const { deadlineSeconds, ...rest } = draft;
   return fitToMessage({ id, subject, ...rest, deadlineAt: now + Math.ceil(deadlineSeconds * 1000) });
+}
+
+function wishesOf({ affinityKey, requires }: TaskSubmission): Pick<TaskRequest, 'wishes'> {
+  if (affinityKey === undefined && requires === undefined) return {};
+  return { wishes: { ...(affinityKey === undefined ? {} : { affinityKey }), ...requires } };
 }
 
 function headerOfService(service: ServiceDefinition, headers: TaskSubmission['headers']): string | undefined {

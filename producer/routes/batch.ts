@@ -13,6 +13,7 @@ import { documentOf } from '../refusal.ts';
 import { idKeyOf, type Runtime } from '../runtime.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { BatchResultSchema, BatchSubmissionSchema, TaskSubmissionSchema } from '../schema/submission.ts';
+import { learnServices } from '../services.ts';
 import { draftTask, NOT_ACCEPTED, taskOf } from '../submission.ts';
 
 const route = createRoute({
@@ -41,8 +42,10 @@ export function addBatch(door: Door): void {
     const { runtime } = c.env;
     const { subject } = c.get('principal');
     const now = Date.now();
+    const submissions = c.req.valid('json').tasks;
+    await learnServices(c, serviceNamesIn(submissions));
     const items = await Promise.all(
-      c.req.valid('json').tasks.map((submission, index) => itemOf(runtime, submission, index, subject, now)),
+      submissions.map((submission, index) => itemOf(runtime, submission, index, subject, now)),
     );
     const tasks = items.flatMap((item) => ('task' in item ? [item.task] : []));
     const accepted = (await acceptTasks(runtime, tasks)).values();
@@ -54,6 +57,15 @@ export function addBatch(door: Door): void {
     });
     return answerJson({ results }, 202);
   });
+}
+
+/** As far as they are names: each item is checked by itself. */
+function serviceNamesIn(submissions: readonly unknown[]): string[] {
+  const names = submissions.flatMap((submission) => {
+    const name = (submission as { service?: unknown } | null)?.service;
+    return typeof name === 'string' ? [name] : [];
+  });
+  return [...new Set(names)];
 }
 
 async function itemOf(
@@ -68,7 +80,7 @@ async function itemOf(
     const details = invalidRequest(checked.error.issues, 'body');
     return { index, problem: documentOf({ code: 'invalid-request', details }) };
   }
-  const drafted = draftTask(runtime.config.services, checked.data);
+  const drafted = draftTask(runtime.services.all, checked.data);
   if (!drafted.ok) return { index, problem: documentOf(drafted.refusal) };
   const id = await mintTaskId(await idKeyOf(runtime), subject, now);
   return { index, task: taskOf(drafted.draft, id, subject, now) };

@@ -1,6 +1,6 @@
 /** `POST /api/task/:id/retry`: a failed or expired task runs again, with fresh attempts and a new deadline. */
 import { createRoute } from '@hono/zod-openapi';
-import { ServiceDefinitionSchema, type Services } from '../../shared/service/definition.ts';
+import { ServiceDefinitionSchema } from '../../shared/service/definition.ts';
 import { readTask } from '../../shared/store/read.ts';
 import { refuse, unavailable } from '../answer.ts';
 import { allows } from '../authorize.ts';
@@ -10,6 +10,7 @@ import { mayBeUnrecorded, mayName, owns, taskNotFound } from '../ownership.ts';
 import { reach, UNREACHED } from '../reach.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { TaskParamsSchema, TaskStandingSchema } from '../schema/task.ts';
+import { learnServices } from '../services.ts';
 
 const route = createRoute({
   method: 'post',
@@ -38,16 +39,12 @@ export function addRetry(door: Door): void {
       return refuse('not-retryable', { detail: 'The task is queued and has not run yet.' });
     }
     if (!owns(principal, row.subject)) return taskNotFound();
-    const deadlineAt = now + deadlineSecondsOf(runtime.config.services, row.service) * 1000;
+    const services = await learnServices(c, []);
+    const deadlineAt = now + (services.find(row.service)?.deadlineSeconds ?? DEFAULT_DEADLINE_SECONDS) * 1000;
     const answer = await reach('callback', () => runtime.config.callback.retryTask({ id, deadlineAt }));
     return answerStanding(runtime, id, answer);
   });
 }
 
-/** The usual deadline when the service is no longer configured: it may come back. */
-function deadlineSecondsOf(services: Services, name: string): number {
-  const service = Object.hasOwn(services, name) ? services[name] : undefined;
-  return service?.deadlineSeconds ?? DEFAULT_DEADLINE_SECONDS;
-}
-
+/** When the service is no longer configured: it may come back. */
 const DEFAULT_DEADLINE_SECONDS = ServiceDefinitionSchema.parse({ binding: 'NONE' }).deadlineSeconds;

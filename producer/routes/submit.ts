@@ -9,6 +9,7 @@ import type { Door } from '../door.ts';
 import { idKeyOf } from '../runtime.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { ACCEPTED_EXAMPLE, AcceptedTaskSchema, TaskSubmissionSchema } from '../schema/submission.ts';
+import { learnServices } from '../services.ts';
 import { draftTask, NOT_ACCEPTED, taskOf } from '../submission.ts';
 
 const route = createRoute({
@@ -34,7 +35,9 @@ const route = createRoute({
 export function addSubmit(door: Door): void {
   door.openapi(route, async (c) => {
     const { runtime } = c.env;
-    const drafted = draftTask(runtime.config.services, c.req.valid('json'));
+    const submission = c.req.valid('json');
+    const services = await learnServices(c, [submission.service]);
+    const drafted = draftTask(services.all, submission);
     if (!drafted.ok) return refuse(drafted.refusal.code, drafted.refusal.details);
     const { subject } = c.get('principal');
     const now = Date.now();

@@ -34,6 +34,14 @@ export function jsonAnswer(schema: z.ZodType, description: string, example?: unk
   return { description, content: { 'application/json': { schema, ...(example === undefined ? {} : { example }) } } };
 }
 
+/** A body of JSON that must be there. */
+export function jsonBody<Schema extends z.ZodType>(schema: Schema) {
+  return { required: true, content: { 'application/json': { schema } } } as const;
+}
+
+/** What is answered to a body that cannot be read, or not used. */
+export const BODY_PROBLEMS = ['invalid-request', 'malformed-body', 'body-too-large', 'unsupported-media-type'] as const;
+
 /** A route's answers: its successes, its own problems and the common ones. */
 export function answers(successes: Answers, ...codes: ProblemCode[]): Answers {
   return { ...successes, ...problemAnswers([...codes, ...COMMON]) };

@@ -9,11 +9,13 @@ import {
 } from '../../shared/service/definition.ts';
 import { MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 import { TASK_METHODS } from '../../shared/task/request.ts';
+import { CapabilitiesSchema, TierSchema } from '../../shared/task/server-wishes.ts';
 import { ProblemSchema } from './problem.ts';
 
 const MAX_BATCH_TASKS = 1000;
 const MAX_LABELS = 16;
 const MAX_HEADERS = 32;
+const MAX_REQUIRED_CAPABILITIES = 8;
 
 /** With the other limits it keeps a message below 128,000 bytes: see `producer/task-size.ts`. */
 const MAX_HEADERS_CHARS = 4096;
@@ -59,6 +61,16 @@ export const ContentTypeSchema = z
   .max(255)
   .regex(/^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:\s*;[\t\x20-\x7e]*)?$/, 'a media type looks like text/plain');
 
+const RequiresSchema = z
+  .strictObject({
+    capabilities: CapabilitiesSchema.refine(
+      (all) => Object.keys(all).length <= MAX_REQUIRED_CAPABILITIES,
+      `at most ${MAX_REQUIRED_CAPABILITIES} capabilities`,
+    ).optional(),
+    tier: TierSchema.optional(),
+  })
+  .openapi({ description: 'Only a server with all of these capabilities, and of this tier.', example: { tier: 2 } });
+
 export const TaskSubmissionSchema = z
   .strictObject({
     service: z.string().regex(SERVICE_NAME_PATTERN, 'a service name is lower-case letters, digits and dashes').openapi({
@@ -81,6 +93,17 @@ export const TaskSubmissionSchema = z
     }),
     headers: HeadersSchema.optional(),
     labels: LabelsSchema.optional(),
+    affinityKey: z
+      .string()
+      .min(1)
+      .max(255)
+      .refine((key) => key.isWellFormed() && !/\p{Cc}/u.test(key), 'an affinity key has no control characters')
+      .optional()
+      .openapi({
+        description:
+          'Tasks of the same key go to the same server while it is there, where the service balances `sticky`.',
+      }),
+    requires: RequiresSchema.optional(),
     retry: z
       .strictObject({
         maxAttempts: z.number().int().min(1).max(100).optional(),

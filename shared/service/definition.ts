@@ -126,6 +126,14 @@ export const ServiceDefinitionSchema = z
     message: 'give either baseUrl or binding, or neither when servers register themselves for the service',
     path: ['baseUrl'],
   })
+  .refine(
+    ({ keyPool, auth, baseUrl, binding }) =>
+      keyPool === undefined || (baseUrl ?? binding ?? auth?.origins) !== undefined,
+    {
+      message: 'name the origins of the servers that keys may be sent to in auth.origins',
+      path: ['auth', 'origins'],
+    },
+  )
   .refine(({ keyPool, auth, keyLimits }) => keyPool !== undefined || (auth ?? keyLimits) === undefined, {
     message: 'name the keyPool whose keys are meant',
     path: ['keyPool'],
@@ -141,25 +149,28 @@ export function isRouted({ baseUrl, binding, maxConcurrency, requestsPerSecond }
 export type Services = Readonly<Record<string, ServiceDefinition>>;
 
 /**
+ * The schema of one definition, as it is put at run time.
+ * @param allowPrivateTargets true in the local run only: base URLs may be private addresses
+ */
+export function serviceSchema(allowPrivateTargets: boolean) {
+  return ServiceDefinitionSchema.superRefine(({ baseUrl }, context) => {
+    const problem = baseUrl === undefined ? undefined : targetProblem(baseUrl, allowPrivateTargets);
+    if (problem !== undefined) context.addIssue({ code: 'custom', path: ['baseUrl'], message: problem });
+  });
+}
+
+/**
  * The schema of the variable `SERVICES`: a JSON object or its text.
  * @param allowPrivateTargets true in the local run only: base URLs may be private addresses
  */
 export function servicesSchema(allowPrivateTargets: boolean) {
-  return z
-    .preprocess(
-      (value) => (typeof value === 'string' ? parseJson(value) : value),
-      z.record(
-        z.string().regex(SERVICE_NAME_PATTERN, 'a service name is lower-case letters, digits and dashes'),
-        ServiceDefinitionSchema,
-      ),
-    )
-    .superRefine((services, context) => {
-      for (const [name, { baseUrl }] of Object.entries(services)) {
-        if (baseUrl === undefined) continue;
-        const problem = targetProblem(baseUrl, allowPrivateTargets);
-        if (problem !== undefined) context.addIssue({ code: 'custom', path: [name, 'baseUrl'], message: problem });
-      }
-    });
+  return z.preprocess(
+    (value) => (typeof value === 'string' ? parseJson(value) : value),
+    z.record(
+      z.string().regex(SERVICE_NAME_PATTERN, 'a service name is lower-case letters, digits and dashes'),
+      serviceSchema(allowPrivateTargets),
+    ),
+  );
 }
 
 function parseJson(text: string): unknown {

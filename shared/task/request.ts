@@ -1,6 +1,7 @@
 /** The HTTP request that a task stands for, relative to its service's base URL. */
 import * as z from 'zod';
 import { ContentSchema } from './content.ts';
+import { ServerWishesSchema } from './server-wishes.ts';
 
 export const TASK_METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
@@ -12,5 +13,6 @@ export const TaskRequestSchema = z.object({
   body: ContentSchema.optional(),
   /** W3C trace context of the submission, so that the backend's spans join the client's trace. */
   traceparent: z.string().optional(),
+  wishes: ServerWishesSchema.optional(),
 });
 export type TaskRequest = z.infer<typeof TaskRequestSchema>;

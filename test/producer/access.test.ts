@@ -12,7 +12,45 @@ const CLOSED: readonly [method: string, path: string][] = [
   ['POST', `/api/task/${ID}/cancel`],
   ['POST', `/api/task/${ID}/retry`],
   ['POST', '/api/tokens/revoke'],
+  ['GET', '/api/services'],
+  ['PUT', '/api/services/ocr'],
+  ['DELETE', '/api/services/ocr'],
+  ['GET', '/api/services/ocr/demand'],
+  ['POST', '/api/services/ocr/pause'],
+  ['POST', '/api/services/ocr/resume'],
+  ['GET', '/api/stats/servers/srv_0000000000000000'],
+  ['GET', '/api/stats/load-balancer'],
+  ['POST', '/api/stats/load-balancer/algorithm'],
 ];
+
+const OF_SERVERS: readonly [method: string, path: string][] = [
+  ['POST', '/api/servers'],
+  ['GET', '/api/servers'],
+  ['GET', '/api/servers/srv_0000000000000000'],
+  ['DELETE', '/api/servers/srv_0000000000000000'],
+  ['POST', '/api/servers/srv_0000000000000000/heartbeat'],
+  ['POST', '/api/servers/heartbeats'],
+  ['POST', '/api/servers/srv_0000000000000000/leadership'],
+  ['POST', '/api/servers/srv_0000000000000000/maintenance'],
+  ['GET', '/api/servers/srv_0000000000000000/metrics'],
+];
+
+describe('every address of servers', () => {
+  it.each(OF_SERVERS)('%s %s asks for a token, and not for a client', async (method, path) => {
+    expect((await ask(environment(), path, { method, token: undefined })).status).toBe(401);
+    expect((await ask(environment(), path, { method, token: await tokenFor('alice') })).status).toBe(403);
+  });
+});
+
+const OF_ADMINS = CLOSED.filter(
+  ([method, path]) => path.startsWith('/api/stats') || (path.startsWith('/api/services') && method !== 'GET'),
+);
+
+describe('every address of administrators', () => {
+  it.each(OF_ADMINS)('%s %s is not for clients', async (method, path) => {
+    expect((await ask(environment(), path, { method, token: await tokenFor('alice') })).status).toBe(403);
+  });
+});
 
 describe('every closed address', () => {
   it.each(CLOSED)('%s %s asks for a token', async (method, path) => {

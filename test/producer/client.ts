@@ -1,6 +1,8 @@
 /** A client of the producer's door for tests inside workerd: the door itself, real bindings, no network. */
+import { createExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { beforeEach, vi } from 'vitest';
+import { RegistryDoor } from '../../callback/registry/registry-door.ts';
 import { createDoor } from '../../producer/api.ts';
 import { serve } from '../../producer/serve.ts';
 import { type Role, signToken } from '../../shared/auth/token.ts';
@@ -57,9 +59,17 @@ export const noDatabase = new Proxy({} as D1Database, {
   },
 });
 
+/** The real registry, with one object for all tests of a file. */
+const registryDoor = new RegistryDoor(createExecutionContext(), env as never);
+
 /** An environment of its own, so that nothing is remembered between tests. */
 export function environment(overrides: Record<string, unknown> = {}): object {
-  return { ...env, CALLBACK: callbackStub({ ok: true, status: 'queued', changed: true }), ...overrides };
+  return {
+    ...env,
+    CALLBACK: callbackStub({ ok: true, status: 'queued', changed: true }),
+    REGISTRY: registryDoor,
+    ...overrides,
+  };
 }
 
 export async function tokenFor(sub: string, role: Role = 'client', jti?: string): Promise<string> {

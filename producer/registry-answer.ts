@@ -1,0 +1,38 @@
+/** From the registry's answer to the client's. */
+
+import type { Principal } from '../shared/auth/token.ts';
+import type { Answered, Asker } from '../shared/registry/door.ts';
+import { refuse, unavailable } from './answer.ts';
+import { reach, UNREACHED } from './reach.ts';
+import type { Runtime } from './runtime.ts';
+
+export function askerOf({ subject, role }: Principal): Asker {
+  return { subject, isAdmin: role === 'admin' };
+}
+
+type Registry = Runtime['config']['registry'];
+
+/** @param answer what becomes of an answer that is not a refusal */
+export async function askRegistry<Value>(
+  { config }: Runtime,
+  question: (registry: Registry) => Promise<Answered<Value>>,
+  answer: (value: Value) => Response,
+): Promise<Response> {
+  const asked = await reach('registry', () => question(config.registry));
+  if (asked === UNREACHED) return registryUnreached();
+  return asked.ok ? answer(asked.value) : refuse(asked.code, { detail: asked.detail });
+}
+
+/** A question that is never refused. */
+export async function readRegistry<Value>(
+  { config }: Runtime,
+  question: (registry: Registry) => Promise<Value>,
+  answer: (value: Value) => Response,
+): Promise<Response> {
+  const asked = await reach('registry', () => question(config.registry));
+  return asked === UNREACHED ? registryUnreached() : answer(asked);
+}
+
+function registryUnreached(): Response {
+  return unavailable('The server registry did not answer. Nothing is certain to have changed; repeat the request.');
+}

@@ -1,0 +1,83 @@
+/** `/api/stats/servers` and `/api/stats/load-balancer`: how calls are spread, and by which algorithm. */
+import { createRoute } from '@hono/zod-openapi';
+import { answerJson } from '../answer.ts';
+import { allows } from '../authorize.ts';
+import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
+import type { Door } from '../door.ts';
+import { askerOf, askRegistry, readRegistry } from '../registry-answer.ts';
+import { AlgorithmChangeSchema, BalancerSchema } from '../schema/balancer.ts';
+import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
+import { ServerParamsSchema, ServerStatsSchema } from '../schema/server.ts';
+import { serverDocument } from '../server-document.ts';
+
+const shared = { tags: ['servers'], security: [{ token: [] }] };
+
+const serverRoute = createRoute({
+  ...shared,
+  method: 'get',
+  path: '/api/stats/servers/{id}',
+  operationId: 'getServerStats',
+  summary: 'See everything about a server',
+  middleware: [allows('admin')] as const,
+  request: { params: ServerParamsSchema },
+  responses: answers({ 200: jsonAnswer(ServerStatsSchema, 'The server, and its last minutes.') }, 'server-not-found'),
+});
+
+const balancerRoute = createRoute({
+  ...shared,
+  method: 'get',
+  path: '/api/stats/load-balancer',
+  operationId: 'getLoadBalancer',
+  summary: 'See how calls are spread over servers',
+  middleware: [allows('admin')] as const,
+  responses: answers({ 200: jsonAnswer(BalancerSchema, 'By service and server.') }),
+});
+
+const algorithmRoute = createRoute({
+  ...shared,
+  method: 'post',
+  path: '/api/stats/load-balancer/algorithm',
+  operationId: 'setBalancing',
+  summary: 'Choose how calls of a service are spread',
+  description: 'Takes effect with the next call; no count is lost.',
+  middleware: [allows('admin'), readsJson(MAX_TASK_BODY_BYTES)],
+  request: { body: jsonBody(AlgorithmChangeSchema) },
+  responses: answers(
+    { 200: jsonAnswer(AlgorithmChangeSchema, 'It is chosen.') },
+    ...BODY_PROBLEMS,
+    'service-not-found',
+  ),
+});
+
+export function addBalancer(door: Door): void {
+  door.openapi(serverRoute, (c) => {
+    const { id } = c.req.valid('param');
+    const asker = askerOf(c.get('principal'));
+    return askRegistry(
+      c.env.runtime,
+      async (registry) => {
+        const [server, metrics] = await Promise.all([registry.getServer(id, asker), registry.getMetrics(id, asker)]);
+        if (!server.ok) return server;
+        return metrics.ok ? { ok: true, value: { server: server.value, metrics: metrics.value } } : metrics;
+      },
+      ({ server, metrics }) => answerJson({ server: serverDocument(server), metrics }),
+    );
+  });
+
+  door.openapi(balancerRoute, (c) =>
+    readRegistry(
+      c.env.runtime,
+      (registry) => registry.getBalancer(),
+      (balancer) => answerJson(balancer),
+    ),
+  );
+
+  door.openapi(algorithmRoute, (c) => {
+    const { service, algorithm } = c.req.valid('json');
+    return askRegistry(
+      c.env.runtime,
+      (registry) => registry.setBalancing(service, algorithm),
+      () => answerJson({ service, algorithm }),
+    );
+  });
+}

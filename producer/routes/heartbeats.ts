@@ -1,0 +1,98 @@
+/** Signs of life: a server's own, and a leader's for its cluster. */
+import { createRoute } from '@hono/zod-openapi';
+import type { HeartbeatAnswer } from '../../shared/registry/door.ts';
+import { answerJson } from '../answer.ts';
+import { allows } from '../authorize.ts';
+import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
+import type { Door } from '../door.ts';
+import { askerOf, askRegistry } from '../registry-answer.ts';
+import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
+import {
+  ClusterHeartbeatBodySchema,
+  HeartbeatAnswerSchema,
+  ServerHeartbeatSchema,
+  ServerParamsSchema,
+} from '../schema/server.ts';
+import { leadershipOf } from '../server-document.ts';
+
+const shared = { tags: ['servers'], security: [{ token: [] }] };
+const asServer = [allows('server', 'admin')];
+const withBody = [allows('server', 'admin'), readsJson(MAX_TASK_BODY_BYTES)];
+
+const heartbeatRoute = createRoute({
+  ...shared,
+  method: 'post',
+  path: '/api/servers/{id}/heartbeat',
+  operationId: 'sendHeartbeat',
+  summary: 'Say that a server lives',
+  description: '`services`, when sent, replace those that it offers. A 404 means: register again.',
+  middleware: withBody,
+  request: { params: ServerParamsSchema, body: jsonBody(ServerHeartbeatSchema) },
+  responses: answers(
+    { 200: jsonAnswer(HeartbeatAnswerSchema, 'How things stand for the server.') },
+    ...BODY_PROBLEMS,
+    'server-not-found',
+  ),
+});
+
+const clusterRoute = createRoute({
+  ...shared,
+  method: 'post',
+  path: '/api/servers/heartbeats',
+  operationId: 'sendClusterHeartbeat',
+  summary: 'Say how the servers of a cluster are, as its leader',
+  middleware: withBody,
+  request: { body: jsonBody(ClusterHeartbeatBodySchema) },
+  responses: answers(
+    { 200: jsonAnswer(HeartbeatAnswerSchema, 'Whom to look after.') },
+    ...BODY_PROBLEMS,
+    'server-not-found',
+    'not-heartbeat-leader',
+  ),
+});
+
+const leadershipRoute = createRoute({
+  ...shared,
+  method: 'post',
+  path: '/api/servers/{id}/leadership',
+  operationId: 'claimLeadership',
+  summary: 'Ask to lead the cluster',
+  description: 'Granted when nobody leads, or the leader is silent; the answer says who leads.',
+  middleware: asServer,
+  request: { params: ServerParamsSchema },
+  responses: answers(
+    { 200: jsonAnswer(HeartbeatAnswerSchema, 'Who leads now.') },
+    'server-not-found',
+    'not-heartbeat-leader',
+  ),
+});
+
+export function addHeartbeats(door: Door): void {
+  door.openapi(clusterRoute, (c) =>
+    askRegistry(
+      c.env.runtime,
+      (registry) => registry.heartbeatCluster(c.req.valid('json'), askerOf(c.get('principal'))),
+      answerHeartbeat,
+    ),
+  );
+
+  door.openapi(heartbeatRoute, (c) =>
+    askRegistry(
+      c.env.runtime,
+      (registry) => registry.heartbeat(c.req.valid('param').id, c.req.valid('json'), askerOf(c.get('principal'))),
+      answerHeartbeat,
+    ),
+  );
+
+  door.openapi(leadershipRoute, (c) =>
+    askRegistry(
+      c.env.runtime,
+      (registry) => registry.claimLeadership(c.req.valid('param').id, askerOf(c.get('principal'))),
+      answerHeartbeat,
+    ),
+  );
+}
+
+function answerHeartbeat(standing: HeartbeatAnswer): Response {
+  return answerJson(leadershipOf(standing));
+}

@@ -1,0 +1,156 @@
+/** `/api/services`: services put at run time, how they stand, what they need, and pausing them. */
+import { createRoute } from '@hono/zod-openapi';
+import { serviceSchema } from '../../shared/service/definition.ts';
+import { answerJson, answerNothing, refuse } from '../answer.ts';
+import { allows } from '../authorize.ts';
+import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
+import type { Door } from '../door.ts';
+import { invalidRequest } from '../field-errors.ts';
+import { askRegistry, readRegistry } from '../registry-answer.ts';
+import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
+import {
+  DeleteServiceQuerySchema,
+  DemandSchema,
+  PausedSchema,
+  PutServiceSchema,
+  ServiceDefinitionBodySchema,
+  ServiceListSchema,
+  ServiceParamsSchema,
+} from '../schema/service.ts';
+import { readServices } from '../services.ts';
+
+const shared = { tags: ['services'], security: [{ token: [] }] };
+
+const listRoute = createRoute({
+  ...shared,
+  method: 'get',
+  path: '/api/services',
+  operationId: 'listServices',
+  summary: 'List services, with their servers',
+  middleware: [allows('client', 'admin')] as const,
+  responses: answers({ 200: jsonAnswer(ServiceListSchema, 'All services.') }),
+});
+
+const demandRoute = createRoute({
+  ...shared,
+  method: 'get',
+  path: '/api/services/{name}/demand',
+  operationId: 'getDemand',
+  summary: 'See what a service has to do, and how many servers would do it',
+  middleware: [allows('client', 'admin')] as const,
+  request: { params: ServiceParamsSchema },
+  responses: answers({ 200: jsonAnswer(DemandSchema, 'As it is now.') }, 'invalid-request', 'service-not-found'),
+});
+
+const putRoute = createRoute({
+  ...shared,
+  method: 'put',
+  path: '/api/services/{name}',
+  operationId: 'putService',
+  summary: 'Define a service',
+  description:
+    'Replaces the definition as a whole, also one of wrangler.toml. Other isolates know it within five seconds, at once ' +
+    'when they meet the name for the first time.',
+  middleware: [allows('admin'), readsJson(MAX_TASK_BODY_BYTES)],
+  request: {
+    params: ServiceParamsSchema,
+    body: jsonBody(ServiceDefinitionBodySchema),
+  },
+  responses: answers({ 200: jsonAnswer(PutServiceSchema, 'It is defined.') }, ...BODY_PROBLEMS),
+});
+
+const deleteRoute = createRoute({
+  ...shared,
+  method: 'delete',
+  path: '/api/services/{name}',
+  operationId: 'deleteService',
+  summary: 'Delete a service that was put at run time',
+  description: 'A definition of the same name in wrangler.toml is in force again.',
+  middleware: [allows('admin')] as const,
+  request: { params: ServiceParamsSchema, query: DeleteServiceQuerySchema },
+  responses: answers({ 204: { description: 'It is gone.' } }, 'invalid-request', 'service-not-found', 'service-busy'),
+});
+
+const pauseRoute = createRoute({
+  ...shared,
+  method: 'post',
+  path: '/api/services/{name}/pause',
+  operationId: 'pauseService',
+  summary: 'Pause a service',
+  description: 'Calls under way finish; tasks wait, within five seconds everywhere, and lose no attempt.',
+  middleware: [allows('admin')] as const,
+  request: { params: ServiceParamsSchema },
+  responses: answers({ 200: jsonAnswer(PausedSchema, 'It is paused.') }, 'invalid-request', 'service-not-found'),
+});
+
+const resumeRoute = createRoute({
+  ...shared,
+  method: 'post',
+  path: '/api/services/{name}/resume',
+  operationId: 'resumeService',
+  summary: 'Resume a service',
+  description: 'Tasks that waited go out within seconds, the oldest first.',
+  middleware: [allows('admin')] as const,
+  request: { params: ServiceParamsSchema },
+  responses: answers({ 200: jsonAnswer(PausedSchema, 'It goes on.') }, 'invalid-request', 'service-not-found'),
+});
+
+export function addServices(door: Door): void {
+  door.openapi(listRoute, (c) =>
+    readRegistry(
+      c.env.runtime,
+      (registry) => registry.listServices(),
+      (services) => answerJson({ services }),
+    ),
+  );
+
+  door.openapi(demandRoute, (c) =>
+    askRegistry(
+      c.env.runtime,
+      (registry) => registry.getDemand(c.req.valid('param').name),
+      (demand) => answerJson(demand),
+    ),
+  );
+
+  door.openapi(putRoute, async (c) => {
+    const { runtime } = c.env;
+    const { name } = c.req.valid('param');
+    const sent: unknown = await c.req.json();
+    const checked = serviceSchema(runtime.config.allowsPrivateTargets).safeParse(sent);
+    if (!checked.success) return refuse('invalid-request', invalidRequest(checked.error.issues, 'body'));
+    const answer = await readRegistry(
+      runtime,
+      // As it was sent: a later release reads it with its own defaults.
+      (registry) => registry.putService(name, sent),
+      (version) => answerJson({ name, version, definition: checked.data }),
+    );
+    await readServices(runtime, true);
+    return answer;
+  });
+
+  door.openapi(deleteRoute, async (c) => {
+    const { runtime } = c.env;
+    const force = c.req.valid('query').force === 'true';
+    const answer = await askRegistry(
+      runtime,
+      (registry) => registry.deleteService(c.req.valid('param').name, force),
+      answerNothing,
+    );
+    await readServices(runtime, true);
+    return answer;
+  });
+
+  for (const [route, paused] of [
+    [pauseRoute, true],
+    [resumeRoute, false],
+  ] as const) {
+    door.openapi(route, (c) => {
+      const { name } = c.req.valid('param');
+      return askRegistry(
+        c.env.runtime,
+        (registry) => registry.setPaused(name, paused),
+        () => answerJson({ name, paused }),
+      );
+    });
+  }
+}

@@ -1,0 +1,34 @@
+/**
+ * The service definitions as this request needs them: what is unknown, or was never read, is asked for
+ * first; what is merely old is read again beside the request, so that accepting a task waits for
+ * nothing but its queue.
+ */
+import type { Context } from 'hono';
+import type { KnownServices } from '../shared/service/known-services.ts';
+import { refreshServices } from '../shared/service/refresh.ts';
+import type { DoorEnv } from './door.ts';
+import type { Runtime } from './runtime.ts';
+
+/** @param names of the services that the request is about; none: only the list as a whole */
+export async function learnServices(c: Context<DoorEnv>, names: readonly string[]): Promise<KnownServices> {
+  const { runtime } = c.env;
+  const { services } = runtime;
+  const urgent = names.some((name) => services.find(name) === undefined);
+  if (urgent || services.isUnread) await readServices(runtime, urgent);
+  else if (services.shouldRead(Date.now())) beside(c, readServices(runtime, false));
+  return services;
+}
+
+/** Now, unless it was done within the last second. */
+export function readServices({ services, config }: Runtime, urgent: boolean): Promise<void> {
+  return refreshServices(services, (known) => config.registry.readServices(known), { urgent });
+}
+
+function beside(c: Context<DoorEnv>, work: Promise<void>): void {
+  try {
+    c.executionCtx.waitUntil(work);
+  } catch {
+    // Without an execution context nothing ends the work early.
+    void work;
+  }
+}

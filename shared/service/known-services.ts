@@ -1,0 +1,107 @@
+/**
+ * The service definitions that a Worker knows: those of wrangler.toml, and over them those that were
+ * put at run time, as the registry last told. Plain data in the isolate's memory: losing it costs a
+ * question. While the registry cannot be asked, what was last known stays. Clock handed in.
+ */
+import type { ServiceBook } from '../registry/routing.ts';
+import type { ServiceDefinition, Services } from './definition.ts';
+
+/** What is older is read again. */
+const FRESH_MS = 5_000;
+
+/** A name that nobody knows is asked for at most this often. */
+const ASK_AGAIN_MS = 1_000;
+
+export interface ReadReason {
+  /** A name is not known, or the registry names a newer book. */
+  readonly urgent?: boolean;
+}
+
+type Parse = (definition: unknown) => ServiceDefinition | undefined;
+
+export class KnownServices {
+  readonly #base: Services;
+  readonly #parse: Parse;
+  #version = 0;
+  #put: Services = {};
+  #all: Services;
+  #paused: ReadonlySet<string> = new Set();
+  #askedAt = Number.NEGATIVE_INFINITY;
+  #readAt = Number.NEGATIVE_INFINITY;
+  /** When a question was last answered, or failed. */
+  #endedAt = Number.NEGATIVE_INFINITY;
+
+  /** @param parse undefined for what this release cannot read */
+  constructor(base: Services, parse: Parse) {
+    this.#base = base;
+    this.#all = base;
+    this.#parse = parse;
+  }
+
+  get all(): Services {
+    return this.#all;
+  }
+
+  get version(): number {
+    return this.#version;
+  }
+
+  find(name: string): ServiceDefinition | undefined {
+    return Object.hasOwn(this.#all, name) ? this.#all[name] : undefined;
+  }
+
+  /** The definition when it was put at run time: another isolate may not know it yet. */
+  findPut(name: string): ServiceDefinition | undefined {
+    return Object.hasOwn(this.#put, name) ? this.#put[name] : undefined;
+  }
+
+  isPaused(name: string): boolean {
+    return this.#paused.has(name);
+  }
+
+  /** The registry has neither answered nor failed yet. */
+  get isUnread(): boolean {
+    return this.#endedAt === Number.NEGATIVE_INFINITY;
+  }
+
+  shouldRead(now: number, { urgent = false }: ReadReason = {}): boolean {
+    if (now - this.#askedAt < ASK_AGAIN_MS) return false;
+    return urgent || now - this.#readAt >= FRESH_MS;
+  }
+
+  /** A question is under way whose answer may hold what is missing. */
+  isAsking(now: number): boolean {
+    return this.#askedAt > this.#endedAt && now - this.#askedAt < ASK_AGAIN_MS;
+  }
+
+  noteAsked(now: number): void {
+    this.#askedAt = now;
+  }
+
+  noteFailed(now: number): void {
+    this.#endedAt = Math.max(now, this.#askedAt);
+  }
+
+  /**
+   * @param book undefined when what is known is current
+   * @returns names whose definitions this release cannot read; what was known of them stays
+   */
+  take(book: ServiceBook | undefined, now: number): string[] {
+    this.#readAt = Math.max(now, this.#askedAt);
+    this.#endedAt = this.#readAt;
+    if (book === undefined || book.version === this.#version) return [];
+    const unreadable: string[] = [];
+    const put: Record<string, ServiceDefinition> = {};
+    for (const [name, definition] of Object.entries(book.services)) {
+      const parsed = this.#parse(definition);
+      if (parsed === undefined) unreadable.push(name);
+      const known = parsed ?? this.findPut(name);
+      if (known !== undefined) put[name] = known;
+    }
+    this.#version = book.version;
+    this.#put = put;
+    this.#all = { ...this.#base, ...put };
+    this.#paused = new Set(book.paused);
+    return unreadable;
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * Reads the service definitions again when they are due. Never fails and never takes long: while the
+ * registry does not answer, what is known stays.
+ */
+import { logError, logWarning } from '../log.ts';
+import type { ServiceBook } from '../registry/routing.ts';
+import type { KnownServices, ReadReason } from './known-services.ts';
+
+/** Requests wait for the registry no longer than this. */
+const PATIENCE_MS = 1_000;
+
+/** Another request of this isolate asks: its answer is looked for this often, on a timer of one's own. */
+const LOOK_MS = 20;
+
+/** @param read asks for the book when it is another than the known version */
+export async function refreshServices(
+  services: KnownServices,
+  read: (known: number) => Promise<ServiceBook | undefined>,
+  reason: ReadReason = {},
+): Promise<void> {
+  const askedAt = Date.now();
+  if (!services.shouldRead(askedAt, reason)) {
+    while ((reason.urgent || services.isUnread) && services.isAsking(Date.now())) await scheduler.wait(LOOK_MS);
+    return;
+  }
+  services.noteAsked(askedAt);
+  const late = new AbortController();
+  try {
+    const book = await Promise.race([read(services.version), tooLate(late.signal)]);
+    const unreadable = services.take(book, Date.now());
+    if (unreadable.length > 0) logError('services.unreadable', { services: unreadable });
+  } catch (error) {
+    services.noteFailed(Date.now());
+    logWarning('services.unread', { version: services.version, cause: String(error) });
+  } finally {
+    late.abort();
+  }
+}
+
+async function tooLate(signal: AbortSignal): Promise<never> {
+  await scheduler.wait(PATIENCE_MS, { signal }).catch(() => undefined);
+  throw new Error(`the registry did not answer within ${PATIENCE_MS} ms`);
+}

@@ -1,0 +1,171 @@
+import { describe, expect, it, vi } from 'vitest';
+import { ask, documentIn, environment, noDatabase, queueStub, tokenFor } from './client.ts';
+
+const here = environment();
+
+for (const level of ['log', 'warn'] as const) vi.spyOn(console, level).mockReturnValue(undefined);
+
+const root = () => tokenFor('root', 'admin');
+
+async function put(name: string, definition: unknown, environment: object = here): Promise<Response> {
+  return ask(environment, `/api/services/${name}`, { method: 'PUT', body: definition, token: await root() });
+}
+
+async function listed(name: string): Promise<unknown> {
+  const { services } = await documentIn(await ask(here, '/api/services'));
+  return (services as { name: string }[]).find((service) => service.name === name);
+}
+
+describe('a service that is put', () => {
+  it('is there with its defaults, beside those of the file', async () => {
+    const answer = await put('ocr', { balancing: 'peak-ewma', timeoutSeconds: 60 });
+    expect(answer.status).toBe(200);
+    expect(await documentIn(answer)).toMatchObject({
+      name: 'ocr',
+      version: expect.any(Number),
+      definition: { balancing: 'peak-ewma', timeoutSeconds: 60, retry: { maxAttempts: 8 } },
+    });
+    expect(await listed('ocr')).toEqual({
+      name: 'ocr',
+      source: 'api',
+      paused: false,
+      balancing: 'peak-ewma',
+      target: 'servers',
+      servers: { total: 0, available: 0 },
+      inFlight: 0,
+    });
+    expect(await listed('echo')).toMatchObject({ source: 'file', target: 'fixed' });
+  });
+
+  it('names what is wrong with its definition', async () => {
+    const wrong: [unknown, string][] = [
+      [{ baseUrl: 'https://a.example.com', binding: 'OCR' }, '/baseUrl'],
+      [{ timeoutSeconds: -1 }, '/timeoutSeconds'],
+      [{ keyPool: 'default' }, '/auth/origins'],
+      [{ sorcery: true }, '/sorcery'],
+    ];
+    for (const [definition, field] of wrong) {
+      const answer = await put('wrong', definition);
+      expect(answer.status).toBe(400);
+      expect(await documentIn(answer)).toMatchObject({ errors: [{ field }] });
+    }
+    expect((await put('No-Name', {})).status).toBe(400);
+  });
+
+  it('has no private address in a deployment', async () => {
+    const deployed = environment({ ALLOW_PRIVATE_TARGETS: 'false', SERVICES: {} });
+    const answer = await put('inside', { baseUrl: 'https://10.0.0.1' }, deployed);
+    expect(answer.status).toBe(400);
+    expect(await documentIn(answer)).toMatchObject({ errors: [{ field: '/baseUrl' }] });
+  });
+
+  it('takes tasks at once, also in an isolate that has never heard of it', async () => {
+    await put('fresh', { deadlineSeconds: 60, retry: { maxAttempts: 2 } });
+    for (const isolate of [here, environment()]) {
+      const queue = queueStub();
+      const body = { service: 'fresh', affinityKey: 'acme', requires: { tier: 2, capabilities: { gpu: true } } };
+      const answer = await ask({ ...isolate, TASK_QUEUE_0: queue, TASK_QUEUE_1: queue, DB: noDatabase }, '/api/task', {
+        body,
+      });
+      expect(answer.status).toBe(202);
+      expect(queue.sent[0]?.task).toMatchObject({
+        service: 'fresh',
+        policy: { maxAttempts: 2 },
+        request: { wishes: { affinityKey: 'acme', tier: 2, capabilities: { gpu: true } } },
+      });
+    }
+  });
+
+  it('is known in time to an isolate that knew it otherwise', async () => {
+    const isolate = environment();
+    const policyOf = async () => {
+      const queue = queueStub();
+      await ask({ ...isolate, TASK_QUEUE_0: queue, TASK_QUEUE_1: queue }, '/api/task', { body: { service: 'echo' } });
+      return queue.sent[0]?.task.policy.maxAttempts;
+    };
+    expect(await policyOf()).toBe(8);
+    await put('echo', { baseUrl: 'http://backend.test', retry: { maxAttempts: 3 } });
+    expect(await policyOf()).toBe(3);
+    await ask(here, '/api/services/echo', { method: 'DELETE', token: await root() });
+  });
+
+  it('still takes tasks while the registry does not answer', async () => {
+    const queue = queueStub();
+    const REGISTRY = { readServices: () => Promise.reject(new Error('no registry today')) };
+    const isolate = environment({ TASK_QUEUE_0: queue, TASK_QUEUE_1: queue, REGISTRY });
+    expect((await ask(isolate, '/api/task', { body: { service: 'echo' } })).status).toBe(202);
+    const unknown = await ask(isolate, '/api/task', { body: { service: 'nobody' } });
+    expect(unknown.status).toBe(422);
+  });
+
+  it('is gone when it was deleted; one of the file comes back', async () => {
+    await put('passing', {});
+    const remove = async (name: string) =>
+      ask(here, `/api/services/${name}`, { method: 'DELETE', token: await root() });
+    expect((await remove('passing')).status).toBe(204);
+    expect(await listed('passing')).toBeUndefined();
+    expect((await ask(here, '/api/task', { body: { service: 'passing' } })).status).toBe(422);
+    expect((await remove('passing')).status).toBe(404);
+    await put('echo', { baseUrl: 'https://other.example.com' });
+    expect(await listed('echo')).toMatchObject({ source: 'api' });
+    await remove('echo');
+    expect(await listed('echo')).toMatchObject({ source: 'file' });
+  });
+});
+
+describe('pausing', () => {
+  it('is shown, and ends with resume', async () => {
+    await put('resting', {});
+    const post = async (action: string) =>
+      ask(here, `/api/services/resting/${action}`, { method: 'POST', token: await root() });
+    expect(await documentIn(await post('pause'))).toEqual({ name: 'resting', paused: true });
+    expect(await listed('resting')).toMatchObject({ paused: true });
+    expect(await documentIn(await post('resume'))).toEqual({ name: 'resting', paused: false });
+    expect(await listed('resting')).toMatchObject({ paused: false });
+  });
+
+  it('of what is not there is refused', async () => {
+    const answer = await ask(here, '/api/services/nobody/pause', { method: 'POST', token: await root() });
+    expect(answer.status).toBe(404);
+    expect(await documentIn(answer)).toMatchObject({ type: 'urn:tasklane:problem:service-not-found' });
+  });
+});
+
+describe('demand', () => {
+  it('says what a service has to do', async () => {
+    await put('wanted', {});
+    expect(await documentIn(await ask(here, '/api/services/wanted/demand'))).toMatchObject({
+      service: 'wanted',
+      inFlight: 0,
+      capacity: 0,
+      waiting: 0,
+    });
+    expect((await ask(here, '/api/services/nobody/demand')).status).toBe(404);
+  });
+});
+
+describe('the load balancer', () => {
+  it('shows how calls are spread, and changes how', async () => {
+    await put('spread', {});
+    const body = { url: 'https://spread.example.net', services: [{ name: 'spread' }] };
+    await ask(here, '/api/servers', { body, token: await tokenFor('farm', 'server') });
+    const change = await ask(here, '/api/stats/load-balancer/algorithm', {
+      body: { service: 'spread', algorithm: 'round-robin' },
+      token: await root(),
+    });
+    expect(change.status).toBe(200);
+    const { services } = await documentIn(await ask(here, '/api/stats/load-balancer', { token: await root() }));
+    expect(services).toContainEqual({
+      service: 'spread',
+      algorithm: 'round-robin',
+      servers: [{ id: expect.stringMatching(/^srv_/), url: 'https://spread.example.net', picked: 0, inFlight: 0 }],
+    });
+  });
+
+  it('refuses what is no algorithm, and what is no service', async () => {
+    const change = async (body: object) =>
+      (await ask(here, '/api/stats/load-balancer/algorithm', { body, token: await root() })).status;
+    expect(await change({ service: 'spread', algorithm: 'sorcery' })).toBe(400);
+    expect(await change({ service: 'nobody', algorithm: 'random' })).toBe(404);
+  });
+});

@@ -1,0 +1,53 @@
+import { afterEach, beforeEach, describe, expect, it, type MockInstance, vi } from 'vitest';
+import { serviceSchema } from '../../../shared/service/definition.ts';
+import { KnownServices } from '../../../shared/service/known-services.ts';
+import { refreshServices } from '../../../shared/service/refresh.ts';
+
+const schema = serviceSchema(true);
+const known = () => new KnownServices({}, (definition) => schema.safeParse(definition).data);
+const book = { version: 1, services: { llm: {} }, paused: [] };
+
+let warned: MockInstance;
+beforeEach(() => {
+  warned = vi.spyOn(console, 'warn').mockImplementation(() => {});
+});
+afterEach(() => void vi.restoreAllMocks());
+
+describe('refreshing the services', () => {
+  it('asks with the version that is known, and takes the answer', async () => {
+    const services = known();
+    const read = vi.fn(async () => book);
+    await refreshServices(services, read);
+    expect(read).toHaveBeenCalledExactlyOnceWith(0);
+    expect(services.find('llm')).toBeDefined();
+  });
+
+  it('asks once for requests that come together, and all of them get the answer', async () => {
+    const services = known();
+    const read = vi.fn(async () => {
+      await scheduler.wait(50);
+      return book;
+    });
+    await Promise.all([
+      refreshServices(services, read, { urgent: true }),
+      refreshServices(services, read, { urgent: true }).then(() => expect(services.find('llm')).toBeDefined()),
+    ]);
+    expect(read).toHaveBeenCalledOnce();
+  });
+
+  it('keeps what is known when the registry fails, and says so', async () => {
+    const services = known();
+    services.take(book, 0);
+    await refreshServices(services, () => Promise.reject(new Error('no registry')));
+    expect(services.find('llm')).toBeDefined();
+    expect(warned).toHaveBeenCalledWith(expect.stringContaining('no registry'));
+  });
+
+  it('waits a second at most', async () => {
+    const services = known();
+    const startedAt = Date.now();
+    await refreshServices(services, () => new Promise(() => {}));
+    expect(Date.now() - startedAt).toBeLessThan(1_500);
+    expect(services.isUnread).toBe(false);
+  });
+});

@@ -14,6 +14,7 @@ import { callTimeoutMs } from './lease.ts';
 import { type Outcome, outcomeOfAnswer, outcomeWithKey } from './outcome.ts';
 import { withQuickRetries } from './quick-retry.ts';
 import { readBody } from './response-body.ts';
+import { serverUseOf, withOtherServers } from './servers/server-use.ts';
 import { type Target, targetOf } from './target.ts';
 
 /** Configuration is mended by a deploy; looking sooner does not help. */
@@ -31,20 +32,23 @@ export class CancelledError extends Error {
 /** @param abort aborted with a `CancelledError` when the task is cancelled meanwhile */
 export async function attempt(env: ConsumerEnv, call: Call, abort: AbortController): Promise<Attempted> {
   const startedAt = Date.now();
-  const ended = (
-    outcome: Outcome,
-    target?: Target,
-    heard?: { verdict: KeyVerdict; facts?: LimitFacts },
-  ): Attempted => ({
-    outcome,
-    startedAt,
-    endedAt: Date.now(),
-    server: target?.server,
-    ...(target !== undefined && { traceId: target.traceId }),
-    ...(call.key !== undefined && { key: { ...call.key, ...(heard ?? unheard(target)) } satisfies KeyUse }),
-  });
+  const ended = (outcome: Outcome, target?: Target, heard?: { verdict: KeyVerdict; facts?: LimitFacts }): Attempted => {
+    const endedAt = Date.now();
+    const use = serverUseOf(outcome, target !== undefined, call.key !== undefined, endedAt);
+    const unreached = target?.unreached ?? [];
+    return {
+      outcome: withOtherServers(outcome, use, call.servers?.length ?? 1),
+      startedAt,
+      endedAt,
+      server: target?.server,
+      use,
+      ...(unreached.length > 0 && { unreached }),
+      ...(target !== undefined && { traceId: target.traceId }),
+      ...(call.key !== undefined && { key: { ...call.key, ...(heard ?? unheard(target)) } satisfies KeyUse }),
+    };
+  };
 
-  const service = env.services[call.service];
+  const service = call.definition ?? env.services[call.service];
   if (service === undefined) {
     return ended(misconfigured(`The service ${call.service} is not configured on this consumer.`));
   }

@@ -5,6 +5,7 @@
 import pRetry from 'p-retry';
 import type { ClaimBatch, Grant, OutlookAnswer, Settlement } from '../shared/ledger/contract.ts';
 import { logError } from '../shared/log.ts';
+import { refreshServices } from '../shared/service/refresh.ts';
 import { type TaskRequest, TaskRequestSchema } from '../shared/task/request.ts';
 import { type Call, type EndedCall, settlementOf } from './call.ts';
 import { Deliveries } from './deliveries.ts';
@@ -16,6 +17,7 @@ import { KeyLeases } from './keys/key-leases.ts';
 import { poolOf } from './keys/pool-of.ts';
 import { leaseMs } from './lease.ts';
 import { LedgerConversation } from './ledger-session.ts';
+import { ServerLeases } from './servers/server-leases.ts';
 import { Settler } from './settler.ts';
 import { tellAborted, tellCancelled } from './tell-cancelled.ts';
 
@@ -30,10 +32,16 @@ const UNKNOWN_SERVICE_TIMEOUT_MS = 30_000;
 
 type WaitingTask = Inbox['tasks'] extends ReadonlyMap<string, infer Message> ? Message : never;
 
-export async function runBatch(env: ConsumerEnv, messages: readonly Message<unknown>[]): Promise<void> {
+export async function runBatch(worker: ConsumerEnv, messages: readonly Message<unknown>[]): Promise<void> {
   const inbox = readInbox(messages);
-  const deliveries = new Deliveries(env.ownQueue, inbox.messages, inbox.foreign);
-  using ledger = new LedgerConversation(env.ledger);
+  const deliveries = new Deliveries(worker.ownQueue, inbox.messages, inbox.foreign);
+  using ledger = new LedgerConversation(worker.ledger);
+  // What is unknown, or was never read, is asked for before the batch; what is merely old, beside it.
+  const urgent = [...inbox.tasks.values()].some((message) => worker.known.find(serviceOf(message)) === undefined);
+  const reading = readServices(worker, ledger, urgent);
+  if (urgent || worker.known.isUnread) await reading;
+  // A copy: the definitions stay what they are while the batch lasts.
+  const env: ConsumerEnv = { ...worker };
   try {
     for (const key of [...inbox.newer, ...inbox.foreign]) {
       logError('message.unreadable', { shard: env.shard, key, newer: inbox.newer.has(key) });
@@ -43,7 +51,7 @@ export async function runBatch(env: ConsumerEnv, messages: readonly Message<unkn
   } catch (error) {
     logError('batch.failed', { shard: env.shard, tasks: inbox.tasks.size }, error);
   } finally {
-    await deliveries.finish();
+    await Promise.all([reading, deliveries.finish()]);
   }
 }
 
@@ -65,7 +73,7 @@ async function runTasks(
   const calls: Call[] = [];
   for (const answer of answers) {
     if (!answer.granted) deliveries.decide(answer.id, answer.fate);
-    else calls.push(callOf(answer, inbox.tasks.get(answer.id)));
+    else calls.push(callOf(env, answer, inbox.tasks.get(answer.id)));
   }
   const accepted = new Set<string>();
   const telling: Promise<void>[] = [];
@@ -83,17 +91,28 @@ async function runTasks(
     settler.add(settlements);
   };
   const keys = new KeyLeases(env, settle);
-  const { ready, ended } = await keys.take(calls, others);
+  const rereading: Promise<void>[] = [];
+  const servers = new ServerLeases(env, ledger, () => rereading.push(readServices(env, ledger, true)));
+  const placed = await servers.take(calls);
+  settle(placed.ended);
+  const { ready, ended } = await keys.take(placed.ready, others);
+  servers.giveBack(ended);
   settle(ended);
   await fanOut(
     env,
     ready,
-    (over) => keys.giveBack(over),
+    (over) => {
+      servers.giveBack(over);
+      keys.giveBack(over);
+    },
     (ids) => ledger.cancelledAmong(ids),
   );
-  await keys.finish();
-  await settler.drain();
-  await Promise.all(telling);
+  await Promise.all([servers.finish(), keys.finish().then(() => settler.drain())]);
+  await Promise.all([...telling, ...rereading]);
+}
+
+function readServices({ known }: ConsumerEnv, ledger: LedgerConversation, urgent: boolean): Promise<void> {
+  return refreshServices(known, (version) => ledger.readServices(version), { urgent });
 }
 
 /** How the same pools stand on other shards: worth asking when tasks of this batch can be sent there. */
@@ -142,9 +161,22 @@ function claimOf(env: ConsumerEnv, message: WaitingTask): ClaimBatch['claims'][n
   return { ...claim, task: { ...task, request: JSON.stringify(request) } };
 }
 
-function callOf({ id, state, callbackToken, request }: Grant, message: WaitingTask | undefined): Call {
+function callOf(
+  env: ConsumerEnv,
+  { id, state, callbackToken, request }: Grant,
+  message: WaitingTask | undefined,
+): Call {
   if (message === undefined) throw new Error(`the ledger granted ${id}, which was not asked for`);
-  return { id, service: serviceOf(message), state, callbackToken, request: requestOf(message, request) };
+  const service = serviceOf(message);
+  const definition = env.known.findPut(service);
+  return {
+    id,
+    service,
+    state,
+    callbackToken,
+    request: requestOf(message, request),
+    ...(definition !== undefined && { definition }),
+  };
 }
 
 /** A wake-up's request comes from the row. */

@@ -3,12 +3,15 @@
  * to another invocation of this Worker (`fan-out.ts`).
  */
 import type { Settlement } from '../shared/ledger/contract.ts';
+import type { ServiceDefinition } from '../shared/service/definition.ts';
 import type { AttemptRecord } from '../shared/task/attempt.ts';
 import { deferralDelayMs, placedDelayMs, retryDelayMs, wholeSeconds } from '../shared/task/backoff.ts';
 import type { TaskRequest } from '../shared/task/request.ts';
 import { attemptsUsed, type StateOf } from '../shared/task/state.ts';
 import type { KeyVerdict, LimitFacts } from './keys/verdict.ts';
 import type { Outcome } from './outcome.ts';
+import type { CallableServer } from './servers/failover.ts';
+import type { ServerUse } from './servers/server-use.ts';
 
 export interface Call {
   readonly id: string;
@@ -16,6 +19,10 @@ export interface Call {
   readonly state: StateOf<'running'>;
   readonly request: TaskRequest;
   readonly callbackToken: string;
+  /** Of a service that was put at run time: where the call is made it may not be known yet. */
+  readonly definition?: ServiceDefinition;
+  /** Of a service without a fixed target: the server that it was given, and others for failover. */
+  readonly servers?: readonly CallableServer[];
   /** The key that it was leased, by its number: the value is looked up where the call is made. */
   readonly key?: { readonly pool: string; readonly number: number };
 }
@@ -25,7 +32,11 @@ export interface Attempted {
   /** Unix ms. */
   readonly startedAt: number;
   readonly endedAt: number;
+  /** Who was called last: a registered server's id, a host, a binding. */
   readonly server: string | undefined;
+  /** Servers that were tried before it and not reached. */
+  readonly unreached?: readonly string[];
+  readonly use?: ServerUse;
   readonly traceId?: string;
   readonly key?: KeyUse;
 }
@@ -63,15 +74,15 @@ export function settlementOf(call: Call, attempted: Attempted, callbackTimeoutMs
     case 'accepted':
       return { id, state, event: { type: 'accept', at, run, callbackTimeoutMs } };
     case 'deferred': {
-      const { retryAfterMs, isPlaced = false } = outcome;
-      const delayMs = isPlaced
+      const { retryAfterMs, placedBy, parked } = outcome;
+      const delayMs = placedBy
         ? placedDelayMs(state.deferrals, retryAfterMs ?? 0)
         : deferralDelayMs(state.deferrals, random, retryAfterMs);
-      const delayReason = isPlaced ? 'key-pool' : delayReasonOf(retryAfterMs, delayMs, 'minimum pause');
+      const delayReason = placedBy ?? delayReasonOf(retryAfterMs, delayMs, 'minimum pause');
       return {
         id,
         state,
-        event: { type: 'defer', at, run, reason: outcome.reason, delayMs },
+        event: { type: 'defer', at, run, reason: outcome.reason, delayMs, ...(parked === true && { parked }) },
         record: {
           ...recordOf(call, attempted),
           outcome: 'deferred',

@@ -3,10 +3,13 @@ import * as z from 'zod';
 import { FlagSchema, MisconfiguredError, parseEnv } from '../shared/env.ts';
 import type { LedgerSession } from '../shared/ledger/contract.ts';
 import type { TaskMessage } from '../shared/message/task-message.ts';
-import { type ServiceDefinition, type Services, servicesSchema } from '../shared/service/definition.ts';
+import type { RegistryDoor } from '../shared/registry/door.ts';
+import { type ServiceDefinition, type Services, serviceSchema, servicesSchema } from '../shared/service/definition.ts';
+import { KnownServices } from '../shared/service/known-services.ts';
 import type { Call, EndedCall } from './call.ts';
 import { type KeyCase, readKeyCase } from './keys/key-case.ts';
 import { type Redact, redactionOf } from './keys/redaction.ts';
+import { LastKnownServers } from './servers/last-known.ts';
 
 /** The callback Worker's entrypoint `Ledger`. */
 export interface LedgerBinding {
@@ -26,8 +29,13 @@ export interface ConsumerEnv {
   readonly shard: string;
   /** Where backends call back to, without a slash at the end. */
   readonly publicUrl: string;
+  /** As this consumer knows them; a batch works on a copy of the list. */
   readonly services: Services;
+  readonly known: KnownServices;
+  readonly servers: LastKnownServers;
   readonly ledger: LedgerBinding;
+  /** For calls outside a batch, which have no session. */
+  readonly registry: RegistryDoor;
   readonly slice: SliceBinding;
   readonly ownQueue: Queue<TaskMessage>;
   /** A backend Worker behind a service binding. */
@@ -36,11 +44,12 @@ export interface ConsumerEnv {
   readonly secret: (name: string) => string | undefined;
   readonly keys: KeyCase;
   /** Takes a call's key and its service's header secrets out of texts. */
-  readonly redaction: (call: Pick<Call, 'service' | 'key'>) => Redact;
+  readonly redaction: (call: Pick<Call, 'service' | 'key' | 'definition'>) => Redact;
 }
 
 interface Bindings {
   readonly LEDGER?: LedgerBinding;
+  readonly REGISTRY?: RegistryDoor;
   readonly SELF?: SliceBinding;
   readonly OWN_QUEUE?: Queue<TaskMessage>;
 }
@@ -68,24 +77,36 @@ const parsedEnvs = new WeakMap<object, ConsumerEnv>();
 
 /** @throws MisconfiguredError */
 export function readEnv(env: object): ConsumerEnv {
-  const known = parsedEnvs.get(env);
-  if (known !== undefined) return known;
+  const earlier = parsedEnvs.get(env);
+  if (earlier !== undefined) return earlier;
   const vars = parseEnv(VarsSchema, env);
   const { SERVICES } = parseEnv(z.object({ SERVICES: servicesSchema(vars.ALLOW_PRIVATE_TARGETS).default({}) }), env);
-  const { LEDGER, SELF, OWN_QUEUE } = env as Bindings;
-  if (LEDGER === undefined || SELF === undefined || OWN_QUEUE === undefined) {
-    throw new MisconfiguredError(['the bindings LEDGER, SELF and OWN_QUEUE are needed; deploy with `npm run deploy`']);
+  const { LEDGER, REGISTRY, SELF, OWN_QUEUE } = env as Bindings;
+  if (LEDGER === undefined || REGISTRY === undefined || SELF === undefined || OWN_QUEUE === undefined) {
+    throw new MisconfiguredError([
+      'the bindings LEDGER, REGISTRY, SELF and OWN_QUEUE are needed; deploy with `npm run deploy`',
+    ]);
   }
   const bindings = env as Record<string, unknown>;
-  const keys = readKeyCase(env, vars.SHARD, SERVICES);
-  const redactions = new Map(
-    Object.entries(SERVICES).map(([name, service]) => [name, redactionOf(headerSecrets(service, bindings))]),
-  );
+  const schema = serviceSchema(vars.ALLOW_PRIVATE_TARGETS);
+  const known = new KnownServices(SERVICES, (definition) => schema.safeParse(definition).data);
+  const keys = readKeyCase(env, vars.SHARD, known);
+  const redactions = new WeakMap<ServiceDefinition, Redact>();
+  const headerRedaction = (service: ServiceDefinition): Redact => {
+    const redact = redactions.get(service) ?? redactionOf(headerSecrets(service, bindings));
+    redactions.set(service, redact);
+    return redact;
+  };
   const parsed: ConsumerEnv = {
     shard: vars.SHARD,
     publicUrl: vars.PUBLIC_URL,
-    services: SERVICES,
+    get services() {
+      return known.all;
+    },
+    known,
+    servers: new LastKnownServers(),
     ledger: LEDGER,
+    registry: REGISTRY,
     slice: SELF,
     ownQueue: OWN_QUEUE,
     backend: (name) => {
@@ -97,10 +118,11 @@ export function readEnv(env: object): ConsumerEnv {
       return typeof value === 'string' ? value : undefined;
     },
     keys,
-    redaction: ({ service, key }) => {
+    redaction: ({ service, key, definition = known.find(service) }) => {
       const ofKey = keys.redaction(key);
-      const ofHeaders = redactions.get(service);
-      return ofHeaders === undefined ? ofKey : (text) => ofHeaders(ofKey(text));
+      if (definition === undefined) return ofKey;
+      const ofHeaders = headerRedaction(definition);
+      return (text) => ofHeaders(ofKey(text));
     },
   };
   parsedEnvs.set(env, parsed);

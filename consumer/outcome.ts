@@ -16,8 +16,10 @@ export type Outcome =
       readonly kind: 'deferred';
       readonly reason: DeferralReason;
       readonly retryAfterMs: number | undefined;
-      /** The delay is a moment that was kept for this task: nothing is added to it. */
-      readonly isPlaced?: boolean;
+      /** Who kept a moment for this task: the delay is kept to, nothing is added. */
+      readonly placedBy?: 'key-pool' | 'registry';
+      /** Nobody knows when: an event wakes it, and the delay is the fallback (rule R20). */
+      readonly parked?: boolean;
       readonly error?: TaskError;
     }
   /** The attempt failed; another may help. */

@@ -40,7 +40,8 @@ export async function runSlice(
           running.delete(call.id);
           logAttempt(env.shard, call, attempted);
           outgoing.add({ id: call.id, attempted });
-          if (abort.signal.reason instanceof CancelledError) await tellAborted(env, call.service, call.id);
+          if (abort.signal.reason instanceof CancelledError)
+            await tellAborted(env, call.service, call.id, call.definition, call.servers);
         } catch (error) {
           // A bug that one call meets must not take the others with it: its task runs again after the lease.
           logError('call.failed', { id: call.id, service: call.service }, error);

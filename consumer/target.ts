@@ -8,6 +8,7 @@ import { attemptsUsed } from '../shared/task/state.ts';
 import type { Call } from './call.ts';
 import type { ConsumerEnv } from './env.ts';
 import { placeKey } from './keys/credential.ts';
+import { type CallableServer, Failover } from './servers/failover.ts';
 
 /** A Worker behind a service binding is addressed by path; the host says nothing. */
 const BINDING_ORIGIN = 'https://backend.tasklane.internal';
@@ -15,8 +16,10 @@ const BINDING_ORIGIN = 'https://backend.tasklane.internal';
 const PRINTABLE_ASCII = /^[\t\x20-\x7e]*$/;
 
 export interface Target {
-  /** How the backend is named in records and logs: its host, or its binding. */
+  /** How the backend is named in records and logs: its id as a server, its host, or its binding. */
   readonly server: string;
+  /** Servers that were tried before this one and not reached. */
+  readonly unreached: readonly string[];
   readonly traceId: string;
   /** Calls the backend; each time a request of its own. */
   readonly call: () => Promise<Response>;
@@ -28,7 +31,7 @@ export type TargetResult =
 
 export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Call, signal: AbortSignal): TargetResult {
   const { method = service.method, path = service.path, body, headers = {} } = call.request;
-  const place = placeOf(env, service);
+  const place = placeOf(env, service, call.servers);
   if (!place.ok) return place;
   const traceId = traceIdOfCall(call.request, call.id);
 
@@ -46,7 +49,6 @@ export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Cal
   all['task-callback-token'] = call.callbackToken;
   all.traceparent = `00-${traceId}-${spanId()}-01`;
 
-  const url = joinUrl(place.baseUrl, path);
   const init: RequestInit = {
     method,
     headers: all,
@@ -58,9 +60,47 @@ export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Cal
   const key = call.key === undefined ? undefined : env.keys.value(call.key.pool, call.key.number);
   if (call.key !== undefined && key === undefined)
     return { ok: false, problem: `Key ${call.key.number} of the pool ${call.key.pool} is not set on this consumer.` };
-  const placed = key === undefined ? { ok: true as const, url } : placeKey(service, url, all, key);
-  if (!placed.ok) return placed;
-  return { ok: true, target: { server: place.server, traceId, call: () => place.fetch(placed.url, init) } };
+  const addressed = addressesOf(service, place.servers, path, all, key);
+  if (!addressed.ok) return addressed;
+  const failover = new Failover(addressed.servers);
+  return {
+    ok: true,
+    target: {
+      get server() {
+        return failover.current?.id ?? '';
+      },
+      get unreached() {
+        return failover.unreached;
+      },
+      traceId,
+      call: () => place.fetch(failover.next()?.url ?? '', init),
+    },
+  };
+}
+
+type Addressed =
+  | { readonly ok: true; readonly servers: readonly (CallableServer & { readonly url: string })[] }
+  | { readonly ok: false; readonly problem: string };
+
+/**
+ * The request's address on each server, with the key where it goes into the address; otherwise it is
+ * set among `headers`. Other servers that may not have the key are left out; the chosen one must.
+ */
+function addressesOf(
+  service: ServiceDefinition,
+  servers: readonly CallableServer[],
+  path: string,
+  headers: Record<string, string>,
+  key: string | undefined,
+): Addressed {
+  const addressed: (CallableServer & { url: string })[] = [];
+  for (const server of servers) {
+    const url = joinUrl(server.baseUrl, path);
+    const placed = key === undefined ? { ok: true as const, url } : placeKey(service, url, headers, key);
+    if (placed.ok) addressed.push({ ...server, url: placed.url });
+    else if (addressed.length === 0) return placed;
+  }
+  return { ok: true, servers: addressed };
 }
 
 /** Text goes out as text: the runtime encodes it without a copy of ours. */
@@ -71,20 +111,31 @@ function bodyOf(content: Content): string | Uint8Array<ArrayBuffer> {
 type Place =
   | {
       readonly ok: true;
-      readonly baseUrl: string;
-      readonly server: string;
+      /** At least one: the first is called, others are for failover. */
+      readonly servers: readonly [CallableServer, ...CallableServer[]];
       readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
     }
   | { readonly ok: false; readonly problem: string };
 
-export function placeOf(env: ConsumerEnv, { baseUrl, binding }: ServiceDefinition): Place {
+/** @param registered servers that the registry, or what is remembered of it, gave the call */
+export function placeOf(
+  env: ConsumerEnv,
+  { baseUrl, binding }: ServiceDefinition,
+  registered: readonly CallableServer[] = [],
+): Place {
   if (baseUrl !== undefined) {
-    return { ok: true, baseUrl, server: new URL(baseUrl).host, fetch: (url, init) => fetch(url, init) };
+    return { ok: true, servers: [{ id: new URL(baseUrl).host, baseUrl }], fetch: (url, init) => fetch(url, init) };
   }
-  const backend = binding === undefined ? undefined : env.backend(binding);
+  if (binding === undefined) {
+    const [first, ...others] = registered;
+    if (first === undefined) return { ok: false, problem: 'The service has no fixed target, and no server is known.' };
+    return { ok: true, servers: [first, ...others], fetch: (url, init) => fetch(url, init) };
+  }
+  const backend = env.backend(binding);
   if (backend === undefined)
     return { ok: false, problem: `The service binding ${binding} is not set on this consumer.` };
-  return { ok: true, baseUrl: BINDING_ORIGIN, server: binding ?? '', fetch: (url, init) => backend.fetch(url, init) };
+  const bound = { id: binding, baseUrl: BINDING_ORIGIN };
+  return { ok: true, servers: [bound], fetch: (url, init) => backend.fetch(url, init) };
 }
 
 /**

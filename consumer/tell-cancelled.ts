@@ -6,6 +6,7 @@ import pRetry from 'p-retry';
 import { logInfo, logWarning } from '../shared/log.ts';
 import { cancelMessage } from '../shared/message/task-message.ts';
 import type { ConsumerEnv } from './env.ts';
+import type { CallableServer } from './servers/failover.ts';
 import { joinUrl, placeOf, setServiceHeaders } from './target.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -14,10 +15,15 @@ const TIMEOUT_MS = 10_000;
  * Beside running calls: over the network at once; a bound Worker costs an invocation, which a later
  * batch has to spare.
  */
-export async function tellAborted(env: ConsumerEnv, serviceName: string, id: string): Promise<void> {
-  const service = env.services[serviceName];
+export async function tellAborted(
+  env: ConsumerEnv,
+  serviceName: string,
+  id: string,
+  service = env.services[serviceName],
+  servers: readonly CallableServer[] = [],
+): Promise<void> {
   if (service?.cancelPath === undefined) return;
-  if (service.binding === undefined) return tellCancelled(env, serviceName, id);
+  if (service.binding === undefined) return tellCancelled(env, serviceName, id, service, servers);
   try {
     await env.ownQueue.send(cancelMessage(id, serviceName), { contentType: 'json' });
   } catch (error) {
@@ -25,12 +31,21 @@ export async function tellAborted(env: ConsumerEnv, serviceName: string, id: str
   }
 }
 
-export async function tellCancelled(env: ConsumerEnv, serviceName: string, id: string): Promise<void> {
-  const service = env.services[serviceName];
+/** @param servers of a service without a fixed target, the one that works on the task first */
+export async function tellCancelled(
+  env: ConsumerEnv,
+  serviceName: string,
+  id: string,
+  service = env.services[serviceName],
+  servers: readonly CallableServer[] = [],
+): Promise<void> {
   if (service?.cancelPath === undefined) return;
-  const place = placeOf(env, service);
-  if (!place.ok) return;
-  const url = joinUrl(place.baseUrl, service.cancelPath.replaceAll('{id}', id));
+  const place = placeOf(env, service, servers);
+  if (!place.ok) {
+    logWarning('cancel.untold', { id, service: serviceName, cause: place.problem });
+    return;
+  }
+  const url = joinUrl(place.servers[0].baseUrl, service.cancelPath.replaceAll('{id}', id));
   const headers: Record<string, string> = { 'task-id': id };
   if (setServiceHeaders(env, service, headers) !== undefined) return;
   try {

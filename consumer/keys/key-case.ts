@@ -10,6 +10,7 @@ import { type KeyShards, KeyShardsSchema } from '../../shared/key/shards.ts';
 import { logWarning } from '../../shared/log.ts';
 import type { TaskMessage } from '../../shared/message/task-message.ts';
 import type { Services } from '../../shared/service/definition.ts';
+import type { KnownServices } from '../../shared/service/known-services.ts';
 import { discoverKeys, KeyGroupsSchema, type KeyRing } from './discovery.ts';
 import type { KeyPool } from './key-pool.ts';
 import { OutlookMemory } from './outlook-memory.ts';
@@ -37,10 +38,10 @@ export interface KeyCase {
 const VarsSchema = z.object({ KEY_GROUPS: KeyGroupsSchema, KEY_SHARDS: KeyShardsSchema });
 
 /** @throws MisconfiguredError */
-export function readKeyCase(env: object, shard: string, services: Services): KeyCase {
+export function readKeyCase(env: object, shard: string, services: Pick<KnownServices, 'all'>): KeyCase {
   const { KEY_GROUPS, KEY_SHARDS } = parseEnv(VarsSchema, env);
   const { KEY_POOL } = env as { readonly KEY_POOL?: DurableObjectNamespace<KeyPool> };
-  if (KEY_POOL === undefined && Object.values(services).some(({ keyPool }) => keyPool !== undefined)) {
+  if (KEY_POOL === undefined && Object.values(services.all).some(({ keyPool }) => keyPool !== undefined)) {
     throw new MisconfiguredError([
       'KEY_POOL: is missing; a service has a keyPool, and this Durable Object lends its keys',
     ]);
@@ -68,7 +69,7 @@ export function readKeyCase(env: object, shard: string, services: Services): Key
       if (KEY_POOL === undefined) throw new Error('no binding KEY_POOL');
       return KEY_POOL.getByName(name);
     },
-    limits: (pool) => strictestLimits(services, pool),
+    limits: (pool) => strictestLimits(services.all, pool),
     shards: KEY_SHARDS,
     shardQueue: (other) => (other === Number(shard) ? undefined : queues.get(other)),
     shardCount: queues.size,

@@ -237,7 +237,7 @@ function isBadNews({ verdict }: KeyReport): boolean {
 }
 
 function waiting(reason: 'no-key' | 'key-refused', delayMs: number): Outcome {
-  return { kind: 'deferred', reason, retryAfterMs: Math.max(0, delayMs), isPlaced: true };
+  return { kind: 'deferred', reason, retryAfterMs: Math.max(0, delayMs), placedBy: 'key-pool' };
 }
 
 function refusedByTwo(httpStatus: number): Outcome {

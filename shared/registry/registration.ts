@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import { PathSchema, SERVICE_NAME_PATTERN } from '../service/definition.ts';
+import { CapabilitiesSchema, LABEL_PATTERN, TierSchema } from '../task/server-wishes.ts';
 
 export const SERVER_ID_PATTERN = /^srv_[0-9a-hjkmnp-tv-z]{16}$/;
 
@@ -11,10 +12,7 @@ export const SERVER_ID_PATTERN = /^srv_[0-9a-hjkmnp-tv-z]{16}$/;
 const DEFAULT_MAX_CONCURRENCY = 16;
 
 const MAX_SERVICES = 100;
-const MAX_CAPABILITIES = 64;
 const MAX_MEMBERS = 1_000;
-
-const LABEL_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/;
 
 export const ServiceNameSchema = z
   .string()
@@ -31,15 +29,6 @@ export const OfferedServiceSchema = z.strictObject({
 });
 export type OfferedService = z.output<typeof OfferedServiceSchema>;
 
-const CapabilitySchema = z.union([z.string().max(255), z.number(), z.boolean()]);
-export const CapabilitiesSchema = z
-  .record(
-    z.string().regex(LABEL_PATTERN, 'a capability is up to 63 letters, digits, dots and dashes'),
-    CapabilitySchema,
-  )
-  .refine((all) => Object.keys(all).length <= MAX_CAPABILITIES, `at most ${MAX_CAPABILITIES} capabilities`);
-export type Capabilities = z.output<typeof CapabilitiesSchema>;
-
 const services = z
   .array(OfferedServiceSchema)
   .max(MAX_SERVICES)
@@ -49,7 +38,7 @@ export const RegistrationSchema = z.strictObject({
   /** Where it is called, without a slash at the end of importance; a server is known by it. */
   url: z.url({ protocol: /^https?$/, error: 'is a web address such as https://ocr-1.example.net' }),
   services: services.default([]),
-  tier: z.number().int().min(0).max(100).default(1),
+  tier: TierSchema.default(1),
   weight: z.number().positive().max(1000).default(1),
   maxConcurrency: z.number().int().min(1).max(10_000).default(DEFAULT_MAX_CONCURRENCY),
   capabilities: CapabilitiesSchema.default({}),

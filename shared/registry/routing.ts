@@ -7,18 +7,8 @@
  * them at random.
  */
 import * as z from 'zod';
-import { type Capabilities, CapabilitiesSchema, ServiceNameSchema } from './registration.ts';
-
-/** What a task asks of the server that runs it; part of its request, so that wake-ups know it too. */
-export const ServerWishesSchema = z.object({
-  /** Tasks of the same key go to the same server while it is there (balancing `sticky`). */
-  affinityKey: z.string().max(255).optional(),
-  /** Only servers with all of these capabilities. */
-  capabilities: CapabilitiesSchema.optional(),
-  /** Only servers of this tier. */
-  tier: z.number().int().min(0).max(100).optional(),
-});
-export type ServerWishes = z.output<typeof ServerWishesSchema>;
+import { type Capabilities, type ServerWishes, ServerWishesSchema } from '../task/server-wishes.ts';
+import { ServiceNameSchema } from './registration.ts';
 
 const callId = z.string().min(1).max(64);
 

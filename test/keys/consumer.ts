@@ -64,6 +64,7 @@ export class TestConsumer {
       PUBLIC_URL: 'http://tasklane.test',
       ALLOW_PRIVATE_TARGETS: 'true',
       LEDGER: { open: async () => openLedger(board) },
+      REGISTRY: env.SERVER_REGISTRY.getByName('registry'),
       SELF: {
         // Across a service binding everything is copied.
         run: async (calls: never[], report: (ended: unknown) => Promise<void>, cancelledAmong: never) => {

@@ -5,11 +5,19 @@
 import { createExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { Ledger } from '../../callback/ledger.ts';
+import { takeReports } from '../../callback/registry/report.ts';
+import { route } from '../../callback/registry/route.ts';
+import type { Registry } from '../../callback/registry/server.ts';
+import { readBook } from '../../callback/registry/services.ts';
 import type { ConsumerEnv, LedgerBinding } from '../../consumer/env.ts';
 import { readKeyCase } from '../../consumer/keys/key-case.ts';
+import type { LastKnownServers } from '../../consumer/servers/last-known.ts';
 import { runSlice } from '../../consumer/slice.ts';
 import type { TaskMessage } from '../../shared/message/task-message.ts';
+import type { RegistryDoor } from '../../shared/registry/door.ts';
+import type { RegistrySession } from '../../shared/registry/routing.ts';
 import type { Services } from '../../shared/service/definition.ts';
+import type { KnownServices } from '../../shared/service/known-services.ts';
 import type { StateOf } from '../../shared/task/state.ts';
 import type { Backend } from './backend.ts';
 import type { Clock } from './clock.ts';
@@ -26,6 +34,9 @@ interface World {
   readonly backend: Backend;
   readonly promises: Promises;
   readonly services: Services;
+  readonly known: KnownServices;
+  readonly servers: LastKnownServers;
+  readonly registry: Registry;
   readonly secrets: ReadonlyMap<string, string>;
   readonly watching: boolean;
   readonly skewMs: number;
@@ -63,6 +74,9 @@ export class Bindings {
       publicUrl: env.PUBLIC_URL,
       redaction: () => (text) => text,
       services: this.#world.services,
+      known: this.#world.known,
+      servers: this.#world.servers,
+      registry: { ...this.#registry(effect) } as unknown as RegistryDoor,
       ledger: {
         open: () => {
           budget.spent += 1;
@@ -88,7 +102,7 @@ export class Bindings {
         return { fetch } as unknown as Fetcher;
       },
       secret: (name) => this.#world.secrets.get(name),
-      keys: readKeyCase({}, '0', {}),
+      keys: readKeyCase({}, '0', { all: {} }),
     };
     return consumer;
   }
@@ -138,9 +152,19 @@ export class Bindings {
       cancelledAmong: (ids) => effect('ledger.cancelled', () => answer(session.cancelledAmong(structuredClone(ids)))),
       exchangeOutlooks: (exchange) =>
         effect('ledger.outlooks', () => answer(session.exchangeOutlooks(structuredClone(exchange)))),
-      route: (request) => effect('ledger.route', () => answer(session.route(structuredClone(request)))),
-      reportCalls: (reports) => effect('ledger.report', () => answer(session.reportCalls(structuredClone(reports)))),
-      readServices: (known) => effect('ledger.services', () => answer(session.readServices(known))),
+      ...this.#registry(effect),
+    };
+  }
+
+  /** The registry's core as it is, on the house's clock. */
+  #registry(effect: <Value>(name: string, take: () => Promise<Value>) => Promise<Value>): RegistrySession {
+    const { registry } = this.#world;
+    return {
+      route: (request) =>
+        effect('registry.route', async () => route(registry, structuredClone(request), Date.now(), Math.random)),
+      reportCalls: (reports) =>
+        effect('registry.report', async () => takeReports(registry, structuredClone(reports), Date.now(), Math.random)),
+      readServices: (known) => effect('registry.services', async () => readBook(registry, known)),
     };
   }
 

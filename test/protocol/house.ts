@@ -8,15 +8,19 @@ import { vi } from 'vitest';
 import { takeDeadLetters } from '../../callback/dead-letter.ts';
 import { acceptCallback, cancelTask, retryTask } from '../../callback/door.ts';
 import { type CallbackEnv, readEnv } from '../../callback/env.ts';
+import { emptyRegistry } from '../../callback/registry/server.ts';
+import type { RegistrySettings } from '../../callback/registry/settings.ts';
 import { sweep } from '../../callback/sweep.ts';
 import { runBatch } from '../../consumer/batch.ts';
 import { MAX_INVOCATIONS } from '../../consumer/invocations.ts';
+import { LastKnownServers } from '../../consumer/servers/last-known.ts';
 import { acceptTask } from '../../producer/accept.ts';
 import type { Runtime } from '../../producer/runtime.ts';
 import { importMacKey } from '../../shared/crypto/mac.ts';
 import type { CallbackReport, DoorAnswer } from '../../shared/ledger/door.ts';
 import { type NewTask, NewTaskSchema, newTaskMessage } from '../../shared/message/task-message.ts';
-import { type Services, servicesSchema } from '../../shared/service/definition.ts';
+import { type Services, serviceSchema, servicesSchema } from '../../shared/service/definition.ts';
+import { KnownServices } from '../../shared/service/known-services.ts';
 import { mintTaskId } from '../../shared/task/id.ts';
 import type { TaskRequest } from '../../shared/task/request.ts';
 import { Backend } from './backend.ts';
@@ -38,6 +42,17 @@ const SERVICES = {
   bound: { binding: 'BACKEND', callbackTimeoutSeconds: 300 },
   fetched: { baseUrl: 'http://backend.test', callbackTimeoutSeconds: 300, cancelPath: '/work/{id}' },
 };
+
+function registrySettings(services: () => Services): RegistrySettings {
+  return {
+    heartbeatMs: 30_000,
+    goneAfterMs: HOUR_MS,
+    allowPrivateTargets: true,
+    get services() {
+      return services();
+    },
+  };
+}
 
 const idKey = await importMacKey(env.ID_SECRET);
 
@@ -62,6 +77,9 @@ export class House {
   readonly backend = new Backend(this.clock);
   readonly promises = new Promises(this.post, this.backend);
   services: Services = servicesSchema(true).parse(SERVICES);
+  #known: { readonly base: Services; readonly services: KnownServices } | undefined;
+  readonly servers = new LastKnownServers();
+  readonly registry = emptyRegistry(registrySettings(() => this.services));
   /** What services' headers name. */
   readonly secrets = new Map<string, string>();
   readonly log: string[] = [];
@@ -82,6 +100,15 @@ export class House {
   /** Worker invocations that the latest batch caused, and the calls in each of its slices. */
   invocations = 0;
   slices: readonly number[] = [];
+
+  /** Of one consumer isolate that lives as long as its configuration. */
+  get known(): KnownServices {
+    if (this.#known?.base === this.services) return this.#known.services;
+    const schema = serviceSchema(true);
+    const services = new KnownServices(this.services, (definition) => schema.safeParse(definition).data);
+    this.#known = { base: this.services, services };
+    return services;
+  }
 
   static async open(seed = 1): Promise<House> {
     await env.DB.batch([env.DB.prepare('DELETE FROM tasks'), env.DB.prepare('DELETE FROM scans')]);
@@ -125,8 +152,8 @@ export class House {
     const ending = await this.#invoke(new Invocation('accept'), async (invocation) => {
       const { DB: db, TASK_QUEUE_0: one, TASK_QUEUE_1: other } = this.#bindings.callback(invocation);
       const queues = [one, other];
-      const config = { db, queues, recordsAtAccept, services: this.services, keyShards: {} };
-      return acceptTask({ config, shardNews: [] } as unknown as Runtime, task);
+      const config = { db, queues, recordsAtAccept, keyShards: {} };
+      return acceptTask({ config, services: this.known, shardNews: [] } as unknown as Runtime, task);
     });
     const answer = ending.how === 'returned' ? ending.value : undefined;
     if (answer === true) this.promises.accepted.set(task.id, task);

@@ -7,8 +7,9 @@ import { emptyRegistry, type Offer, offerOf, type Registry, type Server } from '
 import { recallServers, recallServices, rememberServers, rememberServices } from '../../callback/registry/snapshot.ts';
 import type { Asker } from '../../shared/registry/door.ts';
 import { RegistrationSchema } from '../../shared/registry/registration.ts';
-import type { CallReport, RouteAnswer, RouteDecision, ServerWishes } from '../../shared/registry/routing.ts';
+import type { CallReport, RouteAnswer, RouteDecision } from '../../shared/registry/routing.ts';
 import { servicesSchema } from '../../shared/service/definition.ts';
+import type { ServerWishes } from '../../shared/task/server-wishes.ts';
 
 export const T0 = 1_700_000_000_000;
 

@@ -1,4 +1,5 @@
 /** Global types of the platform that modules of shared/ name, for the Node code that imports them. */
 type CryptoKey = import('node:crypto').webcrypto.CryptoKey;
 type D1Database = import('@cloudflare/workers-types').D1Database;
+type SqlStorage = import('@cloudflare/workers-types').SqlStorage;
 type HeadersInit = ConstructorParameters<typeof Headers>[0];

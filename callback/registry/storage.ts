@@ -3,10 +3,10 @@
  * text that is larger than a row may be lies in several.
  */
 
+import type { SnapshotName } from './keeper.ts';
+
 /** A row takes 2 MB; a character is up to three bytes. */
 const MAX_ROW_CHARACTERS = 500_000;
-
-export type SnapshotName = 'servers' | 'services';
 
 export class RegistryStorage {
   readonly #sql: SqlStorage;

@@ -37,6 +37,8 @@ const BOUNDARIES: readonly Boundary[] = [
     files: ['bench/workers/', 'producer/', 'consumer/', 'callback/', 'shared/'],
     notPackages: NODE_ONLY,
   },
+  // The registry's core under a clock of the bench.
+  { within: 'bench/registry/', files: ['bench/registry/', 'callback/registry/', 'shared/'], notPackages: WORKERS_ONLY },
   { within: 'bench/workers/', files: ['bench/workers/', 'shared/'], notPackages: NODE_ONLY },
   { within: 'deploy/', files: ['deploy/', 'examples/', 'shared/'], notPackages: WORKERS_ONLY },
   { within: 'examples/', files: ['examples/', 'shared/'], notPackages: WORKERS_ONLY },

@@ -34,7 +34,7 @@ type WaitingTask = Inbox['tasks'] extends ReadonlyMap<string, infer Message> ? M
 
 export async function runBatch(worker: ConsumerEnv, messages: readonly Message<unknown>[]): Promise<void> {
   const inbox = readInbox(messages);
-  const deliveries = new Deliveries(worker.ownQueue, inbox.messages, inbox.foreign);
+  const deliveries = new Deliveries(worker.ownQueue, inbox.messages, inbox.foreign, worker.draining);
   using ledger = new LedgerConversation(worker.ledger);
   // What is unknown, or was never read, is asked for before the batch; what is merely old, beside it.
   const urgent = [...inbox.tasks.values()].some((message) => worker.known.find(serviceOf(message)) === undefined);

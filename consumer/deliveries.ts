@@ -26,17 +26,24 @@ export class Deliveries {
   /** Messages without a verdict, by task: duplicates share one fate (rule R10). */
   readonly #open: Map<string, readonly Message<unknown>[]>;
   readonly #uncopied: ReadonlySet<string>;
+  readonly #leaves: boolean;
   readonly #held = new Map<string, Held>();
   readonly #copying: Promise<unknown>[] = [];
 
-  /** @param uncopied keys of messages that must not be renewed: the platform shall give up on them */
+  /**
+   * @param queue takes the copies
+   * @param uncopied keys of messages that must not be renewed: the platform shall give up on them
+   * @param leaves nothing is given back to the queue it came from as long as a copy can be sent
+   */
   constructor(
     queue: Queue<TaskMessage>,
     messagesByKey: ReadonlyMap<string, readonly Message<unknown>[]>,
     uncopied: ReadonlySet<string> = new Set(),
+    leaves = false,
   ) {
     this.#queue = queue;
     this.#uncopied = uncopied;
+    this.#leaves = leaves;
     this.#open = new Map(messagesByKey);
   }
 
@@ -76,7 +83,7 @@ export class Deliveries {
     if (first === undefined) return;
     const delayMs = until === undefined ? deliveryDelayMs(first.attempts) : Math.max(0, until - Date.now());
     const worn = messages.some(({ attempts, timestamp }) => needsFreshCopy(attempts, Date.now() - timestamp.getTime()));
-    if (worn && !this.#uncopied.has(key) && (await this.#replace(key, delayMs))) return;
+    if ((worn || this.#leaves) && !this.#uncopied.has(key) && (await this.#replace(key, delayMs))) return;
     for (const message of messages) message.retry({ delaySeconds: Math.ceil(delayMs / 1000) });
     this.#open.delete(key);
   }

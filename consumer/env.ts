@@ -37,7 +37,10 @@ export interface ConsumerEnv {
   /** For calls outside a batch, which have no session. */
   readonly registry: RegistryDoor;
   readonly slice: SliceBinding;
+  /** Where a task goes on that must wait: this shard's queue, or another's while this one is drained. */
   readonly ownQueue: Queue<TaskMessage>;
+  /** This shard is being removed: nothing that it takes from its queue goes back there. */
+  readonly draining: boolean;
   /** A backend Worker behind a service binding. */
   readonly backend: (binding: string) => Fetcher | undefined;
   /** A secret that a service's header names. */
@@ -63,6 +66,7 @@ const VarsSchema = z.object({
     })
     .transform((url) => url.replace(/\/+$/, '')),
   ALLOW_PRIVATE_TARGETS: FlagSchema,
+  DRAINING: FlagSchema,
 });
 
 /** The secrets that a service's headers carry: a backend may send them back, and they must not be stored. */
@@ -109,6 +113,7 @@ export function readEnv(env: object): ConsumerEnv {
     registry: REGISTRY,
     slice: SELF,
     ownQueue: OWN_QUEUE,
+    draining: vars.DRAINING,
     backend: (name) => {
       const binding = bindings[name];
       return typeof binding === 'object' && binding !== null && 'fetch' in binding ? (binding as Fetcher) : undefined;

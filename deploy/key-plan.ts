@@ -1,8 +1,9 @@
 /**
- * Which shard holds which API keys: eight of a pool on each, in the order of their numbers, so that a
- * key keeps its shard when others are added. Pure: names in, names out; values are not seen here.
+ * Which shard holds which API keys: eight of a pool on each, in the order of their numbers. A key that
+ * already has a place keeps it, and others take the places that are free, so that adding a key, in
+ * whatever gap of the numbering, moves no other. Pure: names in, names out; values are not seen here.
  */
-import { keyNameOf } from '../shared/key/name.ts';
+import { type KeyName, keyNameOf } from '../shared/key/name.ts';
 
 const KEYS_PER_SHARD = 8;
 
@@ -14,32 +15,71 @@ export interface KeyPlan {
   readonly shardsOfPool: Readonly<Record<string, readonly number[]>>;
 }
 
+/** Where keys are already: shard by variable. */
+export type KeyPlacement = ReadonlyMap<string, number>;
+
+interface PoolKey extends KeyName {
+  readonly variable: string;
+}
+
 /**
  * @param variables names of variables; those that are no keys are left aside
- * @param shards how many there are to be; by default as many as the largest pool needs, at least one.
+ * @param shards how many there are to be; by default as many as the keys need, at least one.
  *   With a number the keys are spread over that many: all on one in a preview.
+ * @param placement ignored when the number of shards is given
  */
-export function planKeys(variables: readonly string[], shards?: number): KeyPlan {
-  const pools = new Map<string, { variable: string; number: number }[]>();
-  for (const variable of variables) {
+export function planKeys(variables: readonly string[], shards?: number, placement: KeyPlacement = new Map()): KeyPlan {
+  const keys = variables.flatMap((variable): PoolKey[] => {
     const name = keyNameOf(variable);
-    if (name === undefined) continue;
-    pools.set(name.pool, [...(pools.get(name.pool) ?? []), { variable, number: name.number }]);
+    return name === undefined ? [] : [{ ...name, variable }];
+  });
+  const pools = Map.groupBy(
+    keys.sort((a, b) => a.number - b.number),
+    ({ pool }) => pool,
+  );
+  const shardOf = new Map<string, number>();
+  for (const own of pools.values()) {
+    const placed = shards === undefined ? placeBeside(own, placement) : spread(own, shards);
+    for (const [variable, shard] of placed) shardOf.set(variable, shard);
   }
-  const largest = Math.max(0, ...[...pools.values()].map((keys) => keys.length));
-  const count = shards ?? Math.max(1, Math.ceil(largest / KEYS_PER_SHARD));
+  const count = shards ?? Math.max(0, ...shardOf.values()) + 1;
+  return {
+    shards: count,
+    variables: Array.from({ length: count }, (_, shard) =>
+      keys.filter(({ variable }) => shardOf.get(variable) === shard).map(({ variable }) => variable),
+    ),
+    shardsOfPool: Object.fromEntries(
+      Array.from(pools, ([pool, own]) => [
+        pool,
+        [...new Set(own.flatMap(({ variable }) => shardOf.get(variable) ?? []))].sort((a, b) => a - b),
+      ]),
+    ),
+  };
+}
 
-  const assigned: string[][] = Array.from({ length: count }, () => []);
-  const shardsOfPool: Record<string, number[]> = {};
-  for (const [pool, keys] of pools) {
-    const perShard = shards === undefined ? KEYS_PER_SHARD : Math.ceil(keys.length / count);
-    keys.sort((a, b) => a.number - b.number);
-    shardsOfPool[pool] = [];
-    for (let at = 0; at < keys.length; at += perShard) {
-      const shard = at / perShard;
-      assigned[shard]?.push(...keys.slice(at, at + perShard).map(({ variable }) => variable));
-      shardsOfPool[pool].push(shard);
-    }
+/** The keys of one pool, in the order of their numbers: where they are, else where there is room. */
+function placeBeside(keys: readonly PoolKey[], placement: KeyPlacement): Map<string, number> {
+  const placed = new Map<string, number>();
+  const taken: number[] = [];
+  const put = (variable: string, shard: number) => {
+    placed.set(variable, shard);
+    taken[shard] = (taken[shard] ?? 0) + 1;
+  };
+  for (const { variable } of keys) {
+    const shard = placement.get(variable);
+    if (shard !== undefined) put(variable, shard);
   }
-  return { shards: count, variables: assigned, shardsOfPool };
+  let free = 0;
+  for (const { variable } of keys) {
+    if (placed.has(variable)) continue;
+    while ((taken[free] ?? 0) >= KEYS_PER_SHARD) free++;
+    put(variable, free);
+  }
+  return placed;
+}
+
+/** The keys of one pool in equal runs over a given number of shards. */
+function spread(keys: readonly PoolKey[], shards: number): Map<string, number> {
+  const perShard = Math.ceil(keys.length / shards);
+  return new Map(keys.map(({ variable }, index) => [variable, Math.floor(index / perShard)]));
 }

@@ -2,13 +2,14 @@
 import { globSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse, TomlError } from 'smol-toml';
+import type { Migration } from './account/database.ts';
 import { configBelowRoot, type Plan, PlanError, type PlanOptions, planWorkers, workersOf } from './plan.ts';
 
 /** The repository's root, whatever the current directory. */
 export const ROOT = path.resolve(import.meta.dirname, '..');
 
-const PLAN_DIR = path.join(ROOT, '.wrangler', 'plan');
-const PLAN_DEPTH = path.relative(ROOT, PLAN_DIR).split(path.sep).length;
+/** Of the local run; a deploy keeps its files apart, so that the two do not take each other's away. */
+const LOCAL_PLAN_DIR = path.join(ROOT, '.wrangler', 'plan');
 
 /** @throws PlanError when wrangler.toml cannot be parsed or planned */
 export function readPlan(options: PlanOptions): Plan {
@@ -21,18 +22,38 @@ export function readPlan(options: PlanOptions): Plan {
   }
 }
 
-/** Writes the plan and removes what an earlier, larger one left. @returns the file of each Worker by name */
-export function writePlan(plan: Plan): ReadonlyMap<string, string> {
-  mkdirSync(PLAN_DIR, { recursive: true });
-  const files = new Map(workersOf(plan).map((worker) => [worker.name, path.join(PLAN_DIR, `${worker.name}.json`)]));
+/** The migrations of each database, in the order of their names. */
+export function readMigrationFiles(plan: Plan): ReadonlyMap<string, readonly Migration[]> {
+  const folders = new Map(
+    workersOf(plan).flatMap(({ d1_databases }) =>
+      d1_databases.map(
+        ({ database_name, migrations_dir }) => [database_name, path.join(ROOT, migrations_dir)] as const,
+      ),
+    ),
+  );
+  return new Map(
+    Array.from(folders, ([database, folder]) => [
+      database,
+      globSync('*.sql', { cwd: folder })
+        .sort()
+        .map((name) => ({ name, sql: readFileSync(path.join(folder, name), 'utf8') })),
+    ]),
+  );
+}
+
+/** @param dir below the root. Removes what an earlier, larger plan left there. @returns the file of each Worker by name */
+export function writePlan(plan: Plan, dir = LOCAL_PLAN_DIR): ReadonlyMap<string, string> {
+  mkdirSync(dir, { recursive: true });
+  const depth = path.relative(ROOT, dir).split(path.sep).length;
+  const files = new Map(workersOf(plan).map((worker) => [worker.name, path.join(dir, `${worker.name}.json`)]));
   for (const worker of workersOf(plan)) {
-    const file = path.join(PLAN_DIR, `${worker.name}.json`);
+    const file = path.join(dir, `${worker.name}.json`);
     // Renamed into place: another run of the same plan never reads half a file.
     const draft = `${file}.${process.pid}`;
-    writeFileSync(draft, `${JSON.stringify(configBelowRoot(worker, PLAN_DEPTH), undefined, 2)}\n`);
+    writeFileSync(draft, `${JSON.stringify(configBelowRoot(worker, depth), undefined, 2)}\n`);
     renameSync(draft, file);
   }
   const written = new Set(files.values());
-  for (const file of globSync(path.join(PLAN_DIR, '*.json'))) if (!written.has(file)) rmSync(file, { force: true });
+  for (const file of globSync(path.join(dir, '*.json'))) if (!written.has(file)) rmSync(file, { force: true });
   return files;
 }

@@ -4,77 +4,25 @@
  * per shard. Pure: parsed configuration in, configurations out; the same plan drives the local run
  * and a deploy, so what runs locally is what is deployed, shard for shard.
  */
-import * as z from 'zod';
-
-const VarsSchema = z.record(z.string(), z.unknown());
-
-const ServiceBindingSchema = z.looseObject({
-  binding: z.string(),
-  service: z.string(),
-  entrypoint: z.string().optional(),
-});
-
-const QueueProducerSchema = z.looseObject({ binding: z.string(), queue: z.string() });
-
-const QueueConsumerSchema = z.looseObject({
-  queue: z.string(),
-  max_batch_size: z.number().int().min(1).max(100),
-  max_batch_timeout: z.number().int().min(0).max(60),
-  max_retries: z.number().int().min(0).max(100),
-  dead_letter_queue: z.string().optional(),
-});
-
-const QueuesSchema = z.strictObject({
-  producers: z.array(QueueProducerSchema).default([]),
-  consumers: z.array(QueueConsumerSchema).default([]),
-});
-
-const D1Schema = z.looseObject({ binding: z.string(), database_name: z.string(), migrations_dir: z.string() });
-
-/** Each consumer has a namespace of its own: the class lives in the Worker that binds it. */
-const DurableObjectsSchema = z.strictObject({
-  bindings: z.array(z.strictObject({ name: z.string(), class_name: z.string() })).default([]),
-});
-
-const RuleSchema = z.looseObject({ type: z.string(), globs: z.array(z.string()) });
-
-/** What a Worker's section says; sections that the plan does not touch pass through. */
-const WorkerSectionSchema = z.looseObject({
-  name: z.string(),
-  main: z.string(),
-  vars: VarsSchema.default({}),
-  services: z.array(ServiceBindingSchema).default([]),
-  queues: QueuesSchema.prefault({}),
-  d1_databases: z.array(D1Schema).default([]),
-  durable_objects: DurableObjectsSchema.prefault({}),
-  rules: z.array(RuleSchema).default([]),
-  secrets: z.strictObject({ required: z.array(z.string()).default([]) }).prefault({}),
-});
-
-const RootSchema = z.looseObject({
-  compatibility_date: z.string(),
-  compatibility_flags: z.array(z.string()).optional(),
-  vars: VarsSchema.default({}),
-  env: z.strictObject({ producer: WorkerSectionSchema, consumer: WorkerSectionSchema, callback: WorkerSectionSchema }),
-});
-
-type WorkerSection = z.infer<typeof WorkerSectionSchema>;
-
-/** One Worker's configuration as wrangler reads it, with the root's inheritable keys filled in. */
-export type WorkerConfig = WorkerSection & {
-  readonly compatibility_date: string;
-  readonly compatibility_flags?: string[] | undefined;
-};
+import { type WorkerConfig, type WorkerSection, WranglerFileSchema } from './wrangler-file.ts';
 
 export interface Plan {
+  /** What all its names begin with. */
+  readonly name: string;
   readonly producer: WorkerConfig;
   readonly callback: WorkerConfig;
   /** By shard number. */
   readonly consumers: readonly WorkerConfig[];
+  /** Consumers of shards that go: nobody sends to their queues, and they send on what is left there. */
+  readonly draining: readonly WorkerConfig[];
 }
 
 export interface PlanOptions {
   readonly shards: number;
+  /** Shard numbers above those that are to stay. */
+  readonly draining?: readonly number[];
+  /** A copy of everything beside the first, under the file's name and this. It has no domain of its own. */
+  readonly preview?: string | undefined;
   /**
    * Variables that replace the file's. A variable goes to the Workers that declare it, or to all of
    * them when none does.
@@ -90,32 +38,58 @@ export class PlanError extends Error {
 /** @throws PlanError */
 export function planWorkers(wranglerToml: unknown, options: PlanOptions): Plan {
   if (!Number.isInteger(options.shards) || options.shards < 1) throw new PlanError('there is at least one shard');
-  const parsed = RootSchema.safeParse(wranglerToml);
+  const parsed = WranglerFileSchema.safeParse(wranglerToml);
   if (!parsed.success) {
     const issues = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
     throw new PlanError(`wrangler.toml: ${issues.join('; ')}`);
   }
-  const { env, vars, name: _name, ...inherited } = parsed.data;
+  const { vars, name, ...rest } = parsed.data;
+  const deployment = options.preview === undefined ? name : `${name}-${options.preview}`;
+  const { env, ...inherited } = withName(rest, name, deployment);
   const fill = (section: WorkerSection): WorkerConfig => ({
     ...inherited,
     ...section,
     vars: { ...vars, ...section.vars },
   });
 
+  const producer = { ...fill(env.producer), ...(options.preview !== undefined && { routes: [] }) };
   const consumer = fill(env.consumer);
   const queue = shardZeroQueue(consumer);
   const shards = Array.from({ length: options.shards }, (_, shard) => shard);
   const plan: Plan = {
-    producer: withConsumerPerShard(withQueuePerShard(fill(env.producer), queue, shards), consumer.name, shards),
+    name: deployment,
+    producer: withConsumerPerShard(
+      withQueuePerShard(options.preview === undefined ? producer : { ...producer, routes: [] }, queue, shards),
+      consumer.name,
+      shards,
+    ),
     callback: withQueuePerShard(fill(env.callback), queue, shards),
     consumers: shards.map((shard) => consumerOfShard(consumer, queue, shard, shards)),
+    draining: (options.draining ?? []).map((shard) => drainingConsumer(consumer, queue, shard, shards)),
   };
   return withVars(plan, options.vars ?? {});
 }
 
 /** Every Worker of the plan, in the order in which they can be deployed: who is bound comes first. */
 export function workersOf(plan: Plan): WorkerConfig[] {
-  return [plan.callback, ...plan.consumers, plan.producer];
+  return [plan.callback, ...plan.consumers, ...plan.draining, plan.producer];
+}
+
+/** What the name stands at the beginning of: Workers, queues, databases, buckets. */
+const NAMED = new Set(['name', 'service', 'queue', 'dead_letter_queue', 'database_name', 'bucket_name']);
+
+/** The same configuration under another name. */
+function withName<Part>(part: Part, from: string, to: string): Part {
+  const walk = (value: unknown, key: string): unknown => {
+    if (typeof value === 'string') {
+      const isOurs = NAMED.has(key) && (value === from || value.startsWith(`${from}-`));
+      return isOurs ? to + value.slice(from.length) : value;
+    }
+    if (Array.isArray(value)) return value.map((item) => walk(item, key));
+    if (typeof value !== 'object' || value === null || key === 'vars') return value;
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, walk(inner, name)]));
+  };
+  return walk(part, '') as Part;
 }
 
 function shardZeroQueue(consumer: WorkerConfig): string {
@@ -155,6 +129,21 @@ function consumerOfShard(
       consumers: consumer.queues.consumers.map((own) => ({ ...own, queue: renamed(own.queue) })),
     },
   };
+}
+
+/** Sends to the shards that stay, and what it would have kept for later to the first of them. */
+function drainingConsumer(
+  consumer: WorkerConfig,
+  queue: string,
+  shard: number,
+  shards: readonly number[],
+): WorkerConfig {
+  const { vars, queues, ...worker } = consumerOfShard(consumer, queue, shard, shards);
+  const own = ofShard(queue, shard);
+  const producers = queues.producers.map((producer) =>
+    producer.queue === own ? { ...producer, queue: ofShard(queue, 0) } : producer,
+  );
+  return { ...worker, vars: { ...vars, DRAINING: 'true' }, queues: { ...queues, producers } };
 }
 
 /** The binding of shard 0's queue, repeated for every shard; other queues stay. */
@@ -198,9 +187,11 @@ function withVars(plan: Plan, vars: Readonly<Record<string, unknown>>): Plan {
     return { ...worker, vars: { ...worker.vars, ...Object.fromEntries(given) } };
   };
   return {
+    name: plan.name,
     producer: assigned(plan.producer),
     callback: assigned(plan.callback),
     consumers: plan.consumers.map(assigned),
+    draining: plan.draining.map(assigned),
   };
 }
 

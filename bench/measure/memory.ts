@@ -4,9 +4,10 @@
  * collection, so a fresh runtime grows whatever it runs, bare Workers too. What counts is whether the
  * last third still grows over the second.
  */
+
+import { alignedTable } from '../../deploy/table.ts';
 import type { Outside } from '../load/outside.ts';
 import { decimal, mean } from '../report/statistic.ts';
-import { alignedTable } from '../report/table.ts';
 import type { Sides } from '../system/side.ts';
 import { wholeWay } from './workload.ts';
 

@@ -1,16 +1,9 @@
 /**
  * What a million synchronous tasks, submitted one by one, cost at Cloudflare's list prices, free
- * allowances left aside. Prices: the pricing pages of Workers, Queues, D1 and Durable Objects, November 2026.
+ * allowances left aside.
  */
+import { PER_MILLION } from '../../deploy/price/list.ts';
 import type { Cost } from './paths.ts';
-
-/** Dollars a million. */
-const QUEUE_OPERATIONS = 0.4;
-const ROWS_WRITTEN = 1;
-const ROWS_READ = 0.001;
-const DURABLE_OBJECT_REQUESTS = 0.15;
-const REQUESTS = 0.3;
-const CPU_MILLISECONDS = 0.02;
 
 /** The design's budget for everything together, retention apart. */
 const BUDGET = 3.75;
@@ -32,12 +25,18 @@ export interface Price {
 
 export function priceOfAMillion(cost: Cost): Price {
   const parts: Price['parts'] = [
-    [`queues: ${cost.queueOperations.toFixed(2)} operations a task`, cost.queueOperations * QUEUE_OPERATIONS],
-    [`D1: ${cost.rowsWritten.toFixed(2)} rows written`, cost.rowsWritten * ROWS_WRITTEN],
-    [`D1: ${cost.rowsRead.toFixed(2)} rows read`, cost.rowsRead * ROWS_READ],
-    [`Durable Objects: ${cost.durableObjectCalls.toFixed(2)} calls`, cost.durableObjectCalls * DURABLE_OBJECT_REQUESTS],
-    [`Workers: ${REQUESTS_PER_TASK} requests`, REQUESTS_PER_TASK * REQUESTS],
-    [`Workers: ${CPU_MILLISECONDS_PER_TASK} ms of processor`, CPU_MILLISECONDS_PER_TASK * CPU_MILLISECONDS],
+    [
+      `queues: ${cost.queueOperations.toFixed(2)} operations a task`,
+      cost.queueOperations * PER_MILLION.queueOperations,
+    ],
+    [`D1: ${cost.rowsWritten.toFixed(2)} rows written`, cost.rowsWritten * PER_MILLION.rowsWritten],
+    [`D1: ${cost.rowsRead.toFixed(2)} rows read`, cost.rowsRead * PER_MILLION.rowsRead],
+    [
+      `Durable Objects: ${cost.durableObjectCalls.toFixed(2)} calls`,
+      cost.durableObjectCalls * PER_MILLION.durableObjectRequests,
+    ],
+    [`Workers: ${REQUESTS_PER_TASK} requests`, REQUESTS_PER_TASK * PER_MILLION.requests],
+    [`Workers: ${CPU_MILLISECONDS_PER_TASK} ms of processor`, CPU_MILLISECONDS_PER_TASK * PER_MILLION.cpuMilliseconds],
   ];
   const total = parts.reduce((sum, [, dollars]) => sum + dollars, 0);
   return { parts, total, isMissed: total > BUDGET };

@@ -1,9 +1,10 @@
 /** The bench's table: both sides, the ratio inside each round, and whether the target is met. */
+
+import { alignedTable } from '../../deploy/table.ts';
 import { type Line, ratio } from '../measure/line.ts';
 import type { Measured } from '../measure/round.ts';
 import type { Sample } from '../measure/workload.ts';
 import { median, spread } from './statistic.ts';
-import { alignedTable } from './table.ts';
 
 /** @param nullRun whether bare Workers stood on both sides */
 export function reportLines(measured: readonly Measured[], nullRun: boolean): string {

@@ -7,8 +7,9 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import type { Plan, WorkerConfig } from '../plan.ts';
+import type { Plan } from '../plan.ts';
 import { ROOT, writePlan } from '../plan-files.ts';
+import type { WorkerConfig } from '../wrangler-file.ts';
 import { LaunchError } from './launch-error.ts';
 
 const WRANGLER = path.join(ROOT, 'node_modules', 'wrangler', 'bin', 'wrangler.js');
@@ -57,7 +58,7 @@ export async function buildBundle(
   }
 }
 
-async function runWrangler(worker: WorkerConfig, args: readonly string[]): Promise<void> {
+export async function runWrangler(worker: WorkerConfig, args: readonly string[]): Promise<void> {
   try {
     await promisify(execFile)(process.execPath, [WRANGLER, 'deploy', '--dry-run', ...args], {
       cwd: ROOT,

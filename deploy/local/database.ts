@@ -7,8 +7,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare';
 import { recoverAfterRestart } from '../../shared/store/recovery.ts';
-import type { WorkerConfig } from '../plan.ts';
 import { ROOT } from '../plan-files.ts';
+import type { WorkerConfig } from '../wrangler-file.ts';
 import { LaunchError, reasonOf } from './launch-error.ts';
 import { withoutSignalHandlers } from './signals.ts';
 

@@ -1,13 +1,13 @@
 /**
- * The plan as the local run has it: its variables, its services, and which secret goes to which Worker.
+ * The plan as the local run has it: its variables, its services, and each Worker with its secrets.
  */
 import type * as z from 'zod';
-import { type ServiceDefinitionSchema, servicesSchema } from '../../shared/service/definition.ts';
+import type { ServiceDefinitionSchema } from '../../shared/service/definition.ts';
 import type { KeyPlan } from '../key-plan.ts';
-import { type Plan, type WorkerConfig, workersOf } from '../plan.ts';
+import { type Plan, workersOf } from '../plan.ts';
 import { readPlan } from '../plan-files.ts';
+import { secretNames } from '../secret-names.ts';
 import type { Bundles } from './bundle.ts';
-import { LaunchError } from './launch-error.ts';
 import { LOCAL_HOST } from './port.ts';
 import type { LocalSecrets } from './secrets.ts';
 import { workerOptions } from './worker-options.ts';
@@ -46,6 +46,7 @@ export function planLocal({ keys, services, vars, mains }: LocalPlanOptions, url
 
 function withMains(plan: Plan, mains: Mains): Plan {
   return {
+    ...plan,
     producer: { ...plan.producer, main: mains.producer },
     callback: { ...plan.callback, main: mains.callback },
     consumers: plan.consumers.map((consumer) => ({ ...consumer, main: mains.consumer })),
@@ -62,26 +63,4 @@ export function localWorkers(plan: Plan, keys: KeyPlan, bundles: Bundles, secret
     if (worker === plan.producer) return workerOptions(worker, bundles.producer, own, { host: LOCAL_HOST, port });
     return workerOptions(worker, worker === plan.callback ? bundles.callback : bundles.consumer, own);
   });
-}
-
-/**
- * Which secrets each Worker may see: those its section requires, the ones before them during a
- * rotation, and, in consumers alone, those that services put into headers, and the shard's API keys.
- */
-export function secretNames(plan: Plan, keys: KeyPlan): ReadonlyMap<WorkerConfig, readonly string[]> {
-  const parsed = servicesSchema(true).safeParse(plan.producer.vars.SERVICES);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw new LaunchError(`SERVICES.${issue?.path.join('.')}: ${issue?.message}`);
-  }
-  const inHeaders = Object.values(parsed.data).flatMap(({ headers }) =>
-    Object.values(headers).flatMap((value) => (typeof value === 'string' ? [] : [value.secret])),
-  );
-  return new Map(
-    workersOf(plan).map((worker) => {
-      const required = worker.secrets.required.flatMap((name) => [name, `${name}_PREVIOUS`]);
-      const shard = plan.consumers.indexOf(worker);
-      return [worker, shard < 0 ? required : [...required, ...inHeaders, ...(keys.variables[shard] ?? [])]];
-    }),
-  );
 }

@@ -3,7 +3,7 @@
  * not told about is an error, not silence: the local run would differ from the deploy.
  */
 import type { LegacyWorkerOptions } from 'miniflare';
-import type { WorkerConfig } from '../plan.ts';
+import type { WorkerConfig } from '../wrangler-file.ts';
 import { type BundleModule, MODULES_ROOT } from './bundle.ts';
 import { LaunchError } from './launch-error.ts';
 
@@ -19,6 +19,8 @@ const KNOWN_SECTIONS = new Set([
   'name',
   'preview_urls',
   'queues',
+  'r2_buckets',
+  'routes',
   'rules',
   'secrets',
   'services',
@@ -58,6 +60,7 @@ export function workerOptions(
       ]),
     ),
     d1Databases: Object.fromEntries(worker.d1_databases.map(({ binding, database_name }) => [binding, database_name])),
+    r2Buckets: Object.fromEntries(worker.r2_buckets.map(({ binding, bucket_name }) => [binding, bucket_name])),
     durableObjects: Object.fromEntries(
       worker.durable_objects.bindings.map(({ name, class_name }) => [name, { className: class_name, useSQLite: true }]),
     ),

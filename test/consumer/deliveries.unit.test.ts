@@ -17,9 +17,9 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-function hold(messages: readonly NotedMessage[], refuses = false, uncopied?: ReadonlySet<string>) {
+function hold(messages: readonly NotedMessage[], refuses = false, uncopied?: ReadonlySet<string>, leaves = false) {
   const { queue, sent } = notedQueue(refuses);
-  return { deliveries: new Deliveries(queue, new Map([[KEY, messages]]), uncopied), sent };
+  return { deliveries: new Deliveries(queue, new Map([[KEY, messages]]), uncopied, leaves), sent };
 }
 
 describe('verdicts (rule R5)', () => {
@@ -152,6 +152,32 @@ describe('a worn message (rule R16)', () => {
     const { deliveries, sent } = hold([message]);
     await deliveries.finish();
     expect(sent).toEqual([]);
+    expect(message.verdict?.kind).toBe('retry');
+  });
+});
+
+describe('a shard that is drained', () => {
+  it('sends on what has to wait, with the time that is left, and keeps nothing', async () => {
+    const message = notedMessage(body);
+    const { deliveries, sent } = hold([message], false, undefined, true);
+    deliveries.decide(KEY, { verdict: 'retry', delayMs: 61_000 });
+    await deliveries.finish();
+    expect(sent).toEqual([{ body, delaySeconds: 61 }]);
+    expect(message.verdict).toEqual({ kind: 'ack' });
+  });
+
+  it('sends on what nobody decided', async () => {
+    const message = notedMessage(body);
+    const { deliveries, sent } = hold([message], false, undefined, true);
+    await deliveries.finish();
+    expect(sent).toHaveLength(1);
+    expect(message.verdict).toEqual({ kind: 'ack' });
+  });
+
+  it('keeps a message as long as the other queue refuses it', async () => {
+    const message = notedMessage(body);
+    const { deliveries } = hold([message], true, undefined, true);
+    await deliveries.finish();
     expect(message.verdict?.kind).toBe('retry');
   });
 });

@@ -5,8 +5,8 @@ import path from 'node:path';
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { prepareDatabase } from '../../deploy/local/database.ts';
-import type { WorkerConfig } from '../../deploy/plan.ts';
 import { ROOT, readPlan } from '../../deploy/plan-files.ts';
+import type { WorkerConfig } from '../../deploy/wrangler-file.ts';
 
 let dir: string;
 beforeEach(async () => {

@@ -61,6 +61,48 @@ describe('the shard plan of the repository', () => {
   });
 });
 
+describe('a shard that goes', () => {
+  const plan = planWorkers(wranglerToml(), { shards: 1, draining: [1, 2] });
+
+  it('is sent to by nobody, itself included', () => {
+    for (const worker of workersOf(plan)) {
+      expect(worker.queues.producers.map(({ queue }) => queue)).not.toContain('tasklane-tasks-1');
+      expect(worker.services.map(({ service }) => service)).not.toContain(
+        worker.name === 'tasklane-consumer-2' ? 'tasklane-consumer-1' : 'tasklane-consumer-2',
+      );
+    }
+  });
+
+  it('takes what is in its queue and keeps what must wait on a shard that stays', () => {
+    const [first] = plan.draining;
+    expect(first?.name).toBe('tasklane-consumer-1');
+    expect(first?.vars).toMatchObject({ SHARD: '1', DRAINING: 'true' });
+    expect(first?.queues.consumers.map(({ queue }) => queue)).toEqual(['tasklane-tasks-1']);
+    expect(first?.queues.producers).toContainEqual({ binding: 'OWN_QUEUE', queue: 'tasklane-tasks-0' });
+  });
+});
+
+describe('a preview', () => {
+  const plan = planWorkers(wranglerToml(), { shards: 1, preview: 'pr-7' });
+  const producer = { ...plan.producer };
+
+  it('has names of its own for everything', () => {
+    expect(plan.name).toBe('tasklane-pr-7');
+    const names = JSON.stringify(workersOf(plan)).match(/"tasklane[a-z0-9-]*"/g) ?? [];
+    expect(names.length).toBeGreaterThan(10);
+    for (const name of names) expect(name).toMatch(/^"tasklane-pr-7(?:-|"$)/);
+    expect(producer.d1_databases[0]?.database_name).toBe('tasklane-pr-7');
+  });
+
+  it('does not take the domain of the first', () => {
+    const toml = wranglerToml() as { env: { producer: object } };
+    const routes = [{ pattern: 'tasks.example.com', custom_domain: true }];
+    const withDomain = { ...toml, env: { ...toml.env, producer: { ...toml.env.producer, routes } } };
+    expect(planWorkers(withDomain, { shards: 1 }).producer.routes).toEqual(routes);
+    expect(planWorkers(withDomain, { shards: 1, preview: 'pr-7' }).producer.routes).toEqual([]);
+  });
+});
+
 describe('variables of a plan', () => {
   it('go to the Workers that declare them', () => {
     const plan = planWorkers(wranglerToml(), { shards: 1, vars: { ACCEPT: 'queue+record' } });

@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs';
 import { parse } from 'smol-toml';
 import { describe, expect, it } from 'vitest';
 import { planKeys } from '../../deploy/key-plan.ts';
-import { localWorkers, planLocal, secretNames } from '../../deploy/local/local-plan.ts';
+import { localWorkers, planLocal } from '../../deploy/local/local-plan.ts';
 import { workerOptions } from '../../deploy/local/worker-options.ts';
 import { planWorkers } from '../../deploy/plan.ts';
+import { secretNames } from '../../deploy/secret-names.ts';
 
 const BUNDLE = [{ type: 'ESModule', path: '/bundle/index.js', contents: 'export default {}' }] as const;
 const BUNDLES = { producer: BUNDLE, callback: BUNDLE, consumer: BUNDLE };

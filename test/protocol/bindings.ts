@@ -93,6 +93,7 @@ export class Bindings {
         },
       },
       ownQueue: this.#queue('tasks', invocation),
+      draining: false,
       backend: (name) => {
         if (name !== 'BACKEND') return undefined;
         const fetch: typeof this.callBackend = (input, init) => {

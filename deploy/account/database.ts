@@ -1,0 +1,39 @@
+/** Statements to a database of the account, as the API takes them. */
+import * as z from 'zod';
+import type { CloudflareApi } from './api.ts';
+
+/** wrangler's own, so that `wrangler d1 migrations list --remote` agrees. */
+export const MIGRATIONS_TABLE = 'd1_migrations';
+
+const CREATE_MIGRATIONS_TABLE = `CREATE TABLE IF NOT EXISTS ${MIGRATIONS_TABLE}(
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name TEXT UNIQUE,
+  applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL
+);`;
+
+const ResultsSchema = z.array(
+  z.looseObject({ results: z.array(z.record(z.string(), z.unknown())).default([]), success: z.boolean() }),
+);
+
+/** Reads, or changes that may be made twice: a lost answer is asked for again. @returns the last statement's rows */
+export async function queryDatabase(
+  api: CloudflareApi,
+  databaseId: string,
+  sql: string,
+  params: readonly string[] = [],
+): Promise<Record<string, unknown>[]> {
+  const answer = await api.postAgain(`/d1/database/${databaseId}/query`, { sql, params });
+  return ResultsSchema.parse(answer).at(-1)?.results ?? [];
+}
+
+export interface Migration {
+  readonly name: string;
+  readonly sql: string;
+}
+
+/** The migration and its line in the table together: the API runs one text's statements in one transaction. */
+export async function applyMigration(api: CloudflareApi, databaseId: string, migration: Migration): Promise<void> {
+  await queryDatabase(api, databaseId, CREATE_MIGRATIONS_TABLE);
+  const record = `INSERT INTO ${MIGRATIONS_TABLE} (name) VALUES ('${migration.name.replaceAll("'", "''")}');`;
+  await api.post(`/d1/database/${databaseId}/query`, { sql: `${migration.sql}\n${record}` });
+}

@@ -1,0 +1,172 @@
+/**
+ * `npm run deploy`: takes an account from whatever it has to what the plan wants. The plan is shown
+ * first; `--plan` stops there. Progress goes to standard error, so that standard output is the result.
+ */
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import type { Account } from './account/account.ts';
+import { readAccount } from './account/read-account.ts';
+import { hasAccess, openAccount } from './command/access.ts';
+import { untilInterrupted } from './command/interrupt.ts';
+import { rehearse } from './command/rehearse.ts';
+import { estimateLines, planJson, planLines } from './command/show-plan.ts';
+import { readPreview, wholeNumber } from './command/values.ts';
+import { DeployError, StepError } from './deploy-error.ts';
+import { generateSecrets } from './given/generated.ts';
+import { reasonOf } from './local/launch-error.ts';
+import { ROOT } from './plan-files.ts';
+import { type DeployRequest, givenFor, type Prepared, prepare } from './prepare.ts';
+import { type Estimate, estimatePrice, parseLoad } from './price/estimate.ts';
+import { EXTENTS } from './rehearse/matrix.ts';
+import { runDeploy } from './run.ts';
+import { buildUploads } from './upload/build-uploads.ts';
+
+const HELP = `Deploys Tasklane to a Cloudflare account, again and again.
+
+  npm run deploy -- --plan [--json] [--load 10/s]    what exists and what would be done
+  npm run deploy                                     does it
+  npm run deploy -- --preview NAME                   a copy beside it: all keys on one shard, own queues and database
+  npm run deploy -- --rehearse                       all of it against a stub of the API, without an account
+
+  --plan                shows the plan and the price, changes nothing
+  --json                the result as JSON on standard output
+  --load LOAD           for the price: 10/s, 500k/day, 2.5M/month (1M/month)
+  --polls N             for the price: polls per task (1)
+  --preview NAME        small letters, digits and dashes; npm run destroy -- --preview NAME removes it
+  --generate-secrets    makes JWT_SECRET, ID_SECRET, CALLBACK_SECRET if missing; .wrangler/secrets/ keeps them
+  --drain-minutes N     how long a shard that goes is waited for (15)
+  --force               removes such a shard after that time whatever is in its queue, and says what is lost
+  --repack              places the keys anew, as if none had a shard; by default a key stays where it is
+  --no-keys             takes all keys away; by default keys stay when none is given
+  --rehearse            with --faults some, all or none (some); --write renews the table in docs/rehearsal.md
+  --help                this text
+
+  From the environment: CLOUDFLARE_API_TOKEN, CLOUDFLARE_ACCOUNT_ID, PUBLIC_URL (else the producer's own address),
+  JWT_SECRET, ID_SECRET, CALLBACK_SECRET, each with _PREVIOUS, KEY1…, KEY_<POOL>_1…, or all of these in
+  TASKLANE_SECRETS as one JSON object. What is not given stays as it is in the account.
+  docs/operating.md tells the rest.`;
+
+const DEFAULT_LOAD = '1M/month';
+
+function readOptions() {
+  const { values } = parseArgs({
+    options: {
+      plan: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      load: { type: 'string' },
+      polls: { type: 'string', default: '1' },
+      preview: { type: 'string' },
+      'generate-secrets': { type: 'boolean', default: false },
+      'drain-minutes': { type: 'string', default: '15' },
+      force: { type: 'boolean', default: false },
+      repack: { type: 'boolean', default: false },
+      'no-keys': { type: 'boolean', default: false },
+      rehearse: { type: 'boolean', default: false },
+      faults: { type: 'string', default: 'some' },
+      write: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  return values;
+}
+
+type Options = ReturnType<typeof readOptions>;
+
+function say(line: string): void {
+  console.error(line);
+}
+
+function estimateFor({ load: text, polls }: Options): Estimate {
+  const load = parseLoad(text ?? DEFAULT_LOAD);
+  if (load === undefined) throw new DeployError('--load is like 10/s, 500k/day or 2.5M/month');
+  return estimatePrice(load, wholeNumber('--polls', polls, 0, 1000));
+}
+
+function requestOf(options: Options): DeployRequest {
+  return {
+    preview: readPreview(options.preview),
+    repack: options.repack,
+    noKeys: options['no-keys'],
+    publicUrl: process.env.PUBLIC_URL,
+  };
+}
+
+/** What a new account has. */
+const EMPTY: Account = {
+  subdomain: 'your-subdomain',
+  workers: new Map(),
+  queues: new Map(),
+  databases: new Map(),
+  buckets: new Set(),
+};
+
+async function showPlan(options: Options, signal: AbortSignal): Promise<void> {
+  const request = requestOf(options);
+  const estimate = estimateFor(options);
+  const { given, family, name } = givenFor(request, process.env);
+  const isKnown = hasAccess(process.env);
+  const account = isKnown ? await readAccount(openAccount(process.env, signal, say), family) : EMPTY;
+  const prepared = await prepare(request, given, account, (plan) => buildUploads(plan, name));
+  if (options.json) return console.log(JSON.stringify(planJson(prepared, estimate), undefined, 2));
+  console.log(planLines(prepared).join('\n'));
+  console.log(`\n${estimateLines(estimate, options.load !== undefined).join('\n')}`);
+  if (!isKnown) console.log('\nNo account was named (CLOUDFLARE_ACCOUNT_ID): this is the plan for an empty one.');
+}
+
+async function deploy(options: Options, signal: AbortSignal): Promise<void> {
+  const request = requestOf(options);
+  const { name } = givenFor(request, process.env);
+  const secretsFile = path.join(ROOT, '.wrangler', 'secrets', `${name}.env`);
+  const startedAt = performance.now();
+  say(`${name}: reading the account and building …`);
+  const prepared = await runDeploy({
+    api: openAccount(process.env, signal, say),
+    request,
+    environment: process.env,
+    build: (plan) => buildUploads(plan, name),
+    generate: options['generate-secrets']
+      ? (_, names) => {
+          const made = generateSecrets(secretsFile, names);
+          say(`made ${names.join(', ')}: they are in ${path.relative('.', secretsFile)}, readable by you alone`);
+          return made;
+        }
+      : undefined,
+    drain: {
+      maxMs: wholeNumber('--drain-minutes', options['drain-minutes'], 0, 24 * 60) * 60_000,
+      pollMs: 5_000,
+      force: options.force,
+    },
+    say,
+    signal,
+  });
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+  say(`${prepared.steps.length} steps in ${seconds} s`);
+  report(prepared, options.json);
+}
+
+function report({ plan, publicUrl, keys }: Prepared, asJson: boolean): void {
+  if (asJson) console.log(JSON.stringify({ name: plan.name, url: publicUrl, shards: keys.shards }));
+  else console.log(publicUrl);
+}
+
+async function rehearseAll({ faults, write }: Options, signal: AbortSignal): Promise<void> {
+  const extent = EXTENTS.find((known) => known === faults);
+  if (extent === undefined) throw new DeployError(`--faults is one of ${EXTENTS.join(', ')}`);
+  if (!(await rehearse(extent, write, say, signal))) process.exitCode = 1;
+}
+
+const { signal, wasInterrupted } = untilInterrupted();
+try {
+  const options = readOptions();
+  if (options.help) console.log(HELP);
+  else if (options.rehearse) await rehearseAll(options, signal);
+  else if (options.plan) await showPlan(options, signal);
+  else await deploy(options, signal);
+} catch (error) {
+  const isInterrupted = wasInterrupted();
+  console.error(`deploy: ${isInterrupted ? 'stopped' : reasonOf(error)}`);
+  if (error instanceof StepError || isInterrupted) {
+    console.error('What was done before stands, and what is deployed works. Run the same command again to go on.');
+  }
+  process.exitCode = isInterrupted ? 130 : 1;
+}

@@ -1,0 +1,122 @@
+/**
+ * The way from what an account has to what a plan wants, in an order in which every prefix leaves a
+ * system that works: what is bound comes before who binds it, a queue has its consumer before anybody
+ * sends to it, a Worker has its secrets before anything reaches it, and nobody sends to a queue any more
+ * before it is drained. Pure.
+ */
+import type { Account, AccountWorker } from '../account/account.ts';
+import { type Desired, type DesiredWorker, queueOfConsumer } from '../desired.ts';
+import { connectionSteps, withoutQueues } from './connections.ts';
+import { secretsToRemove, secretsToSet } from './secrets.ts';
+import type { Step } from './step.ts';
+
+export interface DiffInput {
+  readonly desired: Desired;
+  readonly account: Account;
+  /** Names of the secrets that are given. */
+  readonly given: ReadonlySet<string>;
+  /** Names that are set to nothing: to be removed. */
+  readonly emptied: ReadonlySet<string>;
+  /** No key is given: those that the account has stay. */
+  readonly keepsKeys: boolean;
+  /** What an upload of this Worker would be tagged with. */
+  readonly releaseOf: (worker: DesiredWorker) => string;
+}
+
+export function diffAccount(input: DiffInput): Step[] {
+  const { desired, account } = input;
+  const deploy = (worker: DesiredWorker) => workerSteps(input, worker);
+  const unserved = unservedConsumers(input);
+  const interim = interimCallback(input, unserved);
+  return [
+    ...resourceSteps(input),
+    ...deploy(interim),
+    ...unserved.flatMap(deploy),
+    ...desired.consumers.filter((worker) => !unserved.includes(worker)).flatMap(deploy),
+    ...desired.draining.filter((worker) => account.queues.has(queueOfConsumer(worker.config))).flatMap(deploy),
+    ...(interim === desired.callback
+      ? []
+      : uploadStep(input, desired.callback, 'sends to the new shards now that they have consumers')),
+    ...deploy(desired.producer),
+    ...removalSteps(input),
+  ];
+}
+
+function resourceSteps({ desired, account }: DiffInput): Step[] {
+  const databases = desired.databases.flatMap(({ name, migrations }): Step[] => {
+    const existing = account.databases.get(name);
+    const pending = migrations.filter((migration) => existing?.migrations.has(migration.name) !== true);
+    return [
+      ...(existing === undefined ? [{ do: 'create-database', database: name, why: 'does not exist' } as const] : []),
+      ...pending.map((migration) => ({ do: 'migrate', database: name, migration, why: 'is not applied' }) as const),
+    ];
+  });
+  return [
+    ...desired.queues
+      .filter((queue) => !account.queues.has(queue))
+      .map((queue) => ({ do: 'create-queue', queue, why: 'does not exist' }) as const),
+    ...desired.buckets
+      .filter((bucket) => !account.buckets.has(bucket))
+      .map((bucket) => ({ do: 'create-bucket', bucket, why: 'does not exist' }) as const),
+    ...databases,
+  ];
+}
+
+/** Consumers that do not take anything from their queue yet. */
+function unservedConsumers({ desired, account }: DiffInput): DesiredWorker[] {
+  return desired.consumers.filter(({ name, config }) => {
+    const queue = account.queues.get(queueOfConsumer(config));
+    return queue?.consumers.some(({ worker }) => worker === name) !== true;
+  });
+}
+
+/**
+ * The callback Worker is deployed before the consumers, which call it, but must not send to a shard before
+ * all new ones have their consumers: until then it keeps to the queues that it knows.
+ */
+function interimCallback({ desired, account }: DiffInput, unserved: readonly DesiredWorker[]): DesiredWorker {
+  const { callback, consumers } = desired;
+  const known = account.workers.get(callback.name)?.sendsTo;
+  if (known === undefined || unserved.length === 0) return callback;
+  const unknown = consumers.map(({ config }) => queueOfConsumer(config)).filter((queue) => !known.has(queue));
+  if (unknown.length === 0 || unknown.length === consumers.length) return callback;
+  return { ...callback, config: withoutQueues(callback.config, new Set(unknown)) };
+}
+
+function workerSteps(input: DiffInput, worker: DesiredWorker): Step[] {
+  const existing = input.account.workers.get(worker.name);
+  const secrets = secretsToSet(input, worker, existing);
+  const upload = uploadStep(input, worker);
+  // A new Worker takes no secrets before it is there; nothing reaches it before it has them.
+  const content = existing === undefined ? [...upload, ...secrets] : [...secrets, ...upload];
+  return [...content, ...secretsToRemove(input, worker, existing), ...connectionSteps(input.account, worker, existing)];
+}
+
+function uploadStep(input: DiffInput, worker: DesiredWorker, reason?: string): Step[] {
+  const existing = input.account.workers.get(worker.name);
+  if (existing !== undefined && existing.release === input.releaseOf(worker)) return [];
+  const why = existing === undefined ? 'does not exist' : (reason ?? changeOf(worker, existing));
+  return [{ do: 'upload', worker, appliedTag: existing?.migrationTag, why }];
+}
+
+function changeOf({ kind }: DesiredWorker, { release }: AccountWorker): string {
+  if (kind === 'draining') return 'is to send on what is in its queue';
+  return release === undefined ? 'was uploaded by something else' : 'its code or configuration changed';
+}
+
+/** Shards that go: their queue first, once it is empty, then their Worker. Some of it may be gone already. */
+function removalSteps({ desired, account }: DiffInput): Step[] {
+  return desired.draining.flatMap(({ name, config }): Step[] => {
+    const queue = queueOfConsumer(config);
+    const why = 'no key needs this shard';
+    return [
+      ...(account.queues.has(queue)
+        ? ([
+            { do: 'drain-queue', queue, worker: name, why },
+            { do: 'delete-queue', queue, why },
+          ] as const)
+        : []),
+      { do: 'delete-worker', worker: name, why },
+    ];
+  });
+}

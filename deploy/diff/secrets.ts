@@ -1,0 +1,52 @@
+/**
+ * Which secrets are written and which are taken away. The account tells names and never values, so what
+ * is given is always written; what is not given stays, except API keys that are gone from a list of keys
+ * that is given, and what is set to nothing. Pure.
+ */
+import { keyNameOf } from '../../shared/key/name.ts';
+import type { AccountWorker } from '../account/account.ts';
+import type { DesiredWorker } from '../desired.ts';
+import type { DiffInput } from './diff.ts';
+import type { Step } from './step.ts';
+
+export function secretsToSet(
+  { given }: DiffInput,
+  { name, secrets }: DesiredWorker,
+  existing: AccountWorker | undefined,
+): Step[] {
+  const set = secrets.filter((secret) => given.has(secret));
+  if (set.length === 0) return [];
+  const parts = [
+    ['new', set.filter((secret) => existing?.secrets.has(secret) !== true)],
+    ['written again', set.filter((secret) => existing?.secrets.has(secret))],
+  ] as const;
+  const why = parts.flatMap(([what, names]) => (names.length > 0 ? [`${what}: ${names.join(', ')}`] : [])).join('; ');
+  return [{ do: 'put-secrets', worker: name, names: set, why }];
+}
+
+/** Taken away once the Worker is told that it has them no more. */
+export function secretsToRemove(
+  { emptied, keepsKeys }: DiffInput,
+  { name, secrets, requiredSecrets }: DesiredWorker,
+  existing: AccountWorker | undefined,
+): Step[] {
+  const names = [...(existing?.secrets ?? [])].filter((secret) =>
+    keyNameOf(secret) === undefined
+      ? emptied.has(secret) && !requiredSecrets.includes(secret)
+      : !keepsKeys && !secrets.includes(secret),
+  );
+  if (names.length === 0) return [];
+  return [{ do: 'remove-secrets', worker: name, names, why: names.join(', ') }];
+}
+
+/** Secrets that a Worker needs, that nobody gives, and that the account does not have, by Worker. */
+export function missingSecrets(
+  workers: readonly DesiredWorker[],
+  account: ReadonlyMap<string, AccountWorker>,
+  given: ReadonlySet<string>,
+): string[] {
+  const missing = workers.flatMap(({ name, requiredSecrets }) =>
+    requiredSecrets.filter((secret) => !given.has(secret) && account.get(name)?.secrets.has(secret) !== true),
+  );
+  return [...new Set(missing)];
+}

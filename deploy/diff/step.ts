@@ -1,0 +1,61 @@
+/**
+ * One thing that a deploy does to an account, and why. Each can be done again: a run that ended in the
+ * middle is continued by the next, which reads what is there and leaves out what is done.
+ */
+import type { QueueConsumerSettings } from '../account/account.ts';
+import type { Migration } from '../account/database.ts';
+import type { DesiredWorker } from '../desired.ts';
+
+export type Step = { readonly why: string } & (
+  | { readonly do: 'create-queue'; readonly queue: string }
+  | { readonly do: 'create-bucket'; readonly bucket: string }
+  | { readonly do: 'create-database'; readonly database: string }
+  | { readonly do: 'migrate'; readonly database: string; readonly migration: Migration }
+  | { readonly do: 'put-secrets' | 'remove-secrets'; readonly worker: string; readonly names: readonly string[] }
+  | { readonly do: 'upload'; readonly worker: DesiredWorker; readonly appliedTag: string | undefined }
+  | {
+      readonly do: 'attach-queue';
+      readonly queue: string;
+      readonly worker: string;
+      readonly settings: QueueConsumerSettings;
+    }
+  | { readonly do: 'set-crons'; readonly worker: string; readonly crons: readonly string[] }
+  | { readonly do: 'set-address'; readonly worker: string; readonly enabled: boolean; readonly previews: boolean }
+  | { readonly do: 'set-domains'; readonly worker: string; readonly domains: readonly string[] }
+  /** Waits until the queue is empty, then takes the consumer away; with force, whatever is left in it. */
+  | { readonly do: 'drain-queue'; readonly queue: string; readonly worker: string }
+  | { readonly do: 'detach-queue'; readonly queue: string }
+  | { readonly do: 'delete-queue'; readonly queue: string }
+  | { readonly do: 'delete-worker'; readonly worker: string }
+  | { readonly do: 'delete-database'; readonly database: string }
+  | { readonly do: 'delete-bucket'; readonly bucket: string }
+);
+
+/** What a step is about, in a word. */
+export function targetOf(step: Step): string {
+  switch (step.do) {
+    case 'create-queue':
+    case 'drain-queue':
+    case 'detach-queue':
+    case 'delete-queue':
+    case 'attach-queue':
+      return step.queue;
+    case 'create-bucket':
+    case 'delete-bucket':
+      return step.bucket;
+    case 'create-database':
+    case 'delete-database':
+      return step.database;
+    case 'migrate':
+      return `${step.database} ${step.migration.name}`;
+    case 'upload':
+      return step.worker.name;
+    case 'put-secrets':
+    case 'remove-secrets':
+    case 'set-crons':
+    case 'set-address':
+    case 'set-domains':
+    case 'delete-worker':
+      return step.worker;
+  }
+}

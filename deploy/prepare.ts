@@ -1,0 +1,152 @@
+/**
+ * All that is decided before anything is changed: reads the account, places the keys, makes the plan,
+ * builds the Workers, and compares. The same for a plan that is only shown and for a deploy.
+ */
+import { keyNameOf } from '../shared/key/name.ts';
+import { type Account, type NameFamily, shardOf } from './account/account.ts';
+import type { FormOf } from './apply/apply.ts';
+import { DeployError } from './deploy-error.ts';
+import { type Desired, type DesiredWorker, desiredOf, familyOf } from './desired.ts';
+import { diffAccount } from './diff/diff.ts';
+import { missingSecrets } from './diff/secrets.ts';
+import type { Step } from './diff/step.ts';
+import { type Given, readGiven } from './given/given.ts';
+import { type KeyPlacement, type KeyPlan, planKeys } from './key-plan.ts';
+import type { Plan } from './plan.ts';
+import { readMigrationFiles, readPlan } from './plan-files.ts';
+import { secretNames } from './secret-names.ts';
+import { releaseOf, type Uploads, uploadOf } from './upload/build-uploads.ts';
+import { pendingMigrations, releaseTags, uploadMetadata } from './upload/metadata.ts';
+
+export interface DeployRequest {
+  /** A copy beside the first, with all keys on one shard. */
+  readonly preview?: string | undefined;
+  /** Keys are placed anew, as if none had a place. */
+  readonly repack?: boolean;
+  /** That no key is given means that there are to be none. */
+  readonly noKeys?: boolean;
+  /** The producer's public address, if not its domain or its workers.dev address. */
+  readonly publicUrl?: string | undefined;
+}
+
+export interface Prepared {
+  readonly plan: Plan;
+  readonly keys: KeyPlan;
+  readonly desired: Desired;
+  readonly steps: readonly Step[];
+  /** Secrets that are needed and come from nowhere. */
+  readonly missing: readonly string[];
+  readonly publicUrl: string;
+  readonly formOf: FormOf;
+}
+
+/** What the environment gives to a deployment of this shape. */
+export function givenFor(
+  { preview }: DeployRequest,
+  environment: Readonly<Record<string, string | undefined>>,
+): { readonly given: Given; readonly family: NameFamily; readonly name: string } {
+  const plan = readPlan({ shards: 1, preview });
+  const wanted = [...secretNames(plan, planKeys([])).values()].flat();
+  return { given: readGiven(environment, wanted), family: familyOf(plan), name: plan.name };
+}
+
+/** @param build makes the Workers' modules of a plan; what it made last may serve again */
+export async function prepare(
+  request: DeployRequest,
+  given: Given,
+  account: Account,
+  build: (plan: Plan) => Promise<Uploads>,
+): Promise<Prepared> {
+  const family = familyOf(readPlan({ shards: 1, preview: request.preview }));
+  const placement = placementIn(account, family);
+  const keepsKeys = given.keys.length === 0 && request.noKeys !== true;
+  const variables = keepsKeys ? [...placement.keys()] : given.keys;
+  const keys = planKeys(
+    variables,
+    request.preview === undefined ? undefined : 1,
+    request.repack === true ? undefined : placement,
+  );
+  const publicUrl = publicUrlOf(request, account);
+  const plan = readPlan({
+    shards: keys.shards,
+    draining: shardsIn(account, family).filter((shard) => shard >= keys.shards),
+    preview: request.preview,
+    vars: { PUBLIC_URL: publicUrl, KEY_SHARDS: keys.shardsOfPool },
+  });
+  const desired = desiredOf(plan, secretNames(plan, keys), readMigrationFiles(plan));
+  const uploads = await build(plan);
+  const metadataOf = ({ config, kind }: DesiredWorker, databaseIds: ReadonlyMap<string, string>) => {
+    const upload = uploadOf(uploads, kind);
+    return { upload, metadata: uploadMetadata(config, upload.mainModule, databaseIds) };
+  };
+  const ids = new Map([...account.databases.values()].map(({ name, id }) => [name, id]));
+  const names = new Set(given.values.names);
+  return {
+    plan,
+    keys,
+    desired,
+    publicUrl,
+    missing: missingSecrets([desired.callback, ...desired.consumers, desired.producer], account.workers, names),
+    steps: diffAccount({
+      desired,
+      account,
+      given: names,
+      emptied: given.emptied,
+      keepsKeys,
+      releaseOf: (worker) => {
+        const { upload, metadata } = metadataOf(worker, ids);
+        return releaseOf(upload, metadata);
+      },
+    }),
+    formOf: (worker, appliedTag, databaseIds) => {
+      const { upload, metadata } = metadataOf(worker, databaseIds);
+      const migrations = pendingMigrations(worker.config, appliedTag);
+      const tags = releaseTags(releaseOf(upload, metadata));
+      return { metadata: { ...metadata, tags, ...(migrations !== undefined && { migrations }) }, files: upload.files };
+    },
+  };
+}
+
+/** Where keys are: the consumers' secrets say it. A key in two places counts where it was first. */
+function placementIn({ workers }: Account, { consumerPrefix }: NameFamily): KeyPlacement {
+  const placement = new Map<string, number>();
+  const consumers = [...workers.values()]
+    .flatMap(({ name, secrets }) => {
+      const shard = shardOf(name, consumerPrefix);
+      return shard === undefined ? [] : [{ shard, secrets }];
+    })
+    .sort((a, b) => a.shard - b.shard);
+  for (const { shard, secrets } of consumers) {
+    for (const secret of secrets) {
+      if (keyNameOf(secret) !== undefined && !placement.has(secret)) placement.set(secret, shard);
+    }
+  }
+  return placement;
+}
+
+/** Numbers of the shards of which anything exists. */
+function shardsIn({ workers, queues }: Account, { consumerPrefix, queuePrefix }: NameFamily): number[] {
+  const shards = [
+    ...[...workers.keys()].map((name) => shardOf(name, consumerPrefix)),
+    ...[...queues.keys()].map((name) => shardOf(name, queuePrefix)),
+  ];
+  return [...new Set(shards)].filter((shard) => shard !== undefined).sort((a, b) => a - b);
+}
+
+/** @throws DeployError when the account has no address to give */
+function publicUrlOf({ preview, publicUrl }: DeployRequest, { subdomain }: Account): string {
+  if (publicUrl) return publicUrl;
+  const { producer } = readPlan({ shards: 1, preview });
+  const [domain] = producer.routes;
+  if (preview === undefined) {
+    if (producer.vars.PUBLIC_URL) return String(producer.vars.PUBLIC_URL);
+    if (domain !== undefined) return `https://${domain.pattern}`;
+  }
+  if (subdomain === undefined) {
+    throw new DeployError(
+      'the account has no workers.dev subdomain; open Workers in the dashboard once to get one, or set PUBLIC_URL ' +
+        'and a custom domain in wrangler.toml',
+    );
+  }
+  return `https://${producer.name}.${subdomain}.workers.dev`;
+}

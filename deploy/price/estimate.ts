@@ -1,0 +1,87 @@
+/**
+ * What a load costs in a month at list prices. The operations of a task are those that `npm run ops`
+ * meters (docs/operations.md; a test holds the two together), the prices those of `list.ts`. Pure.
+ */
+import { INCLUDED, type Metered, PER_MILLION, PLAN } from './list.ts';
+
+/**
+ * A synchronous task with a pool's key that succeeds at the first try, in batches of a hundred, its
+ * deletion when its retention is over included.
+ */
+export const OF_A_TASK: Readonly<Record<Metered, number>> = {
+  queueOperations: 3,
+  rowsWritten: 2 + 1,
+  rowsRead: 16 + 17.29,
+  durableObjectRequests: 0.02,
+  requests: 1.01,
+  cpuMilliseconds: 2,
+};
+
+/** A poll of a task that has ended and is not in the isolate's memory any more. */
+export const OF_A_POLL: Readonly<Record<Metered, number>> = {
+  queueOperations: 0,
+  rowsWritten: 0,
+  rowsRead: 1,
+  durableObjectRequests: 0,
+  requests: 1,
+  cpuMilliseconds: 1,
+};
+
+const MINUTES_A_MONTH = 43_800;
+
+/** The sweep of a minute, most of it the scan for strays. */
+export const OF_A_SWEEP: Readonly<Record<Metered, number>> = {
+  queueOperations: 0,
+  rowsWritten: 0,
+  rowsRead: 5_647,
+  durableObjectRequests: 0,
+  requests: 1,
+  cpuMilliseconds: 10,
+};
+
+const SECONDS_OF: Readonly<Record<string, number>> = { s: 1, min: 60, h: 3_600, day: 86_400, month: 2_628_000 };
+
+const TIMES_OF: Readonly<Record<string, number>> = { '': 1, k: 1_000, M: 1_000_000 };
+
+export interface Load {
+  /** As it was stated. */
+  readonly text: string;
+  readonly tasksAMonth: number;
+}
+
+/** `10/s`, `500k/day`, `2.5M/month`. @returns undefined for anything else */
+export function parseLoad(text: string): Load | undefined {
+  const match = /^(\d+(?:\.\d+)?)(k|M|)\/(s|min|h|day|month)$/.exec(text);
+  if (match === null) return undefined;
+  const [, amount, times = '', unit = ''] = match;
+  const tasksAMonth = (Number(amount) * (TIMES_OF[times] ?? 1) * (SECONDS_OF.month ?? 0)) / (SECONDS_OF[unit] ?? 1);
+  return { text, tasksAMonth: Math.round(tasksAMonth) };
+}
+
+export interface Estimate {
+  readonly load: Load;
+  readonly pollsPerTask: number;
+  readonly lines: readonly { readonly what: string; readonly amount: number; readonly dollars: number }[];
+  readonly totalDollars: number;
+}
+
+const NAMES: Readonly<Record<Metered, string>> = {
+  queueOperations: 'queue operations',
+  rowsWritten: 'D1 rows written',
+  rowsRead: 'D1 rows read',
+  durableObjectRequests: 'Durable Object requests',
+  requests: 'requests',
+  cpuMilliseconds: 'ms of processor',
+};
+
+export function estimatePrice(load: Load, pollsPerTask: number): Estimate {
+  const lines = (Object.keys(PER_MILLION) as Metered[]).map((metered) => {
+    const amount =
+      load.tasksAMonth * (OF_A_TASK[metered] + pollsPerTask * OF_A_POLL[metered]) +
+      MINUTES_A_MONTH * OF_A_SWEEP[metered];
+    const billed = Math.max(0, amount - INCLUDED[metered]);
+    return { what: NAMES[metered], amount: Math.round(amount), dollars: (billed / 1_000_000) * PER_MILLION[metered] };
+  });
+  const totalDollars = lines.reduce((sum, { dollars }) => sum + dollars, PLAN);
+  return { load, pollsPerTask, lines, totalDollars };
+}

@@ -1,0 +1,55 @@
+/** Which faults are tried at which calls, and the table of what came of it. Pure. */
+import { FAULT_KINDS, type Fault, type FaultKind } from './faults.ts';
+import type { Rehearsal, Trial } from './rehearse.ts';
+
+export type Extent = 'none' | 'some' | 'all';
+
+export const EXTENTS: readonly Extent[] = ['none', 'some', 'all'];
+
+/** Of the calls that change something each fourth, with another fault each time; a few of those that read. */
+const SOME_CHANGES = 4;
+const SOME_READS = 29;
+
+/** @param round moves the selection on, so that scenarios meet different faults */
+export function faultsFor({ calls }: Rehearsal, extent: Extent, round = 0): Fault[] {
+  if (extent === 'none') return [];
+  const all = calls.flatMap(({ changes }, index) =>
+    // A question that is never answered is asked again: nothing new, and slow to try.
+    FAULT_KINDS.filter((kind) => changes || !kind.startsWith('time-out')).map((kind) => ({
+      fault: { kind, call: index + 1 },
+      changes,
+    })),
+  );
+  if (extent === 'all') return all.map(({ fault }) => fault);
+  const every = (items: typeof all, step: number) => items.filter((_, index) => (index + 7 * round) % step === 0);
+  return [
+    ...every(
+      all.filter(({ changes }) => changes),
+      SOME_CHANGES * FAULT_KINDS.length + 1,
+    ),
+    ...every(
+      all.filter(({ changes }) => !changes),
+      SOME_READS * FAULT_KINDS.length + 1,
+    ),
+  ].map(({ fault }) => fault);
+}
+
+export const MATRIX_HEADER = ['', 'calls', 'trials', 'helped itself', 'second run converged', 'failed'];
+
+export function scenarioRows(rehearsals: readonly Rehearsal[], trials: readonly Trial[]): string[][] {
+  return rehearsals.map(({ scenario, calls }) => [
+    scenario.name,
+    String(calls.length),
+    ...counts(trials.filter((trial) => trial.scenario === scenario.name)),
+  ]);
+}
+
+export function faultRows(trials: readonly Trial[]): string[][] {
+  return FAULT_KINDS.map((kind: FaultKind) => [kind, ...counts(trials.filter(({ fault }) => fault.kind === kind))]);
+}
+
+function counts(trials: readonly Trial[]): string[] {
+  const good = trials.filter(({ problems }) => problems.length === 0);
+  const healed = good.filter((trial) => trial.healed).length;
+  return [trials.length, healed, good.length - healed, trials.length - good.length].map(String);
+}

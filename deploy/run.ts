@@ -1,0 +1,82 @@
+/** A whole deploy, and a whole removal: reads the account, decides, and does it. Used by the commands and rehearsed. */
+import type { CloudflareApi } from './account/api.ts';
+import { readAccount } from './account/read-account.ts';
+import { applySteps } from './apply/apply.ts';
+import type { DrainOptions } from './apply/drain.ts';
+import { DeployError } from './deploy-error.ts';
+import { removeAll } from './diff/remove-all.ts';
+import type { Step } from './diff/step.ts';
+import { checkStrength } from './given/given.ts';
+import { SecretValues } from './given/secret-values.ts';
+import type { Plan } from './plan.ts';
+import { type DeployRequest, givenFor, type Prepared, prepare } from './prepare.ts';
+import type { Uploads } from './upload/build-uploads.ts';
+
+export interface RunContext {
+  readonly api: CloudflareApi;
+  readonly request: DeployRequest;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly build: (plan: Plan) => Promise<Uploads>;
+  /** Makes secrets that are needed and missing, and keeps them where they are found again. */
+  readonly generate?: ((deployment: string, names: readonly string[]) => SecretValues) | undefined;
+  readonly drain: DrainOptions;
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Secrets that tokens and ids are signed with. */
+const SIGNING = /^(?:JWT|ID|CALLBACK)_SECRET(?:_PREVIOUS)?$/;
+
+/** @throws PlanError, DeployError, ApiError: what was done before stays and works */
+export async function runDeploy(context: RunContext): Promise<Prepared> {
+  const { api, request, environment, build, drain, say, signal } = context;
+  const { given, family, name } = readChecked(request, environment);
+  const account = await readAccount(api, family);
+  let prepared = await prepare(request, given, account, build);
+  let values = given.values;
+  if (prepared.missing.length > 0) {
+    values = values.over(generated(context, name, prepared.missing));
+    prepared = await prepare(request, { ...given, values }, account, build);
+  }
+  await applySteps({ api, family, secrets: values, formOf: prepared.formOf, drain, say, signal }, prepared.steps);
+  return prepared;
+}
+
+/** Everything of a deployment, the public door first. @returns the steps that were done */
+export async function runDestroy(
+  context: Pick<RunContext, 'api' | 'request' | 'say' | 'signal'>,
+  keepsDatabase: boolean,
+): Promise<readonly Step[]> {
+  const { api, request, say, signal } = context;
+  const { family } = givenFor(request, {});
+  const steps = removeAll(await readAccount(api, family), family, keepsDatabase);
+  const formOf = () => {
+    throw new DeployError('a removal uploads nothing');
+  };
+  // Nothing is drained: whoever removes everything has been told what is lost.
+  const drain = { maxMs: 0, pollMs: 0, force: true };
+  await applySteps({ api, family, secrets: new SecretValues(), formOf, drain, say, signal }, steps);
+  return steps;
+}
+
+function readChecked(request: DeployRequest, environment: RunContext['environment']) {
+  const found = givenFor(request, environment);
+  checkStrength(
+    found.given.values,
+    found.given.values.names.filter((name) => SIGNING.test(name)),
+  );
+  return found;
+}
+
+function generated({ generate }: RunContext, name: string, missing: readonly string[]): SecretValues {
+  const made = generate?.(
+    name,
+    missing.filter((secret) => SIGNING.test(secret)),
+  );
+  const still = missing.filter((secret) => made?.has(secret) !== true);
+  if (made !== undefined && still.length === 0) return made;
+  throw new DeployError(
+    `${still.join(', ')} ${still.length === 1 ? 'is' : 'are'} needed, not given, and not in the account; set ` +
+      `${still.length === 1 ? 'it' : 'them'} in the environment${still.every((secret) => SIGNING.test(secret)) ? ' (32 random bytes or more each), or add --generate-secrets' : ''}`,
+  );
+}

@@ -1,0 +1,97 @@
+/**
+ * The metadata that goes with a Worker's modules to the API: its bindings, as `wrangler.toml` describes
+ * them. Pure. wrangler writes the same for a configuration (`build-uploads.ts` compares the two at every
+ * build, so a section that is not known here stops a deploy and is not silently left out); written here
+ * again because the consumers of a hundred shards differ in nothing else, and the database's id and the
+ * Durable Objects' migrations are known only once the account was read.
+ */
+import { RELEASE_TAG } from '../account/account.ts';
+import type { WorkerConfig } from '../wrangler-file.ts';
+
+export interface Binding {
+  readonly name: string;
+  readonly type: string;
+  readonly [field: string]: unknown;
+}
+
+export interface UploadMetadata {
+  readonly main_module: string;
+  readonly bindings: readonly Binding[];
+  readonly compatibility_date: string;
+  readonly compatibility_flags: readonly string[];
+  readonly keep_bindings: readonly string[];
+  readonly migrations?: DurableObjectMigrations;
+  readonly tags?: readonly string[];
+}
+
+interface DurableObjectMigrations {
+  readonly old_tag?: string;
+  readonly new_tag: string;
+  readonly steps: readonly Readonly<Record<string, unknown>>[];
+}
+
+/** Secrets that a Worker has stay with it at an upload; they are never part of one. */
+const KEPT_BINDINGS = ['secret_text', 'secret_key'];
+
+export function uploadMetadata(
+  worker: WorkerConfig,
+  mainModule: string,
+  databaseIds: ReadonlyMap<string, string>,
+): UploadMetadata {
+  return {
+    main_module: mainModule,
+    bindings: bindingsOf(worker, databaseIds),
+    compatibility_date: worker.compatibility_date,
+    compatibility_flags: worker.compatibility_flags ?? [],
+    keep_bindings: KEPT_BINDINGS,
+  };
+}
+
+function bindingsOf(worker: WorkerConfig, databaseIds: ReadonlyMap<string, string>): Binding[] {
+  return [
+    ...Object.entries(worker.vars).map(([name, value]) =>
+      typeof value === 'string' ? { name, type: 'plain_text', text: value } : { name, type: 'json', json: value },
+    ),
+    ...worker.durable_objects.bindings.map(({ name, class_name }) => ({
+      name,
+      type: 'durable_object_namespace',
+      class_name,
+    })),
+    ...worker.queues.producers.map(({ binding, queue }) => ({ name: binding, type: 'queue', queue_name: queue })),
+    ...worker.r2_buckets.map(({ binding, bucket_name }) => ({ name: binding, type: 'r2_bucket', bucket_name })),
+    ...worker.d1_databases.map(({ binding, database_name }) => ({
+      name: binding,
+      type: 'd1',
+      id: databaseIds.get(database_name) ?? '',
+    })),
+    ...worker.services.map(({ binding, service, entrypoint }) => ({
+      name: binding,
+      type: 'service',
+      service,
+      ...(entrypoint !== undefined && { entrypoint }),
+    })),
+  ];
+}
+
+/**
+ * The migrations that a Worker's Durable Objects still need.
+ * @param appliedTag the last one that was applied; undefined for a new Worker
+ */
+export function pendingMigrations(
+  { migrations }: WorkerConfig,
+  appliedTag: string | undefined,
+): DurableObjectMigrations | undefined {
+  const last = migrations.at(-1);
+  if (last === undefined || last.tag === appliedTag) return undefined;
+  // A tag that is not in the file: the first of the file comes after it.
+  const applied = migrations.findIndex(({ tag }) => tag === appliedTag);
+  return {
+    ...(appliedTag !== undefined && { old_tag: appliedTag }),
+    new_tag: last.tag,
+    steps: migrations.slice(applied + 1).map(({ tag: _, ...step }) => step),
+  };
+}
+
+export function releaseTags(release: string): string[] {
+  return [RELEASE_TAG + release];
+}

@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { estimatePrice, OF_A_POLL, OF_A_SWEEP, OF_A_TASK, parseLoad } from '../../deploy/price/estimate.ts';
+import { PLAN } from '../../deploy/price/list.ts';
+
+/** A row of the table that `npm run ops -- --write` renews: queue operations, statements, rows written and read, object calls. */
+function metered(path: string): number[] {
+  const line = readFileSync('docs/operations.md', 'utf8')
+    .split('\n')
+    .find((candidate) => candidate.startsWith(`| ${path} |`));
+  if (line === undefined) throw new Error(`docs/operations.md has no row ${path}`);
+  return line.split('|').slice(2, 7).map(Number);
+}
+
+describe('the operations of the estimate', () => {
+  it('are those that were metered', () => {
+    const [queueOperations, , rowsWritten, rowsRead, objectCalls] = metered(
+      "synchronous task with a pool's key, per task in batches of 100",
+    );
+    const [, , deletedRows, deletedReads] = metered('retention, per task deleted');
+    expect(OF_A_TASK.queueOperations).toBe(queueOperations);
+    expect(OF_A_TASK.rowsWritten).toBe((rowsWritten ?? 0) + (deletedRows ?? 0));
+    expect(OF_A_TASK.rowsRead).toBeCloseTo((rowsRead ?? 0) + (deletedReads ?? 0), 5);
+    expect(OF_A_TASK.durableObjectRequests).toBe(objectCalls);
+    expect(OF_A_POLL.rowsRead).toBe(metered('poll of a finished task, cold')[3]);
+    expect(OF_A_SWEEP.rowsRead).toBe(metered('sweep with nothing due')[3]);
+  });
+});
+
+describe('a load', () => {
+  it.each([
+    ['1/s', 2_628_000],
+    ['10/s', 26_280_000],
+    ['500k/day', 15_208_333],
+    ['2.5M/month', 2_500_000],
+    ['0.5/min', 21_900],
+  ])('%s', (text, tasks) => {
+    expect(parseLoad(text)?.tasksAMonth).toBe(tasks);
+  });
+
+  it.each(['', '10', '10/sec', '-1/s', 'ten/s', '10 /s'])('is not %j', (text) => {
+    expect(parseLoad(text)).toBeUndefined();
+  });
+});
+
+describe('the estimate', () => {
+  it('is the plan alone while the included amounts last', () => {
+    const small = parseLoad('100k/month')!;
+    expect(estimatePrice(small, 1).totalDollars).toBe(PLAN);
+  });
+
+  it('comes near the price of a million tasks when they are many', () => {
+    const many = estimatePrice(parseLoad('1000M/month')!, 0);
+    // docs/operations.md: $3.559 a million, and $1 for the deletion.
+    expect(many.totalDollars / 1000).toBeGreaterThan(4.3);
+    expect(many.totalDollars / 1000).toBeLessThan(4.6);
+  });
+});

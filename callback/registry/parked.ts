@@ -2,8 +2,8 @@
  * Services that may have parked tasks (rule R20), and when those are released: once a server that was
  * not there comes back, a chunk a second of about twice the places that are free, until none is left.
  * Tasks that are parked again although a server is there (their wishes are not met) slow the release
- * down, so that it ends in the pace of the fallback. Pure; after a restart every service that servers
- * offer may have some.
+ * down, so that it ends in the pace of the fallback. Pure; when a service is first offered after a
+ * restart it may have some.
  */
 import { circuitState } from './circuit.ts';
 import { isBack } from './liveness.ts';
@@ -34,8 +34,8 @@ const MIN_CHUNK = 10;
 const MAX_CHUNK = 1_000;
 /** So long after it was told a task is parked in its row for sure. */
 const SETTLED_AFTER_MS = 15_000;
-/** Of a fixed target without a limit of its own. */
-const FIXED_CHUNK = 100;
+/** Of a fixed target. */
+const FIXED_CHUNK = 500;
 
 /** A task of the service is parked. */
 export function noteParked(registry: Registry, service: string, now: number): void {
@@ -46,11 +46,6 @@ export function noteParked(registry: Registry, service: string, now: number): vo
 
 function newParked(seen: ReadonlySet<string>, parkedAt: number): ParkedService {
   return { seen, releaseAt: undefined, pauseMs: PAUSE_MS, again: 0, parkedAt };
-}
-
-/** After a restart: what was parked before is not known. */
-export function assumeParked(registry: Registry): void {
-  for (const service of registry.offers.keys()) registry.parked.set(service, newParked(new Set(), 0));
 }
 
 /** The service was resumed: its tasks go, whoever is there. */
@@ -68,6 +63,11 @@ function backOf(registry: Registry, service: string, now: number): Set<string> {
 
 /** Begins a release for every service that a server came back for. */
 export function noticeReturns(registry: Registry, now: number): void {
+  for (const service of registry.offers.keys()) {
+    if (registry.released.has(service)) continue;
+    registry.released.add(service);
+    if (!registry.parked.has(service)) registry.parked.set(service, newParked(new Set(), 0));
+  }
   for (const [service, parked] of registry.parked) {
     const back = backOf(registry, service, now);
     const isNews = [...back].some((id) => !parked.seen.has(id));

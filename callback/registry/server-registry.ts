@@ -19,6 +19,8 @@ import type {
 } from '../../shared/registry/door.ts';
 import type { ClusterHeartbeat, Heartbeat, Registration } from '../../shared/registry/registration.ts';
 import type { CallReports, RouteAnswer, RouteRequest, ServiceBook } from '../../shared/registry/routing.ts';
+import { readEnv } from '../env.ts';
+import { releaseParked } from '../parking.ts';
 import { demandOf } from './demand.ts';
 import { probe } from './health-probe.ts';
 import { claimLeadership, heartbeat, heartbeatCluster } from './heartbeat.ts';
@@ -149,15 +151,11 @@ export class ServerRegistry extends DurableObject<object> implements RegistryDoo
   /** @returns undefined when the database or the queue did not answer */
   async #release(service: string, limit: number): Promise<number | undefined> {
     try {
-      return await this.releaseParked(service, limit);
+      return await releaseParked(await readEnv(this.env), service, limit, Date.now());
     } catch (error) {
       logError('release.failed', { service }, error);
       return undefined;
     }
-  }
-
-  protected async releaseParked(_service: string, _limit: number): Promise<number> {
-    return 0;
   }
 
   #of<Value>(

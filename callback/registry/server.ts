@@ -92,6 +92,8 @@ export interface Registry {
   readonly blocks: Map<string, Block>;
   /** Services that may have parked tasks. */
   readonly parked: Map<string, ParkedService>;
+  /** Services whose tasks were released at least once since the start: what was parked before is not known. */
+  readonly released: Set<string>;
   /** Calls that were given a server so far. */
   picks: number;
   /** What the snapshot does not hold yet; and whether a check is due sooner than it was. */
@@ -113,6 +115,7 @@ export function emptyRegistry(settings: RegistrySettings): Registry {
     book: { version: 0, put: new Map(), paused: new Set(), balancing: new Map() },
     blocks: new Map(),
     parked: new Map(),
+    released: new Set(),
     picks: 0,
     changed: { servers: false, services: false, checks: false },
     notices: [],

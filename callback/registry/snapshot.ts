@@ -6,7 +6,6 @@
 import type { OfferedService } from '../../shared/registry/registration.ts';
 import { BALANCING_ALGORITHMS, type BalancingAlgorithm } from '../../shared/service/definition.ts';
 import { isCovered } from './liveness.ts';
-import { assumeParked } from './parked.ts';
 import { addServer, newServer, offerOf, type Registry, type Server } from './server.ts';
 import { parseDefinition } from './services.ts';
 
@@ -97,7 +96,6 @@ export function recallServers(registry: Registry, text: string, now: number): vo
   for (const [cluster, id] of Object.entries(memory.leaders)) {
     if (registry.servers.has(id)) registry.leaders.set(cluster, id);
   }
-  assumeParked(registry);
   registry.changed.servers = false;
 }
 

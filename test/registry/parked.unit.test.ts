@@ -136,13 +136,16 @@ describe('parked tasks', () => {
     expect(run(fleet, 100, 5).chunks).toEqual([]);
   });
 
-  it('are assumed for every service that servers offer after a restart', () => {
-    const fleet = new Fleet();
+  it('are looked for once after a restart, whether the server was there before or registers later', () => {
+    const fleet = new Fleet({ ocr: {}, scan: {} });
     fleet.add('a');
-    expect(run(fleet, 5, 1).chunks).toEqual([]);
+    run(fleet, 0, 3);
+    expect(fleet.registry.parked.size).toBe(0);
     fleet.evict();
     expect(run(fleet, 5, 1).chunks).toEqual([{ second: 0, count: 5 }]);
     run(fleet, 0, 3);
     expect(fleet.registry.parked.size).toBe(0);
+    fleet.add('b', { services: [{ name: 'scan' }] });
+    expect(run(fleet, 5, 1).chunks).toEqual([{ second: 0, count: 5 }]);
   });
 });

@@ -1,8 +1,12 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { answerClaims } from '../../callback/claim.ts';
+import { readEnv } from '../../callback/env.ts';
 import type { ServerRegistry } from '../../callback/registry/server-registry.ts';
+import { settleAttempts } from '../../callback/settle.ts';
 import { RegistrationSchema, SERVER_ID_PATTERN } from '../../shared/registry/registration.ts';
+import { newTasks } from '../keys/consumer.ts';
 import { alice, bob } from './fleet.ts';
 
 const HOUR_MS = 3_600_000;
@@ -54,6 +58,13 @@ async function writesOf(registry: Stub, act: () => Promise<unknown>): Promise<{ 
   return counts;
 }
 
+const alarmOf = (registry: Stub) => runInDurableObject(registry, (_instance, { storage }) => storage.getAlarm());
+
+/** Until the object has looked for parked tasks of its first services: its alarm is for a check then. */
+async function settle(registry: Stub): Promise<void> {
+  await vi.waitFor(async () => expect(await alarmOf(registry)).toBeGreaterThan(Date.now() + 5_000), 5_000);
+}
+
 /** Lets time pass for the object: the clock of the isolate is its clock. */
 function passTime(ms: number): void {
   const at = Date.now() + ms;
@@ -80,6 +91,7 @@ describe("the registry's object", () => {
   it('writes one row for a registration and none for heartbeats, calls and reports', async () => {
     const registry = newObject();
     const id = await add(registry, 'a');
+    await settle(registry);
     expect(await writesOf(registry, () => add(registry, 'b'))).toEqual({ rows: 1, alarms: 0 });
     const quiet = await writesOf(registry, async () => {
       for (let beat = 0; beat < 20; beat++) await registry.heartbeat(id, { status: 'healthy' }, alice);
@@ -101,6 +113,7 @@ describe("the registry's object", () => {
   it('writes a snapshot of all servers after an hour', async () => {
     const registry = newObject();
     const id = await add(registry, 'a');
+    await settle(registry);
     passTime(HOUR_MS - 60_000);
     const early = await writesOf(registry, () => registry.heartbeat(id, { status: 'healthy' }, alice));
     passTime(60_000);
@@ -117,6 +130,7 @@ describe("the registry's object", () => {
     await registry.setPaused('late', true);
     await registry.setBalancing('late', 'weighted');
     const before = await registry.listServers(alice);
+    await settle(registry);
     await evictDurableObject(registry);
     passTime(10 * 60_000);
     const after = await registry.listServers(alice);
@@ -139,6 +153,51 @@ describe("the registry's object", () => {
     );
   });
 
+  it('releases parked tasks by its alarm as soon as a server is there', async () => {
+    const registry = newObject();
+    const callback = await readEnv(env);
+    const ids: string[] = [];
+    for (const message of await newTasks(3, 'late')) {
+      if (message.kind !== 'task') continue;
+      const { id, request, ...task } = message.task;
+      const claim = { id, leaseMs: 60_000, task: { ...task, request: JSON.stringify(request) } };
+      const [grant] = await answerClaims(callback, { nonce: crypto.randomUUID(), claims: [claim] }, Date.now());
+      if (!grant?.granted) throw new Error('a new task is granted');
+      const { decisions } = await registry.route(batchOf(1, 'late'));
+      expect(decisions).toMatchObject([{ why: 'no-server', parked: true }]);
+      const { state } = grant;
+      const reason = 'no-server' as const;
+      const event = { type: 'defer' as const, at: Date.now(), run: state.run, reason, delayMs: 300_000, parked: true };
+      await settleAttempts(callback, [{ id, state, event }], Date.now());
+      ids.push(id);
+    }
+    const parked = async () => {
+      const query = env.DB.prepare('SELECT id FROM tasks WHERE parked_for IS NOT NULL ORDER BY id');
+      return (await query.all<{ id: string }>()).results.map(({ id }) => id);
+    };
+    expect(await parked()).toEqual(ids.sort());
+    await add(registry, 'a', { services: [{ name: 'late' }] });
+    await vi.waitFor(async () => expect(await parked()).toEqual([]), 5_000);
+  });
+
+  it('keeps its alarm over an eviction', async () => {
+    const registry = newObject();
+    await add(registry, 'a');
+    await settle(registry);
+    const at = await alarmOf(registry);
+    await evictDurableObject(registry);
+    await registry.listServers(alice);
+    await settle(registry);
+    expect(await alarmOf(registry)).toBeLessThanOrEqual((at ?? 0) + 60_000);
+  });
+
+  it('has one leader when two servers claim the lead at the same moment', async () => {
+    const registry = newObject();
+    const ids = [await add(registry, 'a'), await add(registry, 'b')];
+    const claims = await Promise.all(ids.map((id) => registry.claimLeadership(id, alice)));
+    expect(claims.map((claim) => claim.ok && claim.value.isHeartbeatLeader).sort()).toEqual([false, true]);
+  });
+
   it('checks the health of a server that nobody speaks for, by its alarm', async () => {
     const registry = newObject();
     const id = await add(registry, 'a', { services: [{ name: 'ocr', path: '/v1', healthPath: '/ping' }] });
@@ -152,7 +211,7 @@ describe("the registry's object", () => {
       const answer = await registry.getServer(id, alice);
       return answer.ok ? answer.value : undefined;
     };
-    expect(await runDurableObjectAlarm(registry)).toBe(true);
+    await settle(registry);
     expect(asked).toEqual([]);
     passTime(20_000);
     await runDurableObjectAlarm(registry);

@@ -29,6 +29,8 @@ export interface ServerReport {
   readonly mostInFlight: number;
   /** Calls whose caller left before the answer. */
   readonly abandoned: number;
+  /** How long the last calls took, the failed ones too. */
+  readonly durationsMs: readonly number[];
 }
 
 export interface ExampleServer {
@@ -39,19 +41,22 @@ export interface ExampleServer {
 }
 
 const LINGER_LOOK_MS = 50;
+const DURATIONS_KEPT = 20_000;
 
 export async function startServer({ name, port, conduct: first, lingerMs }: ServerOptions): Promise<ExampleServer> {
   let conduct = first;
   let stopping = false;
   let lastCallAt = 0;
   const count = { calls: 0, failures: 0, inFlight: 0, mostInFlight: 0, abandoned: 0 };
-  const report = () => ({ name, version: conduct.version, ...count });
+  const durationsMs: number[] = [];
+  const report = () => ({ name, version: conduct.version, ...count, durationsMs });
 
   const work = async (request: IncomingMessage, response: ServerResponse) => {
     count.calls++;
     count.inFlight++;
     count.mostInFlight = Math.max(count.mostInFlight, count.inFlight);
-    lastCallAt = Date.now();
+    const calledAt = Date.now();
+    lastCallAt = calledAt;
     try {
       // A connection that stays open would bring further calls to a server that goes.
       if (stopping) response.setHeader('connection', 'close');
@@ -66,6 +71,8 @@ export async function startServer({ name, port, conduct: first, lingerMs }: Serv
     } finally {
       count.inFlight--;
       lastCallAt = Date.now();
+      durationsMs.push(lastCallAt - calledAt);
+      if (durationsMs.length > DURATIONS_KEPT) durationsMs.shift();
     }
   };
 

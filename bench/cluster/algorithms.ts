@@ -66,6 +66,6 @@ function latencies(answers: readonly Answered[]): number[] {
 }
 
 /** By nearest rank. */
-export function percentile(sorted: readonly number[], share: number): number | undefined {
+function percentile(sorted: readonly number[], share: number): number | undefined {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
 }

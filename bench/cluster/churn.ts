@@ -1,7 +1,7 @@
 /** Tasks run while one server dies, one comes, one is drained and one becomes slow. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerReport } from '../../examples/server/server.ts';
-import type { Stage, TaskCounts } from './stage.ts';
+import type { ServerEntry, Stage, TaskCounts } from './stage.ts';
 
 export interface ChurnReport {
   readonly tasks: TaskCounts;
@@ -54,21 +54,14 @@ export async function runChurn(stage: Stage, tasks: number, say: (text: string) 
   return { tasks: counts, tookMs, servers, callsAfterDrain: (servers[1]?.calls ?? 0) - atDrain };
 }
 
-interface ServerView {
-  readonly id: string;
-  readonly url: string;
-  readonly state: string;
-}
-
 /** @returns how long it took */
 async function drain(stage: Stage, url: string): Promise<number> {
   const startedAt = Date.now();
-  const { servers } = await stage.call<{ servers: ServerView[] }>('admin', 'GET', '/api/servers');
-  const server = servers.find((each) => each.url === url);
+  const server = (await stage.servers()).find((each) => each.url === url);
   if (server === undefined) throw new Error(`${url} is not registered`);
   await stage.call('admin', 'POST', `/api/servers/${server.id}/maintenance`, { enabled: true });
   for (;;) {
-    const { state } = await stage.call<ServerView>('admin', 'GET', `/api/servers/${server.id}`);
+    const { state } = await stage.call<ServerEntry>('admin', 'GET', `/api/servers/${server.id}`);
     if (state === 'drained') return Date.now() - startedAt;
     await sleep(LOOK_MS);
   }

@@ -28,11 +28,23 @@ export interface TaskCounts {
   readonly deferrals: number;
 }
 
+/** A server as `GET /api/servers` shows it. */
+export interface ServerEntry {
+  readonly id: string;
+  readonly url: string;
+  readonly state: string;
+  readonly isHeartbeatLeader: boolean;
+  /** ISO 8601. */
+  readonly lastHeardAt: string;
+  readonly services: readonly { readonly name: string; readonly version?: string }[];
+}
+
 export class Stage implements AsyncDisposable {
   readonly machines: Machine[] = [];
   readonly #dir: string;
   readonly #log: (text: string) => void;
   #run: LocalRun;
+  #before: TaskCounts = { total: 0, succeeded: 0, failed: 0, runs: 0, deferrals: 0 };
   readonly tokens: RoleTokens;
 
   private constructor(dir: string, run: LocalRun, tokens: RoleTokens, log: (text: string) => void) {
@@ -67,6 +79,12 @@ export class Stage implements AsyncDisposable {
     return machine;
   }
 
+  /** All machines leave in order; tasks are counted anew. */
+  async clear(): Promise<void> {
+    await Promise.all(this.machines.splice(0).map((machine) => machine.retire()));
+    this.#before = addCounts(this.#before, await this.counts(), 1);
+  }
+
   /** Stops the whole local run and starts it again, on the same port with the same database. */
   async restart(): Promise<void> {
     const { port } = this.#run;
@@ -99,6 +117,11 @@ export class Stage implements AsyncDisposable {
     }
   }
 
+  servers(): Promise<readonly ServerEntry[]> {
+    return this.call<{ servers: ServerEntry[] }>('admin', 'GET', '/api/servers').then(({ servers }) => servers);
+  }
+
+  /** Of the tasks since the last `clear`. */
   async counts(): Promise<TaskCounts> {
     const database = await this.#run.miniflare.getD1Database('DB', 'tasklane-callback');
     const row = await database
@@ -109,7 +132,7 @@ export class Stage implements AsyncDisposable {
       )
       .first<TaskCounts>();
     if (row === null) throw new Error('the database gives no counts');
-    return row;
+    return addCounts(row, this.#before, -1);
   }
 
   /** @throws Error when not all have ended in time */
@@ -128,6 +151,16 @@ export class Stage implements AsyncDisposable {
     await this.#run.stop();
     await rm(this.#dir, { recursive: true, force: true });
   }
+}
+
+function addCounts(one: TaskCounts, other: TaskCounts, times: 1 | -1): TaskCounts {
+  return {
+    total: one.total + times * other.total,
+    succeeded: one.succeeded + times * other.succeeded,
+    failed: one.failed + times * other.failed,
+    runs: one.runs + times * other.runs,
+    deferrals: one.deferrals + times * other.deferrals,
+  };
 }
 
 function startRun(dir: string, port: number, log: (text: string) => void): Promise<LocalRun> {

@@ -12,12 +12,6 @@ export interface TakeOverReport {
   readonly leadersAtOnce: number;
 }
 
-interface ServerView {
-  readonly url: string;
-  readonly state: string;
-  readonly isHeartbeatLeader: boolean;
-}
-
 const LOOK_MS = 20;
 const GIVE_UP_MS = 60_000;
 
@@ -42,17 +36,21 @@ export async function runTakeOver(stage: Stage): Promise<TakeOverReport> {
 
   await stage.restart();
   const returnedAt = Date.now();
-  await until(() => areBack(stage, others));
+  const recalled = new Map((await stage.servers()).map(({ url, lastHeardAt }) => [url, lastHeardAt]));
+  await until(() => areBack(stage, others, recalled));
   return { takeOverMs, backMs: Date.now() - returnedAt, leadersAtOnce };
 }
 
-/** Each has spoken with the coordinator since it returned, and says that it is there again. */
-async function areBack(stage: Stage, machines: readonly Machine[]): Promise<boolean> {
-  const { servers } = await stage.call<{ servers: ServerView[] }>('admin', 'GET', '/api/servers');
-  const theirs = servers.filter(({ url }) => machines.some((machine) => machine.url === url));
+/** Each was heard of since the coordinator came back with what it remembered. */
+async function areBack(
+  stage: Stage,
+  machines: readonly Machine[],
+  recalled: ReadonlyMap<string, string>,
+): Promise<boolean> {
+  const theirs = (await stage.servers()).filter(({ url }) => machines.some((machine) => machine.url === url));
   return (
     theirs.length === machines.length &&
-    theirs.every(({ state }) => state === 'healthy') &&
+    theirs.every(({ url, state, lastHeardAt }) => state === 'healthy' && lastHeardAt !== recalled.get(url)) &&
     theirs.filter(({ isHeartbeatLeader }) => isHeartbeatLeader).length === 1
   );
 }

@@ -1,0 +1,62 @@
+/** Example servers under agents, each a process of its own, against the real local run. `npm run bench:cluster` is the long version. */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { runChurn } from '../../bench/cluster/churn.ts';
+import { runReplacement } from '../../bench/cluster/replacement.ts';
+import { HEARTBEAT_SECONDS, SERVICE, Stage } from '../../bench/cluster/stage.ts';
+import { runTakeOver } from '../../bench/cluster/take-over.ts';
+
+let stage: Stage;
+
+beforeAll(async () => {
+  stage = await Stage.open();
+});
+afterEach(() => stage.clear());
+afterAll(() => stage?.[Symbol.asyncDispose]());
+
+const quiet = () => {};
+
+describe('agents beside servers', () => {
+  it('register what is there, with its version, and leave in order', async () => {
+    const machine = await stage.addMachine({ name: 'one', conduct: { version: '1.0.0' } });
+    const mine = async () => (await stage.servers()).find(({ url }) => url === machine.url);
+    expect(await mine()).toMatchObject({
+      state: 'healthy',
+      isHeartbeatLeader: true,
+      services: [{ name: SERVICE, version: '1.0.0' }],
+    });
+    const from = machine.lines.length;
+    await machine.set({ version: '1.1.0' });
+    await machine.says('updated', { from });
+    expect((await mine())?.services).toMatchObject([{ version: '1.1.0' }]);
+    await machine.retire();
+    expect(await mine()).toBeUndefined();
+    expect(machine.lines.slice(-3).map(({ event }) => event)).toEqual(['drained', 'deregistered', 'stopped']);
+  });
+
+  it('have another leader within two intervals, one only, and are back when the coordinator is', async () => {
+    const { takeOverMs, leadersAtOnce, backMs } = await runTakeOver(stage);
+    expect(takeOverMs).toBeLessThanOrEqual(2 * HEARTBEAT_SECONDS * 1000);
+    expect(leadersAtOnce).toBe(1);
+    expect(backMs).toBeLessThan(15_000);
+  });
+
+  it('finish every task while one server dies, one comes, one is drained and one becomes slow', async () => {
+    const TASKS = 600;
+    const { tasks, servers, callsAfterDrain } = await runChurn(stage, TASKS, quiet);
+    expect(tasks).toMatchObject({ total: TASKS, succeeded: TASKS, failed: 0 });
+    expect(callsAfterDrain).toBe(0);
+    for (const { name, calls, mostInFlight } of servers) {
+      expect(calls, name).toBeGreaterThan(0);
+      expect(mostInFlight, name).toBeLessThanOrEqual(16);
+    }
+  });
+
+  it('are replaced one after the other without a failed task or request', async () => {
+    const TASKS = 300;
+    const { tasks, requests, failedRequests, byVersion } = await runReplacement(stage, TASKS, quiet);
+    expect(tasks).toMatchObject({ total: TASKS, succeeded: TASKS, failed: 0 });
+    expect(failedRequests).toEqual([]);
+    expect(requests).toBeGreaterThan(50);
+    expect(Object.keys(byVersion).sort()).toEqual(['1.0.0', '2.0.0']);
+  });
+});

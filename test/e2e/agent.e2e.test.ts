@@ -80,7 +80,7 @@ describe('tasklane-agent --once', () => {
   it.each([
     ['a client for a token', { TASKLANE_TOKEN: 'client' }, {}, 'It needs the role server'],
     ['a token that is none', { TASKLANE_TOKEN: 'none' }, {}, 'Put a fresh one'],
-    ['nobody at the coordinator’s address', {}, { coordinator: 'http://127.0.0.1:1' }, 'ECONNREFUSED'],
+    ['nobody at the coordinator’s address', {}, { coordinator: 'http://127.0.0.1:50999' }, 'ECONNREFUSED'],
     [
       'no service that answers',
       {},

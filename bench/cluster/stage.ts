@@ -8,8 +8,8 @@ import { type RoleTokens, signRoleTokens } from '../../deploy/local/token.ts';
 import { Machine, type MachineOptions } from './machine.ts';
 
 export const SERVICE = 'work';
-/** The shortest that the registry takes, so that a take-over is seen in seconds. */
-export const HEARTBEAT_SECONDS = 1;
+/** Short, so that a take-over is seen in seconds; not so short that a busy machine misses one. */
+export const HEARTBEAT_SECONDS = 2;
 
 const SECRETS = {
   JWT_SECRET: 'jwt-secret-of-the-benchmark-32-bytes-or-more',

@@ -19,7 +19,6 @@ export interface MachineOptions {
   readonly service: string;
   readonly conduct?: Partial<Conduct>;
   readonly weight?: number;
-  readonly maxConcurrency?: number;
   /** 0, the default, takes any free one. */
   readonly port?: number;
 }
@@ -40,6 +39,8 @@ const FLAGS: Readonly<Record<keyof Conduct, string>> = {
   failRate: '--fail-rate',
   version: '--version',
 };
+/** Calls at a time that a machine takes. */
+export const MAX_CONCURRENCY = 16;
 const LINGER_MS = 500;
 const LOOK_MS = 20;
 
@@ -75,14 +76,14 @@ export class Machine {
 
   /** Resolves when the server is registered. */
   async startAgent(): Promise<void> {
-    const { dir, name, coordinator, token, service, weight = 1, maxConcurrency = 16 } = this.#options;
+    const { dir, name, coordinator, token, service, weight = 1 } = this.#options;
     const file = path.join(dir, `${name}.json`);
     const config = {
       coordinator,
       url: this.url,
       services: [{ name: service, localUrl: this.url, version: { json: 'version' } }],
       weight,
-      maxConcurrency,
+      maxConcurrency: MAX_CONCURRENCY,
       cluster: 'bench',
       listen: { port: 0, host: '127.0.0.1' },
       detectSeconds: 0.2,

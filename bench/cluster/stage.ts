@@ -64,9 +64,7 @@ export class Stage implements AsyncDisposable {
   }
 
   /** A machine whose server is registered. */
-  async addMachine(
-    options: Pick<MachineOptions, 'name' | 'conduct' | 'weight' | 'maxConcurrency' | 'port'>,
-  ): Promise<Machine> {
+  async addMachine(options: Pick<MachineOptions, 'name' | 'conduct' | 'weight' | 'port'>): Promise<Machine> {
     const machine = await Machine.start({
       ...options,
       dir: this.#dir,

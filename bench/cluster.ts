@@ -3,12 +3,12 @@
  * does to tasks, a rolling replacement under load, and who takes over.
  */
 import { parseArgs } from 'node:util';
+import { alignedTable } from '../deploy/table.ts';
 import { runChurn } from './cluster/churn.ts';
 import { runReplacement } from './cluster/replacement.ts';
 import { HEARTBEAT_SECONDS, Stage } from './cluster/stage.ts';
 import { runTakeOver } from './cluster/take-over.ts';
 import { decimal } from './report/statistic.ts';
-import { alignedTable } from './report/table.ts';
 
 const USAGE = `npm run bench:cluster -- [options]
 

@@ -8,7 +8,7 @@ import { type ServiceDefinition, type Services, serviceSchema, servicesSchema } 
 import { KnownServices } from '../shared/service/known-services.ts';
 import type { Call, EndedCall } from './call.ts';
 import { type KeyCase, readKeyCase } from './keys/key-case.ts';
-import { type Redact, redactionOf } from './keys/redaction.ts';
+import { type Redact, redactionOf, secretForms } from './keys/redaction.ts';
 import { LastKnownServers } from './servers/last-known.ts';
 
 /** The callback Worker's entrypoint `Ledger`. */
@@ -48,6 +48,8 @@ export interface ConsumerEnv {
   readonly keys: KeyCase;
   /** Takes a call's key and its service's header secrets out of texts. */
   readonly redaction: (call: Pick<Call, 'service' | 'key' | 'definition'>) => Redact;
+  /** The same secrets in every notation, for bodies that stream. */
+  readonly secretForms: (call: Pick<Call, 'service' | 'key'>) => readonly string[];
 }
 
 interface Bindings {
@@ -128,6 +130,12 @@ export function readEnv(env: object): ConsumerEnv {
       if (definition === undefined) return ofKey;
       const ofHeaders = headerRedaction(definition);
       return (text) => ofHeaders(ofKey(text));
+    },
+    secretForms: ({ service, key }) => {
+      const value = key && keys.value(key.pool, key.number);
+      const definition = known.find(service);
+      const inHeaders = definition === undefined ? [] : headerSecrets(definition, bindings);
+      return secretForms(value === undefined ? inHeaders : [value, ...inHeaders]);
     },
   };
   parsedEnvs.set(env, parsed);

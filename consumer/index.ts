@@ -14,6 +14,7 @@ import { runSlice } from './slice.ts';
 
 export { KeyAdmin } from './keys/key-admin.ts';
 export { KeyPool } from './keys/key-pool.ts';
+export { SyncCall } from './sync/sync-call.ts';
 
 /** Six calls in an invocation of their own; see `fan-out.ts`. */
 export class Slice extends WorkerEntrypoint implements SliceBinding {

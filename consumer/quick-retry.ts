@@ -12,7 +12,7 @@ const FIRST_PAUSE_MS = 50;
 const UNREACHED_WITHIN_MS = 250;
 
 /** The runtime marks errors of connections that gave no answer. */
-function isUnreached(error: unknown, elapsedMs: number): boolean {
+export function isUnreached(error: unknown, elapsedMs: number): boolean {
   return error instanceof Error && 'retryable' in error && error.retryable === true && elapsedMs < UNREACHED_WITHIN_MS;
 }
 

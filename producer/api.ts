@@ -16,13 +16,14 @@ import { addRetry } from './routes/retry.ts';
 import { addServers } from './routes/servers.ts';
 import { addServices } from './routes/services.ts';
 import { addSubmit } from './routes/submit.ts';
+import { addSync } from './routes/sync.ts';
 import { addTokens } from './routes/tokens.ts';
 
 export function createDoor(): Door {
   const door: Door = new OpenAPIHono<DoorEnv>({ defaultHook: refuseInvalid });
   guardErrors(door);
   for (const add of [addSubmit, addBatch, addList, addPoll, addCallback, addCancel, addRetry]) add(door);
-  for (const add of [addHeartbeats, addServers, addServices, addBalancer, addKeys, addTokens]) add(door);
+  for (const add of [addHeartbeats, addServers, addServices, addBalancer, addSync, addKeys, addTokens]) add(door);
   addHealth(door);
   addDocument(door);
   return door;

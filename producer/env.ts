@@ -21,6 +21,8 @@ export interface Config {
   readonly registry: RegistryDoor;
   /** The consumers' doors to their keys. */
   readonly consumers: readonly { readonly shard: number; readonly door: KeyDoor }[];
+  /** The consumers' doors for synchronous calls. */
+  readonly syncDoors: readonly { readonly shard: number; readonly door: Fetcher }[];
   /** By pool of API keys, the shards that hold some; a pool that is not named may be anywhere. */
   readonly keyShards: KeyShards;
   readonly jwtSecrets: readonly string[];
@@ -39,6 +41,7 @@ export interface Config {
 
 const QUEUE_PREFIX = 'TASK_QUEUE_';
 const CONSUMER_PREFIX = 'CONSUMER_';
+const SYNC_PREFIX = 'SYNC_';
 
 function binding<Binding>(kind: string) {
   return z.custom<Binding>((value) => value !== undefined && value !== null, {
@@ -89,6 +92,7 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>): Config {
       shard: index,
       door,
     })),
+    syncDoors: numberedBindings<Fetcher>(raw, SYNC_PREFIX).map(({ index, binding: door }) => ({ shard: index, door })),
     keyShards: env.KEY_SHARDS,
     jwtSecrets: [env.JWT_SECRET, env.JWT_SECRET_PREVIOUS].filter((secret) => secret !== undefined),
     jwks:

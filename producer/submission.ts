@@ -32,17 +32,13 @@ export const NOT_ACCEPTED: Refusal = {
   },
 };
 
+/** What a task may say instead of its service. */
+type Settings = Pick<TaskSubmission, 'retry' | 'deadlineSeconds' | 'labels'>;
+
 export function draftTask(services: Services, submission: TaskSubmission): Drafted {
-  const service = Object.hasOwn(services, submission.service) ? services[submission.service] : undefined;
-  if (service === undefined) return { ok: false, refusal: unknownService(services, submission.service) };
   const { payload, payloadBase64, contentType } = submission;
   const inline = inlineContent({ value: payload, base64: payloadBase64, contentType }, PAYLOAD_FIELDS);
   if (!inline.ok) return inline;
-  if (inline.content !== undefined && (submission.method ?? service.method) === 'GET') {
-    return invalid('/payload', 'a GET carries no body; choose another method or leave it out');
-  }
-  const taken = headerOfService(service, submission.headers);
-  if (taken !== undefined) return invalid(`/headers/${taken}`, 'is set by the service; leave it out');
   const request: TaskRequest = {
     ...(submission.method === undefined ? {} : { method: submission.method }),
     ...(submission.path === undefined ? {} : { path: submission.path }),
@@ -50,18 +46,25 @@ export function draftTask(services: Services, submission: TaskSubmission): Draft
     ...(inline.content === undefined ? {} : { body: inline.content }),
     ...wishesOf(submission),
   };
-  const { retry } = submission;
-  const draft: TaskDraft = {
-    service: submission.service,
-    policy: {
-      maxAttempts: retry?.maxAttempts ?? service.retry.maxAttempts,
-      baseSeconds: retry?.baseSeconds ?? service.retry.baseSeconds,
-      capSeconds: retry?.capSeconds ?? service.retry.capSeconds,
-    },
-    deadlineSeconds: submission.deadlineSeconds ?? service.deadlineSeconds,
-    ...(submission.labels === undefined ? {} : { labels: submission.labels }),
-    request,
+  return draftOf(services, submission.service, request, submission);
+}
+
+/** The draft of a request that is complete: a submission's, or one of the synchronous route. */
+export function draftOf(services: Services, name: string, request: TaskRequest, own: Settings = {}): Drafted {
+  const service = Object.hasOwn(services, name) ? services[name] : undefined;
+  if (service === undefined) return { ok: false, refusal: unknownService(services, name) };
+  if (request.body !== undefined && (request.method ?? service.method) === 'GET') {
+    return invalid('/payload', 'a GET carries no body; choose another method or leave it out');
+  }
+  const taken = headerOfService(service, request.headers);
+  if (taken !== undefined) return invalid(`/headers/${taken}`, 'is set by the service; leave it out');
+  const { retry, deadlineSeconds = service.deadlineSeconds, labels } = own;
+  const policy = {
+    maxAttempts: retry?.maxAttempts ?? service.retry.maxAttempts,
+    baseSeconds: retry?.baseSeconds ?? service.retry.baseSeconds,
+    capSeconds: retry?.capSeconds ?? service.retry.capSeconds,
   };
+  const draft = { service: name, policy, deadlineSeconds, ...(labels !== undefined && { labels }), request };
   return { ok: true, draft };
 }
 
@@ -89,7 +92,7 @@ function unknownService(services: Services, name: string): Refusal {
   return {
     code: 'unknown-service',
     details: {
-      detail: `There is no service "${name}". ${available} Add one under [vars.SERVICES.${name}] in wrangler.toml and deploy.`,
+      detail: `There is no service "${name}". ${available} Add one with PUT /api/services/${name}, or under [vars.SERVICES.${name}] in wrangler.toml.`,
       errors: [{ field: '/service', reason }],
     },
   };

@@ -57,7 +57,9 @@ export function giveBack(pool: Pool, { block: id, reports }: GiveBackRequest, no
     const held = release(pool, block, report.task);
     if (held === undefined || block === undefined) {
       // The pool was restarted since, or the call was taken as lost: the task still needs a place.
-      if (report.verdict.kind === 'limited' || report.verdict.kind === 'refused') again.push(report.task);
+      if ((report.verdict.kind === 'limited' || report.verdict.kind === 'refused') && !report.isOver) {
+        again.push(report.task);
+      }
       continue;
     }
     const { key, quota, wasProbe } = held;
@@ -82,7 +84,7 @@ export function giveBack(pool: Pool, { block: id, reports }: GiveBackRequest, no
         } else {
           correctLimit(pool, quota);
         }
-        again.push(report.task);
+        if (!report.isOver) again.push(report.task);
         break;
       }
       case 'refused': {
@@ -90,7 +92,7 @@ export function giveBack(pool: Pool, { block: id, reports }: GiveBackRequest, no
         const refusal = { task: report.task, at: report.startedAt, httpStatus };
         const isNews = noteRefused(key, refusal, wasProbe, now);
         if (isNews) notices.push({ kind: 'refused', key: key.number, fingerprint: key.fingerprint, httpStatus });
-        again.push(report.task);
+        if (!report.isOver) again.push(report.task);
         break;
       }
       case 'unknown':

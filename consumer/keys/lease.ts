@@ -32,6 +32,8 @@ export interface LeaseTask {
   readonly id: string;
   /** How often it has waited before: if it has, what it was promised is there for it. */
   readonly waits: number;
+  /** It will not come back after this, Unix ms: nothing later is kept for it, here or elsewhere. */
+  readonly patientUntil?: number;
 }
 
 export type WaitReason = 'no-key' | 'key-refused';
@@ -223,9 +225,12 @@ class LeaseTable {
   }
 
   /** Where and until when a task waits that finds no key now. */
-  wait({ id: task, waits }: LeaseTask, elsewhere: ShardOutlook[]): KeyDecision {
+  wait({ id: task, waits, patientUntil }: LeaseTask, elsewhere: ShardOutlook[]): KeyDecision {
     const place = this.#earliest((key) => key.standing.is === 'enabled' && !hasRefused(key, task, this.#now));
     const here = place && { quota: place.quota, at: this.#returnAt(place, waits) };
+    if (here !== undefined && patientUntil !== undefined && here.at > patientUntil) {
+      return { task, is: 'waiting', until: here.at, why: 'no-key' };
+    }
     const there = bestElsewhere(elsewhere, here?.at, this.#now);
     if (there !== undefined) return { task, is: 'waiting', until: there.at, why: 'no-key', shard: there.shard };
     if (here === undefined) return { task, is: 'waiting', ...this.#afterProbe() };

@@ -5,7 +5,7 @@
  */
 import { type Content, isJsonText } from '../../shared/task/content.ts';
 
-const REPLACEMENT = '[redacted]';
+export const REPLACEMENT = '[redacted]';
 
 /** Shorter ones would be found in innocent text. */
 const MIN_CHARS = 4;
@@ -15,11 +15,16 @@ const MIN_ENCODED_CHARS = 8;
 
 export type Redact = (text: string) => string;
 
-/** @param secrets values that must not be seen; longer forms are replaced first */
-export function redactionOf(secrets: readonly string[]): Redact {
-  const forms = [...new Set(secrets.filter((secret) => secret.length >= MIN_CHARS).flatMap(formsOf))].sort(
+/** Every notation of the secrets that is looked for, the longer first. */
+export function secretForms(secrets: readonly string[]): string[] {
+  return [...new Set(secrets.filter((secret) => secret.length >= MIN_CHARS).flatMap(formsOf))].sort(
     (a, b) => b.length - a.length,
   );
+}
+
+/** @param secrets values that must not be seen; longer forms are replaced first */
+export function redactionOf(secrets: readonly string[]): Redact {
+  const forms = secretForms(secrets);
   if (forms.length === 0) return (text) => text;
   const pattern = new RegExp(forms.map(escapeRegExp).join('|'), 'g');
   return (text) => text.replace(pattern, REPLACEMENT);

@@ -38,4 +38,6 @@ export interface KeyReport {
   readonly endedAt: number;
   readonly verdict: KeyVerdict;
   readonly facts?: LimitFacts;
+  /** The call is over, whatever the verdict: no place is kept for it. */
+  readonly isOver?: boolean;
 }

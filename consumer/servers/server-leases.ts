@@ -40,7 +40,7 @@ export interface Placed {
 }
 
 /** True when the registry has a say in where and when the service is called. */
-function asksRegistry(env: Pick<ConsumerEnv, 'known'>, name: string, service: ServiceDefinition | undefined) {
+export function asksRegistry(env: Pick<ConsumerEnv, 'known'>, name: string, service: ServiceDefinition | undefined) {
   return service !== undefined && (isRouted(service) || env.known.isPaused(name));
 }
 

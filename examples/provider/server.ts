@@ -88,7 +88,7 @@ async function answer(
     return send(response, 204);
   }
 
-  const style: Style = url.pathname.startsWith('/v1beta/') ? 'google' : 'openai';
+  const style: Style = /^\/v1beta\/|:\w+$/.test(url.pathname) ? 'google' : 'openai';
   const key = keyOf(call);
   const refuse = (kind: Parameters<typeof errorAnswer>[1], retryAfterMs?: number) => {
     const { status, body: problem } = errorAnswer(style, kind, retryAfterMs);
@@ -113,7 +113,7 @@ type Reply =
 
 function replyTo({ url, body, request }: Call): Reply {
   const now = Math.floor(Date.now() / 1000);
-  const [, model = '', method] = /^\/v1beta\/models\/([^:/]+):(\w+)$/.exec(url.pathname) ?? [];
+  const [, model = '', method] = /^\/v1(?:beta)?\/models\/([^:/]+):(\w+)$/.exec(url.pathname) ?? [];
   if (method === 'generateContent') return { status: 200, body: generatedContent(model) };
   if (method === 'streamGenerateContent') return { events: generatedContentChunks(model) };
   switch (url.pathname) {

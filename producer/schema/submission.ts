@@ -40,14 +40,21 @@ const LabelsSchema = z
   .refine((labels) => Object.keys(labels).length <= MAX_LABELS, `at most ${MAX_LABELS} labels`)
   .openapi({ description: `Up to ${MAX_LABELS} names and values of your own.`, example: { customer: 'acme' } });
 
+const TaskHeaderNameSchema = HeaderNameSchema.refine(
+  (name) => !REFUSED_HEADER.test(name),
+  'a task may not set this header: credentials belong to the service, the media type to contentType',
+);
+
+/** Of headers that came in another way, those that a task may carry; undefined when they are too many. */
+export function taskHeadersAmong(headers: Readonly<Record<string, string>>): Record<string, string> | undefined {
+  const allowed = Object.entries(headers).filter(
+    ([name, value]) => TaskHeaderNameSchema.safeParse(name).success && HeaderValueSchema.safeParse(value).success,
+  );
+  return HeadersSchema.safeParse(Object.fromEntries(allowed)).data;
+}
+
 const HeadersSchema = z
-  .record(
-    HeaderNameSchema.refine(
-      (name) => !REFUSED_HEADER.test(name),
-      'a task may not set this header: credentials belong to the service, the media type to contentType',
-    ),
-    HeaderValueSchema,
-  )
+  .record(TaskHeaderNameSchema, HeaderValueSchema)
   .refine((headers) => Object.keys(headers).length <= MAX_HEADERS, `at most ${MAX_HEADERS} headers`)
   .refine(
     (headers) => Object.entries(headers).join('').length <= MAX_HEADERS_CHARS,

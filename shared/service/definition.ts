@@ -50,7 +50,8 @@ export const PathSchema = z
     /^\/(?!\/)[^\s\\#\p{Cc}]*$/u,
     'a path starts with one slash and has no spaces, control characters, backslashes or fragment',
   )
-  .refine((path) => !/(?:^|\/)(?:\.|%2e){1,2}(?:\/|$|\?)/i.test(path), 'a path has no dot segments');
+  // A backend may take an encoded slash for a slash.
+  .refine((path) => !/(?:^|\/|%2f|%5c)(?:\.|%2e){1,2}(?:\/|%2f|%5c|$|\?)/i.test(path), 'a path has no dot segments');
 
 export const ServiceDefinitionSchema = z
   .strictObject({

@@ -59,6 +59,7 @@ describe('a submission', () => {
     ['a header of the service', { headers: { 'x-key': 'x' } }, '/headers/x-key', /set by the service/],
     ['a header with a line break', { headers: { a: 'b\r\nc: d' } }, '/headers/a', /printable/],
     ['a path that climbs', { path: '/a/%2e%2E/b' }, '/path', /dot segments/],
+    ['a path that climbs by encoded slashes', { path: '/a/..%2Fb' }, '/path', /dot segments/],
     ['another host as path', { path: '//evil.test/' }, '/path', /one slash/],
     [
       'seventeen labels',

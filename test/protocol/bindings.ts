@@ -73,6 +73,7 @@ export class Bindings {
       shard: '0',
       publicUrl: env.PUBLIC_URL,
       redaction: () => (text) => text,
+      secretForms: () => [],
       services: this.#world.services,
       known: this.#world.known,
       servers: this.#world.servers,

@@ -1,0 +1,135 @@
+/**
+ * A place at a server for one synchronous call: asked of the registry by itself, moved to another
+ * server when one cannot be reached, and reported when the call is over. Services with a fixed target
+ * and no limits need none.
+ */
+import pRetry from 'p-retry';
+import { logError } from '../../shared/log.ts';
+import type { RegistryDoor } from '../../shared/registry/door.ts';
+import type { CallReport, ServerAddress } from '../../shared/registry/routing.ts';
+import type { Declined } from '../../shared/sync/call.ts';
+import type { ConsumerEnv } from '../env.ts';
+
+const RETRIES = { retries: 1, minTimeout: 50, shouldRetry: () => true };
+
+export interface Place {
+  /** Undefined for a fixed target. */
+  readonly server: ServerAddress | undefined;
+  /** Goes to another server that takes calls; false when there is none that has not been tried. */
+  moveOn(): boolean;
+  /** Safe to call once; never rejects. */
+  report(outcome: CallReport['outcome'], durationMs: number, busyUntil?: number): Promise<void>;
+}
+
+export type PlaceTaken =
+  | { readonly is: 'held'; readonly place: Place }
+  | { readonly is: 'waiting'; readonly declined: Declined & { readonly until: number } };
+
+export interface PlaceRequest {
+  readonly id: string;
+  readonly service: string;
+  readonly waits: number;
+  /** When the call has ended for sure, Unix ms. */
+  readonly expiresAt: number;
+}
+
+/** A call that needs no place. */
+export const FREE_PLACE: Place = { server: undefined, moveOn: () => false, report: async () => {} };
+
+/** Nothing is known of any server: the client may try again after this. */
+const UNAVAILABLE_MS = 5_000;
+
+export async function takePlace(env: ConsumerEnv, request: PlaceRequest): Promise<PlaceTaken> {
+  const { id, service, waits, expiresAt } = request;
+  const call = { id, service, block: crypto.randomUUID() };
+  const question = { block: call.block, expiresAt, calls: [{ id, service, waits }] };
+  try {
+    const answer = await pRetry(() => env.registry.route(question), RETRIES);
+    env.servers.note(answer.servers, Date.now());
+    const [decision] = answer.decisions;
+    if (decision?.is !== 'routed') {
+      const { why = 'no-server' as const, until = Date.now() + UNAVAILABLE_MS } = decision ?? {};
+      return { is: 'waiting', declined: { why, until } };
+    }
+    const others = answer.servers[service] ?? [];
+    return { is: 'held', place: new HeldPlace(env.registry, call, decision.server, others) };
+  } catch (error) {
+    logError('registry.unavailable', { shard: env.shard, service, calls: 1 }, error);
+    return withoutRegistry(env, call);
+  }
+}
+
+/** No place is counted then, and nothing is reported; limits hold again when the registry answers. */
+function withoutRegistry(env: ConsumerEnv, call: PlacedCall): PlaceTaken {
+  const until = Date.now() + UNAVAILABLE_MS;
+  if (env.known.isPaused(call.service)) return { is: 'waiting', declined: { why: 'paused', until } };
+  const { baseUrl, binding } = env.known.find(call.service) ?? {};
+  if (baseUrl !== undefined || binding !== undefined) return { is: 'held', place: FREE_PLACE };
+  const [server, ...others] = env.servers.pick(call.service, undefined, Date.now(), Math.random);
+  if (server === undefined) return { is: 'waiting', declined: { why: 'no-server', until } };
+  return { is: 'held', place: new HeldPlace(undefined, call, server, others) };
+}
+
+/** How the registry knows the call. */
+interface PlacedCall {
+  readonly id: string;
+  readonly service: string;
+  readonly block: string;
+}
+
+class HeldPlace implements Place {
+  /** Undefined: the place was not given by the registry, which so wants no report. */
+  readonly #registry: RegistryDoor | undefined;
+  readonly #call: PlacedCall;
+  readonly #others: readonly ServerAddress[];
+  readonly #unreached: string[] = [];
+  #server: ServerAddress | undefined;
+
+  constructor(
+    registry: RegistryDoor | undefined,
+    call: PlacedCall,
+    server: ServerAddress | undefined,
+    others: readonly ServerAddress[],
+  ) {
+    this.#registry = registry;
+    this.#call = call;
+    this.#server = server;
+    this.#others = others;
+  }
+
+  get server(): ServerAddress | undefined {
+    return this.#server;
+  }
+
+  moveOn(): boolean {
+    if (this.#server === undefined) return false;
+    const tried = [...this.#unreached, this.#server.id];
+    const left = this.#others.filter(({ id }) => !tried.includes(id));
+    const next = left[Math.floor(Math.random() * left.length)];
+    if (next === undefined) return false;
+    this.#unreached.push(this.#server.id);
+    this.#server = next;
+    return true;
+  }
+
+  async report(outcome: CallReport['outcome'], durationMs: number, busyUntil?: number): Promise<void> {
+    const registry = this.#registry;
+    if (registry === undefined) return;
+    const { id, service, block } = this.#call;
+    const report: CallReport = {
+      id,
+      service,
+      outcome,
+      durationMs,
+      ...(this.#server !== undefined && { server: this.#server.id }),
+      ...(this.#unreached.length > 0 && { unreached: this.#unreached }),
+      ...(busyUntil !== undefined && { busyUntil }),
+    };
+    try {
+      await pRetry(() => registry.reportCalls({ block, reports: [report] }), RETRIES);
+    } catch (error) {
+      // The registry takes the call as ended when its time is over.
+      logError('registry.unavailable', { service, reports: 1 }, error);
+    }
+  }
+}

@@ -1,0 +1,13 @@
+/** The producer's door for synchronous calls: each is relayed to a backend with this shard's keys. */
+import { WorkerEntrypoint } from 'cloudflare:workers';
+import { CALL_HEADER, SyncCallSchema } from '../../shared/sync/call.ts';
+import { readEnv } from '../env.ts';
+import { relay } from './relay.ts';
+
+export class SyncCall extends WorkerEntrypoint {
+  override async fetch(request: Request): Promise<Response> {
+    const env = readEnv(this.env as object);
+    const call = SyncCallSchema.parse(JSON.parse(request.headers.get(CALL_HEADER) ?? '{}'));
+    return relay(env, request, call, (work) => this.ctx.waitUntil(work));
+  }
+}

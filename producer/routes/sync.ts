@@ -1,0 +1,114 @@
+/**
+ * `ANY /api/service/:name/*`: a request goes through to one of the service's servers, with a key of its
+ * pool, and the answer comes back as it is made. `Prefer: respond-async` makes it a task.
+ */
+import { createRoute } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import { PathSchema } from '../../shared/service/definition.ts';
+import { type Declined, MAX_HELD_BYTES } from '../../shared/sync/call.ts';
+import { mintTaskId } from '../../shared/task/id.ts';
+import { acceptTask } from '../accept.ts';
+import { answerJson, refuse, statusUrlOf } from '../answer.ts';
+import { allowsAsKey, keyHeaderToken } from '../authorize.ts';
+import type { Door, DoorEnv } from '../door.ts';
+import { idKeyOf } from '../runtime.ts';
+import { answers } from '../schema/problem.ts';
+import { CallParamsSchema } from '../schema/sync.ts';
+import { learnServices } from '../services.ts';
+import { NOT_ACCEPTED, taskOf } from '../submission.ts';
+import { draftFromCall } from '../sync/async-task.ts';
+import { type CallRequest, dispatchCall } from '../sync/dispatch.ts';
+import { preferenceOf } from '../sync/prefer.ts';
+import { refuseDeclined, unknownServiceCall } from '../sync/refusal.ts';
+
+const PREFIX = '/api/service/';
+
+const route = (method: 'get' | 'post') =>
+  createRoute({
+    method,
+    path: '/api/service/{name}/{path}',
+    operationId: method === 'get' ? 'getFromService' : 'callService',
+    tags: ['services'],
+    summary: 'Call a service and wait for its answer',
+    description:
+      'Any method, headers, query and body go through to a server of the service, with a key of its pool; the answer ' +
+      "streams back. The token may stand in the header in which the provider's own package sends its key: `Authorization`, " +
+      '`x-goog-api-key` or `x-api-key`. `Prefer: respond-async` makes the request a task; with `wait=SECONDS` only when ' +
+      'nothing is free by then.',
+    security: [{ token: [] }],
+    request: { params: CallParamsSchema },
+    responses: answers(
+      {
+        200: { description: "The service's own answer, whatever its status." },
+        202: { description: 'Made into a task; `Location` is where it is polled.' },
+      },
+      'invalid-request',
+      'service-not-found',
+      'body-too-large',
+      'backend-unreachable',
+      'no-capacity',
+      'backend-timeout',
+    ),
+  });
+
+export function addSync(door: Door): void {
+  for (const method of ['get', 'post'] as const) door.openAPIRegistry.registerPath(route(method));
+  door.all(`${PREFIX}:name`, allowsAsKey('client', 'admin'), answerCall);
+  door.all(`${PREFIX}:name/*`, allowsAsKey('client', 'admin'), answerCall);
+}
+
+async function answerCall(c: Context<DoorEnv>): Promise<Response> {
+  const { runtime } = c.env;
+  const request = c.req.raw;
+  const name = c.req.param('name') ?? '';
+  const services = await learnServices(c, [name]);
+  const service = services.find(name);
+  if (service === undefined) return unknownServiceCall(services.all, name);
+
+  const url = new URL(request.url);
+  const rest = url.pathname.slice(PREFIX.length + name.length);
+  const path = (rest === '' || rest === '/' ? service.path : rest) + url.search;
+  const checked = PathSchema.safeParse(path);
+  if (!checked.success) return refuse('invalid-request', { detail: `path: ${checked.error.issues[0]?.message}` });
+
+  const call = await callRequestOf(request, path);
+  const { respondAsync, waitSeconds } = preferenceOf(request.headers.get('prefer'));
+  if (respondAsync && waitSeconds === undefined) return answerWithTask(c, name, call);
+  const patienceMs = (waitSeconds ?? 0) * 1000;
+  const dispatched = await dispatchCall(runtime, { id: crypto.randomUUID(), service: name, patienceMs }, call);
+  if (dispatched.is === 'answered') return dispatched.response;
+  if (respondAsync && isOverloaded(dispatched.declined)) return answerWithTask(c, name, call);
+  return refuseDeclined(runtime, name, dispatched.declined);
+}
+
+/** Small bodies are held, so that the call can go to another shard. */
+async function callRequestOf(request: Request, path: string): Promise<CallRequest> {
+  const headers = new Headers(request.headers);
+  const tokenHeader = keyHeaderToken(request)?.header ?? 'authorization';
+  headers.delete(tokenHeader);
+  const length = Number(request.headers.get('content-length') ?? Number.NaN);
+  const isHeld = request.body !== null && length <= MAX_HELD_BYTES;
+  const body = isHeld ? await request.arrayBuffer() : request.body;
+  return { method: request.method, path, headers, body, signal: request.signal };
+}
+
+/** True when no backend has been asked: it may be asked later. */
+function isOverloaded({ why }: Declined): boolean {
+  return why !== 'timeout' && why !== 'misconfigured' && why !== 'unreachable';
+}
+
+async function answerWithTask(c: Context<DoorEnv>, name: string, call: CallRequest): Promise<Response> {
+  const { runtime } = c.env;
+  const drafted = draftFromCall(runtime.services.all, name, call);
+  if (!drafted.ok) return refuse(drafted.refusal.code, drafted.refusal.details);
+  const { subject } = c.get('principal');
+  const now = Date.now();
+  const id = await mintTaskId(await idKeyOf(runtime), subject, now);
+  const accepted = await acceptTask(runtime, taskOf(drafted.draft, id, subject, now));
+  if (!accepted) return refuse(NOT_ACCEPTED.code, NOT_ACCEPTED.details);
+  const statusUrl = statusUrlOf(runtime, id);
+  return answerJson({ id, status: 'queued', statusUrl }, 202, {
+    location: statusUrl,
+    'preference-applied': 'respond-async',
+  });
+}

@@ -1,0 +1,87 @@
+/**
+ * Hands a synchronous call to a consumer: one that holds keys for the service, chosen at random, and
+ * the next when it has none free. What is about servers is the same on every shard, so it is not asked
+ * twice.
+ */
+import { shardsForService } from '../../shared/key/shards.ts';
+import { logError } from '../../shared/log.ts';
+import {
+  CALL_HEADER,
+  DECLINED_HEADER,
+  type Declined,
+  DeclinedSchema,
+  SYNC_ORIGIN,
+  type SyncCall,
+} from '../../shared/sync/call.ts';
+import type { Runtime } from '../runtime.ts';
+
+export interface CallRequest {
+  readonly method: string;
+  /** Below the service, with the query. */
+  readonly path: string;
+  /** Without the client's token. */
+  readonly headers: Headers;
+  readonly body: ArrayBuffer | ReadableStream<Uint8Array> | null;
+  /** Aborted when the client goes away. */
+  readonly signal: AbortSignal;
+}
+
+export type Dispatched =
+  | { readonly is: 'answered'; readonly response: Response }
+  | { readonly is: 'declined'; readonly declined: Declined };
+
+export async function dispatchCall(runtime: Runtime, call: SyncCall, request: CallRequest): Promise<Dispatched> {
+  const doors = shuffled(doorsFor(runtime, call.service));
+  let declined: Declined = { why: 'misconfigured', detail: 'No consumer is bound for synchronous calls.' };
+  for (const { shard, door } of doors) {
+    const dispatched = await tryDoor(shard, door, call, request);
+    if (dispatched.is === 'answered') return dispatched;
+    declined = sooner(declined, dispatched.declined);
+    const isOfShard = dispatched.declined.why === 'no-key' || dispatched.declined.why === 'key-refused';
+    // A body that streams has been read by now.
+    if (!isOfShard || request.body instanceof ReadableStream) return { is: 'declined', declined: dispatched.declined };
+  }
+  return { is: 'declined', declined };
+}
+
+async function tryDoor(shard: number, door: Fetcher, call: SyncCall, request: CallRequest): Promise<Dispatched> {
+  const headers = new Headers(request.headers);
+  headers.set(CALL_HEADER, JSON.stringify(call));
+  try {
+    const { method, body, signal } = request;
+    const response = await door.fetch(
+      new Request(SYNC_ORIGIN + request.path, {
+        method,
+        headers,
+        redirect: 'manual',
+        signal,
+        ...(body !== null && { body }),
+      }),
+    );
+    const declined = response.headers.get(DECLINED_HEADER);
+    if (declined === null) return { is: 'answered', response };
+    return { is: 'declined', declined: DeclinedSchema.parse(JSON.parse(declined)) };
+  } catch (error) {
+    if (!request.signal.aborted) logError('consumer.failed', { shard, service: call.service }, error);
+    return { is: 'declined', declined: { why: 'unreachable', detail: 'The consumer that holds the keys failed.' } };
+  }
+}
+
+function doorsFor({ config, services }: Runtime, service: string): Runtime['config']['syncDoors'] {
+  const shards = shardsForService(services.all, config.keyShards, service);
+  const holding = config.syncDoors.filter(({ shard }) => shards?.includes(shard));
+  return holding.length > 0 ? holding : config.syncDoors;
+}
+
+function shuffled<Value>(values: readonly Value[]): Value[] {
+  return values
+    .map((value) => ({ value, order: Math.random() }))
+    .sort((a, b) => a.order - b.order)
+    .map(({ value }) => value);
+}
+
+/** Of two shards without a free key, the one that has one sooner says when to come again. */
+function sooner(known: Declined, next: Declined): Declined {
+  if (known.until === undefined) return next;
+  return next.until !== undefined && next.until < known.until ? next : known;
+}

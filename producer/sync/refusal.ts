@@ -1,0 +1,64 @@
+/** What a client is told when no backend answered its call: why, what there is instead, and what to do. */
+import type { Services } from '../../shared/service/definition.ts';
+import type { Declined } from '../../shared/sync/call.ts';
+import { refuse } from '../answer.ts';
+import { reach, UNREACHED } from '../reach.ts';
+import type { Runtime } from '../runtime.ts';
+
+const MAX_NAMES = 20;
+
+const WHY: Readonly<Record<Declined['why'], string>> = {
+  'no-server': 'no healthy server offers it',
+  'server-busy': 'its servers have all the calls that they may have',
+  paused: 'it is paused',
+  'no-key': 'no API key is free for it',
+  'key-refused': 'its API keys are refused',
+  misconfigured: 'it is not configured completely',
+  unreachable: 'its servers cannot be reached',
+  timeout: 'its server did not answer in time',
+};
+
+export function unknownServiceCall(services: Services, name: string): Response {
+  const names = Object.keys(services);
+  const known = names.length === 0 ? 'None is configured yet.' : `There are: ${listOf(names)}.`;
+  return refuse('service-not-found', { detail: `There is no service "${name}". ${known}` });
+}
+
+export async function refuseDeclined(runtime: Runtime, name: string, declined: Declined): Promise<Response> {
+  const { why, until, detail } = declined;
+  const reason = `The service "${name}" did not take the call: ${detail ?? WHY[why]}.`.replace(/\.\.$/, '.');
+  switch (why) {
+    case 'timeout':
+      return refuse('backend-timeout', { detail: `${reason} A task waits longer: POST /api/task.` });
+    case 'unreachable':
+      return refuse('backend-unreachable', { detail: `${reason} It may be repeated.` });
+    case 'misconfigured':
+      return refuse('misconfigured', { detail: reason });
+    default: {
+      const available = await availableServices(runtime, name);
+      const others = available.length === 0 ? 'No other service is available.' : `Available now: ${listOf(available)}.`;
+      const advice = 'Repeat it later, or send `Prefer: respond-async` to have it done as a task.';
+      const waitMs = until === undefined ? 5_000 : Math.max(1_000, until - Date.now());
+      return refuse('no-capacity', {
+        detail: `${reason} ${others} ${advice}`,
+        retryAfterSeconds: Math.ceil(waitMs / 1000),
+      });
+    }
+  }
+}
+
+/** Services with a fixed target are taken as available; of the others the registry knows. */
+async function availableServices({ config, services }: Runtime, except: string): Promise<string[]> {
+  const views = await reach('registry', () => config.registry.listServices());
+  if (views === UNREACHED) return Object.keys(services.all).filter((name) => name !== except);
+  return views
+    .filter(
+      ({ name, paused, target, servers }) =>
+        name !== except && !paused && (target === 'fixed' || servers.available > 0),
+    )
+    .map(({ name }) => name);
+}
+
+function listOf(names: readonly string[]): string {
+  return names.slice(0, MAX_NAMES).join(', ') + (names.length > MAX_NAMES ? ', …' : '');
+}

@@ -1,0 +1,50 @@
+/**
+ * How producer and consumer speak about a synchronous call: an ordinary request and its answer, with
+ * one header each way that neither client nor backend ever sees. The request's path and query are
+ * those below the service.
+ */
+import * as z from 'zod';
+import { SERVICE_NAME_PATTERN } from '../service/definition.ts';
+
+/** On the request: a `SyncCall` as JSON. */
+export const CALL_HEADER = 'tasklane-call';
+/** On an answer that is not the backend's: a `Declined` as JSON. */
+export const DECLINED_HEADER = 'tasklane-declined';
+/** Whatever a client or a backend sends under such a name is dropped. */
+export const INTERNAL_HEADER_PREFIX = 'tasklane-';
+
+/** The host says nothing: a bound Worker is addressed by path. */
+export const SYNC_ORIGIN = 'https://sync.tasklane.internal';
+
+/** Bodies up to this are held in memory, so that a call can go to another server or key. */
+export const MAX_HELD_BYTES = 1024 * 1024;
+
+export const SyncCallSchema = z.object({
+  /** Names the call in logs, in the registry and in the key pool. */
+  id: z.uuid(),
+  service: z.string().regex(SERVICE_NAME_PATTERN),
+  /** How long it may wait for a place or a key. */
+  patienceMs: z.number().min(0),
+});
+export type SyncCall = z.output<typeof SyncCallSchema>;
+
+export const DECLINED_REASONS = [
+  'no-server',
+  'server-busy',
+  'paused',
+  'no-key',
+  'key-refused',
+  'misconfigured',
+  'unreachable',
+  'timeout',
+] as const;
+
+/** Why no backend answered. */
+export const DeclinedSchema = z.object({
+  why: z.enum(DECLINED_REASONS),
+  /** Unix ms: when a repeat makes sense, where that is known. */
+  until: z.number().optional(),
+  /** What an operator can do; holds no secret. */
+  detail: z.string().optional(),
+});
+export type Declined = z.output<typeof DeclinedSchema>;

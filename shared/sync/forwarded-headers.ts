@@ -1,0 +1,59 @@
+/**
+ * Which headers go on from a client to a backend and back on the synchronous route. What belongs to
+ * one hop, to the platform in between or to Tasklane stays; so do credentials and cookies: the token
+ * is Tasklane's, and a backend's cookie would be one of Tasklane's own origin. Pure.
+ */
+import { INTERNAL_HEADER_PREFIX } from './call.ts';
+
+/** RFC 9110 section 7.6.1, and the headers that describe a message's own transport. */
+const OF_ONE_HOP =
+  /^(?:connection|keep-alive|proxy-connection|proxy-authenticate|proxy-authorization|te|trailer|transfer-encoding|upgrade|expect)$/;
+
+/** `accept-encoding`: the runtime unpacks what a backend packed, so that a stream is passed on as it comes. */
+const OF_THE_WAY_THERE =
+  /^(?:host|content-length|accept-encoding|authorization|cookie|prefer|forwarded|via|true-client-ip|cf-.*|x-forwarded-.*|x-real-ip|task-.*)$/;
+
+/** A redirect or a policy speaks for the backend's own origin. */
+const OF_THE_WAY_BACK =
+  /^(?:content-length|content-encoding|set-cookie|set-cookie2|alt-svc|strict-transport-security|clear-site-data|service-worker-allowed|access-control-.*|cf-.*|preference-applied)$/;
+
+/** What a browser makes of a backend's page must not be able to act as a page of this origin. */
+const GUARDS = {
+  'content-security-policy': "default-src 'none'; sandbox",
+  'x-content-type-options': 'nosniff',
+  'cache-control': 'no-store',
+} as const;
+
+/** As a plain record, names in lower case: what is added later replaces what came. */
+export function headersToBackend(headers: Headers): Record<string, string> {
+  const forwarded: Record<string, string> = {};
+  const named = hopHeadersOf(headers);
+  for (const [name, value] of headers) {
+    if (!isInternal(name) && !OF_ONE_HOP.test(name) && !named.has(name) && !OF_THE_WAY_THERE.test(name)) {
+      forwarded[name] = value;
+    }
+  }
+  return forwarded;
+}
+
+/** @param redact applied to every value: a backend may send a key back */
+export function headersToClient(headers: Headers, redact: (text: string) => string): Headers {
+  const forwarded = new Headers();
+  const named = hopHeadersOf(headers);
+  for (const [name, value] of headers) {
+    if (!isInternal(name) && !OF_ONE_HOP.test(name) && !named.has(name) && !OF_THE_WAY_BACK.test(name)) {
+      forwarded.append(name, redact(value));
+    }
+  }
+  for (const [name, value] of Object.entries(GUARDS)) forwarded.set(name, value);
+  return forwarded;
+}
+
+/** `Connection: close, x-private` makes `x-private` a matter of that hop too. */
+function hopHeadersOf(headers: Headers): ReadonlySet<string> {
+  return new Set((headers.get('connection') ?? '').split(',').map((name) => name.trim().toLowerCase()));
+}
+
+function isInternal(name: string): boolean {
+  return name.startsWith(INTERNAL_HEADER_PREFIX);
+}

@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import { peekBody } from '../../../consumer/sync/peeked-body.ts';
+import { type BodyEnd, watchedBody } from '../../../consumer/sync/watched-body.ts';
+
+function bodyOf(...chunks: string[]): ReadableStream<Uint8Array> {
+  const left = chunks.map((chunk) => new TextEncoder().encode(chunk));
+  return new ReadableStream({
+    pull(controller) {
+      const chunk = left.shift();
+      if (chunk === undefined) controller.close();
+      else controller.enqueue(chunk);
+    },
+  });
+}
+
+const textOf = (stream: ReadableStream<Uint8Array>) => new Response(stream).text();
+
+describe('a peeked body', () => {
+  it('is read whole when it is short enough, and empty when there is none', async () => {
+    const short = await peekBody(new Response(bodyOf('one', 'two')), 6);
+    expect('whole' in short && new TextDecoder().decode(short.whole)).toBe('onetwo');
+    expect(await peekBody(new Response(null), 6)).toEqual({ whole: new Uint8Array() });
+  });
+
+  it('loses nothing when it is longer', async () => {
+    const long = await peekBody(new Response(bodyOf('one', 'two', 'three', 'four')), 5);
+    expect('stream' in long && (await textOf(long.stream))).toBe('onetwothreefour');
+  });
+});
+
+describe('a watched body', () => {
+  it('passes through and says once that it is complete', async () => {
+    const ends: BodyEnd[] = [];
+    expect(await textOf(watchedBody(bodyOf('one', 'two'), (end) => ends.push(end)))).toBe('onetwo');
+    expect(ends).toEqual(['complete']);
+  });
+
+  it('says that nobody reads on, and lets its source know', async () => {
+    const ends: BodyEnd[] = [];
+    let cancelled: unknown;
+    const source = new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.enqueue(new Uint8Array(1)),
+      cancel: (reason) => {
+        cancelled = reason;
+      },
+    });
+    const reader = watchedBody(source, (end) => ends.push(end)).getReader();
+    await reader.read();
+    await reader.cancel('enough');
+    expect([ends, cancelled]).toEqual([['abandoned'], 'enough']);
+  });
+
+  it('says that it broke', async () => {
+    const ends: BodyEnd[] = [];
+    const source = new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.error(new Error('connection lost')),
+    });
+    await expect(textOf(watchedBody(source, (end) => ends.push(end)))).rejects.toThrow('connection lost');
+    expect(ends).toEqual(['broken']);
+  });
+});

@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import { headersToBackend, headersToClient } from '../../../shared/sync/forwarded-headers.ts';
+
+const asIs = (text: string) => text;
+
+describe('headers of a synchronous call', () => {
+  it('go on to the backend, but for credentials, cookies, transport and what is Tasklane’s', () => {
+    const headers = new Headers({
+      accept: 'text/event-stream',
+      authorization: 'Bearer a-token',
+      'cf-connecting-ip': '203.0.113.7',
+      connection: 'close, x-hop',
+      'content-length': '12',
+      'content-type': 'application/json',
+      cookie: 'session=1',
+      host: 'tasks.example.com',
+      'idempotency-key': 'mine',
+      prefer: 'respond-async',
+      'task-callback-token': 'forged',
+      'tasklane-call': '{}',
+      'transfer-encoding': 'chunked',
+      'x-custom': 'kept',
+      'x-forwarded-for': '203.0.113.7',
+      'x-hop': 'of this hop',
+    });
+    expect(headersToBackend(headers)).toEqual({
+      accept: 'text/event-stream',
+      'content-type': 'application/json',
+      'idempotency-key': 'mine',
+      'x-custom': 'kept',
+    });
+  });
+
+  it('come back without cookies, policies of another origin and internal words, and with guards', () => {
+    const headers = new Headers({
+      'access-control-allow-origin': '*',
+      'cache-control': 'public, max-age=60',
+      'content-security-policy': "script-src 'unsafe-inline'",
+      'content-type': 'text/html',
+      etag: '"1"',
+      'retry-after': '3',
+      'set-cookie': 'session=1',
+      'strict-transport-security': 'max-age=1',
+      'tasklane-declined': '{"why":"no-key"}',
+    });
+    expect(Object.fromEntries(headersToClient(headers, asIs))).toEqual({
+      'cache-control': 'no-store',
+      'content-security-policy': "default-src 'none'; sandbox",
+      'content-type': 'text/html',
+      etag: '"1"',
+      'retry-after': '3',
+      'x-content-type-options': 'nosniff',
+    });
+  });
+
+  it('tell no secret that a backend sends back in one', () => {
+    const headers = new Headers({ 'x-echo': 'Bearer sk-secret' });
+    const redact = (text: string) => text.replaceAll('sk-secret', '[redacted]');
+    expect(headersToClient(headers, redact).get('x-echo')).toBe('Bearer [redacted]');
+  });
+});

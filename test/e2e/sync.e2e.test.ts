@@ -225,6 +225,62 @@ describe('a synchronous call that could wait', () => {
   });
 });
 
+describe('a synchronous call to registered servers', () => {
+  const register = async (server: Client, url: string, more: Record<string, unknown> = {}) => {
+    const answer = await server.call<{ id: string }>('POST', '/api/servers', {
+      url,
+      services: [{ name: 'fleet' }],
+      ...more,
+    });
+    expect(answer.status).toBe(201);
+    return answer.body.id;
+  };
+
+  it('goes to another server when one is gone or busy, and says so when none is left', async () => {
+    const admin = await Client.as(run.url, 'root', 'admin');
+    const server = await Client.as(run.url, 'backend', 'server');
+    const { status } = await admin.call('PUT', '/api/services/fleet', { balancing: 'round-robin', timeoutSeconds: 5 });
+    expect(status).toBeLessThan(300);
+    const none = await call('fleet/x');
+    expect(none.status).toBe(503);
+    expect(((await none.json()) as { detail: string }).detail).toMatch(
+      /no healthy server offers it.*Available now: .*llm/,
+    );
+
+    const [one, two] = [await startStagedBackend(), await startStagedBackend()];
+    try {
+      const ids = [await register(server, one.url), await register(server, two.url, { maxConcurrency: 1 })];
+      const answers = await Promise.all(Array.from({ length: 8 }, () => call('fleet/base/echo')));
+      expect(new Set(answers.map(({ status: each }) => each))).toEqual(new Set([299]));
+      await Promise.all(answers.map((answer) => answer.arrayBuffer()));
+      const served = answers.map((answer) => answer.headers.get('tasklane-server'));
+      expect(new Set(served)).toEqual(new Set(ids));
+
+      await one.stop();
+      for (let time = 0; time < 6; time++) {
+        const answer = await call('fleet/base/echo', { method: 'POST', body: 'kept' });
+        expect([answer.status, answer.headers.get('tasklane-server'), await answer.text()]).toEqual([
+          299,
+          ids[1],
+          'kept',
+        ]);
+      }
+
+      // One call holds the only place that is left; the next is refused, or made a task, or waits.
+      const holding = await call('fleet/base/stages');
+      await admin.call('DELETE', `/api/servers/${ids[0]}`);
+      expect((await call('fleet/base/echo')).status).toBe(503);
+      expect((await call('fleet/base/echo/later', { headers: { prefer: 'respond-async, wait=0' } })).status).toBe(202);
+      const patient = call('fleet/base/echo', { headers: { prefer: 'wait=20' } });
+      two.goOn();
+      await holding.text();
+      expect((await patient).status).toBe(299);
+    } finally {
+      await Promise.all([one.stop(), two.stop()]);
+    }
+  });
+});
+
 it('no key shows in any answer, log line or row', async () => {
   const client = await Client.as(run.url, 'alice');
   const shown = JSON.stringify([await client.list(), logged]);

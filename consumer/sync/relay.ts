@@ -31,20 +31,29 @@ export async function relay(
   call: SyncCall,
   inBackground: (work: Promise<unknown>) => void,
 ): Promise<Response> {
-  const service = await definitionOf(env, call.service);
+  const service = await definitionOf(env, call);
   if (service === undefined)
     return declinedResponse({ why: 'misconfigured', detail: 'The service is not known here.' });
   const outbound = await outboundOf(request);
   return new Relay(env, service, call, outbound, inBackground).run(request.signal);
 }
 
-/** What was put at run time may be newer than this isolate. */
-async function definitionOf({ known, registry }: ConsumerEnv, name: string): Promise<ServiceDefinition | undefined> {
-  const urgent = known.find(name) === undefined;
-  if (urgent || known.shouldRead(Date.now())) {
+/** Definitions are not asked for more often than once a second: soon after a change a call waits for its turn. */
+const LOOK_AGAIN_MS = 100;
+const MAX_LOOKS = 15;
+
+/** The definition of a service, at least as new as the one that the producer went by. */
+async function definitionOf(
+  { known, registry }: ConsumerEnv,
+  { service, servicesVersion }: SyncCall,
+): Promise<ServiceDefinition | undefined> {
+  for (let look = 0; look < MAX_LOOKS; look++) {
+    const urgent = known.version < servicesVersion || known.find(service) === undefined;
+    if (!urgent && !known.shouldRead(Date.now())) break;
+    if (look > 0) await scheduler.wait(LOOK_AGAIN_MS);
     await refreshServices(known, (version) => registry.readServices(version), { urgent });
   }
-  return known.find(name);
+  return known.find(service);
 }
 
 class Relay {

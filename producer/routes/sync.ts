@@ -75,7 +75,8 @@ async function answerCall(c: Context<DoorEnv>): Promise<Response> {
   const { respondAsync, waitSeconds } = preferenceOf(request.headers.get('prefer'));
   if (respondAsync && waitSeconds === undefined) return answerWithTask(c, name, call);
   const patienceMs = (waitSeconds ?? 0) * 1000;
-  const dispatched = await dispatchCall(runtime, { id: crypto.randomUUID(), service: name, patienceMs }, call);
+  const syncCall = { id: crypto.randomUUID(), service: name, servicesVersion: services.version, patienceMs };
+  const dispatched = await dispatchCall(runtime, syncCall, call);
   if (dispatched.is === 'answered') return dispatched.response;
   if (respondAsync && isOverloaded(dispatched.declined)) return answerWithTask(c, name, call);
   return refuseDeclined(runtime, name, dispatched.declined);

@@ -23,6 +23,8 @@ export const SyncCallSchema = z.object({
   /** Names the call in logs, in the registry and in the key pool. */
   id: z.uuid(),
   service: z.string().regex(SERVICE_NAME_PATTERN),
+  /** Of the service definitions that the producer has read: the consumer knows no older ones. */
+  servicesVersion: z.number().int().min(0),
   /** How long it may wait for a place or a key. */
   patienceMs: z.number().min(0),
 });

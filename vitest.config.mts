@@ -19,6 +19,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.unit.test.ts'],
+          // Some start processes of their own, on a machine that may be busy.
+          testTimeout: 20_000,
           sequence: { groupOrder: 0 },
         },
       },

@@ -30,7 +30,7 @@ export const SyncCallSchema = z.object({
 });
 export type SyncCall = z.output<typeof SyncCallSchema>;
 
-export const DECLINED_REASONS = [
+const DECLINED_REASONS = [
   'no-server',
   'server-busy',
   'paused',

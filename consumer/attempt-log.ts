@@ -1,14 +1,38 @@
-/** The one log event of an attempt: structured, with fixed fields, and never a header, body or secret. */
+/**
+ * The one log event of an attempt: structured, with fixed fields, and never a header, body or secret.
+ * Events are kept until their slice reports and are then written one after the other: a write by
+ * itself wakes whoever reads the log, which cost 40 µs of the local runtime's processor; right after
+ * another it costs 7.
+ */
 
 import { logInfo } from '../shared/log.ts';
 import { attemptsUsed } from '../shared/task/state.ts';
 import type { Attempted, Call } from './call.ts';
 import type { Outcome } from './outcome.ts';
 
-export function logAttempt(shard: string, call: Call, attempted: Attempted): void {
+export class AttemptLog {
+  readonly #shard: string;
+  #unwritten: [Call, Attempted][] = [];
+
+  constructor(shard: string) {
+    this.#shard = shard;
+  }
+
+  note(call: Call, attempted: Attempted): void {
+    this.#unwritten.push([call, attempted]);
+  }
+
+  write(): void {
+    const events = this.#unwritten;
+    this.#unwritten = [];
+    for (const [call, attempted] of events) logInfo('task.attempted', eventOf(this.#shard, call, attempted));
+  }
+}
+
+function eventOf(shard: string, call: Call, attempted: Attempted) {
   const { outcome, startedAt, endedAt, server, traceId } = attempted;
   const error = errorOf(outcome);
-  logInfo('task.attempted', {
+  return {
     id: call.id,
     service: call.service,
     run: call.state.run,
@@ -23,7 +47,7 @@ export function logAttempt(shard: string, call: Call, attempted: Attempted): voi
     startedAt: new Date(startedAt).toISOString(),
     durationMs: endedAt - startedAt,
     traceId,
-  });
+  };
 }
 
 function errorOf(outcome: Outcome) {

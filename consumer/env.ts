@@ -9,7 +9,9 @@ import { KnownServices } from '../shared/service/known-services.ts';
 import type { Call, EndedCall } from './call.ts';
 import { type KeyCase, readKeyCase } from './keys/key-case.ts';
 import { type Redact, redactionOf, secretForms } from './keys/redaction.ts';
+import { Paces } from './pace.ts';
 import { LastKnownServers } from './servers/last-known.ts';
+import type { SliceHost } from './slice.ts';
 
 /** The callback Worker's entrypoint `Ledger`. */
 export interface LedgerBinding {
@@ -18,11 +20,7 @@ export interface LedgerBinding {
 
 /** This Worker's own entrypoint `Slice`. */
 export interface SliceBinding {
-  run(
-    calls: readonly Call[],
-    report: (ended: EndedCall[]) => Promise<void>,
-    cancelledAmong: (ids: string[]) => Promise<string[]>,
-  ): Promise<EndedCall[]>;
+  run(calls: readonly Call[], host: SliceHost): Promise<EndedCall[]>;
 }
 
 export interface ConsumerEnv {
@@ -46,6 +44,8 @@ export interface ConsumerEnv {
   /** A secret that a service's header names. */
   readonly secret: (name: string) => string | undefined;
   readonly keys: KeyCase;
+  /** What this isolate knows of how quick services are. */
+  readonly paces: Paces;
   /** Takes a call's key and its service's header secrets out of texts. */
   readonly redaction: (call: Pick<Call, 'service' | 'key' | 'definition'>) => Redact;
   /** The same secrets in every notation, for bodies that stream. */
@@ -125,6 +125,7 @@ export function readEnv(env: object): ConsumerEnv {
       return typeof value === 'string' ? value : undefined;
     },
     keys,
+    paces: new Paces(),
     redaction: ({ service, key, definition = known.find(service) }) => {
       const ofKey = keys.redaction(key);
       if (definition === undefined) return ofKey;

@@ -10,20 +10,17 @@ import { problemResponse } from '../shared/problem/problem.ts';
 import { runBatch } from './batch.ts';
 import type { Call, EndedCall } from './call.ts';
 import { type ConsumerEnv, readEnv, type SliceBinding } from './env.ts';
-import { runSlice } from './slice.ts';
+import { runSlice, type SliceHost } from './slice.ts';
+import { CONNECTIONS } from './spread.ts';
 
 export { KeyAdmin } from './keys/key-admin.ts';
 export { KeyPool } from './keys/key-pool.ts';
 export { SyncCall } from './sync/sync-call.ts';
 
-/** Six calls in an invocation of their own; see `fan-out.ts`. */
+/** A part of a batch's calls in an invocation of its own; see `fan-out.ts`. */
 export class Slice extends WorkerEntrypoint implements SliceBinding {
-  run(
-    calls: readonly Call[],
-    report: (ended: EndedCall[]) => Promise<void>,
-    cancelledAmong: (ids: string[]) => Promise<string[]>,
-  ): Promise<EndedCall[]> {
-    return runSlice(readEnv(this.env as object), calls, report, cancelledAmong);
+  run(calls: readonly Call[], host: SliceHost): Promise<EndedCall[]> {
+    return runSlice(readEnv(this.env as object), calls, host, CONNECTIONS);
   }
 }
 

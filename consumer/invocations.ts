@@ -1,9 +1,9 @@
 /**
  * One request may cause 32 Worker invocations (Workers limits, service bindings). A batch spends
- * them on its ledger session, on slices of six calls, and on backends behind service bindings, one
- * each. What does not fit is left for a later delivery, unclaimed. Pure.
+ * them on its ledger session, on slices for the calls over the network, and on backends behind service
+ * bindings, one each. What does not fit is left for a later delivery, unclaimed. Pure.
  */
-import { SLICE_CALLS } from './slice.ts';
+import { CONNECTIONS } from './spread.ts';
 
 export const MAX_INVOCATIONS = 32;
 
@@ -18,9 +18,13 @@ export const MAX_TOLD_FETCHED = 6;
 
 const RESERVED = MAX_LEDGER_SESSIONS + MAX_TOLD_BOUND;
 
-/** How many invocations `fetched` calls over the network take: none while they fit beside the batch. */
+/**
+ * How many invocations `fetched` calls over the network take at most: one for every six of them, but
+ * for the first, which run in the batch's own. Where a slice takes more than six and hands some of
+ * them back, those six by six are no more in all.
+ */
 export function sliceCount(fetched: number): number {
-  return fetched <= SLICE_CALLS ? 0 : Math.ceil(fetched / SLICE_CALLS);
+  return Math.max(0, Math.ceil(fetched / CONNECTIONS) - 1);
 }
 
 /** How many calls to bound Workers fit beside `fetched` calls over the network. */

@@ -1,68 +1,107 @@
 /**
- * Runs a few calls side by side and says how each ended as soon as it did. A slice holds at most six
- * calls: the platform lets one invocation wait for the headers of six connections at a time.
+ * Runs calls, so many side by side, and says how each ended as soon as it did. Over the network that
+ * are six at a time, so when calls take longer than was thought, others would wait for them: what has
+ * not started after a moment is handed back.
  */
 import { logError, logWarning } from '../shared/log.ts';
 import { attempt, CancelledError } from './attempt.ts';
-import { logAttempt } from './attempt-log.ts';
+import { AttemptLog } from './attempt-log.ts';
 import type { Call, EndedCall } from './call.ts';
 import type { ConsumerEnv } from './env.ts';
 import { tellAborted } from './tell-cancelled.ts';
 
-export const SLICE_CALLS = 6;
-
 /** Outcomes that come this close together are reported together. */
 const REPORT_WINDOW_MS = 50;
+
+/** What has not started by then goes elsewhere: several times what quick calls take in all their turns. */
+const MAX_WAIT_MS = 250;
 
 /** Calls are checked for cancellation after 5 s, then at doubling intervals: short calls never ask. */
 const FIRST_CANCEL_CHECK_MS = 5_000;
 
-type Report = (ended: EndedCall[]) => Promise<void>;
-type CancelledAmong = (ids: string[]) => Promise<string[]>;
+/** The batch that a slice belongs to. Functions of plain data: the slice may run in another invocation. */
+export interface SliceHost {
+  readonly ended: (ended: EndedCall[]) => Promise<void>;
+  /** Ids of calls that the slice has no time for. */
+  readonly unstarted: (ids: string[]) => Promise<void>;
+  /** Which of these tasks have been cancelled meanwhile. */
+  readonly cancelledAmong: (ids: string[]) => Promise<string[]>;
+}
 
-/** @returns the ended calls that were not reported on the way */
+/** @returns the ended calls that the host was not told of on the way */
 export async function runSlice(
   env: ConsumerEnv,
   calls: readonly Call[],
-  report: Report,
-  cancelledAmong: CancelledAmong,
+  host: SliceHost,
+  atOnce: number,
 ): Promise<EndedCall[]> {
-  const outgoing = new Outgoing(report);
+  const log = new AttemptLog(env.shard);
+  const outgoing = new Outgoing(async (ended) => {
+    log.write();
+    await host.ended(ended);
+  });
   const running = new Map<string, AbortController>();
-  const stopWatching = watchCancellations(running, cancelledAmong);
+  const stopWatching = watchCancellations(running, host.cancelledAmong);
+  const waiting = [...calls];
+  const handing = handBackLate(waiting, host);
+
+  const run = async (call: Call) => {
+    const abort = new AbortController();
+    running.set(call.id, abort);
+    try {
+      const attempted = await attempt(env, call, abort);
+      running.delete(call.id);
+      log.note(call, attempted);
+      outgoing.add({ id: call.id, attempted });
+      if (abort.signal.reason instanceof CancelledError)
+        await tellAborted(env, call.service, call.id, call.definition, call.servers);
+    } catch (error) {
+      // A bug that one call meets must not take the others with it: its task runs again after the lease.
+      logError('call.failed', { id: call.id, service: call.service }, error);
+      running.delete(call.id);
+    }
+  };
+  const runInTurn = async () => {
+    for (let call = waiting.shift(); call !== undefined; call = waiting.shift()) await run(call);
+  };
   try {
-    await Promise.all(
-      calls.map(async (call) => {
-        const abort = new AbortController();
-        running.set(call.id, abort);
-        try {
-          const attempted = await attempt(env, call, abort);
-          running.delete(call.id);
-          logAttempt(env.shard, call, attempted);
-          outgoing.add({ id: call.id, attempted });
-          if (abort.signal.reason instanceof CancelledError)
-            await tellAborted(env, call.service, call.id, call.definition, call.servers);
-        } catch (error) {
-          // A bug that one call meets must not take the others with it: its task runs again after the lease.
-          logError('call.failed', { id: call.id, service: call.service }, error);
-          running.delete(call.id);
-        }
-      }),
-    );
+    await Promise.all(Array.from({ length: Math.min(atOnce, calls.length) }, runInTurn));
+    await handing.end();
   } finally {
     stopWatching();
+    log.write();
   }
   return outgoing.rest();
 }
 
+/** After a while, takes what is still waiting away and gives it to the host. */
+function handBackLate(waiting: Call[], host: SliceHost): { end(): Promise<void> } {
+  let handed: Promise<void> | undefined;
+  const timer = setTimeout(() => {
+    const ids = waiting.splice(0).map(({ id }) => id);
+    if (ids.length > 0) handed = host.unstarted(ids).catch((error: unknown) => logLost(ids, error));
+  }, MAX_WAIT_MS);
+  return {
+    async end() {
+      clearTimeout(timer);
+      await handed;
+    },
+  };
+}
+
+/** Their messages come again after the lease. */
+function logLost(ids: readonly string[], error: unknown): void {
+  logError('calls.unstarted', { tasks: ids.length }, error);
+}
+
 /** Collects ended calls for a moment and sends them on; what is left at the end is handed back. */
 class Outgoing {
-  readonly #report: Report;
+  readonly #report: SliceHost['ended'];
   #pending: EndedCall[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #sending: Promise<void> = Promise.resolve();
 
-  constructor(report: Report) {
+  constructor(report: SliceHost['ended']) {
     this.#report = report;
   }
 
@@ -92,7 +131,10 @@ class Outgoing {
   }
 }
 
-function watchCancellations(running: ReadonlyMap<string, AbortController>, cancelledAmong: CancelledAmong): () => void {
+function watchCancellations(
+  running: ReadonlyMap<string, AbortController>,
+  cancelledAmong: SliceHost['cancelledAmong'],
+): () => void {
   let timer: ReturnType<typeof setTimeout>;
   let stopped = false;
   const check = async (intervalMs: number) => {

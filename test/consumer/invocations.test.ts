@@ -23,12 +23,36 @@ async function succeeded(): Promise<number> {
 }
 
 describe('the invocations that a batch of 100 really causes', () => {
-  it('over the network: one session, and slices of six', async () => {
-    await submit(100, 'fetched');
+  it('over the network: one session, six calls here and slices of six', async () => {
+    const tasks = await submit(100, 'fetched');
+    for (const { id } of tasks) house.backend.answer(id, house.backend.after(50, ok()));
     await house.deliver();
-    expect(house.slices).toEqual([...Array(16).fill(6), 4]);
-    expect(house.invocations).toBe(1 + 17);
+    expect([...house.slices].sort()).toEqual([4, ...Array(15).fill(6)]);
+    expect(house.invocations).toBe(1 + 16);
     expect(await succeeded()).toBe(100);
+  });
+
+  it('to a quick service: six show it, then a third of the slices, six calls at a time in each', async () => {
+    const tasks = await submit(100, 'fetched');
+    for (const { id } of tasks) house.backend.answer(id, house.backend.after(10, ok()));
+    await house.deliver();
+    expect(house.slices).toEqual([18, 18, 18, 18, 4]);
+    expect(house.backend.mostAtOnce).toBe(6 * 5 + 4);
+    expect(await succeeded()).toBe(100);
+  });
+
+  it('to a service that was quick and no longer is: what has not started goes out six by six', async () => {
+    await submit(1, 'fetched');
+    await house.deliver();
+    const tasks = await submit(100, 'fetched');
+    for (const { id } of tasks) house.backend.answer(id, house.backend.after(20_000, ok()));
+    const before = house.clock.now;
+    await house.deliver();
+    expect(house.slices.slice(0, 5)).toEqual([18, 18, 18, 18, 10]);
+    expect(house.slices.slice(5).sort()).toEqual([4, ...Array(10).fill(6)]);
+    expect(house.invocations).toBe(1 + 16);
+    expect(house.clock.now - before).toBeLessThan(21_000);
+    expect(await succeeded()).toBe(101);
   });
 
   it('six over the network need no slice', async () => {

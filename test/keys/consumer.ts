@@ -12,7 +12,8 @@ import { settleAttempts } from '../../callback/settle.ts';
 import { runBatch } from '../../consumer/batch.ts';
 import { type ConsumerEnv, readEnv } from '../../consumer/env.ts';
 import type { KeyPool } from '../../consumer/keys/key-pool.ts';
-import { runSlice } from '../../consumer/slice.ts';
+import { runSlice, type SliceHost } from '../../consumer/slice.ts';
+import { CONNECTIONS } from '../../consumer/spread.ts';
 import { importMacKey } from '../../shared/crypto/mac.ts';
 import type { LedgerSession } from '../../shared/ledger/contract.ts';
 import { newTaskMessage, type TaskMessage, wakeMessage } from '../../shared/message/task-message.ts';
@@ -67,13 +68,13 @@ export class TestConsumer {
       REGISTRY: env.SERVER_REGISTRY.getByName('registry'),
       SELF: {
         // Across a service binding everything is copied.
-        run: async (calls: never[], report: (ended: unknown) => Promise<void>, cancelledAmong: never) => {
+        run: async (calls: never[], host: SliceHost) => {
           this.outgoing.push(JSON.stringify(calls));
-          const telling = async (ended: unknown) => {
-            this.outgoing.push(JSON.stringify(ended));
-            await report(ended);
+          const ended: SliceHost['ended'] = async (each) => {
+            this.outgoing.push(JSON.stringify(each));
+            await host.ended(each);
           };
-          const rest = await runSlice(consumerEnv, structuredClone(calls), telling, cancelledAmong);
+          const rest = await runSlice(consumerEnv, structuredClone(calls), { ...host, ended }, CONNECTIONS);
           this.outgoing.push(JSON.stringify(rest));
           return rest;
         },

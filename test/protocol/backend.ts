@@ -46,6 +46,9 @@ export class Backend {
   readonly told: string[] = [];
   readonly #answers = new Map<string, Answer[]>();
   readonly #clock: Clock;
+  #underWay = 0;
+  /** The most calls that were under way at a time. */
+  mostAtOnce = 0;
   /** Answers what no list has an answer for. */
   fallback: Answer = ok();
 
@@ -107,6 +110,8 @@ export class Backend {
       ending: undefined,
     };
     this.calls.push(call);
+    this.#underWay += 1;
+    this.mostAtOnce = Math.max(this.mostAtOnce, this.#underWay);
     try {
       // The caller hangs up whatever the backend does.
       const hungUp = new Promise<never>((_, reject) =>
@@ -121,6 +126,7 @@ export class Backend {
       throw error;
     } finally {
       call.endedAt ??= Date.now();
+      this.#underWay -= 1;
     }
   }
 }

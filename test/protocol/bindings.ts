@@ -11,8 +11,10 @@ import type { Registry } from '../../callback/registry/server.ts';
 import { readBook } from '../../callback/registry/services.ts';
 import type { ConsumerEnv, LedgerBinding } from '../../consumer/env.ts';
 import { readKeyCase } from '../../consumer/keys/key-case.ts';
+import { Paces } from '../../consumer/pace.ts';
 import type { LastKnownServers } from '../../consumer/servers/last-known.ts';
 import { runSlice } from '../../consumer/slice.ts';
+import { CONNECTIONS } from '../../consumer/spread.ts';
 import type { TaskMessage } from '../../shared/message/task-message.ts';
 import type { RegistryDoor } from '../../shared/registry/door.ts';
 import type { RegistrySession } from '../../shared/registry/routing.ts';
@@ -61,6 +63,8 @@ export class Bindings {
   readonly #world: World;
   /** Who holds a run, by its callback token. */
   readonly #holders = new Map<string, Invocation>();
+  /** All invocations are of one isolate. */
+  readonly #paces = new Paces();
 
   constructor(world: World) {
     this.#world = world;
@@ -85,11 +89,16 @@ export class Bindings {
         },
       },
       slice: {
-        run: (calls, report, cancelledAmong) => {
+        run: (calls, host) => {
           budget.spent += 1;
           budget.slices.push(calls.length);
           return effect('slice.run', () =>
-            runSlice(consumer, structuredClone(calls), (settled) => report(structuredClone(settled)), cancelledAmong),
+            runSlice(
+              consumer,
+              structuredClone(calls),
+              { ...host, ended: (ended) => host.ended(structuredClone(ended)) },
+              CONNECTIONS,
+            ),
           );
         },
       },
@@ -105,6 +114,7 @@ export class Bindings {
       },
       secret: (name) => this.#world.secrets.get(name),
       keys: readKeyCase({}, '0', { all: {} }),
+      paces: this.#paces,
     };
     return consumer;
   }

@@ -3,14 +3,14 @@
  * may arrive after the claim, or after the end, so it never overwrites (rule R11).
  */
 import type { NewTask } from '../message/task-message.ts';
-import { jsonParameters, runForEach } from './parameter.ts';
+import { jsonParameters, ROWS, runForEach } from './parameter.ts';
 
 const INSERT = `
   INSERT INTO tasks (id, subject, service, status, max_attempts, base_seconds, cap_seconds, deadline_at, due_at, labels, request)
   SELECT value->>'id', value->>'subject', value->>'service', 'queued',
     value->>'$.policy.maxAttempts', value->>'$.policy.baseSeconds', value->>'$.policy.capSeconds',
     value->>'deadlineAt', ?2, value->'labels', value->'request'
-  FROM json_each(?1)
+  FROM ${ROWS}
   WHERE true
   ON CONFLICT (id) DO NOTHING`;
 

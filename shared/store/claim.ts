@@ -10,7 +10,7 @@
  */
 import type { ClaimBatch } from '../ledger/contract.ts';
 import { MAX_ATTEMPT_RECORDS, type TaskError } from '../task/attempt.ts';
-import { jsonParameters, runForEach } from './parameter.ts';
+import { jsonParameters, ROWS, runForEach } from './parameter.ts';
 import { CLAIMED_COLUMNS, type ClaimedRow } from './row.ts';
 
 const LOST: TaskError = { class: 'lost', message: 'The consumer stopped before it could record an outcome.' };
@@ -42,7 +42,7 @@ const CLAIM = `
     coalesce(value->>'$.task.policy.maxAttempts', 1), coalesce(value->>'$.task.policy.baseSeconds', 0),
     coalesce(value->>'$.task.policy.capSeconds', 0), coalesce(value->>'$.task.deadlineAt', 0),
     ?2 + (value->>'leaseMs'), ?3, ?2, value->'$.task.labels', value->>'$.task.request'
-  FROM json_each(?1)
+  FROM ${ROWS}
   -- A bare wake-up never makes a row: it only meets one.
   WHERE value->'task' IS NOT NULL OR EXISTS (SELECT 1 FROM tasks WHERE tasks.id = value->>'id')
   ON CONFLICT (id) DO UPDATE SET

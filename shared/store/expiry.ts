@@ -1,6 +1,6 @@
 /** A task whose message comes past its deadline and that has no row: recorded, never run (rule R6). */
 import type { ClaimBatch } from '../ledger/contract.ts';
-import { jsonParameters, runForEach } from './parameter.ts';
+import { jsonParameters, ROWS, runForEach } from './parameter.ts';
 
 type Unrecorded = ClaimBatch['claims'][number];
 
@@ -16,7 +16,7 @@ export async function recordExpired(
      SELECT value->>'id', value->>'$.task.subject', value->>'$.task.service', 'expired',
        value->>'$.task.policy.maxAttempts', value->>'$.task.policy.baseSeconds', value->>'$.task.policy.capSeconds',
        value->>'$.task.deadlineAt', ?2, value->'$.task.labels', ?3, value->>'$.task.request'
-     FROM json_each(?1)
+     FROM ${ROWS}
      WHERE true
      ON CONFLICT (id) DO NOTHING`,
     jsonParameters(claims),

@@ -7,7 +7,7 @@ import { type AttemptRecord, MAX_ATTEMPT_RECORDS, type TaskError } from '../task
 import type { Content } from '../task/content.ts';
 import type { TaskState } from '../task/state.ts';
 import { isTerminal } from '../task/status.ts';
-import { jsonParameters, runForEach } from './parameter.ts';
+import { jsonParameters, ROWS, runForEach } from './parameter.ts';
 import type { StateRow } from './row.ts';
 
 export interface Move {
@@ -67,7 +67,7 @@ const RECORD = `
       value->'progress' AS progress, value->>'keepError' AS keep_error, value->'error' AS error,
       value->'record' AS record, value->>'resultType' AS result_type, value->>'resultEncoding' AS result_encoding,
       value->>'result' AS result
-    FROM json_each(?1)
+    FROM ${ROWS}
   ) AS move
   WHERE tasks.id = move.id AND tasks.status = move.expected_status AND tasks.run = move.expected_run
     AND (move.expected_due_at IS NULL OR tasks.due_at = move.expected_due_at)

@@ -7,8 +7,11 @@ import pRetry from 'p-retry';
 import type { LedgerSession, Settled, Settlement } from '../shared/ledger/contract.ts';
 import { logError } from '../shared/log.ts';
 
-/** Outcomes that come this close together share a statement; a batch's last ones do not wait. */
-const WINDOW_MS = 20;
+/**
+ * Outcomes that come this close together share a statement; a batch's last ones do not wait. Each
+ * statement costs about a millisecond of processor beside its rows: quick batches shall need one.
+ */
+const WINDOW_MS = 100;
 
 /** About 15 seconds in all: within the slack of the lease. */
 const RETRIES = { retries: 5, minTimeout: 500, factor: 2, maxTimeout: 8_000 };
@@ -19,6 +22,7 @@ export class Settler {
   #outstanding: number;
   #pending: Settlement[] = [];
   #loop: Promise<void> | undefined;
+  #endWindow: () => void = () => {};
 
   /** @param expected how many settlements will come */
   constructor(ledger: Pick<LedgerSession, 'settle'>, expected: number, onSettled: (settled: Settled) => void) {
@@ -31,6 +35,7 @@ export class Settler {
     if (settlements.length === 0) return;
     this.#pending.push(...settlements);
     this.#outstanding -= settlements.length;
+    if (this.#outstanding <= 0) this.#endWindow();
     this.#loop ??= this.#run();
   }
 
@@ -41,12 +46,22 @@ export class Settler {
 
   async #run(): Promise<void> {
     while (this.#pending.length > 0) {
-      if (this.#outstanding > 0) await new Promise((resolve) => setTimeout(resolve, WINDOW_MS));
+      if (this.#outstanding > 0) await this.#window();
       const batch = this.#pending;
       this.#pending = [];
       await this.#record(batch);
     }
     this.#loop = undefined;
+  }
+
+  #window(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, WINDOW_MS);
+      this.#endWindow = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   async #record(batch: Settlement[]): Promise<void> {

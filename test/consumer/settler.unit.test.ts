@@ -65,6 +65,18 @@ describe('Settler', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it('ends the wait when the last ones come', async () => {
+    const ledger = ledgerOf();
+    const { settler, settled } = settlerOver(ledger, 2);
+    settler.add([settlement('a')]);
+    await vi.advanceTimersByTimeAsync(5);
+    settler.add([settlement('b')]);
+    await settler.drain();
+    expect(ledger.batches).toEqual([['a', 'b']]);
+    expect(settled).toEqual(['a', 'b']);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it('gathers the next write while one is under way', async () => {
     const ledger = ledgerOf({ ms: 500 });
     const { settler, settled } = settlerOver(ledger, 4);

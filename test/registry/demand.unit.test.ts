@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { demandOf } from '../../callback/registry/demand.ts';
 import { newMetrics, noteCall, summarize } from '../../callback/registry/metrics.ts';
-import { deleteService, putService, readBook, setPaused, viewServices } from '../../callback/registry/services.ts';
+import {
+  deleteService,
+  putService,
+  readBook,
+  setBalancing,
+  setPaused,
+  viewServices,
+} from '../../callback/registry/services.ts';
 import { viewBalancer } from '../../callback/registry/view.ts';
 import { Fleet, seededRandom, T0 } from './fleet.ts';
 
@@ -33,11 +40,16 @@ describe('demand', () => {
     fleet.add('a', { maxConcurrency: 2 });
     const first = fleet.route(2);
     for (const decision of first.decisions) fleet.report(first.block, decision, { durationMs: 3_000 });
-    fleet.route(2);
-    fleet.route(119);
+    const running = fleet.route(2);
+    const waiting = fleet.route(119);
     const view = demand(fleet);
     expect(view).toMatchObject({ inFlight: 2, waiting: 119, estimatedWaitSeconds: 180 });
     expect(view.advisedServers).toBeGreaterThan(3);
+    // One that waited has a place now.
+    fleet.report(running.block, running.decisions[0]);
+    fleet.now += 1_500;
+    fleet.route(1, { block: waiting.block, waits: 1 });
+    expect(demand(fleet)).toMatchObject({ waiting: 118 });
     fleet.now += 300_000;
     expect(demand(fleet)).toMatchObject({ waiting: 0 });
   });
@@ -94,6 +106,15 @@ describe('services', () => {
       { name: 'ocr', source: 'api', balancing: 'weighted', target: 'servers', servers: { total: 1, available: 1 } },
     ]);
     expect(() => putService(fleet.registry, 'ocr', { balancing: 'best' })).toThrow('not valid');
+  });
+
+  it('take their balancing from the latest word on it', () => {
+    const fleet = new Fleet({ ocr: { balancing: 'random' } });
+    const balancing = () => viewServices(fleet.registry, fleet.now)[0]?.balancing;
+    setBalancing(fleet.registry, 'ocr', 'sticky');
+    expect(balancing()).toBe('sticky');
+    putService(fleet.registry, 'ocr', { balancing: 'weighted' });
+    expect(balancing()).toBe('weighted');
   });
 
   it('are deleted when nothing runs or waits, or when forced; the one of the file is back then', () => {

@@ -56,7 +56,10 @@ describe('a server', () => {
     const id = fleet.add('b');
     fleet.beat(id, { status: 'unhealthy' });
     fleet.lead(leader, { [id]: true });
-    // The leader does not know better.
+    // The leader does not know better, neither way.
+    expect(stateOf(fleet, id)).toBe('unhealthy');
+    fleet.lead(leader, { [id]: false });
+    fleet.lead(leader, { [id]: true });
     expect(stateOf(fleet, id)).toBe('unhealthy');
     fleet.beat(id);
     expect(stateOf(fleet, id)).toBe('healthy');

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { givePlaceBack } from '../../callback/registry/places.ts';
 import { setPaused } from '../../callback/registry/services.ts';
+import { viewMetrics } from '../../callback/registry/view.ts';
 import { Fleet, tally } from './fleet.ts';
 
 describe('places', () => {
@@ -38,6 +39,20 @@ describe('places', () => {
     expect(fleet.server(a).inFlight).toBe(2);
     fleet.now += 1;
     expect(tally(fleet.route(2))).toEqual({ [a]: 2 });
+  });
+
+  it('live as long as the latest word on their block', () => {
+    const fleet = new Fleet();
+    const a = fleet.add('a');
+    const { block } = fleet.route(1, { expiresAt: fleet.now + 30_000 });
+    fleet.route(2, { block, expiresAt: fleet.now + 60_000 });
+    fleet.route(3, { block, expiresAt: fleet.now + 40_000 });
+    fleet.now += 59_999;
+    fleet.route(0);
+    expect(fleet.server(a).inFlight).toBe(3);
+    fleet.now += 1;
+    fleet.route(0);
+    expect(fleet.server(a).inFlight).toBe(0);
   });
 
   it('are the same when a batch asks again: a lost answer costs nothing', () => {
@@ -175,7 +190,72 @@ describe('a call', () => {
   });
 });
 
+/** Opens the circuit of `a`, and lets the time of its first probe come. */
+function breakCircuit(fleet: Fleet, a: string): void {
+  for (let call = 0; call < 5; call++) {
+    const { block, decisions } = fleet.route(1);
+    fleet.report(block, decisions[0], { server: a, outcome: 'failed' });
+  }
+  fleet.now += 12_000;
+}
+
 describe('what is reported', () => {
+  it('counts once, however often it is said', () => {
+    const fleet = new Fleet();
+    const a = fleet.add('a');
+    const { block, decisions } = fleet.route(2);
+    for (let time = 0; time < 6; time++) fleet.report(block, decisions[0], { outcome: 'failed' });
+    expect(viewMetrics(fleet.server(a), fleet.now).services).toMatchObject([{ calls: 1, failures: 1 }]);
+    expect(fleet.offer(a).circuit.state.is).toBe('closed');
+  });
+
+  it('does not take a refusal for a quick answer', () => {
+    const fleet = new Fleet();
+    const a = fleet.add('a');
+    fleet.call().report({ outcome: 'busy', durationMs: 1, busyUntil: fleet.now });
+    expect(viewMetrics(fleet.server(a), fleet.now).services).toMatchObject([
+      { calls: 1, busy: 1, latencyMs: undefined, ewmaMs: undefined },
+    ]);
+  });
+
+  it.each([
+    [
+      'was not made',
+      (fleet: Fleet, { block, decisions }: ReturnType<Fleet['route']>) =>
+        fleet.report(block, decisions[0], { outcome: 'unused' }),
+    ],
+    [
+      'went elsewhere',
+      (fleet: Fleet, { block, decisions }: ReturnType<Fleet['route']>) =>
+        fleet.report(block, decisions[0], { server: 'srv_0000000000000009' }),
+    ],
+    [
+      'was never heard of again',
+      (fleet: Fleet) => {
+        fleet.now += 60_000;
+      },
+    ],
+  ])('lets another call try a circuit when the one that should %s', (_what, end) => {
+    const fleet = new Fleet({ ocr: { balancing: 'peak-ewma' } });
+    const a = fleet.add('a');
+    breakCircuit(fleet, a);
+    const probe = fleet.route(1);
+    expect(tally(probe)).toEqual({ [a]: 1 });
+    expect(fleet.call().server).toBe('server-busy');
+    end(fleet, probe);
+    expect(fleet.call({ waits: 1 }).server).toBe(a);
+  });
+
+  it('does not keep a server that recovered out of use: its probe goes first, whatever the algorithm', () => {
+    const fleet = new Fleet({ ocr: { balancing: 'peak-ewma' } });
+    const a = fleet.add('a');
+    breakCircuit(fleet, a);
+    const b = fleet.add('b');
+    for (let call = 0; call < 5; call++) fleet.call({ wishes: { tier: 1 } }).report({ server: b, durationMs: 1 });
+    expect(fleet.call().server).toBe(a);
+    expect(fleet.call().server).toBe(b);
+  });
+
   it('opens the circuit of the server that was called, and of those that could not be reached', () => {
     const fleet = new Fleet();
     const [a, b] = [fleet.add('a'), fleet.add('b')];

@@ -1,9 +1,11 @@
 /**
- * `npm run bench:cluster`: example servers under agents against the real local run. What churn
- * does to tasks, a rolling replacement under load, and who takes over.
+ * `npm run bench:cluster`: example servers under agents against the real local run. How each way of
+ * balancing spreads requests, what churn does to tasks, and a rolling replacement under load.
  */
 import { parseArgs } from 'node:util';
 import { alignedTable } from '../deploy/table.ts';
+import { BALANCING_ALGORITHMS } from '../shared/service/definition.ts';
+import { MACHINES, runAlgorithm } from './cluster/algorithms.ts';
 import { runChurn } from './cluster/churn.ts';
 import { runReplacement } from './cluster/replacement.ts';
 import { HEARTBEAT_SECONDS, Stage } from './cluster/stage.ts';
@@ -13,7 +15,8 @@ import { decimal } from './report/statistic.ts';
 const USAGE = `npm run bench:cluster -- [options]
 
   --tasks N       tasks of the churn and of the replacement (5000)
-  --only PART     one of churn, replacement, take-over
+  --seconds S     of each way of balancing (8)
+  --only PART     one of balancing, churn, replacement, take-over
   --strict        exit with 1 when a target is missed
   --help          this text
 `;
@@ -21,6 +24,7 @@ const USAGE = `npm run bench:cluster -- [options]
 const { values } = parseArgs({
   options: {
     tasks: { type: 'string', default: '5000' },
+    seconds: { type: 'string', default: '8' },
     only: { type: 'string' },
     strict: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -28,13 +32,38 @@ const { values } = parseArgs({
 });
 
 const say = (text: string) => console.log(`  ${text}`);
+const ms = (value: number | undefined) => (value === undefined ? '–' : decimal(value, 0));
 
 /** Each part says which of its targets it missed. */
 const PARTS: Readonly<Record<string, () => Promise<string[]>>> = {
+  balancing: showBalancing,
   churn: showChurn,
   replacement: showReplacement,
   'take-over': showTakeOver,
 };
+
+async function showBalancing(): Promise<string[]> {
+  const machines = MACHINES.map(({ name, weight, conduct }) => `${name} ${conduct.latencyMs} ms, weight ${weight}`);
+  console.log(`Balancing: synchronous requests over four servers (${machines.join('; ')})\n`);
+  await using stage = await Stage.open();
+  for (const machine of MACHINES) await stage.addMachine(machine);
+  const p99 = new Map<string, number>();
+  const rows: string[][] = [];
+  for (const algorithm of BALANCING_ALGORITHMS) {
+    const report = await runAlgorithm(stage, algorithm, { settleMs: 1_500, runMs: Number(values.seconds) * 1000 });
+    p99.set(algorithm, report.p99Ms);
+    for (const { name, calls, p50Ms, p99Ms } of report.servers) {
+      const share = `${decimal((100 * calls) / Math.max(1, report.requests - report.errors), 1)}%`;
+      rows.push([algorithm, name, decimal(calls, 0), share, ms(p50Ms), ms(p99Ms), '']);
+    }
+    const { requests, p50Ms, p99Ms, errors } = report;
+    rows.push([algorithm, 'all', decimal(requests, 0), '100.0%', ms(p50Ms), ms(p99Ms), decimal(errors, 0)]);
+  }
+  console.log(alignedTable(['balancing', 'server', 'calls', 'share', 'p50 ms', 'p99 ms', 'errors'], rows));
+  console.log();
+  const beaten = (p99.get('peak-ewma') ?? Number.NaN) < (p99.get('round-robin') ?? Number.NaN);
+  return beaten ? [] : ['the p99 of peak-ewma is not below that of round-robin'];
+}
 
 async function showChurn(): Promise<string[]> {
   const count = Number(values.tasks);
@@ -59,14 +88,20 @@ async function showChurn(): Promise<string[]> {
 
 async function showReplacement(): Promise<string[]> {
   const count = Number(values.tasks);
-  console.log(`Rolling replacement of three servers, under ${count} tasks\n`);
+  console.log(
+    `Rolling replacement of three servers, under ${count} tasks and eight callers of the synchronous route\n`,
+  );
   await using stage = await Stage.open();
-  const { tasks, byVersion, tookMs } = await runReplacement(stage, count, say);
+  const { tasks, requests, failedRequests, byVersion, tookMs } = await runReplacement(stage, count, say);
   const versions = Object.entries(byVersion).map(([version, answers]) => `${answers} by ${version}`);
   say(`${tasks.succeeded} tasks succeeded, ${tasks.failed} failed, ${tasks.runs} runs`);
-  say(`calls answered: ${versions.join(', ')}`);
+  say(`${requests} requests, ${failedRequests.length} failed; answered ${versions.join(', ')}`);
+  for (const { status, problem } of failedRequests.slice(0, 5)) say(`failed with ${status}: ${problem}`);
   say(`${decimal(tookMs / 1000, 1)} s\n`);
-  return [...(tasks.succeeded === count ? [] : [`${count - tasks.succeeded} tasks did not succeed`])];
+  return [
+    ...(tasks.succeeded === count ? [] : [`${count - tasks.succeeded} tasks did not succeed`]),
+    ...(failedRequests.length === 0 ? [] : [`${failedRequests.length} requests failed`]),
+  ];
 }
 
 async function showTakeOver(): Promise<string[]> {

@@ -1,0 +1,71 @@
+/** The same synchronous requests over the same four servers, once for each way of balancing. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BalancingAlgorithm } from '../../shared/service/definition.ts';
+import { type Answered, startRequests } from './requests.ts';
+import { SERVICE, type Stage } from './stage.ts';
+
+export interface ServerShare {
+  readonly name: string;
+  readonly calls: number;
+  /** Of the answers that callers got from it; undefined without any. */
+  readonly p50Ms: number | undefined;
+  readonly p99Ms: number | undefined;
+}
+
+export interface AlgorithmReport {
+  readonly algorithm: BalancingAlgorithm;
+  readonly requests: number;
+  readonly errors: number;
+  readonly perSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly servers: readonly ServerShare[];
+}
+
+/** Two alike, one that says it is worth two, and one that is ten times slower. */
+export const MACHINES = [
+  { name: 'one', weight: 1, conduct: { latencyMs: 40, jitterMs: 10 } },
+  { name: 'two', weight: 1, conduct: { latencyMs: 40, jitterMs: 10 } },
+  { name: 'heavy', weight: 2, conduct: { latencyMs: 40, jitterMs: 10 } },
+  { name: 'slow', weight: 1, conduct: { latencyMs: 400, jitterMs: 50 } },
+] as const;
+
+const CALLERS = 12;
+
+/** @param settleMs before counting: the new way has to be known, and the old calls to end */
+export async function runAlgorithm(
+  stage: Stage,
+  algorithm: BalancingAlgorithm,
+  { settleMs, runMs }: { readonly settleMs: number; readonly runMs: number },
+): Promise<AlgorithmReport> {
+  await stage.call('admin', 'POST', '/api/stats/load-balancer/algorithm', { service: SERVICE, algorithm });
+  const warmUp = startRequests(stage, CALLERS);
+  await sleep(settleMs);
+  await warmUp.stop();
+  const requests = startRequests(stage, CALLERS);
+  await sleep(runMs);
+  const answers = await requests.stop();
+  const good = answers.filter(({ status }) => status === 200);
+  const all = latencies(good);
+  return {
+    algorithm,
+    requests: answers.length,
+    errors: answers.length - good.length,
+    perSecond: answers.length / (runMs / 1000),
+    p50Ms: percentile(all, 0.5) ?? Number.NaN,
+    p99Ms: percentile(all, 0.99) ?? Number.NaN,
+    servers: MACHINES.map(({ name }) => {
+      const own = latencies(good.filter(({ server }) => server === name));
+      return { name, calls: own.length, p50Ms: percentile(own, 0.5), p99Ms: percentile(own, 0.99) };
+    }),
+  };
+}
+
+function latencies(answers: readonly Answered[]): number[] {
+  return answers.map(({ ms }) => ms).sort((a, b) => a - b);
+}
+
+/** By nearest rank. */
+function percentile(sorted: readonly number[], share: number): number | undefined {
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
+}

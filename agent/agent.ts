@@ -18,7 +18,7 @@ import { lookAtServices } from './look.ts';
 import { Nap } from './nap.ts';
 import { offeredServices, type Presences, presencesAfter, type Sighting, serviceEvents } from './sighting.ts';
 import { type AgentState, newAgent } from './state.ts';
-import { reportOf, seenAfter, visitMembers } from './visit.ts';
+import { reportOf, sayFarewell, seenAfter, visitMembers } from './visit.ts';
 
 /** Between tries while the coordinator does not answer: doubling from the first to the longest, with jitter. */
 const FIRST_RETRY_MS = 500;
@@ -79,7 +79,7 @@ export class Agent {
   #host(): Host {
     return {
       id: () => idOf(this.#state),
-      visited: () => this.#happened({ is: 'visited' }),
+      visited: (isFarewell) => this.#happened({ is: 'visited', isFarewell }),
       status: () => ({
         agent: 'tasklane',
         registered: idOf(this.#state) !== undefined,
@@ -151,6 +151,7 @@ export class Agent {
         return true;
       case 'remove':
         this.#take(await coordinator.remove(action.id), () => ({ is: 'removed' }));
+        await sayFarewell(action.members);
         return true;
     }
   }

@@ -12,7 +12,8 @@ export type Action =
   | { readonly is: 'lead'; readonly id: string; readonly members: readonly Member[]; readonly seen: Seen }
   | { readonly is: 'drain'; readonly id: string }
   | { readonly is: 'look-drained'; readonly id: string }
-  | { readonly is: 'remove'; readonly id: string }
+  /** Deregister, then tell those whom it led. */
+  | { readonly is: 'remove'; readonly id: string; readonly members: readonly Member[] }
   | { readonly is: 'stop' }
   /** Infinity: until something happens. */
   | { readonly is: 'wait'; readonly until: number };
@@ -49,11 +50,11 @@ function actionOfRole({ id, services }: Registered, role: Role, now: number): Ac
 function actionOfDeparture(state: AgentState, departure: Leaving, now: number): Action {
   const { standing, contact } = state;
   if (departure.is === 'done' || standing.is === 'unregistered' || contact.is === 'refused') return { is: 'stop' };
-  const { id } = standing;
+  const { id, role } = standing;
   if (contact.is === 'lost' && now >= departure.until) return { is: 'stop' };
-  if (departure.is === 'drained' || now >= departure.until) return { is: 'remove', id };
+  if (departure.is === 'drained' || now >= departure.until)
+    return { is: 'remove', id, members: role.is === 'leader' ? role.members : [] };
   if (departure.is === 'asked') return { is: 'drain', id };
-  const { role } = standing;
   const onward = role.is === 'leader' ? role : { ...role, claimAt: Number.POSITIVE_INFINITY };
   const action = actionOfRole(standing, onward, now);
   if (action.is !== 'wait') return action;

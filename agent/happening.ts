@@ -34,7 +34,7 @@ export type Happening =
   /** A leader's report, or a claim, was not wanted: another one leads. */
   | { readonly is: 'not-leading' }
   /** By the leader of the cluster. */
-  | { readonly is: 'visited' }
+  | { readonly is: 'visited'; readonly isFarewell: boolean }
   | { readonly is: 'unreachable'; readonly reason: string }
   | { readonly is: 'refused'; readonly reason: string }
   | { readonly is: 'told-to-stop' }
@@ -68,7 +68,7 @@ export function advance(state: AgentState, happening: Happening, now: number): A
     case 'not-leading':
       return answered(state, now, (heard) => notLeading(heard, now));
     case 'visited':
-      return quiet(visited(state, now));
+      return quiet(visited(state, happening.isFarewell, now));
     case 'unreachable':
       return unreachable(state, happening.reason, now);
     case 'refused': {

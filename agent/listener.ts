@@ -4,7 +4,7 @@
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { MEMBER_HEADER } from './visit.ts';
+import { FAREWELL_HEADER, MEMBER_HEADER } from './visit.ts';
 
 export interface Listener {
   readonly port: number;
@@ -14,7 +14,8 @@ export interface Listener {
 export interface Host {
   /** The id that visitors must name; undefined before the registration. */
   id(): string | undefined;
-  visited(): void;
+  /** @param isFarewell the leader leaves */
+  visited(isFarewell: boolean): void;
   /** Told to anybody who asks. */
   status(): Readonly<Record<string, unknown>>;
 }
@@ -27,7 +28,7 @@ export function listen(port: number, address: string | undefined, host: Host): P
     if (request.method !== 'GET' && request.method !== 'HEAD') return answer(405, { error: 'GET only' });
     if (named === undefined) return answer(200, host.status());
     if (named !== host.id()) return answer(404, { error: 'another agent listens here' });
-    host.visited();
+    host.visited(request.headers[FAREWELL_HEADER] !== undefined);
     answer(200, { up: true });
   });
   return new Promise((resolve, reject) => {

@@ -51,9 +51,14 @@ export function wordHeard(
     if (standing.role.is === 'follower') return asFollower({ ...standing.role, leaderUrl }, intervalMs);
     return newFollower(settings, leaderUrl, intervalMs, now);
   });
-  // A new leader looks after its cluster at once.
-  const prompt = role.is === 'leader' && standing.role.is === 'follower' ? { ...role, nextRoundAt: now } : role;
+  const isNewLeader = role.is === 'leader' && standing.role.is === 'follower';
+  const prompt = isNewLeader || hasUnvisited(role) ? { ...role, nextRoundAt: now } : role;
   return { state: { ...state, standing: { ...standing, intervalMs, role: prompt } }, events };
+}
+
+/** A new leader, and one with new members, looks after them at once: they wait for it. */
+function hasUnvisited(role: Role): role is Leader {
+  return role.is === 'leader' && role.members.some(({ id, agentUrl }) => agentUrl && role.seen[id] === undefined);
 }
 
 function roleAfter(
@@ -75,11 +80,18 @@ function roleAfter(
 }
 
 export function claimAnswered(state: AgentState, word: Word, now: number): Aftermath {
-  const next = wordHeard(state, word, now, (role, intervalMs) => afterRefusedClaim(role, intervalMs, now));
-  const { standing } = next.state;
-  const isFirst = standing.is === 'registered' && standing.role.is === 'follower' && standing.role.refusals === 1;
+  const { standing, settings } = state;
+  const led = standing.is === 'registered' && standing.role.is === 'follower' ? standing.role.leaderUrl : undefined;
+  const next = wordHeard(state, word, now, (role, intervalMs) =>
+    // Somebody else was quicker, and will visit.
+    role.leaderUrl === led
+      ? afterRefusedClaim(role, intervalMs, now)
+      : newFollower(settings, role.leaderUrl, intervalMs, now),
+  );
+  const { standing: after } = next.state;
+  const isFirst = after.is === 'registered' && after.role.is === 'follower' && after.role.refusals === 1;
   return isFirst
-    ? { state: next.state, events: [...next.events, { event: 'claim-refused', leaderUrl: standing.role.leaderUrl }] }
+    ? { state: next.state, events: [...next.events, { event: 'claim-refused', leaderUrl: after.role.leaderUrl }] }
     : next;
 }
 
@@ -105,7 +117,9 @@ export function roundAnswered(
 ): Aftermath {
   const { standing } = state;
   if (standing.is === 'unregistered' || standing.role.is !== 'leader') return quiet(state);
-  const { members, seen: before } = standing.role;
+  const { seen: before } = standing.role;
+  // Who has left meanwhile is no news.
+  const members = standing.role.members.filter(({ id }) => word.members?.some((member) => member.id === id) ?? true);
   const nextRoundAt = startedAt + word.heartbeatIntervalSeconds * 1000;
   const role: Leader = { ...standing.role, seen, nextRoundAt };
   const next = wordHeard({ ...state, standing: { ...standing, role } }, word, now, (follower) => follower);
@@ -122,11 +136,14 @@ function memberEvents(members: readonly Member[], before: Seen, now: Seen): Agen
   });
 }
 
-export function visited(state: AgentState, now: number): AgentState {
+/** @param isFarewell the leader leaves, and will not come again */
+export function visited(state: AgentState, isFarewell: boolean, now: number): AgentState {
   const { standing, settings } = state;
   if (standing.is === 'unregistered') return state;
   const { role, intervalMs } = standing;
   // Two lead: the coordinator says which of them, at once.
   if (role.is === 'leader') return { ...state, standing: { ...standing, role: { ...role, nextRoundAt: now } } };
-  return { ...state, standing: { ...standing, role: newFollower(settings, role.leaderUrl, intervalMs, now) } };
+  const follower = newFollower(settings, role.leaderUrl, intervalMs, now);
+  const next = isFarewell ? { ...follower, ...(settings.mayLead ? { claimAt: now } : { heartbeatAt: now }) } : follower;
+  return { ...state, standing: { ...standing, role: next } };
 }

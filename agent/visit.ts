@@ -7,6 +7,8 @@ import pRetry from 'p-retry';
 import type { Member, Seen } from './state.ts';
 
 export const MEMBER_HEADER = 'tasklane-member';
+/** The leader's last visit: another one may lead. */
+export const FAREWELL_HEADER = 'tasklane-leader-leaves';
 
 const VISIT_TIMEOUT_MS = 2_000;
 /** A lost packet is no dead server. */
@@ -28,6 +30,14 @@ export async function visitMembers(members: readonly Member[]): Promise<Readonly
   return found;
 }
 
+/** Tells the members that this leader leaves; who does not hear it notices by its silence. */
+export async function sayFarewell(members: readonly Member[]): Promise<void> {
+  const farewells = members.flatMap(({ id, agentUrl }) =>
+    agentUrl === undefined ? [] : [visit(agentUrl, id, { [FAREWELL_HEADER]: 'yes' })],
+  );
+  await Promise.allSettled(farewells);
+}
+
 async function isUp(agentUrl: string, id: string): Promise<boolean> {
   try {
     await pRetry(() => visit(agentUrl, id), { retries: VISIT_RETRIES, minTimeout: VISIT_RETRY_MS });
@@ -37,9 +47,9 @@ async function isUp(agentUrl: string, id: string): Promise<boolean> {
   }
 }
 
-async function visit(agentUrl: string, id: string): Promise<void> {
+async function visit(agentUrl: string, id: string, more: Readonly<Record<string, string>> = {}): Promise<void> {
   const response = await fetch(agentUrl, {
-    headers: { [MEMBER_HEADER]: id },
+    headers: { ...more, [MEMBER_HEADER]: id },
     redirect: 'manual',
     signal: AbortSignal.timeout(VISIT_TIMEOUT_MS),
   });

@@ -120,14 +120,15 @@ export class Cluster {
       case 'remove':
         this.#known.delete(id);
         if (this.leader === id) this.leader = undefined;
+        for (const member of action.members) this.#visit(member.id, true);
         return { is: 'removed' };
     }
   }
 
-  #visit(id: string): boolean {
+  #visit(id: string, isFarewell = false): boolean {
     const member = this.nodes.find((node) => node.id === id);
     if (member?.alive !== true) return false;
-    member.happened({ is: 'visited' }, this.now);
+    member.happened({ is: 'visited', isFarewell }, this.now);
     return true;
   }
 

@@ -114,13 +114,13 @@ describe('an agent that is told to stop', () => {
     expect(nextAction(draining, 1_000)).toEqual({ is: 'wait', until: 1_500 });
     expect(nextAction(draining, 1_500)).toEqual({ is: 'look-drained', id: 'srv-1' });
     const drained = advance(draining, { is: 'drain-answered', drained: true }, 1_500).state;
-    expect(nextAction(drained, 1_500)).toEqual({ is: 'remove', id: 'srv-1' });
+    expect(nextAction(drained, 1_500)).toEqual({ is: 'remove', id: 'srv-1', members: [] });
     expect(nextAction(advance(drained, { is: 'removed' }, 1_600).state, 1_600)).toEqual({ is: 'stop' });
   });
 
   it('deregisters when work does not finish in time', () => {
     const draining = advance(told, { is: 'drain-answered', drained: false }, 1_000).state;
-    expect(nextAction(draining, 61_000)).toEqual({ is: 'remove', id: 'srv-1' });
+    expect(nextAction(draining, 61_000)).toEqual({ is: 'remove', id: 'srv-1', members: [] });
   });
 
   it('keeps its heartbeats while work runs, and does not become leader', () => {

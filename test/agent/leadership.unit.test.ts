@@ -39,6 +39,25 @@ describe('a cluster', () => {
     expect(takenOverAt).toBeGreaterThan(0);
   });
 
+  it('has another leader at once when its leader leaves in order, and nobody else asks twice', () => {
+    const cluster = started(4);
+    cluster.run(INTERVAL_MS);
+    const [first, ...others] = cluster.nodes;
+    first?.happened({ is: 'told-to-stop' }, cluster.now);
+    cluster.run(1_000);
+    expect(others.filter(({ leads }) => leads)).toHaveLength(1);
+    cluster.run(5 * INTERVAL_MS);
+    expect(others.flatMap(({ sent }) => sent).filter(({ is }) => is === 'claim')).toHaveLength(3);
+    expect(others.flatMap(({ events }) => events).map(({ event }) => event)).not.toContain('claim-refused');
+  });
+
+  it('visits a new member before that one misses its leader', () => {
+    const cluster = started(2);
+    const late = cluster.add('srv-3');
+    cluster.run(3 * INTERVAL_MS);
+    expect(late.sent.map(({ is }) => is)).toEqual(['register']);
+  });
+
   it('has one leader again within an interval when the old one comes back, and the old one steps down at once', () => {
     const cluster = started();
     const [first, second] = cluster.nodes;
@@ -77,7 +96,7 @@ describe('a cluster', () => {
     if (first === undefined) throw new Error('no first');
     cluster.run(2_000);
     cluster.leader = 'srv-2';
-    first.happened({ is: 'visited' }, cluster.now);
+    first.happened({ is: 'visited', isFarewell: false }, cluster.now);
     cluster.run(200);
     expect(first.leads).toBe(false);
   });

@@ -49,10 +49,12 @@ describe('agents beside servers', () => {
     for (const { name, calls } of servers) expect(calls, name).toBeGreaterThan(0);
   });
 
-  it('are replaced one after the other without a failed task', async () => {
+  it('are replaced one after the other without a failed task or request', async () => {
     const TASKS = 300;
-    const { tasks, byVersion, mostInFlight } = await runReplacement(stage, TASKS, quiet);
+    const { tasks, requests, failedRequests, byVersion, mostInFlight } = await runReplacement(stage, TASKS, quiet);
     expect(tasks).toMatchObject({ total: TASKS, succeeded: TASKS, failed: 0 });
+    expect(failedRequests).toEqual([]);
+    expect(requests).toBeGreaterThan(50);
     expect(mostInFlight).toBeLessThanOrEqual(MAX_CONCURRENCY);
     expect(Object.keys(byVersion).sort()).toEqual(['1.0.0', '2.0.0']);
   });

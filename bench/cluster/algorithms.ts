@@ -9,17 +9,16 @@ export interface ServerShare {
   readonly calls: number;
   /** Of the answers that callers got from it; undefined without any. */
   readonly p50Ms: number | undefined;
+  readonly p95Ms: number | undefined;
   readonly p99Ms: number | undefined;
 }
 
 export interface AlgorithmReport {
   readonly algorithm: BalancingAlgorithm;
-  readonly requests: number;
-  readonly errors: number;
-  readonly perSecond: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
+  /** Of all servers, under the name `all`. */
+  readonly all: ServerShare;
   readonly servers: readonly ServerShare[];
+  readonly errors: number;
 }
 
 /** Two alike, one that says it is worth two, and one that is ten times slower. */
@@ -46,23 +45,23 @@ export async function runAlgorithm(
   await sleep(runMs);
   const answers = await requests.stop();
   const good = answers.filter(({ status }) => status === 200);
-  const all = latencies(good);
   return {
     algorithm,
-    requests: answers.length,
+    all: shareOf('all', good),
+    servers: MACHINES.map(({ name }) =>
+      shareOf(
+        name,
+        good.filter(({ server }) => server === name),
+      ),
+    ),
     errors: answers.length - good.length,
-    perSecond: answers.length / (runMs / 1000),
-    p50Ms: percentile(all, 0.5) ?? Number.NaN,
-    p99Ms: percentile(all, 0.99) ?? Number.NaN,
-    servers: MACHINES.map(({ name }) => {
-      const own = latencies(good.filter(({ server }) => server === name));
-      return { name, calls: own.length, p50Ms: percentile(own, 0.5), p99Ms: percentile(own, 0.99) };
-    }),
   };
 }
 
-function latencies(answers: readonly Answered[]): number[] {
-  return answers.map(({ ms }) => ms).sort((a, b) => a - b);
+function shareOf(name: string, answers: readonly Answered[]): ServerShare {
+  const sorted = answers.map(({ ms }) => ms).sort((a, b) => a - b);
+  const [p50Ms, p95Ms, p99Ms] = [0.5, 0.95, 0.99].map((share) => percentile(sorted, share));
+  return { name, calls: sorted.length, p50Ms, p95Ms, p99Ms };
 }
 
 /** By nearest rank. */

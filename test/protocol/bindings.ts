@@ -43,6 +43,7 @@ interface World {
   readonly watching: boolean;
   readonly skewMs: number;
   writes: number;
+  beat(): void;
   readonly refusals: string[];
   note(event: string): void;
   check(when: string): Promise<unknown>;
@@ -173,7 +174,10 @@ export class Bindings {
     const { registry } = this.#world;
     return {
       route: (request) =>
-        effect('registry.route', async () => route(registry, structuredClone(request), Date.now(), Math.random)),
+        effect('registry.route', async () => {
+          this.#world.beat();
+          return structuredClone(route(registry, structuredClone(request), Date.now(), Math.random));
+        }),
       reportCalls: (reports) =>
         effect('registry.report', async () => takeReports(registry, structuredClone(reports), Date.now(), Math.random)),
       readServices: (known) => effect('registry.services', async () => readBook(registry, known)),

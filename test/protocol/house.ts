@@ -8,6 +8,9 @@ import { vi } from 'vitest';
 import { takeDeadLetters } from '../../callback/dead-letter.ts';
 import { acceptCallback, cancelTask, retryTask } from '../../callback/door.ts';
 import { type CallbackEnv, readEnv } from '../../callback/env.ts';
+import { releaseParked } from '../../callback/parking.ts';
+import { heartbeat } from '../../callback/registry/heartbeat.ts';
+import { register } from '../../callback/registry/roster.ts';
 import { emptyRegistry } from '../../callback/registry/server.ts';
 import type { RegistrySettings } from '../../callback/registry/settings.ts';
 import { sweep } from '../../callback/sweep.ts';
@@ -19,6 +22,7 @@ import type { Runtime } from '../../producer/runtime.ts';
 import { importMacKey } from '../../shared/crypto/mac.ts';
 import type { CallbackReport, DoorAnswer } from '../../shared/ledger/door.ts';
 import { type NewTask, NewTaskSchema, newTaskMessage } from '../../shared/message/task-message.ts';
+import { RegistrationSchema } from '../../shared/registry/registration.ts';
 import { type Services, serviceSchema, servicesSchema } from '../../shared/service/definition.ts';
 import { KnownServices } from '../../shared/service/known-services.ts';
 import { mintTaskId } from '../../shared/task/id.ts';
@@ -37,11 +41,14 @@ export const MINUTE_MS = 60_000;
 export const HOUR_MS = 60 * MINUTE_MS;
 export const DAY_MS = 24 * HOUR_MS;
 
-/** `bound` is a Worker behind a binding, `fetched` an address; both are the same backend. */
+/** `bound` is a Worker behind a binding, `fetched` an address, `served` servers that join; all are the same backend. */
 const SERVICES = {
   bound: { binding: 'BACKEND', callbackTimeoutSeconds: 300 },
   fetched: { baseUrl: 'http://backend.test', callbackTimeoutSeconds: 300, cancelPath: '/work/{id}' },
+  served: { callbackTimeoutSeconds: 300 },
 };
+
+const OWNER = { subject: 'farm', isAdmin: false };
 
 function registrySettings(services: () => Services): RegistrySettings {
   return {
@@ -79,6 +86,7 @@ export class House {
   services: Services = servicesSchema(true).parse(SERVICES);
   #known: { readonly base: Services; readonly services: KnownServices } | undefined;
   readonly servers = new LastKnownServers();
+  readonly #up = new Set<string>();
   readonly registry = emptyRegistry(registrySettings(() => this.services));
   /** What services' headers name. */
   readonly secrets = new Map<string, string>();
@@ -231,6 +239,37 @@ export class House {
     );
     if (answer?.ok && report.status === 'succeeded') this.promises.told.set(id, 'succeeded');
     return answer;
+  }
+
+  /** A server that offers `served` registers, or comes back; @returns its id */
+  join(name: string, more: Record<string, unknown> = {}): string {
+    const registration = RegistrationSchema.parse({
+      url: `http://${name}.test`,
+      services: [{ name: 'served' }],
+      ...more,
+    });
+    const id = `srv_${name.padStart(16, '0')}`;
+    const answer = register(this.registry, registration, OWNER, id, Date.now());
+    if (!answer.ok) throw new Error(answer.detail);
+    this.#up.add(answer.value.id);
+    this.note(`${name} joins`);
+    return answer.value.id;
+  }
+
+  leave(id: string): void {
+    heartbeat(this.registry, id, { status: 'unhealthy' }, OWNER, Date.now());
+    this.#up.delete(id);
+    this.note(`${id} leaves`);
+  }
+
+  /** Servers that are up say so, as often as somebody asks. */
+  beat(): void {
+    for (const id of this.#up) heartbeat(this.registry, id, { status: 'healthy' }, OWNER, Date.now());
+  }
+
+  /** What happens when a server is back, or the service resumed. */
+  release(limit = 100, service = 'served'): Promise<Ending<number>> {
+    return this.callback('release', (callback) => releaseParked(callback, service, limit, Date.now()));
   }
 
   /** Runs `work` as an invocation of the callback Worker, with faults. */

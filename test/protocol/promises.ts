@@ -21,6 +21,7 @@ export interface Row {
   due_at: number | null;
   sends: number;
   reason: string | null;
+  parked_for: string | null;
   finished_at: number | null;
   failures: number;
   error: string | null;
@@ -72,7 +73,8 @@ export class Promises {
     if (row.due_at === null && !this.#post.carries(row.id)) {
       this.#blame(`${row.id} is ${row.status} and nothing will wake it (R1)`, when);
     }
-    if (row.next_at !== null) this.#notBefore.set(`${row.id}/${row.run + 1}`, row.next_at);
+    // A parked task's next time is its fallback: its event may come before.
+    if (row.next_at !== null && row.parked_for === null) this.#notBefore.set(`${row.id}/${row.run + 1}`, row.next_at);
     const end = this.#ends.get(row.id);
     if (end === undefined) return;
     if (!this.#maybeReopened(row.id, end))

@@ -21,6 +21,7 @@ export async function runSchedule(seed: number): Promise<House> {
     house.backend.fallback = moody(house, dice);
     misbehave(house, dice);
     for (let count = dice.between(1, 4); count > 0; count--) await enter(house, dice);
+    comeAndGo(house, dice);
     await comeToRest(house, { batch: (letters) => split(letters, dice) });
     return house;
   } catch (error) {
@@ -33,7 +34,7 @@ export async function runSchedule(seed: number): Promise<House> {
 /** One task comes in, and is perhaps cancelled or retried at some time. */
 async function enter(house: House, dice: Dice): Promise<void> {
   const task = await house.mint({
-    service: dice.pick(['bound', 'fetched']),
+    service: dice.pick(['bound', 'fetched', 'served']),
     maxAttempts: dice.between(1, 4),
     baseSeconds: dice.pick([0, 2, 30]),
     capSeconds: 600,
@@ -58,6 +59,28 @@ async function submit(house: House, dice: Dice, task: NewTask): Promise<void> {
   }
   if (!dice.chance(0.1)) return;
   house.plan(house.clock.now + dice.between(0, 120_000), async () => house.post.put('dead', newTaskMessage(task)));
+}
+
+/** Servers of `served` are there, or come later, and go for a while; who comes wakes the parked tasks. */
+function comeAndGo(house: House, dice: Dice): void {
+  for (const name of ['one', 'two']) {
+    const arrive = async () => {
+      const id = house.join(name);
+      for (const pauseMs of [0, 1_000, 15_000]) {
+        house.plan(house.clock.now + pauseMs, () => house.release(dice.between(1, 3)));
+      }
+      if (dice.chance(0.6)) return;
+      house.plan(house.clock.now + dice.between(0, 120_000), async () => {
+        house.leave(id);
+        house.plan(house.clock.now + dice.between(0, HOUR_MS), arrive);
+      });
+    };
+    house.plan(house.clock.now + dice.pick([0, 0, dice.between(0, 600_000)]), arrive);
+  }
+  if (!dice.chance(0.2)) return;
+  const at = house.clock.now + dice.between(0, 60_000);
+  house.plan(at, async () => house.faults.always('registry', 'down'));
+  house.plan(at + dice.between(1_000, 600_000), async () => house.faults.mend('registry'));
 }
 
 function moody(house: House, dice: Dice): Answer {

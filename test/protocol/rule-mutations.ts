@@ -1,5 +1,5 @@
 /** The rules that no row of the table stands for, taken out. */
-import { CLAIM, DELIVERIES, DOOR, mutation, type Row, SWEEP, TRANSITION } from './mutation.ts';
+import { CLAIM, DECISION, DELIVERIES, DOOR, mutation, type Row, SWEEP, TRANSITION, TRANSITIONS } from './mutation.ts';
 
 export const RULE_MUTATIONS: readonly Row[] = [
   {
@@ -221,6 +221,53 @@ export const RULE_MUTATIONS: readonly Row[] = [
         'DEFERRAL_FLOOR_MS * 2 ** Math.min(deferrals, 20)',
         'DEFERRAL_FLOOR_MS',
       ),
+    ],
+  },
+  {
+    name: 'R20 waiting for an event',
+    file: 'rules.test.ts',
+    mutations: [
+      mutation(
+        'R20',
+        'the ack of a parked task',
+        'shared/task/fate.ts',
+        "return dueAt === undefined ? retryAt(state.nextAt, now) : { verdict: 'ack' };",
+        'return retryAt(state.nextAt, now);',
+      ),
+      mutation(
+        'R20',
+        'the fallback',
+        TRANSITIONS,
+        "state.status === 'deferred' && state.parked ? state.nextAt : undefined",
+        'undefined',
+      ),
+      mutation('R20', 'the end of parking at the claim', CLAIM, 'parked_for = NULL,', ''),
+      mutation('R20', 'the end of parking in the sweeper', DECISION, '{ ...state, parked: false }', 'state'),
+      mutation('R1', 'the due time of a released task', 'shared/store/parking.ts', 'due_at = ?4', 'due_at = NULL'),
+      mutation('R20', 'the time of a released task', 'shared/store/parking.ts', 'next_at = ?3', 'next_at = next_at'),
+      {
+        rule: 'R1',
+        out: 'the order of the release',
+        edits: [
+          {
+            file: 'callback/parking.ts',
+            from: 'const released = await releaseParkedTasks(env.db, service, limit, now, now + graceMs(0));',
+            to: `const { results } = await env.db.prepare('SELECT id, service FROM tasks WHERE parked_for = ?1')
+              .bind(service).all<{ id: string; service: string }>();
+            await sendWakes(env.taskQueues, results.map(({ id, service: name }) => ({ id, service: name, delayMs: 0 })));
+            const released = await releaseParkedTasks(env.db, service, limit, now, now + graceMs(0));`,
+          },
+          {
+            file: 'callback/parking.ts',
+            from: `  await sendWakes(
+    env.taskQueues,
+    released.map(({ id, service: name }) => ({ id, service: name, delayMs: 0 })),
+  );
+`,
+            to: '',
+          },
+        ],
+      },
     ],
   },
 ];

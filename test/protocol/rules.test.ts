@@ -1,9 +1,7 @@
-/**
- * The rules of PROTOCOL.md that no row of its table stands for. R20 (parking until an event) has no
- * test yet because nothing in the pipeline waits for an event.
- */
+/** The rules of PROTOCOL.md that no row of its table stands for. */
 import { env } from 'cloudflare:workers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { setPaused } from '../../callback/registry/services.ts';
 import { recoverAfterRestart } from '../../shared/store/recovery.ts';
 import { accepted, ok, refused, status } from './backend.ts';
 import { DAY_MS, HOUR_MS, House, MINUTE_MS, START } from './house.ts';
@@ -404,6 +402,96 @@ describe('R19 503 promises nothing', () => {
     house.promises.accepted.set(task.id, task);
     await comeToRest(house);
     expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 1 });
+  });
+});
+
+describe('R20 waiting for an event', () => {
+  /** For which nobody is there: its letter is acked, its row carries it. */
+  async function parkedTask(order: Parameters<House['submit']>[0] = {}) {
+    const task = await house.submit({ service: 'served', ...order });
+    await house.deliver();
+    expect(await house.row(task.id)).toMatchObject({ status: 'deferred', reason: 'no-server', parked_for: 'served' });
+    expect(house.post.waiting()).toEqual([]);
+    return task;
+  }
+
+  it('a task without a server waits for one, without a message and without losing an attempt', async () => {
+    const task = await parkedTask({ maxAttempts: 1 });
+    house.plan(START + 20_000, async () => void house.join('late'));
+    house.plan(START + 20_000, () => house.release());
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2, deferrals: 1, parked_for: null });
+    expect(house.backend.callsOf(task.id)[0]?.startedAt).toBe(START + 20_000);
+  });
+
+  it('a crash after the rows say so, before the wake-ups go', async () => {
+    const task = await parkedTask();
+    house.join('late');
+    house.faults.once('queue.send', 'crash-before');
+    expect(await house.release()).toEqual({ how: 'killed' });
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2 });
+    expect(house.backend.callsOf(task.id)[0]?.startedAt).toBe(START + MINUTE_MS);
+  });
+
+  it('the wake-up meets the row that was written before it', async () => {
+    const task = await parkedTask();
+    house.join('late');
+    house.post.afterSend = async (letters) => {
+      await house.deliver([...letters]);
+    };
+    await house.release();
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2 });
+  });
+
+  it('an event that never comes: the task looks again at its fallback, and is sent again if that is lost', async () => {
+    const task = await parkedTask();
+    house.join('late');
+    const { due_at: fallback } = await house.row(task.id);
+    const sent = house.post.sent.length;
+    house.post.loses = () => house.post.sent.length < sent + 3;
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2 });
+    const round = Math.ceil(fallback! / MINUTE_MS) * MINUTE_MS;
+    const minutes = house.post.sent.slice(sent).map(({ sentAt }) => (sentAt - round) / MINUTE_MS);
+    expect(minutes).toEqual([0, 1, 3]);
+  });
+
+  it('a duplicate that meets a parked task is acked, and changes nothing', async () => {
+    const task = await house.submit({ service: 'served' });
+    house.post.duplicate(house.ready()[0]!, 10);
+    await house.deliver();
+    await house.clock.moveTo(START + 10_000);
+    await house.deliver();
+    expect(house.post.waiting()).toEqual([]);
+    expect(await house.row(task.id)).toMatchObject({ run: 1, parked_for: 'served' });
+    house.join('late');
+    await house.release();
+    await comeToRest(house);
+    expect(house.backend.callsOf(task.id)).toHaveLength(1);
+  });
+
+  it('an answer lost on the way of parking leaves it parked', async () => {
+    const task = await house.submit({ service: 'served' });
+    house.faults.once('ledger.settle', 'lost-answer');
+    await house.deliver();
+    expect(house.post.waiting()).toEqual([]);
+    expect(await house.row(task.id)).toMatchObject({ parked_for: 'served', deferrals: 1 });
+    house.join('late');
+    await house.release();
+    await comeToRest(house);
+  });
+
+  it('a paused service keeps its tasks until it is resumed', async () => {
+    house.join('there');
+    setPaused(house.registry, 'served', true);
+    const task = await house.submit({ service: 'served' });
+    await house.deliver();
+    expect(await house.row(task.id)).toMatchObject({ reason: 'paused', parked_for: 'served' });
+    setPaused(house.registry, 'served', false);
+    await house.release();
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2 });
   });
 });
 

@@ -17,6 +17,7 @@ import { KeyLeases } from './keys/key-leases.ts';
 import { poolOf } from './keys/pool-of.ts';
 import { leaseMs } from './lease.ts';
 import { LedgerConversation } from './ledger-session.ts';
+import { runInRounds } from './rounds.ts';
 import { ServerLeases } from './servers/server-leases.ts';
 import { Settler } from './settler.ts';
 import { tellAborted, tellCancelled } from './tell-cancelled.ts';
@@ -93,20 +94,21 @@ async function runTasks(
   const keys = new KeyLeases(env, settle);
   const rereading: Promise<void>[] = [];
   const servers = new ServerLeases(env, ledger, () => rereading.push(readServices(env, ledger, true)));
-  const placed = await servers.take(calls);
-  settle(placed.ended);
-  const { ready, ended } = await keys.take(placed.ready, others);
-  servers.giveBack(ended);
-  settle(ended);
-  await fanOut(
-    env,
-    ready,
-    (over) => {
-      servers.giveBack(over);
-      keys.giveBack(over);
-    },
-    (ids) => ledger.cancelledAmong(ids),
-  );
+  const run = async (placed: readonly Call[]) => {
+    const { ready, ended } = await keys.take(placed, others);
+    servers.giveBack(ended);
+    settle(ended);
+    await fanOut(
+      env,
+      ready,
+      (over) => {
+        servers.giveBack(over);
+        keys.giveBack(over);
+      },
+      (ids) => ledger.cancelledAmong(ids),
+    );
+  };
+  await runInRounds(servers, calls, run, settle);
   await Promise.all([servers.finish(), keys.finish().then(() => settler.drain())]);
   await Promise.all([...telling, ...rereading]);
 }

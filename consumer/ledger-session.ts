@@ -20,6 +20,7 @@ export class LedgerConversation implements LedgerSession, Disposable {
   readonly #binding: LedgerBinding;
   #session: Promise<LedgerSession & Partial<Disposable>> | undefined;
   #opened = 0;
+  #isOver = false;
 
   constructor(binding: LedgerBinding) {
     this.#binding = binding;
@@ -54,6 +55,11 @@ export class LedgerConversation implements LedgerSession, Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#isOver = true;
+    this.#close();
+  }
+
+  #close(): void {
     const session = this.#session;
     this.#session = undefined;
     session?.then((open) => open[Symbol.dispose]?.()).catch(() => undefined);
@@ -63,10 +69,13 @@ export class LedgerConversation implements LedgerSession, Disposable {
     this.#session ??= this.#open();
     const session = this.#session;
     try {
-      return await question(await session);
+      const open = await session;
+      // Who asked has given up, and so has the batch.
+      if (this.#isOver) throw new Error('the batch is over');
+      return await question(open);
     } catch (error) {
       // Another question may have reopened it meanwhile; only the session that failed is given up.
-      if (this.#session === session && this.#opened < MAX_LEDGER_SESSIONS) this[Symbol.dispose]();
+      if (this.#session === session && this.#opened < MAX_LEDGER_SESSIONS) this.#close();
       throw error;
     }
   }

@@ -4,7 +4,7 @@
  * nothing but its queue.
  */
 import type { Context } from 'hono';
-import type { KnownServices } from '../shared/service/known-services.ts';
+import type { KnownServices, ReadReason } from '../shared/service/known-services.ts';
 import { refreshServices } from '../shared/service/refresh.ts';
 import type { DoorEnv } from './door.ts';
 import type { Runtime } from './runtime.ts';
@@ -14,14 +14,14 @@ export async function learnServices(c: Context<DoorEnv>, names: readonly string[
   const { runtime } = c.env;
   const { services } = runtime;
   const urgent = names.some((name) => services.find(name) === undefined);
-  if (urgent || services.isUnread) await readServices(runtime, urgent);
-  else if (services.shouldRead(Date.now())) beside(c, readServices(runtime, false));
+  if (urgent || services.isUnread) await readServices(runtime, { urgent });
+  else if (services.shouldRead(Date.now())) beside(c, readServices(runtime));
   return services;
 }
 
-/** Now, unless it was done within the last second. */
-export function readServices({ services, config }: Runtime, urgent: boolean): Promise<void> {
-  return refreshServices(services, (known) => config.registry.readServices(known), { urgent });
+/** When they are due, or there is a reason. */
+export function readServices({ services, config }: Runtime, reason: ReadReason = {}): Promise<void> {
+  return refreshServices(services, (known) => config.registry.readServices(known), reason);
 }
 
 function beside(c: Context<DoorEnv>, work: Promise<void>): void {

@@ -138,6 +138,9 @@ export class KeyLeases {
       return { ready: [], ended: calls.map((call) => notStarted(call, waiting('no-key', UNAVAILABLE_MS))) };
     }
     const leased = this.#follow(pool, calls, decisions);
+    // Of an earlier round of this batch: its calls have ended.
+    const earlier = this.#leases.get(pool);
+    if (earlier !== undefined) this.#bring(earlier);
     const open = leased.ready.length;
     if (open > 0) {
       const broughtAt = Date.now();

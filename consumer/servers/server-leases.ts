@@ -13,6 +13,7 @@ import type {
   RouteAnswer,
   RouteDecision,
   RouteRequest,
+  RouteWait,
 } from '../../shared/registry/routing.ts';
 import { isRouted, type ServiceDefinition } from '../../shared/service/definition.ts';
 import type { Call, EndedCall } from '../call.ts';
@@ -35,8 +36,16 @@ const RETRIES = { retries: 1, minTimeout: 50, shouldRetry: () => true };
 
 export interface Placed {
   readonly ready: Call[];
-  /** Calls that are over before they began: no place now. */
-  readonly ended: EndedCall[];
+  readonly waiting: Waiting[];
+}
+
+/** A call that has no place now. */
+export interface Waiting {
+  readonly call: Call;
+  /** When a place may be free, Unix ms; infinite when an event must come first. */
+  readonly until: number;
+  /** How it ends if it is not asked for again. */
+  readonly ended: EndedCall;
 }
 
 /** True when the registry has a say in where and when the service is called. */
@@ -63,13 +72,18 @@ export class ServerLeases {
     this.#onNewerServices = onNewerServices;
   }
 
-  async take(calls: readonly Call[]): Promise<Placed> {
+  /**
+   * @param round how often the batch has asked for these calls before: then the places of those that
+   *   have ended are brought back first
+   */
+  async take(calls: readonly Call[], round: number): Promise<Placed> {
+    if (round > 0) await this.finish();
     const { routed = [], direct = [] } = Object.groupBy(calls, ({ service }) =>
       asksRegistry(this.#env, service, this.#env.services[service]) ? 'routed' : 'direct',
     );
-    if (routed.length === 0) return { ready: direct, ended: [] };
-    const placed = await this.#ask(routed);
-    return { ready: [...direct, ...placed.ready], ended: placed.ended };
+    if (routed.length === 0) return { ready: direct, waiting: [] };
+    const placed = await this.#ask(routed, round);
+    return { ready: [...direct, ...placed.ready], waiting: placed.waiting };
   }
 
   /** Brings back the places of ended calls; calls without a place are none of its business. */
@@ -102,7 +116,7 @@ export class ServerLeases {
     await Promise.all(this.#returning);
   }
 
-  async #ask(calls: readonly Call[]): Promise<Placed> {
+  async #ask(calls: readonly Call[], round: number): Promise<Placed> {
     const env = this.#env;
     const request: RouteRequest = {
       block: this.#block,
@@ -110,7 +124,7 @@ export class ServerLeases {
       calls: calls.map(({ id, service, state, request: { wishes } }) => ({
         id,
         service,
-        waits: state.deferrals,
+        waits: state.deferrals + round,
         ...(wishes !== undefined && { wishes }),
       })),
     };
@@ -129,11 +143,11 @@ export class ServerLeases {
   #follow(calls: readonly Call[], { decisions, servers }: RouteAnswer): Placed {
     const byId = new Map(decisions.map((decision) => [decision.id, decision]));
     const ready: Call[] = [];
-    const ended: EndedCall[] = [];
+    const waiting: Waiting[] = [];
     for (const call of calls) {
       const decision = byId.get(call.id);
       if (decision?.is !== 'routed') {
-        ended.push(notPlaced(call, outcomeOf(decision)));
+        waiting.push(waitingFor(call, decision));
         continue;
       }
       const { server } = decision;
@@ -144,11 +158,11 @@ export class ServerLeases {
       const others = othersOf(servers[call.service] ?? [], server, call.request.wishes, Math.random);
       this.#hold(ready, { ...call, servers: [server, ...others].map(({ id, baseUrl }) => ({ id, baseUrl })) });
     }
-    if (ended.length > 0) {
-      logInfo('servers.short', { shard: this.#env.shard, placed: ready.length, waiting: ended.length });
+    if (waiting.length > 0) {
+      logInfo('servers.short', { shard: this.#env.shard, placed: ready.length, waiting: waiting.length });
     }
     this.#broughtAt = Date.now();
-    return { ready, ended };
+    return { ready, waiting };
   }
 
   #hold(ready: Call[], call: Call): void {
@@ -160,19 +174,19 @@ export class ServerLeases {
   #withoutRegistry(calls: readonly Call[]): Placed {
     const env = this.#env;
     const ready: Call[] = [];
-    const ended: EndedCall[] = [];
+    const waiting: Waiting[] = [];
     for (const call of calls) {
       const service = env.services[call.service];
       const hasFixedTarget = service?.baseUrl !== undefined || service?.binding !== undefined;
       const servers = hasFixedTarget
         ? undefined
         : env.servers.pick(call.service, call.request.wishes, Date.now(), Math.random);
-      if (env.known.isPaused(call.service)) ended.push(notPlaced(call, waiting('paused', UNAVAILABLE_MS, false)));
+      if (env.known.isPaused(call.service)) waiting.push(notPlaced(call, 'paused', Date.now() + UNAVAILABLE_MS, false));
       else if (servers === undefined) ready.push(call);
-      else if (servers.length === 0) ended.push(notPlaced(call, waiting('no-server', UNAVAILABLE_MS, false)));
+      else if (servers.length === 0) waiting.push(waitingFor(call, undefined));
       else ready.push({ ...call, servers: servers.map(({ id, baseUrl }) => ({ id, baseUrl })) });
     }
-    return { ready, ended };
+    return { ready, waiting };
   }
 
   #bring(): void {
@@ -195,18 +209,17 @@ export class ServerLeases {
   }
 }
 
-function outcomeOf(decision: RouteDecision | undefined): Outcome {
-  if (decision?.is !== 'waiting') return waiting('no-server', UNAVAILABLE_MS, false);
-  return waiting(decision.why, decision.until - Date.now(), decision.parked);
+function waitingFor(call: Call, decision: RouteDecision | undefined): Waiting {
+  if (decision?.is !== 'waiting') return notPlaced(call, 'no-server', Date.now() + UNAVAILABLE_MS, false);
+  return notPlaced(call, decision.why, decision.until, decision.parked);
 }
 
-function waiting(reason: 'no-server' | 'server-busy' | 'paused', delayMs: number, parked: boolean): Outcome {
-  return { kind: 'deferred', reason, retryAfterMs: Math.max(0, delayMs), placedBy: 'registry', parked };
-}
-
-function notPlaced(call: Call, outcome: Outcome): EndedCall {
+function notPlaced(call: Call, reason: RouteWait, until: number, parked: boolean): Waiting {
   const now = Date.now();
-  return { id: call.id, attempted: { outcome, startedAt: now, endedAt: now, server: undefined } };
+  const retryAfterMs = Math.max(0, until - now);
+  const outcome: Outcome = { kind: 'deferred', reason, retryAfterMs, placedBy: 'registry', parked };
+  const ended = { id: call.id, attempted: { outcome, startedAt: now, endedAt: now, server: undefined } };
+  return { call, until: reason === 'server-busy' ? until : Number.POSITIVE_INFINITY, ended };
 }
 
 async function withinPatience<Value>(question: Promise<Value>): Promise<Value> {

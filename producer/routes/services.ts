@@ -124,7 +124,7 @@ export function addServices(door: Door): void {
       (registry) => registry.putService(name, sent),
       (version) => answerJson({ name, version, definition: checked.data }),
     );
-    await readServices(runtime, true);
+    await readServices(runtime, { changed: true });
     return answer;
   });
 
@@ -136,7 +136,7 @@ export function addServices(door: Door): void {
       (registry) => registry.deleteService(c.req.valid('param').name, force),
       answerNothing,
     );
-    await readServices(runtime, true);
+    await readServices(runtime, { changed: true });
     return answer;
   });
 

@@ -15,6 +15,8 @@ const ASK_AGAIN_MS = 1_000;
 export interface ReadReason {
   /** A name is not known, or the registry names a newer book. */
   readonly urgent?: boolean;
+  /** This Worker has just changed a definition. */
+  readonly changed?: boolean;
 }
 
 type Parse = (definition: unknown) => ServiceDefinition | undefined;
@@ -64,7 +66,8 @@ export class KnownServices {
     return this.#endedAt === Number.NEGATIVE_INFINITY;
   }
 
-  shouldRead(now: number, { urgent = false }: ReadReason = {}): boolean {
+  shouldRead(now: number, { urgent = false, changed = false }: ReadReason = {}): boolean {
+    if (changed) return true;
     if (now - this.#askedAt < ASK_AGAIN_MS) return false;
     return urgent || now - this.#readAt >= FRESH_MS;
   }

@@ -79,7 +79,9 @@ export class Bindings {
       publicUrl: env.PUBLIC_URL,
       redaction: () => (text) => text,
       secretForms: () => [],
-      services: this.#world.services,
+      get services() {
+        return this.known.all;
+      },
       known: this.#world.known,
       servers: this.#world.servers,
       registry: { ...this.#registry(effect) } as unknown as RegistryDoor,
@@ -94,8 +96,9 @@ export class Bindings {
           budget.spent += 1;
           budget.slices.push(calls.length);
           return effect('slice.run', () =>
+            // Another isolate may know only what stands in its configuration.
             runSlice(
-              consumer,
+              { ...consumer, services: this.#world.services },
               structuredClone(calls),
               { ...host, ended: (ended) => host.ended(structuredClone(ended)) },
               CONNECTIONS,

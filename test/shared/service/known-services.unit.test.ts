@@ -75,6 +75,7 @@ describe('reading them again', () => {
     services.noteAsked(NOW);
     expect(services.shouldRead(NOW + 999, { urgent: true })).toBe(false);
     expect(services.shouldRead(NOW + 1_000)).toBe(true);
+    expect(services.shouldRead(NOW + 1, { changed: true })).toBe(true);
   });
 
   it('is under way until it is answered, fails, or takes too long', () => {

@@ -1,0 +1,220 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { offerOf } from '../../../callback/registry/server.ts';
+import { putService } from '../../../callback/registry/services.ts';
+import type { NewTask } from '../../../shared/message/task-message.ts';
+import type { AttemptRecord } from '../../../shared/task/attempt.ts';
+import { ok, refused, status } from '../../protocol/backend.ts';
+import { House, START } from '../../protocol/house.ts';
+import { comeToRest } from '../../protocol/rest.ts';
+
+let house: House;
+/** Effects of the registry, in order. */
+let asked: string[];
+beforeEach(async () => {
+  house = await House.open();
+  asked = [];
+  house.faults.latency = async (effect) => {
+    if (/^registry\.(route|report)$/.test(effect)) asked.push(effect);
+  };
+});
+afterEach(() => house.close());
+
+const submit = (count: number, request = {}): Promise<NewTask[]> =>
+  Promise.all(
+    Array.from({ length: count }, () => house.submit({ service: 'served', request: { path: '/work', ...request } })),
+  );
+const hosts = () => house.backend.calls.map(({ request }) => new URL(request.url).host).sort();
+const events = (name: string) =>
+  house.printed.map((line) => JSON.parse(line) as Record<string, unknown>).filter(({ event }) => event === name);
+const offer = (id: string) => offerOf(house.registry, id, 'served')!;
+const historyOf = async ({ id }: NewTask) => JSON.parse((await house.row(id)).history) as AttemptRecord[];
+const statuses = async () => (await house.rows()).map((row) => row.status);
+
+describe('a batch of a service that lives on servers', () => {
+  it('asks the registry once and reports once, and spreads over the servers', async () => {
+    for (const name of ['one', 'two', 'three']) house.join(name);
+    await submit(12);
+    await house.deliver();
+    expect(new Set(await statuses())).toEqual(new Set(['succeeded']));
+    expect(hosts()).toEqual([
+      ...Array(4).fill('one.test'),
+      ...Array(4).fill('three.test'),
+      ...Array(4).fill('two.test'),
+    ]);
+    expect(asked).toEqual(['registry.route', 'registry.report']);
+    for (const { servers } of [house.registry]) for (const { inFlight } of servers.values()) expect(inFlight).toBe(0);
+  });
+
+  it('calls below the place of the service on its server, and names the server in the log', async () => {
+    const id = house.join('one', { services: [{ name: 'served', path: '/base', port: 9000 }] });
+    const [task] = await submit(1);
+    await house.deliver();
+    expect(house.backend.calls[0]?.request.url).toBe('http://one.test:9000/base/work');
+    expect(events('task.attempted')).toMatchObject([{ id: task!.id, server: id, outcome: 'succeeded' }]);
+  });
+
+  it('sends a task to a server that it asks for', async () => {
+    house.join('small');
+    house.join('large', { tier: 2, capabilities: { gpu: true } });
+    await submit(4, { wishes: { tier: 2, capabilities: { gpu: true } } });
+    await house.deliver();
+    expect(hosts()).toEqual(Array(4).fill('large.test'));
+  });
+
+  it('shares its places out in rounds, rather than deferring what has one in a moment', async () => {
+    house.join('one', { maxConcurrency: 3 });
+    house.backend.fallback = house.backend.after(30, ok());
+    await submit(8);
+    await house.deliver();
+    expect(new Set(await statuses())).toEqual(new Set(['succeeded']));
+    expect((await house.rows()).every(({ run, deferrals }) => run === 1 && deferrals === 0)).toBe(true);
+    expect(asked.filter((effect) => effect === 'registry.route')).toHaveLength(3);
+  });
+
+  it('defers what would have to wait longer, until the time that the registry gives, without an attempt', async () => {
+    house.join('one', { maxConcurrency: 1 });
+    house.backend.fallback = house.backend.after(20_000, ok());
+    await submit(2);
+    await house.deliver();
+    const rows = await house.rows();
+    expect(rows.map((row) => row.status).sort()).toEqual(['deferred', 'succeeded']);
+    const waiting = rows.find((row) => row.status === 'deferred');
+    expect(waiting).toMatchObject({ reason: 'server-busy', deferrals: 1, parked_for: null });
+    expect(waiting!.next_at).toBeLessThanOrEqual(START + 4_000);
+    await comeToRest(house);
+    expect(new Set(await statuses())).toEqual(new Set(['succeeded']));
+  });
+
+  it('brings places back before its slowest call has ended', async () => {
+    const id = house.join('one');
+    const [slow] = await submit(4);
+    house.backend.answer(slow!.id, house.backend.after(20_000, ok()));
+    house.backend.fallback = house.backend.after(2_000, ok());
+    house.plan(START + 10_000, async () => expect(offer(id).inFlight).toBe(1));
+    await comeToRest(house);
+    expect(asked.filter((effect) => effect === 'registry.report')).toHaveLength(2);
+  });
+});
+
+describe('a server that cannot be reached', () => {
+  it('costs no attempt: the next try goes to another one, and the registry hears of it', async () => {
+    const ids = ['one', 'two'].map((name) => house.join(name));
+    const [task] = await submit(1);
+    house.backend.answer(task!.id, refused());
+    await house.deliver();
+    expect(await house.row(task!.id)).toMatchObject({ status: 'succeeded', run: 1, failures: 0 });
+    const [first, second] = house.backend.calls.map(({ request }) => new URL(request.url).hostname.split('.')[0]!);
+    expect(new Set([first, second])).toEqual(new Set(['one', 'two']));
+    const offerAt = (name: string) => offer(ids[['one', 'two'].indexOf(name)]!);
+    expect(offerAt(first!).circuit.failures).toBe(1);
+    expect(offerAt(second!).circuit.failures).toBe(0);
+  });
+
+  it('fails the attempt when no other can be reached either; the record names the last', async () => {
+    for (const name of ['one', 'two']) house.join(name);
+    const [task] = await submit(1);
+    house.backend.answer(task!.id, refused(), refused(), refused());
+    await house.deliver();
+    expect(await house.row(task!.id)).toMatchObject({ status: 'retrying', failures: 1 });
+    expect(await historyOf(task!)).toMatchObject([{ outcome: 'failed', server: expect.stringMatching(/^srv_/) }]);
+    expect(house.backend.calls).toHaveLength(3);
+  });
+});
+
+describe('a busy server', () => {
+  it('rests as long as it said, and its task goes to another within seconds', async () => {
+    const ids = ['one', 'two'].map((name) => house.join(name));
+    const [task] = await submit(1);
+    house.backend.answer(task!.id, status(503, { 'retry-after': '600' }));
+    await comeToRest(house);
+    const row = await house.row(task!.id);
+    expect(row).toMatchObject({ status: 'succeeded', deferrals: 1, failures: 0 });
+    expect(row.finished_at).toBeLessThan(START + 5_000);
+    expect(new Set(hosts())).toEqual(new Set(['one.test', 'two.test']));
+    expect(ids.map((id) => offer(id).busyUntil).sort()).toEqual([0, START + 600_000]);
+  });
+
+  it('is waited for when there is no other', async () => {
+    house.join('one');
+    const [task] = await submit(1);
+    house.backend.answer(task!.id, status(429, { 'retry-after': '30' }));
+    await house.deliver();
+    const row = await house.row(task!.id);
+    expect(row).toMatchObject({ status: 'deferred', reason: 'rate-limited' });
+    expect(row.next_at).toBeGreaterThanOrEqual(START + 30_000);
+    await comeToRest(house);
+  });
+});
+
+describe('while the registry does not answer', () => {
+  it('calls go to servers last known, and the log says so', async () => {
+    house.join('one');
+    await submit(1);
+    await house.deliver();
+    house.faults.always('registry', 'down');
+    await submit(3);
+    await house.deliver();
+    expect(new Set(await statuses())).toEqual(new Set(['succeeded']));
+    expect(events('registry.unavailable')).toMatchObject([{ tasks: 3 }]);
+  });
+
+  it('tasks wait a few seconds when no server is known, and lose nothing', async () => {
+    house.faults.always('registry', 'down');
+    const [task] = await submit(1);
+    await house.deliver();
+    const row = await house.row(task!.id);
+    expect(row).toMatchObject({ status: 'deferred', reason: 'no-server', parked_for: null, deferrals: 1 });
+    expect(row.next_at).toBeLessThanOrEqual(START + 10_000);
+    house.join('one');
+    house.faults.heal();
+    await comeToRest(house);
+    expect(await house.row(task!.id)).toMatchObject({ status: 'succeeded' });
+  });
+
+  it('a batch ends although nobody takes its report', async () => {
+    house.join('one');
+    house.faults.always('registry.report', 'down');
+    const [task] = await submit(1);
+    expect(await house.deliver()).toMatchObject({ how: 'returned' });
+    expect(await house.row(task!.id)).toMatchObject({ status: 'succeeded' });
+    expect(events('registry.unreported')).toHaveLength(1);
+  });
+});
+
+describe('limits of a service with a fixed target', () => {
+  it('hold over all its calls, and the registry gives no server', async () => {
+    putService(house.registry, 'served', { baseUrl: 'http://fixed.test', maxConcurrency: 2 });
+    house.backend.fallback = house.backend.after(100, ok());
+    await submit(5);
+    let most = 0;
+    house.faults.latency = async () => {
+      most = Math.max(most, house.backend.calls.filter(({ endedAt }) => endedAt === undefined).length);
+    };
+    await comeToRest(house);
+    expect(new Set(await statuses())).toEqual(new Set(['succeeded']));
+    expect(new Set(hosts())).toEqual(new Set(['fixed.test']));
+    expect(most).toBeLessThanOrEqual(2);
+  });
+});
+
+describe('definitions that are put at run time', () => {
+  it('reach a consumer with the first task of a name that it does not know', async () => {
+    house.join('one', { services: [{ name: 'late' }] });
+    await house.deliver();
+    await house.clock.moveTo(START + 1_000);
+    putService(house.registry, 'late', { path: '/defined-late' });
+    const task = await house.submit({ service: 'late', request: {} });
+    await house.deliver();
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 1 });
+    expect(house.backend.calls[0]?.request.url).toBe('http://one.test/defined-late');
+  });
+
+  it('travel with calls to other invocations', async () => {
+    house.join('one', { services: [{ name: 'late' }] });
+    putService(house.registry, 'late', { path: '/defined-late' });
+    // More calls than one invocation makes: slices.
+    const tasks = await Promise.all(Array.from({ length: 9 }, () => house.submit({ service: 'late', request: {} })));
+    await house.deliver();
+    for (const { id } of tasks) expect(await house.row(id)).toMatchObject({ status: 'succeeded' });
+  });
+});

@@ -23,6 +23,10 @@ export interface MeteredRun extends AsyncDisposable {
   readonly database: D1Database;
   /** The body of the answer, which must have this status. */
   call<Body>(method: string, target: string, status: number, body?: unknown): Promise<Body>;
+  /** Registers servers of a service, all of them the example backend. */
+  join(service: string, servers: number): Promise<void>;
+  /** Waits until so many tasks are parked. */
+  parked(tasks: number): Promise<void>;
   /** The counts since the last time. */
   takeCounts(): Promise<Meter>;
   /** Waits until no task is open. */
@@ -33,15 +37,22 @@ export interface MeteredRun extends AsyncDisposable {
 export async function startMetered(): Promise<MeteredRun> {
   const stateDir = mkdtempSync(path.join(tmpdir(), 'tasklane-operations-'));
   const backend = await startBackend();
+  const farm = await Promise.all([startBackend(), startBackend(), startBackend()]);
+  /** By server. */
+  const offered = new Map<string, { readonly name: string }[]>();
   const secret = () => randomBytes(48).toString('base64url');
   const secrets = { JWT_SECRET: secret(), ID_SECRET: secret(), CALLBACK_SECRET: secret(), ...API_KEYS };
+  const keyLimits = { requestsPerMinute: 100_000 };
   const run = await startLocal({
     stateDir,
     shards: SHARDS,
     services: {
       ...exampleServices(backend.url),
       // Its limits are known, so that every task finds a key at once.
-      keyed: { baseUrl: backend.url, path: '/quick', keyPool: 'default', keyLimits: { requestsPerMinute: 100_000 } },
+      keyed: { baseUrl: backend.url, path: '/quick', keyPool: 'default', keyLimits },
+      served: { path: '/quick' },
+      'served-keyed': { path: '/quick', keyPool: 'default', keyLimits, auth: { origins: farm.map(({ url }) => url) } },
+      late: { path: '/quick' },
     },
     vars: { ACCEPT: 'queue' },
     secrets,
@@ -52,6 +63,19 @@ export async function startMetered(): Promise<MeteredRun> {
     },
   });
   const token = await signToken({ sub: 'operations', role: 'client' }, secrets.JWT_SECRET, 3600);
+  const serverToken = await signToken({ sub: 'operations', role: 'server' }, secrets.JWT_SECRET, 3600);
+  const call = async <Body>(bearer: string, method: string, target: string, status?: number, body?: unknown) => {
+    const response = await fetch(run.url + target, {
+      method,
+      headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    const answer = (await response.json()) as Body;
+    if (!response.ok || response.status !== (status ?? response.status)) {
+      throw new Error(`${target}: ${response.status} ${JSON.stringify(answer)}`);
+    }
+    return answer;
+  };
   const database = await run.miniflare.getD1Database('DB', 'tasklane-callback');
 
   const countsOf = async (worker: WorkerName): Promise<Meter[WorkerName]> => {
@@ -61,15 +85,24 @@ export async function startMetered(): Promise<MeteredRun> {
   };
   return {
     database,
-    async call<Body>(method: string, target: string, status: number, body?: unknown): Promise<Body> {
-      const response = await fetch(run.url + target, {
-        method,
-        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
-      });
-      const answer = (await response.json()) as Body;
-      if (response.status !== status) throw new Error(`${target}: ${response.status} ${JSON.stringify(answer)}`);
-      return answer;
+    call: (method, target, status, body) => call(token, method, target, status, body),
+    async join(service, servers) {
+      for (const { url } of farm.slice(0, servers)) {
+        const services = [...(offered.get(url) ?? []), { name: service }];
+        offered.set(url, services);
+        // Room for a batch: that tasks wait for a place is not what is measured.
+        await call(serverToken, 'POST', '/api/servers', undefined, { url, services, maxConcurrency: 200 });
+      }
+    },
+    async parked(tasks) {
+      for (let look = 0; look < 600; look++) {
+        const waiting = await database
+          .prepare('SELECT count(*) AS tasks FROM tasks WHERE parked_for IS NOT NULL')
+          .first<{ tasks: number }>();
+        if (waiting?.tasks === tasks) return;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      throw new Error(`${tasks} tasks are not parked after a minute`);
     },
     async takeCounts() {
       const [producer, callback, consumer] = await Promise.all([
@@ -93,7 +126,7 @@ export async function startMetered(): Promise<MeteredRun> {
     tick: () => run.tick(),
     async [Symbol.asyncDispose]() {
       await run.stop();
-      await backend.stop();
+      await Promise.all([backend, ...farm].map((each) => each.stop()));
       rmSync(stateDir, { recursive: true, force: true });
     },
   };

@@ -98,6 +98,29 @@ export const PATHS: readonly Path[] = [
     work: (run) => runBatches(run, { service: 'keyed', payload: { page: 1 } }),
   },
   {
+    name: 'synchronous task on registered servers, per task in batches of 100',
+    budget: { queueOperations: 3, rowsWritten: 2.1, durableObjectCalls: 0.04, mostInvocations: 32 },
+    prepare: (run) => run.join('served', 3),
+    work: (run) => runBatches(run, { service: 'served', payload: { page: 1 } }),
+  },
+  {
+    name: "synchronous task on registered servers with a pool's key, per task in batches of 100",
+    budget: { queueOperations: 3, rowsWritten: 2.1, durableObjectCalls: 0.04, mostInvocations: 32 },
+    prepare: (run) => run.join('served-keyed', 3),
+    work: (run) => runBatches(run, { service: 'served-keyed', payload: { page: 1 } }),
+  },
+  {
+    name: 'task that is parked and woken by the return of its server',
+    budget: { rowsWritten: 8.1 },
+    async work(run) {
+      await submitBatch(run, { service: 'late', payload: { page: 1 } });
+      await run.parked(BATCH);
+      await run.join('late', 1);
+      await run.idle();
+      return BATCH;
+    },
+  },
+  {
     name: 'synchronous task, first try, alone',
     budget: { queueOperations: 3, rowsWritten: 2.1 },
     async work(run) {

@@ -85,7 +85,8 @@ class Counter {
   /** The call's target is fixed: only its place is counted. */
   #admit(block: Block, call: Call): RouteDecision {
     const isBack = call.waits > 0;
-    if (!this.#turnstile.lets(isBack, Number.POSITIVE_INFINITY)) return this.#wait(call, Number.POSITIVE_INFINITY, 0);
+    if (!this.#turnstile.lets(isBack, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY))
+      return this.#wait(call, Number.POSITIVE_INFINITY, 0);
     return this.#go(block, call, undefined);
   }
 
@@ -98,8 +99,12 @@ class Counter {
     if (working.length === 0) return this.#park(call.id, 'no-server');
     const open = working.filter((offer) => this.#isOpen(offer));
     const places = open.reduce((sum, offer) => sum + freePlaces(offer), 0);
-    const offer = this.#turnstile.lets(call.waits > 0, places) ? this.#pick(matching, open, call) : undefined;
-    return offer === undefined ? this.#waitFor(call, working) : this.#go(block, call, offer);
+    const capacity = capacityOf(working);
+    const lets = this.#turnstile.lets(call.waits > 0, places, capacity);
+    const offer = lets ? this.#pick(matching, open, call) : undefined;
+    if (offer !== undefined) return this.#go(block, call, offer);
+    // All servers that it could have are full, or said that they are busy.
+    return this.#wait(call, capacity, Math.min(...working.map(({ busyUntil }) => busyUntil)));
   }
 
   #isOpen(offer: Offer): boolean {
@@ -121,12 +126,6 @@ class Counter {
       offer.turn = this.#registry.picks;
     }
     return { id: call.id, is: 'routed', server: offer?.address };
-  }
-
-  /** All servers that it could have are full, or said that they are busy. */
-  #waitFor(call: Call, working: readonly Offer[]): RouteDecision {
-    const capacity = working.reduce((sum, { server }) => sum + server.registration.maxConcurrency, 0);
-    return this.#wait(call, capacity, Math.min(...working.map(({ busyUntil }) => busyUntil)));
   }
 
   #wait(call: Call, capacity: number, notBefore: number): RouteDecision {
@@ -151,4 +150,9 @@ class Counter {
       .slice(0, MAX_ADDRESSES)
       .map(({ address }) => address);
   }
+}
+
+/** Calls at a time. */
+function capacityOf(offers: readonly Offer[]): number {
+  return offers.reduce((sum, { server }) => sum + server.registration.maxConcurrency, 0);
 }

@@ -51,13 +51,16 @@ export class Turnstile {
   }
 
   /**
-   * @param places calls that the service's servers can take now
    * @param isBack it has waited before, and so may have been promised a place
+   * @param places calls that the service's servers can take now
+   * @param capacity calls at a time that they take
    */
-  lets(isBack: boolean, places: number): boolean {
+  lets(isBack: boolean, places: number, capacity: number): boolean {
     const free = Math.min(places, this.#maxConcurrency - this.#service.inFlight);
     const isExpected = isBack && this.#due > 0;
-    if (free < 1 || (!isExpected && free <= this.#due)) return false;
+    // What waits may be far back in its queue: at most half of the places are kept free for it.
+    const kept = Math.min(this.#due, Math.ceil(Math.min(capacity, this.#maxConcurrency) / 2));
+    if (free < 1 || (!isExpected && free <= kept)) return false;
     if (this.#pace === undefined) return true;
     const { limit, windowMs } = this.#pace;
     const { starts, promised } = this.#service;

@@ -136,6 +136,19 @@ describe('the limits of a service', () => {
   });
 });
 
+describe('calls that wait', () => {
+  it('do not idle a server from the back of their queue: at most half of the places are kept for them', () => {
+    const fleet = new Fleet();
+    const a = fleet.add('a', { maxConcurrency: 16 });
+    const first = fleet.route(100);
+    for (const decision of first.decisions) fleet.report(first.block, decision, { durationMs: 20 });
+    fleet.now += 500;
+    expect(tally(fleet.route(100))).toEqual({ [a]: 8, 'server-busy': 92 });
+    // Those that were promised a place have the rest.
+    expect(tally(fleet.route(100, { waits: 1 }))).toEqual({ [a]: 8, 'server-busy': 92 });
+  });
+});
+
 describe('a call', () => {
   it('is parked while nobody offers its service, and goes once somebody does', () => {
     const fleet = new Fleet();

@@ -2,6 +2,7 @@
  * `npm run deploy`: takes an account from whatever it has to what the plan wants. The plan is shown
  * first; `--plan` stops there. Progress goes to standard error, so that standard output is the result.
  */
+import { appendFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Account } from './account/account.ts';
@@ -39,6 +40,7 @@ const HELP = `Deploys Tasklane to a Cloudflare account, again and again.
   --repack              places the keys anew, as if none had a shard; by default a key stays where it is
   --no-keys             takes all keys away; by default keys stay when none is given
   --rehearse            with --faults some, all or none (some); --write renews the table in docs/rehearsal.md
+  --github-output FILE  appends url=…, as a step of a GitHub workflow tells its result
   --help                this text
 
   From the environment: CLOUDFLARE_API_TOKEN, CLOUDFLARE_ACCOUNT_ID, PUBLIC_URL (else the producer's own address),
@@ -64,6 +66,7 @@ function readOptions() {
       rehearse: { type: 'boolean', default: false },
       faults: { type: 'string', default: 'some' },
       write: { type: 'boolean', default: false },
+      'github-output': { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -141,6 +144,7 @@ async function deploy(options: Options, signal: AbortSignal): Promise<void> {
   });
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   say(`${prepared.steps.length} steps in ${seconds} s`);
+  if (options['github-output'] !== undefined) appendFileSync(options['github-output'], `url=${prepared.publicUrl}\n`);
   report(prepared, options.json);
 }
 

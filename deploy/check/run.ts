@@ -14,6 +14,7 @@ const CHECKS: readonly { readonly name: string; readonly command: readonly strin
   { name: 'unused files, exports, packages', command: ['knip', '--no-progress', '--no-config-hints'] },
   { name: 'import boundaries', command: ['node', 'deploy/check/boundaries.ts'] },
   { name: 'schema drift', command: ['node', 'deploy/check/schema.ts'] },
+  { name: 'workflows', command: ['node', 'deploy/check/workflows.ts'] },
   { name: 'API document', command: ['node', 'deploy/check/openapi.ts'] },
 ];
 

@@ -8,7 +8,7 @@ import { CloudflareApi } from '../account/api.ts';
 import { runDeploy, runDestroy } from '../run.ts';
 import type { Uploads } from '../upload/build-uploads.ts';
 import { Cloud } from './cloud.ts';
-import { type Fault, isHealed } from './faults.ts';
+import { type Fault, FAULTS, isHealed } from './faults.ts';
 import { REHEARSED_SECRETS, type Scenario, type Stage, secondRelease } from './scenario.ts';
 import { type Call, CloudflareStub } from './server.ts';
 import { snapshotOf } from './snapshot.ts';
@@ -16,7 +16,9 @@ import { snapshotOf } from './snapshot.ts';
 /** What the Workers cannot do without, as their `env.ts` says. */
 const REQUIRED_SECRETS = { producer: ['JWT_SECRET', 'ID_SECRET'], callback: ['CALLBACK_SECRET'] };
 
-const TIMEOUT_MS = 400;
+/** Long enough for an upload on a busy machine; shorter where nobody is going to answer. */
+const TIMEOUT_MS = 60_000;
+const SILENT_TIMEOUT_MS = 1_500;
 
 /** The program that deploys ended here, in the middle. */
 class Crash extends Error {
@@ -130,7 +132,7 @@ class StageRun {
       accountId,
       token,
       pausesMs: [1, 1, 1],
-      timeoutMs: TIMEOUT_MS,
+      timeoutMs: fault !== undefined && FAULTS[fault.kind].answer === 'none' ? SILENT_TIMEOUT_MS : TIMEOUT_MS,
       signal: life.signal,
       onPause: say,
     });

@@ -16,7 +16,7 @@ import { DeployError, StepError } from './deploy-error.ts';
 import { generateSecrets } from './given/generated.ts';
 import { reasonOf } from './local/launch-error.ts';
 import { ROOT } from './plan-files.ts';
-import { type DeployRequest, givenFor, type Prepared, prepare } from './prepare.ts';
+import { arrange, compare, type DeployRequest, givenFor, type Prepared } from './prepare.ts';
 import { type Estimate, estimatePrice, parseLoad } from './price/estimate.ts';
 import { EXTENTS } from './rehearse/matrix.ts';
 import { runDeploy } from './run.ts';
@@ -109,7 +109,8 @@ async function showPlan(options: Options, signal: AbortSignal): Promise<void> {
   const { given, family, name } = givenFor(request, process.env);
   const isKnown = hasAccess(process.env);
   const account = isKnown ? await readAccount(openAccount(process.env, signal, say), family) : EMPTY;
-  const prepared = await prepare(request, given, account, (plan) => buildUploads(plan, name));
+  const arranged = arrange(request, given, account);
+  const prepared = compare(arranged, given, await buildUploads(arranged.plan, name));
   if (options.json) return console.log(JSON.stringify(planJson(prepared, estimate), undefined, 2));
   console.log(planLines(prepared).join('\n'));
   console.log(`\n${estimateLines(estimate, options.load !== undefined).join('\n')}`);

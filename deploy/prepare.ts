@@ -1,6 +1,6 @@
 /**
- * All that is decided before anything is changed: reads the account, places the keys, makes the plan,
- * builds the Workers, and compares. The same for a plan that is only shown and for a deploy.
+ * All that is decided before anything is changed: places the keys beside those that the account has, makes
+ * the plan, and compares. The same for a plan that is only shown and for a deploy.
  */
 import { keyNameOf } from '../shared/key/name.ts';
 import { type Account, type NameFamily, shardOf } from './account/account.ts';
@@ -29,14 +29,21 @@ export interface DeployRequest {
   readonly publicUrl?: string | undefined;
 }
 
-export interface Prepared {
+/** What is wanted, as far as it can be said without building anything. */
+export interface Arranged {
   readonly plan: Plan;
   readonly keys: KeyPlan;
   readonly desired: Desired;
-  readonly steps: readonly Step[];
+  readonly account: Account;
+  /** No key is given: those that the account has stay. */
+  readonly keepsKeys: boolean;
   /** Secrets that are needed and come from nowhere. */
   readonly missing: readonly string[];
   readonly publicUrl: string;
+}
+
+export interface Prepared extends Arranged {
+  readonly steps: readonly Step[];
   readonly formOf: FormOf;
 }
 
@@ -50,19 +57,12 @@ export function givenFor(
   return { given: readGiven(environment, wanted), family: familyOf(plan), name: plan.name };
 }
 
-/** @param build makes the Workers' modules of a plan; what it made last may serve again */
-export async function prepare(
-  request: DeployRequest,
-  given: Given,
-  account: Account,
-  build: (plan: Plan) => Promise<Uploads>,
-): Promise<Prepared> {
+export function arrange(request: DeployRequest, given: Given, account: Account): Arranged {
   const family = familyOf(readPlan({ shards: 1, preview: request.preview }));
   const placement = placementIn(account, family);
   const keepsKeys = given.keys.length === 0 && request.noKeys !== true;
-  const variables = keepsKeys ? [...placement.keys()] : given.keys;
   const keys = planKeys(
-    variables,
+    keepsKeys ? [...placement.keys()] : given.keys,
     request.preview === undefined ? undefined : 1,
     request.repack === true ? undefined : placement,
   );
@@ -74,37 +74,37 @@ export async function prepare(
     vars: { PUBLIC_URL: publicUrl, KEY_SHARDS: keys.shardsOfPool },
   });
   const desired = desiredOf(plan, secretNames(plan, keys), readMigrationFiles(plan));
-  const uploads = await build(plan);
+  const workers = [desired.callback, ...desired.consumers, desired.producer];
+  const missing = missingSecrets(workers, account.workers, new Set(given.values.names));
+  return { plan, keys, desired, account, keepsKeys, missing, publicUrl };
+}
+
+/** Compares what is arranged with what the account has, down to the code. */
+export function compare(arranged: Arranged, given: Given, uploads: Uploads): Prepared {
+  const { desired, account, keepsKeys } = arranged;
   const metadataOf = ({ config, kind }: DesiredWorker, databaseIds: ReadonlyMap<string, string>) => {
     const upload = uploadOf(uploads, kind);
     return { upload, metadata: uploadMetadata(config, upload.mainModule, databaseIds) };
   };
   const ids = new Map([...account.databases.values()].map(({ name, id }) => [name, id]));
-  const names = new Set(given.values.names);
-  return {
-    plan,
-    keys,
+  const steps = diffAccount({
     desired,
-    publicUrl,
-    missing: missingSecrets([desired.callback, ...desired.consumers, desired.producer], account.workers, names),
-    steps: diffAccount({
-      desired,
-      account,
-      given: names,
-      emptied: given.emptied,
-      keepsKeys,
-      releaseOf: (worker) => {
-        const { upload, metadata } = metadataOf(worker, ids);
-        return releaseOf(upload, metadata);
-      },
-    }),
-    formOf: (worker, appliedTag, databaseIds) => {
-      const { upload, metadata } = metadataOf(worker, databaseIds);
-      const migrations = pendingMigrations(worker.config, appliedTag);
-      const tags = releaseTags(releaseOf(upload, metadata));
-      return { metadata: { ...metadata, tags, ...(migrations !== undefined && { migrations }) }, files: upload.files };
+    account,
+    given: new Set(given.values.names),
+    emptied: given.emptied,
+    keepsKeys,
+    releaseOf: (worker) => {
+      const { upload, metadata } = metadataOf(worker, ids);
+      return releaseOf(upload, metadata);
     },
+  });
+  const formOf: FormOf = (worker, appliedTag, databaseIds) => {
+    const { upload, metadata } = metadataOf(worker, databaseIds);
+    const migrations = pendingMigrations(worker.config, appliedTag);
+    const tags = releaseTags(releaseOf(upload, metadata));
+    return { metadata: { ...metadata, tags, ...(migrations !== undefined && { migrations }) }, files: upload.files };
   };
+  return { ...arranged, steps, formOf };
 }
 
 /** Where keys are: the consumers' secrets say it. A key in two places counts where it was first. */

@@ -9,7 +9,7 @@ import type { Step } from './diff/step.ts';
 import { checkStrength } from './given/given.ts';
 import { SecretValues } from './given/secret-values.ts';
 import type { Plan } from './plan.ts';
-import { type DeployRequest, givenFor, type Prepared, prepare } from './prepare.ts';
+import { arrange, compare, type DeployRequest, givenFor, type Prepared } from './prepare.ts';
 import type { Uploads } from './upload/build-uploads.ts';
 
 export interface RunContext {
@@ -32,12 +32,10 @@ export async function runDeploy(context: RunContext): Promise<Prepared> {
   const { api, request, environment, build, drain, say, signal } = context;
   const { given, family, name } = readChecked(request, environment);
   const account = await readAccount(api, family);
-  let prepared = await prepare(request, given, account, build);
-  let values = given.values;
-  if (prepared.missing.length > 0) {
-    values = values.over(generated(context, name, prepared.missing));
-    prepared = await prepare(request, { ...given, values }, account, build);
-  }
+  const arranged = arrange(request, given, account);
+  const values =
+    arranged.missing.length === 0 ? given.values : given.values.over(generated(context, name, arranged.missing));
+  const prepared = compare(arranged, { ...given, values }, await build(arranged.plan));
   await applySteps({ api, family, secrets: values, formOf: prepared.formOf, drain, say, signal }, prepared.steps);
   return prepared;
 }

@@ -8,7 +8,7 @@ import { CloudflareApi } from '../account/api.ts';
 import { runDeploy, runDestroy } from '../run.ts';
 import type { Uploads } from '../upload/build-uploads.ts';
 import { Cloud } from './cloud.ts';
-import { type Fault, FAULTS, isHealed } from './faults.ts';
+import { FAULTS, type Fault, isHealed } from './faults.ts';
 import { REHEARSED_SECRETS, type Scenario, type Stage, secondRelease } from './scenario.ts';
 import { type Call, CloudflareStub } from './server.ts';
 import { snapshotOf } from './snapshot.ts';

@@ -123,10 +123,6 @@ it('an interrupted drain leaves a system that works, and the next run goes on', 
   );
   expect(stub.cloud.queueNamed('tasklane-tasks-1')?.consumers.size).toBe(1);
 
-  const waited = await start('deploy', ['--drain-minutes', '0'], { ...keys(8) }).ended;
-  expect(waited.status).toBe(1);
-  expect(waited.stderr).toMatch(/still about \d+ messages after 0 minutes/);
-
   queue.backlog = 1;
   const { status: done } = await start('deploy', [], { ...keys(8) }).ended;
   expect(done).toBe(0);

@@ -76,8 +76,9 @@ async function waitUntilEmpty(
 }
 
 function stillThere(messages: number, { maxMs }: DrainOptions): string {
+  const minutes = Math.ceil(maxMs / 60_000);
   return (
-    `still about ${messages} messages after ${Math.ceil(maxMs / 60_000)} minutes (a task that is retried later waits ` +
+    `still about ${messages} messages after ${minutes} ${minutes === 1 ? 'minute' : 'minutes'} (a task that is retried later waits ` +
     'there). Everything works meanwhile: run the same command later, wait longer with --drain-minutes, or remove ' +
     'the queue with --force, which loses the tasks that no consumer has seen yet'
   );

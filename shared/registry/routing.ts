@@ -22,6 +22,8 @@ export const RouteRequestSchema = z.object({
       id: callId,
       service: ServiceNameSchema,
       wishes: ServerWishesSchema.optional(),
+      /** It does not come back after this, Unix ms: no later place is kept for it. Absent: it does. */
+      patientUntil: z.number().optional(),
       /** How often it has waited before. */
       waits: z.number().int().min(0),
     }),
@@ -88,6 +90,8 @@ export const CallReportSchema = z.object({
    * 5xx. `busy`: 429 or 503 with `Retry-After`. `unused`: the call was not made.
    */
   outcome: z.enum(['answered', 'failed', 'busy', 'unused']),
+  /** The backend has begun to answer and the call goes on: a circuit that it tries may close, its place stays. */
+  isOngoing: z.boolean().optional(),
   durationMs: z.number().min(0),
   /** Of a busy server: when it may be called again, Unix ms. */
   busyUntil: z.number().optional(),

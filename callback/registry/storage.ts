@@ -31,11 +31,9 @@ export class RegistryStorage {
   }
 
   write(name: SnapshotName, text: string): void {
-    const parts = Math.max(1, Math.ceil(text.length / MAX_ROW_CHARACTERS));
-    for (let part = 0; part < parts; part++) {
-      this.#writeRow(rowId(name, part), text.slice(part * MAX_ROW_CHARACTERS, (part + 1) * MAX_ROW_CHARACTERS));
-    }
-    for (let part = parts; this.#written.has(rowId(name, part)); part++) this.#deleteRow(rowId(name, part));
+    const parts = partsOf(text);
+    for (const [part, value] of parts.entries()) this.#writeRow(rowId(name, part), value);
+    for (let part = parts.length; this.#written.has(rowId(name, part)); part++) this.#deleteRow(rowId(name, part));
   }
 
   #writeRow(id: string, value: string): void {
@@ -52,6 +50,19 @@ export class RegistryStorage {
     this.#sql.exec('DELETE FROM snapshot WHERE id = ?1', id);
     this.#written.delete(id);
   }
+}
+
+/** Not through the middle of a character: half of one would not come back. */
+function partsOf(text: string): string[] {
+  const parts: string[] = [];
+  let from = 0;
+  do {
+    const end = from + MAX_ROW_CHARACTERS;
+    const isHalf = /[\ud800-\udbff]/.test(text.charAt(end - 1));
+    parts.push(text.slice(from, isHalf ? end - 1 : end));
+    from = isHalf ? end - 1 : end;
+  } while (from < text.length);
+  return parts;
 }
 
 function rowId(name: SnapshotName, part: number): string {

@@ -8,8 +8,6 @@ export interface Service {
   readonly starts: StartLog;
   /** Places in the time to come that were promised to calls that wait. */
   readonly promised: StartLog;
-  /** The latest of them, not rounded to the log's step. */
-  lastPromisedAt: number;
   /** Calls that came for the first time, of the last minute. */
   readonly arrivals: StartLog;
   /** Who waits, by call id, and when it is forgotten. */
@@ -32,7 +30,6 @@ export function newService(now: number): Service {
     inFlight: 0,
     starts: [],
     promised: [],
-    lastPromisedAt: 0,
     arrivals: [],
     waiters: new Map(),
     meanMs: 0,

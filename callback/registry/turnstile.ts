@@ -26,11 +26,14 @@ const EARLY_MS = 500;
 /** A promise that is not taken up is void: its task has ended, or came too late. */
 const VOID_AFTER_MS = 3_000;
 
+/** Of the places, for promised calls that have not come yet. */
+const KEPT_SHARE = 0.25;
+
 /** Promises reach no further: who would wait longer looks again, spread over the last fifth before that. */
 const HORIZON_MS = 60_000;
 
 /** Before any call has ended. */
-const ASSUMED_CALL_MS = 1_000;
+const ASSUMED_CALL_MS = 250;
 
 export class Turnstile {
   readonly #service: Service;
@@ -58,8 +61,8 @@ export class Turnstile {
   lets(isBack: boolean, places: number, capacity: number): boolean {
     const free = Math.min(places, this.#maxConcurrency - this.#service.inFlight);
     const isExpected = isBack && this.#due > 0;
-    // What waits may be far back in its queue: at most half of the places are kept free for it.
-    const kept = Math.min(this.#due, Math.ceil(Math.min(capacity, this.#maxConcurrency) / 2));
+    // What waits may be far back in its queue: few of the places are kept free for it.
+    const kept = Math.min(this.#due, Math.ceil(Math.min(capacity, this.#maxConcurrency) * KEPT_SHARE));
     if (free < 1 || (!isExpected && free <= kept)) return false;
     if (this.#pace === undefined) return true;
     const { limit, windowMs } = this.#pace;
@@ -89,16 +92,13 @@ export class Turnstile {
     const { starts, promised, meanMs } = this.#service;
     const now = this.#now;
     const atOnce = Math.max(1, Math.min(capacity, this.#maxConcurrency));
-    const spacingMs = Math.max(
-      (meanMs || ASSUMED_CALL_MS) / atOnce,
-      this.#pace ? this.#pace.windowMs / this.#pace.limit : 0,
-    );
+    const spacingMs = (meanMs || ASSUMED_CALL_MS) / atOnce;
+    // By how many stand before it, not behind the last of them: what a call takes may be known better now.
+    const inLine = countUntil(promised, Number.POSITIVE_INFINITY) + 1;
     const paced = this.#pace ? nextStartAt(starts, promised, this.#pace.limit, this.#pace.windowMs, now) : now;
-    const last = promised.length === 0 ? 0 : this.#service.lastPromisedAt;
-    const at = Math.max(now + spacingMs, paced, notBefore, last + spacingMs);
+    const at = Math.max(now + spacingMs * inLine, paced, notBefore);
     if (at > now + HORIZON_MS) return Math.max(notBefore, now + HORIZON_MS * (0.8 + 0.2 * random));
     addStarts(promised, at, 1);
-    this.#service.lastPromisedAt = at;
     if (at <= now + EARLY_MS) this.#due += 1;
     return at;
   }

@@ -137,15 +137,29 @@ describe('the limits of a service', () => {
 });
 
 describe('calls that wait', () => {
-  it('do not idle a server from the back of their queue: at most half of the places are kept for them', () => {
+  it('do not idle a server from the back of their queue: a quarter of the places is kept for them', () => {
     const fleet = new Fleet();
     const a = fleet.add('a', { maxConcurrency: 16 });
     const first = fleet.route(100);
     for (const decision of first.decisions) fleet.report(first.block, decision, { durationMs: 20 });
     fleet.now += 500;
-    expect(tally(fleet.route(100))).toEqual({ [a]: 8, 'server-busy': 92 });
+    expect(tally(fleet.route(100))).toEqual({ [a]: 12, 'server-busy': 88 });
     // Those that were promised a place have the rest.
-    expect(tally(fleet.route(100, { waits: 1 }))).toEqual({ [a]: 8, 'server-busy': 92 });
+    expect(tally(fleet.route(100, { waits: 1 }))).toEqual({ [a]: 4, 'server-busy': 96 });
+  });
+
+  it('are placed by what a call is known to take, not behind those who were placed before that was known', () => {
+    const fleet = new Fleet();
+    fleet.add('a', { maxConcurrency: 10 });
+    const last = ({ decisions }: ReturnType<Fleet['route']>) =>
+      Math.max(...decisions.map((decision) => (decision.is === 'waiting' ? decision.until - fleet.now : 0)));
+    const first = fleet.route(110);
+    // A quarter of a second a call is assumed: ten a quarter of a second.
+    expect(last(first)).toBe(2_500);
+    for (const decision of first.decisions) fleet.report(first.block, decision, { durationMs: 20 });
+    // Seven of ten go; three places are kept.
+    fleet.route(10);
+    expect(last(fleet.route(50))).toBe((100 + 3 + 50) * 2);
   });
 });
 

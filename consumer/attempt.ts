@@ -3,6 +3,7 @@
  * attempt that cannot be made is a deferral.
  */
 
+import { needsServer } from '../shared/service/definition.ts';
 import { shorten } from '../shared/task/attempt.ts';
 import { MAX_INLINE_BYTES } from '../shared/task/content.ts';
 import type { Attempted, Call, KeyUse } from './call.ts';
@@ -51,6 +52,10 @@ export async function attempt(env: ConsumerEnv, call: Call, abort: AbortControll
   const service = call.definition ?? env.services[call.service];
   if (service === undefined) {
     return ended(misconfigured(`The service ${call.service} is not configured on this consumer.`));
+  }
+  // Defined otherwise since the batch asked for servers: it asks again.
+  if (needsServer(service) && call.servers === undefined) {
+    return ended({ kind: 'deferred', reason: 'no-server', retryAfterMs: undefined });
   }
   const timeoutMs = callTimeoutMs(service.timeoutSeconds * 1000, call.state, startedAt);
   if (timeoutMs === undefined) return ended({ kind: 'deferred', reason: 'cut-short', retryAfterMs: undefined });

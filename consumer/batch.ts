@@ -18,7 +18,7 @@ import { poolOf } from './keys/pool-of.ts';
 import { leaseMs } from './lease.ts';
 import { LedgerConversation } from './ledger-session.ts';
 import { runInRounds } from './rounds.ts';
-import { ServerLeases } from './servers/server-leases.ts';
+import { asksRegistry, ServerLeases } from './servers/server-leases.ts';
 import { Settler } from './settler.ts';
 import { tellAborted, tellCancelled } from './tell-cancelled.ts';
 
@@ -37,10 +37,8 @@ export async function runBatch(worker: ConsumerEnv, messages: readonly Message<u
   const inbox = readInbox(messages);
   const deliveries = new Deliveries(worker.ownQueue, inbox.messages, inbox.foreign, worker.draining);
   using ledger = new LedgerConversation(worker.ledger);
-  // What is unknown, or was never read, is asked for before the batch; what is merely old, beside it.
-  const urgent = [...inbox.tasks.values()].some((message) => worker.known.find(serviceOf(message)) === undefined);
-  const reading = readServices(worker, ledger, urgent);
-  if (urgent || worker.known.isUnread) await reading;
+  const reading = learnServices(worker, ledger, new Set([...inbox.tasks.values()].map(serviceOf)));
+  if (worker.known.isUnread || reading.isUrgent) await reading.done;
   // A copy: the definitions stay what they are while the batch lasts.
   const env: ConsumerEnv = { ...worker };
   try {
@@ -52,7 +50,7 @@ export async function runBatch(worker: ConsumerEnv, messages: readonly Message<u
   } catch (error) {
     logError('batch.failed', { shard: env.shard, tasks: inbox.tasks.size }, error);
   } finally {
-    await Promise.all([reading, deliveries.finish()]);
+    await Promise.all([reading.done, deliveries.finish()]);
   }
 }
 
@@ -74,7 +72,7 @@ async function runTasks(
   const calls: Call[] = [];
   for (const answer of answers) {
     if (!answer.granted) deliveries.decide(answer.id, answer.fate);
-    else calls.push(callOf(env, answer, inbox.tasks.get(answer.id)));
+    else calls.push(callOf(answer, inbox.tasks.get(answer.id)));
   }
   const accepted = new Set<string>();
   const telling: Promise<void>[] = [];
@@ -92,10 +90,9 @@ async function runTasks(
     settler.add(settlements);
   };
   const keys = new KeyLeases(env, settle);
-  const rereading: Promise<void>[] = [];
-  const servers = new ServerLeases(env, ledger, () => rereading.push(readServices(env, ledger, true)));
+  const servers = new ServerLeases(env, ledger, () => readServices(env, ledger, true));
   const run = async (placed: readonly Call[]) => {
-    const { ready, ended } = await keys.take(placed, others);
+    const { ready, ended } = await keys.take(placed.map(withDefinition(env)), others);
     servers.giveBack(ended);
     settle(ended);
     await fanOut(
@@ -110,7 +107,22 @@ async function runTasks(
   };
   await runInRounds(servers, calls, run, settle);
   await Promise.all([servers.finish(), keys.finish().then(() => settler.drain())]);
-  await Promise.all([...telling, ...rereading]);
+  await Promise.all(telling);
+}
+
+/**
+ * What is unknown, or was never read, is asked for before the batch; what is merely old, beside it.
+ * Where the registry is asked for servers anyway, its answer says whether anything has changed.
+ */
+function learnServices(
+  env: ConsumerEnv,
+  ledger: LedgerConversation,
+  names: ReadonlySet<string>,
+): { readonly isUrgent: boolean; readonly done: Promise<void> } {
+  const services = [...names].map((name) => ({ name, service: env.known.find(name) }));
+  const isUrgent = services.some(({ service }) => service === undefined);
+  const isTold = !isUrgent && services.some(({ name, service }) => asksRegistry(env, name, service));
+  return { isUrgent, done: isTold ? Promise.resolve() : readServices(env, ledger, isUrgent) };
 }
 
 function readServices({ known }: ConsumerEnv, ledger: LedgerConversation, urgent: boolean): Promise<void> {
@@ -163,21 +175,16 @@ function claimOf(env: ConsumerEnv, message: WaitingTask): ClaimBatch['claims'][n
   return { ...claim, task: { ...task, request: JSON.stringify(request) } };
 }
 
-function callOf(
-  env: ConsumerEnv,
-  { id, state, callbackToken, request }: Grant,
-  message: WaitingTask | undefined,
-): Call {
+function callOf({ id, state, callbackToken, request }: Grant, message: WaitingTask | undefined): Call {
   if (message === undefined) throw new Error(`the ledger granted ${id}, which was not asked for`);
-  const service = serviceOf(message);
-  const definition = env.known.findPut(service);
-  return {
-    id,
-    service,
-    state,
-    callbackToken,
-    request: requestOf(message, request),
-    ...(definition !== undefined && { definition }),
+  return { id, service: serviceOf(message), state, callbackToken, request: requestOf(message, request) };
+}
+
+/** Of a service that was put at run time: where the call is made it may not be known yet. */
+function withDefinition({ known }: ConsumerEnv): (call: Call) => Call {
+  return (call) => {
+    const definition = known.findPut(call.service);
+    return definition === undefined ? call : { ...call, definition };
   };
 }
 

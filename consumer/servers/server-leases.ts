@@ -15,7 +15,7 @@ import type {
   RouteRequest,
   RouteWait,
 } from '../../shared/registry/routing.ts';
-import { isRouted, type ServiceDefinition } from '../../shared/service/definition.ts';
+import { isRouted, needsServer, type ServiceDefinition } from '../../shared/service/definition.ts';
 import type { Call, EndedCall } from '../call.ts';
 import type { ConsumerEnv } from '../env.ts';
 import type { Outcome } from '../outcome.ts';
@@ -56,7 +56,7 @@ export function asksRegistry(env: Pick<ConsumerEnv, 'known'>, name: string, serv
 export class ServerLeases {
   readonly #env: ConsumerEnv;
   readonly #session: Pick<RegistrySession, 'route' | 'reportCalls'>;
-  readonly #onNewerServices: () => void;
+  readonly #onNewerServices: () => Promise<void>;
   readonly #block = crypto.randomUUID();
   /** Calls with a place that have not been brought back. */
   readonly #open = new Map<string, Call>();
@@ -66,7 +66,11 @@ export class ServerLeases {
   readonly #returning: Promise<void>[] = [];
 
   /** @param onNewerServices the registry has newer service definitions than this consumer */
-  constructor(env: ConsumerEnv, session: Pick<RegistrySession, 'route' | 'reportCalls'>, onNewerServices: () => void) {
+  constructor(
+    env: ConsumerEnv,
+    session: Pick<RegistrySession, 'route' | 'reportCalls'>,
+    onNewerServices: () => Promise<void>,
+  ) {
     this.#env = env;
     this.#session = session;
     this.#onNewerServices = onNewerServices;
@@ -136,7 +140,8 @@ export class ServerLeases {
       return this.#withoutRegistry(calls);
     }
     env.servers.note(answer.servers, Date.now());
-    if (answer.servicesVersion !== env.known.version) this.#onNewerServices();
+    if (answer.servicesVersion === env.known.version) env.known.noteCurrent(Date.now());
+    else await this.#onNewerServices();
     return this.#follow(calls, answer);
   }
 
@@ -177,10 +182,10 @@ export class ServerLeases {
     const waiting: Waiting[] = [];
     for (const call of calls) {
       const service = env.services[call.service];
-      const hasFixedTarget = service?.baseUrl !== undefined || service?.binding !== undefined;
-      const servers = hasFixedTarget
-        ? undefined
-        : env.servers.pick(call.service, call.request.wishes, Date.now(), Math.random);
+      const servers =
+        service !== undefined && needsServer(service)
+          ? env.servers.pick(call.service, call.request.wishes, Date.now(), Math.random)
+          : undefined;
       if (env.known.isPaused(call.service)) waiting.push(notPlaced(call, 'paused', Date.now() + UNAVAILABLE_MS, false));
       else if (servers === undefined) ready.push(call);
       else if (servers.length === 0) waiting.push(waitingFor(call, undefined));

@@ -142,9 +142,13 @@ export const ServiceDefinitionSchema = z
 export type ServiceDefinition = z.infer<typeof ServiceDefinitionSchema>;
 
 /** True when a call needs a server, or a place, from the registry. */
-export function isRouted({ baseUrl, binding, maxConcurrency, requestsPerSecond }: ServiceDefinition): boolean {
-  const hasFixedTarget = baseUrl !== undefined || binding !== undefined;
-  return !hasFixedTarget || maxConcurrency !== undefined || requestsPerSecond !== undefined;
+export function isRouted(service: ServiceDefinition): boolean {
+  return needsServer(service) || (service.maxConcurrency ?? service.requestsPerSecond) !== undefined;
+}
+
+/** True when the service lives on servers that register themselves. */
+export function needsServer({ baseUrl, binding }: ServiceDefinition): boolean {
+  return baseUrl === undefined && binding === undefined;
 }
 
 export type Services = Readonly<Record<string, ServiceDefinition>>;

@@ -81,6 +81,12 @@ export class KnownServices {
     this.#askedAt = now;
   }
 
+  /** The registry has named the version that is known. */
+  noteCurrent(now: number): void {
+    this.#readAt = Math.max(this.#readAt, now);
+    this.#endedAt = Math.max(this.#endedAt, now);
+  }
+
   noteFailed(now: number): void {
     this.#endedAt = Math.max(now, this.#askedAt);
   }

@@ -218,3 +218,30 @@ describe('definitions that are put at run time', () => {
     for (const { id } of tasks) expect(await house.row(id)).toMatchObject({ status: 'succeeded' });
   });
 });
+
+describe('a definition that has changed', () => {
+  it('is what the batch calls by that hears of it with its servers', async () => {
+    house.join('one');
+    await submit(1);
+    await house.deliver();
+    putService(house.registry, 'served', { path: '/moved' });
+    const task = await house.submit({ service: 'served', request: {} });
+    await house.deliver();
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 1 });
+    expect(house.backend.calls.at(-1)?.request.url).toBe('http://one.test/moved');
+  });
+
+  it('so that it needs a server now costs a moment, and no attempt', async () => {
+    house.join('one', { services: [{ name: 'served' }, { name: 'fetched' }] });
+    await submit(1);
+    await house.deliver();
+    putService(house.registry, 'fetched', {});
+    const moved = await house.submit({ service: 'fetched' });
+    await submit(1);
+    await house.deliver();
+    expect(await house.row(moved.id)).toMatchObject({ status: 'deferred', reason: 'no-server', failures: 0 });
+    await comeToRest(house);
+    expect(await house.row(moved.id)).toMatchObject({ status: 'succeeded', run: 2 });
+    expect(new URL(house.backend.callsOf(moved.id)[0]!.request.url).host).toBe('one.test');
+  });
+});

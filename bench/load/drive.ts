@@ -1,7 +1,7 @@
 /** The load itself: many requests over a few connections, or one task at a time. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Answer, Connection, requestBytes } from './connection.ts';
-import type { Drive, Driven, Lone } from './job.ts';
+import type { Drive, Driven, Lone, TimeCalls } from './job.ts';
 
 export async function drive({ address, connections, count, requests, keepBodies }: Drive): Promise<Driven> {
   const wire = requests.map((request) => requestBytes(address, request));
@@ -42,6 +42,20 @@ export async function lone({ address, count, submit, statusPath }: Lone): Promis
     milliseconds.push(performance.now() - startedAt);
     // Lets the settle and the ack of this task end before the next begins.
     await sleep(10);
+  }
+  connection.close();
+  return milliseconds;
+}
+
+export async function timeCalls({ address, count, request }: TimeCalls): Promise<number[]> {
+  const connection = await Connection.open(address);
+  const bytes = requestBytes(address, request);
+  const milliseconds: number[] = [];
+  for (let call = 0; call < count; call++) {
+    const startedAt = performance.now();
+    const { status } = await connection.send(bytes);
+    milliseconds.push(performance.now() - startedAt);
+    if (status !== 200) throw new Error(`${request.path} answered ${status}`);
   }
   connection.close();
   return milliseconds;

@@ -21,9 +21,18 @@ export interface Lone {
   readonly statusPath: string;
 }
 
+/** Sends the same request `count` times, one after the other. */
+export interface TimeCalls {
+  readonly type: 'time-calls';
+  readonly address: Address;
+  readonly count: number;
+  readonly request: RequestText;
+}
+
 export type Job =
   | Drive
   | Lone
+  | TimeCalls
   | { readonly type: 'listen' }
   | { readonly type: 'reset'; readonly gateClosed: boolean }
   | { readonly type: 'await-calls'; readonly count: number; readonly timeoutMs: number };
@@ -39,6 +48,8 @@ export interface Outcomes {
   drive: Driven;
   /** Milliseconds from the submission to the first poll that shows the success, one a task. */
   lone: number[];
+  /** Milliseconds, one a call. */
+  'time-calls': number[];
   /** The backend's port. */
   listen: number;
   reset: undefined;

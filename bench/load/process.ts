@@ -3,7 +3,7 @@
  * so that the runtimes' own processor time can be told from the bench's. Takes jobs over IPC.
  */
 import { Backend } from './backend.ts';
-import { drive, lone } from './drive.ts';
+import { drive, lone, timeCalls } from './drive.ts';
 import type { Job, JobMessage, OutcomeMessage } from './job.ts';
 
 const backend = new Backend();
@@ -26,6 +26,8 @@ async function perform(job: Job): Promise<unknown> {
       return drive(job);
     case 'lone':
       return lone(job);
+    case 'time-calls':
+      return timeCalls(job);
     case 'listen':
       return backend.listen();
     case 'reset':

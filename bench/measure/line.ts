@@ -1,7 +1,15 @@
 /** The lines of the report: what is measured on which pair of systems, and what is asked of the ratio. */
 import type { Outside } from '../load/outside.ts';
 import type { System } from '../system/system.ts';
-import { acceptInBatches, acceptSingly, loneTask, pollFinished, type Sample, wholeWay } from './workload.ts';
+import {
+  acceptInBatches,
+  acceptSingly,
+  callSynchronously,
+  loneTask,
+  pollFinished,
+  type Sample,
+  wholeWay,
+} from './workload.ts';
 
 /** Both sides of a pair give an accepted task the same durability. */
 export const PAIRS = ['queue', 'queue+record'] as const;
@@ -13,8 +21,44 @@ export interface Line {
   readonly unit: 'tasks/s' | 'polls/s' | 'ms';
   /** The least ratio of Tasklane to bare Workers; issue and DESIGN set it. */
   readonly target?: number;
-  measure(system: System, outside: Outside, tasks: number): Promise<Sample>;
+  /** The most milliseconds that Tasklane may add, at the median. */
+  readonly mostAddedMs?: number;
+  measure: Measure;
+  /** What Tasklane itself is measured beside, instead of bare Workers. */
+  beside?: Measure;
 }
+
+type Measure = (system: System, outside: Outside, tasks: number) => Promise<Sample>;
+
+const instant: Measure = (system, outside, tasks) => wholeWay(system, outside, tasks, 'instant');
+
+/** One way of Tasklane beside another of its own: these lines need no bare Workers. */
+const OWN_LINES: readonly Line[] = [
+  {
+    name: 'whole way, server from the registry, beside a fixed target',
+    pair: 'queue',
+    unit: 'tasks/s',
+    target: 0.9,
+    measure: (system, outside, tasks) => wholeWay(system, outside, tasks, 'served'),
+    beside: instant,
+  },
+  {
+    name: "whole way, with a pool's keys, beside without",
+    pair: 'queue',
+    unit: 'tasks/s',
+    target: 0.9,
+    measure: (system, outside, tasks) => wholeWay(system, outside, tasks, 'keyed'),
+    beside: instant,
+  },
+  {
+    name: 'synchronous route, beside a direct call',
+    pair: 'queue',
+    unit: 'ms',
+    mostAddedMs: 3,
+    measure: (system, outside) => callSynchronously(system, outside, 'route'),
+    beside: (system, outside) => callSynchronously(system, outside, 'direct'),
+  },
+];
 
 const perPair = (pair: Pair): Line[] => [
   { name: 'accept one by one', pair, unit: 'tasks/s', ...(pair === 'queue' && { target: 0.7 }), measure: acceptSingly },
@@ -24,7 +68,7 @@ const perPair = (pair: Pair): Line[] => [
     pair,
     unit: 'tasks/s',
     target: 0.7,
-    measure: (system, outside, tasks) => wholeWay(system, outside, tasks, 'instant'),
+    measure: instant,
   },
   {
     name: 'whole way, 50 ms backend',
@@ -50,6 +94,7 @@ export const LINES: readonly Line[] = [
     unit: 'polls/s',
     measure: (system, outside, polls) => pollFinished(system, outside, polls, 'each once'),
   },
+  ...OWN_LINES,
 ];
 
 /** Above 1 Tasklane is the better one, for rates and for latencies. */

@@ -16,9 +16,11 @@ export interface Measured {
 const WARM_UP_SHARE = 4;
 
 export async function measureRounds(sides: Sides, outside: Outside, options: Options): Promise<Measured[]> {
-  const measured = LINES.filter(({ name, pair }) => `${name}, ${pair}`.includes(options.only)).map(
-    (line): Measured => ({ line, tasklane: [], bare: [] }),
-  );
+  // A null run has no Tasklane to measure beside itself.
+  const lines = LINES.filter(({ beside }) => !options.null || beside === undefined);
+  const measured = lines
+    .filter(({ name, pair }) => `${name}, ${pair}`.includes(options.only))
+    .map((line): Measured => ({ line, tasklane: [], bare: [] }));
   await measureRound(measured, sides, outside, Math.max(100, Math.ceil(options.tasks / WARM_UP_SHARE / 100) * 100), 0);
   for (const lines of measured) {
     lines.tasklane.length = 0;
@@ -42,7 +44,9 @@ async function measureRound(
     const pair = sides.pairs[line.pair];
     const order = round % 2 === 0 ? (['bare', 'tasklane'] as const) : (['tasklane', 'bare'] as const);
     for (const side of order) {
-      (side === 'bare' ? bare : tasklane).push(await line.measure(pair[side], outside, tasks));
+      const [system, measure] =
+        side === 'bare' && line.beside !== undefined ? [pair.tasklane, line.beside] : [pair[side], line.measure];
+      (side === 'bare' ? bare : tasklane).push(await measure(system, outside, tasks));
     }
   }
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');

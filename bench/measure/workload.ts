@@ -5,7 +5,7 @@
  */
 import type { Driven } from '../load/job.ts';
 import type { Outside } from '../load/outside.ts';
-import type { ServiceName, System } from '../system/system.ts';
+import type { ServiceName, System, TASKLANE_SERVICES } from '../system/system.ts';
 
 export interface Sample {
   /** Operations a second, or milliseconds for a latency. */
@@ -14,6 +14,9 @@ export interface Sample {
   readonly processorMicros: number;
 }
 
+type AnyService = ServiceName | (typeof TASKLANE_SERVICES)[number];
+
+const TIMED_CALLS = 300;
 const ACCEPT_CONNECTIONS = 32;
 const BATCH_CONNECTIONS = 4;
 const TASKS_PER_BATCH = 100;
@@ -73,7 +76,7 @@ export async function wholeWay(
   system: System,
   outside: Outside,
   tasks: number,
-  service: ServiceName,
+  service: AnyService,
 ): Promise<Sample & { readonly ids: readonly string[] }> {
   await outside.perform<'reset'>({ type: 'reset', gateClosed: false });
   const newest = system.records.newest();
@@ -129,12 +132,28 @@ export async function loneTask(system: System, outside: Outside): Promise<Sample
   return { value: milliseconds[Math.floor(milliseconds.length / 2)] ?? Number.NaN, processorMicros };
 }
 
+/** One call after the other, each to its answer: through the synchronous route, or straight to the backend. */
+export async function callSynchronously(system: System, outside: Outside, way: 'route' | 'direct'): Promise<Sample> {
+  await outside.perform<'reset'>({ type: 'reset', gateClosed: false });
+  const [address, path] = way === 'route' ? [system.address, '/api/service/instant/'] : [system.backend, '/'];
+  const before = system.runtime.processorMicroseconds();
+  const milliseconds = await outside.perform<'time-calls'>({
+    type: 'time-calls',
+    address,
+    count: TIMED_CALLS,
+    request: { method: 'POST', path: `${path}instant`, headers: system.headers, body: JSON.stringify(PAYLOAD) },
+  });
+  const processorMicros = (system.runtime.processorMicroseconds() - before) / TIMED_CALLS;
+  milliseconds.sort((a, b) => a - b);
+  return { value: milliseconds[Math.floor(milliseconds.length / 2)] ?? Number.NaN, processorMicros };
+}
+
 async function submitBatches(
   system: System,
   outside: Outside,
   tasks: number,
   perRequest: number,
-  service: ServiceName,
+  service: AnyService,
 ): Promise<Driven> {
   const full = batchBody(service, perRequest);
   const rest = tasks % perRequest;
@@ -150,11 +169,11 @@ async function submitBatches(
   });
 }
 
-function taskBody(service: ServiceName): string {
+function taskBody(service: AnyService): string {
   return JSON.stringify({ service, payload: PAYLOAD });
 }
 
-function batchBody(service: ServiceName, count: number): string {
+function batchBody(service: AnyService, count: number): string {
   return JSON.stringify({ tasks: Array.from({ length: count }, () => ({ service, payload: PAYLOAD })) });
 }
 

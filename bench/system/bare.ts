@@ -43,6 +43,7 @@ export async function startBare(record: boolean, backendPort: number): Promise<S
       ? 'row in D1 (fsync) before 202; queue in memory'
       : 'queue in memory until finished, then D1 (fsync)',
     address: { host: url.hostname, port: Number(url.port) },
+    backend: { host: '127.0.0.1', port: backendPort },
     headers: {},
     runtime: process,
     records,

@@ -12,6 +12,8 @@ export interface System {
   /** What an accepted task survives. */
   readonly durability: string;
   readonly address: Address;
+  /** The bench's backend, called by nobody in between. */
+  readonly backend: Address;
   /** Headers of every request: the client's token, if the system wants one. */
   readonly headers: Readonly<Record<string, string>>;
   readonly runtime: RuntimeProcess;
@@ -22,6 +24,9 @@ export interface System {
 /** Paths of the bench's backend, each a service of the same name on both sides. */
 const SERVICES = ['instant', 'slow50', 'gate'] as const;
 export type ServiceName = (typeof SERVICES)[number];
+
+/** Services that only Tasklane knows: on a registered server, and with keys of a pool. */
+export const TASKLANE_SERVICES = ['served', 'keyed'] as const;
 
 export function backendServices(port: number): Record<ServiceName, { baseUrl: string; path: string }> {
   const entries = SERVICES.map((name) => [name, { baseUrl: `http://127.0.0.1:${port}`, path: `/${name}` }]);

@@ -1,6 +1,7 @@
 /** The HTTP request that a call becomes: where it goes, and the headers it carries. */
 import { toHex } from '../shared/crypto/hex.ts';
 import type { ServiceDefinition } from '../shared/service/definition.ts';
+import { hasSecrets, mayHaveSecrets, secretProblem } from '../shared/service/secret-origin.ts';
 import { bytesFromContent, type Content } from '../shared/task/content.ts';
 import { traceIdOf } from '../shared/task/id.ts';
 import type { TaskRequest } from '../shared/task/request.ts';
@@ -39,7 +40,7 @@ export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Cal
   const all: Record<string, string> = {};
   if (body !== undefined) all['content-type'] = body.type;
   for (const [name, value] of Object.entries(headers)) all[name.toLowerCase()] = value;
-  const problem = setServiceHeaders(env, service, all);
+  const problem = setServiceHeaders(env, service, place.servers[0].baseUrl, all);
   if (problem !== undefined) return { ok: false, problem };
   all['idempotency-key'] = call.id;
   all['task-id'] = call.id;
@@ -84,7 +85,8 @@ type Addressed =
 
 /**
  * The request's address on each server, with the key where it goes into the address; otherwise it is
- * set among `headers`. Other servers that may not have the key are left out; the chosen one must.
+ * set among `headers`. Other servers that may not have the service's secrets are left out; the chosen
+ * one must.
  */
 function addressesOf(
   service: ServiceDefinition,
@@ -94,7 +96,9 @@ function addressesOf(
   key: string | undefined,
 ): Addressed {
   const addressed: (CallableServer & { url: string })[] = [];
+  const isOpen = !hasSecrets(service);
   for (const server of servers) {
+    if (!isOpen && addressed.length > 0 && !mayHaveSecrets(service, new URL(server.baseUrl).origin)) continue;
     const url = joinUrl(server.baseUrl, path);
     const placed = key === undefined ? { ok: true as const, url } : placeKey(service, url, headers, key);
     if (placed.ok) addressed.push({ ...server, url: placed.url });
@@ -139,16 +143,21 @@ export function placeOf(
 }
 
 /**
- * Sets the headers that the service's definition gives.
+ * Sets the headers that the service's definition gives: secret ones only where they may go.
+ * @param baseUrl of the server that gets the request
  * @returns what is wrong with one of them; the text never holds a secret
  */
 export function setServiceHeaders(
   env: ConsumerEnv,
   service: ServiceDefinition,
+  baseUrl: string,
   headers: Record<string, string>,
 ): string | undefined {
+  const { origin } = new URL(baseUrl);
   for (const [name, value] of Object.entries(service.headers)) {
-    const text = typeof value === 'string' ? value : env.secret(value.secret)?.trim();
+    const isSecret = typeof value !== 'string';
+    if (isSecret && !mayHaveSecrets(service, origin)) return secretProblem(origin);
+    const text = isSecret ? env.secret(value.secret)?.trim() : value;
     if (text === undefined) return `The secret for the header ${name} is not set on this consumer.`;
     // The runtime refuses control characters with an exception and writes what is not ASCII into its log.
     if (!PRINTABLE_ASCII.test(text)) return `The secret for the header ${name} is not printable ASCII.`;

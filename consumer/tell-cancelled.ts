@@ -47,7 +47,7 @@ export async function tellCancelled(
   }
   const url = joinUrl(place.servers[0].baseUrl, service.cancelPath.replaceAll('{id}', id));
   const headers: Record<string, string> = { 'task-id': id };
-  if (setServiceHeaders(env, service, headers) !== undefined) return;
+  if (setServiceHeaders(env, service, url, headers) !== undefined) return;
   try {
     const status = await pRetry(
       async () => {

@@ -4,6 +4,7 @@
  * key goes nowhere else.
  */
 import type { ServiceDefinition } from '../../shared/service/definition.ts';
+import { mayHaveSecrets, secretProblem } from '../../shared/service/secret-origin.ts';
 
 export type Placed = { readonly ok: true; readonly url: string } | { readonly ok: false; readonly problem: string };
 
@@ -19,20 +20,11 @@ export function placeKey(
 ): Placed {
   const { auth } = service;
   const { origin } = new URL(url);
-  if (!mayHaveKey(service, origin)) {
-    const problem = `The service's configuration allows no key to be sent to ${origin}; add it to auth.origins if it may have one.`;
-    return { ok: false, problem };
-  }
+  if (!mayHaveSecrets(service, origin)) return { ok: false, problem: secretProblem(origin) };
   if (auth?.query !== undefined) return { ok: true, url: withParameter(url, auth.query, key) };
   const header = auth?.header?.toLowerCase() ?? 'authorization';
   headers[header] = (auth?.prefix ?? (header === 'authorization' ? 'Bearer ' : '')) + key;
   return { ok: true, url };
-}
-
-/** A bound Worker has no address: the binding is the permission. A registered server's origin must be named. */
-function mayHaveKey({ auth, baseUrl, binding }: ServiceDefinition, origin: string): boolean {
-  if (binding !== undefined) return true;
-  return (baseUrl !== undefined && origin === new URL(baseUrl).origin) || (auth?.origins?.includes(origin) ?? false);
 }
 
 /** Takes the place of a parameter of that name that the task brought; leaves the others as written. */

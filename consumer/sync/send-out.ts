@@ -79,7 +79,7 @@ function prepare(
   const place = placeOf(env, service, server === undefined ? [] : [server]);
   if (!place.ok) return place;
   const all = { ...headers };
-  const problem = setServiceHeaders(env, service, all);
+  const problem = setServiceHeaders(env, service, place.servers[0].baseUrl, all);
   if (problem !== undefined) return { ok: false, problem };
   const url = joinUrl(place.servers[0].baseUrl, path);
   const key = held.key && env.keys.value(held.key.pool, held.key.number);

@@ -6,6 +6,7 @@ import * as z from 'zod';
 import { POOL_NAME_PATTERN } from '../key/name.ts';
 import { DEFAULT_RETRY_POLICY } from '../task/backoff.ts';
 import { TASK_METHODS } from '../task/request.ts';
+import { hasSecrets } from './secret-origin.ts';
 import { targetProblem } from './target.ts';
 
 export const SERVICE_NAME_PATTERN = /^[a-z0-9][a-z0-9-]{0,62}$/;
@@ -99,7 +100,7 @@ export const ServiceDefinitionSchema = z
         /** Before the key in the header: `Bearer ` in `Authorization`, nothing in others. */
         prefix: HeaderValueSchema.optional(),
         query: z.string().min(1).max(64).optional(),
-        /** Origins that keys may be sent to beside that of `baseUrl`. */
+        /** Origins that keys and secret headers may be sent to beside that of `baseUrl`. */
         origins: z.array(z.url({ protocol: /^https?$/ }).transform((url) => new URL(url).origin)).optional(),
       })
       .refine(({ header, prefix, query }) => query === undefined || (header ?? prefix) === undefined, {
@@ -127,19 +128,20 @@ export const ServiceDefinitionSchema = z
     message: 'give either baseUrl or binding, or neither when servers register themselves for the service',
     path: ['baseUrl'],
   })
-  .refine(
-    ({ keyPool, auth, baseUrl, binding }) =>
-      keyPool === undefined || (baseUrl ?? binding ?? auth?.origins) !== undefined,
-    {
-      message: 'name the origins of the servers that keys may be sent to in auth.origins',
-      path: ['auth', 'origins'],
-    },
-  )
-  .refine(({ keyPool, auth, keyLimits }) => keyPool !== undefined || (auth ?? keyLimits) === undefined, {
+  .refine((service) => service.auth?.origins !== undefined || !needsServer(service) || !hasSecrets(service), {
+    message: 'name the origins of the servers that keys and secret headers may be sent to in auth.origins',
+    path: ['auth', 'origins'],
+  })
+  .refine(({ keyPool, auth, keyLimits }) => keyPool !== undefined || (keyLimits === undefined && !saysHow(auth)), {
     message: 'name the keyPool whose keys are meant',
     path: ['keyPool'],
   });
 export type ServiceDefinition = z.infer<typeof ServiceDefinitionSchema>;
+
+/** `auth.origins` also speaks for secrets in headers; the rest is about keys. */
+function saysHow(auth: Readonly<Partial<Record<'header' | 'prefix' | 'query', string | undefined>>> | undefined) {
+  return (auth?.header ?? auth?.prefix ?? auth?.query) !== undefined;
+}
 
 /** True when a call needs a server, or a place, from the registry. */
 export function isRouted(service: ServiceDefinition): boolean {
@@ -147,7 +149,7 @@ export function isRouted(service: ServiceDefinition): boolean {
 }
 
 /** True when the service lives on servers that register themselves. */
-export function needsServer({ baseUrl, binding }: ServiceDefinition): boolean {
+export function needsServer({ baseUrl, binding }: { readonly baseUrl?: unknown; readonly binding?: unknown }): boolean {
   return baseUrl === undefined && binding === undefined;
 }
 

@@ -65,6 +65,38 @@ describe("a pool's key on a registered server", () => {
   });
 });
 
+describe('a hostile server that registers itself', () => {
+  it('gets neither a key nor a secret header, when it is chosen or failed over to', async () => {
+    const secret = 'recognisable-secret-0123456789';
+    await join('targeted', 'good.test');
+    await join('targeted', 'hostile.test');
+    const service = {
+      keyPool: 'default',
+      auth: { origins: ['http://good.test'] },
+      headers: { 'x-team': { secret: 'TEAM_KEY' } },
+      cancelPath: '/work/{id}',
+    };
+    const keyless = { auth: service.auth, headers: service.headers };
+    await join('keyless-targeted', 'hostile-too.test');
+    const consumer = new TestConsumer({
+      services: { targeted: service, 'keyless-targeted': keyless },
+      keys: KEYS,
+      vars: { TEAM_KEY: secret },
+    });
+    const calls = answerWith(() => {
+      throw Object.assign(new Error('Network connection lost.'), { retryable: true });
+    });
+    const only = await newTask('keyless-targeted');
+    await consumer.deliver([...(await newTasks(8, 'targeted')), only]);
+    expect(calls.length).toBeGreaterThan(0);
+    expect(new Set(calls.map(({ url }) => new URL(url).host))).toEqual(new Set(['good.test']));
+    const row = await rowOf(only);
+    expect(row).toMatchObject({ status: 'deferred', reason: 'misconfigured' });
+    expect(row.history).toContain('http://hostile-too.test');
+    expect(row.history).not.toContain(secret);
+  });
+});
+
 describe('the place of a call that finds no key', () => {
   it('is given back with the batch', async () => {
     const id = await join('keyless', 'keyless.test');

@@ -45,6 +45,19 @@ describe('service definitions', () => {
     expect(parse({ binding: 'ocr' }).success).toBe(false);
   });
 
+  it('name the origins that secrets may be sent to, where servers register themselves', () => {
+    const secret = { headers: { 'x-team': { secret: 'TEAM_KEY' } } };
+    const origins = ['https://a.example.net'];
+    expect(parse(secret).success).toBe(false);
+    expect(parse({ keyPool: 'default' }).success).toBe(false);
+    expect(parse({ ...secret, auth: { origins } }).success).toBe(true);
+    expect(parse({ keyPool: 'default', auth: { origins } }).success).toBe(true);
+    expect(parse({ ...secret, baseUrl }).success).toBe(true);
+    expect(parse({ headers: { 'x-team': 'blue' } }).success).toBe(true);
+    // How a key is sent is said of a pool.
+    expect(parse({ ...secret, auth: { origins, header: 'x-api-key' } }).success).toBe(false);
+  });
+
   it('ask the registry where there are servers to choose from, or places to count', () => {
     const routed = (definition: Record<string, unknown>) => {
       const { ocr } = schema.parse({ ocr: definition });

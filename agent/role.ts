@@ -20,6 +20,9 @@ export interface Aftermath {
   readonly events: readonly AgentEvent[];
 }
 
+/** A dead leader still leads for the first claims; one that lives and does not visit is worth a line. */
+const REFUSALS_TOLD = 3;
+
 /** What the coordinator says of who leads. */
 export interface Word {
   readonly heartbeatIntervalSeconds: number;
@@ -89,9 +92,9 @@ export function claimAnswered(state: AgentState, word: Word, now: number): After
       : newFollower(settings, role.leaderUrl, intervalMs, now),
   );
   const { standing: after } = next.state;
-  const isFirst = after.is === 'registered' && after.role.is === 'follower' && after.role.refusals === 1;
-  return isFirst
-    ? { state: next.state, events: [...next.events, { event: 'claim-refused', leaderUrl: after.role.leaderUrl }] }
+  const { refusals = 0 } = after.is === 'registered' && after.role.is === 'follower' ? after.role : {};
+  return refusals === REFUSALS_TOLD
+    ? { state: next.state, events: [...next.events, { event: 'claim-refused', leaderUrl: led }] }
     : next;
 }
 

@@ -17,6 +17,8 @@ export function exampleServices(baseUrl: string) {
     async: { baseUrl, path: '/async', callbackTimeoutSeconds: 60, cancelPath: '/async/{id}', retry },
     random: { baseUrl, path: '/random', retry: { ...retry, maxAttempts: 10 } },
     echo: { baseUrl, path: '/echo' },
+    // Lives on the servers that register for it: `npm run example:server` and an agent beside it.
+    work: { path: '/run', balancing: 'peak-ewma', retry },
   } satisfies Record<string, ServiceInput>;
 }
 

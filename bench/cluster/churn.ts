@@ -16,8 +16,8 @@ const CONDUCT = { latencyMs: 30, jitterMs: 10 };
 const SLOW = { latencyMs: 600, jitterMs: 100 };
 const LOOK_MS = 50;
 
-/** What happens, when so large a part of the tasks has ended. */
-const AT = { kill: 0.15, add: 0.3, drain: 0.45, slow: 0.6 };
+/** One for each thing that happens, and one after the last: something always runs, however quick it goes. */
+const PORTIONS = 5;
 
 export async function runChurn(stage: Stage, tasks: number, say: (text: string) => void): Promise<ChurnReport> {
   const [one, two, three] = await Promise.all(
@@ -25,29 +25,33 @@ export async function runChurn(stage: Stage, tasks: number, say: (text: string) 
   );
   if (one === undefined || two === undefined || three === undefined) throw new Error('three machines were asked for');
   const startedAt = Date.now();
-  await stage.submit(tasks);
-  const reached = async (share: number) => {
-    while ((await stage.counts()).succeeded < share * tasks) await sleep(LOOK_MS);
+  let submitted = 0;
+  const nextPortion = async () => {
+    const portion = Math.ceil((tasks - submitted) / PORTIONS);
+    submitted += portion;
+    await stage.submit(portion);
+    while ((await stage.counts()).succeeded < submitted - portion / 2) await sleep(LOOK_MS);
   };
 
-  await reached(AT.kill);
+  await nextPortion();
   const dead = await one.report();
   await one.kill();
   say(`one was killed (kill -9) after ${dead.calls} calls`);
 
-  await reached(AT.add);
+  await nextPortion();
   const four = await stage.addMachine({ name: 'four', conduct: CONDUCT });
   say('four came');
 
-  await reached(AT.drain);
+  await nextPortion();
   const drainedAfter = await drain(stage, two.url);
   const atDrain = (await two.report()).calls;
   say(`two was drained within ${(drainedAfter / 1000).toFixed(1)} s`);
 
-  await reached(AT.slow);
+  await nextPortion();
   await three.set(SLOW);
   say(`three is slow now, ${SLOW.latencyMs} ms instead of ${CONDUCT.latencyMs} ms`);
 
+  await stage.submit(tasks - submitted);
   const counts = await stage.allEnded(tasks, 180_000);
   const tookMs = Date.now() - startedAt;
   const servers = [dead, ...(await Promise.all([two, three, four].map((machine) => machine.report())))];

@@ -2,9 +2,10 @@
 import { forgetStarts } from '../../shared/pace/start-log.ts';
 import type { Answered, DemandView } from '../../shared/registry/door.ts';
 import { isBack } from './liveness.ts';
+import { noSuchService } from './refusal.ts';
 import { offersOf, type Registry, serviceOf } from './server.ts';
 import { forgetWaiters, type Service } from './service.ts';
-import { definitionOf, hasFixedTarget, noSuchService } from './services.ts';
+import { definitionOf, hasFixedTarget } from './services.ts';
 
 const MINUTE_MS = 60_000;
 

@@ -5,7 +5,8 @@
 import type { Answered, Asker, HeartbeatAnswer } from '../../shared/registry/door.ts';
 import type { ClusterHeartbeat, Heartbeat } from '../../shared/registry/registration.ts';
 import { answerTo, clusterMates, isLeader, leaderOf, leadersOf, leaderUrlOf, settleLeadership } from './leadership.ts';
-import { changeServices, findServer, NO_SUCH_SERVER, refuse } from './roster.ts';
+import { NO_SUCH_SERVER, refuse } from './refusal.ts';
+import { changeServices, findServer } from './roster.ts';
 import type { Registry, Server } from './server.ts';
 
 export function heartbeat(

@@ -8,6 +8,7 @@ import type { CheckResult, DueCheck } from './health-check.ts';
 import { earliestCheckAt, noteChecks, takeDueChecks } from './health-check.ts';
 import { removeGone } from './liveness.ts';
 import { earliestReleaseAt, noteReleased, noticeReturns, takeDueReleases } from './parked.ts';
+import { expireBlocks } from './places.ts';
 import { emptyRegistry, type Notice, type Registry } from './server.ts';
 import type { RegistrySettings } from './settings.ts';
 import { recallServers, recallServices, rememberServers, rememberServices, SNAPSHOT_MS } from './snapshot.ts';
@@ -41,7 +42,7 @@ export class RegistryKeeper {
     const now = host.now();
     this.#snapshotAt = now;
     const services = host.readSnapshot('services');
-    const invalid = services === undefined ? [] : recallServices(this.#registry, services);
+    const invalid = services === undefined ? [] : recallServices(this.#registry, services, now);
     for (const service of invalid) host.tell({ event: 'service.invalid', fields: { service } });
     const servers = host.readSnapshot('servers');
     if (servers !== undefined) recallServers(this.#registry, servers, now);
@@ -55,6 +56,7 @@ export class RegistryKeeper {
   /** Any question or change that is not a call. */
   async decide<Value>(decide: (registry: Registry, now: number) => Value): Promise<Value> {
     const now = this.#host.now();
+    expireBlocks(this.#registry, now);
     removeGone(this.#registry, now);
     const value = decide(this.#registry, now);
     noticeReturns(this.#registry, now);

@@ -13,7 +13,7 @@ import { definitionOf, hasFixedTarget } from './services.ts';
 
 export interface ParkedService {
   /** Servers that were there when tasks were parked last, or released: their return is no news. */
-  seen: ReadonlySet<string>;
+  seen: Set<string>;
   /** When the next chunk goes; undefined: nobody is back. */
   releaseAt: number | undefined;
   pauseMs: number;
@@ -39,17 +39,29 @@ const FIXED_CHUNK = 500;
 
 /** A task of the service is parked. */
 export function noteParked(registry: Registry, service: string, now: number): void {
+  if (definitionOf(registry, service) === undefined) return;
   const parked = registry.parked.get(service);
   if (parked === undefined) registry.parked.set(service, newParked(backOf(registry, service, now), now));
   else Object.assign(parked, { again: parked.again + 1, parkedAt: now });
 }
 
-function newParked(seen: ReadonlySet<string>, parkedAt: number): ParkedService {
+function newParked(seen: Set<string>, parkedAt: number): ParkedService {
   return { seen, releaseAt: undefined, pauseMs: PAUSE_MS, again: 0, parkedAt };
 }
 
-/** The service was resumed: its tasks go, whoever is there. */
+/** The server offers something else than it did: it is news to those who are parked. */
+export function noteChanged(registry: Registry, serverId: string): void {
+  for (const parked of registry.parked.values()) parked.seen.delete(serverId);
+}
+
+/**
+ * The service was resumed, or defined anew: its tasks go, whoever is there. Remembered until none is
+ * left, over a restart too.
+ */
 export function noteResumed(registry: Registry, service: string, now: number): void {
+  if (definitionOf(registry, service) === undefined || registry.book.paused.has(service)) return;
+  registry.book.resumed.add(service);
+  registry.changed.services = true;
   registry.parked.set(service, { ...newParked(backOf(registry, service, now), now), releaseAt: now });
 }
 
@@ -64,7 +76,7 @@ function backOf(registry: Registry, service: string, now: number): Set<string> {
 /** Begins a release for every service that a server came back for. */
 export function noticeReturns(registry: Registry, now: number): void {
   for (const service of registry.offers.keys()) {
-    if (registry.released.has(service)) continue;
+    if (registry.released.has(service) || definitionOf(registry, service) === undefined) continue;
     registry.released.add(service);
     if (!registry.parked.has(service)) registry.parked.set(service, newParked(new Set(), 0));
   }
@@ -106,6 +118,7 @@ export function noteReleased(registry: Registry, due: DueRelease, released: numb
   const isSettled = now - parked.parkedAt > SETTLED_AFTER_MS;
   if (released !== undefined && released < due.limit && parked.again === 0 && isSettled) {
     registry.parked.delete(due.service);
+    if (registry.book.resumed.delete(due.service)) registry.changed.services = true;
     return;
   }
   parked.again = 0;

@@ -10,7 +10,7 @@ export interface Place {
   /** Undefined for a service with a fixed target. */
   readonly offer: Offer | undefined;
   /** It tries a circuit that was open. */
-  readonly isProbe: boolean;
+  isProbe: boolean;
 }
 
 export interface Block {
@@ -18,6 +18,9 @@ export interface Block {
   /** By call. */
   readonly open: Map<string, Place>;
 }
+
+/** More are forgotten before their time. */
+const MAX_SPENT = 10_000;
 
 export function blockOf(registry: Registry, id: string, expiresAt: number): Block {
   const known = registry.blocks.get(id);
@@ -49,7 +52,10 @@ export function givePlaceBack(registry: Registry, blockId: string, call: string,
   const place = block?.open.get(call);
   if (block === undefined || place === undefined) return undefined;
   block.open.delete(call);
-  if (block.open.size === 0) registry.blocks.delete(blockId);
+  if (block.open.size === 0) {
+    registry.blocks.delete(blockId);
+    registry.spent.set(blockId, block.expiresAt);
+  }
   free(registry, place, now);
   return place;
 }
@@ -61,7 +67,21 @@ function free(registry: Registry, { service, offer }: Place, now: number): void 
   offer.server.inFlight -= 1;
 }
 
+/** True when its calls were counted here, so that those which are not open any more were told of before. */
+export function isKnownBlock(registry: Registry, id: string): boolean {
+  return registry.blocks.has(id) || registry.spent.has(id);
+}
+
+/** The oldest first: enough of them go to stay small. */
+function forgetSpent({ spent }: Registry, now: number): void {
+  for (const [id, expiresAt] of spent) {
+    if (expiresAt > now && spent.size <= MAX_SPENT) return;
+    spent.delete(id);
+  }
+}
+
 export function expireBlocks(registry: Registry, now: number): void {
+  forgetSpent(registry, now);
   for (const [id, block] of registry.blocks) {
     if (block.expiresAt > now) continue;
     registry.blocks.delete(id);

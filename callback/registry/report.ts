@@ -3,7 +3,7 @@ import type { CallReport, CallReports } from '../../shared/registry/routing.ts';
 import { noteFailure, noteGood, releaseProbe } from './circuit.ts';
 import { checkSoon } from './health-check.ts';
 import { noteCall } from './metrics.ts';
-import { givePlaceBack, type Place, reportedOffer } from './places.ts';
+import { givePlaceBack, isKnownBlock, type Place, reportedOffer } from './places.ts';
 import { type Offer, type Registry, serviceOf } from './server.ts';
 import { noteDuration } from './service.ts';
 
@@ -17,13 +17,26 @@ export function takeReports(
   now: number,
   random: () => number,
 ): void {
-  const isKnown = registry.blocks.has(block);
+  const isKnown = isKnownBlock(registry, block);
   for (const report of reports) {
+    if (report.isOngoing === true) {
+      endProbe(registry, block, report, now);
+      continue;
+    }
     const place = givePlaceBack(registry, block, report.id, now);
     // Said before. A block that nobody knows is from before a restart: its calls still tell something.
     if (place === undefined && isKnown) continue;
     takeReport(registry, report, place, now, random);
   }
+}
+
+/** The answer has begun, and may go on for long: as a probe it is over. */
+function endProbe(registry: Registry, blockId: string, { id, service, server }: CallReport, now: number): void {
+  const place = registry.blocks.get(blockId)?.open.get(id);
+  if (place?.offer === undefined || !place.isProbe) return;
+  place.isProbe = false;
+  if (reportedOffer(registry, server, service) !== place.offer) releaseProbe(place.offer.circuit);
+  else if (noteGood(place.offer.circuit, true, now)) tellOfCircuit(registry, place.offer);
 }
 
 function takeReport(

@@ -2,11 +2,13 @@
  * Servers come and go: registered (again with the same URL: the same server), drained for maintenance,
  * removed. Whose server it is decides who may do that. Pure over the registry's state.
  */
-import type { Answered, Asker, Registered, RegistryProblemCode } from '../../shared/registry/door.ts';
+import type { Answered, Asker, Registered } from '../../shared/registry/door.ts';
 import type { OfferedService, Registration } from '../../shared/registry/registration.ts';
 import { targetProblem } from '../../shared/service/target.ts';
 import { answerTo, leaveLeadership, settleLeadership } from './leadership.ts';
 import { removeGone } from './liveness.ts';
+import { noteChanged } from './parked.ts';
+import { refuse } from './refusal.ts';
 import {
   addServer,
   baseUrlOf,
@@ -22,9 +24,9 @@ import {
 /** One object and one snapshot hold them all. */
 const MAX_SERVERS = 2_000;
 
-export function refuse(code: RegistryProblemCode, detail: string): Extract<Answered<never>, { ok: false }> {
-  return { ok: false, code, detail };
-}
+/** Whoever has a token must not crowd out the others. */
+const MAX_SERVERS_OF_OWNER = 200;
+const MAX_OFFERS_OF_OWNER = 1_000;
 
 /** @returns the server, or nothing when there is none that the asker may see */
 export function findServer(registry: Registry, id: string, asker: Asker): Server | undefined {
@@ -35,11 +37,6 @@ export function findServer(registry: Registry, id: string, asker: Asker): Server
 export function isOwn({ owner }: Server, { subject, isAdmin }: Asker): boolean {
   return isAdmin || owner === subject;
 }
-
-export const NO_SUCH_SERVER = refuse(
-  'server-not-found',
-  'There is no server with this id; it may have been silent for too long. Register it again.',
-);
 
 /** @param freshId the id that a new server gets */
 export function register(
@@ -58,9 +55,8 @@ export function register(
   if (known !== undefined && !isOwn(known, asker)) {
     return refuse('forbidden', 'A server with this URL is registered by somebody else.');
   }
-  if (known === undefined && registry.servers.size >= MAX_SERVERS) {
-    return refuse('invalid-request', `There are ${MAX_SERVERS} servers already; remove some first.`);
-  }
+  const crowd = crowdProblem(registry, known, known?.owner ?? asker.subject, services);
+  if (crowd !== undefined) return refuse('invalid-request', crowd);
   const server = known ?? newServer({ id: freshId, owner: asker.subject, url, registeredAt: now }, rest, now);
   if (known === undefined) {
     addServer(registry, server, services, now);
@@ -85,7 +81,7 @@ function renew(
   const before = describe(server);
   server.registration = registration;
   setOffers(registry, server, services, now);
-  if (describe(server) !== before) registry.changed.servers = true;
+  if (describe(server) !== before) noteNews(registry, server);
   server.lastHeardAt = now;
   server.lastSpokeAt = now;
   server.down = undefined;
@@ -103,12 +99,39 @@ export function changeServices(
   services: readonly OfferedService[],
   now: number,
 ): string | undefined {
-  const problem = addressProblem(registry, server.url, services);
+  const problem =
+    addressProblem(registry, server.url, services) ?? crowdProblem(registry, server, server.owner, services);
   if (problem !== undefined) return problem;
   const before = describe(server);
   setOffers(registry, server, services, now);
-  if (describe(server) !== before) registry.changed.servers = true;
+  if (describe(server) !== before) noteNews(registry, server);
   return undefined;
+}
+
+/** Tasks that were parked may run on it now. */
+function noteNews(registry: Registry, server: Server): void {
+  registry.changed.servers = true;
+  noteChanged(registry, server.id);
+}
+
+/** @param known the server that offers these instead of what it did */
+function crowdProblem(
+  registry: Registry,
+  known: Server | undefined,
+  owner: string,
+  services: readonly OfferedService[],
+): string | undefined {
+  if (known === undefined && registry.servers.size >= MAX_SERVERS) {
+    return `There are ${MAX_SERVERS} servers already; remove some first.`;
+  }
+  const others = [...registry.servers.values()].filter((server) => server.owner === owner && server !== known);
+  if (others.length >= MAX_SERVERS_OF_OWNER) {
+    return `One subject has at most ${MAX_SERVERS_OF_OWNER} servers; use another subject for more.`;
+  }
+  const offers = others.reduce((sum, server) => sum + server.offers.length, services.length);
+  return offers > MAX_OFFERS_OF_OWNER
+    ? `The servers of one subject offer at most ${MAX_OFFERS_OF_OWNER} services together.`
+    : undefined;
 }
 
 /** The agent's URL is called by the leader of its cluster alone, from a network of theirs. */

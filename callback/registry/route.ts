@@ -22,6 +22,9 @@ type Call = RouteRequest['calls'][number];
 const PARKED_MS = 300_000;
 const PARKED_SPREAD_MS = 60_000;
 
+/** For a call that is not parked while nobody knows when a server comes. */
+const UNKNOWN_WAIT_MS = 5_000;
+
 /** Failover, and picking without the registry, need no more. */
 const MAX_ADDRESSES = 100;
 
@@ -78,7 +81,7 @@ class Counter {
     const place = block.open.get(call.id);
     if (place !== undefined) return { id: call.id, is: 'routed', server: place.offer?.address };
     if (call.waits === 0) noteArrival(this.#service, this.#now);
-    if (this.#isPaused) return this.#park(call.id, 'paused');
+    if (this.#isPaused) return this.#park(call, 'paused', []);
     return this.#isFixed ? this.#admit(block, call) : this.#send(block, call);
   }
 
@@ -96,7 +99,7 @@ class Counter {
         ? this.#available
         : this.#available.filter(({ address }) => meetsWishes(address, call.wishes));
     const working = matching.filter(({ circuit }) => circuitState(circuit, this.#now) !== 'open');
-    if (working.length === 0) return this.#park(call.id, 'no-server');
+    if (working.length === 0) return this.#park(call, 'no-server', matching);
     const open = working.filter((offer) => this.#isOpen(offer));
     const places = open.reduce((sum, offer) => sum + freePlaces(offer), 0);
     const capacity = capacityOf(working);
@@ -130,12 +133,23 @@ class Counter {
 
   #wait(call: Call, capacity: number, notBefore: number): RouteDecision {
     this.#turnstile.takeUp(call.waits > 0);
-    const until = this.#turnstile.place(capacity, notBefore, this.#random());
+    const until = this.#turnstile.placeAt(capacity, notBefore, this.#random());
+    // Who does not come back leaves nothing behind.
+    if (until > (call.patientUntil ?? until)) {
+      return { id: call.id, is: 'waiting', why: 'server-busy', until, parked: false };
+    }
+    this.#turnstile.promise(until);
     noteWaiting(this.#service, call.id, until, this.#now);
     return { id: call.id, is: 'waiting', why: 'server-busy', until, parked: false };
   }
 
-  #park(id: string, why: 'no-server' | 'paused'): RouteDecision {
+  /** @param matching servers that it could have, were their circuits not open */
+  #park({ id, patientUntil }: Call, why: 'no-server' | 'paused', matching: readonly Offer[]): RouteDecision {
+    if (patientUntil !== undefined) {
+      const times = matching.flatMap(({ circuit }) => (circuit.state.is === 'open' ? [circuit.state.until] : []));
+      const until = times.length === 0 ? this.#now + UNKNOWN_WAIT_MS : Math.min(...times);
+      return { id, is: 'waiting', why, until, parked: false };
+    }
     const until = this.#now + PARKED_MS + PARKED_SPREAD_MS * this.#random();
     noteParked(this.#registry, this.#name, this.#now);
     noteWaiting(this.#service, id, until, this.#now);

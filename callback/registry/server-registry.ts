@@ -26,14 +26,15 @@ import { probe } from './health-probe.ts';
 import { claimLeadership, heartbeat, heartbeatCluster } from './heartbeat.ts';
 import { RegistryKeeper } from './keeper.ts';
 import { noteResumed } from './parked.ts';
+import { NO_SUCH_SERVER } from './refusal.ts';
 import { takeReports } from './report.ts';
-import { findServer, NO_SUCH_SERVER, register, removeServer, setMaintenance } from './roster.ts';
+import { findServer, register, removeServer, setMaintenance } from './roster.ts';
 import { route } from './route.ts';
 import type { Registry, Server } from './server.ts';
-import { deleteService, putService, readBook, setBalancing, setPaused, viewServices } from './services.ts';
+import { deleteService, putService, readBook, setBalancing, setPaused } from './services.ts';
 import { readSettings } from './settings.ts';
 import { RegistryStorage } from './storage.ts';
-import { viewBalancer, viewMetrics, viewServer, viewServers } from './view.ts';
+import { viewBalancer, viewMetrics, viewServer, viewServers, viewServices } from './view.ts';
 
 const ID_CHARACTERS = 16;
 
@@ -109,11 +110,20 @@ export class ServerRegistry extends DurableObject<object> implements RegistryDoo
   }
 
   putService(name: string, definition: unknown): Promise<number> {
-    return this.#keeper.decide((registry) => putService(registry, name, definition));
+    return this.#keeper.decide((registry, now) => {
+      const version = putService(registry, name, definition);
+      noteResumed(registry, name, now);
+      return version;
+    });
   }
 
   deleteService(name: string, force: boolean): Promise<Answered<undefined>> {
-    return this.#keeper.decide((registry, now) => deleteService(registry, name, force, now));
+    return this.#keeper.decide((registry, now) => {
+      const answer = deleteService(registry, name, force, now);
+      // The one of the configuration file is back, if there is one.
+      if (answer.ok) noteResumed(registry, name, now);
+      return answer;
+    });
   }
 
   setPaused(name: string, paused: boolean): Promise<Answered<undefined>> {

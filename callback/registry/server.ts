@@ -71,6 +71,8 @@ export interface Book {
   readonly put: Map<string, { readonly sent: unknown; readonly definition: ServiceDefinition }>;
   readonly paused: Set<string>;
   readonly balancing: Map<string, BalancingAlgorithm>;
+  /** Services whose parked tasks are to go, whoever is there. */
+  readonly resumed: Set<string>;
 }
 
 /** An event for the log. */
@@ -84,12 +86,14 @@ export interface Registry {
   /** By id. */
   readonly servers: Map<string, Server>;
   /** By service. */
-  readonly offers: Map<string, readonly Offer[]>;
+  readonly offers: Map<string, Offer[]>;
   /** The leader's id by cluster. */
   readonly leaders: Map<string, string>;
   readonly services: Map<string, Service>;
   readonly book: Book;
   readonly blocks: Map<string, Block>;
+  /** Blocks whose calls were all given back, and when they expire: what is said of them again is no news. */
+  readonly spent: Map<string, number>;
   /** Services that may have parked tasks. */
   readonly parked: Map<string, ParkedService>;
   /** Services whose tasks were released at least once since the start: what was parked before is not known. */
@@ -112,8 +116,9 @@ export function emptyRegistry(settings: RegistrySettings): Registry {
     offers: new Map(),
     leaders: new Map(),
     services: new Map(),
-    book: { version: 0, put: new Map(), paused: new Set(), balancing: new Map() },
+    book: { version: 0, put: new Map(), paused: new Set(), balancing: new Map(), resumed: new Set() },
     blocks: new Map(),
+    spent: new Map(),
     parked: new Map(),
     released: new Set(),
     picks: 0,
@@ -157,6 +162,7 @@ export function baseUrlOf(url: string, { path, port }: OfferedService): string {
 
 /** Makes the server offer these; what is known of an offer at the same address stays. */
 export function setOffers(registry: Registry, server: Server, services: readonly OfferedService[], now: number): void {
+  unindex(registry, server);
   const before = new Map(server.offers.map((offer) => [offer.address.baseUrl + offer.service.name, offer]));
   server.offers = services.map((service) => {
     const baseUrl = baseUrlOf(server.url, service);
@@ -165,7 +171,7 @@ export function setOffers(registry: Registry, server: Server, services: readonly
     const known = before.get(baseUrl + service.name);
     return known === undefined ? newOffer(server, service, address, now) : Object.assign(known, { service, address });
   });
-  indexOffers(registry);
+  index(registry, server);
 }
 
 function newOffer(server: Server, service: OfferedService, address: ServerAddress, now: number): Offer {
@@ -184,10 +190,21 @@ function newOffer(server: Server, service: OfferedService, address: ServerAddres
   };
 }
 
-function indexOffers(registry: Registry): void {
-  registry.offers.clear();
-  for (const offer of [...registry.servers.values()].flatMap(({ offers }) => offers)) {
-    registry.offers.set(offer.service.name, [...(registry.offers.get(offer.service.name) ?? []), offer]);
+/** Takes the server's offers out of the index, or puts them in. */
+function unindex(registry: Registry, { offers }: Server): void {
+  for (const offer of offers) {
+    const list = registry.offers.get(offer.service.name) ?? [];
+    const at = list.indexOf(offer);
+    if (at >= 0) list.splice(at, 1);
+    if (list.length === 0) registry.offers.delete(offer.service.name);
+  }
+}
+
+function index(registry: Registry, { offers }: Server): void {
+  for (const offer of offers) {
+    const list = registry.offers.get(offer.service.name);
+    if (list === undefined) registry.offers.set(offer.service.name, [offer]);
+    else list.push(offer);
   }
 }
 
@@ -198,9 +215,10 @@ export function addServer(registry: Registry, server: Server, services: readonly
 }
 
 export function dropServer(registry: Registry, id: string): void {
+  const server = registry.servers.get(id);
+  if (server !== undefined) unindex(registry, server);
   registry.servers.delete(id);
   for (const [cluster, leader] of registry.leaders) if (leader === id) registry.leaders.delete(cluster);
-  indexOffers(registry);
   registry.changed.servers = true;
 }
 

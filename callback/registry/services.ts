@@ -2,7 +2,7 @@
  * Service definitions: those of the configuration file, and those that were put at run time, which
  * win. Changing one keeps all counts: they live with the servers. Pure.
  */
-import type { Answered, ServiceView } from '../../shared/registry/door.ts';
+import type { Answered } from '../../shared/registry/door.ts';
 import type { ServiceBook } from '../../shared/registry/routing.ts';
 import {
   BALANCING_ALGORITHMS,
@@ -10,9 +10,8 @@ import {
   type ServiceDefinition,
   servicesSchema,
 } from '../../shared/service/definition.ts';
-import { takesCalls } from './liveness.ts';
-import { refuse } from './roster.ts';
-import { offersOf, type Registry } from './server.ts';
+import { noSuchService, refuse } from './refusal.ts';
+import type { Registry } from './server.ts';
 import { forgetWaiters } from './service.ts';
 
 /** How a service that nobody defined is balanced. */
@@ -97,28 +96,6 @@ export function readBook({ book }: Registry, known: number): ServiceBook | undef
     services: Object.fromEntries([...book.put].map(([name, { sent }]) => [name, sent])),
     paused: [...book.paused],
   };
-}
-
-export function viewServices(registry: Registry, now: number): ServiceView[] {
-  return serviceNames(registry).map((name) => {
-    const offers = offersOf(registry, name);
-    return {
-      name,
-      source: registry.book.put.has(name) ? 'api' : 'file',
-      paused: registry.book.paused.has(name),
-      balancing: balancingOf(registry, name),
-      target: hasFixedTarget(definitionOf(registry, name)) ? 'fixed' : 'servers',
-      servers: {
-        total: offers.length,
-        available: offers.filter((offer) => takesCalls(registry, offer, now)).length,
-      },
-      inFlight: registry.services.get(name)?.inFlight ?? 0,
-    };
-  });
-}
-
-export function noSuchService(name: string): Extract<Answered<never>, { ok: false }> {
-  return refuse('service-not-found', `There is no service ${name}.`);
 }
 
 const DONE: Answered<undefined> = { ok: true, value: undefined };

@@ -6,6 +6,7 @@
 import type { OfferedService } from '../../shared/registry/registration.ts';
 import { BALANCING_ALGORITHMS, type BalancingAlgorithm } from '../../shared/service/definition.ts';
 import { isCovered } from './liveness.ts';
+import { noteResumed } from './parked.ts';
 import { addServer, newServer, offerOf, type Registry, type Server } from './server.ts';
 import { parseDefinition } from './services.ts';
 
@@ -37,6 +38,7 @@ interface ServicesMemory {
   readonly put: Readonly<Record<string, unknown>>;
   readonly paused: readonly string[];
   readonly balancing: Readonly<Record<string, BalancingAlgorithm>>;
+  readonly resumed?: readonly string[];
 }
 
 export function rememberServers(registry: Registry, now: number): string {
@@ -73,6 +75,7 @@ export function rememberServices({ book }: Registry): string {
     put: Object.fromEntries([...book.put].map(([name, { sent }]) => [name, sent])),
     paused: [...book.paused],
     balancing: Object.fromEntries(book.balancing),
+    resumed: [...book.resumed],
   } satisfies ServicesMemory);
 }
 
@@ -100,7 +103,7 @@ export function recallServers(registry: Registry, text: string, now: number): vo
 }
 
 /** @returns the names of services whose definition is not valid any more */
-export function recallServices(registry: Registry, text: string): string[] {
+export function recallServices(registry: Registry, text: string, now: number): string[] {
   const memory = JSON.parse(text) as ServicesMemory;
   if (memory.version !== VERSION) return [];
   const { book } = registry;
@@ -109,10 +112,13 @@ export function recallServices(registry: Registry, text: string): string[] {
   for (const [name, algorithm] of Object.entries(memory.balancing)) {
     if (BALANCING_ALGORITHMS.includes(algorithm)) book.balancing.set(name, algorithm);
   }
-  return Object.entries(memory.put).flatMap(([name, sent]) => {
+  const invalid: string[] = [];
+  for (const [name, sent] of Object.entries(memory.put)) {
     const definition = parseDefinition(registry, name, sent);
-    if (definition === undefined) return [name];
-    book.put.set(name, { sent, definition });
-    return [];
-  });
+    if (definition === undefined) invalid.push(name);
+    else book.put.set(name, { sent, definition });
+  }
+  for (const name of memory.resumed ?? []) noteResumed(registry, name, now);
+  registry.changed.services = false;
+  return invalid;
 }

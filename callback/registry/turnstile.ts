@@ -83,12 +83,19 @@ export class Turnstile {
     if (this.#pace !== undefined) addStarts(this.#service.starts, this.#now, 1);
   }
 
+  /** Keeps a place at a time that `placeAt` said. */
+  promise(at: number): void {
+    if (at > this.#now + HORIZON_MS) return;
+    addStarts(this.#service.promised, at, 1);
+    if (at <= this.#now + EARLY_MS) this.#due += 1;
+  }
+
   /**
-   * When one more call can have a place.
+   * When one more call can have a place; too far away to be promised, spread over the time before that.
    * @param capacity calls at a time that the service's servers take
    * @param notBefore until then it cannot, whatever the places
    */
-  place(capacity: number, notBefore: number, random: number): number {
+  placeAt(capacity: number, notBefore: number, random: number): number {
     const { starts, promised, meanMs } = this.#service;
     const now = this.#now;
     const atOnce = Math.max(1, Math.min(capacity, this.#maxConcurrency));
@@ -97,10 +104,7 @@ export class Turnstile {
     const inLine = countUntil(promised, Number.POSITIVE_INFINITY) + 1;
     const paced = this.#pace ? nextStartAt(starts, promised, this.#pace.limit, this.#pace.windowMs, now) : now;
     const at = Math.max(now + spacingMs * inLine, paced, notBefore);
-    if (at > now + HORIZON_MS) return Math.max(notBefore, now + HORIZON_MS * (0.8 + 0.2 * random));
-    addStarts(promised, at, 1);
-    if (at <= now + EARLY_MS) this.#due += 1;
-    return at;
+    return at > now + HORIZON_MS ? Math.max(notBefore, now + HORIZON_MS * (0.8 + 0.2 * random)) : at;
   }
 }
 

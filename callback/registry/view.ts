@@ -1,9 +1,16 @@
 /** Servers, their metrics and the balancer as people see them. Pure. */
-import type { Asker, BalancerView, OfferedServiceView, ServerMetrics, ServerView } from '../../shared/registry/door.ts';
+import type {
+  Asker,
+  BalancerView,
+  OfferedServiceView,
+  ServerMetrics,
+  ServerView,
+  ServiceView,
+} from '../../shared/registry/door.ts';
 import { circuitState } from './circuit.ts';
 import { nextCheckAt } from './health-check.ts';
 import { isLeader } from './leadership.ts';
-import { offerProblem, standingOf } from './liveness.ts';
+import { offerProblem, standingOf, takesCalls } from './liveness.ts';
 import { summarize } from './metrics.ts';
 import { isOwn } from './roster.ts';
 import { type Offer, offersOf, type Registry, type Server } from './server.ts';
@@ -85,4 +92,22 @@ export function viewBalancer(registry: Registry): BalancerView {
       })),
     })),
   };
+}
+
+export function viewServices(registry: Registry, now: number): ServiceView[] {
+  return serviceNames(registry).map((name) => {
+    const offers = offersOf(registry, name);
+    return {
+      name,
+      source: registry.book.put.has(name) ? 'api' : 'file',
+      paused: registry.book.paused.has(name),
+      balancing: balancingOf(registry, name),
+      target: hasFixedTarget(definitionOf(registry, name)) ? 'fixed' : 'servers',
+      servers: {
+        total: offers.length,
+        available: offers.filter((offer) => takesCalls(registry, offer, now)).length,
+      },
+      inFlight: registry.services.get(name)?.inFlight ?? 0,
+    };
+  });
 }

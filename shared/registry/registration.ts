@@ -18,14 +18,21 @@ export const ServiceNameSchema = z
   .string()
   .regex(SERVICE_NAME_PATTERN, 'a service name is lower-case letters, digits and dashes');
 
+/** Addresses are kept in memory and in every snapshot. */
+const MAX_ADDRESS_CHARACTERS = 512;
+const ShortPathSchema = PathSchema.refine(
+  (path) => path.length <= MAX_ADDRESS_CHARACTERS,
+  `at most ${MAX_ADDRESS_CHARACTERS} characters`,
+);
+
 /** A service on a server: below the server's URL, or on another port of the same host. */
 export const OfferedServiceSchema = z.strictObject({
   name: ServiceNameSchema,
-  path: PathSchema.default('/'),
+  path: ShortPathSchema.default('/'),
   port: z.number().int().min(1).max(65_535).optional(),
   version: z.string().max(64).optional(),
   /** Asked by health checks, below `path`: any answer below 500 is a sign of life. */
-  healthPath: PathSchema.default('/health'),
+  healthPath: ShortPathSchema.default('/health'),
 });
 export type OfferedService = z.output<typeof OfferedServiceSchema>;
 
@@ -36,7 +43,9 @@ const services = z
 
 export const RegistrationSchema = z.strictObject({
   /** Where it is called, without a slash at the end of importance; a server is known by it. */
-  url: z.url({ protocol: /^https?$/, error: 'is a web address such as https://ocr-1.example.net' }),
+  url: z
+    .url({ protocol: /^https?$/, error: 'is a web address such as https://ocr-1.example.net' })
+    .max(MAX_ADDRESS_CHARACTERS),
   services: services.default([]),
   tier: TierSchema.default(1),
   weight: z.number().positive().max(1000).default(1),
@@ -47,7 +56,10 @@ export const RegistrationSchema = z.strictObject({
   /** Servers that reach each other; one of them leads. */
   cluster: z.string().regex(LABEL_PATTERN, 'a cluster is up to 63 letters, digits, dots and dashes').default('default'),
   /** Where the leader of its cluster looks after it; without one it sends its own heartbeats. */
-  agentUrl: z.url({ protocol: /^https?$/ }).optional(),
+  agentUrl: z
+    .url({ protocol: /^https?$/ })
+    .max(MAX_ADDRESS_CHARACTERS)
+    .optional(),
 });
 export type Registration = z.output<typeof RegistrationSchema>;
 

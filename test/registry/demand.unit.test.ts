@@ -1,15 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { demandOf } from '../../callback/registry/demand.ts';
 import { newMetrics, noteCall, summarize } from '../../callback/registry/metrics.ts';
-import {
-  deleteService,
-  putService,
-  readBook,
-  setBalancing,
-  setPaused,
-  viewServices,
-} from '../../callback/registry/services.ts';
-import { viewBalancer } from '../../callback/registry/view.ts';
+import { deleteService, putService, readBook, setBalancing, setPaused } from '../../callback/registry/services.ts';
+import { viewBalancer, viewServices } from '../../callback/registry/view.ts';
 import { Fleet, seededRandom, T0 } from './fleet.ts';
 
 const demand = (fleet: Fleet, service = 'ocr') => {

@@ -32,6 +32,7 @@ interface RouteOptions {
   readonly service?: string;
   readonly wishes?: ServerWishes;
   readonly waits?: number;
+  readonly patientUntil?: number;
   readonly block?: string;
   readonly expiresAt?: number;
 }
@@ -94,6 +95,7 @@ export class Fleet {
       service: options.service ?? 'ocr',
       waits: options.waits ?? 0,
       ...(options.wishes !== undefined && { wishes: options.wishes }),
+      ...(options.patientUntil !== undefined && { patientUntil: options.patientUntil }),
     }));
     const request = { block, expiresAt: options.expiresAt ?? this.now + 60_000, calls };
     return { ...route(this.registry, request, this.now, this.random), block };
@@ -137,7 +139,7 @@ export class Fleet {
     const servers = rememberServers(this.registry, this.now);
     const services = rememberServices(this.registry);
     this.registry = this.#empty();
-    recallServices(this.registry, services);
+    recallServices(this.registry, services, this.now);
     recallServers(this.registry, servers, this.now);
   }
 }

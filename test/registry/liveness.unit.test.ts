@@ -1,11 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { noteChecks, takeDueChecks } from '../../callback/registry/health-check.ts';
+import { heartbeat } from '../../callback/registry/heartbeat.ts';
 import { isAvailable, removeGone, standingOf } from '../../callback/registry/liveness.ts';
+import { noticeReturns } from '../../callback/registry/parked.ts';
 import { setMaintenance } from '../../callback/registry/roster.ts';
 import { viewServer } from '../../callback/registry/view.ts';
+import { OfferedServiceSchema } from '../../shared/registry/registration.ts';
 import { alice, BEAT_MS, bob, Fleet } from './fleet.ts';
 
 const stateOf = (fleet: Fleet, id: string) => standingOf(fleet.registry, fleet.server(id), fleet.now).state;
+
+const offered = (services: readonly object[]) => services.map((service) => OfferedServiceSchema.parse(service));
 
 /** Makes the checks that are due. @returns the servers that were asked */
 function check(fleet: Fleet, answers: (id: string) => boolean = () => true): string[] {
@@ -138,6 +143,30 @@ describe('a server', () => {
   ])('is refused with %j', (more, why) => {
     const answer = new Fleet().register('a', more);
     expect(answer).toMatchObject({ ok: false, code: 'invalid-request', detail: expect.stringContaining(why) });
+  });
+
+  it('is one of at most 200 of its owner, who crowd out nobody else', () => {
+    const fleet = new Fleet();
+    for (let server = 0; server < 200; server++) fleet.add(`host-${server}`);
+    expect(fleet.register('one-more')).toMatchObject({ ok: false, code: 'invalid-request' });
+    // The same again, and somebody else's, are welcome.
+    expect(fleet.register('host-7')).toMatchObject({ ok: true, value: { created: false } });
+    expect(fleet.register('of-bob', {}, bob)).toMatchObject({ ok: true });
+  });
+
+  it('offers at most a thousand services together with the others of its owner', () => {
+    const fleet = new Fleet();
+    const services = Array.from({ length: 100 }, (_, number) => ({ name: `service-${number}` }));
+    for (let server = 0; server < 10; server++) fleet.add(`host-${server}`, { services });
+    expect(fleet.register('one-more')).toMatchObject({ ok: false, code: 'invalid-request' });
+    const id = fleet.add('host-9', { services: services.slice(1) });
+    fleet.add('one-more');
+    fleet.now += 1_000;
+    const beat = heartbeat(fleet.registry, id, { status: 'healthy', services: offered(services) }, alice, fleet.now);
+    expect(beat).toMatchObject({ ok: false, code: 'invalid-request' });
+    // Names that nobody defines leave no trace beside it.
+    noticeReturns(fleet.registry, fleet.now);
+    expect([...fleet.registry.parked.keys()]).toEqual(['ocr']);
   });
 
   it('may have an agent in a private network: only its leader calls it', () => {

@@ -136,6 +136,41 @@ describe('parked tasks', () => {
     expect(run(fleet, 100, 5).chunks).toEqual([]);
   });
 
+  it('go when a server that is there offers what they wish for', () => {
+    const fleet = new Fleet();
+    const id = fleet.add('a');
+    run(fleet, 0, 3);
+    fleet.route(1, { wishes: { capabilities: { gpu: true } } });
+    expect(run(fleet, 1, 5).chunks).toEqual([]);
+    fleet.add('a', { capabilities: { gpu: true } });
+    fleet.beat(id);
+    expect(run(fleet, 1, 1)).toMatchObject({ left: 0 });
+  });
+
+  it('of a resumed service are remembered over a restart, until none is left', () => {
+    const fleet = new Fleet({ ocr: { baseUrl: 'https://fixed.example.net' } });
+    setPaused(fleet.registry, 'ocr', true);
+    fleet.route(1);
+    setPaused(fleet.registry, 'ocr', false);
+    noteResumed(fleet.registry, 'ocr', fleet.now);
+    fleet.evict();
+    expect(run(fleet, 600, 1).chunks).toEqual([{ second: 0, count: 500 }]);
+    expect(run(fleet, 100, 40).left).toBe(0);
+    fleet.evict();
+    expect(run(fleet, 5, 40).chunks).toEqual([]);
+  });
+
+  it('of a service that is paused, or that nobody defines, are not released by another word on it', () => {
+    const fleet = new Fleet();
+    fleet.add('a');
+    run(fleet, 0, 3);
+    setPaused(fleet.registry, 'ocr', true);
+    for (const name of ['ocr', 'none']) noteResumed(fleet.registry, name, fleet.now);
+    fleet.route(1, { service: 'none' });
+    expect(run(fleet, 5, 3).chunks).toEqual([]);
+    expect(fleet.registry.parked.size).toBe(0);
+  });
+
   it('are looked for once after a restart, whether the server was there before or registers later', () => {
     const fleet = new Fleet({ ocr: {}, scan: {} });
     fleet.add('a');

@@ -163,6 +163,43 @@ describe('calls that wait', () => {
   });
 });
 
+describe('a call that does not come back', () => {
+  it('leaves nothing behind when no place is free in time: those after it find what there is', () => {
+    const fleet = new Fleet();
+    const a = fleet.add('a', { maxConcurrency: 2 });
+    const { block, decisions } = fleet.route(2);
+    for (let call = 0; call < 50; call++) {
+      const [refused] = fleet.route(1, { patientUntil: fleet.now }).decisions;
+      expect(refused).toMatchObject({ why: 'server-busy', until: fleet.now + 125, parked: false });
+    }
+    for (const decision of decisions) fleet.report(block, decision);
+    fleet.now += 200;
+    expect(tally(fleet.route(2, { patientUntil: fleet.now }))).toEqual({ [a]: 2 });
+    expect(fleet.registry.services.get('ocr')?.waiters.size).toBe(0);
+  });
+
+  it('is promised a place when it is patient for so long', () => {
+    const fleet = new Fleet();
+    fleet.add('a', { maxConcurrency: 1 });
+    fleet.route(1);
+    fleet.route(1, { patientUntil: fleet.now + 1_000 });
+    // The next one stands behind it.
+    expect(fleet.route(1).decisions).toMatchObject([{ until: fleet.now + 500 }]);
+  });
+
+  it('is not parked, and learns when a circuit may be tried', () => {
+    const fleet = new Fleet();
+    const unknown = fleet.route(1, { patientUntil: fleet.now }).decisions;
+    expect(unknown).toMatchObject([{ why: 'no-server', until: fleet.now + 5_000, parked: false }]);
+    const a = fleet.add('a');
+    for (let call = 0; call < 5; call++) fleet.call().report({ outcome: 'failed' });
+    const { state } = fleet.offer(a).circuit;
+    const open = fleet.route(1, { patientUntil: fleet.now }).decisions;
+    expect(open).toMatchObject([{ why: 'no-server', until: state.is === 'open' && state.until, parked: false }]);
+    expect(fleet.registry.parked.size).toBe(0);
+  });
+});
+
 describe('a call', () => {
   it('is parked while nobody offers its service, and goes once somebody does', () => {
     const fleet = new Fleet();
@@ -233,6 +270,35 @@ describe('what is reported', () => {
     const { block, decisions } = fleet.route(2);
     for (let time = 0; time < 6; time++) fleet.report(block, decisions[0], { outcome: 'failed' });
     expect(viewMetrics(fleet.server(a), fleet.now).services).toMatchObject([{ calls: 1, failures: 1 }]);
+    expect(fleet.offer(a).circuit.state.is).toBe('closed');
+  });
+
+  it('counts once too when all of its batch was said before', () => {
+    const fleet = new Fleet();
+    const a = fleet.add('a');
+    const { block, decisions } = fleet.route(1);
+    for (let time = 0; time < 6; time++) fleet.report(block, decisions[0], { outcome: 'failed' });
+    expect(viewMetrics(fleet.server(a), fleet.now).services).toMatchObject([{ calls: 1, failures: 1 }]);
+    expect(fleet.registry.blocks.size).toBe(0);
+    fleet.now += 60_000;
+    fleet.route(0);
+    expect(fleet.registry.spent.size).toBe(0);
+  });
+
+  it('of a long answer that has begun closes a circuit, and keeps the place', () => {
+    const fleet = new Fleet();
+    const a = fleet.add('a');
+    breakCircuit(fleet, a);
+    const streams = [fleet.route(1)];
+    fleet.report(streams[0]!.block, streams[0]!.decisions[0], { isOngoing: true });
+    streams.push(fleet.route(1));
+    expect(tally(streams[1]!)).toEqual({ [a]: 1 });
+    fleet.report(streams[1]!.block, streams[1]!.decisions[0], { isOngoing: true });
+    expect(fleet.offer(a).circuit.state.is).toBe('closed');
+    expect(fleet.server(a).inFlight).toBe(2);
+    expect(viewMetrics(fleet.server(a), fleet.now).services).toMatchObject([{ calls: 5 }]);
+    for (const { block, decisions } of streams) fleet.report(block, decisions[0], { outcome: 'failed' });
+    expect(fleet.server(a).inFlight).toBe(0);
     expect(fleet.offer(a).circuit.state.is).toBe('closed');
   });
 

@@ -65,6 +65,18 @@ async function settle(registry: Stub): Promise<void> {
   await vi.waitFor(async () => expect(await alarmOf(registry)).toBeGreaterThan(Date.now() + 5_000), 5_000);
 }
 
+const snapshotOf = (registry: Stub) =>
+  runInDurableObject(
+    registry,
+    (_instance, { storage }) =>
+      storage.sql.exec<{ value: string }>("SELECT value FROM snapshot WHERE id = 'services'").toArray()[0]?.value,
+  );
+
+/** Nothing is due. */
+async function settleNone(registry: Stub): Promise<void> {
+  await vi.waitFor(async () => expect(await alarmOf(registry)).toBeNull(), 5_000);
+}
+
 /** Lets time pass for the object: the clock of the isolate is its clock. */
 function passTime(ms: number): void {
   const at = Date.now() + ms;
@@ -155,6 +167,7 @@ describe("the registry's object", () => {
 
   it('releases parked tasks by its alarm as soon as a server is there', async () => {
     const registry = newObject();
+    await registry.putService('late', {});
     const callback = await readEnv(env);
     const ids: string[] = [];
     for (const message of await newTasks(3, 'late')) {
@@ -178,6 +191,24 @@ describe("the registry's object", () => {
     expect(await parked()).toEqual(ids.sort());
     await add(registry, 'a', { services: [{ name: 'late' }] });
     await vi.waitFor(async () => expect(await parked()).toEqual([]), 5_000);
+  });
+
+  it('releases what was parked of a service when it is put with a target of its own', async () => {
+    const registry = newObject();
+    await registry.route(batchOf(1, 'echo'));
+    await settleNone(registry);
+    await registry.putService('echo', { baseUrl: 'https://echo.example.net' });
+    await vi.waitFor(async () => expect(await snapshotOf(registry)).toContain('"resumed":["echo"]'), 5_000);
+  });
+
+  it('frees the places of a crashed consumer for whoever asks, so that its server drains', async () => {
+    const registry = newObject();
+    const id = await add(registry, 'a');
+    await registry.route(batchOf(1));
+    await registry.setMaintenance(id, true, alice);
+    expect(await registry.getServer(id, alice)).toMatchObject({ value: { state: 'draining', inFlight: 1 } });
+    passTime(61_000);
+    expect(await registry.getServer(id, alice)).toMatchObject({ value: { state: 'drained', inFlight: 0 } });
   });
 
   it('keeps its alarm over an eviction', async () => {

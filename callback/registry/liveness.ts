@@ -3,8 +3,10 @@
  * the server was last heard of, what was said of it, and its checks, at the moment of asking. Pure.
  */
 import type { ServerStateName } from '../../shared/registry/door.ts';
+import { hasSecrets, mayHaveSecrets, secretProblem } from '../../shared/service/secret-origin.ts';
 import { admits, circuitState } from './circuit.ts';
 import { dropServer, type Offer, type Registry, type Server } from './server.ts';
+import { definitionOf } from './services.ts';
 import { silentAfterMs } from './settings.ts';
 
 /** A check may come this much later than it is due. */
@@ -50,14 +52,19 @@ function whyUnhealthy(registry: Registry, server: Server, now: number): string |
 }
 
 /** What is wrong with the offer itself, whatever its server says. */
-export function offerProblem({ check, server }: Offer): string | undefined {
+export function offerProblem(registry: Registry, { check, origin, server, service }: Offer): string | undefined {
+  const definition = definitionOf(registry, service.name);
+  if (definition !== undefined && hasSecrets(definition) && !mayHaveSecrets(definition, origin)) {
+    return secretProblem(origin);
+  }
   const isBelieved = check.hasAnswered || !server.sendsHeartbeats;
-  return isBelieved && check.failures > MAX_CHECK_FAILURES ? check.why : undefined;
+  if (!isBelieved || check.failures <= MAX_CHECK_FAILURES) return undefined;
+  return `${check.why} since ${new Date(check.since).toISOString()}`;
 }
 
 /** There and well; its circuit and its places are another matter. */
 export function isAvailable(registry: Registry, offer: Offer, now: number): boolean {
-  return standingOf(registry, offer.server, now).state === 'healthy' && offerProblem(offer) === undefined;
+  return standingOf(registry, offer.server, now).state === 'healthy' && offerProblem(registry, offer) === undefined;
 }
 
 /** May get at least one more call once it has a place free. */

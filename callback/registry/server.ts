@@ -42,6 +42,7 @@ export interface Offer {
   readonly server: Server;
   service: OfferedService;
   address: ServerAddress;
+  readonly origin: string;
   readonly circuit: Circuit;
   readonly metrics: Metrics;
   readonly check: OfferCheck;
@@ -179,6 +180,7 @@ function newOffer(server: Server, service: OfferedService, address: ServerAddres
     server,
     service,
     address,
+    origin: new URL(address.baseUrl).origin,
     circuit: newCircuit(now),
     metrics: newMetrics(),
     check: { hasAnswered: false, tries: 0, failures: 0, since: now, why: '' },

@@ -26,7 +26,7 @@ export function viewServer(registry: Registry, server: Server, now: number): Ser
     cluster: registration.cluster,
     state,
     why,
-    services: server.offers.map((offer) => viewOffer(offer, state === 'unhealthy' ? why : undefined, now)),
+    services: server.offers.map((offer) => viewOffer(registry, offer, state === 'unhealthy' ? why : undefined, now)),
     tier: registration.tier,
     weight: registration.weight,
     maxConcurrency: registration.maxConcurrency,
@@ -45,17 +45,16 @@ export function viewServers(registry: Registry, asker: Asker, now: number): Serv
     .map((server) => viewServer(registry, server, now));
 }
 
-function viewOffer(offer: Offer, whyServer: string | undefined, now: number): OfferedServiceView {
-  const { circuit, address, service, inFlight, check } = offer;
-  const problem = offerProblem(offer);
-  const since = problem === undefined ? '' : ` since ${new Date(check.since).toISOString()}`;
+function viewOffer(registry: Registry, offer: Offer, whyServer: string | undefined, now: number): OfferedServiceView {
+  const { circuit, address, service, inFlight } = offer;
+  const problem = offerProblem(registry, offer);
   const state = circuitState(circuit, now);
   return {
     name: service.name,
     baseUrl: address.baseUrl,
     version: service.version,
     healthy: (whyServer ?? problem) === undefined,
-    why: whyServer ?? (problem && problem + since),
+    why: whyServer ?? problem,
     circuit: {
       state,
       until: circuit.state.is === 'open' && state === 'open' ? circuit.state.until : undefined,

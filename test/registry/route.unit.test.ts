@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { givePlaceBack } from '../../callback/registry/places.ts';
 import { setPaused } from '../../callback/registry/services.ts';
-import { viewMetrics } from '../../callback/registry/view.ts';
+import { viewMetrics, viewServer } from '../../callback/registry/view.ts';
 import { Fleet, tally } from './fleet.ts';
 
 describe('places', () => {
@@ -227,6 +227,30 @@ describe('a call', () => {
     expect(tally(fleet.route(4, { wishes: { tier: 2, capabilities: { lang: 'de' } } }))).toEqual({ [b]: 4 });
     expect(fleet.call({ wishes: { tier: 1, ...wishes } }).server).toBe('no-server');
     expect(fleet.call({ wishes: { capabilities: { constructor: 'x' } } }).server).toBe('no-server');
+  });
+
+  it('does not go to a server that may not have the secrets of its service: nobody can swallow the traffic', () => {
+    const good = 'https://good.example.net';
+    const fleet = new Fleet({
+      ocr: { keyPool: 'default', auth: { origins: [good] } },
+      scan: { headers: { authorization: { secret: 'SCAN_TOKEN' } }, auth: { origins: [good] } },
+      open: { headers: { accept: 'application/json' } },
+    });
+    const services = ['ocr', 'scan', 'open'].map((name) => ({ name }));
+    const hostile = fleet.add('hostile', { services, weight: 1000, maxConcurrency: 10_000 });
+    expect(fleet.call().server).toBe('no-server');
+    const id = fleet.add('good', { services });
+    expect(tally(fleet.route(10))).toEqual({ [id]: 10 });
+    expect(tally(fleet.route(3, { service: 'scan' }))).toEqual({ [id]: 3 });
+    expect(fleet.route(0).servers).toEqual({});
+    expect(fleet.route(1).servers.ocr).toHaveLength(1);
+    expect(tally(fleet.route(1, { service: 'open' }))).toEqual({ [hostile]: 1 });
+    const view = viewServer(fleet.registry, fleet.server(hostile), fleet.now).services;
+    expect(view).toMatchObject([
+      { name: 'ocr', healthy: false, why: expect.stringContaining('auth.origins') },
+      { name: 'scan', healthy: false },
+      { name: 'open', healthy: true },
+    ]);
   });
 
   it('does not go to a server that said that it is busy, until the time that it said', () => {

@@ -94,8 +94,7 @@ export const PATHS: readonly Path[] = [
   },
   {
     name: "synchronous task with a pool's key, per task in batches of 100",
-    // Two a batch, and now and then a look whether the services' definitions have changed.
-    budget: { queueOperations: 3, rowsWritten: 2.1, durableObjectCalls: 0.03, mostInvocations: 32 },
+    budget: { queueOperations: 3, rowsWritten: 2.1, durableObjectCalls: 0.02, mostInvocations: 32 },
     work: (run) => runBatches(run, { service: 'keyed', payload: { page: 1 } }),
   },
   {

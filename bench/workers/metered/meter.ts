@@ -70,6 +70,9 @@ function meteredService(binding: object, ledger: Ledger): object {
   });
 }
 
+/** An isolate asks each five seconds whether definitions have changed, however much work there is: not counted as work. */
+const TIMED_QUESTION = 'readServices';
+
 /** Every method of every stub is a call of its object. */
 function meteredNamespace(binding: object, ledger: Ledger): object {
   const meteredStub = (stub: object) =>
@@ -78,7 +81,7 @@ function meteredNamespace(binding: object, ledger: Ledger): object {
         const member = Reflect.get(target, name) as unknown;
         if (typeof member !== 'function') return member;
         return (...args: unknown[]) => {
-          counters[ledger].durableObjectCalls += 1;
+          counters[name === TIMED_QUESTION ? 'cron' : ledger].durableObjectCalls += 1;
           return Reflect.apply(member, target, args);
         };
       },

@@ -471,6 +471,17 @@ describe('R20 waiting for an event', () => {
     expect(house.backend.callsOf(task.id)).toHaveLength(1);
   });
 
+  it('a duplicate that comes after the fallback, before the sweeper, runs it', async () => {
+    const task = await house.submit({ service: 'served' });
+    house.post.duplicate(house.ready()[0]!, 600);
+    await house.deliver();
+    expect(await house.row(task.id)).toMatchObject({ parked_for: 'served' });
+    house.join('late');
+    await house.clock.moveTo(START + 600_000);
+    await house.deliver();
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2, parked_for: null, due_at: null });
+  });
+
   it('an answer lost on the way of parking leaves it parked', async () => {
     const task = await house.submit({ service: 'served' });
     house.faults.once('ledger.settle', 'lost-answer');

@@ -17,7 +17,7 @@ export function allows(...roles: readonly Role[]): MiddlewareHandler<DoorEnv> {
 export function allowsAsKey(...roles: readonly Role[]): MiddlewareHandler<DoorEnv> {
   return authorizes(
     roles,
-    (request) => keyHeaderToken(request)?.token ?? bearerToken(request),
+    (request) => bearerToken(request) ?? keyHeaderToken(request),
     'Send a Tasklane token: `Authorization: Bearer <token>`, or in `x-goog-api-key` or `x-api-key`.',
   );
 }
@@ -25,14 +25,15 @@ export function allowsAsKey(...roles: readonly Role[]): MiddlewareHandler<DoorEn
 /** Where packages of providers put their key. */
 const KEY_HEADERS = ['x-goog-api-key', 'x-api-key'] as const;
 
-/** The header other than `Authorization` in which the token came, when there is no bearer token. */
-export function keyHeaderToken(request: Request): { readonly header: string; readonly token: string } | undefined {
-  if (bearerToken(request) !== undefined) return undefined;
-  for (const header of KEY_HEADERS) {
-    const token = request.headers.get(header)?.trim();
-    if (token) return { header, token };
-  }
-  return undefined;
+function keyHeaderToken(request: Request): string | undefined {
+  return KEY_HEADERS.map((header) => request.headers.get(header)?.trim()).find((token) => token);
+}
+
+/** Every header in which the request carries its token: none of them may go on to a backend. */
+export function tokenHeaders(request: Request): string[] {
+  const token = bearerToken(request) ?? keyHeaderToken(request);
+  const carriers = KEY_HEADERS.filter((header) => request.headers.get(header)?.trim() === token);
+  return ['authorization', ...carriers];
 }
 
 function authorizes(

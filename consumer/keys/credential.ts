@@ -29,7 +29,10 @@ export function placeKey(
 
 /** Takes the place of a parameter of that name that the task brought; leaves the others as written. */
 function withParameter(url: string, name: string, value: string): string {
-  const [address = '', query = ''] = url.split('?', 2);
+  // Only the first question mark begins the query.
+  const mark = url.indexOf('?');
+  const address = mark < 0 ? url : url.slice(0, mark);
+  const query = mark < 0 ? '' : url.slice(mark + 1);
   const others = query.split('&').filter((part) => part !== '' && nameOf(part) !== name);
   return `${address}?${[...others, `${encodeURIComponent(name)}=${encodeURIComponent(value)}`].join('&')}`;
 }

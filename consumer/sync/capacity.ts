@@ -1,15 +1,11 @@
-/**
- * What a synchronous call holds while it runs: a place at a server, and a key where the service uses
- * a pool. Both are waited for as long as the client is patient, and given back together.
- */
+/** Takes what a synchronous call needs, and waits for it as long as the client is patient. */
 
-import type { CallReport } from '../../shared/registry/routing.ts';
 import type { Declined, SyncCall } from '../../shared/sync/call.ts';
 import type { ConsumerEnv } from '../env.ts';
 import { poolOf } from '../keys/pool-of.ts';
-import type { KeyVerdict, LimitFacts } from '../keys/verdict.ts';
 import { asksRegistry } from '../servers/server-leases.ts';
-import { type HeldKey, takeKey } from './key-hold.ts';
+import { Held } from './held.ts';
+import { takeKey } from './key-hold.ts';
 import { FREE_PLACE, type Place, takePlace } from './place-hold.ts';
 
 /** Beyond its time-out a call may stream; a consumer that dies meanwhile frees place and key after this. */
@@ -18,32 +14,6 @@ const STREAM_MS = 15 * 60_000;
 /** A place that comes free sooner than was said is seen by looking again. */
 const MAX_PAUSE_MS = 1_000;
 const MIN_PAUSE_MS = 50;
-
-/** How the call went, for the registry and the key pool. */
-export interface Report {
-  readonly outcome: CallReport['outcome'];
-  readonly verdict: KeyVerdict;
-  readonly facts?: LimitFacts | undefined;
-  /** Unix ms: when a busy server may be called again. */
-  readonly busyUntil?: number | undefined;
-}
-
-export class Held {
-  readonly place: Place;
-  readonly key: HeldKey | undefined;
-  readonly #since = Date.now();
-
-  constructor(place: Place, key: HeldKey | undefined) {
-    this.place = place;
-    this.key = key;
-  }
-
-  /** Safe to call once; never rejects. */
-  async giveBack({ outcome, verdict, facts, busyUntil }: Report): Promise<void> {
-    const durationMs = Date.now() - this.#since;
-    await Promise.all([this.place.report(outcome, durationMs, busyUntil), this.key?.giveBack(verdict, facts)]);
-  }
-}
 
 export type Taken =
   | { readonly is: 'held'; readonly held: Held }
@@ -54,13 +24,11 @@ type Waiting = { readonly is: 'waiting'; readonly declined: Declined & { readonl
 export class Capacity {
   readonly #env: ConsumerEnv;
   readonly #call: SyncCall;
-  readonly #patientUntil: number;
   #waits = 0;
 
   constructor(env: ConsumerEnv, call: SyncCall) {
     this.#env = env;
     this.#call = call;
-    this.#patientUntil = Date.now() + call.patienceMs;
   }
 
   async take(timeoutMs: number): Promise<Taken> {
@@ -69,9 +37,13 @@ export class Capacity {
       if (taken.is !== 'waiting') return taken;
       const now = Date.now();
       const { declined } = taken;
-      if (declined.until > this.#patientUntil || now >= this.#patientUntil) return { is: 'declined', declined };
+      const { patientUntil } = this.#call;
+      // Nobody knows when a server comes back: worth looking for as long as there is time.
+      const isHopeless = declined.why !== 'no-server' && declined.until > patientUntil;
+      if (isHopeless || now >= patientUntil) return { is: 'declined', declined };
       this.#waits += 1;
-      await scheduler.wait(Math.min(MAX_PAUSE_MS, Math.max(MIN_PAUSE_MS, declined.until - now)));
+      const pauseMs = Math.min(declined.until, patientUntil) - now;
+      await scheduler.wait(Math.min(MAX_PAUSE_MS, Math.max(MIN_PAUSE_MS, pauseMs)));
     }
   }
 
@@ -81,17 +53,16 @@ export class Capacity {
     const { place } = placed;
     const pool = poolOf(this.#env, this.#call.service);
     if (pool === undefined) return { is: 'held', held: new Held(place, undefined) };
-    const { id } = this.#call;
-    const request = { id, pool, waits: this.#waits, patientUntil: this.#patientUntil, expiresAt };
-    const keyed = await takeKey(this.#env, request);
+    const { id, patientUntil } = this.#call;
+    const keyed = await takeKey(this.#env, { id, pool, waits: this.#waits, patientUntil, expiresAt });
     if (keyed.is === 'held') return { is: 'held', held: new Held(place, keyed.key) };
-    await place.report('unused', 0);
+    await place.report({ outcome: 'unused', durationMs: 0 });
     return keyed.is === 'waiting' ? keyed : { is: 'declined', declined: { why: 'key-refused' } };
   }
 
   async #takePlace(expiresAt: number): Promise<{ readonly is: 'held'; readonly place: Place } | Waiting> {
-    const { id, service } = this.#call;
+    const { id, service, patientUntil } = this.#call;
     if (!asksRegistry(this.#env, service, this.#env.known.find(service))) return { is: 'held', place: FREE_PLACE };
-    return takePlace(this.#env, { id, service, waits: this.#waits, expiresAt });
+    return takePlace(this.#env, { id, service, waits: this.#waits, patientUntil, expiresAt });
   }
 }

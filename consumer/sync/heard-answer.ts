@@ -4,9 +4,8 @@
  */
 import { contentFromBytes, isJson, MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 import { hear } from '../keys/hearing.ts';
-import type { KeyVerdict } from '../keys/verdict.ts';
 import { retryAfterMs } from '../retry-after.ts';
-import type { Held, Report } from './capacity.ts';
+import type { Held, Report } from './held.ts';
 import { type PeekedBody, peekBody } from './peeked-body.ts';
 
 export interface HeardAnswer {
@@ -20,21 +19,24 @@ export interface HeardAnswer {
 
 export async function heardAnswer(response: Response, { key, place }: Held, now: number): Promise<HeardAnswer> {
   const { status, headers } = response;
-  const body =
-    key !== undefined && isWorthReading(response) ? await peekBody(response, MAX_INLINE_BYTES) : unread(response);
+  const mayRead = key !== undefined && isWorthReading(response);
+  const body = mayRead ? await peekBody(response, MAX_INLINE_BYTES) : unread(response);
+  const busyMs = retryAfterMs(headers.get('retry-after'), now);
+  // With a key a 429 is about the key; a 503 that says when is about the server all the same.
+  const isBusy = (status === 503 && busyMs !== undefined) || (status === 429 && key === undefined);
+  const busyUntil = isBusy && busyMs !== undefined ? now + busyMs : undefined;
+  const outcome: Report['outcome'] = isBusy ? 'busy' : status >= 500 ? 'failed' : 'answered';
+  const isForAnotherServer = isBusy && place.server !== undefined;
   if (key === undefined) {
-    const after = retryAfterMs(headers.get('retry-after'), now);
-    const isBusy = status === 429 || (status === 503 && after !== undefined);
-    const outcome = isBusy ? 'busy' : status >= 500 ? 'failed' : 'answered';
-    const verdict: KeyVerdict = { kind: 'unused' };
-    const report = { outcome, verdict, busyUntil: isBusy ? now + (after ?? 0) : undefined } as const;
-    return { status, headers, body, report, isForAnother: isBusy && place.server !== undefined };
+    const report = { outcome, verdict: { kind: 'unused' }, busyUntil } as const;
+    return { status, headers, body, report, isForAnother: isForAnotherServer };
   }
   const type = headers.get('content-type') ?? 'application/octet-stream';
   const content = 'whole' in body && body.whole.length > 0 ? contentFromBytes(type, body.whole) : undefined;
   const { verdict, facts } = hear({ status, headers, body: content }, now);
-  const report = { outcome: status >= 500 ? 'failed' : 'answered', verdict, facts } as const;
-  return { status, headers, body, report, isForAnother: verdict.kind === 'limited' || verdict.kind === 'refused' };
+  const isForAnotherKey = verdict.kind === 'limited' || verdict.kind === 'refused';
+  const report = { outcome, verdict, facts, busyUntil };
+  return { status, headers, body, report, isForAnother: isForAnotherServer || isForAnotherKey };
 }
 
 function isWorthReading({ status, headers }: Response): boolean {

@@ -17,7 +17,8 @@ export interface Outbound {
   readonly traceId: string;
 }
 
-export async function outboundOf(request: Request): Promise<Outbound> {
+/** @param id of the call: what makes a repeat recognisable, unless the client says so itself */
+export async function outboundOf(request: Request, id: string): Promise<Outbound> {
   const { pathname, search } = new URL(request.url);
   const length = Number(request.headers.get('content-length') ?? Number.NaN);
   const held = request.body === null || length <= MAX_HELD_BYTES;
@@ -27,7 +28,7 @@ export async function outboundOf(request: Request): Promise<Outbound> {
   return {
     method: request.method,
     path: pathname + search,
-    headers: { ...headers, traceparent: `00-${traceId}-${randomHex(8)}-01` },
+    headers: { 'idempotency-key': id, ...headers, traceparent: `00-${traceId}-${randomHex(8)}-01` },
     body: held ? bytes : (request.body ?? undefined),
     isRepeatable: held,
     traceId,

@@ -17,9 +17,13 @@ export interface Place {
   readonly server: ServerAddress | undefined;
   /** Goes to another server that takes calls; false when there is none that has not been tried. */
   moveOn(): boolean;
-  /** Safe to call once; never rejects. */
-  report(outcome: CallReport['outcome'], durationMs: number, busyUntil?: number): Promise<void>;
+  /** Never rejects: the registry takes a call that it hears nothing of as ended in the end. */
+  report(report: PlaceReport): Promise<void>;
 }
+
+export type PlaceReport = Pick<CallReport, 'outcome' | 'durationMs' | 'isOngoing'> & {
+  readonly busyUntil?: number | undefined;
+};
 
 export type PlaceTaken =
   | { readonly is: 'held'; readonly place: Place }
@@ -29,6 +33,8 @@ export interface PlaceRequest {
   readonly id: string;
   readonly service: string;
   readonly waits: number;
+  /** Unix ms. */
+  readonly patientUntil: number;
   /** When the call has ended for sure, Unix ms. */
   readonly expiresAt: number;
 }
@@ -40,9 +46,9 @@ export const FREE_PLACE: Place = { server: undefined, moveOn: () => false, repor
 const UNAVAILABLE_MS = 5_000;
 
 export async function takePlace(env: ConsumerEnv, request: PlaceRequest): Promise<PlaceTaken> {
-  const { id, service, waits, expiresAt } = request;
+  const { id, service, waits, patientUntil, expiresAt } = request;
   const call = { id, service, block: crypto.randomUUID() };
-  const question = { block: call.block, expiresAt, calls: [{ id, service, waits }] };
+  const question = { block: call.block, expiresAt, calls: [{ id, service, waits, patientUntil }] };
   try {
     const answer = await pRetry(() => env.registry.route(question), RETRIES);
     env.servers.note(answer.servers, Date.now());
@@ -112,7 +118,7 @@ class HeldPlace implements Place {
     return true;
   }
 
-  async report(outcome: CallReport['outcome'], durationMs: number, busyUntil?: number): Promise<void> {
+  async report({ outcome, durationMs, busyUntil, isOngoing }: PlaceReport): Promise<void> {
     const registry = this.#registry;
     if (registry === undefined) return;
     const { id, service, block } = this.#call;
@@ -124,11 +130,11 @@ class HeldPlace implements Place {
       ...(this.#server !== undefined && { server: this.#server.id }),
       ...(this.#unreached.length > 0 && { unreached: this.#unreached }),
       ...(busyUntil !== undefined && { busyUntil }),
+      ...(isOngoing !== undefined && { isOngoing }),
     };
     try {
       await pRetry(() => registry.reportCalls({ block, reports: [report] }), RETRIES);
     } catch (error) {
-      // The registry takes the call as ended when its time is over.
       logError('registry.unavailable', { service, reports: 1 }, error);
     }
   }

@@ -2,27 +2,37 @@
  * One synchronous call: takes a place and a key, calls the backend, and passes its answer on as it
  * comes. Until the first byte of an answer a call goes to another server when one cannot be reached or
  * is busy, and to another key when one is limited or refused; what a backend has answered otherwise is
- * the client's. Place and key are given back when the answer has passed, or when the client has gone.
+ * the client's.
+ *
+ * Guarantee: place and key are given back whatever happens: when the answer has passed, broken off or
+ * fallen silent, and when the client has gone.
  */
+import { logError } from '../../shared/log.ts';
 import type { ServiceDefinition } from '../../shared/service/definition.ts';
 import { refreshServices } from '../../shared/service/refresh.ts';
 import type { Declined, SyncCall } from '../../shared/sync/call.ts';
 import { DECLINED_HEADER } from '../../shared/sync/call.ts';
-import { headersToClient } from '../../shared/sync/forwarded-headers.ts';
+import { headersToClient, isOpaque } from '../../shared/sync/forwarded-headers.ts';
+import { locationForClient } from '../../shared/sync/location.ts';
 import type { ConsumerEnv } from '../env.ts';
 import { redactionStream } from '../keys/redaction-stream.ts';
-import { Capacity, type Held } from './capacity.ts';
+import { Capacity } from './capacity.ts';
 import { type HeardAnswer, heardAnswer } from './heard-answer.ts';
+import type { Held } from './held.ts';
 import { type Outbound, outboundOf } from './outbound.ts';
-import { logRelayed, type RelayFacts } from './relay-log.ts';
-import { sendOut } from './send-out.ts';
+import { logRelayed } from './relay-log.ts';
+import { type Sent, sendOut } from './send-out.ts';
+import { Silence } from './silence.ts';
 import { type BodyEnd, watchedBody } from './watched-body.ts';
 
 /** Servers that answer "busy", and keys, that one call may try. */
 const MAX_TRIES = 3;
 
+/** A stream that goes on for so long has shown that its server works, whenever it ends. */
+const ONGOING_MS = 2_000;
+
 /** Statuses whose answers have no body (RFC 9110). */
-const BODILESS = new Set([101, 204, 205, 304]);
+const BODILESS = new Set([204, 205, 304]);
 
 /** @param inBackground work that outlives the answer: the platform keeps the invocation for it */
 export async function relay(
@@ -34,7 +44,7 @@ export async function relay(
   const service = await definitionOf(env, call);
   if (service === undefined)
     return declinedResponse({ why: 'misconfigured', detail: 'The service is not known here.' });
-  const outbound = await outboundOf(request);
+  const outbound = await outboundOf(request, call.id);
   return new Relay(env, service, call, outbound, inBackground).run(request.signal);
 }
 
@@ -80,76 +90,107 @@ class Relay {
   }
 
   async run(client: AbortSignal): Promise<Response> {
+    const timeoutMs = this.#service.timeoutSeconds * 1000;
     const capacity = new Capacity(this.#env, this.#call);
     for (;;) {
-      const taken = await capacity.take(this.#service.timeoutSeconds * 1000);
+      const taken = await capacity.take(timeoutMs);
       if (taken.is === 'declined') return this.#decline(taken.declined);
       const { held } = taken;
+      this.#inBackground(held.returned);
       this.#tries += 1;
-      const sent = await sendOut(this.#env, this.#service, this.#outbound, held, client);
-      if (sent.is === 'abandoned') {
-        this.#inBackground(held.giveBack({ outcome: 'unused', verdict: { kind: 'unknown' } }));
-        this.#log(held, { outcome: 'abandoned' });
-        return declinedResponse({ why: 'timeout' });
-      }
-      if (sent.is === 'failed') {
-        const isUnused = sent.why === 'misconfigured';
-        const outcome = isUnused ? 'unused' : 'failed';
-        this.#inBackground(held.giveBack({ outcome, verdict: { kind: isUnused ? 'unused' : 'unknown' } }));
-        return this.#decline({ why: sent.why, detail: sent.detail }, held);
-      }
-      const answer = await heardAnswer(sent.response, held, Date.now());
-      if (!answer.isForAnother || !this.#outbound.isRepeatable || this.#tries >= MAX_TRIES) {
-        return this.#passOn(answer, held);
-      }
-      // Before the next is asked for, so that it is not this one again.
-      await held.giveBack(answer.report);
-      this.#log(held, { outcome: 'tried-another', httpStatus: answer.status });
+      const silence = new Silence(timeoutMs, client);
+      const response = await this.#attempt(held, silence);
+      if (response !== undefined) return response;
     }
   }
 
-  #passOn(answer: HeardAnswer, held: Held): Response {
-    const { status, report } = answer;
-    const redact = this.#env.redaction({
-      service: this.#call.service,
-      ...(held.key !== undefined && { key: held.key }),
-    });
+  /** @returns undefined when another server or key is to be tried */
+  async #attempt(held: Held, silence: Silence): Promise<Response | undefined> {
+    try {
+      const sent = await sendOut(this.#env, this.#service, this.#outbound, held, silence);
+      if (sent.is !== 'answered') return this.#fail(sent, held, silence);
+      const answer = await heardAnswer(sent.response, held, Date.now());
+      if (answer.isForAnother && this.#outbound.isRepeatable && this.#tries < MAX_TRIES) {
+        silence[Symbol.dispose]();
+        // Before the next is asked for, so that it is not this one again.
+        await held.giveBack(answer.report);
+        this.#log(held, 'tried-another', answer.status);
+        return undefined;
+      }
+      return this.#passOn(answer, sent, held, silence);
+    } catch (error) {
+      logError('call.broken', { id: this.#call.id, service: this.#call.service }, error);
+      const detail = 'Its answer broke off before it could be passed on';
+      return this.#fail({ is: 'failed', why: silence.isTooLong ? 'timeout' : 'unreachable', detail }, held, silence);
+    }
+  }
+
+  #fail(sent: Exclude<Sent, { is: 'answered' }>, held: Held, silence: Silence): Response {
+    silence[Symbol.dispose]();
+    const isUnused = sent.is === 'failed' && sent.why === 'misconfigured';
+    const outcome = isUnused || sent.is === 'abandoned' ? 'unused' : 'failed';
+    this.#inBackground(held.giveBack({ outcome, verdict: { kind: isUnused ? 'unused' : 'unknown' } }));
+    // Nobody hears the answer to a call that was abandoned.
+    if (sent.is === 'abandoned') return this.#decline({ why: 'timeout' }, held);
+    return this.#decline({ why: sent.why, detail: sent.detail }, held);
+  }
+
+  #passOn(answer: HeardAnswer, { from }: Extract<Sent, { is: 'answered' }>, held: Held, silence: Silence): Response {
+    const { status } = answer;
+    const secret = { service: this.#call.service, ...(held.key !== undefined && { key: held.key }) };
+    const forms = this.#env.secretForms(secret);
+    if (status < 200 || status > 599) throw new RangeError(`the backend answered with ${status}, which is no status`);
+    if (forms.length > 0 && isOpaque(answer.headers)) {
+      throw new TypeError("the backend's answer is packed in a way that cannot be looked through for secrets");
+    }
+    const redact = this.#env.redaction(secret);
     const headers = headersToClient(answer.headers, redact);
+    const location = answer.headers.get('location');
+    const place = location && locationForClient(location, from.url, from.baseUrl, this.#call.service);
+    if (place) headers.set('location', redact(place));
     if (held.place.server !== undefined) headers.set('tasklane-server', held.place.server.id);
-    const forms = this.#env.secretForms({
-      service: this.#call.service,
-      ...(held.key !== undefined && { key: held.key }),
-    });
-    const over = Promise.withResolvers<BodyEnd>();
-    this.#inBackground(
-      over.promise.then(async (end) => {
-        this.#log(held, { outcome: end, httpStatus: status });
-        const outcome = end === 'complete' ? report.outcome : end === 'broken' ? 'failed' : 'unused';
-        await held.giveBack({ ...report, outcome });
-      }),
-    );
+
+    const onEnd = this.#whenOver(answer, held, silence);
     if (BODILESS.has(status)) {
-      over.resolve('complete');
+      onEnd('complete');
       return new Response(null, { status, headers });
     }
     const whole = 'whole' in answer.body ? new Blob([answer.body.whole]).stream() : answer.body.stream;
     const clean = forms.length === 0 ? whole : whole.pipeThrough(redactionStream(forms));
-    return new Response(watchedBody(clean, over.resolve), { status, headers });
+    return new Response(watchedBody(clean, { onPiece: () => silence.heard(), onEnd }), { status, headers });
+  }
+
+  /** @returns to be called when the answer has ended */
+  #whenOver({ status, report }: HeardAnswer, held: Held, silence: Silence): (end: BodyEnd) => void {
+    const startedAt = Date.now();
+    const ongoing = setTimeout(() => {
+      const durationMs = Date.now() - startedAt;
+      this.#inBackground(held.place.report({ outcome: report.outcome, durationMs, isOngoing: true }));
+    }, ONGOING_MS);
+    return (end) => {
+      clearTimeout(ongoing);
+      silence[Symbol.dispose]();
+      this.#log(held, end, status);
+      const outcome = end === 'complete' ? report.outcome : end === 'broken' ? 'failed' : 'unused';
+      this.#inBackground(held.giveBack({ ...report, outcome }));
+    };
   }
 
   #decline(declined: Declined, held?: Held): Response {
-    this.#log(held, { outcome: declined.why });
+    this.#log(held, declined.why);
     return declinedResponse(declined);
   }
 
-  #log(held: Held | undefined, facts: Pick<RelayFacts, 'outcome' | 'httpStatus'>): void {
+  /** @param outcome how the answer ended, or why there was none */
+  #log(held: Held | undefined, outcome: string, httpStatus?: number): void {
     logRelayed({
-      ...facts,
       id: this.#call.id,
       service: this.#call.service,
       shard: this.#env.shard,
       server: held?.place.server?.id,
       key: held?.key?.number,
+      outcome,
+      httpStatus,
       tries: this.#tries,
       startedAt: this.#startedAt,
       traceId: this.#outbound.traceId,

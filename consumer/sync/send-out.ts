@@ -9,11 +9,18 @@ import type { ConsumerEnv } from '../env.ts';
 import { placeKey } from '../keys/credential.ts';
 import { isUnreached } from '../quick-retry.ts';
 import { joinUrl, placeOf, setServiceHeaders } from '../target.ts';
-import type { Held } from './capacity.ts';
+import type { Held } from './held.ts';
 import type { Outbound } from './outbound.ts';
+import type { Silence } from './silence.ts';
+
+/** Where an answer came from, without a key in the address. */
+export interface Source {
+  readonly url: string;
+  readonly baseUrl: string;
+}
 
 export type Sent =
-  | { readonly is: 'answered'; readonly response: Response }
+  | { readonly is: 'answered'; readonly response: Response; readonly from: Source }
   | {
       readonly is: 'failed';
       readonly why: Extract<Declined['why'], 'misconfigured' | 'unreachable' | 'timeout'>;
@@ -22,50 +29,39 @@ export type Sent =
   /** Nobody is left to hear an answer. */
   | { readonly is: 'abandoned' };
 
-class TimeoutError extends Error {
-  override readonly name = 'TimeoutError';
-}
-
-/** @param client aborted when the client goes away */
 export async function sendOut(
   env: ConsumerEnv,
   service: ServiceDefinition,
   outbound: Outbound,
   held: Held,
-  client: AbortSignal,
+  silence: Silence,
 ): Promise<Sent> {
-  const abort = new AbortController();
-  const leave = () => abort.abort(client.reason);
-  if (client.aborted) leave();
-  client.addEventListener('abort', leave);
-  const timer = setTimeout(() => abort.abort(new TimeoutError()), service.timeoutSeconds * 1000);
-  try {
-    for (;;) {
-      const prepared = prepare(env, service, outbound, held, abort.signal);
-      if (!prepared.ok) return { is: 'failed', why: 'misconfigured', detail: prepared.problem };
-      const startedAt = Date.now();
-      try {
-        return { is: 'answered', response: await prepared.send() };
-      } catch (error) {
-        if (client.aborted) return { is: 'abandoned' };
-        if (abort.signal.aborted) {
-          const detail = `The backend did not answer within ${service.timeoutSeconds} s; it may have done the work.`;
-          return { is: 'failed', why: 'timeout', detail };
-        }
-        const mayMoveOn = outbound.isRepeatable && isUnreached(error, Date.now() - startedAt);
-        if (!mayMoveOn || !held.place.moveOn()) {
-          return { is: 'failed', why: 'unreachable', detail: 'The connection to the backend failed.' };
-        }
+  for (;;) {
+    const prepared = prepare(env, service, outbound, held, silence.signal);
+    if (!prepared.ok) {
+      // Another server may be one that is allowed what this one is not.
+      if (held.place.moveOn()) continue;
+      return { is: 'failed', why: 'misconfigured', detail: prepared.problem };
+    }
+    const startedAt = Date.now();
+    try {
+      return { is: 'answered', response: await prepared.send(), from: prepared.from };
+    } catch (error) {
+      if (silence.isTooLong) {
+        const detail = `The backend did not answer within ${service.timeoutSeconds} s; it may have done the work.`;
+        return { is: 'failed', why: 'timeout', detail };
+      }
+      if (silence.signal.aborted) return { is: 'abandoned' };
+      const mayMoveOn = outbound.isRepeatable && isUnreached(error, Date.now() - startedAt);
+      if (!mayMoveOn || !held.place.moveOn()) {
+        return { is: 'failed', why: 'unreachable', detail: 'The connection to the backend failed.' };
       }
     }
-  } finally {
-    clearTimeout(timer);
-    client.removeEventListener('abort', leave);
   }
 }
 
 type Prepared =
-  | { readonly ok: true; readonly send: () => Promise<Response> }
+  | { readonly ok: true; readonly send: () => Promise<Response>; readonly from: Source }
   | { readonly ok: false; readonly problem: string };
 
 function prepare(
@@ -81,12 +77,13 @@ function prepare(
   const all = { ...headers };
   const problem = setServiceHeaders(env, service, place.servers[0].baseUrl, all);
   if (problem !== undefined) return { ok: false, problem };
-  const url = joinUrl(place.servers[0].baseUrl, path);
+  const { baseUrl } = place.servers[0];
+  const url = joinUrl(baseUrl, path);
   const key = held.key && env.keys.value(held.key.pool, held.key.number);
   if (held.key !== undefined && key === undefined) return { ok: false, problem: `Key ${held.key.number} is not set.` };
   const placed = key === undefined ? { ok: true as const, url } : placeKey(service, url, all, key);
   if (!placed.ok) return placed;
   // A redirect would carry headers to wherever it points; it is an answer like any other.
   const init: RequestInit = { method, headers: all, redirect: 'manual', signal, ...(body !== undefined && { body }) };
-  return { ok: true, send: () => place.fetch(placed.url, init) };
+  return { ok: true, send: () => place.fetch(placed.url, init), from: { url, baseUrl } };
 }

@@ -1,12 +1,14 @@
-/** A body that passes through as it comes, and says when it has ended: by itself, broken, or unread. */
+/** A body that passes through as it comes, and says when a piece came and how it ended. */
 
 export type BodyEnd = 'complete' | 'broken' | 'abandoned';
 
-/** @param onEnd called once */
-export function watchedBody(
-  body: ReadableStream<Uint8Array>,
-  onEnd: (end: BodyEnd) => void,
-): ReadableStream<Uint8Array> {
+interface Watcher {
+  onPiece?(): void;
+  /** Called once. */
+  onEnd(end: BodyEnd): void;
+}
+
+export function watchedBody(body: ReadableStream<Uint8Array>, watcher: Watcher): ReadableStream<Uint8Array> {
   const reader = body.getReader();
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
@@ -14,17 +16,18 @@ export function watchedBody(
         const { done, value } = await reader.read();
         if (done) {
           controller.close();
-          onEnd('complete');
+          watcher.onEnd('complete');
         } else {
+          watcher.onPiece?.();
           controller.enqueue(value);
         }
       } catch (error) {
-        onEnd('broken');
+        watcher.onEnd('broken');
         controller.error(error);
       }
     },
     async cancel(reason) {
-      onEnd('abandoned');
+      watcher.onEnd('abandoned');
       await reader.cancel(reason);
     },
   });

@@ -9,7 +9,7 @@ import { type Declined, MAX_HELD_BYTES } from '../../shared/sync/call.ts';
 import { mintTaskId } from '../../shared/task/id.ts';
 import { acceptTask } from '../accept.ts';
 import { answerJson, refuse, statusUrlOf } from '../answer.ts';
-import { allowsAsKey, keyHeaderToken } from '../authorize.ts';
+import { allowsAsKey, tokenHeaders } from '../authorize.ts';
 import type { Door, DoorEnv } from '../door.ts';
 import { idKeyOf } from '../runtime.ts';
 import { answers } from '../schema/problem.ts';
@@ -71,11 +71,15 @@ async function answerCall(c: Context<DoorEnv>): Promise<Response> {
   const checked = PathSchema.safeParse(path);
   if (!checked.success) return refuse('invalid-request', { detail: `path: ${checked.error.issues[0]?.message}` });
 
+  const isBodiless = request.method === 'GET' || request.method === 'HEAD';
+  if (isBodiless && request.body !== null) {
+    return refuse('invalid-request', { detail: `A ${request.method} carries no body; choose another method.` });
+  }
   const call = await callRequestOf(request, path);
   const { respondAsync, waitSeconds } = preferenceOf(request.headers.get('prefer'));
   if (respondAsync && waitSeconds === undefined) return answerWithTask(c, name, call);
-  const patienceMs = (waitSeconds ?? 0) * 1000;
-  const syncCall = { id: crypto.randomUUID(), service: name, servicesVersion: services.version, patienceMs };
+  const patientUntil = Date.now() + (waitSeconds ?? 0) * 1000;
+  const syncCall = { id: crypto.randomUUID(), service: name, servicesVersion: services.version, patientUntil };
   const dispatched = await dispatchCall(runtime, syncCall, call);
   if (dispatched.is === 'answered') return dispatched.response;
   if (respondAsync && isOverloaded(dispatched.declined)) return answerWithTask(c, name, call);
@@ -85,8 +89,7 @@ async function answerCall(c: Context<DoorEnv>): Promise<Response> {
 /** Small bodies are held, so that the call can go to another shard. */
 async function callRequestOf(request: Request, path: string): Promise<CallRequest> {
   const headers = new Headers(request.headers);
-  const tokenHeader = keyHeaderToken(request)?.header ?? 'authorization';
-  headers.delete(tokenHeader);
+  for (const name of tokenHeaders(request)) headers.delete(name);
   const length = Number(request.headers.get('content-length') ?? Number.NaN);
   const isHeld = request.body !== null && length <= MAX_HELD_BYTES;
   const body = isHeld ? await request.arrayBuffer() : request.body;

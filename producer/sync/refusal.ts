@@ -31,7 +31,9 @@ export async function refuseDeclined(runtime: Runtime, name: string, declined: D
     case 'timeout':
       return refuse('backend-timeout', { detail: `${reason} A task waits longer: POST /api/task.` });
     case 'unreachable':
-      return refuse('backend-unreachable', { detail: `${reason} It may be repeated.` });
+      return refuse('backend-unreachable', {
+        detail: `${reason} If a repeat must not do the work twice, send the same Idempotency-Key with each.`,
+      });
     case 'misconfigured':
       return refuse('misconfigured', { detail: reason });
     default: {

@@ -25,8 +25,8 @@ export const SyncCallSchema = z.object({
   service: z.string().regex(SERVICE_NAME_PATTERN),
   /** Of the service definitions that the producer has read: the consumer knows no older ones. */
   servicesVersion: z.number().int().min(0),
-  /** How long it may wait for a place or a key. */
-  patienceMs: z.number().min(0),
+  /** How long it may wait for a place and a key, on all shards together: Unix ms. */
+  patientUntil: z.number(),
 });
 export type SyncCall = z.output<typeof SyncCallSchema>;
 

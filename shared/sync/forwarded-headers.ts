@@ -13,9 +13,18 @@ const OF_ONE_HOP =
 const OF_THE_WAY_THERE =
   /^(?:host|content-length|accept-encoding|authorization|cookie|prefer|forwarded|via|true-client-ip|cf-.*|x-forwarded-.*|x-real-ip|task-.*)$/;
 
-/** A redirect or a policy speaks for the backend's own origin. */
+/** A redirect or a policy speaks for the backend's own origin, and would act on this one. */
 const OF_THE_WAY_BACK =
-  /^(?:content-length|content-encoding|set-cookie|set-cookie2|alt-svc|strict-transport-security|clear-site-data|service-worker-allowed|access-control-.*|cf-.*|preference-applied)$/;
+  /^(?:content-length|set-cookie|set-cookie2|location|content-location|refresh|alt-svc|strict-transport-security|clear-site-data|service-worker-allowed|nel|report-to|reporting-endpoints|access-control-.*|cf-.*|preference-applied)$/;
+
+/** What the runtime has unpacked by the time that a body is read. */
+const UNPACKED = /^(?:gzip|x-gzip|br|identity)$/i;
+
+/** True when the body is packed in a way that nobody here can look into. */
+export function isOpaque(headers: Headers): boolean {
+  const encoding = headers.get('content-encoding');
+  return encoding !== null && !UNPACKED.test(encoding.trim());
+}
 
 /** What a browser makes of a backend's page must not be able to act as a page of this origin. */
 const GUARDS = {
@@ -41,9 +50,10 @@ export function headersToClient(headers: Headers, redact: (text: string) => stri
   const forwarded = new Headers();
   const named = hopHeadersOf(headers);
   for (const [name, value] of headers) {
-    if (!isInternal(name) && !OF_ONE_HOP.test(name) && !named.has(name) && !OF_THE_WAY_BACK.test(name)) {
-      forwarded.append(name, redact(value));
-    }
+    const isUnpacked = name === 'content-encoding' && !isOpaque(headers);
+    if (isUnpacked || isInternal(name) || OF_ONE_HOP.test(name) || named.has(name) || OF_THE_WAY_BACK.test(name))
+      continue;
+    forwarded.append(name, redact(value));
   }
   for (const [name, value] of Object.entries(GUARDS)) forwarded.set(name, value);
   return forwarded;

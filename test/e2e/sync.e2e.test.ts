@@ -18,6 +18,7 @@ const planted = (name: string) => `PLANTED-${name}/+="0123456789abcdef`;
 const KEYS: Record<string, string> = {
   ...Object.fromEntries([1, 2, 3].map((number) => [`KEY${number}`, planted(`default-${number}`)])),
   KEY_SCARCE_1: planted('scarce-1'),
+  KEY_NARROW_1: planted('narrow-1'),
 };
 const REVOKED = [planted('default-1')];
 
@@ -43,6 +44,8 @@ beforeAll(async () => {
       gemini: { baseUrl: provider.url, keyPool: 'default', auth: { header: 'x-goog-api-key' } },
       scarce: { baseUrl: scarce.url, path: '/v1/chat/completions', keyPool: 'scarce' },
       staged: { baseUrl: `${backend.url}/base`, timeoutSeconds: 1, headers: { 'x-house': { secret: 'HOUSE_SECRET' } } },
+      // One place: what is not given back is missed by the next call.
+      narrow: { baseUrl: `${backend.url}/base`, timeoutSeconds: 1, maxConcurrency: 1, keyPool: 'narrow' },
       nowhere: { baseUrl: 'http://127.0.0.1:9' },
     },
     log: ({ text }) => logged.push(text),
@@ -126,7 +129,7 @@ describe('a synchronous call', () => {
     expect((await call('staged/status/404')).status).toBe(404);
     expect((await call('staged/status/500')).status).toBe(500);
     const redirect = await call('staged/status/302');
-    expect([redirect.status, redirect.headers.get('location')]).toEqual([302, 'https://elsewhere.example/']);
+    expect([redirect.status, redirect.headers.get('location')]).toEqual([302, '/api/service/staged/moved']);
     expect((await call('staged/status/204', { method: 'DELETE' })).status).toBe(204);
     expect((await call('staged/status/200', { method: 'HEAD' })).status).toBe(200);
   });
@@ -144,19 +147,61 @@ describe('a synchronous call', () => {
     expect(rest).toBe('data: [redacted]\n\n');
   });
 
-  it('ends at the backend when its client goes away, before the first byte and after it', async () => {
-    const early = new AbortController();
-    const waiting = call('staged/silent', { signal: early.signal }).catch(() => 'gone');
-    await backend.until((seen) => seen.url === '/base/silent');
-    early.abort();
-    expect(await waiting).toBe('gone');
-    await backend.untilClosed('/base/silent');
-
-    const late = new AbortController();
-    const response = await call('staged/ticking', { signal: late.signal });
+  it('ends at the backend when its client has gone', async () => {
+    const gone = new AbortController();
+    const response = await call('staged/ticking', { signal: gone.signal });
     await (response.body as ReadableStream<Uint8Array>).getReader().read();
-    late.abort();
+    gone.abort();
     await backend.untilClosed('/base/ticking');
+  });
+
+  it('gives place and key back whatever becomes of it', async () => {
+    const outcomes: [string, number | 'broken'][] = [
+      ['echo', 299],
+      ['broken-error', 502],
+      ['stalled-error', 504],
+      ['odd-status', 502],
+      ['silent', 504],
+      ['stages', 'broken'],
+      ['packed', 502],
+      ['status/503', 503],
+      ['echo', 299],
+    ];
+    for (const [path_, expected] of outcomes) {
+      const response = await call(`narrow/${path_}`, { headers: { prefer: 'wait=10' } });
+      const read = await response.text().then(
+        () => response.status,
+        () => 'broken' as const,
+      );
+      expect([path_, read]).toEqual([path_, expected]);
+    }
+    const admin = await Client.as(run.url, 'root', 'admin');
+    await expect
+      .poll(async () => {
+        const { body } = await admin.call<{ keys: { pool: string; inFlight: number }[] }>('GET', '/api/stats/keys');
+        return body.keys.filter(({ pool }) => pool === 'narrow').map(({ inFlight }) => inFlight);
+      })
+      .toEqual([0]);
+  });
+
+  it('leaves no place taken by calls that were refused', async () => {
+    const hold = await call('narrow/stages');
+    const refused = await Promise.all(Array.from({ length: 10 }, () => call('narrow/echo')));
+    expect(refused.map(({ status }) => status)).toEqual(Array.from({ length: 10 }, () => 503));
+    backend.goOn();
+    await hold.text();
+    await expect.poll(async () => (await call('narrow/echo')).status).toBe(299);
+    for (let time = 0; time < 3; time++) {
+      const response = await call('narrow/echo', { headers: { prefer: 'wait=5' } });
+      expect([response.status, await response.text()]).toEqual([299, '']);
+    }
+  });
+
+  it('hides the token in every header in which it came', async () => {
+    await call('staged/echo/hidden', { headers: { 'x-api-key': token, 'x-goog-api-key': 'another' } });
+    const seen = backend.seen.findLast(({ url }) => url === '/base/echo/hidden');
+    expect(JSON.stringify(seen?.headers)).not.toContain(token);
+    expect(seen?.headers['x-goog-api-key']).toBe('another');
   });
 
   it('says what was wrong when no backend answered', async () => {
@@ -324,7 +369,7 @@ async function startStagedBackend(): Promise<StagedBackend> {
     });
     const status = /^\/base\/status\/(\d+)$/.exec(url)?.[1];
     if (status !== undefined) {
-      response.writeHead(Number(status), { ...(status === '302' && { location: 'https://elsewhere.example/' }) });
+      response.writeHead(Number(status), { ...(status === '302' && { location: '/base/moved' }) });
       response.end();
     } else if (url.startsWith('/base/echo')) {
       response.writeHead(url.startsWith('/base/echo/later') ? 200 : 299, {
@@ -336,6 +381,16 @@ async function startStagedBackend(): Promise<StagedBackend> {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       response.write('data: one\n\n');
       held.push(response);
+    } else if (url === '/base/broken-error') {
+      response.writeHead(500, { 'content-length': '100' });
+      response.write('broken', () => response.destroy());
+    } else if (url === '/base/stalled-error') {
+      response.writeHead(500, { 'content-length': '100' });
+      response.write('stalled');
+    } else if (url === '/base/odd-status') {
+      response.writeHead(999).end();
+    } else if (url === '/base/packed') {
+      response.writeHead(200, { 'content-encoding': 'zstd' }).end('whatever it is');
     } else if (url === '/base/ticking') {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       const ticks = setInterval(() => response.write('data: tick\n\n'), 50);

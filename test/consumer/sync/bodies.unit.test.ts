@@ -31,7 +31,7 @@ describe('a peeked body', () => {
 describe('a watched body', () => {
   it('passes through and says once that it is complete', async () => {
     const ends: BodyEnd[] = [];
-    expect(await textOf(watchedBody(bodyOf('one', 'two'), (end) => ends.push(end)))).toBe('onetwo');
+    expect(await textOf(watchedBody(bodyOf('one', 'two'), { onEnd: (end) => ends.push(end) }))).toBe('onetwo');
     expect(ends).toEqual(['complete']);
   });
 
@@ -44,7 +44,7 @@ describe('a watched body', () => {
         cancelled = reason;
       },
     });
-    const reader = watchedBody(source, (end) => ends.push(end)).getReader();
+    const reader = watchedBody(source, { onEnd: (end) => ends.push(end) }).getReader();
     await reader.read();
     await reader.cancel('enough');
     expect([ends, cancelled]).toEqual([['abandoned'], 'enough']);
@@ -55,7 +55,7 @@ describe('a watched body', () => {
     const source = new ReadableStream<Uint8Array>({
       pull: (controller) => controller.error(new Error('connection lost')),
     });
-    await expect(textOf(watchedBody(source, (end) => ends.push(end)))).rejects.toThrow('connection lost');
+    await expect(textOf(watchedBody(source, { onEnd: (end) => ends.push(end) }))).rejects.toThrow('connection lost');
     expect(ends).toEqual(['broken']);
   });
 });

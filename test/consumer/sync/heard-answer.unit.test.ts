@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Held } from '../../../consumer/sync/capacity.ts';
 import { heardAnswer } from '../../../consumer/sync/heard-answer.ts';
+import { Held } from '../../../consumer/sync/held.ts';
 import type { HeldKey } from '../../../consumer/sync/key-hold.ts';
 import { FREE_PLACE, type Place } from '../../../consumer/sync/place-hold.ts';
 
@@ -31,6 +31,8 @@ describe('an answer without a key', () => {
     const busy = await hear(new Response('', { status: 503, headers: { 'retry-after': '3' } }), withoutKey);
     expect(busy).toMatchObject({ isForAnother: true, report: { busyUntil: NOW + 3_000 } });
     expect((await hear(new Response('', { status: 500 }), withoutKey)).isForAnother).toBe(false);
+    // Without a word on how long, the registry says it.
+    expect((await hear(new Response('', { status: 429 }), withoutKey)).report.busyUntil).toBeUndefined();
     // A fixed target is the only one there is.
     const fixed = await hear(new Response('', { status: 429 }), new Held(FREE_PLACE, undefined));
     expect(fixed.isForAnother).toBe(false);
@@ -50,6 +52,12 @@ describe('an answer with a key', () => {
     }
     const exhausted = Response.json({ error: { code: 'insufficient_quota' } }, { status: 429 });
     expect((await hear(exhausted, withKey)).report.verdict).toMatchObject({ kind: 'limited', quota: true });
+  });
+
+  it('is about the server when that says until when it is busy', async () => {
+    const response = new Response('', { status: 503, headers: { 'retry-after': '3' } });
+    const answer = await hear(response, new Held(onServer, key));
+    expect(answer).toMatchObject({ isForAnother: true, report: { outcome: 'busy', busyUntil: NOW + 3_000 } });
   });
 
   it('tells what it took, when it is short JSON', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { headersToBackend, headersToClient } from '../../../shared/sync/forwarded-headers.ts';
+import { headersToBackend, headersToClient, isOpaque } from '../../../shared/sync/forwarded-headers.ts';
 
 const asIs = (text: string) => text;
 
@@ -38,6 +38,10 @@ describe('headers of a synchronous call', () => {
       'content-security-policy': "script-src 'unsafe-inline'",
       'content-type': 'text/html',
       etag: '"1"',
+      location: '/api/tasks',
+      nel: '{}',
+      refresh: '0; url=/api/tasks',
+      'report-to': '{}',
       'retry-after': '3',
       'set-cookie': 'session=1',
       'strict-transport-security': 'max-age=1',
@@ -51,6 +55,15 @@ describe('headers of a synchronous call', () => {
       'retry-after': '3',
       'x-content-type-options': 'nosniff',
     });
+  });
+
+  it('say how a body is packed only where the runtime has left it packed', () => {
+    const encodingOf = (encoding: string) =>
+      headersToClient(new Headers({ 'content-encoding': encoding }), asIs).get('content-encoding');
+    expect(['gzip', 'br', 'deflate', 'zstd'].map(encodingOf)).toEqual([null, null, 'deflate', 'zstd']);
+    expect(isOpaque(new Headers({ 'content-encoding': 'zstd' }))).toBe(true);
+    expect(isOpaque(new Headers({ 'content-encoding': 'gzip' }))).toBe(false);
+    expect(isOpaque(new Headers())).toBe(false);
   });
 
   it('tell no secret that a backend sends back in one', () => {

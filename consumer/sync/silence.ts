@@ -3,7 +3,7 @@
  * A call that is silent for longer, or whose client has gone, is aborted.
  */
 
-export class SilenceError extends Error {
+class SilenceError extends Error {
   override readonly name = 'SilenceError';
 }
 

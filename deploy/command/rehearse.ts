@@ -15,6 +15,8 @@ const SECTION = /(<!-- rehearsed -->\n)[\s\S]*(<!-- \/rehearsed -->)/;
 
 const SHOWN_FAILURES = 20;
 
+const TRIALS_A_LINE = 50;
+
 /** @returns whether everything went as it should */
 export async function rehearse(
   extent: Extent,
@@ -36,9 +38,11 @@ export async function rehearse(
     await runWhatIsDeployed(whole, say);
     const rehearsal = await rehearseScenario(scenario, light);
     rehearsals.push(rehearsal);
-    for (const fault of faultsFor(rehearsal, extent, round)) {
+    const faults = faultsFor(rehearsal, extent, round);
+    for (const [index, fault] of faults.entries()) {
       signal.throwIfAborted();
       trials.push(await tryFault(rehearsal, fault, light));
+      if ((index + 1) % TRIALS_A_LINE === 0) say(`  ${index + 1} of ${faults.length} trials with a fault`);
     }
   }
   const failed = trials.filter(({ problems }) => problems.length > 0);

@@ -68,8 +68,8 @@ export interface House extends AsyncDisposable {
     readonly text: string;
   }>;
   readonly database: D1Database;
-  /** Batches that each release's consumer took. */
-  readonly logs: readonly string[];
+  /** What the Workers logged as errors. */
+  readonly errors: readonly string[];
 }
 
 export async function openHouse(
@@ -79,13 +79,13 @@ export async function openHouse(
 ): Promise<House> {
   leashRuntimes();
   const plan = planLocal({ keys: planKeys([], 1), services, vars: { ACCEPT: 'queue' } }, 'http://localhost');
-  const logs: string[] = [];
+  const errors: string[] = [];
   const runtime = withoutSignalHandlers(
     () =>
       new Miniflare(
         convertV4MiniflareOptions({
           workers: workersOf(plan, releases, secrets),
-          handleStructuredLogs: ({ message }) => logs.push(message),
+          handleStructuredLogs: ({ level, message }) => void (level === 'error' && errors.push(message)),
           log: new NoOpLog(),
           telemetry: { enabled: false },
           cf: false,
@@ -99,7 +99,7 @@ export async function openHouse(
   let stage = FORTH_AND_BACK[0] ?? { callback: 0, consumer: 0, producer: 0 };
   return {
     database,
-    logs,
+    errors,
     switchTo: async (next) => {
       const turn = await runtime.getWorker('switch');
       await turn.fetch(`http://switch/CONSUMER_${next.consumer}_${next.callback}`);

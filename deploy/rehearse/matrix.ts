@@ -6,8 +6,8 @@ export type Extent = 'none' | 'some' | 'all';
 
 export const EXTENTS: readonly Extent[] = ['none', 'some', 'all'];
 
-/** Of the calls that change something each fourth, with another fault each time; a few of those that read. */
-const SOME_CHANGES = 4;
+/** Of the calls that change something each sixth, with another fault each time; a few of those that read. */
+const SOME_CHANGES = 6;
 const SOME_READS = 29;
 
 /** @param round moves the selection on, so that scenarios meet different faults */

@@ -10,7 +10,7 @@ import { allEnded, SECRETS, statusesIn } from '../e2e/pipeline.ts';
 import { FORTH_AND_BACK, openHouse } from './house.ts';
 import { ADDITIONAL_FIELDS, buildRelease, type Edit, READS_NEXT_VERSION, WRITES_NEXT_VERSION } from './variant.ts';
 
-const STAGE_MS = 1_000;
+const STAGE_MS = 600;
 const TASKS_A_BATCH = 20;
 
 let backend: Backend;

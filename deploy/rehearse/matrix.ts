@@ -21,7 +21,10 @@ export function faultsFor({ calls }: Rehearsal, extent: Extent, round = 0): Faul
     })),
   );
   if (extent === 'all') return all.map(({ fault }) => fault);
-  const every = (items: typeof all, step: number) => items.filter((_, index) => (index + 7 * round) % step === 0);
+  const every = (items: typeof all, step: number) => {
+    const first = (7 * round) % Math.min(step, items.length);
+    return items.filter((_, index) => index % step === first);
+  };
   return [
     ...every(
       all.filter(({ changes }) => changes),

@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+const BUSY_TIMEOUT_MS = 5_000;
+
 export class Records {
   readonly #database: DatabaseSync;
   readonly #count: StatementSync;
@@ -19,7 +21,8 @@ export class Records {
     );
     const [file] = files;
     if (file === undefined || files.length > 1) throw new Error(`${files.length} databases below ${stateDir}, not one`);
-    this.#database = new DatabaseSync(file, { readOnly: true });
+    // The runtime may be recovering the file's log just now.
+    this.#database = new DatabaseSync(file, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
     this.#count = this.#database.prepare(
       "SELECT count(*) AS tasks, count(*) FILTER (WHERE status = 'succeeded') AS succeeded FROM tasks WHERE id > ?",
     );

@@ -20,6 +20,13 @@ export function redactionStream(forms: readonly string[]): TransformStream<Uint8
   });
 }
 
+/** The same for a body that is there as a whole. */
+export function redactedBytes(whole: Uint8Array, forms: readonly string[]): Uint8Array {
+  if (forms.length === 0) return whole;
+  const cut = new StreamCut(forms);
+  return bytes(cut.push(latin1(whole)) + cut.end());
+}
+
 /** The same over text, piece by piece. Pure but for what it holds back. */
 export class StreamCut {
   readonly #forms: readonly string[];

@@ -1,8 +1,9 @@
 /**
  * What a backend's answer means for the place and the key that were used, and whether another should
- * be tried. Small answers and errors are read whole, because their words say it; others pass unread.
+ * be tried. Short answers are read whole, which takes less time than to stream them, and so are errors
+ * that may be about a key, because their words say it; others pass unread.
  */
-import { contentFromBytes, isJson, MAX_INLINE_BYTES } from '../../shared/task/content.ts';
+import { contentFromBytes, MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 import { hear } from '../keys/hearing.ts';
 import { retryAfterMs } from '../retry-after.ts';
 import type { Held, Report } from './held.ts';
@@ -19,8 +20,9 @@ export interface HeardAnswer {
 
 export async function heardAnswer(response: Response, { key, place }: Held, now: number): Promise<HeardAnswer> {
   const { status, headers } = response;
-  const mayRead = key !== undefined && isWorthReading(response);
-  const body = mayRead ? await peekBody(response, MAX_INLINE_BYTES) : unread(response);
+  const isShort = Number(headers.get('content-length') ?? Number.NaN) <= MAX_INLINE_BYTES;
+  const body =
+    isShort || (key !== undefined && status >= 400) ? await peekBody(response, MAX_INLINE_BYTES) : unread(response);
   const busyMs = retryAfterMs(headers.get('retry-after'), now);
   // With a key a 429 is about the key; a 503 that says when is about the server all the same.
   const isBusy = (status === 503 && busyMs !== undefined) || (status === 429 && key === undefined);
@@ -37,12 +39,6 @@ export async function heardAnswer(response: Response, { key, place }: Held, now:
   const isForAnotherKey = verdict.kind === 'limited' || verdict.kind === 'refused';
   const report = { outcome, verdict, facts, busyUntil };
   return { status, headers, body, report, isForAnother: isForAnotherServer || isForAnotherKey };
-}
-
-function isWorthReading({ status, headers }: Response): boolean {
-  if (status >= 400) return true;
-  const length = Number(headers.get('content-length') ?? Number.NaN);
-  return isJson(headers.get('content-type') ?? '') && length <= MAX_INLINE_BYTES;
 }
 
 function unread({ body }: Response): PeekedBody {

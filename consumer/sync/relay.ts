@@ -15,7 +15,7 @@ import { DECLINED_HEADER } from '../../shared/sync/call.ts';
 import { headersToClient, isOpaque } from '../../shared/sync/forwarded-headers.ts';
 import { locationForClient } from '../../shared/sync/location.ts';
 import type { ConsumerEnv } from '../env.ts';
-import { redactionStream } from '../keys/redaction-stream.ts';
+import { redactedBytes, redactionStream } from '../keys/redaction-stream.ts';
 import { Capacity } from './capacity.ts';
 import { type HeardAnswer, heardAnswer } from './heard-answer.ts';
 import type { Held } from './held.ts';
@@ -155,8 +155,12 @@ class Relay {
       onEnd('complete');
       return new Response(null, { status, headers });
     }
-    const whole = 'whole' in answer.body ? new Blob([answer.body.whole]).stream() : answer.body.stream;
-    const clean = forms.length === 0 ? whole : whole.pipeThrough(redactionStream(forms));
+    if ('whole' in answer.body) {
+      onEnd('complete');
+      return new Response(redactedBytes(answer.body.whole, forms), { status, headers });
+    }
+    const { stream } = answer.body;
+    const clean = forms.length === 0 ? stream : stream.pipeThrough(redactionStream(forms));
     return new Response(watchedBody(clean, { onPiece: () => silence.heard(), onEnd }), { status, headers });
   }
 

@@ -38,9 +38,11 @@ describe('an answer without a key', () => {
     expect(fixed.isForAnother).toBe(false);
   });
 
-  it('passes unread', async () => {
+  it('passes unread, unless it says that it is short', async () => {
     const { body } = await hear(new Response('streams'), withoutKey);
     expect('stream' in body).toBe(true);
+    const short = await hear(new Response('short', { headers: { 'content-length': '5' } }), withoutKey);
+    expect('whole' in short.body && new TextDecoder().decode(short.body.whole)).toBe('short');
   });
 });
 

@@ -31,7 +31,6 @@ export interface AccountWorker {
 export interface AccountQueue {
   readonly name: string;
   readonly id: string;
-  readonly retentionSeconds: number | undefined;
   readonly consumers: readonly QueueConsumer[];
 }
 

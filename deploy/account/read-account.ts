@@ -52,7 +52,6 @@ const ConsumerSchema = z.looseObject({
 const QueueSchema = z.looseObject({
   queue_id: z.string(),
   queue_name: z.string(),
-  settings: z.looseObject({ message_retention_period: z.number().nullish() }).default({}),
   consumers: z.array(ConsumerSchema).default([]),
 });
 
@@ -133,7 +132,6 @@ export async function readQueues(api: CloudflareApi, family: NameFamily): Promis
         {
           name: queue.queue_name,
           id: queue.queue_id,
-          retentionSeconds: queue.settings.message_retention_period ?? undefined,
           consumers: queue.consumers.map(({ consumer_id, script, script_name, service, settings, ...consumer }) => ({
             id: consumer_id,
             worker: script ?? script_name ?? service,

@@ -70,7 +70,7 @@ export function estimateLines({ load, pollsPerTask, lines, totalDollars }: Estim
   return [
     style.bold(`A month of ${load.text}`) +
       style.dim(
-        ` (${load.tasksAMonth.toLocaleString('en-US')} tasks, ${pollsPerTask} polls each)${isStated ? '' : '; state your own with --load'}`,
+        ` (${load.tasksAMonth.toLocaleString('en-US')} tasks, ${pollsPerTask} ${pollsPerTask === 1 ? 'poll' : 'polls'} each)${isStated ? '' : '; state your own with --load'}`,
       ),
     ...lines.map((line) => `  ${pad(line.what, 24)}${amount(line.amount)}${dollars(line.dollars)}`),
     `  ${pad('the plan itself', 24)}${' '.repeat(16)}${dollars(5)}`,

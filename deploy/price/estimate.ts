@@ -11,7 +11,7 @@ import { INCLUDED, type Metered, PER_MILLION, PLAN } from './list.ts';
 export const OF_A_TASK: Readonly<Record<Metered, number>> = {
   queueOperations: 3,
   rowsWritten: 2 + 1,
-  rowsRead: 16 + 17.29,
+  rowsRead: 17 + 20,
   durableObjectRequests: 0.02,
   requests: 1.01,
   cpuMilliseconds: 2,
@@ -33,7 +33,7 @@ const MINUTES_A_MONTH = 43_800;
 export const OF_A_SWEEP: Readonly<Record<Metered, number>> = {
   queueOperations: 0,
   rowsWritten: 0,
-  rowsRead: 5_647,
+  rowsRead: 7_047,
   durableObjectRequests: 0,
   requests: 1,
   cpuMilliseconds: 10,

@@ -55,7 +55,6 @@ function deployed({ callback, consumers, producer, queues }: Desired): Account {
       {
         name: consumed.queue,
         id: consumed.queue,
-        retentionSeconds: undefined,
         consumers: [
           {
             id: name,

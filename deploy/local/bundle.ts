@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 import type { Plan } from '../plan.ts';
 import { ROOT, writePlan } from '../plan-files.ts';
 import type { WorkerConfig } from '../wrangler-file.ts';
+import { bundleStore } from './bundle-store.ts';
 import { LaunchError } from './launch-error.ts';
 
 const WRANGLER = path.join(ROOT, 'node_modules', 'wrangler', 'bin', 'wrangler.js');
@@ -49,10 +50,15 @@ export async function buildBundle(
   worker: WorkerConfig,
   files: ReadonlyMap<string, string>,
 ): Promise<readonly BundleModule[]> {
+  const store = bundleStore(worker);
+  const kept = await store.read();
+  if (kept !== undefined) return kept;
   const outDir = await mkdtemp(path.join(tmpdir(), 'tasklane-'));
   try {
     await runWrangler(worker, ['--outdir', outDir, '--config', files.get(worker.name) ?? '']);
-    return await readBundle(worker, outDir);
+    const bundle = await readBundle(worker, outDir);
+    await store.write(bundle);
+    return bundle;
   } finally {
     await rm(outDir, { recursive: true, force: true });
   }

@@ -171,12 +171,19 @@ class Relay {
       const durationMs = Date.now() - startedAt;
       this.#inBackground(held.place.report({ outcome: report.outcome, durationMs, isOngoing: true }));
     }, ONGOING_MS);
-    return (end) => {
+    const over = (end: BodyEnd) => {
       clearTimeout(ongoing);
+      silence.signal.removeEventListener('abort', breakOff);
       silence[Symbol.dispose]();
       this.#log(held, end, status);
       const outcome = end === 'complete' ? report.outcome : end === 'broken' ? 'failed' : 'unused';
       this.#inBackground(held.giveBack({ ...report, outcome }));
+    };
+    // Nothing may be reading when the call is broken off: a client that stopped to read would hold place and key.
+    const breakOff = () => over(silence.isTooLong ? 'broken' : 'abandoned');
+    silence.signal.addEventListener('abort', breakOff);
+    return (end) => {
+      if (!silence.signal.aborted) over(end);
     };
   }
 

@@ -30,7 +30,7 @@ export async function runChurn(stage: Stage, tasks: number, say: (text: string) 
     const portion = Math.ceil((tasks - submitted) / PORTIONS);
     submitted += portion;
     await stage.submit(portion);
-    while ((await stage.counts()).succeeded < submitted - portion / 2) await sleep(LOOK_MS);
+    while (stage.counts().succeeded < submitted - portion / 2) await sleep(LOOK_MS);
   };
 
   await nextPortion();

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { openDatabaseFile } from '../../deploy/local/database-file.ts';
 import { type LocalRun, startLocal } from '../../deploy/local/runtime.ts';
 import { type RoleTokens, signRoleTokens } from '../../deploy/local/token.ts';
 import { Machine, type MachineOptions } from './machine.ts';
@@ -80,7 +81,7 @@ export class Stage implements AsyncDisposable {
   /** All machines leave in order; tasks are counted anew. */
   async clear(): Promise<void> {
     await Promise.all(this.machines.splice(0).map((machine) => machine.retire()));
-    this.#before = addCounts(this.#before, await this.counts(), 1);
+    this.#before = addCounts(this.#before, this.counts(), 1);
   }
 
   /** Stops the whole local run and starts it again, on the same port with the same database. */
@@ -120,16 +121,15 @@ export class Stage implements AsyncDisposable {
   }
 
   /** Of the tasks since the last `clear`. */
-  async counts(): Promise<TaskCounts> {
-    const database = await this.#run.miniflare.getD1Database('DB', 'tasklane-callback');
-    const row = await database
+  counts(): TaskCounts {
+    using database = openDatabaseFile(stateDirIn(this.#dir));
+    const row = database
       .prepare(
         `SELECT count(*) AS total, count(*) FILTER (WHERE status = 'succeeded') AS succeeded,
            count(*) FILTER (WHERE status IN ('failed', 'expired', 'cancelled')) AS failed,
            coalesce(sum(run), 0) AS runs, coalesce(sum(deferrals), 0) AS deferrals FROM tasks`,
       )
-      .first<TaskCounts>();
-    if (row === null) throw new Error('the database gives no counts');
+      .get() as unknown as TaskCounts;
     return addCounts(row, this.#before, -1);
   }
 
@@ -137,7 +137,7 @@ export class Stage implements AsyncDisposable {
   async allEnded(total: number, timeoutMs: number): Promise<TaskCounts> {
     const giveUpAt = Date.now() + timeoutMs;
     for (;;) {
-      const counts = await this.counts();
+      const counts = this.counts();
       if (counts.succeeded + counts.failed === total) return counts;
       if (Date.now() > giveUpAt) throw new Error(`not all of ${total} ended: ${JSON.stringify(counts)}`);
       await sleep(250);
@@ -149,6 +149,10 @@ export class Stage implements AsyncDisposable {
     await this.#run.stop();
     await rm(this.#dir, { recursive: true, force: true });
   }
+}
+
+function stateDirIn(dir: string): string {
+  return path.join(dir, 'state');
 }
 
 function addCounts(one: TaskCounts, other: TaskCounts, times: 1 | -1): TaskCounts {
@@ -164,7 +168,7 @@ function addCounts(one: TaskCounts, other: TaskCounts, times: 1 | -1): TaskCount
 function startRun(dir: string, port: number, log: (text: string) => void): Promise<LocalRun> {
   return startLocal({
     port,
-    stateDir: path.join(dir, 'state'),
+    stateDir: stateDirIn(dir),
     services: { [SERVICE]: { timeoutSeconds: 20, retry: { maxAttempts: 8, baseSeconds: 1, capSeconds: 4 } } },
     secrets: SECRETS,
     vars: { HEARTBEAT_SECONDS: String(HEARTBEAT_SECONDS) },

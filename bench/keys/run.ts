@@ -2,7 +2,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { openDatabaseFile } from '../../deploy/local/database-file.ts';
 import { type LocalRun, startLocal } from '../../deploy/local/runtime.ts';
 import { signRoleTokens } from '../../deploy/local/token.ts';
 import { nameOfKey } from '../../examples/provider/account.ts';
@@ -94,7 +96,8 @@ async function measure(
   try {
     const startedAt = Date.now();
     await submit(run, settings.tasks);
-    const ended = await untilEnded(run, settings.tasks, settings.windowMs * 30);
+    using database = openDatabaseFile(stateDir);
+    const ended = await untilEnded(database, settings.tasks, settings.windowMs * 30);
     return { ...ended, tookMs: ended.lastAt - startedAt, ...seenBy(provider, working) };
   } finally {
     await run.stop();
@@ -127,18 +130,17 @@ interface Ended {
   readonly lastAt: number;
 }
 
-async function untilEnded(run: LocalRun, tasks: number, timeoutMs: number): Promise<Ended> {
-  const database = await run.miniflare.getD1Database('DB', 'tasklane-callback');
+async function untilEnded(database: DatabaseSync, tasks: number, timeoutMs: number): Promise<Ended> {
   const giveUpAt = Date.now() + timeoutMs;
   for (;;) {
-    const row = await database
+    const row = database
       .prepare(
         `SELECT count(*) FILTER (WHERE status = 'succeeded') AS succeeded,
            count(*) FILTER (WHERE status IN ('failed', 'expired', 'cancelled')) AS failed,
            coalesce(sum(deferrals), 0) AS deferrals, coalesce(max(finished_at), 0) AS lastAt FROM tasks`,
       )
-      .first<{ succeeded: number; failed: number; deferrals: number; lastAt: number }>();
-    if (row !== null && row.succeeded + row.failed === tasks) return row;
+      .get() as unknown as Ended;
+    if (row.succeeded + row.failed === tasks) return row;
     if (Date.now() > giveUpAt) throw new Error(`the tasks did not end: ${JSON.stringify(row)}`);
     await sleep(500);
   }

@@ -3,6 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+import { openDatabaseFile } from '../../deploy/local/database-file.ts';
 import { startLocal } from '../../deploy/local/runtime.ts';
 import { startBackend } from '../../examples/backend/server.ts';
 import { exampleServices } from '../../examples/services.ts';
@@ -20,7 +22,7 @@ export type Meter = Readonly<Record<WorkerName, Readonly<Record<Ledger, Counts>>
 export type WorkerName = 'producer' | 'callback' | 'consumer';
 
 export interface MeteredRun extends AsyncDisposable {
-  readonly database: D1Database;
+  readonly database: DatabaseSync;
   /** The body of the answer, which must have this status. */
   call<Body>(method: string, target: string, status: number, body?: unknown): Promise<Body>;
   /** Registers servers of a service, all of them the example backend. */
@@ -76,7 +78,9 @@ export async function startMetered(): Promise<MeteredRun> {
     }
     return answer;
   };
-  const database = await run.miniflare.getD1Database('DB', 'tasklane-callback');
+  const database = openDatabaseFile(stateDir, { readOnly: false });
+  const tasksWhere = (condition: string) =>
+    database.prepare(`SELECT count(*) AS tasks FROM tasks WHERE ${condition}`).get()?.tasks;
 
   const countsOf = async (worker: WorkerName): Promise<Meter[WorkerName]> => {
     if (worker === 'producer') return (await fetch(`${run.url}/meter`)).json() as Promise<Meter[WorkerName]>;
@@ -96,10 +100,7 @@ export async function startMetered(): Promise<MeteredRun> {
     },
     async parked(tasks) {
       for (let look = 0; look < 600; look++) {
-        const waiting = await database
-          .prepare('SELECT count(*) AS tasks FROM tasks WHERE parked_for IS NOT NULL')
-          .first<{ tasks: number }>();
-        if (waiting?.tasks === tasks) return;
+        if (tasksWhere('parked_for IS NOT NULL') === tasks) return;
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
       throw new Error(`${tasks} tasks are not parked after a minute`);
@@ -114,17 +115,16 @@ export async function startMetered(): Promise<MeteredRun> {
     },
     async idle() {
       for (let look = 0; look < 600; look++) {
-        const open = await database
-          .prepare(`SELECT count(*) AS tasks FROM tasks WHERE finished_at IS NULL`)
-          .first<{ tasks: number }>();
+        const open = tasksWhere('finished_at IS NULL');
         // The last message is acked a moment after its row is written.
         await new Promise((resolve) => setTimeout(resolve, 100));
-        if (open?.tasks === 0) return;
+        if (open === 0) return;
       }
       throw new Error('tasks are still open after a minute');
     },
     tick: () => run.tick(),
     async [Symbol.asyncDispose]() {
+      database.close();
       await run.stop();
       await Promise.all([backend, ...farm].map((each) => each.stop()));
       rmSync(stateDir, { recursive: true, force: true });

@@ -58,14 +58,13 @@ const DAY_MS = 86_400_000;
 async function plantOldTasks(run: MeteredRun): Promise<void> {
   const createdAt = Date.now() - 100 * DAY_MS;
   const first = smallestTaskIdAt(createdAt);
-  await run.database
+  run.database
     .prepare(
       `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 500)
        INSERT INTO tasks (id, subject, service, status, max_attempts, base_seconds, cap_seconds, deadline_at, finished_at)
        SELECT substr(?1, 1, 28) || printf('%08d', n), 'operations', 'quick', 'succeeded', 1, 0, 0, ?2, ?2 FROM numbers`,
     )
-    .bind(first, createdAt)
-    .run();
+    .run(first, createdAt);
 }
 
 export const PATHS: readonly Path[] = [

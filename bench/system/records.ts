@@ -1,14 +1,10 @@
 /**
  * What a system has recorded, read from its D1 file on disk by this process: the same look for both
- * sides, at what is committed, without a request that the runtime would have to answer. Read-only; the
- * file is in WAL mode, so a reader holds up no writer.
+ * sides, at what is committed, without a request that the runtime would have to answer.
  */
-import { globSync } from 'node:fs';
-import { join } from 'node:path';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
-
-const BUSY_TIMEOUT_MS = 5_000;
+import { openDatabaseFile } from '../../deploy/local/database-file.ts';
 
 export class Records {
   readonly #database: DatabaseSync;
@@ -16,13 +12,7 @@ export class Records {
 
   /** @param stateDir the directory below which the runtime keeps its one D1 database */
   constructor(stateDir: string) {
-    const files = globSync(join(stateDir, '**', '*D1DatabaseObject', '*.sqlite')).filter(
-      (file) => !file.endsWith('metadata.sqlite'),
-    );
-    const [file] = files;
-    if (file === undefined || files.length > 1) throw new Error(`${files.length} databases below ${stateDir}, not one`);
-    // The runtime may be recovering the file's log just now.
-    this.#database = new DatabaseSync(file, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
+    this.#database = openDatabaseFile(stateDir);
     this.#count = this.#database.prepare(
       "SELECT count(*) AS tasks, count(*) FILTER (WHERE status = 'succeeded') AS succeeded FROM tasks WHERE id > ?",
     );

@@ -5,15 +5,15 @@
  */
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { convertV4MiniflareOptions, Miniflare, NoOpLog } from 'miniflare';
-import { recoverAfterRestart } from '../../shared/store/recovery.ts';
+import { CoreHeaders, CorePaths, convertV4MiniflareOptions, Miniflare, NoOpLog } from 'miniflare';
+import { RECOVER_AFTER_RESTART } from '../../shared/store/recovery.ts';
 import { planKeys } from '../key-plan.ts';
-import type { Plan } from '../plan.ts';
 import { ROOT } from '../plan-files.ts';
 import { secretNames } from '../secret-names.ts';
 import { buildBundles } from './bundle.ts';
 import { type Cron, startCron } from './cron.ts';
 import { prepareDatabase } from './database.ts';
+import { openDatabaseFile } from './database-file.ts';
 import { LaunchError, reasonOf } from './launch-error.ts';
 import { latestRuntimePid, leashRuntimes } from './leash.ts';
 import { localWorkers, type Mains, planLocal, type ServiceInputs } from './local-plan.ts';
@@ -116,11 +116,12 @@ async function launch(options: LocalOptions, persistencePath: string): Promise<L
           telemetry: { enabled: false },
           unsafeLocalExplorer: false,
           unsafeObservability: false,
+          unsafeTriggerHandlers: true,
           cf: false,
           // A crashed runtime is started again by Miniflare, without the queue that lived in its memory.
           unsafeHandleRuntimeRestart: async () => {
             write('error', 'the runtime crashed and was started again');
-            await recoverAfterRestart(await openDatabase(miniflare, plan), Date.now());
+            recoverDatabase(persistencePath);
             await cron?.tick();
           },
         }),
@@ -159,13 +160,20 @@ async function launch(options: LocalOptions, persistencePath: string): Promise<L
   };
 }
 
-function openDatabase(miniflare: Miniflare, { callback }: Plan): Promise<D1Database> {
-  return miniflare.getD1Database(callback.d1_databases[0]?.binding ?? 'DB', callback.name);
+function recoverDatabase(persistencePath: string): void {
+  const database = openDatabaseFile(persistencePath, { readOnly: false });
+  try {
+    database.prepare(RECOVER_AFTER_RESTART).run(Date.now());
+  } finally {
+    database.close();
+  }
 }
 
+/** Over HTTP: `getWorker().scheduled()` would stop this process, and its reading of the log, for a whole round. */
 async function runScheduled(miniflare: Miniflare, workerName: string): Promise<void> {
-  const worker = await miniflare.getWorker(workerName);
-  const { outcome } = await worker.scheduled({ cron: '* * * * *' });
+  const target = `http://localhost${CorePaths.SCHEDULED}?cron=${encodeURIComponent('* * * * *')}`;
+  const response = await miniflare.dispatchFetch(target, { headers: { [CoreHeaders.ROUTE_OVERRIDE]: workerName } });
+  const outcome = await response.text();
   if (outcome !== 'ok') throw new Error(`outcome ${outcome}`);
 }
 

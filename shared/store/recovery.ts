@@ -4,17 +4,15 @@
  * deadline, whichever is first; the sweeper sends it then.
  */
 
+/** For any SQLite; ?1 is now, in Unix ms. */
+export const RECOVER_AFTER_RESTART = `UPDATE tasks SET
+    lease_until = CASE WHEN status = 'running' THEN min(lease_until, ?1) END,
+    sends = 0,
+    due_at = min(coalesce(next_at, ?1), deadline_at)
+  WHERE status IN ('scheduled', 'queued', 'running', 'retrying', 'deferred')`;
+
 /** @returns how many tasks were picked up again */
 export async function recoverAfterRestart(db: D1Database, now: number): Promise<number> {
-  const { meta } = await db
-    .prepare(
-      `UPDATE tasks SET
-         lease_until = CASE WHEN status = 'running' THEN min(lease_until, ?1) END,
-         sends = 0,
-         due_at = min(coalesce(next_at, ?1), deadline_at)
-       WHERE status IN ('scheduled', 'queued', 'running', 'retrying', 'deferred')`,
-    )
-    .bind(now)
-    .run();
+  const { meta } = await db.prepare(RECOVER_AFTER_RESTART).bind(now).run();
   return meta.changes;
 }

@@ -1,4 +1,4 @@
-/** `kill -9` of the whole local run in the middle of its work: what was accepted finishes after the next start. */
+/** `kill -9` of the whole local run, or of its runtime alone, in the middle of its work: what was accepted finishes. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Backend, startBackend } from '../../examples/backend/server.ts';
-import { Client } from './pipeline.ts';
+import { allEnded, Client, startPipeline, statusesIn } from './pipeline.ts';
 
 interface Started {
   readonly url: string;
@@ -95,4 +95,17 @@ it('10,000 accepted tasks survive kill -9 of the run, twice, and all end once', 
   const twice = Object.values(report.byKey).filter(({ successes }) => successes > 1).length;
   expect(twice).toBeLessThan(TASKS / 10);
   await killAll(third);
+});
+
+it('a runtime that dies is started again, and what was accepted finishes', async () => {
+  const TASKS = 50;
+  await using pipeline = await startPipeline();
+  const { run, database } = pipeline;
+  const client = await Client.as(run.url, 'alice');
+  await client.submitMany(Array.from({ length: TASKS }, () => ({ service: 'slow', path: '/slow?ms=2000' })));
+  while (statusesIn(database).running === undefined) await new Promise((resolve) => setTimeout(resolve, 20));
+  if (run.runtimePid === undefined) throw new Error('no runtime');
+  process.kill(run.runtimePid, 'SIGKILL');
+  await allEnded(database, TASKS, 90_000);
+  expect(statusesIn(database)).toEqual({ succeeded: TASKS });
 });

@@ -2,7 +2,9 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openDatabaseFile } from '../../deploy/local/database-file.ts';
 import { type LocalRun, startLocal } from '../../deploy/local/runtime.ts';
 import { type Provider, startProvider } from '../../examples/provider/server.ts';
 import { allEnded, Client, SECRETS, type TaskView } from './pipeline.ts';
@@ -18,7 +20,7 @@ const REVOKED = [planted('default-2')];
 let stateDir: string;
 let provider: Provider;
 let run: LocalRun;
-let database: D1Database;
+let database: DatabaseSync;
 const logged: string[] = [];
 
 beforeAll(async () => {
@@ -48,9 +50,10 @@ beforeAll(async () => {
     },
     log: ({ text }) => logged.push(text),
   });
-  database = await run.miniflare.getD1Database('DB', 'tasklane-callback');
+  database = openDatabaseFile(stateDir);
 });
 afterAll(async () => {
+  database?.close();
   await run?.stop();
   await provider?.stop();
   await rm(stateDir, { recursive: true, force: true });
@@ -110,7 +113,16 @@ describe('key pools in the local run', () => {
 
     const list = await admin.list();
     const missing = await admin.call('POST', '/api/keys/0/99/reset');
-    const responses = JSON.stringify([answers, stats, disabled, enabled, reset, list, missing, await rows()]);
+    const responses = JSON.stringify([
+      answers,
+      stats,
+      disabled,
+      enabled,
+      reset,
+      list,
+      missing,
+      database.prepare('SELECT * FROM tasks').all(),
+    ]);
     tellsNoKey(responses, 'a response or a row');
     tellsNoKey(logged.join('\n'), 'the log');
     expect(logged.filter((line) => line.includes('"key.refused"') && line.includes('"httpStatus":401'))).toHaveLength(
@@ -129,10 +141,6 @@ describe('key pools in the local run', () => {
     for (const content of contents) tellsNoKey(content, 'a file');
   });
 });
-
-async function rows(): Promise<unknown> {
-  return (await database.prepare('SELECT * FROM tasks').all()).results;
-}
 
 function tellsNoKey(text: string, where: string): void {
   for (const key of Object.values(KEYS)) {

@@ -2,6 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+import { openDatabaseFile } from '../../deploy/local/database-file.ts';
 import { type LocalRun, startLocal } from '../../deploy/local/runtime.ts';
 import { type Backend, startBackend } from '../../examples/backend/server.ts';
 import { exampleServices } from '../../examples/services.ts';
@@ -94,7 +96,8 @@ export class Client {
 export interface Pipeline extends AsyncDisposable {
   readonly backend: Backend;
   readonly run: LocalRun;
-  readonly database: D1Database;
+  /** Read-only. */
+  readonly database: DatabaseSync;
 }
 
 export async function startPipeline(options: { readonly vars?: Record<string, unknown> } = {}): Promise<Pipeline> {
@@ -106,12 +109,13 @@ export async function startPipeline(options: { readonly vars?: Record<string, un
     secrets: SECRETS,
     ...(options.vars !== undefined && { vars: options.vars }),
   });
-  const database = await run.miniflare.getD1Database('DB', 'tasklane-callback');
+  const database = openDatabaseFile(stateDir);
   return {
     backend,
     run,
     database,
     [Symbol.asyncDispose]: async () => {
+      database.close();
       await run.stop();
       await backend.stop();
       await rm(stateDir, { recursive: true, force: true });
@@ -120,18 +124,16 @@ export async function startPipeline(options: { readonly vars?: Record<string, un
 }
 
 /** Counts of the rows in the database by status. */
-export async function statusesIn(database: D1Database): Promise<Record<string, number>> {
-  const { results } = await database
-    .prepare('SELECT status, count(*) AS tasks FROM tasks GROUP BY status')
-    .all<{ status: string; tasks: number }>();
-  return Object.fromEntries(results.map(({ status, tasks }) => [status, tasks]));
+export function statusesIn(database: DatabaseSync): Record<string, number> {
+  const rows = database.prepare('SELECT status, count(*) AS tasks FROM tasks GROUP BY status').all();
+  return Object.fromEntries(rows.map(({ status, tasks }) => [String(status), Number(tasks)]));
 }
 
 /** Waits until no task is open; fails after `timeoutMs`. */
-export async function allEnded(database: D1Database, total: number, timeoutMs: number): Promise<void> {
+export async function allEnded(database: DatabaseSync, total: number, timeoutMs: number): Promise<void> {
   const end = Date.now() + timeoutMs;
   for (;;) {
-    const statuses = await statusesIn(database);
+    const statuses = statusesIn(database);
     const ended = ['succeeded', 'failed', 'cancelled', 'expired'].reduce(
       (sum, status) => sum + (statuses[status] ?? 0),
       0,

@@ -2,9 +2,13 @@
  * A shard that goes, in the real runtime: what is in its queue is worked on once, and whatever has to wait
  * goes on elsewhere: retries on the shard that stays, keyed tasks where the keys are.
  */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { convertV4MiniflareOptions, Miniflare, NoOpLog } from 'miniflare';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { MODULES_ROOT } from '../../deploy/local/bundle.ts';
+import { openDatabaseFile } from '../../deploy/local/database-file.ts';
 import { leashRuntimes } from '../../deploy/local/leash.ts';
 import { withoutSignalHandlers } from '../../deploy/local/signals.ts';
 import { workerOptions } from '../../deploy/local/worker-options.ts';
@@ -37,9 +41,11 @@ interface Attempt {
 
 let backend: Backend;
 let runtime: Miniflare;
+let stateDir: string;
 const logs: string[] = [];
 
 beforeAll(async () => {
+  stateDir = await mkdtemp(path.join(tmpdir(), 'tasklane-drain-'));
   backend = await startBackend();
   const plan = readPlan({
     shards: 1,
@@ -81,6 +87,7 @@ beforeAll(async () => {
               queueProducers: { GOING: { queueName: 'tasklane-tasks-1' } },
             },
           ],
+          resourcePersistencePath: stateDir,
           handleStructuredLogs: ({ message }) => logs.push(message),
           log: new NoOpLog(),
           telemetry: { enabled: false },
@@ -96,6 +103,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await runtime?.dispose();
   await backend.stop();
+  await rm(stateDir, { recursive: true, force: true });
 });
 
 it('nothing goes back into the queue of the shard, and all tasks succeed', async () => {
@@ -110,12 +118,12 @@ it('nothing goes back into the queue of the shard, and all tasks succeed', async
       return newTaskMessage({ id, subject: 'alice', service, policy, deadlineAt: now + 3_600_000, request: {} });
     }),
   );
+  using database = openDatabaseFile(stateDir);
   const feeder = await runtime.getWorker('feeder');
   await feeder.fetch('http://feeder/', { method: 'POST', body: JSON.stringify(messages) });
-  const database = await runtime.getD1Database('DB', 'tasklane-callback');
   await allEnded(database, TASKS, 60_000);
 
-  expect(await statusesIn(database)).toEqual({ succeeded: TASKS });
+  expect(statusesIn(database)).toEqual({ succeeded: TASKS });
   const attempts = logs
     .filter((line) => line.includes('"task.attempted"'))
     .flatMap((line) => line.split('\n'))

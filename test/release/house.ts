@@ -4,9 +4,14 @@
  * begun ends where it began. The switch in front of the queue hands whole batches to the consumer whose
  * turn it is and repeats its verdicts, message by message.
  */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
 import { convertV4MiniflareOptions, type LegacyWorkerOptions, Miniflare, NoOpLog } from 'miniflare';
 import { planKeys } from '../../deploy/key-plan.ts';
 import { MODULES_ROOT } from '../../deploy/local/bundle.ts';
+import { openDatabaseFile } from '../../deploy/local/database-file.ts';
 import { leashRuntimes } from '../../deploy/local/leash.ts';
 import { planLocal, type ServiceInputs } from '../../deploy/local/local-plan.ts';
 import { withoutSignalHandlers } from '../../deploy/local/signals.ts';
@@ -61,13 +66,14 @@ export interface House extends AsyncDisposable {
   switchTo(stage: Stage): Promise<void>;
   /** The producer whose turn it is. */
   fetch(
-    path: string,
+    target: string,
     init: { method: string; headers: Record<string, string>; body?: string },
   ): Promise<{
     readonly status: number;
     readonly text: string;
   }>;
-  readonly database: D1Database;
+  /** Read-only. */
+  readonly database: DatabaseSync;
   /** What the Workers logged as errors. */
   readonly errors: readonly string[];
 }
@@ -78,6 +84,7 @@ export async function openHouse(
   secrets: Readonly<Record<string, string>>,
 ): Promise<House> {
   leashRuntimes();
+  const stateDir = await mkdtemp(path.join(tmpdir(), 'tasklane-house-'));
   const plan = planLocal({ keys: planKeys([], 1), services, vars: { ACCEPT: 'queue' } }, 'http://localhost');
   const errors: string[] = [];
   const runtime = withoutSignalHandlers(
@@ -85,6 +92,7 @@ export async function openHouse(
       new Miniflare(
         convertV4MiniflareOptions({
           workers: workersOf(plan, releases, secrets),
+          resourcePersistencePath: stateDir,
           handleStructuredLogs: ({ level, message }) => void (level === 'error' && errors.push(message)),
           log: new NoOpLog(),
           telemetry: { enabled: false },
@@ -92,25 +100,39 @@ export async function openHouse(
         }),
       ),
   );
-  const database = await runtime.getD1Database('DB', name('callback', 0));
+  const empty = await runtime.getD1Database('DB', name('callback', 0));
   for (const migrations of readMigrationFiles(plan).values()) {
-    for (const { sql } of migrations) await database.prepare(sql).run();
+    for (const { sql } of migrations) await empty.prepare(sql).run();
   }
+  // Looked up before there is load: a look-up stops this process until the runtime answers.
+  const turn = await runtime.getWorker('switch');
+  const doors = new Map<string, Awaited<ReturnType<Miniflare['getWorker']>>>();
+  for (const release of RELEASES) {
+    for (const calls of RELEASES) {
+      const producer = name('producer', release, calls);
+      doors.set(producer, await runtime.getWorker(producer));
+    }
+  }
+  const database = openDatabaseFile(stateDir);
   let stage = FORTH_AND_BACK[0] ?? { callback: 0, consumer: 0, producer: 0 };
   return {
     database,
     errors,
     switchTo: async (next) => {
-      const turn = await runtime.getWorker('switch');
       await turn.fetch(`http://switch/CONSUMER_${next.consumer}_${next.callback}`);
       stage = next;
     },
-    fetch: async (path, init) => {
-      const door = await runtime.getWorker(name('producer', stage.producer, stage.callback));
-      const response = await door.fetch(`http://localhost${path}`, init);
+    fetch: async (target, init) => {
+      const door = doors.get(name('producer', stage.producer, stage.callback));
+      if (door === undefined) throw new Error('no such producer');
+      const response = await door.fetch(`http://localhost${target}`, init);
       return { status: response.status, text: await response.text() };
     },
-    [Symbol.asyncDispose]: () => runtime.dispose(),
+    [Symbol.asyncDispose]: async () => {
+      database.close();
+      await runtime.dispose();
+      await rm(stateDir, { recursive: true, force: true });
+    },
   };
 }
 

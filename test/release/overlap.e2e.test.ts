@@ -57,7 +57,7 @@ it.each<[string, readonly Edit[], readonly Edit[]]>([
   await allEnded(house.database, ids.size, 60_000);
 
   expect(ids.size).toBeGreaterThan(FORTH_AND_BACK.length * TASKS_A_BATCH);
-  expect(await statusesIn(house.database)).toEqual({ succeeded: ids.size });
+  expect(statusesIn(house.database)).toEqual({ succeeded: ids.size });
   const { byKey, keys } = backend.log.report();
   expect(keys).toBe(ids.size);
   expect(Object.values(byKey).filter(({ successes }) => successes !== 1)).toEqual([]);

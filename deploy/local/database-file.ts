@@ -1,0 +1,24 @@
+/**
+ * The local database as the file it is, for looks and repairs beside a runtime that runs. Miniflare's own
+ * bindings (`getD1Database`) stop this process until the runtime has answered, and a runtime that waits
+ * for its log to be read never answers. The file is in WAL mode: a reader holds up no writer.
+ */
+import { globSync } from 'node:fs';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+
+/** The runtime may be recovering the file's log just now. */
+const BUSY_TIMEOUT_MS = 5_000;
+
+/**
+ * @param dir below which the runtime keeps its one D1 database
+ * @throws Error when there is none, or more than one
+ */
+export function openDatabaseFile(dir: string, { readOnly = true } = {}): DatabaseSync {
+  const files = globSync(path.join(dir, '**', '*D1DatabaseObject', '*.sqlite')).filter(
+    (file) => !file.endsWith('metadata.sqlite'),
+  );
+  const [file] = files;
+  if (file === undefined || files.length > 1) throw new Error(`${files.length} databases below ${dir}, not one`);
+  return new DatabaseSync(file, { readOnly, timeout: BUSY_TIMEOUT_MS });
+}

@@ -1,15 +1,13 @@
-/** The shell around the plan: reads wrangler.toml, writes `.wrangler/plan/<worker>.json`. */
+/** The shell around the plan: reads wrangler.toml, writes a file per Worker for wrangler to read. */
 import { globSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import type { Migration } from './account/database.ts';
 import { configBelowRoot, type Plan, PlanError, type PlanOptions, planWorkers, workersOf } from './plan.ts';
+import type { WorkerConfig } from './wrangler-file.ts';
 
 /** The repository's root, whatever the current directory. */
 export const ROOT = path.resolve(import.meta.dirname, '..');
-
-/** Of the local run; a deploy keeps its files apart, so that the two do not take each other's away. */
-const LOCAL_PLAN_DIR = path.join(ROOT, '.wrangler', 'plan');
 
 /** @throws PlanError when wrangler.toml cannot be parsed or planned */
 export function readPlan(options: PlanOptions): Plan {
@@ -42,18 +40,23 @@ export function readMigrationFiles(plan: Plan): ReadonlyMap<string, readonly Mig
 }
 
 /** @param dir below the root. Removes what an earlier, larger plan left there. @returns the file of each Worker by name */
-export function writePlan(plan: Plan, dir = LOCAL_PLAN_DIR): ReadonlyMap<string, string> {
+export function writePlan(plan: Plan, dir: string): ReadonlyMap<string, string> {
   mkdirSync(dir, { recursive: true });
-  const depth = path.relative(ROOT, dir).split(path.sep).length;
   const files = new Map(workersOf(plan).map((worker) => [worker.name, path.join(dir, `${worker.name}.json`)]));
   for (const worker of workersOf(plan)) {
     const file = path.join(dir, `${worker.name}.json`);
     // Renamed into place: another run of the same plan never reads half a file.
     const draft = `${file}.${process.pid}`;
-    writeFileSync(draft, `${JSON.stringify(configBelowRoot(worker, depth), undefined, 2)}\n`);
+    writeConfig(worker, draft);
     renameSync(draft, file);
   }
   const written = new Set(files.values());
   for (const file of globSync(path.join(dir, '*.json'))) if (!written.has(file)) rmSync(file, { force: true });
   return files;
+}
+
+/** @param file below the root */
+export function writeConfig(worker: WorkerConfig, file: string): void {
+  const depth = path.relative(ROOT, path.dirname(file)).split(path.sep).length;
+  writeFileSync(file, `${JSON.stringify(configBelowRoot(worker, depth), undefined, 2)}\n`);
 }

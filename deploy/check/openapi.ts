@@ -9,13 +9,13 @@ import { convertV4MiniflareOptions, Miniflare, NoOpLog, Response } from 'minifla
 import { buildBundle } from '../local/bundle.ts';
 import { reasonOf } from '../local/launch-error.ts';
 import { workerOptions } from '../local/worker-options.ts';
-import { ROOT, readPlan, writePlan } from '../plan-files.ts';
+import { ROOT, readPlan } from '../plan-files.ts';
 
 const DOCUMENT = path.join(ROOT, '.wrangler', 'openapi.json');
 
 async function servedDocument(): Promise<string> {
   const plan = readPlan({ shards: 1 });
-  const modules = await buildBundle(plan.producer, writePlan(plan));
+  const modules = await buildBundle(plan.producer);
   // The document needs no secret and no other Worker; this one refuses to serve without its own.
   const secrets = Object.fromEntries(plan.producer.secrets.required.map((name) => [name, crypto.randomUUID()]));
   const options = workerOptions(plan.producer, modules, secrets);

@@ -3,17 +3,19 @@
  * byte what a deploy would send. All consumers share one bundle: they differ in configuration only.
  */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import type { Plan } from '../plan.ts';
-import { ROOT, writePlan } from '../plan-files.ts';
+import { ROOT, writeConfig } from '../plan-files.ts';
 import type { WorkerConfig } from '../wrangler-file.ts';
-import { bundleStore } from './bundle-store.ts';
+import { buildStore } from './build-store.ts';
 import { LaunchError } from './launch-error.ts';
 
 const WRANGLER = path.join(ROOT, 'node_modules', 'wrangler', 'bin', 'wrangler.js');
+
+/** Below the root: wrangler takes paths from where its file lies. */
+const WORK_DIR = path.join(ROOT, '.wrangler');
 
 /** A folder that need not exist: only the names of modules relative to each other count. */
 export const MODULES_ROOT = '/bundle';
@@ -35,32 +37,33 @@ export interface Bundles {
 export async function buildBundles(plan: Plan): Promise<Bundles> {
   const [shardZero] = plan.consumers;
   if (shardZero === undefined) throw new LaunchError('a plan has at least one shard');
-  const files = writePlan(plan);
-  const build = (worker: WorkerConfig) => buildBundle(worker, files);
   const [producer, callback, consumer] = await Promise.all([
-    build(plan.producer),
-    build(plan.callback),
-    build(shardZero),
+    buildBundle(plan.producer),
+    buildBundle(plan.callback),
+    buildBundle(shardZero),
   ]);
   return { producer, callback, consumer };
 }
 
-/** @param files the plan's files by Worker name */
-export async function buildBundle(
-  worker: WorkerConfig,
-  files: ReadonlyMap<string, string>,
-): Promise<readonly BundleModule[]> {
-  const store = bundleStore(worker);
+/** @throws LaunchError with the compiler's first complaint */
+export async function buildBundle(worker: WorkerConfig): Promise<readonly BundleModule[]> {
+  const { main, rules, compatibility_date, compatibility_flags } = worker;
+  const store = await buildStore('bundles', [main, rules, compatibility_date, compatibility_flags]);
   const kept = await store.read();
-  if (kept !== undefined) return kept;
-  const outDir = await mkdtemp(path.join(tmpdir(), 'tasklane-'));
+  if (kept !== undefined) return JSON.parse(kept.toString()) as BundleModule[];
+  // Of this build alone: another run, whose plan differs, may build at the same time.
+  await mkdir(WORK_DIR, { recursive: true });
+  const folder = await mkdtemp(path.join(WORK_DIR, 'build-'));
+  const config = path.join(folder, `${worker.name}.json`);
+  const outDir = path.join(folder, 'out');
   try {
-    await runWrangler(worker, ['--outdir', outDir, '--config', files.get(worker.name) ?? '']);
+    writeConfig(worker, config);
+    await runWrangler(worker, ['--outdir', outDir, '--config', config]);
     const bundle = await readBundle(worker, outDir);
-    await store.write(bundle);
+    await store.write(JSON.stringify(bundle));
     return bundle;
   } finally {
-    await rm(outDir, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true });
   }
 }
 

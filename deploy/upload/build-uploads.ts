@@ -10,6 +10,7 @@ import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { DeployError } from '../deploy-error.ts';
 import type { WorkerKind } from '../desired.ts';
+import { buildStore } from '../local/build-store.ts';
 import { runWrangler } from '../local/bundle.ts';
 import type { Plan } from '../plan.ts';
 import { ROOT, writePlan } from '../plan-files.ts';
@@ -39,8 +40,9 @@ export async function buildUploads(plan: Plan, name: string): Promise<Uploads> {
   if (shardZero === undefined) throw new DeployError('a plan has at least one shard');
   const files = writePlan(plan, path.join(ROOT, '.wrangler', 'deploy', name));
   // Two at a time is what a small machine has processors for; they are quick.
-  const [callback, consumer] = await Promise.all([build(plan.callback, files), build(shardZero, files)]);
-  return { callback, consumer, producer: await build(plan.producer, files) };
+  const buildOne = (worker: WorkerConfig) => build(worker, files.get(worker.name));
+  const [callback, consumer] = await Promise.all([buildOne(plan.callback), buildOne(shardZero)]);
+  return { callback, consumer, producer: await buildOne(plan.producer) };
 }
 
 /** The modules that a kind of Worker is made of. */
@@ -61,14 +63,24 @@ export function releaseOf(upload: Upload, metadata: UploadMetadata): string {
   return createHash('sha256').update(upload.hash).update(JSON.stringify(metadata)).digest('hex').slice(0, 16);
 }
 
-async function build(worker: WorkerConfig, files: ReadonlyMap<string, string>): Promise<Upload> {
+async function build(worker: WorkerConfig, configFile = ''): Promise<Upload> {
+  const store = await buildStore('uploads', worker);
+  let form = await store.read();
+  if (form === undefined) {
+    form = await buildForm(worker, configFile);
+    await store.write(form);
+  }
+  const { metadata, upload } = await readForm(form);
+  checkAgainst(worker, metadata, uploadMetadata(worker, upload.mainModule, NO_DATABASES));
+  return upload;
+}
+
+async function buildForm(worker: WorkerConfig, configFile: string): Promise<Buffer<ArrayBuffer>> {
   const folder = await mkdtemp(path.join(tmpdir(), 'tasklane-'));
   try {
     const outFile = path.join(folder, 'worker.form');
-    await runWrangler(worker, [`--outfile=${outFile}`, '--config', files.get(worker.name) ?? '']);
-    const { metadata, upload } = await readForm(await readFile(outFile));
-    checkAgainst(worker, metadata, uploadMetadata(worker, upload.mainModule, NO_DATABASES));
-    return upload;
+    await runWrangler(worker, [`--outfile=${outFile}`, '--config', configFile]);
+    return await readFile(outFile);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -54,6 +54,8 @@ export interface LocalOptions {
   readonly mains?: Mains;
   /** Empties `stateDir` first. */
   readonly fresh?: boolean;
+  /** From one round of the cron to the next; 10 s by default. */
+  readonly cronIntervalMs?: number;
   readonly log?: (line: LogLine) => void;
 }
 
@@ -88,7 +90,7 @@ export async function startLocal(options: LocalOptions = {}): Promise<LocalRun> 
 }
 
 async function launch(options: LocalOptions, persistencePath: string): Promise<LocalRun> {
-  const { services = {}, vars = {}, log = () => {} } = options;
+  const { services = {}, vars = {}, log = () => {}, cronIntervalMs = CRON_INTERVAL_MS } = options;
   const port = await freePort(options.port ?? 0);
   const url = `http://localhost:${port}`;
   const variables = keyVariables(options.secrets);
@@ -136,7 +138,7 @@ async function launch(options: LocalOptions, persistencePath: string): Promise<L
   const runtimePid = latestRuntimePid();
 
   cron = startCron(
-    CRON_INTERVAL_MS,
+    cronIntervalMs,
     () => runScheduled(miniflare, plan.callback.name),
     (error) => write('error', `the cron's round failed: ${reasonOf(error)}`),
   );

@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { openDatabaseFile } from '../../deploy/local/database-file.ts';
 import { type Backend, startBackend } from '../../examples/backend/server.ts';
 import { allEnded, Client, startPipeline, statusesIn } from './pipeline.ts';
 
@@ -80,11 +81,8 @@ it('10,000 accepted tasks survive kill -9 of the run, twice, and all end once', 
 
   const third = await start();
   client = await Client.as(third.url, 'alice');
-  let open = TASKS;
-  for (let look = 0; open > 0 && look < 150; look++) {
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    open = (await client.list()).filter(({ status }) => status !== 'succeeded').length;
-  }
+  using database = openDatabaseFile(stateDir);
+  await allEnded(database, TASKS, 90_000);
   const tasks = await client.list();
   expect(new Set(tasks.map(({ id }) => id))).toEqual(ids);
   expect(tasks.filter(({ status }) => status !== 'succeeded')).toEqual([]);

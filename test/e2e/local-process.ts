@@ -11,5 +11,7 @@ const { url, runtimePid, recovered } = await startLocal({
   stateDir,
   services: exampleServices(backendUrl),
   secrets: SECRETS,
+  // Retries that were waiting when the run died are woken by the cron: the test need not wait for it as a user does.
+  cronIntervalMs: 1000,
 });
 process.send?.({ url, runtimePid, recovered });

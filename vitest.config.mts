@@ -1,9 +1,13 @@
 /**
- * Three kinds of tests: `unit` (pure, in Node), `workers` (inside workerd, with D1 and queues), `e2e`
- * (the real local run over HTTP; one at a time, after the others, because each takes the machine).
+ * Four kinds of tests, one kind after the other: `unit` (pure, in Node), `workers` (inside workerd, with D1
+ * and queues), `e2e` (real processes over HTTP, which mostly wait), `load` (the same, one at a time, because
+ * each takes the machine or is about seconds).
  */
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
+
+/** Of the `e2e` tests those that are to have the machine for themselves. */
+const LOAD = ['crash', 'many-tasks', 'cluster'].map((name) => `test/e2e/${name}.e2e.test.ts`);
 
 export default defineConfig({
   test: {
@@ -12,13 +16,16 @@ export default defineConfig({
       include: ['shared/**', 'producer/**', 'consumer/**', 'callback/**', 'agent/**', 'deploy/**'],
     },
     reporters: ['default', ['json', { outputFile: '.wrangler/test-results.json' }]],
-    // Tests of workerd start their own processes: two at once fill two processors.
+    // Files at once: tests of workerd start their own processes, two of which fill two processors.
     maxWorkers: 2,
     projects: [
       {
         test: {
           name: 'unit',
           include: ['test/**/*.unit.test.ts'],
+          setupFiles: ['./test/setup-zod.ts'],
+          // Pure modules keep nothing, and processes take longer to start than most files take.
+          isolate: false,
           // Some start processes of their own, on a machine that may be busy.
           testTimeout: 20_000,
           sequence: { groupOrder: 0 },
@@ -35,7 +42,9 @@ export default defineConfig({
           name: 'workers',
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.unit.test.ts', 'test/**/*.e2e.test.ts'],
-          setupFiles: ['./test/setup.ts'],
+          setupFiles: ['./test/setup-zod.ts', './test/setup.ts'],
+          // A runtime takes longer to start than most files take: they share two, and `setup.ts` empties them.
+          isolate: false,
           testTimeout: 20_000,
           sequence: { groupOrder: 1 },
         },
@@ -44,10 +53,20 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/**/*.e2e.test.ts'],
-          fileParallelism: false,
+          exclude: LOAD,
           testTimeout: 180_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          name: 'load',
+          include: LOAD,
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

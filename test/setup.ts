@@ -1,5 +1,16 @@
-/** Before each test file: the migrations, on this file's own database. */
-import { applyD1Migrations } from 'cloudflare:test';
+/**
+ * Before and after each test file: its runtime has served other files. It finds an empty database with
+ * the migrations and no Durable Object, and leaves no mock behind.
+ */
+import { applyD1Migrations, reset } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
+import { afterAll, vi } from 'vitest';
 
+await reset();
 await applyD1Migrations(env.DB, env.TEST_MIGRATIONS);
+
+afterAll(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+  vi.useRealTimers();
+});

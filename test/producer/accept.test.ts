@@ -4,7 +4,9 @@ import { importMacKey } from '../../shared/crypto/mac.ts';
 import { TaskMessageSchema } from '../../shared/message/task-message.ts';
 import { readTask } from '../../shared/store/read.ts';
 import { isTaskIdOf } from '../../shared/task/id.ts';
-import { ask, documentIn, environment, noDatabase, queueStub } from './client.ts';
+import { ask, catchFailureLog, documentIn, environment, noDatabase, queueStub } from './client.ts';
+
+catchFailureLog();
 
 const SUBMISSION = { service: 'echo', path: '/v1', payload: { a: 1 }, labels: { customer: 'acme' } };
 

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { ask, documentIn, environment, failureLog, idFor, noDatabase, tokenFor } from './client.ts';
+import { ask, catchFailureLog, documentIn, environment, idFor, noDatabase, tokenFor } from './client.ts';
+
+const failureLog = catchFailureLog();
 
 const ID = `tsk_${'0'.repeat(32)}`;
 

@@ -1,7 +1,7 @@
 /** A client of the producer's door for tests inside workerd: the door itself, real bindings, no network. */
 import { createExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
-import { beforeEach, vi } from 'vitest';
+import { beforeEach, type MockInstance, vi } from 'vitest';
 import { RegistryDoor } from '../../callback/registry/registry-door.ts';
 import { createDoor } from '../../producer/api.ts';
 import { serve } from '../../producer/serve.ts';
@@ -13,11 +13,14 @@ import { mintTaskId } from '../../shared/task/id.ts';
 
 export const door = createDoor();
 
-/** Failures are wanted here: their lines are kept out of the tests' output. */
-export const failureLog = vi.spyOn(console, 'error');
-beforeEach(() => {
-  failureLog.mockReset().mockReturnValue(undefined);
-});
+/** For files whose tests want failures: their lines are kept out of the tests' output, and can be looked at. */
+export function catchFailureLog(): MockInstance<typeof console.error> {
+  const log = vi.spyOn(console, 'error');
+  beforeEach(() => {
+    log.mockReset().mockReturnValue(undefined);
+  });
+  return log;
+}
 
 /** What the callback Worker was asked, and answers with `answer`. */
 export function callbackStub(answer: DoorAnswer): CallbackDoor & { asked: unknown[] } {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { KeyAction, KeyDoor, KeyView } from '../../shared/key/door.ts';
-import { ask, documentIn, environment, queueStub, tokenFor } from './client.ts';
+import { ask, catchFailureLog, documentIn, environment, queueStub, tokenFor } from './client.ts';
+
+catchFailureLog();
 
 const VIEW: KeyView = {
   pool: 'default',

@@ -2,7 +2,19 @@ import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import type { DoorAnswer } from '../../shared/ledger/door.ts';
 import { recordAccepted } from '../../shared/store/accept.ts';
-import { ask, aTask, callbackStub, documentIn, environment, idFor, noDatabase, tokenFor } from './client.ts';
+import {
+  ask,
+  aTask,
+  callbackStub,
+  catchFailureLog,
+  documentIn,
+  environment,
+  idFor,
+  noDatabase,
+  tokenFor,
+} from './client.ts';
+
+catchFailureLog();
 
 async function recorded(subject: string): Promise<string> {
   const id = await idFor(subject);

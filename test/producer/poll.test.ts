@@ -1,7 +1,9 @@
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
 import { recordAccepted } from '../../shared/store/accept.ts';
-import { ask, aTask, documentIn, environment, idFor, noDatabase, tokenFor } from './client.ts';
+import { ask, aTask, catchFailureLog, documentIn, environment, idFor, noDatabase, tokenFor } from './client.ts';
+
+catchFailureLog();
 
 async function recorded(subject: string): Promise<string> {
   const id = await idFor(subject);

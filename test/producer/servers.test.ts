@@ -1,5 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
-import { ask, documentIn, environment, tokenFor } from './client.ts';
+import { ask, catchFailureLog, documentIn, environment, tokenFor } from './client.ts';
+
+catchFailureLog();
 
 const here = environment();
 

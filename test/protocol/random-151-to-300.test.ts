@@ -1,0 +1,4 @@
+/** The other half of the random schedules. */
+import { trySchedules } from './random-schedules.ts';
+
+trySchedules(151, 300);

@@ -2,6 +2,7 @@
  * What a backend tells of a key's limits beside any answer: how many requests and tokens are left,
  * and what this call took. Pure.
  */
+import type { LimitFields } from './limit-fields.ts';
 import { policyOf, rateLimitOf } from './rate-limit-fields.ts';
 import { resetTime } from './reset-time.ts';
 import type { Allowance, LimitFacts } from './verdict.ts';
@@ -40,10 +41,11 @@ function anthropic(what: string): Names {
 }
 
 /** @returns undefined when the backend says nothing that is understood */
-export function limitFactsOf(headers: Headers, body: unknown, now: number): LimitFacts | undefined {
-  const requests = draftAllowance(headers, now) ?? firstAllowance(REQUEST_HEADERS, headers, now);
-  const tokens = firstAllowance(TOKEN_HEADERS, headers, now);
+export function limitFactsOf(fields: LimitFields, body: unknown, now: number): LimitFacts | undefined {
   const tokensUsed = tokensUsedOf(body);
+  if (fields.size === 0) return tokensUsed === undefined ? undefined : { tokensUsed };
+  const requests = draftAllowance(fields, now) ?? firstAllowance(REQUEST_HEADERS, fields, now);
+  const tokens = firstAllowance(TOKEN_HEADERS, fields, now);
   if (requests === undefined && tokens === undefined && tokensUsed === undefined) return undefined;
   return {
     ...(requests !== undefined && { requests }),
@@ -53,10 +55,10 @@ export function limitFactsOf(headers: Headers, body: unknown, now: number): Limi
 }
 
 /** Of several allowances of one kind the scarcest counts. */
-function firstAllowance(candidates: readonly Names[], headers: Headers, now: number): Allowance | undefined {
+function firstAllowance(candidates: readonly Names[], fields: LimitFields, now: number): Allowance | undefined {
   const found = candidates
     .map(({ limit, remaining, reset }) =>
-      allowance(headers.get(limit), headers.get(remaining), resetTime(headers.get(reset), now)),
+      allowance(fields.get(limit), fields.get(remaining), resetTime(fields.get(reset), now)),
     )
     .filter((each) => each !== undefined);
   return found.reduce<Allowance | undefined>(
@@ -66,17 +68,17 @@ function firstAllowance(candidates: readonly Names[], headers: Headers, now: num
   );
 }
 
-function allowance(limit: string | null, remaining: string | null, resetAt: number | undefined): Allowance | undefined {
+function allowance(limit = '', remaining = '', resetAt: number | undefined): Allowance | undefined {
   // A list such as `100, 100;w=60` starts with the limit.
-  const most = Number.parseInt(limit ?? '', 10);
-  const left = Number.parseInt(remaining ?? '', 10);
+  const most = Number.parseInt(limit, 10);
+  const left = Number.parseInt(remaining, 10);
   if (!(most >= 1) || !(left >= 0) || resetAt === undefined) return undefined;
   return { limit: most, remaining: left, resetAt };
 }
 
-function draftAllowance(headers: Headers, now: number): Allowance | undefined {
-  const policies = policyOf(headers);
-  return rateLimitOf(headers)
+function draftAllowance(fields: LimitFields, now: number): Allowance | undefined {
+  const policies = policyOf(fields);
+  return rateLimitOf(fields)
     .flatMap(({ name, remaining, resetSeconds, limit }): Allowance[] => {
       const policy = policies.find((each) => each.name === name) ?? (policies.length === 1 ? policies[0] : undefined);
       const most = limit ?? policy?.limit;

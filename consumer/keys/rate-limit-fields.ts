@@ -4,6 +4,8 @@
  * `limit=100, remaining=50, reset=30`. Pure.
  */
 
+import type { LimitFields } from './limit-fields.ts';
+
 export interface RateLimitState {
   readonly name: string;
   readonly remaining: number;
@@ -18,9 +20,9 @@ export interface RateLimitPolicy {
   readonly windowSeconds: number | undefined;
 }
 
-export function rateLimitOf(headers: Headers): RateLimitState[] {
-  const text = headers.get('ratelimit');
-  if (text === null) return [];
+export function rateLimitOf(fields: LimitFields): RateLimitState[] {
+  const text = fields.get('ratelimit');
+  if (text === undefined) return [];
   const early = parametersOf(text, ',');
   if (early.has('remaining') || early.has('reset')) {
     return [
@@ -40,8 +42,8 @@ export function rateLimitOf(headers: Headers): RateLimitState[] {
   }));
 }
 
-export function policyOf(headers: Headers): RateLimitPolicy[] {
-  return itemsOf(headers.get('ratelimit-policy') ?? '').flatMap(({ name, parameters }) => {
+export function policyOf(fields: LimitFields): RateLimitPolicy[] {
+  return itemsOf(fields.get('ratelimit-policy') ?? '').flatMap(({ name, parameters }) => {
     const limit = parameters.get('q') ?? (/^\d+$/.test(name) ? Number(name) : undefined);
     return limit === undefined ? [] : [{ name, limit, windowSeconds: parameters.get('w') }];
   });

@@ -4,6 +4,7 @@
  */
 import { retryAfterMs } from '../retry-after.ts';
 import { durationMs } from './duration.ts';
+import type { LimitFields } from './limit-fields.ts';
 import { rateLimitOf } from './rate-limit-fields.ts';
 import { retryInfoMs } from './refusal-body.ts';
 
@@ -22,13 +23,13 @@ const NAMED_RESETS: readonly { readonly reset: string; readonly remaining: strin
  * @param body the answer's JSON, when it is some
  * @returns Unix ms, or undefined when nothing is said
  */
-export function resetAtOf(headers: Headers, body: unknown, now: number): number | undefined {
+export function resetAtOf(fields: LimitFields, body: unknown, now: number): number | undefined {
   const times = [
-    ...delays([retryAfterMs(headers.get('retry-after'), now), milliseconds(headers.get('retry-after-ms'))], now),
-    ...NAMED_RESETS.filter(({ remaining }) => !(Number(headers.get(remaining) ?? 0) > 0)).map(({ reset }) =>
-      resetTime(headers.get(reset), now),
+    ...delays([retryAfterMs(fields.get('retry-after') ?? null, now), milliseconds(fields.get('retry-after-ms'))], now),
+    ...NAMED_RESETS.filter(({ remaining }) => !(Number(fields.get(remaining) ?? 0) > 0)).map(({ reset }) =>
+      resetTime(fields.get(reset), now),
     ),
-    ...rateLimitOf(headers)
+    ...rateLimitOf(fields)
       .filter(({ remaining }) => remaining <= 0)
       .map(({ resetSeconds }) => now + resetSeconds * 1000),
     ...delays([retryInfoMs(body)], now),
@@ -40,8 +41,8 @@ function delays(ms: readonly (number | undefined)[], now: number): (number | und
   return ms.map((delay) => (delay === undefined ? undefined : now + delay));
 }
 
-function milliseconds(text: string | null): number | undefined {
-  return text !== null && /^\d+(?:\.\d+)?$/.test(text.trim()) ? Number(text) : undefined;
+function milliseconds(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d+(?:\.\d+)?$/.test(text.trim()) ? Number(text) : undefined;
 }
 
 /** Numbers from here on are moments, in seconds or (a thousand times larger) milliseconds; below, delays. */
@@ -49,7 +50,7 @@ const EPOCH_SECONDS = 1e9;
 const EPOCH_MILLISECONDS = 1e12;
 
 /** Seconds, a duration such as `6m0s`, Unix time, or a date. */
-export function resetTime(text: string | null, now: number): number | undefined {
+export function resetTime(text: string | undefined, now: number): number | undefined {
   const value = text?.trim() ?? '';
   if (/^\d+(?:\.\d+)?$/.test(value)) {
     const number = Number(value);

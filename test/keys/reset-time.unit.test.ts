@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { limitFieldsOf } from '../../consumer/keys/limit-fields.ts';
 import { resetAtOf, resetTime } from '../../consumer/keys/reset-time.ts';
 
 const NOW = Date.UTC(2026, 10, 20, 12);
 const waitFor = (headers: Record<string, string>, body?: unknown) => {
-  const at = resetAtOf(new Headers(headers), body, NOW);
+  const at = resetAtOf(limitFieldsOf(new Headers(headers)), body, NOW);
   return at === undefined ? undefined : at - NOW;
 };
 const googleError = (retryDelay: string) => ({

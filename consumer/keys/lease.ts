@@ -6,7 +6,7 @@
  */
 import type { ShardOutlook } from '../../shared/ledger/contract.ts';
 import { addStarts, countUntil, forgetStarts, removeStart } from '../../shared/pace/start-log.ts';
-import { type Gate, gateOf, loadOf, MINUTE_MS, recentCalls } from './gate.ts';
+import { afterOneStart, type Gate, gateOf, loadOf, MINUTE_MS, recentCalls } from './gate.ts';
 import { chooseScout, takeWarning } from './learning.ts';
 import { bestElsewhere, type Outlook, outlookOf } from './outlook.ts';
 import { placeAt, returnAt } from './place.ts';
@@ -125,6 +125,7 @@ export function lease(pool: Pool, request: LeaseRequest, now: number): LeaseAnsw
 
 /** A place for tasks that were limited or refused just now. */
 export function placeAgain(pool: Pool, tasks: readonly string[], now: number): KeyDecision[] {
+  if (tasks.length === 0) return [];
   const table = new LeaseTable(pool, now);
   return tasks.map((id) => judgement(pool, id, now) ?? table.wait({ id, waits: 1 }, []));
 }
@@ -213,7 +214,7 @@ class LeaseTable {
       tally.due -= 1;
     }
     tally.load += tally.perCall;
-    tally.gate = undefined;
+    tally.gate = isKept ? undefined : tally.gate && afterOneStart(quota, tally.gate);
     key.inFlight += 1;
     quota.inFlight += 1;
     key.calls += 1;

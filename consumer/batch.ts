@@ -3,7 +3,7 @@
  * the last one: whatever was not settled is still leased in its row and unacked in its queue.
  */
 import pRetry from 'p-retry';
-import type { ClaimBatch, Grant, OutlookAnswer, Settlement } from '../shared/ledger/contract.ts';
+import type { ClaimBatch, Grant, Settlement } from '../shared/ledger/contract.ts';
 import { logError } from '../shared/log.ts';
 import { refreshServices } from '../shared/service/refresh.ts';
 import { type TaskRequest, TaskRequestSchema } from '../shared/task/request.ts';
@@ -14,7 +14,7 @@ import { fanOut } from './fan-out.ts';
 import { type Inbox, readInbox } from './inbox.ts';
 import { boundCallsBeside, MAX_TOLD_BOUND, MAX_TOLD_FETCHED } from './invocations.ts';
 import { KeyLeases } from './keys/key-leases.ts';
-import { poolOf } from './keys/pool-of.ts';
+import { askOtherShards } from './keys/other-shards.ts';
 import { leaseMs } from './lease.ts';
 import { LedgerConversation } from './ledger-session.ts';
 import { runInRounds } from './rounds.ts';
@@ -66,7 +66,7 @@ async function runTasks(
   // The nonce makes the claim repeatable: one that committed and reported an error is not lost.
   const [answers, others] = await Promise.all([
     pRetry(() => ledger.claim(claims), { retries: 2, minTimeout: 200, shouldRetry: () => true }),
-    askOtherShards(env, admitted, ledger),
+    askOtherShards(env, admitted.map(serviceOf), ledger),
   ]);
 
   const calls: Call[] = [];
@@ -127,22 +127,6 @@ function learnServices(
 
 function readServices({ known }: ConsumerEnv, ledger: LedgerConversation, urgent: boolean): Promise<void> {
   return refreshServices(known, (version) => ledger.readServices(version), { urgent });
-}
-
-/** How the same pools stand on other shards: worth asking when tasks of this batch can be sent there. */
-async function askOtherShards(
-  env: ConsumerEnv,
-  tasks: readonly WaitingTask[],
-  ledger: LedgerConversation,
-): Promise<OutlookAnswer | undefined> {
-  if (env.keys.shardCount < 2 || !tasks.some((message) => poolOf(env, serviceOf(message)) !== undefined))
-    return undefined;
-  try {
-    return await ledger.exchangeOutlooks(env.keys.outlooks.take(Number(env.shard)));
-  } catch {
-    // Tasks wait here, then.
-    return undefined;
-  }
 }
 
 function settlementsOf(env: ConsumerEnv, call: Call | undefined, { attempted }: EndedCall): Settlement[] {

@@ -17,13 +17,10 @@ import { withQuickRetries } from './quick-retry.ts';
 import { readBody } from './response-body.ts';
 import { serverUseOf, withOtherServers } from './servers/server-use.ts';
 import { type Target, targetOf } from './target.ts';
+import type { Timeouts } from './timeouts.ts';
 
 /** Configuration is mended by a deploy; looking sooner does not help. */
 const MISCONFIGURED_RETRY_MS = 60_000;
-
-class TimeoutError extends Error {
-  override readonly name = 'TimeoutError';
-}
 
 /** Reason of an abort when the task was cancelled. */
 export class CancelledError extends Error {
@@ -31,7 +28,12 @@ export class CancelledError extends Error {
 }
 
 /** @param abort aborted with a `CancelledError` when the task is cancelled meanwhile */
-export async function attempt(env: ConsumerEnv, call: Call, abort: AbortController): Promise<Attempted> {
+export async function attempt(
+  env: ConsumerEnv,
+  call: Call,
+  abort: AbortController,
+  timeouts: Timeouts,
+): Promise<Attempted> {
   const startedAt = Date.now();
   const ended = (outcome: Outcome, target?: Target, heard?: { verdict: KeyVerdict; facts?: LimitFacts }): Attempted => {
     const endedAt = Date.now();
@@ -64,7 +66,7 @@ export async function attempt(env: ConsumerEnv, call: Call, abort: AbortControll
   if (!resolved.ok) return ended(misconfigured(resolved.problem));
   const { target } = resolved;
 
-  const timer = setTimeout(() => abort.abort(new TimeoutError()), timeoutMs);
+  timeouts.start(abort, timeoutMs);
   try {
     const response =
       service.binding === undefined ? await withQuickRetries(target.call, abort.signal) : await target.call();
@@ -80,7 +82,7 @@ export async function attempt(env: ConsumerEnv, call: Call, abort: AbortControll
   } catch (error) {
     return ended(outcomeOfError(error, abort.signal, timeoutMs, env.redaction(call)), target);
   } finally {
-    clearTimeout(timer);
+    timeouts.over(abort);
   }
 }
 

@@ -9,6 +9,7 @@ import { AttemptLog } from './attempt-log.ts';
 import type { Call, EndedCall } from './call.ts';
 import type { ConsumerEnv } from './env.ts';
 import { tellAborted } from './tell-cancelled.ts';
+import { Timeouts } from './timeouts.ts';
 
 /** Outcomes that come this close together are reported together. */
 const REPORT_WINDOW_MS = 50;
@@ -41,6 +42,7 @@ export async function runSlice(
     await host.ended(ended);
   });
   const running = new Map<string, AbortController>();
+  const timeouts = new Timeouts();
   const stopWatching = watchCancellations(running, host.cancelledAmong);
   const waiting = [...calls];
   const handing = handBackLate(waiting, host);
@@ -49,7 +51,7 @@ export async function runSlice(
     const abort = new AbortController();
     running.set(call.id, abort);
     try {
-      const attempted = await attempt(env, call, abort);
+      const attempted = await attempt(env, call, abort, timeouts);
       running.delete(call.id);
       log.note(call, attempted);
       outgoing.add({ id: call.id, attempted });
@@ -68,6 +70,7 @@ export async function runSlice(
     await Promise.all(Array.from({ length: Math.min(atOnce, calls.length) }, runInTurn));
     await handing.end();
   } finally {
+    timeouts.stop();
     stopWatching();
     log.write();
   }

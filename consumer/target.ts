@@ -1,5 +1,4 @@
 /** The HTTP request that a call becomes: where it goes, and the headers it carries. */
-import { toHex } from '../shared/crypto/hex.ts';
 import type { ServiceDefinition } from '../shared/service/definition.ts';
 import { hasSecrets, mayHaveSecrets, secretProblem } from '../shared/service/secret-origin.ts';
 import { bytesFromContent, type Content } from '../shared/task/content.ts';
@@ -124,11 +123,12 @@ type Place =
 /** @param registered servers that the registry, or what is remembered of it, gave the call */
 export function placeOf(
   env: ConsumerEnv,
-  { baseUrl, binding }: ServiceDefinition,
+  service: ServiceDefinition,
   registered: readonly CallableServer[] = [],
 ): Place {
+  const { baseUrl, binding } = service;
   if (baseUrl !== undefined) {
-    return { ok: true, servers: [{ id: new URL(baseUrl).host, baseUrl }], fetch: (url, init) => fetch(url, init) };
+    return { ok: true, servers: [{ id: hostOf(service, baseUrl), baseUrl }], fetch: (url, init) => fetch(url, init) };
   }
   if (binding === undefined) {
     const [first, ...others] = registered;
@@ -140,6 +140,18 @@ export function placeOf(
     return { ok: false, problem: `The service binding ${binding} is not set on this consumer.` };
   const bound = { id: binding, baseUrl: BINDING_ORIGIN };
   return { ok: true, servers: [bound], fetch: (url, init) => backend.fetch(url, init) };
+}
+
+const hosts = new WeakMap<ServiceDefinition, string>();
+
+/** Parsed once a definition, not once a call. */
+function hostOf(service: ServiceDefinition, baseUrl: string): string {
+  let host = hosts.get(service);
+  if (host === undefined) {
+    host = new URL(baseUrl).host;
+    hosts.set(service, host);
+  }
+  return host;
 }
 
 /**
@@ -176,6 +188,8 @@ function traceIdOfCall({ traceparent }: TaskRequest, id: string): string {
   return traceId ?? traceIdOf(id);
 }
 
+/** 16 random digits; a UUID is the cheapest source of them. */
 function spanId(): string {
-  return toHex(crypto.getRandomValues(new Uint8Array(8)));
+  const uuid = crypto.randomUUID();
+  return uuid.slice(0, 4) + uuid.slice(24);
 }

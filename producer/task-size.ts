@@ -19,8 +19,11 @@ const SAFE_BODY_CHARS = 12_000;
 
 const encoder = new TextEncoder();
 
+/** Nearly all JSON is; looking costs less than encoding. */
+const PRINTABLE_ASCII = /^[ -~]*$/;
+
 export function utf8Bytes(text: string): number {
-  return encoder.encode(text).byteLength;
+  return PRINTABLE_ASCII.test(text) ? text.length : encoder.encode(text).byteLength;
 }
 
 /** The task as it is, or with its body in base64 when it would be too large otherwise. */

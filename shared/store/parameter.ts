@@ -12,15 +12,20 @@ const MAX_PARAMETER_BYTES = 1_000_000;
  */
 export const ROWS = '(SELECT jsonb(value) AS value FROM json_each(?1) LIMIT -1)';
 
+/** A UTF-16 unit is three bytes of UTF-8 at most: what fits by that needs no counting. */
+const BYTES_PER_UNIT = 3;
+
 const encoder = new TextEncoder();
 
 /** JSON arrays of `rows`, in order, each small enough for one parameter. Empty input gives none. */
 export function jsonParameters(rows: readonly unknown[]): string[] {
+  const all = rows.map((row) => JSON.stringify(row));
+  const units = all.reduce((sum, item) => sum + item.length + 1, 0);
+  if (rows.length > 0 && units * BYTES_PER_UNIT <= MAX_PARAMETER_BYTES) return [`[${all.join(',')}]`];
   const parameters: string[] = [];
   let items: string[] = [];
   let bytes = 0;
-  for (const row of rows) {
-    const item = JSON.stringify(row);
+  for (const item of all) {
     const itemBytes = encoder.encode(item).length + 1;
     if (items.length > 0 && bytes + itemBytes > MAX_PARAMETER_BYTES) {
       parameters.push(`[${items.join(',')}]`);

@@ -129,7 +129,7 @@ export const RULE_MUTATIONS: readonly Row[] = [
       mutation(
         'R14',
         'the abort of a call',
-        'consumer/attempt.ts',
+        'consumer/timeouts.ts',
         'abort.abort(new TimeoutError())',
         'abort.signal.aborted',
       ),

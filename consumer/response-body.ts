@@ -4,11 +4,12 @@ import { type Content, contentFromBytes, MAX_INLINE_BYTES } from '../shared/task
 export type BodyResult = { readonly ok: true; readonly body: Content | undefined } | { readonly ok: false };
 
 export async function readBody(response: Response): Promise<BodyResult> {
-  if (Number(response.headers.get('content-length') ?? 0) > MAX_INLINE_BYTES) {
+  const length = response.headers.get('content-length');
+  if (Number(length) > MAX_INLINE_BYTES) {
     await response.body?.cancel();
     return { ok: false };
   }
-  const bytes = await readBytes(response);
+  const bytes = await readBytes(response, length !== null);
   if (bytes === undefined) return { ok: false };
   if (bytes.length === 0) return { ok: true, body: undefined };
   return {
@@ -17,9 +18,9 @@ export async function readBody(response: Response): Promise<BodyResult> {
   };
 }
 
-async function readBytes(response: Response): Promise<Uint8Array | undefined> {
+async function readBytes(response: Response, isLengthKnown: boolean): Promise<Uint8Array | undefined> {
   // With a known length within the limit there is nothing to guard against.
-  if (response.body === null || response.headers.has('content-length'))
+  if (isLengthKnown || response.body === null)
     return new Uint8Array(await response.arrayBuffer());
   const chunks: Uint8Array[] = [];
   let length = 0;

@@ -47,8 +47,7 @@ export async function runSlice(
   const waiting = [...calls];
   const handing = handBackLate(waiting, host);
 
-  const run = async (call: Call) => {
-    const abort = new AbortController();
+  const run = async (call: Call, abort: AbortController) => {
     running.set(call.id, abort);
     try {
       const attempted = await attempt(env, call, abort, timeouts);
@@ -63,8 +62,13 @@ export async function runSlice(
       running.delete(call.id);
     }
   };
+  // Calls of one connection share its controller for as long as none of them was aborted.
   const runInTurn = async () => {
-    for (let call = waiting.shift(); call !== undefined; call = waiting.shift()) await run(call);
+    let abort = new AbortController();
+    for (let call = waiting.shift(); call !== undefined; call = waiting.shift()) {
+      if (abort.signal.aborted) abort = new AbortController();
+      await run(call, abort);
+    }
   };
   try {
     await Promise.all(Array.from({ length: Math.min(atOnce, calls.length) }, runInTurn));

@@ -165,10 +165,12 @@ export function setServiceHeaders(
   baseUrl: string,
   headers: Record<string, string>,
 ): string | undefined {
-  const { origin } = new URL(baseUrl);
   for (const [name, value] of Object.entries(service.headers)) {
     const isSecret = typeof value !== 'string';
-    if (isSecret && !mayHaveSecrets(service, origin)) return secretProblem(origin);
+    if (isSecret) {
+      const { origin } = new URL(baseUrl);
+      if (!mayHaveSecrets(service, origin)) return secretProblem(origin);
+    }
     const text = isSecret ? env.secret(value.secret)?.trim() : value;
     if (text === undefined) return `The secret for the header ${name} is not set on this consumer.`;
     // The runtime refuses control characters with an exception and writes what is not ASCII into its log.

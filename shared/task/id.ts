@@ -63,8 +63,13 @@ export function traceIdOf(id: string): string {
   return toHex((decode(id) ?? new Uint8Array(ID_BYTES)).subarray(0, 16));
 }
 
+/** By character code. */
+const DIGITS = new Uint8Array(128);
+for (let value = 0; value < CROCKFORD_ALPHABET.length; value++) DIGITS[CROCKFORD_ALPHABET.charCodeAt(value)] = value;
+
+/** The id must match `TASK_ID_PATTERN`. */
 function digit(id: string, index: number): number {
-  return CROCKFORD_ALPHABET.indexOf(id.charAt(PREFIX.length + index));
+  return DIGITS[id.charCodeAt(PREFIX.length + index)] ?? 0;
 }
 
 function writeTime(bytes: Uint8Array, time: number): void {

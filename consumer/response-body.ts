@@ -20,8 +20,7 @@ export async function readBody(response: Response): Promise<BodyResult> {
 
 async function readBytes(response: Response, isLengthKnown: boolean): Promise<Uint8Array | undefined> {
   // With a known length within the limit there is nothing to guard against.
-  if (isLengthKnown || response.body === null)
-    return new Uint8Array(await response.arrayBuffer());
+  if (isLengthKnown || response.body === null) return new Uint8Array(await response.arrayBuffer());
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of response.body as ReadableStream<Uint8Array>) {

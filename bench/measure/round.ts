@@ -12,16 +12,15 @@ export interface Measured {
   readonly bare: Sample[];
 }
 
-/** How much of a round's tasks the warm-up takes. */
-const WARM_UP_SHARE = 4;
-
 export async function measureRounds(sides: Sides, outside: Outside, options: Options): Promise<Measured[]> {
   // A null run has no Tasklane to measure beside itself.
   const lines = LINES.filter(({ beside }) => !options.null || beside === undefined);
   const measured = lines
     .filter(({ name, pair }) => `${name}, ${pair}`.includes(options.only))
     .map((line): Measured => ({ line, tasklane: [], bare: [] }));
-  await measureRound(measured, sides, outside, Math.max(100, Math.ceil(options.tasks / WARM_UP_SHARE / 100) * 100), 0);
+  // A whole round: time per task falls for thousands of tasks while V8 compiles, and code that only one
+  // side of a line runs would be measured colder than what all lines run.
+  await measureRound(measured, sides, outside, options.tasks, 0);
   for (const lines of measured) {
     lines.tasklane.length = 0;
     lines.bare.length = 0;

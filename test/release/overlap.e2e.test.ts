@@ -11,6 +11,7 @@ import { ADDITIONAL_FIELDS, buildRelease, type Edit, READS_NEXT_VERSION, WRITES_
 
 const STAGE_MS = 600;
 const TASKS_A_BATCH = 20;
+const PAUSE_MS = 100;
 /** So many attempts that chance fails none; delays so short that the end is not waited for. */
 const RETRY = { maxAttempts: 20, baseSeconds: 0.5, capSeconds: 1 };
 
@@ -46,7 +47,7 @@ it.each<[string, readonly Edit[], readonly Edit[]]>([
       });
       expect(status, text).toBe(202);
       for (const { id } of (JSON.parse(text) as { results: { id: string }[] }).results) ids.add(id);
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
   };
   const loads = [load(), load()];

@@ -1,6 +1,6 @@
 /**
- * The time-outs of a slice's calls, on one timer. Nearly every call ends before its own; a timer set
- * and cleared for each cost 5 µs a task.
+ * The time-outs of a slice's calls, on one timer: nearly every call ends before its own, and a timer
+ * set and cleared for each is work that all of them would pay for.
  */
 
 export class TimeoutError extends Error {

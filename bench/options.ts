@@ -5,7 +5,7 @@ export const USAGE = `npm run bench -- [options]
 
 Measures Tasklane beside bare Workers (bench/workers/bare) in one run, round by round in turn.
 
-  --rounds N   rounds to measure, after one that only warms up (default 5)
+  --rounds N   rounds to measure, after a warm-up of six (default 5)
   --tasks N    tasks in each measurement (default 4000)
   --only TEXT  only the lines whose name contains TEXT
   --quick      2 rounds of 1000 tasks: a look, not a figure to quote

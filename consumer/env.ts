@@ -35,6 +35,8 @@ export interface ConsumerEnv {
   /** For calls outside a batch, which have no session. */
   readonly registry: RegistryDoor;
   readonly slice: SliceBinding;
+  /** The way out to servers: the binding `OUTBOUND` where there is one, as in the local run, else the global `fetch`. */
+  readonly outbound: (url: string, init: RequestInit) => Promise<Response>;
   /** Where a task goes on that must wait: this shard's queue, or another's while this one is drained. */
   readonly ownQueue: Queue<TaskMessage>;
   /** This shard is being removed: nothing that it takes from its queue goes back there. */
@@ -57,6 +59,7 @@ interface Bindings {
   readonly REGISTRY?: RegistryDoor;
   readonly SELF?: SliceBinding;
   readonly OWN_QUEUE?: Queue<TaskMessage>;
+  readonly OUTBOUND?: Fetcher;
 }
 
 const VarsSchema = z.object({
@@ -87,7 +90,7 @@ export function readEnv(env: object): ConsumerEnv {
   if (earlier !== undefined) return earlier;
   const vars = parseEnv(VarsSchema, env);
   const { SERVICES } = parseEnv(z.object({ SERVICES: servicesSchema(vars.ALLOW_PRIVATE_TARGETS).default({}) }), env);
-  const { LEDGER, REGISTRY, SELF, OWN_QUEUE } = env as Bindings;
+  const { LEDGER, REGISTRY, SELF, OWN_QUEUE, OUTBOUND } = env as Bindings;
   if (LEDGER === undefined || REGISTRY === undefined || SELF === undefined || OWN_QUEUE === undefined) {
     throw new MisconfiguredError([
       'the bindings LEDGER, REGISTRY, SELF and OWN_QUEUE are needed; deploy with `npm run deploy`',
@@ -114,6 +117,7 @@ export function readEnv(env: object): ConsumerEnv {
     ledger: LEDGER,
     registry: REGISTRY,
     slice: SELF,
+    outbound: OUTBOUND === undefined ? (url, init) => fetch(url, init) : (url, init) => OUTBOUND.fetch(url, init),
     ownQueue: OWN_QUEUE,
     draining: vars.DRAINING,
     backend: (name) => {

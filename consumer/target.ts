@@ -128,12 +128,12 @@ export function placeOf(
 ): Place {
   const { baseUrl, binding } = service;
   if (baseUrl !== undefined) {
-    return { ok: true, servers: [{ id: hostOf(service, baseUrl), baseUrl }], fetch: (url, init) => fetch(url, init) };
+    return { ok: true, servers: [{ id: hostOf(service, baseUrl), baseUrl }], fetch: env.outbound };
   }
   if (binding === undefined) {
     const [first, ...others] = registered;
     if (first === undefined) return { ok: false, problem: 'The service has no fixed target, and no server is known.' };
-    return { ok: true, servers: [first, ...others], fetch: (url, init) => fetch(url, init) };
+    return { ok: true, servers: [first, ...others], fetch: env.outbound };
   }
   const backend = env.backend(binding);
   if (backend === undefined)

@@ -15,6 +15,9 @@ import {
 export const PAIRS = ['queue', 'queue+record'] as const;
 export type Pair = (typeof PAIRS)[number];
 
+/** Bare Workers as Miniflare runs them; or with the local run's way out of the runtime (`deploy/local/network.ts`). */
+export type Yardstick = 'bare' | 'bareDirect';
+
 export interface Line {
   readonly name: string;
   readonly pair: Pair;
@@ -24,6 +27,8 @@ export interface Line {
   /** The most milliseconds that Tasklane may add, at the median. */
   readonly mostAddedMs?: number;
   measure: Measure;
+  /** Which bare Workers stand beside it: `bare` by default. */
+  readonly yardstick?: Yardstick;
   /** What Tasklane itself is measured beside, instead of bare Workers. */
   beside?: Measure;
 }
@@ -68,6 +73,13 @@ const perPair = (pair: Pair): Line[] => [
     pair,
     unit: 'tasks/s',
     target: 0.7,
+    measure: instant,
+  },
+  {
+    name: 'whole way, instant backend, beside bare with the same way out',
+    pair,
+    unit: 'tasks/s',
+    yardstick: 'bareDirect',
     measure: instant,
   },
   {

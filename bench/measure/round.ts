@@ -3,7 +3,13 @@ import type { Outside } from '../load/outside.ts';
 import type { Options } from '../options.ts';
 import type { Sides } from '../system/side.ts';
 import { LINES, type Line } from './line.ts';
-import type { Sample } from './workload.ts';
+import { type Sample, wholeWay } from './workload.ts';
+
+/**
+ * In tasks of a measurement, for each system before anything is measured: V8 compiles for thousands of
+ * tasks, and heaps grow, at a price, until their first full collection after some 20,000.
+ */
+const WARM_UP_ROUNDS = 5;
 
 export interface Measured {
   readonly line: Line;
@@ -18,8 +24,8 @@ export async function measureRounds(sides: Sides, outside: Outside, options: Opt
   const measured = lines
     .filter(({ name, pair }) => `${name}, ${pair}`.includes(options.only))
     .map((line): Measured => ({ line, tasklane: [], bare: [] }));
-  // A whole round: time per task falls for thousands of tasks while V8 compiles, and code that only one
-  // side of a line runs would be measured colder than what all lines run.
+  for (const system of sides.systems) await wholeWay(system, outside, WARM_UP_ROUNDS * options.tasks, 'instant');
+  // And a whole round: code that only one side of a line runs would be measured colder than the rest.
   await measureRound(measured, sides, outside, options.tasks, 0);
   for (const lines of measured) {
     lines.tasklane.length = 0;
@@ -44,7 +50,11 @@ async function measureRound(
     const order = round % 2 === 0 ? (['bare', 'tasklane'] as const) : (['tasklane', 'bare'] as const);
     for (const side of order) {
       const [system, measure] =
-        side === 'bare' && line.beside !== undefined ? [pair.tasklane, line.beside] : [pair[side], line.measure];
+        side === 'tasklane'
+          ? [pair.tasklane, line.measure]
+          : line.beside === undefined
+            ? [pair[line.yardstick ?? 'bare'], line.measure]
+            : [pair.tasklane, line.beside];
       (side === 'bare' ? bare : tasklane).push(await measure(system, outside, tasks));
     }
   }

@@ -34,7 +34,8 @@ export function reportLines(measured: readonly Measured[], nullRun: boolean): st
   const header = ['', 'unit', one, 'beside', 'ratio', 'target', '', `${one} µs`, 'bare µs'];
   return [
     `Median of ${rounds} rounds (lowest–highest). Ratio: ${one} to what it stands beside inside a round, above 1 is better.`,
-    'beside: bare Workers, or where the line says so another way of the same Tasklane, or the backend itself.',
+    'beside: bare Workers in plain Miniflare; where the line says so, bare Workers that leave the runtime as Tasklane',
+    'does, another way of the same Tasklane, or the backend itself.',
     "µs: the runtime's processor time per operation, all of it: queue and database are in the same process.",
     '[queue]: accept only sends. [queue+record]: accept also writes the row and waits for it.',
     '',

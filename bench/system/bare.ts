@@ -1,6 +1,6 @@
 /**
- * Starts bare Workers as Tasklane's local run starts Tasklane: Miniflare without a proxy in front,
- * D1 on disk, a queue and a consumer Worker per shard, batches of up to 100 without a wait.
+ * Starts bare Workers: Miniflare without a proxy in front, D1 on disk, a queue and a consumer Worker
+ * per shard, batches of up to 100 without a wait.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { convertV4MiniflareOptions, Miniflare, NoOpLog } from 'miniflare';
 import { latestRuntimePid, leashRuntimes } from '../../deploy/local/leash.ts';
+import { NETWORK } from '../../deploy/local/network.ts';
 import { bundleWorker } from './bundle.ts';
 import { Records } from './records.ts';
 import { RuntimeProcess } from './runtime-process.ts';
@@ -15,10 +16,16 @@ import { backendServices, SHARDS, type System } from './system.ts';
 
 const COMPATIBILITY_DATE = '2026-10-20';
 
-/** @param record whether accept also inserts the row */
-export async function startBare(record: boolean, backendPort: number): Promise<System> {
+export interface BareOptions {
+  /** Whether accept also inserts the row. */
+  readonly record: boolean;
+  /** Whether calls leave as Tasklane's do, without Miniflare's own Worker in between. */
+  readonly direct?: boolean;
+}
+
+export async function startBare({ record, direct = false }: BareOptions, backendPort: number): Promise<System> {
   const stateDir = mkdtempSync(join(tmpdir(), 'tasklane-bench-bare-'));
-  const workers = await bareWorkers(record, backendPort);
+  const workers = await bareWorkers({ record, direct }, backendPort);
   leashRuntimes();
   const runtime = new Miniflare(
     convertV4MiniflareOptions({
@@ -38,7 +45,7 @@ export async function startBare(record: boolean, backendPort: number): Promise<S
   const url = await runtime.unsafeGetDirectURL('bare-producer');
   const records = new Records(stateDir);
   return {
-    name: record ? 'bare, insert and send' : 'bare, send only',
+    name: `bare, ${record ? 'insert and send' : 'send only'}${direct ? ', direct way out' : ''}`,
     durability: record
       ? 'row in D1 (fsync) before 202; queue in memory'
       : 'queue in memory until finished, then D1 (fsync)',
@@ -55,7 +62,7 @@ export async function startBare(record: boolean, backendPort: number): Promise<S
   };
 }
 
-async function bareWorkers(record: boolean, backendPort: number) {
+async function bareWorkers({ record, direct }: Required<BareOptions>, backendPort: number) {
   const [producer, consumer] = await Promise.all([
     bundleWorker(workerPath('producer.ts')),
     bundleWorker(workerPath('consumer.ts')),
@@ -83,6 +90,7 @@ async function bareWorkers(record: boolean, backendPort: number) {
       compatibilityDate: COMPATIBILITY_DATE,
       stripCfConnectingIp: false,
       bindings: { BACKENDS: backends },
+      serviceBindings: direct ? { OUTBOUND: NETWORK } : {},
       d1Databases: { DB: 'bare' },
       queueConsumers: { [`bare-tasks-${shard}`]: { maxBatchSize: 100, maxBatchTimeout: 0, maxRetries: 100 } },
     })),

@@ -1,11 +1,11 @@
-/** The two sides: a system of Tasklane and one of bare Workers for each pair of equal durability. */
-import type { Pair } from '../measure/line.ts';
+/** The sides: a system of Tasklane and bare Workers for each pair of equal durability. */
+import type { Pair, Yardstick } from '../measure/line.ts';
 import { startBare } from './bare.ts';
 import type { System } from './system.ts';
 import { startTasklane } from './tasklane.ts';
 
 export interface Sides {
-  readonly pairs: Readonly<Record<Pair, { readonly tasklane: System; readonly bare: System }>>;
+  readonly pairs: Readonly<Record<Pair, { readonly tasklane: System } & Readonly<Record<Yardstick, System>>>>;
   readonly systems: readonly System[];
   stop(): Promise<void>;
 }
@@ -22,12 +22,14 @@ export async function startSides(backendPort: number, nullRun: boolean): Promise
     await Promise.all(systems.map((system) => system.stop()));
   };
   // One after the other: each start looks for the process that came with it.
-  const startPair = async (accept: Pair) => ({
-    tasklane: await start(
-      nullRun ? startBare(accept === 'queue+record', backendPort) : startTasklane(accept, backendPort),
-    ),
-    bare: await start(startBare(accept === 'queue+record', backendPort)),
-  });
+  const startPair = async (accept: Pair) => {
+    const record = accept === 'queue+record';
+    return {
+      tasklane: await start(nullRun ? startBare({ record }, backendPort) : startTasklane(accept, backendPort)),
+      bare: await start(startBare({ record }, backendPort)),
+      bareDirect: await start(startBare({ record, direct: true }, backendPort)),
+    };
+  };
   try {
     return {
       pairs: { queue: await startPair('queue'), 'queue+record': await startPair('queue+record') },

@@ -60,7 +60,9 @@ export function localWorkers(plan: Plan, keys: KeyPlan, bundles: Bundles, secret
     const own = Object.fromEntries(
       (names.get(worker) ?? []).flatMap((name) => (secrets[name] === undefined ? [] : [[name, secrets[name]]])),
     );
-    if (worker === plan.producer) return workerOptions(worker, bundles.producer, own, { host: LOCAL_HOST, port });
-    return workerOptions(worker, worker === plan.callback ? bundles.callback : bundles.consumer, own);
+    if (worker === plan.producer)
+      return workerOptions(worker, bundles.producer, own, { socket: { host: LOCAL_HOST, port } });
+    if (worker === plan.callback) return workerOptions(worker, bundles.callback, own);
+    return workerOptions(worker, bundles.consumer, own, { outbound: 'OUTBOUND' });
   });
 }

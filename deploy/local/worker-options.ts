@@ -6,6 +6,7 @@ import type { LegacyWorkerOptions } from 'miniflare';
 import type { WorkerConfig } from '../wrangler-file.ts';
 import { type BundleModule, MODULES_ROOT } from './bundle.ts';
 import { LaunchError } from './launch-error.ts';
+import { NETWORK } from './network.ts';
 
 /** What is mapped below, or has no meaning in the local runtime. */
 const KNOWN_SECTIONS = new Set([
@@ -34,13 +35,14 @@ type Json = NonNullable<LegacyWorkerOptions['bindings']>[string];
 /**
  * @param secrets values bound beside the variables
  * @param socket where the Worker listens by itself, without a proxy in front
+ * @param outbound name of the binding through which it reaches the network itself
  * @throws LaunchError for a section it does not know
  */
 export function workerOptions(
   worker: WorkerConfig,
   modules: readonly BundleModule[],
   secrets: Readonly<Record<string, string>>,
-  socket?: { readonly host: string; readonly port: number },
+  { socket, outbound }: { socket?: { readonly host: string; readonly port: number }; outbound?: string } = {},
 ): LegacyWorkerOptions {
   const unknown = Object.keys(worker).filter((section) => !KNOWN_SECTIONS.has(section));
   if (unknown.length > 0) {
@@ -55,12 +57,15 @@ export function workerOptions(
     // Otherwise Miniflare takes every request apart and puts its headers together anew: 19 µs a task.
     stripCfConnectingIp: false,
     bindings: { ...(worker.vars as Record<string, Json>), ...secrets },
-    serviceBindings: Object.fromEntries(
-      worker.services.map(({ binding, service, entrypoint }) => [
-        binding,
-        { name: service, ...(entrypoint !== undefined && { entrypoint }) },
-      ]),
-    ),
+    serviceBindings: {
+      ...Object.fromEntries(
+        worker.services.map(({ binding, service, entrypoint }) => [
+          binding,
+          { name: service, ...(entrypoint !== undefined && { entrypoint }) },
+        ]),
+      ),
+      ...(outbound !== undefined && { [outbound]: NETWORK }),
+    },
     d1Databases: Object.fromEntries(worker.d1_databases.map(({ binding, database_name }) => [binding, database_name])),
     r2Buckets: Object.fromEntries(worker.r2_buckets.map(({ binding, bucket_name }) => [binding, bucket_name])),
     durableObjects: Object.fromEntries(

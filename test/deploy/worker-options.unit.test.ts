@@ -40,6 +40,11 @@ describe('the Workers of the local run', () => {
     expect(workers.filter((worker) => worker.unsafeDirectSockets !== undefined)).toHaveLength(1);
   });
 
+  it('reach the network directly where they call backends, and nowhere else', () => {
+    const direct = workers.filter(({ serviceBindings }) => 'OUTBOUND' in (serviceBindings ?? {}));
+    expect(direct.map(({ name }) => name)).toEqual(['tasklane-consumer-0', 'tasklane-consumer-1']);
+  });
+
   it('get their own secrets and no others; what services send is for consumers alone', () => {
     const given = (name: string) => Object.keys(SECRETS).filter((secret) => secret in (named(name)?.bindings ?? {}));
     expect(given('tasklane-producer')).toEqual(['JWT_SECRET', 'ID_SECRET']);

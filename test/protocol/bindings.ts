@@ -108,6 +108,7 @@ export class Bindings {
       },
       ownQueue: this.#queue('tasks', invocation),
       draining: false,
+      outbound: (url, init) => fetch(url, init),
       backend: (name) => {
         if (name !== 'BACKEND') return undefined;
         const fetch: typeof this.callBackend = (input, init) => {

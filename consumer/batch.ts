@@ -14,7 +14,7 @@ import { fanOut } from './fan-out.ts';
 import { type Inbox, readInbox } from './inbox.ts';
 import { boundCallsBeside, MAX_TOLD_BOUND, MAX_TOLD_FETCHED } from './invocations.ts';
 import { KeyLeases } from './keys/key-leases.ts';
-import { askOtherShards } from './keys/other-shards.ts';
+import { askOtherShards, tellOtherShards } from './keys/other-shards.ts';
 import { leaseMs } from './lease.ts';
 import { LedgerConversation } from './ledger-session.ts';
 import { runInRounds } from './rounds.ts';
@@ -93,6 +93,7 @@ async function runTasks(
   const servers = new ServerLeases(env, ledger, () => readServices(env, ledger, true));
   const run = async (placed: readonly Call[]) => {
     const { ready, ended } = await keys.take(placed.map(withDefinition(env)), others);
+    if (others !== undefined && ended.length > 0) telling.push(tellOtherShards(env, ledger));
     servers.giveBack(ended);
     settle(ended);
     await fanOut(

@@ -1,6 +1,6 @@
 /** How long a quota cools after a rate limit. Pure over its state. */
 
-import { forgetStarts } from '../../shared/pace/start-log.ts';
+import { forgetStarts, type StartLog } from '../../shared/pace/start-log.ts';
 import type { Quota } from './pool.ts';
 
 const MINUTE_MS = 60_000;
@@ -17,14 +17,14 @@ const MAX_COOLDOWN_MS = 24 * 60 * MINUTE_MS;
  * Cools a quota until the backend's word, or for a time that doubles while nothing works. Never
  * shortens a cooldown under way.
  * @param startedAt of the call that was limited: calls under way together are one strike
- * @returns until when it cools
+ * @returns until when it cools, and the promised starts that this makes void: those tasks are placed anew when they come
  */
 export function cool(
   quota: Quota,
   limit: { readonly quota: boolean; readonly resetAt: number | undefined },
   startedAt: number,
   now: number,
-): number {
+): { readonly until: number; readonly displaced: StartLog } {
   if (quota.cooling === undefined || startedAt >= quota.cooling.since) quota.strikes += 1;
   const base = limit.quota ? FIRST_QUOTA_COOLDOWN_MS : FIRST_COOLDOWN_MS;
   const cap = limit.quota ? MAX_COOLDOWN_MS : MAX_DEFAULT_COOLDOWN_MS;
@@ -37,7 +37,8 @@ export function cool(
   } else {
     quota.cooling = { until, since: now, why: limit.quota ? 'quota-exhausted' : 'rate-limited' };
   }
-  // What was promised before that cannot be kept; those tasks are placed again when they come.
-  forgetStarts(quota.promised, quota.cooling.until);
-  return quota.cooling.until;
+  const { until: coolUntil } = quota.cooling;
+  const displaced = quota.promised.filter(({ at }) => at <= coolUntil);
+  forgetStarts(quota.promised, coolUntil);
+  return { until: coolUntil, displaced };
 }

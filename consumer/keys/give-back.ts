@@ -76,7 +76,8 @@ export function giveBack(pool: Pool, { block: id, reports }: GiveBackRequest, no
       case 'limited': {
         key.rateLimited += 1;
         const isNews = quota.cooling === undefined || report.startedAt >= quota.cooling.since;
-        const until = cool(quota, report.verdict, report.startedAt, now);
+        const { until, displaced } = cool(quota, report.verdict, report.startedAt, now);
+        for (const { at, count } of displaced) addStarts(pool.displaced, at, count);
         if (isNews) {
           shrink(key, peaks.get(key) ?? 1, until - now);
           if (!report.verdict.quota) limited.push({ quota, resetAt: report.verdict.resetAt, until });

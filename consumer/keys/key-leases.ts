@@ -72,7 +72,7 @@ export class KeyLeases {
     return this.#moves.get(task);
   }
 
-  async take(calls: readonly Call[], others: OutlookAnswer | undefined): Promise<Leased> {
+  async take(calls: readonly Call[], others: OutlookAnswer['elsewhere'] | undefined): Promise<Leased> {
     const byPool = Map.groupBy(calls, (call) => poolOf(this.#env, call.service));
     const leased = await Promise.all(
       [...byPool].map(([pool, pooled]) =>
@@ -114,7 +114,11 @@ export class KeyLeases {
     await Promise.all(this.#returning);
   }
 
-  async #takeFrom(pool: string, calls: readonly Call[], others: OutlookAnswer | undefined): Promise<Leased> {
+  async #takeFrom(
+    pool: string,
+    calls: readonly Call[],
+    others: OutlookAnswer['elsewhere'] | undefined,
+  ): Promise<Leased> {
     const env = this.#env;
     if (!env.keys.ring.pools.has(pool))
       return { ready: [], ended: calls.map((call) => this.#sendToKeys(pool, call, others)) };
@@ -125,8 +129,8 @@ export class KeyLeases {
       tasks: calls.map(({ id, state }) => ({ id, waits: state.deferrals })),
       roster: await rosterOf(env.keys.ring, pool),
       configured: env.keys.limits(pool),
-      elsewhere: (others?.elsewhere[pool] ?? []).filter(({ shard }) => env.keys.shardQueue(shard) !== undefined),
-      incoming: others?.incoming[pool] ?? 0,
+      elsewhere: (others?.[pool] ?? []).filter(({ shard }) => env.keys.shardQueue(shard) !== undefined),
+      incoming: env.keys.outlooks.takeIncoming(pool),
     };
     let decisions: readonly KeyDecision[];
     try {
@@ -134,6 +138,7 @@ export class KeyLeases {
       this.#noteOutlook(pool, answer.outlook);
       decisions = answer.decisions;
     } catch (error) {
+      env.keys.outlooks.noteIncoming(pool, request.incoming);
       logError('keys.unavailable', { shard: env.shard, pool, tasks: calls.length }, error);
       return { ready: [], ended: calls.map((call) => notStarted(call, waiting('no-key', UNAVAILABLE_MS))) };
     }
@@ -166,8 +171,8 @@ export class KeyLeases {
   }
 
   /** This shard has no key of the pool: any other that has. */
-  #sendToKeys(pool: string, call: Call, others: OutlookAnswer | undefined): EndedCall {
-    const known = (others?.elsewhere[pool] ?? []).map(({ shard }) => shard);
+  #sendToKeys(pool: string, call: Call, others: OutlookAnswer['elsewhere'] | undefined): EndedCall {
+    const known = (others?.[pool] ?? []).map(({ shard }) => shard);
     const shards = (known.length > 0 ? known : (this.#env.keys.shards[pool] ?? [])).filter(
       (shard) => this.#env.keys.shardQueue(shard) !== undefined,
     );

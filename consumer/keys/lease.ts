@@ -8,7 +8,7 @@ import type { ShardOutlook } from '../../shared/ledger/contract.ts';
 import { addStarts, countUntil, forgetStarts, removeStart } from '../../shared/pace/start-log.ts';
 import { afterOneStart, type Gate, gateOf, loadOf, MINUTE_MS, recentCalls } from './gate.ts';
 import { chooseScout, takeWarning } from './learning.ts';
-import { bestElsewhere, type Outlook, outlookOf } from './outlook.ts';
+import { bestElsewhere, isLooseThere, type Outlook, outlookOf } from './outlook.ts';
 import { placeAt, returnAt } from './place.ts';
 import { type ConfiguredLimits, type Key, keysOf, type Pool, type Quota, type RosterEntry, setRoster } from './pool.ts';
 import { release } from './release.ts';
@@ -115,7 +115,7 @@ export function lease(pool: Pool, request: LeaseRequest, now: number): LeaseAnsw
     if (judged !== undefined) return judged;
     const key = table.take(task);
     if (key === undefined)
-      return (task.waits > 0 ? table.returnEarly(task.id) : undefined) ?? table.wait(task, elsewhere);
+      return (task.waits > 0 ? table.returnEarly(task, elsewhere) : undefined) ?? table.wait(task, elsewhere);
     open.set(task.id, key.fingerprint);
     return { task: task.id, is: 'granted', key: key.number };
   });
@@ -162,6 +162,7 @@ class LeaseTable {
     this.#pool = pool;
     this.#now = now;
     const keys = keysOf(pool);
+    forgetStarts(pool.displaced, now - VOID_AFTER_MS);
     for (const { quota } of keys) {
       forgetStarts(quota.starts, now - 2 * MINUTE_MS);
       forgetStarts(quota.promised, now - VOID_AFTER_MS);
@@ -203,6 +204,7 @@ class LeaseTable {
     }
     if (best === undefined) return undefined;
     this.#use(best.opening, best.tally, best.isKept, id);
+    if (waits > 0 && !best.isKept && !this.#giveUpDue()) this.#giveUpExpected();
     return best.opening.key;
   }
 
@@ -228,11 +230,11 @@ class LeaseTable {
   /** Where and until when a task waits that finds no key now. */
   wait({ id: task, waits, patientUntil }: LeaseTask, elsewhere: ShardOutlook[]): KeyDecision {
     const place = this.#earliest((key) => key.standing.is === 'enabled' && !hasRefused(key, task, this.#now));
-    const here = place && { quota: place.quota, at: this.#returnAt(place, waits) };
+    const here = place && { quota: place.quota, at: this.#returnAt(place, waits, elsewhere.some(isLooseThere)) };
     if (here !== undefined && patientUntil !== undefined && here.at > patientUntil) {
       return { task, is: 'waiting', until: here.at, why: 'no-key' };
     }
-    const there = bestElsewhere(elsewhere, here?.at, this.#now);
+    const there = bestElsewhere(elsewhere, place?.at, this.#now);
     if (there !== undefined) return { task, is: 'waiting', until: there.at, why: 'no-key', shard: there.shard };
     if (here === undefined) return { task, is: 'waiting', ...this.#afterProbe() };
     const horizon = this.#now + this.#horizonMs(here.quota);
@@ -260,21 +262,48 @@ class LeaseTable {
 
   /**
    * A task comes back and finds no key. If a promise is due, it was its own and could not be kept: the
-   * task is placed anew. Otherwise it comes from another shard, before the place that was kept for it.
+   * task is placed anew. Otherwise it comes before the place that was kept for it.
    */
-  returnEarly(task: string): KeyDecision | undefined {
+  returnEarly({ id: task }: LeaseTask, elsewhere: ShardOutlook[]): KeyDecision | undefined {
+    if (this.#giveUpDue()) return undefined;
+    const [place, ...others] = this.#pool.expected;
+    if (place === undefined) return undefined;
+    // One of those that come early is to stand last; it is as well this one.
+    const there = bestElsewhere(elsewhere, others.at(-1)?.at ?? place.at, this.#now);
+    if (there !== undefined) {
+      this.#giveUpExpected();
+      return { task, is: 'waiting', until: there.at, why: 'no-key', shard: there.shard };
+    }
+    this.#pool.expected = others;
+    return { task, is: 'waiting', until: place.at, why: 'no-key' };
+  }
+
+  /** Each task that is back uses up one promise, or one that became void: so there are as many as tasks that wait. */
+  #giveUpDue(): boolean {
+    if (countUntil(this.#pool.displaced, this.#now + EARLY_MS) > 0) {
+      removeStart(this.#pool.displaced, 0);
+      return true;
+    }
     for (const { quota } of this.#openings) {
       const tally = this.#tallyOf(quota);
       if (tally.due === 0) continue;
       removeStart(quota.promised, 0);
       tally.due -= 1;
       tally.gate = undefined;
-      return undefined;
+      return true;
     }
-    const [place, ...others] = this.#pool.expected;
-    if (place === undefined) return undefined;
-    this.#pool.expected = others;
-    return { task, is: 'waiting', until: place.at, why: 'no-key' };
+    return false;
+  }
+
+  /** The last of them: who comes later moves up. */
+  #giveUpExpected(): void {
+    const place = this.#pool.expected.at(-1);
+    const quota = place && this.#pool.quotas.get(place.quotaId);
+    if (place === undefined || quota === undefined) return;
+    this.#pool.expected = this.#pool.expected.slice(0, -1);
+    removeStart(quota.promised, place.at);
+    const tally = this.#tallies.get(quota.id);
+    if (tally !== undefined) tally.gate = undefined;
   }
 
   #earliest(isUsable: (key: Key) => boolean): { quota: Quota; at: number } | undefined {
@@ -287,8 +316,8 @@ class LeaseTable {
     return first;
   }
 
-  #returnAt({ quota, at }: { quota: Quota; at: number }, waits: number): number {
-    return returnAt(this.#pool, quota, this.#gateOf(quota, this.#tallyOf(quota)), at, waits, this.#now);
+  #returnAt({ quota, at }: { quota: Quota; at: number }, waits: number, looseElsewhere: boolean): number {
+    return returnAt(this.#pool, quota, this.#gateOf(quota, this.#tallyOf(quota)), at, waits, looseElsewhere, this.#now);
   }
 
   #promise(quota: Quota, at: number): void {

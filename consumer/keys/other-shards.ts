@@ -11,7 +11,7 @@ export async function askOtherShards(
   env: Pick<ConsumerEnv, 'shard' | 'keys' | 'services'>,
   services: readonly string[],
   ledger: Pick<LedgerSession, 'exchangeOutlooks'>,
-): Promise<OutlookAnswer | undefined> {
+): Promise<OutlookAnswer['elsewhere'] | undefined> {
   const { outlooks, shardCount } = env.keys;
   const wanted = new Map<string, number>();
   for (const service of services) {
@@ -21,10 +21,25 @@ export async function askOtherShards(
   if (shardCount < 2 || wanted.size === 0) return undefined;
   const recent = outlooks.recent(wanted, Date.now());
   if (recent !== undefined) return recent;
+  return exchange(env, ledger);
+}
+
+/** After tasks had to wait: others are not to choose by what was true before, and expect who was sent to them. */
+export async function tellOtherShards(
+  env: Pick<ConsumerEnv, 'shard' | 'keys'>,
+  ledger: Pick<LedgerSession, 'exchangeOutlooks'>,
+): Promise<void> {
+  await exchange(env, ledger);
+}
+
+async function exchange(
+  { shard, keys: { outlooks } }: Pick<ConsumerEnv, 'shard' | 'keys'>,
+  ledger: Pick<LedgerSession, 'exchangeOutlooks'>,
+): Promise<OutlookAnswer['elsewhere'] | undefined> {
   try {
-    const answer = await ledger.exchangeOutlooks(outlooks.take(Number(env.shard)));
+    const answer = await ledger.exchangeOutlooks(outlooks.take(Number(shard)));
     outlooks.hear(answer, Date.now());
-    return answer;
+    return answer.elsewhere;
   } catch {
     // Tasks wait here, then.
     return undefined;

@@ -18,6 +18,8 @@ export class OutlookMemory {
   /** Pools that the others were told of at least once. */
   readonly #told = new Set<string>();
   #heard: { readonly elsewhere: OutlookAnswer['elsewhere']; readonly at: number } | undefined;
+  /** Tasks on their way here that no pool knows of yet, by pool. */
+  readonly #incoming = new Map<string, number>();
 
   note(pool: string, outlook: Outlook): void {
     this.#pools.set(pool, outlook);
@@ -34,17 +36,28 @@ export class OutlookMemory {
    * these is likely to wait. Undefined: the others are to be asked.
    * @param tasks how many want a key, by pool
    */
-  recent(tasks: ReadonlyMap<string, number>, now: number): OutlookAnswer | undefined {
+  recent(tasks: ReadonlyMap<string, number>, now: number): OutlookAnswer['elsewhere'] | undefined {
     if (this.#heard === undefined || this.#heard.at <= now - HEARD_HOLDS_MS || this.#sent.length > 0) return undefined;
     for (const [pool, count] of tasks) {
       if (!this.#told.has(pool) || (this.#pools.get(pool)?.room ?? 0) < PLENTY * count) return undefined;
     }
-    // Who was on the way here has been told of.
-    return { elsewhere: this.#heard.elsewhere, incoming: {} };
+    return this.#heard.elsewhere;
   }
 
-  hear({ elsewhere }: OutlookAnswer, now: number): void {
+  hear({ elsewhere, incoming }: OutlookAnswer, now: number): void {
     this.#heard = { elsewhere, at: now };
+    for (const [pool, tasks] of Object.entries(incoming)) this.noteIncoming(pool, tasks);
+  }
+
+  /** Tasks on their way here, for the pool that is to keep places for them: they are told once. */
+  takeIncoming(pool: string): number {
+    const tasks = this.#incoming.get(pool) ?? 0;
+    this.#incoming.delete(pool);
+    return tasks;
+  }
+
+  noteIncoming(pool: string, tasks: number): void {
+    this.#incoming.set(pool, (this.#incoming.get(pool) ?? 0) + tasks);
   }
 
   /** What there is to say now; what was sent is said once. */

@@ -22,19 +22,26 @@ export function outlookOf(pool: Pool, now: number): Outlook {
     if (key.standing.is !== 'enabled' || seen.has(quota.id)) continue;
     seen.add(quota.id);
     const gate = gateOf(pool, quota, now);
+    // Room beside a line is for who comes here: to the others a quota is free when its line has been served.
+    const hasLine = (quota.promised.at(-1)?.at ?? 0) > now + MIN_GAIN_MS;
     if (!isLoose(pool, quota, gate, now)) {
-      const at = placeAt(pool, quota, { ...gate, nextAt: gate.thenAt }, false, now);
+      const at = placeAt(pool, quota, hasLine ? gate : { ...gate, nextAt: gate.thenAt }, false, now);
       if (freeAt === null || at < freeAt) freeAt = at;
     }
-    room += Math.floor(Math.max(0, Math.min(gate.room, key.concurrency - key.inFlight)));
+    if (!hasLine) room += Math.floor(Math.max(0, Math.min(gate.room, key.concurrency - key.inFlight)));
     perSecond += 1_000 / Math.max(1, gate.spacingMs);
   }
   return { room, freeAt, perSecond, bears: metLimit(pool, now) };
 }
 
+/** It does not know yet when it has room: more is known in a moment. */
+export function isLooseThere({ room, freeAt, perSecond }: Outlook): boolean {
+  return room === 0 && freeAt === null && perSecond > 0;
+}
+
 /**
- * The shard that has room soonest, if that is well before `hereAt`. The choice takes its place there,
- * twice over: other shards may be choosing the same at the same time.
+ * The shard that has room soonest, if that is well before `hereAt`: its line is the shorter one by the
+ * time that both take to be served. The choice stands in line there, so that the next one finds it longer.
  * @param elsewhere changed in place
  */
 export function bestElsewhere(
@@ -52,8 +59,6 @@ export function bestElsewhere(
   if (best === undefined || chosen === undefined) return undefined;
   if (hereAt !== undefined && hereAt - best.at < MIN_GAIN_MS) return undefined;
   elsewhere[best.index] =
-    chosen.room > 0
-      ? { ...chosen, room: Math.max(0, chosen.room - 2) }
-      : { ...chosen, freeAt: best.at + 2_000 / chosen.perSecond };
+    chosen.room > 0 ? { ...chosen, room: chosen.room - 1 } : { ...chosen, freeAt: best.at + 1_000 / chosen.perSecond };
   return { shard: chosen.shard, at: best.at };
 }

@@ -38,10 +38,18 @@ export function placeAt(pool: Pool, quota: Quota, gate: Gate, isBusy: boolean, n
  * waited often further than who has not.
  * @param at as `placeAt` said
  */
-export function returnAt(pool: Pool, quota: Quota, gate: Gate, at: number, waits: number, now: number): number {
+export function returnAt(
+  pool: Pool,
+  quota: Quota,
+  gate: Gate,
+  at: number,
+  waits: number,
+  looseElsewhere: boolean,
+  now: number,
+): number {
   const { trial } = pool;
   if (trial !== undefined && at > trial.until) return trial.until + ((at - trial.until) % TRIAL_SPREAD_MS);
   const pauseMs = explorePauseMs(pool);
-  if (!isLoose(pool, quota, gate, now) || at <= now + pauseMs) return at;
+  if ((!looseElsewhere && !isLoose(pool, quota, gate, now)) || at <= now + pauseMs) return at;
   return now + pauseMs + ((at - now - pauseMs) % (pauseMs * 2 ** Math.min(waits + 1, MAX_DOUBLINGS)));
 }

@@ -127,6 +127,8 @@ export interface Pool {
   configured: ConfiguredLimits;
   /** Places that are kept for tasks on their way from other shards, soonest first. */
   expected: readonly { readonly quotaId: string; readonly at: number }[];
+  /** When tasks come back whose promises have become void. */
+  readonly displaced: StartLog;
   /** Moving average of how long a call takes. */
   callMs: number;
   /** What `proven` is counted over: a minute, unless a shorter window was found. */
@@ -168,6 +170,7 @@ export function emptyPool(): Pool {
     blocks: new Map(),
     configured: {},
     expected: [],
+    displaced: [],
     callMs: 1_000,
     windowMs: 60_000,
     trial: undefined,

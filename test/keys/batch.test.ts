@@ -3,6 +3,7 @@ import { OutlookBoard } from '../../callback/outlook-board.ts';
 import type { AttemptRecord } from '../../shared/task/attempt.ts';
 import { answerWith, newTask, newTasks, rowOf, TestConsumer, wakeNow } from './consumer.ts';
 
+const OUTLOOK = { room: 1, freeAt: null, perSecond: 1, bears: null };
 const KEYS = { KEY1: 'sk-first-0123456789', KEY2: 'sk-second-0123456789' };
 const services = {
   llm: { baseUrl: 'https://llm.test/v1', keyPool: 'default', path: '/chat' },
@@ -136,6 +137,9 @@ describe('a batch of tasks that need keys', () => {
     expect(acked).toHaveLength(1);
     expect(sent).toMatchObject([{ queue: 'tasks-1', delaySeconds: 1, body: task }]);
     expect(await rowOf(task)).toMatchObject({ status: 'deferred', reason: 'no-key' });
+    // The other shard hears of it before the task arrives.
+    const told = board.exchange({ shard: 1, pools: { default: OUTLOOK }, sent: [] }, Date.now());
+    expect(told.incoming).toEqual({ default: 1 });
   });
 
   it('sends no key to an origin that the configuration does not name', async () => {

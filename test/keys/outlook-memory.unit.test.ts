@@ -17,7 +17,8 @@ function remembering(room: number): OutlookMemory {
 describe('what was heard of other shards', () => {
   it('holds for a second where there is plenty of room, and says once who is on the way here', () => {
     const memory = remembering(40);
-    expect(memory.recent(wanted, NOW + 999)).toEqual({ elsewhere, incoming: {} });
+    expect(memory.recent(wanted, NOW + 999)).toEqual(elsewhere);
+    expect([memory.takeIncoming('a'), memory.takeIncoming('a')]).toEqual([2, 0]);
     expect(memory.recent(wanted, NOW + 1_000)).toBeUndefined();
   });
 

@@ -272,18 +272,93 @@ describe('leases', () => {
     const keys = roster(1);
     const { block } = take(pool, keys, ['a'], T0);
     tell(pool, block, 'a', limited(T0 + 90_000), T0);
-    const there = { shard: 2, room: 4, freeAt: T0 + 10_000, perSecond: 1, bears: null };
+    const there = { shard: 2, room: 2, freeAt: T0 + 10_000, perSecond: 1, bears: null };
     const { decisions } = take(pool, keys, ['b', 'c', 'd', 'e'], T0 + 1_000, { elsewhere: [there] });
     expect(decisions.map((each) => each.is === 'waiting' && [each.shard, each.until - T0])).toEqual([
       [2, 1_000],
       [2, 1_000],
       [2, 10_000],
-      [2, 12_000],
+      [2, 11_000],
     ]);
     const configured = { requestsPerMinute: 600 };
     const soon = take(pool, keys, ['f'], T0 + 88_500, { elsewhere: [there], configured });
     expect(soon.decisions).toMatchObject([{ is: 'waiting' }]);
     expect(soon.decisions[0]).not.toHaveProperty('shard');
+  });
+});
+
+describe('the line of tasks that wait', () => {
+  const configured = { requestsPerMinute: 4 };
+  const keys = roster(2);
+  const names = (count: number, prefix: string) => Array.from({ length: count }, (_, index) => `${prefix}${index}`);
+  const inLine = ({ quotas }: Pool) => [...quotas.values()].flatMap(({ promised }) => promised);
+  const lengthOf = (pool: Pool) => inLine(pool).reduce((sum, { count }) => sum + count, 0);
+  const backWith = (tasks: readonly string[], over: Partial<LeaseRequest> = {}): Partial<LeaseRequest> => ({
+    tasks: tasks.map((id) => ({ id, waits: 1 })),
+    configured,
+    ...over,
+  });
+
+  /** Eight tasks work, four wait. */
+  function crowded(): Pool {
+    const pool = emptyPool();
+    take(pool, keys, names(12, 't'), T0, { configured });
+    return pool;
+  }
+
+  it('is as long as tasks wait when a promise became void: who comes then takes the place of no other', () => {
+    const pool = emptyPool();
+    const only = roster(1);
+    const { block, decisions } = take(pool, only, names(6, 't'), T0, { configured });
+    const waiting = decisions.flatMap((decision) => (decision.is === 'waiting' ? [decision] : []));
+    expect(waiting.map(({ until }) => until - T0)).toEqual([60_400, 75_400]);
+    tell(pool, block, 't0', limited(T0 + 70_000), T0 + 10);
+    take(pool, only, [], T0 + 1_000, { configured, incoming: 1 });
+    // One waits as before, one was limited, one is on its way; the first is placed when it comes.
+    expect(lengthOf(pool)).toBe(3);
+    take(pool, only, [], T0 + 60_500, backWith([waiting[0]?.task ?? '']));
+    expect(lengthOf(pool)).toBe(4);
+  });
+
+  it('is as long as tasks wait when one comes before its place and finds a key', () => {
+    const pool = emptyPool();
+    take(pool, keys, names(8, 't'), T0, { configured });
+    take(pool, keys, [], T0 + 1_000, { configured, incoming: 3 });
+    expect(inLine(pool).map(({ at }) => at - T0)).toEqual([60_400, 75_400, 60_400]);
+    const early = take(pool, keys, [], T0 + 60_500, backWith(['a', 'b', 'c']));
+    expect(early.decisions.map(({ is }) => is)).toEqual(['granted', 'granted', 'granted']);
+    expect(lengthOf(pool)).toBe(0);
+  });
+
+  it('moves on who came early from another shard, where the line has become shorter', () => {
+    const pool = crowded();
+    take(pool, keys, [], T0 + 1_000, backWith([], { incoming: 2 }));
+    const last = Math.max(...inLine(pool).map(({ at }) => at));
+    const there = (gainMs: number) => [{ shard: 2, room: 0, freeAt: last - gainMs, perSecond: 1, bears: null }];
+    const stays = take(pool, keys, [], T0 + 2_000, backWith(['a'], { elsewhere: there(2_000) }));
+    expect(stays.decisions[0]).not.toHaveProperty('shard');
+    const moves = take(pool, keys, [], T0 + 2_000, backWith(['b'], { elsewhere: there(4_000) }));
+    expect(moves.decisions).toMatchObject([{ is: 'waiting', shard: 2, until: last - 4_000 }]);
+    expect(lengthOf(pool)).toBe(5);
+  });
+
+  it('is what others are told of, not the room beside it', () => {
+    const pool = crowded();
+    const { outlook } = tell(pool, 'none', 'none', worked, T0 + 60_700);
+    expect(outlook.room).toBe(0);
+    expect(outlook.freeAt).toBeGreaterThan(Math.min(...inLine(pool).map(({ at }) => at)) + 15_000);
+    const later = tell(pool, 'none', 'none', worked, T0 + 180_000);
+    expect(later.outlook.room).toBe(8);
+  });
+
+  it('sends nobody far while another shard is still finding out what its keys bear', () => {
+    const loose = { shard: 1, room: 0, freeAt: null, perSecond: 20, bears: null };
+    const untilWith = (elsewhere: LeaseRequest['elsewhere']) => {
+      const [decision] = take(crowded(), keys, ['n'], T0 + 1_000, { configured, elsewhere }).decisions;
+      return decision?.is === 'waiting' ? decision.until - T0 : undefined;
+    };
+    expect(untilWith([])).toBeGreaterThan(60_000);
+    expect(untilWith([loose])).toBeLessThan(10_000);
   });
 });
 
@@ -380,6 +455,14 @@ describe('2,000 tasks through 20 keys of 60 requests a minute, two of them revok
   /** What the limits allow: 2,000 tasks at 18 a second. */
   const ALLOWED_MS = (2_000 / 18) * 1_000;
 
+  const arrivalMs = (task: number) => Math.floor(task / 100) * 30;
+  /** A hundred tasks come together, to any shard. */
+  const anyShard = (shards: number, seed: number) => {
+    const random = seededRandom(seed);
+    const chosen = Array.from({ length: 20 }, () => Math.floor(random() * shards));
+    return (task: number) => chosen[Math.floor(task / 100)] ?? 0;
+  };
+
   const providers: readonly (readonly [string, () => Provider])[] = [
     ['a sliding window', () => slidingWindow(rate)],
     ['a fixed window', () => fixedWindow(rate)],
@@ -395,7 +478,8 @@ describe('2,000 tasks through 20 keys of 60 requests a minute, two of them revok
           tasks: 2_000,
           shards,
           provider: shards.length === 1 ? providerLike(name, own) : provider(),
-          arrivalMs: (task) => Math.floor(task / 100) * 30,
+          arrivalMs,
+          shardOf: anyShard(shards.length, 2),
         });
         expect(result).toMatchObject({ succeeded: 2_000, failed: 0 });
         expect(result.endedAt / ALLOWED_MS).toBeLessThan(1.15);
@@ -405,6 +489,36 @@ describe('2,000 tasks through 20 keys of 60 requests a minute, two of them revok
         expect((Math.max(...used) - Math.min(...used)) / (2_000 / 18)).toBeLessThan(0.1);
       });
     }
+  }
+
+  const shapes: readonly (readonly [string, readonly number[], readonly string[]])[] = [
+    ['one revoked on each of two shards', [8, 8, 4], ['0/4', '1/6']],
+    ['both revoked on one', [8, 8, 4], ['0/1', '0/3']],
+    ['both revoked on the smallest', [8, 8, 4], ['2/1', '2/3']],
+    ['none revoked, a full shard and a single key', [8, 1], []],
+  ];
+  for (const [name, shards, gone] of shapes) {
+    it(`levels the lines, however unevenly tasks come: ${name}`, () => {
+      const working = shards.flatMap((count, shard) =>
+        Array.from({ length: count }, (_, index) => keyId(shard, index + 1)).filter((key) => !gone.includes(key)),
+      );
+      const tasks = Math.round((working.length * 2_000) / 18);
+      for (let seed = 1; seed <= 12; seed++) {
+        const { okByKey, succeeded, endedAt } = simulate({
+          tasks,
+          shards,
+          seed,
+          provider: slidingWindow({ limit: 60, windowMs: 60_000, revoked: (key) => gone.includes(key) }),
+          arrivalMs,
+          shardOf: anyShard(shards.length, seed),
+          concurrentBatches: 1 + (seed % 3),
+        });
+        const used = working.map((key) => okByKey.get(key) ?? 0);
+        expect(succeeded).toBe(tasks);
+        expect((Math.max(...used) - Math.min(...used)) / (tasks / working.length)).toBeLessThan(0.1);
+        expect(endedAt / ALLOWED_MS).toBeLessThan(1.08);
+      }
+    });
   }
 
   function providerLike(name: string, own: typeof rate): Provider {

@@ -1,12 +1,15 @@
 /**
- * Tasklane's shards and a rate-limited provider under a virtual clock: the pure core as it is, the
- * rest (queues, batches, calls) as simply as can be. Deterministic for a seed.
+ * Tasklane's shards and a rate-limited provider under a virtual clock: the pure core as it is, and what
+ * shards tell each other with the delays that it has; the rest (queues, batches, calls) as simply as can
+ * be. Deterministic for a seed.
  */
+import { OutlookBoard } from '../../callback/outlook-board.ts';
 import { giveBack } from '../../consumer/keys/give-back.ts';
 import { type KeyDecision, lease } from '../../consumer/keys/lease.ts';
-import type { Outlook } from '../../consumer/keys/outlook.ts';
+import { OutlookMemory } from '../../consumer/keys/outlook-memory.ts';
 import { type ConfiguredLimits, emptyPool, type Pool } from '../../consumer/keys/pool.ts';
 import type { KeyReport, KeyVerdict, LimitFacts } from '../../consumer/keys/verdict.ts';
+import type { OutlookAnswer } from '../../shared/ledger/contract.ts';
 
 export interface ProviderAnswer {
   readonly verdict: KeyVerdict;
@@ -27,6 +30,9 @@ export interface SimulationOptions {
   readonly maxMs?: number;
   /** Arrivals: by default all at once. */
   readonly arrivalMs?: (task: number) => number;
+  /** Where a task is submitted to: by default in turn. */
+  readonly shardOf?: (task: number) => number;
+  /** Whether shards tell each other how they stand. */
   readonly moves?: boolean;
   readonly concurrentBatches?: number;
 }
@@ -68,6 +74,8 @@ export function keyId(shard: number, number: number): string {
   return `${shard}/${number}`;
 }
 
+const POOL = 'default';
+
 export const T0 = Date.UTC(2026, 10, 20);
 
 export function simulate(options: SimulationOptions): SimulationResult {
@@ -89,9 +97,9 @@ export function simulate(options: SimulationOptions): SimulationResult {
     roster: Array.from({ length: keys }, (_, index) => ({ number: index + 1, fingerprint: keyId(shard, index + 1) })),
     queue: [] as Message[],
     busy: 0,
-    incoming: 0,
-    outlook: undefined as Outlook | undefined,
+    outlooks: new OutlookMemory(),
   }));
+  const board = new OutlookBoard();
   const tally = { succeeded: 0, failed: 0, calls: 0, limited: 0, refused: 0, deferrals: 0, moved: 0, poolCalls: 0 };
   const okByKey = new Map<string, number>();
   const startsByKey = new Map<string, number[]>();
@@ -128,29 +136,20 @@ export function simulate(options: SimulationOptions): SimulationResult {
     if (target === undefined) throw new Error('no such shard');
     if (target !== shard) {
       tally.moved += 1;
-      target.incoming += 1;
-      if (target.outlook?.freeAt != null && target.outlook.perSecond > 0) {
-        const { room, freeAt, perSecond } = target.outlook;
-        target.outlook = {
-          ...target.outlook,
-          perSecond,
-          room: Math.max(0, room - 1),
-          freeAt: room > 0 ? freeAt : Math.max(freeAt ?? now, now) + 1000 / perSecond,
-        };
-      }
+      shard.outlooks.noteSent(POOL, target.shard);
     }
     enqueue(target, { task: message.task, dueAt: now + delay + random() * 50, waits: message.waits + 1 });
   };
 
+  const exchange = ({ shard, outlooks }: (typeof shards)[number]): OutlookAnswer['elsewhere'] => {
+    const answer = board.exchange(outlooks.take(shard), now);
+    outlooks.hear(answer, now);
+    return answer.elsewhere;
+  };
   const runBatch = (shard: (typeof shards)[number], batch: Message[]) => {
     const block = `block ${blocks++}`;
-    const incoming = shard.incoming;
-    shard.incoming = 0;
-    const elsewhere = moves
-      ? shards.flatMap((other) =>
-          other === shard || other.outlook === undefined ? [] : [{ shard: other.shard, ...other.outlook }],
-        )
-      : [];
+    const { outlooks } = shard;
+    const others = moves ? (outlooks.recent(new Map([[POOL, batch.length]]), now) ?? exchange(shard)) : {};
     tally.poolCalls += 1;
     const answer = lease(
       shard.pool,
@@ -160,12 +159,12 @@ export function simulate(options: SimulationOptions): SimulationResult {
         tasks: batch.map(({ task, waits }) => ({ id: task, waits })),
         roster: shard.roster,
         configured,
-        elsewhere,
-        incoming,
+        elsewhere: others[POOL] ?? [],
+        incoming: outlooks.takeIncoming(POOL),
       },
       now,
     );
-    shard.outlook = answer.outlook;
+    shard.outlooks.note(POOL, answer.outlook);
     const byTask = new Map(batch.map((message) => [message.task, message]));
     const messageOf = (task: string) => {
       const message = byTask.get(task);
@@ -182,7 +181,7 @@ export function simulate(options: SimulationOptions): SimulationResult {
       pending = [];
       tally.poolCalls += 1;
       const returned = giveBack(shard.pool, { block, reports }, now);
-      shard.outlook = returned.outlook;
+      shard.outlooks.note(POOL, returned.outlook);
       for (const decision of returned.decisions) wait(shard, messageOf(decision.task), decision);
     };
     const done = () => {
@@ -227,11 +226,13 @@ export function simulate(options: SimulationOptions): SimulationResult {
         });
       });
     }
+    // Tells the others who waits here, and whom it has sent to them.
+    if (moves && answer.decisions.some(({ is }) => is === 'waiting')) after(now + 5, () => exchange(shard));
     done();
   };
 
   for (let index = 0; index < options.tasks; index++) {
-    const shard = shards[index % shards.length];
+    const shard = shards[options.shardOf?.(index) ?? index % shards.length];
     if (shard === undefined) continue;
     enqueue(shard, { task: `task ${index}`, dueAt: T0 + (options.arrivalMs?.(index) ?? index), waits: 0 });
   }

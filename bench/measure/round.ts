@@ -6,8 +6,8 @@ import { LINES, type Line } from './line.ts';
 import { type Sample, wholeWay } from './workload.ts';
 
 /**
- * In tasks of a measurement, for each system before anything is measured: V8 compiles for thousands of
- * tasks, and heaps grow, at a price, until their first full collection after some 20,000.
+ * For each system before anything is measured: V8 compiles for thousands of tasks, and heaps grow, at a
+ * price, until their first full collection.
  */
 const WARM_UP_ROUNDS = 5;
 
@@ -19,12 +19,14 @@ export interface Measured {
 }
 
 export async function measureRounds(sides: Sides, outside: Outside, options: Options): Promise<Measured[]> {
-  // A null run has no Tasklane to measure beside itself.
-  const lines = LINES.filter(({ beside }) => !options.null || beside === undefined);
+  // A null run has no Tasklane to measure beside itself, and is about plain bare Workers.
+  const lines = LINES.filter(({ beside, yardstick }) => !options.null || (beside ?? yardstick) === undefined);
   const measured = lines
     .filter(({ name, pair }) => `${name}, ${pair}`.includes(options.only))
     .map((line): Measured => ({ line, tasklane: [], bare: [] }));
-  for (const system of sides.systems) await wholeWay(system, outside, WARM_UP_ROUNDS * options.tasks, 'instant');
+  for (const system of sides.systems) {
+    for (let round = 0; round < WARM_UP_ROUNDS; round++) await wholeWay(system, outside, options.tasks, 'instant');
+  }
   // And a whole round: code that only one side of a line runs would be measured colder than the rest.
   await measureRound(measured, sides, outside, options.tasks, 0);
   for (const lines of measured) {
@@ -49,13 +51,9 @@ async function measureRound(
     const pair = sides.pairs[line.pair];
     const order = round % 2 === 0 ? (['bare', 'tasklane'] as const) : (['tasklane', 'bare'] as const);
     for (const side of order) {
-      const [system, measure] =
-        side === 'tasklane'
-          ? [pair.tasklane, line.measure]
-          : line.beside === undefined
-            ? [pair[line.yardstick ?? 'bare'], line.measure]
-            : [pair.tasklane, line.beside];
-      (side === 'bare' ? bare : tasklane).push(await measure(system, outside, tasks));
+      if (side === 'tasklane') tasklane.push(await line.measure(pair.tasklane, outside, tasks));
+      else if (line.beside !== undefined) bare.push(await line.beside(pair.tasklane, outside, tasks));
+      else bare.push(await line.measure(pair[line.yardstick ?? 'bare'], outside, tasks));
     }
   }
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');

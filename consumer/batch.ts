@@ -7,20 +7,20 @@ import type { ClaimBatch, Grant, Settlement } from '../shared/ledger/contract.ts
 import { logError } from '../shared/log.ts';
 import { refreshServices } from '../shared/service/refresh.ts';
 import { type TaskRequest, TaskRequestSchema } from '../shared/task/request.ts';
-import { type Call, type EndedCall, settlementOf } from './call.ts';
-import { Deliveries } from './deliveries.ts';
+import { type Call, type EndedCall, settlementOf } from './call/call.ts';
+import { fanOut } from './call/fan-out.ts';
+import { boundCallsBeside, MAX_TOLD_BOUND, MAX_TOLD_FETCHED } from './call/invocations.ts';
+import { leaseMs } from './call/lease.ts';
+import { tellAborted, tellCancelled } from './call/tell-cancelled.ts';
+import { KeyLeases } from './capacity/key-leases.ts';
+import { askOtherShards, tellOtherShards } from './capacity/other-shards.ts';
+import { runInRounds } from './capacity/rounds.ts';
+import { asksRegistry, ServerLeases } from './capacity/server-leases.ts';
+import { Deliveries } from './delivery/deliveries.ts';
+import { type Inbox, readInbox } from './delivery/inbox.ts';
+import { LedgerConversation } from './delivery/ledger-session.ts';
+import { Settler } from './delivery/settler.ts';
 import type { ConsumerEnv } from './env.ts';
-import { fanOut } from './fan-out.ts';
-import { type Inbox, readInbox } from './inbox.ts';
-import { boundCallsBeside, MAX_TOLD_BOUND, MAX_TOLD_FETCHED } from './invocations.ts';
-import { KeyLeases } from './keys/key-leases.ts';
-import { askOtherShards, tellOtherShards } from './keys/other-shards.ts';
-import { leaseMs } from './lease.ts';
-import { LedgerConversation } from './ledger-session.ts';
-import { runInRounds } from './rounds.ts';
-import { asksRegistry, ServerLeases } from './servers/server-leases.ts';
-import { Settler } from './settler.ts';
-import { tellAborted, tellCancelled } from './tell-cancelled.ts';
 
 /** A message of another release: minutes until that release is here, or is back. */
 const UNREADABLE_DELAY_MS = 60_000;

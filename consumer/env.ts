@@ -6,12 +6,12 @@ import type { TaskMessage } from '../shared/message/task-message.ts';
 import type { RegistryDoor } from '../shared/registry/door.ts';
 import { type ServiceDefinition, type Services, serviceSchema, servicesSchema } from '../shared/service/definition.ts';
 import { KnownServices } from '../shared/service/known-services.ts';
-import type { Call, EndedCall } from './call.ts';
-import { type KeyCase, readKeyCase } from './keys/key-case.ts';
-import { type Redact, redactionOf, secretForms } from './keys/redaction.ts';
-import { Paces } from './pace.ts';
-import { LastKnownServers } from './servers/last-known.ts';
-import type { SliceHost } from './slice.ts';
+import type { Call, EndedCall } from './call/call.ts';
+import { Paces } from './call/pace.ts';
+import type { SliceHost } from './call/slice.ts';
+import { LastKnownServers } from './capacity/last-known.ts';
+import { type KeyCase, readKeyCase } from './keys/secrets/consumer-keys.ts';
+import { type Redact, redactionOf, secretForms } from './keys/secrets/redaction.ts';
 
 /** The callback Worker's entrypoint `Ledger`. */
 export interface LedgerBinding {

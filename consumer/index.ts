@@ -8,13 +8,13 @@ import { logError } from '../shared/log.ts';
 import { deliveryDelayMs } from '../shared/message/delivery.ts';
 import { problemResponse } from '../shared/problem/problem.ts';
 import { runBatch } from './batch.ts';
-import type { Call, EndedCall } from './call.ts';
+import type { Call, EndedCall } from './call/call.ts';
+import { runSlice, type SliceHost } from './call/slice.ts';
+import { CONNECTIONS } from './call/spread.ts';
 import { type ConsumerEnv, readEnv, type SliceBinding } from './env.ts';
-import { runSlice, type SliceHost } from './slice.ts';
-import { CONNECTIONS } from './spread.ts';
 
-export { KeyAdmin } from './keys/key-admin.ts';
-export { KeyPool } from './keys/key-pool.ts';
+export { KeyAdmin } from './keys/pool/key-admin.ts';
+export { KeyPool } from './keys/pool/key-pool.ts';
 export { SyncCall } from './sync/sync-call.ts';
 
 /** A part of a batch's calls in an invocation of its own; see `fan-out.ts`. */

@@ -7,7 +7,7 @@ declare namespace Cloudflare {
     TASK_QUEUE_1: Queue;
     OWN_QUEUE: Queue;
     DEAD_QUEUE: Queue;
-    KEY_POOL: DurableObjectNamespace<import('../consumer/keys/key-pool.ts').KeyPool>;
+    KEY_POOL: DurableObjectNamespace<import('../consumer/keys/pool/key-pool.ts').KeyPool>;
     SERVER_REGISTRY: DurableObjectNamespace<import('../callback/registry/server-registry.ts').ServerRegistry>;
     JWT_SECRET: string;
     ID_SECRET: string;

@@ -1,9 +1,9 @@
 /** Takes what a synchronous call needs, and waits for it as long as the client is patient. */
 
 import type { Declined, SyncCall } from '../../shared/sync/call.ts';
+import { poolOf } from '../capacity/pool-of.ts';
+import { asksRegistry } from '../capacity/server-leases.ts';
 import type { ConsumerEnv } from '../env.ts';
-import { poolOf } from '../keys/pool-of.ts';
-import { asksRegistry } from '../servers/server-leases.ts';
 import { Held } from './held.ts';
 import { takeKey } from './key-hold.ts';
 import { FREE_PLACE, type Place, takePlace } from './place-hold.ts';

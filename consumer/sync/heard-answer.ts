@@ -4,8 +4,8 @@
  * that may be about a key, because their words say it; others pass unread.
  */
 import { contentFromBytes, MAX_INLINE_BYTES } from '../../shared/task/content.ts';
-import { hear } from '../keys/hearing.ts';
-import { retryAfterMs } from '../retry-after.ts';
+import { retryAfterMs } from '../call/retry-after.ts';
+import { hear } from '../keys/provider/hearing.ts';
 import type { Held, Report } from './held.ts';
 import { type PeekedBody, peekBody } from './peeked-body.ts';
 

@@ -3,7 +3,7 @@
  * runs. Given back once, together, whoever is first to say so.
  */
 import type { CallReport } from '../../shared/registry/routing.ts';
-import type { KeyVerdict, LimitFacts } from '../keys/verdict.ts';
+import type { KeyVerdict, LimitFacts } from '../keys/pool/verdict.ts';
 import type { HeldKey } from './key-hold.ts';
 import type { Place } from './place-hold.ts';
 

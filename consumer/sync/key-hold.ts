@@ -6,8 +6,8 @@ import pRetry from 'p-retry';
 import { logError, logWarning } from '../../shared/log.ts';
 import type { Declined } from '../../shared/sync/call.ts';
 import type { ConsumerEnv } from '../env.ts';
-import { rosterOf } from '../keys/roster.ts';
-import type { KeyVerdict, LimitFacts } from '../keys/verdict.ts';
+import { rosterOf } from '../keys/pool/roster.ts';
+import type { KeyVerdict, LimitFacts } from '../keys/pool/verdict.ts';
 
 /** The pool does not answer: the client may try again after this. */
 const UNAVAILABLE_MS = 5_000;

@@ -15,7 +15,7 @@ import { DECLINED_HEADER } from '../../shared/sync/call.ts';
 import { headersToClient, isOpaque } from '../../shared/sync/forwarded-headers.ts';
 import { locationForClient } from '../../shared/sync/location.ts';
 import type { ConsumerEnv } from '../env.ts';
-import { redactedBytes, redactionStream } from '../keys/redaction-stream.ts';
+import { redactedBytes, redactionStream } from '../keys/secrets/redaction-stream.ts';
 import { Capacity } from './capacity.ts';
 import { type HeardAnswer, heardAnswer } from './heard-answer.ts';
 import type { Held } from './held.ts';

@@ -5,10 +5,10 @@
  */
 import type { ServiceDefinition } from '../../shared/service/definition.ts';
 import type { Declined } from '../../shared/sync/call.ts';
+import { isUnreached } from '../call/quick-retry.ts';
+import { joinUrl, placeOf, setServiceHeaders } from '../call/target.ts';
 import type { ConsumerEnv } from '../env.ts';
-import { placeKey } from '../keys/credential.ts';
-import { isUnreached } from '../quick-retry.ts';
-import { joinUrl, placeOf, setServiceHeaders } from '../target.ts';
+import { placeKey } from '../keys/secrets/credential.ts';
 import type { Held } from './held.ts';
 import type { Outbound } from './outbound.ts';
 import type { Silence } from './silence.ts';

@@ -13,7 +13,7 @@ const JSON_VARIABLE = 'TASKLANE_SECRETS';
 
 const JsonSchema = z.record(z.string(), z.string());
 
-/** As the consumers take them (`consumer/keys/discovery.ts`). */
+/** As the consumers take them (`consumer/keys/secrets/discovery.ts`). */
 const KEY_VALUE = /^[\x21-\x7e]+$/;
 
 export interface Given {

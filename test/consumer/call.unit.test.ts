@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Attempted, type Call, settlementOf } from '../../consumer/call.ts';
-import type { Outcome } from '../../consumer/outcome.ts';
+import { type Attempted, type Call, settlementOf } from '../../consumer/call/call.ts';
+import type { Outcome } from '../../consumer/call/outcome.ts';
 import { SettlementSchema } from '../../shared/ledger/contract.ts';
 import type { TaskError } from '../../shared/task/attempt.ts';
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Deliveries } from '../../consumer/deliveries.ts';
+import { Deliveries } from '../../consumer/delivery/deliveries.ts';
 import { wakeMessage } from '../../shared/message/task-message.ts';
 import { type NotedMessage, notedMessage, notedQueue } from './message.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readInbox } from '../../consumer/inbox.ts';
+import { readInbox } from '../../consumer/delivery/inbox.ts';
 import { cancelMessage, type NewTask, newTaskMessage, wakeMessage } from '../../shared/message/task-message.ts';
 import { notedMessage } from './message.ts';
 

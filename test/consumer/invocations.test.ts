@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { MAX_INVOCATIONS } from '../../consumer/invocations.ts';
+import { MAX_INVOCATIONS } from '../../consumer/call/invocations.ts';
 import { cancelMessage, type NewTask } from '../../shared/message/task-message.ts';
 import { servicesSchema } from '../../shared/service/definition.ts';
 import { ok } from '../protocol/backend.ts';

@@ -5,7 +5,7 @@ import {
   MAX_LEDGER_SESSIONS,
   MAX_TOLD_BOUND,
   sliceCount,
-} from '../../consumer/invocations.ts';
+} from '../../consumer/call/invocations.ts';
 
 const MAX_BATCH = 100;
 

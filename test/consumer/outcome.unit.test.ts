@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Outcome, outcomeOfAnswer } from '../../consumer/outcome.ts';
+import { type Outcome, outcomeOfAnswer } from '../../consumer/call/outcome.ts';
 import type { Content } from '../../shared/task/content.ts';
 
 const NOW = Date.UTC(2026, 10, 20);

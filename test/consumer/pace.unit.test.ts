@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Paces } from '../../consumer/pace.ts';
+import { Paces } from '../../consumer/call/pace.ts';
 
 describe('whether services are quick', () => {
   it('has to be tried at first', () => {

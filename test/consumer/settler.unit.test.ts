@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Settler } from '../../consumer/settler.ts';
+import { Settler } from '../../consumer/delivery/settler.ts';
 import type { Settled, Settlement } from '../../shared/ledger/contract.ts';
 
 beforeEach(() => {

@@ -1,9 +1,9 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { Call, EndedCall } from '../../consumer/call.ts';
+import type { Call, EndedCall } from '../../consumer/call/call.ts';
+import { runSlice, type SliceHost } from '../../consumer/call/slice.ts';
 import { readEnv } from '../../consumer/env.ts';
-import { runSlice, type SliceHost } from '../../consumer/slice.ts';
 
 let backend: Server;
 beforeAll(async () => {

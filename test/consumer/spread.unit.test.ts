@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { sliceCount } from '../../consumer/invocations.ts';
-import { CONNECTIONS, QUICK_TURNS, spread } from '../../consumer/spread.ts';
+import { sliceCount } from '../../consumer/call/invocations.ts';
+import { CONNECTIONS, QUICK_TURNS, spread } from '../../consumer/call/spread.ts';
 
 const sizes = (count: number, turns: number) =>
   spread(Array.from({ length: count }), turns).map(({ length }) => length);

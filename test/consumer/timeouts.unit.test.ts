@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { TimeoutError, Timeouts } from '../../consumer/timeouts.ts';
+import { TimeoutError, Timeouts } from '../../consumer/call/timeouts.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { placeKey } from '../../consumer/keys/credential.ts';
+import { placeKey } from '../../consumer/keys/secrets/credential.ts';
 import { serviceSchema } from '../../shared/service/definition.ts';
 
 const service = (over: object = {}) =>

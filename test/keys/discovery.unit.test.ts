@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { discoverKeys, fingerprintOf, KeyGroupsSchema } from '../../consumer/keys/discovery.ts';
-import { rosterOf } from '../../consumer/keys/roster.ts';
+import { rosterOf } from '../../consumer/keys/pool/roster.ts';
+import { discoverKeys, fingerprintOf, KeyGroupsSchema } from '../../consumer/keys/secrets/discovery.ts';
 import { keyLabel, keyNameOf, keyOfLabel } from '../../shared/key/name.ts';
 
 describe('keys in the environment', () => {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { afterOneStart, gateOf } from '../../consumer/keys/gate.ts';
-import { emptyPool, newQuota } from '../../consumer/keys/pool.ts';
+import { afterOneStart, gateOf } from '../../consumer/keys/pool/gate.ts';
+import { emptyPool, newQuota } from '../../consumer/keys/pool/pool.ts';
 import { addStarts } from '../../shared/pace/start-log.ts';
 import { seededRandom, T0 } from './simulation.ts';
 

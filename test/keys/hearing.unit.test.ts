@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { hear } from '../../consumer/keys/hearing.ts';
-import { nextPacificMidnight } from '../../consumer/keys/refusal-body.ts';
+import { hear } from '../../consumer/keys/provider/hearing.ts';
+import { nextPacificMidnight } from '../../consumer/keys/provider/refusal-body.ts';
 
 const NOW = Date.UTC(2026, 10, 20, 12);
 const said = (status: number, json?: unknown, headers: Record<string, string> = {}) =>

@@ -1,7 +1,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
-import type { LeaseRequest } from '../../consumer/keys/lease.ts';
+import type { LeaseRequest } from '../../consumer/keys/pool/lease.ts';
 
 const ROSTER = [
   { number: 1, fingerprint: 'aaaaaaaa' },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { OutlookMemory } from '../../consumer/keys/outlook-memory.ts';
+import { OutlookMemory } from '../../consumer/capacity/outlook-memory.ts';
 
 const NOW = Date.UTC(2026, 10, 20, 12);
 const outlook = (room: number) => ({ room, freeAt: null, perSecond: 2, bears: null });

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { changeKey } from '../../consumer/keys/change.ts';
-import { giveBack } from '../../consumer/keys/give-back.ts';
-import { type KeyDecision, type LeaseRequest, lease } from '../../consumer/keys/lease.ts';
-import { recall, remember } from '../../consumer/keys/memory.ts';
-import { emptyPool, type Pool, type RosterEntry } from '../../consumer/keys/pool.ts';
-import type { KeyVerdict, LimitFacts } from '../../consumer/keys/verdict.ts';
-import { viewOf } from '../../consumer/keys/view.ts';
+import { changeKey } from '../../consumer/keys/pool/change.ts';
+import { giveBack } from '../../consumer/keys/pool/give-back.ts';
+import { type KeyDecision, type LeaseRequest, lease } from '../../consumer/keys/pool/lease.ts';
+import { recall, remember } from '../../consumer/keys/pool/memory.ts';
+import { emptyPool, type Pool, type RosterEntry } from '../../consumer/keys/pool/pool.ts';
+import type { KeyVerdict, LimitFacts } from '../../consumer/keys/pool/verdict.ts';
+import { viewOf } from '../../consumer/keys/pool/view.ts';
 import {
   fixedWindow,
   keyId,

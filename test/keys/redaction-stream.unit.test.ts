@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { secretForms } from '../../consumer/keys/redaction.ts';
-import { redactionStream, StreamCut } from '../../consumer/keys/redaction-stream.ts';
+import { secretForms } from '../../consumer/keys/secrets/redaction.ts';
+import { redactionStream, StreamCut } from '../../consumer/keys/secrets/redaction-stream.ts';
 
 const KEY = 'sk-live/+="0123456789abcdef';
 const forms = secretForms([KEY]);

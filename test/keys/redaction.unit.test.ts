@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { redactContent, redactionOf } from '../../consumer/keys/redaction.ts';
+import { redactContent, redactionOf } from '../../consumer/keys/secrets/redaction.ts';
 
 const KEY = 'sk-proj/A+b=c"d-0123456789';
 const redact = redactionOf([KEY]);

@@ -4,11 +4,11 @@
  * be. Deterministic for a seed.
  */
 import { OutlookBoard } from '../../callback/outlook-board.ts';
-import { giveBack } from '../../consumer/keys/give-back.ts';
-import { type KeyDecision, lease } from '../../consumer/keys/lease.ts';
-import { OutlookMemory } from '../../consumer/keys/outlook-memory.ts';
-import { type ConfiguredLimits, emptyPool, type Pool } from '../../consumer/keys/pool.ts';
-import type { KeyReport, KeyVerdict, LimitFacts } from '../../consumer/keys/verdict.ts';
+import { OutlookMemory } from '../../consumer/capacity/outlook-memory.ts';
+import { giveBack } from '../../consumer/keys/pool/give-back.ts';
+import { type KeyDecision, lease } from '../../consumer/keys/pool/lease.ts';
+import { type ConfiguredLimits, emptyPool, type Pool } from '../../consumer/keys/pool/pool.ts';
+import type { KeyReport, KeyVerdict, LimitFacts } from '../../consumer/keys/pool/verdict.ts';
 import type { OutlookAnswer } from '../../shared/ledger/contract.ts';
 
 export interface ProviderAnswer {

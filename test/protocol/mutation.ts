@@ -30,7 +30,7 @@ export const TRANSITIONS = 'shared/store/transitions.ts';
 export const DOOR = 'callback/door.ts';
 export const SWEEP = 'callback/sweep.ts';
 export const DECISION = 'callback/sweep-decision.ts';
-export const DELIVERIES = 'consumer/deliveries.ts';
+export const DELIVERIES = 'consumer/delivery/deliveries.ts';
 
 export function mutation(rule: string, out: string, file: string, from: string, to: string): Mutation {
   return { rule, out, edits: [{ file, from, to }] };

@@ -272,7 +272,7 @@ export const ROW_MUTATIONS: readonly Row[] = [
       mutation(
         'R5',
         'the wait for a durable outcome',
-        'consumer/settler.ts',
+        'consumer/delivery/settler.ts',
         "logError('settle.failed', { tasks: batch.length }, error);",
         "logError('settle.failed', {}, error); for (const { id } of batch) this.#onSettled({ id, status: 'failed', fate: { verdict: 'ack' } });",
       ),
@@ -333,7 +333,7 @@ export const ROW_MUTATIONS: readonly Row[] = [
       mutation(
         'R4',
         "the cap on a call's time-out",
-        'consumer/lease.ts',
+        'consumer/call/lease.ts',
         'return Math.min(timeoutMs, state.deadlineAt - now);',
         'return timeoutMs;',
       ),
@@ -346,7 +346,7 @@ export const ROW_MUTATIONS: readonly Row[] = [
       mutation(
         'R14',
         'the look at the lease before a call',
-        'consumer/lease.ts',
+        'consumer/call/lease.ts',
         'now + timeoutMs + QUICK_RETRIES_MS > state.leaseUntil || ',
         '',
       ),

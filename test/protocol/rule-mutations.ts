@@ -102,7 +102,7 @@ export const RULE_MUTATIONS: readonly Row[] = [
       mutation(
         'R12',
         'the abort of a running call',
-        'consumer/slice.ts',
+        'consumer/call/slice.ts',
         'running.get(id)?.abort(new CancelledError())',
         'id.at(0)',
       ),
@@ -129,7 +129,7 @@ export const RULE_MUTATIONS: readonly Row[] = [
       mutation(
         'R14',
         'the abort of a call',
-        'consumer/timeouts.ts',
+        'consumer/call/timeouts.ts',
         'abort.abort(new TimeoutError())',
         'abort.signal.aborted',
       ),

@@ -33,13 +33,13 @@ export const ADDITIONAL_FIELDS: readonly Edit[] = [
     replace: "{ v: MESSAGE_VERSION, kind: 'wake', id, service, added: 'next' }",
   },
   {
-    file: 'consumer/ledger-session.ts',
+    file: 'consumer/delivery/ledger-session.ts',
     find: 'session.claim(batch)',
     replace:
       "session.claim({ ...batch, added: 'next', claims: batch.claims.map((claim) => ({ ...claim, added: 1 })) })",
   },
   {
-    file: 'consumer/ledger-session.ts',
+    file: 'consumer/delivery/ledger-session.ts',
     find: 'session.settle(settlements)',
     replace:
       "session.settle(settlements.map((each) => ({ ...each, added: 'next', event: { ...each.event, added: 1 } })))",

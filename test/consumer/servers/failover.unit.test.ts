@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Failover } from '../../../consumer/servers/failover.ts';
+import { Failover } from '../../../consumer/capacity/failover.ts';
 
 const servers = ['a', 'b', 'c'].map((id) => ({ id, baseUrl: `https://${id}.example.net` }));
 

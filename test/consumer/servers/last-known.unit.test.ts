@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { LastKnownServers, othersOf } from '../../../consumer/servers/last-known.ts';
+import { LastKnownServers, othersOf } from '../../../consumer/capacity/last-known.ts';
 import type { ServerAddress } from '../../../shared/registry/routing.ts';
 
 const NOW = Date.UTC(2026, 10, 24);

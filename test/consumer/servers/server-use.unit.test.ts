@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Outcome } from '../../../consumer/outcome.ts';
-import { serverUseOf, withOtherServers } from '../../../consumer/servers/server-use.ts';
+import type { Outcome } from '../../../consumer/call/outcome.ts';
+import { serverUseOf, withOtherServers } from '../../../consumer/capacity/server-use.ts';
 import type { TaskError } from '../../../shared/task/attempt.ts';
 
 const NOW = Date.UTC(2026, 10, 24);

@@ -1,0 +1,120 @@
+/**
+ * One attempt: calls the backend within its time-out and says what came of it. Never throws; an
+ * attempt that cannot be made is a deferral.
+ */
+
+import { needsServer } from '../../shared/service/definition.ts';
+import { shorten } from '../../shared/task/attempt.ts';
+import { MAX_INLINE_BYTES } from '../../shared/task/content.ts';
+import { serverUseOf, withOtherServers } from '../capacity/server-use.ts';
+import type { ConsumerEnv } from '../env.ts';
+import type { KeyVerdict, LimitFacts } from '../keys/pool/verdict.ts';
+import { hear } from '../keys/provider/hearing.ts';
+import { type Redact, redactContent } from '../keys/secrets/redaction.ts';
+import type { Attempted, Call, KeyUse } from './call.ts';
+import { callTimeoutMs } from './lease.ts';
+import { type Outcome, outcomeOfAnswer, outcomeWithKey } from './outcome.ts';
+import { withQuickRetries } from './quick-retry.ts';
+import { readBody } from './response-body.ts';
+import { type Target, targetOf } from './target.ts';
+import type { Timeouts } from './timeouts.ts';
+
+/** Configuration is mended by a deploy; looking sooner does not help. */
+const MISCONFIGURED_RETRY_MS = 60_000;
+
+/** Reason of an abort when the task was cancelled. */
+export class CancelledError extends Error {
+  override readonly name = 'CancelledError';
+}
+
+/** @param abort aborted with a `CancelledError` when the task is cancelled meanwhile */
+export async function attempt(
+  env: ConsumerEnv,
+  call: Call,
+  abort: AbortController,
+  timeouts: Timeouts,
+): Promise<Attempted> {
+  const startedAt = Date.now();
+  const ended = (outcome: Outcome, target?: Target, heard?: { verdict: KeyVerdict; facts?: LimitFacts }): Attempted => {
+    const endedAt = Date.now();
+    const use = serverUseOf(outcome, target !== undefined, call.key !== undefined, endedAt);
+    const unreached = target?.unreached ?? [];
+    return {
+      outcome: withOtherServers(outcome, use, call.servers?.length ?? 1),
+      startedAt,
+      endedAt,
+      server: target?.server,
+      use,
+      ...(unreached.length > 0 && { unreached }),
+      ...(target !== undefined && { traceId: target.traceId }),
+      ...(call.key !== undefined && { key: { ...call.key, ...(heard ?? unheard(target)) } satisfies KeyUse }),
+    };
+  };
+
+  const service = call.definition ?? env.services[call.service];
+  if (service === undefined) {
+    return ended(misconfigured(`The service ${call.service} is not configured on this consumer.`));
+  }
+  // Defined otherwise since the batch asked for servers: it asks again.
+  if (needsServer(service) && call.servers === undefined) {
+    return ended({ kind: 'deferred', reason: 'no-server', retryAfterMs: undefined });
+  }
+  const timeoutMs = callTimeoutMs(service.timeoutSeconds * 1000, call.state, startedAt);
+  if (timeoutMs === undefined) return ended({ kind: 'deferred', reason: 'cut-short', retryAfterMs: undefined });
+
+  const resolved = targetOf(env, service, call, abort.signal);
+  if (!resolved.ok) return ended(misconfigured(resolved.problem));
+  const { target } = resolved;
+
+  timeouts.start(abort, timeoutMs);
+  try {
+    const response =
+      service.binding === undefined ? await withQuickRetries(target.call, abort.signal) : await target.call();
+    const { status, headers } = response;
+    const read = await readBody(response);
+    if (!read.ok) return ended(tooLarge(status), target);
+    const redact = env.redaction(call);
+    const body = read.body && redactContent(read.body, redact);
+    const now = Date.now();
+    if (call.key === undefined) return ended(outcomeOfAnswer({ status, headers, body }, now), target);
+    const heard = hear({ status, headers, body }, now);
+    return ended(outcomeWithKey({ status, headers, body }, heard.verdict, now), target, heard);
+  } catch (error) {
+    return ended(outcomeOfError(error, abort.signal, timeoutMs, env.redaction(call)), target);
+  } finally {
+    timeouts.over(abort);
+  }
+}
+
+/** What is known of a key without an answer: a call that was made may have counted. */
+function unheard(target: Target | undefined): { verdict: KeyVerdict } {
+  return { verdict: { kind: target === undefined ? 'unused' : 'unknown' } };
+}
+
+function misconfigured(message: string): Outcome {
+  return {
+    kind: 'deferred',
+    reason: 'misconfigured',
+    retryAfterMs: MISCONFIGURED_RETRY_MS,
+    error: { class: 'network', message },
+  };
+}
+
+function tooLarge(status: number): Outcome {
+  const message = `The backend's answer is larger than ${MAX_INLINE_BYTES} bytes, the most that is stored with a task.`;
+  return { kind: 'permanent', error: { class: 'result-too-large', httpStatus: status, message } };
+}
+
+function outcomeOfError(error: unknown, signal: AbortSignal, timeoutMs: number, redact: Redact): Outcome {
+  if (signal.aborted && signal.reason instanceof CancelledError) {
+    return { kind: 'permanent', error: { class: 'network', message: 'The task was cancelled while it ran.' } };
+  }
+  if (signal.aborted) {
+    const message = `The backend did not answer within ${timeoutMs / 1000} s.`;
+    return { kind: 'retryable', error: { class: 'timeout', message }, retryAfterMs: undefined };
+  }
+  const message = shorten(
+    redact(`The connection to the backend failed: ${error instanceof Error ? error.message : String(error)}`),
+  );
+  return { kind: 'retryable', error: { class: 'network', message }, retryAfterMs: undefined };
+}

@@ -1,0 +1,124 @@
+/**
+ * One call of a backend, from the grant to what is settled. A call is plain data, so that it can go
+ * to another invocation of this Worker (`fan-out.ts`).
+ */
+import type { Settlement } from '../../shared/ledger/contract.ts';
+import type { ServiceDefinition } from '../../shared/service/definition.ts';
+import type { AttemptRecord } from '../../shared/task/attempt.ts';
+import { deferralDelayMs, placedDelayMs, retryDelayMs, wholeSeconds } from '../../shared/task/backoff.ts';
+import type { TaskRequest } from '../../shared/task/request.ts';
+import { attemptsUsed, type StateOf } from '../../shared/task/state.ts';
+import type { CallableServer } from '../capacity/failover.ts';
+import type { ServerUse } from '../capacity/server-use.ts';
+import type { KeyVerdict, LimitFacts } from '../keys/pool/verdict.ts';
+import type { Outcome } from './outcome.ts';
+
+export interface Call {
+  readonly id: string;
+  readonly service: string;
+  readonly state: StateOf<'running'>;
+  readonly request: TaskRequest;
+  readonly callbackToken: string;
+  /** Of a service that was put at run time: where the call is made it may not be known yet. */
+  readonly definition?: ServiceDefinition;
+  /** Of a service without a fixed target: the server that it was given, and others for failover. */
+  readonly servers?: readonly CallableServer[];
+  /** The key that it was leased, by its number: the value is looked up where the call is made. */
+  readonly key?: { readonly pool: string; readonly number: number };
+}
+
+export interface Attempted {
+  readonly outcome: Outcome;
+  /** Unix ms. */
+  readonly startedAt: number;
+  readonly endedAt: number;
+  /** Who was called last: a registered server's id, a host, a binding. */
+  readonly server: string | undefined;
+  /** Servers that were tried before it and not reached. */
+  readonly unreached?: readonly string[];
+  readonly use?: ServerUse;
+  readonly traceId?: string;
+  readonly key?: KeyUse;
+}
+
+/** A leased key, and what the call said about it. */
+export interface KeyUse {
+  readonly pool: string;
+  readonly number: number;
+  readonly verdict: KeyVerdict;
+  readonly facts?: LimitFacts;
+}
+
+/** A call that is over, on its way back to the batch. */
+export interface EndedCall {
+  readonly id: string;
+  readonly attempted: Attempted;
+}
+
+/**
+ * The settlement of an attempted call: the event for the transition table, with the delay chosen.
+ * @param random a number in [0, 1)
+ */
+export function settlementOf(call: Call, attempted: Attempted, callbackTimeoutMs: number, random: number): Settlement {
+  const { id, state } = call;
+  const { outcome, endedAt: at } = attempted;
+  const { run } = state;
+  switch (outcome.kind) {
+    case 'succeeded':
+      return {
+        id,
+        state,
+        event: { type: 'succeed', at, run },
+        ...(outcome.result !== undefined && { result: outcome.result }),
+      };
+    case 'accepted':
+      return { id, state, event: { type: 'accept', at, run, callbackTimeoutMs } };
+    case 'deferred': {
+      const { retryAfterMs, placedBy, parked } = outcome;
+      const delayMs = placedBy
+        ? placedDelayMs(state.deferrals, retryAfterMs ?? 0)
+        : deferralDelayMs(state.deferrals, random, retryAfterMs);
+      const delayReason = placedBy ?? delayReasonOf(retryAfterMs, delayMs, 'minimum pause');
+      return {
+        id,
+        state,
+        event: { type: 'defer', at, run, reason: outcome.reason, delayMs, ...(parked === true && { parked }) },
+        record: {
+          ...recordOf(call, attempted),
+          outcome: 'deferred',
+          reason: outcome.reason,
+          delayMs,
+          delayReason,
+          ...(outcome.error !== undefined && { error: outcome.error }),
+        },
+      };
+    }
+    case 'retryable': {
+      const delayMs = retryDelayMs(state.policy, attemptsUsed(state), random, outcome.retryAfterMs);
+      const delayReason = delayReasonOf(outcome.retryAfterMs, delayMs, 'backoff');
+      return {
+        id,
+        state,
+        event: { type: 'fail', at, run, retryable: true, delayMs },
+        error: outcome.error,
+        record: { ...recordOf(call, attempted), outcome: 'failed', error: outcome.error, delayMs, delayReason },
+      };
+    }
+    case 'permanent':
+      return {
+        id,
+        state,
+        event: { type: 'fail', at, run, retryable: false, delayMs: 0 },
+        error: outcome.error,
+        record: { ...recordOf(call, attempted), outcome: 'failed', error: outcome.error },
+      };
+  }
+}
+
+function recordOf({ state }: Call, { startedAt, endedAt, server }: Attempted): Omit<AttemptRecord, 'outcome'> {
+  return { run: state.run, attempt: attemptsUsed(state), startedAt, endedAt, ...(server !== undefined && { server }) };
+}
+
+function delayReasonOf(retryAfter: number | undefined, delayMs: number, otherwise: string): string {
+  return retryAfter !== undefined && retryAfter > 0 && wholeSeconds(retryAfter) <= delayMs ? 'retry-after' : otherwise;
+}

@@ -1,0 +1,81 @@
+/**
+ * What a backend's answer means: the outcome table of the design. Pure.
+ */
+import { shorten, type TaskError } from '../../shared/task/attempt.ts';
+import type { Content } from '../../shared/task/content.ts';
+import type { DeferralReason } from '../../shared/task/state.ts';
+import type { KeyVerdict } from '../keys/pool/verdict.ts';
+import { retryAfterMs } from './retry-after.ts';
+
+export type Outcome =
+  | { readonly kind: 'succeeded'; readonly result: Content | undefined }
+  /** The backend works on and will call back. */
+  | { readonly kind: 'accepted' }
+  /** No capacity; the attempt is not consumed. */
+  | {
+      readonly kind: 'deferred';
+      readonly reason: DeferralReason;
+      readonly retryAfterMs: number | undefined;
+      /** Who kept a moment for this task: the delay is kept to, nothing is added. */
+      readonly placedBy?: 'key-pool' | 'registry';
+      /** Nobody knows when: an event wakes it, and the delay is the fallback (rule R20). */
+      readonly parked?: boolean;
+      readonly error?: TaskError;
+    }
+  /** The attempt failed; another may help. */
+  | { readonly kind: 'retryable'; readonly error: TaskError; readonly retryAfterMs: number | undefined }
+  /** Another attempt would fail the same way. */
+  | { readonly kind: 'permanent'; readonly error: TaskError };
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** Undefined when there is none. */
+  readonly body: Content | undefined;
+}
+
+export function outcomeOfAnswer(answer: Answer, now: number): Outcome {
+  const { status, headers, body } = answer;
+  if (status === 202) return { kind: 'accepted' };
+  if (status >= 200 && status < 300) return { kind: 'succeeded', result: body };
+
+  const error = httpError(answer);
+  const after = retryAfterMs(headers.get('retry-after'), now);
+  const shouldRetry = headers.get('x-should-retry');
+  if (shouldRetry === 'false') return { kind: 'permanent', error };
+  if (status === 429) return { kind: 'deferred', reason: 'rate-limited', retryAfterMs: after, error };
+  if (status === 503 && after !== undefined)
+    return { kind: 'deferred', reason: 'backend-busy', retryAfterMs: after, error };
+  if (shouldRetry === 'true' || status === 408 || status === 425 || status >= 500) {
+    return { kind: 'retryable', error, retryAfterMs: after };
+  }
+  return { kind: 'permanent', error };
+}
+
+/** Until the pool has placed the task; counts only when it cannot be asked. */
+const UNPLACED_MS = 5_000;
+
+/**
+ * The outcome of an answer to a call with a pool's key. What is about the key is not about the task:
+ * it waits for another, whatever else the answer says.
+ */
+export function outcomeWithKey(answer: Answer, verdict: KeyVerdict, now: number): Outcome {
+  if (verdict.kind !== 'limited' && verdict.kind !== 'refused') return outcomeOfAnswer(answer, now);
+  return {
+    kind: 'deferred',
+    reason: verdict.kind === 'limited' ? 'rate-limited' : 'key-refused',
+    retryAfterMs: UNPLACED_MS,
+    error: httpError(answer),
+  };
+}
+
+function httpError({ status, body }: Answer): TaskError {
+  return { class: 'http', httpStatus: status, message: shorten(describe(status, body)) };
+}
+
+/** The backend's own words, as far as they are text. */
+function describe(status: number, body: Content | undefined): string {
+  if (body === undefined || body.encoding === 'base64' || body.text.trim() === '')
+    return `The backend answered ${status}.`;
+  return `The backend answered ${status}: ${body.text.trim()}`;
+}

@@ -1,0 +1,197 @@
+/** The HTTP request that a call becomes: where it goes, and the headers it carries. */
+import type { ServiceDefinition } from '../../shared/service/definition.ts';
+import { hasSecrets, mayHaveSecrets, secretProblem } from '../../shared/service/secret-origin.ts';
+import { bytesFromContent, type Content } from '../../shared/task/content.ts';
+import { traceIdOf } from '../../shared/task/id.ts';
+import type { TaskRequest } from '../../shared/task/request.ts';
+import { attemptsUsed } from '../../shared/task/state.ts';
+import { type CallableServer, Failover } from '../capacity/failover.ts';
+import type { ConsumerEnv } from '../env.ts';
+import { placeKey } from '../keys/secrets/credential.ts';
+import type { Call } from './call.ts';
+
+/** A Worker behind a service binding is addressed by path; the host says nothing. */
+const BINDING_ORIGIN = 'https://backend.tasklane.internal';
+
+const PRINTABLE_ASCII = /^[\t\x20-\x7e]*$/;
+
+export interface Target {
+  /** How the backend is named in records and logs: its id as a server, its host, or its binding. */
+  readonly server: string;
+  /** Servers that were tried before this one and not reached. */
+  readonly unreached: readonly string[];
+  readonly traceId: string;
+  /** Calls the backend; each time a request of its own. */
+  readonly call: () => Promise<Response>;
+}
+
+export type TargetResult =
+  | { readonly ok: true; readonly target: Target }
+  | { readonly ok: false; readonly problem: string };
+
+export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Call, signal: AbortSignal): TargetResult {
+  const { method = service.method, path = service.path, body, headers = {} } = call.request;
+  const place = placeOf(env, service, call.servers);
+  if (!place.ok) return place;
+  const traceId = traceIdOfCall(call.request, call.id);
+
+  // A plain record: the runtime copies headers into every object on their way, and names are lower case once.
+  const all: Record<string, string> = {};
+  if (body !== undefined) all['content-type'] = body.type;
+  for (const [name, value] of Object.entries(headers)) all[name.toLowerCase()] = value;
+  const problem = setServiceHeaders(env, service, place.servers[0].baseUrl, all);
+  if (problem !== undefined) return { ok: false, problem };
+  all['idempotency-key'] = call.id;
+  all['task-id'] = call.id;
+  all['task-attempt'] = String(attemptsUsed(call.state));
+  all['task-deadline'] = new Date(call.state.deadlineAt).toISOString();
+  all['task-callback-url'] = `${env.publicUrl}/api/task/${call.id}`;
+  all['task-callback-token'] = call.callbackToken;
+  all.traceparent = `00-${traceId}-${spanId()}-01`;
+
+  const init: RequestInit = {
+    method,
+    headers: all,
+    // A redirect would carry headers to wherever it points; it is an answer like any other.
+    redirect: 'manual',
+    signal,
+    ...(body !== undefined && method !== 'GET' && { body: bodyOf(body) }),
+  };
+  const key = call.key === undefined ? undefined : env.keys.value(call.key.pool, call.key.number);
+  if (call.key !== undefined && key === undefined)
+    return { ok: false, problem: `Key ${call.key.number} of the pool ${call.key.pool} is not set on this consumer.` };
+  const addressed = addressesOf(service, place.servers, path, all, key);
+  if (!addressed.ok) return addressed;
+  const failover = new Failover(addressed.servers);
+  return {
+    ok: true,
+    target: {
+      get server() {
+        return failover.current?.id ?? '';
+      },
+      get unreached() {
+        return failover.unreached;
+      },
+      traceId,
+      call: () => place.fetch(failover.next()?.url ?? '', init),
+    },
+  };
+}
+
+type Addressed =
+  | { readonly ok: true; readonly servers: readonly (CallableServer & { readonly url: string })[] }
+  | { readonly ok: false; readonly problem: string };
+
+/**
+ * The request's address on each server, with the key where it goes into the address; otherwise it is
+ * set among `headers`. Other servers that may not have the service's secrets are left out; the chosen
+ * one must.
+ */
+function addressesOf(
+  service: ServiceDefinition,
+  servers: readonly CallableServer[],
+  path: string,
+  headers: Record<string, string>,
+  key: string | undefined,
+): Addressed {
+  const addressed: (CallableServer & { url: string })[] = [];
+  const isOpen = !hasSecrets(service);
+  for (const server of servers) {
+    if (!isOpen && addressed.length > 0 && !mayHaveSecrets(service, new URL(server.baseUrl).origin)) continue;
+    const url = joinUrl(server.baseUrl, path);
+    const placed = key === undefined ? { ok: true as const, url } : placeKey(service, url, headers, key);
+    if (placed.ok) addressed.push({ ...server, url: placed.url });
+    else if (addressed.length === 0) return placed;
+  }
+  return { ok: true, servers: addressed };
+}
+
+/** Text goes out as text: the runtime encodes it without a copy of ours. */
+function bodyOf(content: Content): string | Uint8Array<ArrayBuffer> {
+  return content.encoding === 'base64' ? bytesFromContent(content) : content.text;
+}
+
+type Place =
+  | {
+      readonly ok: true;
+      /** At least one: the first is called, others are for failover. */
+      readonly servers: readonly [CallableServer, ...CallableServer[]];
+      readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
+    }
+  | { readonly ok: false; readonly problem: string };
+
+/** @param registered servers that the registry, or what is remembered of it, gave the call */
+export function placeOf(
+  env: ConsumerEnv,
+  service: ServiceDefinition,
+  registered: readonly CallableServer[] = [],
+): Place {
+  const { baseUrl, binding } = service;
+  if (baseUrl !== undefined) {
+    return { ok: true, servers: [{ id: hostOf(service, baseUrl), baseUrl }], fetch: env.outbound };
+  }
+  if (binding === undefined) {
+    const [first, ...others] = registered;
+    if (first === undefined) return { ok: false, problem: 'The service has no fixed target, and no server is known.' };
+    return { ok: true, servers: [first, ...others], fetch: env.outbound };
+  }
+  const backend = env.backend(binding);
+  if (backend === undefined)
+    return { ok: false, problem: `The service binding ${binding} is not set on this consumer.` };
+  const bound = { id: binding, baseUrl: BINDING_ORIGIN };
+  return { ok: true, servers: [bound], fetch: (url, init) => backend.fetch(url, init) };
+}
+
+const hosts = new WeakMap<ServiceDefinition, string>();
+
+/** Parsed once a definition, not once a call. */
+function hostOf(service: ServiceDefinition, baseUrl: string): string {
+  let host = hosts.get(service);
+  if (host === undefined) {
+    host = new URL(baseUrl).host;
+    hosts.set(service, host);
+  }
+  return host;
+}
+
+/**
+ * Sets the headers that the service's definition gives: secret ones only where they may go.
+ * @param baseUrl of the server that gets the request
+ * @returns what is wrong with one of them; the text never holds a secret
+ */
+export function setServiceHeaders(
+  env: ConsumerEnv,
+  service: ServiceDefinition,
+  baseUrl: string,
+  headers: Record<string, string>,
+): string | undefined {
+  for (const [name, value] of Object.entries(service.headers)) {
+    const isSecret = typeof value !== 'string';
+    if (isSecret) {
+      const { origin } = new URL(baseUrl);
+      if (!mayHaveSecrets(service, origin)) return secretProblem(origin);
+    }
+    const text = isSecret ? env.secret(value.secret)?.trim() : value;
+    if (text === undefined) return `The secret for the header ${name} is not set on this consumer.`;
+    // The runtime refuses control characters with an exception and writes what is not ASCII into its log.
+    if (!PRINTABLE_ASCII.test(text)) return `The secret for the header ${name} is not printable ASCII.`;
+    headers[name.toLowerCase()] = text;
+  }
+  return undefined;
+}
+
+/** Below the base path, whatever the path says: it starts with one slash and has no dot segments. */
+export function joinUrl(baseUrl: string, path: string): string {
+  return baseUrl.replace(/\/+$/, '') + path;
+}
+
+function traceIdOfCall({ traceparent }: TaskRequest, id: string): string {
+  const [, traceId] = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(traceparent ?? '') ?? [];
+  return traceId ?? traceIdOf(id);
+}
+
+/** 16 random digits; a UUID is the cheapest source of them. */
+function spanId(): string {
+  const uuid = crypto.randomUUID();
+  return uuid.slice(0, 4) + uuid.slice(24);
+}

@@ -1,0 +1,67 @@
+/**
+ * Tells a backend that a task it works on was cancelled: `DELETE` to the service's `cancelPath`. A
+ * courtesy: the task is cancelled whatever the backend says, so it is tried a few times and let go.
+ */
+import pRetry from 'p-retry';
+import { logInfo, logWarning } from '../../shared/log.ts';
+import { cancelMessage } from '../../shared/message/task-message.ts';
+import type { CallableServer } from '../capacity/failover.ts';
+import type { ConsumerEnv } from '../env.ts';
+import { joinUrl, placeOf, setServiceHeaders } from './target.ts';
+
+const TIMEOUT_MS = 10_000;
+
+/**
+ * Beside running calls: over the network at once; a bound Worker costs an invocation, which a later
+ * batch has to spare.
+ */
+export async function tellAborted(
+  env: ConsumerEnv,
+  serviceName: string,
+  id: string,
+  service = env.services[serviceName],
+  servers: readonly CallableServer[] = [],
+): Promise<void> {
+  if (service?.cancelPath === undefined) return;
+  if (service.binding === undefined) return tellCancelled(env, serviceName, id, service, servers);
+  try {
+    await env.ownQueue.send(cancelMessage(id, serviceName), { contentType: 'json' });
+  } catch (error) {
+    logWarning('cancel.untold', { id, service: serviceName, cause: String(error) });
+  }
+}
+
+/** @param servers of a service without a fixed target, the one that works on the task first */
+export async function tellCancelled(
+  env: ConsumerEnv,
+  serviceName: string,
+  id: string,
+  service = env.services[serviceName],
+  servers: readonly CallableServer[] = [],
+): Promise<void> {
+  if (service?.cancelPath === undefined) return;
+  const place = placeOf(env, service, servers);
+  if (!place.ok) {
+    logWarning('cancel.untold', { id, service: serviceName, cause: place.problem });
+    return;
+  }
+  const url = joinUrl(place.servers[0].baseUrl, service.cancelPath.replaceAll('{id}', id));
+  const headers: Record<string, string> = { 'task-id': id };
+  if (setServiceHeaders(env, service, url, headers) !== undefined) return;
+  try {
+    const status = await pRetry(
+      async () => {
+        const signal = AbortSignal.timeout(TIMEOUT_MS);
+        const response = await place.fetch(url, { method: 'DELETE', headers, redirect: 'manual', signal });
+        await response.body?.cancel();
+        if (response.status >= 500) throw new Error(`answered ${response.status}`);
+        return response.status;
+      },
+      // Each try at a bound Worker is an invocation, and those are counted.
+      { retries: service.binding === undefined ? 2 : 0, minTimeout: 200, maxTimeout: 1_000 },
+    );
+    logInfo('cancel.told', { id, service: serviceName, httpStatus: status });
+  } catch (error) {
+    logWarning('cancel.untold', { id, service: serviceName, cause: String(error) });
+  }
+}

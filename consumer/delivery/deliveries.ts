@@ -1,0 +1,117 @@
+/**
+ * The messages of one batch and what becomes of each. Every message gets its verdict explicitly and
+ * only after its outcome is durable; what has none at the end is retried (rule R5).
+ *
+ * The platform may apply verdicts only when the invocation ends. A short delay beside a long call is
+ * therefore counted here: if it passes while the batch still runs, a copy is sent and the message
+ * acked (rule R15).
+ */
+
+import { logError } from '../../shared/log.ts';
+import { deliveryDelayMs, needsFreshCopy } from '../../shared/message/delivery.ts';
+import type { TaskMessage } from '../../shared/message/task-message.ts';
+import type { Fate } from '../../shared/task/fate.ts';
+
+interface Held {
+  /** Unix ms. */
+  readonly until: number;
+  readonly timer: ReturnType<typeof setTimeout> | undefined;
+}
+
+/** `setTimeout` takes 31 bits. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+export class Deliveries {
+  readonly #queue: Queue<TaskMessage>;
+  /** Messages without a verdict, by task: duplicates share one fate (rule R10). */
+  readonly #open: Map<string, readonly Message<unknown>[]>;
+  readonly #uncopied: ReadonlySet<string>;
+  readonly #leaves: boolean;
+  readonly #held = new Map<string, Held>();
+  readonly #copying: Promise<unknown>[] = [];
+
+  /**
+   * @param queue takes the copies
+   * @param uncopied keys of messages that must not be renewed: the platform shall give up on them
+   * @param leaves nothing is given back to the queue it came from as long as a copy can be sent
+   */
+  constructor(
+    queue: Queue<TaskMessage>,
+    messagesByKey: ReadonlyMap<string, readonly Message<unknown>[]>,
+    uncopied: ReadonlySet<string> = new Set(),
+    leaves = false,
+  ) {
+    this.#queue = queue;
+    this.#uncopied = uncopied;
+    this.#leaves = leaves;
+    this.#open = new Map(messagesByKey);
+  }
+
+  /** @param elsewhere where the task is to go on when it has to wait, if not in this queue */
+  decide(key: string, fate: Fate, elsewhere?: Queue<TaskMessage>): void {
+    if (!this.#open.has(key)) return;
+    if (fate.verdict === 'ack') {
+      this.#ack(key);
+      return;
+    }
+    this.#release(key);
+    const until = Date.now() + fate.delayMs;
+    if (elsewhere !== undefined) {
+      // Should that queue not take it, it waits here.
+      this.#held.set(key, { until, timer: undefined });
+      this.#copying.push(this.#replace(key, fate.delayMs, elsewhere));
+      return;
+    }
+    const copy = () => {
+      if (!this.#uncopied.has(key)) this.#copying.push(this.#replace(key, 0));
+    };
+    const timer = setTimeout(copy, Math.min(fate.delayMs, MAX_TIMER_MS));
+    this.#held.set(key, { until, timer });
+  }
+
+  /** Gives every message that is still open its verdict. */
+  async finish(): Promise<void> {
+    for (const { timer } of this.#held.values()) if (timer !== undefined) clearTimeout(timer);
+    await Promise.all(this.#copying);
+    await Promise.all([...this.#open.keys()].map((key) => this.#giveBack(key)));
+  }
+
+  async #giveBack(key: string): Promise<void> {
+    const messages = this.#open.get(key) ?? [];
+    const until = this.#held.get(key)?.until;
+    const [first] = messages;
+    if (first === undefined) return;
+    const delayMs = until === undefined ? deliveryDelayMs(first.attempts) : Math.max(0, until - Date.now());
+    const worn = messages.some(({ attempts, timestamp }) => needsFreshCopy(attempts, Date.now() - timestamp.getTime()));
+    if ((worn || this.#leaves) && !this.#uncopied.has(key) && (await this.#replace(key, delayMs))) return;
+    for (const message of messages) message.retry({ delaySeconds: Math.ceil(delayMs / 1000) });
+    this.#open.delete(key);
+  }
+
+  /** One fresh copy for all messages of a task; they are acked only once it is sent. */
+  async #replace(key: string, delayMs: number, queue = this.#queue): Promise<boolean> {
+    const [first] = this.#open.get(key) ?? [];
+    if (first === undefined) return true;
+    try {
+      const delaySeconds = Math.ceil(delayMs / 1000);
+      await queue.send(first.body as TaskMessage, { contentType: 'json', delaySeconds });
+      this.#ack(key);
+      return true;
+    } catch (error) {
+      logError('copy.failed', { message: first.id }, error);
+      return false;
+    }
+  }
+
+  #ack(key: string): void {
+    for (const message of this.#open.get(key) ?? []) message.ack();
+    this.#open.delete(key);
+    this.#release(key);
+  }
+
+  #release(key: string): void {
+    const held = this.#held.get(key);
+    if (held?.timer !== undefined) clearTimeout(held.timer);
+    this.#held.delete(key);
+  }
+}

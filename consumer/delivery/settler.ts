@@ -1,0 +1,75 @@
+/**
+ * Records outcomes in micro-batches as they come, not when the slowest call of the batch ends. While
+ * one write is under way the next batch gathers. An outcome that cannot be recorded is given up after
+ * a while: its message comes again, finds the lease, and later the task runs again.
+ */
+import pRetry from 'p-retry';
+import type { LedgerSession, Settled, Settlement } from '../../shared/ledger/contract.ts';
+import { logError } from '../../shared/log.ts';
+
+/**
+ * Outcomes that come this close together share a statement; a batch's last ones do not wait. Each
+ * statement costs about a millisecond of processor beside its rows: quick batches shall need one.
+ */
+const WINDOW_MS = 100;
+
+/** About 15 seconds in all: within the slack of the lease. */
+const RETRIES = { retries: 5, minTimeout: 500, factor: 2, maxTimeout: 8_000 };
+
+export class Settler {
+  readonly #ledger: Pick<LedgerSession, 'settle'>;
+  readonly #onSettled: (settled: Settled) => void;
+  #outstanding: number;
+  #pending: Settlement[] = [];
+  #loop: Promise<void> | undefined;
+  #endWindow: () => void = () => {};
+
+  /** @param expected how many settlements will come */
+  constructor(ledger: Pick<LedgerSession, 'settle'>, expected: number, onSettled: (settled: Settled) => void) {
+    this.#ledger = ledger;
+    this.#outstanding = expected;
+    this.#onSettled = onSettled;
+  }
+
+  add(settlements: readonly Settlement[]): void {
+    if (settlements.length === 0) return;
+    this.#pending.push(...settlements);
+    this.#outstanding -= settlements.length;
+    if (this.#outstanding <= 0) this.#endWindow();
+    this.#loop ??= this.#run();
+  }
+
+  /** Resolves when all that was added is recorded or given up. */
+  async drain(): Promise<void> {
+    await this.#loop;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#pending.length > 0) {
+      if (this.#outstanding > 0) await this.#window();
+      const batch = this.#pending;
+      this.#pending = [];
+      await this.#record(batch);
+    }
+    this.#loop = undefined;
+  }
+
+  #window(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, WINDOW_MS);
+      this.#endWindow = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  async #record(batch: Settlement[]): Promise<void> {
+    try {
+      const answers = await pRetry(() => this.#ledger.settle(batch), { ...RETRIES, shouldRetry: () => true });
+      for (const settled of answers) this.#onSettled(settled);
+    } catch (error) {
+      logError('settle.failed', { tasks: batch.length }, error);
+    }
+  }
+}

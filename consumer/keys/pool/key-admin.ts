@@ -1,0 +1,28 @@
+/** The producer's door to this shard's keys: looks at them, and does what an administrator asks. */
+import { WorkerEntrypoint } from 'cloudflare:workers';
+import { KEY_ACTIONS, type KeyAction, type KeyDoor, type KeyView } from '../../../shared/key/door.ts';
+import { keyLabel, keyOfLabel } from '../../../shared/key/name.ts';
+import { logInfo } from '../../../shared/log.ts';
+import { readEnv } from '../../env.ts';
+import { rosterOf } from './roster.ts';
+
+export class KeyAdmin extends WorkerEntrypoint implements KeyDoor {
+  async describe(): Promise<KeyView[]> {
+    const env = readEnv(this.env as object);
+    const pools = [...env.keys.ring.pools.keys()].map(async (pool) => {
+      const views = await env.keys.pool(pool).describe(await rosterOf(env.keys.ring, pool));
+      return views.map((view) => ({ ...view, pool, key: keyLabel({ pool, number: view.number }) }));
+    });
+    return (await Promise.all(pools)).flat();
+  }
+
+  async change(key: string, action: KeyAction): Promise<KeyView | undefined> {
+    const env = readEnv(this.env as object);
+    const name = keyOfLabel(key);
+    if (name === undefined || !KEY_ACTIONS.includes(action) || !env.keys.ring.pools.has(name.pool)) return undefined;
+    const view = await env.keys.pool(name.pool).change(await rosterOf(env.keys.ring, name.pool), name.number, action);
+    if (view === undefined) return undefined;
+    logInfo('key.changed', { shard: env.shard, pool: name.pool, key: name.number, action });
+    return { ...view, pool: name.pool, key: keyLabel(name) };
+  }
+}

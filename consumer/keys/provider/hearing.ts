@@ -1,0 +1,46 @@
+/**
+ * What a backend's answer says of the key it was asked with. Pure. Answers that are about the request
+ * speak for the key, whatever they say; failing backends say nothing about it.
+ */
+import type { Content } from '../../../shared/task/content.ts';
+import type { Answer } from '../../call/outcome.ts';
+import type { KeyVerdict, LimitFacts } from '../pool/verdict.ts';
+import { limitFactsOf } from './limit-facts.ts';
+import { type LimitFields, limitFieldsOf } from './limit-fields.ts';
+import { isDayExhausted, isExhausted, isInvalidKey, nextPacificMidnight } from './refusal-body.ts';
+import { resetAtOf } from './reset-time.ts';
+
+export interface Hearing {
+  readonly verdict: KeyVerdict;
+  readonly facts?: LimitFacts;
+}
+
+export function hear({ status, headers, body }: Answer, now: number): Hearing {
+  const fields = limitFieldsOf(headers);
+  // What worked is read for what it used, and only if it says so: results can be long.
+  const json = status >= 400 || body?.text.includes('"usage') ? jsonOf(body) : undefined;
+  const facts = limitFactsOf(fields, json, now);
+  return { verdict: verdictOf(status, fields, json, now), ...(facts !== undefined && { facts }) };
+}
+
+function verdictOf(status: number, fields: LimitFields, json: unknown, now: number): KeyVerdict {
+  if (status < 400) return { kind: 'worked' };
+  // An exhausted quota comes as 429, 403 or even 400; only its words tell.
+  if ((status === 429 || status === 403 || status === 400) && isExhausted(json)) {
+    return { kind: 'limited', quota: true, resetAt: quotaResetAt(fields, json, now) };
+  }
+  if (status === 429) return { kind: 'limited', quota: false, resetAt: resetAtOf(fields, json, now) };
+  if (status === 401 || status === 402 || status === 403) return { kind: 'refused', httpStatus: status };
+  if (status === 400 && isInvalidKey(json)) return { kind: 'refused', httpStatus: status };
+  return status >= 500 || status === 408 ? { kind: 'unknown' } : { kind: 'worked' };
+}
+
+/** Google says when to try again, not when its day ends. */
+function quotaResetAt(fields: LimitFields, json: unknown, now: number): number | undefined {
+  const said = resetAtOf(fields, json, now);
+  return isDayExhausted(json) ? Math.max(said ?? 0, nextPacificMidnight(now)) : said;
+}
+
+function jsonOf(body: Content | undefined): unknown {
+  return body?.encoding === 'json' ? JSON.parse(body.text) : undefined;
+}

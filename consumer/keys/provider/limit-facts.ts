@@ -1,0 +1,114 @@
+/**
+ * What a backend tells of a key's limits beside any answer: how many requests and tokens are left,
+ * and what this call took. Pure.
+ */
+
+import type { Allowance, LimitFacts } from '../pool/verdict.ts';
+import type { LimitFields } from './limit-fields.ts';
+import { policyOf, rateLimitOf } from './rate-limit-fields.ts';
+import { resetTime } from './reset-time.ts';
+
+interface Names {
+  readonly limit: string;
+  readonly remaining: string;
+  readonly reset: string;
+}
+
+const REQUEST_HEADERS: readonly Names[] = [
+  named('x-ratelimit', 'requests'),
+  anthropic('requests'),
+  { limit: 'ratelimit-limit', remaining: 'ratelimit-remaining', reset: 'ratelimit-reset' },
+  { limit: 'x-ratelimit-limit', remaining: 'x-ratelimit-remaining', reset: 'x-ratelimit-reset' },
+];
+
+const TOKEN_HEADERS: readonly Names[] = [
+  named('x-ratelimit', 'tokens'),
+  anthropic('tokens'),
+  anthropic('input-tokens'),
+  anthropic('output-tokens'),
+];
+
+function named(prefix: string, what: string): Names {
+  return {
+    limit: `${prefix}-limit-${what}`,
+    remaining: `${prefix}-remaining-${what}`,
+    reset: `${prefix}-reset-${what}`,
+  };
+}
+
+function anthropic(what: string): Names {
+  const prefix = `anthropic-ratelimit-${what}`;
+  return { limit: `${prefix}-limit`, remaining: `${prefix}-remaining`, reset: `${prefix}-reset` };
+}
+
+/** @returns undefined when the backend says nothing that is understood */
+export function limitFactsOf(fields: LimitFields, body: unknown, now: number): LimitFacts | undefined {
+  const tokensUsed = tokensUsedOf(body);
+  if (fields.size === 0) return tokensUsed === undefined ? undefined : { tokensUsed };
+  const requests = draftAllowance(fields, now) ?? firstAllowance(REQUEST_HEADERS, fields, now);
+  const tokens = firstAllowance(TOKEN_HEADERS, fields, now);
+  if (requests === undefined && tokens === undefined && tokensUsed === undefined) return undefined;
+  return {
+    ...(requests !== undefined && { requests }),
+    ...(tokens !== undefined && { tokens }),
+    ...(tokensUsed !== undefined && { tokensUsed }),
+  };
+}
+
+/** Of several allowances of one kind the scarcest counts. */
+function firstAllowance(candidates: readonly Names[], fields: LimitFields, now: number): Allowance | undefined {
+  const found = candidates
+    .map(({ limit, remaining, reset }) =>
+      allowance(fields.get(limit), fields.get(remaining), resetTime(fields.get(reset), now)),
+    )
+    .filter((each) => each !== undefined);
+  return found.reduce<Allowance | undefined>(
+    (scarcest, each) =>
+      scarcest === undefined || each.remaining / each.limit < scarcest.remaining / scarcest.limit ? each : scarcest,
+    undefined,
+  );
+}
+
+function allowance(limit = '', remaining = '', resetAt: number | undefined): Allowance | undefined {
+  // A list such as `100, 100;w=60` starts with the limit.
+  const most = Number.parseInt(limit, 10);
+  const left = Number.parseInt(remaining, 10);
+  if (!(most >= 1) || !(left >= 0) || resetAt === undefined) return undefined;
+  return { limit: most, remaining: left, resetAt };
+}
+
+function draftAllowance(fields: LimitFields, now: number): Allowance | undefined {
+  const policies = policyOf(fields);
+  return rateLimitOf(fields)
+    .flatMap(({ name, remaining, resetSeconds, limit }): Allowance[] => {
+      const policy = policies.find((each) => each.name === name) ?? (policies.length === 1 ? policies[0] : undefined);
+      const most = limit ?? policy?.limit;
+      if (most === undefined || most < 1) return [];
+      return [
+        {
+          limit: most,
+          remaining,
+          resetAt: now + resetSeconds * 1000,
+          ...(policy?.windowSeconds !== undefined && { windowMs: policy.windowSeconds * 1000 }),
+        },
+      ];
+    })
+    .sort((a, b) => a.remaining / a.limit - b.remaining / b.limit)[0];
+}
+
+/** OpenAI `usage.total_tokens`, Anthropic `usage.input_tokens` and `output_tokens`, Google `usageMetadata`. */
+function tokensUsedOf(body: unknown): number | undefined {
+  if (typeof body !== 'object' || body === null) return undefined;
+  const { usage, usageMetadata } = body as { usage?: Usage | null; usageMetadata?: Usage | null };
+  const total = usage?.total_tokens ?? usageMetadata?.totalTokenCount;
+  if (typeof total === 'number') return total;
+  const parts = [usage?.input_tokens, usage?.output_tokens].filter((part) => typeof part === 'number');
+  return parts.length === 0 ? undefined : parts.reduce((sum, part) => sum + part, 0);
+}
+
+interface Usage {
+  readonly total_tokens?: unknown;
+  readonly input_tokens?: unknown;
+  readonly output_tokens?: unknown;
+  readonly totalTokenCount?: unknown;
+}

@@ -1,0 +1,65 @@
+/**
+ * When a rate limit is over, from whatever a backend says about it. Providers say it in many ways;
+ * all that are understood are read, and the latest counts. Pure.
+ */
+import { retryAfterMs } from '../../call/retry-after.ts';
+import { durationMs } from './duration.ts';
+import type { LimitFields } from './limit-fields.ts';
+import { rateLimitOf } from './rate-limit-fields.ts';
+import { retryInfoMs } from './refusal-body.ts';
+
+/** Allowances by name: a reset counts unless the backend says that some of it is left. */
+const NAMED_RESETS: readonly { readonly reset: string; readonly remaining: string }[] = [
+  ...['requests', 'tokens', 'input-tokens', 'output-tokens'].flatMap((what) => [
+    { reset: `x-ratelimit-reset-${what}`, remaining: `x-ratelimit-remaining-${what}` },
+    { reset: `anthropic-ratelimit-${what}-reset`, remaining: `anthropic-ratelimit-${what}-remaining` },
+  ]),
+  { reset: 'ratelimit-reset', remaining: 'ratelimit-remaining' },
+  { reset: 'x-ratelimit-reset', remaining: 'x-ratelimit-remaining' },
+  { reset: 'x-rate-limit-reset', remaining: 'x-rate-limit-remaining' },
+];
+
+/**
+ * @param body the answer's JSON, when it is some
+ * @returns Unix ms, or undefined when nothing is said
+ */
+export function resetAtOf(fields: LimitFields, body: unknown, now: number): number | undefined {
+  const times = [
+    ...delays([retryAfterMs(fields.get('retry-after') ?? null, now), milliseconds(fields.get('retry-after-ms'))], now),
+    ...NAMED_RESETS.filter(({ remaining }) => !(Number(fields.get(remaining) ?? 0) > 0)).map(({ reset }) =>
+      resetTime(fields.get(reset), now),
+    ),
+    ...rateLimitOf(fields)
+      .filter(({ remaining }) => remaining <= 0)
+      .map(({ resetSeconds }) => now + resetSeconds * 1000),
+    ...delays([retryInfoMs(body)], now),
+  ].filter((at) => at !== undefined);
+  return times.length === 0 ? undefined : Math.max(...times);
+}
+
+function delays(ms: readonly (number | undefined)[], now: number): (number | undefined)[] {
+  return ms.map((delay) => (delay === undefined ? undefined : now + delay));
+}
+
+function milliseconds(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d+(?:\.\d+)?$/.test(text.trim()) ? Number(text) : undefined;
+}
+
+/** Numbers from here on are moments, in seconds or (a thousand times larger) milliseconds; below, delays. */
+const EPOCH_SECONDS = 1e9;
+const EPOCH_MILLISECONDS = 1e12;
+
+/** Seconds, a duration such as `6m0s`, Unix time, or a date. */
+export function resetTime(text: string | undefined, now: number): number | undefined {
+  const value = text?.trim() ?? '';
+  if (/^\d+(?:\.\d+)?$/.test(value)) {
+    const number = Number(value);
+    if (number >= EPOCH_MILLISECONDS) return number;
+    return number >= EPOCH_SECONDS ? number * 1000 : now + number * 1000;
+  }
+  const duration = durationMs(value);
+  if (duration !== undefined) return now + duration;
+  if (!/^\d{4}-\d\d-\d\dT/.test(value) && !/^[A-Z][a-z]{2},? /.test(value)) return undefined;
+  const at = Date.parse(value);
+  return Number.isNaN(at) ? undefined : at;
+}

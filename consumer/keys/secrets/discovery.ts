@@ -1,0 +1,98 @@
+/**
+ * Finds this consumer's API keys in its environment. A consumer takes every key it finds; which keys
+ * a shard is given is the deployment plan's business. What leaves this file besides the ring itself
+ * names variables and fingerprints, never a value.
+ */
+import * as z from 'zod';
+import { toHex } from '../../../shared/crypto/hex.ts';
+import { DEFAULT_POOL, type KeyName, keyNameOf, poolNameOf } from '../../../shared/key/name.ts';
+
+export interface PoolKey {
+  readonly number: number;
+  readonly value: string;
+}
+
+export interface KeyRing {
+  /** By pool, in the order of their numbers. */
+  readonly pools: ReadonlyMap<string, readonly PoolKey[]>;
+  /** Names of the groups that share a quota, by pool and number. */
+  readonly groups: ReadonlyMap<string, ReadonlyMap<number, string>>;
+  /** What was left out and why, by the variables' names. */
+  readonly problems: readonly string[];
+}
+
+/**
+ * The variable `KEY_GROUPS`: which keys share a quota (one organisation's, one project's), by pool,
+ * a name of one's own, and the keys' numbers: `{ "default": { "org-a": [1, 2, 3] } }`.
+ */
+export const KeyGroupsSchema = z
+  .preprocess(
+    (value) => (typeof value === 'string' && value !== '' ? parseJson(value) : (value ?? {})),
+    z.record(z.string(), z.record(z.string(), z.array(z.number().int().positive())), {
+      error: 'is an object such as { "default": { "org-a": [1, 2, 3] } }',
+    }),
+  )
+  .default({});
+export type KeyGroups = z.output<typeof KeyGroupsSchema>;
+
+export function discoverKeys(bindings: Readonly<Record<string, unknown>>, groups: KeyGroups = {}): KeyRing {
+  const pools = new Map<string, PoolKey[]>();
+  const problems: string[] = [];
+  const variableOf = new Map<string, string>();
+  const named = Object.entries(bindings).flatMap(([variable, binding]) => {
+    const name = keyNameOf(variable);
+    const value = typeof binding === 'string' ? binding.trim() : '';
+    return name === undefined || value === '' ? [] : [{ variable, value, name }];
+  });
+  for (const { variable, value, name } of named.sort((a, b) => inOrder(a.name, b.name))) {
+    if (!/^[\x21-\x7e]+$/.test(value)) {
+      problems.push(`${variable} is not used: a key is printable ASCII without spaces`);
+      continue;
+    }
+    const same = variableOf.get(value);
+    if (same !== undefined) {
+      // Used twice it would be called twice as often as its limits allow.
+      problems.push(`${variable} is not used: it is the same key as ${same}`);
+      continue;
+    }
+    variableOf.set(value, variable);
+    const pool = pools.get(name.pool) ?? [];
+    pools.set(name.pool, [...pool, { number: name.number, value }]);
+  }
+  return { pools, groups: groupsByNumber(groups), problems };
+}
+
+function groupsByNumber(groups: KeyGroups): Map<string, Map<number, string>> {
+  return new Map(
+    Object.entries(groups).map(([pool, named]) => [
+      poolNameOf(pool),
+      new Map(
+        Object.entries(named).flatMap(([name, numbers]) => numbers.map((number) => [number, `group ${name}`] as const)),
+      ),
+    ]),
+  );
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** The default pool first: of two names for a key, the simpler one is used. */
+function inOrder(a: KeyName, b: KeyName): number {
+  if (a.pool === b.pool) return a.number - b.number;
+  if (a.pool === DEFAULT_POOL || b.pool === DEFAULT_POOL) return a.pool === DEFAULT_POOL ? -1 : 1;
+  return a.pool < b.pool ? -1 : 1;
+}
+
+/** Keeps fingerprints from being looked up in a table of hashed keys made for another purpose. */
+const FINGERPRINT_LABEL = 'tasklane key fingerprint 1\n';
+
+/** 8 hexadecimal digits by which people tell keys apart: a hash, never a part of the key. */
+export async function fingerprintOf(value: string): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(FINGERPRINT_LABEL + value));
+  return toHex(new Uint8Array(digest)).slice(0, 8);
+}

@@ -13,7 +13,16 @@ export default defineConfig({
   test: {
     coverage: {
       provider: 'istanbul',
-      include: ['shared/**', 'producer/**', 'consumer/**', 'callback/**', 'agent/**', 'deploy/**'],
+      include: [
+        'shared/**',
+        'producer/**',
+        'consumer/**',
+        'callback/**',
+        'agent/**',
+        'deploy/**',
+        'local/**',
+        'rehearse/**',
+      ],
     },
     reporters: ['default', ['json', { outputFile: '.wrangler/test-results.json' }]],
     // Files at once: tests of workerd start their own processes, two of which fill two processors.

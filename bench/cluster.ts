@@ -3,8 +3,8 @@
  * balancing spreads requests, what churn does to tasks, and a rolling replacement under load.
  */
 import { parseArgs } from 'node:util';
-import { alignedTable } from '../deploy/table.ts';
 import { BALANCING_ALGORITHMS } from '../shared/service/definition.ts';
+import { alignedTable } from '../terminal/table.ts';
 import { MACHINES, runAlgorithm } from './cluster/algorithms.ts';
 import { runChurn } from './cluster/churn.ts';
 import { runReplacement } from './cluster/replacement.ts';

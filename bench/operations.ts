@@ -5,7 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { alignedTable, markdownTable } from '../deploy/table.ts';
+import { alignedTable, markdownTable } from '../terminal/table.ts';
 import { type Meter, type MeteredRun, startMetered, sum } from './operations/metered-run.ts';
 import { type Budget, type Cost, PATHS, type Path } from './operations/paths.ts';
 import { priceOfAMillion, priceRows } from './operations/price.ts';

@@ -5,8 +5,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { alignedTable, markdownTable } from '../deploy/table.ts';
 import { BALANCING_ALGORITHMS } from '../shared/service/definition.ts';
+import { alignedTable, markdownTable } from '../terminal/table.ts';
 import { measureDecision } from './registry/decision-time.ts';
 import { type Fleet, runStorageDay, type StorageDay } from './registry/storage-day.ts';
 import { runTraffic, SERVERS, type TrafficReport } from './registry/traffic.ts';

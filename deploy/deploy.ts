@@ -5,20 +5,19 @@
 import { appendFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { rehearse } from '../rehearse/command.ts';
+import { reasonOf } from '../terminal/launch-error.ts';
 import type { Account } from './account/account.ts';
 import { readAccount } from './account/read-account.ts';
 import { hasAccess, openAccount } from './command/access.ts';
 import { untilInterrupted } from './command/interrupt.ts';
-import { rehearse } from './command/rehearse.ts';
 import { estimateLines, planJson, planLines } from './command/show-plan.ts';
 import { readPreview, wholeNumber } from './command/values.ts';
 import { DeployError, StepError } from './deploy-error.ts';
-import { generateSecrets } from './given/generated.ts';
-import { reasonOf } from './local/launch-error.ts';
-import { ROOT } from './plan-files.ts';
+import { generateSecrets } from './inputs/generated-secrets.ts';
+import { ROOT } from './plan/plan-files.ts';
 import { arrange, compare, type DeployRequest, givenFor, type Prepared } from './prepare.ts';
 import { type Estimate, estimatePrice, parseLoad } from './price/estimate.ts';
-import { EXTENTS } from './rehearse/matrix.ts';
 import { runDeploy } from './run.ts';
 import { buildUploads } from './upload/build-uploads.ts';
 
@@ -155,9 +154,7 @@ function report({ plan, publicUrl, keys }: Prepared, asJson: boolean): void {
 }
 
 async function rehearseAll({ faults, write }: Options, signal: AbortSignal): Promise<void> {
-  const extent = EXTENTS.find((known) => known === faults);
-  if (extent === undefined) throw new DeployError(`--faults is one of ${EXTENTS.join(', ')}`);
-  if (!(await rehearse(extent, write, say, signal))) process.exitCode = 1;
+  if (!(await rehearse(faults, write, say, signal))) process.exitCode = 1;
 }
 
 const { signal, wasInterrupted } = untilInterrupted();

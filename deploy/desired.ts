@@ -5,9 +5,9 @@
 import { keyNameOf } from '../shared/key/name.ts';
 import type { NameFamily } from './account/account.ts';
 import type { Migration } from './account/database.ts';
-import { type Plan, PlanError } from './plan.ts';
-import { PREVIOUS } from './secret-names.ts';
-import type { WorkerConfig } from './wrangler-file.ts';
+import { type Plan, PlanError } from './plan/plan.ts';
+import { PREVIOUS } from './plan/secret-names.ts';
+import type { WorkerConfig } from './plan/wrangler-file.ts';
 
 export type WorkerKind = 'callback' | 'consumer' | 'draining' | 'producer';
 

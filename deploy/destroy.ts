@@ -1,6 +1,7 @@
 /** `npm run destroy`: removes a deployment, or a preview of it, with all that it stores. Asks for the name first. */
 import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
+import { reasonOf } from '../terminal/launch-error.ts';
 import type { Account } from './account/account.ts';
 import type { CloudflareApi } from './account/api.ts';
 import { queryDatabase } from './account/database.ts';
@@ -10,7 +11,6 @@ import { openAccount } from './command/access.ts';
 import { untilInterrupted } from './command/interrupt.ts';
 import { readPreview } from './command/values.ts';
 import { DeployError } from './deploy-error.ts';
-import { reasonOf } from './local/launch-error.ts';
 import { type DeployRequest, givenFor } from './prepare.ts';
 import { runDestroy } from './run.ts';
 

@@ -10,11 +10,11 @@ import { type Desired, type DesiredWorker, desiredOf, familyOf } from './desired
 import { diffAccount } from './diff/diff.ts';
 import { missingSecrets } from './diff/secrets.ts';
 import type { Step } from './diff/step.ts';
-import { type Given, readGiven } from './given/given.ts';
-import { type KeyPlacement, type KeyPlan, planKeys } from './key-plan.ts';
-import type { Plan } from './plan.ts';
-import { readMigrationFiles, readPlan } from './plan-files.ts';
-import { secretNames } from './secret-names.ts';
+import { type Given, readGiven } from './inputs/inputs.ts';
+import { type KeyPlacement, type KeyPlan, planKeys } from './plan/key-plan.ts';
+import type { Plan } from './plan/plan.ts';
+import { readMigrationFiles, readPlan } from './plan/plan-files.ts';
+import { secretNames } from './plan/secret-names.ts';
 import { releaseOf, type Uploads, uploadOf } from './upload/build-uploads.ts';
 import { pendingMigrations, releaseTags, uploadMetadata } from './upload/metadata.ts';
 

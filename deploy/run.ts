@@ -6,9 +6,9 @@ import type { DrainOptions } from './apply/drain.ts';
 import { DeployError } from './deploy-error.ts';
 import { removeAll } from './diff/remove-all.ts';
 import type { Step } from './diff/step.ts';
-import { checkStrength } from './given/given.ts';
-import { SecretValues } from './given/secret-values.ts';
-import type { Plan } from './plan.ts';
+import { checkStrength } from './inputs/inputs.ts';
+import { SecretValues } from './inputs/secret-values.ts';
+import type { Plan } from './plan/plan.ts';
 import { arrange, compare, type DeployRequest, givenFor, type Prepared } from './prepare.ts';
 import type { Uploads } from './upload/build-uploads.ts';
 

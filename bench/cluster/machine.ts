@@ -5,7 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ROOT } from '../../deploy/plan-files.ts';
+import { ROOT } from '../../deploy/plan/plan-files.ts';
 import type { Conduct } from '../../examples/server/conduct.ts';
 import type { ServerReport } from '../../examples/server/server.ts';
 

@@ -3,9 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openDatabaseFile } from '../../deploy/local/database-file.ts';
-import { type LocalRun, startLocal } from '../../deploy/local/runtime.ts';
-import { type RoleTokens, signRoleTokens } from '../../deploy/local/token.ts';
+import { openDatabaseFile } from '../../local/database-file.ts';
+import { type RoleTokens, signRoleTokens } from '../../local/role-tokens.ts';
+import { type LocalRun, startLocal } from '../../local/runtime.ts';
 import { Machine, type MachineOptions } from './machine.ts';
 
 export const SERVICE = 'work';

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openDatabaseFile } from '../../deploy/local/database-file.ts';
-import { type LocalRun, startLocal } from '../../deploy/local/runtime.ts';
-import { signRoleTokens } from '../../deploy/local/token.ts';
 import { nameOfKey } from '../../examples/provider/account.ts';
 import { type HeaderStyle, type Provider, startProvider } from '../../examples/provider/server.ts';
+import { openDatabaseFile } from '../../local/database-file.ts';
+import { signRoleTokens } from '../../local/role-tokens.ts';
+import { type LocalRun, startLocal } from '../../local/runtime.ts';
 import { startRandomKeys } from './random-keys.ts';
 
 export interface KeyRunSettings {

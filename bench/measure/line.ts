@@ -15,7 +15,7 @@ import {
 export const PAIRS = ['queue', 'queue+record'] as const;
 export type Pair = (typeof PAIRS)[number];
 
-/** Bare Workers as Miniflare runs them; or with the local run's way out of the runtime (`deploy/local/network.ts`). */
+/** Bare Workers as Miniflare runs them; or with the local run's way out of the runtime (`local/network.ts`). */
 export type Yardstick = 'bare' | 'bareDirect';
 
 export interface Line {

@@ -5,7 +5,7 @@
  * last third still grows over the second.
  */
 
-import { alignedTable } from '../../deploy/table.ts';
+import { alignedTable } from '../../terminal/table.ts';
 import type { Outside } from '../load/outside.ts';
 import { decimal, mean } from '../report/statistic.ts';
 import type { Sides } from '../system/side.ts';

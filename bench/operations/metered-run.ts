@@ -4,10 +4,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { openDatabaseFile } from '../../deploy/local/database-file.ts';
-import { startLocal } from '../../deploy/local/runtime.ts';
 import { startBackend } from '../../examples/backend/server.ts';
 import { exampleServices } from '../../examples/services.ts';
+import { openDatabaseFile } from '../../local/database-file.ts';
+import { startLocal } from '../../local/runtime.ts';
 import { signToken } from '../../shared/auth/token.ts';
 import type { Counts, Ledger } from '../workers/metered/counts.ts';
 

@@ -1,6 +1,6 @@
 /** The bench's table: both sides, the ratio inside each round, and whether the target is met. */
 
-import { alignedTable } from '../../deploy/table.ts';
+import { alignedTable } from '../../terminal/table.ts';
 import { type Line, ratio } from '../measure/line.ts';
 import type { Measured } from '../measure/round.ts';
 import type { Sample } from '../measure/workload.ts';

@@ -4,7 +4,7 @@
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openDatabaseFile } from '../../deploy/local/database-file.ts';
+import { openDatabaseFile } from '../../local/database-file.ts';
 
 export class Records {
   readonly #database: DatabaseSync;

@@ -10,7 +10,7 @@ import { readDatabases, readMigrations, readQueues } from '../account/read-accou
 import { DeployError, StepError } from '../deploy-error.ts';
 import type { DesiredWorker } from '../desired.ts';
 import { type Step, targetOf } from '../diff/step.ts';
-import type { SecretValues } from '../given/secret-values.ts';
+import type { SecretValues } from '../inputs/secret-values.ts';
 import { type DrainOptions, drainQueue } from './drain.ts';
 import { attachQueue, createBucket, createDatabase, createQueue, detachQueue, ensured } from './resources.ts';
 import {

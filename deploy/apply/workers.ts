@@ -2,7 +2,7 @@
 import { RELEASE_TAG } from '../account/account.ts';
 import type { CloudflareApi } from '../account/api.ts';
 import { readUpload } from '../account/read-account.ts';
-import type { SecretValues } from '../given/secret-values.ts';
+import type { SecretValues } from '../inputs/secret-values.ts';
 import type { UploadMetadata } from '../upload/metadata.ts';
 import { ensured } from './resources.ts';
 

@@ -1,7 +1,7 @@
 /** A plan for a person's eyes, and for a program's. Names only: no value of a secret is anywhere near. */
 
+import { pad, style } from '../../terminal/style.ts';
 import { type Step, targetOf } from '../diff/step.ts';
-import { pad, style } from '../local/style.ts';
 import type { Prepared } from '../prepare.ts';
 import type { Estimate } from '../price/estimate.ts';
 

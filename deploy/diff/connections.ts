@@ -1,7 +1,7 @@
 /** What reaches a Worker: its queues, its clock, its addresses. Made last, when it is ready for them. Pure. */
 import type { Account, AccountWorker, QueueConsumerSettings } from '../account/account.ts';
 import type { DesiredWorker } from '../desired.ts';
-import type { WorkerConfig } from '../wrangler-file.ts';
+import type { WorkerConfig } from '../plan/wrangler-file.ts';
 import type { Step } from './step.ts';
 
 type ConsumedQueue = WorkerConfig['queues']['consumers'][number];

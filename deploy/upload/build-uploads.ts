@@ -8,13 +8,13 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { buildStore } from '../build/build-store.ts';
+import { runWrangler } from '../build/bundle.ts';
 import { DeployError } from '../deploy-error.ts';
 import type { WorkerKind } from '../desired.ts';
-import { buildStore } from '../local/build-store.ts';
-import { runWrangler } from '../local/bundle.ts';
-import type { Plan } from '../plan.ts';
-import { ROOT, writePlan } from '../plan-files.ts';
-import type { WorkerConfig } from '../wrangler-file.ts';
+import type { Plan } from '../plan/plan.ts';
+import { ROOT, writePlan } from '../plan/plan-files.ts';
+import type { WorkerConfig } from '../plan/wrangler-file.ts';
 import { type UploadMetadata, uploadMetadata } from './metadata.ts';
 
 /** The modules of one kind of Worker, the entry by name. */

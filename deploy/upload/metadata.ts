@@ -6,7 +6,7 @@
  * Durable Objects' migrations are known only once the account was read.
  */
 import { RELEASE_TAG } from '../account/account.ts';
-import type { WorkerConfig } from '../wrangler-file.ts';
+import type { WorkerConfig } from '../plan/wrangler-file.ts';
 
 export interface Binding {
   readonly name: string;

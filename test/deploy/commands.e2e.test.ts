@@ -5,9 +5,9 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { Cloud } from '../../deploy/rehearse/cloud.ts';
-import { CloudflareStub } from '../../deploy/rehearse/server.ts';
-import { snapshotOf } from '../../deploy/rehearse/snapshot.ts';
+import { Cloud } from '../../rehearse/fake-cloudflare.ts';
+import { CloudflareStub } from '../../rehearse/server.ts';
+import { snapshotOf } from '../../rehearse/snapshot.ts';
 
 const SECRETS = {
   JWT_SECRET: 'commands-jwt-secret-0123456789abcdefghij',
@@ -47,7 +47,7 @@ interface Ended {
 }
 
 function start(program: 'deploy' | 'destroy', args: readonly string[], environment: Record<string, string> = {}) {
-  const child = spawn(process.execPath, ['--import', './deploy/node-guard.mjs', `deploy/${program}.ts`, ...args], {
+  const child = spawn(process.execPath, ['--import', './terminal/node-guard.mjs', `deploy/${program}.ts`, ...args], {
     env: {
       PATH: process.env.PATH,
       HOME: process.env.HOME,

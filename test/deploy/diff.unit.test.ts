@@ -3,9 +3,9 @@ import type { Account, AccountQueue, AccountWorker } from '../../deploy/account/
 import { type Desired, type DesiredWorker, desiredOf, queueOfConsumer } from '../../deploy/desired.ts';
 import { type DiffInput, diffAccount } from '../../deploy/diff/diff.ts';
 import { type Step, targetOf } from '../../deploy/diff/step.ts';
-import { planKeys } from '../../deploy/key-plan.ts';
-import { readPlan } from '../../deploy/plan-files.ts';
-import { secretNames } from '../../deploy/secret-names.ts';
+import { planKeys } from '../../deploy/plan/key-plan.ts';
+import { readPlan } from '../../deploy/plan/plan-files.ts';
+import { secretNames } from '../../deploy/plan/secret-names.ts';
 
 const KEYS = (count: number) => Array.from({ length: count }, (_, index) => `KEY${index + 1}`);
 

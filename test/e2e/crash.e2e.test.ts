@@ -5,8 +5,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { openDatabaseFile } from '../../deploy/local/database-file.ts';
 import { type Backend, startBackend } from '../../examples/backend/server.ts';
+import { openDatabaseFile } from '../../local/database-file.ts';
 import { allEnded, Client, startPipeline, statusesIn } from './pipeline.ts';
 
 interface Started {

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openDatabaseFile } from '../../deploy/local/database-file.ts';
-import { type LocalRun, startLocal } from '../../deploy/local/runtime.ts';
 import { type Provider, startProvider } from '../../examples/provider/server.ts';
+import { openDatabaseFile } from '../../local/database-file.ts';
+import { type LocalRun, startLocal } from '../../local/runtime.ts';
 import { allEnded, Client, SECRETS, type TaskView } from './pipeline.ts';
 
 /** Recognisable, and with characters that are written differently in URLs and JSON. */

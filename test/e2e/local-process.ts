@@ -1,6 +1,7 @@
 /** The local run as a process of its own, so that a test can kill it: `node local-process.ts STATE_DIR BACKEND_URL`. */
-import { startLocal } from '../../deploy/local/runtime.ts';
+
 import { exampleServices } from '../../examples/services.ts';
+import { startLocal } from '../../local/runtime.ts';
 import { SECRETS } from './pipeline.ts';
 
 const [stateDir, backendUrl] = process.argv.slice(2);

@@ -3,10 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { openDatabaseFile } from '../../deploy/local/database-file.ts';
-import { type LocalRun, startLocal } from '../../deploy/local/runtime.ts';
 import { type Backend, startBackend } from '../../examples/backend/server.ts';
 import { exampleServices } from '../../examples/services.ts';
+import { openDatabaseFile } from '../../local/database-file.ts';
+import { type LocalRun, startLocal } from '../../local/runtime.ts';
 import { signToken } from '../../shared/auth/token.ts';
 
 export const SECRETS = {

@@ -9,16 +9,16 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { convertV4MiniflareOptions, type LegacyWorkerOptions, Miniflare, NoOpLog } from 'miniflare';
-import { planKeys } from '../../deploy/key-plan.ts';
-import { MODULES_ROOT } from '../../deploy/local/bundle.ts';
-import { openDatabaseFile } from '../../deploy/local/database-file.ts';
-import { leashRuntimes } from '../../deploy/local/leash.ts';
-import { planLocal, type ServiceInputs } from '../../deploy/local/local-plan.ts';
-import { withoutSignalHandlers } from '../../deploy/local/signals.ts';
-import { workerOptions } from '../../deploy/local/worker-options.ts';
-import type { Plan } from '../../deploy/plan.ts';
-import { readMigrationFiles } from '../../deploy/plan-files.ts';
-import type { WorkerConfig } from '../../deploy/wrangler-file.ts';
+import { MODULES_ROOT } from '../../deploy/build/bundle.ts';
+import { planKeys } from '../../deploy/plan/key-plan.ts';
+import type { Plan } from '../../deploy/plan/plan.ts';
+import { readMigrationFiles } from '../../deploy/plan/plan-files.ts';
+import type { WorkerConfig } from '../../deploy/plan/wrangler-file.ts';
+import { openDatabaseFile } from '../../local/database-file.ts';
+import { planLocal, type ServiceInputs } from '../../local/local-plan.ts';
+import { leashRuntimes } from '../../local/orphan-guard.ts';
+import { withoutSignalHandlers } from '../../local/signals.ts';
+import { workerOptions } from '../../local/worker-options.ts';
 import type { Release } from './variant.ts';
 
 /** Which release each kind of Worker is of. */

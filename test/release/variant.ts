@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { build, type Plugin } from 'esbuild';
-import { ROOT } from '../../deploy/plan-files.ts';
+import { ROOT } from '../../deploy/plan/plan-files.ts';
 
 export interface Edit {
   /** From the root. */

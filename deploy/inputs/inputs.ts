@@ -1,0 +1,71 @@
+/**
+ * What a deploy is given: secrets and API keys, from single variables or from one JSON object such as
+ * GitHub's `toJSON(secrets)`. Pure. No message here holds a value.
+ */
+import * as z from 'zod';
+import { SecretSchema } from '../../shared/env.ts';
+import { keyNameOf } from '../../shared/key/name.ts';
+import { PlanError } from '../plan/plan.ts';
+import { SecretValues } from './secret-values.ts';
+
+/** Many secrets at once, a JSON object by name; variables of the same names win. */
+const JSON_VARIABLE = 'TASKLANE_SECRETS';
+
+const JsonSchema = z.record(z.string(), z.string());
+
+/** As the consumers take them (`consumer/keys/secrets/discovery.ts`). */
+const KEY_VALUE = /^[\x21-\x7e]+$/;
+
+export interface Given {
+  readonly values: SecretValues;
+  /** Set to nothing: to be removed from the account. */
+  readonly emptied: ReadonlySet<string>;
+  /** Variables that hold API keys, in no order. */
+  readonly keys: readonly string[];
+}
+
+/**
+ * @param wanted names of secrets beside the API keys; everything else in the environment is left alone
+ * @throws PlanError for keys that are given twice or cannot be keys, secrets that are too weak, and JSON that is none
+ */
+export function readGiven(environment: Readonly<Record<string, string | undefined>>, wanted: readonly string[]): Given {
+  const isWanted = (name: string) => keyNameOf(name) !== undefined || wanted.includes(name);
+  const all = { ...readJson(environment[JSON_VARIABLE]), ...environment };
+  const entries = Object.entries(all).flatMap(([name, value]): [string, string][] =>
+    value !== undefined && isWanted(name) ? [[name, value.trim()]] : [],
+  );
+  const values = new SecretValues(entries.filter(([, value]) => value !== ''));
+  const keys = values.names.filter((name) => keyNameOf(name) !== undefined);
+  checkKeys(values, keys);
+  return { values, keys, emptied: new Set(entries.flatMap(([name, value]) => (value === '' ? [name] : []))) };
+}
+
+/** @throws PlanError for a secret that is too short to sign with */
+export function checkStrength(values: SecretValues, names: readonly string[]): void {
+  for (const name of names) {
+    if (!values.has(name)) continue;
+    const parsed = SecretSchema.safeParse(values.get(name));
+    if (!parsed.success) throw new PlanError(`${name} ${parsed.error.issues[0]?.message}`);
+  }
+}
+
+function readJson(text: string | undefined): Record<string, string> {
+  if (text === undefined || text.trim() === '') return {};
+  try {
+    return JsonSchema.parse(JSON.parse(text));
+  } catch {
+    // The parser's own message would quote what it stumbled over.
+    throw new PlanError(`${JSON_VARIABLE} is not a JSON object of strings; in GitHub write \${{ toJSON(secrets) }}`);
+  }
+}
+
+function checkKeys(values: SecretValues, keys: readonly string[]): void {
+  const [same] = values.sameValues(keys);
+  if (same !== undefined) {
+    throw new PlanError(
+      `${same.join(' and ')} hold the same key, which would be called more often than its limits allow; remove one`,
+    );
+  }
+  const odd = keys.filter((name) => !KEY_VALUE.test(values.get(name) ?? ''));
+  if (odd.length > 0) throw new PlanError(`${odd.join(', ')}: a key is printable ASCII without spaces`);
+}

@@ -1,0 +1,68 @@
+/**
+ * The plan as the local run has it: its variables, its services, and each Worker with its secrets.
+ */
+import type * as z from 'zod';
+import type { Bundles } from '../deploy/build/bundle.ts';
+import type { KeyPlan } from '../deploy/plan/key-plan.ts';
+import { type Plan, workersOf } from '../deploy/plan/plan.ts';
+import { readPlan } from '../deploy/plan/plan-files.ts';
+import { secretNames } from '../deploy/plan/secret-names.ts';
+import type { ServiceDefinitionSchema } from '../shared/service/definition.ts';
+import { LOCAL_HOST } from './port.ts';
+import type { LocalSecrets } from './secrets.ts';
+import { workerOptions } from './worker-options.ts';
+
+export type ServiceInputs = Readonly<Record<string, z.input<typeof ServiceDefinitionSchema>>>;
+
+export interface LocalPlanOptions {
+  readonly keys: KeyPlan;
+  /** Added to those in wrangler.toml. */
+  readonly services: ServiceInputs;
+  /** On top of wrangler.toml and of what the local run sets. */
+  readonly vars: Readonly<Record<string, unknown>>;
+  /** Other entry files than wrangler.toml's: what measures a Worker wraps it. */
+  readonly mains?: Mains | undefined;
+}
+
+export type Mains = Readonly<Record<'producer' | 'callback' | 'consumer', string>>;
+
+export function planLocal({ keys, services, vars, mains }: LocalPlanOptions, url: string): Plan {
+  const { shards, shardsOfPool } = keys;
+  const declared = readPlan({ shards }).producer.vars.SERVICES;
+  const plan = readPlan({
+    shards,
+    vars: {
+      // The local queue lives in memory: what is accepted is recorded first, so that it survives a crash.
+      ACCEPT: 'queue+record',
+      ALLOW_PRIVATE_TARGETS: 'true',
+      PUBLIC_URL: url,
+      KEY_SHARDS: shardsOfPool,
+      SERVICES: { ...(declared as ServiceInputs | undefined), ...services },
+      ...vars,
+    },
+  });
+  return mains === undefined ? plan : withMains(plan, mains);
+}
+
+function withMains(plan: Plan, mains: Mains): Plan {
+  return {
+    ...plan,
+    producer: { ...plan.producer, main: mains.producer },
+    callback: { ...plan.callback, main: mains.callback },
+    consumers: plan.consumers.map((consumer) => ({ ...consumer, main: mains.consumer })),
+  };
+}
+
+/** Every Worker as the runtime takes it; the producer listens on `port`. */
+export function localWorkers(plan: Plan, keys: KeyPlan, bundles: Bundles, secrets: LocalSecrets, port: number) {
+  const names = secretNames(plan, keys);
+  return workersOf(plan).map((worker) => {
+    const own = Object.fromEntries(
+      (names.get(worker) ?? []).flatMap((name) => (secrets[name] === undefined ? [] : [[name, secrets[name]]])),
+    );
+    if (worker === plan.producer)
+      return workerOptions(worker, bundles.producer, own, { socket: { host: LOCAL_HOST, port } });
+    if (worker === plan.callback) return workerOptions(worker, bundles.callback, own);
+    return workerOptions(worker, bundles.consumer, own, { outbound: 'OUTBOUND' });
+  });
+}

@@ -1,0 +1,136 @@
+/**
+ * Runs what was uploaded to the stub: the same modules, bindings and secrets, in the local runtime, and a
+ * task through all of it. What an account holds after a deploy is thereby known to work, not only to be
+ * there. The database is migrated by the statements that the deploy sent.
+ */
+import { convertV4MiniflareOptions, type LegacyWorkerOptions, Miniflare, NoOpLog } from 'miniflare';
+import type { Binding } from '../deploy/upload/metadata.ts';
+import { startExample } from '../local/example-process.ts';
+import { leashRuntimes } from '../local/orphan-guard.ts';
+import { withoutSignalHandlers } from '../local/signals.ts';
+import { signToken } from '../shared/auth/token.ts';
+import type { Cloud, CloudQueue, Script } from './fake-cloudflare.ts';
+
+const MODULES_ROOT = '/uploaded';
+
+const WAIT_SECONDS = 30;
+
+type Json = NonNullable<LegacyWorkerOptions['bindings']>[string];
+
+/** @throws when the task does not succeed */
+export async function runTaskThrough(cloud: Cloud, deployment: string, jwtSecret: string): Promise<void> {
+  const backend = await startExample('backend', () => {});
+  leashRuntimes();
+  const services = { echo: { baseUrl: backend.url, path: '/echo' } };
+  const vars = { SERVICES: services, ALLOW_PRIVATE_TARGETS: 'true' };
+  const workers = [...cloud.scripts.values()].filter(({ name }) => name.startsWith(`${deployment}-`));
+  const runtime = withoutSignalHandlers(
+    () =>
+      new Miniflare(
+        convertV4MiniflareOptions({
+          workers: workers.map((script) => workerOf(cloud, script, vars)),
+          handleStructuredLogs: () => {},
+          log: new NoOpLog(),
+          telemetry: { enabled: false },
+          cf: false,
+        }),
+      ),
+  );
+  try {
+    for (const [uuid, { statements }] of cloud.databases) {
+      const owner = workers.find(({ metadata }) =>
+        metadata.bindings.some(({ type, id }) => type === 'd1' && id === uuid),
+      );
+      if (owner === undefined) continue;
+      const database = await runtime.getD1Database('DB', owner.name);
+      for (const { sql, params } of statements)
+        await database
+          .prepare(sql)
+          .bind(...params)
+          .run();
+    }
+    await submit(runtime, `${deployment}-producer`, jwtSecret);
+  } finally {
+    await runtime.dispose();
+    await backend.stop();
+  }
+}
+
+async function submit(runtime: Miniflare, producer: string, jwtSecret: string): Promise<void> {
+  const door = await runtime.getWorker(producer);
+  const token = await signToken({ role: 'client', sub: 'rehearsal' }, jwtSecret, 600);
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const body = JSON.stringify({ service: 'echo', payload: { rehearsed: true } });
+  const accepted = await door.fetch('http://tasklane/api/task', { method: 'POST', headers, body });
+  if (accepted.status !== 202)
+    throw new Error(`the deployed producer answered ${accepted.status}: ${await accepted.text()}`);
+  const { id } = (await accepted.json()) as { id: string };
+  const polled = await door.fetch(`http://tasklane/api/task/${id}?wait=${WAIT_SECONDS}`, { headers });
+  const { status } = (await polled.json()) as { status: string };
+  if (status !== 'succeeded') throw new Error(`a task through the deployed Workers is ${status}`);
+}
+
+function workerOf(cloud: Cloud, script: Script, vars: Readonly<Record<string, unknown>>): LegacyWorkerOptions {
+  const { bindings } = script.metadata;
+  const of = (type: string) => bindings.filter((binding) => binding.type === type);
+  const [main, ...others] = [...script.files]
+    .filter(({ name }) => !name.endsWith('.map'))
+    .sort((a, b) => Number(b.name === script.metadata.main_module) - Number(a.name === script.metadata.main_module));
+  if (main === undefined) throw new Error(`${script.name} has no modules`);
+  const consumed = [...cloud.queues.values()].filter(({ consumers }) =>
+    [...consumers.values()].some((consumer) => consumer.script === script.name),
+  );
+  return {
+    name: script.name,
+    compatibilityDate: script.metadata.compatibility_date,
+    compatibilityFlags: [...script.metadata.compatibility_flags],
+    modulesRoot: MODULES_ROOT,
+    modules: [
+      { type: 'ESModule', path: `${MODULES_ROOT}/${main.name}`, contents: main.contents },
+      ...others.map(({ name, contents }) => ({
+        type: 'Text' as const,
+        path: `${MODULES_ROOT}/${name.replace(/^\.\//, '')}`,
+        contents,
+      })),
+    ],
+    bindings: { ...plainBindings(bindings), ...Object.fromEntries(script.secrets), ...(vars as Record<string, Json>) },
+    serviceBindings: Object.fromEntries(
+      of('service').map(({ name, service, entrypoint }) => [
+        name,
+        { name: String(service), ...(entrypoint !== undefined && { entrypoint: String(entrypoint) }) },
+      ]),
+    ),
+    d1Databases: Object.fromEntries(of('d1').map(({ name, id }) => [name, String(id)])),
+    durableObjects: Object.fromEntries(
+      of('durable_object_namespace').map(({ name, class_name }) => [
+        name,
+        { className: String(class_name), useSQLite: true },
+      ]),
+    ),
+    queueProducers: Object.fromEntries(
+      of('queue').map(({ name, queue_name }) => [name, { queueName: String(queue_name) }]),
+    ),
+    queueConsumers: Object.fromEntries(consumed.map((queue) => [queue.name, settingsOf(queue)])),
+  };
+}
+
+function plainBindings(bindings: readonly Binding[]): Record<string, Json> {
+  return Object.fromEntries(
+    bindings.flatMap(({ name, type, text, json }): [string, Json][] => {
+      if (type === 'plain_text') return [[name, String(text)]];
+      return type === 'json' ? [[name, json as Json]] : [];
+    }),
+  );
+}
+
+function settingsOf({ consumers }: CloudQueue) {
+  const [consumer] = consumers.values();
+  const { batch_size, max_wait_time_ms, max_retries } = consumer?.settings ?? {};
+  return {
+    maxBatchSize: Number(batch_size),
+    maxBatchTimeout: Number(max_wait_time_ms) / 1000,
+    maxRetries: Number(max_retries),
+    retryDelay: 0,
+    ...(consumer?.deadLetterQueue !== undefined && { deadLetterQueue: consumer.deadLetterQueue }),
+  };
+}

@@ -1,0 +1,110 @@
+/** What a deployment goes through in its life, each as a step from one account to the next. */
+import type { DeployRequest } from '../deploy/prepare.ts';
+import type { Upload, Uploads } from '../deploy/upload/build-uploads.ts';
+import { exportsOf } from './exports.ts';
+import type { Cloud } from './fake-cloudflare.ts';
+
+export interface Stage {
+  readonly request: DeployRequest;
+  readonly environment: Readonly<Record<string, string>>;
+  /** Which release is deployed; the second differs from the first in every Worker. */
+  readonly release?: 2;
+  readonly destroys?: boolean;
+  /** What happened in the account meanwhile. */
+  readonly meanwhile?: (cloud: Cloud) => void;
+}
+
+export interface Scenario {
+  readonly name: string;
+  /** How the account came to be as the stage finds it. */
+  readonly before: readonly Stage[];
+  readonly stage: Stage;
+}
+
+const SECRETS = {
+  JWT_SECRET: 'rehearsal-jwt-secret-0123456789abcdef',
+  ID_SECRET: 'rehearsal-id-secret-0123456789abcdef',
+  CALLBACK_SECRET: 'rehearsal-callback-secret-0123456789abcdef',
+};
+
+const ROTATED = { JWT_SECRET: 'rehearsal-jwt-secret-rotated-0123456789', JWT_SECRET_PREVIOUS: SECRETS.JWT_SECRET };
+
+function keys(count: number): Record<string, string> {
+  return Object.fromEntries(
+    Array.from({ length: count }, (_, index) => [`KEY${index + 1}`, `rehearsal-key-number-${index + 1}-of-default`]),
+  );
+}
+
+const GEMINI = { KEY_GEMINI_1: 'rehearsal-key-of-gemini' };
+
+/** Every value that may be in a secret and nowhere else. */
+export const REHEARSED_SECRETS: readonly string[] = [
+  ...Object.values({ ...SECRETS, ...GEMINI, ...keys(20) }),
+  ...Object.values(ROTATED),
+];
+
+const small: Stage = { request: {}, environment: { ...SECRETS, ...keys(8), ...GEMINI } };
+const large: Stage = { request: {}, environment: { ...SECRETS, ...keys(20), ...GEMINI } };
+const preview: Stage = { request: { preview: 'pr-7' }, environment: { ...SECRETS, ...keys(20) } };
+
+export const SCENARIOS: readonly Scenario[] = [
+  { name: 'first deploy, 3 shards', before: [], stage: large },
+  { name: 'the same again', before: [large], stage: large },
+  {
+    name: 'new release, secret rotated',
+    before: [large],
+    stage: { ...large, release: 2, environment: { ...large.environment, ...ROTATED } },
+  },
+  { name: 'grow to 3 shards with a new release', before: [small], stage: { ...large, release: 2 } },
+  {
+    name: 'shrink to 1 shard, messages waiting',
+    before: [large],
+    stage: {
+      ...small,
+      meanwhile: (cloud) => {
+        for (const queue of cloud.queues.values()) if (/-[12]$/.test(queue.name)) queue.backlog = 5;
+      },
+    },
+  },
+  { name: 'a preview beside it', before: [small], stage: preview },
+  { name: 'remove the preview', before: [small, preview], stage: { ...preview, destroys: true } },
+  { name: 'remove everything', before: [large], stage: { ...large, destroys: true } },
+];
+
+/** The second release: the same code, as a build would change it. */
+export function secondRelease(uploads: Uploads): Uploads {
+  const changed = ({ mainModule, files, hash }: Upload): Upload => ({
+    mainModule,
+    files: files.map(({ name, file }) =>
+      name === mainModule
+        ? { name, file: new File([file, '\n// release 2\n'], file.name, { type: file.type }) }
+        : { name, file },
+    ),
+    hash: `${hash} release 2`,
+  });
+  return {
+    producer: changed(uploads.producer),
+    callback: changed(uploads.callback),
+    consumer: changed(uploads.consumer),
+  };
+}
+
+/**
+ * Modules that export the same and do nothing. A deploy never looks into a module, so that thousands of
+ * runs with faults need not carry megabytes; the runs without a fault upload the real ones.
+ */
+export async function hollow(uploads: Uploads): Promise<Uploads> {
+  const emptied = async ({ mainModule, files, hash }: Upload): Promise<Upload> => {
+    const source = (await files.find(({ name }) => name === mainModule)?.file.text()) ?? '';
+    const lines = [...exportsOf(source)].map((name) =>
+      name === 'default' ? 'export default {};' : `export class ${name} {}`,
+    );
+    const file = new File([lines.join('\n')], mainModule, { type: 'application/javascript+module' });
+    return { mainModule, files: [{ name: mainModule, file }], hash };
+  };
+  return {
+    producer: await emptied(uploads.producer),
+    callback: await emptied(uploads.callback),
+    consumer: await emptied(uploads.consumer),
+  };
+}

@@ -1,0 +1,157 @@
+/** The stub must find what a bad deploy does: each test does one bad thing to an account that works. */
+import { describe, expect, it } from 'vitest';
+import type { Binding, UploadMetadata } from '../../deploy/upload/metadata.ts';
+import { Cloud, Refusal } from '../../rehearse/fake-cloudflare.ts';
+import { faultsOf, leaks } from '../../rehearse/invariants.ts';
+import { type ApiRequest, routeOf } from '../../rehearse/routes.ts';
+
+const REQUIRED = { producer: ['JWT_SECRET'] };
+
+const metadata = (bindings: readonly Binding[], more: Partial<UploadMetadata> = {}): UploadMetadata => ({
+  main_module: 'index.js',
+  bindings,
+  compatibility_date: '2026-10-20',
+  compatibility_flags: [],
+  keep_bindings: [],
+  ...more,
+});
+
+const module = (...names: string[]) => [
+  { name: 'index.js', contents: `export default {};\n${names.map((name) => `export class ${name} {}`).join('\n')}` },
+];
+
+/** A producer with its door open, a consumer behind its queue, a database. */
+function working(): Cloud {
+  const cloud = new Cloud();
+  const queue = cloud.createQueue('t-tasks-0', {});
+  const { uuid } = cloud.createDatabase('t');
+  cloud.query(uuid, 'CREATE TABLE tasks (id TEXT)', []);
+  cloud.upload('t-consumer-0', metadata([]), module('KeyAdmin'));
+  cloud.attach(queue.id, { script: 't-consumer-0', deadLetterQueue: undefined, settings: {} });
+  cloud.upload(
+    't-producer',
+    metadata([
+      { name: 'DB', type: 'd1', id: uuid },
+      { name: 'TASK_QUEUE_0', type: 'queue', queue_name: 't-tasks-0' },
+      { name: 'CONSUMER_0', type: 'service', service: 't-consumer-0', entrypoint: 'KeyAdmin' },
+    ]),
+    module(),
+  );
+  cloud.patchSecrets('t-producer', { JWT_SECRET: { text: 'x' } });
+  cloud.script('t-producer').hasAddress = true;
+  return cloud;
+}
+
+describe('an account that works', () => {
+  it('has no faults', () => {
+    expect(faultsOf(working(), REQUIRED)).toEqual([]);
+  });
+
+  it.each<[string, (cloud: Cloud) => void, RegExp]>([
+    ['a queue loses its consumer', (cloud) => cloud.queueNamed('t-tasks-0')!.consumers.clear(), /nobody consumes/],
+    ['a queue is gone', (cloud) => cloud.queues.clear(), /t-tasks-0, which is gone/],
+    ['a bound Worker is gone', (cloud) => cloud.deleteScript('t-consumer-0', true), /t-consumer-0, which is gone/],
+    ['a secret is taken away', (cloud) => cloud.patchSecrets('t-producer', { JWT_SECRET: null }), /lacks the secret/],
+    ['the database is another', (cloud) => cloud.databases.clear(), /database that is gone/],
+    [
+      'the database has no tables',
+      (cloud) => {
+        for (const { database } of cloud.databases.values()) database.exec('DROP TABLE tasks');
+      },
+      /database without tables/,
+    ],
+    [
+      'a shard is said to hold keys that it does not have',
+      (cloud) => {
+        cloud.script('t-consumer-0').metadata = metadata([
+          { name: 'SHARD', type: 'plain_text', text: '0' },
+          { name: 'KEY_SHARDS', type: 'json', json: { default: [0] } },
+        ]);
+      },
+      /holds none/,
+    ],
+  ])('does not any more when %s', (_name, harm, fault) => {
+    const cloud = working();
+    harm(cloud);
+    expect(faultsOf(cloud, REQUIRED).join()).toMatch(fault);
+  });
+
+  it('is of no interest without a door', () => {
+    const cloud = working();
+    cloud.script('t-producer').hasAddress = false;
+    cloud.queues.clear();
+    expect(faultsOf(cloud, REQUIRED)).toEqual([]);
+  });
+});
+
+describe('secrets on the wire', () => {
+  const request = (more: Partial<ApiRequest>): ApiRequest => ({
+    method: 'PUT',
+    path: '/workers/scripts/t',
+    query: new URLSearchParams(),
+    contentType: 'application/json',
+    body: Buffer.from(''),
+    ...more,
+  });
+
+  it('may be in a call that sets secrets, and are found everywhere else', () => {
+    const body = Buffer.from('{"text":"hush"}');
+    expect(leaks(request({ method: 'PATCH', path: '/workers/scripts/t/secrets-bulk', body }), ['hush'])).toEqual([]);
+    expect(leaks(request({ body }), ['hush'])).toEqual([expect.stringContaining('in the body')]);
+    expect(leaks(request({ query: new URLSearchParams({ q: 'hush' }) }), ['hush'])).toHaveLength(1);
+  });
+});
+
+describe('what the platform refuses', () => {
+  const refused = (act: () => unknown) => {
+    expect(act).toThrow(Refusal);
+  };
+
+  it.each<[string, Binding]>([
+    ['queue', { name: 'Q', type: 'queue', queue_name: 'nowhere' }],
+    ['database', { name: 'D', type: 'd1', id: 'nowhere' }],
+    ['bucket', { name: 'B', type: 'r2_bucket', bucket_name: 'nowhere' }],
+    ['Worker', { name: 'S', type: 'service', service: 'nowhere' }],
+    ['entry point', { name: 'S', type: 'service', service: 't-consumer-0', entrypoint: 'Nobody' }],
+    ['class', { name: 'K', type: 'durable_object_namespace', class_name: 'KeyPool' }],
+  ])('is a binding to a %s that does not exist', (_what, binding) => {
+    const cloud = working();
+    refused(() => cloud.upload('t-other', metadata([binding]), module('KeyPool')));
+  });
+
+  it('is a migration a second time, and a class that is not exported', () => {
+    const cloud = working();
+    const migrations = { new_tag: 'v1', steps: [{ new_sqlite_classes: ['KeyPool'] }] };
+    refused(() => cloud.upload('t-other', metadata([], { migrations }), module()));
+    cloud.upload('t-other', metadata([], { migrations }), module('KeyPool'));
+    refused(() => cloud.upload('t-other', metadata([], { migrations }), module('KeyPool')));
+  });
+
+  it('is a queue twice, a second consumer, and more than a hundred secrets at once', () => {
+    const cloud = working();
+    const queue = cloud.queueNamed('t-tasks-0')!;
+    refused(() => cloud.createQueue('t-tasks-0', {}));
+    refused(() => cloud.attach(queue.id, { script: 't-producer', deadLetterQueue: undefined, settings: {} }));
+    refused(() => cloud.deleteQueue(queue.id));
+    const many = Array.from({ length: 101 }, (_, index) => [`S${index}`, { text: 'x' }] as const);
+    refused(() => cloud.patchSecrets('t-producer', Object.fromEntries(many)));
+  });
+
+  it('is wrong SQL, and all of it', () => {
+    const cloud = working();
+    const [uuid] = cloud.databases.keys();
+    refused(() => cloud.query(uuid!, 'CREATE TABLE other (id TEXT); CREATE TABEL tasks2 (id TEXT);', []));
+    expect(cloud.query(uuid!, "SELECT name FROM sqlite_schema WHERE name = 'other'", [])).toEqual([]);
+  });
+
+  it('is an address that it does not have', () => {
+    const request = {
+      method: 'GET',
+      path: '/zones',
+      query: new URLSearchParams(),
+      contentType: '',
+      body: Buffer.from(''),
+    };
+    refused(() => routeOf(request));
+  });
+});

@@ -1,6 +1,6 @@
 /** The HTTP application: every route of the API and the document that describes it. */
 import { OpenAPIHono } from '@hono/zod-openapi';
-import type { Door, DoorEnv } from './door.ts';
+import type { App, AppEnv } from './app.ts';
 import { guardErrors, refuseInvalid } from './error-edge.ts';
 import { addBalancer } from './routes/balancer.ts';
 import { addBatch } from './routes/batch.ts';
@@ -19,12 +19,12 @@ import { addSubmit } from './routes/submit.ts';
 import { addSync } from './routes/sync.ts';
 import { addTokens } from './routes/tokens.ts';
 
-export function createDoor(): Door {
-  const door: Door = new OpenAPIHono<DoorEnv>({ defaultHook: refuseInvalid });
-  guardErrors(door);
-  for (const add of [addSubmit, addBatch, addList, addPoll, addCallback, addCancel, addRetry]) add(door);
-  for (const add of [addHeartbeats, addServers, addServices, addBalancer, addSync, addKeys, addTokens]) add(door);
-  addHealth(door);
-  addDocument(door);
-  return door;
+export function createApp(): App {
+  const app: App = new OpenAPIHono<AppEnv>({ defaultHook: refuseInvalid });
+  guardErrors(app);
+  for (const add of [addSubmit, addBatch, addList, addPoll, addCallback, addCancel, addRetry]) add(app);
+  for (const add of [addHeartbeats, addServers, addServices, addBalancer, addSync, addKeys, addTokens]) add(app);
+  addHealth(app);
+  addDocument(app);
+  return app;
 }

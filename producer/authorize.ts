@@ -2,11 +2,11 @@
 import type { MiddlewareHandler } from 'hono';
 import type { Role } from '../shared/auth/token.ts';
 import { refuse, unauthenticated, unavailable } from './answer.ts';
-import type { DoorEnv } from './door.ts';
+import type { AppEnv } from './app.ts';
 
 const HOW_TO_SEND = 'Send a token: `Authorization: Bearer <token>`. `npm run token` makes one.';
 
-export function allows(...roles: readonly Role[]): MiddlewareHandler<DoorEnv> {
+export function allows(...roles: readonly Role[]): MiddlewareHandler<AppEnv> {
   return authorizes(roles, bearerToken, HOW_TO_SEND);
 }
 
@@ -14,7 +14,7 @@ export function allows(...roles: readonly Role[]): MiddlewareHandler<DoorEnv> {
  * The same for the synchronous route, where a provider's own package sends the token as if it were one
  * of the provider's keys.
  */
-export function allowsAsKey(...roles: readonly Role[]): MiddlewareHandler<DoorEnv> {
+export function allowsAsKey(...roles: readonly Role[]): MiddlewareHandler<AppEnv> {
   return authorizes(
     roles,
     (request) => bearerToken(request) ?? keyHeaderToken(request),
@@ -40,7 +40,7 @@ function authorizes(
   roles: readonly Role[],
   tokenOf: (request: Request) => string | undefined,
   howToSend: string,
-): MiddlewareHandler<DoorEnv> {
+): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     const token = tokenOf(c.req.raw);
     if (token === undefined) return unauthenticated(howToSend, false);

@@ -4,7 +4,7 @@
  */
 import type { MiddlewareHandler } from 'hono';
 import { refuse } from './answer.ts';
-import type { DoorEnv } from './door.ts';
+import type { AppEnv } from './app.ts';
 import { nestsDeeperThan } from './json-text.ts';
 
 const MAX_DEPTH = 64;
@@ -17,7 +17,7 @@ const JSON_TYPE = /^application\/(?:[a-z.-]+\+)?json\s*(?:;|$)/i;
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
 
-export function readsJson(maxBytes: number): MiddlewareHandler<DoorEnv> {
+export function readsJson(maxBytes: number): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     const request = c.req.raw;
     const refusal = headersRefusal(request.headers, maxBytes);

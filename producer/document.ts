@@ -1,5 +1,5 @@
-/** The API document (OpenAPI 3.1) of a door: its routes and what they share. */
-import type { Door } from './door.ts';
+/** The API document (OpenAPI 3.1) of a app: its routes and what they share. */
+import type { App } from './app.ts';
 
 const TAGS = [
   { name: 'tasks', description: 'Submitting tasks, following them, ending them.' },
@@ -25,8 +25,8 @@ const SECURITY_SCHEMES = {
   },
 } as const;
 
-export function apiDocument(door: Door) {
-  const document = door.getOpenAPI31Document({
+export function apiDocument(app: App) {
+  const document = app.getOpenAPI31Document({
     openapi: '3.1.0',
     info: {
       title: 'Tasklane',

@@ -7,24 +7,24 @@ import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import { logError } from '../shared/log.ts';
 import { refuse } from './answer.ts';
-import type { Door, DoorEnv } from './door.ts';
+import type { App, AppEnv } from './app.ts';
 import { invalidRequest } from './field-errors.ts';
 import { syntaxFault } from './json-text.ts';
 import { methodsOf } from './methods.ts';
 
 /** What a schema refused, as a problem that names each field. */
-export const refuseInvalid: Hook<unknown, DoorEnv, string, Response | undefined> = (result) => {
+export const refuseInvalid: Hook<unknown, AppEnv, string, Response | undefined> = (result) => {
   if (result.success) return undefined;
   const kind = result.target === 'json' ? 'body' : 'parameter';
   return refuse('invalid-request', invalidRequest(result.error.issues, kind));
 };
 
-export function guardErrors(door: Door): void {
-  door.onError((error, c) => answerError(error, c));
-  door.notFound((c) => answerUnmatched(door, c));
+export function guardErrors(app: App): void {
+  app.onError((error, c) => answerError(error, c));
+  app.notFound((c) => answerUnmatched(app, c));
 }
 
-async function answerError(error: Error, c: Context<DoorEnv>): Promise<Response> {
+async function answerError(error: Error, c: Context<AppEnv>): Promise<Response> {
   if (error instanceof HTTPException) {
     const text = await c.req.bodyCache.text;
     const fault = typeof text === 'string' ? syntaxFault(text) : undefined;
@@ -36,8 +36,8 @@ async function answerError(error: Error, c: Context<DoorEnv>): Promise<Response>
   return refuse('internal', { detail: 'The cause is in the log under the request id.', requestId });
 }
 
-function answerUnmatched(door: Door, c: Context<DoorEnv>): Response {
-  const methods = methodsOf(door.routes, c.req.path);
+function answerUnmatched(app: App, c: Context<AppEnv>): Response {
+  const methods = methodsOf(app.routes, c.req.path);
   if (methods.length === 0) return refuse('not-found', { detail: 'See /docs for what there is.' });
   const allow = methods.join(', ');
   if (c.req.method === 'OPTIONS') return new Response(null, { status: 204, headers: { allow } });

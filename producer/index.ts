@@ -1,11 +1,11 @@
-/** The producer Worker: the clients' door. It accepts tasks into queues and answers polls from D1. */
-import { createDoor } from './api.ts';
+/** The producer Worker: the clients' side of Tasklane. It accepts tasks into queues and answers polls from D1. */
+import { createApp } from './api.ts';
 import { addDocs } from './routes/docs.ts';
 import { serve } from './serve.ts';
 
-const door = createDoor();
-addDocs(door);
+const app = createApp();
+addDocs(app);
 
 export default {
-  fetch: (request: Request, env: object, context: ExecutionContext) => serve(door, request, env, context),
+  fetch: (request: Request, env: object, context: ExecutionContext) => serve(app, request, env, context),
 };

@@ -3,8 +3,8 @@
 import type { Principal } from '../shared/auth/token.ts';
 import type { Answered, Asker } from '../shared/registry/door.ts';
 import { refuse, unavailable } from './answer.ts';
-import { reach, UNREACHED } from './reach.ts';
 import type { Runtime } from './runtime.ts';
+import { callUpstream, UNAVAILABLE } from './upstream.ts';
 
 export function askerOf({ subject, role }: Principal): Asker {
   return { subject, isAdmin: role === 'admin' };
@@ -18,8 +18,8 @@ export async function askRegistry<Value>(
   question: (registry: Registry) => Promise<Answered<Value>>,
   answer: (value: Value) => Response,
 ): Promise<Response> {
-  const asked = await reach('registry', () => question(config.registry));
-  if (asked === UNREACHED) return registryUnreached();
+  const asked = await callUpstream('registry', () => question(config.registry));
+  if (asked === UNAVAILABLE) return registryUnavailable();
   return asked.ok ? answer(asked.value) : refuse(asked.code, { detail: asked.detail });
 }
 
@@ -29,10 +29,10 @@ export async function readRegistry<Value>(
   question: (registry: Registry) => Promise<Value>,
   answer: (value: Value) => Response,
 ): Promise<Response> {
-  const asked = await reach('registry', () => question(config.registry));
-  return asked === UNREACHED ? registryUnreached() : answer(asked);
+  const asked = await callUpstream('registry', () => question(config.registry));
+  return asked === UNAVAILABLE ? registryUnavailable() : answer(asked);
 }
 
-function registryUnreached(): Response {
+function registryUnavailable(): Response {
   return unavailable('The server registry did not answer. Nothing is certain to have changed; repeat the request.');
 }

@@ -1,21 +1,21 @@
 /**
- * One request through the door. A deployment that is not configured serves nothing, and says which
+ * One request through the app. A deployment that is not configured serves nothing, and says which
  * variables it lacks; it never runs open.
  */
 import { MisconfiguredError } from '../shared/env.ts';
 import { refuse } from './answer.ts';
-import type { Door } from './door.ts';
+import type { App } from './app.ts';
 import { runtimeOf } from './runtime.ts';
 
 export function serve(
-  door: Door,
+  app: App,
   request: Request,
   env: object,
   context?: ExecutionContext,
 ): Response | Promise<Response> {
   const runtime = runtimeOf(env);
   if (runtime instanceof MisconfiguredError) return refuseMisconfigured(runtime);
-  return door.fetch(request, { runtime }, context);
+  return app.fetch(request, { runtime }, context);
 }
 
 function refuseMisconfigured({ problems }: MisconfiguredError): Response {

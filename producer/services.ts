@@ -6,11 +6,11 @@
 import type { Context } from 'hono';
 import type { KnownServices, ReadReason } from '../shared/service/known-services.ts';
 import { refreshServices } from '../shared/service/refresh.ts';
-import type { DoorEnv } from './door.ts';
+import type { AppEnv } from './app.ts';
 import type { Runtime } from './runtime.ts';
 
 /** @param names of the services that the request is about; none: only the list as a whole */
-export async function learnServices(c: Context<DoorEnv>, names: readonly string[]): Promise<KnownServices> {
+export async function loadServices(c: Context<AppEnv>, names: readonly string[]): Promise<KnownServices> {
   const { runtime } = c.env;
   const { services } = runtime;
   const urgent = names.some((name) => services.find(name) === undefined);
@@ -24,7 +24,7 @@ export function readServices({ services, config }: Runtime, reason: ReadReason =
   return refreshServices(services, (known) => config.registry.readServices(known), reason);
 }
 
-function beside(c: Context<DoorEnv>, work: Promise<void>): void {
+function beside(c: Context<AppEnv>, work: Promise<void>): void {
   try {
     c.executionCtx.waitUntil(work);
   } catch {

@@ -1,9 +1,9 @@
 /** `/api/stats/servers` and `/api/stats/load-balancer`: how calls are spread, and by which algorithm. */
 import { createRoute } from '@hono/zod-openapi';
 import { answerJson } from '../answer.ts';
+import type { App } from '../app.ts';
 import { allows } from '../authorize.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
-import type { Door } from '../door.ts';
 import { askerOf, askRegistry, readRegistry } from '../registry-answer.ts';
 import { AlgorithmChangeSchema, BalancerSchema } from '../schema/balancer.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
@@ -49,8 +49,8 @@ const algorithmRoute = createRoute({
   ),
 });
 
-export function addBalancer(door: Door): void {
-  door.openapi(serverRoute, (c) => {
+export function addBalancer(app: App): void {
+  app.openapi(serverRoute, (c) => {
     const { id } = c.req.valid('param');
     const asker = askerOf(c.get('principal'));
     return askRegistry(
@@ -64,7 +64,7 @@ export function addBalancer(door: Door): void {
     );
   });
 
-  door.openapi(balancerRoute, (c) =>
+  app.openapi(balancerRoute, (c) =>
     readRegistry(
       c.env.runtime,
       (registry) => registry.getBalancer(),
@@ -72,7 +72,7 @@ export function addBalancer(door: Door): void {
     ),
   );
 
-  door.openapi(algorithmRoute, (c) => {
+  app.openapi(algorithmRoute, (c) => {
     const { service, algorithm } = c.req.valid('json');
     return askRegistry(
       c.env.runtime,

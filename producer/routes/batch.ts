@@ -5,15 +5,15 @@ import type { ProblemDocument } from '../../shared/problem/problem.ts';
 import { mintTaskId } from '../../shared/task/id.ts';
 import { acceptTasks } from '../accept.ts';
 import { answerJson, statusUrlOf } from '../answer.ts';
+import type { App } from '../app.ts';
 import { allows } from '../authorize.ts';
 import { MAX_BATCH_BODY_BYTES, readsJson } from '../body.ts';
-import type { Door } from '../door.ts';
 import { invalidRequest } from '../field-errors.ts';
 import { documentOf } from '../refusal.ts';
 import { idKeyOf, type Runtime } from '../runtime.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { BatchResultSchema, BatchSubmissionSchema, TaskSubmissionSchema } from '../schema/submission.ts';
-import { learnServices } from '../services.ts';
+import { loadServices } from '../services.ts';
 import { draftTask, NOT_ACCEPTED, taskOf } from '../submission.ts';
 
 const route = createRoute({
@@ -37,13 +37,13 @@ const route = createRoute({
 
 type Item = { readonly index: number } & ({ readonly task: NewTask } | { readonly problem: ProblemDocument });
 
-export function addBatch(door: Door): void {
-  door.openapi(route, async (c) => {
+export function addBatch(app: App): void {
+  app.openapi(route, async (c) => {
     const { runtime } = c.env;
     const { subject } = c.get('principal');
     const now = Date.now();
     const submissions = c.req.valid('json').tasks;
-    await learnServices(c, serviceNamesIn(submissions));
+    await loadServices(c, serviceNamesIn(submissions));
     const items = await Promise.all(
       submissions.map((submission, index) => itemOf(runtime, submission, index, subject, now)),
     );

@@ -4,22 +4,22 @@ import type { MiddlewareHandler } from 'hono';
 import type { CallbackReport } from '../../shared/ledger/door.ts';
 import { TASK_ID_PATTERN } from '../../shared/task/id.ts';
 import { answerJson, refuse, unauthenticated } from '../answer.ts';
+import type { App, AppEnv } from '../app.ts';
 import { bearerToken } from '../authorize.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
-import type { Door, DoorEnv } from '../door.ts';
-import { notReached, refuseAnswer } from '../door-answer.ts';
+import { ledgerUnavailable, refuseAnswer } from '../ledger-answer.ts';
 import { taskNotFound } from '../ownership.ts';
-import { reach, UNREACHED } from '../reach.ts';
 import { reportOf } from '../report.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { ReportAnswerSchema, TaskReportSchema } from '../schema/report.ts';
 import { TaskParamsSchema } from '../schema/task.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream.ts';
 
 /** Well above what attempts' tokens need. */
 const MAX_TOKEN_CHARS = 512;
 
-/** Only that a token is there: what it is worth is known behind the callback Worker's door. */
-const carriesToken: MiddlewareHandler<DoorEnv> = async (c, next) => {
+/** Only that a token is there: what it is worth is known by the callback Worker. */
+const carriesToken: MiddlewareHandler<AppEnv> = async (c, next) => {
   const token = bearerToken(c.req.raw);
   if (token !== undefined && token.length <= MAX_TOKEN_CHARS) return next();
   const detail = "Send the attempt's token: `Authorization: Bearer <Task-Callback-Token>`.";
@@ -53,16 +53,16 @@ const route = createRoute({
   ),
 });
 
-export function addCallback(door: Door): void {
-  door.openapi(route, async (c) => {
+export function addCallback(app: App): void {
+  app.openapi(route, async (c) => {
     const { id } = c.req.valid('param');
     const token = bearerToken(c.req.raw) ?? '';
     if (!TASK_ID_PATTERN.test(id)) return taskNotFound();
     const read = reportOf(c.req.valid('json'));
     if (!read.ok) return refuse(read.refusal.code, read.refusal.details);
     const report: CallbackReport = { id, token, report: read.report };
-    const answer = await reach('callback', () => c.env.runtime.config.callback.acceptCallback(report));
-    if (answer === UNREACHED) return notReached();
+    const answer = await callUpstream('callback', () => c.env.runtime.config.callback.acceptCallback(report));
+    if (answer === UNAVAILABLE) return ledgerUnavailable();
     if (!answer.ok) return refuseAnswer(answer);
     return answerJson({ id, status: answer.status, changed: answer.changed });
   });

@@ -2,13 +2,13 @@
 import { createRoute } from '@hono/zod-openapi';
 import { readStatus } from '../../shared/store/read.ts';
 import { unavailable } from '../answer.ts';
+import type { App } from '../app.ts';
 import { allows } from '../authorize.ts';
-import type { Door } from '../door.ts';
-import { answerStanding } from '../door-answer.ts';
+import { answerStanding } from '../ledger-answer.ts';
 import { mayBeUnrecorded, mayName, owns, taskNotFound } from '../ownership.ts';
-import { reach, UNREACHED } from '../reach.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { TaskParamsSchema, TaskStandingSchema } from '../schema/task.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream.ts';
 
 const route = createRoute({
   method: 'post',
@@ -23,19 +23,21 @@ const route = createRoute({
   responses: answers({ 200: jsonAnswer(TaskStandingSchema, 'It is cancelled.') }, 'task-not-found', 'task-finished'),
 });
 
-export function addCancel(door: Door): void {
-  door.openapi(route, async (c) => {
+export function addCancel(app: App): void {
+  app.openapi(route, async (c) => {
     const { runtime } = c.env;
     const principal = c.get('principal');
     const { id } = c.req.valid('param');
     if (!(await mayName(runtime, principal, id))) return taskNotFound();
-    const standing = await reach('database', () => readStatus(runtime.config.db, id));
-    if (standing === UNREACHED) return unavailable('The task cannot be read at the moment.');
+    const standing = await callUpstream('database', () => readStatus(runtime.config.db, id));
+    if (standing === UNAVAILABLE) return unavailable('The task cannot be read at the moment.');
     if (standing !== undefined && !owns(principal, standing.subject)) return taskNotFound();
     const plantTombstone = mayBeUnrecorded(principal, id, Date.now());
     if (standing === undefined && !plantTombstone) return taskNotFound();
     const subject = standing?.subject ?? principal.subject;
-    const answer = await reach('callback', () => runtime.config.callback.cancelTask({ id, subject, plantTombstone }));
+    const answer = await callUpstream('callback', () =>
+      runtime.config.callback.cancelTask({ id, subject, plantTombstone }),
+    );
     return answerStanding(runtime, id, answer);
   });
 }

@@ -5,7 +5,7 @@
 
 import style from 'swagger-ui-dist/swagger-ui.css';
 import script from 'swagger-ui-dist/swagger-ui-bundle.js';
-import type { Door } from '../door.ts';
+import type { App } from '../app.ts';
 
 const POLICY = [
   "default-src 'none'",
@@ -49,18 +49,18 @@ const PAGE = `<!doctype html>
 </html>
 `;
 
-export function addDocs(door: Door): void {
-  door.get('/', () => new Response(null, { status: 302, headers: { location: '/docs' } }));
-  door.get('/docs', () =>
+export function addDocs(app: App): void {
+  app.get('/', () => new Response(null, { status: 302, headers: { location: '/docs' } }));
+  app.get('/docs', () =>
     text(PAGE, 'text/html', {
       'content-security-policy': POLICY,
       'cache-control': 'no-cache',
       'referrer-policy': 'no-referrer',
     }),
   );
-  door.get('/docs/swagger-ui.js', () => asset(script, 'text/javascript'));
-  door.get('/docs/swagger-ui.css', () => asset(style, 'text/css'));
-  door.get('/docs/start.js', () => asset(START, 'text/javascript'));
+  app.get('/docs/swagger-ui.js', () => asset(script, 'text/javascript'));
+  app.get('/docs/swagger-ui.css', () => asset(style, 'text/css'));
+  app.get('/docs/start.js', () => asset(START, 'text/javascript'));
 }
 
 function asset(body: string, type: string): Response {

@@ -1,12 +1,12 @@
 /** `GET /openapi.json`: the API document, generated from the schemas that check the requests. */
 import { answerJsonText } from '../answer.ts';
+import type { App } from '../app.ts';
 import { apiDocument } from '../document.ts';
-import type { Door } from '../door.ts';
 
-export function addDocument(door: Door): void {
+export function addDocument(app: App): void {
   let text: string | undefined;
-  door.get('/openapi.json', () => {
-    text ??= JSON.stringify(apiDocument(door));
+  app.get('/openapi.json', () => {
+    text ??= JSON.stringify(apiDocument(app));
     return answerJsonText(text, 200, { 'cache-control': 'public, max-age=300' });
   });
 }

@@ -1,7 +1,7 @@
 /** `GET /healthz`: whether this deployment is configured to serve. Public; names variables, not values. */
 import { createRoute, z } from '@hono/zod-openapi';
 import { answerJson } from '../answer.ts';
-import type { Door } from '../door.ts';
+import type { App } from '../app.ts';
 import { jsonAnswer, problemAnswers } from '../schema/problem.ts';
 
 const route = createRoute({
@@ -18,6 +18,6 @@ const route = createRoute({
 });
 
 /** A deployment that lacks a variable never gets here: see `producer/index.ts`. */
-export function addHealth(door: Door): void {
-  door.openapi(route, () => answerJson({ status: 'ok' }));
+export function addHealth(app: App): void {
+  app.openapi(route, () => answerJson({ status: 'ok' }));
 }

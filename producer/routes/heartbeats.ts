@@ -2,9 +2,9 @@
 import { createRoute } from '@hono/zod-openapi';
 import type { HeartbeatAnswer } from '../../shared/registry/door.ts';
 import { answerJson } from '../answer.ts';
+import type { App } from '../app.ts';
 import { allows } from '../authorize.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
-import type { Door } from '../door.ts';
 import { askerOf, askRegistry } from '../registry-answer.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
 import {
@@ -67,8 +67,8 @@ const leadershipRoute = createRoute({
   ),
 });
 
-export function addHeartbeats(door: Door): void {
-  door.openapi(clusterRoute, (c) =>
+export function addHeartbeats(app: App): void {
+  app.openapi(clusterRoute, (c) =>
     askRegistry(
       c.env.runtime,
       (registry) => registry.heartbeatCluster(c.req.valid('json'), askerOf(c.get('principal'))),
@@ -76,7 +76,7 @@ export function addHeartbeats(door: Door): void {
     ),
   );
 
-  door.openapi(heartbeatRoute, (c) =>
+  app.openapi(heartbeatRoute, (c) =>
     askRegistry(
       c.env.runtime,
       (registry) => registry.heartbeat(c.req.valid('param').id, c.req.valid('json'), askerOf(c.get('principal'))),
@@ -84,7 +84,7 @@ export function addHeartbeats(door: Door): void {
     ),
   );
 
-  door.openapi(leadershipRoute, (c) =>
+  app.openapi(leadershipRoute, (c) =>
     askRegistry(
       c.env.runtime,
       (registry) => registry.claimLeadership(c.req.valid('param').id, askerOf(c.get('principal'))),

@@ -5,11 +5,11 @@
 import { createRoute } from '@hono/zod-openapi';
 import type { KeyView } from '../../shared/key/door.ts';
 import { answerJson, refuse, unavailable } from '../answer.ts';
+import type { App } from '../app.ts';
 import { allows } from '../authorize.ts';
-import type { Door } from '../door.ts';
-import { reach, UNREACHED } from '../reach.ts';
 import { type KeyDocument, KeyParamsSchema, KeySchema, KeyStatsSchema } from '../schema/key.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream.ts';
 
 const statsRoute = createRoute({
   method: 'get',
@@ -37,13 +37,13 @@ const actionRoute = createRoute({
   responses: answers({ 200: jsonAnswer(KeySchema, 'The key as it stands now.') }, 'invalid-request', 'key-not-found'),
 });
 
-export function addKeys(door: Door): void {
-  door.openapi(statsRoute, async (c) => {
+export function addKeys(app: App): void {
+  app.openapi(statsRoute, async (c) => {
     const { consumers } = c.env.runtime.config;
     const shards = await Promise.all(
       consumers.map(async ({ shard, door: keys }) => {
-        const views = await reach('consumer', () => keys.describe());
-        return { shard, keys: views === UNREACHED ? undefined : views.map((view) => keyDocument(shard, view)) };
+        const views = await callUpstream('consumer', () => keys.describe());
+        return { shard, keys: views === UNAVAILABLE ? undefined : views.map((view) => keyDocument(shard, view)) };
       }),
     );
     return answerJson({
@@ -52,12 +52,12 @@ export function addKeys(door: Door): void {
     });
   });
 
-  door.openapi(actionRoute, async (c) => {
+  app.openapi(actionRoute, async (c) => {
     const { shard, key, action } = c.req.valid('param');
     const consumer = c.env.runtime.config.consumers.find((each) => each.shard === shard);
     if (consumer === undefined) return refuse('key-not-found', { detail: `There is no shard ${shard}.` });
-    const view = await reach('consumer', () => consumer.door.change(key, action));
-    if (view === UNREACHED) return unavailable('The key is not certain to have changed; repeat the request.');
+    const view = await callUpstream('consumer', () => consumer.door.change(key, action));
+    if (view === UNAVAILABLE) return unavailable('The key is not certain to have changed; repeat the request.');
     if (view === undefined) return refuse('key-not-found', { detail: `Shard ${shard} has no key ${key}.` });
     return answerJson(keyDocument(shard, view));
   });

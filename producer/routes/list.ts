@@ -2,13 +2,13 @@
 import { createRoute } from '@hono/zod-openapi';
 import { listTasks } from '../../shared/store/list.ts';
 import { answerJson, refuse, statusUrlOf, unavailable } from '../answer.ts';
+import type { App } from '../app.ts';
 import { allows } from '../authorize.ts';
 import { decodeCursor, encodeCursor } from '../cursor.ts';
-import type { Door } from '../door.ts';
-import { reach, UNREACHED } from '../reach.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { ListQuerySchema, TaskListSchema } from '../schema/task.ts';
 import { taskSummary } from '../task-view.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream.ts';
 
 const route = createRoute({
   method: 'get',
@@ -23,8 +23,8 @@ const route = createRoute({
   responses: answers({ 200: jsonAnswer(TaskListSchema, 'A page of tasks.') }, 'invalid-request'),
 });
 
-export function addList(door: Door): void {
-  door.openapi(route, async (c) => {
+export function addList(app: App): void {
+  app.openapi(route, async (c) => {
     const { runtime } = c.env;
     const principal = c.get('principal');
     const { cursor, limit, service, status } = c.req.valid('query');
@@ -35,8 +35,8 @@ export function addList(door: Door): void {
     }
     const subject = principal.role === 'admin' ? undefined : principal.subject;
     const filter = { subject, status, service, limit, before };
-    const page = await reach('database', () => listTasks(runtime.config.db, filter));
-    if (page === UNREACHED) return unavailable('The tasks cannot be read at the moment.');
+    const page = await callUpstream('database', () => listTasks(runtime.config.db, filter));
+    if (page === UNAVAILABLE) return unavailable('The tasks cannot be read at the moment.');
     const tasks = page.rows.map((row) => taskSummary(row, statusUrlOf(runtime, row.id)));
     const nextCursor = page.nextBefore === undefined ? null : encodeCursor(page.nextBefore);
     return answerJson({ tasks, nextCursor });

@@ -4,14 +4,14 @@ import { readStatus, readTask } from '../../shared/store/read.ts';
 import type { TaskRow } from '../../shared/store/row.ts';
 import { isTerminal } from '../../shared/task/status.ts';
 import { answerJson, answerJsonText, statusUrlOf, unavailable } from '../answer.ts';
+import type { App } from '../app.ts';
 import { allows } from '../authorize.ts';
-import type { Door } from '../door.ts';
 import { mayBeUnrecorded, mayName, owns, taskNotFound } from '../ownership.ts';
-import { reach, UNREACHED } from '../reach.ts';
 import type { Runtime } from '../runtime.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { PollQuerySchema, TaskParamsSchema, TaskSchema } from '../schema/task.ts';
 import { taskView, unrecordedTask } from '../task-view.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream.ts';
 
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 500;
@@ -29,8 +29,8 @@ const route = createRoute({
   responses: answers({ 200: jsonAnswer(TaskSchema, 'The task.') }, 'invalid-request', 'task-not-found'),
 });
 
-export function addPoll(door: Door): void {
-  door.openapi(route, async (c) => {
+export function addPoll(app: App): void {
+  app.openapi(route, async (c) => {
     const { runtime } = c.env;
     const principal = c.get('principal');
     const { id } = c.req.valid('param');
@@ -38,18 +38,18 @@ export function addPoll(door: Door): void {
     const hot = runtime.finished.find(id, startedAt);
     if (hot !== undefined) return owns(principal, hot.subject) ? answerJsonText(hot.json) : taskNotFound();
     if (!(await mayName(runtime, principal, id))) return taskNotFound();
-    const read = () => reach('database', () => readTask(runtime.config.db, id));
+    const read = () => callUpstream('database', () => readTask(runtime.config.db, id));
     let row = await read();
     const waitUntil = startedAt + c.req.valid('query').wait * 1000;
     if (
       waitUntil > startedAt &&
-      row !== UNREACHED &&
+      row !== UNAVAILABLE &&
       !isEnded(row) &&
       (row === undefined || owns(principal, row.subject))
     ) {
       if (await awaitEnd(runtime, id, waitUntil, c.req.raw.signal)) row = await read();
     }
-    if (row === UNREACHED) return unavailable('The task cannot be read at the moment.');
+    if (row === UNAVAILABLE) return unavailable('The task cannot be read at the moment.');
     if (row !== undefined) return owns(principal, row.subject) ? answerRow(runtime, row) : taskNotFound();
     if (!mayBeUnrecorded(principal, id, Date.now())) return taskNotFound();
     return answerJson(unrecordedTask(id, principal.subject, statusUrlOf(runtime, id)));
@@ -77,9 +77,9 @@ async function awaitEnd(runtime: Runtime, id: string, until: number, signal: Abo
     if (leftMs <= 0) return true;
     await scheduler.wait(Math.min(pauseMs, leftMs));
     pauseMs = Math.min(pauseMs * 1.5, LONGEST_PAUSE_MS);
-    const standing = await reach('database', () => readStatus(runtime.config.db, id));
+    const standing = await callUpstream('database', () => readStatus(runtime.config.db, id));
     // A read that failed is no reason to stop waiting.
-    if (standing !== UNREACHED && standing !== undefined && isTerminal(standing.status)) return true;
+    if (standing !== UNAVAILABLE && standing !== undefined && isTerminal(standing.status)) return true;
   }
   return false;
 }

@@ -3,14 +3,14 @@ import { createRoute } from '@hono/zod-openapi';
 import { ServiceDefinitionSchema } from '../../shared/service/definition.ts';
 import { readTask } from '../../shared/store/read.ts';
 import { refuse, unavailable } from '../answer.ts';
+import type { App } from '../app.ts';
 import { allows } from '../authorize.ts';
-import type { Door } from '../door.ts';
-import { answerStanding } from '../door-answer.ts';
+import { answerStanding } from '../ledger-answer.ts';
 import { mayBeUnrecorded, mayName, owns, taskNotFound } from '../ownership.ts';
-import { reach, UNREACHED } from '../reach.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { TaskParamsSchema, TaskStandingSchema } from '../schema/task.ts';
-import { learnServices } from '../services.ts';
+import { loadServices } from '../services.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream.ts';
 
 const route = createRoute({
   method: 'post',
@@ -25,23 +25,23 @@ const route = createRoute({
   responses: answers({ 200: jsonAnswer(TaskStandingSchema, 'It is due again.') }, 'task-not-found', 'not-retryable'),
 });
 
-export function addRetry(door: Door): void {
-  door.openapi(route, async (c) => {
+export function addRetry(app: App): void {
+  app.openapi(route, async (c) => {
     const { runtime } = c.env;
     const principal = c.get('principal');
     const { id } = c.req.valid('param');
     if (!(await mayName(runtime, principal, id))) return taskNotFound();
-    const row = await reach('database', () => readTask(runtime.config.db, id));
-    if (row === UNREACHED) return unavailable('The task cannot be read at the moment.');
+    const row = await callUpstream('database', () => readTask(runtime.config.db, id));
+    if (row === UNAVAILABLE) return unavailable('The task cannot be read at the moment.');
     const now = Date.now();
     if (row === undefined) {
       if (!mayBeUnrecorded(principal, id, now)) return taskNotFound();
       return refuse('not-retryable', { detail: 'The task is queued and has not run yet.' });
     }
     if (!owns(principal, row.subject)) return taskNotFound();
-    const services = await learnServices(c, []);
+    const services = await loadServices(c, []);
     const deadlineAt = now + (services.find(row.service)?.deadlineSeconds ?? DEFAULT_DEADLINE_SECONDS) * 1000;
-    const answer = await reach('callback', () => runtime.config.callback.retryTask({ id, deadlineAt }));
+    const answer = await callUpstream('callback', () => runtime.config.callback.retryTask({ id, deadlineAt }));
     return answerStanding(runtime, id, answer);
   });
 }

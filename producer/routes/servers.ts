@@ -2,9 +2,9 @@
 import { createRoute } from '@hono/zod-openapi';
 import { targetProblem } from '../../shared/service/target.ts';
 import { answerJson, answerNothing, refuse } from '../answer.ts';
+import type { App } from '../app.ts';
 import { allows } from '../authorize.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
-import type { Door } from '../door.ts';
 import { askerOf, askRegistry, readRegistry } from '../registry-answer.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
 import {
@@ -97,8 +97,8 @@ const metricsRoute = createRoute({
   responses: answers({ 200: jsonAnswer(ServerMetricsSchema, 'Of the last five minutes.') }, 'server-not-found'),
 });
 
-export function addServers(door: Door): void {
-  door.openapi(registerRoute, async (c) => {
+export function addServers(app: App): void {
+  app.openapi(registerRoute, async (c) => {
     const { runtime } = c.env;
     const registration = c.req.valid('json');
     const problem = targetProblem(registration.url, runtime.config.allowsPrivateTargets);
@@ -113,7 +113,7 @@ export function addServers(door: Door): void {
     );
   });
 
-  door.openapi(listRoute, (c) =>
+  app.openapi(listRoute, (c) =>
     readRegistry(
       c.env.runtime,
       (registry) => registry.listServers(askerOf(c.get('principal'))),
@@ -121,7 +121,7 @@ export function addServers(door: Door): void {
     ),
   );
 
-  door.openapi(getRoute, (c) =>
+  app.openapi(getRoute, (c) =>
     askRegistry(
       c.env.runtime,
       (registry) => registry.getServer(c.req.valid('param').id, askerOf(c.get('principal'))),
@@ -129,7 +129,7 @@ export function addServers(door: Door): void {
     ),
   );
 
-  door.openapi(deleteRoute, (c) =>
+  app.openapi(deleteRoute, (c) =>
     askRegistry(
       c.env.runtime,
       (registry) => registry.removeServer(c.req.valid('param').id, askerOf(c.get('principal'))),
@@ -137,7 +137,7 @@ export function addServers(door: Door): void {
     ),
   );
 
-  door.openapi(maintenanceRoute, (c) => {
+  app.openapi(maintenanceRoute, (c) => {
     const { enabled } = c.req.valid('json');
     return askRegistry(
       c.env.runtime,
@@ -146,7 +146,7 @@ export function addServers(door: Door): void {
     );
   });
 
-  door.openapi(metricsRoute, (c) =>
+  app.openapi(metricsRoute, (c) =>
     askRegistry(
       c.env.runtime,
       (registry) => registry.getMetrics(c.req.valid('param').id, askerOf(c.get('principal'))),

@@ -2,9 +2,9 @@
 import { createRoute } from '@hono/zod-openapi';
 import { serviceSchema } from '../../shared/service/definition.ts';
 import { answerJson, answerNothing, refuse } from '../answer.ts';
+import type { App } from '../app.ts';
 import { allows } from '../authorize.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
-import type { Door } from '../door.ts';
 import { invalidRequest } from '../field-errors.ts';
 import { askRegistry, readRegistry } from '../registry-answer.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
@@ -95,8 +95,8 @@ const resumeRoute = createRoute({
   responses: answers({ 200: jsonAnswer(PausedSchema, 'It goes on.') }, 'invalid-request', 'service-not-found'),
 });
 
-export function addServices(door: Door): void {
-  door.openapi(listRoute, (c) =>
+export function addServices(app: App): void {
+  app.openapi(listRoute, (c) =>
     readRegistry(
       c.env.runtime,
       (registry) => registry.listServices(),
@@ -104,7 +104,7 @@ export function addServices(door: Door): void {
     ),
   );
 
-  door.openapi(demandRoute, (c) =>
+  app.openapi(demandRoute, (c) =>
     askRegistry(
       c.env.runtime,
       (registry) => registry.getDemand(c.req.valid('param').name),
@@ -112,7 +112,7 @@ export function addServices(door: Door): void {
     ),
   );
 
-  door.openapi(putRoute, async (c) => {
+  app.openapi(putRoute, async (c) => {
     const { runtime } = c.env;
     const { name } = c.req.valid('param');
     const sent: unknown = await c.req.json();
@@ -128,7 +128,7 @@ export function addServices(door: Door): void {
     return answer;
   });
 
-  door.openapi(deleteRoute, async (c) => {
+  app.openapi(deleteRoute, async (c) => {
     const { runtime } = c.env;
     const force = c.req.valid('query').force === 'true';
     const answer = await askRegistry(
@@ -144,7 +144,7 @@ export function addServices(door: Door): void {
     [pauseRoute, true],
     [resumeRoute, false],
   ] as const) {
-    door.openapi(route, (c) => {
+    app.openapi(route, (c) => {
       const { name } = c.req.valid('param');
       return askRegistry(
         c.env.runtime,

@@ -3,13 +3,13 @@ import { createRoute } from '@hono/zod-openapi';
 import { mintTaskId } from '../../shared/task/id.ts';
 import { acceptTask } from '../accept.ts';
 import { answerJson, refuse, statusUrlOf } from '../answer.ts';
+import type { App } from '../app.ts';
 import { allows } from '../authorize.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
-import type { Door } from '../door.ts';
 import { idKeyOf } from '../runtime.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { ACCEPTED_EXAMPLE, AcceptedTaskSchema, TaskSubmissionSchema } from '../schema/submission.ts';
-import { learnServices } from '../services.ts';
+import { loadServices } from '../services.ts';
 import { draftTask, NOT_ACCEPTED, taskOf } from '../submission.ts';
 
 const route = createRoute({
@@ -32,11 +32,11 @@ const route = createRoute({
   ),
 });
 
-export function addSubmit(door: Door): void {
-  door.openapi(route, async (c) => {
+export function addSubmit(app: App): void {
+  app.openapi(route, async (c) => {
     const { runtime } = c.env;
     const submission = c.req.valid('json');
-    const services = await learnServices(c, [submission.service]);
+    const services = await loadServices(c, [submission.service]);
     const drafted = draftTask(services.all, submission);
     if (!drafted.ok) return refuse(drafted.refusal.code, drafted.refusal.details);
     const { subject } = c.get('principal');

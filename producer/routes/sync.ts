@@ -9,12 +9,12 @@ import { type Declined, MAX_HELD_BYTES } from '../../shared/sync/call.ts';
 import { mintTaskId } from '../../shared/task/id.ts';
 import { acceptTask } from '../accept.ts';
 import { answerJson, refuse, statusUrlOf } from '../answer.ts';
+import type { App, AppEnv } from '../app.ts';
 import { allowsAsKey, tokenHeaders } from '../authorize.ts';
-import type { Door, DoorEnv } from '../door.ts';
 import { idKeyOf } from '../runtime.ts';
 import { answers } from '../schema/problem.ts';
 import { CallParamsSchema } from '../schema/sync.ts';
-import { learnServices } from '../services.ts';
+import { loadServices } from '../services.ts';
 import { NOT_ACCEPTED, taskOf } from '../submission.ts';
 import { draftFromCall } from '../sync/async-task.ts';
 import { type CallRequest, dispatchCall } from '../sync/dispatch.ts';
@@ -51,17 +51,17 @@ const route = (method: 'get' | 'post') =>
     ),
   });
 
-export function addSync(door: Door): void {
-  for (const method of ['get', 'post'] as const) door.openAPIRegistry.registerPath(route(method));
-  door.all(`${PREFIX}:name`, allowsAsKey('client', 'admin'), answerCall);
-  door.all(`${PREFIX}:name/*`, allowsAsKey('client', 'admin'), answerCall);
+export function addSync(app: App): void {
+  for (const method of ['get', 'post'] as const) app.openAPIRegistry.registerPath(route(method));
+  app.all(`${PREFIX}:name`, allowsAsKey('client', 'admin'), answerCall);
+  app.all(`${PREFIX}:name/*`, allowsAsKey('client', 'admin'), answerCall);
 }
 
-async function answerCall(c: Context<DoorEnv>): Promise<Response> {
+async function answerCall(c: Context<AppEnv>): Promise<Response> {
   const { runtime } = c.env;
   const request = c.req.raw;
   const name = c.req.param('name') ?? '';
-  const services = await learnServices(c, [name]);
+  const services = await loadServices(c, [name]);
   const service = services.find(name);
   if (service === undefined) return unknownServiceCall(services.all, name);
 
@@ -101,7 +101,7 @@ function isOverloaded({ why }: Declined): boolean {
   return why !== 'timeout' && why !== 'misconfigured' && why !== 'unreachable';
 }
 
-async function answerWithTask(c: Context<DoorEnv>, name: string, call: CallRequest): Promise<Response> {
+async function answerWithTask(c: Context<AppEnv>, name: string, call: CallRequest): Promise<Response> {
   const { runtime } = c.env;
   const drafted = draftFromCall(runtime.services.all, name, call);
   if (!drafted.ok) return refuse(drafted.refusal.code, drafted.refusal.details);

@@ -2,12 +2,12 @@
 import { createRoute } from '@hono/zod-openapi';
 import { revokeToken } from '../../shared/store/revocation.ts';
 import { answerJson, unavailable } from '../answer.ts';
+import type { App } from '../app.ts';
 import { allows } from '../authorize.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
-import type { Door } from '../door.ts';
-import { reach, UNREACHED } from '../reach.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { RevocationSchema, RevokedSchema } from '../schema/token.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream.ts';
 
 /** Longer than any token should live, for who revokes one without knowing its end. */
 const TEN_YEARS_MS = 10 * 365 * 86_400_000;
@@ -31,13 +31,13 @@ const route = createRoute({
   ),
 });
 
-export function addTokens(door: Door): void {
-  door.openapi(route, async (c) => {
+export function addTokens(app: App): void {
+  app.openapi(route, async (c) => {
     const { runtime } = c.env;
     const { jti, expiresAt: given } = c.req.valid('json');
     const expiresAt = given === undefined ? Date.now() + TEN_YEARS_MS : Date.parse(given);
-    const done = await reach('database', () => revokeToken(runtime.config.db, jti, expiresAt));
-    if (done === UNREACHED) return unavailable('The token is not certain to be revoked; repeat the request.');
+    const done = await callUpstream('database', () => revokeToken(runtime.config.db, jti, expiresAt));
+    if (done === UNAVAILABLE) return unavailable('The token is not certain to be revoked; repeat the request.');
     runtime.authenticator.forget(jti);
     return answerJson({ jti, expiresAt: new Date(expiresAt).toISOString() });
   });

@@ -2,8 +2,8 @@
 import type { Services } from '../../shared/service/definition.ts';
 import type { Declined } from '../../shared/sync/call.ts';
 import { refuse } from '../answer.ts';
-import { reach, UNREACHED } from '../reach.ts';
 import type { Runtime } from '../runtime.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream.ts';
 
 const MAX_NAMES = 20;
 
@@ -51,8 +51,8 @@ export async function refuseDeclined(runtime: Runtime, name: string, declined: D
 
 /** Services with a fixed target are taken as available; of the others the registry knows. */
 async function availableServices({ config, services }: Runtime, except: string): Promise<string[]> {
-  const views = await reach('registry', () => config.registry.listServices());
-  if (views === UNREACHED) return Object.keys(services.all).filter((name) => name !== except);
+  const views = await callUpstream('registry', () => config.registry.listServices());
+  if (views === UNAVAILABLE) return Object.keys(services.all).filter((name) => name !== except);
   return views
     .filter(
       ({ name, paused, target, servers }) =>

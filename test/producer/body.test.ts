@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { serve } from '../../producer/serve.ts';
-import { ask, documentIn, door, environment, noDatabase, queueStub, tokenFor } from './client.ts';
+import { app, ask, documentIn, environment, noDatabase, queueStub, tokenFor } from './client.ts';
 
 const TYPE = 'urn:tasklane:problem:';
 
@@ -11,7 +11,7 @@ async function submit(body: BodyInit, headers: Record<string, string> = {}): Pro
     headers: { authorization: `Bearer ${await tokenFor('alice')}`, 'content-type': 'application/json', ...headers },
     body,
   });
-  return serve(door, request, environment({ TASK_QUEUE_0: queueStub(), TASK_QUEUE_1: queueStub(), DB: noDatabase }));
+  return serve(app, request, environment({ TASK_QUEUE_0: queueStub(), TASK_QUEUE_1: queueStub(), DB: noDatabase }));
 }
 
 function streamOf(text: string, chunks: number): ReadableStream {

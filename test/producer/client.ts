@@ -1,9 +1,9 @@
-/** A client of the producer's door for tests inside workerd: the door itself, real bindings, no network. */
+/** A client of the producer's app for tests inside workerd: the app itself, real bindings, no network. */
 import { createExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { beforeEach, type MockInstance, vi } from 'vitest';
 import { RegistryDoor } from '../../callback/registry/registry-door.ts';
-import { createDoor } from '../../producer/api.ts';
+import { createApp } from '../../producer/api.ts';
 import { serve } from '../../producer/serve.ts';
 import { type Role, signToken } from '../../shared/auth/token.ts';
 import { importMacKey } from '../../shared/crypto/mac.ts';
@@ -11,7 +11,7 @@ import type { CallbackDoor, DoorAnswer } from '../../shared/ledger/door.ts';
 import type { NewTask } from '../../shared/message/task-message.ts';
 import { mintTaskId } from '../../shared/task/id.ts';
 
-export const door = createDoor();
+export const app = createApp();
 
 /** For files whose tests want failures: their lines are kept out of the tests' output, and can be looked at. */
 export function catchFailureLog(): MockInstance<typeof console.error> {
@@ -91,7 +91,7 @@ export interface Ask {
   readonly headers?: Record<string, string>;
 }
 
-/** A request through the door; by default by the client alice. */
+/** A request through the app; by default by the client alice. */
 export async function ask(environment: object, path: string, options: Ask = {}): Promise<Response> {
   const { body, headers } = options;
   const token = 'token' in options ? options.token : await tokenFor('alice');
@@ -105,7 +105,7 @@ export async function ask(environment: object, path: string, options: Ask = {}):
     },
     ...(text === undefined ? {} : { body: text }),
   });
-  return serve(door, request, environment);
+  return serve(app, request, environment);
 }
 
 /** The document of an answer, loosely typed for assertions. */

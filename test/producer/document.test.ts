@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import { createDoor } from '../../producer/api.ts';
+import { createApp } from '../../producer/api.ts';
 import { apiDocument } from '../../producer/document.ts';
 
-const door = createDoor();
-const document = apiDocument(door);
+const app = createApp();
+const document = apiDocument(app);
 
 interface Operation {
   operationId?: string;
@@ -23,7 +23,7 @@ it('describes every route of the API', () => {
   );
   // The synchronous route takes any method; the document shows two of them.
   const passedOn = ['GET', 'POST'].map((method) => `${method} /api/service/:name/:path`);
-  const routed = new Set([...door.routes.map(({ method, path }) => `${method} ${path}`), ...passedOn]);
+  const routed = new Set([...app.routes.map(({ method, path }) => `${method} ${path}`), ...passedOn]);
   for (const other of ['GET /openapi.json', 'ALL /api/service/:name', 'ALL /api/service/:name/*']) {
     expect(routed.delete(other), other).toBe(true);
   }

@@ -1,17 +1,17 @@
 /** From the callback Worker's answer to the client's. */
 import type { DoorAnswer } from '../shared/ledger/door.ts';
 import { answerJson, refuse, statusUrlOf, unauthenticated, unavailable } from './answer.ts';
-import { UNREACHED } from './reach.ts';
 import type { Runtime } from './runtime.ts';
+import { UNAVAILABLE } from './upstream.ts';
 
 /** Where the task stands after the request, or why the request was refused. */
-export function answerStanding(runtime: Runtime, id: string, answer: DoorAnswer | typeof UNREACHED): Response {
-  if (answer === UNREACHED) return notReached();
+export function answerStanding(runtime: Runtime, id: string, answer: DoorAnswer | typeof UNAVAILABLE): Response {
+  if (answer === UNAVAILABLE) return ledgerUnavailable();
   if (!answer.ok) return refuseAnswer(answer);
   return answerJson({ id, status: answer.status, statusUrl: statusUrlOf(runtime, id) });
 }
 
-export function notReached(): Response {
+export function ledgerUnavailable(): Response {
   return unavailable('Nothing is certain to have changed; the request may be repeated.');
 }
 

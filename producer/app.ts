@@ -3,9 +3,9 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Principal } from '../shared/auth/token.ts';
 import type { Runtime } from './runtime.ts';
 
-export interface DoorEnv {
+export interface AppEnv {
   Bindings: { readonly runtime: Runtime };
   Variables: { principal: Principal };
 }
 
-export type Door = OpenAPIHono<DoorEnv>;
+export type App = OpenAPIHono<AppEnv>;

@@ -4,13 +4,16 @@
  */
 import { logError } from '../shared/log.ts';
 
-export const UNREACHED = Symbol('unreached');
+export const UNAVAILABLE = Symbol('unavailable');
 
-export async function reach<Answer>(what: string, ask: () => Promise<Answer>): Promise<Answer | typeof UNREACHED> {
+export async function callUpstream<Answer>(
+  what: string,
+  ask: () => Promise<Answer>,
+): Promise<Answer | typeof UNAVAILABLE> {
   try {
     return await ask();
   } catch (error) {
     logError('upstream.failed', { what }, error);
-    return UNREACHED;
+    return UNAVAILABLE;
   }
 }

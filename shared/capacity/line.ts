@@ -1,0 +1,49 @@
+/**
+ * A line is what parked tasks wait for (rule R20), as it is written in `tasks.parked_for`: the keys of a
+ * pool, a bucket of them where a provider limits by model, or a place at a service. A pool has one line
+ * over all shards: each shard pulls from it when it has room. Pure.
+ */
+
+export type LineTarget =
+  | { readonly kind: 'pool'; readonly pool: string; readonly bucket?: string | undefined }
+  | { readonly kind: 'service'; readonly service: string };
+
+export function poolLine(pool: string, bucket?: string): string {
+  return bucket === undefined ? `pool:${pool}` : `pool:${pool}#${bucket}`;
+}
+
+export function serviceLine(service: string): string {
+  return `service:${service}`;
+}
+
+/** @returns undefined for a text that is no line */
+export function targetOfLine(line: string): LineTarget | undefined {
+  const match = /^(?:service:(?<service>.+)|pool:(?<pool>[^#]+)(?:#(?<bucket>.+))?)$/s.exec(line);
+  const { service, pool, bucket } = match?.groups ?? {};
+  if (service !== undefined) return { kind: 'service', service };
+  return pool === undefined ? undefined : { kind: 'pool', pool, bucket };
+}
+
+/** Names of buckets come from tasks: long or odd ones are cut, with a hash of all of it in their place. */
+const MAX_BUCKET_LENGTH = 64;
+
+/** The bucket of a value, such as a model's name: at most 64 safe characters. */
+export function bucketOf(value: string): string {
+  const safe = value.replaceAll(/[^A-Za-z0-9._:/-]/g, '_');
+  if (safe === value && value !== '' && value.length <= MAX_BUCKET_LENGTH) return value;
+  return `${safe.slice(0, MAX_BUCKET_LENGTH - 14)}~${hash(value)}`;
+}
+
+/** cyrb53 (public domain): buckets must not be mixed up by chance; nobody gains by doing it on purpose. */
+function hash(text: string): string {
+  let high = 0xdeadbeef;
+  let low = 0x41c6ce57;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    high = Math.imul(high ^ code, 2654435761);
+    low = Math.imul(low ^ code, 1597334677);
+  }
+  high = Math.imul(high ^ (high >>> 16), 2246822507) ^ Math.imul(low ^ (low >>> 13), 3266489909);
+  low = Math.imul(low ^ (low >>> 16), 2246822507) ^ Math.imul(high ^ (high >>> 13), 3266489909);
+  return (4294967296 * (2097151 & low) + (high >>> 0)).toString(36);
+}

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { importMacKey, type MacKey } from '../shared/crypto/mac.ts';
 import { MisconfiguredError, numberedBindings, parseEnv, SecretSchema } from '../shared/env.ts';
 import type { TaskMessage } from '../shared/message/task-message.ts';
+import { type Stores, storesIn } from '../shared/store/stores.ts';
 
 /**
  * Twelve days: the longest deadline (seven) and the queue's retention (four) and one to spare, so
@@ -23,6 +24,7 @@ const EnvSchema = z.object({
 
 export interface CallbackEnv {
   readonly db: D1Database;
+  readonly stores: Stores;
   readonly taskQueues: readonly Queue<TaskMessage>[];
   readonly deadQueue: Queue<TaskMessage>;
   readonly tokenKey: MacKey;
@@ -32,7 +34,6 @@ export interface CallbackEnv {
 }
 
 interface Bindings {
-  readonly DB?: D1Database;
   readonly DEAD_QUEUE?: Queue<TaskMessage>;
   readonly SERVER_REGISTRY?: DurableObjectNamespace;
 }
@@ -44,15 +45,17 @@ export async function readEnv(env: object): Promise<CallbackEnv> {
   const known = parsedEnvs.get(env);
   if (known !== undefined) return known;
   const vars = parseEnv(EnvSchema, env);
-  const { DB, DEAD_QUEUE, SERVER_REGISTRY } = env as Bindings;
+  const { DEAD_QUEUE, SERVER_REGISTRY } = env as Bindings;
+  const stores = storesIn(env);
   const taskQueues = numberedBindings<Queue<TaskMessage>>(env, 'TASK_QUEUE_').map(({ binding }) => binding);
-  if (DB === undefined || DEAD_QUEUE === undefined || SERVER_REGISTRY === undefined || taskQueues.length === 0) {
+  if (DEAD_QUEUE === undefined || SERVER_REGISTRY === undefined || taskQueues.length === 0) {
     throw new MisconfiguredError([
-      'the bindings DB, DEAD_QUEUE, SERVER_REGISTRY and TASK_QUEUE_0 are needed; deploy with `npm run deploy`',
+      'the bindings DEAD_QUEUE, SERVER_REGISTRY and TASK_QUEUE_0 are needed; deploy with `npm run deploy`',
     ]);
   }
   const parsed: CallbackEnv = {
-    db: DB,
+    db: stores.control,
+    stores,
     deadQueue: DEAD_QUEUE,
     taskQueues,
     tokenKey: await importMacKey(vars.CALLBACK_SECRET, vars.CALLBACK_SECRET_PREVIOUS),

@@ -92,7 +92,9 @@ function shardsWithKeys({ services, config }: Runtime, tasks: readonly NewTask[]
 /** @param carried false when no message carries the tasks: then the row itself is due now */
 async function record(runtime: Runtime, tasks: readonly NewTask[], carried: boolean): Promise<boolean> {
   try {
-    await recordAccepted(runtime.config.db, tasks, carried ? undefined : Date.now());
+    const dueAt = carried ? undefined : Date.now();
+    const groups = runtime.config.stores.group(tasks, ({ id }) => id);
+    await Promise.all(groups.map(({ db, items }) => recordAccepted(db, items, dueAt)));
     return true;
   } catch (error) {
     logError('accept.record.failed', { tasks: tasks.length }, error);

@@ -10,12 +10,13 @@ import type { CallbackDoor } from '../shared/ledger/door.ts';
 import type { TaskMessage } from '../shared/message/task-message.ts';
 import type { RegistryDoor } from '../shared/registry/door.ts';
 import { type Services, servicesSchema } from '../shared/service/definition.ts';
+import { type Stores, storesIn } from '../shared/store/stores.ts';
 
 /** What accept needs of a queue. */
 export type TaskQueue = Pick<Queue<TaskMessage>, 'send' | 'sendBatch'>;
 
 export interface Config {
-  readonly db: D1Database;
+  readonly stores: Stores;
   readonly queues: readonly TaskQueue[];
   readonly callback: CallbackDoor;
   readonly registry: RegistryDoor;
@@ -57,7 +58,6 @@ function optional<Schema extends z.ZodType>(schema: Schema) {
 const webAddress = z.url({ protocol: /^https?$/, error: 'is not a web address; write https://…' });
 
 const EnvSchema = z.object({
-  DB: binding<D1Database>('a D1 database'),
   CALLBACK: binding<CallbackDoor>('the service tasklane-callback, entrypoint CallbackDoor,'),
   REGISTRY: binding<RegistryDoor>('the service tasklane-callback, entrypoint RegistryDoor,'),
   JWT_SECRET: optional(SecretSchema),
@@ -80,11 +80,13 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>): Config {
   const env = collect(faults, () => parseEnv(EnvSchema, raw));
   const ServicesSchema = z.object({ SERVICES: servicesSchema(allowPrivate).prefault({}) });
   const services = collect(faults, () => parseEnv(ServicesSchema, raw).SERVICES);
+  const stores = collect(faults, () => storesIn(raw));
   const queues = numberedBindings<TaskQueue>(raw, QUEUE_PREFIX).map(({ binding: queue }) => queue);
   if (queues.length === 0) faults.push(`${QUEUE_PREFIX}0: is missing; bind at least one queue`);
-  if (env === undefined || services === undefined || faults.length > 0) throw new MisconfiguredError(faults);
+  if (env === undefined || services === undefined || stores === undefined || faults.length > 0)
+    throw new MisconfiguredError(faults);
   return {
-    db: env.DB,
+    stores,
     queues,
     callback: env.CALLBACK,
     registry: env.REGISTRY,

@@ -13,8 +13,8 @@ const QUEUE_RETENTION_MS = 4 * 86_400_000;
 
 /** True when asking the database about `id` makes sense for this principal. */
 export async function mayName(runtime: Runtime, principal: Principal, id: string): Promise<boolean> {
-  if (principal.role === 'admin') return TASK_ID_PATTERN.test(id);
-  return isTaskIdOf(await idKeyOf(runtime), id, principal.subject);
+  if (!TASK_ID_PATTERN.test(id) || !runtime.config.stores.has(id)) return false;
+  return principal.role === 'admin' || isTaskIdOf(await idKeyOf(runtime), id, principal.subject);
 }
 
 export function owns(principal: Principal, subject: string): boolean {

@@ -66,7 +66,7 @@ function createRuntime(env: object): Runtime | MisconfiguredError {
     };
     return {
       config,
-      authenticator: new Authenticator(keys, (now) => readRevoked(config.db, now)),
+      authenticator: new Authenticator(keys, (now) => readRevoked(config.stores.control, now)),
       finished: new FinishedTasks(),
       services: new KnownServices(config.services, (definition) => schema.safeParse(definition).data),
       shardNews: [],

@@ -42,7 +42,7 @@ export async function runTaskThrough(cloud: Cloud, deployment: string, jwtSecret
         metadata.bindings.some(({ type, id }) => type === 'd1' && id === uuid),
       );
       if (owner === undefined) continue;
-      const database = await runtime.getD1Database('DB', owner.name);
+      const database = await runtime.getD1Database('TASK_DB_0', owner.name);
       for (const { sql, params } of statements)
         await database
           .prepare(sql)

@@ -2,6 +2,9 @@
 declare namespace Cloudflare {
   interface Env {
     DB: D1Database;
+    TASK_DB_0: D1Database;
+    STORE_1: D1Database;
+    STORE_2: D1Database;
     TEST_MIGRATIONS: import('cloudflare:test').D1Migration[];
     TASK_QUEUE_0: Queue;
     TASK_QUEUE_1: Queue;

@@ -7,7 +7,7 @@ import { env } from 'cloudflare:workers';
 import { afterAll, vi } from 'vitest';
 
 await reset();
-await applyD1Migrations(env.DB, env.TEST_MIGRATIONS);
+for (const db of [env.DB, env.STORE_1, env.STORE_2]) await applyD1Migrations(db, env.TEST_MIGRATIONS);
 
 afterAll(() => {
   vi.restoreAllMocks();

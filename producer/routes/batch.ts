@@ -14,6 +14,7 @@ import { idKeyOf, type Runtime } from '../runtime.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { BatchResultSchema, BatchSubmissionSchema, TaskSubmissionSchema } from '../schema/submission.ts';
 import { loadServices } from '../services.ts';
+import { chooseStore } from '../store-choice.ts';
 import { draftTask, NOT_ACCEPTED, taskOf } from '../submission.ts';
 
 const route = createRoute({
@@ -42,10 +43,11 @@ export function addBatch(app: App): void {
     const { runtime } = c.env;
     const { subject } = c.get('principal');
     const now = Date.now();
+    const store = chooseStore(runtime.config.stores, Math.random());
     const submissions = c.req.valid('json').tasks;
     await loadServices(c, serviceNamesIn(submissions));
     const items = await Promise.all(
-      submissions.map((submission, index) => itemOf(runtime, submission, index, subject, now)),
+      submissions.map((submission, index) => itemOf(runtime, submission, index, subject, now, store)),
     );
     const tasks = items.flatMap((item) => ('task' in item ? [item.task] : []));
     const accepted = (await acceptTasks(runtime, tasks)).values();
@@ -74,6 +76,7 @@ async function itemOf(
   index: number,
   subject: string,
   now: number,
+  store: number,
 ): Promise<Item> {
   const checked = TaskSubmissionSchema.safeParse(submission);
   if (!checked.success) {
@@ -82,6 +85,6 @@ async function itemOf(
   }
   const drafted = draftTask(runtime.services.all, checked.data);
   if (!drafted.ok) return { index, problem: documentOf(drafted.refusal) };
-  const id = await mintTaskId(await idKeyOf(runtime), subject, now);
+  const id = await mintTaskId(await idKeyOf(runtime), subject, now, store);
   return { index, task: taskOf(drafted.draft, id, subject, now) };
 }

@@ -29,7 +29,7 @@ export function addCancel(app: App): void {
     const principal = c.get('principal');
     const { id } = c.req.valid('param');
     if (!(await mayName(runtime, principal, id))) return taskNotFound();
-    const standing = await callUpstream('database', () => readStatus(runtime.config.db, id));
+    const standing = await callUpstream('database', () => readStatus(runtime.config.stores.of(id), id));
     if (standing === UNAVAILABLE) return unavailable('The task cannot be read at the moment.');
     if (standing !== undefined && !owns(principal, standing.subject)) return taskNotFound();
     const plantTombstone = mayBeUnrecorded(principal, id, Date.now());

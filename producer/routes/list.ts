@@ -1,6 +1,9 @@
 /** `GET /api/tasks`: newest first, page by page. The cost grows with the page, not with the table. */
 import { createRoute } from '@hono/zod-openapi';
-import { listTasks } from '../../shared/store/list.ts';
+import { listTasks, type TaskFilter } from '../../shared/store/list.ts';
+import { mergePages, type Page } from '../../shared/store/merged-page.ts';
+import type { TaskSummaryRow } from '../../shared/store/row.ts';
+import type { Stores } from '../../shared/store/stores.ts';
 import { answerJson, refuse, statusUrlOf, unavailable } from '../answer.ts';
 import type { App } from '../app.ts';
 import { allows } from '../authorize.ts';
@@ -23,6 +26,11 @@ const route = createRoute({
   responses: answers({ 200: jsonAnswer(TaskListSchema, 'A page of tasks.') }, 'invalid-request'),
 });
 
+/** A store that does not answer makes the page fail: a list that leaves tasks out unseen would be worse. */
+async function readPage({ all }: Stores, filter: TaskFilter): Promise<Page<TaskSummaryRow>> {
+  return mergePages(await Promise.all(all.map(({ db }) => listTasks(db, filter))), filter.limit);
+}
+
 export function addList(app: App): void {
   app.openapi(route, async (c) => {
     const { runtime } = c.env;
@@ -35,7 +43,7 @@ export function addList(app: App): void {
     }
     const subject = principal.role === 'admin' ? undefined : principal.subject;
     const filter = { subject, status, service, limit, before };
-    const page = await callUpstream('database', () => listTasks(runtime.config.db, filter));
+    const page = await callUpstream('database', () => readPage(runtime.config.stores, filter));
     if (page === UNAVAILABLE) return unavailable('The tasks cannot be read at the moment.');
     const tasks = page.rows.map((row) => taskSummary(row, statusUrlOf(runtime, row.id)));
     const nextCursor = page.nextBefore === undefined ? null : encodeCursor(page.nextBefore);

@@ -38,7 +38,7 @@ export function addPoll(app: App): void {
     const hot = runtime.finished.find(id, startedAt);
     if (hot !== undefined) return owns(principal, hot.subject) ? answerJsonText(hot.json) : taskNotFound();
     if (!(await mayName(runtime, principal, id))) return taskNotFound();
-    const read = () => callUpstream('database', () => readTask(runtime.config.db, id));
+    const read = () => callUpstream('database', () => readTask(runtime.config.stores.of(id), id));
     let row = await read();
     const waitUntil = startedAt + c.req.valid('query').wait * 1000;
     if (
@@ -77,7 +77,7 @@ async function awaitEnd(runtime: Runtime, id: string, until: number, signal: Abo
     if (leftMs <= 0) return true;
     await scheduler.wait(Math.min(pauseMs, leftMs));
     pauseMs = Math.min(pauseMs * 1.5, LONGEST_PAUSE_MS);
-    const standing = await callUpstream('database', () => readStatus(runtime.config.db, id));
+    const standing = await callUpstream('database', () => readStatus(runtime.config.stores.of(id), id));
     // A read that failed is no reason to stop waiting.
     if (standing !== UNAVAILABLE && standing !== undefined && isTerminal(standing.status)) return true;
   }

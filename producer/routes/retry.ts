@@ -31,7 +31,7 @@ export function addRetry(app: App): void {
     const principal = c.get('principal');
     const { id } = c.req.valid('param');
     if (!(await mayName(runtime, principal, id))) return taskNotFound();
-    const row = await callUpstream('database', () => readTask(runtime.config.db, id));
+    const row = await callUpstream('database', () => readTask(runtime.config.stores.of(id), id));
     if (row === UNAVAILABLE) return unavailable('The task cannot be read at the moment.');
     const now = Date.now();
     if (row === undefined) {

@@ -10,6 +10,7 @@ import { idKeyOf } from '../runtime.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { ACCEPTED_EXAMPLE, AcceptedTaskSchema, TaskSubmissionSchema } from '../schema/submission.ts';
 import { loadServices } from '../services.ts';
+import { chooseStore } from '../store-choice.ts';
 import { draftTask, NOT_ACCEPTED, taskOf } from '../submission.ts';
 
 const route = createRoute({
@@ -41,7 +42,12 @@ export function addSubmit(app: App): void {
     if (!drafted.ok) return refuse(drafted.refusal.code, drafted.refusal.details);
     const { subject } = c.get('principal');
     const now = Date.now();
-    const id = await mintTaskId(await idKeyOf(runtime), subject, now);
+    const id = await mintTaskId(
+      await idKeyOf(runtime),
+      subject,
+      now,
+      chooseStore(runtime.config.stores, Math.random()),
+    );
     const accepted = await acceptTask(runtime, taskOf(drafted.draft, id, subject, now));
     if (!accepted) return refuse(NOT_ACCEPTED.code, NOT_ACCEPTED.details);
     const statusUrl = statusUrlOf(runtime, id);

@@ -36,7 +36,7 @@ export function addTokens(app: App): void {
     const { runtime } = c.env;
     const { jti, expiresAt: given } = c.req.valid('json');
     const expiresAt = given === undefined ? Date.now() + TEN_YEARS_MS : Date.parse(given);
-    const done = await callUpstream('database', () => revokeToken(runtime.config.db, jti, expiresAt));
+    const done = await callUpstream('database', () => revokeToken(runtime.config.stores.control, jti, expiresAt));
     if (done === UNAVAILABLE) return unavailable('The token is not certain to be revoked; repeat the request.');
     runtime.authenticator.forget(jti);
     return answerJson({ jti, expiresAt: new Date(expiresAt).toISOString() });

@@ -2,7 +2,7 @@
  * Task ids: `tsk_` and 32 characters of Crockford base32, lower case, over 20 bytes:
  *
  *   6 bytes  creation time, Unix milliseconds, big-endian
- *   1 byte   store number (0 today; room for several databases)
+ *   1 byte   store number: which database holds the row
  *   7 bytes  random
  *   6 bytes  HMAC over the 14 bytes above and the owner's subject, truncated to 48 bits
  *
@@ -18,19 +18,22 @@ const HEAD_BYTES = 14;
 const ID_BYTES = 20;
 const MAC_BYTES = ID_BYTES - HEAD_BYTES;
 
-/** The store number that every new task gets: one database today. */
-const CURRENT_STORE = 0;
-
 export const TASK_ID_PATTERN = /^tsk_[0-9a-hjkmnp-tv-z]{32}$/;
 
 const encoder = new TextEncoder();
 
-/** A new id for a task of `subject`, created at `now` (Unix milliseconds). */
-export async function mintTaskId(key: MacKey, subject: string, now: number): Promise<string> {
+/** The store number is one byte. */
+export const MAX_STORES = 256;
+
+/**
+ * A new id for a task of `subject`, created at `now` (Unix milliseconds).
+ * @param store the number of the database that will hold its row
+ */
+export async function mintTaskId(key: MacKey, subject: string, now: number, store: number): Promise<string> {
   const bytes = new Uint8Array(ID_BYTES);
   crypto.getRandomValues(bytes.subarray(7, HEAD_BYTES));
   writeTime(bytes, now);
-  bytes[6] = CURRENT_STORE;
+  bytes[6] = store;
   const mac = await sign(key, macInput(bytes, subject));
   bytes.set(mac.subarray(0, MAC_BYTES), HEAD_BYTES);
   return PREFIX + encode(bytes);
@@ -49,6 +52,12 @@ export function taskCreatedAt(id: string): number {
   // 48 bits are 9 characters and 3 bits of the tenth.
   for (let index = 0; index < 9; index++) time = time * 32 + digit(id, index);
   return time * 8 + (digit(id, 9) >> 2);
+}
+
+/** The number of the store that holds the task's row. The id must match `TASK_ID_PATTERN`. */
+export function storeOfTask(id: string): number {
+  // Bits 48 to 55: two in the tenth character, five in the next, one in the one after it.
+  return ((digit(id, 9) & 3) << 6) | (digit(id, 10) << 1) | (digit(id, 11) >> 4);
 }
 
 /** The smallest id that a task created at `time` (Unix milliseconds) can have: a bound for ranges. */

@@ -48,7 +48,7 @@ it('1,000 tasks whose messages are all delivered twice run once each', async () 
   const messages = await Promise.all(
     Array.from({ length: TASKS }, async () => {
       const now = Date.now();
-      const id = await mintTaskId(key, 'alice', now);
+      const id = await mintTaskId(key, 'alice', now, 0);
       const policy = { maxAttempts: 5, baseSeconds: 1, capSeconds: 4 };
       const task = { id, subject: 'alice', service: 'quick', policy, deadlineAt: now + 3600_000, request: {} };
       return { body: newTaskMessage(task), contentType: 'json' as const };

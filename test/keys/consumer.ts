@@ -142,7 +142,7 @@ const macKey = await importMacKey(env.ID_SECRET);
 
 export async function newTask(service: string, request: TaskRequest = {}): Promise<TaskMessage> {
   return newTaskMessage({
-    id: await mintTaskId(macKey, 'alice', Date.now()),
+    id: await mintTaskId(macKey, 'alice', Date.now(), 0),
     subject: 'alice',
     service,
     policy: { maxAttempts: 3, baseSeconds: 1, capSeconds: 10 },

@@ -27,12 +27,12 @@ async function query(sql: string): Promise<unknown[]> {
     convertV4MiniflareOptions({
       name: 'reader',
       modules: [{ type: 'ESModule', path: 'reader.js', contents: 'export default {};' }],
-      d1Databases: { DB: 'tasklane' },
+      d1Databases: { TASK_DB_0: 'tasklane' },
       resourcePersistencePath: path.join(dir, 'v3'),
     }),
   );
   try {
-    return (await (await runtime.getD1Database('DB')).prepare(sql).all()).results;
+    return (await (await runtime.getD1Database('TASK_DB_0')).prepare(sql).all()).results;
   } finally {
     await runtime.dispose();
   }

@@ -26,7 +26,7 @@ function shards(...refuses: boolean[]) {
 describe('accepting one task', () => {
   it('is one send and no question to the database', async () => {
     const { bindings, queues, sent } = shards(false, false);
-    const answer = await ask(environment({ ...bindings, DB: noDatabase }), '/api/task', { body: SUBMISSION });
+    const answer = await ask(environment({ ...bindings, TASK_DB_0: noDatabase }), '/api/task', { body: SUBMISSION });
     expect(answer.status).toBe(202);
     const { id, status, statusUrl } = await documentIn(answer);
     expect(status).toBe('queued');
@@ -57,7 +57,7 @@ describe('accepting one task', () => {
   it('fails over to a shard that answers', async () => {
     for (let attempt = 0; attempt < 4; attempt++) {
       const { bindings, sent } = shards(true, true, false);
-      const answer = await ask(environment({ ...bindings, DB: noDatabase }), '/api/task', { body: SUBMISSION });
+      const answer = await ask(environment({ ...bindings, TASK_DB_0: noDatabase }), '/api/task', { body: SUBMISSION });
       expect(answer.status).toBe(202);
       expect(sent()).toHaveLength(1);
     }
@@ -73,7 +73,7 @@ describe('accepting one task', () => {
 
   it('promises nothing when the database does not answer either', async () => {
     const { bindings } = shards(true, true);
-    const answer = await ask(environment({ ...bindings, DB: noDatabase }), '/api/task', { body: SUBMISSION });
+    const answer = await ask(environment({ ...bindings, TASK_DB_0: noDatabase }), '/api/task', { body: SUBMISSION });
     expect(answer.status).toBe(503);
     expect(answer.headers.get('retry-after')).toBe('5');
     expect(await documentIn(answer)).toMatchObject({
@@ -102,7 +102,7 @@ describe('accepting with queue+record', () => {
 
   it('is a 503 when the row cannot be written, although the message went out', async () => {
     const { bindings, sent } = shards(false);
-    const answer = await ask(environment({ ...bindings, DB: noDatabase, ACCEPT: 'queue+record' }), '/api/task', {
+    const answer = await ask(environment({ ...bindings, TASK_DB_0: noDatabase, ACCEPT: 'queue+record' }), '/api/task', {
       body: SUBMISSION,
     });
     expect(answer.status).toBe(503);
@@ -117,7 +117,7 @@ describe('accepting a batch', () => {
     const { bindings, queues, sent } = shards(false, false);
     const tasks = Array.from({ length: 250 }, (_, index) => ({ ...SUBMISSION, payload: index }));
     const bad = [{ service: 'nobody' }, { service: 'echo', paylod: 1 }, 7];
-    const env = environment({ ...bindings, DB: noDatabase });
+    const env = environment({ ...bindings, TASK_DB_0: noDatabase });
     const answer = await ask(env, '/api/tasks/batch', batch([bad[0], ...tasks, bad[1], bad[2]]));
     expect(answer.status).toBe(202);
     const results = (await documentIn(answer)).results as Record<string, unknown>[];
@@ -143,7 +143,7 @@ describe('accepting a batch', () => {
 
   it('says per task that nothing is certain when the database is down too', async () => {
     const { bindings } = shards(true);
-    const env = environment({ ...bindings, DB: noDatabase });
+    const env = environment({ ...bindings, TASK_DB_0: noDatabase });
     const answer = await ask(env, '/api/tasks/batch', batch([SUBMISSION, { service: 'nobody' }]));
     expect(answer.status).toBe(202);
     expect((await documentIn(answer)).results).toMatchObject([

@@ -56,20 +56,23 @@ describe('every address of administrators', () => {
 
 describe('every closed address', () => {
   it.each(CLOSED)('%s %s asks for a token', async (method, path) => {
-    const answer = await ask(environment({ DB: noDatabase }), path, { method, token: undefined });
+    const answer = await ask(environment({ TASK_DB_0: noDatabase }), path, { method, token: undefined });
     expect(answer.status).toBe(401);
     expect(answer.headers.get('www-authenticate')).toBe('Bearer realm="tasklane"');
     expect(answer.headers.get('content-type')).toBe('application/problem+json');
   });
 
   it.each(CLOSED.filter(([method]) => method !== 'PUT'))('%s %s refuses a forged token', async (method, path) => {
-    const answer = await ask(environment({ DB: noDatabase }), path, { method, token: 'a.b.c' });
+    const answer = await ask(environment({ TASK_DB_0: noDatabase }), path, { method, token: 'a.b.c' });
     expect(answer.status).toBe(401);
     expect(answer.headers.get('www-authenticate')).toContain('invalid_token');
   });
 
   it.each(CLOSED.filter(([method]) => method !== 'PUT'))('%s %s is not for servers', async (method, path) => {
-    const answer = await ask(environment({ DB: noDatabase }), path, { method, token: await tokenFor('s', 'server') });
+    const answer = await ask(environment({ TASK_DB_0: noDatabase }), path, {
+      method,
+      token: await tokenFor('s', 'server'),
+    });
     expect(answer.status).toBe(403);
   });
 });
@@ -93,7 +96,7 @@ describe('revoking a token', () => {
 
   it('fails closed while nobody knows what was revoked', async () => {
     const token = await tokenFor('alice', 'client', 'phone');
-    expect((await ask(environment({ DB: noDatabase }), '/api/tasks', { token })).status).toBe(503);
+    expect((await ask(environment({ TASK_DB_0: noDatabase }), '/api/tasks', { token })).status).toBe(503);
   });
 });
 
@@ -106,7 +109,7 @@ describe('a deployment that is not configured', () => {
     [{ ID_SECRET: 'hunter2' }, 'ID_SECRET'],
     [{ ACCEPT: 'hunter2' }, 'ACCEPT'],
     [{ JWKS_URL: 'hunter2' }, 'JWKS_URL'],
-    [{ TASK_QUEUE_0: undefined, DB: undefined }, 'DB'],
+    [{ TASK_QUEUE_0: undefined, TASK_DB_0: undefined }, 'TASK_DB_0'],
     [{ SERVICES: { ocr: { baseUrl: 'hunter2' } } }, 'SERVICES.ocr.baseUrl'],
     [{ SERVICES: '{"ocr":' }, 'SERVICES'],
     [{ JWT_SECRET: undefined, JWKS_URL: 'http://hunter2', ALLOW_PRIVATE_TARGETS: undefined }, 'JWKS_URL'],

@@ -11,7 +11,11 @@ async function submit(body: BodyInit, headers: Record<string, string> = {}): Pro
     headers: { authorization: `Bearer ${await tokenFor('alice')}`, 'content-type': 'application/json', ...headers },
     body,
   });
-  return serve(app, request, environment({ TASK_QUEUE_0: queueStub(), TASK_QUEUE_1: queueStub(), DB: noDatabase }));
+  return serve(
+    app,
+    request,
+    environment({ TASK_QUEUE_0: queueStub(), TASK_QUEUE_1: queueStub(), TASK_DB_0: noDatabase }),
+  );
 }
 
 function streamOf(text: string, chunks: number): ReadableStream {

@@ -79,8 +79,8 @@ export async function tokenFor(sub: string, role: Role = 'client', jti?: string)
   return signToken({ sub, role, jti }, env.JWT_SECRET, 3600);
 }
 
-export async function idFor(subject: string, createdAt: number = Date.now()): Promise<string> {
-  return mintTaskId(await importMacKey(env.ID_SECRET), subject, createdAt);
+export async function idFor(subject: string, createdAt: number = Date.now(), store = 0): Promise<string> {
+  return mintTaskId(await importMacKey(env.ID_SECRET), subject, createdAt, store);
 }
 
 export interface Ask {

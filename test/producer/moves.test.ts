@@ -97,7 +97,11 @@ describe('retrying', () => {
 describe('a report on an attempt', () => {
   const report = (id: string, body: unknown, callback: DoorAnswer, token: string | undefined = 'attempt-token') => {
     const CALLBACK = callbackStub(callback);
-    const answer = ask(environment({ CALLBACK, DB: noDatabase }), `/api/task/${id}`, { method: 'PUT', body, token });
+    const answer = ask(environment({ CALLBACK, TASK_DB_0: noDatabase }), `/api/task/${id}`, {
+      method: 'PUT',
+      body,
+      token,
+    });
     return { CALLBACK, answer };
   };
 

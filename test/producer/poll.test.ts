@@ -53,14 +53,14 @@ describe('polling', () => {
   it.each(['tsk_x', 'x', '%E0%A4%A', `tsk_${'0'.repeat(32)}`])(
     'refuses the forged id %s without a read',
     async (id) => {
-      const answer = await ask(environment({ DB: noDatabase }), `/api/task/${id}`);
+      const answer = await ask(environment({ TASK_DB_0: noDatabase }), `/api/task/${id}`);
       expect(answer.status).toBe(404);
       expect((await documentIn(answer)).type).toBe('urn:tasklane:problem:task-not-found');
     },
   );
 
   it("refuses another owner's id without a read", async () => {
-    const answer = await ask(environment({ DB: noDatabase }), `/api/task/${await idFor('bob')}`);
+    const answer = await ask(environment({ TASK_DB_0: noDatabase }), `/api/task/${await idFor('bob')}`);
     expect(answer.status).toBe(404);
   });
 
@@ -77,7 +77,7 @@ describe('polling', () => {
   });
 
   it('answers 503 when the database does not', async () => {
-    const answer = await ask(environment({ DB: noDatabase }), `/api/task/${await idFor('alice')}`);
+    const answer = await ask(environment({ TASK_DB_0: noDatabase }), `/api/task/${await idFor('alice')}`);
     expect(answer.status).toBe(503);
     expect(answer.headers.get('retry-after')).toBe('5');
   });
@@ -93,7 +93,7 @@ describe('a finished task', () => {
     const id = await recorded('alice');
     await finish(id, status);
     const { database, prepare } = countedDatabase();
-    const here = environment({ DB: database });
+    const here = environment({ TASK_DB_0: database });
     const first = await ask(here, `/api/task/${id}`);
     const second = await ask(here, `/api/task/${id}`);
     expect(await second.text()).toBe(await first.text());

@@ -64,9 +64,13 @@ describe('a service that is put', () => {
     for (const isolate of [here, environment()]) {
       const queue = queueStub();
       const body = { service: 'fresh', affinityKey: 'acme', requires: { tier: 2, capabilities: { gpu: true } } };
-      const answer = await ask({ ...isolate, TASK_QUEUE_0: queue, TASK_QUEUE_1: queue, DB: noDatabase }, '/api/task', {
-        body,
-      });
+      const answer = await ask(
+        { ...isolate, TASK_QUEUE_0: queue, TASK_QUEUE_1: queue, TASK_DB_0: noDatabase },
+        '/api/task',
+        {
+          body,
+        },
+      );
       expect(answer.status).toBe(202);
       expect(queue.sent[0]?.task).toMatchObject({
         service: 'fresh',

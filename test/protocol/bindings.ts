@@ -203,7 +203,7 @@ export class Bindings {
       }),
     );
     return {
-      DB: db,
+      TASK_DB_0: db,
       TASK_QUEUE_0: this.#queue('tasks', invocation),
       TASK_QUEUE_1: this.#queue('tasks', invocation),
       DEAD_QUEUE: this.#queue('dead', invocation),

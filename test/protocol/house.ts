@@ -25,6 +25,7 @@ import { type NewTask, NewTaskSchema, newTaskMessage } from '../../shared/messag
 import { RegistrationSchema } from '../../shared/registry/registration.ts';
 import { type Services, serviceSchema, servicesSchema } from '../../shared/service/definition.ts';
 import { KnownServices } from '../../shared/service/known-services.ts';
+import { storesIn } from '../../shared/store/stores.ts';
 import { mintTaskId } from '../../shared/task/id.ts';
 import type { TaskRequest } from '../../shared/task/request.ts';
 import { Backend } from './backend.ts';
@@ -158,9 +159,9 @@ export class House {
   /** Accept as the producer does it, with faults; undefined when it was killed. */
   async accept(task: NewTask, recordsAtAccept: boolean): Promise<boolean | undefined> {
     const ending = await this.#invoke(new Invocation('accept'), async (invocation) => {
-      const { DB: db, TASK_QUEUE_0: one, TASK_QUEUE_1: other } = this.#bindings.callback(invocation);
-      const queues = [one, other];
-      const config = { db, queues, recordsAtAccept, keyShards: {} };
+      const bindings = this.#bindings.callback(invocation);
+      const queues = [bindings.TASK_QUEUE_0, bindings.TASK_QUEUE_1];
+      const config = { stores: storesIn(bindings), queues, recordsAtAccept, keyShards: {} };
       return acceptTask({ config, services: this.known, shardNews: [] } as unknown as Runtime, task);
     });
     const answer = ending.how === 'returned' ? ending.value : undefined;
@@ -171,7 +172,7 @@ export class House {
   async mint(order: Order = {}): Promise<NewTask> {
     const { service = 'bound', maxAttempts = 8, baseSeconds = 2, capSeconds = 3600, deadlineMs = DAY_MS } = order;
     return NewTaskSchema.parse({
-      id: await mintTaskId(idKey, 'alice', Date.now()),
+      id: await mintTaskId(idKey, 'alice', Date.now(), 0),
       subject: 'alice',
       service,
       policy: { maxAttempts, baseSeconds, capSeconds },

@@ -95,7 +95,7 @@ beforeAll(async () => {
         }),
       ),
   );
-  const database = await runtime.getD1Database('DB', plan.callback.name);
+  const database = await runtime.getD1Database('TASK_DB_0', plan.callback.name);
   for (const migrations of readMigrationFiles(plan).values()) {
     for (const { sql } of migrations) await database.prepare(sql).run();
   }
@@ -114,7 +114,7 @@ it('nothing goes back into the queue of the shard, and all tasks succeed', async
       const now = Date.now();
       const policy = { maxAttempts: 8, baseSeconds: 0.5, capSeconds: 1 };
       const service = index % 2 === 0 ? 'retried' : 'keyed';
-      const id = await mintTaskId(key, 'alice', now);
+      const id = await mintTaskId(key, 'alice', now, 0);
       return newTaskMessage({ id, subject: 'alice', service, policy, deadlineAt: now + 3_600_000, request: {} });
     }),
   );

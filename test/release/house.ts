@@ -100,7 +100,7 @@ export async function openHouse(
         }),
       ),
   );
-  const empty = await runtime.getD1Database('DB', name('callback', 0));
+  const empty = await runtime.getD1Database('TASK_DB_0', name('callback', 0));
   for (const migrations of readMigrationFiles(plan).values()) {
     for (const { sql } of migrations) await empty.prepare(sql).run();
   }

@@ -51,7 +51,7 @@ function wrap(name: string, binding: unknown, ledger: Ledger): unknown {
   // Service bindings answer to every name; they are known by their own.
   if (['LEDGER', 'SELF', 'CALLBACK', 'REGISTRY'].includes(name) || /^(?:CONSUMER|SYNC)_\d+$/.test(name))
     return meteredService(binding, ledger);
-  if (name === 'DB') return meteredDatabase(binding as D1Database, ledger);
+  if (name.startsWith('TASK_DB_')) return meteredDatabase(binding as D1Database, ledger);
   if (name.endsWith('_QUEUE') || name.startsWith('TASK_QUEUE_')) return meteredQueue(binding as Queue, ledger);
   if ('idFromName' in binding) return meteredNamespace(binding, ledger);
   return binding;

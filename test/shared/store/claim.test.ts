@@ -13,7 +13,7 @@ const NOW = Date.UTC(2026, 10, 20);
 const LEASE_MS = 61_000;
 const NONCE = 'nonce-of-this-batch';
 const key = await importMacKey(env.ID_SECRET);
-const newId = () => mintTaskId(key, 'alice', NOW);
+const newId = () => mintTaskId(key, 'alice', NOW, 0);
 
 interface Situation {
   status: TaskStatus;

@@ -6,14 +6,24 @@ import { type Role, signToken } from '../shared/auth/token.ts';
 const LIFETIME_SECONDS = 7 * 86_400;
 
 /** Who a token of each role speaks for. */
-export const SUBJECTS: Readonly<Record<Role, string>> = { admin: 'admin', client: 'demo', server: 'backend' };
+export const SUBJECTS: Readonly<Record<Role, string>> = {
+  admin: 'admin',
+  client: 'demo',
+  server: 'backend',
+  viewer: 'viewer',
+};
 
 export type RoleTokens = Readonly<Record<Role, string>>;
 
 export async function signRoleTokens(secret: string): Promise<RoleTokens> {
   const token = (role: Role) =>
     signToken({ role, sub: SUBJECTS[role], jti: crypto.randomUUID() }, secret, LIFETIME_SECONDS);
-  return { admin: await token('admin'), client: await token('client'), server: await token('server') };
+  return {
+    admin: await token('admin'),
+    client: await token('client'),
+    server: await token('server'),
+    viewer: await token('viewer'),
+  };
 }
 
 /** Readable by its owner alone. @returns the file, as seen from the current directory */

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { ROOT } from '../deploy/plan/plan-files.ts';
 import { exampleServices, providerServices } from '../examples/services.ts';
+import { ROLES } from '../shared/auth/token.ts';
 import { LaunchError, reasonOf } from '../terminal/launch-error.ts';
 import { pad, style } from '../terminal/style.ts';
 import { runDemo } from './demo/demo.ts';
@@ -187,7 +188,7 @@ function sayWhereThingsAre(url: string, tokens: RoleTokens, localFile: string, l
   fact('Log', logFile);
   say();
   say(style.dim(`A token per role, good for a week; also in ${localFile}`));
-  for (const role of ['admin', 'client', 'server'] as const) fact(role, tokens[role]);
+  for (const role of ROLES) fact(role, tokens[role]);
   say();
   say(style.dim('Submit a task of your own:'));
   say(`TOKEN=$(npm run -s token -- --role client --sub ${SUBJECTS.client})`);

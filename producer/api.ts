@@ -1,6 +1,8 @@
 /** The HTTP application: every route of the API and the document that describes it. */
 import { OpenAPIHono } from '@hono/zod-openapi';
+import { assertEveryRouteHasAccess } from './access.ts';
 import type { App, AppEnv } from './app.ts';
+import { requireAccess } from './authorize.ts';
 import { guardErrors, refuseInvalid } from './error-edge.ts';
 import { addBalancer } from './routes/balancer.ts';
 import { addBatch } from './routes/batch.ts';
@@ -19,12 +21,19 @@ import { addSubmit } from './routes/submit.ts';
 import { addSync } from './routes/sync.ts';
 import { addTokens } from './routes/tokens.ts';
 
-export function createApp(): App {
+/**
+ * @param more adds routes that need what a bundler brings
+ * @throws Error when a route has no row in the access table
+ */
+export function createApp(...more: readonly ((app: App) => void)[]): App {
   const app: App = new OpenAPIHono<AppEnv>({ defaultHook: refuseInvalid });
   guardErrors(app);
+  app.use(requireAccess);
   for (const add of [addSubmit, addBatch, addList, addPoll, addCallback, addCancel, addRetry]) add(app);
   for (const add of [addHeartbeats, addServers, addServices, addBalancer, addSync, addKeys, addTokens]) add(app);
   addHealth(app);
   addDocument(app);
+  for (const add of more) add(app);
+  assertEveryRouteHasAccess(app.routes);
   return app;
 }

@@ -1,11 +1,17 @@
 /** The type of the HTTP application: what routes find in their context. */
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Principal } from '../shared/auth/token.ts';
+import type { Scope } from './access.ts';
 import type { Runtime } from './runtime.ts';
+
+/** Who asks, and whether about its own things or everybody's: the access table says which. */
+export interface Caller extends Principal {
+  readonly scope: Scope;
+}
 
 export interface AppEnv {
   Bindings: { readonly runtime: Runtime };
-  Variables: { principal: Principal };
+  Variables: { principal: Caller };
 }
 
 export type App = OpenAPIHono<AppEnv>;

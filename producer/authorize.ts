@@ -1,29 +1,48 @@
-/** Lets a request through when its token is good and its role is one of those that the route allows. */
+/**
+ * Lets a request through when its token is good and the access table allows its role: the first
+ * middleware of the app, before any route and before a body is read.
+ */
 import type { MiddlewareHandler } from 'hono';
-import type { Role } from '../shared/auth/token.ts';
+import { matchedRoutes } from 'hono/route';
+import { type Access, accessOf } from './access.ts';
 import { refuse, unauthenticated, unavailable } from './answer.ts';
 import type { AppEnv } from './app.ts';
 
 const HOW_TO_SEND = 'Send a token: `Authorization: Bearer <token>`. `npm run token` makes one.';
-
-export function allows(...roles: readonly Role[]): MiddlewareHandler<AppEnv> {
-  return authorizes(roles, bearerToken, HOW_TO_SEND);
-}
-
-/**
- * The same for the synchronous route, where a provider's own package sends the token as if it were one
- * of the provider's keys.
- */
-export function allowsAsKey(...roles: readonly Role[]): MiddlewareHandler<AppEnv> {
-  return authorizes(
-    roles,
-    (request) => bearerToken(request) ?? keyHeaderToken(request),
-    'Send a Tasklane token: `Authorization: Bearer <token>`, or in `x-goog-api-key` or `x-api-key`.',
-  );
-}
+const HOW_TO_SEND_AS_KEY =
+  'Send a Tasklane token: `Authorization: Bearer <token>`, or in `x-goog-api-key` or `x-api-key`.';
 
 /** Where packages of providers put their key. */
 const KEY_HEADERS = ['x-goog-api-key', 'x-api-key'] as const;
+
+/** What no route matches goes on, to be answered as not found. */
+export const requireAccess: MiddlewareHandler<AppEnv> = async (c, next) => {
+  const access = matchedRoutes(c)
+    .map(accessOf)
+    .find((found) => found !== undefined);
+  if (access === undefined || access === 'open' || access === 'attempt') return next();
+  const token = tokenOf(c.req.raw, access);
+  if (token === undefined) return unauthenticated(access.tokenAsKey ? HOW_TO_SEND_AS_KEY : HOW_TO_SEND, false);
+  const answer = await c.env.runtime.authenticator.authenticate(token, Date.now());
+  if (!answer.ok)
+    return answer.code === 'unavailable' ? unavailable(answer.detail) : unauthenticated(answer.detail, true);
+  const { principal } = answer;
+  const scope = access.roles[principal.role];
+  if (scope === undefined) {
+    const allowed = Object.keys(access.roles).join(' or ');
+    return refuse('forbidden', { detail: `This needs the role ${allowed}; the token's role is ${principal.role}.` });
+  }
+  c.set('principal', { ...principal, scope });
+  return next();
+};
+
+function tokenOf(request: Request, access: Exclude<Access, string>): string | undefined {
+  return bearerToken(request) ?? (access.tokenAsKey ? keyHeaderToken(request) : undefined);
+}
+
+export function bearerToken(request: Request): string | undefined {
+  return /^Bearer +([^\s]+) *$/i.exec(request.headers.get('authorization') ?? '')?.[1];
+}
 
 function keyHeaderToken(request: Request): string | undefined {
   return KEY_HEADERS.map((header) => request.headers.get(header)?.trim()).find((token) => token);
@@ -34,28 +53,4 @@ export function tokenHeaders(request: Request): string[] {
   const token = bearerToken(request) ?? keyHeaderToken(request);
   const carriers = KEY_HEADERS.filter((header) => request.headers.get(header)?.trim() === token);
   return ['authorization', ...carriers];
-}
-
-function authorizes(
-  roles: readonly Role[],
-  tokenOf: (request: Request) => string | undefined,
-  howToSend: string,
-): MiddlewareHandler<AppEnv> {
-  return async (c, next) => {
-    const token = tokenOf(c.req.raw);
-    if (token === undefined) return unauthenticated(howToSend, false);
-    const answer = await c.env.runtime.authenticator.authenticate(token, Date.now());
-    if (!answer.ok)
-      return answer.code === 'unavailable' ? unavailable(answer.detail) : unauthenticated(answer.detail, true);
-    const { role } = answer.principal;
-    if (!roles.includes(role)) {
-      return refuse('forbidden', { detail: `This needs the role ${roles.join(' or ')}; the token's role is ${role}.` });
-    }
-    c.set('principal', answer.principal);
-    return next();
-  };
-}
-
-export function bearerToken(request: Request): string | undefined {
-  return /^Bearer +([^\s]+) *$/i.exec(request.headers.get('authorization') ?? '')?.[1];
 }

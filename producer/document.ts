@@ -1,4 +1,5 @@
 /** The API document (OpenAPI 3.1) of a app: its routes and what they share. */
+import { type Access, accessOf } from './access.ts';
 import type { App } from './app.ts';
 
 const TAGS = [
@@ -38,5 +39,33 @@ export function apiDocument(app: App) {
     servers: [{ url: '/', description: 'This deployment' }],
     tags: TAGS,
   });
+  for (const [path, item] of Object.entries(document.paths ?? {})) {
+    for (const [method, operation] of Object.entries(item as Record<string, Operation>)) {
+      Object.assign(operation, accessDocument(accessOfOperation(method, path), operation.description));
+    }
+  }
   return { ...document, components: { ...document.components, securitySchemes: SECURITY_SCHEMES } };
+}
+
+interface Operation {
+  description?: string;
+}
+
+/** The document spells parameters in its own way, and the synchronous route as one that it can spell. */
+function accessOfOperation(method: string, path: string): Access {
+  const route = path.replace('/{name}/{path}', '/:name/*').replaceAll(/\{(\w+)\}/g, ':$1');
+  const access = accessOf({ method: method.toUpperCase(), path: route }) ?? accessOf({ method: 'ALL', path: route });
+  if (access === undefined) throw new Error(`producer/access.ts has no row for ${method} ${path}`);
+  return access;
+}
+
+/** What the table says about a route, as the document says it. */
+function accessDocument(access: Access, description = '') {
+  if (access === 'open') return { security: [] };
+  if (access === 'attempt') return { security: [{ attempt: [] }] };
+  const roles = Object.keys(access.roles).map((role) => `\`${role}\``);
+  return {
+    security: [{ token: [] }],
+    description: `${description}${description === '' ? '' : ' '}Roles: ${roles.join(', ')}.`,
+  };
 }

@@ -3,8 +3,7 @@ import { createApp } from './api.ts';
 import { addDocs } from './routes/docs.ts';
 import { serve } from './serve.ts';
 
-const app = createApp();
-addDocs(app);
+const app = createApp(addDocs);
 
 export default {
   fetch: (request: Request, env: object, context: ExecutionContext) => serve(app, request, env, context),

@@ -1,29 +1,29 @@
 /**
  * Whose task an id is, before and after the database is asked. A client's forged or foreign id is
- * refused without a read; a row's owner is checked all the same. An admin may see every task, but
- * only one that is recorded, because an id alone does not tell whether it is real.
+ * refused without a read; a row's owner is checked all the same. Who may see every task sees
+ * only those that are recorded, because an id alone does not tell whether it is real.
  */
-import type { Principal } from '../shared/auth/token.ts';
 import { isTaskIdOf, TASK_ID_PATTERN, taskCreatedAt } from '../shared/task/id.ts';
 import { refuse } from './answer.ts';
+import type { Caller } from './app.ts';
 import { idKeyOf, type Runtime } from './runtime.ts';
 
 /** A task without a row is on its way for as long as a queue keeps a message: 4 days. */
 const QUEUE_RETENTION_MS = 4 * 86_400_000;
 
 /** True when asking the database about `id` makes sense for this principal. */
-export async function mayName(runtime: Runtime, principal: Principal, id: string): Promise<boolean> {
+export async function mayName(runtime: Runtime, principal: Caller, id: string): Promise<boolean> {
   if (!TASK_ID_PATTERN.test(id) || !runtime.config.stores.has(id)) return false;
-  return principal.role === 'admin' || isTaskIdOf(await idKeyOf(runtime), id, principal.subject);
+  return principal.scope === 'all' || isTaskIdOf(await idKeyOf(runtime), id, principal.subject);
 }
 
-export function owns(principal: Principal, subject: string): boolean {
-  return principal.role === 'admin' || principal.subject === subject;
+export function owns(principal: Caller, subject: string): boolean {
+  return principal.scope === 'all' || principal.subject === subject;
 }
 
 /** True when a task of this id may exist although no row does. `mayName` has said yes. */
-export function mayBeUnrecorded(principal: Principal, id: string, now: number): boolean {
-  return principal.role !== 'admin' && now - taskCreatedAt(id) < QUEUE_RETENTION_MS;
+export function mayBeUnrecorded(principal: Caller, id: string, now: number): boolean {
+  return principal.scope !== 'all' && now - taskCreatedAt(id) < QUEUE_RETENTION_MS;
 }
 
 export function taskNotFound(): Response {

@@ -1,13 +1,13 @@
 /** From the registry's answer to the client's. */
 
-import type { Principal } from '../shared/auth/token.ts';
 import type { Answered, Asker } from '../shared/registry/door.ts';
 import { refuse, unavailable } from './answer.ts';
+import type { Caller } from './app.ts';
 import type { Runtime } from './runtime.ts';
 import { callUpstream, UNAVAILABLE } from './upstream.ts';
 
-export function askerOf({ subject, role }: Principal): Asker {
-  return { subject, isAdmin: role === 'admin' };
+export function askerOf({ subject, scope }: Caller): Asker {
+  return { subject, isAdmin: scope === 'all' };
 }
 
 type Registry = Runtime['config']['registry'];

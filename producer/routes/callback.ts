@@ -35,7 +35,6 @@ const route = createRoute({
   description:
     'For backends that answered 202: a result, a failure, or progress, with the token of the attempt ' +
     '(`Task-Callback-Token`). Safe to repeat.',
-  security: [{ attempt: [] }],
   middleware: [carriesToken, readsJson(MAX_TASK_BODY_BYTES)],
   request: {
     params: TaskParamsSchema,

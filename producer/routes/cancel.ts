@@ -3,7 +3,6 @@ import { createRoute } from '@hono/zod-openapi';
 import { readStatus } from '../../shared/store/read.ts';
 import { unavailable } from '../answer.ts';
 import type { App } from '../app.ts';
-import { allows } from '../authorize.ts';
 import { answerStanding } from '../ledger-answer.ts';
 import { mayBeUnrecorded, mayName, owns, taskNotFound } from '../ownership.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
@@ -17,8 +16,6 @@ const route = createRoute({
   tags: ['tasks'],
   summary: 'Cancel a task',
   description: 'Safe to repeat. A call that runs is aborted where possible; the task ends as cancelled all the same.',
-  security: [{ token: [] }],
-  middleware: [allows('client', 'admin')] as const,
   request: { params: TaskParamsSchema },
   responses: answers({ 200: jsonAnswer(TaskStandingSchema, 'It is cancelled.') }, 'task-not-found', 'task-finished'),
 });

@@ -10,7 +10,6 @@ const route = createRoute({
   operationId: 'getHealth',
   tags: ['deployment'],
   summary: 'Ask whether the deployment can serve',
-  security: [],
   responses: {
     200: jsonAnswer(z.object({ status: z.literal('ok') }).openapi('Health'), 'It is configured.'),
     ...problemAnswers(['method-not-allowed', 'misconfigured', 'internal']),

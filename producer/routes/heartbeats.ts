@@ -3,7 +3,6 @@ import { createRoute } from '@hono/zod-openapi';
 import type { HeartbeatAnswer } from '../../shared/registry/door.ts';
 import { answerJson } from '../answer.ts';
 import type { App } from '../app.ts';
-import { allows } from '../authorize.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
 import { askerOf, askRegistry } from '../registry-answer.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
@@ -15,9 +14,8 @@ import {
 } from '../schema/server.ts';
 import { leadershipOf } from '../server-document.ts';
 
-const shared = { tags: ['servers'], security: [{ token: [] }] };
-const asServer = [allows('server', 'admin')];
-const withBody = [allows('server', 'admin'), readsJson(MAX_TASK_BODY_BYTES)];
+const shared = { tags: ['servers'] };
+const withBody = [readsJson(MAX_TASK_BODY_BYTES)];
 
 const heartbeatRoute = createRoute({
   ...shared,
@@ -58,7 +56,6 @@ const leadershipRoute = createRoute({
   operationId: 'claimLeadership',
   summary: 'Ask to lead the cluster',
   description: 'Granted when nobody leads, or the leader is silent; the answer says who leads.',
-  middleware: asServer,
   request: { params: ServerParamsSchema },
   responses: answers(
     { 200: jsonAnswer(HeartbeatAnswerSchema, 'Who leads now.') },

@@ -6,7 +6,6 @@ import { createRoute } from '@hono/zod-openapi';
 import type { KeyView } from '../../shared/key/door.ts';
 import { answerJson, refuse, unavailable } from '../answer.ts';
 import type { App } from '../app.ts';
-import { allows } from '../authorize.ts';
 import { type KeyDocument, KeyParamsSchema, KeySchema, KeyStatsSchema } from '../schema/key.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { callUpstream, UNAVAILABLE } from '../upstream.ts';
@@ -17,8 +16,6 @@ const statsRoute = createRoute({
   operationId: 'getKeyStats',
   tags: ['keys'],
   summary: 'See how the API keys stand',
-  security: [{ token: [] }],
-  middleware: [allows('admin')] as const,
   responses: answers({ 200: jsonAnswer(KeyStatsSchema, 'The keys of every shard that answered.') }),
 });
 
@@ -31,8 +28,6 @@ const actionRoute = createRoute({
   description:
     '`disable` takes it out of use until `enable`. `enable` also ends a refusal. `reset` forgets cooldown, limits and ' +
     'counts, as if the key had never been used; a key that was disabled here stays so.',
-  security: [{ token: [] }],
-  middleware: [allows('admin')] as const,
   request: { params: KeyParamsSchema },
   responses: answers({ 200: jsonAnswer(KeySchema, 'The key as it stands now.') }, 'invalid-request', 'key-not-found'),
 });

@@ -6,7 +6,6 @@ import type { TaskSummaryRow } from '../../shared/store/row.ts';
 import type { Stores } from '../../shared/store/stores.ts';
 import { answerJson, refuse, statusUrlOf, unavailable } from '../answer.ts';
 import type { App } from '../app.ts';
-import { allows } from '../authorize.ts';
 import { decodeCursor, encodeCursor } from '../cursor.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { ListQuerySchema, TaskListSchema } from '../schema/task.ts';
@@ -19,9 +18,7 @@ const route = createRoute({
   operationId: 'listTasks',
   tags: ['tasks'],
   summary: 'List tasks, newest first',
-  description: 'A client sees its own tasks, an admin all. A task appears once it is recorded.',
-  security: [{ token: [] }],
-  middleware: [allows('client', 'admin')] as const,
+  description: 'A client sees its own tasks, an admin or a viewer all. A task appears once it is recorded.',
   request: { query: ListQuerySchema },
   responses: answers({ 200: jsonAnswer(TaskListSchema, 'A page of tasks.') }, 'invalid-request'),
 });
@@ -41,7 +38,7 @@ export function addList(app: App): void {
       const reason = 'is not a cursor of this list; take nextCursor of the page before';
       return refuse('invalid-request', { detail: `cursor: ${reason}`, errors: [{ field: 'cursor', reason }] });
     }
-    const subject = principal.role === 'admin' ? undefined : principal.subject;
+    const subject = principal.scope === 'all' ? undefined : principal.subject;
     const filter = { subject, status, service, limit, before };
     const page = await callUpstream('database', () => readPage(runtime.config.stores, filter));
     if (page === UNAVAILABLE) return unavailable('The tasks cannot be read at the moment.');

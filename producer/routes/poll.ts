@@ -5,7 +5,6 @@ import type { TaskRow } from '../../shared/store/row.ts';
 import { isTerminal } from '../../shared/task/status.ts';
 import { answerJson, answerJsonText, statusUrlOf, unavailable } from '../answer.ts';
 import type { App } from '../app.ts';
-import { allows } from '../authorize.ts';
 import { mayBeUnrecorded, mayName, owns, taskNotFound } from '../ownership.ts';
 import type { Runtime } from '../runtime.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
@@ -22,9 +21,7 @@ const route = createRoute({
   operationId: 'getTask',
   tags: ['tasks'],
   summary: 'Poll a task',
-  description: 'A client sees its own tasks; others are not found. An admin sees every recorded task.',
-  security: [{ token: [] }],
-  middleware: [allows('client', 'admin')] as const,
+  description: 'A client sees its own tasks; others are not found. An admin or a viewer sees every recorded task.',
   request: { params: TaskParamsSchema, query: PollQuerySchema },
   responses: answers({ 200: jsonAnswer(TaskSchema, 'The task.') }, 'invalid-request', 'task-not-found'),
 });

@@ -4,7 +4,6 @@ import { ServiceDefinitionSchema } from '../../shared/service/definition.ts';
 import { readTask } from '../../shared/store/read.ts';
 import { refuse, unavailable } from '../answer.ts';
 import type { App } from '../app.ts';
-import { allows } from '../authorize.ts';
 import { answerStanding } from '../ledger-answer.ts';
 import { mayBeUnrecorded, mayName, owns, taskNotFound } from '../ownership.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
@@ -19,8 +18,6 @@ const route = createRoute({
   tags: ['tasks'],
   summary: 'Retry a failed or expired task',
   description: 'It gets fresh attempts and the deadline that its service gives a new task. What is cancelled stays so.',
-  security: [{ token: [] }],
-  middleware: [allows('client', 'admin')] as const,
   request: { params: TaskParamsSchema },
   responses: answers({ 200: jsonAnswer(TaskStandingSchema, 'It is due again.') }, 'task-not-found', 'not-retryable'),
 });

@@ -3,7 +3,6 @@ import { createRoute } from '@hono/zod-openapi';
 import { serviceSchema } from '../../shared/service/definition.ts';
 import { answerJson, answerNothing, refuse } from '../answer.ts';
 import type { App } from '../app.ts';
-import { allows } from '../authorize.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
 import { invalidRequest } from '../field-errors.ts';
 import { askRegistry, readRegistry } from '../registry-answer.ts';
@@ -19,7 +18,7 @@ import {
 } from '../schema/service.ts';
 import { readServices } from '../services.ts';
 
-const shared = { tags: ['services'], security: [{ token: [] }] };
+const shared = { tags: ['services'] };
 
 const listRoute = createRoute({
   ...shared,
@@ -27,7 +26,6 @@ const listRoute = createRoute({
   path: '/api/services',
   operationId: 'listServices',
   summary: 'List services, with their servers',
-  middleware: [allows('client', 'admin')] as const,
   responses: answers({ 200: jsonAnswer(ServiceListSchema, 'All services.') }),
 });
 
@@ -37,7 +35,6 @@ const demandRoute = createRoute({
   path: '/api/services/{name}/demand',
   operationId: 'getDemand',
   summary: 'See what a service has to do, and how many servers would do it',
-  middleware: [allows('client', 'admin')] as const,
   request: { params: ServiceParamsSchema },
   responses: answers({ 200: jsonAnswer(DemandSchema, 'As it is now.') }, 'invalid-request', 'service-not-found'),
 });
@@ -51,7 +48,7 @@ const putRoute = createRoute({
   description:
     'Replaces the definition as a whole, also one of wrangler.toml. Other isolates know it within five seconds, at once ' +
     'when they meet the name for the first time.',
-  middleware: [allows('admin'), readsJson(MAX_TASK_BODY_BYTES)],
+  middleware: [readsJson(MAX_TASK_BODY_BYTES)],
   request: {
     params: ServiceParamsSchema,
     body: jsonBody(ServiceDefinitionBodySchema),
@@ -66,7 +63,6 @@ const deleteRoute = createRoute({
   operationId: 'deleteService',
   summary: 'Delete a service that was put at run time',
   description: 'A definition of the same name in wrangler.toml is in force again.',
-  middleware: [allows('admin')] as const,
   request: { params: ServiceParamsSchema, query: DeleteServiceQuerySchema },
   responses: answers({ 204: { description: 'It is gone.' } }, 'invalid-request', 'service-not-found', 'service-busy'),
 });
@@ -78,7 +74,6 @@ const pauseRoute = createRoute({
   operationId: 'pauseService',
   summary: 'Pause a service',
   description: 'Calls under way finish; tasks wait, within five seconds everywhere, and lose no attempt.',
-  middleware: [allows('admin')] as const,
   request: { params: ServiceParamsSchema },
   responses: answers({ 200: jsonAnswer(PausedSchema, 'It is paused.') }, 'invalid-request', 'service-not-found'),
 });
@@ -90,7 +85,6 @@ const resumeRoute = createRoute({
   operationId: 'resumeService',
   summary: 'Resume a service',
   description: 'Tasks that waited go out within seconds, the oldest first.',
-  middleware: [allows('admin')] as const,
   request: { params: ServiceParamsSchema },
   responses: answers({ 200: jsonAnswer(PausedSchema, 'It goes on.') }, 'invalid-request', 'service-not-found'),
 });

@@ -4,7 +4,6 @@ import { mintTaskId } from '../../shared/task/id.ts';
 import { acceptTask } from '../accept.ts';
 import { answerJson, refuse, statusUrlOf } from '../answer.ts';
 import type { App } from '../app.ts';
-import { allows } from '../authorize.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
 import { idKeyOf } from '../runtime.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
@@ -20,8 +19,7 @@ const route = createRoute({
   tags: ['tasks'],
   summary: 'Submit a task',
   description: 'Answers as soon as the task is safe; 202 means that it will reach an end, whatever happens.',
-  security: [{ token: [] }],
-  middleware: [allows('client', 'admin'), readsJson(MAX_TASK_BODY_BYTES)],
+  middleware: [readsJson(MAX_TASK_BODY_BYTES)],
   request: { body: { required: true, content: { 'application/json': { schema: TaskSubmissionSchema } } } },
   responses: answers(
     { 202: jsonAnswer(AcceptedTaskSchema, 'Accepted; `Location` is where it is polled.', ACCEPTED_EXAMPLE) },

@@ -1,5 +1,5 @@
 /**
- * Tasklane's tokens: JWTs with a subject, one of three roles, an optional `jti` by which they can be
+ * Tasklane's tokens: JWTs with a subject, one of four roles, an optional `jti` by which they can be
  * revoked, and an end. HS256 with the deployment's secret (the previous one is accepted while it is
  * rotated out), or asymmetric algorithms with the keys behind a JWKS URL. The family of the algorithm
  * decides which keys are tried, so a public key can never pass for a shared secret.
@@ -7,7 +7,8 @@
 import { createRemoteJWKSet, decodeProtectedHeader, errors, type JWTVerifyGetKey, jwtVerify, SignJWT } from 'jose';
 import * as z from 'zod';
 
-export const ROLES = ['admin', 'client', 'server'] as const;
+/** `viewer` reads everything and changes nothing; what the others may do stands in `producer/access.ts`. */
+export const ROLES = ['admin', 'client', 'server', 'viewer'] as const;
 export type Role = (typeof ROLES)[number];
 
 /** Who sends a request. Plain data: it is kept between requests. */

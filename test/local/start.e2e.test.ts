@@ -123,7 +123,7 @@ describe('npm start', () => {
 
     const { url, tokens } = await readLocalFile();
     expect(url).toBe(`http://localhost:${port}`);
-    expect(Object.keys(tokens).sort()).toEqual(['admin', 'client', 'server']);
+    expect(Object.keys(tokens).sort()).toEqual(['admin', 'client', 'server', 'viewer']);
     expect((await stat(path.join(dir, 'local.json'))).mode & 0o777).toBe(0o600);
     const output = program.output() + (await readFile(path.join(dir, 'logs', 'local.log'), 'utf8'));
     for (const secret of Object.values(SECRETS)) expect(output).not.toContain(secret);

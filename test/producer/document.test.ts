@@ -8,6 +8,7 @@ const document = apiDocument(app);
 interface Operation {
   operationId?: string;
   summary?: string;
+  description?: string;
   tags?: string[];
   security?: object[];
   responses: Record<string, unknown>;
@@ -24,7 +25,7 @@ it('describes every route of the API', () => {
   // The synchronous route takes any method; the document shows two of them.
   const passedOn = ['GET', 'POST'].map((method) => `${method} /api/service/:name/:path`);
   const routed = new Set([...app.routes.map(({ method, path }) => `${method} ${path}`), ...passedOn]);
-  for (const other of ['GET /openapi.json', 'ALL /api/service/:name', 'ALL /api/service/:name/*']) {
+  for (const other of ['GET /openapi.json', 'ALL /api/service/:name', 'ALL /api/service/:name/*', 'ALL /*']) {
     expect(routed.delete(other), other).toBe(true);
   }
   expect(described).toEqual(routed);
@@ -39,6 +40,17 @@ it('names every operation once and says what it does', () => {
     expect(operation.security).toBeDefined();
     expect(operation.responses).toHaveProperty('500');
   }
+});
+
+it('says of every operation which token it asks for, and which roles may', () => {
+  const of = (path: string, method: string) => operations.find((each) => each.path === path && each.method === method);
+  expect(of('/api/tasks', 'get')?.operation).toMatchObject({
+    security: [{ token: [] }],
+    description: expect.stringContaining('Roles: `client`, `admin`, `viewer`.'),
+  });
+  expect(of('/api/task/{id}', 'put')?.operation.security).toEqual([{ attempt: [] }]);
+  expect(of('/healthz', 'get')?.operation.security).toEqual([]);
+  expect(apiDocument(app)).toEqual(document);
 });
 
 it('is OpenAPI 3.1 with problems as application/problem+json', () => {

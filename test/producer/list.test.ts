@@ -31,8 +31,8 @@ describe('the list', () => {
     expect(nextCursor).toBeNull();
   });
 
-  it('shows an admin all tasks', async () => {
-    const { tasks } = await page('', await tokenFor('root', 'admin'));
+  it.each(['admin', 'viewer'] as const)('shows the role %s all tasks', async (role) => {
+    const { tasks } = await page('', await tokenFor('root', role));
     expect(tasks.map(({ id }) => id)).toEqual([...ids].reverse());
   });
 

@@ -42,10 +42,11 @@ describe('polling', () => {
     });
   });
 
-  it('shows it to an admin and to nobody else', async () => {
+  it('shows it to an admin and a viewer, and to nobody else', async () => {
     const id = await recorded('alice');
     const statusFor = async (token: string) => (await ask(environment(), `/api/task/${id}`, { token })).status;
     expect(await statusFor(await tokenFor('root', 'admin'))).toBe(200);
+    expect(await statusFor(await tokenFor('eve', 'viewer'))).toBe(200);
     expect(await statusFor(await tokenFor('bob'))).toBe(404);
     expect(await statusFor(await tokenFor('alice', 'server'))).toBe(403);
   });

@@ -1,0 +1,98 @@
+/**
+ * Who may do what: one table, a row for every route of the app, a column for every role.
+ *
+ * Guarantee: `requireAccess` (producer/authorize.ts) lets a request reach a route only by this table, and
+ * an app with a route that has no row does not start. A role that a row does not name is refused.
+ */
+import type { Role } from '../shared/auth/token.ts';
+
+/** `own`: what belongs to the token's subject. `all`: everybody's. */
+export type Scope = 'own' | 'all';
+
+export type Access =
+  /** Anybody, without a token. */
+  | 'open'
+  /** Whoever holds the token of the attempt; the callback Worker checks it. */
+  | 'attempt'
+  | {
+      readonly roles: Readonly<Partial<Record<Role, Scope>>>;
+      /** Packages of providers send the token as if it were their own key, in a header of theirs. */
+      readonly tokenAsKey?: true;
+    };
+
+const forClients: Access = { roles: { client: 'own', admin: 'own' } };
+const forOwners: Access = { roles: { client: 'own', admin: 'all' } };
+const forReaders: Access = { roles: { client: 'own', admin: 'all', viewer: 'all' } };
+const forServers: Access = { roles: { server: 'own', admin: 'all' } };
+const forWatchers: Access = { roles: { admin: 'all', viewer: 'all' } };
+const forAdmins: Access = { roles: { admin: 'all' } };
+const forCallers: Access = { ...forClients, tokenAsKey: true };
+
+/** By method and path as the router knows them. */
+export const ACCESS: ReadonlyMap<string, Access> = new Map(
+  Object.entries({
+    'POST /api/task': forClients,
+    'POST /api/tasks/batch': forClients,
+    'GET /api/tasks': forReaders,
+    'GET /api/task/:id': forReaders,
+    'POST /api/task/:id/cancel': forOwners,
+    'POST /api/task/:id/retry': forOwners,
+    'PUT /api/task/:id': 'attempt',
+
+    'ALL /api/service/:name': forCallers,
+    'ALL /api/service/:name/*': forCallers,
+
+    'GET /api/services': { roles: { client: 'all', admin: 'all', viewer: 'all' } },
+    'GET /api/services/:name/demand': { roles: { client: 'all', admin: 'all', viewer: 'all' } },
+    'PUT /api/services/:name': forAdmins,
+    'DELETE /api/services/:name': forAdmins,
+    'POST /api/services/:name/pause': forAdmins,
+    'POST /api/services/:name/resume': forAdmins,
+
+    'POST /api/servers': forServers,
+    'GET /api/servers': { roles: { server: 'own', admin: 'all', viewer: 'all' } },
+    'GET /api/servers/:id': { roles: { server: 'own', admin: 'all', viewer: 'all' } },
+    'GET /api/servers/:id/metrics': { roles: { server: 'own', admin: 'all', viewer: 'all' } },
+    'DELETE /api/servers/:id': forServers,
+    'POST /api/servers/:id/maintenance': forServers,
+    'POST /api/servers/:id/heartbeat': forServers,
+    'POST /api/servers/:id/leadership': forServers,
+    'POST /api/servers/heartbeats': forServers,
+
+    'GET /api/stats/servers/:id': forWatchers,
+    'GET /api/stats/load-balancer': forWatchers,
+    'POST /api/stats/load-balancer/algorithm': forAdmins,
+    'GET /api/stats/keys': forWatchers,
+    'POST /api/keys/:shard/:key/:action': forAdmins,
+
+    'POST /api/tokens/revoke': forAdmins,
+
+    'GET /healthz': 'open',
+    'GET /openapi.json': 'open',
+    'GET /': 'open',
+    'GET /docs': 'open',
+    'GET /docs/swagger-ui.js': 'open',
+    'GET /docs/swagger-ui.css': 'open',
+    'GET /docs/start.js': 'open',
+  } satisfies Readonly<Record<string, Access>>),
+);
+
+interface Route {
+  readonly method: string;
+  readonly path: string;
+}
+
+export function accessOf({ method, path }: Route): Access | undefined {
+  return ACCESS.get(`${method} ${path}`);
+}
+
+/**
+ * @param routes as the router lists them; `/*` is middleware
+ * @throws Error naming every route that the table does not have
+ */
+export function assertEveryRouteHasAccess(routes: readonly Route[]): void {
+  const without = routes.filter((route) => route.path !== '/*' && accessOf(route) === undefined);
+  if (without.length === 0) return;
+  const names = [...new Set(without.map(({ method, path }) => `${method} ${path}`))];
+  throw new Error(`producer/access.ts has no row for ${names.join(', ')}`);
+}

@@ -11,14 +11,13 @@ import { readStates } from '../shared/store/read.ts';
 import { type StateRow, stateOfRow } from '../shared/store/row.ts';
 import { type Move, recordTransitions } from '../shared/store/transitions.ts';
 import { type AttemptRecord, shorten, type TaskError } from '../shared/task/attempt.ts';
-import { retryDelayMs } from '../shared/task/backoff.ts';
+import { graceMs, retryDelayMs } from '../shared/task/backoff.ts';
 import { taskCreatedAt } from '../shared/task/id.ts';
 import { attemptsUsed, type TaskState } from '../shared/task/state.ts';
 import { isTerminal } from '../shared/task/status.ts';
 import { type RefusalCode, type TaskEvent, transition } from '../shared/task/transition.ts';
 import { runOfCallbackToken } from './callback-token.ts';
 import type { CallbackEnv } from './env.ts';
-import { graceMs } from './sweep-decision.ts';
 import { sendCancel, sendWakes } from './wake.ts';
 
 /** A row that moves away this often between look and write is not met by people or backends. */

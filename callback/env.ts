@@ -22,10 +22,15 @@ const EnvSchema = z.object({
     .default(30),
 });
 
+export interface ShardQueue {
+  readonly shard: number;
+  readonly queue: Queue<TaskMessage>;
+}
+
 export interface CallbackEnv {
   readonly db: D1Database;
   readonly stores: Stores;
-  readonly taskQueues: readonly Queue<TaskMessage>[];
+  readonly taskQueues: readonly ShardQueue[];
   readonly deadQueue: Queue<TaskMessage>;
   readonly tokenKey: MacKey;
   readonly retentionMs: number;
@@ -47,7 +52,9 @@ export async function readEnv(env: object): Promise<CallbackEnv> {
   const vars = parseEnv(EnvSchema, env);
   const { DEAD_QUEUE, SERVER_REGISTRY } = env as Bindings;
   const stores = storesIn(env);
-  const taskQueues = numberedBindings<Queue<TaskMessage>>(env, 'TASK_QUEUE_').map(({ binding }) => binding);
+  const taskQueues = numberedBindings<Queue<TaskMessage>>(env, 'TASK_QUEUE_').map(
+    ({ index: shard, binding: queue }): ShardQueue => ({ shard, queue }),
+  );
   if (DEAD_QUEUE === undefined || SERVER_REGISTRY === undefined || taskQueues.length === 0) {
     throw new MisconfiguredError([
       'the bindings DEAD_QUEUE, SERVER_REGISTRY and TASK_QUEUE_0 are needed; deploy with `npm run deploy`',

@@ -18,6 +18,14 @@ import {
   SettlementSchema,
 } from '../shared/ledger/contract.ts';
 import {
+  type LineDescription,
+  type LineKeeper,
+  LineSchema,
+  type ReleaseAnswer,
+  type ReleaseRequest,
+  ReleaseRequestSchema,
+} from '../shared/ledger/line.ts';
+import {
   type CallReports,
   CallReportsSchema,
   type RouteAnswer,
@@ -30,11 +38,13 @@ import { TASK_ID_PATTERN } from '../shared/task/id.ts';
 import { answerClaims } from './claim.ts';
 import { type CallbackEnv, readEnv } from './env.ts';
 import { OutlookBoard } from './outlook-board.ts';
+import { describeLines, releaseLine } from './parking.ts';
 import { askRegistry } from './registry/asking.ts';
 import { settleAttempts } from './settle.ts';
 
 const SettlementsSchema = z.array(SettlementSchema);
 const IdsSchema = z.array(z.string().regex(TASK_ID_PATTERN));
+const LinesSchema = z.array(LineSchema);
 const VersionSchema = z.number().int();
 
 /** Shared by the sessions of this isolate: plain data, and no more than a hint. */
@@ -80,8 +90,16 @@ class Session extends RpcTarget implements LedgerSession {
   }
 }
 
-export class Ledger extends WorkerEntrypoint {
+export class Ledger extends WorkerEntrypoint implements LineKeeper {
   async open(): Promise<Session> {
     return new Session(await readEnv(this.env as object));
+  }
+
+  async releaseLine(request: ReleaseRequest): Promise<ReleaseAnswer> {
+    return releaseLine(await readEnv(this.env as object), ReleaseRequestSchema.parse(request), Date.now());
+  }
+
+  async describeLines(lines: string[]): Promise<LineDescription[]> {
+    return describeLines(await readEnv(this.env as object), LinesSchema.parse(lines));
   }
 }

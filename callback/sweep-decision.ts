@@ -4,18 +4,10 @@
  * hammered.
  */
 import type { AttemptRecord, TaskError } from '../shared/task/attempt.ts';
-import { doublingDelayMs, retryDelayMs, wholeSeconds } from '../shared/task/backoff.ts';
+import { graceMs, retryDelayMs, wholeSeconds } from '../shared/task/backoff.ts';
 import { MAX_QUEUE_DELAY_MS } from '../shared/task/fate.ts';
 import { attemptsUsed, type TaskState } from '../shared/task/state.ts';
 import { type TaskEvent, transition } from '../shared/task/transition.ts';
-
-const GRACE_BASE_MS = 60_000;
-const GRACE_CAP_MS = 3600_000;
-
-/** How long after its expected delivery a wake-up counts as lost: a minute, doubling to an hour. */
-export function graceMs(sends: number): number {
-  return doublingDelayMs(GRACE_BASE_MS, sends, GRACE_CAP_MS);
-}
 
 export interface SweepDecision {
   readonly next: TaskState;
@@ -50,9 +42,7 @@ export function decideSweep(state: TaskState, sends: number, now: number, random
   if (delayMs > MAX_QUEUE_DELAY_MS) {
     return { next: state, dueAt: nextAt - MAX_QUEUE_DELAY_MS, sends, wakeDelayMs: undefined };
   }
-  // A parked task whose event has not come goes on as if it had a time (rule R20).
-  const next = state.status === 'deferred' ? { ...state, parked: false } : state;
-  return { next, dueAt: now + delayMs + graceMs(sends), sends: sends + 1, wakeDelayMs: delayMs };
+  return { next: state, dueAt: now + delayMs + graceMs(sends), sends: sends + 1, wakeDelayMs: delayMs };
 }
 
 function decideOverdue(state: Extract<TaskState, { status: 'waiting' }>, now: number, random: number): SweepDecision {

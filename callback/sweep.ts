@@ -1,8 +1,13 @@
 /**
- * The minute's round: wakes what is due, catches what nothing would wake, forgets what is old. Every
- * step is bounded, guarded by what it read, and so safe to run twice at once.
+ * The minute's round: wakes what is due, catches what nothing would wake, forgets what is old. Each kind of
+ * work has its own share of a round and its own errors (rules R21 and R23): a flood of one, or a statement
+ * that fails, delays no other. Every step is bounded, guarded by what it read, and so safe to run twice at
+ * once.
  */
+import { logError } from '../shared/log.ts';
 import {
+  DUE_KINDS,
+  type DueKind,
   deleteOldTasks,
   makeDue,
   readDue,
@@ -10,17 +15,23 @@ import {
   scanForStrays,
   writeScanPosition,
 } from '../shared/store/carrier.ts';
+import { forgetPaces, readLines, releaseDueHeads } from '../shared/store/parking.ts';
 import { deleteExpiredRevocations } from '../shared/store/revocation.ts';
-import { stateOfRow } from '../shared/store/row.ts';
+import { type StateRow, stateOfRow } from '../shared/store/row.ts';
 import { type Move, recordTransitions } from '../shared/store/transitions.ts';
 import { smallestTaskIdAt } from '../shared/task/id.ts';
 import type { CallbackEnv } from './env.ts';
-import { decideSweep } from './sweep-decision.ts';
+import { decideSweep, type SweepDecision } from './sweep-decision.ts';
 import { sendWakes, type Wake } from './wake.ts';
 
-/** Rows a statement, and statements a round: 10,000 due tasks a minute; the rest waits for the next. */
+/** Rows a statement, and statements a round and kind: 5,000 due tasks a minute; the rest waits for the next. */
 const DUE_ROWS = 500;
-const DUE_CHUNKS = 20;
+const DUE_CHUNKS = 10;
+
+/** Lines a round whose heads are looked at; with more, each has its turn. */
+const LINES = 500;
+const LINES_NAME = 'lines';
+const PACE_LIFE_MS = 86_400_000;
 
 /** 5,000 rows a minute are 7.2 million a day, which cost under a cent. */
 const SCAN_ROWS = 5_000;
@@ -37,34 +48,50 @@ export interface SweepReport {
   readonly deleted: number;
 }
 
+const NOTHING: SweepReport = { woken: 0, ended: 0, strays: 0, deleted: 0 };
+
+type Share = (env: CallbackEnv, now: number) => Promise<Partial<SweepReport>>;
+
+/** In the order of who is waiting for it. */
+const SHARES: readonly (readonly [name: string, share: Share])[] = [
+  ...DUE_KINDS.map(
+    (kind) => [kind, (env, now) => sweepDue(env, kind, now)] as const satisfies readonly [string, Share],
+  ),
+  ['lines', sweepLines],
+  ['strays', sweepStrays],
+  ['retention', sweepOld],
+  ['revocations', sweepRevocations],
+];
+
 export async function sweep(env: CallbackEnv, now: number): Promise<SweepReport> {
-  const due = await sweepDue(env, now);
-  const strays = await sweepStrays(env, now);
-  const deleted = await sweepOld(env, now);
-  await deleteExpiredRevocations(env.db, now);
-  return { ...due, strays, deleted };
+  let report = NOTHING;
+  for (const [name, share] of SHARES) {
+    try {
+      report = sum(report, await share(env, now));
+    } catch (error) {
+      logError('sweep.failed', { share: name }, error);
+    }
+  }
+  return report;
 }
 
-async function sweepDue(env: CallbackEnv, now: number): Promise<{ woken: number; ended: number }> {
+function sum(report: SweepReport, more: Partial<SweepReport>): SweepReport {
+  const { woken = 0, ended = 0, strays = 0, deleted = 0 } = more;
+  return {
+    woken: report.woken + woken,
+    ended: report.ended + ended,
+    strays: report.strays + strays,
+    deleted: report.deleted + deleted,
+  };
+}
+
+async function sweepDue(env: CallbackEnv, kind: DueKind, now: number): Promise<Partial<SweepReport>> {
   let woken = 0;
   let ended = 0;
   for (let chunk = 0; chunk < DUE_CHUNKS; chunk++) {
-    const rows = await readDue(env.db, now, DUE_ROWS);
-    const decisions = rows.map((row) => ({
-      row,
-      decision: decideSweep(stateOfRow(row), row.sends, now, Math.random()),
-    }));
-    const moves = decisions.map(({ row, decision }): Move => {
-      const { wakeDelayMs: _, dueAt, error, record, ...rest } = decision;
-      return {
-        id: row.id,
-        expected: { status: row.status, run: row.run, ...(row.due_at !== null && { dueAt: row.due_at }) },
-        ...rest,
-        ...(dueAt !== undefined && { dueAt }),
-        ...(error !== undefined && { error }),
-        ...(record !== undefined && { record }),
-      };
-    });
+    const rows = await readDue(env.db, kind, now, DUE_ROWS);
+    const decisions = rows.flatMap((row) => decisionFor(row, now));
+    const moves = decisions.map(({ row, decision }) => moveOf(row, decision));
     const moved = await recordTransitions(env.db, moves);
     const wakes = decisions.flatMap(({ row, decision }): Wake[] =>
       decision.wakeDelayMs === undefined || !moved.has(row.id)
@@ -79,16 +106,58 @@ async function sweepDue(env: CallbackEnv, now: number): Promise<{ woken: number;
   return { woken, ended };
 }
 
+interface Decided {
+  readonly row: StateRow;
+  readonly decision: SweepDecision;
+}
+
+/** A row that cannot be read is left for a person, and named; the others go on (rule R21). */
+function decisionFor(row: StateRow, now: number): Decided[] {
+  try {
+    return [{ row, decision: decideSweep(stateOfRow(row), row.sends, now, Math.random()) }];
+  } catch (error) {
+    logError('task.unreadable', { id: row.id }, error);
+    return [];
+  }
+}
+
+function moveOf(row: StateRow, decision: SweepDecision): Move {
+  const { wakeDelayMs: _, dueAt, error, record, ...rest } = decision;
+  return {
+    id: row.id,
+    expected: { status: row.status, run: row.run, ...(row.due_at !== null && { dueAt: row.due_at }) },
+    ...rest,
+    ...(dueAt !== undefined && { dueAt }),
+    ...(error !== undefined && { error }),
+    ...(record !== undefined && { record }),
+  };
+}
+
+/** The fallback of parked tasks (rule R20): of each line the oldest, when its time has come. */
+async function sweepLines(env: CallbackEnv, now: number): Promise<Partial<SweepReport>> {
+  const position = await readScanPosition(env.db, LINES_NAME);
+  const lines = await readLines(env.db, position, LINES);
+  const heads = await releaseDueHeads(env.db, lines, now);
+  await sendWakes(
+    env.taskQueues,
+    heads.map(({ id, service, line }) => ({ id, service, line, delayMs: 0 })),
+  );
+  const next = lines.length < LINES ? '' : (lines.at(-1) ?? '');
+  if (next !== position) await writeScanPosition(env.db, LINES_NAME, next);
+  await forgetPaces(env.db, now - PACE_LIFE_MS);
+  return { woken: heads.length };
+}
+
 /** One step of the net (rule R9); what it finds, the next round's due tasks deal with. */
-async function sweepStrays(env: CallbackEnv, now: number): Promise<number> {
+async function sweepStrays(env: CallbackEnv, now: number): Promise<Partial<SweepReport>> {
   const position = await readScanPosition(env.db, SCAN_NAME);
   const step = await scanForStrays(env.db, position, SCAN_ROWS, now);
   await makeDue(env.db, step.strays, now);
   if (step.position !== position) await writeScanPosition(env.db, SCAN_NAME, step.position);
-  return step.strays.length;
+  return { strays: step.strays.length };
 }
 
-async function sweepOld(env: CallbackEnv, now: number): Promise<number> {
+async function sweepOld(env: CallbackEnv, now: number): Promise<Partial<SweepReport>> {
   const cutoff = now - env.retentionMs;
   let deleted = 0;
   for (let chunk = 0; chunk < RETENTION_CHUNKS; chunk++) {
@@ -96,5 +165,10 @@ async function sweepOld(env: CallbackEnv, now: number): Promise<number> {
     deleted += count;
     if (count < RETENTION_ROWS) break;
   }
-  return deleted;
+  return { deleted };
+}
+
+async function sweepRevocations(env: CallbackEnv, now: number): Promise<Partial<SweepReport>> {
+  await deleteExpiredRevocations(env.db, now);
+  return {};
 }

@@ -3,6 +3,7 @@
  * a `due_at` (rule R1), so a send that fails costs time, never the task.
  */
 import { cancelMessage, type TaskMessage, wakeMessage } from '../shared/message/task-message.ts';
+import type { ShardQueue } from './env.ts';
 
 /** The platform's limit for one `sendBatch`. */
 const MAX_BATCH_MESSAGES = 100;
@@ -11,19 +12,22 @@ export interface Wake {
   readonly id: string;
   readonly service: string;
   readonly delayMs: number;
+  /** In which it stood: whoever owns that capacity learns that the line stands. */
+  readonly line?: string | undefined;
 }
 
-type Queues = readonly Queue<TaskMessage>[];
+type Queues = readonly ShardQueue[];
 
-export async function sendWakes(queues: Queues, wakes: readonly Wake[]): Promise<void> {
+/** @param shard whose queue takes them, where there is such a shard; otherwise any */
+export async function sendWakes(queues: Queues, wakes: readonly Wake[], shard?: number): Promise<void> {
   for (let at = 0; at < wakes.length; at += MAX_BATCH_MESSAGES) {
-    const messages = wakes.slice(at, at + MAX_BATCH_MESSAGES).map(({ id, service, delayMs }) => ({
-      body: wakeMessage(id, service),
+    const messages = wakes.slice(at, at + MAX_BATCH_MESSAGES).map(({ id, service, delayMs, line }) => ({
+      body: wakeMessage(id, service, line),
       contentType: 'json' as const,
       // A task that is past its deadline is woken at once; the platform refuses a negative delay.
       delaySeconds: Math.max(0, Math.ceil(delayMs / 1000)),
     }));
-    await sendToAny(queues, (queue) => queue.sendBatch(messages));
+    await sendToAny(queues, (queue) => queue.sendBatch(messages), shard);
   }
 }
 
@@ -32,15 +36,20 @@ export async function sendCancel(queues: Queues, id: string, service: string): P
   await sendToAny(queues, (queue) => queue.send(cancelMessage(id, service), { contentType: 'json' }));
 }
 
-/** Starts at a random shard and goes on to the next when one refuses. */
-async function sendToAny(queues: Queues, send: (queue: Queue<TaskMessage>) => Promise<unknown>): Promise<void> {
-  const start = Math.floor(Math.random() * queues.length);
+/** Starts at the wanted shard, or a random one, and goes on to the next when one refuses. */
+async function sendToAny(
+  queues: Queues,
+  send: (queue: Queue<TaskMessage>) => Promise<unknown>,
+  wanted?: number,
+): Promise<void> {
+  const known = queues.findIndex(({ shard }) => shard === wanted);
+  const start = known === -1 ? Math.floor(Math.random() * queues.length) : known;
   let cause: unknown;
   for (let offset = 0; offset < queues.length; offset++) {
-    const queue = queues[(start + offset) % queues.length];
-    if (queue === undefined) continue;
+    const next = queues[(start + offset) % queues.length];
+    if (next === undefined) continue;
     try {
-      await send(queue);
+      await send(next.queue);
       return;
     } catch (error) {
       cause = error;

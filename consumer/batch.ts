@@ -162,7 +162,15 @@ function claimOf(env: ConsumerEnv, message: WaitingTask): ClaimBatch['claims'][n
 
 function callOf({ id, state, callbackToken, request }: Grant, message: WaitingTask | undefined): Call {
   if (message === undefined) throw new Error(`the ledger granted ${id}, which was not asked for`);
-  return { id, service: serviceOf(message), state, callbackToken, request: requestOf(message, request) };
+  const line = message.kind === 'wake' ? message.line : undefined;
+  return {
+    id,
+    service: serviceOf(message),
+    state,
+    callbackToken,
+    request: requestOf(message, request),
+    ...(line !== undefined && { line }),
+  };
 }
 
 /** Of a service that was put at run time: where the call is made it may not be known yet. */

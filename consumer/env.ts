@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { FlagSchema, MisconfiguredError, parseEnv } from '../shared/env.ts';
 import type { LedgerSession } from '../shared/ledger/contract.ts';
+import type { LineKeeper } from '../shared/ledger/line.ts';
 import type { TaskMessage } from '../shared/message/task-message.ts';
 import type { RegistryDoor } from '../shared/registry/door.ts';
 import { type ServiceDefinition, type Services, serviceSchema, servicesSchema } from '../shared/service/definition.ts';
@@ -14,7 +15,7 @@ import { type KeyCase, readKeyCase } from './keys/secrets/consumer-keys.ts';
 import { type Redact, redactionOf, secretForms } from './keys/secrets/redaction.ts';
 
 /** The callback Worker's entrypoint `Ledger`. */
-export interface LedgerBinding {
+export interface LedgerBinding extends LineKeeper {
   open(): Promise<LedgerSession & Partial<Disposable>>;
 }
 

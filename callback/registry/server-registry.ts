@@ -3,6 +3,7 @@
  * servers. It lives in memory; what is written, and when, is its keeper's to decide.
  */
 import { DurableObject } from 'cloudflare:workers';
+import { serviceLine } from '../../shared/capacity/line.ts';
 import { CROCKFORD_ALPHABET } from '../../shared/crypto/base32.ts';
 import { logError, logInfo } from '../../shared/log.ts';
 import type {
@@ -20,7 +21,7 @@ import type {
 import type { ClusterHeartbeat, Heartbeat, Registration } from '../../shared/registry/registration.ts';
 import type { CallReports, RouteAnswer, RouteRequest, ServiceBook } from '../../shared/registry/routing.ts';
 import { readEnv } from '../env.ts';
-import { releaseParked } from '../parking.ts';
+import { releaseLine } from '../parking.ts';
 import { demandOf } from './demand.ts';
 import { probe } from './health-probe.ts';
 import { claimLeadership, heartbeat, heartbeatCluster } from './heartbeat.ts';
@@ -161,7 +162,8 @@ export class ServerRegistry extends DurableObject<object> implements RegistryDoo
   /** @returns undefined when the database or the queue did not answer */
   async #release(service: string, limit: number): Promise<number | undefined> {
     try {
-      return await releaseParked(await readEnv(this.env), service, limit, Date.now());
+      const request = { line: serviceLine(service), limit };
+      return (await releaseLine(await readEnv(this.env), request, Date.now())).released;
     } catch (error) {
       logError('release.failed', { service }, error);
       return undefined;

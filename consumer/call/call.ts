@@ -5,7 +5,13 @@
 import type { Settlement } from '../../shared/ledger/contract.ts';
 import type { ServiceDefinition } from '../../shared/service/definition.ts';
 import type { AttemptRecord } from '../../shared/task/attempt.ts';
-import { deferralDelayMs, placedDelayMs, retryDelayMs, wholeSeconds } from '../../shared/task/backoff.ts';
+import {
+  deferralDelayMs,
+  fallbackDelayMs,
+  placedDelayMs,
+  retryDelayMs,
+  wholeSeconds,
+} from '../../shared/task/backoff.ts';
 import type { TaskRequest } from '../../shared/task/request.ts';
 import { attemptsUsed, type StateOf } from '../../shared/task/state.ts';
 import type { CallableServer } from '../capacity/failover.ts';
@@ -19,6 +25,8 @@ export interface Call {
   readonly state: StateOf<'running'>;
   readonly request: TaskRequest;
   readonly callbackToken: string;
+  /** In which it stood until now: its capacity's owner is told that the line stands. */
+  readonly line?: string;
   /** Of a service that was put at run time: where the call is made it may not be known yet. */
   readonly definition?: ServiceDefinition;
   /** Of a service without a fixed target: the server that it was given, and others for failover. */
@@ -74,15 +82,13 @@ export function settlementOf(call: Call, attempted: Attempted, callbackTimeoutMs
     case 'accepted':
       return { id, state, event: { type: 'accept', at, run, callbackTimeoutMs } };
     case 'deferred': {
-      const { retryAfterMs, placedBy, parked } = outcome;
-      const delayMs = placedBy
-        ? placedDelayMs(state.deferrals, retryAfterMs ?? 0)
-        : deferralDelayMs(state.deferrals, random, retryAfterMs);
-      const delayReason = placedBy ?? delayReasonOf(retryAfterMs, delayMs, 'minimum pause');
+      const { retryAfterMs, placedBy, park } = outcome;
+      const delayMs = deferralOf(state, outcome, random);
+      const delayReason = park ? 'in line' : (placedBy ?? delayReasonOf(retryAfterMs, delayMs, 'minimum pause'));
       return {
         id,
         state,
-        event: { type: 'defer', at, run, reason: outcome.reason, delayMs, ...(parked === true && { parked }) },
+        event: { type: 'defer', at, run, reason: outcome.reason, delayMs, ...(park !== undefined && { park }) },
         record: {
           ...recordOf(call, attempted),
           outcome: 'deferred',
@@ -113,6 +119,16 @@ export function settlementOf(call: Call, attempted: Attempted, callbackTimeoutMs
         record: { ...recordOf(call, attempted), outcome: 'failed', error: outcome.error },
       };
   }
+}
+
+function deferralOf(
+  { deferrals }: Call['state'],
+  { retryAfterMs, placedBy, park }: Extract<Outcome, { kind: 'deferred' }>,
+  random: number,
+): number {
+  if (park !== undefined) return fallbackDelayMs(deferrals, retryAfterMs);
+  if (placedBy !== undefined) return placedDelayMs(deferrals, retryAfterMs ?? 0);
+  return deferralDelayMs(deferrals, random, retryAfterMs);
 }
 
 function recordOf({ state }: Call, { startedAt, endedAt, server }: Attempted): Omit<AttemptRecord, 'outcome'> {

@@ -18,8 +18,8 @@ export type Outcome =
       readonly retryAfterMs: number | undefined;
       /** Who kept a moment for this task: the delay is kept to, nothing is added. */
       readonly placedBy?: 'key-pool' | 'registry';
-      /** Nobody knows when: an event wakes it, and the delay is the fallback (rule R20). */
-      readonly parked?: boolean;
+      /** It stands in this line, whose owner wakes it; the delay is the least that the fallback waits (rule R20). */
+      readonly park?: { readonly line: string };
       readonly error?: TaskError;
     }
   /** The attempt failed; another may help. */

@@ -6,6 +6,7 @@
  * While the registry does not answer, calls go to one of the servers last known, uncounted.
  */
 import pRetry from 'p-retry';
+import { serviceLine } from '../../shared/capacity/line.ts';
 import { logError, logInfo, logWarning } from '../../shared/log.ts';
 import type {
   CallReport,
@@ -222,7 +223,13 @@ function waitingFor(call: Call, decision: RouteDecision | undefined): Waiting {
 function notPlaced(call: Call, reason: RouteWait, until: number, parked: boolean): Waiting {
   const now = Date.now();
   const retryAfterMs = Math.max(0, until - now);
-  const outcome: Outcome = { kind: 'deferred', reason, retryAfterMs, placedBy: 'registry', parked };
+  const outcome: Outcome = {
+    kind: 'deferred',
+    reason,
+    retryAfterMs,
+    placedBy: 'registry',
+    ...(parked && { park: { line: serviceLine(call.service) } }),
+  };
   const ended = { id: call.id, attempted: { outcome, startedAt: now, endedAt: now, server: undefined } };
   return { call, until: reason === 'server-busy' ? until : Number.POSITIVE_INFINITY, ended };
 }

@@ -17,12 +17,12 @@ import { MAX_LEDGER_SESSIONS } from '../call/invocations.ts';
 import type { LedgerBinding } from '../env.ts';
 
 export class LedgerConversation implements LedgerSession, Disposable {
-  readonly #binding: LedgerBinding;
+  readonly #binding: Pick<LedgerBinding, 'open'>;
   #session: Promise<LedgerSession & Partial<Disposable>> | undefined;
   #opened = 0;
   #isOver = false;
 
-  constructor(binding: LedgerBinding) {
+  constructor(binding: Pick<LedgerBinding, 'open'>) {
     this.#binding = binding;
   }
 

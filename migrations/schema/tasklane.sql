@@ -1,5 +1,11 @@
 -- What the migrations lead to. Written by `npm run schema`; do not edit.
 
+CREATE TABLE lines (
+  line TEXT PRIMARY KEY,
+  per_second REAL,
+  noted_at INTEGER NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE revoked_tokens (
   jti TEXT PRIMARY KEY,
   expires_at INTEGER NOT NULL
@@ -49,7 +55,7 @@ CREATE TABLE tasks (
   request TEXT,
   result_type TEXT,
   result_encoding TEXT CHECK (result_encoding IN ('json', 'text', 'base64')),
-  result TEXT, parked_for TEXT CHECK (parked_for IS NULL OR (status = 'deferred' AND due_at IS NOT NULL)),
+  result TEXT, parked_for TEXT CHECK (parked_for IS NULL OR (status = 'deferred' AND due_at IS NOT NULL)), released_at INTEGER, server TEXT,
   CHECK ((finished_at IS NOT NULL) = (status IN ('succeeded', 'failed', 'cancelled', 'expired'))),
   CHECK ((lease_until IS NOT NULL) = (status = 'running')),
   CHECK ((next_at IS NOT NULL) = (status IN ('scheduled', 'retrying', 'deferred'))),
@@ -59,6 +65,10 @@ CREATE TABLE tasks (
   CHECK (deferrals + base <= run)
 ) WITHOUT ROWID;
 
-CREATE INDEX tasks_due ON tasks (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX tasks_callback_due ON tasks (due_at) WHERE status = 'waiting';
+
+CREATE INDEX tasks_deadline_due ON tasks (due_at) WHERE status <> 'waiting' AND due_at = deadline_at;
 
 CREATE INDEX tasks_parked ON tasks (parked_for, id) WHERE parked_for IS NOT NULL;
+
+CREATE INDEX tasks_send_due ON tasks (due_at) WHERE status <> 'waiting' AND parked_for IS NULL AND due_at < deadline_at;

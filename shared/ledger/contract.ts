@@ -14,6 +14,7 @@ import { ContentSchema } from '../task/content.ts';
 import type { Fate } from '../task/fate.ts';
 import { DEFERRAL_REASONS, type StateOf } from '../task/state.ts';
 import type { TaskStatus } from '../task/status.ts';
+import { LineSchema } from './line.ts';
 
 const runningState = z.object({
   status: z.literal('running'),
@@ -78,7 +79,7 @@ export const SettlementSchema = z.object({
       run: z.number().int(),
       reason: z.enum(DEFERRAL_REASONS),
       delayMs: z.number(),
-      parked: z.boolean().optional(),
+      park: z.object({ line: LineSchema }).optional(),
     }),
     z.object({
       type: z.literal('fail'),

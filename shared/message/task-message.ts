@@ -31,8 +31,14 @@ export type NewTask = z.infer<typeof NewTaskSchema>;
 
 export const TaskMessageSchema = z.discriminatedUnion('kind', [
   z.object({ v: z.literal(MESSAGE_VERSION), kind: z.literal('task'), task: NewTaskSchema }),
-  /** Wakes a task whose row holds everything. */
-  z.object({ v: z.literal(MESSAGE_VERSION), kind: z.literal('wake'), id: taskId, service: z.string() }),
+  /** Wakes a task whose row holds everything. `line`: in which it stood until now. */
+  z.object({
+    v: z.literal(MESSAGE_VERSION),
+    kind: z.literal('wake'),
+    id: taskId,
+    service: z.string(),
+    line: z.string().optional(),
+  }),
   /** Tells the backend that a task it works on was cancelled. */
   z.object({ v: z.literal(MESSAGE_VERSION), kind: z.literal('cancel'), id: taskId, service: z.string() }),
 ]);
@@ -42,8 +48,8 @@ export function newTaskMessage(task: NewTask): TaskMessage {
   return { v: MESSAGE_VERSION, kind: 'task', task };
 }
 
-export function wakeMessage(id: string, service: string): TaskMessage {
-  return { v: MESSAGE_VERSION, kind: 'wake', id, service };
+export function wakeMessage(id: string, service: string, line?: string): TaskMessage {
+  return { v: MESSAGE_VERSION, kind: 'wake', id, service, ...(line !== undefined && { line }) };
 }
 
 export function cancelMessage(id: string, service: string): TaskMessage {

@@ -9,10 +9,24 @@ import { STATE_COLUMNS, type StateRow } from './row.ts';
 const OPEN = `status IN (${OPEN_STATUSES.map((status) => `'${status}'`).join(', ')})`;
 const TERMINAL = `status IN (${TERMINAL_STATUSES.map((status) => `'${status}'`).join(', ')})`;
 
-/** The tasks whose time has come, the longest overdue first. */
-export async function readDue(db: D1Database, now: number, limit: number): Promise<StateRow[]> {
+/**
+ * Why the sweeper looks at a task, each with an index of its own (rule R23): its callback is overdue, its
+ * deadline passed while it stood in line, or a wake-up must be sent (again).
+ */
+export const DUE_KINDS = ['callback', 'deadline', 'send'] as const;
+export type DueKind = (typeof DUE_KINDS)[number];
+
+/** Word for word as in the indexes: SQLite uses a partial index only where it sees its condition. */
+const DUE: Record<DueKind, string> = {
+  callback: `status = 'waiting'`,
+  deadline: `status <> 'waiting' AND due_at = deadline_at`,
+  send: `status <> 'waiting' AND parked_for IS NULL AND due_at < deadline_at`,
+};
+
+/** The tasks of a kind whose time has come, the longest overdue first. */
+export async function readDue(db: D1Database, kind: DueKind, now: number, limit: number): Promise<StateRow[]> {
   const { results } = await db
-    .prepare(`SELECT ${STATE_COLUMNS} FROM tasks WHERE due_at IS NOT NULL AND due_at <= ?1 ORDER BY due_at LIMIT ?2`)
+    .prepare(`SELECT ${STATE_COLUMNS} FROM tasks WHERE ${DUE[kind]} AND due_at <= ?1 ORDER BY due_at LIMIT ?2`)
     .bind(now, limit)
     .all<StateRow>();
   return results;

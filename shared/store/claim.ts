@@ -67,6 +67,7 @@ const CLAIM = `
     sends = CASE WHEN ${repeated} THEN tasks.sends ELSE 0 END,
     reason = NULL,
     parked_for = NULL,
+    released_at = NULL,
     service = ${fromTombstone('service')},
     labels = ${fromTombstone('labels')},
     request = ${fromTombstone('request')}

@@ -1,32 +1,143 @@
 /**
- * Tasks that wait for an event of their service (rule R20). Their row carries them: it has a `due_at`
- * as fallback, and no message is under way.
+ * The waiting room's rows (rule R20): tasks that stand in line for capacity. Their row carries them: it
+ * has a `due_at` as fallback, and no message is under way. A release writes one row a task: it keeps
+ * `parked_for`, which the claim clears, so that a task whose wake-up is lost still stands in its line.
  */
+import { GRACE_BASE_MS, GRACE_CAP_MS } from '../task/backoff.ts';
+import { jsonParameters, runForEach } from './parameter.ts';
 
 export interface ReleasedTask {
   readonly id: string;
   readonly service: string;
 }
 
+/** `graceMs` in SQL: when a wake-up that is sent now counts as lost. */
+const DUE_AT = `min(?2 + min(${GRACE_CAP_MS}, ${GRACE_BASE_MS} << min(sends, 20)), deadline_at)`;
+
+/** Not released, or so long ago that the wake-up is lost. */
+const STANDS = '(released_at IS NULL OR due_at <= ?2)';
+
+/** What a line's pace is worth: it is written no more often. */
+const PACE_HOLDS_MS = 10_000;
+
+/** Nobody needs more of a line's length; each is a row read. */
+const MAX_COUNTED = 10_000;
+
 /**
- * Makes parked tasks claimable now, the oldest first, each once however often this runs at the same
+ * Makes tasks of a line claimable now, the oldest first, each once however often this runs at the same
  * time. The caller sends their wake-ups afterwards (rule R1).
- * @param dueAt when the sweeper sends them again if the wake-ups are lost
+ * @param perSecond the line's pace, when its owner knows it
  */
 export async function releaseParkedTasks(
   db: D1Database,
-  service: string,
+  line: string,
   limit: number,
+  perSecond: number | undefined,
   now: number,
-  dueAt: number,
-): Promise<ReleasedTask[]> {
-  const { results } = await db
+): Promise<{ released: ReleasedTask[]; left: boolean }> {
+  const release = db
     .prepare(
-      `UPDATE tasks SET next_at = ?3, due_at = ?4, sends = sends + 1, parked_for = NULL
-       WHERE id IN (SELECT id FROM tasks WHERE parked_for = ?1 ORDER BY id LIMIT ?2) AND parked_for = ?1
+      `UPDATE tasks SET next_at = ?2, released_at = ?2, due_at = ${DUE_AT}, sends = sends + 1
+       WHERE id IN (SELECT id FROM tasks WHERE parked_for = ?1 AND ${STANDS} ORDER BY id LIMIT ?3) AND parked_for = ?1
        RETURNING id, service`,
     )
-    .bind(service, limit, now, dueAt)
-    .all<ReleasedTask>();
-  return results;
+    .bind(line, now, limit);
+  const rest = db.prepare(`SELECT 1 AS found FROM tasks WHERE parked_for = ?1 AND ${STANDS} LIMIT 1`).bind(line, now);
+  const notes = perSecond === undefined ? [] : [paceNote(db, line, perSecond, now)];
+  const [released, left] = await db.batch<ReleasedTask>([release, rest, ...notes]);
+  return { released: released?.results ?? [], left: (left?.results.length ?? 0) > 0 };
+}
+
+function paceNote(db: D1Database, line: string, perSecond: number, now: number): D1PreparedStatement {
+  return db
+    .prepare(
+      `INSERT INTO lines (line, per_second, noted_at) VALUES (?1, ?2, ?3)
+       ON CONFLICT (line) DO UPDATE SET per_second = excluded.per_second, noted_at = excluded.noted_at
+       WHERE lines.noted_at <= ?3 - ${PACE_HOLDS_MS}`,
+    )
+    .bind(line, perSecond, now);
+}
+
+/** How many stand in each line, counted up to a bound, and who is the oldest. */
+export function describeParked(
+  db: D1Database,
+  lines: readonly string[],
+): Promise<{ line: string; count: number; oldest_id: string | null }[]> {
+  return runForEach(
+    db,
+    `SELECT value AS line,
+       (SELECT count(*) FROM (SELECT 1 FROM tasks WHERE parked_for = value LIMIT ${MAX_COUNTED})) AS count,
+       (SELECT min(id) FROM tasks WHERE parked_for = value) AS oldest_id
+     FROM json_each(?1)`,
+    jsonParameters(lines),
+  );
+}
+
+/**
+ * Wakes the oldest of each line when its fallback has come: whoever owns the capacity learns by it that the
+ * line stands, should that have been forgotten. A task that is past its deadline is not this one's matter.
+ */
+export function releaseDueHeads(
+  db: D1Database,
+  lines: readonly string[],
+  now: number,
+): Promise<(ReleasedTask & { line: string })[]> {
+  return runForEach(
+    db,
+    `UPDATE tasks SET next_at = ?2, released_at = ?2, due_at = ${DUE_AT}, sends = sends + 1
+     WHERE id IN (SELECT (SELECT min(id) FROM tasks WHERE parked_for = value) FROM json_each(?1))
+       AND parked_for IS NOT NULL AND due_at <= ?2 AND deadline_at > ?2
+     RETURNING id, service, parked_for AS line`,
+    jsonParameters(lines),
+    now,
+  );
+}
+
+/** Paces that nobody has noted for so long are of lines that are gone. */
+export async function forgetPaces(db: D1Database, before: number): Promise<void> {
+  await db.prepare('DELETE FROM lines WHERE noted_at < ?1').bind(before).run();
+}
+
+/** The lines in which somebody stands, in order: one row read each. */
+export async function readLines(db: D1Database, after: string, limit: number): Promise<string[]> {
+  const { results } = await db
+    .prepare(
+      `WITH RECURSIVE heads (line) AS (
+         SELECT min(parked_for) FROM tasks WHERE parked_for > ?1
+         UNION ALL
+         SELECT (SELECT min(parked_for) FROM tasks WHERE parked_for > heads.line) FROM heads
+         WHERE heads.line IS NOT NULL LIMIT ?2)
+       SELECT line FROM heads WHERE line IS NOT NULL`,
+    )
+    .bind(after, limit)
+    .all<{ line: string }>();
+  return results.map(({ line }) => line);
+}
+
+/** Where a task stands, and how fast its line moves. */
+export interface LinePosition {
+  /** Older tasks in the line, counted up to `MAX_AHEAD`. */
+  readonly ahead: number;
+  /** Tasks a second; null when its owner has not said it of late. */
+  readonly per_second: number | null;
+}
+
+/** Each is a row read of every poll of a parked task. */
+export const MAX_AHEAD = 1_000;
+
+/** @param since a pace that is older says nothing of now, Unix ms */
+export async function readLinePosition(
+  db: D1Database,
+  line: string,
+  id: string,
+  since: number,
+): Promise<LinePosition | undefined> {
+  const row = await db
+    .prepare(
+      `SELECT (SELECT count(*) FROM (SELECT 1 FROM tasks WHERE parked_for = ?1 AND id < ?2 LIMIT ${MAX_AHEAD})) AS ahead,
+         (SELECT per_second FROM lines WHERE line = ?1 AND noted_at >= ?3) AS per_second`,
+    )
+    .bind(line, id, since)
+    .first<LinePosition>();
+  return row ?? undefined;
 }

@@ -27,7 +27,7 @@ export interface StateRow {
   due_at: number | null;
   sends: number;
   reason: DeferralReason | null;
-  /** The service whose event wakes it. */
+  /** The line in which it stands (`shared/capacity/line.ts`). */
   parked_for: string | null;
   callback_timeout_ms: number | null;
   settled_run: number | null;
@@ -98,7 +98,7 @@ export function stateOfRow(row: StateRow | ClaimedRow): TaskState {
         status: 'deferred',
         nextAt: present(row, 'next_at'),
         reason: present(row, 'reason'),
-        parked: row.parked_for !== null,
+        parkedFor: row.parked_for ?? undefined,
       };
     case 'running':
       return { ...counters, status: 'running', leaseUntil: present(row, 'lease_until') };

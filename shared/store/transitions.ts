@@ -40,7 +40,8 @@ const RECORD = `
     due_at = move.due_at,
     sends = move.sends,
     reason = move.reason,
-    parked_for = CASE WHEN move.parked THEN tasks.service END,
+    parked_for = move.parked_for,
+    released_at = NULL,
     callback_timeout_ms = move.callback_timeout_ms,
     settled_run = coalesce(move.settled_run, tasks.settled_run),
     settled_verdict = coalesce(move.settled_verdict, tasks.settled_verdict),
@@ -61,7 +62,7 @@ const RECORD = `
     SELECT value->>'id' AS id, value->>'expectedStatus' AS expected_status, value->>'expectedRun' AS expected_run,
       value->>'expectedDueAt' AS expected_due_at, value->>'status' AS status, value->>'deferrals' AS deferrals,
       value->>'base' AS base, value->>'deadlineAt' AS deadline_at, value->>'nextAt' AS next_at,
-      value->>'dueAt' AS due_at, value->>'sends' AS sends, value->>'reason' AS reason, value->>'parked' AS parked,
+      value->>'dueAt' AS due_at, value->>'sends' AS sends, value->>'reason' AS reason, value->>'parkedFor' AS parked_for,
       value->>'callbackTimeoutMs' AS callback_timeout_ms, value->>'settledRun' AS settled_run,
       value->>'settledVerdict' AS settled_verdict, value->>'finishedAt' AS finished_at, value->>'failed' AS failed,
       value->'progress' AS progress, value->>'keepError' AS keep_error, value->'error' AS error,
@@ -82,7 +83,7 @@ export async function recordTransitions(db: D1Database, moves: readonly Move[]):
 /** When the sweeper looks at a task that no message carries: its callback is overdue, its event did not come. */
 export function ownDueAt(state: TaskState): number | undefined {
   if (state.status === 'waiting') return state.callbackUntil;
-  return state.status === 'deferred' && state.parked ? state.nextAt : undefined;
+  return state.status === 'deferred' && state.parkedFor !== undefined ? state.nextAt : undefined;
 }
 
 /** Absent fields are left out of the JSON, and so are NULL in the statement. */
@@ -101,7 +102,7 @@ function moveParameter(move: Move): Record<string, unknown> {
     dueAt: isTerminal(next.status) ? undefined : (ownDueAt(next) ?? move.dueAt),
     sends: move.sends ?? 0,
     reason: next.status === 'deferred' ? next.reason : undefined,
-    parked: next.status === 'deferred' && next.parked ? 1 : undefined,
+    parkedFor: next.status === 'deferred' ? next.parkedFor : undefined,
     callbackTimeoutMs: next.status === 'waiting' ? next.callbackTimeoutMs : undefined,
     settledRun: settled?.run,
     settledVerdict: settled?.verdict,

@@ -52,6 +52,23 @@ export function placedDelayMs(deferrals: number, waitMs: number): number {
   return wholeSeconds(Math.max(floor, waitMs));
 }
 
+/** How long after its expected delivery a wake-up counts as lost: a minute, doubling to an hour. */
+export const GRACE_BASE_MS = 60_000;
+export const GRACE_CAP_MS = 3600_000;
+
+/** @param sends wake-ups sent since the last claim */
+export function graceMs(sends: number): number {
+  return doublingDelayMs(GRACE_BASE_MS, sends, GRACE_CAP_MS);
+}
+
+/**
+ * When a parked task looks again by itself, should its capacity's owner have forgotten it (rule R20): not
+ * before what is known, after a minute, doubling with each deferral to an hour.
+ */
+export function fallbackDelayMs(deferrals: number, knownWaitMs = 0): number {
+  return Math.max(wholeSeconds(knownWaitMs), doublingDelayMs(GRACE_BASE_MS, deferrals, GRACE_CAP_MS));
+}
+
 /** Exponential, without jitter: for the carrier's own troubles (a failed claim, a re-send). */
 export function doublingDelayMs(baseMs: number, times: number, capMs: number): number {
   return wholeSeconds(Math.min(capMs, baseMs * 2 ** Math.min(times, 30)));

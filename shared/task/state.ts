@@ -46,8 +46,8 @@ export type TaskState = Counters &
         readonly status: 'deferred';
         readonly nextAt: number;
         readonly reason: DeferralReason;
-        /** An event wakes it (a server's return, say); `nextAt` is the fallback, and no message carries it (rule R20). */
-        readonly parked: boolean;
+        /** The line in which it stands: its capacity's owner wakes it, `nextAt` is the fallback, no message carries it (rule R20). */
+        readonly parkedFor: string | undefined;
       }
     | { readonly status: TerminalStatus; readonly finishedAt: number }
   );

@@ -27,8 +27,8 @@ export type TaskEvent =
       readonly run: number;
       readonly reason: DeferralReason;
       readonly delayMs: number;
-      /** Nobody knows when: an event wakes it, and `delayMs` is the fallback (rule R20). */
-      readonly parked?: boolean | undefined;
+      /** It stands in line for its capacity, whose owner wakes it; `delayMs` is the fallback (rule R20). */
+      readonly park?: { readonly line: string } | undefined;
     }
   /** The attempt failed; `delayMs` is the backoff if another may follow. */
   | {
@@ -155,7 +155,7 @@ function claim(state: TaskState, at: number, leaseMs: number): Transition {
 }
 
 function defer(state: TaskState, event: Extract<TaskEvent, { type: 'defer' }>): Transition {
-  const { at, delayMs, reason, parked = false } = event;
+  const { at, delayMs, reason, park } = event;
   const free = state.deferrals < MAX_FREE_DEFERRALS;
   if (!free && attemptsUsed(state) >= state.policy.maxAttempts) {
     return to({ ...counters(state), status: 'failed', finishedAt: at });
@@ -166,7 +166,7 @@ function defer(state: TaskState, event: Extract<TaskEvent, { type: 'defer' }>): 
     status: 'deferred',
     reason,
     nextAt: Math.min(at + delayMs, state.deadlineAt),
-    parked,
+    parkedFor: park?.line,
   });
 }
 

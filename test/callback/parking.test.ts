@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { answerClaims } from '../../callback/claim.ts';
-import { releaseParked } from '../../callback/parking.ts';
+import type { ShardQueue } from '../../callback/env.ts';
+import { describeLines, releaseLine } from '../../callback/parking.ts';
 import { settleAttempts } from '../../callback/settle.ts';
+import { serviceLine } from '../../shared/capacity/line.ts';
 import type { Settled } from '../../shared/ledger/contract.ts';
 import type { NewTask } from '../../shared/message/task-message.ts';
 import { recoverAfterRestart } from '../../shared/store/recovery.ts';
@@ -20,6 +22,7 @@ const FALLBACK_MS = 10 * MINUTE_MS;
 
 /** What a consumer does with tasks for which the registry has no server. */
 async function park(tasks: readonly NewTask[], fallbackMs = FALLBACK_MS): Promise<readonly Settled[]> {
+  const lineOf = new Map(tasks.map(({ id, service }) => [id, service]));
   const ending = await house.callback('park', async (callback) => {
     const claims = tasks.map(({ id, request, ...task }) => ({
       id,
@@ -37,7 +40,7 @@ async function park(tasks: readonly NewTask[], fallbackMs = FALLBACK_MS): Promis
         reason: 'no-server',
         delayMs: fallbackMs,
       } as const;
-      return [{ id, state, event: { ...event, parked: true } }];
+      return [{ id, state, event: { ...event, park: { line: serviceLine(lineOf.get(id) ?? '') } } }];
     });
     return settleAttempts(callback, settlements, Date.now());
   });
@@ -52,13 +55,13 @@ async function parkedTasks(count: number, service = 'bound'): Promise<NewTask[]>
 }
 
 const release = (limit = 100, service = 'bound') =>
-  house.callback('release', (callback) => releaseParked(callback, service, limit, Date.now()));
+  house.callback('release', (callback) => releaseLine(callback, { line: serviceLine(service), limit }, Date.now()));
 const wokenIds = () =>
   house.post
     .waiting()
     .map(({ taskId }) => taskId)
     .sort();
-const woken = (count: number) => ({ how: 'returned', value: count });
+const woken = (released: number, left = false) => ({ how: 'returned', value: { released, left } });
 
 describe('a parked task', () => {
   it('has its message acked: its row wakes it', async () => {
@@ -67,7 +70,7 @@ describe('a parked task', () => {
     expect(await house.row(task.id)).toMatchObject({
       status: 'deferred',
       reason: 'no-server',
-      parked_for: 'bound',
+      parked_for: 'service:bound',
       next_at: START + FALLBACK_MS,
       due_at: START + FALLBACK_MS,
     });
@@ -97,33 +100,61 @@ describe('a parked task', () => {
   it('stays parked over a restart of the local run, with its fallback', async () => {
     const [task] = await parkedTasks(1);
     await house.callback('restart', ({ db }) => recoverAfterRestart(db, Date.now()));
-    expect(await house.row(task!.id)).toMatchObject({ parked_for: 'bound', due_at: START + FALLBACK_MS });
+    expect(await house.row(task!.id)).toMatchObject({ parked_for: 'service:bound', due_at: START + FALLBACK_MS });
     expect(await release()).toEqual(woken(1));
   });
 });
 
-describe('releaseParked', () => {
-  it('wakes the tasks of its service, the oldest first, as many as it may', async () => {
+describe('releaseLine', () => {
+  it('wakes the tasks of the line, the oldest first, as many as it may, and says whether more stand in it', async () => {
     const tasks = await parkedTasks(5);
     const [other] = await parkedTasks(1, 'fetched');
-    expect(await release(3)).toEqual(woken(3));
+    expect(await release(3)).toEqual(woken(3, true));
     expect(wokenIds()).toEqual(tasks.slice(0, 3).map(({ id }) => id));
-    expect(await house.row(tasks[0]!.id)).toMatchObject({
-      parked_for: null,
-      next_at: START,
-      due_at: START + MINUTE_MS,
-    });
-    expect(await house.row(tasks[4]!.id)).toMatchObject({ parked_for: 'bound' });
+    expect(await house.row(tasks[0]!.id)).toMatchObject({ next_at: START, due_at: START + MINUTE_MS });
+    expect(await house.row(tasks[4]!.id)).toMatchObject({ released_at: null, due_at: START + FALLBACK_MS });
     expect(await release(3)).toEqual(woken(2));
-    expect(await house.row(other!.id)).toMatchObject({ parked_for: 'fetched' });
+    expect(await house.row(other!.id)).toMatchObject({ parked_for: 'service:fetched', released_at: null });
+  });
+
+  it('leaves a released task in its line until its claim, and passes it over until its wake-up counts as lost', async () => {
+    const [first, second] = await parkedTasks(2);
+    house.post.loses = () => house.post.sent.length < 2;
+    expect(await release(1)).toEqual(woken(1, true));
+    expect(await house.row(first!.id)).toMatchObject({ parked_for: 'service:bound', released_at: START });
+    expect(await release()).toEqual(woken(1));
+    await house.deliver();
+    expect(await house.row(second!.id)).toMatchObject({ status: 'succeeded', parked_for: null, released_at: null });
+    await house.clock.moveTo(START + MINUTE_MS);
+    expect(await release()).toEqual(woken(1));
+    await house.deliver();
+    expect(await house.row(first!.id)).toMatchObject({ status: 'succeeded', parked_for: null });
+  });
+
+  it('sends to the shard that pulls, and to another when that one is gone', async () => {
+    await parkedTasks(2);
+    const sent: number[] = [];
+    const queueOf = (shard: number, isUp: boolean): ShardQueue => ({
+      shard,
+      queue: {
+        sendBatch: async (messages: readonly unknown[]) => {
+          if (!isUp) throw new Error('gone');
+          for (const _ of messages) sent.push(shard);
+        },
+      } as unknown as ShardQueue['queue'],
+    });
+    const taskQueues = [queueOf(0, true), queueOf(1, true), queueOf(2, false)];
+    const request = { line: 'service:bound', limit: 1 };
+    await house.callback('release', ({ db }) => releaseLine({ db, taskQueues }, { ...request, shard: 1 }, Date.now()));
+    expect(sent).toEqual([1]);
+    await house.callback('release', ({ db }) => releaseLine({ db, taskQueues }, { ...request, shard: 2 }, Date.now()));
+    expect(sent).toEqual([1, 0]);
   });
 
   it('may run twice at once: each task is woken once', async () => {
     const tasks = await parkedTasks(20);
     const endings = await house.clock.drive(() => Promise.all([release(), release(), house.sweep(), release()]));
-    expect(
-      endings.map((ending) => (ending.how === 'returned' && typeof ending.value === 'number' ? ending.value : 0)),
-    ).toContain(20);
+    expect(endings).toContainEqual(woken(20));
     expect(wokenIds()).toEqual(tasks.map(({ id }) => id));
     await comeToRest(house);
     for (const { id } of tasks) expect(await house.row(id)).toMatchObject({ status: 'succeeded', run: 2 });
@@ -146,5 +177,19 @@ describe('releaseParked', () => {
     };
     await release();
     expect(await house.row(task!.id)).toMatchObject({ status: 'succeeded', run: 2 });
+  });
+});
+
+describe('describeLines', () => {
+  it('says how many stand in a line, and who is the oldest', async () => {
+    const [oldest] = await parkedTasks(3);
+    const lines = ['service:bound', 'service:fetched', 'service:bound'];
+    expect(await house.callback('describe', (callback) => describeLines(callback, lines))).toEqual({
+      how: 'returned',
+      value: [
+        { line: 'service:bound', count: 3, oldestId: oldest!.id },
+        { line: 'service:fetched', count: 0 },
+      ],
+    });
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { decideSweep, graceMs } from '../../callback/sweep-decision.ts';
+import { decideSweep } from '../../callback/sweep-decision.ts';
+import { graceMs } from '../../shared/task/backoff.ts';
 import { MAX_QUEUE_DELAY_MS } from '../../shared/task/fate.ts';
 import type { Counters } from '../../shared/task/state.ts';
 
@@ -78,7 +79,7 @@ describe('decideSweep', () => {
       { ...past, status: 'running', leaseUntil: NOW },
       { ...past, status: 'waiting', callbackUntil: NOW, callbackTimeoutMs: 1 },
       { ...past, status: 'retrying', nextAt: NOW + 1 },
-      { ...past, status: 'deferred', nextAt: NOW + 1, reason: 'no-key', parked: false },
+      { ...past, status: 'deferred', nextAt: NOW + 1, reason: 'no-key', parkedFor: undefined },
     ] as const;
     for (const state of states) {
       expect(decideSweep(state, 0, NOW, 0)).toMatchObject({
@@ -91,21 +92,15 @@ describe('decideSweep', () => {
   });
 });
 
-describe('decideSweep on a parked task (rule R20)', () => {
-  const parked = { ...COUNTERS, status: 'deferred', nextAt: NOW, reason: 'no-server', parked: true } as const;
-
-  it('wakes it when its event has not come by its fallback, and parks it no longer', () => {
-    expect(decideSweep(parked, 0, NOW, 0)).toEqual({
-      next: { ...parked, parked: false },
-      dueAt: NOW + MINUTE_MS,
-      sends: 1,
-      wakeDelayMs: 0,
-    });
-  });
-
-  it('ends it at its deadline', () => {
-    expect(decideSweep({ ...parked, deadlineAt: NOW }, 0, NOW, 0)).toMatchObject({ next: { status: 'expired' } });
-  });
+it('decideSweep ends a parked task at its deadline', () => {
+  const parked = {
+    ...COUNTERS,
+    status: 'deferred',
+    nextAt: NOW,
+    reason: 'no-server',
+    parkedFor: 'service:ocr',
+  } as const;
+  expect(decideSweep({ ...parked, deadlineAt: NOW }, 0, NOW, 0)).toMatchObject({ next: { status: 'expired' } });
 });
 
 describe('decideSweep on an overdue callback', () => {

@@ -15,6 +15,7 @@ import { CONNECTIONS } from '../../consumer/call/spread.ts';
 import type { LastKnownServers } from '../../consumer/capacity/last-known.ts';
 import type { ConsumerEnv, LedgerBinding } from '../../consumer/env.ts';
 import { readKeyCase } from '../../consumer/keys/secrets/consumer-keys.ts';
+import type { LineKeeper } from '../../shared/ledger/line.ts';
 import type { TaskMessage } from '../../shared/message/task-message.ts';
 import type { RegistryDoor } from '../../shared/registry/door.ts';
 import type { RegistrySession } from '../../shared/registry/routing.ts';
@@ -90,6 +91,7 @@ export class Bindings {
           budget.spent += 1;
           return effect('ledger.open', () => this.#openLedger(invocation));
         },
+        ...this.#lineKeeper(effect),
       },
       slice: {
         run: (calls, host) => {
@@ -170,6 +172,15 @@ export class Bindings {
       exchangeOutlooks: (exchange) =>
         effect('ledger.outlooks', () => answer(session.exchangeOutlooks(structuredClone(exchange)))),
       ...this.#registry(effect),
+    };
+  }
+
+  /** As an owner of lines reaches the ledger. */
+  #lineKeeper(effect: <Value>(name: string, take: () => Promise<Value>) => Promise<Value>): LineKeeper {
+    const ledger = () => new Ledger(createExecutionContext(), this.callback(new Invocation('ledger')) as never);
+    return {
+      releaseLine: (request) => effect('ledger.release', () => ledger().releaseLine(structuredClone(request))),
+      describeLines: (lines) => effect('ledger.describe', () => ledger().describeLines(lines)),
     };
   }
 

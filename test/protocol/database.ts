@@ -9,6 +9,7 @@ const NAMES: readonly (readonly [RegExp, string])[] = [
   [/^INSERT INTO tasks/, 'tombstone'],
   [/^UPDATE tasks SET\s+status = move/, 'record'],
   [/^UPDATE tasks SET due_at/, 'make-due'],
+  [/^UPDATE tasks SET next_at/, 'release'],
   [/^UPDATE tasks/, 'recover'],
   [/^DELETE FROM tasks/, 'purge'],
   [/^SELECT max\(id\)/, 'scan'],
@@ -24,6 +25,7 @@ const WRITES: ReadonlySet<string> = new Set([
   'tombstone',
   'record',
   'make-due',
+  'release',
   'recover',
   'purge',
 ]);

@@ -8,7 +8,7 @@ import { vi } from 'vitest';
 import { takeDeadLetters } from '../../callback/dead-letter.ts';
 import { acceptCallback, cancelTask, retryTask } from '../../callback/door.ts';
 import { type CallbackEnv, readEnv } from '../../callback/env.ts';
-import { releaseParked } from '../../callback/parking.ts';
+import { releaseLine } from '../../callback/parking.ts';
 import { heartbeat } from '../../callback/registry/heartbeat.ts';
 import { register } from '../../callback/registry/roster.ts';
 import { emptyRegistry } from '../../callback/registry/server.ts';
@@ -19,8 +19,10 @@ import { MAX_INVOCATIONS } from '../../consumer/call/invocations.ts';
 import { LastKnownServers } from '../../consumer/capacity/last-known.ts';
 import { acceptTask } from '../../producer/accept.ts';
 import type { Runtime } from '../../producer/runtime.ts';
+import { serviceLine } from '../../shared/capacity/line.ts';
 import { importMacKey } from '../../shared/crypto/mac.ts';
 import type { CallbackReport, DoorAnswer } from '../../shared/ledger/door.ts';
+import type { ReleaseAnswer } from '../../shared/ledger/line.ts';
 import { type NewTask, NewTaskSchema, newTaskMessage } from '../../shared/message/task-message.ts';
 import { RegistrationSchema } from '../../shared/registry/registration.ts';
 import { type Services, serviceSchema, servicesSchema } from '../../shared/service/definition.ts';
@@ -120,7 +122,11 @@ export class House {
   }
 
   static async open(seed = 1): Promise<House> {
-    await env.DB.batch([env.DB.prepare('DELETE FROM tasks'), env.DB.prepare('DELETE FROM scans')]);
+    await env.DB.batch([
+      env.DB.prepare('DELETE FROM tasks'),
+      env.DB.prepare('DELETE FROM scans'),
+      env.DB.prepare('DELETE FROM lines'),
+    ]);
     const house = new House();
     for (const method of ['log', 'warn', 'error'] as const) {
       vi.spyOn(console, method).mockImplementation((line: unknown) => void house.printed.push(String(line)));
@@ -269,8 +275,9 @@ export class House {
   }
 
   /** What happens when a server is back, or the service resumed. */
-  release(limit = 100, service = 'served'): Promise<Ending<number>> {
-    return this.callback('release', (callback) => releaseParked(callback, service, limit, Date.now()));
+  release(limit = 100, service = 'served'): Promise<Ending<ReleaseAnswer>> {
+    const request = { line: serviceLine(service), limit };
+    return this.callback('release', (callback) => releaseLine(callback, request, Date.now()));
   }
 
   /** Runs `work` as an invocation of the callback Worker, with faults. */

@@ -22,6 +22,7 @@ export interface Row {
   sends: number;
   reason: string | null;
   parked_for: string | null;
+  released_at: number | null;
   finished_at: number | null;
   failures: number;
   error: string | null;

@@ -1,5 +1,5 @@
 /** The rules that no row of the table stands for, taken out. */
-import { CLAIM, DECISION, DELIVERIES, DOOR, mutation, type Row, SWEEP, TRANSITION, TRANSITIONS } from './mutation.ts';
+import { CLAIM, DELIVERIES, DOOR, mutation, type Row, SWEEP, TRANSITION, TRANSITIONS } from './mutation.ts';
 
 export const RULE_MUTATIONS: readonly Row[] = [
   {
@@ -238,24 +238,24 @@ export const RULE_MUTATIONS: readonly Row[] = [
         'R20',
         'the fallback',
         TRANSITIONS,
-        "state.status === 'deferred' && state.parked ? state.nextAt : undefined",
+        "state.status === 'deferred' && state.parkedFor !== undefined ? state.nextAt : undefined",
         'undefined',
       ),
       mutation('R20', 'the end of parking at the claim', CLAIM, 'parked_for = NULL,', 'parked_for = tasks.parked_for,'),
-      mutation('R20', 'the end of parking in the sweeper', DECISION, '{ ...state, parked: false }', 'state'),
+      mutation('R20', 'the fallback of a line', SWEEP, 'await readLines(env.db, position, LINES)', "['service:none']"),
       mutation(
         'R1',
         'the due time of a released task',
         'shared/store/parking.ts',
-        'due_at = ?4',
-        'due_at = iif(?4 > 0, NULL, 0)',
+        'released_at = ?2, due_at = ${DUE_AT}, sends = sends + 1\n       WHERE id IN (SELECT id FROM',
+        'released_at = ?2, due_at = iif(?2 > 0, 9e15, 0), sends = sends + 1\n       WHERE id IN (SELECT id FROM',
       ),
       mutation(
         'R20',
         'the time of a released task',
         'shared/store/parking.ts',
-        'next_at = ?3',
-        'next_at = iif(?3 > 0, next_at, 0)',
+        'next_at = ?2, released_at = ?2, due_at = ${DUE_AT}, sends = sends + 1\n       WHERE id IN (SELECT id FROM',
+        'released_at = ?2, due_at = ${DUE_AT}, sends = sends + 1\n       WHERE id IN (SELECT id FROM',
       ),
       {
         rule: 'R1',
@@ -263,19 +263,15 @@ export const RULE_MUTATIONS: readonly Row[] = [
         edits: [
           {
             file: 'callback/parking.ts',
-            from: 'const released = await releaseParkedTasks(env.db, service, limit, now, now + graceMs(0));',
-            to: `const { results } = await env.db.prepare('SELECT id, service FROM tasks WHERE parked_for = ?1')
-              .bind(service).all<{ id: string; service: string }>();
-            await sendWakes(env.taskQueues, results.map(({ id, service: name }) => ({ id, service: name, delayMs: 0 })));
-            const released = await releaseParkedTasks(env.db, service, limit, now, now + graceMs(0));`,
+            from: 'const { released, left } = await releaseParkedTasks(db, line, limit, perSecond, now);',
+            to: `const { results } = await db.prepare('SELECT id, service FROM tasks WHERE parked_for = ?1')
+              .bind(line).all<{ id: string; service: string }>();
+            await sendWakes(taskQueues, results.map(({ id, service }) => ({ id, service, delayMs: 0 })));
+            const { released, left } = await releaseParkedTasks(db, line, limit, perSecond, now);`,
           },
           {
             file: 'callback/parking.ts',
-            from: `  await sendWakes(
-    env.taskQueues,
-    released.map(({ id, service: name }) => ({ id, service: name, delayMs: 0 })),
-  );
-`,
+            from: '  await sendWakes(taskQueues, wakes, shard);\n',
             to: '',
           },
         ],

@@ -410,7 +410,11 @@ describe('R20 waiting for an event', () => {
   async function parkedTask(order: Parameters<House['submit']>[0] = {}) {
     const task = await house.submit({ service: 'served', ...order });
     await house.deliver();
-    expect(await house.row(task.id)).toMatchObject({ status: 'deferred', reason: 'no-server', parked_for: 'served' });
+    expect(await house.row(task.id)).toMatchObject({
+      status: 'deferred',
+      reason: 'no-server',
+      parked_for: 'service:served',
+    });
     expect(house.post.waiting()).toEqual([]);
     return task;
   }
@@ -464,7 +468,7 @@ describe('R20 waiting for an event', () => {
     await house.clock.moveTo(START + 10_000);
     await house.deliver();
     expect(house.post.waiting()).toEqual([]);
-    expect(await house.row(task.id)).toMatchObject({ run: 1, parked_for: 'served' });
+    expect(await house.row(task.id)).toMatchObject({ run: 1, parked_for: 'service:served' });
     house.join('late');
     await house.release();
     await comeToRest(house);
@@ -475,7 +479,7 @@ describe('R20 waiting for an event', () => {
     const task = await house.submit({ service: 'served' });
     house.post.duplicate(house.ready()[0]!, 600);
     await house.deliver();
-    expect(await house.row(task.id)).toMatchObject({ parked_for: 'served' });
+    expect(await house.row(task.id)).toMatchObject({ parked_for: 'service:served' });
     house.join('late');
     await house.clock.moveTo(START + 600_000);
     await house.deliver();
@@ -487,7 +491,7 @@ describe('R20 waiting for an event', () => {
     house.faults.once('ledger.settle', 'lost-answer');
     await house.deliver();
     expect(house.post.waiting()).toEqual([]);
-    expect(await house.row(task.id)).toMatchObject({ parked_for: 'served', deferrals: 1 });
+    expect(await house.row(task.id)).toMatchObject({ parked_for: 'service:served', deferrals: 1 });
     house.join('late');
     await house.release();
     await comeToRest(house);
@@ -498,7 +502,7 @@ describe('R20 waiting for an event', () => {
     setPaused(house.registry, 'served', true);
     const task = await house.submit({ service: 'served' });
     await house.deliver();
-    expect(await house.row(task.id)).toMatchObject({ reason: 'paused', parked_for: 'served' });
+    expect(await house.row(task.id)).toMatchObject({ reason: 'paused', parked_for: 'service:served' });
     setPaused(house.registry, 'served', false);
     await house.release();
     await comeToRest(house);

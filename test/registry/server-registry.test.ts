@@ -180,12 +180,14 @@ describe("the registry's object", () => {
       expect(decisions).toMatchObject([{ why: 'no-server', parked: true }]);
       const { state } = grant;
       const reason = 'no-server' as const;
-      const event = { type: 'defer' as const, at: Date.now(), run: state.run, reason, delayMs: 300_000, parked: true };
-      await settleAttempts(callback, [{ id, state, event }], Date.now());
+      const event = { type: 'defer' as const, at: Date.now(), run: state.run, reason, delayMs: 300_000 };
+      await settleAttempts(callback, [{ id, state, event: { ...event, park: { line: 'service:late' } } }], Date.now());
       ids.push(id);
     }
     const parked = async () => {
-      const query = env.DB.prepare('SELECT id FROM tasks WHERE parked_for IS NOT NULL ORDER BY id');
+      const query = env.DB.prepare(
+        'SELECT id FROM tasks WHERE released_at IS NULL AND parked_for IS NOT NULL ORDER BY id',
+      );
       return (await query.all<{ id: string }>()).results.map(({ id }) => id);
     };
     expect(await parked()).toEqual(ids.sort());

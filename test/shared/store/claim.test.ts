@@ -50,7 +50,7 @@ async function plant(situation: Situation): Promise<string> {
       status === 'deferred' ? 'rate-limited' : null,
       status === 'waiting' ? 60_000 : null,
       ['succeeded', 'failed', 'cancelled', 'expired'].includes(status) ? NOW - 1 : null,
-      parked ? 'echo' : null,
+      parked ? 'service:echo' : null,
     )
     .run();
   return id;

@@ -30,7 +30,13 @@ describe('fateOf', () => {
   });
 
   it('acks what is parked: its row wakes it (rule R20)', () => {
-    const parked = { ...COUNTERS, status: 'deferred', nextAt: NOW + 9_000, reason: 'no-server', parked: true } as const;
+    const parked = {
+      ...COUNTERS,
+      status: 'deferred',
+      nextAt: NOW + 9_000,
+      reason: 'no-server',
+      parkedFor: 'service:ocr',
+    } as const;
     expect(fateOf(parked, NOW + 9_000, NOW)).toEqual({ verdict: 'ack' });
     expect(fateOf(parked, undefined, NOW)).toEqual(retryIn(9_000));
   });
@@ -45,7 +51,7 @@ describe('fateOf', () => {
       status: 'deferred',
       nextAt: NOW + 9_000,
       reason: 'rate-limited',
-      parked: false,
+      parkedFor: undefined,
     } as const;
     expect(fateOf(deferred, undefined, NOW)).toEqual(retryIn(9_000));
   });

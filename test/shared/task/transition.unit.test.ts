@@ -24,7 +24,7 @@ function stateAt(status: TaskStatus, at: number, counters: Partial<Counters> = {
     case 'retrying':
       return { ...all, status, nextAt: at };
     case 'deferred':
-      return { ...all, status, nextAt: at, reason: 'rate-limited', parked: false };
+      return { ...all, status, nextAt: at, reason: 'rate-limited', parkedFor: undefined };
     case 'running':
       return { ...all, status, leaseUntil: at };
     case 'waiting':
@@ -238,7 +238,7 @@ describe('defer', () => {
       deferrals: 1,
       reason: 'rate-limited',
       nextAt: NOW + 5_000,
-      parked: false,
+      parkedFor: undefined,
     });
   });
 
@@ -249,9 +249,9 @@ describe('defer', () => {
       run: 2,
       reason: 'paused',
       delayMs,
-      parked: true,
+      park: { line: 'service:ocr' },
     });
-    const parked = { ...COUNTERS, status: 'deferred', deferrals: 1, reason: 'paused', parked: true };
+    const parked = { ...COUNTERS, status: 'deferred', deferrals: 1, reason: 'paused', parkedFor: 'service:ocr' };
     const soon = transition(stateAt('running', NOW), park(60_000));
     expect(soon.ok && soon.next).toEqual({ ...parked, nextAt: NOW + 60_000 });
     const late = transition(stateAt('running', NOW), park(2 * HOUR_MS));

@@ -1,0 +1,113 @@
+import { env } from 'cloudflare:workers';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { importMacKey } from '../../../shared/crypto/mac.ts';
+import { claimTasks } from '../../../shared/store/claim.ts';
+import { readLinePosition, readLines, releaseDueHeads, releaseParkedTasks } from '../../../shared/store/parking.ts';
+import { recordTransitions } from '../../../shared/store/transitions.ts';
+import { mintTaskId } from '../../../shared/task/id.ts';
+import type { TaskState } from '../../../shared/task/state.ts';
+import { countedDatabase } from './counted-database.ts';
+
+const NOW = Date.UTC(2026, 10, 20);
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
+const POLICY = { maxAttempts: 3, baseSeconds: 2, capSeconds: 60 };
+const key = await importMacKey(env.ID_SECRET);
+
+beforeEach(async () => {
+  await env.DB.batch([env.DB.prepare('DELETE FROM tasks'), env.DB.prepare('DELETE FROM lines')]);
+});
+
+const counters = (run: number, deferrals: number) => ({
+  run,
+  deferrals,
+  base: 0,
+  policy: POLICY,
+  deadlineAt: NOW + DAY_MS,
+});
+
+async function claim(db: D1Database, ids: readonly string[], nonce: string, now: number): Promise<void> {
+  const task = { subject: 'alice', service: 'echo', policy: POLICY, deadlineAt: NOW + DAY_MS, request: '{}' };
+  await claimTasks(db, { nonce, claims: ids.map((id) => ({ id, leaseMs: 61_000, task })) }, now);
+}
+
+async function move(db: D1Database, ids: readonly string[], run: number, next: TaskState): Promise<void> {
+  const expected = { status: 'running', run } as const;
+  await recordTransitions(
+    db,
+    ids.map((id) => ({ id, expected, next })),
+  );
+}
+
+const parkedFor = (line: string, fallbackMs: number): TaskState => ({
+  ...counters(1, 1),
+  status: 'deferred',
+  reason: 'no-key',
+  nextAt: NOW + fallbackMs,
+  parkedFor: line,
+});
+
+async function parked(count: number, line = 'pool:some', fallbackMs = MINUTE_MS, db = env.DB): Promise<string[]> {
+  const ids = await Promise.all(Array.from({ length: count }, () => mintTaskId(key, 'alice', NOW)));
+  await claim(db, ids, 'nonce-of-the-first-claim', NOW);
+  await move(db, ids, 1, parkedFor(line, fallbackMs));
+  return ids.sort();
+}
+
+describe('the rows of a task that waits in line', () => {
+  it('are six, from its first claim to its end', async () => {
+    const counted = countedDatabase();
+    const ids = await parked(20, 'pool:some', MINUTE_MS, counted.db);
+    const later = NOW + 10 * 3600_000;
+    await releaseParkedTasks(counted.db, 'pool:some', 100, undefined, later);
+    await claim(counted.db, ids, 'nonce-of-the-second-claim', later);
+    await move(counted.db, ids, 2, { ...counters(2, 1), status: 'succeeded', finishedAt: later + 1 });
+    expect(counted.rowsWritten).toBe(6 * 20);
+  });
+
+  it("are one more only when its fallback is its deadline: then the sweeper's index leads to it", async () => {
+    const counted = countedDatabase();
+    await parked(1, 'pool:some', DAY_MS, counted.db);
+    expect(counted.rowsWritten).toBe(1 + 3);
+  });
+});
+
+describe('a line', () => {
+  it('is found however many stand in it', async () => {
+    await parked(5, 'pool:b');
+    await parked(1, 'pool:a');
+    await parked(3, 'service:ocr');
+    expect(await readLines(env.DB, '', 10)).toEqual(['pool:a', 'pool:b', 'service:ocr']);
+    expect(await readLines(env.DB, 'pool:a', 1)).toEqual(['pool:b']);
+    expect(await readLines(env.DB, 'service:ocr', 10)).toEqual([]);
+  });
+
+  it('has its head woken at the fallback, which grows from time to time', async () => {
+    const [head] = await parked(3);
+    const due = async (now: number) => (await releaseDueHeads(env.DB, ['pool:some'], now)).map(({ id }) => id);
+    expect(await due(NOW + MINUTE_MS - 1)).toEqual([]);
+    const sentAt: number[] = [];
+    for (let minute = 0; minute < 260; minute++) {
+      if ((await due(NOW + minute * MINUTE_MS)).length > 0) sentAt.push(minute);
+    }
+    expect(sentAt).toEqual([1, 2, 4, 8, 16, 32, 64, 124, 184, 244]);
+    const line = await readLinePosition(env.DB, 'pool:some', head!, NOW);
+    expect(line).toEqual({ ahead: 0, per_second: null });
+  });
+
+  it('says who stands before a task, and how fast it moves while somebody has said so of late', async () => {
+    const ids = await parked(4);
+    await releaseParkedTasks(env.DB, 'pool:some', 1, 2.5, NOW);
+    expect(await readLinePosition(env.DB, 'pool:some', ids[3]!, NOW - 1)).toEqual({ ahead: 3, per_second: 2.5 });
+    expect(await readLinePosition(env.DB, 'pool:some', ids[3]!, NOW + 1)).toEqual({ ahead: 3, per_second: null });
+  });
+
+  it('has its pace written no more often than every ten seconds', async () => {
+    const counted = countedDatabase();
+    await parked(1);
+    for (let second = 0; second < 25; second++) {
+      await releaseParkedTasks(counted.db, 'pool:other', 1, second, NOW + second * 1000);
+    }
+    expect(counted.rowsWritten).toBe(3);
+  });
+});

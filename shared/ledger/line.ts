@@ -12,7 +12,7 @@ export const LineSchema = z
   .refine((line) => targetOfLine(line) !== undefined, { error: 'is no line, such as pool:NAME or service:NAME' });
 
 /** More at once are released by asking again. */
-export const MAX_RELEASED = 1_000;
+const MAX_RELEASED = 1_000;
 
 /** Wake the oldest that wait, at most so many. */
 export const ReleaseRequestSchema = z.object({

@@ -14,6 +14,8 @@ export interface ReleasedTask {
 /** `graceMs` in SQL: when a wake-up that is sent now counts as lost. */
 const DUE_AT = `min(?2 + min(${GRACE_CAP_MS}, ${GRACE_BASE_MS} << min(sends, 20)), deadline_at)`;
 
+const RELEASED = `next_at = ?2, released_at = ?2, due_at = ${DUE_AT}, sends = sends + 1`;
+
 /** Not released, or so long ago that the wake-up is lost. */
 const STANDS = '(released_at IS NULL OR due_at <= ?2)';
 
@@ -37,7 +39,7 @@ export async function releaseParkedTasks(
 ): Promise<{ released: ReleasedTask[]; left: boolean }> {
   const release = db
     .prepare(
-      `UPDATE tasks SET next_at = ?2, released_at = ?2, due_at = ${DUE_AT}, sends = sends + 1
+      `UPDATE tasks SET ${RELEASED}
        WHERE id IN (SELECT id FROM tasks WHERE parked_for = ?1 AND ${STANDS} ORDER BY id LIMIT ?3) AND parked_for = ?1
        RETURNING id, service`,
     )
@@ -84,7 +86,7 @@ export function releaseDueHeads(
 ): Promise<(ReleasedTask & { line: string })[]> {
   return runForEach(
     db,
-    `UPDATE tasks SET next_at = ?2, released_at = ?2, due_at = ${DUE_AT}, sends = sends + 1
+    `UPDATE tasks SET ${RELEASED}
      WHERE id IN (SELECT (SELECT min(id) FROM tasks WHERE parked_for = value) FROM json_each(?1))
        AND parked_for IS NOT NULL AND due_at <= ?2 AND deadline_at > ?2
      RETURNING id, service, parked_for AS line`,
@@ -123,7 +125,7 @@ export interface LinePosition {
 }
 
 /** Each is a row read of every poll of a parked task. */
-export const MAX_AHEAD = 1_000;
+const MAX_AHEAD = 1_000;
 
 /** @param since a pace that is older says nothing of now, Unix ms */
 export async function readLinePosition(

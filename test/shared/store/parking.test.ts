@@ -48,7 +48,7 @@ const parkedFor = (line: string, fallbackMs: number): TaskState => ({
 });
 
 async function parked(count: number, line = 'pool:some', fallbackMs = MINUTE_MS, db = env.DB): Promise<string[]> {
-  const ids = await Promise.all(Array.from({ length: count }, () => mintTaskId(key, 'alice', NOW)));
+  const ids = await Promise.all(Array.from({ length: count }, () => mintTaskId(key, 'alice', NOW, 0)));
   await claim(db, ids, 'nonce-of-the-first-claim', NOW);
   await move(db, ids, 1, parkedFor(line, fallbackMs));
   return ids.sort();

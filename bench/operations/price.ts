@@ -2,6 +2,7 @@
  * What a million synchronous tasks, submitted one by one, cost at Cloudflare's list prices, free
  * allowances left aside.
  */
+import { REGISTRY_GIGABYTE_SECONDS_A_MONTH } from '../../deploy/price/estimate.ts';
 import { PER_MILLION } from '../../deploy/price/list.ts';
 import type { Cost } from './paths.ts';
 
@@ -48,5 +49,9 @@ export function priceRows(cost: Cost): string[][] {
   return [
     ...parts.map(([name, value]) => [name, dollars(value)]),
     [`all in; budget ${dollars(BUDGET)}, ${isMissed ? 'MISSED' : 'met'}`, dollars(total)],
+    [
+      'a month, whatever the load: the registry stays in memory while servers heartbeat',
+      dollars((REGISTRY_GIGABYTE_SECONDS_A_MONTH / 1_000_000) * PER_MILLION.durableObjectGigabyteSeconds),
+    ],
   ];
 }

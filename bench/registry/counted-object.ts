@@ -1,15 +1,19 @@
 /**
- * The registry as its object runs it, under a clock of the bench: the real keeper, the real SQL on
- * SQLite, an alarm, and servers that answer health checks or do not. Counts what a Durable Object
- * would be billed for as rows written.
+ * The registry as its object runs it, under a clock of the bench: the real host, the real SQL on
+ * SQLite, alarm and timer, servers that answer health checks or do not, and a platform that takes an
+ * idle object out of memory. Counts what a Durable Object would be billed for as rows written.
  */
 import { DatabaseSync } from 'node:sqlite';
-import { type KeeperHost, RegistryKeeper } from '../../callback/registry/keeper.ts';
+import { type Platform, RegistryHost } from '../../callback/registry/host.ts';
 import type { RegistrySettings } from '../../callback/registry/settings.ts';
 import { RegistryStorage } from '../../callback/registry/storage.ts';
 import { servicesSchema } from '../../shared/service/definition.ts';
 
 export const OWNER = { subject: 'bench', isAdmin: false };
+
+/** How long an object stays in memory without an event (developers.cloudflare.com, "Lifecycle of a Durable Object"). */
+const IDLE_MS = 10_000;
+const IDLE_WITH_TIMER_MS = 70_000;
 
 export interface Writes {
   rows: number;
@@ -19,29 +23,40 @@ export interface Writes {
 export class CountedObject {
   readonly writes: Writes = { rows: 0, alarms: 0 };
   now: number;
-  keeper: RegistryKeeper;
+  /** How often the platform took it out of memory. */
+  sleeps = 0;
+  answersChecks: boolean;
+  #host: RegistryHost | undefined;
   readonly #settings: RegistrySettings;
   readonly #database = new DatabaseSync(':memory:');
-  readonly #answersChecks: boolean;
   #alarmAt: number | undefined;
+  #timerAt: number | undefined;
+  #lastEventAt: number;
   readonly #background: Promise<void>[] = [];
 
   /** @param answersChecks false: servers behind a firewall, which only heartbeat */
   constructor(services: Readonly<Record<string, unknown>>, now: number, answersChecks = true) {
     this.now = now;
-    this.#answersChecks = answersChecks;
+    this.#lastEventAt = now;
+    this.answersChecks = answersChecks;
     this.#settings = {
       heartbeatMs: 30_000,
       goneAfterMs: 3_600_000,
       allowPrivateTargets: false,
       services: servicesSchema(false).parse(services),
     };
-    this.keeper = this.#start();
   }
 
-  #start(): RegistryKeeper {
+  /** For whoever asks it something, which is an event. */
+  get host(): RegistryHost {
+    this.#lastEventAt = this.now;
+    this.#host ??= this.#start();
+    return this.#host;
+  }
+
+  #start(): RegistryHost {
     const storage = new RegistryStorage(this.#countingSql());
-    const host: KeeperHost = {
+    const platform: Platform = {
       now: () => this.now,
       readSnapshot: (name) => storage.read(name),
       writeSnapshot: (name, text) => storage.write(name, text),
@@ -49,18 +64,23 @@ export class CountedObject {
         this.writes.alarms += 1;
         this.#alarmAt = at;
       },
+      setTimer: (afterMs) => {
+        this.#timerAt = this.now + afterMs;
+      },
       probe: async (checks) =>
         new Map(
           checks.map(({ serverId, service }) => [
             serverId,
-            [{ service, problem: this.#answersChecks ? undefined : 'could not be reached' }],
+            [{ service, problem: this.answersChecks ? undefined : 'could not be reached' }],
           ]),
         ),
       release: async () => 0,
       inBackground: (work) => void this.#background.push(work),
-      tell: () => undefined,
+      log: () => undefined,
     };
-    return new RegistryKeeper(this.#settings, host);
+    const host = new RegistryHost(this.#settings, platform);
+    host.noteAlarm(this.#alarmAt);
+    return host;
   }
 
   #countingSql(): SqlStorage {
@@ -74,18 +94,32 @@ export class CountedObject {
     return { exec } as unknown as SqlStorage;
   }
 
-  /** The platform drops the object from memory; the next call starts it again. */
+  /** The platform drops the object from memory, as at a deploy; the next event starts it again. */
   evict(): void {
-    this.keeper = this.#start();
-    this.keeper.noteAlarm(this.#alarmAt);
+    this.#host = undefined;
+    this.#timerAt = undefined;
   }
 
-  /** Time goes on to `at`, and the alarm rings when it is due. */
+  /** Time goes on to `at`; timer and alarm go off when they are due, and an idle object goes to sleep. */
   async passTimeTo(at: number): Promise<void> {
-    while (this.#alarmAt !== undefined && this.#alarmAt <= at) {
-      this.now = Math.max(this.now, this.#alarmAt);
-      this.#alarmAt = undefined;
-      await this.keeper.ring();
+    for (;;) {
+      const idleMs = this.#timerAt === undefined ? IDLE_MS : IDLE_WITH_TIMER_MS;
+      const sleepAt = this.#host === undefined ? Number.POSITIVE_INFINITY : this.#lastEventAt + idleMs;
+      const alarmAt = this.#alarmAt ?? Number.POSITIVE_INFINITY;
+      const timerAt = this.#timerAt ?? Number.POSITIVE_INFINITY;
+      const next = Math.min(sleepAt, alarmAt, timerAt);
+      if (next > at) break;
+      this.now = Math.max(this.now, next);
+      if (next === alarmAt) {
+        this.#alarmAt = undefined;
+        await this.host.ring();
+      } else if (next === timerAt) {
+        this.#timerAt = undefined;
+        await this.#host?.wake();
+      } else {
+        this.evict();
+        this.sleeps += 1;
+      }
       await Promise.all(this.#background.splice(0));
     }
     this.now = at;

@@ -1,6 +1,7 @@
 /** What the decision about one call takes, its report included: the core alone, without RPC, on this machine. */
+
+import { register } from '../../callback/registry/members.ts';
 import { takeReports } from '../../callback/registry/report.ts';
-import { register } from '../../callback/registry/roster.ts';
 import { route } from '../../callback/registry/route.ts';
 import { RegistrationSchema } from '../../shared/registry/registration.ts';
 import type { CallReport } from '../../shared/registry/routing.ts';
@@ -22,7 +23,7 @@ export async function measureDecision(algorithm: BalancingAlgorithm, servers: nu
       maxConcurrency: BATCH,
     });
     const id = `srv_${String(number).padStart(16, '0')}`;
-    await object.keeper.decide((registry, now) => register(registry, registration, OWNER, id, now));
+    await object.host.decide((registry, now) => register(registry, registration, OWNER, id, now));
   }
   for (let batch = 0; batch < WARM_UP; batch++) await runBatch(object, `warm-up ${batch}`);
   const startedAt = performance.now();
@@ -38,7 +39,7 @@ async function runBatch(object: CountedObject, block: string): Promise<void> {
     wishes: { affinityKey: `key-${index}` },
   }));
   const request = { block, expiresAt: object.now + 60_000, calls };
-  const { decisions } = await object.keeper.direct((registry, now) => route(registry, request, now, Math.random));
+  const { decisions } = await object.host.direct((registry, now) => route(registry, request, now, Math.random));
   const reports = decisions.map(
     (decision): CallReport => ({
       id: decision.id,
@@ -48,5 +49,5 @@ async function runBatch(object: CountedObject, block: string): Promise<void> {
       ...(decision.is === 'routed' && decision.server !== undefined && { server: decision.server.id }),
     }),
   );
-  await object.keeper.direct((registry, now) => takeReports(registry, { block, reports }, now, Math.random));
+  await object.host.direct((registry, now) => takeReports(registry, { block, reports }, now, Math.random));
 }

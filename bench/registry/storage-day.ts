@@ -3,8 +3,8 @@
  * for itself, after they have registered; calls go on all day, and the object is evicted once.
  */
 import { heartbeat, heartbeatCluster } from '../../callback/registry/heartbeat.ts';
+import { register } from '../../callback/registry/members.ts';
 import { takeReports } from '../../callback/registry/report.ts';
-import { register } from '../../callback/registry/roster.ts';
 import { route } from '../../callback/registry/route.ts';
 import { RegistrationSchema } from '../../shared/registry/registration.ts';
 import { CountedObject, OWNER, type Writes } from './counted-object.ts';
@@ -54,7 +54,7 @@ async function join(object: CountedObject, number: number, wantsHeartbeatLeaders
     wantsHeartbeatLeadership,
   });
   const id = `srv_${String(number).padStart(16, '0')}`;
-  const answer = await object.keeper.decide((registry, now) => register(registry, registration, OWNER, id, now));
+  const answer = await object.host.decide((registry, now) => register(registry, registration, OWNER, id, now));
   if (!answer.ok) throw new Error(answer.detail);
   return id;
 }
@@ -65,10 +65,10 @@ async function liveUntil(object: CountedObject, ids: readonly string[], fleet: F
     const round = object.now;
     if (fleet === 'led' && leader !== undefined) {
       const members = ids.slice(1).map((id) => ({ id, up: true }));
-      await object.keeper.decide((registry, now) => heartbeatCluster(registry, { leader, members }, OWNER, now));
+      await object.host.decide((registry, now) => heartbeatCluster(registry, { leader, members }, OWNER, now));
     } else {
       for (const id of ids) {
-        await object.keeper.decide((registry, now) => heartbeat(registry, id, { status: 'healthy' }, OWNER, now));
+        await object.host.decide((registry, now) => heartbeat(registry, id, { status: 'healthy' }, OWNER, now));
       }
     }
     await callOnce(object);
@@ -81,7 +81,7 @@ async function callOnce(object: CountedObject): Promise<void> {
   const block = `block at ${object.now}`;
   const calls = [{ id: 'call', service: 'work', waits: 0 }];
   const request = { block, expiresAt: object.now + BEAT_MS, calls };
-  const { decisions } = await object.keeper.direct((registry, now) => route(registry, request, now, Math.random));
+  const { decisions } = await object.host.direct((registry, now) => route(registry, request, now, Math.random));
   const [decision] = decisions;
   if (decision?.is !== 'routed' || decision.server === undefined) throw new Error('a healthy fleet takes a call');
   const report = {
@@ -91,5 +91,5 @@ async function callOnce(object: CountedObject): Promise<void> {
     outcome: 'answered',
     durationMs: 20,
   } as const;
-  await object.keeper.direct((registry, now) => takeReports(registry, { block, reports: [report] }, now, Math.random));
+  await object.host.direct((registry, now) => takeReports(registry, { block, reports: [report] }, now, Math.random));
 }

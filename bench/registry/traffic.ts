@@ -3,8 +3,9 @@
  * they spread over servers, and how long they take when one server is slow. The same arrivals and
  * latencies for every algorithm.
  */
+
+import { register } from '../../callback/registry/members.ts';
 import { takeReports } from '../../callback/registry/report.ts';
-import { register } from '../../callback/registry/roster.ts';
 import { route } from '../../callback/registry/route.ts';
 import { RegistrationSchema } from '../../shared/registry/registration.ts';
 import type { RouteDecision } from '../../shared/registry/routing.ts';
@@ -74,7 +75,7 @@ export async function runTraffic(algorithm: BalancingAlgorithm): Promise<Traffic
         outcome: 'answered',
         durationMs,
       } as const;
-      await object.keeper.direct((registry, now) => takeReports(registry, { block, reports: [report] }, now, random));
+      await object.host.direct((registry, now) => takeReports(registry, { block, reports: [report] }, now, random));
     }
     await object.passTimeTo(at);
   };
@@ -94,7 +95,7 @@ export async function runTraffic(algorithm: BalancingAlgorithm): Promise<Traffic
         wishes: { affinityKey },
       })),
     };
-    const { decisions } = await object.keeper.direct((registry, now) => route(registry, request, now, random));
+    const { decisions } = await object.host.direct((registry, now) => route(registry, request, now, random));
     for (const [index, decision] of decisions.entries()) {
       const server = ids.indexOf(serverOf(decision));
       const durationMs = (SERVERS[server]?.latencyMs ?? 0) * (draws[index] ?? 1);
@@ -120,7 +121,7 @@ async function join(object: CountedObject, { name, weight }: TrafficServer, numb
     services: [{ name: 'work' }],
   });
   const id = `srv_${String(number).padStart(16, '0')}`;
-  await object.keeper.decide((registry, now) => register(registry, registration, OWNER, id, now));
+  await object.host.decide((registry, now) => register(registry, registration, OWNER, id, now));
   return id;
 }
 

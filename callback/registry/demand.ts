@@ -28,7 +28,7 @@ export function demandOf(registry: Registry, name: string, now: number): Answere
   const arrivalsPerSecond = arrivalRate(service, now);
   const waiting = service.waiters.size;
   const seconds = service.meanMs / 1000;
-  const isOpen = (isFixed || available.length > 0) && !registry.book.paused.has(name);
+  const isOpen = (isFixed || available.length > 0) && !registry.catalog.paused.has(name);
   // Those that wait are to be through within a minute.
   const callsAtOnce = arrivalsPerSecond * seconds + (waiting * (seconds || 1)) / (MINUTE_MS / 1000);
   return {

@@ -4,7 +4,7 @@
  * heartbeats and never answered a check is taken as not reachable from here: its heartbeats count.
  * Pure; the checks themselves are made by the object.
  */
-import { isCovered, isHeard } from './liveness.ts';
+import { hear, isCovered, isHeard, isOut } from './liveness.ts';
 import { type Offer, offerOf, type Registry, type Server, SHAKY_CHECK_MS } from './server.ts';
 
 const STABLE_CHECK_MS = 300_000;
@@ -67,13 +67,21 @@ export function noteChecks(registry: Registry, serverId: string, results: readon
   if (server === undefined || results.length === 0) return;
   for (const { service, problem } of results) {
     const offer = offerOf(registry, serverId, service);
-    if (offer !== undefined) noteCheck(offer, problem, now);
+    if (offer === undefined) continue;
+    const before = lastingOf(offer);
+    noteCheck(offer, problem, now);
+    if (before !== lastingOf(offer)) registry.changed.servers = true;
   }
   const isStable = results.every(({ problem }) => problem === undefined);
   const hasAnswered = results.some(({ problem }) => problem === undefined);
-  if (hasAnswered && !server.sendsHeartbeats) server.lastHeardAt = now;
+  if (hasAnswered && !server.sendsHeartbeats) hear(registry, server, now);
   const intervalMs = isStable ? Math.min(STABLE_CHECK_MS, 2 * server.check.intervalMs) : SHAKY_CHECK_MS;
   server.check = { intervalMs, dueAt: now + intervalMs };
+}
+
+/** What of its checks must outlast a restart. */
+function lastingOf(offer: Offer): string {
+  return [offer.check.hasAnswered, isOut(offer), isCheckable(offer)].join();
 }
 
 function noteCheck({ check }: Offer, problem: string | undefined, now: number): void {

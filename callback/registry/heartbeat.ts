@@ -1,12 +1,13 @@
 /**
- * Signs of life: a server's own, and a leader's for its cluster. They change memory only; what a
- * heartbeat changes of a server's services or of leadership is marked for the snapshot. Pure.
+ * Signs of life: a server's own, and a leader's for its cluster. What is as it was changes memory only;
+ * news of a server's services, health or leadership is marked for the snapshot. Deterministic, without I/O.
  */
 import type { Answered, Asker, HeartbeatAnswer } from '../../shared/registry/door.ts';
 import type { ClusterHeartbeat, Heartbeat } from '../../shared/registry/registration.ts';
 import { answerTo, clusterMates, isLeader, leaderOf, leadersOf, leaderUrlOf, settleLeadership } from './leadership.ts';
+import { hear } from './liveness.ts';
+import { changeServices, findServer } from './members.ts';
 import { NO_SUCH_SERVER, refuse } from './refusal.ts';
-import { changeServices, findServer } from './roster.ts';
 import type { Registry, Server } from './server.ts';
 
 export function heartbeat(
@@ -20,9 +21,9 @@ export function heartbeat(
   if (server === undefined) return NO_SUCH_SERVER;
   const problem = services && changeServices(registry, server, services, now);
   if (problem !== undefined) return refuse('invalid-request', problem);
-  hear(server, now);
-  if (status === 'healthy') server.down = undefined;
-  else if (server.down?.by !== 'itself') server.down = { by: 'itself', since: now };
+  hearItself(registry, server, now);
+  if (status === 'healthy') setDown(registry, server, undefined);
+  else if (server.down?.by !== 'itself') setDown(registry, server, { by: 'itself', since: now });
   settleLeadership(registry, server, now);
   return { ok: true, value: answerTo(registry, server, now) };
 }
@@ -36,14 +37,14 @@ export function heartbeatCluster(
 ): Answered<HeartbeatAnswer> {
   const sender = id === undefined ? onlyLeader(registry, asker) : findServer(registry, id, asker);
   if (sender === undefined) return id === undefined ? NAME_THE_LEADER : NO_SUCH_SERVER;
-  hear(sender, now);
+  hearItself(registry, sender, now);
   settleLeadership(registry, sender, now);
   if (!isLeader(registry, sender)) return refuseFollower(registry, sender, now);
   sender.coveredAt = now;
   const mates = new Map(clusterMates(registry, sender).map((mate) => [mate.id, mate]));
   for (const { id: memberId, up } of members) {
     const member = mates.get(memberId);
-    if (member !== undefined) noteMember(member, up, now);
+    if (member !== undefined) noteMember(registry, member, up, now);
   }
   return { ok: true, value: answerTo(registry, sender, now) };
 }
@@ -57,27 +58,33 @@ export function claimLeadership(registry: Registry, id: string, asker: Asker, no
     server.registration = { ...server.registration, wantsHeartbeatLeadership: true };
     registry.changed.servers = true;
   }
-  hear(server, now);
+  hearItself(registry, server, now);
   settleLeadership(registry, server, now);
   return { ok: true, value: answerTo(registry, server, now) };
 }
 
-function hear(server: Server, now: number): void {
-  server.lastHeardAt = now;
+function hearItself(registry: Registry, server: Server, now: number): void {
+  hear(registry, server, now);
   server.lastSpokeAt = now;
   server.sendsHeartbeats = true;
 }
 
 /** A leader's word does not undo what a server says of itself. */
-function noteMember(member: Server, up: boolean, now: number): void {
+function noteMember(registry: Registry, member: Server, up: boolean, now: number): void {
   member.sendsHeartbeats = true;
   if (up) {
-    member.lastHeardAt = now;
+    hear(registry, member, now);
     member.coveredAt = now;
-    if (member.down?.by === 'leader') member.down = undefined;
+    if (member.down?.by === 'leader') setDown(registry, member, undefined);
   } else if (member.down === undefined) {
-    member.down = { by: 'leader', since: now };
+    setDown(registry, member, { by: 'leader', since: now });
   }
+}
+
+function setDown(registry: Registry, server: Server, down: Server['down']): void {
+  if (server.down === down) return;
+  server.down = down;
+  registry.changed.servers = true;
 }
 
 const NAME_THE_LEADER = refuse(

@@ -1,6 +1,6 @@
 /**
- * Whether a server is there and an offer takes calls. Nothing of it is stored: it follows from when
- * the server was last heard of, what was said of it, and its checks, at the moment of asking. Pure.
+ * Whether a server is there and an offer takes calls: it follows from when the server was last heard
+ * of, what was said of it, and its checks, at the moment of asking. Deterministic, without I/O.
  */
 import type { ServerStateName } from '../../shared/registry/door.ts';
 import { hasSecrets, mayHaveSecrets, secretProblem } from '../../shared/service/secret-origin.ts';
@@ -52,14 +52,18 @@ function whyUnhealthy(registry: Registry, server: Server, now: number): string |
 }
 
 /** What is wrong with the offer itself, whatever its server says. */
-export function offerProblem(registry: Registry, { check, origin, server, service }: Offer): string | undefined {
+export function offerProblem(registry: Registry, offer: Offer): string | undefined {
+  const { check, origin, service } = offer;
   const definition = definitionOf(registry, service.name);
   if (definition !== undefined && hasSecrets(definition) && !mayHaveSecrets(definition, origin)) {
     return secretProblem(origin);
   }
-  const isBelieved = check.hasAnswered || !server.sendsHeartbeats;
-  if (!isBelieved || check.failures <= MAX_CHECK_FAILURES) return undefined;
-  return `${check.why} since ${new Date(check.since).toISOString()}`;
+  return isOut(offer) ? `${check.why} since ${new Date(check.since).toISOString()}` : undefined;
+}
+
+/** Its checks fail, and are believed. */
+export function isOut({ check, server }: Offer): boolean {
+  return check.failures > MAX_CHECK_FAILURES && (check.hasAnswered || !server.sendsHeartbeats);
 }
 
 /** There and well; its circuit and its places are another matter. */
@@ -77,16 +81,28 @@ export function isBack(registry: Registry, offer: Offer, now: number): boolean {
   return isAvailable(registry, offer, now) && circuitState(offer.circuit, now) !== 'open';
 }
 
-/** Servers that were silent for so long that they are not expected back. */
-export function removeGone(registry: Registry, now: number): void {
-  const gone = [...registry.servers.values()].filter(
-    (server) => now - server.lastHeardAt > registry.settings.goneAfterMs && server.inFlight === 0,
-  );
-  for (const { id, lastHeardAt } of gone) {
-    dropServer(registry, id);
-    registry.notices.push({
-      event: 'server.gone',
-      fields: { id, silentSeconds: Math.round((now - lastHeardAt) / 1000) },
-    });
+/** A sign of life, of the server's own or of those who look after it. */
+export function hear({ changed, stored }: Registry, server: Server, now: number): void {
+  // The snapshot says otherwise: a restart would take the server as silent.
+  if (stored.isComplete || server.lastHeardAt <= stored.graceAt) changed.heard = true;
+  server.lastHeardAt = now;
+}
+
+/** Notes who has fallen silent or is back, and removes those that are not expected back. */
+export function watchLiveness(registry: Registry, now: number): void {
+  for (const server of registry.servers.values()) {
+    const silentMs = now - server.lastHeardAt;
+    if (silentMs > registry.settings.goneAfterMs && server.inFlight === 0) {
+      dropServer(registry, server.id);
+      const silentSeconds = Math.round(silentMs / 1000);
+      registry.notices.push({ event: 'server.gone', fields: { id: server.id, silentSeconds } });
+      continue;
+    }
+    const isSilent = !isHeard(registry, server, now);
+    if (server.isSilent === isSilent) continue;
+    server.isSilent = isSilent;
+    registry.changed.servers = true;
+    const event = isSilent ? 'server.silent' : 'server.heard';
+    registry.notices.push({ event, fields: { id: server.id } });
   }
 }

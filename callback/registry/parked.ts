@@ -59,8 +59,8 @@ export function noteChanged(registry: Registry, serverId: string): void {
  * left, over a restart too.
  */
 export function noteResumed(registry: Registry, service: string, now: number): void {
-  if (definitionOf(registry, service) === undefined || registry.book.paused.has(service)) return;
-  registry.book.resumed.add(service);
+  if (definitionOf(registry, service) === undefined || registry.catalog.paused.has(service)) return;
+  registry.catalog.resumed.add(service);
   registry.changed.services = true;
   registry.parked.set(service, { ...newParked(backOf(registry, service, now), now), releaseAt: now });
 }
@@ -102,7 +102,7 @@ export function takeDueReleases(registry: Registry, now: number): DueRelease[] {
 
 /** 0: nobody is there to take one. */
 function chunkOf(registry: Registry, service: string, now: number): number {
-  if (registry.book.paused.has(service)) return 0;
+  if (registry.catalog.paused.has(service)) return 0;
   if (hasFixedTarget(definitionOf(registry, service))) return FIXED_CHUNK;
   const offers = offersOf(registry, service).filter((offer) => isBack(registry, offer, now));
   if (offers.length === 0) return 0;
@@ -118,7 +118,7 @@ export function noteReleased(registry: Registry, due: DueRelease, released: numb
   const isSettled = now - parked.parkedAt > SETTLED_AFTER_MS;
   if (released !== undefined && released < due.limit && parked.again === 0 && isSettled) {
     registry.parked.delete(due.service);
-    if (registry.book.resumed.delete(due.service)) registry.changed.services = true;
+    if (registry.catalog.resumed.delete(due.service)) registry.changed.services = true;
     return;
   }
   parked.again = 0;

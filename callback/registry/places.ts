@@ -39,7 +39,12 @@ export function takePlace(
   now: number,
 ): void {
   const isProbe = offer !== undefined && beginCall(offer.circuit, now);
-  block.open.set(call, { service, offer, isProbe });
+  hold(registry, block, call, { service, offer, isProbe }, now);
+}
+
+function hold(registry: Registry, block: Block, call: string, place: Place, now: number): void {
+  const { service, offer } = place;
+  block.open.set(call, place);
   serviceOf(registry, service, now).inFlight += 1;
   if (offer === undefined) return;
   offer.inFlight += 1;
@@ -99,4 +104,31 @@ export function freePlaces({ server }: Offer): number {
 /** The offer that a report speaks of. */
 export function reportedOffer(registry: Registry, server: string | undefined, service: string): Offer | undefined {
   return server === undefined ? undefined : offerOf(registry, server, service);
+}
+
+/** A place as it is written down: what it belongs to, and until when it may be held. */
+export interface OpenPlace {
+  readonly block: string;
+  readonly expiresAt: number;
+  readonly call: string;
+  readonly service: string;
+  readonly server?: string;
+}
+
+export function openPlaces({ blocks }: Registry): OpenPlace[] {
+  return [...blocks].flatMap(([block, { expiresAt, open }]) =>
+    Array.from(open, ([call, { service, offer }]) => {
+      const place = { block, expiresAt, call, service };
+      return offer === undefined ? place : { ...place, server: offer.server.id };
+    }),
+  );
+}
+
+export function restorePlaces(registry: Registry, places: readonly OpenPlace[], now: number): void {
+  for (const { block, expiresAt, call, service, server } of places) {
+    const offer = reportedOffer(registry, server, service);
+    if (expiresAt > now && (server === undefined || offer !== undefined)) {
+      hold(registry, blockOf(registry, block, expiresAt), call, { service, offer, isProbe: false }, now);
+    }
+  }
 }

@@ -104,5 +104,6 @@ function noteFailed(
 
 function tellOfCircuit(registry: Registry, { circuit, server, service }: Offer): void {
   const { state, why } = circuit.history.at(-1) ?? {};
+  registry.changed.servers = true;
   registry.notices.push({ event: 'circuit.changed', fields: { server: server.id, service: service.name, state, why } });
 }

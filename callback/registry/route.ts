@@ -44,7 +44,7 @@ export function route(registry: Registry, request: RouteRequest, now: number, ra
   return {
     decisions: request.calls.flatMap(({ id }) => decided.get(id) ?? []),
     servers: Object.fromEntries([...counters].map(([service, counter]) => [service, counter.addresses()])),
-    servicesVersion: registry.book.version,
+    servicesVersion: registry.catalog.version,
   };
 }
 
@@ -69,7 +69,7 @@ class Counter {
     this.#random = random;
     this.#service = serviceOf(registry, name, now);
     this.#isFixed = hasFixedTarget(definition);
-    this.#isPaused = registry.book.paused.has(name);
+    this.#isPaused = registry.catalog.paused.has(name);
     this.#algorithm = balancingOf(registry, name);
     this.#turnstile = new Turnstile(this.#service, definition, now);
     this.#available = this.#isFixed

@@ -1,6 +1,6 @@
 /**
  * The one object that knows all servers: registers them, hears their heartbeats, gives calls their
- * servers. It lives in memory; what is written, and when, is its keeper's to decide.
+ * servers. It lives in memory; what is written, and when, is its host's to decide.
  */
 import { DurableObject } from 'cloudflare:workers';
 import { serviceLine } from '../../shared/capacity/line.ts';
@@ -25,11 +25,11 @@ import { releaseLine } from '../parking.ts';
 import { demandOf } from './demand.ts';
 import { probe } from './health-probe.ts';
 import { claimLeadership, heartbeat, heartbeatCluster } from './heartbeat.ts';
-import { RegistryKeeper } from './keeper.ts';
+import { RegistryHost } from './host.ts';
+import { findServer, register, removeServer, setMaintenance } from './members.ts';
 import { noteResumed } from './parked.ts';
 import { NO_SUCH_SERVER } from './refusal.ts';
 import { takeReports } from './report.ts';
-import { findServer, register, removeServer, setMaintenance } from './roster.ts';
 import { route } from './route.ts';
 import type { Registry, Server } from './server.ts';
 import { deleteService, putService, readBook, setBalancing, setPaused } from './services.ts';
@@ -40,40 +40,42 @@ import { viewBalancer, viewMetrics, viewServer, viewServers, viewServices } from
 const ID_CHARACTERS = 16;
 
 export class ServerRegistry extends DurableObject<object> implements RegistryDoor {
-  readonly #keeper: RegistryKeeper;
+  readonly #host: RegistryHost;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(context: DurableObjectState, env: object) {
     super(context, env);
     const storage = new RegistryStorage(context.storage.sql);
-    this.#keeper = new RegistryKeeper(readSettings(env), {
+    this.#host = new RegistryHost(readSettings(env), {
       now: () => Date.now(),
       readSnapshot: (name) => storage.read(name),
       writeSnapshot: (name, text) => storage.write(name, text),
       setAlarm: (at) => context.storage.setAlarm(at),
+      setTimer: (afterMs) => this.#setTimer(afterMs),
       probe,
       release: (service, limit) => this.#release(service, limit),
       inBackground: (work) => context.waitUntil(work),
-      tell: ({ event, fields }) => logInfo(event, fields),
+      log: ({ event, fields }) => logInfo(event, fields),
     });
     void context.blockConcurrencyWhile(async () => {
-      this.#keeper.noteAlarm((await context.storage.getAlarm()) ?? undefined);
+      this.#host.noteAlarm((await context.storage.getAlarm()) ?? undefined);
     });
   }
 
   register(registration: Registration, asker: Asker): Promise<Answered<Registered>> {
-    return this.#keeper.decide((registry, now) => register(registry, registration, asker, freshId(), now));
+    return this.#host.decide((registry, now) => register(registry, registration, asker, freshId(), now));
   }
 
   heartbeat(id: string, beat: Heartbeat, asker: Asker): Promise<Answered<HeartbeatAnswer>> {
-    return this.#keeper.decide((registry, now) => heartbeat(registry, id, beat, asker, now));
+    return this.#host.decide((registry, now) => heartbeat(registry, id, beat, asker, now));
   }
 
   heartbeatCluster(beat: ClusterHeartbeat, asker: Asker): Promise<Answered<HeartbeatAnswer>> {
-    return this.#keeper.decide((registry, now) => heartbeatCluster(registry, beat, asker, now));
+    return this.#host.decide((registry, now) => heartbeatCluster(registry, beat, asker, now));
   }
 
   claimLeadership(id: string, asker: Asker): Promise<Answered<HeartbeatAnswer>> {
-    return this.#keeper.decide((registry, now) => claimLeadership(registry, id, asker, now));
+    return this.#host.decide((registry, now) => claimLeadership(registry, id, asker, now));
   }
 
   setMaintenance(id: string, enabled: boolean, asker: Asker): Promise<Answered<ServerView>> {
@@ -91,7 +93,7 @@ export class ServerRegistry extends DurableObject<object> implements RegistryDoo
   }
 
   listServers(asker: Asker): Promise<ServerView[]> {
-    return this.#keeper.decide((registry, now) => viewServers(registry, asker, now));
+    return this.#host.decide((registry, now) => viewServers(registry, asker, now));
   }
 
   getServer(id: string, asker: Asker): Promise<Answered<ServerView>> {
@@ -103,15 +105,15 @@ export class ServerRegistry extends DurableObject<object> implements RegistryDoo
   }
 
   listServices(): Promise<ServiceView[]> {
-    return this.#keeper.decide(viewServices);
+    return this.#host.decide(viewServices);
   }
 
   readServices(known: number): Promise<ServiceBook | undefined> {
-    return this.#keeper.direct((registry) => readBook(registry, known));
+    return this.#host.direct((registry) => readBook(registry, known));
   }
 
   putService(name: string, definition: unknown): Promise<number> {
-    return this.#keeper.decide((registry, now) => {
+    return this.#host.decide((registry, now) => {
       const version = putService(registry, name, definition);
       noteResumed(registry, name, now);
       return version;
@@ -119,7 +121,7 @@ export class ServerRegistry extends DurableObject<object> implements RegistryDoo
   }
 
   deleteService(name: string, force: boolean): Promise<Answered<undefined>> {
-    return this.#keeper.decide((registry, now) => {
+    return this.#host.decide((registry, now) => {
       const answer = deleteService(registry, name, force, now);
       // The one of the configuration file is back, if there is one.
       if (answer.ok) noteResumed(registry, name, now);
@@ -128,7 +130,7 @@ export class ServerRegistry extends DurableObject<object> implements RegistryDoo
   }
 
   setPaused(name: string, paused: boolean): Promise<Answered<undefined>> {
-    return this.#keeper.decide((registry, now) => {
+    return this.#host.decide((registry, now) => {
       const answer = setPaused(registry, name, paused);
       if (answer.ok && !paused) noteResumed(registry, name, now);
       return answer;
@@ -136,27 +138,33 @@ export class ServerRegistry extends DurableObject<object> implements RegistryDoo
   }
 
   getDemand(name: string): Promise<Answered<DemandView>> {
-    return this.#keeper.decide((registry, now) => demandOf(registry, name, now));
+    return this.#host.decide((registry, now) => demandOf(registry, name, now));
   }
 
   getBalancer(): Promise<BalancerView> {
-    return this.#keeper.decide(viewBalancer);
+    return this.#host.decide(viewBalancer);
   }
 
   setBalancing(name: string, algorithm: string): Promise<Answered<undefined>> {
-    return this.#keeper.decide((registry) => setBalancing(registry, name, algorithm));
+    return this.#host.decide((registry) => setBalancing(registry, name, algorithm));
   }
 
   route(request: RouteRequest): Promise<RouteAnswer> {
-    return this.#keeper.direct((registry, now) => route(registry, request, now, Math.random));
+    return this.#host.direct((registry, now) => route(registry, request, now, Math.random));
   }
 
   reportCalls(reports: CallReports): Promise<void> {
-    return this.#keeper.direct((registry, now) => takeReports(registry, reports, now, Math.random));
+    return this.#host.direct((registry, now) => takeReports(registry, reports, now, Math.random));
   }
 
   override alarm(): Promise<void> {
-    return this.#keeper.ring();
+    return this.#host.ring();
+  }
+
+  #setTimer(afterMs: number): void {
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    const wake = () => this.#host.wake().catch((error: unknown) => logError('registry.failed', {}, error));
+    this.#timer = setTimeout(wake, afterMs);
   }
 
   /** @returns undefined when the database or the queue did not answer */
@@ -175,7 +183,7 @@ export class ServerRegistry extends DurableObject<object> implements RegistryDoo
     asker: Asker,
     decide: (registry: Registry, server: Server, now: number) => Value,
   ): Promise<Answered<Value>> {
-    return this.#keeper.decide((registry, now) => {
+    return this.#host.decide((registry, now) => {
       const server = findServer(registry, id, asker);
       return server === undefined ? NO_SUCH_SERVER : { ok: true, value: decide(registry, server, now) };
     });

@@ -31,6 +31,8 @@ export interface Server {
   /** False: it lives by its health checks. */
   sendsHeartbeats: boolean;
   isDraining: boolean;
+  /** As `watchLiveness` found it last. */
+  isSilent: boolean;
   down: { readonly by: 'itself' | 'leader'; readonly since: number } | undefined;
   /** When its offers are checked next, if they need it, and the pause after that. */
   check: { dueAt: number; intervalMs: number };
@@ -67,7 +69,7 @@ export interface OfferCheck {
 }
 
 /** Service definitions that were put at run time, and what else was said of services. */
-export interface Book {
+export interface Catalog {
   version: number;
   readonly put: Map<string, { readonly sent: unknown; readonly definition: ServiceDefinition }>;
   readonly paused: Set<string>;
@@ -91,7 +93,7 @@ export interface Registry {
   /** The leader's id by cluster. */
   readonly leaders: Map<string, string>;
   readonly services: Map<string, Service>;
-  readonly book: Book;
+  readonly catalog: Catalog;
   readonly blocks: Map<string, Block>;
   /** Blocks whose calls were all given back, and when they expire: what is said of them again is no news. */
   readonly spent: Map<string, number>;
@@ -102,7 +104,9 @@ export interface Registry {
   /** Calls that were given a server so far. */
   picks: number;
   /** What the snapshot does not hold yet; and whether a check is due sooner than it was. */
-  readonly changed: { servers: boolean; services: boolean; checks: boolean };
+  readonly changed: { servers: boolean; heard: boolean; services: boolean; checks: boolean };
+  /** Of the snapshot of servers: whether nothing was left out, and when the latest grace began (see `snapshot.ts`). */
+  readonly stored: { isComplete: boolean; graceAt: number };
   /** What people should know, once; its owner takes it out. */
   readonly notices: Notice[];
 }
@@ -117,13 +121,14 @@ export function emptyRegistry(settings: RegistrySettings): Registry {
     offers: new Map(),
     leaders: new Map(),
     services: new Map(),
-    book: { version: 0, put: new Map(), paused: new Set(), balancing: new Map(), resumed: new Set() },
+    catalog: { version: 0, put: new Map(), paused: new Set(), balancing: new Map(), resumed: new Set() },
     blocks: new Map(),
     spent: new Map(),
     parked: new Map(),
     released: new Set(),
     picks: 0,
-    changed: { servers: false, services: false, checks: false },
+    changed: { servers: false, heard: false, services: false, checks: false },
+    stored: { isComplete: false, graceAt: 0 },
     notices: [],
   };
 }
@@ -143,6 +148,7 @@ export function newServer(
     coveredAt: 0,
     sendsHeartbeats: false,
     isDraining: false,
+    isSilent: false,
     down: undefined,
     check: { dueAt: now + SHAKY_CHECK_MS, intervalMs: SHAKY_CHECK_MS },
     inFlight: 0,

@@ -17,22 +17,22 @@ import { forgetWaiters } from './service.ts';
 /** How a service that nobody defined is balanced. */
 const DEFAULT_BALANCING: BalancingAlgorithm = 'least-connections';
 
-export function definitionOf({ book, settings }: Registry, name: string): ServiceDefinition | undefined {
+export function definitionOf({ catalog, settings }: Registry, name: string): ServiceDefinition | undefined {
   return (
-    book.put.get(name)?.definition ?? (Object.hasOwn(settings.services, name) ? settings.services[name] : undefined)
+    catalog.put.get(name)?.definition ?? (Object.hasOwn(settings.services, name) ? settings.services[name] : undefined)
   );
 }
 
 export function balancingOf(registry: Registry, name: string): BalancingAlgorithm {
-  return registry.book.balancing.get(name) ?? definitionOf(registry, name)?.balancing ?? DEFAULT_BALANCING;
+  return registry.catalog.balancing.get(name) ?? definitionOf(registry, name)?.balancing ?? DEFAULT_BALANCING;
 }
 
 export function hasFixedTarget(definition: ServiceDefinition | undefined): boolean {
   return definition !== undefined && (definition.baseUrl ?? definition.binding) !== undefined;
 }
 
-export function serviceNames({ book, settings }: Registry): string[] {
-  return [...new Set([...Object.keys(settings.services), ...book.put.keys()])].sort();
+export function serviceNames({ catalog, settings }: Registry): string[] {
+  return [...new Set([...Object.keys(settings.services), ...catalog.put.keys()])].sort();
 }
 
 /** @returns undefined when it is not valid */
@@ -44,13 +44,13 @@ export function parseDefinition({ settings }: Registry, name: string, sent: unkn
 export function putService(registry: Registry, name: string, sent: unknown): number {
   const definition = parseDefinition(registry, name, sent);
   if (definition === undefined) throw new Error(`the definition of ${name} is not valid`);
-  registry.book.put.set(name, { sent, definition });
-  registry.book.balancing.delete(name);
+  registry.catalog.put.set(name, { sent, definition });
+  registry.catalog.balancing.delete(name);
   return renewBook(registry);
 }
 
 export function deleteService(registry: Registry, name: string, force: boolean, now: number): Answered<undefined> {
-  if (!registry.book.put.has(name)) {
+  if (!registry.catalog.put.has(name)) {
     return Object.hasOwn(registry.settings.services, name)
       ? refuse('invalid-request', `${name} stands in the configuration file; take it out there.`)
       : noSuchService(name);
@@ -62,18 +62,18 @@ export function deleteService(registry: Registry, name: string, force: boolean, 
   if (!force && inFlight + waiting > 0) {
     return refuse('service-busy', `${name} has ${inFlight} calls under way and ${waiting} that wait.`);
   }
-  registry.book.put.delete(name);
-  registry.book.balancing.delete(name);
-  registry.book.paused.delete(name);
+  registry.catalog.put.delete(name);
+  registry.catalog.balancing.delete(name);
+  registry.catalog.paused.delete(name);
   renewBook(registry);
   return DONE;
 }
 
 export function setPaused(registry: Registry, name: string, paused: boolean): Answered<undefined> {
   if (definitionOf(registry, name) === undefined) return noSuchService(name);
-  if (registry.book.paused.has(name) === paused) return DONE;
-  if (paused) registry.book.paused.add(name);
-  else registry.book.paused.delete(name);
+  if (registry.catalog.paused.has(name) === paused) return DONE;
+  if (paused) registry.catalog.paused.add(name);
+  else registry.catalog.paused.delete(name);
   renewBook(registry);
   return DONE;
 }
@@ -84,24 +84,24 @@ export function setBalancing(registry: Registry, name: string, algorithm: string
   if (known === undefined) {
     return refuse('invalid-request', `${algorithm} is none of ${BALANCING_ALGORITHMS.join(', ')}.`);
   }
-  registry.book.balancing.set(name, known);
+  registry.catalog.balancing.set(name, known);
   registry.changed.services = true;
   return DONE;
 }
 
-export function readBook({ book }: Registry, known: number): ServiceBook | undefined {
-  if (known === book.version) return undefined;
+export function readBook({ catalog }: Registry, known: number): ServiceBook | undefined {
+  if (known === catalog.version) return undefined;
   return {
-    version: book.version,
-    services: Object.fromEntries([...book.put].map(([name, { sent }]) => [name, sent])),
-    paused: [...book.paused],
+    version: catalog.version,
+    services: Object.fromEntries([...catalog.put].map(([name, { sent }]) => [name, sent])),
+    paused: [...catalog.paused],
   };
 }
 
 const DONE: Answered<undefined> = { ok: true, value: undefined };
 
 function renewBook(registry: Registry): number {
-  registry.book.version += 1;
+  registry.catalog.version += 1;
   registry.changed.services = true;
-  return registry.book.version;
+  return registry.catalog.version;
 }

@@ -1,124 +1,175 @@
 /**
- * What of the registry survives the eviction of its owner: who is registered, who leads, and what was
- * said of services, as two texts. Liveness, circuits, latencies and places are built up again: the
- * servers count as heard at the moment of restoring, so a restart makes nobody unhealthy. Pure.
+ * What of the registry survives a sleep or a restart of its object, as two texts: who is registered,
+ * how each stands, who leads, and what was said of services. Pure.
+ *
+ * A snapshot that was written before a sleep is complete: what it says is taken as it stands, so sleep
+ * hides no silence. One that was written on a change does not know what servers said after it. An object
+ * that is restarted from it takes those that were heard as heard at that moment, once: until that grace
+ * is over another restart gives no further one, and who was not heard in it is silent.
  */
 import type { OfferedService } from '../../shared/registry/registration.ts';
 import { BALANCING_ALGORITHMS, type BalancingAlgorithm } from '../../shared/service/definition.ts';
+import { type Circuit, newCircuit } from './circuit.ts';
 import { isCovered } from './liveness.ts';
 import { noteResumed } from './parked.ts';
-import { addServer, newServer, offerOf, type Registry, type Server } from './server.ts';
+import { type OpenPlace, openPlaces, restorePlaces } from './places.ts';
+import { addServer, newServer, type Offer, offerOf, type Registry, type Server } from './server.ts';
 import { parseDefinition } from './services.ts';
+import { silentAfterMs } from './settings.ts';
 
-/** An other version is not read: servers register again within a heartbeat. */
-const VERSION = 1;
+/** Another version is not read: servers register again within a heartbeat. */
+const VERSION = 2;
 
 /** A snapshot may be this old. */
 export const SNAPSHOT_MS = 3_600_000;
 
-interface ServerMemory extends Pick<Server, 'id' | 'owner' | 'url' | 'registeredAt' | 'registration' | 'isDraining'> {
-  readonly services: readonly OfferedService[];
-  readonly lastHeardAt: number;
-  readonly sendsHeartbeats: boolean;
+type LastingFields =
+  | 'id'
+  | 'owner'
+  | 'url'
+  | 'registeredAt'
+  | 'registration'
+  | 'isDraining'
+  | 'lastHeardAt'
+  | 'lastSpokeAt'
+  | 'sendsHeartbeats'
+  | 'isSilent'
+  | 'down'
+  | 'check';
+
+interface ServerRecord extends Pick<Server, LastingFields> {
+  readonly coveredAt: number;
   readonly isCovered: boolean;
-  readonly checkMs: number;
-  /** Whether it answered checks, and how many were tried; by service. */
-  readonly checks: Readonly<Record<string, readonly [answered: boolean, tries: number]>>;
+  readonly services: readonly OfferedService[];
+  /** By service. */
+  readonly offers: Readonly<Record<string, OfferRecord>>;
 }
 
-interface ServersMemory {
+interface OfferRecord extends Pick<Offer, 'check' | 'busyUntil'> {
+  /** Absent: closed, and nothing speaks against it. */
+  readonly circuit?: Pick<Circuit, 'state' | 'failures' | 'openings' | 'history'>;
+}
+
+interface ServersRecord {
   readonly version: number;
-  readonly servers: readonly ServerMemory[];
+  readonly isComplete: boolean;
+  /** When the latest grace began. */
+  readonly graceAt: number;
+  readonly servers: readonly ServerRecord[];
   readonly leaders: Readonly<Record<string, string>>;
+  /** Of a complete snapshot: calls under way. */
+  readonly places: readonly OpenPlace[];
 }
 
-interface ServicesMemory {
+interface ServicesRecord {
   readonly version: number;
-  readonly bookVersion: number;
+  readonly catalogVersion: number;
   readonly put: Readonly<Record<string, unknown>>;
   readonly paused: readonly string[];
   readonly balancing: Readonly<Record<string, BalancingAlgorithm>>;
-  readonly resumed?: readonly string[];
+  readonly resumed: readonly string[];
 }
 
-export function rememberServers(registry: Registry, now: number): string {
-  const servers = Array.from(registry.servers.values(), (server): ServerMemory => {
-    const { id, owner, url, registeredAt, registration, isDraining, lastHeardAt, sendsHeartbeats } = server;
-    return {
-      id,
-      owner,
-      url,
-      registeredAt,
-      registration,
-      isDraining,
-      lastHeardAt,
-      sendsHeartbeats,
-      isCovered: isCovered(registry, server, now),
-      checkMs: server.check.intervalMs,
-      services: server.offers.map(({ service }) => service),
-      checks: Object.fromEntries(
-        server.offers.map(({ service, check }) => [service.name, [check.hasAnswered, check.tries] as const]),
-      ),
-    };
-  });
+export function snapshotServers(registry: Registry, now: number): string {
+  const { servers, leaders, stored } = registry;
   return JSON.stringify({
     version: VERSION,
-    servers,
-    leaders: Object.fromEntries(registry.leaders),
-  } satisfies ServersMemory);
+    ...stored,
+    servers: Array.from(servers.values(), (server) => recordOf(registry, server, now)),
+    leaders: Object.fromEntries(leaders),
+    places: stored.isComplete ? openPlaces(registry) : [],
+  } satisfies ServersRecord);
 }
 
-export function rememberServices({ book }: Registry): string {
+function recordOf(registry: Registry, server: Server, now: number): ServerRecord {
+  const { offers, inFlight: _, ...lasting } = server;
+  return {
+    ...lasting,
+    isCovered: isCovered(registry, server, now),
+    services: offers.map(({ service }) => service),
+    offers: Object.fromEntries(offers.map((offer) => [offer.service.name, offerRecordOf(offer)])),
+  };
+}
+
+function offerRecordOf({ check, busyUntil, circuit }: Offer): OfferRecord {
+  const { state, failures, openings, history } = circuit;
+  const isNew = history.length === 0 && failures === 0;
+  return { check, busyUntil, ...(!isNew && { circuit: { state, failures, openings, history } }) };
+}
+
+export function snapshotServices({ catalog }: Registry): string {
   return JSON.stringify({
     version: VERSION,
-    bookVersion: book.version,
-    put: Object.fromEntries([...book.put].map(([name, { sent }]) => [name, sent])),
-    paused: [...book.paused],
-    balancing: Object.fromEntries(book.balancing),
-    resumed: [...book.resumed],
-  } satisfies ServicesMemory);
+    catalogVersion: catalog.version,
+    put: Object.fromEntries([...catalog.put].map(([name, { sent }]) => [name, sent])),
+    paused: [...catalog.paused],
+    balancing: Object.fromEntries(catalog.balancing),
+    resumed: [...catalog.resumed],
+  } satisfies ServicesRecord);
 }
 
-/** Servers that were long silent when the owner went to sleep do not rise again. */
-export function recallServers(registry: Registry, text: string, now: number): void {
-  const memory = JSON.parse(text) as ServersMemory;
-  if (memory.version !== VERSION) return;
-  for (const known of memory.servers) {
-    if (now - known.lastHeardAt > registry.settings.goneAfterMs + SNAPSHOT_MS) continue;
-    const server = newServer(known, known.registration, now);
-    server.isDraining = known.isDraining;
-    server.sendsHeartbeats = known.sendsHeartbeats;
-    server.coveredAt = known.isCovered ? now : 0;
-    server.check.intervalMs = known.checkMs;
-    addServer(registry, server, known.services, now);
-    for (const [name, [hasAnswered, tries]] of Object.entries(known.checks)) {
-      const offer = offerOf(registry, server.id, name);
-      if (offer !== undefined) Object.assign(offer.check, { hasAnswered, tries });
-    }
+/** Servers that were silent for long before do not rise again. */
+export function restoreServers(registry: Registry, text: string, now: number): void {
+  const record = JSON.parse(text) as ServersRecord;
+  if (record.version !== VERSION) return;
+  const { goneAfterMs } = registry.settings;
+  const isInGrace = now - record.graceAt <= silentAfterMs(registry.settings);
+  const graceAt = isInGrace ? record.graceAt : now;
+  for (const known of record.servers) {
+    if (now - known.lastHeardAt > goneAfterMs + (record.isComplete ? 0 : SNAPSHOT_MS)) continue;
+    // Not heard during a grace that is over: it is not there.
+    const isMissing = !isInGrace && known.lastHeardAt <= record.graceAt;
+    const isGraced = !record.isComplete && !known.isSilent && !isMissing;
+    restoreServer(registry, known, isGraced ? graceAt : 0, now);
   }
-  for (const [cluster, id] of Object.entries(memory.leaders)) {
+  for (const [cluster, id] of Object.entries(record.leaders)) {
     if (registry.servers.has(id)) registry.leaders.set(cluster, id);
   }
-  registry.changed.servers = false;
+  if (record.isComplete) restorePlaces(registry, record.places, now);
+  registry.stored.isComplete = record.isComplete;
+  registry.stored.graceAt = record.isComplete ? record.graceAt : graceAt;
+  // A grace is written down when it begins, so that it ends.
+  registry.changed.servers = !record.isComplete && !isInGrace;
+}
+
+/** @param graceAt when it counts as heard at least */
+function restoreServer(registry: Registry, known: ServerRecord, graceAt: number, now: number): void {
+  const { services, offers, isCovered: wasCovered, ...lasting } = known;
+  const server: Server = {
+    ...newServer(known, known.registration, now),
+    ...lasting,
+    lastHeardAt: Math.max(known.lastHeardAt, graceAt),
+    lastSpokeAt: Math.max(known.lastSpokeAt, graceAt),
+    coveredAt: wasCovered ? Math.max(known.coveredAt, graceAt) : known.coveredAt,
+  };
+  addServer(registry, server, services, now);
+  for (const [name, { circuit, ...rest }] of Object.entries(offers)) {
+    const offer = offerOf(registry, server.id, name);
+    if (offer === undefined) continue;
+    Object.assign(offer, rest);
+    if (circuit !== undefined) Object.assign(offer.circuit, { ...newCircuit(now), ...circuit });
+    // Calls that tried it are reported to nobody now.
+    if (offer.circuit.state.is === 'open') offer.circuit.state.probing = false;
+  }
 }
 
 /** @returns the names of services whose definition is not valid any more */
-export function recallServices(registry: Registry, text: string, now: number): string[] {
-  const memory = JSON.parse(text) as ServicesMemory;
-  if (memory.version !== VERSION) return [];
-  const { book } = registry;
-  book.version = memory.bookVersion;
-  for (const name of memory.paused) book.paused.add(name);
-  for (const [name, algorithm] of Object.entries(memory.balancing)) {
-    if (BALANCING_ALGORITHMS.includes(algorithm)) book.balancing.set(name, algorithm);
+export function restoreServices(registry: Registry, text: string, now: number): string[] {
+  const record = JSON.parse(text) as ServicesRecord;
+  if (record.version !== VERSION) return [];
+  const { catalog } = registry;
+  catalog.version = record.catalogVersion;
+  for (const name of record.paused) catalog.paused.add(name);
+  for (const [name, algorithm] of Object.entries(record.balancing)) {
+    if (BALANCING_ALGORITHMS.includes(algorithm)) catalog.balancing.set(name, algorithm);
   }
   const invalid: string[] = [];
-  for (const [name, sent] of Object.entries(memory.put)) {
+  for (const [name, sent] of Object.entries(record.put)) {
     const definition = parseDefinition(registry, name, sent);
     if (definition === undefined) invalid.push(name);
-    else book.put.set(name, { sent, definition });
+    else catalog.put.set(name, { sent, definition });
   }
-  for (const name of memory.resumed ?? []) noteResumed(registry, name, now);
+  for (const name of record.resumed) noteResumed(registry, name, now);
   registry.changed.services = false;
   return invalid;
 }

@@ -3,7 +3,7 @@
  * text that is larger than a row may be lies in several.
  */
 
-import type { SnapshotName } from './keeper.ts';
+import type { SnapshotName } from './host.ts';
 
 /** A row takes 2 MB; a character is up to three bytes. */
 const MAX_ROW_CHARACTERS = 500_000;

@@ -11,8 +11,8 @@ import { circuitState } from './circuit.ts';
 import { nextCheckAt } from './health-check.ts';
 import { isLeader } from './leadership.ts';
 import { offerProblem, standingOf, takesCalls } from './liveness.ts';
+import { isOwn } from './members.ts';
 import { summarize } from './metrics.ts';
-import { isOwn } from './roster.ts';
 import { type Offer, offersOf, type Registry, type Server } from './server.ts';
 import { balancingOf, definitionOf, hasFixedTarget, serviceNames } from './services.ts';
 
@@ -98,8 +98,8 @@ export function viewServices(registry: Registry, now: number): ServiceView[] {
     const offers = offersOf(registry, name);
     return {
       name,
-      source: registry.book.put.has(name) ? 'api' : 'file',
-      paused: registry.book.paused.has(name),
+      source: registry.catalog.put.has(name) ? 'api' : 'file',
+      paused: registry.catalog.paused.has(name),
       balancing: balancingOf(registry, name),
       target: hasFixedTarget(definitionOf(registry, name)) ? 'fixed' : 'servers',
       servers: {

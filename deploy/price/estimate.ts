@@ -13,6 +13,7 @@ export const OF_A_TASK: Readonly<Record<Metered, number>> = {
   rowsWritten: 2 + 1,
   rowsRead: 17 + 20,
   durableObjectRequests: 0.02,
+  durableObjectGigabyteSeconds: 0,
   requests: 1.01,
   cpuMilliseconds: 2,
 };
@@ -23,6 +24,7 @@ export const OF_A_POLL: Readonly<Record<Metered, number>> = {
   rowsWritten: 0,
   rowsRead: 1,
   durableObjectRequests: 0,
+  durableObjectGigabyteSeconds: 0,
   requests: 1,
   cpuMilliseconds: 1,
 };
@@ -35,9 +37,16 @@ export const OF_A_SWEEP: Readonly<Record<Metered, number>> = {
   rowsWritten: 0,
   rowsRead: 7_047,
   durableObjectRequests: 0,
+  durableObjectGigabyteSeconds: 0,
   requests: 1,
   cpuMilliseconds: 10,
 };
+
+/**
+ * The registry's object stays in memory while servers heartbeat, all month at most; the platform bills an
+ * object as 128 MB whatever it uses (developers.cloudflare.com/durable-objects/platform/pricing).
+ */
+export const REGISTRY_GIGABYTE_SECONDS_A_MONTH = 2_628_000 * 0.128;
 
 const SECONDS_OF: Readonly<Record<string, number>> = { s: 1, min: 60, h: 3_600, day: 86_400, month: 2_628_000 };
 
@@ -70,6 +79,7 @@ const NAMES: Readonly<Record<Metered, string>> = {
   rowsWritten: 'D1 rows written',
   rowsRead: 'D1 rows read',
   durableObjectRequests: 'Durable Object requests',
+  durableObjectGigabyteSeconds: 'GB-s, the registry awake',
   requests: 'requests',
   cpuMilliseconds: 'ms of processor',
 };
@@ -78,7 +88,8 @@ export function estimatePrice(load: Load, pollsPerTask: number): Estimate {
   const lines = (Object.keys(PER_MILLION) as Metered[]).map((metered) => {
     const amount =
       load.tasksAMonth * (OF_A_TASK[metered] + pollsPerTask * OF_A_POLL[metered]) +
-      MINUTES_A_MONTH * OF_A_SWEEP[metered];
+      MINUTES_A_MONTH * OF_A_SWEEP[metered] +
+      (metered === 'durableObjectGigabyteSeconds' ? REGISTRY_GIGABYTE_SECONDS_A_MONTH : 0);
     const billed = Math.max(0, amount - INCLUDED[metered]);
     return { what: NAMES[metered], amount: Math.round(amount), dollars: (billed / 1_000_000) * PER_MILLION[metered] };
   });

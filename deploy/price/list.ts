@@ -6,6 +6,7 @@ export const PER_MILLION = {
   rowsWritten: 1,
   rowsRead: 0.001,
   durableObjectRequests: 0.15,
+  durableObjectGigabyteSeconds: 12.5,
   requests: 0.3,
   cpuMilliseconds: 0.02,
 } as const;
@@ -16,6 +17,7 @@ export const INCLUDED = {
   rowsWritten: 50_000_000,
   rowsRead: 25_000_000_000,
   durableObjectRequests: 1_000_000,
+  durableObjectGigabyteSeconds: 400_000,
   requests: 10_000_000,
   cpuMilliseconds: 30_000_000,
 } as const satisfies Record<keyof typeof PER_MILLION, number>;

@@ -7,7 +7,7 @@ describe('a day of a hundred stable servers', () => {
   it.each([
     ['led', 100],
     ['unreachable', 100],
-    ['checked', 400],
+    ['checked', 100],
   ] as const)(
     'costs few storage writes when they are %s',
     async (fleet, most) => {

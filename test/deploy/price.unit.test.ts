@@ -50,6 +50,11 @@ describe('the estimate', () => {
     expect(estimatePrice(small, 1).totalDollars).toBe(PLAN);
   });
 
+  it('has a line of its own for the registry, which stays in memory all month, within what the plan includes', () => {
+    const { lines } = estimatePrice(parseLoad('1/month')!, 0);
+    expect(lines).toContainEqual({ what: 'GB-s, the registry awake', amount: 336_384, dollars: 0 });
+  });
+
   it('comes near the price of a million tasks when they are many', () => {
     const many = estimatePrice(parseLoad('1000M/month')!, 0);
     // docs/operations.md: $3.559 a million, and $1 for the deletion.

@@ -10,7 +10,7 @@ import { acceptCallback, cancelTask, retryTask } from '../../callback/door.ts';
 import { type CallbackEnv, readEnv } from '../../callback/env.ts';
 import { releaseLine } from '../../callback/parking.ts';
 import { heartbeat } from '../../callback/registry/heartbeat.ts';
-import { register } from '../../callback/registry/roster.ts';
+import { register } from '../../callback/registry/members.ts';
 import { emptyRegistry } from '../../callback/registry/server.ts';
 import type { RegistrySettings } from '../../callback/registry/settings.ts';
 import { sweep } from '../../callback/sweep.ts';

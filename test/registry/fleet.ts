@@ -1,10 +1,15 @@
 /** Servers of a registry under a clock of the test's own, and calls through them: the pure core as it is. */
 import { heartbeat, heartbeatCluster } from '../../callback/registry/heartbeat.ts';
+import { register } from '../../callback/registry/members.ts';
 import { takeReports } from '../../callback/registry/report.ts';
-import { register } from '../../callback/registry/roster.ts';
 import { route } from '../../callback/registry/route.ts';
 import { emptyRegistry, type Offer, offerOf, type Registry, type Server } from '../../callback/registry/server.ts';
-import { recallServers, recallServices, rememberServers, rememberServices } from '../../callback/registry/snapshot.ts';
+import {
+  restoreServers,
+  restoreServices,
+  snapshotServers,
+  snapshotServices,
+} from '../../callback/registry/snapshot.ts';
 import type { Asker } from '../../shared/registry/door.ts';
 import { RegistrationSchema } from '../../shared/registry/registration.ts';
 import type { CallReport, RouteAnswer, RouteDecision } from '../../shared/registry/routing.ts';
@@ -134,13 +139,14 @@ export class Fleet {
     return offer;
   }
 
-  /** The owner is evicted and comes back with what it had written. */
-  evict(): void {
-    const servers = rememberServers(this.registry, this.now);
-    const services = rememberServices(this.registry);
+  /** The object is restarted with what it had written; `sleep`: what it wrote before it went to sleep. */
+  restart(how: 'sleep' | 'unplanned' = 'unplanned'): void {
+    this.registry.stored.isComplete = how === 'sleep';
+    const servers = snapshotServers(this.registry, this.now);
+    const services = snapshotServices(this.registry);
     this.registry = this.#empty();
-    recallServices(this.registry, services, this.now);
-    recallServers(this.registry, servers, this.now);
+    restoreServices(this.registry, services, this.now);
+    restoreServers(this.registry, servers, this.now);
   }
 }
 

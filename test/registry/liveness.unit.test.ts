@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { noteChecks, takeDueChecks } from '../../callback/registry/health-check.ts';
 import { heartbeat } from '../../callback/registry/heartbeat.ts';
-import { isAvailable, removeGone, standingOf } from '../../callback/registry/liveness.ts';
+import { isAvailable, standingOf, watchLiveness } from '../../callback/registry/liveness.ts';
+import { setMaintenance } from '../../callback/registry/members.ts';
 import { noticeReturns } from '../../callback/registry/parked.ts';
-import { setMaintenance } from '../../callback/registry/roster.ts';
 import { viewServer } from '../../callback/registry/view.ts';
 import { OfferedServiceSchema } from '../../shared/registry/registration.ts';
 import { alice, BEAT_MS, bob, Fleet } from './fleet.ts';
@@ -100,7 +100,7 @@ describe('a server', () => {
     const id = fleet.add('a');
     fleet.route(1, { expiresAt: fleet.now + 10_000_000 });
     fleet.now += 3_600_001;
-    removeGone(fleet.registry, fleet.now);
+    watchLiveness(fleet.registry, fleet.now);
     expect(fleet.registry.servers.has(id)).toBe(true);
   });
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { setMaintenance } from '../../callback/registry/members.ts';
 import {
   earliestReleaseAt,
   noteReleased,
@@ -6,7 +7,6 @@ import {
   noticeReturns,
   takeDueReleases,
 } from '../../callback/registry/parked.ts';
-import { setMaintenance } from '../../callback/registry/roster.ts';
 import { setPaused } from '../../callback/registry/services.ts';
 import { BEAT_MS, Fleet } from './fleet.ts';
 
@@ -153,10 +153,10 @@ describe('parked tasks', () => {
     fleet.route(1);
     setPaused(fleet.registry, 'ocr', false);
     noteResumed(fleet.registry, 'ocr', fleet.now);
-    fleet.evict();
+    fleet.restart();
     expect(run(fleet, 600, 1).chunks).toEqual([{ second: 0, count: 500 }]);
     expect(run(fleet, 100, 40).left).toBe(0);
-    fleet.evict();
+    fleet.restart();
     expect(run(fleet, 5, 40).chunks).toEqual([]);
   });
 
@@ -176,7 +176,7 @@ describe('parked tasks', () => {
     fleet.add('a');
     run(fleet, 0, 3);
     expect(fleet.registry.parked.size).toBe(0);
-    fleet.evict();
+    fleet.restart();
     expect(run(fleet, 5, 1).chunks).toEqual([{ second: 0, count: 5 }]);
     run(fleet, 0, 3);
     expect(fleet.registry.parked.size).toBe(0);

@@ -8,8 +8,8 @@ import { noteChecks, takeDueChecks } from '../../callback/registry/health-check.
 import { claimLeadership } from '../../callback/registry/heartbeat.ts';
 import { isLeader } from '../../callback/registry/leadership.ts';
 import { isAvailable } from '../../callback/registry/liveness.ts';
+import { removeServer, setMaintenance } from '../../callback/registry/members.ts';
 import { expireBlocks } from '../../callback/registry/places.ts';
-import { removeServer, setMaintenance } from '../../callback/registry/roster.ts';
 import type { Offer } from '../../callback/registry/server.ts';
 import { setBalancing } from '../../callback/registry/services.ts';
 import { BALANCING_ALGORITHMS } from '../../shared/service/definition.ts';
@@ -207,7 +207,7 @@ describe('any history of a fleet', () => {
         history.checkPromises();
         history.checkLimits(before);
         if (history.random() < 0.005) {
-          history.fleet.evict();
+          history.fleet.restart();
           history.open.length = 0;
         }
       }

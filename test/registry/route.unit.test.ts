@@ -412,7 +412,7 @@ describe('what is reported', () => {
     const fleet = new Fleet();
     const a = fleet.add('a');
     const answer = fleet.route(5);
-    fleet.evict();
+    fleet.restart();
     for (const decision of answer.decisions) fleet.report(answer.block, decision, { outcome: 'failed' });
     expect(fleet.server(a).inFlight).toBe(0);
     expect(fleet.offer(a).circuit.state.is).toBe('open');

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { noteChecks, takeDueChecks } from '../../callback/registry/health-check.ts';
 import { isLeader } from '../../callback/registry/leadership.ts';
 import { standingOf } from '../../callback/registry/liveness.ts';
-import { removeServer } from '../../callback/registry/roster.ts';
-import { recallServers, rememberServers } from '../../callback/registry/snapshot.ts';
+import { removeServer } from '../../callback/registry/members.ts';
+import { restoreServers, snapshotServers } from '../../callback/registry/snapshot.ts';
 import { BEAT_MS, Fleet } from './fleet.ts';
 
 const HOUR_MS = 3_600_000;
@@ -14,7 +14,7 @@ describe('after an eviction', () => {
     const leader = fleet.add('a', { wantsHeartbeatLeadership: true });
     const member = fleet.add('b', { wantsHeartbeatLeadership: true });
     fleet.lead(leader, { [member]: true });
-    fleet.evict();
+    fleet.restart();
     expect(isLeader(fleet.registry, fleet.server(leader))).toBe(true);
     fleet.now += 60_000;
     // No checks: the leader has three intervals to speak for its members again.
@@ -30,7 +30,7 @@ describe('after an eviction', () => {
       fleet.beat(id);
       noteChecks(fleet.registry, id, [{ service: 'ocr', problem: 'could not be reached' }], fleet.now);
     }
-    fleet.evict();
+    fleet.restart();
     fleet.now += BEAT_MS;
     fleet.beat(id);
     expect(takeDueChecks(fleet.registry, fleet.now)).toEqual([]);
@@ -39,21 +39,21 @@ describe('after an eviction', () => {
   it('a server that was silent for long before does not rise again', () => {
     const fleet = new Fleet();
     fleet.add('a');
-    const text = rememberServers(fleet.registry, fleet.now);
+    const text = snapshotServers(fleet.registry, fleet.now);
     const later = new Fleet();
-    recallServers(later.registry, text, fleet.now + 2 * HOUR_MS);
+    restoreServers(later.registry, text, fleet.now + 2 * HOUR_MS);
     expect(later.registry.servers.size).toBe(1);
     const muchLater = new Fleet();
-    recallServers(muchLater.registry, text, fleet.now + 2 * HOUR_MS + 1);
+    restoreServers(muchLater.registry, text, fleet.now + 2 * HOUR_MS + 1);
     expect(muchLater.registry.servers.size).toBe(0);
   });
 
   it('the snapshot of another version is not read: servers register again', () => {
     const fleet = new Fleet();
     fleet.add('a', { wantsHeartbeatLeadership: true });
-    const text = rememberServers(fleet.registry, fleet.now).replace('"version":1', '"version":0');
+    const text = snapshotServers(fleet.registry, fleet.now).replace('"version":2', '"version":0');
     const other = new Fleet();
-    recallServers(other.registry, text, fleet.now);
+    restoreServers(other.registry, text, fleet.now);
     expect([other.registry.servers.size, other.registry.leaders.size]).toEqual([0, 0]);
   });
 
@@ -62,7 +62,7 @@ describe('after an eviction', () => {
     const leader = fleet.add('a', { wantsHeartbeatLeadership: true });
     removeServer(fleet.registry, fleet.server(leader));
     expect(fleet.registry.leaders.size).toBe(0);
-    fleet.evict();
+    fleet.restart();
     expect(fleet.registry.leaders.size).toBe(0);
   });
 });

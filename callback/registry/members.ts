@@ -6,7 +6,7 @@ import type { Answered, Asker, Registered } from '../../shared/registry/door.ts'
 import type { OfferedService, Registration } from '../../shared/registry/registration.ts';
 import { targetProblem } from '../../shared/service/target.ts';
 import { answerTo, leaveLeadership, settleLeadership } from './leadership.ts';
-import { removeGone } from './liveness.ts';
+import { hear, watchLiveness } from './liveness.ts';
 import { noteChanged } from './parked.ts';
 import { refuse } from './refusal.ts';
 import {
@@ -46,7 +46,7 @@ export function register(
   freshId: string,
   now: number,
 ): Answered<Registered> {
-  removeGone(registry, now);
+  watchLiveness(registry, now);
   const { url: sentUrl, services, ...rest } = registration;
   const url = serverUrl(sentUrl);
   const problem = addressProblem(registry, url, services);
@@ -82,8 +82,9 @@ function renew(
   server.registration = registration;
   setOffers(registry, server, services, now);
   if (describe(server) !== before) noteNews(registry, server);
-  server.lastHeardAt = now;
+  hear(registry, server, now);
   server.lastSpokeAt = now;
+  if (server.down !== undefined) registry.changed.servers = true;
   server.down = undefined;
   server.check = { dueAt: now + SHAKY_CHECK_MS, intervalMs: SHAKY_CHECK_MS };
 }

@@ -1,0 +1,190 @@
+/**
+ * Holds one registry in memory for the object that owns it: restores it, writes the snapshot, and says
+ * when the object has work. Heartbeats and calls write nothing.
+ *
+ * An object that is idle is removed from memory after ten seconds, one with a timer set after 70 to 140
+ * (developers.cloudflare.com/durable-objects/concepts/durable-object-lifecycle). So while events come a
+ * timer is always set, which also makes checks and releases without writing an alarm. After `QUIET_MS`
+ * without an event everything is written once, complete, and the alarm is set for what is due next.
+ * What an object that was restarted in between does not know, it takes as the snapshot's rules say.
+ */
+import { type CheckResult, type DueCheck, earliestCheckAt, noteChecks, takeDueChecks } from './health-check.ts';
+import { watchLiveness } from './liveness.ts';
+import { earliestReleaseAt, noteReleased, noticeReturns, takeDueReleases } from './parked.ts';
+import { expireBlocks } from './places.ts';
+import { emptyRegistry, type Notice, type Registry } from './server.ts';
+import type { RegistrySettings } from './settings.ts';
+import { restoreServers, restoreServices, SNAPSHOT_MS, snapshotServers, snapshotServices } from './snapshot.ts';
+
+export type SnapshotName = 'servers' | 'services';
+
+/** What the host needs of its object. */
+export interface Platform {
+  now(): number;
+  readSnapshot(name: SnapshotName): string | undefined;
+  writeSnapshot(name: SnapshotName, text: string): void;
+  /** Survives a restart; each one is a row written. */
+  setAlarm(at: number): Promise<void>;
+  /** Calls `wake` after so many milliseconds, in place of the timer that was set before. */
+  setTimer(afterMs: number): void;
+  /** @returns results by server */
+  probe(checks: readonly DueCheck[]): Promise<ReadonlyMap<string, readonly CheckResult[]>>;
+  /** @returns how many parked tasks of the service went; undefined: they could not be sent */
+  release(service: string, limit: number): Promise<number | undefined>;
+  /** Lets work go on after the event that began it. */
+  inBackground(work: Promise<void>): void;
+  log(notice: Notice): void;
+}
+
+/** Well before an idle object is removed, and longer than the pause between two heartbeats. */
+const QUIET_MS = 55_000;
+
+/** What servers say after an unplanned restart is written together. */
+const TOGETHER_MS = 10_000;
+
+/** While tasks wait to be released an alarm stands behind the timer, for an object that is restarted. */
+const NET_MS = 60_000;
+
+export class RegistryHost {
+  readonly #platform: Platform;
+  readonly #registry: Registry;
+  #writtenAt: number;
+  #hasStoredPlaces: boolean;
+  #lastEventAt: number;
+  #timerAt: number | undefined;
+  /** When the alarm rings; undefined: it is not set. */
+  #alarmAt: number | undefined;
+
+  constructor(settings: RegistrySettings, platform: Platform) {
+    this.#platform = platform;
+    this.#registry = emptyRegistry(settings);
+    const now = platform.now();
+    this.#writtenAt = now;
+    this.#lastEventAt = now;
+    const services = platform.readSnapshot('services');
+    const invalid = services === undefined ? [] : restoreServices(this.#registry, services, now);
+    for (const service of invalid) platform.log({ event: 'service.invalid', fields: { service } });
+    const servers = platform.readSnapshot('servers');
+    if (servers !== undefined) restoreServers(this.#registry, servers, now);
+    this.#hasStoredPlaces = this.#registry.blocks.size > 0;
+  }
+
+  /** What the platform remembers of the alarm that was set before a restart. */
+  noteAlarm(at: number | undefined): void {
+    this.#alarmAt = at;
+  }
+
+  /** Any question or change that is not a call. */
+  async decide<Value>(decide: (registry: Registry, now: number) => Value): Promise<Value> {
+    const now = this.#platform.now();
+    this.#lastEventAt = now;
+    expireBlocks(this.#registry, now);
+    const value = decide(this.#registry, now);
+    this.#follow(now);
+    await this.#plan(now);
+    return value;
+  }
+
+  /** For calls and their reports, which are many and change little that is written. */
+  async direct<Value>(decide: (registry: Registry, now: number) => Value): Promise<Value> {
+    const now = this.#platform.now();
+    this.#lastEventAt = now;
+    const value = decide(this.#registry, now);
+    const { parked, changed } = this.#registry;
+    // They are not under way as they were when the object went to sleep.
+    if (this.#hasStoredPlaces) changed.servers = true;
+    if (parked.size > 0 || changed.servers) this.#follow(now);
+    if (parked.size > 0 || changed.checks || this.#timerAt === undefined) await this.#plan(now);
+    changed.checks = false;
+    return value;
+  }
+
+  /** The alarm: an event like a request. */
+  async ring(): Promise<void> {
+    this.#alarmAt = undefined;
+    this.#lastEventAt = this.#platform.now();
+    await this.#work();
+  }
+
+  /** The timer. */
+  async wake(): Promise<void> {
+    this.#timerAt = undefined;
+    await this.#work();
+  }
+
+  async #work(): Promise<void> {
+    const now = this.#platform.now();
+    const checks = takeDueChecks(this.#registry, now);
+    // Checks may take seconds; released tasks do not wait for them.
+    if (checks.length > 0) this.#platform.inBackground(this.#check(checks));
+    noticeReturns(this.#registry, now);
+    for (const due of takeDueReleases(this.#registry, now)) {
+      const released = await this.#platform.release(due.service, due.limit);
+      noteReleased(this.#registry, due, released, this.#platform.now());
+    }
+    const after = this.#platform.now();
+    expireBlocks(this.#registry, after);
+    this.#follow(after);
+    await this.#plan(after);
+  }
+
+  async #check(checks: readonly DueCheck[]): Promise<void> {
+    const results = await this.#platform.probe(checks);
+    const now = this.#platform.now();
+    for (const [serverId, found] of results) noteChecks(this.#registry, serverId, found, now);
+    this.#follow(now);
+    await this.#plan(now);
+  }
+
+  /** What follows from a change: who is gone or back, what people are told, what is written. */
+  #follow(now: number): void {
+    watchLiveness(this.#registry, now);
+    noticeReturns(this.#registry, now);
+    for (const notice of this.#registry.notices.splice(0)) this.#platform.log(notice);
+    const { changed, servers } = this.#registry;
+    if (changed.services) this.#platform.writeSnapshot('services', snapshotServices(this.#registry));
+    changed.services = false;
+    const sinceMs = now - this.#writtenAt;
+    const isOld = servers.size > 0 && sinceMs >= SNAPSHOT_MS;
+    if (changed.servers || isOld || (changed.heard && sinceMs >= TOGETHER_MS)) this.#write(now, false);
+  }
+
+  #write(now: number, isComplete: boolean): void {
+    const { changed, stored } = this.#registry;
+    stored.isComplete = isComplete;
+    this.#platform.writeSnapshot('servers', snapshotServers(this.#registry, now));
+    this.#hasStoredPlaces = isComplete && this.#registry.blocks.size > 0;
+    changed.servers = false;
+    changed.heard = false;
+    this.#writtenAt = now;
+  }
+
+  /** Sets the timer for what comes next; when no events come any more, the alarm. */
+  async #plan(now: number): Promise<void> {
+    const registry = this.#registry;
+    const dueAt = Math.min(
+      earliestCheckAt(registry, now) ?? Number.POSITIVE_INFINITY,
+      earliestReleaseAt(registry, now) ?? Number.POSITIVE_INFINITY,
+    );
+    const quietAt = this.#lastEventAt + QUIET_MS;
+    if (now >= quietAt) {
+      this.#write(now, true);
+      await this.#setAlarm(dueAt, now);
+      return;
+    }
+    if (registry.parked.size > 0 && this.#alarmAt === undefined) await this.#setAlarm(now + NET_MS, now);
+    const isKept = registry.servers.size > 0 || registry.blocks.size > 0 || registry.parked.size > 0;
+    if (!isKept && dueAt === Number.POSITIVE_INFINITY) return;
+    const flushAt = registry.changed.heard ? this.#writtenAt + TOGETHER_MS : Number.POSITIVE_INFINITY;
+    const at = Math.max(now, Math.min(dueAt, quietAt, flushAt));
+    if (this.#timerAt !== undefined && this.#timerAt <= at) return;
+    this.#timerAt = at;
+    this.#platform.setTimer(at - now);
+  }
+
+  async #setAlarm(at: number, now: number): Promise<void> {
+    if (at >= (this.#alarmAt ?? Number.POSITIVE_INFINITY)) return;
+    this.#alarmAt = Math.max(at, now);
+    await this.#platform.setAlarm(this.#alarmAt);
+  }
+}

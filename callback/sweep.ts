@@ -15,6 +15,7 @@ import {
   scanForStrays,
   writeScanPosition,
 } from '../shared/store/carrier.ts';
+import { forgetExpiredKeys } from '../shared/store/idempotency.ts';
 import { forgetPaces, readLines, releaseDueHeads } from '../shared/store/parking.ts';
 import { deleteExpiredRevocations } from '../shared/store/revocation.ts';
 import { type StateRow, stateOfRow } from '../shared/store/row.ts';
@@ -36,6 +37,10 @@ const PACE_LIFE_MS = 86_400_000;
 /** 5,000 rows a minute are 7.2 million a day, which cost under a cent. */
 const SCAN_ROWS = 5_000;
 const SCAN_NAME = 'strays';
+
+/** 5,000 keys a minute are 7.2 million a day. */
+const KEY_ROWS = 5_000;
+const KEYS_NAME = 'idempotency-keys';
 
 /** 10,000 deletions a minute are 14 million a day. */
 const RETENTION_ROWS = 1_000;
@@ -61,6 +66,7 @@ const SHARES: readonly (readonly [name: string, share: Share])[] = [
   ['strays', sweepStrays],
   ['retention', sweepOld],
   ['revocations', sweepRevocations],
+  ['idempotency keys', sweepIdempotencyKeys],
 ];
 
 export async function sweep(env: CallbackEnv, now: number): Promise<SweepReport> {
@@ -170,5 +176,12 @@ async function sweepOld(env: CallbackEnv, now: number): Promise<Partial<SweepRep
 
 async function sweepRevocations(env: CallbackEnv, now: number): Promise<Partial<SweepReport>> {
   await deleteExpiredRevocations(env.db, now);
+  return {};
+}
+
+async function sweepIdempotencyKeys({ stores: { control } }: CallbackEnv, now: number): Promise<Partial<SweepReport>> {
+  const position = await readScanPosition(control, KEYS_NAME);
+  const next = await forgetExpiredKeys(control, position, KEY_ROWS, now);
+  if (next !== position) await writeScanPosition(control, KEYS_NAME, next);
   return {};
 }

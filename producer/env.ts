@@ -33,6 +33,8 @@ export interface Config {
   readonly idSecret: string;
   readonly previousIdSecret: string | undefined;
   readonly recordsAtAccept: boolean;
+  /** How long an idempotency key is remembered. */
+  readonly idempotencyMs: number;
   /** Those of wrangler.toml; what was put at run time is known to `Runtime.services`. */
   readonly services: Services;
   readonly allowsPrivateTargets: boolean;
@@ -57,6 +59,9 @@ function optional<Schema extends z.ZodType>(schema: Schema) {
 
 const webAddress = z.url({ protocol: /^https?$/, error: 'is not a web address; write https://…' });
 
+/** A week: well below the shortest retention of a task's row, by which a repeat is recognised. */
+const MAX_IDEMPOTENCY_HOURS = 168;
+
 const EnvSchema = z.object({
   CALLBACK: binding<CallbackDoor>('the service tasklane-callback, entrypoint CallbackDoor,'),
   REGISTRY: binding<RegistryDoor>('the service tasklane-callback, entrypoint RegistryDoor,'),
@@ -68,6 +73,11 @@ const EnvSchema = z.object({
   ID_SECRET: SecretSchema,
   ID_SECRET_PREVIOUS: optional(SecretSchema),
   ACCEPT: z.enum(['queue', 'queue+record'], { error: 'is `queue` or `queue+record`' }).default('queue'),
+  IDEMPOTENCY_HOURS: z.coerce
+    .number({ error: 'is a number of hours' })
+    .positive({ error: 'is more than 0' })
+    .max(MAX_IDEMPOTENCY_HOURS, { error: `is at most ${MAX_IDEMPOTENCY_HOURS}, because a task outlives its key` })
+    .default(24),
   PUBLIC_URL: optional(webAddress),
   ALLOW_PRIVATE_TARGETS: FlagSchema,
   KEY_SHARDS: KeyShardsSchema,
@@ -104,6 +114,7 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>): Config {
     idSecret: env.ID_SECRET,
     previousIdSecret: env.ID_SECRET_PREVIOUS,
     recordsAtAccept: env.ACCEPT === 'queue+record',
+    idempotencyMs: env.IDEMPOTENCY_HOURS * 3600_000,
     services,
     allowsPrivateTargets: allowPrivate,
     publicUrl: env.PUBLIC_URL?.replace(/\/+$/, ''),

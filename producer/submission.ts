@@ -26,8 +26,8 @@ export const NOT_ACCEPTED: Refusal = {
   code: 'unavailable',
   details: {
     detail:
-      'The task was not accepted for certain: it may still run. A repeat may run it twice, because there is no ' +
-      'idempotency key yet to recognise it by.',
+      'The task was not accepted for certain: it may still run. Repeat it with the same idempotency key and it stays ' +
+      'one task; a repeat without a key may run twice.',
     retryAfterSeconds: 5,
   },
 };

@@ -87,6 +87,17 @@ export const PATHS: readonly Path[] = [
     },
   },
   {
+    name: 'accept, single, with an idempotency key',
+    budget: { queueOperations: 1, statements: 1, rowsWritten: 1 },
+    of: 'producer',
+    async work(run) {
+      for (let task = 0; task < 100; task++) {
+        await run.call('POST', '/api/task', 202, { service: 'quick', idempotencyKey: crypto.randomUUID() });
+      }
+      return 100;
+    },
+  },
+  {
     name: 'synchronous task, first try, per task in batches of 100',
     budget: { queueOperations: 3, rowsWritten: 2.1, durableObjectCalls: 0.04, mostInvocations: 32 },
     work: (run) => runBatches(run, { service: 'quick', payload: { page: 1 } }),

@@ -1,5 +1,16 @@
 -- What the migrations lead to. Written by `npm run schema`; do not edit.
 
+CREATE TABLE idempotency_keys (
+  subject TEXT NOT NULL,
+  key TEXT NOT NULL,
+  -- The task that was made under the key.
+  id TEXT NOT NULL,
+  -- Hashes of the submission's members, as JSON: enough to name what differs, and nothing of what was sent.
+  fields TEXT NOT NULL,
+  expires_at INTEGER NOT NULL,
+  PRIMARY KEY (subject, key)
+) WITHOUT ROWID;
+
 CREATE TABLE lines (
   line TEXT PRIMARY KEY,
   per_second REAL,

@@ -4,10 +4,13 @@ import type { NewTask } from '../../shared/message/task-message.ts';
 import type { ProblemDocument } from '../../shared/problem/problem.ts';
 import { mintTaskId } from '../../shared/task/id.ts';
 import { acceptTasks } from '../accept.ts';
-import { answerJson, statusUrlOf } from '../answer.ts';
+import { answerJson, refuse } from '../answer.ts';
 import type { App } from '../app.ts';
 import { MAX_BATCH_BODY_BYTES, readsJson } from '../body.ts';
 import { invalidRequest } from '../field-errors.ts';
+import { acceptOnce, type KeyedTask } from '../idempotency/accept-once.ts';
+import { acceptedTask, answerOfOutcome } from '../idempotency/answer.ts';
+import { fieldsOf } from '../idempotency/fields.ts';
 import { documentOf } from '../refusal.ts';
 import { idKeyOf, type Runtime } from '../runtime.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
@@ -22,7 +25,9 @@ const route = createRoute({
   operationId: 'submitTasks',
   tags: ['tasks'],
   summary: 'Submit up to 1,000 tasks',
-  description: 'Each task is accepted or refused by itself, in the order sent.',
+  description:
+    'Each task is accepted or refused by itself, in the order sent. With `idempotencyKey` each is submitted once, however ' +
+    'often the batch is sent.',
   middleware: [readsJson(MAX_BATCH_BODY_BYTES)],
   request: { body: { required: true, content: { 'application/json': { schema: BatchSubmissionSchema } } } },
   responses: answers(
@@ -34,26 +39,49 @@ const route = createRoute({
   ),
 });
 
-type Item = { readonly index: number } & ({ readonly task: NewTask } | { readonly problem: ProblemDocument });
+type Item = { readonly index: number } & (
+  | { readonly task: NewTask }
+  | { readonly keyed: KeyedTask }
+  | { readonly problem: ProblemDocument }
+);
 
 export function addBatch(app: App): void {
   app.openapi(route, async (c) => {
     const { runtime } = c.env;
     const { subject } = c.get('principal');
     const now = Date.now();
+    if (c.req.header('idempotency-key') !== undefined) {
+      const reason = 'belongs to a single task; give each task of a batch its idempotencyKey';
+      return refuse('invalid-request', { detail: `Idempotency-Key: ${reason}` });
+    }
     const store = chooseStore(runtime.config.stores, Math.random());
     const submissions = c.req.valid('json').tasks;
     await loadServices(c, serviceNamesIn(submissions));
     const items = await Promise.all(
       submissions.map((submission, index) => itemOf(runtime, submission, index, subject, now, store)),
     );
-    const tasks = items.flatMap((item) => ('task' in item ? [item.task] : []));
-    const accepted = (await acceptTasks(runtime, tasks)).values();
+    const [accepted, outcomes] = await Promise.all([
+      acceptTasks(
+        runtime,
+        items.flatMap((item) => ('task' in item ? [item.task] : [])),
+      ),
+      acceptOnce(
+        runtime,
+        subject,
+        items.flatMap((item) => ('keyed' in item ? [item.keyed] : [])),
+        now,
+      ),
+    ]);
+    const [nextAccepted, nextOutcome] = [accepted.values(), outcomes.values()];
     const results = items.map((item) => {
       if ('problem' in item) return item;
-      const { index, task } = item;
-      if (accepted.next().value !== true) return { index, problem: documentOf(NOT_ACCEPTED) };
-      return { index, id: task.id, status: 'queued', statusUrl: statusUrlOf(runtime, task.id) };
+      const { index } = item;
+      if ('task' in item) {
+        if (nextAccepted.next().value !== true) return { index, problem: documentOf(NOT_ACCEPTED) };
+        return { index, ...acceptedTask(runtime, item.task.id) };
+      }
+      const answer = answerOfOutcome(runtime, nextOutcome.next().value ?? { kind: 'unavailable' });
+      return { index, ...(answer.ok ? answer.accepted : { problem: documentOf(answer.refusal) }) };
     });
     return answerJson({ results }, 202);
   });
@@ -81,8 +109,12 @@ async function itemOf(
     const details = invalidRequest(checked.error.issues, 'body');
     return { index, problem: documentOf({ code: 'invalid-request', details }) };
   }
-  const drafted = draftTask(runtime.services.all, checked.data);
+  const { idempotencyKey: key, ...said } = checked.data;
+  const drafted = draftTask(runtime.services.all, said);
   if (!drafted.ok) return { index, problem: documentOf(drafted.refusal) };
-  const id = await mintTaskId(await idKeyOf(runtime), subject, now, store);
-  return { index, task: taskOf(drafted.draft, id, subject, now) };
+  const { draft } = drafted;
+  const newId = await mintTaskId(await idKeyOf(runtime), subject, now, store);
+  if (key === undefined) return { index, task: taskOf(draft, newId, subject, now) };
+  const taskAs = (id: string, createdAt: number) => taskOf(draft, id, subject, createdAt);
+  return { index, keyed: { key, fields: await fieldsOf(said), newId, taskAs } };
 }

@@ -2,12 +2,22 @@
 import { createRoute } from '@hono/zod-openapi';
 import { mintTaskId } from '../../shared/task/id.ts';
 import { acceptTask } from '../accept.ts';
-import { answerJson, refuse, statusUrlOf } from '../answer.ts';
+import { answerJson, refuse } from '../answer.ts';
 import type { App } from '../app.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
+import { acceptOnce } from '../idempotency/accept-once.ts';
+import { acceptedTask, answerOfOutcome } from '../idempotency/answer.ts';
+import { fieldsOf } from '../idempotency/fields.ts';
+import { readKeyHeader } from '../idempotency/key.ts';
 import { idKeyOf } from '../runtime.ts';
-import { answers, jsonAnswer } from '../schema/problem.ts';
-import { ACCEPTED_EXAMPLE, AcceptedTaskSchema, TaskSubmissionSchema } from '../schema/submission.ts';
+import { answers, jsonAnswer, jsonBody } from '../schema/problem.ts';
+import {
+  ACCEPTED_EXAMPLE,
+  type AcceptedTask,
+  AcceptedTaskSchema,
+  SubmissionHeadersSchema,
+  TaskSubmissionSchema,
+} from '../schema/submission.ts';
 import { loadServices } from '../services.ts';
 import { chooseStore } from '../store-choice.ts';
 import { draftTask, NOT_ACCEPTED, taskOf } from '../submission.ts';
@@ -20,35 +30,63 @@ const route = createRoute({
   summary: 'Submit a task',
   description: 'Answers as soon as the task is safe; 202 means that it will reach an end, whatever happens.',
   middleware: [readsJson(MAX_TASK_BODY_BYTES)],
-  request: { body: { required: true, content: { 'application/json': { schema: TaskSubmissionSchema } } } },
+  request: { headers: SubmissionHeadersSchema, body: jsonBody(TaskSubmissionSchema) },
   responses: answers(
-    { 202: jsonAnswer(AcceptedTaskSchema, 'Accepted; `Location` is where it is polled.', ACCEPTED_EXAMPLE) },
+    {
+      202: jsonAnswer(
+        AcceptedTaskSchema,
+        'Accepted; `Location` is where it is polled. `Idempotency-Replayed: true` when it was submitted before.',
+        ACCEPTED_EXAMPLE,
+      ),
+    },
     'invalid-request',
     'malformed-body',
     'body-too-large',
     'unsupported-media-type',
     'unknown-service',
+    'idempotency-key-reused',
   ),
 });
 
 export function addSubmit(app: App): void {
   app.openapi(route, async (c) => {
     const { runtime } = c.env;
-    const submission = c.req.valid('json');
+    const { idempotencyKey, ...submission } = c.req.valid('json');
+    const header = readKeyHeader(c.req.valid('header')['idempotency-key']);
+    if (!header.ok) return invalidKey(header.reason);
+    if (header.key !== undefined && idempotencyKey !== undefined && header.key !== idempotencyKey) {
+      return invalidKey('differs from idempotencyKey in the body; give one of them');
+    }
     const services = await loadServices(c, [submission.service]);
     const drafted = draftTask(services.all, submission);
     if (!drafted.ok) return refuse(drafted.refusal.code, drafted.refusal.details);
+    const { draft } = drafted;
     const { subject } = c.get('principal');
     const now = Date.now();
-    const id = await mintTaskId(
-      await idKeyOf(runtime),
-      subject,
-      now,
-      chooseStore(runtime.config.stores, Math.random()),
-    );
-    const accepted = await acceptTask(runtime, taskOf(drafted.draft, id, subject, now));
-    if (!accepted) return refuse(NOT_ACCEPTED.code, NOT_ACCEPTED.details);
-    const statusUrl = statusUrlOf(runtime, id);
-    return answerJson({ id, status: 'queued', statusUrl }, 202, { location: statusUrl });
+    const store = chooseStore(runtime.config.stores, Math.random());
+    const id = await mintTaskId(await idKeyOf(runtime), subject, now, store);
+    const key = header.key ?? idempotencyKey;
+    if (key === undefined) {
+      const accepted = await acceptTask(runtime, taskOf(draft, id, subject, now));
+      if (!accepted) return refuse(NOT_ACCEPTED.code, NOT_ACCEPTED.details);
+      return answerAccepted(acceptedTask(runtime, id));
+    }
+    const taskAs = (as: string, createdAt: number) => taskOf(draft, as, subject, createdAt);
+    const item = { key, fields: await fieldsOf(submission), newId: id, taskAs };
+    const [outcome = { kind: 'unavailable' as const }] = await acceptOnce(runtime, subject, [item], now);
+    const answer = answerOfOutcome(runtime, outcome);
+    return answer.ok ? answerAccepted(answer.accepted) : refuse(answer.refusal.code, answer.refusal.details);
   });
+}
+
+function answerAccepted(accepted: AcceptedTask): Response {
+  return answerJson(accepted, 202, {
+    location: accepted.statusUrl,
+    ...(accepted.replayed === true && { 'idempotency-replayed': 'true' }),
+  });
+}
+
+function invalidKey(reason: string): Response {
+  const field = 'Idempotency-Key';
+  return refuse('invalid-request', { detail: `${field}: ${reason}`, errors: [{ field, reason }] });
 }

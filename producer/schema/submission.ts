@@ -10,6 +10,8 @@ import {
 import { MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 import { TASK_METHODS } from '../../shared/task/request.ts';
 import { CapabilitiesSchema, TierSchema } from '../../shared/task/server-wishes.ts';
+import { TASK_STATUSES } from '../../shared/task/status.ts';
+import { IdempotencyKeySchema } from '../idempotency/key.ts';
 import { ProblemSchema } from './problem.ts';
 
 const MAX_BATCH_TASKS = 1000;
@@ -122,15 +124,38 @@ export const TaskSubmissionSchema = z
     deadlineSeconds: z.number().positive().max(MAX_DEADLINE_SECONDS).optional().openapi({
       description: 'The task ends by then, whatever happens. The setting of the service when absent.',
     }),
+    idempotencyKey: IdempotencyKeySchema.optional().openapi({
+      description:
+        'Like the header Idempotency-Key, which only a single task can have: a repeat with the same key and the same ' +
+        'task is answered with the id of the first, until its task ends without success, and for 24 hours.',
+      example: 'order-77',
+    }),
   })
   .openapi('TaskSubmission', {
     example: { service: 'echo', path: '/v1/read', payload: { any: 'json' }, labels: { customer: 'acme' } },
   });
 export type TaskSubmission = z.infer<typeof TaskSubmissionSchema>;
 
+export const SubmissionHeadersSchema = z.object({
+  'idempotency-key': z
+    .string()
+    .optional()
+    .openapi({
+      param: { name: 'idempotency-key', in: 'header' },
+      description: 'Of your own choice, up to 255 characters, in quotes or bare; one task comes to be under it.',
+      example: '"order-77"',
+    }),
+});
+
 export const AcceptedTaskSchema = z
-  .object({ id: z.string(), status: z.literal('queued'), statusUrl: z.string() })
+  .object({
+    id: z.string(),
+    status: z.enum(TASK_STATUSES).openapi({ description: 'Of a repeated submission: where the task stands.' }),
+    statusUrl: z.string(),
+    replayed: z.boolean().optional().openapi({ description: 'True when the idempotency key was known already.' }),
+  })
   .openapi('AcceptedTask');
+export type AcceptedTask = z.infer<typeof AcceptedTaskSchema>;
 
 export const ACCEPTED_EXAMPLE = {
   id: 'tsk_06fkcm2m9g0000000000000000000000',

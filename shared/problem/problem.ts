@@ -22,6 +22,7 @@ export const PROBLEMS = {
   'body-too-large': { status: 413, title: 'The body is too large' },
   'unsupported-media-type': { status: 415, title: 'The body must be JSON' },
   'unknown-service': { status: 422, title: 'There is no such service' },
+  'idempotency-key-reused': { status: 422, title: 'The idempotency key belongs to another submission' },
   internal: { status: 500, title: 'Something went wrong on our side' },
   'backend-unreachable': { status: 502, title: 'The backend could not be reached' },
   'no-capacity': { status: 503, title: 'Nothing can take the call now' },

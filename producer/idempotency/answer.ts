@@ -1,0 +1,37 @@
+/** What a client is told of a submission under a key. */
+import { statusUrlOf } from '../answer.ts';
+import type { Refusal } from '../refusal.ts';
+import type { Runtime } from '../runtime.ts';
+import type { AcceptedTask } from '../schema/submission.ts';
+import { NOT_ACCEPTED } from '../submission.ts';
+import type { OnceOutcome } from './accept-once.ts';
+
+export type OnceAnswer =
+  | { readonly ok: true; readonly accepted: AcceptedTask }
+  | { readonly ok: false; readonly refusal: Refusal };
+
+export function answerOfOutcome(runtime: Runtime, outcome: OnceOutcome): OnceAnswer {
+  switch (outcome.kind) {
+    case 'accepted':
+      return { ok: true, accepted: acceptedTask(runtime, outcome.id) };
+    case 'replayed':
+      return {
+        ok: true,
+        accepted: { ...acceptedTask(runtime, outcome.id), status: outcome.status ?? 'queued', replayed: true },
+      };
+    case 'differs':
+      return { ok: false, refusal: reusedKey(outcome.fields) };
+    case 'unavailable':
+      return { ok: false, refusal: NOT_ACCEPTED };
+  }
+}
+
+export function acceptedTask(runtime: Runtime, id: string): AcceptedTask {
+  return { id, status: 'queued', statusUrl: statusUrlOf(runtime, id) };
+}
+
+function reusedKey(fields: readonly string[]): Refusal {
+  const detail = `The key was used for a submission that differs in ${fields.join(', ')}. Use another key for another task.`;
+  const reason = 'differs from the submission that was made under this key';
+  return { code: 'idempotency-key-reused', details: { detail, errors: fields.map((field) => ({ field, reason })) } };
+}

@@ -3,6 +3,8 @@
  * the plan, and compares. The same for a plan that is only shown and for a deploy.
  */
 import { keyNameOf } from '../shared/key/name.ts';
+import type { Services } from '../shared/service/definition.ts';
+import { reviewServices, type ServiceSurroundings } from '../shared/service/review.ts';
 import { type Account, type NameFamily, shardOf } from './account/account.ts';
 import type { FormOf } from './apply/apply.ts';
 import { DeployError } from './deploy-error.ts';
@@ -10,11 +12,13 @@ import { type Desired, type DesiredWorker, desiredOf, familyOf } from './desired
 import { diffAccount } from './diff/diff.ts';
 import { missingSecrets } from './diff/secrets.ts';
 import type { Step } from './diff/step.ts';
+import type { Finding } from './finding.ts';
 import { type Given, readGiven } from './inputs/inputs.ts';
 import { type KeyPlacement, type KeyPlan, planKeys } from './plan/key-plan.ts';
 import type { Plan } from './plan/plan.ts';
 import { readMigrationFiles, readPlan } from './plan/plan-files.ts';
 import { secretNames } from './plan/secret-names.ts';
+import { servicesOf, surroundingsOf } from './plan/services.ts';
 import { releaseOf, type Uploads, uploadOf } from './upload/build-uploads.ts';
 import { pendingMigrations, releaseTags, uploadMetadata } from './upload/metadata.ts';
 
@@ -40,6 +44,9 @@ export interface Arranged {
   /** Secrets that are needed and come from nowhere. */
   readonly missing: readonly string[];
   readonly publicUrl: string;
+  readonly services: Services;
+  /** What is wrong with it, or may be. */
+  readonly findings: readonly Finding[];
 }
 
 export interface Prepared extends Arranged {
@@ -76,7 +83,19 @@ export function arrange(request: DeployRequest, given: Given, account: Account):
   const desired = desiredOf(plan, secretNames(plan, keys), readMigrationFiles(plan));
   const workers = [desired.callback, ...desired.consumers, desired.producer];
   const missing = missingSecrets(workers, account.workers, new Set(given.values.names));
-  return { plan, keys, desired, account, keepsKeys, missing, publicUrl };
+  const services = servicesOf(plan);
+  const hasSecret = (name: string) =>
+    given.values.has(name) || desired.consumers.every((worker) => account.workers.get(worker.name)?.secrets.has(name));
+  const findings = serviceFindings(services, surroundingsOf(plan, keys, hasSecret, false));
+  return { plan, keys, desired, account, keepsKeys, missing, publicUrl, services, findings };
+}
+
+function serviceFindings(services: Services, around: ServiceSurroundings): Finding[] {
+  return reviewServices(services, around).map(({ kind, path, message }) => ({
+    kind,
+    about: ['SERVICES', ...path].join('.'),
+    message,
+  }));
 }
 
 /** Compares what is arranged with what the account has, down to the code. */

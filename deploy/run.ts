@@ -6,6 +6,7 @@ import type { DrainOptions } from './apply/drain.ts';
 import { DeployError } from './deploy-error.ts';
 import { removeAll } from './diff/remove-all.ts';
 import type { Step } from './diff/step.ts';
+import { findingText, refusalsIn } from './finding.ts';
 import { checkStrength } from './inputs/inputs.ts';
 import { SecretValues } from './inputs/secret-values.ts';
 import type { Plan } from './plan/plan.ts';
@@ -33,6 +34,8 @@ export async function runDeploy(context: RunContext): Promise<Prepared> {
   const { given, family, name } = readChecked(request, environment);
   const account = await readAccount(api, family);
   const arranged = arrange(request, given, account);
+  const refused = refusalsIn(arranged.findings);
+  if (refused.length > 0) throw new DeployError(refused.map(findingText).join('; '));
   const values =
     arranged.missing.length === 0 ? given.values : given.values.over(generated(context, name, arranged.missing));
   const prepared = compare(arranged, { ...given, values }, await build(arranged.plan));

@@ -7,7 +7,10 @@ import type { KeyPlan } from '../deploy/plan/key-plan.ts';
 import { type Plan, workersOf } from '../deploy/plan/plan.ts';
 import { readPlan } from '../deploy/plan/plan-files.ts';
 import { secretNames } from '../deploy/plan/secret-names.ts';
+import { servicesOf, surroundingsOf } from '../deploy/plan/services.ts';
 import type { ServiceDefinitionSchema } from '../shared/service/definition.ts';
+import { reviewServices } from '../shared/service/review.ts';
+import { LaunchError } from '../terminal/launch-error.ts';
 import { LOCAL_HOST } from './port.ts';
 import type { LocalSecrets } from './secrets.ts';
 import { workerOptions } from './worker-options.ts';
@@ -51,6 +54,13 @@ function withMains(plan: Plan, mains: Mains): Plan {
     callback: { ...plan.callback, main: mains.callback },
     consumers: plan.consumers.map((consumer) => ({ ...consumer, main: mains.consumer })),
   };
+}
+
+/** @throws LaunchError naming the service that cannot work, and what it lacks */
+export function checkServices(plan: Plan, keys: KeyPlan, secrets: LocalSecrets): void {
+  const around = surroundingsOf(plan, keys, (name) => secrets[name] !== undefined, true);
+  const [refused] = reviewServices(servicesOf(plan), around).filter(({ kind }) => kind === 'refused');
+  if (refused !== undefined) throw new LaunchError(`SERVICES.${refused.path.join('.')}: ${refused.message}`);
 }
 
 /** Every Worker as the runtime takes it; the producer listens on `port`. */

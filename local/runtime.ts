@@ -15,7 +15,7 @@ import { LaunchError, reasonOf } from '../terminal/launch-error.ts';
 import { type Cron, startCron } from './cron.ts';
 import { prepareDatabase } from './database.ts';
 import { openDatabaseFile } from './database-file.ts';
-import { localWorkers, type Mains, planLocal, type ServiceInputs } from './local-plan.ts';
+import { checkServices, localWorkers, type Mains, planLocal, type ServiceInputs } from './local-plan.ts';
 import { latestRuntimePid, leashRuntimes } from './orphan-guard.ts';
 import { freePort, portProblem } from './port.ts';
 import { keyVariables, type LocalSecrets, loadSecrets } from './secrets.ts';
@@ -57,6 +57,8 @@ export interface LocalOptions {
   /** From one round of the cron to the next; 10 s by default. */
   readonly cronIntervalMs?: number;
   readonly log?: (line: LogLine) => void;
+  /** Refuses services that cannot work, in the words of a deploy's plan. */
+  readonly reviewsServices?: boolean;
 }
 
 export interface LocalRun {
@@ -97,6 +99,8 @@ async function launch(options: LocalOptions, persistencePath: string): Promise<L
   const keys = planKeys(variables, options.shards ?? (variables.length === 0 ? SHARDS_WITHOUT_KEYS : undefined));
   const plan = planLocal({ keys, services, vars, mains: options.mains }, url);
   const secrets = options.secrets ?? loadSecrets([...secretNames(plan, keys).values()].flat());
+
+  if (options.reviewsServices === true) checkServices(plan, keys, secrets);
 
   leashRuntimes();
   const [bundles, recovered] = await Promise.all([

@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { ROOT } from '../deploy/plan/plan-files.ts';
 import { exampleServices, providerServices } from '../examples/services.ts';
 import { ROLES } from '../shared/auth/token.ts';
+import { DEFAULT_POOL, keyNameOf } from '../shared/key/name.ts';
 import { LaunchError, reasonOf } from '../terminal/launch-error.ts';
 import { pad, style } from '../terminal/style.ts';
 import { runDemo } from './demo/demo.ts';
@@ -130,6 +131,7 @@ async function main({ port, shards, demo, dir }: StartOptions): Promise<void> {
     stateDir: path.join(dir, 'state'),
     ...((shards !== undefined || lent) && { shards: shards ?? SHARDS_OF_THE_EXAMPLE }),
     services: { ...exampleServices(backend.url), ...providerServices(provider.url) },
+    reviewsServices: true,
     log: (line) => {
       logFile.write(line);
       if (line.level === 'error' && !interrupted.signal.aborted) warn(line.text);
@@ -151,9 +153,9 @@ async function main({ port, shards, demo, dir }: StartOptions): Promise<void> {
   sayWhereThingsAre(run.url, tokens, localFile, logFile.file);
 }
 
-/** Without keys of one's own the example provider gets some: it takes any. */
+/** Without keys of one's own for it the example provider gets some: it takes any. */
 function lendExampleKeys(): boolean {
-  if (keyVariables().length > 0) return false;
+  if (keyVariables().some((name) => keyNameOf(name)?.pool === DEFAULT_POOL)) return false;
   for (const number of [1, 2, 3, 4]) process.env[`KEY${number}`] = `example-key-${number}`;
   return true;
 }

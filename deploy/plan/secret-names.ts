@@ -1,7 +1,8 @@
 /** Which secrets each Worker of a plan may see. Names only; where the values come from is another matter. */
-import { servicesSchema } from '../../shared/service/definition.ts';
+import { headerSecretNames } from '../../shared/service/review.ts';
 import type { KeyPlan } from './key-plan.ts';
-import { type Plan, PlanError, workersOf } from './plan.ts';
+import { type Plan, workersOf } from './plan.ts';
+import { servicesOf } from './services.ts';
 import type { WorkerConfig } from './wrangler-file.ts';
 
 export const PREVIOUS = '_PREVIOUS';
@@ -12,14 +13,7 @@ export const PREVIOUS = '_PREVIOUS';
  * @throws PlanError for a service that is wrong
  */
 export function secretNames(plan: Plan, keys: KeyPlan): ReadonlyMap<WorkerConfig, readonly string[]> {
-  const parsed = servicesSchema(true).safeParse(plan.producer.vars.SERVICES);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw new PlanError(`SERVICES.${issue?.path.join('.')}: ${issue?.message}`);
-  }
-  const inHeaders = Object.values(parsed.data).flatMap(({ headers }) =>
-    Object.values(headers).flatMap((value) => (typeof value === 'string' ? [] : [value.secret])),
-  );
+  const inHeaders = headerSecretNames(servicesOf(plan));
   const isConsumer = (worker: WorkerConfig) => worker !== plan.producer && worker !== plan.callback;
   return new Map(
     workersOf(plan).map((worker) => {

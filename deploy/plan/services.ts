@@ -1,0 +1,28 @@
+/** The services that a plan's `wrangler.toml` defines, and what is around them when its consumers call them. */
+import { type Services, servicesSchema } from '../../shared/service/definition.ts';
+import { headerSecretNames, type ServiceSurroundings } from '../../shared/service/review.ts';
+import type { KeyPlan } from './key-plan.ts';
+import { type Plan, PlanError } from './plan.ts';
+
+/** @throws PlanError naming the field; whether the services can work is for `reviewServices` to say */
+export function servicesOf(plan: Plan): Services {
+  const parsed = servicesSchema(true).safeParse(plan.producer.vars.SERVICES ?? {});
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new PlanError(`SERVICES.${issue?.path.join('.')}: ${issue?.message}`);
+}
+
+/** @param hasSecret whether the consumers will hold a secret of this name */
+export function surroundingsOf(
+  plan: Plan,
+  keys: KeyPlan,
+  hasSecret: (name: string) => boolean,
+  allowsPrivateTargets: boolean,
+): ServiceSurroundings {
+  return {
+    allowsPrivateTargets,
+    pools: new Set(Object.keys(keys.shardsOfPool)),
+    secrets: new Set(headerSecretNames(servicesOf(plan)).filter(hasSecret)),
+    bindings: new Set(plan.consumers[0]?.services.map(({ binding }) => binding)),
+  };
+}

@@ -55,6 +55,11 @@ export async function retryTask(env: CallbackEnv, { id, deadlineAt }: RetryReque
       const detail = `The task is ${state.status}; only failed and expired tasks can be retried.`;
       return { answer: { ok: false, code: 'not-retryable', detail } };
     }
+    if (row.bodies_deleted_at !== null) {
+      const since = new Date(row.bodies_deleted_at).toISOString();
+      const detail = `The request was deleted on ${since} (BODY_RETENTION_DAYS); submit it again.`;
+      return { answer: { ok: false, code: 'not-retryable', detail } };
+    }
     return {
       move: {
         id,

@@ -11,6 +11,8 @@ import { type Stores, storesIn } from '../shared/store/stores.ts';
  */
 const MIN_RETENTION_DAYS = 12;
 
+const DAY_MS = 86_400_000;
+
 const EnvSchema = z.object({
   CALLBACK_SECRET: SecretSchema,
   CALLBACK_SECRET_PREVIOUS: SecretSchema.optional(),
@@ -20,6 +22,10 @@ const EnvSchema = z.object({
       error: `is at least ${MIN_RETENTION_DAYS}: a row must outlive every message of its task`,
     })
     .default(30),
+  BODY_RETENTION_DAYS: z.coerce
+    .number({ error: 'is a number of days' })
+    .min(0, { error: 'is a number of days, 0 or more' })
+    .default(3),
 });
 
 export interface ShardQueue {
@@ -34,6 +40,8 @@ export interface CallbackEnv {
   readonly deadQueue: Queue<TaskMessage>;
   readonly tokenKey: MacKey;
   readonly retentionMs: number;
+  /** From a task's end; what is longer than `retentionMs` means that bodies go with their rows. */
+  readonly bodyRetentionMs: number;
   /** Of the class `ServerRegistry`. */
   readonly serverRegistry: DurableObjectNamespace;
 }
@@ -66,7 +74,8 @@ export async function readEnv(env: object): Promise<CallbackEnv> {
     deadQueue: DEAD_QUEUE,
     taskQueues,
     tokenKey: await importMacKey(vars.CALLBACK_SECRET, vars.CALLBACK_SECRET_PREVIOUS),
-    retentionMs: vars.RETENTION_DAYS * 86_400_000,
+    retentionMs: vars.RETENTION_DAYS * DAY_MS,
+    bodyRetentionMs: vars.BODY_RETENTION_DAYS * DAY_MS,
     serverRegistry: SERVER_REGISTRY,
   };
   parsedEnvs.set(env, parsed);

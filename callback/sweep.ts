@@ -8,7 +8,6 @@ import { logError } from '../shared/log.ts';
 import {
   DUE_KINDS,
   type DueKind,
-  deleteOldTasks,
   makeDue,
   readDue,
   readScanPosition,
@@ -20,8 +19,8 @@ import { forgetPaces, readLines, releaseDueHeads } from '../shared/store/parking
 import { deleteExpiredRevocations } from '../shared/store/revocation.ts';
 import { type StateRow, stateOfRow } from '../shared/store/row.ts';
 import { type Move, recordTransitions } from '../shared/store/transitions.ts';
-import { smallestTaskIdAt } from '../shared/task/id.ts';
 import type { CallbackEnv } from './env.ts';
+import { forgetOld } from './retention.ts';
 import { decideSweep, type SweepDecision } from './sweep-decision.ts';
 import { sendWakes, type Wake } from './wake.ts';
 
@@ -42,18 +41,15 @@ const SCAN_NAME = 'strays';
 const KEY_ROWS = 5_000;
 const KEYS_NAME = 'idempotency-keys';
 
-/** 10,000 deletions a minute are 14 million a day. */
-const RETENTION_ROWS = 1_000;
-const RETENTION_CHUNKS = 10;
-
 export interface SweepReport {
   readonly woken: number;
   readonly ended: number;
   readonly strays: number;
   readonly deleted: number;
+  readonly bodiesDeleted: number;
 }
 
-const NOTHING: SweepReport = { woken: 0, ended: 0, strays: 0, deleted: 0 };
+const NOTHING: SweepReport = { woken: 0, ended: 0, strays: 0, deleted: 0, bodiesDeleted: 0 };
 
 type Share = (env: CallbackEnv, now: number) => Promise<Partial<SweepReport>>;
 
@@ -64,7 +60,7 @@ const SHARES: readonly (readonly [name: string, share: Share])[] = [
   ),
   ['lines', sweepLines],
   ['strays', sweepStrays],
-  ['retention', sweepOld],
+  ['retention', (env, now) => forgetOld(env.db, env, now)],
   ['revocations', sweepRevocations],
   ['idempotency keys', sweepIdempotencyKeys],
 ];
@@ -82,12 +78,13 @@ export async function sweep(env: CallbackEnv, now: number): Promise<SweepReport>
 }
 
 function sum(report: SweepReport, more: Partial<SweepReport>): SweepReport {
-  const { woken = 0, ended = 0, strays = 0, deleted = 0 } = more;
+  const { woken = 0, ended = 0, strays = 0, deleted = 0, bodiesDeleted = 0 } = more;
   return {
     woken: report.woken + woken,
     ended: report.ended + ended,
     strays: report.strays + strays,
     deleted: report.deleted + deleted,
+    bodiesDeleted: report.bodiesDeleted + bodiesDeleted,
   };
 }
 
@@ -161,17 +158,6 @@ async function sweepStrays(env: CallbackEnv, now: number): Promise<Partial<Sweep
   await makeDue(env.db, step.strays, now);
   if (step.position !== position) await writeScanPosition(env.db, SCAN_NAME, step.position);
   return { strays: step.strays.length };
-}
-
-async function sweepOld(env: CallbackEnv, now: number): Promise<Partial<SweepReport>> {
-  const cutoff = now - env.retentionMs;
-  let deleted = 0;
-  for (let chunk = 0; chunk < RETENTION_CHUNKS; chunk++) {
-    const count = await deleteOldTasks(env.db, smallestTaskIdAt(cutoff), cutoff, RETENTION_ROWS);
-    deleted += count;
-    if (count < RETENTION_ROWS) break;
-  }
-  return { deleted };
 }
 
 async function sweepRevocations(env: CallbackEnv, now: number): Promise<Partial<SweepReport>> {

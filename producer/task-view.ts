@@ -63,6 +63,7 @@ export function taskSummary(row: TaskSummaryRow, statusUrl: string): TaskSummary
     progressMessage: progress?.message,
     labels: parsed(LabelsSchema, row.labels),
     error: parsed(TaskErrorSchema, row.error),
+    bodiesDeletedAt: isoOrNone(row.bodies_deleted_at),
   };
 }
 

@@ -65,6 +65,9 @@ export const TaskSummarySchema = z
     progressMessage: z.string().optional(),
     labels: z.record(z.string(), z.string()).optional(),
     error: ErrorSchema.optional(),
+    bodiesDeletedAt: time().optional().openapi({
+      description: 'Since when request, result and timeline are gone: BODY_RETENTION_DAYS after the end.',
+    }),
   })
   .openapi('TaskSummary');
 export type TaskSummary = z.infer<typeof TaskSummarySchema>;

@@ -2,12 +2,11 @@
  * Tasks and what will wake them (rule R1: every recorded open task has an unacked message or a
  * `due_at`). The partial index on `due_at` holds only the tasks that the queues do not carry.
  */
-import { OPEN_STATUSES, TERMINAL_STATUSES } from '../task/status.ts';
+import { OPEN_STATUSES } from '../task/status.ts';
 import { jsonParameters, runForEach } from './parameter.ts';
 import { STATE_COLUMNS, type StateRow } from './row.ts';
 
 const OPEN = `status IN (${OPEN_STATUSES.map((status) => `'${status}'`).join(', ')})`;
-const TERMINAL = `status IN (${TERMINAL_STATUSES.map((status) => `'${status}'`).join(', ')})`;
 
 /**
  * Why the sweeper looks at a task, each with an index of its own (rule R23): its callback is overdue, its
@@ -80,26 +79,4 @@ export async function writeScanPosition(db: D1Database, name: string, position: 
     )
     .bind(name, position)
     .run();
-}
-
-/**
- * Deletes ended tasks, oldest first: one row written each.
- * @param beforeId ids below it are old enough (`smallestTaskIdAt`)
- * @param finishedBefore Unix ms; a task that was retried by hand is kept for its full time again
- * @returns how many went
- */
-export async function deleteOldTasks(
-  db: D1Database,
-  beforeId: string,
-  finishedBefore: number,
-  limit: number,
-): Promise<number> {
-  const { meta } = await db
-    .prepare(
-      `DELETE FROM tasks WHERE id IN (
-         SELECT id FROM tasks WHERE id < ?1 AND ${TERMINAL} AND finished_at < ?2 ORDER BY id LIMIT ?3)`,
-    )
-    .bind(beforeId, finishedBefore, limit)
-    .run();
-  return meta.changes;
 }

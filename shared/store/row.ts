@@ -8,7 +8,8 @@ import type { TaskStatus, TerminalStatus } from '../task/status.ts';
 /** The columns from which a task's state is read. */
 export const STATE_COLUMNS =
   'id, subject, service, status, run, deferrals, base, max_attempts, base_seconds, cap_seconds, deadline_at, ' +
-  'lease_until, next_at, due_at, sends, reason, parked_for, callback_timeout_ms, settled_run, settled_verdict, finished_at';
+  'lease_until, next_at, due_at, sends, reason, parked_for, callback_timeout_ms, settled_run, settled_verdict, ' +
+  'finished_at, bodies_deleted_at';
 
 export interface StateRow {
   id: string;
@@ -33,6 +34,8 @@ export interface StateRow {
   settled_run: number | null;
   settled_verdict: 'succeeded' | 'failed' | null;
   finished_at: number | null;
+  /** When request, result and timeline were deleted (`BODY_RETENTION_DAYS`). */
+  bodies_deleted_at: number | null;
 }
 
 /** The columns that say how a claimed task stands: it runs, or it has ended. */

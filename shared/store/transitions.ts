@@ -72,6 +72,8 @@ const RECORD = `
   ) AS move
   WHERE tasks.id = move.id AND tasks.status = move.expected_status AND tasks.run = move.expected_run
     AND (move.expected_due_at IS NULL OR tasks.due_at = move.expected_due_at)
+    -- Without its request a task cannot run again.
+    AND (move.finished_at IS NOT NULL OR tasks.bodies_deleted_at IS NULL)
   RETURNING tasks.id`;
 
 /** @returns the ids of the tasks that moved */

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { NewTask } from '../../shared/message/task-message.ts';
 import { recordAccepted } from '../../shared/store/accept.ts';
 import { accepted, status } from '../protocol/backend.ts';
-import { DAY_MS, HOUR_MS, House, MINUTE_MS, START } from '../protocol/house.ts';
+import { HOUR_MS, House, MINUTE_MS, START } from '../protocol/house.ts';
 import { comeToRest } from '../protocol/rest.ts';
 
 let house: House;
@@ -87,32 +87,7 @@ describe('the net (rule R9)', () => {
   });
 });
 
-describe('retention (rule R6)', () => {
-  it('deletes ended tasks that are old enough, and no others', async () => {
-    const old = await house.submit();
-    await house.deliver();
-    await house.clock.moveTo(START + DAY_MS);
-    const younger = await house.submit();
-    await house.deliver();
-    await house.clock.moveTo(START + 30 * DAY_MS + 1);
-    expect(await house.sweep()).toMatchObject({ value: { deleted: 1 } });
-    expect((await house.rows()).map(({ id }) => id)).toEqual([younger.id]);
-    expect((await house.rows()).map(({ id }) => id)).not.toContain(old.id);
-  });
-
-  it('keeps a task that was run again by hand for its full time', async () => {
-    const task = await house.submit();
-    house.backend.answer(task.id, status(400));
-    await house.deliver();
-    await house.clock.moveTo(START + 20 * DAY_MS);
-    await house.retry(task.id);
-    await house.deliver();
-    await house.clock.moveTo(START + 31 * DAY_MS);
-    expect(await house.sweep()).toMatchObject({ value: { deleted: 0 } });
-    await house.clock.moveTo(START + 51 * DAY_MS);
-    expect(await house.sweep()).toMatchObject({ value: { deleted: 1 } });
-  });
-
+describe('the sweep', () => {
   it('forgets revoked tokens that have expired', async () => {
     await env.DB.prepare('INSERT INTO revoked_tokens (jti, expires_at) VALUES (?1, ?2), (?3, ?4)')
       .bind('over', START, 'live', START + 1)

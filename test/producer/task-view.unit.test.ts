@@ -33,6 +33,7 @@ function rowWith(columns: Partial<TaskRow>): TaskRow {
     callback_timeout_ms: null,
     settled_run: null,
     settled_verdict: null,
+    bodies_deleted_at: null,
     finished_at: null,
     started_at: null,
     failures: 0,

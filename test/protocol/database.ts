@@ -10,6 +10,7 @@ const NAMES: readonly (readonly [RegExp, string])[] = [
   [/^UPDATE tasks SET\s+status = move/, 'record'],
   [/^UPDATE tasks SET due_at/, 'make-due'],
   [/^UPDATE tasks SET next_at/, 'release'],
+  [/^UPDATE tasks SET request = NULL/, 'forget-bodies'],
   [/^UPDATE tasks/, 'recover'],
   [/^DELETE FROM tasks/, 'purge'],
   [/^SELECT max\(id\)/, 'scan'],
@@ -28,6 +29,7 @@ const WRITES: ReadonlySet<string> = new Set([
   'release',
   'recover',
   'purge',
+  'forget-bodies',
 ]);
 
 export function isWrite(statement: string): boolean {

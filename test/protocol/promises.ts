@@ -28,6 +28,7 @@ export interface Row {
   error: string | null;
   history: string;
   result: string | null;
+  bodies_deleted_at: number | null;
 }
 
 type End = Pick<Row, 'status' | 'run' | 'finished_at' | 'result' | 'error'>;
@@ -83,9 +84,12 @@ export class Promises {
     this.#ends.delete(row.id);
   }
 
-  #checkEnd({ id, status, run, finished_at, result, error }: Row, when: string): void {
-    const end = { status, run, finished_at, result, error };
+  #checkEnd(row: Row, when: string): void {
+    const { id, status, run, finished_at, error } = row;
     const before = this.#ends.get(id);
+    // Bodies go long before their row does.
+    const result = row.bodies_deleted_at === null ? row.result : (before?.result ?? null);
+    const end = { status, run, finished_at, result, error };
     this.#ends.set(id, end);
     if (before === undefined || JSON.stringify(before) === JSON.stringify(end)) return;
     if (this.#maybeReopened(id, before)) return;

@@ -171,9 +171,9 @@ export const ROW_MUTATIONS: readonly Row[] = [
       mutation(
         'R6',
         'the time that a row is kept',
-        SWEEP,
-        'const cutoff = now - env.retentionMs;',
-        'const cutoff = now;',
+        'callback/retention.ts',
+        'const rowsOf = now - retentionMs;',
+        'const rowsOf = now;',
       ),
       mutation(
         'R6',

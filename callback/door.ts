@@ -7,13 +7,14 @@ import type { CallbackReport, CancelRequest, DoorAnswer, RetryRequest } from '..
 import { logError } from '../shared/log.ts';
 import { MAX_DEADLINE_SECONDS } from '../shared/service/definition.ts';
 import { plantTombstone } from '../shared/store/cancellation.ts';
-import { readStates } from '../shared/store/read.ts';
+import { readResult, readStates } from '../shared/store/read.ts';
 import { type StateRow, stateOfRow } from '../shared/store/row.ts';
 import { type Move, recordTransitions } from '../shared/store/transitions.ts';
 import { type AttemptRecord, shorten, type TaskError } from '../shared/task/attempt.ts';
 import { graceMs, retryDelayMs } from '../shared/task/backoff.ts';
+import type { Content } from '../shared/task/content.ts';
 import { taskCreatedAt } from '../shared/task/id.ts';
-import { attemptsUsed, type TaskState } from '../shared/task/state.ts';
+import { attemptNumber, attemptsUsed, type TaskState } from '../shared/task/state.ts';
 import { isTerminal } from '../shared/task/status.ts';
 import { type RefusalCode, type TaskEvent, transition } from '../shared/task/transition.ts';
 import { runOfCallbackToken } from './callback-token.ts';
@@ -24,6 +25,12 @@ import { sendCancel, sendWakes } from './wake.ts';
 const MAX_LOOKS = 5;
 
 const NOT_FOUND: DoorAnswer = { ok: false, code: 'task-not-found', detail: 'There is no task with this id.' };
+
+const OTHER_RESULT: DoorAnswer = {
+  ok: false,
+  code: 'task-finished',
+  detail: 'The task has already succeeded with another result, which stays.',
+};
 
 /** A decision over the row as it stands: an answer at once, or a move and the answer if it holds. */
 type Decision = { readonly answer: DoorAnswer } | { readonly move: Move; readonly after?: () => Promise<void> };
@@ -48,8 +55,12 @@ export async function cancelTask(env: CallbackEnv, request: CancelRequest, now: 
   });
 }
 
-export async function retryTask(env: CallbackEnv, { id, deadlineAt }: RetryRequest, now: number): Promise<DoorAnswer> {
+export async function retryTask(env: CallbackEnv, request: RetryRequest, now: number): Promise<DoorAnswer> {
+  const { id } = request;
   return lookAndMove(env, id, (row, state) => {
+    // As long as the task was given at first, unless this request says otherwise.
+    const lifeMs = row.life_ms ?? row.deadline_at - taskCreatedAt(id);
+    const deadlineAt = request.deadlineAt ?? now + lifeMs;
     const decision = transition(state, { type: 'retry', at: now, deadlineAt });
     if (!decision.ok) {
       const detail = `The task is ${state.status}; only failed and expired tasks can be retried.`;
@@ -67,6 +78,7 @@ export async function retryTask(env: CallbackEnv, { id, deadlineAt }: RetryReque
         next: decision.next,
         dueAt: now + graceMs(0),
         sends: 1,
+        lifeMs,
       },
       after: () => sendWakes(env.taskQueues, [{ id, service: row.service, delayMs: 0 }]),
     };
@@ -83,9 +95,10 @@ export async function acceptCallback(
   if (run === undefined)
     return { ok: false, code: 'unauthenticated', detail: 'The token does not belong to this task.' };
 
-  return lookAndMove(env, id, (row, state) => {
+  return lookAndMove(env, id, async (row, state) => {
     if (report.status !== 'running' && row.settled_run === run && row.settled_verdict === report.status) {
-      return { answer: { ok: true, status: row.status, changed: false } };
+      const isOther = report.status === 'succeeded' && (await isOtherResult(env, id, report.result));
+      return { answer: isOther ? OTHER_RESULT : { ok: true, status: row.status, changed: false } };
     }
     const failureDelayMs = retryDelayMs(state.policy, Math.max(1, attemptsUsed(state)), random);
     const decision = transition(state, eventOf(report, run, now, failureDelayMs));
@@ -105,20 +118,34 @@ export async function acceptCallback(
   });
 }
 
+/** A result that is no longer kept cannot be compared: the repeat is then taken for the same. */
+async function isOtherResult(env: CallbackEnv, id: string, result: Content | undefined): Promise<boolean> {
+  const known = await readResult(env.db, id);
+  if (known === undefined) return false;
+  if (known === null || result === undefined) return (known ?? undefined) !== result;
+  return known.type !== result.type || known.encoding !== result.encoding || known.text !== result.text;
+}
+
 async function lookAndMove(
   env: CallbackEnv,
   id: string,
-  decide: (row: StateRow, state: TaskState) => Decision,
+  decide: (row: StateRow, state: TaskState) => Decision | Promise<Decision>,
 ): Promise<DoorAnswer> {
   for (let look = 0; look < MAX_LOOKS; look++) {
     const row = (await readStates(env.db, [id])).get(id);
     if (row === undefined) return NOT_FOUND;
-    const decision = decide(row, stateOfRow(row));
+    const decision = await decide(row, stateOfRow(row));
     if ('answer' in decision) return decision.answer;
     const moved = await recordTransitions(env.db, [decision.move]);
     if (!moved.has(id)) continue;
     await followUp(id, decision.after);
-    return { ok: true, status: decision.move.next.status, changed: true };
+    const { next } = decision.move;
+    return {
+      ok: true,
+      status: next.status,
+      changed: true,
+      ...(next.status === 'queued' && { deadlineAt: next.deadlineAt }),
+    };
   }
   throw new Error(`task ${id} moved ${MAX_LOOKS} times while it was looked at`);
 }
@@ -158,7 +185,7 @@ function evidenceOf(
       const error: TaskError = { class: 'callback', message: shorten(report.message) };
       const record: AttemptRecord = {
         run,
-        attempt: attemptsUsed(state),
+        attempt: attemptNumber(state),
         outcome: 'failed',
         startedAt: now,
         endedAt: now,

@@ -6,7 +6,7 @@
 import type { AttemptRecord, TaskError } from '../shared/task/attempt.ts';
 import { graceMs, retryDelayMs, wholeSeconds } from '../shared/task/backoff.ts';
 import { MAX_QUEUE_DELAY_MS } from '../shared/task/fate.ts';
-import { attemptsUsed, type TaskState } from '../shared/task/state.ts';
+import { attemptNumber, attemptsUsed, type TaskState } from '../shared/task/state.ts';
 import { type TaskEvent, transition } from '../shared/task/transition.ts';
 
 export interface SweepDecision {
@@ -46,15 +46,14 @@ export function decideSweep(state: TaskState, sends: number, now: number, random
 }
 
 function decideOverdue(state: Extract<TaskState, { status: 'waiting' }>, now: number, random: number): SweepDecision {
-  const attempt = attemptsUsed(state);
-  const delayMs = retryDelayMs(state.policy, attempt, random);
+  const delayMs = retryDelayMs(state.policy, attemptsUsed(state), random);
   const event: TaskEvent = { type: 'overdue', at: now, delayMs };
   const overdue = transition(state, event);
   if (!overdue.ok) return { next: state, dueAt: state.callbackUntil, sends: 0, wakeDelayMs: undefined };
   const { next } = overdue;
   const record: AttemptRecord = {
     run: state.run,
-    attempt,
+    attempt: attemptNumber(state),
     outcome: 'failed',
     startedAt: state.callbackUntil - state.callbackTimeoutMs,
     endedAt: now,

@@ -8,7 +8,13 @@ import { UNAVAILABLE } from './upstream.ts';
 export function answerStanding(runtime: Runtime, id: string, answer: DoorAnswer | typeof UNAVAILABLE): Response {
   if (answer === UNAVAILABLE) return ledgerUnavailable();
   if (!answer.ok) return refuseAnswer(answer);
-  return answerJson({ id, status: answer.status, statusUrl: statusUrlOf(runtime, id) });
+  const { status, deadlineAt } = answer;
+  return answerJson({
+    id,
+    status,
+    statusUrl: statusUrlOf(runtime, id),
+    ...(deadlineAt !== undefined && { deadlineAt: new Date(deadlineAt).toISOString() }),
+  });
 }
 
 export function ledgerUnavailable(): Response {

@@ -8,6 +8,7 @@ import type { TaskRow, TaskSummaryRow } from '../shared/store/row.ts';
 import { type AttemptRecord, AttemptRecordSchema, TaskErrorSchema } from '../shared/task/attempt.ts';
 import { contentAsJson } from '../shared/task/content.ts';
 import { taskCreatedAt } from '../shared/task/id.ts';
+import { attemptNumber } from '../shared/task/state.ts';
 import type { TaskSummary, TaskView, TimelineEntry } from './schema/task.ts';
 
 const HistorySchema = z.array(AttemptRecordSchema);
@@ -48,8 +49,8 @@ export function taskSummary(row: TaskSummaryRow, statusUrl: string): TaskSummary
     // A task cancelled before its first message arrived has no service yet.
     service: row.service === '' ? null : row.service,
     status: row.status,
-    attempt: row.run - row.deferrals - row.base,
-    maxAttempts: row.max_attempts,
+    attempt: attemptNumber(row),
+    maxAttempts: row.base + row.max_attempts,
     attempts: row.run - row.deferrals,
     failures: row.failures,
     deferrals: row.deferrals,

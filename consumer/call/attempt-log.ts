@@ -6,7 +6,7 @@
  */
 
 import { logInfo } from '../../shared/log.ts';
-import { attemptsUsed } from '../../shared/task/state.ts';
+import { attemptNumber } from '../../shared/task/state.ts';
 import type { Attempted, Call } from './call.ts';
 import type { Outcome } from './outcome.ts';
 
@@ -36,7 +36,7 @@ function eventOf(shard: string, call: Call, attempted: Attempted) {
     id: call.id,
     service: call.service,
     run: call.state.run,
-    attempt: attemptsUsed(call.state),
+    attempt: attemptNumber(call.state),
     shard,
     server,
     key: call.key?.number,

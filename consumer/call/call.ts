@@ -13,7 +13,7 @@ import {
   wholeSeconds,
 } from '../../shared/task/backoff.ts';
 import type { TaskRequest } from '../../shared/task/request.ts';
-import { attemptsUsed, type StateOf } from '../../shared/task/state.ts';
+import { attemptNumber, attemptsUsed, type StateOf } from '../../shared/task/state.ts';
 import type { CallableServer } from '../capacity/failover.ts';
 import type { ServerUse } from '../capacity/server-use.ts';
 import type { KeyVerdict, LimitFacts } from '../keys/pool/verdict.ts';
@@ -132,7 +132,7 @@ function deferralOf(
 }
 
 function recordOf({ state }: Call, { startedAt, endedAt, server }: Attempted): Omit<AttemptRecord, 'outcome'> {
-  return { run: state.run, attempt: attemptsUsed(state), startedAt, endedAt, ...(server !== undefined && { server }) };
+  return { run: state.run, attempt: attemptNumber(state), startedAt, endedAt, ...(server !== undefined && { server }) };
 }
 
 function delayReasonOf(retryAfter: number | undefined, delayMs: number, otherwise: string): string {

@@ -4,7 +4,7 @@ import { hasSecrets, mayHaveSecrets, secretProblem } from '../../shared/service/
 import { bytesFromContent, type Content } from '../../shared/task/content.ts';
 import { traceIdOf } from '../../shared/task/id.ts';
 import type { TaskRequest } from '../../shared/task/request.ts';
-import { attemptsUsed } from '../../shared/task/state.ts';
+import { attemptNumber } from '../../shared/task/state.ts';
 import { type CallableServer, Failover } from '../capacity/failover.ts';
 import type { ConsumerEnv } from '../env.ts';
 import { placeKey } from '../keys/secrets/credential.ts';
@@ -43,7 +43,7 @@ export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Cal
   if (problem !== undefined) return { ok: false, problem };
   all['idempotency-key'] = call.id;
   all['task-id'] = call.id;
-  all['task-attempt'] = String(attemptsUsed(call.state));
+  all['task-attempt'] = String(attemptNumber(call.state));
   all['task-deadline'] = new Date(call.state.deadlineAt).toISOString();
   all['task-callback-url'] = `${env.publicUrl}/api/task/${call.id}`;
   all['task-callback-token'] = call.callbackToken;

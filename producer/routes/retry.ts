@@ -1,6 +1,5 @@
-/** `POST /api/task/:id/retry`: a failed or expired task runs again, with fresh attempts and a new deadline. */
+/** `POST /api/task/:id/retry`: a failed or expired task runs again, with fresh attempts and as long again. */
 import { createRoute } from '@hono/zod-openapi';
-import { ServiceDefinitionSchema } from '../../shared/service/definition.ts';
 import { readTask } from '../../shared/store/read.ts';
 import { refuse, unavailable } from '../answer.ts';
 import type { App } from '../app.ts';
@@ -8,7 +7,6 @@ import { answerStanding } from '../ledger-answer.ts';
 import { mayBeUnrecorded, mayName, owns, taskNotFound } from '../ownership.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { TaskParamsSchema, TaskStandingSchema } from '../schema/task.ts';
-import { loadServices } from '../services.ts';
 import { callUpstream, UNAVAILABLE } from '../upstream.ts';
 
 const route = createRoute({
@@ -17,7 +15,8 @@ const route = createRoute({
   operationId: 'retryTask',
   tags: ['tasks'],
   summary: 'Retry a failed or expired task',
-  description: 'It gets fresh attempts and the deadline that its service gives a new task. What is cancelled stays so.',
+  description:
+    'It gets fresh attempts, counted on from those it had, and as long again as it was given at first; the answer says until when. What is cancelled stays so.',
   request: { params: TaskParamsSchema },
   responses: answers({ 200: jsonAnswer(TaskStandingSchema, 'It is due again.') }, 'task-not-found', 'not-retryable'),
 });
@@ -36,12 +35,7 @@ export function addRetry(app: App): void {
       return refuse('not-retryable', { detail: 'The task is queued and has not run yet.' });
     }
     if (!owns(principal, row.subject)) return taskNotFound();
-    const services = await loadServices(c, []);
-    const deadlineAt = now + (services.find(row.service)?.deadlineSeconds ?? DEFAULT_DEADLINE_SECONDS) * 1000;
-    const answer = await callUpstream('callback', () => runtime.config.callback.retryTask({ id, deadlineAt }));
+    const answer = await callUpstream('callback', () => runtime.config.callback.retryTask({ id }));
     return answerStanding(runtime, id, answer);
   });
 }
-
-/** When the service is no longer configured: it may come back. */
-const DEFAULT_DEADLINE_SECONDS = ServiceDefinitionSchema.parse({ binding: 'NONE' }).deadlineSeconds;

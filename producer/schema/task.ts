@@ -50,8 +50,12 @@ export const TaskSummarySchema = z
     attempt: z
       .number()
       .int()
-      .openapi({ description: 'Attempts used since submission, or since the last retry by hand.' }),
-    maxAttempts: z.number().int().optional(),
+      .openapi({ description: 'The number of the attempt that runs or ran last; a retry by hand goes on counting.' }),
+    maxAttempts: z
+      .number()
+      .int()
+      .optional()
+      .openapi({ description: 'The number of the last attempt that it may have; a retry by hand adds to it.' }),
     attempts: z.number().int().openapi({ description: 'Attempts in all.' }),
     failures: z.number().int().openapi({ description: 'Failed attempts in all.' }),
     deferrals: z.number().int().openapi({ description: 'Times it waited for capacity without using an attempt.' }),
@@ -113,5 +117,10 @@ export const TaskListSchema = z
   .openapi('TaskList');
 
 export const TaskStandingSchema = z
-  .object({ id: z.string(), status: z.enum(TASK_STATUSES), statusUrl: z.string() })
+  .object({
+    id: z.string(),
+    status: z.enum(TASK_STATUSES),
+    statusUrl: z.string(),
+    deadlineAt: time().optional().openapi({ description: 'After a retry: the new deadline.' }),
+  })
   .openapi('TaskStanding');

@@ -17,7 +17,11 @@ export const CancelRequestSchema = z.object({
 });
 export type CancelRequest = z.infer<typeof CancelRequestSchema>;
 
-export const RetryRequestSchema = z.object({ id, deadlineAt: z.number() });
+export const RetryRequestSchema = z.object({
+  id,
+  /** The new deadline, Unix milliseconds; when absent the task gets as long as it was given at first. */
+  deadlineAt: z.number().optional(),
+});
 export type RetryRequest = z.infer<typeof RetryRequestSchema>;
 
 export const CallbackReportSchema = z.object({
@@ -37,7 +41,13 @@ export type CallbackReport = z.infer<typeof CallbackReportSchema>;
 
 /** `status` is where the task stands now; `changed` is false when it already stood there. */
 export type DoorAnswer =
-  | { readonly ok: true; readonly status: string; readonly changed: boolean }
+  | {
+      readonly ok: true;
+      readonly status: string;
+      readonly changed: boolean;
+      /** Of a task that runs again: its new deadline. */
+      readonly deadlineAt?: number;
+    }
   | {
       readonly ok: false;
       readonly code: 'task-not-found' | 'unauthenticated' | 'stale-attempt' | 'task-finished' | 'not-retryable';

@@ -56,7 +56,7 @@ const CLAIM = `
     history = CASE WHEN ${lost} THEN json_insert(
         CASE WHEN json_array_length(tasks.history) >= ${MAX_ATTEMPT_RECORDS}
           THEN json_remove(tasks.history, '$[0]') ELSE tasks.history END,
-        '$[#]', json_object('run', tasks.run, 'attempt', tasks.run - tasks.deferrals - tasks.base,
+        '$[#]', json_object('run', tasks.run, 'attempt', tasks.run - tasks.deferrals,
           'outcome', 'failed', 'startedAt', tasks.lease_until, 'endedAt', tasks.lease_until, 'error', json(?4)))
       ELSE tasks.history END,
     failures = tasks.failures + ${lost},

@@ -1,4 +1,5 @@
 /** Reads by id: a hit is one row read, a miss none. */
+import type { Content } from '../task/content.ts';
 import type { TaskStatus } from '../task/status.ts';
 import { jsonParameters, runForEach } from './parameter.ts';
 import { DETAIL_COLUMNS, STATE_COLUMNS, type StateRow, type TaskRow } from './row.ts';
@@ -26,6 +27,18 @@ export async function readStates(db: D1Database, ids: readonly string[]): Promis
     jsonParameters(ids),
   );
   return new Map(rows.map((row) => [row.id, row]));
+}
+
+/** The result of a task that has succeeded: null when it has none, undefined when it is not kept any more, or not there yet. */
+export async function readResult(db: D1Database, id: string): Promise<Content | null | undefined> {
+  const row = await db
+    .prepare(`SELECT result_type, result_encoding, result FROM tasks WHERE id = ?1 AND status = 'succeeded'
+         AND bodies_deleted_at IS NULL`)
+    .bind(id)
+    .first<Pick<TaskRow, 'result_type' | 'result_encoding' | 'result'>>();
+  if (row === null) return undefined;
+  if (row.result_type === null || row.result_encoding === null || row.result === null) return null;
+  return { type: row.result_type, encoding: row.result_encoding, text: row.result };
 }
 
 /** The requests (JSON text) of recorded tasks, for wake-ups that carry none. */

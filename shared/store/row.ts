@@ -9,7 +9,7 @@ import type { TaskStatus, TerminalStatus } from '../task/status.ts';
 export const STATE_COLUMNS =
   'id, subject, service, status, run, deferrals, base, max_attempts, base_seconds, cap_seconds, deadline_at, ' +
   'lease_until, next_at, due_at, sends, reason, parked_for, callback_timeout_ms, settled_run, settled_verdict, ' +
-  'finished_at, bodies_deleted_at';
+  'finished_at, bodies_deleted_at, life_ms';
 
 export interface StateRow {
   id: string;
@@ -36,6 +36,7 @@ export interface StateRow {
   finished_at: number | null;
   /** When request, result and timeline were deleted (`BODY_RETENTION_DAYS`). */
   bodies_deleted_at: number | null;
+  life_ms: number | null;
 }
 
 /** The columns that say how a claimed task stands: it runs, or it has ended. */

@@ -19,6 +19,8 @@ export interface Move {
   readonly dueAt?: number;
   /** Wake-ups sent since the last claim. */
   readonly sends?: number;
+  /** How long the task was given at first, milliseconds; kept once it is known. */
+  readonly lifeMs?: number;
   /** The run whose outcome this is, and what it said: a repeated report is recognised by it (R17). */
   readonly settled?: { readonly run: number; readonly verdict: 'succeeded' | 'failed' };
   readonly record?: AttemptRecord;
@@ -46,6 +48,7 @@ const RECORD = `
     settled_run = coalesce(move.settled_run, tasks.settled_run),
     settled_verdict = coalesce(move.settled_verdict, tasks.settled_verdict),
     finished_at = move.finished_at,
+    life_ms = coalesce(tasks.life_ms, move.life_ms),
     failures = tasks.failures + move.failed,
     -- A report changes what it speaks of: one without a percentage keeps the last.
     progress = CASE WHEN move.progress IS NULL THEN tasks.progress
@@ -67,7 +70,7 @@ const RECORD = `
       value->>'settledVerdict' AS settled_verdict, value->>'finishedAt' AS finished_at, value->>'failed' AS failed,
       value->'progress' AS progress, value->>'keepError' AS keep_error, value->'error' AS error,
       value->'record' AS record, value->>'resultType' AS result_type, value->>'resultEncoding' AS result_encoding,
-      value->>'result' AS result
+      value->>'result' AS result, value->>'lifeMs' AS life_ms
     FROM ${ROWS}
   ) AS move
   WHERE tasks.id = move.id AND tasks.status = move.expected_status AND tasks.run = move.expected_run
@@ -103,6 +106,7 @@ function moveParameter(move: Move): Record<string, unknown> {
     nextAt: 'nextAt' in next ? next.nextAt : undefined,
     dueAt: isTerminal(next.status) ? undefined : (ownDueAt(next) ?? move.dueAt),
     sends: move.sends ?? 0,
+    lifeMs: move.lifeMs,
     reason: next.status === 'deferred' ? next.reason : undefined,
     parkedFor: next.status === 'deferred' ? next.parkedFor : undefined,
     callbackTimeoutMs: next.status === 'waiting' ? next.callbackTimeoutMs : undefined,

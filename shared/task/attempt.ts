@@ -54,6 +54,10 @@ export const AttemptRecordSchema = z.object({
 });
 export type AttemptRecord = z.infer<typeof AttemptRecordSchema>;
 
+/** Never cuts through a character that takes two units of UTF-16. */
 export function shorten(text: string, maxChars = MAX_ERROR_MESSAGE_CHARS): string {
-  return text.length <= maxChars ? text : `${text.slice(0, maxChars - 1)}…`;
+  if (text.length <= maxChars) return text;
+  const end = maxChars - 1;
+  const cutsPair = /[\uD800-\uDBFF]/.test(text.charAt(end - 1)) && /[\uDC00-\uDFFF]/.test(text.charAt(end));
+  return `${text.slice(0, cutsPair ? end - 1 : end)}…`;
 }

@@ -20,21 +20,39 @@ export const DEFAULT_RETRY_POLICY: RetryPolicy = { maxAttempts: 8, baseSeconds: 
  */
 export function retryDelayMs(policy: RetryPolicy, attempt: number, random: number, retryAfterMs = 0): number {
   const ceilingSeconds = Math.min(policy.capSeconds, policy.baseSeconds * 2 ** (attempt - 1));
-  return wholeSeconds(Math.max(random * ceilingSeconds * 1000, retryAfterMs));
+  const backoffMs = wholeSeconds(random * ceilingSeconds * 1000);
+  return retryAfterMs > 0 ? Math.max(backoffMs, statedDelayMs(retryAfterMs, random)) : backoffMs;
+}
+
+const STATED_FLOOR_MS = 1_000;
+
+/**
+ * A time that the backend stated is kept, however often it states it: never sooner, and later by a few
+ * seconds at most, so that tasks that were told the same moment do not all come in it.
+ */
+function statedDelayMs(statedMs: number, random: number): number {
+  const atLeast = Math.max(STATED_FLOOR_MS, statedMs);
+  return wholeSeconds(atLeast) + spreadMs(Math.min(10_000, Math.max(3_000, atLeast / 10)), random);
+}
+
+/** Whole seconds from none to `mostMs`, each as likely: what is less than a second, rounding would swallow. */
+function spreadMs(mostMs: number, random: number): number {
+  return Math.floor(random * (Math.floor(mostMs / 1000) + 1)) * 1000;
 }
 
 const DEFERRAL_FLOOR_MS = 1_000;
 const DEFERRAL_FLOOR_CAP_MS = 5 * 60_000;
 
 /**
- * The delay of a deferral: what the backend asked for, but at least a floor that doubles with each
- * deferral up to five minutes, so that `Retry-After: 0` cannot spin (rule R18). Up to a quarter is
- * added at random, so that tasks deferred together do not come back together.
+ * The delay of a deferral: what the backend stated; where it stated nothing, or no time at all, a floor
+ * that doubles with each deferral up to five minutes, so that `Retry-After: 0` cannot spin (rule R18).
+ * Up to a quarter is added to the floor at random, two seconds at least, so that tasks deferred together
+ * do not come back together.
  */
 export function deferralDelayMs(deferrals: number, random: number, retryAfterMs = 0): number {
+  if (retryAfterMs > 0) return statedDelayMs(retryAfterMs, random);
   const floor = Math.min(DEFERRAL_FLOOR_CAP_MS, DEFERRAL_FLOOR_MS * 2 ** Math.min(deferrals, 20));
-  const delay = Math.max(floor, retryAfterMs);
-  return wholeSeconds(delay + random * Math.min(delay / 4, 60_000));
+  return floor + spreadMs(Math.max(2_000, floor / 4), random);
 }
 
 /** Places that a task may be given and lose again before the floor of deferrals applies to it too. */

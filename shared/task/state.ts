@@ -54,7 +54,12 @@ export type TaskState = Counters &
 
 export type StateOf<Status extends TaskState['status']> = Extract<TaskState, { status: Status }>;
 
-/** Attempts used so far, the running one included. */
+/** What the running attempt is called, from 1: a manual retry does not start to count again. */
+export function attemptNumber({ run, deferrals }: Pick<Counters, 'run' | 'deferrals'>): number {
+  return run - deferrals;
+}
+
+/** Attempts used since submission or the last manual retry, the running one included: what `maxAttempts` bounds. */
 export function attemptsUsed(counters: Counters): number {
   return counters.run - counters.deferrals - counters.base;
 }

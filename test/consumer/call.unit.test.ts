@@ -32,7 +32,7 @@ function settle(outcome: Outcome) {
   return settlement;
 }
 
-const remembered = { run: 5, attempt: 2, startedAt: NOW, endedAt: NOW + 250, server: 'ocr.example' };
+const remembered = { run: 5, attempt: 3, startedAt: NOW, endedAt: NOW + 250, server: 'ocr.example' };
 
 describe('settlementOf', () => {
   it('a success carries its result and leaves no record', () => {
@@ -59,8 +59,8 @@ describe('settlementOf', () => {
       record: { ...remembered, outcome: 'failed', error: ERROR, delayMs: 2_000, delayReason: 'backoff' },
     });
     expect(settle({ kind: 'retryable', error: ERROR, retryAfterMs: 40_000 })).toMatchObject({
-      event: { delayMs: 40_000 },
-      record: { delayMs: 40_000, delayReason: 'retry-after' },
+      event: { delayMs: 42_000 },
+      record: { delayMs: 42_000, delayReason: 'retry-after' },
     });
   });
 
@@ -70,7 +70,7 @@ describe('settlementOf', () => {
       record: { ...remembered, outcome: 'deferred', reason: 'rate-limited', delayReason: 'minimum pause' },
     });
     expect(settle({ kind: 'deferred', reason: 'backend-busy', retryAfterMs: 60_000, error: ERROR })).toMatchObject({
-      event: { type: 'defer', delayMs: 68_000 },
+      event: { type: 'defer', delayMs: 63_000 },
       record: { delayReason: 'retry-after', error: ERROR },
     });
   });

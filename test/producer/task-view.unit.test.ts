@@ -35,6 +35,7 @@ function rowWith(columns: Partial<TaskRow>): TaskRow {
     settled_verdict: null,
     bodies_deleted_at: null,
     finished_at: null,
+    life_ms: null,
     started_at: null,
     failures: 0,
     progress: null,
@@ -72,9 +73,9 @@ describe('what a task waits for', () => {
 });
 
 describe('a task in the answer', () => {
-  it('counts attempts since the last retry by hand, and all of them', () => {
+  it('counts attempts on after a retry by hand, up to a number that grows with it', () => {
     const task = view({ status: 'running', run: 7, deferrals: 2, base: 3, failures: 4 });
-    expect(task).toMatchObject({ attempt: 2, attempts: 5, deferrals: 2, failures: 4, maxAttempts: 8 });
+    expect(task).toMatchObject({ attempt: 5, attempts: 5, deferrals: 2, failures: 4, maxAttempts: 11 });
   });
 
   it('shows a JSON result as a value, text as text and bytes as base64', () => {

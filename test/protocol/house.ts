@@ -228,10 +228,11 @@ export class House {
     return answer;
   }
 
-  async retry(id: string, deadlineMs = DAY_MS): Promise<DoorAnswer | undefined> {
+  /** @param deadlineMs from now; as long as it was given at first when absent */
+  async retry(id: string, deadlineMs?: number): Promise<DoorAnswer | undefined> {
     this.promises.mayReopen(id);
     return this.#ask('retry', (callback) =>
-      retryTask(callback, { id, deadlineAt: Date.now() + deadlineMs }, Date.now()),
+      retryTask(callback, { id, ...(deadlineMs !== undefined && { deadlineAt: Date.now() + deadlineMs }) }, Date.now()),
     );
   }
 

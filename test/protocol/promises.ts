@@ -48,7 +48,8 @@ export class Promises {
   toleranceMs = 0;
   /** Runs whose backend reported a failure, so that the next may begin while the call still lasts. */
   readonly givenUp = new Set<string>();
-  readonly #reopened = new Set<string>();
+  /** How often each task was asked to run again by hand. */
+  readonly #reopened = new Map<string, number>();
   readonly #post: Post;
   readonly #backend: Backend;
 
@@ -59,7 +60,7 @@ export class Promises {
 
   /** A person wants the task run again: it may leave a failure or an expiry. */
   mayReopen(id: string): void {
-    this.#reopened.add(id);
+    this.#reopened.set(id, (this.#reopened.get(id) ?? 0) + 1);
   }
 
   checkRows(rows: readonly Row[], when: string): void {
@@ -127,6 +128,7 @@ export class Promises {
 
   #checkCalls(id: string, maxAttempts: number): void {
     const calls = this.#backend.callsOf(id);
+    const most = maxAttempts * (1 + (this.#reopened.get(id) ?? 0));
     for (const [index, call] of calls.entries()) {
       const where = `call ${index + 1} of ${id} (run ${call.run})`;
       const lease = this.leases.get(`${id}/${call.run}`);
@@ -136,7 +138,7 @@ export class Promises {
       if (call.startedAt + this.toleranceMs < (this.#notBefore.get(`${id}/${call.run}`) ?? 0)) {
         this.#blame(`${where} started before its time`, 'at rest');
       }
-      if (call.attempt > maxAttempts) this.#blame(`${where} is attempt ${call.attempt} of ${maxAttempts}`, 'at rest');
+      if (call.attempt > most) this.#blame(`${where} is attempt ${call.attempt} of ${most}`, 'at rest');
       if (call.startedAt > call.deadline + this.toleranceMs)
         this.#blame(`${where} started after the deadline`, 'at rest');
       const next = calls[index + 1];

@@ -212,7 +212,7 @@ export const ROW_MUTATIONS: readonly Row[] = [
     ],
   },
   {
-    name: 'deferral takes an attempt number back, manual retry resets it',
+    name: 'deferral takes an attempt number back, manual retry goes on counting',
     file: 'schedules.test.ts',
     mutations: [
       mutation(

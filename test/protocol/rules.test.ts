@@ -60,7 +60,20 @@ describe('R3 run number: attempts used are runs without deferrals and what a man
     const retriedAt = house.clock.now;
     await comeToRest(house);
     expect(await house.row(task.id)).toMatchObject({ status: 'failed', run: 4, deadline_at: retriedAt + HOUR_MS });
-    expect(house.backend.callsOf(task.id).map(({ attempt }) => attempt)).toEqual([1, 2, 1, 2]);
+    expect(house.backend.callsOf(task.id).map(({ attempt }) => attempt)).toEqual([1, 2, 3, 4]);
+  });
+
+  it('a manual retry gives a task as long as it was given at first, however often it is retried', async () => {
+    const task = await house.submit({ maxAttempts: 1, deadlineMs: 2 * HOUR_MS });
+    house.backend.answer(task.id, ...Array.from({ length: 3 }, () => status(500)));
+    await comeToRest(house);
+    for (let turn = 0; turn < 2; turn++) {
+      await house.clock.moveTo(house.clock.now + DAY_MS);
+      const deadlineAt = house.clock.now + 2 * HOUR_MS;
+      expect(await house.retry(task.id)).toEqual({ ok: true, status: 'queued', changed: true, deadlineAt });
+      await comeToRest(house);
+      expect(await house.row(task.id)).toMatchObject({ status: 'failed', deadline_at: deadlineAt });
+    }
   });
 
   it('what is cancelled stays cancelled, what succeeded stays so', async () => {
@@ -270,6 +283,22 @@ describe('R17 callbacks are idempotent', () => {
     expect(await house.report(call, success)).toEqual({ ok: true, status: 'succeeded', changed: false });
     expect(await house.row(task.id)).toEqual(before);
     expect(await house.report(call, failure)).toMatchObject({ ok: false, code: 'task-finished' });
+    await comeToRest(house);
+  });
+
+  it('another success is refused, and the first result stays', async () => {
+    const task = await waitingTask();
+    const call = latestCall(task.id);
+    const result = (text: string) => ({
+      ...success,
+      result: { type: 'application/json', encoding: 'json', text } as const,
+    });
+    expect(await house.report(call, result('{"pages":3}'))).toMatchObject({ ok: true, changed: true });
+    expect(await house.report(call, result('{"pages":3}'))).toMatchObject({ ok: true, changed: false });
+    for (const other of [result('{"pages":4}'), success]) {
+      expect(await house.report(call, other)).toMatchObject({ ok: false, code: 'task-finished' });
+    }
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', result: '{"pages":3}' });
     await comeToRest(house);
   });
 

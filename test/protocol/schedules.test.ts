@@ -297,7 +297,7 @@ describe('cancel before the row exists', () => {
   });
 });
 
-describe('deferral takes an attempt number back, manual retry resets it', () => {
+describe('deferral takes an attempt number back, manual retry goes on counting', () => {
   it('a token of a deferred run does not speak for the next run', async () => {
     const task = await house.submit();
     house.backend.answer(task.id, status(429), accepted());
@@ -325,7 +325,7 @@ describe('deferral takes an attempt number back, manual retry resets it', () => 
     house.backend.answer(task.id, accepted());
     await house.retry(task.id);
     await house.deliver();
-    expect(latestCall(task.id)).toMatchObject({ run: 2, attempt: 1 });
+    expect(latestCall(task.id)).toMatchObject({ run: 2, attempt: 2 });
     expect(await house.report(old, failure)).toMatchObject({ ok: false, code: 'stale-attempt' });
     expect(await house.row(task.id)).toMatchObject({ status: 'waiting', run: 2, base: 1 });
     // A late success is another matter: whichever run brings it, the work is done.

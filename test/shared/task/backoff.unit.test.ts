@@ -17,8 +17,9 @@ describe('retryDelayMs: full jitter', () => {
   });
 
   it('is never below what the backend asked for, nor cut by the cap then', () => {
-    expect(retryDelayMs(POLICY, 1, 0.5, 90_000)).toBe(90_000);
-    expect(retryDelayMs(POLICY, 1, ALMOST_ONE, 500)).toBe(2_000);
+    expect(retryDelayMs(POLICY, 1, 0, 90_000)).toBe(90_000);
+    expect(retryDelayMs(POLICY, 1, ALMOST_ONE, 90_000)).toBe(99_000);
+    expect(retryDelayMs(POLICY, 6, ALMOST_ONE, 500)).toBe(60_000);
   });
 
   it('is whole seconds, rounded up', () => {
@@ -37,14 +38,22 @@ describe('deferralDelayMs', () => {
     expect(floors).toEqual([1, 2, 4, 8, 128, 256, 300, 300]);
   });
 
-  it('takes what the backend asked for when that is longer', () => {
-    expect(deferralDelayMs(0, 0, 30_000)).toBe(30_000);
-    expect(deferralDelayMs(9, 0, 30_000)).toBe(300_000);
+  it.each([1, 200, 1_000, 2_500, 30_000, 3600_000])('keeps a stated %i ms, however often it is stated', (statedMs) => {
+    for (const deferrals of [0, 1, 9, 1000]) {
+      const delays = [0, 0.25, 0.5, 0.75, ALMOST_ONE].map((random) => deferralDelayMs(deferrals, random, statedMs));
+      for (const delayMs of delays) {
+        expect(delayMs).toBeGreaterThanOrEqual(Math.max(1_000, statedMs));
+        expect(delayMs).toBeLessThanOrEqual(Math.max(1_000, wholeSeconds(statedMs)) + 10_000);
+      }
+    }
   });
 
-  it('adds up to a quarter, a minute at most, so that tasks do not come back together', () => {
-    expect(deferralDelayMs(0, ALMOST_ONE, 40_000)).toBe(50_000);
-    expect(deferralDelayMs(0, ALMOST_ONE, 3600_000)).toBe(3660_000);
+  it('spreads tasks that were told the same second over several', () => {
+    const told = (retryAfterMs?: number) =>
+      Array.from({ length: 200 }, (_, index) => deferralDelayMs(0, index / 200, retryAfterMs));
+    expect(new Set(told(1_000))).toEqual(new Set([1_000, 2_000, 3_000, 4_000]));
+    expect(new Set(told(60_000)).size).toBe(7);
+    expect(new Set(told()).size).toBe(3);
   });
 });
 

@@ -1,0 +1,120 @@
+/**
+ * What is counted of tasks in an hour, by service, subject and server, as plain numbers that can be added
+ * up in any order: in an isolate's memory, in the database, over several databases. Deterministic, without
+ * I/O; `countSample` changes the tally that it is given.
+ */
+import { DEFERRAL_REASONS, type DeferralReason } from '../task/state.ts';
+import { TERMINAL_STATUSES, type TerminalStatus } from '../task/status.ts';
+import { addNumbers, bucketOf, emptyHistogram } from './histogram.ts';
+
+export const TALLY_KINDS = ['service', 'subject', 'server'] as const;
+export type TallyKind = (typeof TALLY_KINDS)[number];
+
+/** The order of the numbers in a row: new ones come at the end. */
+const COUNTERS = ['started', 'attempts', 'failedAttempts', ...TERMINAL_STATUSES] as const;
+export type Counter = (typeof COUNTERS)[number];
+
+export interface Tally {
+  readonly kind: TallyKind;
+  readonly name: string;
+  /** Hours since 1970. */
+  readonly hour: number;
+  /** In the order of `COUNTERS`. */
+  readonly counts: number[];
+  /** By reason, in the order of `DEFERRAL_REASONS`. */
+  readonly deferrals: number[];
+  readonly start: number[];
+  readonly call: number[];
+  readonly total: number[];
+}
+
+export type SampleEvent =
+  | { readonly kind: 'started'; readonly afterMs: number }
+  | { readonly kind: 'attempt'; readonly callMs: number | undefined; readonly failed: boolean }
+  | { readonly kind: 'deferred'; readonly reason: DeferralReason }
+  | { readonly kind: 'ended'; readonly status: TerminalStatus; readonly totalMs: number };
+
+/** One thing that happened to a task. */
+export interface Sample {
+  readonly service: string;
+  readonly subject?: string | undefined;
+  readonly server?: string | undefined;
+  /** Unix ms. */
+  readonly at: number;
+  readonly event: SampleEvent;
+}
+
+const HOUR_MS = 3600_000;
+
+export function hourOf(at: number): number {
+  return Math.floor(at / HOUR_MS);
+}
+
+export function startOfHour(hour: number): number {
+  return hour * HOUR_MS;
+}
+
+export function emptyTally(kind: TallyKind, name: string, hour: number): Tally {
+  return {
+    kind,
+    name,
+    hour,
+    counts: new Array<number>(COUNTERS.length).fill(0),
+    deferrals: new Array<number>(DEFERRAL_REASONS.length).fill(0),
+    start: emptyHistogram(),
+    call: emptyHistogram(),
+    total: emptyHistogram(),
+  };
+}
+
+/** The sum of both; kind, name and hour are those of the first. */
+export function addTallies(a: Tally, b: Tally): Tally {
+  return {
+    ...a,
+    counts: addNumbers(a.counts, b.counts),
+    deferrals: addNumbers(a.deferrals, b.deferrals),
+    start: addNumbers(a.start, b.start),
+    call: addNumbers(a.call, b.call),
+    total: addNumbers(a.total, b.total),
+  };
+}
+
+export function countSample(tally: Tally, { event }: Sample): void {
+  switch (event.kind) {
+    case 'started':
+      raiseCounter(tally, 'started');
+      raise(tally.start, bucketOf(event.afterMs));
+      return;
+    case 'attempt':
+      raiseCounter(tally, 'attempts');
+      if (event.failed) raiseCounter(tally, 'failedAttempts');
+      if (event.callMs !== undefined) raise(tally.call, bucketOf(event.callMs));
+      return;
+    case 'deferred':
+      raise(tally.deferrals, DEFERRAL_REASONS.indexOf(event.reason));
+      return;
+    case 'ended':
+      raiseCounter(tally, event.status);
+      raise(tally.total, bucketOf(event.totalMs));
+      return;
+  }
+}
+
+export function counterOf(tally: Pick<Tally, 'counts'>, counter: Counter): number {
+  return tally.counts[COUNTERS.indexOf(counter)] ?? 0;
+}
+
+/** Deferrals by reason; reasons that did not occur are left out. */
+export function deferralsByReason({ deferrals }: Pick<Tally, 'deferrals'>): Partial<Record<DeferralReason, number>> {
+  return Object.fromEntries(
+    DEFERRAL_REASONS.flatMap((reason, at) => (deferrals[at] ? [[reason, deferrals[at]] as const] : [])),
+  );
+}
+
+function raiseCounter({ counts }: Tally, counter: Counter): void {
+  raise(counts, COUNTERS.indexOf(counter));
+}
+
+function raise(numbers: number[], at: number): void {
+  numbers[at] = (numbers[at] ?? 0) + 1;
+}

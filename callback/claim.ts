@@ -10,6 +10,7 @@ import { fateOf } from '../shared/task/fate.ts';
 import { taskCreatedAt } from '../shared/task/id.ts';
 import { mintCallbackToken } from './callback-token.ts';
 import type { CallbackEnv } from './env.ts';
+import { samplesOfClaims } from './statistics.ts';
 
 type Claim = ClaimBatch['claims'][number];
 
@@ -21,6 +22,7 @@ export async function answerClaims(env: CallbackEnv, batch: ClaimBatch, now: num
     late.length === 0 ? batch.claims : batch.claims.map((claim) => (late.includes(claim) ? wakeOnly(claim) : claim));
 
   const claimed = new Map((await claimTasks(env.db, { nonce: batch.nonce, claims }, now)).map((row) => [row.id, row]));
+  env.statistics.note(samplesOfClaims([...claimed.values()], now), now);
   const untouched = batch.claims.filter(({ id }) => !claimed.has(id)).map(({ id }) => id);
   const others = await readStates(env.db, untouched);
   await recordUnseen(

@@ -19,6 +19,7 @@ import { isTerminal } from '../shared/task/status.ts';
 import { type RefusalCode, type TaskEvent, transition } from '../shared/task/transition.ts';
 import { runOfCallbackToken } from './callback-token.ts';
 import type { CallbackEnv } from './env.ts';
+import { samplesOfMoves } from './statistics.ts';
 import { sendCancel, sendWakes } from './wake.ts';
 
 /** A row that moves away this often between look and write is not met by people or backends. */
@@ -138,6 +139,7 @@ async function lookAndMove(
     if ('answer' in decision) return decision.answer;
     const moved = await recordTransitions(env.db, [decision.move]);
     if (!moved.has(id)) continue;
+    env.statistics.note(samplesOfMoves([decision.move], moved, Date.now()), Date.now());
     await followUp(id, decision.after);
     const { next } = decision.move;
     return {

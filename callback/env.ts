@@ -4,6 +4,7 @@ import { importMacKey, type MacKey } from '../shared/crypto/mac.ts';
 import { MisconfiguredError, numberedBindings, parseEnv, SecretSchema } from '../shared/env.ts';
 import type { TaskMessage } from '../shared/message/task-message.ts';
 import { type Stores, storesIn } from '../shared/store/stores.ts';
+import { Statistics } from './statistics.ts';
 
 /**
  * Twelve days: the longest deadline (seven) and the queue's retention (four) and one to spare, so
@@ -44,6 +45,8 @@ export interface CallbackEnv {
   readonly bodyRetentionMs: number;
   /** Of the class `ServerRegistry`. */
   readonly serverRegistry: DurableObjectNamespace;
+  /** What this isolate has counted and not yet written. */
+  readonly statistics: Statistics;
 }
 
 interface Bindings {
@@ -77,6 +80,7 @@ export async function readEnv(env: object): Promise<CallbackEnv> {
     retentionMs: vars.RETENTION_DAYS * DAY_MS,
     bodyRetentionMs: vars.BODY_RETENTION_DAYS * DAY_MS,
     serverRegistry: SERVER_REGISTRY,
+    statistics: new Statistics(),
   };
   parsedEnvs.set(env, parsed);
   return parsed;

@@ -41,6 +41,7 @@ import { OutlookBoard } from './outlook-board.ts';
 import { describeLines, releaseLine } from './parking.ts';
 import { askRegistry } from './registry/asking.ts';
 import { settleAttempts } from './settle.ts';
+import { writeDueStatistics } from './statistics.ts';
 
 const SettlementsSchema = z.array(SettlementSchema);
 const IdsSchema = z.array(z.string().regex(TASK_ID_PATTERN));
@@ -52,18 +53,36 @@ const board = new OutlookBoard();
 
 class Session extends RpcTarget implements LedgerSession {
   readonly #env: CallbackEnv;
+  readonly #context: ExecutionContext;
 
-  constructor(env: CallbackEnv) {
+  constructor(env: CallbackEnv, context: ExecutionContext) {
     super();
     this.#env = env;
+    this.#context = context;
   }
 
   claim(batch: ClaimBatch): Promise<(Grant | Denial)[]> {
     return answerClaims(this.#env, ClaimBatchSchema.parse(batch), Date.now());
   }
 
-  settle(settlements: Settlement[]): Promise<Settled[]> {
-    return settleAttempts(this.#env, SettlementsSchema.parse(settlements), Date.now());
+  async settle(settlements: Settlement[]): Promise<Settled[]> {
+    const settled = await settleAttempts(this.#env, SettlementsSchema.parse(settlements), Date.now());
+    this.#keepStatistics();
+    return settled;
+  }
+
+  /** Beside the answer: the batch does not wait for its statistics. */
+  #keepStatistics(): void {
+    const { db, statistics } = this.#env;
+    const now = Date.now();
+    this.#context.waitUntil(writeDueStatistics(db, statistics, now));
+    const pauseMs = statistics.planFlush(now);
+    if (pauseMs === undefined) return;
+    const flush = async () => {
+      await scheduler.wait(pauseMs);
+      await writeDueStatistics(db, statistics, Date.now());
+    };
+    this.#context.waitUntil(flush());
   }
 
   cancelledAmong(ids: string[]): Promise<string[]> {
@@ -92,7 +111,7 @@ class Session extends RpcTarget implements LedgerSession {
 
 export class Ledger extends WorkerEntrypoint implements LineKeeper {
   async open(): Promise<Session> {
-    return new Session(await readEnv(this.env as object));
+    return new Session(await readEnv(this.env as object), this.ctx);
   }
 
   async releaseLine(request: ReleaseRequest): Promise<ReleaseAnswer> {

@@ -13,6 +13,7 @@ import type { TaskState } from '../shared/task/state.ts';
 import { isTerminal } from '../shared/task/status.ts';
 import { transition } from '../shared/task/transition.ts';
 import type { CallbackEnv } from './env.ts';
+import { samplesOfMoves } from './statistics.ts';
 
 export async function settleAttempts(
   env: CallbackEnv,
@@ -52,6 +53,7 @@ async function settleAs(
     if (!moved.has(id)) continue;
     settled.set(id, { id, status: next.status, fate: fateOf(next, ownDueAt(next), now) });
   }
+  env.statistics.note(samplesOfMoves(moves, moved, now), now);
 }
 
 function moveOf({ id, event, result, error, record }: Settlement, state: TaskState): Move | undefined {

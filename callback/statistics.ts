@@ -5,19 +5,31 @@
  * requests.
  */
 import { logWarning } from '../shared/log.ts';
+import {
+  countSample,
+  emptyTally,
+  hourOf,
+  type Sample,
+  type Tally,
+  type TallyKind,
+} from '../shared/statistics/tally.ts';
+import type { ClaimedRow } from '../shared/store/row.ts';
 import { addToStatistics } from '../shared/store/statistics.ts';
-import { countSample, emptyTally, hourOf, type Sample, type Tally, type TallyKind } from '../shared/statistics/tally.ts';
+import type { Move, MovedRow } from '../shared/store/transitions.ts';
+import { taskCreatedAt } from '../shared/task/id.ts';
+import { isTerminal } from '../shared/task/status.ts';
 
 /** Tasks a row: with three kinds of rows this keeps statistics under 0.05 rows a task. */
 const TASKS_PER_ROW = 25;
 
 /** Counts are shown at most this late where tasks are few. */
-const MAX_AGE_MS = 20_000;
+const MAX_AGE_MS = 10_000;
 
 export class Statistics {
   #tallies = new Map<string, Tally>();
   #ended = 0;
   #since: number | undefined;
+  #flushAt = 0;
 
   note(samples: readonly Sample[], now: number): void {
     for (const sample of samples) {
@@ -41,9 +53,14 @@ export class Statistics {
     return due;
   }
 
-  /** How long until something is due, when it is by age. */
-  dueInMs(now: number): number | undefined {
-    return this.#since === undefined ? undefined : Math.max(0, this.#since + MAX_AGE_MS - now);
+  /**
+   * Says when what is left shall be written by whoever asks: undefined when nothing is left, or somebody
+   * was told already. Who was told may be gone by then, so after that time somebody else is told.
+   */
+  planFlush(now: number): number | undefined {
+    if (this.#since === undefined || now < this.#flushAt) return undefined;
+    this.#flushAt = this.#since + MAX_AGE_MS;
+    return Math.max(0, this.#flushAt - now);
   }
 
   #count(kind: TallyKind, name: string, sample: Sample): void {
@@ -64,4 +81,39 @@ export async function writeDueStatistics(db: D1Database, statistics: Statistics,
   } catch (error) {
     logWarning('statistics.lost', { rows: due.length, cause: String(error) });
   }
+}
+
+/** A task's first start; what a claim ended is not a start. */
+export function samplesOfClaims(rows: readonly ClaimedRow[], now: number): Sample[] {
+  return rows.flatMap(({ id, subject, service, status, run, finished_at }): Sample[] => {
+    const waitedMs = now - taskCreatedAt(id);
+    if (status === 'running') {
+      if (run !== 1) return [];
+      return [{ service, subject, at: now, event: { kind: 'started', afterMs: waitedMs } }];
+    }
+    // A tombstone that the claim filled in had ended before.
+    if (finished_at !== now) return [];
+    return [{ service, subject, at: now, event: { kind: 'ended', status, totalMs: waitedMs } }];
+  });
+}
+
+/** What the moves that were made say of attempts, deferrals and ends. */
+export function samplesOfMoves(moves: readonly Move[], moved: ReadonlyMap<string, MovedRow>, now: number): Sample[] {
+  return moves.flatMap(({ id, expected, next, record }): Sample[] => {
+    const row = moved.get(id);
+    if (row === undefined) return [];
+    const { subject, service } = row;
+    const of = (event: Sample['event']): Sample => ({ service, subject, server: record?.server, at: now, event });
+    const samples: Sample[] = [];
+    if (next.status === 'deferred' && expected.status === 'running') {
+      samples.push(of({ kind: 'deferred', reason: next.reason }));
+    } else if (expected.status === 'running' && next.status !== 'running') {
+      const callMs = record === undefined ? undefined : record.endedAt - record.startedAt;
+      samples.push(of({ kind: 'attempt', callMs, failed: record?.outcome === 'failed' }));
+    }
+    if (isTerminal(next.status) && !isTerminal(expected.status)) {
+      samples.push(of({ kind: 'ended', status: next.status, totalMs: now - taskCreatedAt(id) }));
+    }
+    return samples;
+  });
 }

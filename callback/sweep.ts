@@ -5,6 +5,7 @@
  * once.
  */
 import { logError } from '../shared/log.ts';
+import { hourOf } from '../shared/statistics/tally.ts';
 import {
   DUE_KINDS,
   type DueKind,
@@ -18,9 +19,11 @@ import { forgetExpiredKeys } from '../shared/store/idempotency.ts';
 import { forgetPaces, readLines, releaseDueHeads } from '../shared/store/parking.ts';
 import { deleteExpiredRevocations } from '../shared/store/revocation.ts';
 import { type StateRow, stateOfRow } from '../shared/store/row.ts';
+import { deleteOldStatistics } from '../shared/store/statistics.ts';
 import { type Move, recordTransitions } from '../shared/store/transitions.ts';
 import type { CallbackEnv } from './env.ts';
 import { forgetOld } from './retention.ts';
+import { samplesOfMoves, writeDueStatistics } from './statistics.ts';
 import { decideSweep, type SweepDecision } from './sweep-decision.ts';
 import { sendWakes, type Wake } from './wake.ts';
 
@@ -40,6 +43,10 @@ const SCAN_NAME = 'strays';
 /** 5,000 keys a minute are 7.2 million a day. */
 const KEY_ROWS = 5_000;
 const KEYS_NAME = 'idempotency-keys';
+
+/** Statistics are compared with the week before, and are few rows: kept for 400 days. */
+const STATISTICS_KEPT_MS = 400 * 86_400_000;
+const STATISTICS_ROWS = 1_000;
 
 export interface SweepReport {
   readonly woken: number;
@@ -63,6 +70,7 @@ const SHARES: readonly (readonly [name: string, share: Share])[] = [
   ['retention', (env, now) => forgetOld(env.db, env, now)],
   ['revocations', sweepRevocations],
   ['idempotency keys', sweepIdempotencyKeys],
+  ['statistics', sweepStatistics],
 ];
 
 export async function sweep(env: CallbackEnv, now: number): Promise<SweepReport> {
@@ -96,6 +104,7 @@ async function sweepDue(env: CallbackEnv, kind: DueKind, now: number): Promise<P
     const decisions = rows.flatMap((row) => decisionFor(row, now));
     const moves = decisions.map(({ row, decision }) => moveOf(row, decision));
     const moved = await recordTransitions(env.db, moves);
+    env.statistics.note(samplesOfMoves(moves, moved, now), now);
     const wakes = decisions.flatMap(({ row, decision }): Wake[] =>
       decision.wakeDelayMs === undefined || !moved.has(row.id)
         ? []
@@ -169,5 +178,11 @@ async function sweepIdempotencyKeys({ stores: { control } }: CallbackEnv, now: n
   const position = await readScanPosition(control, KEYS_NAME);
   const next = await forgetExpiredKeys(control, position, KEY_ROWS, now);
   if (next !== position) await writeScanPosition(control, KEYS_NAME, next);
+  return {};
+}
+
+async function sweepStatistics({ db, statistics }: CallbackEnv, now: number): Promise<Partial<SweepReport>> {
+  await writeDueStatistics(db, statistics, now);
+  await deleteOldStatistics(db, hourOf(now - STATISTICS_KEPT_MS), STATISTICS_ROWS);
   return {};
 }

@@ -27,6 +27,20 @@ CREATE TABLE scans (
   position TEXT NOT NULL
 ) WITHOUT ROWID;
 
+CREATE TABLE statistics (
+  kind TEXT NOT NULL CHECK (kind IN ('service', 'subject', 'server')),
+  name TEXT NOT NULL,
+  -- Hours since 1970, UTC.
+  hour INTEGER NOT NULL,
+  counts TEXT NOT NULL,
+  deferrals TEXT NOT NULL,
+  -- Durations: from acceptance to the first start, of a call, from acceptance to the end.
+  start_histogram TEXT NOT NULL,
+  call_histogram TEXT NOT NULL,
+  total_histogram TEXT NOT NULL,
+  PRIMARY KEY (kind, name, hour)
+) WITHOUT ROWID;
+
 CREATE TABLE tasks (
   id TEXT PRIMARY KEY,
   subject TEXT NOT NULL,

@@ -41,11 +41,13 @@ export interface StateRow {
 
 /** The columns that say how a claimed task stands: it runs, or it has ended. */
 export const CLAIMED_COLUMNS =
-  'id, status, run, deferrals, base, max_attempts, base_seconds, cap_seconds, deadline_at, lease_until, finished_at';
+  'id, subject, service, status, run, deferrals, base, max_attempts, base_seconds, cap_seconds, deadline_at, lease_until, finished_at';
 
 export type ClaimedRow = Pick<
   StateRow,
   | 'id'
+  | 'subject'
+  | 'service'
   | 'run'
   | 'deferrals'
   | 'base'

@@ -77,12 +77,15 @@ const RECORD = `
     AND (move.expected_due_at IS NULL OR tasks.due_at = move.expected_due_at)
     -- Without its request a task cannot run again.
     AND (move.finished_at IS NOT NULL OR tasks.bodies_deleted_at IS NULL)
-  RETURNING tasks.id`;
+  RETURNING tasks.id, tasks.subject, tasks.service`;
 
-/** @returns the ids of the tasks that moved */
-export async function recordTransitions(db: D1Database, moves: readonly Move[]): Promise<Set<string>> {
-  const rows = await runForEach<{ id: string }>(db, RECORD, jsonParameters(moves.map(moveParameter)));
-  return new Set(rows.map((row) => row.id));
+/** Whose task moved, and for which backend. */
+export type MovedRow = Pick<StateRow, 'id' | 'subject' | 'service'>;
+
+/** @returns the tasks that moved, by id */
+export async function recordTransitions(db: D1Database, moves: readonly Move[]): Promise<Map<string, MovedRow>> {
+  const rows = await runForEach<MovedRow>(db, RECORD, jsonParameters(moves.map(moveParameter)));
+  return new Map(rows.map((row) => [row.id, row]));
 }
 
 /** When the sweeper looks at a task that no message carries: its callback is overdue, its event did not come. */

@@ -1,0 +1,88 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { answerClaims } from '../../callback/claim.ts';
+import { settleAttempts } from '../../callback/settle.ts';
+import { Statistics } from '../../callback/statistics.ts';
+import type { Settlement } from '../../shared/ledger/contract.ts';
+import { counterOf, deferralsByReason, type Sample } from '../../shared/statistics/tally.ts';
+import { House } from '../protocol/house.ts';
+
+const ended = (service: string, at = 0): Sample => ({
+  service,
+  subject: 'alice',
+  at,
+  event: { kind: 'ended', status: 'succeeded', totalMs: 10 },
+});
+
+describe('counts in memory', () => {
+  it('are written when enough tasks share a row: under 0.05 rows a task', () => {
+    const statistics = new Statistics();
+    let rows = 0;
+    for (let task = 0; task < 1_000; task++) {
+      statistics.note([ended('ocr')], 0);
+      rows += statistics.takeDue(0).length;
+    }
+    expect(rows).toBeGreaterThan(0);
+    expect(rows / 1_000).toBeLessThanOrEqual(0.05);
+  });
+
+  it('are written after a while where tasks are few, once', () => {
+    const statistics = new Statistics();
+    statistics.note([ended('ocr')], 1_000);
+    expect(statistics.takeDue(2_000)).toEqual([]);
+    expect(statistics.takeDue(60_000)).toHaveLength(2);
+    expect(statistics.takeDue(60_000)).toEqual([]);
+  });
+
+  it('are flushed by one request, and by another when that one is gone', () => {
+    const statistics = new Statistics();
+    statistics.note([ended('ocr')], 0);
+    const pauseMs = statistics.planFlush(0);
+    expect(pauseMs).toBeGreaterThan(0);
+    expect(statistics.planFlush(1)).toBeUndefined();
+    expect(statistics.planFlush((pauseMs ?? 0) + 1)).toBe(0);
+  });
+});
+
+describe('counts of the pipeline', () => {
+  let house: House;
+  beforeEach(async () => {
+    house = await House.open();
+  });
+  afterEach(() => house.close());
+
+  it('say what became of the tasks: starts, attempts, deferrals and ends', async () => {
+    const tasks = [await house.mint(), await house.mint(), await house.mint()];
+    const outcomes = [
+      (at: number, run: number): Settlement['event'] => ({ type: 'succeed', at, run }),
+      (at: number, run: number): Settlement['event'] => ({ type: 'fail', at, run, retryable: false, delayMs: 0 }),
+      (at: number, run: number): Settlement['event'] => ({
+        type: 'defer',
+        at,
+        run,
+        reason: 'rate-limited',
+        delayMs: 1_000,
+      }),
+    ];
+    const ending = await house.callback('settle', async (callback) => {
+      const claims = tasks.map(({ id, request, ...task }) => ({
+        id,
+        leaseMs: 60_000,
+        task: { ...task, request: JSON.stringify(request) },
+      }));
+      const answers = await answerClaims(callback, { nonce: crypto.randomUUID(), claims }, Date.now());
+      const settlements = answers.flatMap((answer, at): Settlement[] => {
+        const eventOf = outcomes[at];
+        if (!answer.granted || eventOf === undefined) return [];
+        return [{ id: answer.id, state: answer.state, event: eventOf(Date.now(), answer.state.run) }];
+      });
+      await settleAttempts(callback, settlements, Date.now());
+      return callback.statistics.takeDue(Date.now() + 3600_000);
+    });
+    if (ending.how !== 'returned') throw new Error('the settle was cut short');
+    const [service] = ending.value.filter(({ kind }) => kind === 'service');
+    if (service === undefined) throw new Error('nothing was counted');
+    const counters = ['started', 'attempts', 'succeeded', 'failed'] as const;
+    expect(counters.map((counter) => counterOf(service, counter))).toEqual([3, 2, 1, 1]);
+    expect(deferralsByReason(service)).toEqual({ 'rate-limited': 1 });
+  });
+});

@@ -1,0 +1,45 @@
+import { env } from 'cloudflare:workers';
+import { describe, expect, it } from 'vitest';
+import {
+  counterOf,
+  countSample,
+  deferralsByReason,
+  emptyTally,
+  type SampleEvent,
+} from '../../../shared/statistics/tally.ts';
+import { addToStatistics, deleteOldStatistics, readStatistics } from '../../../shared/store/statistics.ts';
+
+function tally(name: string, hour: number, events: readonly SampleEvent[]) {
+  const made = emptyTally('service', name, hour);
+  for (const event of events) countSample(made, { service: name, at: 0, event });
+  return made;
+}
+
+describe('statistics in the database', () => {
+  it('are added to, whoever wrote the hour before', async () => {
+    const succeeded: SampleEvent = { kind: 'ended', status: 'succeeded', totalMs: 50 };
+    const limited: SampleEvent = { kind: 'deferred', reason: 'rate-limited' };
+    await addToStatistics(env.DB, [tally('ocr', 10, [succeeded, limited]), tally('echo', 10, [succeeded])]);
+    await addToStatistics(env.DB, [tally('ocr', 10, [succeeded, succeeded]), tally('ocr', 11, [succeeded])]);
+    const rows = await readStatistics(env.DB, 'service', 10, 'ocr', 10);
+    expect(rows.map((row) => [row.hour, counterOf(row, 'succeeded'), deferralsByReason(row)])).toEqual([
+      [10, 3, { 'rate-limited': 1 }],
+      [11, 1, {}],
+    ]);
+    expect(rows[0]?.total.reduce((sum, count) => sum + count, 0)).toBe(3);
+  });
+
+  it('keep what a newer release counts beside what an older one wrote', async () => {
+    const older = { ...tally('mixed', 5, []), counts: [1, 2] };
+    await addToStatistics(env.DB, [older]);
+    await addToStatistics(env.DB, [{ ...older, counts: [1, 1, 7] }]);
+    const [row] = await readStatistics(env.DB, 'service', 5, 'mixed', 10);
+    expect(row?.counts).toEqual([2, 3, 7]);
+  });
+
+  it('go when they are old', async () => {
+    await addToStatistics(env.DB, [tally('old', 1, []), tally('old', 2, []), tally('old', 3, [])]);
+    expect(await deleteOldStatistics(env.DB, 3, 10)).toBe(2);
+    expect((await readStatistics(env.DB, 'service', 0, 'old', 10)).map(({ hour }) => hour)).toEqual([3]);
+  });
+});

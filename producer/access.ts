@@ -62,11 +62,14 @@ export const ACCESS: ReadonlyMap<string, Access> = new Map(
     'GET /api/stats/servers/:id': forWatchers,
     'GET /api/stats/load-balancer': forWatchers,
     'POST /api/stats/load-balancer/algorithm': forAdmins,
+    'GET /api/stats/tasks': forWatchers,
+    'GET /api/stats/hourly': forWatchers,
     'GET /api/stats/keys': forWatchers,
     'POST /api/keys/:shard/:key/:action': forAdmins,
 
     'POST /api/tokens/revoke': forAdmins,
 
+    'GET /metrics': forWatchers,
     'GET /healthz': 'open',
     'GET /openapi.json': 'open',
     'GET /': 'open',

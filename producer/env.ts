@@ -13,7 +13,7 @@ import { type Services, servicesSchema } from '../shared/service/definition.ts';
 import { type Stores, storesIn } from '../shared/store/stores.ts';
 
 /** What accept needs of a queue. */
-export type TaskQueue = Pick<Queue<TaskMessage>, 'send' | 'sendBatch'>;
+export type TaskQueue = Pick<Queue<TaskMessage>, 'send' | 'sendBatch' | 'metrics'>;
 
 export interface Config {
   readonly stores: Stores;

@@ -51,6 +51,7 @@ export function queueStub(refuses = false) {
     sent,
     calls,
     send: async (message: SentMessage) => take([message]),
+    metrics: async () => ({ backlogCount: sent.length, backlogBytes: 0 }),
     sendBatch: async (messages: Iterable<{ body: SentMessage }>) => take([...messages].map(({ body }) => body)),
   };
 }

@@ -1,0 +1,149 @@
+/**
+ * `GET /api/stats/tasks` and `/api/stats/hourly`: what became of the tasks, what waits, and what would
+ * help. From rows that are written with the settles, so a question costs the hours and not the tasks.
+ */
+import { createRoute } from '@hono/zod-openapi';
+import { counterOf, hourOf, startOfHour, type Tally } from '../../shared/statistics/tally.ts';
+import { readStatistics } from '../../shared/store/statistics.ts';
+import { answerJson, unavailable } from '../answer.ts';
+import type { App } from '../app.ts';
+import type { Runtime } from '../runtime.ts';
+import { answers, jsonAnswer } from '../schema/problem.ts';
+import {
+  type Advice,
+  type Backlog,
+  HourlyQuerySchema,
+  HourlyStatsSchema,
+  TaskStatsQuerySchema,
+  TaskStatsSchema,
+} from '../schema/statistics.ts';
+import { adviseOnKeys, adviseOnServers, type ServiceLoad } from '../statistics/advice.ts';
+import { readBacklog } from '../statistics/backlog.ts';
+import { countsOf, sumOf } from '../statistics/summary.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream.ts';
+
+const DAY_HOURS = 24;
+const WEEK_HOURS = 7 * DAY_HOURS;
+
+/** A hundred services or subjects for a month; what is beyond is left out, the newest hours first kept. */
+const MAX_ROWS = 80_000;
+
+const shared = { method: 'get' as const, tags: ['statistics'] };
+
+const tasksRoute = createRoute({
+  ...shared,
+  path: '/api/stats/tasks',
+  operationId: 'getTaskStats',
+  summary: 'See what became of the tasks, and what waits',
+  request: { query: TaskStatsQuerySchema },
+  responses: answers({ 200: jsonAnswer(TaskStatsSchema, 'Counts, latencies, backlog and advice.') }, 'invalid-request'),
+});
+
+const hourlyRoute = createRoute({
+  ...shared,
+  path: '/api/stats/hourly',
+  operationId: 'getHourlyStats',
+  summary: 'See the counts hour by hour',
+  request: { query: HourlyQuerySchema },
+  responses: answers({ 200: jsonAnswer(HourlyStatsSchema, 'A row an hour and name.') }, 'invalid-request'),
+});
+
+export function addStatistics(app: App): void {
+  app.openapi(tasksRoute, async (c) => {
+    const { runtime } = c.env;
+    const { hours } = c.req.valid('query');
+    const now = Date.now();
+    const from = hourOf(now) - hours + 1;
+    const [tallies, backlog] = await Promise.all([
+      callUpstream('database', () =>
+        readStatistics(runtime.config.stores.control, 'service', from - WEEK_HOURS, undefined, MAX_ROWS),
+      ),
+      readBacklog(runtime.config.queues, runtime.config.stores.all, now),
+    ]);
+    if (tallies === UNAVAILABLE) return unavailable('The statistics cannot be read at the moment.');
+    const recent = tallies.filter(({ hour }) => hour >= from);
+    const byService = Map.groupBy(recent, ({ name }) => name);
+    return answerJson({
+      asOf: new Date(now).toISOString(),
+      since: new Date(startOfHour(from)).toISOString(),
+      total: countsOf(sumOf(recent)),
+      services: [...byService].map(([service, rows]) => ({ service, ...countsOf(sumOf(rows)) })),
+      trend: {
+        dayBefore: trendOf(tallies, from - DAY_HOURS, hours),
+        weekBefore: trendOf(tallies, from - WEEK_HOURS, hours),
+      },
+      backlog,
+      advice: await advise(runtime, backlog, tallies, now),
+    });
+  });
+
+  app.openapi(hourlyRoute, async (c) => {
+    const { runtime } = c.env;
+    const { by, name, hours } = c.req.valid('query');
+    const from = hourOf(Date.now()) - hours + 1;
+    const tallies = await callUpstream('database', () =>
+      readStatistics(runtime.config.stores.control, by, from, name, MAX_ROWS),
+    );
+    if (tallies === UNAVAILABLE) return unavailable('The statistics cannot be read at the moment.');
+    const rows = tallies.map((tally) => ({
+      name: tally.name,
+      hour: new Date(startOfHour(tally.hour)).toISOString(),
+      ...countsOf(tally),
+    }));
+    return answerJson({ by, hours: rows });
+  });
+}
+
+function trendOf(tallies: readonly Tally[], from: number, hours: number) {
+  const sum = sumOf(tallies.filter(({ hour }) => hour >= from && hour < from + hours));
+  return {
+    started: counterOf(sum, 'started'),
+    succeeded: counterOf(sum, 'succeeded'),
+    failed: counterOf(sum, 'failed'),
+  };
+}
+
+/** Whoever does not answer gives no advice. */
+async function advise(
+  { config }: Runtime,
+  backlog: Backlog,
+  tallies: readonly Tally[],
+  now: number,
+): Promise<Advice[]> {
+  const [shards, servers] = await Promise.all([
+    backlog.lines.some(({ pool }) => pool !== undefined)
+      ? Promise.all(config.consumers.map(({ door }) => callUpstream('consumer', () => door.describe())))
+      : [],
+    callUpstream('registry', () => config.registry.listServers({ subject: '', isAdmin: true })),
+  ]);
+  const keysByPool = new Map<string, number>();
+  for (const keys of shards) {
+    if (keys === UNAVAILABLE) continue;
+    for (const { pool, state } of keys) {
+      if (state !== 'disabled') keysByPool.set(pool, (keysByPool.get(pool) ?? 0) + 1);
+    }
+  }
+  const hour = hourOf(now);
+  const loads =
+    servers === UNAVAILABLE
+      ? []
+      : loadsOf(
+          servers,
+          tallies.filter((tally) => tally.hour === hour - 1),
+        );
+  return [...adviseOnKeys(backlog.lines, keysByPool, now), ...adviseOnServers(loads)];
+}
+
+function loadsOf(
+  servers: readonly { readonly maxConcurrency: number; readonly services: readonly { readonly name: string }[] }[],
+  lastHour: readonly Tally[],
+): ServiceLoad[] {
+  return lastHour.flatMap((tally): ServiceLoad[] => {
+    const offering = servers.filter(({ services }) => services.some(({ name }) => name === tally.name));
+    const callMs = countsOf(tally).latency.callMs?.p50;
+    if (offering.length === 0 || callMs === undefined) return [];
+    const concurrency = offering.reduce((sum, { maxConcurrency }) => sum + maxConcurrency, 0) / offering.length;
+    const perSecond = counterOf(tally, 'started') / 3600;
+    return [{ service: tally.name, perSecond, callMs, servers: offering.length, concurrency }];
+  });
+}

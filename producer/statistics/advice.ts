@@ -1,0 +1,54 @@
+/**
+ * What would make a backlog end sooner, and how many servers a service needs. Pure. Both are simple
+ * arithmetic that a reader can check: a line of n tasks at r a second ends after n / r seconds, and r grows
+ * with the keys; calls at a time are arrivals a second times what a call takes (Little's law).
+ */
+import type { Advice, Backlog } from '../schema/statistics.ts';
+
+/** Servers are not planned to be busier than this: above it waiting grows steeply. */
+const TARGET_UTILISATION = 0.8;
+
+/** A backlog that ends within this needs no advice. */
+const SOON_MS = 60_000;
+
+/** Two more keys: the smallest step that people take. */
+const MORE_KEYS = 2;
+
+/** @param keysByPool keys that can be used, over all shards */
+export function adviseOnKeys(lines: Backlog['lines'], keysByPool: ReadonlyMap<string, number>, now: number): Advice[] {
+  return lines.flatMap(({ pool, tasks, perSecond, emptyAt }) => {
+    const keys = pool === undefined ? undefined : keysByPool.get(pool);
+    if (pool === undefined || keys === undefined || keys === 0) return [];
+    if (perSecond === undefined || emptyAt === undefined || Date.parse(emptyAt) - now < SOON_MS) return [];
+    const faster = perSecond * ((keys + MORE_KEYS) / keys);
+    const soonerAt = new Date(now + Math.ceil((tasks / faster) * 1000)).toISOString();
+    const text = `With ${MORE_KEYS} more keys in pool ${pool} the backlog ends at ${clock(soonerAt)} instead of ${clock(emptyAt)} UTC.`;
+    return [{ kind: 'keys' as const, pool, emptyAt, soonerAt, text }];
+  });
+}
+
+export interface ServiceLoad {
+  readonly service: string;
+  /** First starts a second, over the last hour. */
+  readonly perSecond: number;
+  /** Of a call, at the mean. */
+  readonly callMs: number;
+  readonly servers: number;
+  /** Calls at a time of one server. */
+  readonly concurrency: number;
+}
+
+export function adviseOnServers(loads: readonly ServiceLoad[]): Advice[] {
+  return loads.flatMap(({ service, perSecond, callMs, servers, concurrency }) => {
+    if (servers === 0 || concurrency === 0 || perSecond === 0) return [];
+    const atATime = perSecond * (callMs / 1000);
+    const needed = Math.max(1, Math.ceil(atATime / (concurrency * TARGET_UTILISATION)));
+    if (needed <= servers) return [];
+    const text = `Service ${service}: ${needed} servers would do; there are ${servers}.`;
+    return [{ kind: 'servers' as const, service, servers, needed, text }];
+  });
+}
+
+function clock(iso: string): string {
+  return iso.slice(11, 16);
+}

@@ -1,0 +1,142 @@
+/** From what is known of tasks, backlog, keys and servers to metrics. Pure. */
+import type { KeyView } from '../../shared/key/door.ts';
+import type { ServerView } from '../../shared/registry/door.ts';
+import { BUCKET_BOUNDS_MS } from '../../shared/statistics/histogram.ts';
+import { counterOf, deferralsByReason, type Tally } from '../../shared/statistics/tally.ts';
+import { TERMINAL_STATUSES } from '../../shared/task/status.ts';
+import type { Backlog } from '../schema/statistics.ts';
+import type { HistogramMetric, Labels, Metric } from './exposition.ts';
+
+const BOUNDS_SECONDS = BUCKET_BOUNDS_MS.map((bound) => bound / 1000);
+
+/** @param tallies one a service, of the present day (UTC): counters start anew at midnight, as after a restart */
+export function taskMetrics(tallies: readonly Tally[]): (Metric | HistogramMetric)[] {
+  const counter = (name: string, help: string, samples: Metric['samples']): Metric => ({
+    name,
+    help,
+    type: 'counter',
+    samples,
+  });
+  const histogram = (name: string, help: string, read: (tally: Tally) => readonly number[]): HistogramMetric => ({
+    name,
+    help,
+    type: 'histogram',
+    bounds: BOUNDS_SECONDS,
+    samples: tallies.map((tally) => [{ service: tally.name }, read(tally)] as const),
+  });
+  return [
+    counter(
+      'tasklane_tasks_started_total',
+      'Tasks started for the first time.',
+      tallies.map((tally) => [{ service: tally.name }, counterOf(tally, 'started')] as const),
+    ),
+    counter(
+      'tasklane_tasks_ended_total',
+      'Tasks that ended, by status.',
+      tallies.flatMap((tally) =>
+        TERMINAL_STATUSES.map((status) => [{ service: tally.name, status }, counterOf(tally, status)] as const),
+      ),
+    ),
+    counter(
+      'tasklane_attempts_total',
+      'Attempts, by outcome.',
+      tallies.flatMap((tally): [Labels, number][] => {
+        const failed = counterOf(tally, 'failedAttempts');
+        return [
+          [{ service: tally.name, outcome: 'failed' }, failed],
+          [{ service: tally.name, outcome: 'other' }, counterOf(tally, 'attempts') - failed],
+        ];
+      }),
+    ),
+    counter(
+      'tasklane_deferrals_total',
+      'Times that tasks waited for capacity, by reason.',
+      tallies.flatMap((tally) =>
+        Object.entries(deferralsByReason(tally)).map(
+          ([reason, count]) => [{ service: tally.name, reason }, count] as const,
+        ),
+      ),
+    ),
+    histogram('tasklane_task_start_seconds', 'From acceptance to the first start.', ({ start }) => start),
+    histogram('tasklane_call_seconds', 'What a call took.', ({ call }) => call),
+    histogram('tasklane_task_end_seconds', 'From acceptance to the end.', ({ total }) => total),
+  ];
+}
+
+export function backlogMetrics({ queues, lines }: Backlog, now: number): Metric[] {
+  const age = (oldestAt: string) => Math.max(0, (now - Date.parse(oldestAt)) / 1000);
+  return [
+    gauge('tasklane_queue_messages', 'Messages that wait in a queue.', queues, ({ shard, messages }) => [
+      { shard },
+      messages,
+    ]),
+    gauge('tasklane_queue_bytes', 'Bytes that wait in a queue.', queues, ({ shard, bytes }) => [{ shard }, bytes]),
+    gauge('tasklane_queue_oldest_seconds', 'Age of the oldest message.', queues, ({ shard, oldestAt }) => [
+      { shard },
+      oldestAt === undefined ? 0 : age(oldestAt),
+    ]),
+    gauge('tasklane_line_tasks', 'Tasks that wait for capacity, by line.', lines, ({ line, tasks }) => [
+      { line },
+      tasks,
+    ]),
+    gauge('tasklane_line_oldest_seconds', 'Age of the oldest task in a line.', lines, ({ line, oldestAt }) => [
+      { line },
+      age(oldestAt),
+    ]),
+    gauge('tasklane_line_tasks_per_second', 'How fast a line moves.', lines, ({ line, perSecond }) => [
+      { line },
+      perSecond ?? 0,
+    ]),
+  ];
+}
+
+export function keyMetrics(keys: readonly (KeyView & { readonly shard: number })[]): Metric[] {
+  const labels = ({ shard, pool, key }: (typeof keys)[number]): Labels => ({ shard, pool, key });
+  return [
+    gauge('tasklane_key_state', 'One for the state in which an API key is.', keys, (key) => [
+      { ...labels(key), state: key.state },
+      1,
+    ]),
+    gauge('tasklane_key_calls_in_flight', 'Calls under way with an API key.', keys, (key) => [
+      labels(key),
+      key.inFlight,
+    ]),
+    {
+      ...gauge('tasklane_key_calls_total', 'Calls with an API key.', keys, (key) => [labels(key), key.calls]),
+      type: 'counter',
+    },
+    {
+      ...gauge('tasklane_key_rate_limited_total', 'Calls that were answered 429.', keys, (key) => [
+        labels(key),
+        key.rateLimited,
+      ]),
+      type: 'counter',
+    },
+  ];
+}
+
+export function serverMetrics(servers: readonly ServerView[]): Metric[] {
+  const circuits = servers.flatMap(({ id, services }) =>
+    services.map(({ name, circuit }) => ({ server: id, service: name, state: circuit.state })),
+  );
+  return [
+    gauge('tasklane_server_state', 'One for the state in which a server is.', servers, ({ id, cluster, state }) => [
+      { server: id, cluster, state },
+      1,
+    ]),
+    gauge('tasklane_server_calls_in_flight', 'Calls under way at a server.', servers, ({ id, inFlight }) => [
+      { server: id },
+      inFlight,
+    ]),
+    gauge('tasklane_circuit_state', 'One for the state of a circuit.', circuits, (circuit) => [circuit, 1]),
+  ];
+}
+
+function gauge<Item>(
+  name: string,
+  help: string,
+  items: readonly Item[],
+  sample: (item: Item) => readonly [Labels, number],
+): Metric {
+  return { name, help, type: 'gauge', samples: items.map(sample) };
+}

@@ -1,0 +1,43 @@
+/** From tallies to what the API shows of them. Pure. */
+import { percentileMs } from '../../shared/statistics/histogram.ts';
+import { addTallies, counterOf, deferralsByReason, emptyTally, type Tally } from '../../shared/statistics/tally.ts';
+import type { Latency, TaskCounts } from '../schema/statistics.ts';
+
+/** All of them together; an empty tally when there is none. */
+export function sumOf(tallies: readonly Tally[]): Tally {
+  return tallies.reduce((sum, tally) => addTallies(sum, tally), emptyTally('service', '', 0));
+}
+
+export function countsOf(tally: Tally): TaskCounts {
+  const [succeeded, failed, expired, cancelled] = (['succeeded', 'failed', 'expired', 'cancelled'] as const).map(
+    (counter) => counterOf(tally, counter),
+  ) as [number, number, number, number];
+  // What somebody cancelled is neither a success nor a failure.
+  const judged = succeeded + failed + expired;
+  return {
+    started: counterOf(tally, 'started'),
+    succeeded,
+    failed,
+    expired,
+    cancelled,
+    attempts: counterOf(tally, 'attempts'),
+    failedAttempts: counterOf(tally, 'failedAttempts'),
+    deferrals: deferralsByReason(tally),
+    successRate: judged === 0 ? null : round(succeeded / judged, 4),
+    latency: {
+      acceptToStartMs: latencyOf(tally.start),
+      callMs: latencyOf(tally.call),
+      acceptToEndMs: latencyOf(tally.total),
+    },
+  };
+}
+
+function latencyOf(histogram: readonly number[]): Latency | undefined {
+  const [p50, p95, p99] = [0.5, 0.95, 0.99].map((share) => percentileMs(histogram, share));
+  if (p50 === undefined || p95 === undefined || p99 === undefined) return undefined;
+  return { p50, p95, p99 };
+}
+
+function round(value: number, digits: number): number {
+  return Number(value.toFixed(digits));
+}

@@ -1,0 +1,100 @@
+import { env } from 'cloudflare:workers';
+import parsePrometheus from 'parse-prometheus-text-format';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { countSample, emptyTally, hourOf, type SampleEvent } from '../../../shared/statistics/tally.ts';
+import { recordAccepted } from '../../../shared/store/accept.ts';
+import { addToStatistics } from '../../../shared/store/statistics.ts';
+import { ask, aTask, environment, idFor, tokenFor } from '../client.ts';
+
+const ODD_NAME = 'quo"te\\back\nslash';
+const LINE = 'pool:openai';
+const WAITING = 30;
+
+async function parkedTasks(): Promise<void> {
+  const tasks = await Promise.all(
+    Array.from({ length: WAITING }, async (_, at) => aTask(await idFor('alice', Date.now() - 120_000 + at), 'alice')),
+  );
+  await recordAccepted(env.DB, tasks, Date.now());
+  const deferred = `UPDATE tasks SET status = 'deferred', reason = 'no-key', next_at = 1, due_at = 2, run = 1, deferrals = 1, parked_for = ?1`;
+  await env.DB.prepare(deferred).bind(LINE).run();
+  await env.DB.prepare('INSERT INTO lines (line, per_second, noted_at) VALUES (?1, 0.1, ?2)')
+    .bind(LINE, Date.now())
+    .run();
+}
+
+beforeAll(async () => {
+  const hour = hourOf(Date.now());
+  const of = (name: string, at: number, events: readonly SampleEvent[]) => {
+    const tally = emptyTally('service', name, at);
+    for (const event of events) countSample(tally, { service: name, at: 0, event });
+    return tally;
+  };
+  const succeeded: SampleEvent = { kind: 'ended', status: 'succeeded', totalMs: 700 };
+  await addToStatistics(env.DB, [
+    of('ocr', hour, [
+      { kind: 'started', afterMs: 40 },
+      succeeded,
+      succeeded,
+      succeeded,
+      { kind: 'ended', status: 'failed', totalMs: 9_000 },
+    ]),
+    of(ODD_NAME, hour, [{ kind: 'deferred', reason: 'rate-limited' }]),
+    of('ocr', hour - 24, [succeeded]),
+  ]);
+  await parkedTasks();
+});
+
+const viewer = () => tokenFor('eve', 'viewer');
+
+describe('statistics', () => {
+  it('say what became of the tasks, and how it was a day ago', async () => {
+    const answer = await ask(environment(), '/api/stats/tasks?hours=2', { token: await viewer() });
+    expect(answer.status).toBe(200);
+    const document = await answer.json<Record<string, never>>();
+    expect(document).toMatchObject({
+      total: { succeeded: 3, failed: 1, successRate: 0.75, deferrals: { 'rate-limited': 1 } },
+      trend: { dayBefore: { succeeded: 1 }, weekBefore: { succeeded: 0 } },
+    });
+  });
+
+  it('say what waits, since when, and until when at the present pace', async () => {
+    const answer = await ask(environment(), '/api/stats/tasks', { token: await viewer() });
+    const { backlog, asOf } = await answer.json<{ asOf: string; backlog: { lines: Record<string, unknown>[] } }>();
+    expect(backlog.lines).toEqual([
+      expect.objectContaining({ line: LINE, pool: 'openai', tasks: WAITING, perSecond: 0.1 }),
+    ]);
+    const emptyInMs = Date.parse(String(backlog.lines[0]?.emptyAt)) - Date.parse(asOf);
+    expect(emptyInMs).toBe((WAITING / 0.1) * 1000);
+  });
+
+  it('say it hour by hour', async () => {
+    const answer = await ask(environment(), '/api/stats/hourly?name=ocr&hours=25', { token: await viewer() });
+    const { hours } = await answer.json<{ hours: { name: string; succeeded: number }[] }>();
+    expect(hours.map(({ name, succeeded }) => [name, succeeded])).toEqual([
+      ['ocr', 1],
+      ['ocr', 3],
+    ]);
+  });
+
+  it('are not for clients, and take no unknown parameter', async () => {
+    for (const path of ['/api/stats/tasks', '/api/stats/hourly', '/metrics']) {
+      expect((await ask(environment(), path)).status).toBe(403);
+    }
+    expect((await ask(environment(), '/api/stats/tasks?hour=3', { token: await viewer() })).status).toBe(400);
+  });
+});
+
+describe('metrics', () => {
+  it('are what a parser of the format reads, odd names included', async () => {
+    const answer = await ask(environment(), '/metrics', { token: await viewer() });
+    expect(answer.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+    const families = new Map(parsePrometheus(await answer.text()).map((family) => [family.name, family]));
+    const ended = families.get('tasklane_tasks_ended_total')?.metrics ?? [];
+    expect(ended).toContainEqual({ value: '3', labels: { service: 'ocr', status: 'succeeded' } });
+    expect(ended.map(({ labels }) => labels?.service)).toContain(ODD_NAME);
+    expect(families.get('tasklane_line_tasks')?.metrics).toEqual([{ value: String(WAITING), labels: { line: LINE } }]);
+    expect(families.get('tasklane_up')?.metrics).toContainEqual({ value: '1', labels: { part: 'database' } });
+    const [start] = families.get('tasklane_task_start_seconds')?.metrics ?? [];
+    expect(start?.buckets).toHaveProperty(['+Inf']);
+  });
+});

@@ -6,6 +6,7 @@ import pRetry from 'p-retry';
 import type { ClaimBatch, Grant, Settlement } from '../shared/ledger/contract.ts';
 import { logError } from '../shared/log.ts';
 import { refreshServices } from '../shared/service/refresh.ts';
+import { requestColumns } from '../shared/store/request-columns.ts';
 import { type TaskRequest, TaskRequestSchema } from '../shared/task/request.ts';
 import { type Call, type EndedCall, settlementOf } from './call/call.ts';
 import { fanOut } from './call/fan-out.ts';
@@ -157,7 +158,7 @@ function claimOf(env: ConsumerEnv, message: WaitingTask): ClaimBatch['claims'][n
   };
   if (message.kind === 'wake') return claim;
   const { id: _, request, ...task } = message.task;
-  return { ...claim, task: { ...task, request: JSON.stringify(request) } };
+  return { ...claim, task: { ...task, ...requestColumns(request) } };
 }
 
 function callOf({ id, state, callbackToken, request }: Grant, message: WaitingTask | undefined): Call {

@@ -26,6 +26,12 @@ const runningState = z.object({
   leaseUntil: z.number(),
 });
 
+/** A request as its row keeps it; an older release sends it as one JSON text. */
+const claimedRequest = {
+  request: z.union([z.looseObject({}), z.string()]),
+  body: z.string().optional(),
+};
+
 export const ClaimBatchSchema = z.object({
   /** One per batch: the same nonce gets the same answer (rule R13). */
   nonce: z.string().min(16),
@@ -35,7 +41,7 @@ export const ClaimBatchSchema = z.object({
       /** How long the run may take in all, milliseconds. */
       leaseMs: z.number().int().positive(),
       /** Everything about the task, unless the message was only a wake-up. */
-      task: NewTaskSchema.omit({ id: true, request: true }).extend({ request: z.string() }).optional(),
+      task: NewTaskSchema.omit({ id: true, request: true }).extend(claimedRequest).optional(),
     }),
   ),
 });

@@ -4,12 +4,13 @@
  */
 import type { NewTask } from '../message/task-message.ts';
 import { jsonParameters, ROWS, runForEach } from './parameter.ts';
+import { requestColumns } from './request-columns.ts';
 
 const INSERT = `
-  INSERT INTO tasks (id, subject, service, status, max_attempts, base_seconds, cap_seconds, deadline_at, due_at, labels, request)
+  INSERT INTO tasks (id, subject, service, status, max_attempts, base_seconds, cap_seconds, deadline_at, due_at, labels, request, request_body)
   SELECT value->>'id', value->>'subject', value->>'service', 'queued',
     value->>'$.policy.maxAttempts', value->>'$.policy.baseSeconds', value->>'$.policy.capSeconds',
-    value->>'deadlineAt', ?2, value->'labels', value->'request'
+    value->>'deadlineAt', ?2, value->'labels', value->'request', value->>'body'
   FROM ${ROWS}
   WHERE true
   ON CONFLICT (id) DO NOTHING`;
@@ -22,5 +23,10 @@ export async function recordAccepted(
   tasks: readonly NewTask[],
   dueAt: number | undefined,
 ): Promise<void> {
-  await runForEach(db, INSERT, jsonParameters(tasks), dueAt ?? null);
+  await runForEach(
+    db,
+    INSERT,
+    jsonParameters(tasks.map((task) => ({ ...task, ...requestColumns(task.request) }))),
+    dueAt ?? null,
+  );
 }

@@ -2,6 +2,7 @@
 import type { Content } from '../task/content.ts';
 import type { TaskStatus } from '../task/status.ts';
 import { jsonParameters, runForEach } from './parameter.ts';
+import { REQUEST_TEXT } from './request-columns.ts';
 import { DETAIL_COLUMNS, STATE_COLUMNS, type StateRow, type TaskRow } from './row.ts';
 
 export async function readTask(db: D1Database, id: string): Promise<TaskRow | undefined> {
@@ -45,7 +46,7 @@ export async function readResult(db: D1Database, id: string): Promise<Content | 
 export async function readRequests(db: D1Database, ids: readonly string[]): Promise<Map<string, string>> {
   const rows = await runForEach<{ id: string; request: string }>(
     db,
-    'SELECT id, request FROM tasks WHERE request IS NOT NULL AND id IN (SELECT value FROM json_each(?1))',
+    `SELECT id, ${REQUEST_TEXT} AS request FROM tasks WHERE request IS NOT NULL AND id IN (SELECT value FROM json_each(?1))`,
     jsonParameters(ids),
   );
   return new Map(rows.map((row) => [row.id, row.request]));

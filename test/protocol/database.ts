@@ -15,7 +15,7 @@ const NAMES: readonly (readonly [RegExp, string])[] = [
   [/^DELETE FROM tasks/, 'purge'],
   [/^SELECT max\(id\)/, 'scan'],
   [/^SELECT [\s\S]*due_at <= /, 'due'],
-  [/^SELECT id, request/, 'requests'],
+  [/^SELECT id, CASE WHEN request_body/, 'requests'],
   [/^SELECT [\s\S]*FROM tasks/, 'read'],
 ];
 

@@ -9,9 +9,8 @@ import { refreshServices } from '../shared/service/refresh.ts';
 import { requestColumns } from '../shared/store/request-columns.ts';
 import { type TaskRequest, TaskRequestSchema } from '../shared/task/request.ts';
 import { type Call, type EndedCall, settlementOf } from './call/call.ts';
-import { fanOut } from './call/fan-out.ts';
-import { boundCallsBeside, MAX_TOLD_BOUND, MAX_TOLD_FETCHED } from './call/invocations.ts';
-import { leaseMs } from './call/lease.ts';
+import { CallRunner } from './call/call-runner.ts';
+import { leaseMs, queueingMs } from './call/lease.ts';
 import { tellAborted, tellCancelled } from './call/tell-cancelled.ts';
 import { KeyLeases } from './capacity/key-leases.ts';
 import { askOtherShards, tellOtherShards } from './capacity/other-shards.ts';
@@ -19,7 +18,7 @@ import { runInRounds } from './capacity/rounds.ts';
 import { asksRegistry, ServerLeases } from './capacity/server-leases.ts';
 import { Deliveries } from './delivery/deliveries.ts';
 import { type Inbox, readInbox } from './delivery/inbox.ts';
-import { LedgerConversation } from './delivery/ledger-session.ts';
+import { LedgerConversation, MAX_LEDGER_SESSIONS } from './delivery/ledger-session.ts';
 import { Settler } from './delivery/settler.ts';
 import type { ConsumerEnv } from './env.ts';
 
@@ -28,6 +27,17 @@ const UNREADABLE_DELAY_MS = 60_000;
 
 /** Left for a later delivery because the invocations of this one are spent. */
 const CROWDED_OUT_DELAY_MS = 1_000;
+
+/**
+ * One request may cause 32 Worker invocations (Workers limits, service bindings): the ledger's sessions, and
+ * one for each call of a bound Worker. What does not fit is left for a later delivery, unclaimed.
+ */
+const MAX_INVOCATIONS = 32;
+const MAX_TOLD_BOUND = 2;
+const MAX_BOUND_CALLS = MAX_INVOCATIONS - MAX_LEDGER_SESSIONS - MAX_TOLD_BOUND;
+
+/** Cancellations that one batch tells over the network, so that they end with its calls. */
+const MAX_TOLD_FETCHED = 6;
 
 /** The lease of a task whose service this release does not know: it will only be deferred. */
 const UNKNOWN_SERVICE_TIMEOUT_MS = 30_000;
@@ -63,7 +73,7 @@ async function runTasks(
 ): Promise<void> {
   const admitted = admit(env, inbox, deliveries);
   if (admitted.length === 0) return;
-  const claims = { nonce: crypto.randomUUID(), claims: admitted.map((message) => claimOf(env, message)) };
+  const claims = { nonce: crypto.randomUUID(), claims: claimsOf(env, admitted) };
   // The nonce makes the claim repeatable: one that committed and reported an error is not lost.
   const [answers, others] = await Promise.all([
     pRetry(() => ledger.claim(claims), { retries: 2, minTimeout: 200, shouldRetry: () => true }),
@@ -92,20 +102,19 @@ async function runTasks(
   };
   const keys = new KeyLeases(env, settle);
   const servers = new ServerLeases(env, ledger, () => readServices(env, ledger, true));
+  using runner = new CallRunner(env, {
+    ended: (over) => {
+      servers.giveBack(over);
+      keys.giveBack(over);
+    },
+    cancelledAmong: (ids) => ledger.cancelledAmong(ids),
+  });
   const run = async (placed: readonly Call[]) => {
     const { ready, ended } = await keys.take(placed.map(withDefinition(env)), others);
     if (others !== undefined && ended.length > 0) telling.push(tellOtherShards(env, ledger));
     servers.giveBack(ended);
     settle(ended);
-    await fanOut(
-      env,
-      ready,
-      (over) => {
-        servers.giveBack(over);
-        keys.giveBack(over);
-      },
-      (ids) => ledger.cancelledAmong(ids),
-    );
+    await runner.run(ready);
   };
   await runInRounds(servers, calls, run, settle);
   await Promise.all([servers.finish(), keys.finish().then(() => settler.drain())]);
@@ -143,19 +152,29 @@ function admit(env: ConsumerEnv, inbox: Inbox, deliveries: Deliveries): WaitingT
   const isBound = (message: WaitingTask) => env.services[serviceOf(message)]?.binding !== undefined;
   const bound = tasks.filter(isBound);
   const fetched = tasks.filter((message) => !isBound(message));
-  const fitting = boundCallsBeside(fetched.length);
-  for (const message of bound.slice(fitting)) {
+  for (const message of bound.slice(MAX_BOUND_CALLS)) {
     deliveries.decide(idOf(message), { verdict: 'retry', delayMs: CROWDED_OUT_DELAY_MS });
   }
-  return [...fetched, ...bound.slice(0, fitting)];
+  return [...fetched, ...bound.slice(0, MAX_BOUND_CALLS)];
 }
 
-function claimOf(env: ConsumerEnv, message: WaitingTask): ClaimBatch['claims'][number] {
+/** Each is leased for as long as it may wait for its turn and run. */
+function claimsOf(env: ConsumerEnv, messages: readonly WaitingTask[]): ClaimBatch['claims'] {
+  const isBound = (message: WaitingTask) => env.services[serviceOf(message)]?.binding !== undefined;
+  const taking = messages.filter((message) => !isBound(message)).map((message) => timeoutMsOf(env, message));
+  const queueMs = queueingMs(taking, env.connections);
+  return messages.map((message) =>
+    claimOf(message, leaseMs(timeoutMsOf(env, message), isBound(message) ? 0 : queueMs)),
+  );
+}
+
+function timeoutMsOf(env: ConsumerEnv, message: WaitingTask): number {
   const service = env.services[serviceOf(message)];
-  const claim = {
-    id: idOf(message),
-    leaseMs: leaseMs(service === undefined ? UNKNOWN_SERVICE_TIMEOUT_MS : service.timeoutSeconds * 1000),
-  };
+  return service === undefined ? UNKNOWN_SERVICE_TIMEOUT_MS : service.timeoutSeconds * 1000;
+}
+
+function claimOf(message: WaitingTask, lease: number): ClaimBatch['claims'][number] {
+  const claim = { id: idOf(message), leaseMs: lease };
   if (message.kind === 'wake') return claim;
   const { id: _, request, ...task } = message.task;
   return { ...claim, task: { ...task, ...requestColumns(request) } };

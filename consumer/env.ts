@@ -7,9 +7,7 @@ import type { TaskMessage } from '../shared/message/task-message.ts';
 import type { RegistryDoor } from '../shared/registry/door.ts';
 import { type ServiceDefinition, type Services, serviceSchema, servicesSchema } from '../shared/service/definition.ts';
 import { KnownServices } from '../shared/service/known-services.ts';
-import type { Call, EndedCall } from './call/call.ts';
-import { Paces } from './call/pace.ts';
-import type { SliceHost } from './call/slice.ts';
+import type { Call } from './call/call.ts';
 import { LastKnownServers } from './capacity/last-known.ts';
 import { type KeyCase, readKeyCase } from './keys/secrets/consumer-keys.ts';
 import { type Redact, redactionOf, secretForms } from './keys/secrets/redaction.ts';
@@ -17,11 +15,6 @@ import { type Redact, redactionOf, secretForms } from './keys/secrets/redaction.
 /** The callback Worker's entrypoint `Ledger`. */
 export interface LedgerBinding extends LineKeeper {
   open(): Promise<LedgerSession & Partial<Disposable>>;
-}
-
-/** This Worker's own entrypoint `Slice`. */
-export interface SliceBinding {
-  run(calls: readonly Call[], host: SliceHost): Promise<EndedCall[]>;
 }
 
 export interface ConsumerEnv {
@@ -35,7 +28,8 @@ export interface ConsumerEnv {
   readonly ledger: LedgerBinding;
   /** For calls outside a batch, which have no session. */
   readonly registry: RegistryDoor;
-  readonly slice: SliceBinding;
+  /** Calls over the network that one invocation may have under way. */
+  readonly connections: number;
   /** The way out to servers: the binding `OUTBOUND` where there is one, as in the local run, else the global `fetch`. */
   readonly outbound: (url: string, init: RequestInit) => Promise<Response>;
   /** Where a task goes on that must wait: this shard's queue, or another's while this one is drained. */
@@ -47,8 +41,6 @@ export interface ConsumerEnv {
   /** A secret that a service's header names. */
   readonly secret: (name: string) => string | undefined;
   readonly keys: KeyCase;
-  /** What this isolate knows of how quick services are. */
-  readonly paces: Paces;
   /** Takes a call's key and its service's header secrets out of texts. */
   readonly redaction: (call: Pick<Call, 'service' | 'key' | 'definition'>) => Redact;
   /** The same secrets in every notation, for bodies that stream. */
@@ -58,7 +50,6 @@ export interface ConsumerEnv {
 interface Bindings {
   readonly LEDGER?: LedgerBinding;
   readonly REGISTRY?: RegistryDoor;
-  readonly SELF?: SliceBinding;
   readonly OWN_QUEUE?: Queue<TaskMessage>;
   readonly OUTBOUND?: Fetcher;
 }
@@ -73,6 +64,13 @@ const VarsSchema = z.object({
     .transform((url) => url.replace(/\/+$/, '')),
   ALLOW_PRIVATE_TARGETS: FlagSchema,
   DRAINING: FlagSchema,
+  /** The platform lets six connections of a request wait for headers; the local runtime, any number. */
+  CONNECTIONS: z.coerce
+    .number({ error: 'is a number of connections' })
+    .int({ error: 'is a whole number' })
+    .min(1, { error: 'is at least 1' })
+    .max(100, { error: 'is at most 100, the largest batch' })
+    .default(6),
 });
 
 /** The secrets that a service's headers carry: a backend may send them back, and they must not be stored. */
@@ -91,10 +89,10 @@ export function readEnv(env: object): ConsumerEnv {
   if (earlier !== undefined) return earlier;
   const vars = parseEnv(VarsSchema, env);
   const { SERVICES } = parseEnv(z.object({ SERVICES: servicesSchema(vars.ALLOW_PRIVATE_TARGETS).default({}) }), env);
-  const { LEDGER, REGISTRY, SELF, OWN_QUEUE, OUTBOUND } = env as Bindings;
-  if (LEDGER === undefined || REGISTRY === undefined || SELF === undefined || OWN_QUEUE === undefined) {
+  const { LEDGER, REGISTRY, OWN_QUEUE, OUTBOUND } = env as Bindings;
+  if (LEDGER === undefined || REGISTRY === undefined || OWN_QUEUE === undefined) {
     throw new MisconfiguredError([
-      'the bindings LEDGER, REGISTRY, SELF and OWN_QUEUE are needed; deploy with `npm run deploy`',
+      'the bindings LEDGER, REGISTRY and OWN_QUEUE are needed; deploy with `npm run deploy`',
     ]);
   }
   const bindings = env as Record<string, unknown>;
@@ -117,7 +115,7 @@ export function readEnv(env: object): ConsumerEnv {
     servers: new LastKnownServers(),
     ledger: LEDGER,
     registry: REGISTRY,
-    slice: SELF,
+    connections: vars.CONNECTIONS,
     outbound: OUTBOUND === undefined ? (url, init) => fetch(url, init) : (url, init) => OUTBOUND.fetch(url, init),
     ownQueue: OWN_QUEUE,
     draining: vars.DRAINING,
@@ -130,7 +128,6 @@ export function readEnv(env: object): ConsumerEnv {
       return typeof value === 'string' ? value : undefined;
     },
     keys,
-    paces: new Paces(),
     redaction: ({ service, key, definition = known.find(service) }) => {
       const ofKey = keys.redaction(key);
       if (definition === undefined) return ofKey;

@@ -2,27 +2,16 @@
  * A consumer: takes batches from its shard's queue, calls the backends, and has every outcome
  * recorded. It has no public address and no database; what it learns it tells the ledger.
  */
-import { WorkerEntrypoint } from 'cloudflare:workers';
 import { MisconfiguredError } from '../shared/env.ts';
 import { logError } from '../shared/log.ts';
 import { deliveryDelayMs } from '../shared/message/delivery.ts';
 import { problemResponse } from '../shared/problem/problem.ts';
 import { runBatch } from './batch.ts';
-import type { Call, EndedCall } from './call/call.ts';
-import { runSlice, type SliceHost } from './call/slice.ts';
-import { CONNECTIONS } from './call/spread.ts';
-import { type ConsumerEnv, readEnv, type SliceBinding } from './env.ts';
+import { type ConsumerEnv, readEnv } from './env.ts';
 
 export { KeyAdmin } from './keys/pool/key-admin.ts';
 export { KeyPool } from './keys/pool/key-pool.ts';
 export { SyncCall } from './sync/sync-call.ts';
-
-/** A part of a batch's calls in an invocation of its own; see `fan-out.ts`. */
-export class Slice extends WorkerEntrypoint implements SliceBinding {
-  run(calls: readonly Call[], host: SliceHost): Promise<EndedCall[]> {
-    return runSlice(readEnv(this.env as object), calls, host, CONNECTIONS);
-  }
-}
 
 export default {
   fetch: () => problemResponse('not-found', { detail: 'This Worker is reached through its queue.' }),

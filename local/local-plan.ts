@@ -40,11 +40,32 @@ export function planLocal({ keys, services, vars, mains }: LocalPlanOptions, url
       ALLOW_PRIVATE_TARGETS: 'true',
       PUBLIC_URL: url,
       KEY_SHARDS: shardsOfPool,
+      CONNECTIONS: String(LOCAL_BATCH),
       SERVICES: { ...(declared as ServiceInputs | undefined), ...services },
       ...vars,
     },
   });
-  return mains === undefined ? plan : withMains(plan, mains);
+  const local = withLargeBatches(plan);
+  return mains === undefined ? local : withMains(local, mains);
+}
+
+/**
+ * The local runtime hands over one batch a queue at a time, and lets any number of connections wait: what is
+ * deployed as many small batches, six calls each, is one large batch here that calls all at once.
+ */
+const LOCAL_BATCH = 100;
+
+function withLargeBatches(plan: Plan): Plan {
+  return {
+    ...plan,
+    consumers: plan.consumers.map((consumer) => ({
+      ...consumer,
+      queues: {
+        ...consumer.queues,
+        consumers: consumer.queues.consumers.map((settings) => ({ ...settings, max_batch_size: LOCAL_BATCH })),
+      },
+    })),
+  };
 }
 
 function withMains(plan: Plan, mains: Mains): Plan {

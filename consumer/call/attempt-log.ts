@@ -1,6 +1,6 @@
 /**
  * The one log event of an attempt: structured, with fixed fields, and never a header, body or secret.
- * Events are kept until their slice reports and are then written one after the other: a write by
+ * Events are kept until outcomes are told and are then written one after the other: a write by
  * itself wakes whoever reads the log, which cost 40 µs of the local runtime's processor; right after
  * another it costs 7.
  */

@@ -1,5 +1,5 @@
 /**
- * The time-outs of a slice's calls, on one timer: nearly every call ends before its own, and a timer
+ * The time-outs of a batch's calls, on one timer: nearly every call ends before its own, and a timer
  * set and cleared for each is work that all of them would pay for.
  */
 
@@ -24,7 +24,7 @@ export class Timeouts {
     this.#ends.delete(abort);
   }
 
-  /** No call of the slice is under way any more. */
+  /** No call is under way any more. */
   stop(): void {
     if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#ends.clear();

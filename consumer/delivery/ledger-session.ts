@@ -13,8 +13,10 @@ import type {
   Settlement,
 } from '../../shared/ledger/contract.ts';
 import type { CallReports, RouteAnswer, RouteRequest, ServiceBook } from '../../shared/registry/routing.ts';
-import { MAX_LEDGER_SESSIONS } from '../call/invocations.ts';
 import type { LedgerBinding } from '../env.ts';
+
+/** Opened again at most this often after it broke: each is a Worker invocation. */
+export const MAX_LEDGER_SESSIONS = 4;
 
 export class LedgerConversation implements LedgerSession, Disposable {
   readonly #binding: Pick<LedgerBinding, 'open'>;

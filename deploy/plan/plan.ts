@@ -126,9 +126,26 @@ function consumerOfShard(
           ? perShard(producer, shards, (other) => ({ queue: ofShard(queue, other) }))
           : [{ ...producer, queue: renamed(producer.queue) }],
       ),
-      consumers: consumer.queues.consumers.map((own) => ({ ...own, queue: renamed(own.queue) })),
+      consumers: queueSettings(consumer, queue, shard),
     },
   };
+}
+
+/** A shard's own line of settings, or shard 0's. */
+function queueSettings(consumer: WorkerConfig, queue: string, shard: number): WorkerConfig['queues']['consumers'] {
+  const settings = consumer.queues.consumers;
+  const stray = settings.find((line) => !isShardOf(queue, line.queue));
+  if (stray !== undefined) {
+    throw new PlanError(`wrangler.toml: env.consumer.queues.consumers: ${stray.queue} is the queue of no shard`);
+  }
+  const own = ofShard(queue, shard);
+  const line =
+    settings.find((candidate) => candidate.queue === own) ?? settings.find(({ queue: name }) => name === queue);
+  return line === undefined ? [] : [{ ...line, queue: own }];
+}
+
+function isShardOf(queue: string, name: string): boolean {
+  return name.startsWith(queue.slice(0, -1)) && /^\d+$/.test(name.slice(queue.length - 1));
 }
 
 /** Sends to the shards that stay, and what it would have kept for later to the first of them. */

@@ -24,7 +24,7 @@ describe('import boundaries', () => {
     file('producer/index.ts', 'producer/env.ts'),
     file('shared/store/row.ts', 'shared/task/state.ts'),
     file('bench/run.ts', 'local/runtime.ts'),
-    file('test/consumer/slice.test.ts', 'consumer/call/slice.ts'),
+    file('test/consumer/turns.test.ts', 'consumer/call/turns.ts'),
     pack('callback/index.ts', 'cloudflare:workers'),
     pack('shared/task/content.ts', 'zod'),
     pack('local/start.ts', 'node:fs'),

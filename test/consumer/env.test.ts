@@ -13,7 +13,6 @@ it("takes the secrets of a service's headers out of what its backend sends back"
     OCR_KEY: 'recognisable-secret\n',
     LEDGER: {},
     REGISTRY: {},
-    SELF: {},
     OWN_QUEUE: {},
     KEY_POOL: env.KEY_POOL,
   });

@@ -10,7 +10,7 @@ afterEach(() => {
 
 const call = () => new AbortController();
 
-describe('the time-outs of a slice', () => {
+describe('the time-outs of calls', () => {
   it('abort each call at its own time, whatever order they started in', () => {
     const timeouts = new Timeouts();
     const [slow, quick, later] = [call(), call(), call()];
@@ -44,7 +44,7 @@ describe('the time-outs of a slice', () => {
     expect([over, next].map(({ signal }) => signal.aborted)).toEqual([false, true]);
   });
 
-  it('hold one timer, and none when the slice is over', () => {
+  it('hold one timer, and none when all are over', () => {
     const timeouts = new Timeouts();
     for (let count = 0; count < 6; count++) timeouts.start(call(), 30_000 + count);
     expect(vi.getTimerCount()).toBe(1);

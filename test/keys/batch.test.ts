@@ -151,7 +151,7 @@ describe('a batch of tasks that need keys', () => {
     expect(await rowOf(task)).toMatchObject({ status: 'failed' });
   });
 
-  it('tells no key to slices, the pool, the ledger or queues, also when a backend echoes it', async () => {
+  it('tells no key to the pool, the ledger or queues, also when a backend echoes it', async () => {
     const consumer = new TestConsumer({ services, keys: KEYS });
     answerWith(async (request) => {
       const seen = JSON.stringify([...request.headers]) + request.url;

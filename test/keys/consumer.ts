@@ -10,8 +10,6 @@ import { readEnv as readCallbackEnv } from '../../callback/env.ts';
 import { OutlookBoard } from '../../callback/outlook-board.ts';
 import { settleAttempts } from '../../callback/settle.ts';
 import { runBatch } from '../../consumer/batch.ts';
-import { runSlice, type SliceHost } from '../../consumer/call/slice.ts';
-import { CONNECTIONS } from '../../consumer/call/spread.ts';
 import { type ConsumerEnv, readEnv } from '../../consumer/env.ts';
 import type { KeyPool } from '../../consumer/keys/pool/key-pool.ts';
 import { importMacKey } from '../../shared/crypto/mac.ts';
@@ -45,7 +43,7 @@ export class TestConsumer {
   readonly env: ConsumerEnv;
   /** Calls of the key pool's object, by method. */
   readonly poolCalls: string[] = [];
-  /** Everything that left this Worker but for the calls of backends: to slices, pools and queues. */
+  /** Everything that left this Worker but for the calls of backends: to pools and queues. */
   readonly outgoing: string[] = [];
   readonly #sent: { queue: string; body: TaskMessage; delaySeconds: number }[] = [];
 
@@ -57,7 +55,7 @@ export class TestConsumer {
         this.outgoing.push(JSON.stringify(body));
       },
     });
-    const consumerEnv: ConsumerEnv = readEnv({
+    this.env = readEnv({
       ...vars,
       ...keys,
       SERVICES: services,
@@ -66,25 +64,11 @@ export class TestConsumer {
       ALLOW_PRIVATE_TARGETS: 'true',
       LEDGER: { open: async () => openLedger(board) },
       REGISTRY: env.SERVER_REGISTRY.getByName('registry'),
-      SELF: {
-        // Across a service binding everything is copied.
-        run: async (calls: never[], host: SliceHost) => {
-          this.outgoing.push(JSON.stringify(calls));
-          const ended: SliceHost['ended'] = async (each) => {
-            this.outgoing.push(JSON.stringify(each));
-            await host.ended(each);
-          };
-          const rest = await runSlice(consumerEnv, structuredClone(calls), { ...host, ended }, CONNECTIONS);
-          this.outgoing.push(JSON.stringify(rest));
-          return rest;
-        },
-      },
       OWN_QUEUE: queueTo(`tasks-${shard}`),
       TASK_QUEUE_0: queueTo('tasks-0'),
       TASK_QUEUE_1: queueTo('tasks-1'),
       KEY_POOL: { getByName: (name: string) => this.#counted(env.KEY_POOL.getByName(prefix + name)) },
     });
-    this.env = consumerEnv;
   }
 
   #counted(stub: DurableObjectStub<KeyPool>) {

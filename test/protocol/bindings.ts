@@ -9,9 +9,6 @@ import { takeReports } from '../../callback/registry/report.ts';
 import { route } from '../../callback/registry/route.ts';
 import type { Registry } from '../../callback/registry/server.ts';
 import { readBook } from '../../callback/registry/services.ts';
-import { Paces } from '../../consumer/call/pace.ts';
-import { runSlice } from '../../consumer/call/slice.ts';
-import { CONNECTIONS } from '../../consumer/call/spread.ts';
 import type { LastKnownServers } from '../../consumer/capacity/last-known.ts';
 import type { ConsumerEnv, LedgerBinding } from '../../consumer/env.ts';
 import { readKeyCase } from '../../consumer/keys/secrets/consumer-keys.ts';
@@ -19,13 +16,13 @@ import type { LineKeeper } from '../../shared/ledger/line.ts';
 import type { TaskMessage } from '../../shared/message/task-message.ts';
 import type { RegistryDoor } from '../../shared/registry/door.ts';
 import type { RegistrySession } from '../../shared/registry/routing.ts';
-import type { Services } from '../../shared/service/definition.ts';
 import type { KnownServices } from '../../shared/service/known-services.ts';
 import type { StateOf } from '../../shared/task/state.ts';
 import type { Backend } from './backend.ts';
 import type { Clock } from './clock.ts';
 import { gatedDatabase, isWrite } from './database.ts';
 import { type Faults, Invocation } from './faults.ts';
+import { Network } from './network.ts';
 import type { Post, QueueName } from './post.ts';
 import type { Promises } from './promises.ts';
 
@@ -36,7 +33,7 @@ interface World {
   readonly faults: Faults;
   readonly backend: Backend;
   readonly promises: Promises;
-  readonly services: Services;
+  readonly connections: number;
   readonly known: KnownServices;
   readonly servers: LastKnownServers;
   readonly registry: Registry;
@@ -50,10 +47,9 @@ interface World {
   check(when: string): Promise<unknown>;
 }
 
-/** What one batch spends of the platform's 32 invocations, and the calls in each of its slices. */
+/** What one batch spends of the platform's 32 invocations. */
 export interface Budget {
   spent: number;
-  readonly slices: number[];
 }
 
 /** A consumer whose clock is ahead sees everything earlier. */
@@ -65,8 +61,7 @@ export class Bindings {
   readonly #world: World;
   /** Who holds a run, by its callback token. */
   readonly #holders = new Map<string, Invocation>();
-  /** All invocations are of one isolate. */
-  readonly #paces = new Paces();
+  readonly #network = new Network();
 
   constructor(world: World) {
     this.#world = world;
@@ -75,7 +70,7 @@ export class Bindings {
   consumer(invocation: Invocation, budget: Budget): ConsumerEnv {
     const effect = <Value>(name: string, take: () => Promise<Value>) =>
       this.#world.faults.effect(invocation, name, take);
-    const consumer: ConsumerEnv = {
+    return {
       shard: '0',
       publicUrl: env.PUBLIC_URL,
       redaction: () => (text) => text,
@@ -93,21 +88,7 @@ export class Bindings {
         },
         ...this.#lineKeeper(effect),
       },
-      slice: {
-        run: (calls, host) => {
-          budget.spent += 1;
-          budget.slices.push(calls.length);
-          return effect('slice.run', () =>
-            // Another isolate may know only what stands in its configuration.
-            runSlice(
-              { ...consumer, services: this.#world.services },
-              structuredClone(calls),
-              { ...host, ended: (ended) => host.ended(structuredClone(ended)) },
-              CONNECTIONS,
-            ),
-          );
-        },
-      },
+      connections: this.#world.connections,
       ownQueue: this.#queue('tasks', invocation),
       draining: false,
       outbound: (url, init) => fetch(url, init),
@@ -115,24 +96,23 @@ export class Bindings {
         if (name !== 'BACKEND') return undefined;
         const fetch: typeof this.callBackend = (input, init) => {
           budget.spent += 1;
-          return this.callBackend(input, init);
+          return this.callBackend(input, init, false);
         };
         return { fetch } as unknown as Fetcher;
       },
       secret: (name) => this.#world.secrets.get(name),
       keys: readKeyCase({}, '0', { all: {} }),
-      paces: this.#paces,
     };
-    return consumer;
   }
 
   /** Calls over the network and to bound Workers alike: an effect of whoever holds the run. */
-  callBackend(input: RequestInfo, init?: RequestInit): Promise<Response> {
+  callBackend(input: RequestInfo, init?: RequestInit, overNetwork = true): Promise<Response> {
     const request = new Request(input, init);
     const holder = this.#holders.get(request.headers.get('task-callback-token') ?? '');
     // Who tells of a cancellation holds no run; it is a courtesy and may go wrong unseen.
     if (holder === undefined) return this.#world.backend.fetch(request, new Invocation('courtesy'));
-    return this.#world.faults.effect(holder, 'backend', () => this.#world.backend.fetch(request, holder));
+    const call = () => this.#world.faults.effect(holder, 'backend', () => this.#world.backend.fetch(request, holder));
+    return overNetwork ? this.#network.connect(holder, request.signal, call) : call();
   }
 
   /** A session with the real ledger; questions and answers are copied as RPC copies them. */

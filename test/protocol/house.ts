@@ -15,7 +15,6 @@ import { emptyRegistry } from '../../callback/registry/server.ts';
 import type { RegistrySettings } from '../../callback/registry/settings.ts';
 import { sweep } from '../../callback/sweep.ts';
 import { runBatch } from '../../consumer/batch.ts';
-import { MAX_INVOCATIONS } from '../../consumer/call/invocations.ts';
 import { LastKnownServers } from '../../consumer/capacity/last-known.ts';
 import { acceptTask } from '../../producer/accept.ts';
 import type { Runtime } from '../../producer/runtime.ts';
@@ -50,6 +49,9 @@ const SERVICES = {
   fetched: { baseUrl: 'http://backend.test', callbackTimeoutSeconds: 300, cancelPath: '/work/{id}' },
   served: { callbackTimeoutSeconds: 300 },
 };
+
+/** A request may cause so many Worker invocations (Workers limits). */
+export const MAX_INVOCATIONS = 32;
 
 const OWNER = { subject: 'farm', isAdmin: false };
 
@@ -108,9 +110,10 @@ export class House {
   /** Writes so far: what was read before the latest one is old. */
   writes = 0;
   #read: { readonly writes: number; readonly rows: Row[] } | undefined;
-  /** Worker invocations that the latest batch caused, and the calls in each of its slices. */
+  /** Worker invocations that the latest batch caused. */
   invocations = 0;
-  slices: readonly number[] = [];
+  /** Calls over the network that a consumer's invocation makes at a time. */
+  connections = 6;
 
   /** Of one consumer isolate that lives as long as its configuration. */
   get known(): KnownServices {
@@ -199,10 +202,9 @@ export class House {
   /** One batch for a consumer; by default all that is visible. */
   async deliver(letters = this.ready()): Promise<Ending<void>> {
     return this.#hand('consumer', letters, async (invocation, messages) => {
-      const budget: Budget = { spent: 0, slices: [] };
+      const budget: Budget = { spent: 0 };
       await runBatch(this.#bindings.consumer(invocation, budget), messages);
       this.invocations = budget.spent;
-      this.slices = budget.slices;
       if (budget.spent > MAX_INVOCATIONS) this.post.violations.push(`a batch caused ${budget.spent} invocations`);
     });
   }

@@ -340,15 +340,29 @@ export const ROW_MUTATIONS: readonly Row[] = [
     ],
   },
   {
-    name: 'a late slice of a slow batch',
+    name: 'a call of a slow batch that would come too late',
     file: 'schedules.test.ts',
     mutations: [
       mutation(
         'R14',
         'the look at the lease before a call',
         'consumer/call/lease.ts',
-        'now + timeoutMs + QUICK_RETRIES_MS > state.leaseUntil || ',
+        'now > latestStart(timeoutMs, state) || ',
         '',
+      ),
+      mutation(
+        'R14',
+        'the release of a call whose turn comes too late',
+        'consumer/call/call-runner.ts',
+        'this.#dismiss((waiting) => waiting.latestStart <= now, {',
+        'this.#dismiss((waiting) => waiting.latestStart <= 0, {',
+      ),
+      mutation(
+        'R14',
+        'the wait for a turn in the lease',
+        'consumer/call/lease.ts',
+        'Math.min(alone + Math.ceil(queueMs), MAX_LEASE_MS)',
+        'alone',
       ),
     ],
   },

@@ -102,8 +102,8 @@ export const RULE_MUTATIONS: readonly Row[] = [
       mutation(
         'R12',
         'the abort of a running call',
-        'consumer/call/slice.ts',
-        'running.get(id)?.abort(new CancelledError())',
+        'consumer/call/call-runner.ts',
+        'this.#running.get(id)?.abort(new CancelledError())',
         'id.at(0)',
       ),
       mutation(
@@ -123,7 +123,7 @@ export const RULE_MUTATIONS: readonly Row[] = [
     ],
   },
   {
-    name: 'R14 slices respect the lease',
+    name: 'R14 calls respect the lease',
     file: 'rules.test.ts',
     mutations: [
       mutation(

@@ -195,7 +195,7 @@ describe('R12 cancel', () => {
   });
 });
 
-describe('R14 slices respect the lease', () => {
+describe('R14 calls respect the lease', () => {
   it('a call that never ends is aborted within it, and the task tried again', async () => {
     const task = await house.submit();
     house.backend.answer(task.id, house.backend.silent());

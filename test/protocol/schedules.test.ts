@@ -4,9 +4,10 @@
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type NewTask, newTaskMessage } from '../../shared/message/task-message.ts';
+import { servicesSchema } from '../../shared/service/definition.ts';
 import { recordAccepted } from '../../shared/store/accept.ts';
 import { accepted, ok, status } from './backend.ts';
-import { DAY_MS, HOUR_MS, House, MINUTE_MS, START } from './house.ts';
+import { DAY_MS, HOUR_MS, House, MINUTE_MS, type Order, START } from './house.ts';
 import { comeToRest } from './rest.ts';
 
 let house: House;
@@ -438,40 +439,61 @@ describe('progress or `Retry-After` beyond the deadline', () => {
   });
 });
 
-describe('a late slice of a slow batch', () => {
-  /** Six calls run beside the batch, the seventh in the slice that is late. */
-  const LATE = 6;
+describe('a call of a slow batch that would come too late', () => {
+  const calls = (id: string) => house.backend.callsOf(id).map(({ run, attempt }) => [run, attempt]);
 
-  it('starts no call that could outlast the lease, beside a second run', async () => {
+  async function submitMany(count: number, order: Order = {}): Promise<NewTask[]> {
     const tasks: NewTask[] = [];
-    for (let count = 0; count < 7; count++) tasks.push(await house.submit({ service: 'fetched' }));
+    for (let index = 0; index < count; index++) tasks.push(await house.submit({ service: 'fetched', ...order }));
+    return tasks;
+  }
+
+  it('is not made beside a second run, when the claim was heard after its lease', async () => {
+    const tasks = await submitMany(2);
     for (const letter of house.ready()) house.post.duplicate(letter, leaseMs / 1000 + 1);
     house.backend.fallback = house.backend.after(20_000, ok());
     let late = 1;
     house.faults.latency = async (effect) => {
-      if (effect === 'slice.run' && late-- > 0) await house.clock.sleep(70_000);
+      if (effect === 'ledger.claim answer' && late-- > 0) await house.clock.sleep(70_000);
     };
     await comeToRest(house);
-    for (const [index, { id }] of tasks.entries()) {
-      const run = index === LATE ? 2 : 1;
-      expect(await house.row(id)).toMatchObject({ status: 'succeeded', run });
-      expect(house.backend.callsOf(id).map((call) => call.run)).toEqual([run]);
+    for (const { id } of tasks) expect(calls(id)).toEqual([[2, 2]]);
+  });
+
+  it('is given back unattempted, when it could not end within its lease', async () => {
+    const tasks = await submitMany(2, { maxAttempts: 1 });
+    let late = 1;
+    house.faults.latency = async (effect) => {
+      if (effect === 'ledger.claim answer' && late-- > 0) await house.clock.sleep(40_000);
+    };
+    await comeToRest(house);
+    for (const { id } of tasks) {
+      expect(await house.row(id)).toMatchObject({ status: 'succeeded', run: 2, deferrals: 1 });
+      expect(calls(id)).toEqual([[2, 1]]);
     }
   });
 
-  it('a slice that is late within the lease releases its tasks unattempted', async () => {
-    const tasks: NewTask[] = [];
-    for (let count = 0; count < 7; count++) tasks.push(await house.submit({ service: 'fetched', maxAttempts: 1 }));
-    house.backend.fallback = house.backend.after(1_000, ok());
-    let late = 1;
-    house.faults.latency = async (effect) => {
-      if (effect === 'slice.run' && late-- > 0) await house.clock.sleep(40_000);
-    };
+  it('waits for its turn as long as the calls before it may take, and runs within its lease', async () => {
+    const tasks = await submitMany(13, { maxAttempts: 1 });
+    house.backend.fallback = house.backend.after(29_000, ok());
     await comeToRest(house);
-    for (const [index, { id }] of tasks.entries()) {
-      const deferrals = index === LATE ? 1 : 0;
-      expect(await house.row(id)).toMatchObject({ status: 'succeeded', run: 1 + deferrals, deferrals });
-      expect(house.backend.callsOf(id).map(({ run, attempt }) => [run, attempt])).toEqual([[1 + deferrals, 1]]);
-    }
+    for (const { id } of tasks) expect(await house.row(id)).toMatchObject({ status: 'succeeded', run: 1 });
+    expect(house.backend.calls.map(({ startedAt }) => (startedAt - START) / 1000)).toEqual([
+      ...Array(6).fill(0),
+      ...Array(6).fill(29),
+      58,
+    ]);
+  });
+
+  it('is given back as soon as its turn would come too late in the longest batch', async () => {
+    house.services = servicesSchema(true).parse({ fetched: { baseUrl: 'http://backend.test', timeoutSeconds: 600 } });
+    const tasks = await submitMany(7, { maxAttempts: 1 });
+    house.backend.fallback = house.backend.after(500_000, ok());
+    await comeToRest(house);
+    const last = tasks.at(-1)!;
+    const [record] = JSON.parse((await house.row(last.id)).history) as { endedAt: number }[];
+    expect(record!.endedAt).toBeLessThan(START + 300_000);
+    expect(calls(last.id)).toEqual([[2, 1]]);
+    for (const { id } of tasks) expect(await house.row(id)).toMatchObject({ status: 'succeeded' });
   });
 });

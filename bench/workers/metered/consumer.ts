@@ -1,14 +1,8 @@
 /** A consumer with its bindings and its messages metered. */
-import consumer, { Slice as RealSlice, SyncCall as RealSyncCall } from '../../../consumer/index.ts';
+import consumer, { SyncCall as RealSyncCall } from '../../../consumer/index.ts';
 import { countingInvocations, meteredBatch, meteredEnv, takeCounts } from './meter.ts';
 
 export { KeyAdmin, KeyPool } from '../../../consumer/index.ts';
-
-export class Slice extends RealSlice {
-  constructor(context: ExecutionContext, env: object) {
-    super(context, meteredEnv(env));
-  }
-}
 
 export class SyncCall extends RealSyncCall {
   constructor(context: ExecutionContext, env: object) {

@@ -49,7 +49,7 @@ export function meteredEnv<Env extends object>(env: Env, ledger: Ledger = 'work'
 function wrap(name: string, binding: unknown, ledger: Ledger): unknown {
   if (typeof binding !== 'object' || binding === null) return binding;
   // Service bindings answer to every name; they are known by their own.
-  if (['LEDGER', 'SELF', 'CALLBACK', 'REGISTRY'].includes(name) || /^(?:CONSUMER|SYNC)_\d+$/.test(name))
+  if (['LEDGER', 'CALLBACK', 'REGISTRY'].includes(name) || /^(?:CONSUMER|SYNC)_\d+$/.test(name))
     return meteredService(binding, ledger);
   if (name.startsWith('TASK_DB_')) return meteredDatabase(binding as D1Database, ledger);
   if (name.endsWith('_QUEUE') || name.startsWith('TASK_QUEUE_')) return meteredQueue(binding as Queue, ledger);

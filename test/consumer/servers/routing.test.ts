@@ -208,15 +208,6 @@ describe('definitions that are put at run time', () => {
     expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 1 });
     expect(house.backend.calls[0]?.request.url).toBe('http://one.test/defined-late');
   });
-
-  it('travel with calls to other invocations', async () => {
-    house.join('one', { services: [{ name: 'late' }] });
-    putService(house.registry, 'late', { path: '/defined-late' });
-    // More calls than one invocation makes: slices.
-    const tasks = await Promise.all(Array.from({ length: 9 }, () => house.submit({ service: 'late', request: {} })));
-    await house.deliver();
-    for (const { id } of tasks) expect(await house.row(id)).toMatchObject({ status: 'succeeded' });
-  });
 });
 
 describe('a definition that has changed', () => {

@@ -38,7 +38,6 @@ describe('the shard plan of the repository', () => {
       expect(consumer.services).toEqual([
         expect.objectContaining({ binding: 'LEDGER', service: 'tasklane-callback' }),
         expect.objectContaining({ binding: 'REGISTRY', service: 'tasklane-callback', entrypoint: 'RegistryDoor' }),
-        expect.objectContaining({ binding: 'SELF', service: `tasklane-consumer-${shard}` }),
       ]);
       expect(consumer.vars).toMatchObject({ SHARD: String(shard) });
     });

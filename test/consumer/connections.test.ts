@@ -1,9 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { MAX_INVOCATIONS } from '../../consumer/call/invocations.ts';
 import { cancelMessage, type NewTask } from '../../shared/message/task-message.ts';
 import { servicesSchema } from '../../shared/service/definition.ts';
 import { ok } from '../protocol/backend.ts';
-import { House } from '../protocol/house.ts';
+import { House, MAX_INVOCATIONS } from '../protocol/house.ts';
 import { comeToRest } from '../protocol/rest.ts';
 
 let house: House;
@@ -22,43 +21,61 @@ async function succeeded(): Promise<number> {
   return (await house.rows()).filter(({ status }) => status === 'succeeded').length;
 }
 
-describe('the invocations that a batch of 100 really causes', () => {
-  it('over the network: one session, six calls here and slices of six', async () => {
+describe('a batch of 100 calls over the network, 5 s to the headers', () => {
+  async function run(): Promise<{ durations: number[]; outcomes: Record<string, number> }> {
     const tasks = await submit(100, 'fetched');
-    for (const { id } of tasks) house.backend.answer(id, house.backend.after(50, ok()));
+    for (const { id } of tasks) house.backend.answer(id, house.backend.after(5_000, ok()));
     await house.deliver();
-    expect([...house.slices].sort()).toEqual([4, ...Array(15).fill(6)]);
-    expect(house.invocations).toBe(1 + 16);
+    const attempts = house.printed.flatMap((line) => {
+      const event = JSON.parse(line) as { event: string; durationMs: number; outcome: string; errorClass?: string };
+      return event.event === 'task.attempted' ? [event] : [];
+    });
+    const outcomes: Record<string, number> = {};
+    for (const { outcome, errorClass = outcome } of attempts) outcomes[errorClass] = (outcomes[errorClass] ?? 0) + 1;
+    return { durations: [...new Set(attempts.map(({ durationMs }) => durationMs))], outcomes };
+  }
+
+  it('makes each once, six at a time, and records what the backend took', async () => {
+    expect(await run()).toEqual({ durations: [5_000], outcomes: { succeeded: 100 } });
+    expect(house.backend.calls).toHaveLength(100);
+    expect(house.backend.mostAtOnce).toBe(6);
+    expect(house.invocations).toBe(1);
     expect(await succeeded()).toBe(100);
   });
 
-  it('to a quick service: six show it, then a third of the slices, six calls at a time in each', async () => {
-    const tasks = await submit(100, 'fetched');
-    for (const { id } of tasks) house.backend.answer(id, house.backend.after(10, ok()));
-    await house.deliver();
-    expect(house.slices).toEqual([18, 18, 18, 18, 4]);
-    expect(house.backend.mostAtOnce).toBe(6 * 5 + 4);
-    expect(await succeeded()).toBe(100);
+  it('would time out where it asked for more connections than the platform gives', async () => {
+    house.connections = 100;
+    const { outcomes } = await run();
+    expect(outcomes).toEqual({ succeeded: 30, timeout: 70 });
+    expect(house.backend.calls.length).toBeLessThan(100);
   });
+});
 
-  it('to a service that was quick and no longer is: what has not started goes out six by six', async () => {
-    await submit(1, 'fetched');
-    await house.deliver();
-    const tasks = await submit(100, 'fetched');
-    for (const { id } of tasks) house.backend.answer(id, house.backend.after(20_000, ok()));
+describe('two services in one batch', () => {
+  it('share the turns: the slow one holds six tenths of them while the other waits', async () => {
+    house.services = servicesSchema(true).parse({
+      slow: { baseUrl: 'http://slow.test', timeoutSeconds: 100 },
+      quick: { baseUrl: 'http://quick.test' },
+    });
+    const slow = await submit(20, 'slow');
+    const quick = await submit(20, 'quick');
+    for (const { id } of slow) house.backend.answer(id, house.backend.after(60_000, ok()));
+    for (const { id } of quick) house.backend.answer(id, house.backend.after(100, ok()));
     const before = house.clock.now;
     await house.deliver();
-    expect(house.slices.slice(0, 5)).toEqual([18, 18, 18, 18, 10]);
-    expect(house.slices.slice(5).sort()).toEqual([4, ...Array(10).fill(6)]);
-    expect(house.invocations).toBe(1 + 16);
-    expect(house.clock.now - before).toBeLessThan(21_000);
-    expect(await succeeded()).toBe(101);
+    const startsOf = (tasks: readonly NewTask[]) =>
+      tasks.map(({ id }) => house.backend.callsOf(id)[0]!.startedAt - before);
+    expect(startsOf(slow).filter((at) => at === 0)).toHaveLength(3);
+    expect(Math.max(...startsOf(quick))).toBe(600);
+    expect(house.backend.mostAtOnce).toBe(6);
+    expect(await succeeded()).toBe(40);
   });
+});
 
-  it('six over the network need no slice', async () => {
-    await submit(6, 'fetched');
+describe('the invocations that a batch of 100 really causes', () => {
+  it('over the network: the ledger session alone', async () => {
+    await submit(100, 'fetched');
     await house.deliver();
-    expect(house.slices).toEqual([]);
     expect(house.invocations).toBe(1);
   });
 

@@ -1,0 +1,196 @@
+/**
+ * Makes the calls of one batch and says how each ended as soon as it did. Calls over the network take turns
+ * (`turns.ts`), and a call's time-out starts with its turn; calls to bound Workers hold no connection of this
+ * one. A call that does not get its turn in time to end within its lease is given back unattempted (rule
+ * R14). All calls of the batch share one look-up of cancellations and one timer for their time-outs.
+ */
+import { logError, logWarning } from '../../shared/log.ts';
+import type { ConsumerEnv } from '../env.ts';
+import { attempt, CancelledError } from './attempt.ts';
+import { AttemptLog } from './attempt-log.ts';
+import type { Call, EndedCall } from './call.ts';
+import { latestStart } from './lease.ts';
+import type { Outcome } from './outcome.ts';
+import { tellAborted } from './tell-cancelled.ts';
+import { Timeouts } from './timeouts.ts';
+import { nextTurn } from './turns.ts';
+
+/** Outcomes that come this close together are told together. */
+const REPORT_WINDOW_MS = 50;
+
+/** Calls are checked for cancellation after 5 s, then at doubling intervals: short calls never ask. */
+const FIRST_CANCEL_CHECK_MS = 5_000;
+
+interface RunnerHost {
+  /** Told of every call once. */
+  ended(ended: EndedCall[]): void;
+  /** Which of these tasks have been cancelled meanwhile. */
+  cancelledAmong(ids: string[]): Promise<string[]>;
+}
+
+interface Waiting {
+  readonly call: Call;
+  readonly service: string;
+  readonly latestStart: number;
+  readonly over: () => void;
+}
+
+export class CallRunner implements Disposable {
+  readonly #env: ConsumerEnv;
+  readonly #host: RunnerHost;
+  readonly #log: AttemptLog;
+  readonly #timeouts = new Timeouts();
+  /** For a turn, in the order of their coming. */
+  #waiting: Waiting[] = [];
+  #taken = 0;
+  readonly #takenBy = new Map<string, number>();
+  readonly #running = new Map<string, AbortController>();
+  /** Of calls that ended without an abort: a controller and its signal serve several calls in turn. */
+  readonly #spare: AbortController[] = [];
+  #unreported: EndedCall[] = [];
+  #reportTimer: ReturnType<typeof setTimeout> | undefined;
+  #cancelTimer: ReturnType<typeof setTimeout> | undefined;
+  #lateTimer: ReturnType<typeof setTimeout> | undefined;
+  #isOver = false;
+
+  constructor(env: ConsumerEnv, host: RunnerHost) {
+    this.#env = env;
+    this.#host = host;
+    this.#log = new AttemptLog(env.shard);
+  }
+
+  /** Resolves when all of these calls have ended and the host has been told. */
+  async run(calls: readonly Call[]): Promise<void> {
+    if (calls.length === 0) return;
+    this.#cancelTimer ??= setTimeout(() => void this.#checkCancellations(FIRST_CANCEL_CHECK_MS), FIRST_CANCEL_CHECK_MS);
+    const bound: Promise<void>[] = [];
+    const turns: Promise<void>[] = [];
+    for (const call of calls) {
+      const definition = call.definition ?? this.#env.services[call.service];
+      if (definition?.binding !== undefined) {
+        bound.push(this.#run(call));
+        continue;
+      }
+      const timeoutMs = (definition?.timeoutSeconds ?? 0) * 1000;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const { service } = call;
+      this.#waiting.push({ call, service, latestStart: latestStart(timeoutMs, call.state), over: resolve });
+      turns.push(promise);
+    }
+    this.#giveTurns();
+    for (const each of [...bound, ...turns]) await each;
+    this.#report();
+  }
+
+  [Symbol.dispose](): void {
+    this.#isOver = true;
+    for (const timer of [this.#reportTimer, this.#cancelTimer, this.#lateTimer]) {
+      if (timer !== undefined) clearTimeout(timer);
+    }
+    this.#timeouts.stop();
+    this.#log.write();
+  }
+
+  #giveTurns(): void {
+    while (this.#waiting.length > 0 && this.#taken < this.#env.connections) {
+      const [next] = this.#waiting.splice(nextTurn(this.#waiting, this.#takenBy, this.#env.connections), 1);
+      if (next !== undefined) void this.#takeTurn(next);
+    }
+    this.#watchLate();
+  }
+
+  async #takeTurn({ call, service, over }: Waiting): Promise<void> {
+    this.#taken += 1;
+    this.#takenBy.set(service, (this.#takenBy.get(service) ?? 0) + 1);
+    await this.#run(call);
+    this.#taken -= 1;
+    this.#takenBy.set(service, (this.#takenBy.get(service) ?? 1) - 1);
+    over();
+    this.#giveTurns();
+  }
+
+  /** Never rejects: a bug that one call meets must not take the others with it; its task runs again after the lease. */
+  async #run(call: Call): Promise<void> {
+    const abort = this.#spare.pop() ?? new AbortController();
+    this.#running.set(call.id, abort);
+    try {
+      const attempted = await attempt(this.#env, call, abort, this.#timeouts);
+      this.#running.delete(call.id);
+      this.#log.note(call, attempted);
+      this.#end({ id: call.id, attempted });
+      if (abort.signal.reason instanceof CancelledError)
+        await tellAborted(this.#env, call.service, call.id, call.definition, call.servers);
+    } catch (error) {
+      logError('call.failed', { id: call.id, service: call.service }, error);
+      this.#running.delete(call.id);
+    }
+    if (!abort.signal.aborted) this.#spare.push(abort);
+  }
+
+  /** One timer, for the call that would be the first to come too late. */
+  #watchLate(): void {
+    if (this.#lateTimer !== undefined) clearTimeout(this.#lateTimer);
+    this.#lateTimer = undefined;
+    if (this.#waiting.length === 0) return;
+    const first = Math.min(...this.#waiting.map((waiting) => waiting.latestStart));
+    this.#lateTimer = setTimeout(
+      () => {
+        const now = Date.now();
+        this.#dismiss((waiting) => waiting.latestStart <= now, {
+          kind: 'deferred',
+          reason: 'cut-short',
+          retryAfterMs: undefined,
+        });
+        this.#watchLate();
+      },
+      Math.max(0, first - Date.now()),
+    );
+  }
+
+  #dismiss(isMeant: (waiting: Waiting) => boolean, outcome: Outcome): void {
+    const { gone = [], stay = [] } = Object.groupBy(this.#waiting, (waiting) => (isMeant(waiting) ? 'gone' : 'stay'));
+    this.#waiting = stay;
+    const now = Date.now();
+    for (const { call, over } of gone) {
+      const attempted = { outcome, startedAt: now, endedAt: now, server: undefined };
+      this.#log.note(call, attempted);
+      this.#end({ id: call.id, attempted });
+      over();
+    }
+  }
+
+  #end(ended: EndedCall): void {
+    this.#unreported.push(ended);
+    this.#reportTimer ??= setTimeout(() => this.#report(), REPORT_WINDOW_MS);
+  }
+
+  #report(): void {
+    if (this.#reportTimer !== undefined) clearTimeout(this.#reportTimer);
+    this.#reportTimer = undefined;
+    if (this.#unreported.length === 0) return;
+    const ended = this.#unreported;
+    this.#unreported = [];
+    this.#log.write();
+    this.#host.ended(ended);
+  }
+
+  async #checkCancellations(intervalMs: number): Promise<void> {
+    try {
+      const ids = [...this.#running.keys(), ...this.#waiting.map(({ call }) => call.id)];
+      const cancelled = ids.length === 0 ? [] : await this.#host.cancelledAmong(ids);
+      for (const id of cancelled) this.#running.get(id)?.abort(new CancelledError());
+      this.#dismiss(({ call }) => cancelled.includes(call.id), CANCELLED);
+    } catch (error) {
+      logWarning('cancel-check.failed', { cause: String(error) });
+    }
+    // A question may still be on its way when the last call ends.
+    if (this.#isOver) return;
+    this.#cancelTimer = setTimeout(() => void this.#checkCancellations(intervalMs * 2), intervalMs * 2);
+  }
+}
+
+/** The row is cancelled already; whatever is settled changes nothing. */
+const CANCELLED: Outcome = {
+  kind: 'permanent',
+  error: { class: 'network', message: 'The task was cancelled before its call.' },
+};

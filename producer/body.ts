@@ -1,11 +1,13 @@
 /**
  * Reading a JSON body safely: its type, size, encoding and depth are checked before anything parses
- * it. The checked text is left where hono's validator looks for it, so it is parsed once.
+ * it. It is parsed once, and what a task carries through to its backend keeps its own spelling.
  */
 import type { MiddlewareHandler } from 'hono';
+import type { ProblemDetails } from '../shared/problem/problem.ts';
 import { refuse } from './answer.ts';
 import type { AppEnv } from './app.ts';
-import { nestsDeeperThan } from './json-text.ts';
+import { type JsonPath, JsonText, parseJson } from './json/json-text.ts';
+import { nestsDeeperThan } from './json/scan.ts';
 
 const MAX_DEPTH = 64;
 
@@ -17,7 +19,10 @@ const JSON_TYPE = /^application\/(?:[a-z.-]+\+)?json\s*(?:;|$)/i;
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
 
-export function readsJson(maxBytes: number): MiddlewareHandler<AppEnv> {
+/**
+ * @param verbatim where values stand that are kept as they were written: the schema sees a `JsonText` there
+ */
+export function readsJson(maxBytes: number, verbatim: readonly JsonPath[] = []): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     const request = c.req.raw;
     const refusal = headersRefusal(request.headers, maxBytes);
@@ -28,8 +33,12 @@ export function readsJson(maxBytes: number): MiddlewareHandler<AppEnv> {
     const text = decode(read.bytes);
     if (text === undefined) return malformed('The body is not valid UTF-8.');
     if (nestsDeeperThan(text, MAX_DEPTH)) return malformed(`The body nests deeper than ${MAX_DEPTH} levels.`);
-    // Hono keeps a promise here, whatever the type says.
-    c.req.bodyCache.text = Promise.resolve(text) as unknown as string;
+    const parsed = parseJson(text, verbatim);
+    if (!parsed.ok) return malformed(parsed.fault);
+    const reserved = reservedName(parsed.value, text);
+    if (reserved !== undefined) return refuse('invalid-request', reserved);
+    // Hono's validator, and handlers, ask the request for its JSON.
+    c.req.json = async <Value>() => parsed.value as Value;
     return next();
   };
 }
@@ -95,4 +104,27 @@ function tooLarge(maxBytes: number): Response {
 
 function malformed(detail: string): Response {
   return refuse('malformed-body', { detail });
+}
+
+/**
+ * A member named `__proto__` would be dropped by whatever copies members into an object, silently: it is
+ * refused wherever it stands in what is read. What goes through as text may have it.
+ */
+function reservedName(value: unknown, text: string): ProblemDetails | undefined {
+  // The name may be written with escapes.
+  if (!text.includes('proto__') && !text.includes('\\u')) return undefined;
+  const field = pointerToReserved(value);
+  if (field === undefined) return undefined;
+  const reason = 'is a name that cannot be kept; choose another';
+  return { detail: `${field}: ${reason}`, errors: [{ field, reason }] };
+}
+
+function pointerToReserved(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null || value instanceof JsonText) return undefined;
+  for (const [name, member] of Object.entries(value)) {
+    if (name === '__proto__') return `/${name}`;
+    const below = pointerToReserved(member);
+    if (below !== undefined) return `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}${below}`;
+  }
+  return undefined;
 }

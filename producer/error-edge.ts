@@ -9,7 +9,6 @@ import { logError } from '../shared/log.ts';
 import { refuse } from './answer.ts';
 import type { App, AppEnv } from './app.ts';
 import { invalidRequest } from './field-errors.ts';
-import { syntaxFault } from './json-text.ts';
 import { methodsOf } from './methods.ts';
 
 /** What a schema refused, as a problem that names each field. */
@@ -24,13 +23,9 @@ export function guardErrors(app: App): void {
   app.notFound((c) => answerUnmatched(app, c));
 }
 
-async function answerError(error: Error, c: Context<AppEnv>): Promise<Response> {
-  if (error instanceof HTTPException) {
-    const text = await c.req.bodyCache.text;
-    const fault = typeof text === 'string' ? syntaxFault(text) : undefined;
-    if (fault !== undefined) return refuse('malformed-body', { detail: fault });
-    if (error.status === 415) return refuse('unsupported-media-type');
-  }
+function answerError(error: Error, c: Context<AppEnv>): Response {
+  // The validator is stricter about media types than the reading of bodies.
+  if (error instanceof HTTPException && error.status === 415) return refuse('unsupported-media-type');
   const requestId = c.req.header('cf-ray') ?? crypto.randomUUID();
   logError('request.failed', { requestId, method: c.req.method, path: c.req.path }, error);
   return refuse('internal', { detail: 'The cause is in the log under the request id.', requestId });

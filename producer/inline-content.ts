@@ -3,11 +3,12 @@
  * A body above the inline limit is refused with its size; nothing is cut.
  */
 import { type Content, isJson, MAX_INLINE_BYTES } from '../shared/task/content.ts';
+import type { JsonText } from './json/json-text.ts';
 import type { Refusal } from './refusal.ts';
 import { utf8Bytes } from './task-size.ts';
 
 export interface InlineBody {
-  readonly value?: unknown;
+  readonly value?: JsonText | undefined;
   readonly base64?: string | undefined;
   readonly contentType?: string | undefined;
 }
@@ -29,8 +30,9 @@ export function inlineContent({ value, base64, contentType }: InlineBody, fields
   }
   if (value === undefined) return { ok: true, content: undefined };
   const type = contentType ?? 'application/json';
-  if (isJson(type)) return sized({ type, encoding: 'json', text: JSON.stringify(value) }, fields.value);
-  if (typeof value === 'string') return sized({ type, encoding: 'text', text: value }, fields.value);
+  if (isJson(type)) return sized({ type, encoding: 'json', text: value.text }, fields.value);
+  const text: unknown = JSON.parse(value.text);
+  if (typeof text === 'string') return sized({ type, encoding: 'text', text }, fields.value);
   return invalid(fields.value, `must be a string when the content type is ${type}; send ${fields.base64} for bytes`);
 }
 

@@ -6,9 +6,9 @@
 import * as z from 'zod';
 import type { TaskRow, TaskSummaryRow } from '../shared/store/row.ts';
 import { type AttemptRecord, AttemptRecordSchema, TaskErrorSchema } from '../shared/task/attempt.ts';
-import { contentAsJson } from '../shared/task/content.ts';
 import { taskCreatedAt } from '../shared/task/id.ts';
 import { attemptNumber } from '../shared/task/state.ts';
+import { JsonText } from './json/json-text.ts';
 import type { TaskSummary, TaskView, TimelineEntry } from './schema/task.ts';
 
 const HistorySchema = z.array(AttemptRecordSchema);
@@ -92,7 +92,11 @@ function waitingFor(row: TaskSummaryRow): TaskSummary['waitingFor'] {
 function resultOf(row: TaskRow): Pick<TaskView, 'result' | 'resultContentType' | 'resultEncoding'> {
   if (row.result === null || row.result_type === null || row.result_encoding === null) return {};
   const content = { type: row.result_type, encoding: row.result_encoding, text: row.result };
-  return { result: contentAsJson(content), resultContentType: content.type, resultEncoding: content.encoding };
+  return {
+    result: content.encoding === 'json' ? new JsonText(content.text) : content.text,
+    resultContentType: content.type,
+    resultEncoding: content.encoding,
+  };
 }
 
 /** Oldest first. Entries of the same moment keep the order in which they are told here. */

@@ -3,6 +3,7 @@
  * where it differs, without keeping what was said. White space and the order of members do not count. Pure.
  */
 import { toHex } from '../../shared/crypto/hex.ts';
+import { JsonText } from '../json/json-text.ts';
 
 /** Hashes by the name of the member, sorted by name. */
 export type Fields = readonly (readonly [name: string, hash: string])[];
@@ -30,10 +31,24 @@ export function differences(one: Fields, other: Fields): string[] {
 
 /** JSON without white space and with members in order; as deep as bodies may nest, which is bounded. */
 function canonicalJson(value: unknown): string {
+  if (value instanceof JsonText) return canonicalJson(withNumbersAsText(value.text));
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
   const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
   return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonicalJson(member)}`).join(',')}}`;
+}
+
+/** The third argument is newer than the library's types. */
+type ParseWithSource = (
+  text: string,
+  reviver: (name: string, value: unknown, context: { readonly source?: string }) => unknown,
+) => unknown;
+
+/** Numbers count as they are written: two that differ beyond double precision are two. */
+function withNumbersAsText(text: string): unknown {
+  return (JSON.parse as ParseWithSource)(text, (_, value, { source }) =>
+    typeof value === 'number' ? `number ${source}` : value,
+  );
 }
 
 async function hashOf(text: string): Promise<string> {

@@ -28,7 +28,7 @@ const route = createRoute({
   description:
     'Each task is accepted or refused by itself, in the order sent. With `idempotencyKey` each is submitted once, however ' +
     'often the batch is sent.',
-  middleware: [readsJson(MAX_BATCH_BODY_BYTES)],
+  middleware: [readsJson(MAX_BATCH_BODY_BYTES, [['tasks', '*', 'payload']])],
   request: { body: { required: true, content: { 'application/json': { schema: BatchSubmissionSchema } } } },
   responses: answers(
     { 202: jsonAnswer(BatchResultSchema, 'An id or a problem for each task.') },

@@ -35,7 +35,7 @@ const route = createRoute({
   description:
     'For backends that answered 202: a result, a failure, or progress, with the token of the attempt ' +
     '(`Task-Callback-Token`). Safe to repeat.',
-  middleware: [carriesToken, readsJson(MAX_TASK_BODY_BYTES)],
+  middleware: [carriesToken, readsJson(MAX_TASK_BODY_BYTES, [['result']])],
   request: {
     params: TaskParamsSchema,
     body: { required: true, content: { 'application/json': { schema: TaskReportSchema } } },

@@ -5,6 +5,7 @@ import type { TaskRow } from '../../shared/store/row.ts';
 import { isTerminal } from '../../shared/task/status.ts';
 import { answerJson, answerJsonText, statusUrlOf, unavailable } from '../answer.ts';
 import type { App } from '../app.ts';
+import { stringifyJson } from '../json/json-text.ts';
 import { mayBeUnrecorded, mayName, owns, taskNotFound } from '../ownership.ts';
 import type { Runtime } from '../runtime.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
@@ -58,7 +59,7 @@ function isEnded(row: TaskRow | undefined): boolean {
 }
 
 function answerRow(runtime: Runtime, row: TaskRow): Response {
-  const json = JSON.stringify(taskView(row, statusUrlOf(runtime, row.id)));
+  const json = stringifyJson(taskView(row, statusUrlOf(runtime, row.id)));
   // A tombstone without a service is still filled in by the claim.
   if (row.status === 'succeeded' || (row.status === 'cancelled' && row.service !== '')) {
     runtime.finished.keep(row.id, { subject: row.subject, json }, Date.now());

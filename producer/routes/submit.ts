@@ -29,7 +29,7 @@ const route = createRoute({
   tags: ['tasks'],
   summary: 'Submit a task',
   description: 'Answers as soon as the task is safe; 202 means that it will reach an end, whatever happens.',
-  middleware: [readsJson(MAX_TASK_BODY_BYTES)],
+  middleware: [readsJson(MAX_TASK_BODY_BYTES, [['payload']])],
   request: { headers: SubmissionHeadersSchema, body: jsonBody(TaskSubmissionSchema) },
   responses: answers(
     {

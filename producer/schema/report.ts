@@ -2,6 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import { MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 import { ContentTypeSchema } from './submission.ts';
+import { verbatimJson } from './verbatim.ts';
 
 const MAX_MESSAGE_CHARS = 10_000;
 
@@ -12,10 +13,9 @@ export const TaskReportSchema = z
   .discriminatedUnion('status', [
     z.strictObject({
       status: z.literal('succeeded'),
-      result: z
-        .unknown()
+      result: verbatimJson()
         .optional()
-        .openapi({ description: `Any JSON, up to ${MAX_INLINE_BYTES} bytes.` }),
+        .openapi({ description: `Any JSON, up to ${MAX_INLINE_BYTES} bytes; polls show it byte for byte.` }),
       resultBase64: z.base64().optional().openapi({ description: 'A binary result, instead of result.' }),
       resultContentType: ContentTypeSchema.optional(),
     }),

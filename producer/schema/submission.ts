@@ -13,6 +13,7 @@ import { CapabilitiesSchema, TierSchema } from '../../shared/task/server-wishes.
 import { TASK_STATUSES } from '../../shared/task/status.ts';
 import { IdempotencyKeySchema } from '../idempotency/key.ts';
 import { ProblemSchema } from './problem.ts';
+import { verbatimJson } from './verbatim.ts';
 
 const MAX_BATCH_TASKS = 1000;
 const MAX_LABELS = 16;
@@ -88,13 +89,12 @@ export const TaskSubmissionSchema = z
     }),
     path: PathSchema.optional().openapi({ description: 'Below the base URL of the service; its default when absent.' }),
     method: z.enum(TASK_METHODS).optional().openapi({ description: 'The default of the service when absent.' }),
-    payload: z
-      .unknown()
+    payload: verbatimJson()
       .optional()
       .openapi({
         description:
-          `Any JSON, up to ${MAX_INLINE_BYTES} bytes. With a contentType other than JSON: a string, sent as text. ` +
-          'Numbers travel in double precision; send payloadBase64 when every byte counts.',
+          `Any JSON, up to ${MAX_INLINE_BYTES} bytes; the backend gets it byte for byte. With a contentType other than ` +
+          'JSON: a string, sent as text.',
       }),
     payloadBase64: z.base64().optional().openapi({ description: 'A binary body, instead of payload.' }),
     contentType: ContentTypeSchema.optional().openapi({

@@ -36,11 +36,6 @@ export function bytesFromContent(content: Content): Uint8Array<ArrayBuffer> {
   return content.encoding === 'base64' ? bytesFromBase64(content.text) : new Uint8Array(encoder.encode(content.text));
 }
 
-/** What a reader of the API sees: the JSON value, the text, or the base64 string. */
-export function contentAsJson(content: Content): unknown {
-  return content.encoding === 'json' ? JSON.parse(content.text) : content.text;
-}
-
 export function isJson(type: string): boolean {
   return /^application\/(?:[\w.+-]+\+)?json\b/i.test(type);
 }

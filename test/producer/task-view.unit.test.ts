@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { JsonText } from '../../producer/json/json-text.ts';
 import { taskView, unrecordedTask } from '../../producer/task-view.ts';
 import type { TaskRow } from '../../shared/store/row.ts';
 import { smallestTaskIdAt } from '../../shared/task/id.ts';
@@ -85,7 +86,11 @@ describe('a task in the answer', () => {
       result_encoding: 'json',
       result: '{"a":[1]}',
     });
-    expect(json).toMatchObject({ result: { a: [1] }, resultContentType: 'application/json', resultEncoding: 'json' });
+    expect(json).toMatchObject({
+      result: new JsonText('{"a":[1]}'),
+      resultContentType: 'application/json',
+      resultEncoding: 'json',
+    });
     const text = view({ status: 'succeeded', result_type: 'text/plain', result_encoding: 'text', result: '{"a"' });
     expect(text.result).toBe('{"a"');
     const bytes = view({ status: 'succeeded', result_type: 'image/png', result_encoding: 'base64', result: 'AAE=' });

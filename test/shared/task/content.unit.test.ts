@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bytesFromContent, contentAsJson, contentFromBytes } from '../../../shared/task/content.ts';
+import { bytesFromContent, contentFromBytes } from '../../../shared/task/content.ts';
 
 const encode = (text: string) => new TextEncoder().encode(text);
 const roundTrip = (type: string, bytes: Uint8Array) => [...bytesFromContent(contentFromBytes(type, bytes))];
@@ -44,13 +44,5 @@ describe('contentFromBytes', () => {
       expect(roundTrip('text/plain', encode(text))).toEqual([...encode(text)]);
       expect(roundTrip('application/json', encode(text))).toEqual([...encode(text)]);
     }
-  });
-});
-
-describe('contentAsJson', () => {
-  it('shows the value, the text or the base64', () => {
-    expect(contentAsJson(contentFromBytes('application/json', encode('[1,null]')))).toEqual([1, null]);
-    expect(contentAsJson(contentFromBytes('text/plain', encode('hello')))).toBe('hello');
-    expect(contentAsJson(contentFromBytes('image/png', encode('abc')))).toBe('YWJj');
   });
 });

@@ -112,7 +112,7 @@ function closingQuote(text: string, start: number): number {
 }
 
 /** The first place from `at` on that is not white space, as JSON knows it. */
-export function skipSpace(text: string, at: number): number {
+function skipSpace(text: string, at: number): number {
   let next = at;
   while (isSpace(text.charCodeAt(next))) next++;
   return next;

@@ -1,0 +1,75 @@
+/**
+ * A limit that was learnt from being refused: so many calls in a period, whose length lies between two
+ * marks. `shutMs` is the longest time after a period's start at which a call was refused all the same;
+ * `periodMs` the shortest at which one was let in, or what was told. Pure.
+ */
+
+export interface Learnt {
+  readonly calls: number;
+  readonly shutMs: number;
+  /** Infinite as long as no call was let in again. */
+  readonly periodMs: number;
+}
+
+/** A told time is rounded up to whole seconds, by most. */
+const TOLD_SHARE = 0.97;
+
+/** The marks lie close enough. */
+const VAGUE_SHARE = 0.05;
+const VAGUE_MS = 20;
+
+/** What is taken for the period where the marks contradict each other. */
+const WIDER = 1.15;
+
+/** Marks this close to each other are the same mark. */
+const CLOSE = 1.02;
+
+/** Numbers that are the same limit. */
+const ALIKE = 0.15;
+
+/** @param toldMs from the period's start to when the backend said it ends */
+export function firstLearnt(calls: number, shutMs: number, toldMs: number | undefined): Learnt {
+  if (toldMs === undefined) return { calls, shutMs, periodMs: Infinity };
+  return { calls, shutMs: Math.max(shutMs, toldMs * TOLD_SHARE), periodMs: toldMs };
+}
+
+/** Refused before the learnt number was reached. */
+export function withFewerCalls(learnt: Learnt, calls: number, toldMs: number | undefined): Learnt {
+  return toldMs === undefined ? { ...learnt, calls } : firstLearnt(calls, 0, toldMs);
+}
+
+/** Refused after the learnt number: it stands. A time that was told shorter than before is the more exact one. */
+export function confirmedBy(learnt: Learnt, toldMs: number | undefined): Learnt {
+  if (toldMs === undefined || toldMs <= learnt.shutMs || toldMs >= learnt.periodMs) return learnt;
+  return { ...learnt, periodMs: toldMs };
+}
+
+/** Refused so long after the start: the period is longer. */
+export function shutAt(learnt: Learnt, elapsedMs: number, toldMs: number | undefined): Learnt {
+  const shutMs = Math.max(learnt.shutMs, elapsedMs);
+  if (toldMs !== undefined) return { ...learnt, shutMs, periodMs: Math.max(toldMs, shutMs) };
+  return { ...learnt, shutMs, periodMs: learnt.periodMs > shutMs * CLOSE ? learnt.periodMs : shutMs * WIDER };
+}
+
+/** Let in so long after the start: the period is no longer than that. */
+export function openedAt(learnt: Learnt, elapsedMs: number): Learnt {
+  if (elapsedMs >= learnt.periodMs) return learnt;
+  return { ...learnt, periodMs: elapsedMs, shutMs: Math.min(learnt.shutMs, elapsedMs * 0.9) };
+}
+
+export function isPeriodVague({ shutMs, periodMs }: Learnt): boolean {
+  return periodMs < Infinity && periodMs - shutMs > Math.max(VAGUE_MS, VAGUE_SHARE * periodMs);
+}
+
+export function middleMs({ shutMs, periodMs }: Learnt): number {
+  return (shutMs + periodMs) / 2;
+}
+
+/** What equals have learnt of the same limit comes together; of another limit, one's own counts. */
+export function mergeLearnt(own: Learnt | undefined, other: Learnt): Learnt {
+  if (own === undefined) return other;
+  if (Math.abs(own.calls - other.calls) > ALIKE * own.calls) return own;
+  const shutMs = Math.max(own.shutMs, other.shutMs);
+  const periodMs = Math.min(own.periodMs, other.periodMs);
+  return shutMs * CLOSE < periodMs ? { ...own, shutMs, periodMs } : own;
+}

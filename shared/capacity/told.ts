@@ -1,0 +1,64 @@
+/**
+ * What a backend tells of its limits beside its answers, by the limit's name: requests, tokens. Each report
+ * replaces the one before; between two of them starts are counted down. No I/O.
+ */
+import type { ToldLimit } from './limit.ts';
+
+interface Told {
+  readonly limit: number;
+  readonly periodMs: number;
+  remaining: number;
+  resetAt: number;
+}
+
+export class ToldLimits {
+  readonly #limits = new Map<string, Told>();
+
+  get isAny(): boolean {
+    return this.#limits.size > 0;
+  }
+
+  /** @param inFlight calls whose start the backend may not have counted when it reported */
+  tell(name: string, { limit, remaining, resetAt, periodMs }: ToldLimit, inFlight: number, now: number): void {
+    if (resetAt <= now) return;
+    const before = this.#limits.get(name);
+    // A window that is not stated is at least as long as the longest wait that was told.
+    const seenMs = before?.limit === limit ? before.periodMs : 0;
+    this.#limits.set(name, {
+      limit,
+      remaining: Math.max(0, remaining - inFlight),
+      resetAt,
+      periodMs: periodMs ?? Math.max(seenMs, resetAt - now),
+    });
+  }
+
+  start(now: number): void {
+    for (const told of this.#limits.values()) {
+      if (told.resetAt <= now) {
+        told.remaining = told.limit;
+        told.resetAt = now + told.periodMs;
+      }
+      told.remaining -= 1;
+    }
+  }
+
+  nextAt(now: number): number {
+    let at = now;
+    for (const { remaining, resetAt } of this.#limits.values()) if (remaining < 1) at = Math.max(at, resetAt);
+    return at;
+  }
+
+  room(until: number): number {
+    let room = Infinity;
+    for (const { remaining, resetAt, limit } of this.#limits.values()) {
+      room = Math.min(room, resetAt > until ? remaining : limit);
+    }
+    return room;
+  }
+
+  perSecond(): number {
+    let slowest = Infinity;
+    for (const { limit, periodMs } of this.#limits.values()) slowest = Math.min(slowest, (limit * 1_000) / periodMs);
+    return slowest;
+  }
+}

@@ -1,0 +1,167 @@
+import { describe, expect, test } from 'vitest';
+import { Limiter } from '../../../shared/capacity/limiter.ts';
+
+/** Starts calls as soon as they may start, one after the other, against `answer`; each takes 20 ms. */
+function drive(
+  limiter: Limiter,
+  answer: (at: number) => 'ok' | number | 'refused',
+  from: number,
+  until: number,
+): { letIn: number[]; refused: number[]; end: number } {
+  const letIn: number[] = [];
+  const refused: number[] = [];
+  let now = from;
+  while (now < until) {
+    const at = limiter.nextAt(now);
+    if (at > now) {
+      if (at >= until) return { letIn, refused, end: now };
+      now = at;
+      continue;
+    }
+    const ticket = limiter.start(now);
+    const said = answer(now);
+    const startedAt = now;
+    now += 20;
+    if (said === 'ok') {
+      letIn.push(startedAt);
+      limiter.end(ticket, { kind: 'let-in' }, now);
+    } else {
+      refused.push(startedAt);
+      limiter.end(ticket, { kind: 'limited', until: said === 'refused' ? undefined : startedAt + said }, now);
+    }
+  }
+  return { letIn, refused, end: now };
+}
+
+/** A window of so many calls, which opens with the first call after the last one. */
+function fixedWindow(calls: number, windowMs: number, tells = true) {
+  let from = Number.NEGATIVE_INFINITY;
+  let count = 0;
+  return (at: number): 'ok' | number | 'refused' => {
+    if (at >= from + windowMs) {
+      from = at;
+      count = 0;
+    }
+    count += 1;
+    return count <= calls ? 'ok' : tells ? Math.ceil((from + windowMs - at) / 1_000) * 1_000 : 'refused';
+  };
+}
+
+describe('a configured limit', () => {
+  test('holds for every period, and is never met', () => {
+    const limiter = new Limiter();
+    limiter.configured = { rate: { calls: 5, periodMs: 10_000 } };
+    const { letIn, refused } = drive(limiter, fixedWindow(5, 10_000), 0, 60_000);
+    expect(refused).toEqual([]);
+    expect(letIn.length).toBeGreaterThanOrEqual(28);
+  });
+
+  test('of calls at a time waits for one to end', () => {
+    const limiter = new Limiter();
+    limiter.configured = { atOnce: 2 };
+    const [first] = [limiter.start(0), limiter.start(0)];
+    expect(limiter.nextAt(5)).toBe(Number.POSITIVE_INFINITY);
+    limiter.end(first ?? 0, { kind: 'unknown' }, 10);
+    expect(limiter.nextAt(10)).toBe(10);
+  });
+
+  test('that is lowered holds for the next call', () => {
+    const limiter = new Limiter();
+    limiter.configured = { atOnce: 10 };
+    for (let call = 0; call < 5; call++) limiter.start(0);
+    limiter.configured = { atOnce: 3 };
+    expect(limiter.nextAt(1)).toBe(Number.POSITIVE_INFINITY);
+  });
+});
+
+describe('a told limit', () => {
+  test('that is used up is waited for, and the calls under way are counted with it', () => {
+    const limiter = new Limiter();
+    limiter.start(0);
+    limiter.start(0);
+    limiter.tell('requests', { limit: 60, remaining: 3, resetAt: 60_000 }, 10);
+    expect(limiter.nextAt(10)).toBe(10);
+    limiter.start(10);
+    expect(limiter.nextAt(20)).toBe(60_000);
+    expect(limiter.nextAt(60_000)).toBe(60_000);
+  });
+});
+
+describe('a limit that nobody told', () => {
+  test('of a window that says when it opens is learnt from one refusal and hardly met again', () => {
+    const { letIn, refused } = drive(new Limiter(), fixedWindow(10, 10_000), 0, 300_000);
+    expect(letIn.length).toBeGreaterThan(270);
+    expect(refused.length).toBeLessThan(12);
+  });
+
+  test('of a silent window is found by trying, later and later', () => {
+    const { letIn, refused } = drive(new Limiter(), fixedWindow(10, 10_000, false), 0, 600_000);
+    expect(letIn.length).toBeGreaterThan(520);
+    expect(refused.length).toBeLessThan(60);
+  });
+
+  test('that was lowered is followed in one round, and one that was raised in a few', () => {
+    const limiter = new Limiter();
+    drive(limiter, fixedWindow(10, 10_000), 0, 100_000);
+    const lowered = drive(limiter, fixedWindow(5, 10_000), 100_000, 200_000);
+    expect(lowered.letIn.length).toBeGreaterThan(40);
+    expect(lowered.refused.length).toBeLessThan(8);
+    const raised = drive(limiter, fixedWindow(20, 10_000), 200_000, 500_000);
+    expect(raised.letIn.filter((at) => at > 400_000).length).toBeGreaterThan(190);
+  });
+
+  test('of calls at a time is told apart from one of a period', () => {
+    const limiter = new Limiter();
+    const open: number[] = [];
+    let refused = 0;
+    let most = 0;
+    for (let now = 0; now < 60_000; now += 100) {
+      while (limiter.nextAt(now) <= now) {
+        const ticket = limiter.start(now);
+        if (open.length >= 3) {
+          refused += 1;
+          limiter.end(ticket, { kind: 'limited' }, now + 5);
+        } else open.push(ticket);
+      }
+      if (now > 10_000) most = Math.max(most, open.length);
+      const [ended] = now % 200 === 0 ? open.splice(0, 1) : [];
+      if (ended !== undefined) limiter.end(ended, { kind: 'let-in' }, now);
+    }
+    expect(most).toBe(3);
+    expect(refused).toBeLessThan(10);
+  });
+});
+
+test('one stray refusal costs a fraction of a second', () => {
+  const limiter = new Limiter();
+  let calls = 0;
+  const { letIn } = drive(limiter, () => (++calls === 13 ? 'refused' : 'ok'), 0, 3_000);
+  expect(letIn.length).toBeGreaterThan(60);
+});
+
+test('a told end is kept to: nothing starts before it, and the time does not become shorter', () => {
+  const limiter = new Limiter();
+  const tickets = [limiter.start(0), limiter.start(0)];
+  limiter.end(tickets[0] ?? 0, { kind: 'limited', until: 30_000 }, 10);
+  limiter.end(tickets[1] ?? 0, { kind: 'limited', until: 20_000 }, 20);
+  expect(limiter.nextAt(25_000)).toBe(30_000);
+  expect(limiter.nextAt(30_000)).toBe(30_000);
+});
+
+test('what an equal has learnt is taken over before one is refused oneself', () => {
+  const canary = new Limiter();
+  const other = new Limiter(1);
+  drive(canary, fixedWindow(10, 10_000), 0, 50_000);
+  other.learnFrom(canary, 50_000);
+  const { refused } = drive(other, fixedWindow(10, 10_000), 50_000, 70_000);
+  expect(refused).toEqual([]);
+});
+
+test('what was learnt is there after a restart, and a told end holds', () => {
+  const before = new Limiter();
+  drive(before, fixedWindow(10, 10_000), 0, 50_000);
+  const after = new Limiter();
+  after.restore({ ...before.snapshot(), closedUntil: 60_000 }, 50_000);
+  expect(after.nextAt(50_000)).toBe(60_000);
+  expect(after.perSecond()).toBeCloseTo(1, 1);
+});

@@ -10,7 +10,8 @@ import { KnownServices } from '../shared/service/known-services.ts';
 import type { Call } from './call/call.ts';
 import { LastKnownServers } from './capacity/last-known.ts';
 import { type KeyCase, readKeyCase } from './keys/secrets/consumer-keys.ts';
-import { type Redact, redactionOf, secretForms } from './keys/secrets/redaction.ts';
+import { secretsInHeader } from './keys/secrets/notation.ts';
+import { Redactor } from './keys/secrets/redaction.ts';
 
 /** The callback Worker's entrypoint `Ledger`. */
 export interface LedgerBinding extends LineKeeper {
@@ -41,10 +42,8 @@ export interface ConsumerEnv {
   /** A secret that a service's header names. */
   readonly secret: (name: string) => string | undefined;
   readonly keys: KeyCase;
-  /** Takes a call's key and its service's header secrets out of texts. */
-  readonly redaction: (call: Pick<Call, 'service' | 'key' | 'definition'>) => Redact;
-  /** The same secrets in every notation, for bodies that stream. */
-  readonly secretForms: (call: Pick<Call, 'service' | 'key'>) => readonly string[];
+  /** Takes a call's key and its service's header secrets out of what a backend says. */
+  readonly redactor: (call: Pick<Call, 'service' | 'key' | 'definition'>) => Redactor;
 }
 
 interface Bindings {
@@ -77,8 +76,29 @@ const VarsSchema = z.object({
 function headerSecrets({ headers }: ServiceDefinition, bindings: Record<string, unknown>): string[] {
   return Object.values(headers).flatMap((header) => {
     const value = typeof header === 'string' ? undefined : bindings[header.secret];
-    return typeof value === 'string' ? [value.trim()] : [];
+    return typeof value === 'string' ? secretsInHeader(value.trim()) : [];
   });
+}
+
+/** One redactor for a definition and a key: preparing one costs as much as a call. */
+class RedactorMemory {
+  readonly #secretsOf: (service: ServiceDefinition | undefined, key: Call['key']) => string[];
+  readonly #known = new WeakMap<object, Map<string, Redactor>>();
+  readonly #unknownService = {};
+
+  constructor(secretsOf: (service: ServiceDefinition | undefined, key: Call['key']) => string[]) {
+    this.#secretsOf = secretsOf;
+  }
+
+  of(service: ServiceDefinition | undefined, key: Call['key']): Redactor {
+    const owner = service ?? this.#unknownService;
+    const ofService = this.#known.get(owner) ?? new Map<string, Redactor>();
+    this.#known.set(owner, ofService);
+    const name = key === undefined ? '' : `${key.pool}/${key.number}`;
+    const redactor = ofService.get(name) ?? new Redactor(this.#secretsOf(service, key));
+    ofService.set(name, redactor);
+    return redactor;
+  }
 }
 
 const parsedEnvs = new WeakMap<object, ConsumerEnv>();
@@ -99,12 +119,13 @@ export function readEnv(env: object): ConsumerEnv {
   const schema = serviceSchema(vars.ALLOW_PRIVATE_TARGETS);
   const known = new KnownServices(SERVICES, (definition) => schema.safeParse(definition).data);
   const keys = readKeyCase(env, vars.SHARD, known);
-  const redactions = new WeakMap<ServiceDefinition, Redact>();
-  const headerRedaction = (service: ServiceDefinition): Redact => {
-    const redact = redactions.get(service) ?? redactionOf(headerSecrets(service, bindings));
-    redactions.set(service, redact);
-    return redact;
-  };
+  const redactors = new RedactorMemory((service, key) => {
+    const value = key && keys.value(key.pool, key.number);
+    return [
+      ...(value === undefined ? [] : [value]),
+      ...(service === undefined ? [] : headerSecrets(service, bindings)),
+    ];
+  });
   const parsed: ConsumerEnv = {
     shard: vars.SHARD,
     publicUrl: vars.PUBLIC_URL,
@@ -128,18 +149,7 @@ export function readEnv(env: object): ConsumerEnv {
       return typeof value === 'string' ? value : undefined;
     },
     keys,
-    redaction: ({ service, key, definition = known.find(service) }) => {
-      const ofKey = keys.redaction(key);
-      if (definition === undefined) return ofKey;
-      const ofHeaders = headerRedaction(definition);
-      return (text) => ofHeaders(ofKey(text));
-    },
-    secretForms: ({ service, key }) => {
-      const value = key && keys.value(key.pool, key.number);
-      const definition = known.find(service);
-      const inHeaders = definition === undefined ? [] : headerSecrets(definition, bindings);
-      return secretForms(value === undefined ? inHeaders : [value, ...inHeaders]);
-    },
+    redactor: ({ service, key, definition = known.find(service) }) => redactors.of(definition, key),
   };
   parsedEnvs.set(env, parsed);
   return parsed;

@@ -10,12 +10,12 @@ import { serverUseOf, withOtherServers } from '../capacity/server-use.ts';
 import type { ConsumerEnv } from '../env.ts';
 import type { KeyVerdict, LimitFacts } from '../keys/pool/verdict.ts';
 import { hear } from '../keys/provider/hearing.ts';
-import { type Redact, redactContent } from '../keys/secrets/redaction.ts';
+import { type Redact, Redactor, redactContent } from '../keys/secrets/redaction.ts';
 import type { Attempted, Call, KeyUse } from './call.ts';
 import { callTimeoutMs } from './lease.ts';
-import { type Outcome, outcomeOfAnswer, outcomeWithKey } from './outcome.ts';
+import { type Answer, type Outcome, outcomeOfAnswer, outcomeWithKey } from './outcome.ts';
 import { withQuickRetries } from './quick-retry.ts';
-import { readBody } from './response-body.ts';
+import { type ReadBody, readBody } from './response-body.ts';
 import { type Target, targetOf } from './target.ts';
 import type { Timeouts } from './timeouts.ts';
 
@@ -66,21 +66,18 @@ export async function attempt(
   if (!resolved.ok) return ended(misconfigured(resolved.problem));
   const { target } = resolved;
 
+  const redact = redactOf(env, call);
   timeouts.start(abort, timeoutMs);
   try {
     const response =
       service.binding === undefined ? await withQuickRetries(target.call, abort.signal) : await target.call();
-    const { status, headers } = response;
-    const read = await readBody(response);
-    if (!read.ok) return ended(tooLarge(status), target);
-    const redact = env.redaction(call);
-    const body = read.body && redactContent(read.body, redact);
+    const answer = cleanAnswer(response, await readBody(response), redact);
     const now = Date.now();
-    if (call.key === undefined) return ended(outcomeOfAnswer({ status, headers, body }, now), target);
-    const heard = hear({ status, headers, body }, now);
-    return ended(outcomeWithKey({ status, headers, body }, heard.verdict, now), target, heard);
+    if (call.key === undefined) return ended(outcomeOfAnswer(answer, now), target);
+    const heard = hear(answer, now);
+    return ended(outcomeWithKey(answer, heard.verdict, now), target, heard);
   } catch (error) {
-    return ended(outcomeOfError(error, abort.signal, timeoutMs, env.redaction(call)), target);
+    return ended(outcomeOfError(error, abort.signal, timeoutMs, redact), target);
   } finally {
     timeouts.over(abort);
   }
@@ -100,10 +97,28 @@ function misconfigured(message: string): Outcome {
   };
 }
 
-function tooLarge(status: number): Outcome {
-  const message = `The backend's answer is larger than ${MAX_INLINE_BYTES} bytes, the most that is stored with a task.`;
-  return { kind: 'permanent', error: { class: 'result-too-large', httpStatus: status, message } };
+/** Takes out what the backend was sent in confidence: keys, secret headers, and the token to call back with. */
+function redactOf(env: ConsumerEnv, call: Call): Redact {
+  const ofService = env.redactor(call);
+  const ofCall = new Redactor([call.callbackToken]);
+  return (text) => ofCall.text(ofService.text(text));
 }
+
+function cleanAnswer({ status, headers }: Response, read: ReadBody, redact: Redact): Answer {
+  const said = headers.get('location');
+  const answer = { status, headers, ...(said !== null && { location: redact(said) }) };
+  if (read.kind === 'opaque') {
+    const packing = JSON.stringify(shorten(redact(read.packing), MAX_PACKING_CHARS));
+    const why = `The backend's answer is packed as ${packing}, which cannot be looked through for secrets that were sent; it has to be gzip, br, or not packed.`;
+    return { ...answer, body: undefined, lacking: { class: 'result-unreadable', why } };
+  }
+  const body = read.content && redactContent(read.content, redact);
+  if (read.kind === 'whole' || read.why === 'broken') return { ...answer, body };
+  const why = `The backend's answer is larger than ${MAX_INLINE_BYTES} bytes, the most that is stored with a task.`;
+  return { ...answer, body, lacking: { class: 'result-too-large', why } };
+}
+
+const MAX_PACKING_CHARS = 60;
 
 function outcomeOfError(error: unknown, signal: AbortSignal, timeoutMs: number, redact: Redact): Outcome {
   if (signal.aborted && signal.reason instanceof CancelledError) {

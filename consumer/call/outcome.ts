@@ -30,14 +30,22 @@ export type Outcome =
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
-  /** Undefined when there is none. */
+  /** Undefined when there is none, or none that can be read. */
   readonly body: Content | undefined;
+  /** Where a redirect leads. */
+  readonly location?: string;
+  /** Why there is no more of the body, or none at all: `… is larger than …`. */
+  readonly lacking?: { readonly class: 'result-too-large' | 'result-unreadable'; readonly why: string } | undefined;
 }
 
 export function outcomeOfAnswer(answer: Answer, now: number): Outcome {
-  const { status, headers, body } = answer;
+  const { status, headers, body, lacking } = answer;
   if (status === 202) return { kind: 'accepted' };
-  if (status >= 200 && status < 300) return { kind: 'succeeded', result: body };
+  if (status >= 200 && status < 300) {
+    if (lacking === undefined) return { kind: 'succeeded', result: body };
+    // The work is done, and would come to the same again.
+    return { kind: 'permanent', error: { class: lacking.class, httpStatus: status, message: lacking.why } };
+  }
 
   const error = httpError(answer);
   const after = retryAfterMs(headers.get('retry-after'), now);
@@ -69,13 +77,15 @@ export function outcomeWithKey(answer: Answer, verdict: KeyVerdict, now: number)
   };
 }
 
-function httpError({ status, body }: Answer): TaskError {
-  return { class: 'http', httpStatus: status, message: shorten(describe(status, body)) };
+function httpError(answer: Answer): TaskError {
+  return { class: 'http', httpStatus: answer.status, message: shorten(describe(answer)) };
 }
 
 /** The backend's own words, as far as they are text. */
-function describe(status: number, body: Content | undefined): string {
-  if (body === undefined || body.encoding === 'base64' || body.text.trim() === '')
-    return `The backend answered ${status}.`;
-  return `The backend answered ${status}: ${body.text.trim()}`;
+function describe({ status, location, body, lacking }: Answer): string {
+  const isRedirect = status >= 300 && status < 400 && location !== undefined;
+  const answered = `The backend answered ${status}${isRedirect ? `, a redirect to ${location}, which is not followed` : ''}`;
+  if (lacking?.class === 'result-unreadable') return `${answered}. ${lacking.why}`;
+  if (body === undefined || body.encoding === 'base64' || body.text.trim() === '') return `${answered}.`;
+  return `${answered}: ${body.text.trim()}`;
 }

@@ -1,38 +1,93 @@
-/** Reads a backend's answer up to the inline limit; what is larger is not read to its end. */
+/**
+ * Reads a backend's answer up to the inline limit, counted after unpacking; what is larger is not read
+ * to its end. What there is of it is kept: an error speaks by its status, and its beginning tells why.
+ */
+import { isUnpackedOnReading, opaquePackingOf, unsaidPackingOf } from '../../shared/sync/packing.ts';
 import { type Content, contentFromBytes, MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 
-export type BodyResult = { readonly ok: true; readonly body: Content | undefined } | { readonly ok: false };
+export type ReadBody =
+  | { readonly kind: 'whole'; readonly content: Content | undefined }
+  /** Larger than the limit, or broken off: its beginning. */
+  | { readonly kind: 'cut'; readonly content: Content | undefined; readonly why: 'too-large' | 'broken' }
+  /** Packed in a way that nobody here undoes. */
+  | { readonly kind: 'opaque'; readonly packing: string };
 
-export async function readBody(response: Response): Promise<BodyResult> {
-  const length = response.headers.get('content-length');
-  if (Number(length) > MAX_INLINE_BYTES) {
-    await response.body?.cancel();
-    return { ok: false };
+const DEFAULT_TYPE = 'application/octet-stream';
+
+/** @throws what a body that breaks off throws, where it is a result: an error's beginning will do. */
+export async function readBody(response: Response): Promise<ReadBody> {
+  const { status, headers, body } = response;
+  // The backend works on: whatever it says is not the result.
+  if (body === null || status === 202) {
+    await body?.cancel();
+    return { kind: 'whole', content: undefined };
   }
-  const bytes = await readBytes(response, length !== null);
-  if (bytes === undefined) return { ok: false };
-  if (bytes.length === 0) return { ok: true, body: undefined };
-  return {
-    ok: true,
-    body: contentFromBytes(response.headers.get('content-type') ?? 'application/octet-stream', bytes),
-  };
+  const packing = opaquePackingOf(headers);
+  if (packing !== undefined) {
+    await body.cancel();
+    return { kind: 'opaque', packing };
+  }
+  const isResult = status >= 200 && status < 300;
+  const length = headers.get('content-length');
+  const isLengthKnown = length !== null && !isUnpackedOnReading(headers);
+  if (isLengthKnown && Number(length) > MAX_INLINE_BYTES && isResult) {
+    await body.cancel();
+    return { kind: 'cut', content: undefined, why: 'too-large' };
+  }
+  // With a known length within the limit there is nothing to guard against.
+  const isSmall = isLengthKnown && Number(length) <= MAX_INLINE_BYTES && isResult;
+  const { bytes, cut } = isSmall
+    ? { bytes: new Uint8Array(await response.arrayBuffer()), cut: undefined }
+    : await readStart(body as ReadableStream<Uint8Array>, isResult);
+  const type = headers.get('content-type');
+  const unsaid = unsaidPackingOf(type, bytes);
+  if (unsaid !== undefined) return { kind: 'opaque', packing: unsaid };
+  const kept = cut === undefined ? bytes : withoutBrokenCharacter(bytes);
+  const content = kept.length === 0 ? undefined : contentFromBytes(type ?? DEFAULT_TYPE, kept);
+  return cut === undefined ? { kind: 'whole', content } : { kind: 'cut', content, why: cut };
 }
 
-async function readBytes(response: Response, isLengthKnown: boolean): Promise<Uint8Array | undefined> {
-  // With a known length within the limit there is nothing to guard against.
-  if (isLengthKnown || response.body === null) return new Uint8Array(await response.arrayBuffer());
+interface Start {
+  readonly bytes: Uint8Array;
+  readonly cut: 'too-large' | 'broken' | undefined;
+}
+
+async function readStart(body: ReadableStream<Uint8Array>, mustBeWhole: boolean): Promise<Start> {
   const chunks: Uint8Array[] = [];
   let length = 0;
-  for await (const chunk of response.body as ReadableStream<Uint8Array>) {
-    length += chunk.length;
-    if (length > MAX_INLINE_BYTES) return undefined;
-    chunks.push(chunk);
+  let cut: Start['cut'];
+  try {
+    for await (const chunk of body) {
+      const room = MAX_INLINE_BYTES - length;
+      chunks.push(chunk.length > room ? chunk.subarray(0, room) : chunk);
+      length += Math.min(chunk.length, room);
+      if (chunk.length > room) {
+        cut = 'too-large';
+        break;
+      }
+    }
+  } catch (error) {
+    if (mustBeWhole) throw error;
+    cut = 'broken';
   }
   const bytes = new Uint8Array(length);
   let at = 0;
   for (const chunk of chunks) {
     bytes.set(chunk, at);
     at += chunk.length;
+  }
+  return { bytes, cut };
+}
+
+/** The cut may have gone through a character of UTF-8: at most four bytes from its first. */
+function withoutBrokenCharacter(bytes: Uint8Array): Uint8Array {
+  for (let back = 1; back <= Math.min(4, bytes.length); back++) {
+    const byte = bytes[bytes.length - back] ?? 0;
+    if (byte >= 0xc0) {
+      const needs = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
+      return back < needs ? bytes.subarray(0, bytes.length - back) : bytes;
+    }
+    if (byte < 0x80) return bytes;
   }
   return bytes;
 }

@@ -1,6 +1,7 @@
 /** The HTTP request that a call becomes: where it goes, and the headers it carries. */
 import type { ServiceDefinition } from '../../shared/service/definition.ts';
 import { hasSecrets, mayHaveSecrets, secretProblem } from '../../shared/service/secret-origin.ts';
+import { ACCEPTED_ENCODINGS } from '../../shared/sync/packing.ts';
 import { bytesFromContent, type Content } from '../../shared/task/content.ts';
 import { traceIdOf } from '../../shared/task/id.ts';
 import type { TaskRequest } from '../../shared/task/request.ts';
@@ -41,6 +42,7 @@ export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Cal
   for (const [name, value] of Object.entries(headers)) all[name.toLowerCase()] = value;
   const problem = setServiceHeaders(env, service, place.servers[0].baseUrl, all);
   if (problem !== undefined) return { ok: false, problem };
+  all['accept-encoding'] = ACCEPTED_ENCODINGS;
   all['idempotency-key'] = call.id;
   all['task-id'] = call.id;
   all['task-attempt'] = String(attemptNumber(call.state));

@@ -12,10 +12,11 @@ import type { ServiceDefinition } from '../../shared/service/definition.ts';
 import { refreshServices } from '../../shared/service/refresh.ts';
 import type { Declined, SyncCall } from '../../shared/sync/call.ts';
 import { DECLINED_HEADER } from '../../shared/sync/call.ts';
-import { headersToClient, isOpaque } from '../../shared/sync/forwarded-headers.ts';
+import { headersToClient } from '../../shared/sync/forwarded-headers.ts';
 import { locationForClient } from '../../shared/sync/location.ts';
+import { opaquePackingOf, unsaidPackingOf } from '../../shared/sync/packing.ts';
 import type { ConsumerEnv } from '../env.ts';
-import { redactedBytes, redactionStream } from '../keys/secrets/redaction-stream.ts';
+import { redactedStream } from '../keys/secrets/redaction-stream.ts';
 import { Capacity } from './capacity.ts';
 import { type HeardAnswer, heardAnswer } from './heard-answer.ts';
 import type { Held } from './held.ts';
@@ -137,13 +138,19 @@ class Relay {
 
   #passOn(answer: HeardAnswer, { from }: Extract<Sent, { is: 'answered' }>, held: Held, silence: Silence): Response {
     const { status } = answer;
-    const secret = { service: this.#call.service, ...(held.key !== undefined && { key: held.key }) };
-    const forms = this.#env.secretForms(secret);
+    const secrets = this.#env.redactor({
+      service: this.#call.service,
+      definition: this.#service,
+      ...(held.key !== undefined && { key: held.key }),
+    });
     if (status < 200 || status > 599) throw new RangeError(`the backend answered with ${status}, which is no status`);
-    if (forms.length > 0 && isOpaque(answer.headers)) {
-      throw new TypeError("the backend's answer is packed in a way that cannot be looked through for secrets");
+    const packing = secrets.isEmpty || BODILESS.has(status) ? undefined : packingOf(answer);
+    if (packing !== undefined) {
+      const unread = 'stream' in answer.body ? answer.body.stream.cancel() : Promise.resolve();
+      this.#inBackground(unread.catch(() => {}));
+      return this.#fail(unreadable(secrets.text(packing)), held, silence);
     }
-    const redact = this.#env.redaction(secret);
+    const redact = (text: string) => secrets.text(text);
     const headers = headersToClient(answer.headers, redact);
     const location = answer.headers.get('location');
     const place = location && locationForClient(location, from.url, from.baseUrl, this.#call.service);
@@ -157,11 +164,16 @@ class Relay {
     }
     if ('whole' in answer.body) {
       onEnd('complete');
-      return new Response(redactedBytes(answer.body.whole, forms), { status, headers });
+      return new Response(secrets.bytes(answer.body.whole), { status, headers });
     }
     const { stream } = answer.body;
-    const clean = forms.length === 0 ? stream : stream.pipeThrough(redactionStream(forms));
-    return new Response(watchedBody(clean, { onPiece: () => silence.heard(), onEnd }), { status, headers });
+    return new Response(
+      watchedBody(redactedStream(stream, secrets, answer.headers.get('content-type')), {
+        onPiece: () => silence.heard(),
+        onEnd,
+      }),
+      { status, headers },
+    );
   }
 
   /** @returns to be called when the answer has ended */
@@ -207,6 +219,17 @@ class Relay {
       traceId: this.#outbound.traceId,
     });
   }
+}
+
+function packingOf({ headers, body }: HeardAnswer): string | undefined {
+  return (
+    opaquePackingOf(headers) ?? ('whole' in body ? unsaidPackingOf(headers.get('content-type'), body.whole) : undefined)
+  );
+}
+
+function unreadable(packing: string): Extract<Sent, { is: 'failed' }> {
+  const detail = `The backend's answer is packed as ${JSON.stringify(packing.slice(0, 60))}, which cannot be looked through for secrets`;
+  return { is: 'failed', why: 'unreadable', detail };
 }
 
 /** Not the backend's answer: the producer says it in its own words. */

@@ -5,6 +5,7 @@
  */
 import type { ServiceDefinition } from '../../shared/service/definition.ts';
 import type { Declined } from '../../shared/sync/call.ts';
+import { ACCEPTED_ENCODINGS } from '../../shared/sync/packing.ts';
 import { isUnreached } from '../call/quick-retry.ts';
 import { joinUrl, placeOf, setServiceHeaders } from '../call/target.ts';
 import type { ConsumerEnv } from '../env.ts';
@@ -23,7 +24,7 @@ export type Sent =
   | { readonly is: 'answered'; readonly response: Response; readonly from: Source }
   | {
       readonly is: 'failed';
-      readonly why: Extract<Declined['why'], 'misconfigured' | 'unreachable' | 'timeout'>;
+      readonly why: Extract<Declined['why'], 'misconfigured' | 'unreachable' | 'unreadable' | 'timeout'>;
       readonly detail: string;
     }
   /** Nobody is left to hear an answer. */
@@ -77,6 +78,7 @@ function prepare(
   const all = { ...headers };
   const problem = setServiceHeaders(env, service, place.servers[0].baseUrl, all);
   if (problem !== undefined) return { ok: false, problem };
+  all['accept-encoding'] = ACCEPTED_ENCODINGS;
   const { baseUrl } = place.servers[0];
   const url = joinUrl(baseUrl, path);
   const key = held.key && env.keys.value(held.key.pool, held.key.number);

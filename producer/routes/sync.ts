@@ -46,6 +46,7 @@ const route = (method: 'get' | 'post') =>
       'service-not-found',
       'body-too-large',
       'backend-unreachable',
+      'backend-unreadable',
       'no-capacity',
       'backend-timeout',
     ),
@@ -98,7 +99,7 @@ async function callRequestOf(request: Request, path: string): Promise<CallReques
 
 /** True when no backend has been asked: it may be asked later. */
 function isOverloaded({ why }: Declined): boolean {
-  return why !== 'timeout' && why !== 'misconfigured' && why !== 'unreachable';
+  return why !== 'timeout' && why !== 'misconfigured' && why !== 'unreachable' && why !== 'unreadable';
 }
 
 async function answerWithTask(c: Context<AppEnv>, name: string, call: CallRequest): Promise<Response> {

@@ -7,6 +7,7 @@ import {
   PathSchema,
   SERVICE_NAME_PATTERN,
 } from '../../shared/service/definition.ts';
+import { isNotForClients } from '../../shared/service/request-headers.ts';
 import { MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 import { TASK_METHODS } from '../../shared/task/request.ts';
 import { CapabilitiesSchema, TierSchema } from '../../shared/task/server-wishes.ts';
@@ -23,9 +24,8 @@ const MAX_REQUIRED_CAPABILITIES = 8;
 /** With the other limits it keeps a message below 128,000 bytes: see `producer/task-size.ts`. */
 const MAX_HEADERS_CHARS = 4096;
 
-/** Headers that would say who the client is, what the body is, or belong to one hop: not a task's to set. */
-const REFUSED_HEADER =
-  /^(?:authorization|proxy-authorization|proxy-authenticate|proxy-connection|cookie|content-type|keep-alive|te|trailer|upgrade|expect)$/i;
+/** Headers that would say who the client is, or what the body is: not a task's to set. */
+const REFUSED_HEADER = /^(?:authorization|cookie2?|content-type)$/i;
 
 const LabelsSchema = z
   .record(
@@ -46,6 +46,9 @@ const LabelsSchema = z
 const TaskHeaderNameSchema = HeaderNameSchema.refine(
   (name) => !REFUSED_HEADER.test(name),
   'a task may not set this header: credentials belong to the service, the media type to contentType',
+).refine(
+  (name) => !isNotForClients(name),
+  'a task may not set this header: it is for Tasklane, or for a proxy, to say on whose behalf and how a call is made',
 );
 
 /** Of headers that came in another way, those that a task may carry; undefined when they are too many. */

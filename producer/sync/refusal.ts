@@ -15,6 +15,7 @@ const WHY: Readonly<Record<Declined['why'], string>> = {
   'key-refused': 'its API keys are refused',
   misconfigured: 'it is not configured completely',
   unreachable: 'its servers cannot be reached',
+  unreadable: 'the answer of its server cannot be looked through',
   timeout: 'its server did not answer in time',
 };
 
@@ -33,6 +34,10 @@ export async function refuseDeclined(runtime: Runtime, name: string, declined: D
     case 'unreachable':
       return refuse('backend-unreachable', {
         detail: `${reason} If a repeat must not do the work twice, send the same Idempotency-Key with each.`,
+      });
+    case 'unreadable':
+      return refuse('backend-unreadable', {
+        detail: `${reason} It did the work; have it answer with gzip, br, or unpacked.`,
       });
     case 'misconfigured':
       return refuse('misconfigured', { detail: reason });

@@ -25,6 +25,7 @@ export const PROBLEMS = {
   'idempotency-key-reused': { status: 422, title: 'The idempotency key belongs to another submission' },
   internal: { status: 500, title: 'Something went wrong on our side' },
   'backend-unreachable': { status: 502, title: 'The backend could not be reached' },
+  'backend-unreadable': { status: 502, title: "The backend's answer cannot be passed on" },
   'no-capacity': { status: 503, title: 'Nothing can take the call now' },
   'backend-timeout': { status: 504, title: 'The backend did not answer in time' },
   misconfigured: { status: 503, title: 'The deployment is not configured' },

@@ -6,6 +6,7 @@ import * as z from 'zod';
 import { POOL_NAME_PATTERN } from '../key/name.ts';
 import { DEFAULT_RETRY_POLICY } from '../task/backoff.ts';
 import { TASK_METHODS } from '../task/request.ts';
+import { isOfOneHop } from './request-headers.ts';
 import { hasSecrets } from './secret-origin.ts';
 import { targetProblem } from './target.ts';
 
@@ -30,12 +31,13 @@ export const MAX_DEADLINE_SECONDS = 7 * 86_400;
 
 /** Headers that Tasklane sets itself; a definition or a task may not. */
 const RESERVED_HEADER =
-  /^(?:host|content-length|connection|transfer-encoding|idempotency-key|task-.*|traceparent|cf-.*)$/i;
+  /^(?:host|content-length|accept-encoding|idempotency-key|task-.*|tasklane-.*|traceparent|cf-.*)$/i;
 
 export const HeaderNameSchema = z
   .string()
   .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'not a header name')
-  .refine((name) => !RESERVED_HEADER.test(name), 'this header is set by Tasklane');
+  .refine((name) => !RESERVED_HEADER.test(name), 'this header is set by Tasklane')
+  .refine((name) => !isOfOneHop(name), 'this header is about one connection, which Tasklane and the platform open');
 
 export const HeaderValueSchema = z
   .string()

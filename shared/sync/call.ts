@@ -38,6 +38,7 @@ const DECLINED_REASONS = [
   'key-refused',
   'misconfigured',
   'unreachable',
+  'unreadable',
   'timeout',
 ] as const;
 

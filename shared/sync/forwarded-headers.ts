@@ -3,28 +3,15 @@
  * one hop, to the platform in between or to Tasklane stays; so do credentials and cookies: the token
  * is Tasklane's, and a backend's cookie would be one of Tasklane's own origin. Pure.
  */
+import { isNotForClients, isOfOneHop } from '../service/request-headers.ts';
 import { INTERNAL_HEADER_PREFIX } from './call.ts';
+import { isUnpackedOnReading } from './packing.ts';
 
-/** RFC 9110 section 7.6.1, and the headers that describe a message's own transport. */
-const OF_ONE_HOP =
-  /^(?:connection|keep-alive|proxy-connection|proxy-authenticate|proxy-authorization|te|trailer|transfer-encoding|upgrade|expect)$/;
-
-/** `accept-encoding`: the runtime unpacks what a backend packed, so that a stream is passed on as it comes. */
-const OF_THE_WAY_THERE =
-  /^(?:host|content-length|accept-encoding|authorization|cookie|prefer|forwarded|via|true-client-ip|cf-.*|x-forwarded-.*|x-real-ip|task-.*)$/;
+const OF_THE_WAY_THERE = /^(?:host|content-length|authorization|cookie2?|prefer|task-.*)$/;
 
 /** A redirect or a policy speaks for the backend's own origin, and would act on this one. */
 const OF_THE_WAY_BACK =
   /^(?:content-length|set-cookie|set-cookie2|location|content-location|refresh|alt-svc|strict-transport-security|clear-site-data|service-worker-allowed|nel|report-to|reporting-endpoints|access-control-.*|cf-.*|preference-applied)$/;
-
-/** What the runtime has unpacked by the time that a body is read. */
-const UNPACKED = /^(?:gzip|x-gzip|br|identity)$/i;
-
-/** True when the body is packed in a way that nobody here can look into. */
-export function isOpaque(headers: Headers): boolean {
-  const encoding = headers.get('content-encoding');
-  return encoding !== null && !UNPACKED.test(encoding.trim());
-}
 
 /** What a browser makes of a backend's page must not be able to act as a page of this origin. */
 const GUARDS = {
@@ -38,22 +25,22 @@ export function headersToBackend(headers: Headers): Record<string, string> {
   const forwarded: Record<string, string> = {};
   const named = hopHeadersOf(headers);
   for (const [name, value] of headers) {
-    if (!isInternal(name) && !OF_ONE_HOP.test(name) && !named.has(name) && !OF_THE_WAY_THERE.test(name)) {
+    if (!isInternal(name) && !isNotForClients(name) && !named.has(name) && !OF_THE_WAY_THERE.test(name)) {
       forwarded[name] = value;
     }
   }
   return forwarded;
 }
 
-/** @param redact applied to every value: a backend may send a key back */
+/** @param redact applied to every name and value: a backend may send a key back */
 export function headersToClient(headers: Headers, redact: (text: string) => string): Headers {
   const forwarded = new Headers();
   const named = hopHeadersOf(headers);
   for (const [name, value] of headers) {
-    const isUnpacked = name === 'content-encoding' && !isOpaque(headers);
-    if (isUnpacked || isInternal(name) || OF_ONE_HOP.test(name) || named.has(name) || OF_THE_WAY_BACK.test(name))
-      continue;
-    forwarded.append(name, redact(value));
+    const isUndone = name === 'content-encoding' && isUnpackedOnReading(headers);
+    if (isUndone || isInternal(name) || isOfOneHop(name) || named.has(name) || OF_THE_WAY_BACK.test(name)) continue;
+    // A name cannot be replaced: without it the header says nothing.
+    if (redact(name) === name) forwarded.append(name, redact(value));
   }
   for (const [name, value] of Object.entries(GUARDS)) forwarded.set(name, value);
   return forwarded;

@@ -26,6 +26,8 @@ const ERROR_CLASSES = [
   'lost',
   /** The answer was larger than can be stored. */
   'result-too-large',
+  /** The answer is packed in a way that cannot be looked into. */
+  'result-unreadable',
   /** The deadline passed. */
   'deadline',
 ] as const;

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { redactContent, redactionOf } from '../../consumer/keys/secrets/redaction.ts';
+import { Redactor, redactContent } from '../../consumer/keys/secrets/redaction.ts';
 
 const KEY = 'sk-proj/A+b=c"d-0123456789';
-const redact = redactionOf([KEY]);
+const redactor = new Redactor([KEY]);
+const redact = (text: string) => redactor.text(text);
 
 describe('redaction', () => {
   it.each([
@@ -14,6 +15,20 @@ describe('redaction', () => {
     ],
     ['inside JSON', JSON.stringify({ authorization: `Bearer ${KEY}` })],
     ['inside JSON with escaped slashes', JSON.stringify(KEY).replaceAll('/', '\\/')],
+    ['as JSON escapes', Array.from(KEY, (char) => `\\u00${char.charCodeAt(0).toString(16)}`).join('')],
+    ['with one letter as a JSON escape', `{"echo":"\\u0073${KEY.slice(1)}"}`],
+    ['with every letter percent-encoded', Array.from(KEY, (char) => `%${char.charCodeAt(0).toString(16)}`).join('')],
+    ['percent-encoded twice', encodeURIComponent(encodeURIComponent(KEY))],
+    ['as HTML', KEY.replaceAll('"', '&quot;').replaceAll('/', '&#x2F;')],
+    ['as a JSON text inside JSON', JSON.stringify(JSON.stringify({ key: KEY }))],
+    ['in hexadecimal with colons', Buffer.from(KEY).toString('hex').replaceAll(/../g, '$&:')],
+    ['as the bytes of a buffer', JSON.stringify(Buffer.from(KEY))],
+    ['as quoted-printable', Array.from(KEY, (char) => `=${char.charCodeAt(0).toString(16)}`).join('=\r\n')],
+    ['in UTF-16', Buffer.from(KEY, 'utf16le').toString('latin1')],
+    ['in base64 of JSON', btoa(JSON.stringify({ key: KEY }))],
+    ['in base64 of base64', btoa(btoa(`user:${KEY}`))],
+    ['in small letters, as a host is', `https://${KEY.toLowerCase()}/`],
+    ['cut off', `the key was ${KEY.slice(0, 20)}`],
     ['in hexadecimal', Buffer.from(KEY).toString('hex')],
     ['in base64', btoa(KEY)],
     ['in base64 of a header', btoa(`Bearer ${KEY}`)],
@@ -35,9 +50,13 @@ describe('redaction', () => {
   });
 
   it('makes text of a document that it would break', () => {
-    const numeric = redactionOf(['1234567890']);
+    const numeric = new Redactor(['1234567890']);
     const content = { type: 'application/json', encoding: 'json', text: '{"key":1234567890}' } as const;
-    expect(redactContent(content, numeric)).toEqual({ ...content, encoding: 'text', text: '{"key":[redacted]}' });
+    expect(redactContent(content, (text) => numeric.text(text))).toEqual({
+      ...content,
+      encoding: 'text',
+      text: '{"key":[redacted]}',
+    });
   });
 
   it('finds a key among bytes', () => {
@@ -47,7 +66,7 @@ describe('redaction', () => {
   });
 
   it('does nothing without keys, or with values too short to be one', () => {
-    expect(redactionOf([])('abc')).toBe('abc');
-    expect(redactionOf(['abc'])('abc')).toBe('abc');
+    expect(new Redactor([]).text('abc')).toBe('abc');
+    expect(new Redactor(['abc']).text('abc')).toBe('abc');
   });
 });

@@ -12,6 +12,7 @@ import { readBook } from '../../callback/registry/services.ts';
 import type { LastKnownServers } from '../../consumer/capacity/last-known.ts';
 import type { ConsumerEnv, LedgerBinding } from '../../consumer/env.ts';
 import { readKeyCase } from '../../consumer/keys/secrets/consumer-keys.ts';
+import { Redactor } from '../../consumer/keys/secrets/redaction.ts';
 import type { LineKeeper } from '../../shared/ledger/line.ts';
 import type { TaskMessage } from '../../shared/message/task-message.ts';
 import type { RegistryDoor } from '../../shared/registry/door.ts';
@@ -73,8 +74,7 @@ export class Bindings {
     return {
       shard: '0',
       publicUrl: env.PUBLIC_URL,
-      redaction: () => (text) => text,
-      secretForms: () => [],
+      redactor: () => new Redactor([]),
       get services() {
         return this.known.all;
       },

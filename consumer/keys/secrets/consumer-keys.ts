@@ -15,14 +15,11 @@ import { OutlookMemory } from '../../capacity/outlook-memory.ts';
 import type { KeyPool } from '../pool/key-pool.ts';
 import type { ConfiguredLimits } from '../pool/pool.ts';
 import { discoverKeys, KeyGroupsSchema, type KeyRing } from './discovery.ts';
-import { type Redact, redactionOf } from './redaction.ts';
 
 export interface KeyCase {
   readonly ring: KeyRing;
   /** The value of a key; asked for only where a call is made. */
   readonly value: (pool: string, number: number) => string | undefined;
-  /** Takes a call's key out of texts. */
-  readonly redaction: (key: { readonly pool: string; readonly number: number } | undefined) => Redact;
   readonly pool: (name: string) => DurableObjectStub<KeyPool>;
   /** The strictest of what the services say that use the pool. */
   readonly limits: (pool: string) => ConfiguredLimits;
@@ -51,20 +48,12 @@ export function readKeyCase(env: object, shard: string, services: Pick<KnownServ
   const values = new Map(
     Array.from(ring.pools, ([pool, keys]) => [pool, new Map(keys.map(({ number, value }) => [number, value]))]),
   );
-  const redactions = new Map<string, Redact>();
   const queues = new Map(
     numberedBindings<Queue<TaskMessage>>(env, 'TASK_QUEUE_').map(({ index, binding }) => [index, binding]),
   );
   return {
     ring,
     value: (pool, number) => values.get(pool)?.get(number),
-    redaction: (key) => {
-      const value = key && values.get(key.pool)?.get(key.number);
-      if (value === undefined) return (text) => text;
-      const redact = redactions.get(value) ?? redactionOf([value]);
-      redactions.set(value, redact);
-      return redact;
-    },
     pool: (name) => {
       if (KEY_POOL === undefined) throw new Error('no binding KEY_POOL');
       return KEY_POOL.getByName(name);

@@ -1,81 +1,112 @@
 /**
  * Takes secrets out of a body while it streams through. What may be the start of a secret is held back
- * until it is known not to be one, and nothing else: a server-sent event passes at once. Works on
- * bytes, so that no encoding of the text is broken; secrets are ASCII.
+ * until it is known not to be one, and nothing else: a server-sent event passes at once. A body that
+ * breaks off loses nothing of what had come: the held-back end goes out before the error does.
  */
-import { REPLACEMENT } from './redaction.ts';
+import { isPackingOpen, unsaidPackingOf } from '../../../shared/sync/packing.ts';
+import { bytesFromLatin1, latin1FromBytes } from './latin1.ts';
+import type { Redactor } from './redaction.ts';
 
-/** @param forms the secrets in every notation that is looked for, from `secretForms` */
-export function redactionStream(forms: readonly string[]): TransformStream<Uint8Array, Uint8Array> {
-  const cut = new StreamCut(forms);
-  return new TransformStream({
-    transform(chunk, controller) {
-      const text = cut.push(latin1(chunk));
-      if (text !== '') controller.enqueue(bytes(text));
+/** @param type the media type that was said: what is said to be text and begins like a packed file is not passed on */
+export function redactedStream(
+  body: ReadableStream<Uint8Array>,
+  redactor: Redactor,
+  type: string | null = null,
+): ReadableStream<Uint8Array> {
+  if (redactor.isEmpty) return body;
+  const pieces = new CleanPieces(body.getReader(), redactor, type);
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const piece = await pieces.next();
+      if (piece.kind === 'text') controller.enqueue(bytesFromLatin1(piece.text));
+      else if (piece.kind === 'end') controller.close();
+      else controller.error(piece.error);
     },
-    flush(controller) {
-      const text = cut.end();
-      if (text !== '') controller.enqueue(bytes(text));
-    },
+    cancel: (reason) => pieces.cancel(reason),
   });
 }
 
-/** The same for a body that is there as a whole. */
-export function redactedBytes(whole: Uint8Array, forms: readonly string[]): Uint8Array {
-  if (forms.length === 0) return whole;
-  const cut = new StreamCut(forms);
-  return bytes(cut.push(latin1(whole)) + cut.end());
+type Piece =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'end' }
+  | { readonly kind: 'failed'; readonly error: unknown };
+
+class CleanPieces {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #cut: StreamCut;
+  readonly #type: string | null;
+  /** What came while it is not known whether the body is packed; undefined once it is. */
+  #head: string | undefined = '';
+  /** A stream that fails drops what nobody has read: the last text goes out with one pull, this with the next. */
+  #last: Piece | undefined;
+
+  constructor(reader: ReadableStreamDefaultReader<Uint8Array>, redactor: Redactor, type: string | null) {
+    this.#reader = reader;
+    this.#cut = new StreamCut(redactor);
+    this.#type = type;
+  }
+
+  async next(): Promise<Piece> {
+    while (this.#last === undefined) {
+      const text = await this.#read();
+      if (text !== '') return { kind: 'text', text };
+    }
+    return this.#last;
+  }
+
+  cancel(reason: unknown): Promise<void> {
+    return this.#reader.cancel(reason);
+  }
+
+  async #read(): Promise<string> {
+    try {
+      const { done, value } = await this.#reader.read();
+      if (!done) return this.#take(latin1FromBytes(value));
+      this.#last = { kind: 'end' };
+    } catch (error) {
+      this.#last = { kind: 'failed', error };
+    }
+    return this.#cut.push(this.#head ?? '') + this.#cut.end();
+  }
+
+  #take(text: string): string {
+    if (this.#head === undefined) return this.#cut.push(text);
+    this.#head += text;
+    const head = bytesFromLatin1(this.#head.slice(0, HEAD_BYTES));
+    if (isPackingOpen(this.#type, head)) return '';
+    if (unsaidPackingOf(this.#type, head) !== undefined) {
+      const error = new TypeError('the answer is packed without saying so');
+      this.#last = { kind: 'failed', error };
+      void this.#reader.cancel(error).catch(() => {});
+      return '';
+    }
+    const all = this.#head;
+    this.#head = undefined;
+    return this.#cut.push(all);
+  }
 }
 
-/** The same over text, piece by piece. Pure but for what it holds back. */
+/** Enough to tell by how a body begins. */
+const HEAD_BYTES = 4;
+
+/** The same over text, piece by piece. Deterministic, without I/O. */
 export class StreamCut {
-  readonly #forms: readonly string[];
+  readonly #redactor: Redactor;
   #held = '';
 
-  constructor(forms: readonly string[]) {
-    // The longer first: one form may begin like another.
-    this.#forms = [...forms].sort((a, b) => b.length - a.length);
+  constructor(redactor: Redactor) {
+    this.#redactor = redactor;
   }
 
   push(piece: string): string {
-    const text = this.#cutOut(this.#held + piece);
-    const from = this.#startOfPossibleSecret(text);
-    this.#held = text.slice(from);
-    return text.slice(0, from);
+    const { clean, held } = this.#redactor.part(this.#held + piece);
+    this.#held = held;
+    return clean;
   }
 
   end(): string {
     const rest = this.#held;
     this.#held = '';
-    return rest;
+    return this.#redactor.text(rest);
   }
-
-  #cutOut(text: string): string {
-    return this.#forms.reduce((cleaned, form) => cleaned.replaceAll(form, REPLACEMENT), text);
-  }
-
-  /** Where the longest end of `text` starts that is the beginning of a form. */
-  #startOfPossibleSecret(text: string): number {
-    let start = text.length;
-    for (const form of this.#forms) {
-      const first = form.charAt(0);
-      const earliest = Math.max(0, text.length - form.length + 1);
-      for (let at = text.indexOf(first, earliest); at >= 0 && at < start; at = text.indexOf(first, at + 1)) {
-        if (form.startsWith(text.slice(at))) start = at;
-      }
-    }
-    return start;
-  }
-}
-
-function latin1(chunk: Uint8Array): string {
-  let text = '';
-  for (let at = 0; at < chunk.length; at += 0x2000) text += String.fromCharCode(...chunk.subarray(at, at + 0x2000));
-  return text;
-}
-
-function bytes(text: string): Uint8Array {
-  const encoded = new Uint8Array(text.length);
-  for (let index = 0; index < text.length; index++) encoded[index] = text.charCodeAt(index);
-  return encoded;
 }

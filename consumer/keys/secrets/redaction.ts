@@ -1,75 +1,169 @@
 /**
- * Takes a key out of what a backend sends back: a result, an error, a debugging echo. Finds the key as
- * it is, percent-encoded, escaped as in JSON, in hexadecimal, and inside base64 wherever it starts. A
- * backend that hides it in another way is not caught. Pure.
+ * Takes secrets out of what a backend sends back: a result, an error, a debugging echo. They are found
+ * in every notation of `notation.ts` in every spelling of `spelling.ts`, also where they are mixed,
+ * split anywhere, or cut off at the end of a text by more than half. A backend that hides a secret on
+ * purpose (reversed, encrypted, packed inside a picture) is not caught (decision 0040).
  */
 import { type Content, isJsonText } from '../../../shared/task/content.ts';
+import { bytesFromLatin1, latin1FromBytes } from './latin1.ts';
+import { matchAt } from './match.ts';
+import { codesAt, type Notation, notationsOf } from './notation.ts';
+import { Speller, startsEscape } from './spelling.ts';
 
 export const REPLACEMENT = '[redacted]';
 
-/** Shorter ones would be found in innocent text. */
-const MIN_CHARS = 4;
-
-/** Base64 of fewer characters is not specific enough. */
-const MIN_ENCODED_CHARS = 8;
+/** More of a secret than this share at the end of a text is one that was cut off. */
+const TELLING_SHARE = 0.5;
 
 export type Redact = (text: string) => string;
 
-/** Every notation of the secrets that is looked for, the longer first. */
-export function secretForms(secrets: readonly string[]): string[] {
-  return [...new Set(secrets.filter((secret) => secret.length >= MIN_CHARS).flatMap(formsOf))].sort(
-    (a, b) => b.length - a.length,
-  );
+interface Found {
+  readonly from: number;
+  readonly to: number;
 }
 
-/** @param secrets values that must not be seen; longer forms are replaced first */
-export function redactionOf(secrets: readonly string[]): Redact {
-  const forms = secretForms(secrets);
-  if (forms.length === 0) return (text) => text;
-  const pattern = new RegExp(forms.map(escapeRegExp).join('|'), 'g');
-  return (text) => text.replace(pattern, REPLACEMENT);
+/** Immutable but for what it prepares when the first text comes that is long enough. */
+export class Redactor {
+  readonly #secrets: readonly string[];
+  readonly #minChars: number;
+  #starts: Starts | undefined;
+
+  /** @param secrets values that must not be seen: printable ASCII; very short ones are left alone */
+  constructor(secrets: readonly string[]) {
+    this.#secrets = secrets;
+    this.#minChars = Math.min(...secrets.map(({ length }) => length)) * TELLING_SHARE;
+  }
+
+  get isEmpty(): boolean {
+    return this.#secrets.length === 0;
+  }
+
+  text(text: string): string {
+    // No notation is shorter than what it stands for.
+    if (text.length < this.#minChars) return text;
+    let clean = '';
+    let done = 0;
+    for (let found = this.#find(text, 0, true); found !== undefined; found = this.#find(text, done, true)) {
+      clean += text.slice(done, found.from) + REPLACEMENT;
+      done = found.to;
+    }
+    return done === 0 ? text : clean + text.slice(done);
+  }
+
+  bytes(bytes: Uint8Array): Uint8Array {
+    if (bytes.length < this.#minChars) return bytes;
+    const text = latin1FromBytes(bytes);
+    const clean = this.text(text);
+    return clean === text ? bytes : bytesFromLatin1(clean);
+  }
+
+  /** Of a text that goes on: what is clean, and the end of it that may be the beginning of a secret. */
+  part(text: string): { readonly clean: string; readonly held: string } {
+    if (this.isEmpty) return { clean: text, held: '' };
+    let clean = '';
+    let done = 0;
+    for (;;) {
+      const found = this.#find(text, done, false);
+      if (found === undefined) return { clean: clean + text.slice(done), held: '' };
+      clean += text.slice(done, found.from);
+      if (Number.isNaN(found.to)) return { clean, held: text.slice(found.from) };
+      clean += REPLACEMENT;
+      done = found.to;
+    }
+  }
+
+  /** The first secret from `after` on. `to` is NaN where it may go on beyond the end of the text. */
+  #find(text: string, after: number, isComplete: boolean): Found | undefined {
+    if (this.isEmpty) return undefined;
+    this.#starts ??= new Starts(notationsOf(this.#secrets));
+    const starts = this.#starts;
+    const speller = new Speller(text);
+    for (let at = starts.next(text, after); at < text.length; at = starts.next(text, at + 1)) {
+      let to = -1;
+      let share = -1;
+      speller.metEnd = false;
+      const notations = startsEscape(text.charCodeAt(at))
+        ? speller.readingsAt(at).flatMap(({ code }) => starts.notationsFrom(code))
+        : starts.notationsFrom(text.charCodeAt(at));
+      if (speller.metEnd) share = 0;
+      for (const notation of notations) {
+        const match = matchAt(speller, notation, at);
+        if (match.kind === 'whole') {
+          if (match.mayGrow) share = 1;
+          to = Math.max(to, match.end);
+        } else if (match.kind === 'begun') share = Math.max(share, match.share);
+      }
+      if (!isComplete && (share === 1 || (to < 0 && share >= 0))) return { from: at, to: Number.NaN };
+      if (to >= 0) return { from: at, to };
+      if (share > TELLING_SHARE) return { from: at, to: text.length };
+    }
+    return undefined;
+  }
 }
 
 export function redactContent(content: Content, redact: Redact): Content {
-  if (content.encoding !== 'base64') {
-    const text = redact(content.text);
-    if (text === content.text) return content;
-    // A key among the numbers of a document would leave no document.
-    const encoding = content.encoding === 'json' && !isJsonText(text) ? 'text' : content.encoding;
-    return { ...content, encoding, text };
+  const type = redact(content.type);
+  const text = content.encoding === 'base64' ? redactBase64(content.text, redact) : redact(content.text);
+  if (text === content.text && type === content.type) return content;
+  // A key among the numbers of a document would leave no document.
+  const encoding = content.encoding === 'json' && !isJsonText(text) ? 'text' : content.encoding;
+  return { type, encoding, text };
+}
+
+function redactBase64(encoded: string, redact: Redact): string {
+  const bytes = atob(encoded);
+  const clean = redact(bytes);
+  return clean === bytes ? encoded : btoa(clean);
+}
+
+/** A pair of characters that no notation begins with rules nearly every place out at once. */
+class Starts {
+  readonly #byFirst = new Map<number, Notation[]>();
+  readonly #pairs = new Uint8Array(0x1_0000);
+
+  constructor(notations: readonly Notation[]) {
+    for (const notation of notations) {
+      const seconds = codesAt(notation, 1);
+      for (const code of codesAt(notation, 0)) {
+        this.#byFirst.set(code, [...(this.#byFirst.get(code) ?? []), notation]);
+        // Between two characters there may be a gap, and the second may be escaped.
+        for (const next of [...seconds, ...GAP_STARTS, ...ESCAPE_STARTS]) this.#pairs[(code << 8) | next] = 1;
+      }
+    }
+    for (const lead of ESCAPE_STARTS) this.#pairs.set(ESCAPE_ROWS[lead] ?? [], lead << 8);
+    for (const code of this.#byFirst.keys()) this.#pairs[(BACKSLASH << 8) | code] = 1;
   }
-  const bytes = atob(content.text);
-  const cleaned = redact(bytes);
-  return cleaned === bytes ? content : { ...content, text: btoa(cleaned) };
+
+  notationsFrom(code: number): readonly Notation[] {
+    return this.#byFirst.get(code) ?? [];
+  }
+
+  /** The first place from `from` on where a notation may begin; the text's length when there is none. */
+  next(text: string, from: number): number {
+    const last = text.length - 1;
+    for (let at = from; at < last; at++) {
+      const code = text.charCodeAt(at);
+      const following = text.charCodeAt(at + 1);
+      if (code < 256 && following < 256 && this.#pairs[(code << 8) | following] === 1) return at;
+    }
+    const code = text.charCodeAt(last);
+    return last >= from && (startsEscape(code) || this.#byFirst.has(code)) ? last : text.length;
+  }
 }
 
-function formsOf(secret: string): string[] {
-  const hex = Array.from(secret, (char) => char.charCodeAt(0).toString(16).padStart(2, '0')).join('');
-  const json = JSON.stringify(secret).slice(1, -1);
-  return [
-    secret,
-    encodeURIComponent(secret),
-    encodeURIComponent(secret).replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()),
-    json,
-    json.replaceAll('/', '\\/'),
-    hex,
-    hex.toUpperCase(),
-    ...base64Forms(secret),
-  ];
-}
+const BACKSLASH = 0x5c;
+const ESCAPE_STARTS = Array.from('%&=\\', (char) => char.charCodeAt(0));
+/** Zero, and line breaks. */
+const GAP_STARTS = [0, 10, 13];
 
-/** Wherever the key starts in what was encoded, these characters depend on it alone. */
-function base64Forms(secret: string): string[] {
-  return [0, 1, 2].flatMap((offset) => {
-    const encoded = btoa('\0'.repeat(offset) + secret);
-    const from = Math.ceil((offset * 8) / 6);
-    const to = Math.floor(((offset + secret.length) * 8) / 6);
-    const inner = encoded.slice(from, to);
-    if (inner.length < MIN_ENCODED_CHARS) return [];
-    return [inner, inner.replaceAll('+', '-').replaceAll('/', '_')];
-  });
-}
+/** How an escape of a first character may go on, by the sign that it begins with. */
+const ESCAPE_ROWS: Readonly<Record<number, Uint8Array>> = Object.fromEntries(
+  ESCAPE_STARTS.map((lead) => [lead, Uint8Array.from({ length: 256 }, (_, next) => (goesOn(lead, next) ? 1 : 0))]),
+);
 
-function escapeRegExp(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&');
+function goesOn(lead: number, next: number): boolean {
+  if (startsEscape(next)) return true;
+  const char = String.fromCharCode(next);
+  if (lead === 0x26) return /[#a-z]/i.test(char);
+  return lead === BACKSLASH ? /[uxU0-7]/.test(char) : /[0-9a-f]/i.test(char);
 }

@@ -1,0 +1,143 @@
+/**
+ * The notations in which a secret may come back: as it is in any case of its letters, in base64
+ * wherever it starts inside a longer text (in alphabets of MIME and of URLs, broken into lines, of the
+ * secret as JSON, URLs and UTF-16 write it, and of its base64 once more), as hexadecimal and as
+ * decimal bytes. How each of their signs is spelt is `spelling.ts`. Pure.
+ */
+
+/** What may stand before a sign without ending the notation. */
+export type Gap =
+  /** Only what a wide encoding or a mail puts between characters. */
+  | 'none'
+  /** A line break, with an indentation. */
+  | 'lines'
+  /** `73:6b`, `73 6b`, `0x73, 0x6b` */
+  | 'separators'
+  /** The same, and at least one: `115,107`. */
+  | 'separated';
+
+type Kind = 'literal' | 'hexadecimal' | 'decimal' | 'base64';
+
+export interface Notation {
+  readonly kind: Kind;
+  readonly text: string;
+  /** Of decimal bytes: where a byte begins. */
+  readonly begins?: ReadonlySet<number>;
+}
+
+/** The gap before the sign at `index`. */
+export function gapBefore({ kind, begins }: Notation, index: number): Gap {
+  switch (kind) {
+    case 'literal':
+      return 'none';
+    case 'base64':
+      return 'lines';
+    case 'hexadecimal':
+      return index % 2 === 0 ? 'separators' : 'none';
+    case 'decimal':
+      return begins?.has(index) === true ? 'separated' : 'none';
+  }
+}
+
+/** Every character that the sign at `index` may be. */
+export function codesAt({ kind, text }: Notation, index: number): number[] {
+  const code = text.charCodeAt(index);
+  const other = otherCode(kind, code);
+  return other === undefined ? [code] : [code, other];
+}
+
+/** Whether `code` stands for the sign `expected`. */
+export function isSign(kind: Kind, expected: number, code: number): boolean {
+  return code === expected || code === otherCode(kind, expected);
+}
+
+/** A URL parser writes a host in small letters, a runtime the name of a header; a form writes + for a space. */
+function otherCode(kind: Kind, code: number): number | undefined {
+  if (kind === 'decimal') return undefined;
+  if (kind === 'base64') return code === PLUS ? 0x2d : code === SLASH ? 0x5f : undefined;
+  if (isLetter(code)) return code ^ CASE;
+  return code === SPACE ? PLUS : undefined;
+}
+
+const PLUS = 0x2b;
+const SLASH = 0x2f;
+const SPACE = 0x20;
+const CASE = 0x20;
+
+function isLetter(code: number): boolean {
+  return (code >= 0x41 && code <= 0x5a) || (code >= 0x61 && code <= 0x7a);
+}
+
+/** Shorter ones would be found in innocent text. */
+const MIN_CHARS = 4;
+
+/** Base64 of fewer characters is not specific enough. */
+const MIN_ENCODED_CHARS = 8;
+
+/** @param secrets printable ASCII */
+export function notationsOf(secrets: readonly string[]): Notation[] {
+  const longEnough = new Set(secrets.filter((secret) => secret.length >= MIN_CHARS));
+  return Array.from(longEnough).flatMap((secret): Notation[] => [
+    { kind: 'literal', text: secret },
+    {
+      kind: 'hexadecimal',
+      text: Array.from(secret, (char) => char.charCodeAt(0).toString(16).padStart(2, '0')).join(''),
+    },
+    decimal(secret),
+    ...base64Texts(secret).map((text) => ({ kind: 'base64' as const, text })),
+  ]);
+}
+
+/**
+ * The secrets in what a header carries: all of it, and without its scheme what is secret about it.
+ * `Basic` hides a name and a password.
+ */
+export function secretsInHeader(value: string): string[] {
+  const [, scheme = '', credentials] = /^([A-Za-z][\w-]*) +(\S.*)$/.exec(value) ?? [];
+  if (credentials === undefined) return [value];
+  if (scheme.toLowerCase() !== 'basic') return [value, credentials];
+  try {
+    const pair = atob(credentials);
+    return [value, credentials, pair, pair.slice(pair.indexOf(':') + 1)];
+  } catch {
+    return [value, credentials];
+  }
+}
+
+function decimal(secret: string): Notation {
+  const begins = new Set<number>();
+  let text = '';
+  for (const char of secret) {
+    begins.add(text.length);
+    text += char.charCodeAt(0);
+  }
+  return { kind: 'decimal', text, begins };
+}
+
+/** Every text of base64 that a text with the secret in it would hold. */
+function base64Texts(secret: string): string[] {
+  const json = JSON.stringify(secret).slice(1, -1);
+  const written = new Set([
+    secret,
+    json,
+    json.replaceAll('/', '\\/'),
+    encodeURIComponent(secret),
+    Array.from(secret, (char) => `${char}\0`).join(''),
+    Array.from(secret, (char) => `\0${char}`).join(''),
+  ]);
+  const once = Array.from(written).flatMap(base64Parts);
+  const ofSecret = base64Parts(secret);
+  const twice = ofSecret.flatMap((part) => [part, part.replaceAll('+', '-').replaceAll('/', '_')]);
+  return [...new Set([...once, ...Array.from(new Set(twice)).flatMap(base64Parts)])];
+}
+
+/** Wherever `text` starts in what was encoded, these characters depend on it alone. */
+function base64Parts(text: string): string[] {
+  return [0, 1, 2].flatMap((offset) => {
+    const encoded = btoa('\0'.repeat(offset) + text);
+    const from = Math.ceil((offset * 8) / 6);
+    const to = Math.floor(((offset + text.length) * 8) / 6);
+    const inner = encoded.slice(from, to);
+    return inner.length < MIN_ENCODED_CHARS ? [] : [inner];
+  });
+}

@@ -108,7 +108,7 @@ export function readEnv(env: object): ConsumerEnv {
   const earlier = parsedEnvs.get(env);
   if (earlier !== undefined) return earlier;
   const vars = parseEnv(VarsSchema, env);
-  const { SERVICES } = parseEnv(z.object({ SERVICES: servicesSchema(vars.ALLOW_PRIVATE_TARGETS).default({}) }), env);
+  const { SERVICES } = parseEnv(z.object({ SERVICES: servicesSchema(vars.ALLOW_PRIVATE_TARGETS).prefault({}) }), env);
   const { LEDGER, REGISTRY, OWN_QUEUE, OUTBOUND } = env as Bindings;
   if (LEDGER === undefined || REGISTRY === undefined || OWN_QUEUE === undefined) {
     throw new MisconfiguredError([

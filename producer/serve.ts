@@ -15,6 +15,10 @@ export function serve(
 ): Response | Promise<Response> {
   const runtime = runtimeOf(env);
   if (runtime instanceof MisconfiguredError) return refuseMisconfigured(runtime);
+  // The runtime takes any text for a host; routes read addresses from the URL.
+  if (URL.parse(request.url) === null) {
+    return refuse('invalid-request', { detail: 'The header Host is not the name of a host.' });
+  }
   return app.fetch(request, { runtime }, context);
 }
 

@@ -3,6 +3,7 @@
  * With it a task goes where its keys are; without it, it finds its way.
  */
 import * as z from 'zod';
+import { byName } from '../by-name.ts';
 import type { Services } from '../service/definition.ts';
 import { poolNameOf } from './name.ts';
 
@@ -10,7 +11,8 @@ export type KeyShards = Readonly<Record<string, readonly number[]>>;
 
 export const KeyShardsSchema = z
   .record(z.string(), z.array(z.number().int().min(0)), { error: 'is an object such as { "default": [0, 1] }' })
-  .default({});
+  .transform((shards) => byName(shards))
+  .prefault({});
 
 /** The shards that hold keys for a service; undefined when it needs none, or nothing is known. */
 export function shardsForService(

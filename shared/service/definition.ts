@@ -3,6 +3,7 @@
  * `[vars.SERVICES.<name>]` and are parsed here, once, by every Worker that needs them.
  */
 import * as z from 'zod';
+import { byName } from '../by-name.ts';
 import { POOL_NAME_PATTERN } from '../key/name.ts';
 import { DEFAULT_RETRY_POLICY } from '../task/backoff.ts';
 import { TASK_METHODS } from '../task/request.ts';
@@ -175,10 +176,12 @@ export function serviceSchema(allowPrivateTargets: boolean) {
 export function servicesSchema(allowPrivateTargets: boolean) {
   return z.preprocess(
     (value) => (typeof value === 'string' ? parseJson(value) : value),
-    z.record(
-      z.string().regex(SERVICE_NAME_PATTERN, 'a service name is lower-case letters, digits and dashes'),
-      serviceSchema(allowPrivateTargets),
-    ),
+    z
+      .record(
+        z.string().regex(SERVICE_NAME_PATTERN, 'a service name is lower-case letters, digits and dashes'),
+        serviceSchema(allowPrivateTargets),
+      )
+      .transform((services) => byName(services)),
   );
 }
 

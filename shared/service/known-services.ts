@@ -3,6 +3,8 @@
  * put at run time, as the registry last told. Plain data in the isolate's memory: losing it costs a
  * question. While the registry cannot be asked, what was last known stays. Clock handed in.
  */
+
+import { byName } from '../by-name.ts';
 import type { ServiceBook } from '../registry/routing.ts';
 import type { ServiceDefinition, Services } from './definition.ts';
 
@@ -25,7 +27,7 @@ export class KnownServices {
   readonly #base: Services;
   readonly #parse: Parse;
   #version = 0;
-  #put: Services = {};
+  #put: Services = byName();
   #all: Services;
   #paused: ReadonlySet<string> = new Set();
   #askedAt = Number.NEGATIVE_INFINITY;
@@ -35,8 +37,8 @@ export class KnownServices {
 
   /** @param parse undefined for what this release cannot read */
   constructor(base: Services, parse: Parse) {
-    this.#base = base;
-    this.#all = base;
+    this.#base = byName(base);
+    this.#all = this.#base;
     this.#parse = parse;
   }
 
@@ -49,12 +51,12 @@ export class KnownServices {
   }
 
   find(name: string): ServiceDefinition | undefined {
-    return Object.hasOwn(this.#all, name) ? this.#all[name] : undefined;
+    return this.#all[name];
   }
 
   /** The definition when it was put at run time: another isolate may not know it yet. */
   findPut(name: string): ServiceDefinition | undefined {
-    return Object.hasOwn(this.#put, name) ? this.#put[name] : undefined;
+    return this.#put[name];
   }
 
   isPaused(name: string): boolean {
@@ -100,7 +102,7 @@ export class KnownServices {
     this.#endedAt = this.#readAt;
     if (book === undefined || book.version === this.#version) return [];
     const unreadable: string[] = [];
-    const put: Record<string, ServiceDefinition> = {};
+    const put: Record<string, ServiceDefinition> = Object.create(null);
     for (const [name, definition] of Object.entries(book.services)) {
       const parsed = this.#parse(definition);
       if (parsed === undefined) unreadable.push(name);
@@ -109,7 +111,7 @@ export class KnownServices {
     }
     this.#version = book.version;
     this.#put = put;
-    this.#all = { ...this.#base, ...put };
+    this.#all = byName(this.#base, put);
     this.#paused = new Set(book.paused);
     return unreadable;
   }

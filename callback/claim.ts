@@ -8,15 +8,32 @@ import { type ClaimedRow, type StateRow, stateOfRow } from '../shared/store/row.
 import type { TaskError } from '../shared/task/attempt.ts';
 import { fateOf } from '../shared/task/fate.ts';
 import { taskCreatedAt } from '../shared/task/id.ts';
+import { answerByStore } from './by-store.ts';
 import { mintCallbackToken } from './callback-token.ts';
-import type { CallbackEnv } from './env.ts';
+import type { CallbackEnv, StoreEnv } from './env.ts';
 import { samplesOfClaims } from './statistics.ts';
 
 type Claim = ClaimBatch['claims'][number];
 
 const TOO_LATE: TaskError = { class: 'deadline', message: 'The deadline passed before the task could run.' };
 
+/** Claims of tasks whose store does not answer are left out. */
 export async function answerClaims(env: CallbackEnv, batch: ClaimBatch, now: number): Promise<(Grant | Denial)[]> {
+  const { nonce } = batch;
+  // A store that is gone had lost its last row long before: nothing is left that could answer.
+  const isGone = ({ id }: Claim) => !env.stores.has(id) && taskCreatedAt(id) <= now - env.retentionMs;
+  const gone = batch.claims.filter(isGone);
+  const claims = gone.length === 0 ? batch.claims : batch.claims.filter((claim) => !gone.includes(claim));
+  const answers = await answerByStore(
+    env,
+    claims,
+    ({ id }) => id,
+    (store, part) => answerClaimsIn(store, { nonce, claims: [...part] }, now),
+  );
+  return [...answers, ...gone.map(({ id }) => deny(id, undefined, now))];
+}
+
+async function answerClaimsIn(env: StoreEnv, batch: ClaimBatch, now: number): Promise<(Grant | Denial)[]> {
   const late = batch.claims.filter(({ task }) => task !== undefined && task.deadlineAt <= now);
   const claims =
     late.length === 0 ? batch.claims : batch.claims.map((claim) => (late.includes(claim) ? wakeOnly(claim) : claim));
@@ -49,7 +66,7 @@ function wakeOnly({ id, leaseMs }: Claim): Claim {
 }
 
 /** Messages past their deadline without a row: recorded while the row would be kept, else forgotten. */
-async function recordUnseen(env: CallbackEnv, claims: readonly Claim[], now: number): Promise<void> {
+async function recordUnseen(env: StoreEnv, claims: readonly Claim[], now: number): Promise<void> {
   const young = claims.filter(({ id }) => taskCreatedAt(id) > now - env.retentionMs);
   await recordExpired(env.db, young, JSON.stringify(TOO_LATE), now);
 }

@@ -8,6 +8,7 @@ import { deliveryDelayMs, needsFreshCopy } from '../shared/message/delivery.ts';
 import { type TaskMessage, TaskMessageSchema } from '../shared/message/task-message.ts';
 import { recordAccepted } from '../shared/store/accept.ts';
 import { makeDue } from '../shared/store/carrier.ts';
+import { storeOfTask } from '../shared/task/id.ts';
 import type { CallbackEnv } from './env.ts';
 
 /** What nobody can read stays for its queue's retention, in sight of the log, and is then deleted. */
@@ -29,17 +30,27 @@ export async function takeDeadLetters(env: CallbackEnv, batch: MessageBatch<unkn
       message.retry({ delaySeconds: UNREADABLE_DELAY_SECONDS });
     }
   }
+  const byStore = Map.groupBy(letters, ({ body }) => storeOf(body));
+  await Promise.all([...byStore].map(([number, group]) => take(env, number, group, now)));
+}
+
+/** @param number of the store; undefined: no store need be asked */
+async function take(env: CallbackEnv, number: number | undefined, letters: DeadLetter[], now: number): Promise<void> {
   try {
-    await recordAccepted(
-      env.db,
-      letters.flatMap(({ body }) => (body.kind === 'task' ? [body.task] : [])),
-      now,
-    );
-    await makeDue(
-      env.db,
-      letters.flatMap(({ body }) => taskIdOf(body)),
-      now,
-    );
+    if (number !== undefined) {
+      const db = env.stores.find(number)?.db;
+      if (db === undefined) throw new Error(`store ${number} is not bound`);
+      await recordAccepted(
+        db,
+        letters.flatMap(({ body }) => (body.kind === 'task' ? [body.task] : [])),
+        now,
+      );
+      await makeDue(
+        db,
+        letters.flatMap(({ body }) => taskIdOf(body)),
+        now,
+      );
+    }
     for (const { message, body } of letters) {
       logWarning('message.dead', { id: taskIdOf(body)[0], kind: body.kind, deliveries: message.attempts });
       message.ack();
@@ -48,6 +59,11 @@ export async function takeDeadLetters(env: CallbackEnv, batch: MessageBatch<unkn
     logError('dead-letter.failed', { messages: letters.length }, error);
     for (const letter of letters) await keep(env, letter, now);
   }
+}
+
+function storeOf(body: TaskMessage): number | undefined {
+  const [id] = taskIdOf(body);
+  return id === undefined ? undefined : storeOfTask(id);
 }
 
 /** A cancellation that could not be told wakes nobody. */

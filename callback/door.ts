@@ -37,9 +37,9 @@ const OTHER_RESULT: DoorAnswer = {
 type Decision = { readonly answer: DoorAnswer } | { readonly move: Move; readonly after?: () => Promise<void> };
 
 export async function cancelTask(env: CallbackEnv, request: CancelRequest, now: number): Promise<DoorAnswer> {
-  if (request.plantTombstone) {
+  if (request.plantTombstone && env.stores.has(request.id)) {
     const deadlineAt = taskCreatedAt(request.id) + MAX_DEADLINE_SECONDS * 1000;
-    if (await plantTombstone(env.db, { ...request, deadlineAt }, now))
+    if (await plantTombstone(env.stores.of(request.id), { ...request, deadlineAt }, now))
       return { ok: true, status: 'cancelled', changed: true };
   }
   return lookAndMove(env, request.id, (row, state) => {
@@ -121,7 +121,7 @@ export async function acceptCallback(
 
 /** A result that is no longer kept cannot be compared: the repeat is then taken for the same. */
 async function isOtherResult(env: CallbackEnv, id: string, result: Content | undefined): Promise<boolean> {
-  const known = await readResult(env.db, id);
+  const known = await readResult(env.stores.of(id), id);
   if (known === undefined) return false;
   if (known === null || result === undefined) return (known ?? undefined) !== result;
   return known.type !== result.type || known.encoding !== result.encoding || known.text !== result.text;
@@ -132,12 +132,14 @@ async function lookAndMove(
   id: string,
   decide: (row: StateRow, state: TaskState) => Decision | Promise<Decision>,
 ): Promise<DoorAnswer> {
+  if (!env.stores.has(id)) return NOT_FOUND;
+  const db = env.stores.of(id);
   for (let look = 0; look < MAX_LOOKS; look++) {
-    const row = (await readStates(env.db, [id])).get(id);
+    const row = (await readStates(db, [id])).get(id);
     if (row === undefined) return NOT_FOUND;
     const decision = await decide(row, stateOfRow(row));
     if ('answer' in decision) return decision.answer;
-    const moved = await recordTransitions(env.db, [decision.move]);
+    const moved = await recordTransitions(db, [decision.move]);
     if (!moved.has(id)) continue;
     env.statistics.note(samplesOfMoves([decision.move], moved, Date.now()), Date.now());
     await followUp(id, decision.after);

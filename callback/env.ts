@@ -35,7 +35,6 @@ export interface ShardQueue {
 }
 
 export interface CallbackEnv {
-  readonly db: D1Database;
   readonly stores: Stores;
   readonly taskQueues: readonly ShardQueue[];
   readonly deadQueue: Queue<TaskMessage>;
@@ -47,6 +46,11 @@ export interface CallbackEnv {
   readonly serverRegistry: DurableObjectNamespace;
   /** What this isolate has counted and not yet written. */
   readonly statistics: Statistics;
+}
+
+/** For work on tasks of one store. */
+export interface StoreEnv extends CallbackEnv {
+  readonly db: D1Database;
 }
 
 interface Bindings {
@@ -72,7 +76,6 @@ export async function readEnv(env: object): Promise<CallbackEnv> {
     ]);
   }
   const parsed: CallbackEnv = {
-    db: stores.control,
     stores,
     deadQueue: DEAD_QUEUE,
     taskQueues,

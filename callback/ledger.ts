@@ -35,6 +35,7 @@ import {
 } from '../shared/registry/routing.ts';
 import { readCancelled } from '../shared/store/read.ts';
 import { TASK_ID_PATTERN } from '../shared/task/id.ts';
+import { answerByStore } from './by-store.ts';
 import { answerClaims } from './claim.ts';
 import { type CallbackEnv, readEnv } from './env.ts';
 import { OutlookBoard } from './outlook-board.ts';
@@ -73,20 +74,25 @@ class Session extends RpcTarget implements LedgerSession {
 
   /** Beside the answer: the batch does not wait for its statistics. */
   #keepStatistics(): void {
-    const { db, statistics } = this.#env;
+    const { stores, statistics } = this.#env;
     const now = Date.now();
-    this.#context.waitUntil(writeDueStatistics(db, statistics, now));
+    this.#context.waitUntil(writeDueStatistics(stores.control, statistics, now));
     const pauseMs = statistics.planFlush(now);
     if (pauseMs === undefined) return;
     const flush = async () => {
       await scheduler.wait(pauseMs);
-      await writeDueStatistics(db, statistics, Date.now());
+      await writeDueStatistics(stores.control, statistics, Date.now());
     };
     this.#context.waitUntil(flush());
   }
 
   cancelledAmong(ids: string[]): Promise<string[]> {
-    return readCancelled(this.#env.db, IdsSchema.parse(ids));
+    return answerByStore(
+      this.#env,
+      IdsSchema.parse(ids),
+      (id) => id,
+      ({ db }, part) => readCancelled(db, part),
+    );
   }
 
   async exchangeOutlooks(exchange: OutlookExchange): Promise<OutlookAnswer> {

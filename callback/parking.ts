@@ -2,31 +2,63 @@
  * Serves the owners of lines (rule R20): wakes the oldest tasks of a line as room comes, and says how long
  * lines are. Rows are written first, then the wake-ups are sent (rule R1), so a crash in between costs a
  * grace and no task. Safe to run twice at once.
+ *
+ * A line is one over all stores: the oldest tasks go first, wherever their rows are.
  */
 import type { LineDescription, ReleaseAnswer, ReleaseRequest } from '../shared/ledger/line.ts';
-import { describeParked, releaseParkedTasks } from '../shared/store/parking.ts';
-import type { CallbackEnv } from './env.ts';
+import { describeParked, readLineHeads, releaseParkedTasks } from '../shared/store/parking.ts';
+import { inAllStores } from './by-store.ts';
+import type { CallbackEnv, StoreEnv } from './env.ts';
 import { sendWakes } from './wake.ts';
 
-export async function releaseLine(
-  { db, taskQueues }: Pick<CallbackEnv, 'db' | 'taskQueues'>,
-  { line, limit, shard, perSecond }: ReleaseRequest,
+export async function releaseLine(env: CallbackEnv, request: ReleaseRequest, now: number): Promise<ReleaseAnswer> {
+  const counts = await countsByStore(env, request, now);
+  const answers = await inAllStores(env, async (store) => releaseIn(store, request, counts?.get(store.db), now));
+  return {
+    released: answers.reduce((sum, { released }) => sum + released, 0),
+    left: answers.some(({ left }) => left),
+  };
+}
+
+/** @param limit undefined: the request's own */
+async function releaseIn(
+  { db, taskQueues }: StoreEnv,
+  { line, limit: wanted, shard, perSecond }: ReleaseRequest,
+  limit: number | undefined,
   now: number,
 ): Promise<ReleaseAnswer> {
-  const { released, left } = await releaseParkedTasks(db, line, limit, perSecond, now);
+  const { released, left } = await releaseParkedTasks(db, line, limit ?? wanted, perSecond, now);
   const wakes = released.map(({ id, service }) => ({ id, service, delayMs: 0, line }));
   await sendWakes(taskQueues, wakes, shard);
   return { released: released.length, left };
 }
 
-export async function describeLines(
-  { db }: Pick<CallbackEnv, 'db'>,
-  lines: readonly string[],
-): Promise<LineDescription[]> {
-  const described = await describeParked(db, [...new Set(lines)]);
-  return described.map(({ line, count, oldest_id }) => ({
-    line,
-    count,
-    ...(oldest_id !== null && { oldestId: oldest_id }),
-  }));
+/** How many of the oldest tasks of the line each store has; undefined with one store, which has them all. */
+async function countsByStore(
+  env: CallbackEnv,
+  { line, limit }: ReleaseRequest,
+  now: number,
+): Promise<Map<D1Database, number> | undefined> {
+  if (env.stores.all.length === 1) return undefined;
+  const heads = await inAllStores(env, async ({ db }) => ({ db, ids: await readLineHeads(db, line, limit, now) }));
+  const oldest = heads
+    .flatMap(({ db, ids }) => ids.map((id) => ({ db, id })))
+    .sort((a, b) => (a.id < b.id ? -1 : 1))
+    .slice(0, limit);
+  const counts = new Map(env.stores.all.map(({ db }) => [db, 0]));
+  for (const { db } of oldest) counts.set(db, (counts.get(db) ?? 0) + 1);
+  return counts;
+}
+
+export async function describeLines(env: CallbackEnv, lines: readonly string[]): Promise<LineDescription[]> {
+  const distinct = [...new Set(lines)];
+  const described = (await inAllStores(env, ({ db }) => describeParked(db, distinct))).flat();
+  return [...Map.groupBy(described, ({ line }) => line)].map(([line, parts]) => {
+    const [oldestId] = parts.flatMap(({ oldest_id }) => (oldest_id === null ? [] : [oldest_id])).sort();
+    return {
+      line,
+      count: parts.reduce((sum, { count }) => sum + count, 0),
+      ...(oldestId !== undefined && { oldestId }),
+    };
+  });
 }

@@ -12,14 +12,21 @@ import { fateOf } from '../shared/task/fate.ts';
 import type { TaskState } from '../shared/task/state.ts';
 import { isTerminal } from '../shared/task/status.ts';
 import { transition } from '../shared/task/transition.ts';
-import type { CallbackEnv } from './env.ts';
+import { answerByStore } from './by-store.ts';
+import type { CallbackEnv, StoreEnv } from './env.ts';
 import { samplesOfMoves } from './statistics.ts';
 
-export async function settleAttempts(
-  env: CallbackEnv,
-  settlements: readonly Settlement[],
-  now: number,
-): Promise<Settled[]> {
+/** Outcomes of tasks whose store does not answer are left out. */
+export function settleAttempts(env: CallbackEnv, settlements: readonly Settlement[], now: number): Promise<Settled[]> {
+  return answerByStore(
+    env,
+    settlements,
+    ({ id }) => id,
+    (store, part) => settleAttemptsIn(store, part, now),
+  );
+}
+
+async function settleAttemptsIn(env: StoreEnv, settlements: readonly Settlement[], now: number): Promise<Settled[]> {
   const settled = new Map<string, Settled>();
   await settleAs(env, settlements, settled, now, ({ state }) => state);
 
@@ -37,7 +44,7 @@ export async function settleAttempts(
 
 /** Moves what `stateFor` and the transition table allow, and notes the fate of what moved. */
 async function settleAs(
-  env: CallbackEnv,
+  env: StoreEnv,
   settlements: readonly Settlement[],
   settled: Map<string, Settled>,
   now: number,
@@ -87,7 +94,7 @@ function withoutStaleTimes<
 
 /** What was not recorded: its message follows the row as it stands. */
 async function describeRest(
-  env: CallbackEnv,
+  env: StoreEnv,
   refused: readonly Settlement[],
   settled: Map<string, Settled>,
   now: number,

@@ -20,8 +20,9 @@ import { forgetPaces, readLines, releaseDueHeads } from '../shared/store/parking
 import { deleteExpiredRevocations } from '../shared/store/revocation.ts';
 import { type StateRow, stateOfRow } from '../shared/store/row.ts';
 import { deleteOldStatistics } from '../shared/store/statistics.ts';
+import type { Store } from '../shared/store/stores.ts';
 import { type Move, recordTransitions } from '../shared/store/transitions.ts';
-import type { CallbackEnv } from './env.ts';
+import type { CallbackEnv, StoreEnv } from './env.ts';
 import { forgetOld } from './retention.ts';
 import { samplesOfMoves, writeDueStatistics } from './statistics.ts';
 import { decideSweep, type SweepDecision } from './sweep-decision.ts';
@@ -39,6 +40,13 @@ const PACE_LIFE_MS = 86_400_000;
 /** 5,000 rows a minute are 7.2 million a day, which cost under a cent. */
 const SCAN_ROWS = 5_000;
 const SCAN_NAME = 'strays';
+
+/**
+ * D1 takes 1,000 queries an invocation (Cloudflare's limits, November 2026). A store with nothing to do costs
+ * 15; one where everything is to be done 180, which happens to few of them in the same minute.
+ */
+const STORES_A_ROUND = 32;
+const ROUND_MS = 60_000;
 
 /** 5,000 keys a minute are 7.2 million a day. */
 const KEY_ROWS = 5_000;
@@ -58,9 +66,9 @@ export interface SweepReport {
 
 const NOTHING: SweepReport = { woken: 0, ended: 0, strays: 0, deleted: 0, bodiesDeleted: 0 };
 
-type Share = (env: CallbackEnv, now: number) => Promise<Partial<SweepReport>>;
+type Share = (env: StoreEnv, now: number) => Promise<Partial<SweepReport>>;
 
-/** In the order of who is waiting for it. */
+/** In the order of who is waiting for it; each runs in every store. */
 const SHARES: readonly (readonly [name: string, share: Share])[] = [
   ...DUE_KINDS.map(
     (kind) => [kind, (env, now) => sweepDue(env, kind, now)] as const satisfies readonly [string, Share],
@@ -68,21 +76,43 @@ const SHARES: readonly (readonly [name: string, share: Share])[] = [
   ['lines', sweepLines],
   ['strays', sweepStrays],
   ['retention', (env, now) => forgetOld(env.db, env, now)],
+];
+
+/** Of tables that are in the control database alone. */
+const CONTROL_SHARES: typeof SHARES = [
   ['revocations', sweepRevocations],
   ['idempotency keys', sweepIdempotencyKeys],
   ['statistics', sweepStatistics],
 ];
 
 export async function sweep(env: CallbackEnv, now: number): Promise<SweepReport> {
+  const stores = storesOfRound(env.stores.all, now);
+  const { control } = env.stores;
+  const reports = await Promise.all([
+    ...stores.map((store) => sweepStore({ ...env, db: store.db }, SHARES, store.number, now)),
+    sweepStore({ ...env, db: control }, CONTROL_SHARES, 0, now),
+  ]);
+  return reports.reduce(sum, NOTHING);
+}
+
+/** Stores beside each other: one that does not answer holds up no other. */
+async function sweepStore(env: StoreEnv, shares: typeof SHARES, store: number, now: number): Promise<SweepReport> {
   let report = NOTHING;
-  for (const [name, share] of SHARES) {
+  for (const [name, share] of shares) {
     try {
       report = sum(report, await share(env, now));
     } catch (error) {
-      logError('sweep.failed', { share: name }, error);
+      logError('sweep.failed', { share: name, store }, error);
     }
   }
   return report;
+}
+
+/** All of them, or with many of them each in its turn. */
+export function storesOfRound(all: readonly Store[], now: number): readonly Store[] {
+  const rounds = Math.ceil(all.length / STORES_A_ROUND);
+  const turn = Math.floor(now / ROUND_MS) % rounds;
+  return all.filter((_, index) => index % rounds === turn);
 }
 
 function sum(report: SweepReport, more: Partial<SweepReport>): SweepReport {
@@ -96,7 +126,7 @@ function sum(report: SweepReport, more: Partial<SweepReport>): SweepReport {
   };
 }
 
-async function sweepDue(env: CallbackEnv, kind: DueKind, now: number): Promise<Partial<SweepReport>> {
+async function sweepDue(env: StoreEnv, kind: DueKind, now: number): Promise<Partial<SweepReport>> {
   let woken = 0;
   let ended = 0;
   for (let chunk = 0; chunk < DUE_CHUNKS; chunk++) {
@@ -146,7 +176,7 @@ function moveOf(row: StateRow, decision: SweepDecision): Move {
 }
 
 /** The fallback of parked tasks (rule R20): of each line the oldest, when its time has come. */
-async function sweepLines(env: CallbackEnv, now: number): Promise<Partial<SweepReport>> {
+async function sweepLines(env: StoreEnv, now: number): Promise<Partial<SweepReport>> {
   const position = await readScanPosition(env.db, LINES_NAME);
   const lines = await readLines(env.db, position, LINES);
   const heads = await releaseDueHeads(env.db, lines, now);
@@ -161,7 +191,7 @@ async function sweepLines(env: CallbackEnv, now: number): Promise<Partial<SweepR
 }
 
 /** One step of the net (rule R9); what it finds, the next round's due tasks deal with. */
-async function sweepStrays(env: CallbackEnv, now: number): Promise<Partial<SweepReport>> {
+async function sweepStrays(env: StoreEnv, now: number): Promise<Partial<SweepReport>> {
   const position = await readScanPosition(env.db, SCAN_NAME);
   const step = await scanForStrays(env.db, position, SCAN_ROWS, now);
   await makeDue(env.db, step.strays, now);
@@ -169,19 +199,19 @@ async function sweepStrays(env: CallbackEnv, now: number): Promise<Partial<Sweep
   return { strays: step.strays.length };
 }
 
-async function sweepRevocations(env: CallbackEnv, now: number): Promise<Partial<SweepReport>> {
+async function sweepRevocations(env: StoreEnv, now: number): Promise<Partial<SweepReport>> {
   await deleteExpiredRevocations(env.db, now);
   return {};
 }
 
-async function sweepIdempotencyKeys({ stores: { control } }: CallbackEnv, now: number): Promise<Partial<SweepReport>> {
+async function sweepIdempotencyKeys({ db: control }: StoreEnv, now: number): Promise<Partial<SweepReport>> {
   const position = await readScanPosition(control, KEYS_NAME);
   const next = await forgetExpiredKeys(control, position, KEY_ROWS, now);
   if (next !== position) await writeScanPosition(control, KEYS_NAME, next);
   return {};
 }
 
-async function sweepStatistics({ db, statistics }: CallbackEnv, now: number): Promise<Partial<SweepReport>> {
+async function sweepStatistics({ db, statistics }: StoreEnv, now: number): Promise<Partial<SweepReport>> {
   await writeDueStatistics(db, statistics, now);
   await deleteOldStatistics(db, hourOf(now - STATISTICS_KEPT_MS), STATISTICS_ROWS);
   return {};

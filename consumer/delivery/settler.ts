@@ -1,7 +1,8 @@
 /**
  * Records outcomes in micro-batches as they come, not when the slowest call of the batch ends. While
  * one write is under way the next batch gathers. An outcome that cannot be recorded is given up after
- * a while: its message comes again, finds the lease, and later the task runs again.
+ * a while: its message comes again, finds the lease, and later the task runs again. Outcomes of tasks
+ * whose store does not answer are tried again beside the others, which do not wait for them.
  */
 import pRetry from 'p-retry';
 import type { LedgerSession, Settled, Settlement } from '../../shared/ledger/contract.ts';
@@ -22,6 +23,7 @@ export class Settler {
   #outstanding: number;
   #pending: Settlement[] = [];
   #loop: Promise<void> | undefined;
+  readonly #late: Promise<void>[] = [];
   #endWindow: () => void = () => {};
 
   /** @param expected how many settlements will come */
@@ -42,6 +44,7 @@ export class Settler {
   /** Resolves when all that was added is recorded or given up. */
   async drain(): Promise<void> {
     await this.#loop;
+    await Promise.all(this.#late);
   }
 
   async #run(): Promise<void> {
@@ -65,11 +68,29 @@ export class Settler {
   }
 
   async #record(batch: Settlement[]): Promise<void> {
-    try {
-      const answers = await pRetry(() => this.#ledger.settle(batch), { ...RETRIES, shouldRetry: () => true });
+    const open = await this.#try(batch, 'none');
+    if (open.length > 0) this.#late.push(this.#try(open, 'some').then(() => undefined));
+  }
+
+  /**
+   * @param until try again as long as none of them is recorded, or as long as some are not
+   * @returns what is not recorded
+   */
+  async #try(batch: Settlement[], until: 'none' | 'some'): Promise<Settlement[]> {
+    let open = batch;
+    const settle = async () => {
+      const answers = await this.#ledger.settle(open);
+      const recorded = new Set(answers.map(({ id }) => id));
+      open = open.filter(({ id }) => !recorded.has(id));
       for (const settled of answers) this.#onSettled(settled);
+      if (open.length > 0 && until === 'some') throw new Error('their store does not answer');
+    };
+    try {
+      await pRetry(settle, { ...RETRIES, shouldRetry: () => true });
+      return open;
     } catch (error) {
-      logError('settle.failed', { tasks: batch.length }, error);
+      logError('settle.failed', { tasks: open.length }, error);
+      return [];
     }
   }
 }

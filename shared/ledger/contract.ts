@@ -144,9 +144,12 @@ export interface ShardOutlook extends z.infer<typeof outlook> {
 
 /** One consumer batch's conversation with the ledger. */
 export interface LedgerSession extends RegistrySession {
-  /** Answers each claim, in any order. Rejects when the database does not answer; nothing is lost then. */
+  /**
+   * Answers the claims, in any order; those of tasks whose store does not answer are left out. Rejects when no
+   * store answers. Nothing is lost either way.
+   */
   claim(batch: ClaimBatch): Promise<(Grant | Denial)[]>;
-  /** Records outcomes; safe to repeat. Rejects when the database does not answer. */
+  /** Records outcomes; safe to repeat. What is left out of the answer, or rejected, is not recorded for certain. */
   settle(settlements: Settlement[]): Promise<Settled[]>;
   /** Which of these tasks have been cancelled meanwhile. */
   cancelledAmong(ids: string[]): Promise<string[]>;

@@ -60,6 +60,15 @@ function paceNote(db: D1Database, line: string, perSecond: number, now: number):
     .bind(line, perSecond, now);
 }
 
+/** The oldest tasks of a line that a release would take. */
+export async function readLineHeads(db: D1Database, line: string, limit: number, now: number): Promise<string[]> {
+  const { results } = await db
+    .prepare(`SELECT id FROM tasks WHERE parked_for = ?1 AND ${STANDS} ORDER BY id LIMIT ?3`)
+    .bind(line, now, limit)
+    .all<{ id: string }>();
+  return results.map(({ id }) => id);
+}
+
 /** How many stand in each line, counted up to a bound, and who is the oldest. */
 export function describeParked(
   db: D1Database,

@@ -38,6 +38,10 @@ export class Stores {
     this.#databases = new Map(all.map(({ number, db }) => [number, db]));
   }
 
+  find(number: number): Store | undefined {
+    return this.all.find((store) => store.number === number);
+  }
+
   /** Whether this Worker can reach the row of `id`. */
   has(id: string): boolean {
     return this.#databases.has(storeOfTask(id));

@@ -145,9 +145,13 @@ describe('releaseLine', () => {
     });
     const taskQueues = [queueOf(0, true), queueOf(1, true), queueOf(2, false)];
     const request = { line: 'service:bound', limit: 1 };
-    await house.callback('release', ({ db }) => releaseLine({ db, taskQueues }, { ...request, shard: 1 }, Date.now()));
+    await house.callback('release', (callback) =>
+      releaseLine({ ...callback, taskQueues }, { ...request, shard: 1 }, Date.now()),
+    );
     expect(sent).toEqual([1]);
-    await house.callback('release', ({ db }) => releaseLine({ db, taskQueues }, { ...request, shard: 2 }, Date.now()));
+    await house.callback('release', (callback) =>
+      releaseLine({ ...callback, taskQueues }, { ...request, shard: 2 }, Date.now()),
+    );
     expect(sent).toEqual([1, 0]);
   });
 

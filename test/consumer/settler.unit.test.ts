@@ -115,4 +115,27 @@ describe('Settler', () => {
     await settler.drain();
     expect(vi.getTimerCount()).toBe(0);
   });
+
+  it('does not let outcomes wait for those whose store does not answer', async () => {
+    let isAway = true;
+    const asked: string[][] = [];
+    const ledger = {
+      settle: async (settlements: Settlement[]) => {
+        asked.push(settlements.map(({ id }) => id));
+        return settlements.filter(({ id }) => !isAway || !id.startsWith('away')).map(settledOf);
+      },
+    };
+    const { settler, settled } = settlerOver(ledger, 3);
+    settler.add([settlement('away-1'), settlement('here-1')]);
+    await vi.advanceTimersByTimeAsync(150);
+    expect(settled).toEqual(['here-1']);
+    settler.add([settlement('here-2')]);
+    await vi.advanceTimersByTimeAsync(150);
+    expect(settled).toEqual(['here-1', 'here-2']);
+    isAway = false;
+    await vi.advanceTimersByTimeAsync(2_000);
+    await settler.drain();
+    expect(settled).toEqual(['here-1', 'here-2', 'away-1']);
+    expect(asked.slice(1).every((ids) => ids.length === 1)).toBe(true);
+  });
 });

@@ -114,7 +114,7 @@ async function openLedger(board: OutlookBoard): Promise<LedgerSession> {
   return {
     claim: (batch) => answerClaims(callbackEnv, batch, Date.now()),
     settle: (settlements) => settleAttempts(callbackEnv, settlements, Date.now()),
-    cancelledAmong: (ids) => readCancelled(callbackEnv.db, ids),
+    cancelledAmong: (ids) => readCancelled(callbackEnv.stores.control, ids),
     exchangeOutlooks: async (exchange) => board.exchange(exchange, Date.now()),
     route: (request) => env.SERVER_REGISTRY.getByName('registry').route(request),
     reportCalls: (reports) => env.SERVER_REGISTRY.getByName('registry').reportCalls(reports),

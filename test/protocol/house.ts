@@ -7,7 +7,7 @@ import { env } from 'cloudflare:workers';
 import { vi } from 'vitest';
 import { takeDeadLetters } from '../../callback/dead-letter.ts';
 import { acceptCallback, cancelTask, retryTask } from '../../callback/door.ts';
-import { type CallbackEnv, readEnv } from '../../callback/env.ts';
+import { type CallbackEnv, readEnv, type StoreEnv } from '../../callback/env.ts';
 import { releaseLine } from '../../callback/parking.ts';
 import { heartbeat } from '../../callback/registry/heartbeat.ts';
 import { register } from '../../callback/registry/members.ts';
@@ -284,10 +284,11 @@ export class House {
   }
 
   /** Runs `work` as an invocation of the callback Worker, with faults. */
-  callback<Value>(name: string, work: (callback: CallbackEnv) => Promise<Value>): Promise<Ending<Value>> {
-    return this.#invoke(new Invocation(name), async (invocation) =>
-      work(await readEnv(this.#bindings.callback(invocation))),
-    );
+  callback<Value>(name: string, work: (callback: StoreEnv) => Promise<Value>): Promise<Ending<Value>> {
+    return this.#invoke(new Invocation(name), async (invocation) => {
+      const env = await readEnv(this.#bindings.callback(invocation));
+      return work({ ...env, db: env.stores.control });
+    });
   }
 
   /** All rows as they stand; read again only when something was written. */

@@ -56,9 +56,9 @@ export const ROW_MUTATIONS: readonly Row[] = [
           { file: DOOR, from: 'await followUp(id, decision.after);', to: '' },
           {
             file: DOOR,
-            from: 'const moved = await recordTransitions(env.db, [decision.move]);',
+            from: 'const moved = await recordTransitions(db, [decision.move]);',
             to: `await followUp(id, decision.after);
-            const moved = await recordTransitions(env.db, [decision.move]);`,
+            const moved = await recordTransitions(db, [decision.move]);`,
           },
         ],
       },

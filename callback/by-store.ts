@@ -1,0 +1,44 @@
+/**
+ * Work on tasks of several stores. Each store's part runs by itself, at the same time as the others, and a
+ * store that does not answer costs only its own tasks: their part is left out of the answer, and whoever
+ * asked comes again for them. Only when no store answers does the whole reject.
+ */
+import { logError } from '../shared/log.ts';
+import type { Store } from '../shared/store/stores.ts';
+import { storeOfTask } from '../shared/task/id.ts';
+import type { CallbackEnv, StoreEnv } from './env.ts';
+
+function inStore(env: CallbackEnv, { db }: Pick<Store, 'db'>): StoreEnv {
+  return { ...env, db };
+}
+
+/** Runs `ask` once a store for the items that belong there. */
+export async function answerByStore<Item, Answer>(
+  env: CallbackEnv,
+  items: readonly Item[],
+  idOf: (item: Item) => string,
+  ask: (env: StoreEnv, items: readonly Item[]) => Promise<readonly Answer[]>,
+): Promise<Answer[]> {
+  const groups = [...Map.groupBy(items, (item) => storeOfTask(idOf(item)))];
+  return gather(groups, async ([number, group]) => {
+    const store = env.stores.find(number);
+    if (store === undefined) throw new Error(`store ${number} is not bound`);
+    return ask(inStore(env, store), group);
+  });
+}
+
+/** Runs `ask` in every store. */
+export function inAllStores<Answer>(env: CallbackEnv, ask: (env: StoreEnv) => Promise<Answer>): Promise<Answer[]> {
+  return gather(env.stores.all, async (store) => [await ask(inStore(env, store))]);
+}
+
+async function gather<Part, Answer>(
+  parts: readonly Part[],
+  ask: (part: Part) => Promise<readonly Answer[]>,
+): Promise<Answer[]> {
+  const answers = await Promise.allSettled(parts.map(ask));
+  const failures = answers.filter((answer) => answer.status === 'rejected').map(({ reason }) => reason as unknown);
+  if (failures.length > 0 && failures.length === parts.length) throw failures[0];
+  for (const cause of failures) logError('store.failed', {}, cause);
+  return answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
+}

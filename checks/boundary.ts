@@ -29,6 +29,19 @@ const BOUNDARIES: readonly Boundary[] = [
   { within: 'shared/', files: ['shared/'], notPackages: NODE_ONLY },
   { within: 'shared/task/', files: ['shared/task/', 'shared/crypto/'], notPackages: [...NODE_ONLY, ...WORKERS_ONLY] },
   { within: 'producer/', files: ['producer/', 'shared/'], notPackages: NODE_ONLY },
+  // The page that it carries, as text.
+  {
+    within: 'producer/routes/dashboard.ts',
+    files: ['producer/', 'shared/', 'dashboard/dist/'],
+    notPackages: NODE_ONLY,
+  },
+  // Types of the API's documents, and words; nothing of the producer runs in a browser.
+  {
+    within: 'dashboard/',
+    files: ['dashboard/', 'producer/schema/', 'shared/task/'],
+    notPackages: [...NODE_ONLY, ...WORKERS_ONLY],
+  },
+  { within: 'dashboard/build.ts', files: [], notPackages: WORKERS_ONLY },
   { within: 'consumer/', files: ['consumer/', 'shared/'], notPackages: NODE_ONLY },
   { within: 'callback/', files: ['callback/', 'shared/'], notPackages: NODE_ONLY },
   // The real Workers behind bindings that count.
@@ -44,11 +57,15 @@ const BOUNDARIES: readonly Boundary[] = [
   { within: 'terminal/', files: ['terminal/'], notPackages: WORKERS_ONLY },
   {
     within: 'checks/',
-    files: ['checks/', 'deploy/build/', 'deploy/plan/', 'local/', 'terminal/'],
+    files: ['checks/', 'dashboard/', 'deploy/build/', 'deploy/plan/', 'local/', 'terminal/'],
     notPackages: WORKERS_ONLY,
   },
   // Of the rehearsal a deploy knows the command, and of the local run nothing.
-  { within: 'deploy/', files: ['deploy/', 'rehearse/command.ts', 'shared/', 'terminal/'], notPackages: WORKERS_ONLY },
+  {
+    within: 'deploy/',
+    files: ['dashboard/', 'deploy/', 'rehearse/command.ts', 'shared/', 'terminal/'],
+    notPackages: WORKERS_ONLY,
+  },
   {
     within: 'local/',
     files: ['local/', 'deploy/build/', 'deploy/plan/', 'examples/', 'shared/', 'terminal/'],

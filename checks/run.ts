@@ -4,11 +4,13 @@
  */
 import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { buildDashboard } from '../dashboard/build.ts';
 import { style } from '../terminal/style.ts';
 
 const CHECKS: readonly { readonly name: string; readonly command: readonly string[] }[] = [
   { name: 'format and lint', command: ['biome', 'ci', '--error-on-warnings', '--colors=off', '--max-diagnostics=50'] },
   { name: 'types: Workers', command: ['tsc', '-p', 'tsconfig.workers.json'] },
+  { name: 'types: dashboard', command: ['tsc', '-p', 'tsconfig.browser.json'] },
   { name: 'types: Node', command: ['tsc', '-p', 'tsconfig.node.json'] },
   { name: 'types: tests', command: ['tsc', '-p', 'tsconfig.test.json'] },
   { name: 'unused files, exports, packages', command: ['knip', '--no-progress', '--no-config-hints'] },
@@ -54,6 +56,7 @@ async function runAll(): Promise<Verdict[]> {
   return verdicts;
 }
 
+await buildDashboard();
 const verdicts = await runAll();
 const failed = verdicts.filter(({ passed }) => !passed).length;
 mkdirSync('.wrangler', { recursive: true });

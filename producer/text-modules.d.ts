@@ -8,3 +8,9 @@ declare module 'swagger-ui-dist/swagger-ui.css' {
   const text: string;
   export = text;
 }
+
+/** The bundled dashboard; `dashboard/build.ts` writes it before the producer is built. */
+declare module '*.txt' {
+  const text: string;
+  export = text;
+}

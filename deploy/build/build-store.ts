@@ -14,6 +14,7 @@ const MAX_KEPT = 12;
 
 /** Whatever a bundler may read; tests and tools are not among it. */
 const SOURCES = ['shared', 'producer', 'consumer', 'callback', 'bench/workers'].map((room) => `${room}/**/*.ts`);
+const PAGES = ['dashboard/**/*.{ts,tsx,css}'];
 const OTHERS = ['package.json', 'package-lock.json', 'tsconfig.base.json', 'tsconfig.json', 'tsconfig.workers.json'];
 
 export interface BuildStore {
@@ -49,7 +50,7 @@ export async function buildStore(kind: 'bundles' | 'uploads', settings: unknown)
 
 async function hashOf(settings: string): Promise<string> {
   const hash = createHash('sha256').update(settings);
-  for (const file of [...globSync(SOURCES, { cwd: ROOT }).sort(), ...OTHERS]) {
+  for (const file of [...globSync([...SOURCES, ...PAGES], { cwd: ROOT }).sort(), ...OTHERS]) {
     hash.update(`\0${file}\0`).update(await readFile(path.join(ROOT, file)));
   }
   return hash.digest('hex').slice(0, 32);

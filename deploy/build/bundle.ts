@@ -6,6 +6,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { buildDashboard } from '../../dashboard/build.ts';
 import { LaunchError } from '../../terminal/launch-error.ts';
 import type { Plan } from '../plan/plan.ts';
 import { ROOT, writeConfig } from '../plan/plan-files.ts';
@@ -69,6 +70,7 @@ export async function buildBundle(worker: WorkerConfig): Promise<readonly Bundle
 
 export async function runWrangler(worker: WorkerConfig, args: readonly string[]): Promise<void> {
   try {
+    await buildDashboard();
     await promisify(execFile)(process.execPath, [WRANGLER, 'deploy', '--dry-run', ...args], {
       cwd: ROOT,
       env: {

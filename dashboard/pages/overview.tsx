@@ -1,0 +1,198 @@
+/** Whether work flows, what waits, what fails, and what needs a person. */
+import { useMemo } from 'preact/hooks';
+import type { z } from 'zod';
+import type { HourlyStatsSchema, TaskStatsSchema } from '../../producer/schema/statistics.ts';
+import { useLive } from '../live.ts';
+import { Chart } from '../parts/chart.tsx';
+import { Figure, Fresh, Panel } from '../parts/panel.tsx';
+import { Time } from '../parts/time.tsx';
+import { link } from '../route.ts';
+import { count, duration, percent, waitingFor } from '../words.ts';
+
+type TaskStats = z.infer<typeof TaskStatsSchema>;
+type HourlyStats = z.infer<typeof HourlyStatsSchema>;
+
+const STATISTICS_EVERY_MS = 5_000;
+const HOURLY_EVERY_MS = 30_000;
+
+export function OverviewPage() {
+  const stats = useLive<TaskStats>('/api/stats/tasks?hours=24', STATISTICS_EVERY_MS);
+  const hourly = useLive<HourlyStats>('/api/stats/hourly?hours=48', HOURLY_EVERY_MS);
+  return (
+    <>
+      <Fresh live={stats}>{(data) => <Summary stats={data} />}</Fresh>
+      <Panel title="Flow, by hour">
+        <Fresh live={hourly}>{(data) => <Flow hourly={data} />}</Fresh>
+      </Panel>
+      <Fresh live={stats}>
+        {(data) => (
+          <>
+            <Backlog stats={data} />
+            <Services stats={data} />
+          </>
+        )}
+      </Fresh>
+    </>
+  );
+}
+
+function Summary({ stats: { total, trend, backlog, advice } }: { stats: TaskStats }) {
+  const queued = backlog.queues.reduce((sum, { messages }) => sum + messages, 0);
+  const parked = backlog.lines.reduce((sum, { tasks }) => sum + tasks, 0);
+  const oldest = backlog.lines.map(({ oldestAt }) => oldestAt).sort()[0];
+  return (
+    <>
+      <div class="figures">
+        <Figure
+          label="Succeeded, 24 h"
+          value={count(total.succeeded)}
+          hint={`${count(trend.dayBefore.succeeded)} the day before`}
+        />
+        <Figure
+          label="Failed or expired, 24 h"
+          value={count(total.failed + total.expired)}
+          hint={`${count(trend.dayBefore.failed)} failed the day before`}
+        />
+        <Figure label="Success rate" value={total.successRate === null ? '—' : percent(total.successRate)} />
+        <Figure label="In queues" value={count(queued)} hint="messages" />
+        <Figure label="Wait for capacity" value={count(parked)} hint="tasks" />
+        <Figure
+          label="Accepted to ended"
+          value={total.latency.acceptToEndMs === undefined ? '—' : duration(total.latency.acceptToEndMs.p50)}
+          hint={total.latency.acceptToEndMs && `p99 ${duration(total.latency.acceptToEndMs.p99)}`}
+        />
+      </div>
+      {oldest !== undefined && (
+        <p>
+          The oldest task that waits for capacity was submitted <Time at={oldest} />.
+        </p>
+      )}
+      {advice.map(({ text }) => (
+        <p key={text} class="notice">
+          {text}
+        </p>
+      ))}
+    </>
+  );
+}
+
+function Flow({ hourly }: { hourly: HourlyStats }) {
+  const { times, series } = useMemo(() => flowOf(hourly), [hourly]);
+  if (times.length === 0) return <p class="quiet">No task has ended yet.</p>;
+  return <Chart label="Tasks by hour, by how they ended" times={times} series={series} />;
+}
+
+function flowOf({ hours }: HourlyStats) {
+  const byHour = [...Map.groupBy(hours, ({ hour }) => hour)].sort(([a], [b]) => (a < b ? -1 : 1));
+  const sums = (read: (row: HourlyStats['hours'][number]) => number) =>
+    byHour.map(([, rows]) => rows.reduce((sum, row) => sum + read(row), 0));
+  return {
+    times: byHour.map(([hour]) => Date.parse(hour) / 1000),
+    series: [
+      { label: 'Succeeded', colour: '--good', values: sums(({ succeeded }) => succeeded) },
+      { label: 'Failed or expired', colour: '--bad', values: sums(({ failed, expired }) => failed + expired) },
+    ],
+  };
+}
+
+function Backlog({ stats: { backlog } }: { stats: TaskStats }) {
+  return (
+    <Panel title="What waits for capacity">
+      {backlog.lines.length === 0 ? (
+        <p class="quiet">Nothing waits.</p>
+      ) : (
+        <div class="scroll">
+          <table>
+            <thead>
+              <tr>
+                <th>For</th>
+                <th class="number">Tasks</th>
+                <th>Oldest</th>
+                <th class="number">Pace</th>
+                <th>Empty</th>
+              </tr>
+            </thead>
+            <tbody>
+              {backlog.lines.map((line) => (
+                <tr key={line.line}>
+                  <td>
+                    {line.service === undefined ? (
+                      <a href={link('keys')}>keys of pool {line.pool}</a>
+                    ) : (
+                      <a href={link('service', line.service)}>{line.service}</a>
+                    )}
+                    {line.bucket !== undefined && <span class="quiet"> {line.bucket}</span>}
+                  </td>
+                  <td class="number">{count(line.tasks)}</td>
+                  <td>
+                    <Time at={line.oldestAt} />
+                  </td>
+                  <td class="number">{line.perSecond === undefined ? '—' : `${line.perSecond.toFixed(1)} / s`}</td>
+                  <td>
+                    <Time at={line.emptyAt} />
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </Panel>
+  );
+}
+
+function Services({ stats: { services } }: { stats: TaskStats }) {
+  return (
+    <Panel title="Services, 24 h">
+      {services.length === 0 ? (
+        <p class="quiet">No service has had a task.</p>
+      ) : (
+        <div class="scroll">
+          <table>
+            <thead>
+              <tr>
+                <th>Service</th>
+                <th class="number">Succeeded</th>
+                <th class="number">Failed</th>
+                <th class="number">Success rate</th>
+                <th class="number">To start, p95</th>
+                <th class="number">To end, p95</th>
+                <th>Waited mostly</th>
+              </tr>
+            </thead>
+            <tbody>
+              {services.map((each) => {
+                const [reason] = Object.entries(each.deferrals).sort(([, a], [, b]) => (b ?? 0) - (a ?? 0));
+                return (
+                  <tr key={each.service}>
+                    <td>
+                      <a href={link('service', each.service)}>{each.service}</a>
+                    </td>
+                    <td class="number">{count(each.succeeded)}</td>
+                    <td class="number">
+                      {each.failed + each.expired === 0 ? (
+                        0
+                      ) : (
+                        <a href={link('tasks', undefined, { service: each.service, status: 'failed' })}>
+                          {count(each.failed + each.expired)}
+                        </a>
+                      )}
+                    </td>
+                    <td class="number">{each.successRate === null ? '—' : percent(each.successRate)}</td>
+                    <td class="number">
+                      {each.latency.acceptToStartMs ? duration(each.latency.acceptToStartMs.p95) : '—'}
+                    </td>
+                    <td class="number">
+                      {each.latency.acceptToEndMs ? duration(each.latency.acceptToEndMs.p95) : '—'}
+                    </td>
+                    <td>{reason === undefined ? '—' : waitingFor(reason[0])}</td>
+                  </tr>
+                );
+              })}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </Panel>
+  );
+}

@@ -1,0 +1,99 @@
+/** Registered servers: how each stands, and taking one out for maintenance. */
+import type { z } from 'zod';
+import type { ServerListSchema } from '../../producer/schema/server.ts';
+import { useLive, useTools } from '../live.ts';
+import { Act } from '../parts/act.tsx';
+import { Fresh, Status } from '../parts/panel.tsx';
+import { Time } from '../parts/time.tsx';
+
+type ServerList = z.infer<typeof ServerListSchema>;
+type Server = ServerList['servers'][number];
+
+export function ServersPage() {
+  const live = useLive<ServerList>('/api/servers');
+  return <Fresh live={live}>{({ servers }) => <ServerTable servers={servers} onChanged={live.refresh} />}</Fresh>;
+}
+
+export function ServerTable({
+  servers,
+  service,
+  onChanged,
+}: {
+  servers: readonly Server[];
+  service?: string;
+  onChanged: () => void;
+}) {
+  if (servers.length === 0)
+    return <p class="quiet">No server is registered{service === undefined ? '' : ' for it'}.</p>;
+  return (
+    <div class="scroll">
+      <table>
+        <thead>
+          <tr>
+            <th>Server</th>
+            <th>State</th>
+            <th>Services and circuits</th>
+            <th class="number">Calls</th>
+            <th>Heard</th>
+            <th />
+          </tr>
+        </thead>
+        <tbody>
+          {servers.map((server) => (
+            <tr key={server.id}>
+              <td>
+                <code>{server.id}</code>
+                <br />
+                <span class="quiet">{server.url}</span>
+                {server.isHeartbeatLeader && <span class="quiet"> leads {server.cluster}</span>}
+              </td>
+              <td>
+                <Status status={server.state} />
+                {server.why !== undefined && <div class="quiet">{server.why}</div>}
+              </td>
+              <td>
+                {server.services
+                  .filter(({ name }) => service === undefined || name === service)
+                  .map(({ name, circuit, healthy, why }) => (
+                    <div key={name}>
+                      {name}: {healthy ? 'healthy' : (why ?? 'not healthy')}, circuit {circuit.state}
+                      {circuit.until !== undefined && (
+                        <>
+                          {' '}
+                          until <Time at={circuit.until} />
+                        </>
+                      )}
+                    </div>
+                  ))}
+              </td>
+              <td class="number">
+                {server.inFlight} of {server.maxConcurrency}
+              </td>
+              <td>
+                <Time at={server.lastHeardAt} />
+              </td>
+              <td>
+                <Maintenance server={server} onChanged={onChanged} />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Maintenance({ server: { id, state }, onChanged }: { server: Server; onChanged: () => void }) {
+  const { api } = useTools();
+  const isOut = state === 'draining' || state === 'drained';
+  return (
+    <Act
+      label={isOut ? 'Take back' : 'Drain'}
+      consequence={
+        isOut ? `${id} gets new calls again.` : `${id} gets no new calls. Those under way end; then it can be stopped.`
+      }
+      run={() => api.send('POST', `/api/servers/${encodeURIComponent(id)}/maintenance`, { enabled: !isOut })}
+      onDone={onChanged}
+    />
+  );
+}

@@ -1,0 +1,181 @@
+/** One service: what limits it now, and what would make its backlog end sooner. */
+import { useMemo } from 'preact/hooks';
+import type { z } from 'zod';
+import type { ServerListSchema } from '../../producer/schema/server.ts';
+import type { DemandSchema, ServiceListSchema } from '../../producer/schema/service.ts';
+import type { HourlyStatsSchema, TaskStatsSchema } from '../../producer/schema/statistics.ts';
+import { useLive, useTools } from '../live.ts';
+import { Act } from '../parts/act.tsx';
+import { Chart } from '../parts/chart.tsx';
+import { Figure, Fresh, Panel } from '../parts/panel.tsx';
+import { Time } from '../parts/time.tsx';
+import { link } from '../route.ts';
+import { count, duration, percent, waitingFor } from '../words.ts';
+import { ServerTable } from './servers.tsx';
+
+type Demand = z.infer<typeof DemandSchema>;
+type ServiceList = z.infer<typeof ServiceListSchema>;
+type ServerList = z.infer<typeof ServerListSchema>;
+type TaskStats = z.infer<typeof TaskStatsSchema>;
+type HourlyStats = z.infer<typeof HourlyStatsSchema>;
+
+const HOURLY_EVERY_MS = 30_000;
+
+export function ServicePage({ name }: { name: string }) {
+  const path = encodeURIComponent(name);
+  const services = useLive<ServiceList>('/api/services');
+  const demand = useLive<Demand>(`/api/services/${path}/demand`);
+  const stats = useLive<TaskStats>('/api/stats/tasks?hours=24');
+  const hourly = useLive<HourlyStats>(`/api/stats/hourly?hours=48&name=${path}`, HOURLY_EVERY_MS);
+  const servers = useLive<ServerList>('/api/servers');
+  return (
+    <>
+      <Fresh live={services}>
+        {(data) => (
+          <Standing
+            service={data.services.find((each) => each.name === name)}
+            name={name}
+            onChanged={services.refresh}
+          />
+        )}
+      </Fresh>
+      <Fresh live={demand}>{(data) => <Load demand={data} />}</Fresh>
+      <Fresh live={stats}>{(data) => <Waits stats={data} name={name} />}</Fresh>
+      <Panel title="Flow, by hour">
+        <Fresh live={hourly}>{(data) => <Flow hourly={data} />}</Fresh>
+      </Panel>
+      <Panel title="Servers" aside={<a href={link('servers')}>All servers</a>}>
+        <Fresh live={servers}>
+          {(data) => (
+            <ServerTable
+              servers={data.servers.filter(({ services: offered }) => offered.some((each) => each.name === name))}
+              service={name}
+              onChanged={servers.refresh}
+            />
+          )}
+        </Fresh>
+      </Panel>
+    </>
+  );
+}
+
+function Standing({
+  service,
+  name,
+  onChanged,
+}: {
+  service: ServiceList['services'][number] | undefined;
+  name: string;
+  onChanged: () => void;
+}) {
+  const { api } = useTools();
+  if (service === undefined) return <p class="notice bad">There is no service {name}.</p>;
+  const path = `/api/services/${encodeURIComponent(name)}`;
+  return (
+    <p class="row">
+      <strong>{name}</strong>
+      <span class={`status ${service.paused ? 'paused' : 'healthy'}`}>{service.paused ? 'paused' : 'open'}</span>
+      <span class="quiet">
+        defined {service.source === 'file' ? 'in wrangler.toml' : 'at run time'}, calls{' '}
+        {service.target === 'fixed'
+          ? 'a fixed address'
+          : `${service.servers.available} of ${service.servers.total} servers (${service.balancing})`}
+      </span>
+      {service.paused ? (
+        <Act
+          label="Resume"
+          consequence={`Tasks of ${name} that wait start again, the oldest first.`}
+          run={() => api.send('POST', `${path}/resume`)}
+          onDone={onChanged}
+        />
+      ) : (
+        <Act
+          label="Pause"
+          consequence={`No task of ${name} starts until it is resumed. Calls under way end; new tasks are accepted and wait.`}
+          run={() => api.send('POST', `${path}/pause`)}
+          onDone={onChanged}
+        />
+      )}
+      <a href={link('tasks', undefined, { service: name })}>Its tasks</a>
+    </p>
+  );
+}
+
+function Load({ demand }: { demand: Demand }) {
+  return (
+    <div class="figures">
+      <Figure
+        label="Calls under way"
+        value={count(demand.inFlight)}
+        hint={demand.capacity > 0 ? `of ${count(demand.capacity)} at a time` : undefined}
+      />
+      <Figure label="Tasks that wait" value={count(demand.waiting)} />
+      <Figure label="Arrivals" value={`${demand.arrivalsPerSecond.toFixed(1)} / s`} />
+      <Figure
+        label="A call takes"
+        value={demand.meanLatencyMs === undefined ? '—' : duration(demand.meanLatencyMs)}
+        hint="at the mean"
+      />
+      <Figure
+        label="A new task starts"
+        value={
+          demand.estimatedWaitSeconds === undefined
+            ? 'unknown'
+            : demand.estimatedWaitSeconds === 0
+              ? 'at once'
+              : `in ${duration(demand.estimatedWaitSeconds * 1000)}`
+        }
+      />
+      <Figure label="Servers that would do" value={count(demand.advisedServers)} hint={`${demand.available} there`} />
+    </div>
+  );
+}
+
+function Waits({ stats: { backlog, services, advice }, name }: { stats: TaskStats; name: string }) {
+  const line = backlog.lines.find(({ service }) => service === name);
+  const counts = services.find(({ service }) => service === name);
+  return (
+    <Panel title="What limits it">
+      {line === undefined ? (
+        <p>No task waits for a place at it.</p>
+      ) : (
+        <p>
+          {count(line.tasks)} tasks wait for a place, the oldest since <Time at={line.oldestAt} />; empty{' '}
+          <Time at={line.emptyAt} />.
+        </p>
+      )}
+      {advice
+        .filter((each) => each.kind === 'servers' && each.service === name)
+        .map(({ text }) => (
+          <p key={text} class="notice">
+            {text}
+          </p>
+        ))}
+      {counts !== undefined && (
+        <ul>
+          {Object.entries(counts.deferrals).map(([reason, times]) => (
+            <li key={reason}>
+              waited {waitingFor(reason)}: {count(times ?? 0)} times in 24 h
+            </li>
+          ))}
+          <li>Success rate {counts.successRate === null ? '—' : percent(counts.successRate)} in 24 h.</li>
+        </ul>
+      )}
+    </Panel>
+  );
+}
+
+function Flow({ hourly: { hours } }: { hourly: HourlyStats }) {
+  const { times, series } = useMemo(
+    () => ({
+      times: hours.map(({ hour }) => Date.parse(hour) / 1000),
+      series: [
+        { label: 'Succeeded', colour: '--good', values: hours.map(({ succeeded }) => succeeded) },
+        { label: 'Failed or expired', colour: '--bad', values: hours.map(({ failed, expired }) => failed + expired) },
+      ],
+    }),
+    [hours],
+  );
+  if (times.length === 0) return <p class="quiet">No task has ended yet.</p>;
+  return <Chart label="Tasks by hour, by how they ended" times={times} series={series} />;
+}

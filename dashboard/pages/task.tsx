@@ -1,0 +1,145 @@
+/** One task: where it stands, its story, what it was asked and what it answered. */
+import type { z } from 'zod';
+import type { TaskSchema } from '../../producer/schema/task.ts';
+import { useLive, useTools } from '../live.ts';
+import { Act } from '../parts/act.tsx';
+import { Fresh, Panel, Status } from '../parts/panel.tsx';
+import { Time } from '../parts/time.tsx';
+import { link } from '../route.ts';
+import { duration, waitingFor } from '../words.ts';
+
+type TaskDocument = z.infer<typeof TaskSchema>;
+type Entry = TaskDocument['timeline'][number];
+
+const EVERY_MS = 2_000;
+const ENDED: readonly string[] = ['succeeded', 'failed', 'cancelled', 'expired'];
+const RETRYABLE: readonly string[] = ['failed', 'expired'];
+
+export function TaskPage({ id }: { id: string }) {
+  const live = useLive<TaskDocument>(`/api/task/${encodeURIComponent(id)}`, EVERY_MS);
+  return <Fresh live={live}>{(task) => <TaskStory task={task} onChanged={live.refresh} />}</Fresh>;
+}
+
+function TaskStory({ task, onChanged }: { task: TaskDocument; onChanged: () => void }) {
+  const { api } = useTools();
+  const path = `/api/task/${encodeURIComponent(task.id)}`;
+  return (
+    <>
+      <p class="row">
+        <code>{task.id}</code> <Status status={task.status} />
+        {!ENDED.includes(task.status) && (
+          <Act
+            label="Cancel"
+            consequence="The task ends as cancelled. A backend that works on it is told to stop."
+            run={() => api.send('POST', `${path}/cancel`)}
+            onDone={onChanged}
+            forClients
+          />
+        )}
+        {RETRYABLE.includes(task.status) && (
+          <Act
+            label="Run again"
+            consequence="The task gets fresh attempts and a new deadline, and runs as soon as there is room."
+            run={() => api.send('POST', `${path}/retry`)}
+            onDone={onChanged}
+            forClients
+          />
+        )}
+      </p>
+      <dl>
+        <dt>Service</dt>
+        <dd>{task.service === null ? '—' : <a href={link('service', task.service)}>{task.service}</a>}</dd>
+        <dt>Submitted</dt>
+        <dd>
+          <Time at={task.createdAt} /> by {task.subject}
+        </dd>
+        {task.waitingFor !== undefined && (
+          <>
+            <dt>Waits</dt>
+            <dd>
+              {waitingFor(task.waitingFor.reason)}
+              {task.waitingFor.until !== undefined && (
+                <>
+                  , <Time at={task.waitingFor.until} />
+                </>
+              )}
+            </dd>
+          </>
+        )}
+        {task.deadlineAt !== undefined && !ENDED.includes(task.status) && (
+          <>
+            <dt>Deadline</dt>
+            <dd>
+              <Time at={task.deadlineAt} />
+            </dd>
+          </>
+        )}
+        <dt>Attempts</dt>
+        <dd>
+          {task.attempts} ({task.failures} failed), {task.deferrals} {task.deferrals === 1 ? 'wait' : 'waits'} for
+          capacity
+        </dd>
+        {task.progress !== undefined && (
+          <>
+            <dt>Progress</dt>
+            <dd>
+              <progress max={100} value={task.progress} aria-label="Progress" /> {task.progress} %{' '}
+              {task.progressMessage}
+            </dd>
+          </>
+        )}
+      </dl>
+      {task.error !== undefined && <p class="notice bad">{task.error.message}</p>}
+      <Panel title="What happened">
+        <ol class="story">
+          {task.timeline.map((entry, at) => (
+            <li key={`${entry.at} ${entry.event} ${at}`}>
+              <Time at={entry.at} /> <span>{sentenceOf(entry)}</span>
+            </li>
+          ))}
+        </ol>
+      </Panel>
+      {task.result !== undefined && (
+        <Panel title="Result" aside={<span class="quiet">{task.resultContentType}</span>}>
+          <pre tabIndex={0}>{typeof task.result === 'string' ? task.result : JSON.stringify(task.result, null, 2)}</pre>
+        </Panel>
+      )}
+      {task.bodiesDeletedAt !== undefined && (
+        <p class="quiet">
+          Request, result and timeline were deleted <Time at={task.bodiesDeletedAt} />.
+        </p>
+      )}
+    </>
+  );
+}
+
+function sentenceOf(entry: Entry): string {
+  const details = entry as Readonly<Record<string, unknown>>;
+  const text = (name: string) => (typeof details[name] === 'string' ? String(details[name]) : undefined);
+  const error = details.error as { readonly message?: string } | undefined;
+  const server = text('server') === undefined ? '' : ` at ${text('server')}`;
+  const delayMs =
+    typeof details.delayMs === 'number' ? ` The next attempt came ${duration(details.delayMs)} later.` : '';
+  switch (entry.event) {
+    case 'created':
+      return 'It was accepted.';
+    case 'started':
+      return 'It was started for the first time.';
+    case 'attempt-failed':
+      return `An attempt${server} failed: ${error?.message ?? 'no reason was recorded'}${delayMs}`;
+    case 'deferred':
+      return `It waited ${waitingFor(text('reason') ?? 'for capacity')}${server}.`;
+    case 'progress':
+      return `The backend reported progress${text('message') === undefined ? '' : `: ${text('message')}`}.`;
+    case 'succeeded':
+      return 'It succeeded.';
+    case 'failed':
+      return 'It failed for good.';
+    case 'cancelled':
+      return 'It was cancelled.';
+    case 'expired':
+      return 'Its deadline passed.';
+    default:
+      return String((entry as Entry).event).replaceAll('-', ' ');
+  }
+}

@@ -1,0 +1,101 @@
+/** A chart over time. Colours follow the theme; the numbers stand in a table for who cannot see it. */
+import { useEffect, useRef } from 'preact/hooks';
+import uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
+
+export interface Series {
+  readonly label: string;
+  /** A custom property of the style sheet, such as `--good`. */
+  readonly colour: string;
+  readonly values: readonly number[];
+}
+
+interface ChartProps {
+  readonly label: string;
+  /** Unix seconds. */
+  readonly times: readonly number[];
+  readonly series: readonly Series[];
+}
+
+const HEIGHT = 220;
+
+export function Chart({ label, times, series }: ChartProps) {
+  const holder = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const element = holder.current;
+    if (element === null) return undefined;
+    const draw = () => {
+      const style = getComputedStyle(element);
+      const colour = (name: string) => style.getPropertyValue(name).trim();
+      const axis = {
+        stroke: colour('--text'),
+        grid: { stroke: colour('--line') },
+        ticks: { stroke: colour('--line') },
+      };
+      element.replaceChildren();
+      return new uPlot(
+        {
+          width: Math.max(240, element.clientWidth),
+          height: HEIGHT,
+          axes: [axis, { ...axis, size: 56 }],
+          series: [
+            { label: 'Hour' },
+            ...series.map((each) => ({
+              label: each.label,
+              stroke: colour(each.colour),
+              fill: `${colour(each.colour)}22`,
+              width: 2,
+              points: { show: times.length < 3 },
+            })),
+          ],
+          legend: { live: false },
+        },
+        [[...times], ...series.map(({ values }) => [...values])],
+        element,
+      );
+    };
+    let chart = draw();
+    const redraw = () => {
+      chart.destroy();
+      chart = draw();
+    };
+    const themes = matchMedia('(prefers-color-scheme: dark)');
+    themes.addEventListener('change', redraw);
+    addEventListener('resize', redraw);
+    return () => {
+      themes.removeEventListener('change', redraw);
+      removeEventListener('resize', redraw);
+      chart.destroy();
+    };
+  }, [times, series]);
+  return (
+    <figure>
+      <div ref={holder} role="img" aria-label={label} />
+      <details>
+        <summary>As a table</summary>
+        <section class="scroll" tabIndex={0} aria-label={`${label}, as a table`}>
+          <table>
+            <thead>
+              <tr>
+                <th>Hour</th>
+                {series.map((each) => (
+                  <th key={each.label}>{each.label}</th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>
+              {times.map((time, at) => (
+                <tr key={time}>
+                  <td>{new Date(time * 1000).toISOString().slice(0, 16).replace('T', ' ')}</td>
+                  {series.map((each) => (
+                    <td key={each.label}>{each.values[at]}</td>
+                  ))}
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </section>
+      </details>
+    </figure>
+  );
+}

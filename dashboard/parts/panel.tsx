@@ -1,0 +1,63 @@
+/** A titled part of a page, and how it looks while its data is not there, or old. */
+import type { ComponentChildren } from 'preact';
+import type { Live } from '../live.ts';
+import { Time } from './time.tsx';
+
+export function Panel({
+  title,
+  children,
+  aside,
+}: {
+  title: string;
+  children: ComponentChildren;
+  aside?: ComponentChildren;
+}) {
+  return (
+    <section class="panel">
+      <header>
+        <h2>{title}</h2>
+        {aside}
+      </header>
+      {children}
+    </section>
+  );
+}
+
+/** Shows data as it comes; says so when it is old, and why. */
+export function Fresh<Data>({ live, children }: { live: Live<Data>; children: (data: Data) => ComponentChildren }) {
+  return (
+    <>
+      {live.error !== undefined && (
+        <p class="notice bad" role="alert">
+          {live.error}{' '}
+          {live.at !== undefined && (
+            <>
+              Shown is what was known <Time at={live.at} />.
+            </>
+          )}{' '}
+          <button type="button" class="plain" onClick={live.refresh}>
+            Try again
+          </button>
+        </p>
+      )}
+      {live.data !== undefined && (
+        <div class={live.error === undefined ? undefined : 'stale'}>{children(live.data)}</div>
+      )}
+      {live.data === undefined && live.error === undefined && <p class="quiet">Loading …</p>}
+    </>
+  );
+}
+
+export function Figure({ label, value, hint }: { label: string; value: string; hint?: string | undefined }) {
+  return (
+    <div class="figure">
+      <span class="label">{label}</span>
+      <strong>{value}</strong>
+      {hint !== undefined && <span class="quiet">{hint}</span>}
+    </div>
+  );
+}
+
+export function Status({ status }: { status: string }) {
+  return <span class={`status ${status}`}>{status}</span>;
+}

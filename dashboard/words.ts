@@ -1,0 +1,53 @@
+/** Numbers and times as a person reads them: with units, and times relative to now. Pure. */
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** `350 ms`, `4.2 s`, `3 min`, `2 h`, `5 d` */
+export function duration(ms: number): string {
+  const size = Math.abs(ms);
+  if (size < SECOND) return `${Math.round(size)} ms`;
+  if (size < 10 * SECOND) return `${(size / SECOND).toFixed(1)} s`;
+  if (size < 2 * MINUTE) return `${Math.round(size / SECOND)} s`;
+  if (size < 2 * HOUR) return `${Math.round(size / MINUTE)} min`;
+  if (size < 2 * DAY) return `${Math.round(size / HOUR)} h`;
+  return `${Math.round(size / DAY)} d`;
+}
+
+/** `in 3 min`, `2 h ago`, `now` */
+export function relative(at: number, now: number): string {
+  const away = at - now;
+  if (Math.abs(away) < SECOND) return 'now';
+  return away > 0 ? `in ${duration(away)}` : `${duration(away)} ago`;
+}
+
+/** `1,234` or `12.3 k` */
+export function count(value: number): string {
+  if (value < 10_000) return value.toLocaleString('en');
+  return new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 }).format(value);
+}
+
+export function percent(share: number): string {
+  return `${(share * 100).toFixed(share > 0.999 || share < 0.1 ? 1 : 0)} %`;
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  queue: 'in the queue',
+  scheduled: 'until its start time',
+  backoff: 'for its next attempt',
+  callback: "for the backend's callback",
+  'rate-limited': 'for a rate limit to end',
+  'backend-busy': 'for a busy backend',
+  'no-key': 'for a free API key',
+  'no-server': 'for a server to come',
+  'server-busy': 'for a free place at a server',
+  paused: 'until its service is resumed',
+  'key-refused': 'for an API key that is not refused',
+  misconfigured: 'for its service to be configured',
+};
+
+export function waitingFor(reason: string): string {
+  return REASONS[reason] ?? reason.replaceAll('-', ' ');
+}

@@ -1,0 +1,182 @@
+/**
+ * The dashboard in a real browser against the running pipeline: what a person sees and does, without errors in
+ * the console, without a word from elsewhere, and without a violation that axe finds, in two sizes and both
+ * themes. Screenshots stay in `.wrangler/screenshots` for a person to look at.
+ */
+import { mkdir, readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import chromium from '@sparticuz/chromium';
+import { type Browser, type Page, chromium as playwright } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { signToken } from '../../shared/auth/token.ts';
+import { Client, type Pipeline, SECRETS, startPipeline } from './pipeline.ts';
+
+const SCREENSHOTS = path.resolve(import.meta.dirname, '../../.wrangler/screenshots');
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+
+const SIZES = { desktop: { width: 1280, height: 900 }, phone: { width: 390, height: 844 } } as const;
+const THEMES = ['light', 'dark'] as const;
+
+let pipeline: Pipeline;
+let browser: Browser;
+let page: Page;
+let faults: string[];
+let axe: string;
+const tasks = { quick: '', failing: '' };
+
+beforeAll(async () => {
+  axe = await readFile(AXE, 'utf8');
+  pipeline = await startPipeline();
+  browser = await playwright.launch({
+    // One process for all ends with its first page.
+    args: chromium.args.filter((arg) => arg !== '--single-process'),
+    executablePath: await chromium.executablePath(),
+    headless: true,
+  });
+  await mkdir(SCREENSHOTS, { recursive: true });
+  const client = await Client.as(pipeline.run.url, 'alice');
+  tasks.quick = await client.submit({ service: 'quick', payload: { hello: 'world' } });
+  tasks.failing = await client.submit({ service: 'quick', path: '/no-such-path' });
+  for (const id of Object.values(tasks)) await client.call('GET', `/api/task/${id}?wait=20`);
+});
+afterAll(async () => {
+  await browser?.close();
+  await pipeline?.[Symbol.asyncDispose]();
+});
+
+beforeEach(async () => {
+  faults = [];
+  await openPage('desktop', 'light');
+});
+afterEach(async () => {
+  await page.close();
+  expect(faults).toEqual([]);
+});
+
+async function openPage(size: keyof typeof SIZES, theme: (typeof THEMES)[number]): Promise<void> {
+  await page?.close();
+  page = await browser.newPage({ viewport: SIZES[size], colorScheme: theme, locale: 'en-GB' });
+  page.on('request', (request) => {
+    const url = request.url();
+    if (!url.startsWith(pipeline.run.url) && !url.startsWith('data:')) faults.push(`elsewhere: ${url}`);
+  });
+  page.on('console', (message) => {
+    if (message.type() === 'error') faults.push(message.text());
+  });
+  page.on('pageerror', (error) => faults.push(String(error)));
+}
+
+async function signIn(role: 'admin' | 'viewer' | 'client', subject: string = role): Promise<void> {
+  const token = await signToken({ sub: subject, role }, SECRETS.JWT_SECRET, 600);
+  await page.goto(`${pipeline.run.url}/dashboard`);
+  await page.getByLabel('Token').fill(token);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('navigation').waitFor();
+}
+
+async function go(place: string, heading: string): Promise<void> {
+  await page.evaluate(`location.hash = ${JSON.stringify(place)}`);
+  await page.getByRole('heading', { level: 1, name: heading }).waitFor();
+  await expect.poll(() => page.getByText('Loading …').count(), { timeout: 20_000 }).toBe(0);
+}
+
+/** What axe, the checker of accessibility, finds: rule and element. */
+async function violations(): Promise<string[]> {
+  // The policy of the page allows no script from outside; the checker comes in by the debugger.
+  await page.evaluate(axe);
+  const { violations: found } = (await page.evaluate('axe.run()')) as {
+    violations: readonly { readonly id: string; readonly nodes: readonly { readonly html: string }[] }[];
+  };
+  return found.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
+}
+
+describe('the dashboard', () => {
+  it('lets nobody in without a token, and says what is wrong with a bad one', async () => {
+    await page.goto(`${pipeline.run.url}/dashboard`);
+    await page.getByLabel('Token').fill('not a token');
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    expect(await page.getByRole('alert').innerText()).toContain('npm run token');
+    expect(await page.getByRole('navigation').count()).toBe(0);
+  });
+
+  it('tells the story of a task, and lets an admin run it again', async () => {
+    await signIn('admin');
+    await go('#/tasks?status=failed', 'Tasks');
+    await page.getByRole('link', { name: tasks.failing }).click();
+    await page.getByText('It failed for good.').waitFor();
+    await page.getByRole('button', { name: 'Run again' }).click();
+    await page.getByRole('dialog').getByText('fresh attempts').waitFor();
+    await page.screenshot({ path: path.join(SCREENSHOTS, 'dashboard-confirm.png') });
+    await page.getByRole('dialog').getByRole('button', { name: 'Run again' }).click();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    // Live: the second failure shows without a reload.
+    await page.getByText('2 (2 failed)').waitFor({ timeout: 20_000 });
+  });
+
+  it('shows a viewer everything and no button that changes anything', async () => {
+    await signIn('viewer');
+    for (const [place, heading] of [
+      ['#/overview', 'Overview'],
+      [`#/task/${tasks.failing}`, 'Task'],
+      ['#/service/quick', 'Service'],
+      ['#/servers', 'Servers'],
+      ['#/keys', 'Keys'],
+    ] as const) {
+      await go(place, heading);
+      const buttons = await page.getByRole('button').allInnerTexts();
+      expect(buttons).toEqual(['Sign out']);
+    }
+  });
+
+  it("shows a client its own tasks, and not another's", async () => {
+    await signIn('client', 'bob');
+    await go(`#/task/${tasks.quick}`, 'Task');
+    await page.getByRole('alert').waitFor();
+    expect(await page.getByRole('navigation').getByRole('link').allInnerTexts()).toEqual(['Tasks', 'Settings']);
+    faults = faults.filter((fault) => !fault.includes('404'));
+  });
+
+  it('keeps the last data when the API fails, says so, and goes on when it is back', async () => {
+    await signIn('admin');
+    await go('#/tasks', 'Tasks');
+    await page.getByRole('link', { name: tasks.quick }).waitFor();
+    await page.route('**/api/**', (route) => route.abort());
+    await page.getByRole('alert').getByText('cannot be reached').waitFor({ timeout: 15_000 });
+    expect(await page.getByRole('link', { name: tasks.quick }).count()).toBe(1);
+    await page.screenshot({ path: path.join(SCREENSHOTS, 'dashboard-stale.png') });
+    await page.unroute('**/api/**');
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.getByRole('alert').waitFor({ state: 'detached' });
+    faults = faults.filter((fault) => !fault.includes('net::ERR_FAILED'));
+  });
+
+  it('is usable by whoever cannot see it well, in both sizes and themes', async () => {
+    const found: string[] = [];
+    for (const size of ['desktop', 'phone'] as const) {
+      for (const theme of THEMES) {
+        await openPage(size, theme);
+        await signIn('admin');
+        for (const [place, heading] of [
+          ['#/overview', 'Overview'],
+          ['#/tasks', 'Tasks'],
+          [`#/task/${tasks.quick}`, 'Task'],
+          ['#/service/quick', 'Service'],
+          ['#/servers', 'Servers'],
+          ['#/keys', 'Keys'],
+          ['#/settings', 'Settings'],
+        ] as const) {
+          await go(place, heading);
+          await page.screenshot({
+            path: path.join(SCREENSHOTS, `dashboard-${heading.toLowerCase()}-${size}-${theme}.png`),
+            fullPage: true,
+          });
+          found.push(...(await violations()).map((violation) => `${heading}, ${size}, ${theme}: ${violation}`));
+          const isTooWide = await page.evaluate('document.documentElement.scrollWidth > innerWidth');
+          if (isTooWide) found.push(`${heading}, ${size}: wider than the screen`);
+        }
+      }
+    }
+    expect(found).toEqual([]);
+  });
+});

@@ -1,29 +1,23 @@
 /** Whether work flows, what waits, what fails, and what needs a person. */
-import { useMemo } from 'preact/hooks';
 import type { z } from 'zod';
-import type { HourlyStatsSchema, TaskStatsSchema } from '../../producer/schema/statistics.ts';
+import type { TaskStatsSchema } from '../../producer/schema/statistics.ts';
 import { useLive } from '../live.ts';
-import { Chart } from '../parts/chart.tsx';
+import { FlowPanel } from '../parts/flow-chart.tsx';
 import { Figure, Fresh, Panel } from '../parts/panel.tsx';
 import { Time } from '../parts/time.tsx';
 import { link } from '../route.ts';
 import { count, duration, percent, waitingFor } from '../words.ts';
 
 type TaskStats = z.infer<typeof TaskStatsSchema>;
-type HourlyStats = z.infer<typeof HourlyStatsSchema>;
 
 const STATISTICS_EVERY_MS = 5_000;
-const HOURLY_EVERY_MS = 30_000;
 
 export function OverviewPage() {
   const stats = useLive<TaskStats>('/api/stats/tasks?hours=24', STATISTICS_EVERY_MS);
-  const hourly = useLive<HourlyStats>('/api/stats/hourly?hours=48', HOURLY_EVERY_MS);
   return (
     <>
       <Fresh live={stats}>{(data) => <Summary stats={data} />}</Fresh>
-      <Panel title="Flow, by hour">
-        <Fresh live={hourly}>{(data) => <Flow hourly={data} />}</Fresh>
-      </Panel>
+      <FlowPanel />
       <Fresh live={stats}>
         {(data) => (
           <>
@@ -74,25 +68,6 @@ function Summary({ stats: { total, trend, backlog, advice } }: { stats: TaskStat
       ))}
     </>
   );
-}
-
-function Flow({ hourly }: { hourly: HourlyStats }) {
-  const { times, series } = useMemo(() => flowOf(hourly), [hourly]);
-  if (times.length === 0) return <p class="quiet">No task has ended yet.</p>;
-  return <Chart label="Tasks by hour, by how they ended" times={times} series={series} />;
-}
-
-function flowOf({ hours }: HourlyStats) {
-  const byHour = [...Map.groupBy(hours, ({ hour }) => hour)].sort(([a], [b]) => (a < b ? -1 : 1));
-  const sums = (read: (row: HourlyStats['hours'][number]) => number) =>
-    byHour.map(([, rows]) => rows.reduce((sum, row) => sum + read(row), 0));
-  return {
-    times: byHour.map(([hour]) => Date.parse(hour) / 1000),
-    series: [
-      { label: 'Succeeded', colour: '--good', values: sums(({ succeeded }) => succeeded) },
-      { label: 'Failed or expired', colour: '--bad', values: sums(({ failed, expired }) => failed + expired) },
-    ],
-  };
 }
 
 function Backlog({ stats: { backlog } }: { stats: TaskStats }) {

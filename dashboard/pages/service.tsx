@@ -1,12 +1,11 @@
 /** One service: what limits it now, and what would make its backlog end sooner. */
-import { useMemo } from 'preact/hooks';
 import type { z } from 'zod';
 import type { ServerListSchema } from '../../producer/schema/server.ts';
 import type { DemandSchema, ServiceListSchema } from '../../producer/schema/service.ts';
-import type { HourlyStatsSchema, TaskStatsSchema } from '../../producer/schema/statistics.ts';
+import type { TaskStatsSchema } from '../../producer/schema/statistics.ts';
 import { useLive, useTools } from '../live.ts';
 import { Act } from '../parts/act.tsx';
-import { Chart } from '../parts/chart.tsx';
+import { FlowPanel } from '../parts/flow-chart.tsx';
 import { Figure, Fresh, Panel } from '../parts/panel.tsx';
 import { Time } from '../parts/time.tsx';
 import { link } from '../route.ts';
@@ -17,16 +16,12 @@ type Demand = z.infer<typeof DemandSchema>;
 type ServiceList = z.infer<typeof ServiceListSchema>;
 type ServerList = z.infer<typeof ServerListSchema>;
 type TaskStats = z.infer<typeof TaskStatsSchema>;
-type HourlyStats = z.infer<typeof HourlyStatsSchema>;
-
-const HOURLY_EVERY_MS = 30_000;
 
 export function ServicePage({ name }: { name: string }) {
   const path = encodeURIComponent(name);
   const services = useLive<ServiceList>('/api/services');
   const demand = useLive<Demand>(`/api/services/${path}/demand`);
   const stats = useLive<TaskStats>('/api/stats/tasks?hours=24');
-  const hourly = useLive<HourlyStats>(`/api/stats/hourly?hours=48&name=${path}`, HOURLY_EVERY_MS);
   const servers = useLive<ServerList>('/api/servers');
   return (
     <>
@@ -41,9 +36,7 @@ export function ServicePage({ name }: { name: string }) {
       </Fresh>
       <Fresh live={demand}>{(data) => <Load demand={data} />}</Fresh>
       <Fresh live={stats}>{(data) => <Waits stats={data} name={name} />}</Fresh>
-      <Panel title="Flow, by hour">
-        <Fresh live={hourly}>{(data) => <Flow hourly={data} />}</Fresh>
-      </Panel>
+      <FlowPanel service={name} />
       <Panel title="Servers" aside={<a href={link('servers')}>All servers</a>}>
         <Fresh live={servers}>
           {(data) => (
@@ -163,19 +156,4 @@ function Waits({ stats: { backlog, services, advice }, name }: { stats: TaskStat
       )}
     </Panel>
   );
-}
-
-function Flow({ hourly: { hours } }: { hourly: HourlyStats }) {
-  const { times, series } = useMemo(
-    () => ({
-      times: hours.map(({ hour }) => Date.parse(hour) / 1000),
-      series: [
-        { label: 'Succeeded', colour: '--good', values: hours.map(({ succeeded }) => succeeded) },
-        { label: 'Failed or expired', colour: '--bad', values: hours.map(({ failed, expired }) => failed + expired) },
-      ],
-    }),
-    [hours],
-  );
-  if (times.length === 0) return <p class="quiet">No task has ended yet.</p>;
-  return <Chart label="Tasks by hour, by how they ended" times={times} series={series} />;
 }

@@ -48,6 +48,7 @@ export function Chart({ label, times, series }: ChartProps) {
               points: { show: times.length < 3 },
             })),
           ],
+          scales: { y: { range: (_, __, max) => [0, Math.max(1, max * 1.1)] } },
           legend: { live: false },
         },
         [[...times], ...series.map(({ values }) => [...values])],

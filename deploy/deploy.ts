@@ -100,6 +100,7 @@ const EMPTY: Account = {
   queues: new Map(),
   databases: new Map(),
   buckets: new Set(),
+  otherWorkers: 0,
 };
 
 async function showPlan(options: Options, signal: AbortSignal): Promise<void> {
@@ -107,7 +108,7 @@ async function showPlan(options: Options, signal: AbortSignal): Promise<void> {
   const estimate = estimateFor(options);
   const { given, family, name } = givenFor(request, process.env);
   const isKnown = hasAccess(process.env);
-  const account = isKnown ? await readAccount(openAccount(process.env, signal, say), family) : EMPTY;
+  const account = isKnown ? await readAccount(openAccount(process.env, signal, say), family, say) : EMPTY;
   const arranged = arrange(request, given, account);
   const prepared = compare(arranged, given, await buildUploads(arranged.plan, name));
   if (options.json) return console.log(JSON.stringify(planJson(prepared, estimate), undefined, 2));

@@ -29,6 +29,8 @@ export interface Desired {
   readonly name: string;
   readonly family: NameFamily;
   readonly queues: readonly string[];
+  /** How long they keep a message. */
+  readonly retentionSeconds: number;
   readonly buckets: readonly string[];
   readonly databases: readonly DesiredDatabase[];
   readonly callback: DesiredWorker;
@@ -36,6 +38,9 @@ export interface Desired {
   readonly draining: readonly DesiredWorker[];
   readonly producer: DesiredWorker;
 }
+
+/** Four days, the longest that `shared/message/delivery.ts` counts on; the platform's default for paid plans. */
+const RETENTION_SECONDS = 4 * 86_400;
 
 /** @param migrations by database name */
 export function desiredOf(
@@ -58,6 +63,7 @@ export function desiredOf(
     family,
     // Dead letters first: a queue's consumer names the one behind it.
     queues: [...new Set([...deadLetters, ...family.queues, ...plan.consumers.map(queueOfConsumer)])],
+    retentionSeconds: RETENTION_SECONDS,
     buckets: family.buckets,
     databases: family.databases.map((database) => ({ name: database, migrations: migrations.get(database) ?? [] })),
     callback: worker('callback')(plan.callback),

@@ -20,7 +20,13 @@ import { readMigrationFiles, readPlan } from './plan/plan-files.ts';
 import { secretNames } from './plan/secret-names.ts';
 import { servicesOf, surroundingsOf } from './plan/services.ts';
 import { releaseOf, type Uploads, uploadOf } from './upload/build-uploads.ts';
-import { pendingMigrations, releaseTags, uploadMetadata } from './upload/metadata.ts';
+import {
+  pendingMigrations,
+  releaseAnnotations,
+  secretBindings,
+  versionMetadata,
+  wholeSettings,
+} from './upload/metadata.ts';
 
 export interface DeployRequest {
   /** A copy beside the first, with all keys on one shard. */
@@ -103,7 +109,7 @@ export function compare(arranged: Arranged, given: Given, uploads: Uploads): Pre
   const { desired, account, keepsKeys } = arranged;
   const metadataOf = ({ config, kind }: DesiredWorker, databaseIds: ReadonlyMap<string, string>) => {
     const upload = uploadOf(uploads, kind);
-    return { upload, metadata: uploadMetadata(config, upload.mainModule, databaseIds) };
+    return { upload, metadata: versionMetadata(config, upload.mainModule, databaseIds) };
   };
   const ids = new Map([...account.databases.values()].map(({ name, id }) => [name, id]));
   const steps = diffAccount({
@@ -117,11 +123,19 @@ export function compare(arranged: Arranged, given: Given, uploads: Uploads): Pre
       return releaseOf(upload, metadata);
     },
   });
-  const formOf: FormOf = (worker, appliedTag, databaseIds) => {
+  const formOf: FormOf = ({ worker, appliedTag, secrets, databaseIds, secretOf }) => {
     const { upload, metadata } = metadataOf(worker, databaseIds);
     const migrations = pendingMigrations(worker.config, appliedTag);
-    const tags = releaseTags(releaseOf(upload, metadata));
-    return { metadata: { ...metadata, tags, ...(migrations !== undefined && { migrations }) }, files: upload.files };
+    return {
+      metadata: {
+        ...metadata,
+        ...wholeSettings(worker.config),
+        bindings: [...metadata.bindings, ...secretBindings(secrets, secretOf)],
+        annotations: releaseAnnotations(releaseOf(upload, metadata)),
+        ...(migrations !== undefined && { migrations }),
+      },
+      files: upload.files,
+    };
   };
   return { ...arranged, steps, formOf };
 }

@@ -3,6 +3,7 @@ import type { CloudflareApi } from './account/api.ts';
 import { readAccount } from './account/read-account.ts';
 import { applySteps } from './apply/apply.ts';
 import type { DrainOptions } from './apply/drain.ts';
+import { KnownIds } from './apply/known-ids.ts';
 import { DeployError } from './deploy-error.ts';
 import { removeAll } from './diff/remove-all.ts';
 import type { Step } from './diff/step.ts';
@@ -32,14 +33,15 @@ const SIGNING = /^(?:JWT|ID|CALLBACK)_SECRET(?:_PREVIOUS)?$/;
 export async function runDeploy(context: RunContext): Promise<Prepared> {
   const { api, request, environment, build, drain, say, signal } = context;
   const { given, family, name } = readChecked(request, environment);
-  const account = await readAccount(api, family);
+  const account = await readAccount(api, family, say);
   const arranged = arrange(request, given, account);
   const refused = refusalsIn(arranged.findings);
   if (refused.length > 0) throw new DeployError(refused.map(findingText).join('; '));
   const values =
     arranged.missing.length === 0 ? given.values : given.values.over(generated(context, name, arranged.missing));
   const prepared = compare(arranged, { ...given, values }, await build(arranged.plan));
-  await applySteps({ api, family, secrets: values, formOf: prepared.formOf, drain, say, signal }, prepared.steps);
+  const ids = new KnownIds(account);
+  await applySteps({ api, family, ids, secrets: values, formOf: prepared.formOf, drain, say, signal }, prepared.steps);
   return prepared;
 }
 
@@ -50,13 +52,15 @@ export async function runDestroy(
 ): Promise<readonly Step[]> {
   const { api, request, say, signal } = context;
   const { family } = givenFor(request, {});
-  const steps = removeAll(await readAccount(api, family), family, keepsDatabase);
+  const account = await readAccount(api, family, say);
+  const steps = removeAll(account, family, keepsDatabase);
   const formOf = () => {
     throw new DeployError('a removal uploads nothing');
   };
   // Nothing is drained: whoever removes everything has been told what is lost.
   const drain = { maxMs: 0, pollMs: 0, force: true };
-  await applySteps({ api, family, secrets: new SecretValues(), formOf, drain, say, signal }, steps);
+  const ids = new KnownIds(account);
+  await applySteps({ api, family, ids, secrets: new SecretValues(), formOf, drain, say, signal }, steps);
   return steps;
 }
 

@@ -14,17 +14,24 @@ const KNOWN_SECTIONS = new Set([
   'compatibility_flags',
   'd1_databases',
   'durable_objects',
+  // The local run writes its log itself, runs no longer than it takes, and runs here.
+  'limits',
+  'logpush',
   'main',
   // Which classes there are: locally the bindings say it.
   'migrations',
   'name',
+  'observability',
+  'placement',
   'preview_urls',
   'queues',
   'r2_buckets',
+  'ratelimits',
   'routes',
   'rules',
   'secrets',
   'services',
+  'tail_consumers',
   'triggers',
   'vars',
   'workers_dev',
@@ -74,6 +81,9 @@ export function workerOptions(
     queueProducers: Object.fromEntries(
       worker.queues.producers.map(({ binding, queue }) => [binding, { queueName: queue }]),
     ),
+    ratelimits: Object.fromEntries(
+      worker.ratelimits.map(({ name, namespace_id, simple }) => [name, { namespace_id, simple }]),
+    ),
     // Every option is set: those left out differ from production.
     queueConsumers: Object.fromEntries(
       worker.queues.consumers.map((consumer) => [
@@ -82,7 +92,7 @@ export function workerOptions(
           maxBatchSize: consumer.max_batch_size,
           maxBatchTimeout: consumer.max_batch_timeout,
           maxRetries: consumer.max_retries,
-          retryDelay: 0,
+          retryDelay: consumer.retry_delay ?? 0,
           ...(consumer.dead_letter_queue !== undefined && { deadLetterQueue: consumer.dead_letter_queue }),
         },
       ]),

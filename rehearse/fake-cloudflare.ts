@@ -1,26 +1,15 @@
 /**
  * An account as Cloudflare keeps it, in memory: what exists, what refers to what, and what the platform
  * refuses. It knows nothing of Tasklane's plan; whether a deploy does the right thing is judged elsewhere
- * (`judge.ts`). Databases are real SQLite, so wrong SQL is found.
+ * (`invariants.ts`). Databases are real SQLite, so wrong SQL is found.
  */
 import { createHash } from 'node:crypto';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import type { Binding, UploadMetadata } from '../deploy/upload/metadata.ts';
+import { type AccountLimits, checkCompatibility, checkVariables, PAID } from './account-limits.ts';
 import { exportsOf } from './exports.ts';
-
-export interface Script {
-  readonly name: string;
-  metadata: UploadMetadata;
-  files: readonly { readonly name: string; readonly contents: string }[];
-  exports: ReadonlySet<string>;
-  readonly secrets: Map<string, string>;
-  migrationTag: string | undefined;
-  readonly classes: Set<string>;
-  crons: readonly string[];
-  hasAddress: boolean;
-  hasPreviews: boolean;
-  domains: readonly string[];
-}
+import { Refusal } from './refusal.ts';
+import { dashedId, Script, type ScriptSettings, type UploadedFile } from './script.ts';
 
 export interface CloudConsumer {
   readonly id: string;
@@ -45,33 +34,24 @@ export interface CloudDatabase {
   readonly statements: { readonly sql: string; readonly params: readonly SQLInputValue[] }[];
 }
 
-/** The API says no. */
-export class Refusal extends Error {
-  readonly status: number;
-  readonly code: number;
-
-  constructor(status: number, code: number, message: string) {
-    super(message);
-    this.status = status;
-    this.code = code;
-  }
-}
-
 const MAX_SECRETS_AT_ONCE = 100;
 
-export class Cloud {
+export class FakeCloudflare {
   readonly subdomain = 'rehearsal';
   readonly scripts = new Map<string, Script>();
   readonly queues = new Map<string, CloudQueue>();
   readonly databases = new Map<string, CloudDatabase>();
   readonly buckets = new Set<string>();
+  /** Hosts of the account's zones that lead elsewhere already. */
+  readonly takenDomains = new Set<string>();
+  limits: AccountLimits = PAID;
 
   /** An account that goes its own way from here. */
-  copy(): Cloud {
-    const copy = new Cloud();
-    for (const [name, script] of this.scripts) {
-      copy.scripts.set(name, { ...script, secrets: new Map(script.secrets), classes: new Set(script.classes) });
-    }
+  copy(): FakeCloudflare {
+    const copy = new FakeCloudflare();
+    copy.limits = this.limits;
+    for (const domain of this.takenDomains) copy.takenDomains.add(domain);
+    for (const [name, script] of this.scripts) copy.scripts.set(name, script.copy());
     for (const [id, queue] of this.queues) {
       const consumers = [...queue.consumers].map(([key, consumer]) => [key, { ...consumer }] as const);
       copy.queues.set(id, { ...queue, consumers: new Map(consumers) });
@@ -84,38 +64,35 @@ export class Cloud {
     return copy;
   }
 
-  /** @throws Refusal for bindings to what does not exist, classes without a migration, missing modules */
-  upload(name: string, metadata: UploadMetadata, files: Script['files']): void {
-    const main = files.find((file) => file.name === metadata.main_module);
-    if (main === undefined) throw new Refusal(400, 10021, `no module ${metadata.main_module}`);
+  /** @throws Refusal for bindings to what does not exist, classes without a migration, missing modules, limits */
+  upload(name: string, sent: UploadMetadata, files: readonly UploadedFile[]): void {
+    const main = files.find((file) => file.name === sent.main_module);
+    if (main === undefined) throw new Refusal(400, 10021, `no module ${sent.main_module}`);
+    checkCompatibility(sent);
     const existing = this.scripts.get(name);
-    const exported = exportsOf(main.contents);
-    const classes = new Set(existing?.classes);
-    const { migrations } = metadata;
-    if (migrations !== undefined) {
-      if (migrations.old_tag !== existing?.migrationTag) {
-        throw new Refusal(412, 10079, `the last migration is ${existing?.migrationTag}, not ${migrations.old_tag}`);
-      }
-      for (const step of migrations.steps) for (const added of asStrings(step.new_sqlite_classes)) classes.add(added);
+    if (existing === undefined && this.scripts.size >= this.limits.workers) {
+      throw new Refusal(400, 10037, `an account has at most ${this.limits.workers} Workers`);
     }
+    const exported = exportsOf(main.contents);
+    const classes = classesAfter(sent, existing);
     for (const added of classes) {
       if (!exported.has(added)) throw new Refusal(400, 10070, `the class ${added} is not exported`);
     }
-    for (const binding of metadata.bindings) this.#checkBinding(name, binding, exported, classes);
-    this.scripts.set(name, {
-      name,
-      secrets: new Map(),
-      crons: [],
-      hasAddress: false,
-      hasPreviews: false,
-      domains: [],
-      ...existing,
-      metadata,
-      files,
-      exports: exported,
-      migrationTag: migrations?.new_tag ?? existing?.migrationTag,
-      classes,
-    });
+    const { migrations, annotations, observability, logpush, tail_consumers, ...version } = sent;
+    const kept = sent.keep_bindings.includes('secret_text') ? (existing?.newest.secrets ?? []) : [];
+    const given = version.bindings.filter(({ type }) => type === 'secret_text');
+    const secrets = new Map([...kept, ...given.map((secret) => [secret.name, String(secret.text)] as const)]);
+    const bindings = version.bindings.filter(({ type }) => type !== 'secret_text');
+    for (const binding of bindings) this.#checkBinding(name, binding, exported, classes);
+    const metadata = { ...version, bindings, ...(annotations !== undefined && { annotations }) };
+    checkVariables(metadata, secrets, this.limits);
+    const made = { metadata, files, exports: exported, secrets };
+    const script = existing ?? new Script(name, made);
+    if (existing === undefined) this.scripts.set(name, script);
+    else existing.add(made);
+    script.classes = classes;
+    script.migrationTag = migrations?.new_tag ?? script.migrationTag;
+    script.settings = { observability, logpush, tail_consumers };
   }
 
   #checkBinding(owner: string, binding: Binding, exported: ReadonlySet<string>, classes: ReadonlySet<string>): void {
@@ -123,6 +100,7 @@ export class Cloud {
     switch (binding.type) {
       case 'plain_text':
       case 'json':
+      case 'ratelimit':
         return;
       case 'queue':
         if (this.queueNamed(String(binding.queue_name)) === undefined) throw missing(`no queue ${binding.queue_name}`);
@@ -149,31 +127,71 @@ export class Cloud {
     }
   }
 
-  /** @param secrets null takes one away */
-  patchSecrets(name: string, secrets: Readonly<Record<string, { readonly text: string } | null>>): void {
+  /**
+   * Makes a version of its own, and only of the newest: a secret must not bring code along that was rolled back.
+   * @param changed null takes one away
+   */
+  patchSecrets(name: string, changed: Readonly<Record<string, { readonly text: string } | null>>): void {
     const script = this.script(name);
-    if (Object.keys(secrets).length > MAX_SECRETS_AT_ONCE)
+    if (script.live !== script.newest) {
+      throw new Refusal(400, 10214, 'the latest version of the Worker is not deployed; deploy it, then edit secrets');
+    }
+    if (Object.keys(changed).length > MAX_SECRETS_AT_ONCE)
       throw new Refusal(400, 10021, 'more than 100 secrets at once');
-    for (const [secret, value] of Object.entries(secrets)) {
+    const secrets = new Map(script.newest.secrets);
+    for (const [secret, value] of Object.entries(changed)) {
       if (script.metadata.bindings.some((binding) => binding.name === secret)) {
         throw new Refusal(400, 10053, `binding name ${secret} is in use`);
       }
-      if (value === null) script.secrets.delete(secret);
-      else script.secrets.set(secret, value.text);
+      if (value === null) secrets.delete(secret);
+      else secrets.set(secret, value.text);
     }
+    checkVariables(script.metadata, secrets, this.limits);
+    // What such a version is annotated with is not documented: it is the code and the tag of the one before.
+    script.add({ ...script.newest, secrets });
+  }
+
+  setSettings(name: string, settings: ScriptSettings): void {
+    const script = this.script(name);
+    script.settings = { ...script.settings, ...settings };
+  }
+
+  setCrons(name: string, crons: readonly string[]): void {
+    const script = this.script(name);
+    const others = [...this.scripts.values()].filter((other) => other !== script).flatMap((other) => other.crons);
+    if (others.length + crons.length > this.limits.crons) {
+      throw new Refusal(400, 10072, `an account has at most ${this.limits.crons} cron triggers`);
+    }
+    script.crons = crons;
+  }
+
+  setDomains(name: string, domains: readonly string[]): void {
+    const script = this.script(name);
+    for (const domain of domains) {
+      const owner = [...this.scripts.values()].find((other) => other !== script && other.domains.includes(domain));
+      if (owner !== undefined) throw new Refusal(409, 100116, `${domain} is attached to ${owner.name}`);
+      if (this.takenDomains.has(domain)) throw new Refusal(409, 100117, `${domain} has DNS records already`);
+    }
+    script.domains = domains;
   }
 
   deleteScript(name: string, force: boolean): void {
     const script = this.script(name);
-    if (!force && (script.classes.size > 0 || this.boundTo(name).length > 0)) {
-      throw new Refusal(400, 10064, `${name} is referenced`);
-    }
+    if (!force && this.boundTo(name).length > 0) throw new Refusal(400, 10142, `${name} is bound to by another Worker`);
+    if (!force && this.#consumes(name)) throw new Refusal(400, 10064, `${name} is in use as a consumer for a queue`);
+    if (!force && script.classes.size > 0) throw new Refusal(400, 10064, `${name} has Durable Objects`);
     this.scripts.delete(name);
     for (const queue of this.queues.values()) {
       for (const consumer of queue.consumers.values()) {
         if (consumer.script === name) queue.consumers.delete(consumer.id);
       }
     }
+  }
+
+  #consumes(name: string): boolean {
+    return [...this.queues.values()].some(({ consumers }) =>
+      [...consumers.values()].some(({ script }) => script === name),
+    );
   }
 
   /** Scripts with a service binding to this one, itself left out. */
@@ -193,6 +211,10 @@ export class Cloud {
 
   createQueue(name: string, settings: CloudQueue['settings']): CloudQueue {
     if (this.queueNamed(name) !== undefined) throw new Refusal(409, 11009, `queue name ${name} is taken`);
+    const { message_retention_period: retention } = settings;
+    if (Number(retention) > this.limits.retentionSeconds) {
+      throw new Refusal(400, 11010, `messages are kept ${this.limits.retentionSeconds} s at most on this plan`);
+    }
     const queue = { id: idOf('queue', name), name, settings, consumers: new Map(), backlog: 0 };
     this.queues.set(queue.id, queue);
     return queue;
@@ -221,12 +243,15 @@ export class Cloud {
 
   deleteQueue(id: string): void {
     const queue = this.queue(id);
-    if (queue.consumers.size > 0) throw new Refusal(400, 11005, `queue ${queue.name} has a consumer`);
+    const users = this.sendersTo(queue.name).map(({ name }) => name);
+    if (queue.consumers.size > 0 || users.length > 0) {
+      throw new Refusal(400, 11005, `queue ${queue.name} is in use by ${users.join(', ') || 'a consumer'}`);
+    }
     this.queues.delete(id);
   }
 
   createDatabase(name: string): { readonly uuid: string; readonly name: string } {
-    const uuid = idOf('database', name);
+    const uuid = dashedId(`database ${name}`);
     if (this.databases.has(uuid)) throw new Refusal(400, 7502, `database ${name} exists`);
     this.databases.set(uuid, { name, database: new DatabaseSync(':memory:'), statements: [] });
     return { uuid, name };
@@ -275,6 +300,17 @@ export class Cloud {
 /** The same for the same name, so that two accounts that went the same way are equal. */
 function idOf(kind: string, name: string): string {
   return createHash('sha256').update(`${kind} ${name}`).digest('hex').slice(0, 32);
+}
+
+/** @throws Refusal for migrations that do not follow the last one */
+function classesAfter({ migrations }: UploadMetadata, existing: Script | undefined): ReadonlySet<string> {
+  const classes = new Set(existing?.classes);
+  if (migrations === undefined) return classes;
+  if (migrations.old_tag !== existing?.migrationTag) {
+    throw new Refusal(412, 10079, `the last migration is ${existing?.migrationTag}, not ${migrations.old_tag}`);
+  }
+  for (const step of migrations.steps) for (const added of asStrings(step.new_sqlite_classes)) classes.add(added);
+  return classes;
 }
 
 function asStrings(value: unknown): string[] {

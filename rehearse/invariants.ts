@@ -1,24 +1,38 @@
 /**
- * What must hold in an account at every moment of a deploy, whoever asks: no secret outside the calls
- * that carry secrets, and, as long as there is a public door, a whole system behind it. Pure.
+ * What must hold in an account at every moment of a deploy, whoever asks: no secret outside the calls that carry
+ * secrets, and, as long as there is a public address, a whole system behind it that writes its log. Pure.
  */
 
-import type { Cloud, Script } from './fake-cloudflare.ts';
+import type { FakeCloudflare } from './fake-cloudflare.ts';
 import type { ApiRequest } from './routes.ts';
+import type { Script } from './script.ts';
 
-/** Secrets have one way into an account. */
+/** Secrets have two ways into an account: the call that sets them, and an upload's bindings of their own type. */
 export function leaks(request: ApiRequest, secrets: readonly string[]): string[] {
-  const mayCarrySecrets = request.method === 'PATCH' && request.path.endsWith('/secrets-bulk');
+  const isSecretsCall = request.method === 'PATCH' && request.path.endsWith('/secrets-bulk');
+  const isUpload = request.method === 'PUT' && /^\/workers\/scripts\/[^/]+$/.test(request.path);
   const address = `${request.path}?${request.query}`;
+  const found = secrets.filter((secret) => request.body.includes(secret));
+  const elsewhere = isUpload && found.length > 0 ? withoutSecretBindings(request.body.toString(), found) : request.body;
   return secrets.flatMap((secret) => {
     if (address.includes(secret)) return [`${request.method} ${request.path}: a secret is in the address`];
-    const inBody = !mayCarrySecrets && request.body.includes(secret);
+    const inBody = !isSecretsCall && elsewhere.includes(secret);
     return inBody ? [`${request.method} ${request.path}: a secret is in the body`] : [];
   });
 }
 
+function withoutSecretBindings(body: string, secrets: readonly string[]): string {
+  return secrets.reduce(
+    (rest, secret) => rest.replaceAll(`"type":"secret_text","text":${JSON.stringify(secret)}`, ''),
+    body,
+  );
+}
+
 /** What of the system behind a public door is missing; empty when it works, or when there is no door. */
-export function faultsOf(cloud: Cloud, requiredSecrets: Readonly<Record<string, readonly string[]>>): string[] {
+export function faultsOf(
+  cloud: FakeCloudflare,
+  requiredSecrets: Readonly<Record<string, readonly string[]>>,
+): string[] {
   const doors = [...cloud.scripts.values()].filter(({ hasAddress, domains }) => hasAddress || domains.length > 0);
   const behind = new Set<Script>();
   const visit = (script: Script) => {
@@ -38,13 +52,14 @@ export function faultsOf(cloud: Cloud, requiredSecrets: Readonly<Record<string, 
   for (const door of doors) visit(door);
   return [...behind].flatMap((script) => [
     ...missingBehind(cloud, script),
+    ...(script.settings.observability?.enabled === true ? [] : [`${script.name} writes no log: observability is off`]),
     ...(requiredSecrets[roleOf(script.name)] ?? [])
       .filter((secret) => !script.secrets.has(secret))
       .map((secret) => `${script.name} lacks the secret ${secret}`),
   ]);
 }
 
-function missingBehind(cloud: Cloud, script: Script): string[] {
+function missingBehind(cloud: FakeCloudflare, script: Script): string[] {
   const services = bound(script, 'service')
     .filter(({ name }) => !cloud.scripts.has(name))
     .map(({ name }) => `${script.name} is bound to ${name}, which is gone`);

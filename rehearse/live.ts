@@ -9,7 +9,8 @@ import { startExample } from '../local/example-process.ts';
 import { leashRuntimes } from '../local/orphan-guard.ts';
 import { withoutSignalHandlers } from '../local/signals.ts';
 import { signToken } from '../shared/auth/token.ts';
-import type { Cloud, CloudQueue, Script } from './fake-cloudflare.ts';
+import type { CloudQueue, FakeCloudflare } from './fake-cloudflare.ts';
+import type { Script } from './script.ts';
 
 const MODULES_ROOT = '/uploaded';
 
@@ -18,7 +19,7 @@ const WAIT_SECONDS = 30;
 type Json = NonNullable<LegacyWorkerOptions['bindings']>[string];
 
 /** @throws when the task does not succeed */
-export async function runTaskThrough(cloud: Cloud, deployment: string, jwtSecret: string): Promise<void> {
+export async function runTaskThrough(cloud: FakeCloudflare, deployment: string, jwtSecret: string): Promise<void> {
   const backend = await startExample('backend', () => {});
   leashRuntimes();
   const services = { echo: { baseUrl: backend.url, path: '/echo' } };
@@ -70,7 +71,7 @@ async function submit(runtime: Miniflare, producer: string, jwtSecret: string): 
   if (status !== 'succeeded') throw new Error(`a task through the deployed Workers is ${status}`);
 }
 
-function workerOf(cloud: Cloud, script: Script, vars: Readonly<Record<string, unknown>>): LegacyWorkerOptions {
+function workerOf(cloud: FakeCloudflare, script: Script, vars: Readonly<Record<string, unknown>>): LegacyWorkerOptions {
   const { bindings } = script.metadata;
   const of = (type: string) => bindings.filter((binding) => binding.type === type);
   const [main, ...others] = [...script.files]

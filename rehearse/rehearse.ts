@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { CloudflareApi } from '../deploy/account/api.ts';
 import { runDeploy, runDestroy } from '../deploy/run.ts';
 import type { Uploads } from '../deploy/upload/build-uploads.ts';
-import { Cloud } from './fake-cloudflare.ts';
+import { FakeCloudflare } from './fake-cloudflare.ts';
 import { FAULTS, type Fault, isHealed } from './faults.ts';
 import { REHEARSED_SECRETS, type Scenario, type Stage, secondRelease } from './scenario.ts';
 import { type Call, CloudflareStub } from './server.ts';
@@ -28,9 +28,9 @@ class Crash extends Error {
 export interface Rehearsal {
   readonly scenario: Scenario;
   /** As the scenario finds it. */
-  readonly before: Cloud;
+  readonly before: FakeCloudflare;
   /** As it leaves it. */
-  readonly after: Cloud;
+  readonly after: FakeCloudflare;
   readonly calls: readonly Call[];
   /** What the run said. */
   readonly said: readonly string[];
@@ -49,7 +49,7 @@ export interface Trial {
 
 /** @throws when the scenario fails without any fault, or does anything that it must not */
 export async function rehearseScenario(scenario: Scenario, uploads: Uploads): Promise<Rehearsal> {
-  const before = new Cloud();
+  const before = new FakeCloudflare();
   for (const stage of scenario.before) await succeed(scenario, new StageRun(before, stage, uploads));
   scenario.stage.meanwhile?.(before);
   const run = new StageRun(before.copy(), scenario.stage, uploads);
@@ -87,13 +87,13 @@ async function succeed(scenario: Scenario, run: StageRun): Promise<void> {
 
 /** One stage, run against an account as often as it takes. */
 class StageRun {
-  readonly cloud: Cloud;
+  readonly cloud: FakeCloudflare;
   readonly said: string[] = [];
   readonly #stage: Stage;
   readonly #uploads: Uploads;
   readonly #stub: CloudflareStub;
 
-  constructor(cloud: Cloud, stage: Stage, uploads: Uploads) {
+  constructor(cloud: FakeCloudflare, stage: Stage, uploads: Uploads) {
     this.cloud = cloud;
     this.#stage = stage;
     this.#uploads = stage.release === 2 ? secondRelease(uploads) : uploads;

@@ -1,7 +1,25 @@
 /** The API's addresses, and what each does to the account. Only those that a deploy uses: others are refused. */
 import * as z from 'zod';
 import type { UploadMetadata } from '../deploy/upload/metadata.ts';
-import { type Cloud, type CloudQueue, Refusal } from './fake-cloudflare.ts';
+import {
+  bucketAnswer,
+  consumerAnswer,
+  databaseAnswer,
+  deploymentsAnswer,
+  domainAnswer,
+  metricsAnswer,
+  queryAnswer,
+  queueAnswer,
+  schedulesAnswer,
+  scriptAnswer,
+  settingsAnswer,
+  subdomainAnswer,
+  versionAnswer,
+  versionItem,
+} from './answers.ts';
+import type { CloudQueue, FakeCloudflare } from './fake-cloudflare.ts';
+import { Page } from './page.ts';
+import { Refusal } from './refusal.ts';
 
 export interface ApiRequest {
   readonly method: string;
@@ -12,7 +30,7 @@ export interface ApiRequest {
   readonly body: Buffer<ArrayBuffer>;
 }
 
-type Handler = (cloud: Cloud, names: readonly string[], request: ApiRequest) => unknown;
+type Handler = (cloud: FakeCloudflare, names: readonly string[], request: ApiRequest) => unknown;
 
 interface Route {
   readonly method: string;
@@ -37,6 +55,7 @@ const ConsumerSchema = z.strictObject({
     max_retries: z.number().int().min(0).max(100),
     max_wait_time_ms: z.number().int().min(0).max(60_000),
     max_concurrency: z.number().int().min(1).max(250).optional(),
+    retry_delay: z.number().int().min(0).max(86_400).optional(),
   }),
 });
 
@@ -53,50 +72,60 @@ const AddressSchema = z.strictObject({ enabled: z.boolean(), previews_enabled: z
 
 const DomainsSchema = z.looseObject({ origins: z.array(z.strictObject({ hostname: z.string() })) });
 
+const SettingsSchema = z.strictObject({
+  observability: z.looseObject({ enabled: z.boolean().optional() }),
+  logpush: z.boolean(),
+  tail_consumers: z.array(z.looseObject({ service: z.string() })),
+});
+
 const SCRIPT = '([a-z0-9-]+)';
 const ID = '([0-9a-f]{32})';
+/** Of versions and databases. */
+const UUID = '([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})';
 
 const ROUTES: readonly Route[] = [
   read('/workers/subdomain', (cloud) => ({ subdomain: cloud.subdomain })),
-  read('/workers/scripts', (cloud) => [...cloud.scripts.keys()].map((id) => ({ id }))),
-  read(`/workers/services/${SCRIPT}`, (cloud, [name = '']) => {
-    const { migrationTag, metadata } = cloud.script(name);
-    return { id: name, default_environment: { script: { migration_tag: migrationTag, tags: metadata.tags ?? null } } };
-  }),
-  read(`/workers/scripts/${SCRIPT}/settings`, (cloud, [name = '']) => {
-    const { metadata, secrets } = cloud.script(name);
-    const secretBindings = [...secrets.keys()].map((secret) => ({ name: secret, type: 'secret_text' }));
-    return { bindings: [...metadata.bindings, ...secretBindings], tags: metadata.tags ?? null };
-  }),
-  read(`/workers/scripts/${SCRIPT}/subdomain`, (cloud, [name = '']) => {
-    const { hasAddress, hasPreviews } = cloud.script(name);
-    return { enabled: hasAddress, previews_enabled: hasPreviews };
-  }),
-  read(`/workers/scripts/${SCRIPT}/schedules`, (cloud, [name = '']) => ({
-    schedules: cloud.script(name).crons.map((cron) => ({ cron })),
-  })),
-  read('/workers/domains', (cloud, _names, { query }) =>
-    [...cloud.scripts.values()]
-      .filter(({ name }) => name === query.get('service'))
-      .flatMap(({ domains }) => domains.map((hostname) => ({ hostname }))),
+  read('/workers/scripts', (cloud) => [...cloud.scripts.values()].map(scriptAnswer)),
+  read(`/workers/scripts/${SCRIPT}/deployments`, (cloud, [name = '']) => deploymentsAnswer(cloud.script(name))),
+  read(
+    `/workers/scripts/${SCRIPT}/versions`,
+    (cloud, [name = '']) => new Page(cloud.script(name).versions.map(versionItem).reverse(), 'items'),
   ),
-  read('/queues', (cloud) => [...cloud.queues.values()].map(queueView)),
+  read(`/workers/scripts/${SCRIPT}/versions/${UUID}`, (cloud, [name = '', id = '']) => {
+    const version = cloud.script(name).versions.find((one) => one.id === id);
+    if (version === undefined) throw new Refusal(404, 10222, 'no such version');
+    return versionAnswer(version);
+  }),
+  read(`/workers/scripts/${SCRIPT}/subdomain`, (cloud, [name = '']) => subdomainAnswer(cloud.script(name))),
+  read(`/workers/scripts/${SCRIPT}/schedules`, (cloud, [name = '']) => schedulesAnswer(cloud.script(name))),
+  read('/workers/domains', (cloud) =>
+    [...cloud.scripts.values()].flatMap(({ name, domains }) => domains.map((hostname) => domainAnswer(hostname, name))),
+  ),
+  read('/queues', (cloud) => new Page([...cloud.queues.values()].map(queueAnswer), 'pages')),
+  read(`/queues/${ID}`, (cloud, [id = '']) => queueAnswer(cloud.queue(id))),
   read(`/queues/${ID}/metrics`, (cloud, [id = '']) => {
     const queue = cloud.queue(id);
     deliver(cloud, queue);
-    return { backlog_count: queue.backlog, backlog_bytes: queue.backlog * 500, oldest_message_timestamp_ms: 0 };
+    return metricsAnswer(queue);
   }),
-  read('/d1/database', (cloud) => [...cloud.databases].map(([uuid, { name }]) => ({ uuid, name }))),
-  read('/r2/buckets', (cloud) => ({ buckets: [...cloud.buckets].map((name) => ({ name })) })),
+  read('/d1/database', (cloud) => {
+    const all = [...cloud.databases].map(([uuid, { name }]) => databaseAnswer(uuid, name));
+    return new Page(all, 'count');
+  }),
+  read('/r2/buckets', (cloud) => ({ buckets: [...cloud.buckets].map(bucketAnswer) })),
   read(`/r2/buckets/${SCRIPT}`, (cloud, [name = '']) => {
     if (!cloud.buckets.has(name)) throw new Refusal(404, 10006, 'no such bucket');
-    return { name };
+    return bucketAnswer(name);
   }),
 
   change('PUT', `/workers/scripts/${SCRIPT}`, async (cloud, [name = ''], request) => {
+    if (!request.contentType.startsWith('multipart/form-data')) throw new Refusal(415, 10021, 'not a form');
     const form = await new Response(request.body, { headers: { 'content-type': request.contentType } }).formData();
     const metadata = form.get('metadata');
-    if (!(metadata instanceof Blob)) throw new Refusal(400, 10021, 'no metadata');
+    if (!(metadata instanceof Blob) || metadata.type !== 'application/json') {
+      throw new Refusal(400, 10021, 'no metadata as application/json');
+    }
+    const metadataText = await metadata.text();
     const files = await Promise.all(
       [...form].flatMap(([part, file]) =>
         part === 'metadata' || typeof file === 'string'
@@ -104,8 +133,12 @@ const ROUTES: readonly Route[] = [
           : [file.text().then((contents) => ({ name: part, contents }))],
       ),
     );
-    cloud.upload(name, JSON.parse(await metadata.text()) as UploadMetadata, files);
-    return { id: name };
+    const main = [...form].find(([part]) => part === (JSON.parse(metadataText) as UploadMetadata).main_module)?.[1];
+    if (main instanceof Blob && main.type !== 'application/javascript+module') {
+      throw new Refusal(400, 10021, `${main.type} is not the type of a module`);
+    }
+    cloud.upload(name, JSON.parse(metadataText) as UploadMetadata, files);
+    return scriptAnswer(cloud.script(name));
   }),
   change('PATCH', `/workers/scripts/${SCRIPT}/secrets-bulk`, (cloud, [name = ''], request) => {
     if (request.contentType !== 'application/merge-patch+json') throw new Refusal(415, 10021, 'not a merge patch');
@@ -113,18 +146,29 @@ const ROUTES: readonly Route[] = [
     return {};
   }),
   change('PUT', `/workers/scripts/${SCRIPT}/schedules`, (cloud, [name = ''], request) => {
-    cloud.script(name).crons = parse(z.array(z.strictObject({ cron: z.string() })), request).map(({ cron }) => cron);
-    return {};
+    const crons = parse(z.array(z.strictObject({ cron: z.string() })), request);
+    cloud.setCrons(
+      name,
+      crons.map(({ cron }) => cron),
+    );
+    return schedulesAnswer(cloud.script(name));
+  }),
+  change('PATCH', `/workers/scripts/${SCRIPT}/script-settings`, (cloud, [name = ''], request) => {
+    cloud.setSettings(name, parse(SettingsSchema.partial(), request));
+    return settingsAnswer(cloud.script(name));
   }),
   change('POST', `/workers/scripts/${SCRIPT}/subdomain`, (cloud, [name = ''], request) => {
     const { enabled, previews_enabled } = parse(AddressSchema, request);
     const script = cloud.script(name);
     script.hasAddress = enabled;
     script.hasPreviews = previews_enabled;
-    return {};
+    return subdomainAnswer(script);
   }),
   change('PUT', `/workers/scripts/${SCRIPT}/domains/records`, (cloud, [name = ''], request) => {
-    cloud.script(name).domains = parse(DomainsSchema, request).origins.map(({ hostname }) => hostname);
+    cloud.setDomains(
+      name,
+      parse(DomainsSchema, request).origins.map(({ hostname }) => hostname),
+    );
     return {};
   }),
   change('DELETE', `/workers/scripts/${SCRIPT}`, (cloud, [name = ''], { query }) => {
@@ -133,11 +177,14 @@ const ROUTES: readonly Route[] = [
   }),
   change('POST', '/queues', (cloud, _names, request) => {
     const { queue_name, settings } = parse(QueueSchema, request);
-    return queueView(cloud.createQueue(queue_name, settings));
+    return queueAnswer(cloud.createQueue(queue_name, settings));
   }),
   change('POST', `/queues/${ID}/consumers`, (cloud, [id = ''], request) => {
     const { script_name, dead_letter_queue, settings } = parse(ConsumerSchema, request);
-    return cloud.attach(id, { script: script_name, deadLetterQueue: dead_letter_queue, settings });
+    return consumerAnswer(
+      cloud.queue(id).name,
+      cloud.attach(id, { script: script_name, deadLetterQueue: dead_letter_queue, settings }),
+    );
   }),
   change('PUT', `/queues/${ID}/consumers/${ID}`, (cloud, [id = '', consumer = ''], request) => {
     const { dead_letter_queue, settings } = parse(ConsumerSchema, request);
@@ -152,12 +199,15 @@ const ROUTES: readonly Route[] = [
     cloud.deleteQueue(id);
     return {};
   }),
-  change('POST', '/d1/database', (cloud, _names, request) => cloud.createDatabase(parse(DatabaseSchema, request).name)),
-  change('POST', `/d1/database/${ID}/query`, (cloud, [id = ''], request) => {
-    const { sql, params } = parse(QuerySchema, request);
-    return [{ results: cloud.query(id, sql, params), success: true }];
+  change('POST', '/d1/database', (cloud, _names, request) => {
+    const { uuid, name } = cloud.createDatabase(parse(DatabaseSchema, request).name);
+    return databaseAnswer(uuid, name);
   }),
-  change('DELETE', `/d1/database/${ID}`, (cloud, [id = '']) => {
+  change('POST', `/d1/database/${UUID}/query`, (cloud, [id = ''], request) => {
+    const { sql, params } = parse(QuerySchema, request);
+    return [queryAnswer(cloud.query(id, sql, params))];
+  }),
+  change('DELETE', `/d1/database/${UUID}`, (cloud, [id = '']) => {
     cloud.deleteDatabase(id);
     return {};
   }),
@@ -174,7 +224,10 @@ const ROUTES: readonly Route[] = [
 ];
 
 /** @throws Refusal for an address that no deploy should need */
-export function routeOf(request: ApiRequest): { readonly changes: boolean; readonly run: (cloud: Cloud) => unknown } {
+export function routeOf(request: ApiRequest): {
+  readonly changes: boolean;
+  readonly run: (cloud: FakeCloudflare) => unknown;
+} {
   for (const { method, path, changes, handle } of ROUTES) {
     const match = method === request.method ? path.exec(request.path) : null;
     if (match !== null)
@@ -196,28 +249,15 @@ function change(method: string, path: string, handle: Handler): Route {
   return { method, path: new RegExp(`^${path}$`), changes: true, handle };
 }
 
-function parse<Schema extends z.ZodType>(schema: Schema, { body }: ApiRequest): z.output<Schema> {
+function parse<Schema extends z.ZodType>(schema: Schema, { body, contentType }: ApiRequest): z.output<Schema> {
+  if (!/^application\/(?:json|merge-patch\+json)$/.test(contentType)) throw new Refusal(415, 10021, 'not JSON');
   const parsed = schema.safeParse(JSON.parse(body.toString()));
   if (parsed.success) return parsed.data;
   throw new Refusal(400, 10021, z.prettifyError(parsed.error));
 }
 
-function queueView({ id, name, settings, consumers }: CloudQueue) {
-  return {
-    queue_id: id,
-    queue_name: name,
-    settings,
-    consumers: [...consumers.values()].map((consumer) => ({
-      consumer_id: consumer.id,
-      script: consumer.script,
-      dead_letter_queue: consumer.deadLetterQueue,
-      settings: consumer.settings,
-    })),
-  };
-}
-
 /** Time passes between two looks: a consumer takes some messages, and whoever sends to the queue adds one. */
-function deliver(cloud: Cloud, queue: CloudQueue): void {
+function deliver(cloud: FakeCloudflare, queue: CloudQueue): void {
   if (queue.backlog === 0 || queue.consumers.size === 0) return;
   const isFed = cloud.sendersTo(queue.name).length > 0;
   queue.backlog = isFed ? queue.backlog + 1 : Math.max(0, queue.backlog - 2);

@@ -2,7 +2,7 @@
 import type { DeployRequest } from '../deploy/prepare.ts';
 import type { Upload, Uploads } from '../deploy/upload/build-uploads.ts';
 import { exportsOf } from './exports.ts';
-import type { Cloud } from './fake-cloudflare.ts';
+import type { FakeCloudflare } from './fake-cloudflare.ts';
 
 export interface Stage {
   readonly request: DeployRequest;
@@ -11,7 +11,7 @@ export interface Stage {
   readonly release?: 2;
   readonly destroys?: boolean;
   /** What happened in the account meanwhile. */
-  readonly meanwhile?: (cloud: Cloud) => void;
+  readonly meanwhile?: (cloud: FakeCloudflare) => void;
 }
 
 export interface Scenario {

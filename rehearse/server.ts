@@ -5,12 +5,15 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
-import { Cloud, Refusal } from './fake-cloudflare.ts';
+import { FakeCloudflare } from './fake-cloudflare.ts';
 import { FAULTS, type Fault } from './faults.ts';
 import { faultsOf, leaks } from './invariants.ts';
+import { Page } from './page.ts';
+import { Refusal } from './refusal.ts';
 import { type ApiRequest, routeOf } from './routes.ts';
+import { namesIn, type TransientOptions, TransientRefusals } from './transient.ts';
 
-export interface StubOptions {
+export interface StubOptions extends TransientOptions {
   /** Values that may go into secrets and nowhere else. */
   readonly secrets: readonly string[];
   /** By kind of Worker. */
@@ -28,10 +31,16 @@ export interface Call {
 
 const API_PATH = '/client/v4';
 
+interface Outcome {
+  readonly status: number;
+  readonly result: unknown;
+  readonly retryAfterSeconds?: number | undefined;
+}
+
 export class CloudflareStub {
   readonly accountId = '0123456789abcdef0123456789abcdef';
   readonly token = 'token-of-the-rehearsal';
-  readonly cloud: Cloud;
+  readonly cloud: FakeCloudflare;
   /** What should not have happened. */
   readonly violations: string[] = [];
   calls: Call[] = [];
@@ -43,12 +52,14 @@ export class CloudflareStub {
   readonly #server = createServer(
     (request, response) => void this.#answer(request, response).catch((error: unknown) => this.#note(request, error)),
   );
+  readonly #transient: TransientRefusals;
   /** What a lasting fault has broken: method and path. */
   #broken: string | undefined;
   #failed = false;
 
-  constructor(options: StubOptions, cloud = new Cloud()) {
+  constructor(options: StubOptions, cloud = new FakeCloudflare()) {
     this.#options = options;
+    this.#transient = new TransientRefusals(options);
     this.cloud = cloud;
   }
 
@@ -97,13 +108,15 @@ export class CloudflareStub {
     if (incoming.headers.authorization !== `Bearer ${this.token}`) {
       return reply(response, 401, refusal(10000, 'Authentication error'));
     }
-    const { answer, result } = await this.#handle(request);
+    const { answer, result, retryAfterSeconds } = await this.#handle(request);
     if (answer === 'none') return;
     if (answer === 'lost connection') incoming.socket.destroy();
-    else reply(response, answer, result);
+    else reply(response, answer, result, retryAfterSeconds);
   }
 
-  async #handle(request: ApiRequest): Promise<{ answer: number | 'lost connection' | 'none'; result: unknown }> {
+  async #handle(
+    request: ApiRequest,
+  ): Promise<Omit<Outcome, 'status'> & { readonly answer: number | 'lost connection' | 'none' }> {
     const what = `${request.method} ${request.path}`;
     const call = this.calls.length + 1;
     const meets = this.fault !== undefined && ((!this.#failed && this.fault.call === call) || this.#broken === what);
@@ -117,29 +130,30 @@ export class CloudflareStub {
     this.calls.push(noted);
     if (effect === undefined || effect.takesEffect) Object.assign(noted, await this.#run(request));
     if (effect?.endsRun === true) this.onCrash();
-    const { status, result } = noted as typeof noted & { readonly result?: unknown };
+    const { status, result, retryAfterSeconds } = noted as typeof noted & Partial<Outcome>;
     return effect === undefined
-      ? { answer: status, result }
+      ? { answer: status, result, retryAfterSeconds }
       : { answer: effect.answer, result: refusal(0, 'injected') };
   }
 
-  async #run(request: ApiRequest): Promise<{ status: number; result: unknown; changes: boolean }> {
+  async #run(request: ApiRequest): Promise<Outcome & { readonly changes: boolean }> {
     try {
       const { changes, run } = routeOf(request);
+      this.#transient.check(request.method, request.path);
       if (changes) this.#look(request);
+      const before = namesIn(this.cloud);
       const result = await run(this.cloud);
+      if (changes) this.#transient.noteMade(before, this.cloud);
       if (changes) {
         const found = faultsOf(this.cloud, this.#options.requiredSecrets);
         this.violations.push(...found.map((fault) => `after ${request.method} ${request.path}: ${fault}`));
       }
-      return {
-        status: 200,
-        result: { success: true, errors: [], messages: [], result, result_info: { total_pages: 1 } },
-        changes,
-      };
+      const answer = result instanceof Page ? result.answer(request.query) : { result };
+      return { status: 200, result: { success: true, errors: [], messages: [], ...answer }, changes };
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      return { status: error.status, result: refusal(error.code, error.message), changes: false };
+      const { status, code, message, retryAfterSeconds } = error;
+      return { status, result: refusal(code, message), changes: false, retryAfterSeconds };
     }
   }
 
@@ -165,7 +179,10 @@ function refusal(code: number, message: string) {
   return { success: false, errors: [{ code, message }], messages: [], result: null };
 }
 
-function reply(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/json' });
+function reply(response: ServerResponse, status: number, body: unknown, retryAfterSeconds?: number): void {
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    ...(retryAfterSeconds !== undefined && { 'retry-after': String(retryAfterSeconds) }),
+  });
   response.end(JSON.stringify(body));
 }

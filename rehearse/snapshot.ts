@@ -1,13 +1,15 @@
 /** All that an account holds, as plain data: two accounts that look the same are the same. */
-import type { Cloud } from './fake-cloudflare.ts';
+import type { FakeCloudflare } from './fake-cloudflare.ts';
 
-export function snapshotOf(cloud: Cloud) {
+export function snapshotOf(cloud: FakeCloudflare) {
   return {
     scripts: sorted(
       [...cloud.scripts.values()].map((script) => ({
         name: script.name,
         bindings: sorted(script.metadata.bindings.map((binding) => ({ ...binding }))),
-        tags: script.metadata.tags,
+        annotations: script.metadata.annotations,
+        isNewest: script.live === script.newest,
+        settings: script.settings,
         secrets: Object.fromEntries([...script.secrets].sort()),
         migrationTag: script.migrationTag,
         crons: script.crons,

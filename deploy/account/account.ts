@@ -10,13 +10,22 @@ export interface Account {
   readonly queues: ReadonlyMap<string, AccountQueue>;
   readonly databases: ReadonlyMap<string, AccountDatabase>;
   readonly buckets: ReadonlySet<string>;
+  /** Workers of others, which count against the same limit. */
+  readonly otherWorkers: number;
 }
 
 export interface AccountWorker {
   readonly name: string;
-  /** What was uploaded: the hash that the upload was tagged with. */
+  /** What runs: the hash that its version was tagged with; undefined when that was made by something else. */
   readonly release: string | undefined;
+  /**
+   * Whether the version that runs, for all requests, is the newest. After a rollback it is not, and the account then
+   * refuses to change secrets (10214, 10215) until something newer is uploaded.
+   */
+  readonly isNewest: boolean;
+  /** Of the newest version, which is what the next upload keeps. */
   readonly secrets: ReadonlySet<string>;
+  readonly settings: ScriptSettings;
   /** The last applied migration of its Durable Objects. */
   readonly migrationTag: string | undefined;
   readonly crons: readonly string[];
@@ -26,6 +35,13 @@ export interface AccountWorker {
   readonly domains: readonly string[];
   /** Queues that it sends to. */
   readonly sendsTo: ReadonlySet<string>;
+}
+
+/** What belongs to a Worker and to none of its versions. Fields as the API and `wrangler.toml` name them. */
+export interface ScriptSettings {
+  readonly observability?: Readonly<Record<string, unknown>> | undefined;
+  readonly logpush?: boolean | undefined;
+  readonly tail_consumers?: readonly Readonly<Record<string, unknown>>[] | undefined;
 }
 
 export interface AccountQueue {
@@ -45,6 +61,7 @@ export interface QueueConsumerSettings {
   readonly maxRetries: number | undefined;
   readonly maxWaitMs: number | undefined;
   readonly maxConcurrency: number | undefined;
+  readonly retryDelaySeconds: number | undefined;
   readonly deadLetterQueue: string | undefined;
 }
 
@@ -55,8 +72,8 @@ export interface AccountDatabase {
   readonly migrations: ReadonlySet<string>;
 }
 
-/** What marks an upload with the hash of its content. */
-export const RELEASE_TAG = 'tasklane-release=';
+/** What marks a version with the hash of its content: the annotation `workers/tag`, which is versioned as it is. */
+export const RELEASE_PREFIX = 'tasklane-';
 
 /**
  * The names that belong to one deployment. Another deployment's name may begin with this one's

@@ -35,5 +35,5 @@ export interface Migration {
 export async function applyMigration(api: CloudflareApi, databaseId: string, migration: Migration): Promise<void> {
   await queryDatabase(api, databaseId, CREATE_MIGRATIONS_TABLE);
   const record = `INSERT INTO ${MIGRATIONS_TABLE} (name) VALUES ('${migration.name.replaceAll("'", "''")}');`;
-  await api.post(`/d1/database/${databaseId}/query`, { sql: `${migration.sql}\n${record}` });
+  await api.post(`/d1/database/${databaseId}/query`, { sql: `${migration.sql}\n${record}` }, z.unknown());
 }

@@ -2,17 +2,22 @@
  * Runs the steps of a deploy against the account, one after the other. Every step may be repeated; after
  * a failure, a crash or Ctrl-C the account works as far as it got, and the next run goes on from there.
  */
-
-import type { NameFamily } from '../account/account.ts';
-import type { CloudflareApi } from '../account/api.ts';
 import { applyMigration } from '../account/database.ts';
-import { readDatabases, readMigrations, readQueues } from '../account/read-account.ts';
-import { DeployError, StepError } from '../deploy-error.ts';
+import { readMigrations } from '../account/read-account.ts';
+import { StepError } from '../deploy-error.ts';
 import type { DesiredWorker } from '../desired.ts';
 import { type Step, targetOf } from '../diff/step.ts';
 import type { SecretValues } from '../inputs/secret-values.ts';
 import { type DrainOptions, drainQueue } from './drain.ts';
-import { attachQueue, createBucket, createDatabase, createQueue, detachQueue, ensured } from './resources.ts';
+import {
+  attachQueue,
+  createBucket,
+  createDatabase,
+  createQueue,
+  detachQueue,
+  ensured,
+  type ResourceContext,
+} from './resources.ts';
 import {
   deleteWorker,
   putSecrets,
@@ -20,20 +25,24 @@ import {
   setAddress,
   setCrons,
   setDomains,
+  setSettings,
   type UploadForm,
   uploadWorker,
 } from './workers.ts';
 
-/** What is sent for a Worker, given its last migration and the databases that there are by now. */
-export type FormOf = (
-  worker: DesiredWorker,
-  appliedTag: string | undefined,
-  databaseIds: ReadonlyMap<string, string>,
-) => UploadForm;
+/** What is sent for a Worker. */
+export type FormOf = (what: {
+  readonly worker: DesiredWorker;
+  /** Its last migration. */
+  readonly appliedTag: string | undefined;
+  /** Names of the secrets that the upload carries. */
+  readonly secrets: readonly string[];
+  readonly secretOf: (secret: string) => string | undefined;
+  /** The databases that there are by now. */
+  readonly databaseIds: ReadonlyMap<string, string>;
+}) => UploadForm;
 
-export interface ApplyContext {
-  readonly api: CloudflareApi;
-  readonly family: NameFamily;
+export interface ApplyContext extends ResourceContext {
   readonly secrets: SecretValues;
   readonly formOf: FormOf;
   readonly drain: DrainOptions;
@@ -59,14 +68,14 @@ export async function applySteps(context: ApplyContext, steps: readonly Step[]):
 }
 
 async function applyStep(context: ApplyContext, step: Step): Promise<void> {
-  const { api, family } = context;
+  const { api, ids } = context;
   switch (step.do) {
     case 'create-queue':
-      return createQueue(api, family, step.queue);
+      return createQueue(context, step);
     case 'create-bucket':
       return createBucket(api, step.bucket);
     case 'create-database':
-      return createDatabase(api, family, step.database);
+      return createDatabase(context, step.database);
     case 'migrate':
       return migrate(context, step);
     case 'put-secrets':
@@ -75,8 +84,10 @@ async function applyStep(context: ApplyContext, step: Step): Promise<void> {
       return removeSecrets(api, step.worker, step.names);
     case 'upload':
       return upload(context, step);
+    case 'set-settings':
+      return setSettings(api, step.worker, step.settings);
     case 'attach-queue':
-      return attachQueue(api, family, step);
+      return attachQueue(context, step);
     case 'set-crons':
       return setCrons(api, step.worker, step.crons);
     case 'set-address':
@@ -86,46 +97,37 @@ async function applyStep(context: ApplyContext, step: Step): Promise<void> {
     case 'drain-queue':
       return drainQueue(context, step.queue);
     case 'detach-queue':
-      return detachQueue(api, family, step.queue);
+      return detachQueue(context, step.queue);
     case 'delete-queue':
-      return deleteQueue(context, step.queue);
+      await api.delete(`/queues/${ids.queue(step.queue).id}`);
+      return ids.forgetQueue(step.queue);
     case 'delete-worker':
       return deleteWorker(api, step.worker);
     case 'delete-database':
-      return deleteDatabase(context, step.database);
+      return api.delete(`/d1/database/${ids.database(step.database)}`);
     case 'delete-bucket':
       return api.delete(`/r2/buckets/${step.bucket}`);
   }
 }
 
-async function upload(context: ApplyContext, { worker, appliedTag }: Extract<Step, { do: 'upload' }>): Promise<void> {
-  const ids = await databaseIds(context);
-  await uploadWorker(context.api, worker.name, appliedTag, (tag) => context.formOf(worker, tag, ids));
-}
-
-async function databaseIds({ api, family }: ApplyContext): Promise<Map<string, string>> {
-  const databases = await readDatabases(api, family);
-  return new Map([...databases.values()].map(({ name, id }) => [name, id]));
-}
-
-async function migrate(
-  context: ApplyContext,
-  { database, migration }: Extract<Step, { do: 'migrate' }>,
+async function upload(
+  { api, ids, formOf, secrets: values }: ApplyContext,
+  { worker, appliedTag, secrets }: Extract<Step, { do: 'upload' }>,
 ): Promise<void> {
-  const id = (await databaseIds(context)).get(database);
-  if (id === undefined) throw new DeployError('the database is gone');
-  await ensured(
-    () => applyMigration(context.api, id, migration),
-    async () => (await readMigrations(context.api, id)).has(migration.name),
+  const secretOf = (name: string) => values.get(name);
+  await uploadWorker(api, worker.name, appliedTag, (tag) =>
+    formOf({ worker, appliedTag: tag, secrets, secretOf, databaseIds: ids.databases }),
   );
 }
 
-async function deleteQueue({ api, family }: ApplyContext, name: string): Promise<void> {
-  const queue = (await readQueues(api, family)).get(name);
-  if (queue !== undefined) await api.delete(`/queues/${queue.id}`);
-}
-
-async function deleteDatabase(context: ApplyContext, name: string): Promise<void> {
-  const id = (await databaseIds(context)).get(name);
-  if (id !== undefined) await context.api.delete(`/d1/database/${id}`);
+async function migrate(
+  { api, ids }: ApplyContext,
+  { database, migration }: Extract<Step, { do: 'migrate' }>,
+): Promise<void> {
+  const id = ids.database(database);
+  await ensured(
+    api,
+    () => applyMigration(api, id, migration),
+    async () => (await readMigrations(api, id)).has(migration.name),
+  );
 }

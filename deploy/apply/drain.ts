@@ -8,12 +8,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
 import { OPEN_STATUSES } from '../../shared/task/status.ts';
-import type { NameFamily } from '../account/account.ts';
 import type { CloudflareApi } from '../account/api.ts';
 import { queryDatabase } from '../account/database.ts';
-import { readDatabases, readQueues } from '../account/read-account.ts';
 import { DeployError } from '../deploy-error.ts';
-import { detachQueue } from './resources.ts';
+import { detachQueue, type ResourceContext } from './resources.ts';
 
 export interface DrainOptions {
   /** How long a queue is waited for. */
@@ -23,9 +21,7 @@ export interface DrainOptions {
   readonly force: boolean;
 }
 
-interface DrainContext {
-  readonly api: CloudflareApi;
-  readonly family: NameFamily;
+interface DrainContext extends ResourceContext {
   readonly drain: DrainOptions;
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
@@ -41,12 +37,12 @@ export async function readBacklog(api: CloudflareApi, queueId: string): Promise<
 
 /** @throws DeployError when the time is over: nothing is lost, and the next run waits on */
 export async function drainQueue(context: DrainContext, name: string): Promise<void> {
-  const { api, family, drain, say } = context;
-  const queue = (await readQueues(api, family)).get(name);
+  const { api, ids, drain, say } = context;
+  const queue = ids.findQueue(name);
   if (queue === undefined) return;
   const left = await waitUntilEmpty(context, name, queue.id);
   if (left > 0 && !drain.force) throw new DeployError(stillThere(left, drain));
-  await detachQueue(api, family, name);
+  await detachQueue(context, name);
   // The last look comes after the consumer is gone; the next run would bring it back.
   const late = left > 0 ? left : await readBacklog(api, queue.id);
   if (late === 0) return;
@@ -85,10 +81,10 @@ function stillThere(messages: number, { maxMs }: DrainOptions): string {
 }
 
 /** Messages are only wake-ups: a task that has a row goes on when the row is due (rule R2). */
-async function makeOpenTasksDue({ api, family }: DrainContext): Promise<number> {
+async function makeOpenTasksDue({ api, ids }: DrainContext): Promise<number> {
   const open = OPEN_STATUSES.map((status) => `'${status}'`).join(', ');
   let tasks = 0;
-  for (const { id } of (await readDatabases(api, family)).values()) {
+  for (const id of ids.databases.values()) {
     const rows = await queryDatabase(
       api,
       id,

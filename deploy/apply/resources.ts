@@ -1,24 +1,33 @@
 /** Queues, buckets and databases: made once, by name, whatever became of an earlier try. */
 import * as z from 'zod';
-import type { NameFamily } from '../account/account.ts';
-import { ApiError, type CloudflareApi } from '../account/api.ts';
-import { readDatabases, readQueues } from '../account/read-account.ts';
+import type { AccountQueue, NameFamily, QueueConsumer } from '../account/account.ts';
+import type { CloudflareApi } from '../account/api.ts';
+import { ApiError } from '../account/api-error.ts';
+import { readDatabases, readQueue, readQueues } from '../account/read-account.ts';
 import { DeployError } from '../deploy-error.ts';
 import type { Step } from '../diff/step.ts';
+import type { KnownIds } from './known-ids.ts';
 
 const BucketSchema = z.looseObject({ name: z.string() });
+const MadeQueueSchema = z.looseObject({ queue_id: z.string() });
+const MadeDatabaseSchema = z.looseObject({ uuid: z.string() });
 
-/** Four days, the longest that `shared/message/delivery.ts` counts on; the platform's default for paid plans. */
-const RETENTION_SECONDS = 4 * 86_400;
-
-/** How often something that may have landed is looked for and tried again. */
-const TRIES = 3;
+/** Who changes resources, of which deployment, and what it knows. */
+export interface ResourceContext {
+  readonly api: CloudflareApi;
+  readonly family: NameFamily;
+  readonly ids: KnownIds;
+}
 
 /**
  * Does what cannot be repeated blindly: after an error it looks whether it was done all the same, and
  * tries again only if not.
  */
-export async function ensured(make: () => Promise<unknown>, isDone: () => Promise<boolean>): Promise<void> {
+export async function ensured(
+  api: CloudflareApi,
+  make: () => Promise<unknown>,
+  isDone: () => Promise<boolean>,
+): Promise<void> {
   for (let tries = 1; ; tries++) {
     try {
       await make();
@@ -26,48 +35,60 @@ export async function ensured(make: () => Promise<unknown>, isDone: () => Promis
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (await isDone()) return;
-      if (!error.isPassing || tries === TRIES) throw error;
+      if (!(await api.waitAfter(error, tries))) throw error;
     }
   }
 }
 
-export async function createQueue(api: CloudflareApi, family: NameFamily, name: string): Promise<void> {
+export async function createQueue(
+  { api, family, ids }: ResourceContext,
+  { queue: name, retentionSeconds }: Extract<Step, { do: 'create-queue' }>,
+): Promise<void> {
+  const settings = { message_retention_period: retentionSeconds };
   await ensured(
-    () => api.post('/queues', { queue_name: name, settings: { message_retention_period: RETENTION_SECONDS } }),
-    async () => (await readQueues(api, family)).has(name),
+    api,
+    async () => {
+      const { queue_id: id } = await api.post('/queues', { queue_name: name, settings }, MadeQueueSchema);
+      ids.noteQueue({ name, id, consumers: [] });
+    },
+    async () => {
+      const made = (await readQueues(api, family)).get(name);
+      if (made !== undefined) ids.noteQueue(made);
+      return made !== undefined;
+    },
   );
 }
 
-export async function createDatabase(api: CloudflareApi, family: NameFamily, name: string): Promise<void> {
+export async function createDatabase({ api, family, ids }: ResourceContext, name: string): Promise<void> {
   await ensured(
-    () => api.post('/d1/database', { name }),
-    async () => (await readDatabases(api, family)).has(name),
+    api,
+    async () => {
+      const { uuid } = await api.post('/d1/database', { name }, MadeDatabaseSchema);
+      ids.noteDatabase(name, uuid);
+    },
+    async () => {
+      const made = (await readDatabases(api, family)).get(name);
+      if (made !== undefined) ids.noteDatabase(name, made.id);
+      return made !== undefined;
+    },
   );
 }
 
 export async function createBucket(api: CloudflareApi, name: string): Promise<void> {
   await ensured(
-    () => api.post('/r2/buckets', { name }),
+    api,
+    () => api.post('/r2/buckets', { name }, z.unknown()),
     async () => (await api.find(`/r2/buckets/${name}`, BucketSchema)) !== undefined,
   );
 }
 
 /** Lets a Worker take the queue's messages, or takes them with other settings. */
 export async function attachQueue(
-  api: CloudflareApi,
-  family: NameFamily,
+  { api, ids }: ResourceContext,
   { queue: name, worker, settings }: Extract<Step, { do: 'attach-queue' }>,
 ): Promise<void> {
-  const find = async () => {
-    const queue = (await readQueues(api, family)).get(name);
-    if (queue === undefined) throw new DeployError(`the queue ${name} is gone`);
-    return { id: queue.id, consumer: queue.consumers.find((consumer) => consumer.worker === worker), queue };
-  };
-  const { id, consumer, queue } = await find();
-  const other = queue.consumers.find((one) => one.worker !== worker);
-  if (other !== undefined) {
-    throw new DeployError(`${name} is consumed by ${other.worker ?? 'something else'}; a queue has one consumer`);
-  }
+  const queue = ids.queue(name);
+  const own = consumerIn(queue, worker);
   const body = {
     type: 'worker',
     script_name: worker,
@@ -77,17 +98,31 @@ export async function attachQueue(
       max_retries: settings.maxRetries,
       max_wait_time_ms: settings.maxWaitMs,
       max_concurrency: settings.maxConcurrency,
+      retry_delay: settings.retryDelaySeconds,
     },
   };
-  if (consumer !== undefined) return api.put(`/queues/${id}/consumers/${consumer.id}`, body);
+  if (own !== undefined) return api.put(`/queues/${queue.id}/consumers/${own.id}`, body);
   await ensured(
-    () => api.post(`/queues/${id}/consumers`, body),
-    async () => (await find()).consumer !== undefined,
+    api,
+    () => api.post(`/queues/${queue.id}/consumers`, body, z.unknown()),
+    async () => {
+      const found = await readQueue(api, queue.id);
+      return found !== undefined && consumerIn(found, worker) !== undefined;
+    },
   );
 }
 
+/** @throws DeployError when the queue's messages go elsewhere */
+function consumerIn({ name, consumers }: AccountQueue, worker: string): QueueConsumer | undefined {
+  const other = consumers.find((one) => one.worker !== worker);
+  if (other === undefined) return consumers.find((one) => one.worker === worker);
+  throw new DeployError(`${name} is consumed by ${other.worker ?? 'something else'}; a queue has one consumer`);
+}
+
 /** Its messages stay where they are. */
-export async function detachQueue(api: CloudflareApi, family: NameFamily, name: string): Promise<void> {
-  const queue = (await readQueues(api, family)).get(name);
+export async function detachQueue({ api, ids }: ResourceContext, name: string): Promise<void> {
+  const known = ids.findQueue(name);
+  // A consumer may have been attached by this very run, whose id the answer did not have to give.
+  const queue = known && (await readQueue(api, known.id));
   for (const { id } of queue?.consumers ?? []) await api.delete(`/queues/${queue?.id}/consumers/${id}`);
 }

@@ -1,5 +1,5 @@
 /** What a deploy does to one Worker. All of it is the same however often it is done. */
-import { RELEASE_TAG } from '../account/account.ts';
+import { RELEASE_PREFIX, type ScriptSettings } from '../account/account.ts';
 import type { CloudflareApi } from '../account/api.ts';
 import { readUpload } from '../account/read-account.ts';
 import type { SecretValues } from '../inputs/secret-values.ts';
@@ -15,9 +15,9 @@ export interface UploadForm {
 }
 
 /**
- * Code, bindings and Durable Object migrations in one call: the Worker is the old one or the new one,
- * never something between. Its secrets stay. Migrations are refused a second time, so after an error it
- * is looked up how far it got.
+ * Code, bindings, secrets and Durable Object migrations in one call: the Worker is the old one or the new one, never
+ * something between, and one version is made. Secrets that are not sent stay as the newest version has them.
+ * Migrations are refused a second time, so after an error it is looked up how far it got.
  * @param formOf the form for a Worker whose last migration is this
  */
 export async function uploadWorker(
@@ -28,13 +28,18 @@ export async function uploadWorker(
 ): Promise<void> {
   let tag = appliedTag;
   await ensured(
-    () => api.putOnce(`/workers/scripts/${name}?excludeScript=true`, asFormData(formOf(tag))),
+    api,
+    () => api.putOnce(`/workers/scripts/${name}?excludeScript=true&bindings_inherit=strict`, asFormData(formOf(tag))),
     async () => {
       const upload = await readUpload(api, name);
       tag = upload?.migrationTag;
-      return upload !== undefined && formOf(tag).metadata.tags?.includes(RELEASE_TAG + upload.release) === true;
+      return upload?.isNewest === true && formOf(tag).metadata.annotations?.['workers/tag'] === tagOf(upload.release);
     },
   );
+}
+
+function tagOf(release: string | undefined): string | undefined {
+  return release === undefined ? undefined : RELEASE_PREFIX + release;
 }
 
 function asFormData({ metadata, files }: UploadForm): FormData {
@@ -64,8 +69,13 @@ export function removeSecrets(api: CloudflareApi, worker: string, names: readonl
 async function patchSecrets(api: CloudflareApi, worker: string, entries: readonly (readonly [string, unknown])[]) {
   for (let at = 0; at < entries.length; at += MAX_SECRETS_AT_ONCE) {
     const secrets = Object.fromEntries(entries.slice(at, at + MAX_SECRETS_AT_ONCE));
-    await api.patch(`/workers/scripts/${worker}/secrets-bulk`, { secrets });
+    await api.merge(`/workers/scripts/${worker}/secrets-bulk`, { secrets });
   }
+}
+
+/** Logs and what else is no part of a version. */
+export async function setSettings(api: CloudflareApi, worker: string, settings: ScriptSettings): Promise<void> {
+  await api.patch(`/workers/scripts/${worker}/script-settings`, settings);
 }
 
 export async function setCrons(api: CloudflareApi, worker: string, crons: readonly string[]): Promise<void> {

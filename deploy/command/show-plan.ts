@@ -22,6 +22,7 @@ function signOf(step: Step): '+' | '~' | '-' {
     case 'upload':
       return step.why === 'does not exist' ? '+' : '~';
     case 'put-secrets':
+    case 'set-settings':
     case 'attach-queue':
     case 'set-crons':
     case 'set-address':

@@ -38,6 +38,7 @@ function settingsOf(consumed: ConsumedQueue): QueueConsumerSettings {
     maxRetries: consumed.max_retries,
     maxWaitMs: consumed.max_batch_timeout * 1000,
     maxConcurrency: consumed.max_concurrency,
+    retryDelaySeconds: consumed.retry_delay,
     deadLetterQueue: consumed.dead_letter_queue,
   };
 }
@@ -48,6 +49,7 @@ function sameSettings(one: QueueConsumerSettings, other: QueueConsumerSettings):
     one.maxRetries === other.maxRetries &&
     one.maxWaitMs === other.maxWaitMs &&
     one.maxConcurrency === other.maxConcurrency &&
+    (one.retryDelaySeconds ?? 0) === (other.retryDelaySeconds ?? 0) &&
     (one.deadLetterQueue ?? '') === (other.deadLetterQueue ?? '')
   );
 }

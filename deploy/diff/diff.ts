@@ -6,8 +6,9 @@
  */
 import type { Account, AccountWorker } from '../account/account.ts';
 import { type Desired, type DesiredWorker, queueOfConsumer } from '../desired.ts';
+import { wholeSettings } from '../upload/metadata.ts';
 import { connectionSteps, withoutQueues } from './connections.ts';
-import { secretsToRemove, secretsToSet } from './secrets.ts';
+import { givenSecrets, secretsToRemove, secretsToSet } from './secrets.ts';
 import type { Step } from './step.ts';
 
 export interface DiffInput {
@@ -54,7 +55,10 @@ function resourceSteps({ desired, account }: DiffInput): Step[] {
   return [
     ...desired.queues
       .filter((queue) => !account.queues.has(queue))
-      .map((queue) => ({ do: 'create-queue', queue, why: 'does not exist' }) as const),
+      .map(
+        (queue) =>
+          ({ do: 'create-queue', queue, retentionSeconds: desired.retentionSeconds, why: 'does not exist' }) as const,
+      ),
     ...desired.buckets
       .filter((bucket) => !account.buckets.has(bucket))
       .map((bucket) => ({ do: 'create-bucket', bucket, why: 'does not exist' }) as const),
@@ -85,23 +89,54 @@ function interimCallback({ desired, account }: DiffInput, unserved: readonly Des
 
 function workerSteps(input: DiffInput, worker: DesiredWorker): Step[] {
   const existing = input.account.workers.get(worker.name);
-  const secrets = secretsToSet(input, worker, existing);
   const upload = uploadStep(input, worker);
-  // A new Worker takes no secrets before it is there; nothing reaches it before it has them.
-  const content = existing === undefined ? [...upload, ...secrets] : [...secrets, ...upload];
-  return [...content, ...secretsToRemove(input, worker, existing), ...connectionSteps(input.account, worker, existing)];
+  const unchanged = existing !== undefined && upload.length === 0;
+  return [
+    ...upload,
+    ...(unchanged ? [...secretsToSet(input, worker, existing), ...settingsStep(worker, existing)] : []),
+    ...secretsToRemove(input, worker, existing),
+    ...connectionSteps(input.account, worker, existing),
+  ];
 }
 
 function uploadStep(input: DiffInput, worker: DesiredWorker, reason?: string): Step[] {
   const existing = input.account.workers.get(worker.name);
-  if (existing !== undefined && existing.release === input.releaseOf(worker)) return [];
-  const why = existing === undefined ? 'does not exist' : (reason ?? changeOf(worker, existing));
-  return [{ do: 'upload', worker, appliedTag: existing?.migrationTag, why }];
+  const isRunning = existing?.isNewest === true && existing.release === input.releaseOf(worker);
+  if (isRunning) return [];
+  const why = existing === undefined ? 'does not exist' : (reason ?? changeOf(input, worker, existing));
+  return [{ do: 'upload', worker, appliedTag: existing?.migrationTag, secrets: givenSecrets(input, worker), why }];
 }
 
-function changeOf({ kind }: DesiredWorker, { release }: AccountWorker): string {
-  if (kind === 'draining') return 'is to send on what is in its queue';
+function changeOf(input: DiffInput, worker: DesiredWorker, { release, isNewest }: AccountWorker): string {
+  if (worker.kind === 'draining') return 'is to send on what is in its queue';
+  if (release === input.releaseOf(worker)) return 'runs, but is not the newest version: secrets could not be changed';
+  if (!isNewest) return 'was rolled back';
   return release === undefined ? 'was uploaded by something else' : 'its code or configuration changed';
+}
+
+/** What an upload would have set besides, where there is none. */
+function settingsStep({ name, config }: DesiredWorker, { settings: current }: AccountWorker): Step[] {
+  const settings = wholeSettings(config);
+  const differing = (Object.keys(settings) as (keyof typeof settings)[]).filter(
+    (part) => !isWithin(settings[part], current[part] ?? ABSENT[part]),
+  );
+  if (differing.length === 0) return [];
+  return [{ do: 'set-settings', worker: name, settings, why: `changed: ${differing.join(', ')}` }];
+}
+
+/** What a Worker has of which the account says nothing. */
+const ABSENT = { observability: { enabled: false }, logpush: false, tail_consumers: [] } as const;
+
+/** Whether all that is wanted is there; the account fills in defaults of its own. */
+function isWithin(wanted: unknown, found: unknown): boolean {
+  if (Array.isArray(wanted)) {
+    return (
+      Array.isArray(found) && wanted.length === found.length && wanted.every((one, at) => isWithin(one, found[at]))
+    );
+  }
+  if (typeof wanted !== 'object' || wanted === null) return wanted === found;
+  const there = (typeof found === 'object' && found !== null ? found : {}) as Readonly<Record<string, unknown>>;
+  return Object.entries(wanted).every(([name, value]) => isWithin(value, there[name]));
 }
 
 /** Shards that go: their queue first, once it is empty, then their Worker. Some of it may be gone already. */

@@ -9,19 +9,20 @@ import type { DesiredWorker } from '../desired.ts';
 import type { DiffInput } from './diff.ts';
 import type { Step } from './step.ts';
 
-export function secretsToSet(
-  { given }: DiffInput,
-  { name, secrets }: DesiredWorker,
-  existing: AccountWorker | undefined,
-): Step[] {
-  const set = secrets.filter((secret) => given.has(secret));
-  if (set.length === 0) return [];
+export function givenSecrets({ given }: DiffInput, { secrets }: DesiredWorker): string[] {
+  return secrets.filter((secret) => given.has(secret));
+}
+
+/** For a Worker that is not uploaded: an upload carries them. */
+export function secretsToSet(input: DiffInput, worker: DesiredWorker, existing: AccountWorker): Step[] {
+  const names = givenSecrets(input, worker);
+  if (names.length === 0) return [];
   const parts = [
-    ['new', set.filter((secret) => existing?.secrets.has(secret) !== true)],
-    ['written again', set.filter((secret) => existing?.secrets.has(secret))],
+    ['new', names.filter((secret) => !existing.secrets.has(secret))],
+    ['written again', names.filter((secret) => existing.secrets.has(secret))],
   ] as const;
-  const why = parts.flatMap(([what, names]) => (names.length > 0 ? [`${what}: ${names.join(', ')}`] : [])).join('; ');
-  return [{ do: 'put-secrets', worker: name, names: set, why }];
+  const why = parts.flatMap(([what, some]) => (some.length > 0 ? [`${what}: ${some.join(', ')}`] : [])).join('; ');
+  return [{ do: 'put-secrets', worker: worker.name, names, why }];
 }
 
 /** Taken away once the Worker is told that it has them no more. */

@@ -2,17 +2,24 @@
  * One thing that a deploy does to an account, and why. Each can be done again: a run that ended in the
  * middle is continued by the next, which reads what is there and leaves out what is done.
  */
-import type { QueueConsumerSettings } from '../account/account.ts';
+import type { QueueConsumerSettings, ScriptSettings } from '../account/account.ts';
 import type { Migration } from '../account/database.ts';
 import type { DesiredWorker } from '../desired.ts';
 
 export type Step = { readonly why: string } & (
-  | { readonly do: 'create-queue'; readonly queue: string }
+  | { readonly do: 'create-queue'; readonly queue: string; readonly retentionSeconds: number }
   | { readonly do: 'create-bucket'; readonly bucket: string }
   | { readonly do: 'create-database'; readonly database: string }
   | { readonly do: 'migrate'; readonly database: string; readonly migration: Migration }
   | { readonly do: 'put-secrets' | 'remove-secrets'; readonly worker: string; readonly names: readonly string[] }
-  | { readonly do: 'upload'; readonly worker: DesiredWorker; readonly appliedTag: string | undefined }
+  /** With the secrets that are given: they make no version of their own, and come when the code does. */
+  | {
+      readonly do: 'upload';
+      readonly worker: DesiredWorker;
+      readonly appliedTag: string | undefined;
+      readonly secrets: readonly string[];
+    }
+  | { readonly do: 'set-settings'; readonly worker: string; readonly settings: ScriptSettings }
   | {
       readonly do: 'attach-queue';
       readonly queue: string;
@@ -52,6 +59,7 @@ export function targetOf(step: Step): string {
       return step.worker.name;
     case 'put-secrets':
     case 'remove-secrets':
+    case 'set-settings':
     case 'set-crons':
     case 'set-address':
     case 'set-domains':

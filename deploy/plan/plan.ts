@@ -4,6 +4,7 @@
  * per shard. Pure: parsed configuration in, configurations out; the same plan drives the local run
  * and a deploy, so what runs locally is what is deployed, shard for shard.
  */
+import type * as z from 'zod';
 import { type WorkerConfig, type WorkerSection, WranglerFileSchema } from './wrangler-file.ts';
 
 export interface Plan {
@@ -40,8 +41,7 @@ export function planWorkers(wranglerToml: unknown, options: PlanOptions): Plan {
   if (!Number.isInteger(options.shards) || options.shards < 1) throw new PlanError('there is at least one shard');
   const parsed = WranglerFileSchema.safeParse(wranglerToml);
   if (!parsed.success) {
-    const issues = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
-    throw new PlanError(`wrangler.toml: ${issues.join('; ')}`);
+    throw new PlanError(`wrangler.toml: ${parsed.error.issues.map(issueText).join('; ')}`);
   }
   const { vars, name, ...rest } = parsed.data;
   const deployment = options.preview === undefined ? name : `${name}-${options.preview}`;
@@ -68,6 +68,12 @@ export function planWorkers(wranglerToml: unknown, options: PlanOptions): Plan {
     draining: (options.draining ?? []).map((shard) => drainingConsumer(consumer, queue, shard, shards)),
   };
   return withVars(plan, options.vars ?? {});
+}
+
+function issueText(issue: z.core.$ZodIssue): string {
+  const at = (key?: string) => [...issue.path.map(String), ...(key === undefined ? [] : [key])].join('.');
+  if (issue.code !== 'unrecognized_keys') return `${at()}: ${issue.message}`;
+  return issue.keys.map((key) => `${at(key)}: is not understood, and a deploy would lose it`).join('; ');
 }
 
 /** Every Worker of the plan, in the order in which they can be deployed: who is bound comes first. */

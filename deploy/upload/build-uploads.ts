@@ -15,7 +15,7 @@ import type { WorkerKind } from '../desired.ts';
 import type { Plan } from '../plan/plan.ts';
 import { ROOT, writePlan } from '../plan/plan-files.ts';
 import type { WorkerConfig } from '../plan/wrangler-file.ts';
-import { type UploadMetadata, uploadMetadata } from './metadata.ts';
+import { scriptSettings, type UploadMetadata, type VersionMetadata, versionMetadata } from './metadata.ts';
 
 /** The modules of one kind of Worker, the entry by name. */
 export interface Upload {
@@ -59,7 +59,7 @@ export function uploadOf(uploads: Uploads, kind: WorkerKind): Upload {
 }
 
 /** Names what would be uploaded: the same modules with the same bindings have the same release. */
-export function releaseOf(upload: Upload, metadata: UploadMetadata): string {
+export function releaseOf(upload: Upload, metadata: VersionMetadata): string {
   return createHash('sha256').update(upload.hash).update(JSON.stringify(metadata)).digest('hex').slice(0, 16);
 }
 
@@ -71,7 +71,10 @@ async function build(worker: WorkerConfig, configFile = ''): Promise<Upload> {
     await store.write(form);
   }
   const { metadata, upload } = await readForm(form);
-  checkAgainst(worker, metadata, uploadMetadata(worker, upload.mainModule, NO_DATABASES));
+  checkAgainst(worker, metadata, {
+    ...versionMetadata(worker, upload.mainModule, NO_DATABASES),
+    ...scriptSettings(worker),
+  });
   return upload;
 }
 

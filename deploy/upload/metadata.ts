@@ -5,7 +5,7 @@
  * again because the consumers of a hundred shards differ in nothing else, and the database's id and the
  * Durable Objects' migrations are known only once the account was read.
  */
-import { RELEASE_TAG } from '../account/account.ts';
+import { RELEASE_PREFIX, type ScriptSettings } from '../account/account.ts';
 import type { WorkerConfig } from '../plan/wrangler-file.ts';
 
 export interface Binding {
@@ -14,14 +14,21 @@ export interface Binding {
   readonly [field: string]: unknown;
 }
 
-export interface UploadMetadata {
+/** What makes one version of a Worker. */
+export interface VersionMetadata {
   readonly main_module: string;
   readonly bindings: readonly Binding[];
   readonly compatibility_date: string;
   readonly compatibility_flags: readonly string[];
   readonly keep_bindings: readonly string[];
+  readonly limits?: { readonly cpu_ms?: number | undefined };
+  readonly placement?: { readonly mode: string };
+}
+
+/** All that goes with an upload. */
+export interface UploadMetadata extends VersionMetadata, ScriptSettings {
   readonly migrations?: DurableObjectMigrations;
-  readonly tags?: readonly string[];
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 interface DurableObjectMigrations {
@@ -30,21 +37,45 @@ interface DurableObjectMigrations {
   readonly steps: readonly Readonly<Record<string, unknown>>[];
 }
 
-/** Secrets that a Worker has stay with it at an upload; they are never part of one. */
+/** Secrets that the newest version has stay, those apart that an upload carries itself. */
 const KEPT_BINDINGS = ['secret_text', 'secret_key'];
 
-export function uploadMetadata(
+export function versionMetadata(
   worker: WorkerConfig,
   mainModule: string,
   databaseIds: ReadonlyMap<string, string>,
-): UploadMetadata {
+): VersionMetadata {
   return {
     main_module: mainModule,
     bindings: bindingsOf(worker, databaseIds),
     compatibility_date: worker.compatibility_date,
     compatibility_flags: worker.compatibility_flags ?? [],
     keep_bindings: KEPT_BINDINGS,
+    ...(worker.limits !== undefined && { limits: worker.limits }),
+    // wrangler leaves it out too: it is what a Worker without the setting has.
+    ...(worker.placement?.mode === 'smart' && { placement: worker.placement }),
   };
+}
+
+/** What belongs to the Worker whatever its version: sent with an upload, and by itself when only it differs. */
+export function scriptSettings({ observability, logpush, tail_consumers }: WorkerConfig): ScriptSettings {
+  return {
+    ...(observability !== undefined && { observability }),
+    ...(logpush !== undefined && { logpush }),
+    ...(tail_consumers !== undefined && { tail_consumers }),
+  };
+}
+
+/** The same with what is not said set to off: what was on before does not stay on. */
+export function wholeSettings(worker: WorkerConfig): Required<ScriptSettings> {
+  return { observability: { enabled: false }, logpush: false, tail_consumers: [], ...scriptSettings(worker) };
+}
+
+export function secretBindings(names: readonly string[], secretOf: (name: string) => string | undefined): Binding[] {
+  return names.flatMap((name) => {
+    const text = secretOf(name);
+    return text === undefined ? [] : [{ name, type: 'secret_text', text }];
+  });
 }
 
 function bindingsOf(worker: WorkerConfig, databaseIds: ReadonlyMap<string, string>): Binding[] {
@@ -64,6 +95,7 @@ function bindingsOf(worker: WorkerConfig, databaseIds: ReadonlyMap<string, strin
       type: 'd1',
       id: databaseIds.get(database_name) ?? '',
     })),
+    ...worker.ratelimits.map((limit) => ({ ...limit, type: 'ratelimit' })),
     ...worker.services.map(({ binding, service, entrypoint }) => ({
       name: binding,
       type: 'service',
@@ -92,6 +124,7 @@ export function pendingMigrations(
   };
 }
 
-export function releaseTags(release: string): string[] {
-  return [RELEASE_TAG + release];
+/** A version's tag holds 100 bytes; the message is what the dashboard shows beside it. */
+export function releaseAnnotations(release: string): Record<string, string> {
+  return { 'workers/tag': RELEASE_PREFIX + release, 'workers/message': 'npm run deploy' };
 }

@@ -3,7 +3,9 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { ApiError, CloudflareApi } from '../../deploy/account/api.ts';
+import { CloudflareApi } from '../../deploy/account/api.ts';
+import { ApiError } from '../../deploy/account/api-error.ts';
+import type { Clock } from '../../deploy/account/pace.ts';
 
 interface Answer {
   readonly status: number;
@@ -40,15 +42,31 @@ afterEach(() => {
   server.close();
 });
 
-function api(timeoutMs = 5_000): CloudflareApi {
+function api(timeoutMs = 5_000, clock?: Clock): CloudflareApi {
   return new CloudflareApi({
     baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     accountId: 'acc',
     token: 'secret-token',
     pausesMs: [1, 1],
     timeoutMs,
+    ...(clock !== undefined && { clock }),
     onPause: (line) => pauses.push(line),
   });
+}
+
+/** Time that passes only where somebody waits. */
+function virtualClock() {
+  const slept: number[] = [];
+  let now = 0;
+  const clock: Clock = {
+    now: () => now,
+    sleep: (ms) => {
+      slept.push(ms);
+      now += ms;
+      return Promise.resolve();
+    },
+  };
+  return { clock, slept };
 }
 
 describe('what may be repeated', () => {
@@ -77,6 +95,29 @@ describe('what may be repeated', () => {
     expect(asked).toHaveLength(1);
   });
 
+  it('is after a refusal for five minutes, and everybody waits', async () => {
+    const { clock, slept } = virtualClock();
+    answers = [{ ...broken, status: 429, headers: { 'retry-after': '300' } }, ok({ n: 1 })];
+    expect(await api(5_000, clock).get('/x', z.object({ n: z.number() }))).toEqual({ n: 1 });
+    expect(slept).toEqual([300_000]);
+  });
+
+  it.each([404, 409])('is after %i for half a minute, when something was just made', async (status) => {
+    const { clock, slept } = virtualClock();
+    const unsettled = { ...broken, status };
+    const client = api(5_000, clock);
+    await expect(client.put('/x', {})).resolves.toBeUndefined();
+    answers = [unsettled];
+    await expect(client.put('/x', {})).rejects.toThrow(ApiError);
+    await client.post('/thing', {}, z.unknown());
+    answers = [unsettled, unsettled];
+    await client.put('/x', {});
+    expect(slept).toEqual([1_000, 2_000]);
+    await clock.sleep(30_000);
+    answers = [unsettled];
+    await expect(client.put('/x', {})).rejects.toThrow(ApiError);
+  });
+
   it('is not a refusal', async () => {
     answers = [{ status: 403, body: { success: false, errors: [{ code: 10000, message: 'no' }], result: null } }];
     await expect(api().get('/x', z.unknown())).rejects.toMatchObject({ status: 403, isPassing: false });
@@ -85,20 +126,36 @@ describe('what may be repeated', () => {
 
   it('is not a POST', async () => {
     answers = [broken];
-    await expect(api().post('/x', {})).rejects.toThrow(ApiError);
+    await expect(api().post('/x', {}, z.unknown())).rejects.toThrow(ApiError);
     expect(asked).toHaveLength(1);
   });
 });
 
 describe('answers', () => {
-  it('of several pages are put together', async () => {
-    const page = (result: unknown) => ({
-      status: 200,
-      body: { success: true, errors: [], result, result_info: { total_pages: 2 } },
-    });
-    answers = [page([{ n: 1 }]), page([{ n: 2 }])];
-    expect(await api().list('/x', z.object({ n: z.number() }))).toEqual([{ n: 1 }, { n: 2 }]);
+  const page = (from: number, count: number, info: object): Answer => ({
+    status: 200,
+    body: {
+      success: true,
+      errors: [],
+      result: Array.from({ length: count }, (_, index) => ({ n: from + index })),
+      result_info: info,
+    },
+  });
+
+  it.each([
+    ['the count of pages', { total_pages: 2 }, { total_pages: 2 }],
+    ['the count of items alone', { count: 100, per_page: 100, total_count: 101 }, { count: 1, total_count: 101 }],
+    ['no count at all', { page: 1, per_page: 100 }, { page: 2, per_page: 100 }],
+  ])('of several pages are put together, told %s', async (_, first, second) => {
+    answers = [page(0, 100, first), page(100, 1, second)];
+    expect(await api().list('/x', z.object({ n: z.number() }))).toHaveLength(101);
     expect(asked).toEqual(['GET /accounts/acc/x?page=1&per_page=100', 'GET /accounts/acc/x?page=2&per_page=100']);
+  });
+
+  it('of one page are not asked for again', async () => {
+    answers = [page(0, 3, {})];
+    expect(await api().list('/x', z.object({ n: z.number() }))).toHaveLength(3);
+    expect(asked).toHaveLength(1);
   });
 
   it('that say 404 mean that there is none, and that a deletion is done', async () => {
@@ -118,5 +175,15 @@ describe('answers', () => {
   it('never put the token into a message', async () => {
     answers = [broken, broken, broken];
     await expect(api().get('/x', z.unknown())).rejects.toSatisfy((error) => !String(error).includes('secret-token'));
+  });
+});
+
+describe('many calls', () => {
+  it('keep below what the API allows in five minutes, and it is said why they wait', async () => {
+    const { clock, slept } = virtualClock();
+    const client = api(5_000, clock);
+    for (let call = 0; call < 1_101; call++) await client.get('/x', z.unknown());
+    expect(slept).toEqual([300_000]);
+    expect(pauses).toEqual([expect.stringContaining('1100 calls in five minutes')]);
   });
 });

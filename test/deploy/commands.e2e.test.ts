@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { Cloud } from '../../rehearse/fake-cloudflare.ts';
+import { FakeCloudflare } from '../../rehearse/fake-cloudflare.ts';
 import { CloudflareStub } from '../../rehearse/server.ts';
 import { snapshotOf } from '../../rehearse/snapshot.ts';
 
@@ -29,7 +29,7 @@ let dir: string;
 
 beforeAll(async () => {
   dir = await mkdtemp(path.join(tmpdir(), 'tasklane-commands-'));
-  stub = new CloudflareStub({ secrets: VALUES, requiredSecrets: REQUIRED }, new Cloud());
+  stub = new CloudflareStub({ secrets: VALUES, requiredSecrets: REQUIRED }, new FakeCloudflare());
   await stub.listen();
 });
 beforeEach(() => {

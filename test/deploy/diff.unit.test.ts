@@ -6,6 +6,7 @@ import { type Step, targetOf } from '../../deploy/diff/step.ts';
 import { planKeys } from '../../deploy/plan/key-plan.ts';
 import { readPlan } from '../../deploy/plan/plan-files.ts';
 import { secretNames } from '../../deploy/plan/secret-names.ts';
+import { scriptSettings } from '../../deploy/upload/metadata.ts';
 
 const KEYS = (count: number) => Array.from({ length: count }, (_, index) => `KEY${index + 1}`);
 
@@ -31,6 +32,7 @@ const EMPTY: Account = {
   queues: new Map(),
   databases: new Map(),
   buckets: new Set(),
+  otherWorkers: 0,
 };
 
 /** What an account has after a deploy of this. */
@@ -40,6 +42,8 @@ function deployed({ callback, consumers, producer, queues }: Desired): Account {
     {
       name,
       release: 'r1',
+      isNewest: true,
+      settings: scriptSettings(config),
       secrets: new Set(secrets),
       migrationTag: config.migrations.at(-1)?.tag,
       crons: config.triggers.crons,
@@ -64,6 +68,7 @@ function deployed({ callback, consumers, producer, queues }: Desired): Account {
               maxRetries: consumed.max_retries,
               maxWaitMs: consumed.max_batch_timeout * 1000,
               maxConcurrency: undefined,
+              retryDelaySeconds: undefined,
               deadLetterQueue: consumed.dead_letter_queue,
             },
           },
@@ -120,12 +125,15 @@ describe('a first deploy', () => {
     }
   });
 
-  it('gives a Worker its secrets before anything reaches it', () => {
-    for (const { name, config } of wanted.consumers) {
-      expect(at(steps, `upload ${name}`)).toBeLessThan(at(steps, `put-secrets ${name}`));
-      expect(at(steps, `put-secrets ${name}`)).toBeLessThan(at(steps, `attach-queue ${queueOfConsumer(config)}`));
+  it('gives a Worker its secrets with its first version, before anything reaches it', () => {
+    const uploaded = (name: string) => steps[at(steps, `upload ${name}`)];
+    expect(steps.some((step) => step.do === 'put-secrets')).toBe(false);
+    for (const { name, config, secrets } of wanted.consumers) {
+      expect(uploaded(name)).toMatchObject({ secrets });
+      expect(at(steps, `upload ${name}`)).toBeLessThan(at(steps, `attach-queue ${queueOfConsumer(config)}`));
     }
-    expect(at(steps, 'put-secrets tasklane-producer')).toBeLessThan(at(steps, 'set-address tasklane-producer'));
+    expect(uploaded('tasklane-producer')).toMatchObject({ secrets: ['JWT_SECRET'] });
+    expect(at(steps, 'upload tasklane-producer')).toBeLessThan(at(steps, 'set-address tasklane-producer'));
   });
 
   it('applies migrations in their order', () => {
@@ -139,10 +147,40 @@ describe('the same again', () => {
     expect(diff(wanted, deployed(wanted))).toEqual([]);
   });
 
-  it('writes the secrets that are given, before the code that may need them', () => {
+  it('writes the secrets that are given: with the code that is new, else by themselves', () => {
     const wanted = desired(8);
-    const steps = diff(wanted, deployed(wanted), { given: new Set(['ID_SECRET']), releaseOf: () => 'r2' });
-    expect(at(steps, 'put-secrets tasklane-producer')).toBeLessThan(at(steps, 'upload tasklane-producer'));
+    const given = new Set(['ID_SECRET']);
+    const again = diff(wanted, deployed(wanted), { given });
+    expect(said(again)).toEqual(['put-secrets tasklane-producer']);
+    const steps = diff(wanted, deployed(wanted), { given, releaseOf: () => 'r2' });
+    expect(steps.some((step) => step.do === 'put-secrets')).toBe(false);
+    expect(steps[at(steps, 'upload tasklane-producer')]).toMatchObject({ secrets: ['ID_SECRET'] });
+  });
+
+  it('uploads again what was rolled back, and what runs but is not the newest version', () => {
+    const wanted = desired(8);
+    const account = deployed(wanted);
+    const with_ = (more: Partial<AccountWorker>) => ({
+      ...account,
+      workers: new Map([
+        ...account.workers,
+        ['tasklane-producer', { ...account.workers.get('tasklane-producer')!, ...more }] as const,
+      ]),
+    });
+    expect(diff(wanted, with_({ release: 'r0', isNewest: false }))).toMatchObject([
+      { do: 'upload', why: 'was rolled back' },
+    ]);
+    expect(diff(wanted, with_({ isNewest: false }))).toMatchObject([
+      { do: 'upload', why: expect.stringContaining('not the newest') },
+    ]);
+  });
+
+  it('turns logs on again that somebody turned off, without a new version', () => {
+    const wanted = desired(8);
+    const account = deployed(wanted);
+    const silent = { ...account.workers.get('tasklane-callback')!, settings: {} };
+    const steps = diff(wanted, { ...account, workers: new Map([...account.workers, ['tasklane-callback', silent]]) });
+    expect(steps).toMatchObject([{ do: 'set-settings', worker: 'tasklane-callback', why: 'changed: observability' }]);
   });
 
   it('mends what was changed by hand: a consumer, a clock, an address', () => {

@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { parse } from 'smol-toml';
 import { describe, expect, it } from 'vitest';
 import { planKeys } from '../../deploy/plan/key-plan.ts';
-import { planWorkers } from '../../deploy/plan/plan.ts';
+import { readPlan } from '../../deploy/plan/plan-files.ts';
 import { secretNames } from '../../deploy/plan/secret-names.ts';
 import { localWorkers, planLocal } from '../../local/local-plan.ts';
 import { workerOptions } from '../../local/worker-options.ts';
@@ -72,9 +70,7 @@ describe('a local plan', () => {
   });
 
   it('is refused when a section has no counterpart in the local runtime', () => {
-    const toml = parse(readFileSync('wrangler.toml', 'utf8')) as { env: Record<string, object> };
-    const producer = { ...toml.env.producer, kv_namespaces: [] };
-    const strange = planWorkers({ ...toml, env: { ...toml.env, producer } }, { shards: 1 });
-    expect(() => workerOptions(strange.producer, BUNDLE, {})).toThrow(/kv_namespaces of tasklane-producer/);
+    const strange = { ...readPlan({ shards: 1 }).producer, kv_namespaces: [] };
+    expect(() => workerOptions(strange, BUNDLE, {})).toThrow(/kv_namespaces of tasklane-producer/);
   });
 });

@@ -12,7 +12,9 @@ export function hollowUploads(): Uploads {
     );
     const classes = worker?.durable_objects.bindings.map(({ class_name }) => class_name) ?? [];
     const lines = [...new Set([...entrypoints, ...classes])].map((name) => `export class ${name} {}`);
-    const file = new File([['export default {};', ...lines].join('\n')], 'index.js');
+    const file = new File([['export default {};', ...lines].join('\n')], 'index.js', {
+      type: 'application/javascript+module',
+    });
     return { mainModule: 'index.js', files: [{ name: 'index.js', file }], hash: worker?.name ?? '' };
   };
   return { producer: upload(producer), callback: upload(callback), consumer: upload(consumers[0]) };

@@ -1,8 +1,10 @@
 /** The stub must find what a bad deploy does: each test does one bad thing to an account that works. */
 import { describe, expect, it } from 'vitest';
 import type { Binding, UploadMetadata } from '../../deploy/upload/metadata.ts';
-import { Cloud, Refusal } from '../../rehearse/fake-cloudflare.ts';
+import { FREE } from '../../rehearse/account-limits.ts';
+import { FakeCloudflare } from '../../rehearse/fake-cloudflare.ts';
 import { faultsOf, leaks } from '../../rehearse/invariants.ts';
+import { Refusal } from '../../rehearse/refusal.ts';
 import { type ApiRequest, routeOf } from '../../rehearse/routes.ts';
 
 const REQUIRED = { producer: ['JWT_SECRET'] };
@@ -12,7 +14,8 @@ const metadata = (bindings: readonly Binding[], more: Partial<UploadMetadata> = 
   bindings,
   compatibility_date: '2026-10-20',
   compatibility_flags: [],
-  keep_bindings: [],
+  keep_bindings: ['secret_text'],
+  observability: { enabled: true },
   ...more,
 });
 
@@ -21,8 +24,8 @@ const module = (...names: string[]) => [
 ];
 
 /** A producer with its door open, a consumer behind its queue, a database. */
-function working(): Cloud {
-  const cloud = new Cloud();
+function working(): FakeCloudflare {
+  const cloud = new FakeCloudflare();
   const queue = cloud.createQueue('t-tasks-0', {});
   const { uuid } = cloud.createDatabase('t');
   cloud.query(uuid, 'CREATE TABLE tasks (id TEXT)', []);
@@ -47,11 +50,16 @@ describe('an account that works', () => {
     expect(faultsOf(working(), REQUIRED)).toEqual([]);
   });
 
-  it.each<[string, (cloud: Cloud) => void, RegExp]>([
+  it.each<[string, (cloud: FakeCloudflare) => void, RegExp]>([
     ['a queue loses its consumer', (cloud) => cloud.queueNamed('t-tasks-0')!.consumers.clear(), /nobody consumes/],
     ['a queue is gone', (cloud) => cloud.queues.clear(), /t-tasks-0, which is gone/],
     ['a bound Worker is gone', (cloud) => cloud.deleteScript('t-consumer-0', true), /t-consumer-0, which is gone/],
     ['a secret is taken away', (cloud) => cloud.patchSecrets('t-producer', { JWT_SECRET: null }), /lacks the secret/],
+    [
+      'a log is off',
+      (cloud) => cloud.setSettings('t-consumer-0', { observability: { enabled: false } }),
+      /writes no log/,
+    ],
     ['the database is another', (cloud) => cloud.databases.clear(), /database that is gone/],
     [
       'the database has no tables',
@@ -63,10 +71,11 @@ describe('an account that works', () => {
     [
       'a shard is said to hold keys that it does not have',
       (cloud) => {
-        cloud.script('t-consumer-0').metadata = metadata([
+        const bindings = [
           { name: 'SHARD', type: 'plain_text', text: '0' },
           { name: 'KEY_SHARDS', type: 'json', json: { default: [0] } },
-        ]);
+        ];
+        cloud.upload('t-consumer-0', metadata(bindings), module('KeyAdmin'));
       },
       /holds none/,
     ],
@@ -98,6 +107,9 @@ describe('secrets on the wire', () => {
     const body = Buffer.from('{"text":"hush"}');
     expect(leaks(request({ method: 'PATCH', path: '/workers/scripts/t/secrets-bulk', body }), ['hush'])).toEqual([]);
     expect(leaks(request({ body }), ['hush'])).toEqual([expect.stringContaining('in the body')]);
+    const bindings = (type: string) => Buffer.from(JSON.stringify({ bindings: [{ name: 'S', type, text: 'hush' }] }));
+    expect(leaks(request({ body: bindings('secret_text') }), ['hush'])).toEqual([]);
+    expect(leaks(request({ body: bindings('plain_text') }), ['hush'])).toHaveLength(1);
     expect(leaks(request({ query: new URLSearchParams({ q: 'hush' }) }), ['hush'])).toHaveLength(1);
   });
 });
@@ -135,6 +147,74 @@ describe('what the platform refuses', () => {
     refused(() => cloud.deleteQueue(queue.id));
     const many = Array.from({ length: 101 }, (_, index) => [`S${index}`, { text: 'x' }] as const);
     refused(() => cloud.patchSecrets('t-producer', Object.fromEntries(many)));
+  });
+
+  it('is a change of secrets while an older version runs, as after a rollback (10214)', () => {
+    const cloud = working();
+    cloud.upload('t-consumer-0', metadata([]), module('KeyAdmin'));
+    cloud.script('t-consumer-0').rollBack();
+    expect(() => cloud.patchSecrets('t-consumer-0', { KEY1: { text: 'x' } })).toThrow(
+      expect.objectContaining({ code: 10214 }),
+    );
+    cloud.upload('t-consumer-0', metadata([{ name: 'KEY1', type: 'secret_text', text: 'x' }]), module('KeyAdmin'));
+    cloud.patchSecrets('t-consumer-0', { KEY2: { text: 'y' } });
+    expect([...cloud.script('t-consumer-0').secrets.keys()]).toEqual(['KEY1', 'KEY2']);
+  });
+
+  const codeOf = (act: () => unknown): number => {
+    try {
+      act();
+    } catch (error) {
+      if (error instanceof Refusal) return error.code;
+      throw error;
+    }
+    return 0;
+  };
+
+  it('is a variable over 5 KB, and more of them than a Worker may have', () => {
+    const cloud = working();
+    const variables = (count: number, text: string) =>
+      metadata(Array.from({ length: count }, (_, index) => ({ name: `V${index}`, type: 'plain_text', text })));
+    expect(codeOf(() => cloud.upload('t-other', variables(1, 'x'.repeat(5 * 1024 + 1)), module()))).toBe(10054);
+    expect(codeOf(() => cloud.upload('t-other', variables(129, 'x'), module()))).toBe(10055);
+    cloud.limits = FREE;
+    expect(codeOf(() => cloud.upload('t-other', variables(65, 'x'), module()))).toBe(10055);
+    expect(codeOf(() => cloud.upload('t-other', variables(64, 'x'), module()))).toBe(0);
+  });
+
+  it('is one Worker, one cron, one day of retention too many for the free plan', () => {
+    const cloud = working();
+    cloud.limits = { ...FREE, workers: 2 };
+    expect(codeOf(() => cloud.upload('t-other', metadata([]), module()))).toBe(10037);
+    expect(
+      codeOf(() =>
+        cloud.setCrons(
+          't-producer',
+          Array.from({ length: 6 }, () => '* * * * *'),
+        ),
+      ),
+    ).toBe(10072);
+    expect(codeOf(() => cloud.createQueue('t-more', { message_retention_period: 86_401 }))).toBe(11010);
+  });
+
+  it('is the removal of a queue that a Worker sends to, and of a Worker that another is bound to', () => {
+    const cloud = working();
+    const queue = cloud.queueNamed('t-tasks-0')!;
+    queue.consumers.clear();
+    expect(codeOf(() => cloud.deleteQueue(queue.id))).toBe(11005);
+    expect(codeOf(() => cloud.deleteScript('t-consumer-0', false))).toBe(10142);
+    expect(codeOf(() => cloud.deleteScript('t-consumer-0', true))).toBe(0);
+  });
+
+  it('is a domain that leads elsewhere, a compatibility date to come, a flag that there is not', () => {
+    const cloud = working();
+    cloud.takenDomains.add('tasks.example.com');
+    expect(codeOf(() => cloud.setDomains('t-producer', ['tasks.example.com']))).toBe(100117);
+    cloud.setDomains('t-producer', ['other.example.com']);
+    expect(codeOf(() => cloud.setDomains('t-consumer-0', ['other.example.com']))).toBe(100116);
+    const with_ = (more: Partial<UploadMetadata>) => () => cloud.upload('t-other', metadata([], more), module());
+    expect(codeOf(with_({ compatibility_date: '2199-01-01' }))).toBe(10021);
+    expect(codeOf(with_({ compatibility_flags: ['no_such_flag'] }))).toBe(10021);
   });
 
   it('is wrong SQL, and all of it', () => {

@@ -5,7 +5,7 @@ import type { DrainOptions } from '../../../deploy/apply/drain.ts';
 import { StepError } from '../../../deploy/deploy-error.ts';
 import type { DeployRequest } from '../../../deploy/prepare.ts';
 import { runDeploy } from '../../../deploy/run.ts';
-import { Cloud } from '../../../rehearse/fake-cloudflare.ts';
+import { FakeCloudflare } from '../../../rehearse/fake-cloudflare.ts';
 import { CloudflareStub } from '../../../rehearse/server.ts';
 import { hollowUploads } from '../../rehearse/hollow-uploads.ts';
 
@@ -21,11 +21,11 @@ const keys = (...numbers: number[]) =>
 const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
 let stub: CloudflareStub;
-let cloud: Cloud;
+let cloud: FakeCloudflare;
 let said: string[];
 
 beforeEach(async () => {
-  cloud = new Cloud();
+  cloud = new FakeCloudflare();
   said = [];
   stub = new CloudflareStub({ secrets: Object.values(SECRETS), requiredSecrets: {}, mayLoseMessages: true }, cloud);
   await stub.listen();

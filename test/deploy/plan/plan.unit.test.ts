@@ -43,6 +43,22 @@ describe('the shard plan of the repository', () => {
     });
   });
 
+  it.each([
+    ['kv_namespaces', { env: { producer: { kv_namespaces: [] } } }, 'env.producer.kv_namespaces'],
+    ['a typo at the root', { compatability_flags: [] }, 'compatability_flags'],
+    [
+      'a queue setting',
+      { env: { producer: { queues: { producers: [{ binding: 'A', queue: 'b', delay: 1 }] } } } },
+      'delay',
+    ],
+  ])('refuses %s by name: a deploy would lose it', (_, more: Record<string, unknown>, name) => {
+    const toml = wranglerToml() as { env: Record<string, object> };
+    const env = { ...toml.env, producer: { ...toml.env.producer, ...(more.env as { producer?: object })?.producer } };
+    expect(() => planWorkers({ ...toml, ...more, env }, { shards: 1 })).toThrow(
+      new RegExp(`^wrangler\\.toml: .*${name}: is not understood, and a deploy would lose it`),
+    );
+  });
+
   it('fills in what the root says for every Worker, and lets a section override it', () => {
     for (const worker of workersOf(plan)) {
       expect(worker.compatibility_date).toBe(wranglerToml().compatibility_date);

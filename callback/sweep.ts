@@ -15,6 +15,7 @@ import {
   scanForStrays,
   writeScanPosition,
 } from '../shared/store/carrier.ts';
+import { forgetFinds } from '../shared/store/find.ts';
 import { forgetExpiredKeys } from '../shared/store/idempotency.ts';
 import { forgetPaces, readLines, releaseDueHeads } from '../shared/store/parking.ts';
 import { deleteExpiredRevocations } from '../shared/store/revocation.ts';
@@ -22,6 +23,7 @@ import { type StateRow, stateOfRow } from '../shared/store/row.ts';
 import { deleteOldStatistics } from '../shared/store/statistics.ts';
 import type { Store } from '../shared/store/stores.ts';
 import { type Move, recordTransitions } from '../shared/store/transitions.ts';
+import { smallestTaskIdAt } from '../shared/task/id.ts';
 import type { CallbackEnv, StoreEnv } from './env.ts';
 import { forgetOld } from './retention.ts';
 import { samplesOfMoves, writeDueStatistics } from './statistics.ts';
@@ -56,6 +58,9 @@ const KEYS_NAME = 'idempotency-keys';
 const STATISTICS_KEPT_MS = 400 * 86_400_000;
 const STATISTICS_ROWS = 1_000;
 
+const FIND_ROWS = 5_000;
+const FINDS_NAME = 'finds';
+
 export interface SweepReport {
   readonly woken: number;
   readonly ended: number;
@@ -76,6 +81,7 @@ const SHARES: readonly (readonly [name: string, share: Share])[] = [
   ['lines', sweepLines],
   ['strays', sweepStrays],
   ['retention', (env, now) => forgetOld(env.db, env, now)],
+  ['finds', sweepFinds],
 ];
 
 /** Of tables that are in the control database alone. */
@@ -214,5 +220,13 @@ async function sweepIdempotencyKeys({ db: control }: StoreEnv, now: number): Pro
 async function sweepStatistics({ db, statistics }: StoreEnv, now: number): Promise<Partial<SweepReport>> {
   await writeDueStatistics(db, statistics, now);
   await deleteOldStatistics(db, hourOf(now - STATISTICS_KEPT_MS), STATISTICS_ROWS);
+  return {};
+}
+
+/** What led to tasks that retention has deleted. */
+async function sweepFinds({ db, retentionMs }: StoreEnv, now: number): Promise<Partial<SweepReport>> {
+  const position = await readScanPosition(db, FINDS_NAME);
+  const next = await forgetFinds(db, position, FIND_ROWS, smallestTaskIdAt(now - retentionMs));
+  if (next !== position) await writeScanPosition(db, FINDS_NAME, next);
   return {};
 }

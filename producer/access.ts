@@ -34,6 +34,8 @@ export const ACCESS: ReadonlyMap<string, Access> = new Map(
     'POST /api/task': forClients,
     'POST /api/tasks/batch': forClients,
     'GET /api/tasks': forReaders,
+    'GET /api/tasks/count': forReaders,
+    'GET /api/tasks/errors': forReaders,
     'GET /api/task/:id': forReaders,
     'POST /api/task/:id/cancel': forOwners,
     'POST /api/task/:id/retry': forOwners,

@@ -29,7 +29,12 @@ function fieldErrors(issue: Issue, kind: FieldKind): FieldError[] {
 }
 
 function fieldName(path: readonly PropertyKey[], kind: FieldKind): string {
-  if (kind === 'parameter') return path.map(String).join('.');
+  // A repeated parameter is one parameter.
+  if (kind === 'parameter')
+    return path
+      .filter((part) => typeof part !== 'number')
+      .map(String)
+      .join('.');
   return path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }
 

@@ -33,7 +33,7 @@ export const NOT_ACCEPTED: Refusal = {
 };
 
 /** What a task may say instead of its service. */
-type Settings = Pick<TaskSubmission, 'retry' | 'deadlineSeconds' | 'labels'>;
+type Settings = Pick<TaskSubmission, 'retry' | 'deadlineSeconds' | 'labels' | 'ref'>;
 
 export function draftTask(services: Services, submission: TaskSubmission): Drafted {
   const { payload, payloadBase64, contentType } = submission;
@@ -58,14 +58,23 @@ export function draftOf(services: Services, name: string, request: TaskRequest, 
   }
   const taken = headerOfService(service, request.headers);
   if (taken !== undefined) return invalid(`/headers/${taken}`, 'is set by the service; leave it out');
-  const { retry, deadlineSeconds = service.deadlineSeconds, labels } = own;
+  const { retry, deadlineSeconds = service.deadlineSeconds, labels, ref } = own;
   const policy = {
     maxAttempts: retry?.maxAttempts ?? service.retry.maxAttempts,
     baseSeconds: retry?.baseSeconds ?? service.retry.baseSeconds,
     capSeconds: retry?.capSeconds ?? service.retry.capSeconds,
   };
-  const draft = { service: name, policy, deadlineSeconds, ...(labels !== undefined && { labels }), request };
-  return { ok: true, draft };
+  return {
+    ok: true,
+    draft: {
+      service: name,
+      policy,
+      deadlineSeconds,
+      ...(labels !== undefined && { labels }),
+      ...(ref !== undefined && { ref }),
+      request,
+    },
+  };
 }
 
 export function taskOf(draft: TaskDraft, id: string, subject: string, now: number): NewTask {

@@ -63,6 +63,7 @@ export function taskSummary(row: TaskSummaryRow, statusUrl: string): TaskSummary
     progress: progress?.percent,
     progressMessage: progress?.message,
     labels: parsed(LabelsSchema, row.labels),
+    ref: row.ref ?? undefined,
     error: parsed(TaskErrorSchema, row.error),
     bodiesDeletedAt: isoOrNone(row.bodies_deleted_at),
   };

@@ -1,5 +1,12 @@
 -- What the migrations lead to. Written by `npm run schema`; do not edit.
 
+CREATE TABLE finds (
+  term TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  entry TEXT NOT NULL,
+  PRIMARY KEY (term, subject, entry)
+) WITHOUT ROWID;
+
 CREATE TABLE idempotency_keys (
   subject TEXT NOT NULL,
   key TEXT NOT NULL,
@@ -41,6 +48,30 @@ CREATE TABLE statistics (
   PRIMARY KEY (kind, name, hour)
 ) WITHOUT ROWID;
 
+CREATE TRIGGER tasks_found_by_label AFTER INSERT ON tasks WHEN new.labels IS NOT NULL
+BEGIN
+  INSERT OR IGNORE INTO finds (term, subject, entry)
+  SELECT 'label:' || key || ':' || value, new.subject, new.id FROM json_each(new.labels);
+END;
+
+CREATE TRIGGER tasks_found_by_ref AFTER INSERT ON tasks WHEN new.ref IS NOT NULL
+BEGIN
+  INSERT OR IGNORE INTO finds (term, subject, entry) VALUES ('ref:' || new.ref, new.subject, new.id);
+END;
+
+CREATE TRIGGER tasks_found_by_subject AFTER INSERT ON tasks
+BEGIN
+  INSERT OR IGNORE INTO finds (term, subject, entry) VALUES ('', new.subject, substr(new.id, 1, 10));
+END;
+
+CREATE TRIGGER tasks_found_later AFTER UPDATE OF service ON tasks WHEN old.service = '' AND new.service <> ''
+BEGIN
+  INSERT OR IGNORE INTO finds (term, subject, entry)
+  SELECT 'ref:' || new.ref, new.subject, new.id WHERE new.ref IS NOT NULL
+  UNION ALL
+  SELECT 'label:' || key || ':' || value, new.subject, new.id FROM json_each(coalesce(new.labels, '{}'));
+END;
+
 CREATE TABLE tasks (
   id TEXT PRIMARY KEY,
   subject TEXT NOT NULL,
@@ -80,7 +111,7 @@ CREATE TABLE tasks (
   request TEXT,
   result_type TEXT,
   result_encoding TEXT CHECK (result_encoding IN ('json', 'text', 'base64')),
-  result TEXT, parked_for TEXT CHECK (parked_for IS NULL OR (status = 'deferred' AND due_at IS NOT NULL)), released_at INTEGER, server TEXT, bodies_deleted_at INTEGER CHECK (bodies_deleted_at IS NULL OR finished_at IS NOT NULL), request_body TEXT, life_ms INTEGER,
+  result TEXT, parked_for TEXT CHECK (parked_for IS NULL OR (status = 'deferred' AND due_at IS NOT NULL)), released_at INTEGER, server TEXT, bodies_deleted_at INTEGER CHECK (bodies_deleted_at IS NULL OR finished_at IS NOT NULL), request_body TEXT, life_ms INTEGER, ref TEXT,
   CHECK ((finished_at IS NOT NULL) = (status IN ('succeeded', 'failed', 'cancelled', 'expired'))),
   CHECK ((lease_until IS NOT NULL) = (status = 'running')),
   CHECK ((next_at IS NOT NULL) = (status IN ('scheduled', 'retrying', 'deferred'))),

@@ -1,49 +1,107 @@
-/** `GET /api/tasks`: newest first, page by page. The cost grows with the page, not with the table. */
+/**
+ * `GET /api/tasks`, `…/count` and `…/errors`: tasks by filter, newest first. The cost grows with the page, not
+ * with the table.
+ */
 import { createRoute } from '@hono/zod-openapi';
-import { listTasks, type TaskFilter } from '../../shared/store/list.ts';
-import { mergePages, type Page } from '../../shared/store/merged-page.ts';
-import type { TaskSummaryRow } from '../../shared/store/row.ts';
+import type { Context } from 'hono';
+import { findTasks, type Shape, type TaskFilter } from '../../shared/store/find.ts';
+import { mergePages } from '../../shared/store/merged-page.ts';
 import type { Stores } from '../../shared/store/stores.ts';
+import type { TaskStatus } from '../../shared/task/status.ts';
 import { answerJson, refuse, statusUrlOf, unavailable } from '../answer.ts';
-import type { App } from '../app.ts';
-import { decodeCursor, encodeCursor } from '../cursor.ts';
+import type { App, AppEnv } from '../app.ts';
+import { encodeCursor } from '../cursor.ts';
+import { groupErrors } from '../error-groups.ts';
+import { filterOf } from '../find-query.ts';
+import {
+  type CountQuery,
+  CountQuerySchema,
+  ErrorGroupsSchema,
+  ListQuerySchema,
+  TaskCountSchema,
+} from '../schema/find.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
-import { ListQuerySchema, TaskListSchema } from '../schema/task.ts';
+import { TaskListSchema } from '../schema/task.ts';
 import { taskSummary } from '../task-view.ts';
 import { callUpstream, UNAVAILABLE } from '../upstream.ts';
 
-const route = createRoute({
+/** Tasks that one answer counts or groups at most; beyond, it says where to go on. */
+const MAX_COUNTED = 10_000;
+
+const FAILED: readonly TaskStatus[] = ['failed', 'expired'];
+
+const listRoute = createRoute({
   method: 'get',
   path: '/api/tasks',
   operationId: 'listTasks',
   tags: ['tasks'],
   summary: 'List tasks, newest first',
-  description: 'A client sees its own tasks, an admin or a viewer all. A task appears once it is recorded.',
+  description:
+    'A client sees its own tasks, an admin all. A task appears once it is recorded. Who follows nextCursor meets each ' +
+    'task that was there at the start exactly once.',
   request: { query: ListQuerySchema },
   responses: answers({ 200: jsonAnswer(TaskListSchema, 'A page of tasks.') }, 'invalid-request'),
 });
 
+const countRoute = createRoute({
+  method: 'get',
+  path: '/api/tasks/count',
+  operationId: 'countTasks',
+  tags: ['tasks'],
+  summary: 'Count tasks',
+  description: `By the filters of the list. An answer counts ${MAX_COUNTED} tasks at most; add up what nextCursor leads to.`,
+  request: { query: CountQuerySchema },
+  responses: answers({ 200: jsonAnswer(TaskCountSchema, 'How many were found.') }, 'invalid-request'),
+});
+
+const errorsRoute = createRoute({
+  method: 'get',
+  path: '/api/tasks/errors',
+  operationId: 'groupErrors',
+  tags: ['tasks'],
+  summary: 'Group failures by error',
+  description:
+    'By the filters of the list; failed and expired tasks when no status is given. Errors that differ in numbers and ids ' +
+    'only are alike. The largest groups come first.',
+  request: { query: CountQuerySchema },
+  responses: answers({ 200: jsonAnswer(ErrorGroupsSchema, 'Groups of errors.') }, 'invalid-request'),
+});
+
 /** A store that does not answer makes the page fail: a list that leaves tasks out unseen would be worse. */
-async function readPage({ all }: Stores, filter: TaskFilter): Promise<Page<TaskSummaryRow>> {
-  return mergePages(await Promise.all(all.map(({ db }) => listTasks(db, filter))), filter.limit);
+async function readPage<As extends Shape>({ all }: Stores, shape: As, filter: TaskFilter) {
+  return mergePages(await Promise.all(all.map(({ db }) => findTasks(db, shape, filter))), filter.limit);
+}
+
+async function find<As extends Shape>(
+  c: Context<AppEnv>,
+  shape: As,
+  query: CountQuery,
+  limit: number,
+  answer: (rows: Awaited<ReturnType<typeof readPage<As>>>['rows']) => object,
+): Promise<Response> {
+  const { runtime } = c.env;
+  const read = filterOf(c.get('principal'), query, limit);
+  if (!read.ok) return refuse(read.refusal.code, read.refusal.details);
+  const page = await callUpstream('database', () => readPage(runtime.config.stores, shape, read.filter));
+  if (page === UNAVAILABLE) return unavailable('The tasks cannot be read at the moment.');
+  const nextCursor = page.nextBefore === undefined ? null : encodeCursor(page.nextBefore);
+  return answerJson({ ...answer(page.rows), nextCursor });
 }
 
 export function addList(app: App): void {
-  app.openapi(route, async (c) => {
-    const { runtime } = c.env;
-    const principal = c.get('principal');
-    const { cursor, limit, service, status } = c.req.valid('query');
-    const before = cursor === undefined ? undefined : decodeCursor(cursor);
-    if (cursor !== undefined && before === undefined) {
-      const reason = 'is not a cursor of this list; take nextCursor of the page before';
-      return refuse('invalid-request', { detail: `cursor: ${reason}`, errors: [{ field: 'cursor', reason }] });
-    }
-    const subject = principal.scope === 'all' ? undefined : principal.subject;
-    const filter = { subject, status, service, limit, before };
-    const page = await callUpstream('database', () => readPage(runtime.config.stores, filter));
-    if (page === UNAVAILABLE) return unavailable('The tasks cannot be read at the moment.');
-    const tasks = page.rows.map((row) => taskSummary(row, statusUrlOf(runtime, row.id)));
-    const nextCursor = page.nextBefore === undefined ? null : encodeCursor(page.nextBefore);
-    return answerJson({ tasks, nextCursor });
+  app.openapi(listRoute, (c) => {
+    const { limit, ...query } = c.req.valid('query');
+    return find(c, 'summary', query, limit, (rows) => ({
+      tasks: rows.map((row) => taskSummary(row, statusUrlOf(c.env.runtime, row.id))),
+    }));
+  });
+
+  app.openapi(countRoute, (c) => find(c, 'id', c.req.valid('query'), MAX_COUNTED, (rows) => ({ count: rows.length })));
+
+  app.openapi(errorsRoute, (c) => {
+    const query = c.req.valid('query');
+    return find(c, 'error', { ...query, status: query.status ?? [...FAILED] }, MAX_COUNTED, (rows) => ({
+      groups: groupErrors(rows),
+    }));
   });
 }

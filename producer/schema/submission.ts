@@ -17,7 +17,7 @@ import { ProblemSchema } from './problem.ts';
 import { verbatimJson } from './verbatim.ts';
 
 const MAX_BATCH_TASKS = 1000;
-const MAX_LABELS = 16;
+const MAX_LABELS = 8;
 const MAX_HEADERS = 32;
 const MAX_REQUIRED_CAPABILITIES = 8;
 
@@ -42,6 +42,13 @@ const LabelsSchema = z
   )
   .refine((labels) => Object.keys(labels).length <= MAX_LABELS, `at most ${MAX_LABELS} labels`)
   .openapi({ description: `Up to ${MAX_LABELS} names and values of your own.`, example: { customer: 'acme' } });
+
+/** A number of the client's own. */
+export const RefSchema = z
+  .string()
+  .min(1)
+  .max(255)
+  .refine((ref) => ref.isWellFormed() && !/\p{Cc}/u.test(ref), 'a ref has no control characters');
 
 const TaskHeaderNameSchema = HeaderNameSchema.refine(
   (name) => !REFUSED_HEADER.test(name),
@@ -105,6 +112,10 @@ export const TaskSubmissionSchema = z
     }),
     headers: HeadersSchema.optional(),
     labels: LabelsSchema.optional(),
+    ref: RefSchema.optional().openapi({
+      description: 'Your own number of the task, unique or not; it is found by it: `GET /api/tasks?ref=`.',
+      example: 'order-77',
+    }),
     affinityKey: z
       .string()
       .min(1)

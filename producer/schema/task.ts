@@ -4,8 +4,6 @@ import { TaskErrorSchema } from '../../shared/task/attempt.ts';
 import { TASK_STATUSES } from '../../shared/task/status.ts';
 
 const MAX_WAIT_SECONDS = 30;
-const MAX_PAGE_TASKS = 200;
-const DEFAULT_PAGE_TASKS = 50;
 
 const time = () => z.iso.datetime();
 
@@ -68,6 +66,7 @@ export const TaskSummarySchema = z
     progress: z.number().optional().openapi({ description: 'Percent, as the backend last reported it.', example: 40 }),
     progressMessage: z.string().optional(),
     labels: z.record(z.string(), z.string()).optional(),
+    ref: z.string().optional().openapi({ description: "The client's own number." }),
     error: ErrorSchema.optional(),
     bodiesDeletedAt: time().optional().openapi({
       description: 'Since when request, result and timeline are gone: BODY_RETENTION_DAYS after the end.',
@@ -97,13 +96,6 @@ export const PollQuerySchema = z.strictObject({
     description: 'Seconds to wait for the end of the task before answering.',
     example: 10,
   }),
-});
-
-export const ListQuerySchema = z.strictObject({
-  status: z.enum(TASK_STATUSES).optional(),
-  service: z.string().max(63).optional(),
-  limit: z.coerce.number().int().min(1).max(MAX_PAGE_TASKS).default(DEFAULT_PAGE_TASKS),
-  cursor: z.string().max(100).optional().openapi({ description: 'nextCursor of the page before.' }),
 });
 
 export const TaskListSchema = z

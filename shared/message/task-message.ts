@@ -25,6 +25,8 @@ export const NewTaskSchema = z.object({
   /** Unix milliseconds. */
   deadlineAt: z.number(),
   labels: z.record(z.string(), z.string()).optional(),
+  /** The client's own number of it. */
+  ref: z.string().optional(),
   request: TaskRequestSchema,
 });
 export type NewTask = z.infer<typeof NewTaskSchema>;

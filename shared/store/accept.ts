@@ -7,10 +7,10 @@ import { jsonParameters, ROWS, runForEach } from './parameter.ts';
 import { requestColumns } from './request-columns.ts';
 
 const INSERT = `
-  INSERT INTO tasks (id, subject, service, status, max_attempts, base_seconds, cap_seconds, deadline_at, due_at, labels, request, request_body)
+  INSERT INTO tasks (id, subject, service, status, max_attempts, base_seconds, cap_seconds, deadline_at, due_at, labels, ref, request, request_body)
   SELECT value->>'id', value->>'subject', value->>'service', 'queued',
     value->>'$.policy.maxAttempts', value->>'$.policy.baseSeconds', value->>'$.policy.capSeconds',
-    value->>'deadlineAt', ?2, value->'labels', value->'request', value->>'body'
+    value->>'deadlineAt', ?2, value->'labels', value->>'ref', value->'request', value->>'body'
   FROM ${ROWS}
   WHERE true
   ON CONFLICT (id) DO NOTHING`;

@@ -60,7 +60,7 @@ export type ClaimedRow = Pick<
 > & { status: 'running' | TerminalStatus };
 
 /** What a list shows of a task. */
-export const SUMMARY_COLUMNS = `${STATE_COLUMNS}, started_at, failures, progress, labels, error`;
+export const SUMMARY_COLUMNS = `${STATE_COLUMNS}, started_at, failures, progress, labels, error, ref`;
 
 export interface TaskSummaryRow extends StateRow {
   started_at: number | null;
@@ -68,6 +68,7 @@ export interface TaskSummaryRow extends StateRow {
   progress: string | null;
   labels: string | null;
   error: string | null;
+  ref: string | null;
 }
 
 /** Everything but the request. */

@@ -11,7 +11,7 @@ export const MAX_ATTEMPT_RECORDS = 50;
 /** Bytes of a backend's error text worth keeping, in characters. */
 const MAX_ERROR_MESSAGE_CHARS = 500;
 
-const ERROR_CLASSES = [
+export const ERROR_CLASSES = [
   /** The backend answered with an error status. */
   'http',
   /** No answer within the service's time-out. */

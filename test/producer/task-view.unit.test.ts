@@ -41,6 +41,7 @@ function rowWith(columns: Partial<TaskRow>): TaskRow {
     failures: 0,
     progress: null,
     labels: null,
+    ref: null,
     error: null,
     history: '[]',
     result_type: null,

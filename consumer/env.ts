@@ -8,6 +8,7 @@ import type { RegistryDoor } from '../shared/registry/door.ts';
 import { type ServiceDefinition, type Services, serviceSchema, servicesSchema } from '../shared/service/definition.ts';
 import { KnownServices } from '../shared/service/known-services.ts';
 import type { Call } from './call/call.ts';
+import { refusesConnections } from './call/connection-check.ts';
 import { LastKnownServers } from './capacity/last-known.ts';
 import { type KeyCase, readKeyCase } from './keys/secrets/consumer-keys.ts';
 import { secretsInHeader } from './keys/secrets/notation.ts';
@@ -33,6 +34,8 @@ export interface ConsumerEnv {
   readonly connections: number;
   /** The way out to servers: the binding `OUTBOUND` where there is one, as in the local run, else the global `fetch`. */
   readonly outbound: (url: string, init: RequestInit) => Promise<Response>;
+  /** True when nobody listens there. Asked before a request is sent that may not be sent twice. */
+  readonly refusesConnections: (url: string) => Promise<boolean>;
   /** Where a task goes on that must wait: this shard's queue, or another's while this one is drained. */
   readonly ownQueue: Queue<TaskMessage>;
   /** This shard is being removed: nothing that it takes from its queue goes back there. */
@@ -138,6 +141,7 @@ export function readEnv(env: object): ConsumerEnv {
     registry: REGISTRY,
     connections: vars.CONNECTIONS,
     outbound: OUTBOUND === undefined ? (url, init) => fetch(url, init) : (url, init) => OUTBOUND.fetch(url, init),
+    refusesConnections: OUTBOUND === undefined ? async () => false : (url) => refusesConnections(OUTBOUND, url),
     ownQueue: OWN_QUEUE,
     draining: vars.DRAINING,
     backend: (name) => {

@@ -70,7 +70,9 @@ export async function attempt(
   timeouts.start(abort, timeoutMs);
   try {
     const response =
-      service.binding === undefined ? await withQuickRetries(target.call, abort.signal) : await target.call();
+      service.binding === undefined && target.mayBeRepeated
+        ? await withQuickRetries(target.call, abort.signal)
+        : await target.call();
     const answer = cleanAnswer(response, await readBody(response), redact);
     const now = Date.now();
     if (call.key === undefined) return ended(outcomeOfAnswer(answer, now), target);

@@ -1,8 +1,7 @@
 /**
- * Retries inside one attempt, for calls that most likely never reached a backend: the connection was
- * refused or broke at once. At most two, under a second in all; everything slower goes through the
- * queue. The runtime reports a refused and a broken connection alike, so a call may in rare cases
- * have arrived: it carries its `Idempotency-Key` each time.
+ * Retries inside one attempt, for requests that may be repeated (`repeat.ts`) and most likely reached
+ * nobody: the connection was refused or broke at once. At most two, under a second in all; everything
+ * slower goes through the queue.
  */
 import pRetry, { AbortError } from 'p-retry';
 

@@ -10,6 +10,7 @@ import { type CallableServer, Failover } from '../capacity/failover.ts';
 import type { ConsumerEnv } from '../env.ts';
 import { placeKey } from '../keys/secrets/credential.ts';
 import type { Call } from './call.ts';
+import { mayBeRepeated } from './repeat.ts';
 
 /** A Worker behind a service binding is addressed by path; the host says nothing. */
 const BINDING_ORIGIN = 'https://backend.tasklane.internal';
@@ -22,6 +23,8 @@ export interface Target {
   /** Servers that were tried before this one and not reached. */
   readonly unreached: readonly string[];
   readonly traceId: string;
+  /** False: a request that got no answer may have been read all the same. */
+  readonly mayBeRepeated: boolean;
   /** Calls the backend; each time a request of its own. */
   readonly call: () => Promise<Response>;
 }
@@ -36,9 +39,11 @@ export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Cal
   if (!place.ok) return place;
   const traceId = traceIdOfCall(call.request, call.id);
 
+  const hasBody = body !== undefined && method !== 'GET';
   // A plain record: the runtime copies headers into every object on their way, and names are lower case once.
   const all: Record<string, string> = {};
-  if (body !== undefined) all['content-type'] = body.type;
+  // A body without a type is sent without one.
+  if (body !== undefined && body.type !== '') all['content-type'] = body.type;
   for (const [name, value] of Object.entries(headers)) all[name.toLowerCase()] = value;
   const problem = setServiceHeaders(env, service, place.servers[0].baseUrl, all);
   if (problem !== undefined) return { ok: false, problem };
@@ -57,7 +62,7 @@ export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Cal
     // A redirect would carry headers to wherever it points; it is an answer like any other.
     redirect: 'manual',
     signal,
-    ...(body !== undefined && method !== 'GET' && { body: bodyOf(body) }),
+    ...(hasBody && { body: bodyOf(body) }),
   };
   const key = call.key === undefined ? undefined : env.keys.value(call.key.pool, call.key.number);
   if (call.key !== undefined && key === undefined)
@@ -75,7 +80,16 @@ export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Cal
         return failover.unreached;
       },
       traceId,
-      call: () => place.fetch(failover.next()?.url ?? '', init),
+      mayBeRepeated: mayBeRepeated({ method, hasBody }, service),
+      call: async () => {
+        let server = failover.next();
+        // Once it is sent it may have been read: whether anybody is there is asked before.
+        for (let left = addressed.servers.length - 1; left > 0 && server !== undefined; left--) {
+          if (!(await env.refusesConnections(server.url))) break;
+          server = failover.next();
+        }
+        return place.fetch(server?.url ?? '', init);
+      },
     },
   };
 }

@@ -1,12 +1,13 @@
 /**
  * Sends a call out and waits for the first byte of an answer. A server that cannot be reached is left
- * for another one at once; one that has been reached and does not answer in time is not, because it
- * may be at work.
+ * for another one at once; one that may have read the request is not, because it may be at work: a call
+ * is sent twice only where that does no harm (`repeat.ts`).
  */
 import type { ServiceDefinition } from '../../shared/service/definition.ts';
 import type { Declined } from '../../shared/sync/call.ts';
 import { ACCEPTED_ENCODINGS } from '../../shared/sync/packing.ts';
 import { isUnreached } from '../call/quick-retry.ts';
+import { mayBeRepeated, wasNotDelivered } from '../call/repeat.ts';
 import { joinUrl, placeOf, setServiceHeaders } from '../call/target.ts';
 import type { ConsumerEnv } from '../env.ts';
 import { placeKey } from '../keys/secrets/credential.ts';
@@ -44,21 +45,34 @@ export async function sendOut(
       if (held.place.moveOn()) continue;
       return { is: 'failed', why: 'misconfigured', detail: prepared.problem };
     }
+    const mayRepeat = mayBeRepeated({ method: outbound.method, hasBody: outbound.body !== undefined }, service);
+    // Once it is sent it may have been read: whether anybody is there is asked before.
+    if (held.place.server !== undefined && !mayRepeat && (await env.refusesConnections(prepared.from.baseUrl))) {
+      if (held.place.moveOn()) continue;
+      return unreachable();
+    }
     const startedAt = Date.now();
     try {
-      return { is: 'answered', response: await prepared.send(), from: prepared.from };
+      const response = await prepared.send();
+      if (wasNotDelivered(response.status) && outbound.isRepeatable && held.place.moveOn()) {
+        await response.body?.cancel();
+        continue;
+      }
+      return { is: 'answered', response, from: prepared.from };
     } catch (error) {
       if (silence.isTooLong) {
         const detail = `The backend did not answer within ${service.timeoutSeconds} s; it may have done the work.`;
         return { is: 'failed', why: 'timeout', detail };
       }
       if (silence.signal.aborted) return { is: 'abandoned' };
-      const mayMoveOn = outbound.isRepeatable && isUnreached(error, Date.now() - startedAt);
-      if (!mayMoveOn || !held.place.moveOn()) {
-        return { is: 'failed', why: 'unreachable', detail: 'The connection to the backend failed.' };
-      }
+      const mayMoveOn = outbound.isRepeatable && mayRepeat && isUnreached(error, Date.now() - startedAt);
+      if (!mayMoveOn || !held.place.moveOn()) return unreachable();
     }
   }
+}
+
+function unreachable(): Sent {
+  return { is: 'failed', why: 'unreachable', detail: 'The connection to the backend failed.' };
 }
 
 type Prepared =

@@ -84,6 +84,8 @@ export const ServiceDefinitionSchema = z
         capSeconds: z.number().min(0).max(43_200).default(DEFAULT_RETRY_POLICY.capSeconds),
       })
       .prefault({}),
+    /** The backend recognises a repeat by its `Idempotency-Key`: a request that may have been read may be sent again. */
+    idempotent: z.boolean().optional(),
     /** Static headers: a value, or the name of the consumer's secret that holds it. */
     headers: z
       .record(

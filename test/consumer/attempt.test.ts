@@ -157,6 +157,73 @@ describe('the answer', () => {
     }
   });
 
+  it('is read for its status first, however large: an error shows its beginning, and a redirect where it leads', async () => {
+    const page = (code: number, headers: Record<string, string> = {}) =>
+      attempt(
+        () =>
+          new Response('é'.repeat(MAX_INLINE_BYTES), {
+            status: code,
+            headers: { 'content-type': 'text/html', ...headers },
+          }),
+      );
+    expect(await page(429, { 'retry-after': '7' })).toMatchObject({ status: 'deferred', reason: 'rate-limited' });
+    expect(await page(503, { 'retry-after': '7' })).toMatchObject({ status: 'deferred', reason: 'backend-busy' });
+    const failed = await page(500);
+    expect(failed).toMatchObject({ status: 'retrying', failures: 1 });
+    expect(errorOf(failed).message).toMatch(/^The backend answered 500: é+…$/);
+    expect(await page(202)).toMatchObject({ status: 'waiting' });
+    const moved = await page(302, { location: 'http://elsewhere.test/new' });
+    expect(moved).toMatchObject({ status: 'failed' });
+    expect(errorOf(moved)).toMatchObject({ class: 'http', httpStatus: 302 });
+    expect(errorOf(moved).message).toContain('http://elsewhere.test/new');
+  });
+
+  it('counts unpacked, and is read no further than the limit', async () => {
+    let read = 0;
+    const bomb = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        read += 1;
+        controller.enqueue(new Uint8Array(16_384).fill(0x78));
+        if (read === 1_000) controller.close();
+      },
+    });
+    const headers = { 'content-type': 'text/plain', 'content-length': '2000', 'content-encoding': 'gzip' };
+    const row = await attempt(() => new Response(bomb, { headers, encodeBody: 'manual' }));
+    expect(row).toMatchObject({ status: 'failed', result: null });
+    expect(errorOf(row)).toMatchObject({ class: 'result-too-large' });
+    expect(read).toBeLessThan(20);
+  });
+
+  it('that is packed in a way nobody undoes is not stored, and the error names it', async () => {
+    for (const encoding of ['deflate', 'GZIP', 'x-gzip', 'gzip, gzip', 'zstd']) {
+      const packed = () =>
+        new Response('\x78\x9c', { headers: { 'content-type': 'text/plain', 'content-encoding': encoding } });
+      const row = await attempt(packed);
+      expect(row, encoding).toMatchObject({ status: 'failed', result: null });
+      expect(errorOf(row)).toMatchObject({
+        class: 'result-unreadable',
+        message: expect.stringContaining(`"${encoding}"`),
+      });
+    }
+    const limited = () => new Response('\x78', { status: 429, headers: { 'content-encoding': 'zstd' } });
+    expect(await attempt(limited)).toMatchObject({ status: 'deferred', reason: 'rate-limited' });
+    expect(latestCall().request.headers.get('accept-encoding')).toBe('gzip, br');
+  });
+
+  it('does not hold the token with which the backend calls back, in its body or its type', async () => {
+    const echo: Answer = ({ token }) =>
+      new Response(JSON.stringify({ token, again: btoa(`x${token}`) }), {
+        headers: { 'content-type': `application/json; token=${token.replace('.', '%2e')}` },
+      });
+    const row = await attempt(echo);
+    expect(row).toMatchObject({ status: 'succeeded' });
+    const { token } = house.backend.calls.at(-1)!;
+    const stored = JSON.stringify(row);
+    expect(stored).toContain('[redacted]');
+    for (const part of [token.slice(2), token.slice(2, 30), btoa(`x${token}`).slice(8, 40)])
+      expect(stored).not.toContain(part);
+  });
+
   it('is kept whole, with its letter of zero', async () => {
     expect(await attempt(() => new Response('a\0b', { headers: { 'content-type': 'text/plain' } }))).toMatchObject({
       status: 'succeeded',
@@ -172,8 +239,10 @@ describe('the answer', () => {
 });
 
 describe('quick retries', () => {
+  const get = { request: { method: 'GET' as const } };
+
   it('are two for a connection that gave no answer; then the attempt has failed', async () => {
-    const task = await house.submit({ service: 'fetched' });
+    const task = await house.submit({ service: 'fetched', ...get });
     house.backend.answer(task.id, refused(), refused(), refused());
     await house.deliver();
     expect(house.backend.calls).toHaveLength(3);
@@ -185,9 +254,26 @@ describe('quick retries', () => {
   it('are none for a connection that lasted, for another error, and for a bound Worker', async () => {
     const late: Answer = house.backend.after(1_000, refused());
     const other: Answer = () => Promise.reject(new Error('certificate has expired'));
-    expect(await attempt(late)).toMatchObject({ status: 'retrying' });
-    expect(await attempt(other)).toMatchObject({ status: 'retrying' });
-    expect(await attempt(refused(), { service: 'bound' })).toMatchObject({ status: 'retrying' });
+    expect(await attempt(late, get)).toMatchObject({ status: 'retrying' });
+    expect(await attempt(other, get)).toMatchObject({ status: 'retrying' });
+    expect(await attempt(refused(), { service: 'bound', ...get })).toMatchObject({ status: 'retrying' });
     expect(house.backend.calls).toHaveLength(3);
+  });
+
+  it('are none for a request that may have been read, unless the service recognises a repeat', async () => {
+    const body = { type: 'text/plain', encoding: 'text' as const, text: 'work' };
+    for (const request of [
+      { method: 'POST' as const, body },
+      { method: 'POST' as const },
+      { method: 'PUT' as const, body },
+    ]) {
+      house.backend.calls.length = 0;
+      expect(await attempt(refused(), { request })).toMatchObject({ status: 'retrying', failures: 1 });
+      expect(house.backend.calls).toHaveLength(1);
+    }
+    offer({ idempotent: true });
+    house.backend.calls.length = 0;
+    expect(await attempt(refused(), { request: { method: 'POST', body } })).toMatchObject({ status: 'succeeded' });
+    expect(house.backend.calls).toHaveLength(2);
   });
 });

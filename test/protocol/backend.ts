@@ -44,6 +44,8 @@ export class Backend {
   readonly calls: BackendCall[] = [];
   /** `DELETE`s that told of a cancellation. */
   readonly told: string[] = [];
+  /** Hosts where nobody listens. */
+  readonly refusing = new Set<string>();
   readonly #answers = new Map<string, Answer[]>();
   readonly #clock: Clock;
   #underWay = 0;

@@ -75,6 +75,7 @@ export class Bindings {
       shard: '0',
       publicUrl: env.PUBLIC_URL,
       redactor: () => new Redactor([]),
+      refusesConnections: async (url) => this.#world.backend.refusing.has(new URL(url).hostname),
       get services() {
         return this.known.all;
       },

@@ -540,8 +540,8 @@ describe('R20 waiting for an event', () => {
 });
 
 describe('quick retries', () => {
-  it('a connection that gave no answer is tried again at once, and is one attempt', async () => {
-    const task = await house.submit({ service: 'fetched' });
+  it('a connection that gave no answer to a request without a body is tried again at once, and is one attempt', async () => {
+    const task = await house.submit({ service: 'fetched', request: { method: 'GET' } });
     house.backend.answer(task.id, refused(), refused());
     await comeToRest(house);
     expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 1, failures: 0 });

@@ -1,8 +1,10 @@
 /** Answers a consumer's claims: which tasks it now holds, and what becomes of the other messages. */
 
-import type { ClaimBatch, Denial, Grant } from '../shared/ledger/contract.ts';
+import type { Claim, ClaimBatch, Denial, Grant } from '../shared/ledger/contract.ts';
+import { logError } from '../shared/log.ts';
 import { claimTasks } from '../shared/store/claim.ts';
 import { recordExpired } from '../shared/store/expiry.ts';
+import { eachAlone } from '../shared/store/parameter.ts';
 import { readRequests, readStates } from '../shared/store/read.ts';
 import { type ClaimedRow, type StateRow, stateOfRow } from '../shared/store/row.ts';
 import type { TaskError } from '../shared/task/attempt.ts';
@@ -13,11 +15,15 @@ import { mintCallbackToken } from './callback-token.ts';
 import type { CallbackEnv, StoreEnv } from './env.ts';
 import { samplesOfClaims } from './statistics.ts';
 
-type Claim = ClaimBatch['claims'][number];
-
 const TOO_LATE: TaskError = { class: 'deadline', message: 'The deadline passed before the task could run.' };
 
-/** Claims of tasks whose store does not answer are left out. */
+/** How long a message waits whose task cannot be read: a deploy mends it, or its deadline ends it. */
+const UNREADABLE_DELAY_MS = 60_000;
+
+/**
+ * Claims of tasks whose store does not answer are left out; what is wrong with one claim or row is answered
+ * for that one (rule R21).
+ */
 export async function answerClaims(env: CallbackEnv, batch: ClaimBatch, now: number): Promise<(Grant | Denial)[]> {
   const { nonce } = batch;
   // A store that is gone had lost its last row long before: nothing is left that could answer.
@@ -38,7 +44,16 @@ async function answerClaimsIn(env: StoreEnv, batch: ClaimBatch, now: number): Pr
   const claims =
     late.length === 0 ? batch.claims : batch.claims.map((claim) => (late.includes(claim) ? wakeOnly(claim) : claim));
 
-  const claimed = new Map((await claimTasks(env.db, { nonce: batch.nonce, claims }, now)).map((row) => [row.id, row]));
+  const refused = new Set<string>();
+  const rows = await eachAlone(
+    claims,
+    (part) => claimTasks(env.db, { nonce: batch.nonce, claims: part }, now),
+    ({ id }, error) => {
+      logError('claim.refused', { id }, error);
+      refused.add(id);
+    },
+  );
+  const claimed = new Map(rows.map((row) => [row.id, row]));
   env.statistics.note(samplesOfClaims([...claimed.values()], now), now);
   const untouched = batch.claims.filter(({ id }) => !claimed.has(id)).map(({ id }) => id);
   const others = await readStates(env.db, untouched);
@@ -55,10 +70,20 @@ async function answerClaimsIn(env: StoreEnv, batch: ClaimBatch, now: number): Pr
   return Promise.all(
     batch.claims.map(async ({ id }) => {
       const row = claimed.get(id);
-      if (row?.status === 'running') return grant(env, row, requests.get(id));
-      return deny(id, row ?? others.get(id), now);
+      if (refused.has(id)) return unreadable(id);
+      try {
+        if (row?.status === 'running') return await grant(env, row, requests.get(id));
+        return deny(id, row ?? others.get(id), now);
+      } catch (error) {
+        logError('task.unreadable', { id }, error);
+        return unreadable(id);
+      }
     }),
   );
+}
+
+function unreadable(id: string): Denial {
+  return { id, granted: false, status: 'unreadable', fate: { verdict: 'retry', delayMs: UNREADABLE_DELAY_MS } };
 }
 
 function wakeOnly({ id, leaseMs }: Claim): Claim {

@@ -7,6 +7,7 @@ import * as z from 'zod';
 import {
   type ClaimBatch,
   ClaimBatchSchema,
+  ClaimSchema,
   type Denial,
   type Grant,
   type LedgerSession,
@@ -27,12 +28,13 @@ import {
 } from '../shared/ledger/line.ts';
 import {
   type CallReports,
-  CallReportsSchema,
   type RouteAnswer,
   type RouteRequest,
-  RouteRequestSchema,
+  readCallReports,
+  readRouteRequest,
   type ServiceBook,
 } from '../shared/registry/routing.ts';
+import { parseEach } from '../shared/rpc/parse-each.ts';
 import { readCancelled } from '../shared/store/read.ts';
 import { TASK_ID_PATTERN } from '../shared/task/id.ts';
 import { answerByStore } from './by-store.ts';
@@ -44,7 +46,7 @@ import { askRegistry } from './registry/asking.ts';
 import { settleAttempts } from './settle.ts';
 import { writeDueStatistics } from './statistics.ts';
 
-const SettlementsSchema = z.array(SettlementSchema);
+const ElementsSchema = z.array(z.unknown());
 const IdsSchema = z.array(z.string().regex(TASK_ID_PATTERN));
 const LinesSchema = z.array(LineSchema);
 const VersionSchema = z.number().int();
@@ -63,11 +65,13 @@ class Session extends RpcTarget implements LedgerSession {
   }
 
   claim(batch: ClaimBatch): Promise<(Grant | Denial)[]> {
-    return answerClaims(this.#env, ClaimBatchSchema.parse(batch), Date.now());
+    const { nonce, claims } = ClaimBatchSchema.parse(batch);
+    return answerClaims(this.#env, { nonce, claims: parseEach(ClaimSchema, claims, 'claim') }, Date.now());
   }
 
   async settle(settlements: Settlement[]): Promise<Settled[]> {
-    const settled = await settleAttempts(this.#env, SettlementsSchema.parse(settlements), Date.now());
+    const readable = parseEach(SettlementSchema, ElementsSchema.parse(settlements), 'settlement');
+    const settled = await settleAttempts(this.#env, readable, Date.now());
     this.#keepStatistics();
     return settled;
   }
@@ -100,12 +104,12 @@ class Session extends RpcTarget implements LedgerSession {
   }
 
   route(request: RouteRequest): Promise<RouteAnswer> {
-    const parsed = RouteRequestSchema.parse(request);
+    const parsed = readRouteRequest(request);
     return askRegistry(this.#env.serverRegistry, (registry) => registry.route(parsed));
   }
 
   reportCalls(reports: CallReports): Promise<void> {
-    const parsed = CallReportsSchema.parse(reports);
+    const parsed = readCallReports(reports);
     return askRegistry(this.#env.serverRegistry, (registry) => registry.reportCalls(parsed));
   }
 

@@ -5,6 +5,8 @@
  * row in every case, which makes a repeated settle harmless.
  */
 import type { Settled, Settlement } from '../shared/ledger/contract.ts';
+import { logError } from '../shared/log.ts';
+import { eachAlone } from '../shared/store/parameter.ts';
 import { readStates } from '../shared/store/read.ts';
 import { type StateRow, stateOfRow } from '../shared/store/row.ts';
 import { type Move, ownDueAt, recordTransitions } from '../shared/store/transitions.ts';
@@ -15,6 +17,9 @@ import { transition } from '../shared/task/transition.ts';
 import { answerByStore } from './by-store.ts';
 import type { CallbackEnv, StoreEnv } from './env.ts';
 import { samplesOfMoves } from './statistics.ts';
+
+/** How long a message waits whose row cannot be read. */
+const UNREADABLE_DELAY_MS = 60_000;
 
 /** Outcomes of tasks whose store does not answer are left out. */
 export function settleAttempts(env: CallbackEnv, settlements: readonly Settlement[], now: number): Promise<Settled[]> {
@@ -51,11 +56,22 @@ async function settleAs(
   stateFor: (settlement: Settlement) => TaskState | undefined,
 ): Promise<void> {
   const moves = settlements.flatMap((settlement) => {
-    const state = stateFor(settlement);
-    const move = state === undefined ? undefined : moveOf(settlement, state);
-    return move === undefined ? [] : [move];
+    try {
+      const state = stateFor(settlement);
+      const move = state === undefined ? undefined : moveOf(settlement, state);
+      return move === undefined ? [] : [move];
+    } catch (error) {
+      logError('task.unreadable', { id: settlement.id }, error);
+      return [];
+    }
   });
-  const moved = await recordTransitions(env.db, moves);
+  const moved = new Map(
+    await eachAlone(
+      moves,
+      async (part) => [...(await recordTransitions(env.db, part))],
+      ({ id }, error) => logError('settlement.refused', { id }, error),
+    ),
+  );
   for (const { id, next } of moves) {
     if (!moved.has(id)) continue;
     settled.set(id, { id, status: next.status, fate: fateOf(next, ownDueAt(next), now) });
@@ -101,7 +117,12 @@ async function describeRest(
 ): Promise<void> {
   const rest = refused.filter(({ id }) => !settled.has(id)).map(({ id }) => id);
   for (const [id, row] of await readStates(env.db, rest)) {
-    settled.set(id, { id, status: row.status, fate: fateOf(stateOfRow(row), row.due_at ?? undefined, now) });
+    try {
+      settled.set(id, { id, status: row.status, fate: fateOf(stateOfRow(row), row.due_at ?? undefined, now) });
+    } catch (error) {
+      logError('task.unreadable', { id }, error);
+      settled.set(id, { id, status: row.status, fate: { verdict: 'retry', delayMs: UNREADABLE_DELAY_MS } });
+    }
   }
 }
 

@@ -2,22 +2,20 @@
  * The way of a batch: read, claim, call, settle, and a verdict for every message. Any await may be
  * the last one: whatever was not settled is still leased in its row and unacked in its queue.
  */
-import pRetry from 'p-retry';
-import type { ClaimBatch, Grant, Settlement } from '../shared/ledger/contract.ts';
+import type { Settlement } from '../shared/ledger/contract.ts';
 import { logError } from '../shared/log.ts';
 import { refreshServices } from '../shared/service/refresh.ts';
-import { requestColumns } from '../shared/store/request-columns.ts';
-import { type TaskRequest, TaskRequestSchema } from '../shared/task/request.ts';
 import { type Call, type EndedCall, settlementOf } from './call/call.ts';
 import { CallRunner } from './call/call-runner.ts';
-import { leaseMs, queueingMs } from './call/lease.ts';
+import type { Outcome } from './call/outcome.ts';
 import { tellAborted, tellCancelled } from './call/tell-cancelled.ts';
 import { KeyLeases } from './capacity/key-leases.ts';
 import { askOtherShards, tellOtherShards } from './capacity/other-shards.ts';
 import { runInRounds } from './capacity/rounds.ts';
 import { asksRegistry, ServerLeases } from './capacity/server-leases.ts';
+import { callOf, claimTasks, idOf, serviceOf } from './delivery/claims.ts';
 import { Deliveries } from './delivery/deliveries.ts';
-import { type Inbox, readInbox } from './delivery/inbox.ts';
+import { type Inbox, readInbox, type WaitingTask } from './delivery/inbox.ts';
 import { LedgerConversation, MAX_LEDGER_SESSIONS } from './delivery/ledger-session.ts';
 import { Settler } from './delivery/settler.ts';
 import type { ConsumerEnv } from './env.ts';
@@ -39,10 +37,8 @@ const MAX_BOUND_CALLS = MAX_INVOCATIONS - MAX_LEDGER_SESSIONS - MAX_TOLD_BOUND;
 /** Cancellations that one batch tells over the network, so that they end with its calls. */
 const MAX_TOLD_FETCHED = 6;
 
-/** The lease of a task whose service this release does not know: it will only be deferred. */
-const UNKNOWN_SERVICE_TIMEOUT_MS = 30_000;
-
-type WaitingTask = Inbox['tasks'] extends ReadonlyMap<string, infer Message> ? Message : never;
+/** A row of another release: minutes until that release is here. */
+const UNREADABLE_REQUEST_DELAY_MS = 60_000;
 
 export async function runBatch(worker: ConsumerEnv, messages: readonly Message<unknown>[]): Promise<void> {
   const inbox = readInbox(messages);
@@ -73,17 +69,20 @@ async function runTasks(
 ): Promise<void> {
   const admitted = admit(env, inbox, deliveries);
   if (admitted.length === 0) return;
-  const claims = { nonce: crypto.randomUUID(), claims: claimsOf(env, admitted) };
-  // The nonce makes the claim repeatable: one that committed and reported an error is not lost.
   const [answers, others] = await Promise.all([
-    pRetry(() => ledger.claim(claims), { retries: 2, minTimeout: 200, shouldRetry: () => true }),
+    claimTasks(env, ledger, admitted),
     askOtherShards(env, admitted.map(serviceOf), ledger),
   ]);
 
   const calls: Call[] = [];
+  const unreadable: EndedCall[] = [];
   for (const answer of answers) {
+    const message = inbox.tasks.get(answer.id);
     if (!answer.granted) deliveries.decide(answer.id, answer.fate);
-    else calls.push(callOf(answer, inbox.tasks.get(answer.id)));
+    if (!answer.granted || message === undefined) continue;
+    const { call, problem } = callOf(answer, message);
+    calls.push(call);
+    if (problem !== undefined) unreadable.push(notStarted(call.id, 'misconfigured', problem));
   }
   const accepted = new Set<string>();
   const telling: Promise<void>[] = [];
@@ -94,10 +93,15 @@ async function runTasks(
     const message = status === 'cancelled' && accepted.has(id) ? inbox.tasks.get(id) : undefined;
     if (message !== undefined) telling.push(tellAborted(env, serviceOf(message), id));
   });
-  const callOfId = new Map(calls.map((call) => [call.id, call]));
-  const settle = (ended: EndedCall[]) => {
+  /** Calls that were neither begun nor settled. */
+  const pending = new Map(calls.map((call) => [call.id, call]));
+  const callOfId = new Map(pending);
+  const settle = (ended: readonly EndedCall[]) => {
     const settlements = ended.flatMap((each) => settlementsOf(env, callOfId.get(each.id), each));
-    for (const { id, event } of settlements) if (event.type === 'accept') accepted.add(id);
+    for (const { id, event } of settlements) {
+      pending.delete(id);
+      if (event.type === 'accept') accepted.add(id);
+    }
     settler.add(settlements);
   };
   const keys = new KeyLeases(env, settle);
@@ -109,16 +113,40 @@ async function runTasks(
     },
     cancelledAmong: (ids) => ledger.cancelledAmong(ids),
   });
+  const running: Promise<void>[] = [];
   const run = async (placed: readonly Call[]) => {
     const { ready, ended } = await keys.take(placed.map(withDefinition(env)), others);
     if (others !== undefined && ended.length > 0) telling.push(tellOtherShards(env, ledger));
     servers.giveBack(ended);
     settle(ended);
-    await runner.run(ready);
+    for (const { id } of ready) pending.delete(id);
+    const run = runner.run(ready);
+    running.push(run);
+    await run;
   };
-  await runInRounds(servers, calls, run, settle);
+  settle(unreadable);
+  try {
+    await runInRounds(servers, [...pending.values()], run, settle);
+  } catch (error) {
+    // Nothing between the claim and the call may cost a task its attempt (rule R21).
+    logError('batch.broken', { shard: env.shard, tasks: pending.size }, error);
+    await Promise.allSettled(running);
+    settle([...pending.keys()].map((id) => notStarted(id, 'not-started')));
+  }
   await Promise.all([servers.finish(), keys.finish().then(() => settler.drain())]);
   await Promise.all(telling);
+}
+
+/** The end of a call that was not made. */
+function notStarted(id: string, reason: 'misconfigured' | 'not-started', problem?: string): EndedCall {
+  const now = Date.now();
+  const outcome: Outcome = {
+    kind: 'deferred',
+    reason,
+    retryAfterMs: problem === undefined ? undefined : UNREADABLE_REQUEST_DELAY_MS,
+    ...(problem !== undefined && { error: { class: 'network', message: problem } }),
+  };
+  return { id, attempted: { outcome, startedAt: now, endedAt: now, server: undefined } };
 }
 
 /**
@@ -158,61 +186,12 @@ function admit(env: ConsumerEnv, inbox: Inbox, deliveries: Deliveries): WaitingT
   return [...fetched, ...bound.slice(0, MAX_BOUND_CALLS)];
 }
 
-/** Each is leased for as long as it may wait for its turn and run. */
-function claimsOf(env: ConsumerEnv, messages: readonly WaitingTask[]): ClaimBatch['claims'] {
-  const isBound = (message: WaitingTask) => env.services[serviceOf(message)]?.binding !== undefined;
-  const taking = messages.filter((message) => !isBound(message)).map((message) => timeoutMsOf(env, message));
-  const queueMs = queueingMs(taking, env.connections);
-  return messages.map((message) =>
-    claimOf(message, leaseMs(timeoutMsOf(env, message), isBound(message) ? 0 : queueMs)),
-  );
-}
-
-function timeoutMsOf(env: ConsumerEnv, message: WaitingTask): number {
-  const service = env.services[serviceOf(message)];
-  return service === undefined ? UNKNOWN_SERVICE_TIMEOUT_MS : service.timeoutSeconds * 1000;
-}
-
-function claimOf(message: WaitingTask, lease: number): ClaimBatch['claims'][number] {
-  const claim = { id: idOf(message), leaseMs: lease };
-  if (message.kind === 'wake') return claim;
-  const { id: _, request, ...task } = message.task;
-  return { ...claim, task: { ...task, ...requestColumns(request) } };
-}
-
-function callOf({ id, state, callbackToken, request }: Grant, message: WaitingTask | undefined): Call {
-  if (message === undefined) throw new Error(`the ledger granted ${id}, which was not asked for`);
-  const line = message.kind === 'wake' ? message.line : undefined;
-  return {
-    id,
-    service: serviceOf(message),
-    state,
-    callbackToken,
-    request: requestOf(message, request),
-    ...(line !== undefined && { line }),
-  };
-}
-
 /** Of a service that was put at run time: where the call is made it may not be known yet. */
 function withDefinition({ known }: ConsumerEnv): (call: Call) => Call {
   return (call) => {
     const definition = known.findPut(call.service);
     return definition === undefined ? call : { ...call, definition };
   };
-}
-
-/** A wake-up's request comes from the row. */
-function requestOf(message: WaitingTask, recorded: string | undefined): TaskRequest {
-  if (message.kind === 'task') return message.task.request;
-  return TaskRequestSchema.parse(JSON.parse(recorded ?? '{}'));
-}
-
-function idOf(message: WaitingTask): string {
-  return message.kind === 'task' ? message.task.id : message.id;
-}
-
-function serviceOf(message: WaitingTask): string {
-  return message.kind === 'task' ? message.task.service : message.service;
 }
 
 async function runCancels(env: ConsumerEnv, { cancels }: Inbox, deliveries: Deliveries): Promise<void> {

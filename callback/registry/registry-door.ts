@@ -15,9 +15,9 @@ import {
 } from '../../shared/registry/registration.ts';
 import {
   type CallReports,
-  CallReportsSchema,
   type RouteRequest,
-  RouteRequestSchema,
+  readCallReports,
+  readRouteRequest,
 } from '../../shared/registry/routing.ts';
 import { readEnv } from '../env.ts';
 import { askRegistry, type RegistryStub } from './asking.ts';
@@ -96,12 +96,12 @@ export class RegistryDoor extends WorkerEntrypoint implements Door {
   }
 
   route(request: RouteRequest) {
-    const parsed = RouteRequestSchema.parse(request);
+    const parsed = readRouteRequest(request);
     return this.#ask((registry) => registry.route(parsed));
   }
 
   reportCalls(reports: CallReports) {
-    const parsed = CallReportsSchema.parse(reports);
+    const parsed = readCallReports(reports);
     return this.#ask((registry) => registry.reportCalls(parsed));
   }
 

@@ -60,7 +60,7 @@ export async function attempt(
     return ended({ kind: 'deferred', reason: 'no-server', retryAfterMs: undefined });
   }
   const timeoutMs = callTimeoutMs(service.timeoutSeconds * 1000, call.state, startedAt);
-  if (timeoutMs === undefined) return ended({ kind: 'deferred', reason: 'cut-short', retryAfterMs: undefined });
+  if (timeoutMs === undefined) return ended({ kind: 'deferred', reason: 'lease-too-short', retryAfterMs: undefined });
 
   const resolved = targetOf(env, service, call, abort.signal);
   if (!resolved.ok) return ended(misconfigured(resolved.problem));

@@ -138,7 +138,7 @@ export class CallRunner implements Disposable {
         const now = Date.now();
         this.#dismiss((waiting) => waiting.latestStart <= now, {
           kind: 'deferred',
-          reason: 'cut-short',
+          reason: 'lease-too-short',
           retryAfterMs: undefined,
         });
         this.#watchLate();

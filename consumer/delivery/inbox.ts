@@ -8,11 +8,14 @@ import { MESSAGE_VERSION, type TaskMessage, TaskMessageSchema } from '../../shar
 
 const NewerSchema = z.object({ v: z.number().int().gt(MESSAGE_VERSION) });
 
+/** A message that asks for a task to be run. */
+export type WaitingTask = Exclude<TaskMessage, { kind: 'cancel' }>;
+
 export interface Inbox {
   /** All messages of the batch by the key under which their verdict is given. */
   readonly messages: ReadonlyMap<string, readonly Message<unknown>[]>;
   /** One a task: the one that carries the task, when there is one. */
-  readonly tasks: ReadonlyMap<string, Exclude<TaskMessage, { kind: 'cancel' }>>;
+  readonly tasks: ReadonlyMap<string, WaitingTask>;
   readonly cancels: ReadonlyMap<string, Extract<TaskMessage, { kind: 'cancel' }>>;
   /** Keys of messages of a newer release. */
   readonly newer: ReadonlySet<string>;
@@ -22,7 +25,7 @@ export interface Inbox {
 
 export function readInbox(batch: readonly Message<unknown>[]): Inbox {
   const messages = new Map<string, Message<unknown>[]>();
-  const tasks = new Map<string, Exclude<TaskMessage, { kind: 'cancel' }>>();
+  const tasks = new Map<string, WaitingTask>();
   const cancels = new Map<string, Extract<TaskMessage, { kind: 'cancel' }>>();
   const newer = new Set<string>();
   const foreign = new Set<string>();

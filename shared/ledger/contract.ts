@@ -32,20 +32,26 @@ const claimedRequest = {
   body: z.string().optional(),
 };
 
+export const ClaimSchema = z.object({
+  id: NewTaskSchema.shape.id,
+  /** How long the run may take in all, milliseconds. */
+  leaseMs: z.number().int().positive(),
+  /** Everything about the task, unless the message was only a wake-up. */
+  task: NewTaskSchema.omit({ id: true, request: true }).extend(claimedRequest).optional(),
+});
+export type Claim = z.infer<typeof ClaimSchema>;
+
+/** Elements of arrays are read one by one (`parseEach`). */
 export const ClaimBatchSchema = z.object({
   /** One per batch: the same nonce gets the same answer (rule R13). */
   nonce: z.string().min(16),
-  claims: z.array(
-    z.object({
-      id: NewTaskSchema.shape.id,
-      /** How long the run may take in all, milliseconds. */
-      leaseMs: z.number().int().positive(),
-      /** Everything about the task, unless the message was only a wake-up. */
-      task: NewTaskSchema.omit({ id: true, request: true }).extend(claimedRequest).optional(),
-    }),
-  ),
+  claims: z.array(z.unknown()),
 });
-export type ClaimBatch = z.infer<typeof ClaimBatchSchema>;
+
+export interface ClaimBatch {
+  readonly nonce: string;
+  readonly claims: readonly Claim[];
+}
 
 /** A task that the consumer now holds. */
 export interface Grant {
@@ -62,8 +68,8 @@ export interface Grant {
 export interface Denial {
   readonly id: string;
   readonly granted: false;
-  /** `absent`: there is no such task any more. */
-  readonly status: TaskStatus | 'absent';
+  /** `absent`: there is no such task any more. `unreadable`: its claim or its row cannot be read, only this one. */
+  readonly status: TaskStatus | 'absent' | 'unreadable';
   readonly fate: Fate;
 }
 
@@ -145,7 +151,7 @@ export interface ShardOutlook extends z.infer<typeof outlook> {
 /** One consumer batch's conversation with the ledger. */
 export interface LedgerSession extends RegistrySession {
   /**
-   * Answers the claims, in any order; those of tasks whose store does not answer are left out. Rejects when no
+   * Answers the claims, in any order; those that cannot be read, or whose store does not answer, are left out. Rejects when no
    * store answers. Nothing is lost either way.
    */
   claim(batch: ClaimBatch): Promise<(Grant | Denial)[]>;

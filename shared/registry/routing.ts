@@ -7,29 +7,38 @@
  * them at random.
  */
 import * as z from 'zod';
+import { parseEach } from '../rpc/parse-each.ts';
 import { type Capabilities, type ServerWishes, ServerWishesSchema } from '../task/server-wishes.ts';
 import { ServiceNameSchema } from './registration.ts';
 
 const callId = z.string().min(1).max(64);
 
-export const RouteRequestSchema = z.object({
+const RoutedCallSchema = z.object({
+  id: callId,
+  service: ServiceNameSchema,
+  wishes: ServerWishesSchema.optional(),
+  /** It does not come back after this, Unix ms: no later place is kept for it. Absent: it does. */
+  patientUntil: z.number().optional(),
+  /** How often it has waited before. */
+  waits: z.number().int().min(0),
+});
+
+const RouteRequestSchema = z.object({
   /** Names the calls of this batch when they are reported. */
   block: z.string().min(16),
   /** When the last of its calls has ended for sure, Unix ms: a crashed consumer's places are freed then. */
   expiresAt: z.number(),
-  calls: z.array(
-    z.object({
-      id: callId,
-      service: ServiceNameSchema,
-      wishes: ServerWishesSchema.optional(),
-      /** It does not come back after this, Unix ms: no later place is kept for it. Absent: it does. */
-      patientUntil: z.number().optional(),
-      /** How often it has waited before. */
-      waits: z.number().int().min(0),
-    }),
-  ),
+  calls: z.array(z.unknown()),
 });
-export type RouteRequest = z.output<typeof RouteRequestSchema>;
+export type RouteRequest = Omit<z.output<typeof RouteRequestSchema>, 'calls'> & {
+  readonly calls: z.output<typeof RoutedCallSchema>[];
+};
+
+/** A call that cannot be read gets no decision; the others get theirs (rule R21). */
+export function readRouteRequest(request: unknown): RouteRequest {
+  const { calls, ...rest } = RouteRequestSchema.parse(request);
+  return { ...rest, calls: parseEach(RoutedCallSchema, calls, 'routed call') };
+}
 
 /** Where a service is called on one server. */
 export interface ServerAddress {
@@ -98,8 +107,18 @@ export const CallReportSchema = z.object({
 });
 export type CallReport = z.output<typeof CallReportSchema>;
 
-export const CallReportsSchema = z.object({ block: z.string().min(16), reports: z.array(CallReportSchema) });
-export type CallReports = z.output<typeof CallReportsSchema>;
+const CallReportsSchema = z.object({ block: z.string().min(16), reports: z.array(z.unknown()) });
+
+export interface CallReports {
+  readonly block: string;
+  readonly reports: CallReport[];
+}
+
+/** A report that cannot be read is left out: its call ends with the block (rule R21). */
+export function readCallReports(reports: unknown): CallReports {
+  const { block, reports: elements } = CallReportsSchema.parse(reports);
+  return { block, reports: parseEach(CallReportSchema, elements, 'call report') };
+}
 
 /** All service definitions that were set at run time; those of wrangler.toml are known to everybody. */
 export interface ServiceBook {

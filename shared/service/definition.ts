@@ -57,6 +57,11 @@ export const PathSchema = z
   // A backend may take an encoded slash for a slash.
   .refine((path) => !/(?:^|\/|%2f|%5c)(?:\.|%2e){1,2}(?:\/|%2f|%5c|$|\?)/i.test(path), 'a path has no dot segments');
 
+/** Times are kept in whole milliseconds: 1.2345 s are 1.235 s everywhere behind this edge. */
+function seconds(number: z.ZodNumber) {
+  return number.overwrite((value) => Math.ceil(Number((value * 1000).toFixed(6))) / 1000);
+}
+
 export const ServiceDefinitionSchema = z
   .strictObject({
     /**
@@ -72,16 +77,16 @@ export const ServiceDefinitionSchema = z
     method: z.enum(TASK_METHODS).default('POST'),
     /** Used when a task names no path. */
     path: PathSchema.default('/'),
-    timeoutSeconds: z.number().positive().max(MAX_TIMEOUT_SECONDS).default(30),
+    timeoutSeconds: seconds(z.number().positive().max(MAX_TIMEOUT_SECONDS)).default(30),
     /** How long a backend that answered 202 may take to call back. */
-    callbackTimeoutSeconds: z.number().positive().max(MAX_DEADLINE_SECONDS).default(600),
+    callbackTimeoutSeconds: seconds(z.number().positive().max(MAX_DEADLINE_SECONDS)).default(600),
     /** From submission to the end, whatever happens. */
-    deadlineSeconds: z.number().positive().max(MAX_DEADLINE_SECONDS).default(86_400),
+    deadlineSeconds: seconds(z.number().positive().max(MAX_DEADLINE_SECONDS)).default(86_400),
     retry: z
       .strictObject({
         maxAttempts: z.number().int().min(1).max(100).default(DEFAULT_RETRY_POLICY.maxAttempts),
-        baseSeconds: z.number().min(0).max(3600).default(DEFAULT_RETRY_POLICY.baseSeconds),
-        capSeconds: z.number().min(0).max(43_200).default(DEFAULT_RETRY_POLICY.capSeconds),
+        baseSeconds: seconds(z.number().min(0).max(3600)).default(DEFAULT_RETRY_POLICY.baseSeconds),
+        capSeconds: seconds(z.number().min(0).max(43_200)).default(DEFAULT_RETRY_POLICY.capSeconds),
       })
       .prefault({}),
     /** The backend recognises a repeat by its `Idempotency-Key`: a request that may have been read may be sent again. */

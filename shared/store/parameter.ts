@@ -39,6 +39,36 @@ export function jsonParameters(rows: readonly unknown[]): string[] {
   return parameters;
 }
 
+/** What the database says of a value that it does not take; anything else is about the database itself. */
+const REFUSED_VALUE =
+  /SQLITE_(?:CONSTRAINT|MISMATCH|TOOBIG|ERROR: (?:malformed|JSON))|malformed JSON|string or blob too big/;
+
+/**
+ * One statement for all elements. When the database refuses a value it cannot say whose: then halves are
+ * tried, so that the one element is left out and every other is written (rule R21).
+ * @param write must be safe to repeat for a part
+ * @param onRefused told of each element that cannot be written
+ */
+export async function eachAlone<Element, Answer>(
+  elements: readonly Element[],
+  write: (part: readonly Element[]) => Promise<readonly Answer[]>,
+  onRefused: (element: Element, error: unknown) => void,
+): Promise<Answer[]> {
+  try {
+    return [...(await write(elements))];
+  } catch (error) {
+    const [only] = elements;
+    if (only === undefined || !REFUSED_VALUE.test(String(error))) throw error;
+    if (elements.length === 1) {
+      onRefused(only, error);
+      return [];
+    }
+    const half = Math.ceil(elements.length / 2);
+    const first = await eachAlone(elements.slice(0, half), write, onRefused);
+    return [...first, ...(await eachAlone(elements.slice(half), write, onRefused))];
+  }
+}
+
 /** Runs `sql` once per parameter, in one round trip and one transaction, and returns all rows. */
 export async function runForEach<Row>(
   db: D1Database,

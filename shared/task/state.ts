@@ -17,7 +17,10 @@ export const DEFERRAL_REASONS = [
   /** An administrator paused the service. */
   'paused',
   'key-refused',
-  'cut-short',
+  /** It could not have ended within its lease, so it was not called. */
+  'lease-too-short',
+  /** The consumer could not go on with its batch before the call. */
+  'not-started',
   'misconfigured',
 ] as const;
 export type DeferralReason = (typeof DEFERRAL_REASONS)[number];

@@ -44,6 +44,7 @@ interface World {
   writes: number;
   beat(): void;
   readonly refusals: string[];
+  readonly claimed: number[];
   note(event: string): void;
   check(when: string): Promise<unknown>;
 }
@@ -131,6 +132,7 @@ export class Bindings {
     return {
       claim: (batch) =>
         effect('ledger.claim', async () => {
+          this.#world.claimed.push(JSON.stringify(batch).length);
           const answers = await answer(session.claim(structuredClone(batch)));
           return answers.map((grant) => {
             if (!grant.granted) return grant;

@@ -20,6 +20,7 @@ import { acceptTask } from '../../producer/accept.ts';
 import type { Runtime } from '../../producer/runtime.ts';
 import { serviceLine } from '../../shared/capacity/line.ts';
 import { importMacKey } from '../../shared/crypto/mac.ts';
+import type { LedgerSession } from '../../shared/ledger/contract.ts';
 import type { CallbackReport, DoorAnswer } from '../../shared/ledger/door.ts';
 import type { ReleaseAnswer } from '../../shared/ledger/line.ts';
 import { type NewTask, NewTaskSchema, newTaskMessage } from '../../shared/message/task-message.ts';
@@ -100,6 +101,8 @@ export class House {
   readonly printed: string[] = [];
   /** Statements that the database refused, though no fault struck. */
   readonly refusals: string[] = [];
+  /** Characters of each claim that a consumer sent. */
+  readonly claimed: number[] = [];
   /** Check rule R1 after every write, not only after every step. */
   watching = true;
   /** How far the consumers' clocks are ahead of the ledger's. */
@@ -281,6 +284,12 @@ export class House {
   release(limit = 100, service = 'served'): Promise<Ending<ReleaseAnswer>> {
     const request = { line: serviceLine(service), limit };
     return this.callback('release', (callback) => releaseLine(callback, request, Date.now()));
+  }
+
+  /** Asks the ledger as a consumer does, in a session of its own. */
+  async ledger<Value>(question: (session: LedgerSession) => Promise<Value>): Promise<Value> {
+    const consumer = this.#bindings.consumer(new Invocation('question'), { spent: 0 });
+    return this.clock.drive(async () => question(await consumer.ledger.open()));
   }
 
   /** Runs `work` as an invocation of the callback Worker, with faults. */

@@ -80,7 +80,9 @@ function apply(copy: string, edits: readonly Edit[]): boolean {
 /** SQL that does not parse fails every test; that is no proof. A broken CHECK is one. */
 function isBrokenSql({ testResults }: Report): boolean {
   const results = testResults.flatMap(({ assertionResults }) => assertionResults);
-  return results.some(({ failureMessages }) => failureMessages.some((message) => message.includes('SQLITE_ERROR')));
+  return results.some(({ failureMessages }) =>
+    failureMessages.some((message) => /malformed JSON/.test(message) === false && message.includes('SQLITE_ERROR')),
+  );
 }
 
 function restore(copy: string, edits: readonly Edit[]): void {

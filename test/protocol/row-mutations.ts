@@ -340,6 +340,71 @@ export const ROW_MUTATIONS: readonly Row[] = [
     ],
   },
   {
+    name: 'a wake-up whose row a newer release wrote',
+    file: 'schedules.test.ts',
+    mutations: [
+      {
+        rule: 'R21',
+        out: 'the reading of one row by itself',
+        edits: [
+          {
+            file: 'consumer/delivery/claims.ts',
+            from: "return TaskRequestSchema.safeParse(JSON.parse(recorded ?? '{}')).data;\n  } catch {\n    return undefined;",
+            to: "return TaskRequestSchema.parse(JSON.parse(recorded ?? '{}'));\n  } catch (error) {\n    throw error;",
+          },
+        ],
+      },
+    ],
+  },
+  {
+    name: 'a time-out of 1.2345 s',
+    file: 'schedules.test.ts',
+    mutations: [
+      mutation(
+        'R21',
+        'the reading of each element by itself',
+        'shared/rpc/parse-each.ts',
+        'if (parsed.success) return [parsed.data];',
+        'return [schema.parse(element)];',
+      ),
+      {
+        rule: 'R21',
+        out: 'the whole milliseconds',
+        edits: [
+          {
+            file: 'shared/service/definition.ts',
+            from: 'Math.ceil(Number((value * 1000).toFixed(6))) / 1000',
+            to: 'value',
+          },
+          { file: 'consumer/call/lease.ts', from: 'Math.ceil(timeoutMs) + ', to: 'timeoutMs + ' },
+        ],
+      },
+    ],
+  },
+  {
+    name: '60,000 parked tasks fall due',
+    file: 'schedules.test.ts',
+    mutations: [
+      {
+        rule: 'R23',
+        out: 'the share of each kind',
+        edits: [
+          { file: 'shared/store/carrier.ts', from: "callback: `status = 'waiting'`,", to: 'callback: `1`,' },
+          {
+            file: 'shared/store/carrier.ts',
+            from: "deadline: `status <> 'waiting' AND due_at = deadline_at`,",
+            to: 'deadline: `0`,',
+          },
+          {
+            file: 'shared/store/carrier.ts',
+            from: "send: `status <> 'waiting' AND parked_for IS NULL AND due_at < deadline_at`,",
+            to: 'send: `0`,',
+          },
+        ],
+      },
+    ],
+  },
+  {
     name: 'a call of a slow batch that would come too late',
     file: 'schedules.test.ts',
     mutations: [

@@ -224,6 +224,33 @@ export const RULE_MUTATIONS: readonly Row[] = [
     ],
   },
   {
+    name: 'R21 alone',
+    file: 'rules.test.ts',
+    mutations: [
+      mutation(
+        'R21',
+        'the halves of a statement that is refused',
+        'shared/store/parameter.ts',
+        'if (only === undefined || !REFUSED_VALUE',
+        'if (only !== undefined || !REFUSED_VALUE',
+      ),
+      mutation(
+        'R21',
+        'the release of what broke before its call',
+        'consumer/batch.ts',
+        "settle([...pending.keys()].map((id) => notStarted(id, 'not-started')));",
+        '',
+      ),
+      mutation(
+        'R21',
+        'the parts of a claim',
+        'consumer/delivery/claims.ts',
+        'MAX_PART_CHARS = 1_000_000',
+        'MAX_PART_CHARS = 1e9',
+      ),
+    ],
+  },
+  {
     name: 'R20 waiting for an event',
     file: 'rules.test.ts',
     mutations: [

@@ -1,8 +1,11 @@
 /** The rules of PROTOCOL.md that no row of its table stands for. */
 import { env } from 'cloudflare:workers';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { setPaused } from '../../callback/registry/services.ts';
+import { ServerLeases } from '../../consumer/capacity/server-leases.ts';
+import { type NewTask, newTaskMessage } from '../../shared/message/task-message.ts';
 import { recoverAfterRestart } from '../../shared/store/recovery.ts';
+import { requestColumns } from '../../shared/store/request-columns.ts';
 import { accepted, ok, refused, status } from './backend.ts';
 import { DAY_MS, HOUR_MS, House, MINUTE_MS, START } from './house.ts';
 import { comeToRest } from './rest.ts';
@@ -536,6 +539,91 @@ describe('R20 waiting for an event', () => {
     await house.release();
     await comeToRest(house);
     expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2 });
+  });
+});
+
+describe('R21 alone', () => {
+  it('a settlement that the database refuses costs no other its outcome', async () => {
+    const [odd, mate] = [await house.submit(), await house.submit()];
+    house.backend.fallback = house.backend.silent();
+    const settlements = await house.ledger(async (session) => {
+      const claims = [odd, mate].map(({ id, request, ...task }) => ({
+        id,
+        leaseMs: 61_000,
+        task: { ...task, ...requestColumns(request) },
+      }));
+      const grants = await session.claim({ nonce: crypto.randomUUID(), claims });
+      return session.settle(
+        grants.flatMap((grant) => {
+          if (!grant.granted) return [];
+          const { id, state } = grant;
+          // More deferrals than runs: a CHECK refuses the row.
+          const deferrals = id === odd.id ? 5 : 0;
+          return [{ id, state: { ...state, deferrals }, event: { type: 'succeed', at: Date.now(), run: 1 } as const }];
+        }),
+      );
+    });
+    house.refusals.length = 0;
+    expect(settlements).toMatchObject([
+      // It is tried once more against what its row says.
+      { id: odd.id, status: 'succeeded', fate: { verdict: 'ack' } },
+      { id: mate.id, status: 'succeeded', fate: { verdict: 'ack' } },
+    ]);
+  });
+
+  it('a claim that the database refuses costs no other its run', async () => {
+    const [odd, mate] = [await house.mint(), await house.mint()];
+    const answers = await house.ledger((session) => {
+      const claims = [odd, mate].map(({ id, request, ...task }) => {
+        const columns = requestColumns(request);
+        // SQLite reads JSON that is a thousand levels deep, and no deeper.
+        if (id === odd.id) columns.request.deep = JSON.parse(`${'['.repeat(1_100)}${']'.repeat(1_100)}`);
+        return { id, leaseMs: 61_000, task: { ...task, ...columns } };
+      });
+      return session.claim({ nonce: crypto.randomUUID(), claims });
+    });
+    house.refusals.length = 0;
+    expect(answers).toMatchObject([
+      { id: odd.id, granted: false, status: 'unreadable', fate: { verdict: 'retry' } },
+      { id: mate.id, granted: true },
+    ]);
+  });
+
+  it('a row that cannot be read costs no other task of its batch', async () => {
+    const odd = await house.submit();
+    await house.deliver(house.ready());
+    const mate = await house.submit();
+    const without = "status = 'deferred', finished_at = NULL, reason = NULL, next_at = ?2";
+    await env.DB.prepare(`UPDATE tasks SET ${without} WHERE id = ?1`)
+      .bind(odd.id, START + HOUR_MS)
+      .run();
+    house.writes += 1;
+    house.post.put('tasks', newTaskMessage(odd));
+    await house.deliver();
+    expect(await house.row(mate.id)).toMatchObject({ status: 'succeeded', run: 1 });
+    expect(house.post.waiting()).toHaveLength(1);
+  });
+
+  it('what breaks between the claim and the call gives its tasks back unattempted', async () => {
+    const task = await house.submit({ service: 'served', maxAttempts: 1 });
+    vi.spyOn(ServerLeases.prototype, 'take').mockRejectedValueOnce(new TypeError('a bug'));
+    await house.deliver();
+    expect(await house.row(task.id)).toMatchObject({ status: 'deferred', reason: 'not-started', failures: 0 });
+    house.join('one');
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2 });
+  });
+
+  it('a hundred bodies of 64 KB are claimed in parts of a megabyte', async () => {
+    const body = { type: 'text/plain', encoding: 'text', text: 'x'.repeat(60_000) } as const;
+    const tasks: NewTask[] = [];
+    for (let count = 0; count < 100; count++) {
+      tasks.push(await house.submit({ service: 'fetched', request: { path: '/work', body } }));
+    }
+    await house.deliver();
+    expect(house.claimed.length).toBeGreaterThanOrEqual(6);
+    expect(Math.max(...house.claimed)).toBeLessThan(1_100_000);
+    for (const { id } of tasks) expect(await house.row(id)).toMatchObject({ status: 'succeeded', run: 1 });
   });
 });
 

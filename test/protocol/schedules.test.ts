@@ -2,10 +2,12 @@
  * "Schedules that broke the first reading" of PROTOCOL.md, row by row. Each `describe` is a row; each
  * test fails when the rule behind it is taken out, which `npm run test:mutations` shows.
  */
+import { env } from 'cloudflare:workers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type NewTask, newTaskMessage } from '../../shared/message/task-message.ts';
 import { servicesSchema } from '../../shared/service/definition.ts';
 import { recordAccepted } from '../../shared/store/accept.ts';
+import { requestColumns } from '../../shared/store/request-columns.ts';
 import { accepted, ok, status } from './backend.ts';
 import { DAY_MS, HOUR_MS, House, MINUTE_MS, type Order, START } from './house.ts';
 import { comeToRest } from './rest.ts';
@@ -495,5 +497,98 @@ describe('a call of a slow batch that would come too late', () => {
     expect(record!.endedAt).toBeLessThan(START + 300_000);
     expect(calls(last.id)).toEqual([[2, 1]]);
     for (const { id } of tasks) expect(await house.row(id)).toMatchObject({ status: 'succeeded' });
+  });
+});
+
+describe('a wake-up whose row a newer release wrote', () => {
+  const rewrite = (id: string, request: string) =>
+    env.DB.prepare('UPDATE tasks SET request = ?2 WHERE id = ?1').bind(id, request).run();
+
+  it('is given back by itself, and no task of its batch loses an attempt', async () => {
+    const newer = await house.mint({ service: 'fetched', maxAttempts: 1 });
+    await house.callback('accept', ({ db }) => recordAccepted(db, [newer], Date.now()));
+    const { request } = (await env.DB.prepare('SELECT request FROM tasks WHERE id = ?1').bind(newer.id).first<{
+      request: string;
+    }>())!;
+    await rewrite(newer.id, '{"path":["of","another","kind"]}');
+    await house.sweep();
+    const mates = [await house.submit({ maxAttempts: 1 }), await house.submit({ maxAttempts: 1 })];
+    await house.deliver();
+    for (const { id } of mates) expect(await house.row(id)).toMatchObject({ status: 'succeeded', run: 1 });
+    expect(house.backend.callsOf(newer.id)).toEqual([]);
+    house.writes += 1;
+    expect(await house.row(newer.id)).toMatchObject({ status: 'deferred', deferrals: 1, failures: 0 });
+    await rewrite(newer.id, request);
+    house.writes += 1;
+    await comeToRest(house);
+    expect(house.backend.callsOf(newer.id).map(({ attempt }) => attempt)).toEqual([1]);
+  });
+});
+
+describe('a time-out of 1.2345 s', () => {
+  it('stands as 1.235 s behind the edge of the definition, and its batch runs', async () => {
+    house.services = servicesSchema(true).parse({
+      fetched: { baseUrl: 'http://backend.test', timeoutSeconds: 1.2345 },
+      bound: { binding: 'BACKEND' },
+    });
+    const odd = await house.submit({ service: 'fetched' });
+    const mate = await house.submit();
+    await house.deliver();
+    for (const { id } of [odd, mate]) expect(await house.row(id)).toMatchObject({ status: 'succeeded', run: 1 });
+  });
+
+  it('of another release that does not round costs its own claim, and no other', async () => {
+    const [odd, mate] = await Promise.all([house.mint(), house.mint()]);
+    const claimOf = ({ id, request, ...task }: NewTask, leaseMs: number) => ({
+      id,
+      leaseMs,
+      task: { ...task, ...requestColumns(request) },
+    });
+    const answers = await house.ledger((session) =>
+      session.claim({ nonce: crypto.randomUUID(), claims: [claimOf(odd, 1_234.5), claimOf(mate, 61_000)] }),
+    );
+    expect(answers).toMatchObject([{ id: mate.id, granted: true }]);
+  });
+});
+
+describe('60,000 parked tasks fall due', () => {
+  /** Scaled: as many as all chunks of a round would take. */
+  const FLOOD = 6_000;
+
+  async function flood(column: string, value: number): Promise<void> {
+    const ids = await Promise.all(Array.from({ length: FLOOD }, async () => (await house.mint()).id));
+    await env.DB.prepare(
+      `INSERT INTO tasks (id, subject, service, status, run, deferrals, max_attempts, base_seconds, cap_seconds,
+         deadline_at, next_at, due_at, reason, parked_for)
+       SELECT value, 'alice', 'flooded', 'deferred', 1, 1, 8, 2, 60, ${column}, ?2, ?2, 'no-key', 'pool:flooded'
+       FROM json_each(?1)`,
+    )
+      .bind(JSON.stringify(ids), value)
+      .run();
+    house.writes += 1;
+  }
+
+  beforeEach(() => {
+    house.watching = false;
+  });
+
+  it("and another service's overdue callback is handled in its own minute", async () => {
+    const task = await waitingTask();
+    await flood('?2 + 3600000', START);
+    await house.clock.moveTo(START + callbackTimeoutMs);
+    await house.sweep();
+    expect(await house.row(task.id)).toMatchObject({ status: 'retrying', failures: 1 });
+  });
+
+  it('at their deadline, and so are a callback and a wake-up that was never sent', async () => {
+    const task = await waitingTask();
+    const unsent = await house.mint();
+    await house.callback('accept', ({ db }) => recordAccepted(db, [unsent], START + 1));
+    await flood('?2', START);
+    await house.clock.moveTo(START + callbackTimeoutMs);
+    const { value } = (await house.sweep()) as { value: { ended: number } };
+    expect(value.ended).toBe(5_000);
+    expect(await house.row(task.id)).toMatchObject({ status: 'retrying', failures: 1 });
+    expect(await house.row(unsent.id)).toMatchObject({ status: 'queued', sends: 1 });
   });
 });

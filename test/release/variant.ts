@@ -29,8 +29,8 @@ export const ADDITIONAL_FIELDS: readonly Edit[] = [
   },
   {
     file: 'shared/message/task-message.ts',
-    find: "{ v: MESSAGE_VERSION, kind: 'wake', id, service }",
-    replace: "{ v: MESSAGE_VERSION, kind: 'wake', id, service, added: 'next' }",
+    find: "{ v: MESSAGE_VERSION, kind: 'wake', id, service, ...",
+    replace: "{ v: MESSAGE_VERSION, kind: 'wake', id, service, added: 'next', ...",
   },
   {
     file: 'consumer/delivery/ledger-session.ts',
@@ -46,15 +46,15 @@ export const ADDITIONAL_FIELDS: readonly Edit[] = [
   },
   {
     file: 'callback/ledger.ts',
-    find: 'return answerClaims(this.#env, ClaimBatchSchema.parse(batch), Date.now());',
-    replace: `return answerClaims(this.#env, ClaimBatchSchema.parse(batch), Date.now()).then((answers) =>
+    find: "return answerClaims(this.#env, { nonce, claims: parseEach(ClaimSchema, claims, 'claim') }, Date.now());",
+    replace: `return answerClaims(this.#env, { nonce, claims: parseEach(ClaimSchema, claims, 'claim') }, Date.now()).then((answers) =>
       answers.map((answer) => ({ ...answer, added: 'next' })));`,
   },
   {
     file: 'callback/ledger.ts',
-    find: 'return settleAttempts(this.#env, SettlementsSchema.parse(settlements), Date.now());',
-    replace: `return settleAttempts(this.#env, SettlementsSchema.parse(settlements), Date.now()).then((settled) =>
-      settled.map((each) => ({ ...each, added: 'next' })));`,
+    find: 'const settled = await settleAttempts(this.#env, readable, Date.now());',
+    replace: `const settled = (await settleAttempts(this.#env, readable, Date.now())).map((each) =>
+      ({ ...each, added: 'next' }));`,
   },
 ];
 

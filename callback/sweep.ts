@@ -6,6 +6,7 @@
  */
 import { logError } from '../shared/log.ts';
 import { hourOf } from '../shared/statistics/tally.ts';
+import { deleteOldActs } from '../shared/store/audit.ts';
 import {
   DUE_KINDS,
   type DueKind,
@@ -60,6 +61,9 @@ const STATISTICS_ROWS = 1_000;
 
 const FIND_ROWS = 5_000;
 const FINDS_NAME = 'finds';
+/** Who changed what is asked about for a year and more. */
+const AUDIT_KEPT_MS = 400 * 86_400_000;
+const AUDIT_ROWS = 1_000;
 
 export interface SweepReport {
   readonly woken: number;
@@ -89,6 +93,7 @@ const CONTROL_SHARES: typeof SHARES = [
   ['revocations', sweepRevocations],
   ['idempotency keys', sweepIdempotencyKeys],
   ['statistics', sweepStatistics],
+  ['audit', sweepAudit],
 ];
 
 export async function sweep(env: CallbackEnv, now: number): Promise<SweepReport> {
@@ -228,5 +233,10 @@ async function sweepFinds({ db, retentionMs }: StoreEnv, now: number): Promise<P
   const position = await readScanPosition(db, FINDS_NAME);
   const next = await forgetFinds(db, position, FIND_ROWS, smallestTaskIdAt(now - retentionMs));
   if (next !== position) await writeScanPosition(db, FINDS_NAME, next);
+  return {};
+}
+
+async function sweepAudit({ stores: { control } }: CallbackEnv, now: number): Promise<Partial<SweepReport>> {
+  await deleteOldActs(control, now - AUDIT_KEPT_MS, AUDIT_ROWS);
   return {};
 }

@@ -2,6 +2,7 @@
 import { useMemo, useState } from 'preact/hooks';
 import { apiFor } from './api.ts';
 import { ToolsContext } from './live.ts';
+import { AuditPage } from './pages/audit.tsx';
 import { KeysPage } from './pages/keys.tsx';
 import { OverviewPage } from './pages/overview.tsx';
 import { ServersPage } from './pages/servers.tsx';
@@ -31,6 +32,7 @@ const PAGES: Readonly<Record<string, Page>> = {
   service: { title: 'Service', roles: WATCHERS, show: ({ name = '' }) => <ServicePage name={name} />, isDetail: true },
   servers: { title: 'Servers', roles: ['admin', 'viewer', 'server'], show: () => <ServersPage /> },
   keys: { title: 'Keys', roles: WATCHERS, show: () => <KeysPage /> },
+  audit: { title: 'Audit', roles: WATCHERS, show: ({ query }) => <AuditPage query={query} /> },
   settings: { title: 'Settings', roles: ['admin', 'viewer', 'client', 'server'], show: () => <SettingsPage /> },
 };
 

@@ -18,6 +18,8 @@ export type Access =
       readonly roles: Readonly<Partial<Record<Role, Scope>>>;
       /** Packages of providers send the token as if it were their own key, in a header of theirs. */
       readonly tokenAsKey?: true;
+      /** Done to what is everybody's or somebody else's, it is recorded in the audit under this name. */
+      readonly act?: string;
     };
 
 const forClients: Access = { roles: { client: 'own', admin: 'own' } };
@@ -37,8 +39,8 @@ export const ACCESS: ReadonlyMap<string, Access> = new Map(
     'GET /api/tasks/count': forReaders,
     'GET /api/tasks/errors': forReaders,
     'GET /api/task/:id': forReaders,
-    'POST /api/task/:id/cancel': forOwners,
-    'POST /api/task/:id/retry': forOwners,
+    'POST /api/task/:id/cancel': { ...forOwners, act: 'task.cancel' },
+    'POST /api/task/:id/retry': { ...forOwners, act: 'task.retry' },
     'PUT /api/task/:id': 'attempt',
 
     'ALL /api/service/:name': forCallers,
@@ -46,31 +48,32 @@ export const ACCESS: ReadonlyMap<string, Access> = new Map(
 
     'GET /api/services': { roles: { client: 'all', admin: 'all', viewer: 'all' } },
     'GET /api/services/:name/demand': { roles: { client: 'all', admin: 'all', viewer: 'all' } },
-    'PUT /api/services/:name': forAdmins,
-    'DELETE /api/services/:name': forAdmins,
-    'POST /api/services/:name/pause': forAdmins,
-    'POST /api/services/:name/resume': forAdmins,
+    'PUT /api/services/:name': { ...forAdmins, act: 'service.put' },
+    'DELETE /api/services/:name': { ...forAdmins, act: 'service.delete' },
+    'POST /api/services/:name/pause': { ...forAdmins, act: 'service.pause' },
+    'POST /api/services/:name/resume': { ...forAdmins, act: 'service.resume' },
 
-    'POST /api/servers': forServers,
+    'POST /api/servers': { ...forServers, act: 'server.register' },
     'GET /api/servers': { roles: { server: 'own', admin: 'all', viewer: 'all' } },
     'GET /api/servers/:id': { roles: { server: 'own', admin: 'all', viewer: 'all' } },
     'GET /api/servers/:id/metrics': { roles: { server: 'own', admin: 'all', viewer: 'all' } },
-    'DELETE /api/servers/:id': forServers,
-    'POST /api/servers/:id/maintenance': forServers,
+    'DELETE /api/servers/:id': { ...forServers, act: 'server.remove' },
+    'POST /api/servers/:id/maintenance': { ...forServers, act: 'server.maintenance' },
     'POST /api/servers/:id/heartbeat': forServers,
     'POST /api/servers/:id/leadership': forServers,
     'POST /api/servers/heartbeats': forServers,
 
     'GET /api/stats/servers/:id': forWatchers,
     'GET /api/stats/load-balancer': forWatchers,
-    'POST /api/stats/load-balancer/algorithm': forAdmins,
+    'POST /api/stats/load-balancer/algorithm': { ...forAdmins, act: 'service.balancing' },
     'GET /api/stats/tasks': forWatchers,
     'GET /api/stats/hourly': forWatchers,
     'GET /api/stats/keys': forWatchers,
-    'POST /api/keys/:shard/:key/:action': forAdmins,
+    'POST /api/keys/:shard/:key/:action': { ...forAdmins, act: 'key.change' },
 
-    'POST /api/tokens/revoke': forAdmins,
+    'POST /api/tokens/revoke': { ...forAdmins, act: 'token.revoke' },
 
+    'GET /api/audit': forWatchers,
     'GET /metrics': forWatchers,
     'GET /healthz': 'open',
     'GET /openapi.json': 'open',

@@ -2,8 +2,10 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { assertEveryRouteHasAccess } from './access.ts';
 import type { App, AppEnv } from './app.ts';
+import { recordActs } from './audit.ts';
 import { requireAccess } from './authorize.ts';
 import { guardErrors, refuseInvalid } from './error-edge.ts';
+import { addAudit } from './routes/audit.ts';
 import { addBalancer } from './routes/balancer.ts';
 import { addBatch } from './routes/batch.ts';
 import { addCallback } from './routes/callback.ts';
@@ -31,9 +33,10 @@ export function createApp(...more: readonly ((app: App) => void)[]): App {
   const app: App = new OpenAPIHono<AppEnv>({ defaultHook: refuseInvalid });
   guardErrors(app);
   app.use(requireAccess);
+  app.use(recordActs);
   for (const add of [addSubmit, addBatch, addList, addPoll, addCallback, addCancel, addRetry]) add(app);
   for (const add of [addHeartbeats, addServers, addServices, addBalancer, addSync, addKeys, addTokens]) add(app);
-  for (const add of [addStatistics, addMetrics]) add(app);
+  for (const add of [addStatistics, addMetrics, addAudit]) add(app);
   addHealth(app);
   addDocument(app);
   for (const add of more) add(app);

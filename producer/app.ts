@@ -2,6 +2,7 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Principal } from '../shared/auth/token.ts';
 import type { Scope } from './access.ts';
+import type { Change } from './audit.ts';
 import type { Runtime } from './runtime.ts';
 
 /** Who asks, and whether about its own things or everybody's: the access table says which. */
@@ -11,7 +12,7 @@ export interface Caller extends Principal {
 
 export interface AppEnv {
   Bindings: { readonly runtime: Runtime };
-  Variables: { principal: Caller };
+  Variables: { principal: Caller; change?: Change };
 }
 
 export type App = OpenAPIHono<AppEnv>;

@@ -74,7 +74,10 @@ export function addBalancer(app: App): void {
     return askRegistry(
       c.env.runtime,
       (registry) => registry.setBalancing(service, algorithm),
-      () => answerJson({ service, algorithm }),
+      () => {
+        c.set('change', { after: { service, algorithm } });
+        return answerJson({ service, algorithm });
+      },
     );
   });
 }

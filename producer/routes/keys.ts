@@ -54,6 +54,7 @@ export function addKeys(app: App): void {
     const view = await callUpstream('consumer', () => consumer.door.change(key, action));
     if (view === UNAVAILABLE) return unavailable('The key is not certain to have changed; repeat the request.');
     if (view === undefined) return refuse('key-not-found', { detail: `Shard ${shard} has no key ${key}.` });
+    c.set('change', { after: { action, state: view.state } });
     return answerJson(keyDocument(shard, view));
   });
 }

@@ -136,7 +136,10 @@ export function addServers(app: App): void {
     return askRegistry(
       c.env.runtime,
       (registry) => registry.setMaintenance(c.req.valid('param').id, enabled, askerOf(c.get('principal'))),
-      (server) => answerJson(serverDocument(server)),
+      (server) => {
+        c.set('change', { after: { enabled, state: server.state } });
+        return answerJson(serverDocument(server));
+      },
     );
   });
 

@@ -116,7 +116,10 @@ export function addServices(app: App): void {
       runtime,
       // As it was sent: a later release reads it with its own defaults.
       (registry) => registry.putService(name, sent),
-      (version) => answerJson({ name, version, definition: checked.data }),
+      (version) => {
+        c.set('change', { after: sent });
+        return answerJson({ name, version, definition: checked.data });
+      },
     );
     await readServices(runtime, { changed: true });
     return answer;

@@ -37,6 +37,7 @@ export function addTokens(app: App): void {
     const done = await callUpstream('database', () => revokeToken(runtime.config.stores.control, jti, expiresAt));
     if (done === UNAVAILABLE) return unavailable('The token is not certain to be revoked; repeat the request.');
     runtime.authenticator.forget(jti);
+    c.set('change', { after: { jti, expiresAt: new Date(expiresAt).toISOString() } });
     return answerJson({ jti, expiresAt: new Date(expiresAt).toISOString() });
   });
 }

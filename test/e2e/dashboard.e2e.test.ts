@@ -164,6 +164,7 @@ describe('the dashboard', () => {
           ['#/service/quick', 'Service'],
           ['#/servers', 'Servers'],
           ['#/keys', 'Keys'],
+          ['#/audit', 'Audit'],
           ['#/settings', 'Settings'],
         ] as const) {
           await go(place, heading);

@@ -20,7 +20,7 @@ const ROWS = [...ACCESS]
     return { row, method: method === 'ALL' ? 'POST' : method, path: addressOf(path), access };
   })
   // The page needs texts that only the bundler brings.
-  .filter(({ path }) => path !== '/' && !path.startsWith('/docs'));
+  .filter(({ path }) => path !== '/' && !/^\/(?:docs|dashboard)/.test(path));
 
 const BY_ROLE = ROWS.flatMap(({ access, ...row }) => (typeof access === 'string' ? [] : [{ ...row, access }]));
 

@@ -1,0 +1,57 @@
+/** Who changed what, newest first. */
+import type { z } from 'zod';
+import type { AuditSchema } from '../../producer/schema/audit.ts';
+import { useLive } from '../live.ts';
+import { Fresh } from '../parts/panel.tsx';
+import { Time } from '../parts/time.tsx';
+import { link } from '../route.ts';
+
+type Audit = z.infer<typeof AuditSchema>;
+
+const EVERY_MS = 10_000;
+
+export function AuditPage({ query }: { query: URLSearchParams }) {
+  const cursor = query.get('cursor');
+  const live = useLive<Audit>(`/api/audit${cursor === null ? '' : `?cursor=${encodeURIComponent(cursor)}`}`, EVERY_MS);
+  return (
+    <Fresh live={live}>
+      {({ acts, nextCursor }) => (
+        <>
+          {acts.length === 0 && <p class="quiet">Nobody has changed anything yet.</p>}
+          {acts.length > 0 && (
+            <div class="scroll">
+              <table>
+                <thead>
+                  <tr>
+                    <th>When</th>
+                    <th>Who</th>
+                    <th>Did</th>
+                    <th>To</th>
+                    <th>Since then</th>
+                  </tr>
+                </thead>
+                <tbody>
+                  {acts.map(({ id, at, subject, act, target, count, after }) => (
+                    <tr key={id}>
+                      <td>
+                        <Time at={at} />
+                      </td>
+                      <td>{subject}</td>
+                      <td>{act.replace('.', ': ')}</td>
+                      <td>
+                        {target}
+                        {count > 1 && ` (${count})`}
+                      </td>
+                      <td>{after !== undefined && <code>{JSON.stringify(after).slice(0, 120)}</code>}</td>
+                    </tr>
+                  ))}
+                </tbody>
+              </table>
+            </div>
+          )}
+          {nextCursor !== null && <a href={link('audit', undefined, { cursor: nextCursor })}>Older</a>}
+        </>
+      )}
+    </Fresh>
+  );
+}

@@ -1,0 +1,66 @@
+/**
+ * Records administrative acts: what the access table names as an act and was done to somebody else's or
+ * everybody's things, once it has been done. An act that cannot be recorded is done all the same, and the
+ * log has it: there the event is written first.
+ */
+import type { MiddlewareHandler } from 'hono';
+import { matchedRoutes } from 'hono/route';
+import { logError, logInfo } from '../shared/log.ts';
+import { auditId, recordAct } from '../shared/store/audit.ts';
+import { accessOf } from './access.ts';
+import type { AppEnv } from './app.ts';
+
+/** What a route says of the change that it made, beside what its address says. */
+export interface Change {
+  readonly before?: unknown;
+  readonly after?: unknown;
+  /** How many things it concerned; one when absent. */
+  readonly count?: number;
+}
+
+const MAX_CHANGE_CHARS = 8_000;
+
+export const recordActs: MiddlewareHandler<AppEnv> = async (c, next) => {
+  await next();
+  const principal = c.get('principal');
+  if (principal?.scope !== 'all' || !c.res.ok) return;
+  const act = matchedRoutes(c)
+    .map(accessOf)
+    .flatMap((access) => (typeof access === 'object' && access.act !== undefined ? [access.act] : []))[0];
+  if (act === undefined) return;
+  const at = Date.now();
+  const { before, after, count = 1 } = c.get('change') ?? {};
+  const row = {
+    id: auditId(at, crypto.randomUUID().slice(0, 8)),
+    at,
+    subject: principal.subject,
+    role: principal.role,
+    act,
+    target: targetOf(c.req.param() as Readonly<Record<string, string>>),
+    count,
+    before: textOf(before),
+    after: textOf(after),
+    request_id: c.req.header('cf-ray') ?? crypto.randomUUID(),
+  };
+  const { id: _, before: _before, after: _after, ...event } = row;
+  logInfo('act', event);
+  try {
+    await recordAct(c.env.runtime.config.stores.control, row);
+  } catch (error) {
+    logError('audit.failed', { act, target: row.target }, error);
+  }
+};
+
+/** The parts of the address that name something: `ocr`, or `0/gemini-3`. */
+function targetOf(params: Readonly<Record<string, string>>): string {
+  return Object.entries(params)
+    .filter(([name]) => name !== 'action')
+    .map(([, value]) => value)
+    .join('/');
+}
+
+function textOf(value: unknown): string | null {
+  if (value === undefined) return null;
+  const text = JSON.stringify(value);
+  return text.length <= MAX_CHANGE_CHARS ? text : JSON.stringify(`too long to keep: ${text.length} characters`);
+}

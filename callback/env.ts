@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { importMacKey, type MacKey } from '../shared/crypto/mac.ts';
 import { MisconfiguredError, numberedBindings, parseEnv, SecretSchema } from '../shared/env.ts';
 import type { TaskMessage } from '../shared/message/task-message.ts';
-import { type Stores, storesIn } from '../shared/store/stores.ts';
+import { StoreLimitSchema, type Stores, storesIn } from '../shared/store/stores.ts';
 import { Statistics } from './statistics.ts';
 
 /**
@@ -27,6 +27,7 @@ const EnvSchema = z.object({
     .number({ error: 'is a number of days' })
     .min(0, { error: 'is a number of days, 0 or more' })
     .default(3),
+  STORE_LIMIT_BYTES: StoreLimitSchema,
 });
 
 export interface ShardQueue {
@@ -42,6 +43,8 @@ export interface CallbackEnv {
   readonly retentionMs: number;
   /** From a task's end; what is longer than `retentionMs` means that bodies go with their rows. */
   readonly bodyRetentionMs: number;
+  /** What one store may hold. */
+  readonly storeLimitBytes: number;
   /** Of the class `ServerRegistry`. */
   readonly serverRegistry: DurableObjectNamespace;
   /** What this isolate has counted and not yet written. */
@@ -82,6 +85,7 @@ export async function readEnv(env: object): Promise<CallbackEnv> {
     tokenKey: await importMacKey(vars.CALLBACK_SECRET, vars.CALLBACK_SECRET_PREVIOUS),
     retentionMs: vars.RETENTION_DAYS * DAY_MS,
     bodyRetentionMs: vars.BODY_RETENTION_DAYS * DAY_MS,
+    storeLimitBytes: vars.STORE_LIMIT_BYTES,
     serverRegistry: SERVER_REGISTRY,
     statistics: new Statistics(),
   };

@@ -28,6 +28,7 @@ import { smallestTaskIdAt } from '../shared/task/id.ts';
 import type { CallbackEnv, StoreEnv } from './env.ts';
 import { forgetOld } from './retention.ts';
 import { samplesOfMoves, writeDueStatistics } from './statistics.ts';
+import { watchStores } from './store-watch.ts';
 import { decideSweep, type SweepDecision } from './sweep-decision.ts';
 import { sendWakes, type Wake } from './wake.ts';
 
@@ -94,6 +95,7 @@ const CONTROL_SHARES: typeof SHARES = [
   ['idempotency keys', sweepIdempotencyKeys],
   ['statistics', sweepStatistics],
   ['audit', sweepAudit],
+  ['stores', (env, now) => watchStores(env, now).then(() => ({}))],
 ];
 
 export async function sweep(env: CallbackEnv, now: number): Promise<SweepReport> {
@@ -120,7 +122,7 @@ async function sweepStore(env: StoreEnv, shares: typeof SHARES, store: number, n
 }
 
 /** All of them, or with many of them each in its turn. */
-export function storesOfRound(all: readonly Store[], now: number): readonly Store[] {
+export function storesOfRound<Any extends Pick<Store, 'number'>>(all: readonly Any[], now: number): readonly Any[] {
   const rounds = Math.ceil(all.length / STORES_A_ROUND);
   const turn = Math.floor(now / ROUND_MS) % rounds;
   return all.filter((_, index) => index % rounds === turn);

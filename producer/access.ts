@@ -68,6 +68,7 @@ export const ACCESS: ReadonlyMap<string, Access> = new Map(
     'POST /api/stats/load-balancer/algorithm': { ...forAdmins, act: 'service.balancing' },
     'GET /api/stats/tasks': forWatchers,
     'GET /api/stats/hourly': forWatchers,
+    'GET /api/stats/stores': forWatchers,
     'GET /api/stats/keys': forWatchers,
     'POST /api/keys/:shard/:key/:action': { ...forAdmins, act: 'key.change' },
 

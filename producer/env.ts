@@ -10,13 +10,17 @@ import type { CallbackDoor } from '../shared/ledger/door.ts';
 import type { TaskMessage } from '../shared/message/task-message.ts';
 import type { RegistryDoor } from '../shared/registry/door.ts';
 import { type Services, servicesSchema } from '../shared/service/definition.ts';
-import { type Stores, storesIn } from '../shared/store/stores.ts';
+import { DrainingStoresSchema, StoreLimitSchema, type Stores, storesIn } from '../shared/store/stores.ts';
 
 /** What accept needs of a queue. */
 export type TaskQueue = Pick<Queue<TaskMessage>, 'send' | 'sendBatch' | 'metrics'>;
 
 export interface Config {
   readonly stores: Stores;
+  /** What one store may hold. */
+  readonly storeLimitBytes: number;
+  /** These get no new tasks: they are to be removed. */
+  readonly drainingStores: ReadonlySet<number>;
   readonly queues: readonly TaskQueue[];
   readonly callback: CallbackDoor;
   readonly registry: RegistryDoor;
@@ -81,6 +85,8 @@ const EnvSchema = z.object({
   PUBLIC_URL: optional(webAddress),
   ALLOW_PRIVATE_TARGETS: FlagSchema,
   KEY_SHARDS: KeyShardsSchema,
+  STORE_LIMIT_BYTES: StoreLimitSchema,
+  STORES_DRAINING: DrainingStoresSchema,
 });
 
 /** @throws MisconfiguredError naming every variable that is wrong */
@@ -97,6 +103,8 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>): Config {
     throw new MisconfiguredError(faults);
   return {
     stores,
+    storeLimitBytes: env.STORE_LIMIT_BYTES,
+    drainingStores: env.STORES_DRAINING,
     queues,
     callback: env.CALLBACK,
     registry: env.REGISTRY,

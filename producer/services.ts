@@ -7,6 +7,7 @@ import type { Context } from 'hono';
 import type { KnownServices, ReadReason } from '../shared/service/known-services.ts';
 import { refreshServices } from '../shared/service/refresh.ts';
 import type { AppEnv } from './app.ts';
+import { beside } from './beside.ts';
 import type { Runtime } from './runtime.ts';
 
 /** @param names of the services that the request is about; none: only the list as a whole */
@@ -22,13 +23,4 @@ export async function loadServices(c: Context<AppEnv>, names: readonly string[])
 /** When they are due, or there is a reason. */
 export function readServices({ services, config }: Runtime, reason: ReadReason = {}): Promise<void> {
   return refreshServices(services, (known) => config.registry.readServices(known), reason);
-}
-
-function beside(c: Context<AppEnv>, work: Promise<void>): void {
-  try {
-    c.executionCtx.waitUntil(work);
-  } catch {
-    // Without an execution context nothing ends the work early.
-    void work;
-  }
 }

@@ -65,6 +65,13 @@ CREATE TABLE statistics (
   PRIMARY KEY (kind, name, hour)
 ) WITHOUT ROWID;
 
+CREATE TABLE store_sizes (
+  hour INTEGER NOT NULL,
+  store INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  PRIMARY KEY (hour, store)
+) WITHOUT ROWID;
+
 CREATE TRIGGER tasks_found_by_label AFTER INSERT ON tasks WHEN new.labels IS NOT NULL
 BEGIN
   INSERT OR IGNORE INTO finds (term, subject, entry)

@@ -16,7 +16,7 @@ import { idKeyOf, type Runtime } from '../runtime.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { BatchResultSchema, BatchSubmissionSchema, TaskSubmissionSchema } from '../schema/submission.ts';
 import { loadServices } from '../services.ts';
-import { chooseStore } from '../store-choice.ts';
+import { chooseStore, STORAGE_FULL } from '../store-choice.ts';
 import { draftTask, NOT_ACCEPTED, taskOf } from '../submission.ts';
 
 const route = createRoute({
@@ -36,6 +36,7 @@ const route = createRoute({
     'malformed-body',
     'body-too-large',
     'unsupported-media-type',
+    'storage-full',
   ),
 });
 
@@ -54,7 +55,8 @@ export function addBatch(app: App): void {
       const reason = 'belongs to a single task; give each task of a batch its idempotencyKey';
       return refuse('invalid-request', { detail: `Idempotency-Key: ${reason}` });
     }
-    const store = chooseStore(runtime.config.stores, Math.random());
+    const store = await chooseStore(c);
+    if (store === undefined) return refuse(STORAGE_FULL.code, STORAGE_FULL.details);
     const submissions = c.req.valid('json').tasks;
     await loadServices(c, serviceNamesIn(submissions));
     const items = await Promise.all(

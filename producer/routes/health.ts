@@ -1,8 +1,26 @@
-/** `GET /healthz`: whether this deployment is configured to serve. Public; names variables, not values. */
+/**
+ * `GET /healthz`: whether this deployment can serve, and what will soon keep it from serving. Public; names
+ * variables, not values.
+ */
 import { createRoute, z } from '@hono/zod-openapi';
 import { answerJson } from '../answer.ts';
 import type { App } from '../app.ts';
+import type { Runtime } from '../runtime.ts';
 import { jsonAnswer, problemAnswers } from '../schema/problem.ts';
+import { describeStores, type StoreStanding, warningsOf } from '../statistics/stores.ts';
+
+const HealthSchema = z
+  .object({
+    status: z.enum(['ok', 'warning']),
+    warnings: z
+      .array(z.string())
+      .optional()
+      .openapi({
+        description: 'What wants a look: a store that is nearly full, or does not answer.',
+        example: ['store 0 is 91.4% full, with 3.2 days left at the pace of the last day'],
+      }),
+  })
+  .openapi('Health');
 
 const route = createRoute({
   method: 'get',
@@ -11,12 +29,29 @@ const route = createRoute({
   tags: ['deployment'],
   summary: 'Ask whether the deployment can serve',
   responses: {
-    200: jsonAnswer(z.object({ status: z.literal('ok') }).openapi('Health'), 'It is configured.'),
+    200: jsonAnswer(HealthSchema, 'It is configured.'),
     ...problemAnswers(['method-not-allowed', 'misconfigured', 'internal']),
   } as ReturnType<typeof problemAnswers>,
 });
 
 /** A deployment that lacks a variable never gets here: see `producer/index.ts`. */
 export function addHealth(app: App): void {
-  app.openapi(route, () => answerJson({ status: 'ok' }));
+  app.openapi(route, async (c) => {
+    const { runtime } = c.env;
+    const warnings = warningsOf(await recentStandings(runtime));
+    return answerJson(warnings.length === 0 ? { status: 'ok' } : { status: 'warning', warnings });
+  });
+}
+
+/** Anybody may ask, so what was found is told again for a while. */
+const HOLDS_MS = 10_000;
+const known = new WeakMap<Runtime, { readonly at: number; readonly standings: readonly StoreStanding[] }>();
+
+async function recentStandings(runtime: Runtime): Promise<readonly StoreStanding[]> {
+  const now = Date.now();
+  const last = known.get(runtime);
+  if (last !== undefined && now - last.at < HOLDS_MS) return last.standings;
+  const standings = await describeStores(runtime, now);
+  known.set(runtime, { at: now, standings });
+  return standings;
 }

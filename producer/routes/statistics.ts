@@ -14,11 +14,13 @@ import {
   type Backlog,
   HourlyQuerySchema,
   HourlyStatsSchema,
+  StoreStatsSchema,
   TaskStatsQuerySchema,
   TaskStatsSchema,
 } from '../schema/statistics.ts';
 import { adviseOnKeys, adviseOnServers, type ServiceLoad } from '../statistics/advice.ts';
 import { readBacklog } from '../statistics/backlog.ts';
+import { describeStores } from '../statistics/stores.ts';
 import { countsOf, sumOf } from '../statistics/summary.ts';
 import { callUpstream, UNAVAILABLE } from '../upstream.ts';
 
@@ -48,7 +50,17 @@ const hourlyRoute = createRoute({
   responses: answers({ 200: jsonAnswer(HourlyStatsSchema, 'A row an hour and name.') }, 'invalid-request'),
 });
 
+const storesRoute = createRoute({
+  ...shared,
+  path: '/api/stats/stores',
+  operationId: 'getStoreStats',
+  summary: 'See how full the stores are, and for how long they last',
+  responses: answers({ 200: jsonAnswer(StoreStatsSchema, 'Every store.') }),
+});
+
 export function addStatistics(app: App): void {
+  app.openapi(storesRoute, async (c) => answerJson({ stores: await describeStores(c.env.runtime, Date.now()) }));
+
   app.openapi(tasksRoute, async (c) => {
     const { runtime } = c.env;
     const { hours } = c.req.valid('query');

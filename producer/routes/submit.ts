@@ -19,7 +19,7 @@ import {
   TaskSubmissionSchema,
 } from '../schema/submission.ts';
 import { loadServices } from '../services.ts';
-import { chooseStore } from '../store-choice.ts';
+import { chooseStore, STORAGE_FULL } from '../store-choice.ts';
 import { draftTask, NOT_ACCEPTED, taskOf } from '../submission.ts';
 
 const route = createRoute({
@@ -45,6 +45,7 @@ const route = createRoute({
     'unsupported-media-type',
     'unknown-service',
     'idempotency-key-reused',
+    'storage-full',
   ),
 });
 
@@ -63,7 +64,8 @@ export function addSubmit(app: App): void {
     const { draft } = drafted;
     const { subject } = c.get('principal');
     const now = Date.now();
-    const store = chooseStore(runtime.config.stores, Math.random());
+    const store = await chooseStore(c);
+    if (store === undefined) return refuse(STORAGE_FULL.code, STORAGE_FULL.details);
     const id = await mintTaskId(await idKeyOf(runtime), subject, now, store);
     const key = header.key ?? idempotencyKey;
     if (key === undefined) {

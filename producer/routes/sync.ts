@@ -15,7 +15,7 @@ import { idKeyOf } from '../runtime.ts';
 import { answers } from '../schema/problem.ts';
 import { CallParamsSchema } from '../schema/sync.ts';
 import { loadServices } from '../services.ts';
-import { chooseStore } from '../store-choice.ts';
+import { chooseStore, STORAGE_FULL } from '../store-choice.ts';
 import { NOT_ACCEPTED, taskOf } from '../submission.ts';
 import { draftFromCall } from '../sync/async-task.ts';
 import { type CallRequest, dispatchCall } from '../sync/dispatch.ts';
@@ -49,6 +49,7 @@ const route = (method: 'get' | 'post') =>
       'backend-unreadable',
       'no-capacity',
       'backend-timeout',
+      'storage-full',
     ),
   });
 
@@ -108,7 +109,9 @@ async function answerWithTask(c: Context<AppEnv>, name: string, call: CallReques
   if (!drafted.ok) return refuse(drafted.refusal.code, drafted.refusal.details);
   const { subject } = c.get('principal');
   const now = Date.now();
-  const id = await mintTaskId(await idKeyOf(runtime), subject, now, chooseStore(runtime.config.stores, Math.random()));
+  const store = await chooseStore(c);
+  if (store === undefined) return refuse(STORAGE_FULL.code, STORAGE_FULL.details);
+  const id = await mintTaskId(await idKeyOf(runtime), subject, now, store);
   const accepted = await acceptTask(runtime, taskOf(drafted.draft, id, subject, now));
   if (!accepted) return refuse(NOT_ACCEPTED.code, NOT_ACCEPTED.details);
   const statusUrl = statusUrlOf(runtime, id);

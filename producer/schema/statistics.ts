@@ -83,6 +83,23 @@ const hours = (standard: number) =>
 
 export const TaskStatsQuerySchema = z.strictObject({ hours: hours(24) });
 
+export const StoreStatsSchema = z
+  .object({
+    stores: z.array(
+      z.object({
+        store: z.number().int().openapi({ description: 'Its number, which the ids of its tasks carry.', example: 0 }),
+        state: z.enum(['ok', 'nearly-full', 'full', 'away', 'draining']).openapi({
+          description: 'Nearly full from 90%, full from 98%; a store that is full, away or draining gets no new tasks.',
+        }),
+        bytes: count().optional(),
+        limitBytes: count(),
+        usedPercent: z.number().optional(),
+        daysLeft: z.number().optional().openapi({ description: 'Until it is full, at the pace of the last day.' }),
+      }),
+    ),
+  })
+  .openapi('StoreStats');
+
 const TrendSchema = z.object({ started: count(), succeeded: count(), failed: count() });
 
 export const TaskStatsSchema = z

@@ -29,6 +29,7 @@ export const PROBLEMS = {
   'no-capacity': { status: 503, title: 'Nothing can take the call now' },
   'backend-timeout': { status: 504, title: 'The backend did not answer in time' },
   misconfigured: { status: 503, title: 'The deployment is not configured' },
+  'storage-full': { status: 503, title: 'The storage is full' },
   unavailable: { status: 503, title: 'Not available at the moment' },
 } as const;
 

@@ -5,16 +5,34 @@
  *
  * Tables that belong to no task (revoked tokens, say) live in `control`, which is the first store.
  */
+import * as z from 'zod';
 import { MisconfiguredError, numberedBindings } from '../env.ts';
 import { storeOfTask } from '../task/id.ts';
+import { D1_LIMIT_BYTES } from './fill.ts';
+import { Gauge, watchedDatabase } from './watched-database.ts';
 
 export interface Store {
   readonly number: number;
   readonly db: D1Database;
+  /** What is known of it without asking. */
+  readonly gauge: Gauge;
 }
 
 /** The bindings are `TASK_DB_0`, `TASK_DB_1`, …; gaps are stores that were removed. */
 const STORE_PREFIX = 'TASK_DB_';
+
+/** `STORE_LIMIT_BYTES`: what one store may hold. */
+export const StoreLimitSchema = z.coerce
+  .number({ error: 'is a number of bytes' })
+  .positive({ error: 'is a number of bytes above 0' })
+  .default(D1_LIMIT_BYTES);
+
+/** `STORES_DRAINING`: the numbers of the stores that get no new tasks, as `2,3`. */
+export const DrainingStoresSchema = z
+  .string()
+  .regex(/^\s*(?:\d+\s*(?:,\s*\d+\s*)*)?$/, { error: 'is a list of store numbers, as `2,3`' })
+  .default('')
+  .transform((list) => new Set(list.split(',').flatMap((item) => (item.trim() === '' ? [] : [Number(item)]))));
 
 /** The task's row is in a database that this Worker is not bound to: of a newer release, or removed long ago. */
 class UnknownStoreError extends Error {
@@ -73,5 +91,10 @@ export class Stores {
 /** @throws MisconfiguredError without a first store */
 export function storesIn(env: object): Stores {
   const bindings = numberedBindings<D1Database>(env, STORE_PREFIX);
-  return new Stores(bindings.map(({ index, binding }) => ({ number: index, db: binding })));
+  return new Stores(
+    bindings.map(({ index, binding }) => {
+      const gauge = new Gauge();
+      return { number: index, db: watchedDatabase(binding, gauge), gauge };
+    }),
+  );
 }

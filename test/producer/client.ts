@@ -56,12 +56,13 @@ export function queueStub(refuses = false) {
   };
 }
 
-/** Any use of it fails the request: shows that the database is left alone. */
-export const noDatabase = new Proxy({} as D1Database, {
-  get: () => {
-    throw new Error('the database was asked');
+/** Any use of it fails the request: shows that the database is left alone, but for its size. */
+export const noDatabase = {
+  prepare: (sql: string) => {
+    if (sql !== 'SELECT 1 AS size') throw new Error('the database was asked');
+    return { run: async () => ({ meta: {} }) };
   },
-});
+} as unknown as D1Database;
 
 /** The real registry, with one object for all tests of a file. */
 const registryDoor = new RegistryDoor(createExecutionContext(), env as never);

@@ -73,6 +73,9 @@ function meteredService(binding: object, ledger: Ledger): object {
 /** An isolate asks each five seconds whether definitions have changed, however much work there is: not counted as work. */
 const TIMED_QUESTION = 'readServices';
 
+/** An isolate asks each 15 seconds how large a store is. */
+const TIMED_STATEMENT = 'SELECT 1 AS size';
+
 /** Every method of every stub is a call of its object. */
 function meteredNamespace(binding: object, ledger: Ledger): object {
   const meteredStub = (stub: object) =>
@@ -145,17 +148,17 @@ export async function countingInvocations(batch: () => Promise<void>): Promise<v
 }
 
 function meteredDatabase(database: D1Database, ledger: Ledger): Pick<D1Database, 'prepare' | 'batch'> {
-  const count = <Row>(result: D1Result<Row>): D1Result<Row> => {
-    counters[ledger].statements += 1;
-    counters[ledger].rowsRead += result.meta.rows_read;
-    counters[ledger].rowsWritten += result.meta.rows_written;
+  const count = <Row>(result: D1Result<Row>, to: Ledger = ledger): D1Result<Row> => {
+    counters[to].statements += 1;
+    counters[to].rowsRead += result.meta.rows_read;
+    counters[to].rowsWritten += result.meta.rows_written;
     return result;
   };
   const inner = new WeakMap<object, D1PreparedStatement>();
-  const statement = (real: D1PreparedStatement): D1PreparedStatement => {
-    const all = async <Row>() => count(await real.all<Row>());
+  const statement = (real: D1PreparedStatement, to: Ledger): D1PreparedStatement => {
+    const all = async <Row>() => count(await real.all<Row>(), to);
     const wrapped = {
-      bind: (...values: unknown[]) => statement(real.bind(...values)),
+      bind: (...values: unknown[]) => statement(real.bind(...values), to),
       all,
       run: all,
       first: async <Row>() => (await all<Row>()).results[0] ?? null,
@@ -164,10 +167,10 @@ function meteredDatabase(database: D1Database, ledger: Ledger): Pick<D1Database,
     return wrapped as unknown as D1PreparedStatement;
   };
   return {
-    prepare: (sql) => statement(database.prepare(sql)),
+    prepare: (sql) => statement(database.prepare(sql), sql === TIMED_STATEMENT ? 'cron' : ledger),
     batch: async <Row>(statements: D1PreparedStatement[]) => {
       const results = await database.batch<Row>(statements.map((each) => inner.get(each) ?? each));
-      return results.map(count);
+      return results.map((result) => count(result));
     },
   };
 }

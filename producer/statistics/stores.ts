@@ -1,0 +1,55 @@
+/**
+ * How the stores stand, for whoever watches: how full, at what pace, until when. Sizes are those that this
+ * isolate has heard of; a store that it has not heard of yet is asked.
+ */
+import { daysLeft, type StoreState, stateOfStore } from '../../shared/store/fill.ts';
+import { readStoreSizes } from '../../shared/store/store-size.ts';
+import type { Runtime } from '../runtime.ts';
+import { askDueStores, fillsOf } from '../store-choice.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream.ts';
+
+export interface StoreStanding {
+  readonly store: number;
+  readonly state: StoreState;
+  readonly bytes: number | undefined;
+  readonly limitBytes: number;
+  readonly usedPercent: number | undefined;
+  /** At the pace of the last day; undefined: it does not grow, or nothing is known yet. */
+  readonly daysLeft: number | undefined;
+}
+
+export async function describeStores(runtime: Runtime, now: number): Promise<StoreStanding[]> {
+  const { stores, storeLimitBytes: limitBytes } = runtime.config;
+  await askDueStores(runtime);
+  const samples = await callUpstream('database', () => readStoreSizes(stores.control, now));
+  return fillsOf(runtime).map((fill) => {
+    const { number, bytes } = fill;
+    const sample = samples === UNAVAILABLE ? undefined : samples.get(number);
+    return {
+      store: number,
+      state: stateOfStore(fill, limitBytes),
+      bytes,
+      limitBytes,
+      usedPercent: bytes === undefined ? undefined : round((bytes / limitBytes) * 100),
+      daysLeft: bytes === undefined ? undefined : rounded(daysLeft(bytes, sample, limitBytes, now)),
+    };
+  });
+}
+
+/** What a person should hear of, as sentences. */
+export function warningsOf(standings: readonly StoreStanding[]): string[] {
+  return standings.flatMap(({ store, state, usedPercent, daysLeft: days }) => {
+    if (state === 'away') return [`store ${store} does not answer`];
+    if (state !== 'nearly-full' && state !== 'full') return [];
+    const left = days === undefined ? '' : `, with ${days} days left at the pace of the last day`;
+    return [`store ${store} is ${usedPercent}% full${left}`];
+  });
+}
+
+function round(value: number): number {
+  return Math.round(value * 10) / 10;
+}
+
+function rounded(value: number | undefined): number | undefined {
+  return value === undefined ? undefined : round(value);
+}

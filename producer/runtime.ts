@@ -11,6 +11,7 @@ import { logError } from '../shared/log.ts';
 import { serviceSchema } from '../shared/service/definition.ts';
 import { KnownServices } from '../shared/service/known-services.ts';
 import { readRevokedTokens } from '../shared/store/revocation.ts';
+import { EndWatch } from './end-watch.ts';
 import { type Config, parseConfig } from './env.ts';
 import { FinishedTasks } from './finished-tasks.ts';
 import type { ShardNews } from './shard.ts';
@@ -19,6 +20,7 @@ export interface Runtime {
   readonly config: Config;
   readonly authenticator: Authenticator;
   readonly finished: FinishedTasks;
+  readonly watch: EndWatch;
   readonly services: KnownServices;
   /** By shard: what its queue last said. */
   readonly shardNews: (ShardNews | undefined)[];
@@ -68,6 +70,7 @@ function createRuntime(env: object): Runtime | MisconfiguredError {
       config,
       authenticator: new Authenticator(keys, (now) => readRevoked(config.stores.control, now)),
       finished: new FinishedTasks(),
+      watch: new EndWatch(),
       services: new KnownServices(config.services, (definition) => schema.safeParse(definition).data),
       shardNews: [],
       idKey: undefined,

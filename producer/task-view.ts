@@ -9,15 +9,25 @@ import { type AttemptRecord, AttemptRecordSchema, TaskErrorSchema } from '../sha
 import { taskCreatedAt } from '../shared/task/id.ts';
 import { attemptNumber } from '../shared/task/state.ts';
 import { JsonText } from './json/json-text.ts';
-import type { TaskSummary, TaskView, TimelineEntry } from './schema/task.ts';
+import type { TaskSummary, TaskView, TimelineEntry, WaitReason } from './schema/task.ts';
 
 const HistorySchema = z.array(AttemptRecordSchema);
 const LabelsSchema = z.record(z.string(), z.string());
 const ProgressSchema = z.object({ at: z.number(), percent: z.number().optional(), message: z.string().optional() });
 
+/** Where a parked task stands in its line. */
+export interface LinePosition {
+  /** Older tasks in the line; counted up to a bound. */
+  readonly ahead: number;
+  /** Tasks that the line's owner starts a second; null when it has not said so of late. */
+  readonly perSecond: number | null;
+  /** Unix ms. */
+  readonly readAt: number;
+}
+
 /** The whole task, with its result and its timeline. */
-export function taskView(row: TaskRow, statusUrl: string): TaskView {
-  const summary = taskSummary(row, statusUrl);
+export function taskView(row: TaskRow, statusUrl: string, position?: LinePosition): TaskView {
+  const summary = taskSummary(row, statusUrl, position);
   return { ...summary, ...resultOf(row), timeline: timelineOf(row, summary) };
 }
 
@@ -40,7 +50,7 @@ export function unrecordedTask(id: string, subject: string, statusUrl: string): 
   };
 }
 
-export function taskSummary(row: TaskSummaryRow, statusUrl: string): TaskSummary {
+export function taskSummary(row: TaskSummaryRow, statusUrl: string, position?: LinePosition): TaskSummary {
   const progress = parsed(ProgressSchema, row.progress);
   return {
     id: row.id,
@@ -58,8 +68,9 @@ export function taskSummary(row: TaskSummaryRow, statusUrl: string): TaskSummary
     startedAt: isoOrNone(row.started_at),
     finishedAt: isoOrNone(row.finished_at),
     deadlineAt: iso(row.deadline_at),
-    waitingFor: waitingFor(row),
-    nextAttemptAt: isoOrNone(row.next_at),
+    waitingFor: waitingFor(row, position),
+    // Of a parked task it is only when it looks again by itself, should nobody wake it.
+    nextAttemptAt: row.parked_for === null ? isoOrNone(row.next_at) : undefined,
     progress: progress?.percent,
     progressMessage: progress?.message,
     labels: parsed(LabelsSchema, row.labels),
@@ -69,7 +80,15 @@ export function taskSummary(row: TaskSummaryRow, statusUrl: string): TaskSummary
   };
 }
 
-function waitingFor(row: TaskSummaryRow): TaskSummary['waitingFor'] {
+/** A place in line and the line's pace say until when. */
+function inLine(reason: WaitReason, position: LinePosition | undefined): TaskSummary['waitingFor'] {
+  if (position === undefined) return { reason };
+  const { ahead, perSecond, readAt } = position;
+  if (perSecond === null || perSecond <= 0) return { reason, ahead };
+  return { reason, ahead, until: iso(Math.ceil(readAt + ((ahead + 1) * 1000) / perSecond)) };
+}
+
+function waitingFor(row: TaskSummaryRow, position: LinePosition | undefined): TaskSummary['waitingFor'] {
   switch (row.status) {
     case 'queued':
       return { reason: 'queue' };
@@ -78,7 +97,8 @@ function waitingFor(row: TaskSummaryRow): TaskSummary['waitingFor'] {
     case 'retrying':
       return { reason: 'backoff', until: isoOrNone(row.next_at) };
     case 'deferred':
-      return { reason: row.reason ?? 'capacity', until: isoOrNone(row.next_at) };
+      if (row.parked_for !== null) return inLine(row.reason ?? 'no-server', position);
+      return { reason: row.reason ?? 'no-server', until: isoOrNone(row.next_at) };
     case 'waiting':
       return { reason: 'callback', until: isoOrNone(row.due_at) };
     case 'running':

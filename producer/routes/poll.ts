@@ -1,6 +1,7 @@
 /** `GET /api/task/:id`: where a task stands; with `?wait=` not before it has ended or time is up. */
 import { createRoute } from '@hono/zod-openapi';
-import { readStatus, readTask } from '../../shared/store/read.ts';
+import { readLinePosition } from '../../shared/store/parking.ts';
+import { readEnded, readTask } from '../../shared/store/read.ts';
 import type { TaskRow } from '../../shared/store/row.ts';
 import { isTerminal } from '../../shared/task/status.ts';
 import { answerJson, answerJsonText, statusUrlOf, unavailable } from '../answer.ts';
@@ -10,11 +11,18 @@ import { mayBeUnrecorded, mayName, owns, taskNotFound } from '../ownership.ts';
 import type { Runtime } from '../runtime.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { PollQuerySchema, TaskParamsSchema, TaskSchema } from '../schema/task.ts';
-import { taskView, unrecordedTask } from '../task-view.ts';
+import { type LinePosition, taskView, unrecordedTask } from '../task-view.ts';
 import { callUpstream, UNAVAILABLE } from '../upstream.ts';
 
+/** Looks come at growing intervals: a task that takes long is looked at once a second and a half. */
 const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 1_500;
+
+/** While somebody else's question is under way. */
+const ANSWER_PAUSE_MS = 20;
+
+/** What the owner of a line said of its pace says nothing of later. */
+const PACE_HOLDS_MS = 120_000;
 
 const route = createRoute({
   method: 'get',
@@ -48,7 +56,7 @@ export function addPoll(app: App): void {
       if (await awaitEnd(runtime, id, waitUntil, c.req.raw.signal)) row = await read();
     }
     if (row === UNAVAILABLE) return unavailable('The task cannot be read at the moment.');
-    if (row !== undefined) return owns(principal, row.subject) ? answerRow(runtime, row) : taskNotFound();
+    if (row !== undefined) return owns(principal, row.subject) ? await answerRow(runtime, row) : taskNotFound();
     if (!mayBeUnrecorded(principal, id, Date.now())) return taskNotFound();
     return answerJson(unrecordedTask(id, principal.subject, statusUrlOf(runtime, id)));
   });
@@ -58,8 +66,9 @@ function isEnded(row: TaskRow | undefined): boolean {
   return row !== undefined && isTerminal(row.status);
 }
 
-function answerRow(runtime: Runtime, row: TaskRow): Response {
-  const json = stringifyJson(taskView(row, statusUrlOf(runtime, row.id)));
+async function answerRow(runtime: Runtime, row: TaskRow): Promise<Response> {
+  const position = row.parked_for === null ? undefined : await positionOf(runtime, row.parked_for, row.id);
+  const json = stringifyJson(taskView(row, statusUrlOf(runtime, row.id), position));
   // A tombstone without a service is still filled in by the claim.
   if (row.status === 'succeeded' || (row.status === 'cancelled' && row.service !== '')) {
     runtime.finished.keep(row.id, { subject: row.subject, json }, Date.now());
@@ -67,17 +76,52 @@ function answerRow(runtime: Runtime, row: TaskRow): Response {
   return answerJsonText(json);
 }
 
-/** Looks at growing intervals; false when the client went away, and nobody reads the answer. */
+/** Where a parked task stands in its line, which is one over all stores; undefined when that cannot be read. */
+async function positionOf({ config }: Runtime, line: string, id: string): Promise<LinePosition | undefined> {
+  const since = Date.now() - PACE_HOLDS_MS;
+  const parts = await callUpstream('database', () =>
+    Promise.all(config.stores.all.map(({ db }) => readLinePosition(db, line, id, since))),
+  );
+  if (parts === UNAVAILABLE) return undefined;
+  return {
+    ahead: parts.reduce((sum, { ahead }) => sum + ahead, 0),
+    perSecond: parts.find(({ perSecond }) => perSecond !== null)?.perSecond ?? null,
+    readAt: Date.now(),
+  };
+}
+
+/** False when the client went away, and nobody reads the answer. */
 async function awaitEnd(runtime: Runtime, id: string, until: number, signal: AbortSignal): Promise<boolean> {
-  let pauseMs = FIRST_PAUSE_MS;
-  while (!signal.aborted) {
-    const leftMs = until - Date.now();
-    if (leftMs <= 0) return true;
-    await scheduler.wait(Math.min(pauseMs, leftMs));
-    pauseMs = Math.min(pauseMs * 1.5, LONGEST_PAUSE_MS);
-    const standing = await callUpstream('database', () => readStatus(runtime.config.stores.of(id), id));
-    // A read that failed is no reason to stop waiting.
-    if (standing !== UNAVAILABLE && standing !== undefined && isTerminal(standing.status)) return true;
+  const { watch } = runtime;
+  watch.join(id);
+  try {
+    let pauseMs = FIRST_PAUSE_MS;
+    while (!signal.aborted) {
+      const leftMs = until - Date.now();
+      if (leftMs <= 0) return true;
+      watch.plan(id, Date.now() + pauseMs);
+      await scheduler.wait(Math.min(pauseMs, leftMs));
+      pauseMs = Math.min(pauseMs * 1.5, LONGEST_PAUSE_MS);
+      if (await hasEnded(runtime, id, signal)) return true;
+    }
+    return false;
+  } finally {
+    watch.leave(id);
   }
-  return false;
+}
+
+/** One statement a store for all tasks that somebody waits for now; a read that fails is no reason to stop waiting. */
+async function hasEnded({ watch, config }: Runtime, id: string, signal: AbortSignal): Promise<boolean> {
+  for (;;) {
+    const standing = watch.look(id, Date.now());
+    if (standing === 'ended') return true;
+    if (standing === 'open' || signal.aborted) return false;
+    if (standing === 'due') break;
+    await scheduler.wait(ANSWER_PAUSE_MS);
+  }
+  const ids = watch.takeDue(id, Date.now());
+  const ended = await callUpstream('database', () => config.stores.collect(ids, (each) => each, readEnded));
+  if (ended === UNAVAILABLE) return false;
+  watch.note(ids, new Set(ended));
+  return ended.includes(id);
 }

@@ -1,19 +1,29 @@
 /** A task as the API shows it, alone and in a list. Times are ISO 8601. */
 import { z } from '@hono/zod-openapi';
 import { TaskErrorSchema } from '../../shared/task/attempt.ts';
+import { DEFERRAL_REASONS } from '../../shared/task/state.ts';
 import { TASK_STATUSES } from '../../shared/task/status.ts';
 
 const MAX_WAIT_SECONDS = 30;
 
 const time = () => z.iso.datetime();
 
+/** What a task waits for that is not running. */
+const WAIT_REASONS = ['queue', 'scheduled', 'backoff', 'callback', ...DEFERRAL_REASONS] as const;
+export type WaitReason = (typeof WAIT_REASONS)[number];
+
 const WaitingForSchema = z
   .object({
-    reason: z.string().openapi({
+    reason: z.enum(WAIT_REASONS).openapi({
       description: 'queue, scheduled, backoff, callback, or why there is no capacity (rate-limited, backend-busy, …).',
       example: 'backoff',
     }),
-    until: time().optional().openapi({ description: 'When the wait ends at the latest, where that is known.' }),
+    until: time().optional().openapi({
+      description: 'When the wait ends, where that is known; of a task in line, an estimate by its place and the pace.',
+    }),
+    ahead: z.number().int().optional().openapi({
+      description: 'Of a task that waits in line for capacity: older tasks in the line, counted up to 1,000 a store.',
+    }),
   })
   .openapi('WaitingFor');
 

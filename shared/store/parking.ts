@@ -125,30 +125,27 @@ export async function readLines(db: D1Database, after: string, limit: number): P
   return results.map(({ line }) => line);
 }
 
-/** Where a task stands, and how fast its line moves. */
-export interface LinePosition {
-  /** Older tasks in the line, counted up to `MAX_AHEAD`. */
-  readonly ahead: number;
-  /** Tasks a second; null when its owner has not said it of late. */
-  readonly per_second: number | null;
-}
-
 /** Each is a row read of every poll of a parked task. */
 const MAX_AHEAD = 1_000;
 
-/** @param since a pace that is older says nothing of now, Unix ms */
+/**
+ * Where a task stands, and how fast its line moves.
+ * @param since a pace that is older says nothing of now, Unix ms
+ * @returns `ahead`: older tasks in the line, counted up to `MAX_AHEAD`; `perSecond`: null when its owner has not
+ *   said it of late
+ */
 export async function readLinePosition(
   db: D1Database,
   line: string,
   id: string,
   since: number,
-): Promise<LinePosition | undefined> {
+): Promise<{ ahead: number; perSecond: number | null }> {
   const row = await db
     .prepare(
       `SELECT (SELECT count(*) FROM (SELECT 1 FROM tasks WHERE parked_for = ?1 AND id < ?2 LIMIT ${MAX_AHEAD})) AS ahead,
          (SELECT per_second FROM lines WHERE line = ?1 AND noted_at >= ?3) AS per_second`,
     )
     .bind(line, id, since)
-    .first<LinePosition>();
-  return row ?? undefined;
+    .first<{ ahead: number; per_second: number | null }>();
+  return { ahead: row?.ahead ?? 0, perSecond: row?.per_second ?? null };
 }

@@ -1,6 +1,6 @@
 /** Reads by id: a hit is one row read, a miss none. */
 import type { Content } from '../task/content.ts';
-import type { TaskStatus } from '../task/status.ts';
+import { isTerminal, type TaskStatus } from '../task/status.ts';
 import { jsonParameters, runForEach } from './parameter.ts';
 import { REQUEST_TEXT } from './request-columns.ts';
 import { DETAIL_COLUMNS, STATE_COLUMNS, type StateRow, type TaskRow } from './row.ts';
@@ -9,7 +9,17 @@ export async function readTask(db: D1Database, id: string): Promise<TaskRow | un
   return (await db.prepare(`SELECT ${DETAIL_COLUMNS} FROM tasks WHERE id = ?1`).bind(id).first<TaskRow>()) ?? undefined;
 }
 
-/** Status and owner only, for a poll that waits. */
+/** Which of these tasks have ended. */
+export async function readEnded(db: D1Database, ids: readonly string[]): Promise<string[]> {
+  const rows = await runForEach<{ id: string; status: TaskStatus }>(
+    db,
+    'SELECT id, status FROM tasks WHERE id IN (SELECT value FROM json_each(?1))',
+    jsonParameters(ids),
+  );
+  return rows.filter(({ status }) => isTerminal(status)).map(({ id }) => id);
+}
+
+/** Status and owner only. */
 export async function readStatus(
   db: D1Database,
   id: string,

@@ -111,7 +111,52 @@ describe('a finished task', () => {
   });
 });
 
+describe('a task that waits in line', () => {
+  it('says how many stand before it, and until when', async () => {
+    const ids = [await recorded('alice'), await recorded('alice'), await recorded('alice')].sort();
+    await env.DB.batch([
+      env.DB.prepare(
+        `UPDATE tasks SET status = 'deferred', run = 1, deferrals = 1, reason = 'no-key', next_at = 9e12, due_at = 9e12,
+           parked_for = 'pool:here' WHERE id IN (SELECT value FROM json_each(?1))`,
+      ).bind(JSON.stringify(ids)),
+      env.DB.prepare("INSERT INTO lines (line, per_second, noted_at) VALUES ('pool:here', 0.5, ?1)").bind(Date.now()),
+    ]);
+    const before = Date.now();
+    const { waitingFor } = await documentIn(await ask(environment(), `/api/task/${ids[2]}`));
+    expect(waitingFor).toMatchObject({ reason: 'no-key', ahead: 2 });
+    const until = Date.parse((waitingFor as { until: string }).until);
+    expect(until).toBeGreaterThanOrEqual(before + 6_000);
+    expect(until).toBeLessThanOrEqual(Date.now() + 6_001);
+  });
+});
+
 describe('waiting for the end', () => {
+  it('asks once a tick for all who wait in an isolate', async () => {
+    const ids = await Promise.all(Array.from({ length: 20 }, () => recorded('alice')));
+    const { database, prepare } = countedDatabase();
+    const here = environment({ TASK_DB_0: database });
+    const answers = await Promise.all([
+      ...ids.map((id) => ask(here, `/api/task/${id}?wait=20`)),
+      scheduler.wait(600).then(() => Promise.all(ids.map((id) => finish(id, 'failed')))),
+    ]);
+    for (const answer of answers.slice(0, 20)) {
+      expect(await documentIn(answer as Response)).toMatchObject({ status: 'failed' });
+    }
+    // A read when each comes, and when it ends; between them some looks for all.
+    const looks = prepare.mock.calls.filter(([sql]) => sql.startsWith('SELECT id, status'));
+    expect(looks.length).toBeLessThan(20);
+  });
+
+  it('goes on when who asked for it goes away', async () => {
+    const [first, second] = [await recorded('alice'), await recorded('alice')];
+    const here = environment();
+    const leaving = ask(here, `/api/task/${first}?wait=0.3`);
+    const staying = ask(here, `/api/task/${second}?wait=20`);
+    await leaving;
+    await finish(second!, 'failed');
+    expect(await documentIn(await staying)).toMatchObject({ status: 'failed' });
+  });
+
   it('answers once the task has ended', async () => {
     const id = await recorded('alice');
     const [answer] = await Promise.all([

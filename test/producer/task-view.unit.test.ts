@@ -69,6 +69,28 @@ describe('what a task waits for', () => {
     expect(view({ status, ...columns }).waitingFor).toEqual(waitingFor);
   });
 
+  describe('in line', () => {
+    const parked = {
+      status: 'deferred',
+      reason: 'no-key',
+      next_at: CREATED + 60_000,
+      parked_for: 'pool:some',
+    } as const;
+    const position = (perSecond: number | null) => ({ ahead: 9, perSecond, readAt: CREATED });
+    const shown = (perSecond: number | null) =>
+      taskView(rowWith(parked), '', position(perSecond)) as { waitingFor?: unknown; nextAttemptAt?: string };
+
+    it('is who stands before it, and until when by the pace of its line', () => {
+      expect(shown(2).waitingFor).toEqual({ reason: 'no-key', ahead: 9, until: at(5) });
+    });
+
+    it('says no time while the line does not move, or nobody says how fast, and never its fallback', () => {
+      for (const perSecond of [0, null]) expect(shown(perSecond).waitingFor).toEqual({ reason: 'no-key', ahead: 9 });
+      expect(shown(2).nextAttemptAt).toBeUndefined();
+      expect(view(parked).waitingFor).toEqual({ reason: 'no-key' });
+    });
+  });
+
   it('is decided for every status there is', () => {
     for (const status of TASK_STATUSES) expect(view({ status }).status).toBe(status);
   });

@@ -93,14 +93,14 @@ describe('a line', () => {
     }
     expect(sentAt).toEqual([1, 2, 4, 8, 16, 32, 64, 124, 184, 244]);
     const line = await readLinePosition(env.DB, 'pool:some', head!, NOW);
-    expect(line).toEqual({ ahead: 0, per_second: null });
+    expect(line).toEqual({ ahead: 0, perSecond: null });
   });
 
   it('says who stands before a task, and how fast it moves while somebody has said so of late', async () => {
     const ids = await parked(4);
     await releaseParkedTasks(env.DB, 'pool:some', 1, 2.5, NOW);
-    expect(await readLinePosition(env.DB, 'pool:some', ids[3]!, NOW - 1)).toEqual({ ahead: 3, per_second: 2.5 });
-    expect(await readLinePosition(env.DB, 'pool:some', ids[3]!, NOW + 1)).toEqual({ ahead: 3, per_second: null });
+    expect(await readLinePosition(env.DB, 'pool:some', ids[3]!, NOW - 1)).toEqual({ ahead: 3, perSecond: 2.5 });
+    expect(await readLinePosition(env.DB, 'pool:some', ids[3]!, NOW + 1)).toEqual({ ahead: 3, perSecond: null });
   });
 
   it('has its pace written no more often than every ten seconds', async () => {

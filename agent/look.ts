@@ -16,7 +16,8 @@ async function lookAt({ name, localUrl, healthPath, version }: LocalService): Pr
       signal: AbortSignal.timeout(LOOK_TIMEOUT_MS),
     });
     const body = await response.text();
-    if (!response.ok) return { name, is: 'fails', why: `answers ${response.status} at ${healthPath}` };
+    if (!response.ok)
+      return { name, is: 'fails', status: response.status, why: `answers ${response.status} at ${healthPath}` };
     const header = (wanted: string) => response.headers.get(wanted);
     return { name, is: 'answers', version: readVersion(version, header, body) };
   } catch (error) {

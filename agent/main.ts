@@ -76,7 +76,9 @@ async function testOnce(config: AgentConfig, coordinator: Coordinator, json: boo
     const mark = { ok: '✓', warning: '!', problem: '✗' };
     for (const { subject, verdict, text } of findings) console.log(`${mark[verdict]} ${subject}: ${text}`);
     console.log(`\nWould register:\n${JSON.stringify(registration, undefined, 2)}`);
-    console.log(passed ? '\nThis works.' : '\nThis does not work yet.');
+    const isClear = findings.every(({ verdict }) => verdict === 'ok');
+    const works = isClear ? 'This works.' : 'This may work: see what is marked with ! above.';
+    console.log(passed ? `\n${works}` : '\nThis does not work yet.');
   }
   return passed ? 0 : 1;
 }

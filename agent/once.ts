@@ -7,7 +7,7 @@ import { type Coordinator, Unreachable } from './coordinator.ts';
 import { introductionOf } from './introduction.ts';
 import { listen } from './listener.ts';
 import { lookAtServices } from './look.ts';
-import { offeredServices, presencesAfter } from './sighting.ts';
+import { offeredServices, presencesAfter, type Sighting } from './sighting.ts';
 
 export interface Finding {
   readonly check: 'service' | 'public-address' | 'coordinator' | 'listen';
@@ -30,7 +30,12 @@ export async function inspect(config: AgentConfig, coordinator: Coordinator): Pr
     const sighting = sightings.find((each) => each.name === name);
     const where = localUrl + healthPath;
     if (sighting?.is !== 'answers') {
-      return { check: 'service', subject: name, verdict: 'warning', text: `${where}: ${sighting?.why ?? 'not seen'}` };
+      return {
+        check: 'service',
+        subject: name,
+        verdict: failure(sighting),
+        text: `${where}: ${sighting?.why ?? 'not seen'}`,
+      };
     }
     if (version !== undefined && sighting.version === undefined) {
       return { check: 'service', subject: name, verdict: 'warning', text: `${where} answers, and tells no version` };
@@ -59,7 +64,12 @@ export async function inspect(config: AgentConfig, coordinator: Coordinator): Pr
   };
 }
 
-/** Where Tasklane will call. From inside it may not be reachable, so that is a warning only. */
+/** What is not there may come; what answers that it is not that, is something else or at another path. */
+function failure(sighting: Exclude<Sighting, { is: 'answers' }> | undefined): Finding['verdict'] {
+  return sighting?.is === 'fails' && sighting.status !== undefined ? 'problem' : 'warning';
+}
+
+/** Where Tasklane will call. From inside it may not be reachable, so that is a warning only; an error answered there is none. */
 async function lookFromOutside(config: AgentConfig, names: readonly string[]): Promise<Finding[]> {
   const answering = config.services.filter(({ name }) => names.includes(name));
   const published = answering.map((service) => {
@@ -75,7 +85,7 @@ async function lookFromOutside(config: AgentConfig, names: readonly string[]): P
     if (sighting?.is === 'answers')
       return { check: 'public-address', subject: name, verdict: 'ok', text: `${where} answers` };
     const text = `${where}: ${sighting?.why ?? 'not seen'}, as seen from here; Tasklane calls the service there`;
-    return { check: 'public-address', subject: name, verdict: 'warning', text };
+    return { check: 'public-address', subject: name, verdict: failure(sighting), text };
   });
 }
 

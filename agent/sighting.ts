@@ -11,7 +11,8 @@ import type { AgentEvent } from './event.ts';
 export type Sighting =
   | { readonly name: string; readonly is: 'answers'; readonly version: string | undefined }
   | { readonly name: string; readonly is: 'refuses'; readonly why: string }
-  | { readonly name: string; readonly is: 'fails'; readonly why: string };
+  /** `status`: of an answer, when there was one. */
+  | { readonly name: string; readonly is: 'fails'; readonly why: string; readonly status?: number };
 
 /** What is thought of a service after all looks at it. */
 export interface Presence {
@@ -65,7 +66,13 @@ export function readVersion(
   if (typeof source === 'string') return source;
   const found = 'header' in source ? header(source.header) : memberOf(body, source.json.split('.'));
   if (typeof found !== 'string' && typeof found !== 'number') return undefined;
-  return String(found).trim().slice(0, MAX_VERSION_CHARS) || undefined;
+  // Not through a character of two units.
+  return (
+    String(found)
+      .trim()
+      .slice(0, MAX_VERSION_CHARS)
+      .replace(/[\uD800-\uDBFF]$/, '') || undefined
+  );
 }
 
 function memberOf(text: string, path: readonly string[]): unknown {
@@ -75,7 +82,10 @@ function memberOf(text: string, path: readonly string[]): unknown {
   } catch {
     return undefined;
   }
-  for (const part of path) value = (value as Record<string, unknown> | null | undefined)?.[part];
+  for (const part of path) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined;
+    value = (value as Record<string, unknown>)[part];
+  }
   return value;
 }
 

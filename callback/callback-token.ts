@@ -7,7 +7,7 @@ import { type MacKey, sign, verify } from '../shared/crypto/mac.ts';
 
 /** 24 bytes of the HMAC: 192 bits. */
 const MAC_BYTES = 24;
-const TOKEN_PATTERN = /^(\d{1,9})\.([0-9a-f]{48})$/;
+const TOKEN_PATTERN = /^([1-9]\d{0,8})\.([0-9a-f]{48})$/;
 
 const encoder = new TextEncoder();
 

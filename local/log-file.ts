@@ -15,9 +15,9 @@ const MAX_LOG_BYTES = 10 * 1024 * 1024;
 /** Goes on where the last run stopped, so that a crash can be read about after the restart. */
 export function openLogFile(dir: string): LogFile {
   const file = path.join(dir, 'logs', 'local.log');
-  mkdirSync(path.dirname(file), { recursive: true });
+  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
   if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > MAX_LOG_BYTES) renameSync(file, `${file}.1`);
-  const stream = createWriteStream(file, { flags: 'a' });
+  const stream = createWriteStream(file, { flags: 'a', mode: 0o600 });
   stream.on('error', () => {});
   return {
     file: path.relative('.', file),

@@ -2,6 +2,7 @@
  * `npm start`: the whole pipeline on this machine, an example backend behind it, and a few real tasks
  * to watch. Stays up until Ctrl-C, which stops every child; a second one does not wait.
  */
+import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { ROOT } from '../deploy/plan/plan-files.ts';
@@ -14,6 +15,7 @@ import { runDemo } from './demo/demo.ts';
 import { tableHead, tableLine } from './demo/table.ts';
 import { type ExampleProcess, startExample } from './example-process.ts';
 import { openLogFile } from './log-file.ts';
+import { keepFilesPrivate } from './private-files.ts';
 import { type RoleTokens, SUBJECTS, signRoleTokens, writeLocalFile } from './role-tokens.ts';
 import { type LocalRun, startLocal } from './runtime.ts';
 import { keyVariables } from './secrets.ts';
@@ -22,7 +24,7 @@ const HELP = `Starts Tasklane on this machine.
 
   npm start -- [--no-demo] [--shards N] [--dir DIR]
 
-  --no-demo     submit no tasks
+  --no-demo     no example services, and no tasks of theirs
   --shards N    consumer shards to run (as many as the API keys need; 2 without keys)
   --dir DIR     keep database, log and addresses here (.wrangler)
   --help        this text
@@ -117,20 +119,21 @@ function warn(text: string): void {
 
 async function main({ port, shards, demo, dir }: StartOptions): Promise<void> {
   const startedAt = performance.now();
+  keepFilesPrivate(dir, ['state', 'logs']);
   const logFile = openLogFile(dir);
   say();
   say(`${style.bold('Tasklane')} ${style.dim('· the local run')}`);
   say();
   // A line for the seconds of building, gone when there is something to show.
   if (process.stdout.isTTY) process.stdout.write(style.dim('  building and starting …'));
-  backend = await startExample('backend', () => warn('the example backend ended; its tasks will be retried'));
-  provider = await startExample('provider', () => warn('the example provider ended; its tasks will be retried'));
-  const lent = lendExampleKeys();
+  const examples = demo ? await startExamples() : undefined;
+  const atLeast = examples?.lentKeys === true ? SHARDS_OF_THE_EXAMPLE : undefined;
+  const wanted = shards ?? atLeast;
   run = await startLocal({
     port,
     stateDir: path.join(dir, 'state'),
-    ...((shards !== undefined || lent) && { shards: shards ?? SHARDS_OF_THE_EXAMPLE }),
-    services: { ...exampleServices(backend.url), ...providerServices(provider.url) },
+    ...(wanted !== undefined && { shards: wanted }),
+    services: examples?.services ?? {},
     reviewsServices: true,
     log: (line) => {
       logFile.write(line);
@@ -144,13 +147,27 @@ async function main({ port, shards, demo, dir }: StartOptions): Promise<void> {
   if (process.stdout.isTTY) process.stdout.write('\r\u001B[2K');
   const parts = `producer, callback and ${run.shards} consumer ${run.shards === 1 ? 'shard' : 'shards'}`;
   say(`${style.green('✓')} ${parts} in one runtime ${style.dim(`${seconds} s`)}`);
-  say(`${style.green('✓')} an example backend on ${backend.url}`);
-  say(`${style.green('✓')} an example provider with rate-limited keys on ${provider.url}`);
+  if (backend !== undefined) say(`${style.green('✓')} an example backend on ${backend.url}`);
+  if (provider !== undefined) {
+    say(`${style.green('✓')} an example provider with rate-limited keys on ${provider.url}`);
+  }
   if (run.recovered > 0) say(`${style.green('✓')} ${run.recovered} unfinished tasks of the last run go on`);
   say();
 
-  if (demo) await showDemo(run.url, tokens.client);
-  sayWhereThingsAre(run.url, tokens, localFile, logFile.file);
+  const shown = path.join(dir, 'state', 'demo-shown');
+  if (demo && !existsSync(shown)) {
+    await showDemo(run.url, tokens.client);
+    if (!interrupted.signal.aborted) writeFileSync(shown, '');
+  }
+  sayWhereThingsAre(run.url, tokens, localFile, logFile.file, demo);
+}
+
+/** What the demo's tasks go to. The tasks are submitted once in a folder, their services stay. */
+async function startExamples() {
+  backend = await startExample('backend', () => warn('the example backend ended; its tasks will be retried'));
+  provider = await startExample('provider', () => warn('the example provider ended; its tasks will be retried'));
+  const lentKeys = lendExampleKeys();
+  return { services: { ...exampleServices(backend.url), ...providerServices(provider.url) }, lentKeys };
 }
 
 /** Without keys of one's own for it the example provider gets some: it takes any. */
@@ -181,7 +198,7 @@ async function showDemo(url: string, token: string): Promise<void> {
   say();
 }
 
-function sayWhereThingsAre(url: string, tokens: RoleTokens, localFile: string, logFile: string): void {
+function sayWhereThingsAre(url: string, tokens: RoleTokens, localFile: string, logFile: string, demo: boolean): void {
   if (interrupted.signal.aborted) return;
   const fact = (name: string, value: string) => say(`${style.dim(pad(name, 10))}${value}`);
   fact('API', style.bold(url));
@@ -193,9 +210,10 @@ function sayWhereThingsAre(url: string, tokens: RoleTokens, localFile: string, l
   for (const role of ROLES) fact(role, tokens[role]);
   say();
   say(style.dim('Submit a task of your own:'));
+  const service = demo ? 'echo' : 'NAME';
   say(`TOKEN=$(npm run -s token -- --role client --sub ${SUBJECTS.client})`);
   say(`curl -s ${url}/api/task -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' \\`);
-  say(`  -d '{"service":"echo","payload":{"hello":"world"}}'`);
+  say(`  -d '{"service":"${service}","payload":{"hello":"world"}}'`);
   say();
   say(style.dim('Ctrl-C stops it all.'));
 }

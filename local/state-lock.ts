@@ -9,7 +9,7 @@ import { LaunchError } from '../terminal/launch-error.ts';
 
 /** @returns what releases it. @throws LaunchError when another run holds it */
 export function lockState(stateDir: string): () => void {
-  mkdirSync(stateDir, { recursive: true });
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   const database = new DatabaseSync(path.join(stateDir, 'run.lock'));
   try {
     database.exec('BEGIN EXCLUSIVE');

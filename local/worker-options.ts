@@ -75,14 +75,14 @@ export function workerOptions(
     },
     d1Databases: Object.fromEntries(worker.d1_databases.map(({ binding, database_name }) => [binding, database_name])),
     r2Buckets: Object.fromEntries(worker.r2_buckets.map(({ binding, bucket_name }) => [binding, bucket_name])),
+    ratelimits: Object.fromEntries(
+      worker.ratelimits.map(({ name, namespace_id, simple }) => [name, { namespace_id, simple }]),
+    ),
     durableObjects: Object.fromEntries(
       worker.durable_objects.bindings.map(({ name, class_name }) => [name, { className: class_name, useSQLite: true }]),
     ),
     queueProducers: Object.fromEntries(
       worker.queues.producers.map(({ binding, queue }) => [binding, { queueName: queue }]),
-    ),
-    ratelimits: Object.fromEntries(
-      worker.ratelimits.map(({ name, namespace_id, simple }) => [name, { namespace_id, simple }]),
     ),
     // Every option is set: those left out differ from production.
     queueConsumers: Object.fromEntries(

@@ -7,6 +7,7 @@ import { matchedRoutes } from 'hono/route';
 import { type Access, accessOf } from './access.ts';
 import { refuse, unauthenticated, unavailable } from './answer.ts';
 import type { AppEnv } from './app.ts';
+import { refuseToken } from './wrong-token.ts';
 
 const HOW_TO_SEND = 'Send a token: `Authorization: Bearer <token>`. `npm run token` makes one.';
 const HOW_TO_SEND_AS_KEY =
@@ -24,8 +25,7 @@ export const requireAccess: MiddlewareHandler<AppEnv> = async (c, next) => {
   const token = tokenOf(c.req.raw, access);
   if (token === undefined) return unauthenticated(access.tokenAsKey ? HOW_TO_SEND_AS_KEY : HOW_TO_SEND, false);
   const answer = await c.env.runtime.authenticator.authenticate(token, Date.now());
-  if (!answer.ok)
-    return answer.code === 'unavailable' ? unavailable(answer.detail) : unauthenticated(answer.detail, true);
+  if (!answer.ok) return answer.code === 'unavailable' ? unavailable(answer.detail) : refuseToken(c, answer.detail);
   const { principal } = answer;
   const scope = access.roles[principal.role];
   if (scope === undefined) {

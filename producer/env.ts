@@ -30,6 +30,8 @@ export interface Config {
   readonly syncDoors: readonly { readonly shard: number; readonly door: Fetcher }[];
   /** By pool of API keys, the shards that hold some; a pool that is not named may be anywhere. */
   readonly keyShards: KeyShards;
+  /** Counts wrong tokens by who sends them; undefined where it is not bound. */
+  readonly wrongTokens: RateLimit | undefined;
   readonly jwtSecrets: readonly string[];
   readonly jwks:
     | { readonly url: string; readonly issuer: string | undefined; readonly audience: string | undefined }
@@ -76,6 +78,7 @@ const EnvSchema = z.object({
   JWT_AUDIENCE: optional(z.string()),
   ID_SECRET: SecretSchema,
   ID_SECRET_PREVIOUS: optional(SecretSchema),
+  WRONG_TOKENS: z.custom<RateLimit>().optional(),
   ACCEPT: z.enum(['queue', 'queue+record'], { error: 'is `queue` or `queue+record`' }).default('queue'),
   IDEMPOTENCY_HOURS: z.coerce
     .number({ error: 'is a number of hours' })
@@ -114,6 +117,7 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>): Config {
     })),
     syncDoors: numberedBindings<Fetcher>(raw, SYNC_PREFIX).map(({ index, binding: door }) => ({ shard: index, door })),
     keyShards: env.KEY_SHARDS,
+    wrongTokens: env.WRONG_TOKENS,
     jwtSecrets: [env.JWT_SECRET, env.JWT_SECRET_PREVIOUS].filter((secret) => secret !== undefined),
     jwks:
       env.JWKS_URL === undefined

@@ -21,6 +21,6 @@ export function ledgerUnavailable(): Response {
   return unavailable('Nothing is certain to have changed; the request may be repeated.');
 }
 
-export function refuseAnswer({ code, detail }: Extract<DoorAnswer, { ok: false }>): Response {
+function refuseAnswer({ code, detail }: Extract<DoorAnswer, { ok: false }>): Response {
   return code === 'unauthenticated' ? unauthenticated(detail, true) : refuse(code, { detail });
 }

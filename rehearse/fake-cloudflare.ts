@@ -100,8 +100,14 @@ export class FakeCloudflare {
     switch (binding.type) {
       case 'plain_text':
       case 'json':
-      case 'ratelimit':
         return;
+      case 'ratelimit': {
+        // As the documentation has it: a whole number as text, and a period of 10 or 60 seconds.
+        const { period } = binding.simple as { period: number };
+        if (!/^\d+$/.test(String(binding.namespace_id))) throw missing(`no namespace ${binding.namespace_id}`);
+        if (period !== 10 && period !== 60) throw missing(`no period of ${period}`);
+        return;
+      }
       case 'queue':
         if (this.queueNamed(String(binding.queue_name)) === undefined) throw missing(`no queue ${binding.queue_name}`);
         return;

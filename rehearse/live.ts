@@ -101,6 +101,12 @@ function workerOf(cloud: FakeCloudflare, script: Script, vars: Readonly<Record<s
         { name: String(service), ...(entrypoint !== undefined && { entrypoint: String(entrypoint) }) },
       ]),
     ),
+    ratelimits: Object.fromEntries(
+      of('ratelimit').map(({ name, namespace_id, simple }) => [
+        name,
+        { namespace_id: String(namespace_id), simple: simple as { limit: number; period: 10 | 60 } },
+      ]),
+    ),
     d1Databases: Object.fromEntries(of('d1').map(({ name, id }) => [name, String(id)])),
     durableObjects: Object.fromEntries(
       of('durable_object_namespace').map(({ name, class_name }) => [

@@ -11,10 +11,13 @@ function problem() {
     return `this is Node ${process.versions.node}, and the Node ${NEEDED_NODE} that comes with the packages is missing`;
   }
   try {
-    createRequire(import.meta.url).resolve('workerd');
+    // Looks for the package of this machine's platform, which `--omit=optional` leaves out.
+    createRequire(import.meta.url)('workerd');
     return undefined;
-  } catch {
-    return 'the Workers runtime (workerd) is missing';
+  } catch (error) {
+    const [, platform] =
+      /"(@cloudflare\/workerd-[\w-]+)" could not be found|needs the "(@cloudflare\/[\w-]+)"/.exec(error.message) ?? [];
+    return `the Workers runtime (workerd) is missing${platform === undefined ? '' : `: ${platform} is not installed`}`;
   }
 }
 

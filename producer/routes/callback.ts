@@ -7,13 +7,14 @@ import { answerJson, refuse, unauthenticated } from '../answer.ts';
 import type { App, AppEnv } from '../app.ts';
 import { bearerToken } from '../authorize.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
-import { ledgerUnavailable, refuseAnswer } from '../ledger-answer.ts';
+import { ledgerUnavailable } from '../ledger-answer.ts';
 import { taskNotFound } from '../ownership.ts';
 import { reportOf } from '../report.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { ReportAnswerSchema, TaskReportSchema } from '../schema/report.ts';
 import { TaskParamsSchema } from '../schema/task.ts';
 import { callUpstream, UNAVAILABLE } from '../upstream.ts';
+import { refuseToken } from '../wrong-token.ts';
 
 /** Well above what attempts' tokens need. */
 const MAX_TOKEN_CHARS = 512;
@@ -23,7 +24,7 @@ const carriesToken: MiddlewareHandler<AppEnv> = async (c, next) => {
   const token = bearerToken(c.req.raw);
   if (token !== undefined && token.length <= MAX_TOKEN_CHARS) return next();
   const detail = "Send the attempt's token: `Authorization: Bearer <Task-Callback-Token>`.";
-  return unauthenticated(detail, token !== undefined);
+  return token === undefined ? unauthenticated(detail, false) : refuseToken(c, detail);
 };
 
 const route = createRoute({
@@ -62,7 +63,10 @@ export function addCallback(app: App): void {
     const report: CallbackReport = { id, token, report: read.report };
     const answer = await callUpstream('callback', () => c.env.runtime.config.callback.acceptCallback(report));
     if (answer === UNAVAILABLE) return ledgerUnavailable();
-    if (!answer.ok) return refuseAnswer(answer);
+    if (!answer.ok) {
+      const { code, detail } = answer;
+      return code === 'unauthenticated' ? refuseToken(c, detail) : refuse(code, { detail });
+    }
     return answerJson({ id, status: answer.status, changed: answer.changed });
   });
 }

@@ -27,7 +27,14 @@ export { ProblemSchema };
 type Answers = RouteConfig['responses'];
 
 /** What every authenticated route may answer besides its own. */
-const COMMON: readonly ProblemCode[] = ['unauthenticated', 'forbidden', 'internal', 'misconfigured', 'unavailable'];
+const COMMON: readonly ProblemCode[] = [
+  'unauthenticated',
+  'forbidden',
+  'too-many-wrong-tokens',
+  'internal',
+  'misconfigured',
+  'unavailable',
+];
 
 /** An answer with a JSON body. */
 export function jsonAnswer(schema: z.ZodType, description: string, example?: unknown): Answers[string] {

@@ -4,7 +4,15 @@
  * rotated out), or asymmetric algorithms with the keys behind a JWKS URL. The family of the algorithm
  * decides which keys are tried, so a public key can never pass for a shared secret.
  */
-import { createRemoteJWKSet, decodeProtectedHeader, errors, type JWTVerifyGetKey, jwtVerify, SignJWT } from 'jose';
+import {
+  base64url,
+  createRemoteJWKSet,
+  decodeProtectedHeader,
+  errors,
+  type JWTVerifyGetKey,
+  jwtVerify,
+  SignJWT,
+} from 'jose';
 import * as z from 'zod';
 
 /** `viewer` reads everything and changes nothing; what the others may do stands in `producer/access.ts`. */
@@ -49,8 +57,11 @@ const ASYMMETRIC = [
   'RS512',
 ];
 
-/** Clocks of issuers differ; only `nbf` and `exp` are read against ours. */
-const CLOCK_TOLERANCE_SECONDS = 5;
+/** Clocks of issuers differ from ours, by a minute where nothing sets them. */
+const CLOCK_TOLERANCE_SECONDS = 60;
+
+/** Ten years. A token that would be good for longer is a mistake, and could outlive its revocation. */
+export const MAX_TOKEN_LIFETIME_SECONDS = 10 * 365 * 86_400;
 
 /** 8 KB, which is also about what servers accept as one header. */
 const MAX_TOKEN_CHARS = 8192;
@@ -65,6 +76,7 @@ const ClaimsSchema = z.object({
   role: z.enum(ROLES),
   jti: z.string().min(1).max(255).optional(),
   exp: z.number(),
+  iat: z.number().optional(),
 });
 
 export function remoteKeySet(url: string): JWTVerifyGetKey {
@@ -79,6 +91,7 @@ export async function verifyToken(keys: TokenKeys, token: string, now: number): 
   if (token.length > MAX_TOKEN_CHARS) return invalid('The token is too long.');
   const algorithm = algorithmOf(token);
   if (algorithm === undefined) return invalid('The token is not a JWT.');
+  if (!isCanonical(token)) return invalid('The signature of the token is not written as base64url has it.');
   if (algorithm === 'HS256') return verifyWithSecrets(keys, token, now);
   if (keys.keySet === undefined) return invalid('This deployment accepts HS256 tokens only.');
   try {
@@ -88,7 +101,7 @@ export async function verifyToken(keys: TokenKeys, token: string, now: number): 
       ...(keys.issuer === undefined ? {} : { issuer: keys.issuer }),
       ...(keys.audience === undefined ? {} : { audience: keys.audience }),
     });
-    return verdictOf(payload);
+    return verdictOf(payload, now);
   } catch (error) {
     return refusal(error);
   }
@@ -99,7 +112,7 @@ async function verifyWithSecrets(keys: TokenKeys, token: string, now: number): P
   for (const secret of keys.secrets) {
     try {
       const { payload } = await jwtVerify(token, secret, { ...checks(now), algorithms: ['HS256'] });
-      return verdictOf(payload);
+      return verdictOf(payload, now);
     } catch (error) {
       verdict = refusal(error);
       // Only another signature is worth another secret: an expired token stays expired.
@@ -140,6 +153,19 @@ function checks(now: number) {
   return { clockTolerance: CLOCK_TOLERANCE_SECONDS, currentDate: new Date(now), requiredClaims: ['exp'] };
 }
 
+/**
+ * One signature has one spelling: decoders also take padding, and other last characters for bits that are not used.
+ * Header and payload need no look, because they are signed as they are written.
+ */
+function isCanonical(token: string): boolean {
+  const signature = token.slice(token.lastIndexOf('.') + 1);
+  try {
+    return base64url.encode(base64url.decode(signature)) === signature;
+  } catch {
+    return false;
+  }
+}
+
 function algorithmOf(token: string): string | undefined {
   try {
     return decodeProtectedHeader(token).alg;
@@ -148,7 +174,7 @@ function algorithmOf(token: string): string | undefined {
   }
 }
 
-function verdictOf(payload: unknown): TokenVerdict {
+function verdictOf(payload: unknown, now: number): TokenVerdict {
   const claims = ClaimsSchema.safeParse(payload);
   if (!claims.success) {
     const names = new Set(claims.error.issues.map((issue) => issue.path.join('.')));
@@ -156,7 +182,14 @@ function verdictOf(payload: unknown): TokenVerdict {
       `The token's claims do not fit: ${[...names].join(', ')}. It needs sub, role (${ROLES.join(', ')}) and exp.`,
     );
   }
-  const { sub, role, jti, exp } = claims.data;
+  const { sub, role, jti, exp, iat } = claims.data;
+  const nowSeconds = now / 1000;
+  if (exp > nowSeconds + MAX_TOKEN_LIFETIME_SECONDS + CLOCK_TOLERANCE_SECONDS) {
+    return invalid("The token's claim exp is more than ten years away.");
+  }
+  if (iat !== undefined && iat > nowSeconds + CLOCK_TOLERANCE_SECONDS) {
+    return invalid("The token's claim iat is in the future.");
+  }
   return { ok: true, principal: { subject: sub, role, jti, expiresAt: exp * 1000 } };
 }
 

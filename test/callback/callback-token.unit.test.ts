@@ -19,7 +19,7 @@ describe('callback tokens', () => {
     const token = await mintCallbackToken(key, ID, 1);
     expect(await runOfCallbackToken(key, OTHER_ID, token)).toBeUndefined();
     expect(await runOfCallbackToken(key, ID, token.replace(/^1/, '2'))).toBeUndefined();
-    expect(await runOfCallbackToken(key, ID, token.replace(/^1/, '01'))).toBe(1);
+    expect(await runOfCallbackToken(key, ID, token.replace(/^1/, '01'))).toBeUndefined();
     expect(await runOfCallbackToken(await importMacKey(OTHER_SECRET), ID, token)).toBeUndefined();
   });
 

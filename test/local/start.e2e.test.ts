@@ -1,7 +1,7 @@
 /** `npm start` as a person meets it: what it prints, how it ends, and what it leaves behind. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -127,6 +127,9 @@ describe('npm start', () => {
     expect((await stat(path.join(dir, 'local.json'))).mode & 0o777).toBe(0o600);
     const output = program.output() + (await readFile(path.join(dir, 'logs', 'local.log'), 'utf8'));
     for (const secret of Object.values(SECRETS)) expect(output).not.toContain(secret);
+    for (const entry of await readdir(dir, { recursive: true })) {
+      expect((await stat(path.join(dir, entry))).mode & 0o077, entry).toBe(0);
+    }
 
     program.child.kill('SIGINT');
     expect(await program.ended).toBe(0);
@@ -134,8 +137,17 @@ describe('npm start', () => {
     expect(await nobodyListens(backendUrl(program.output()))).toBe(true);
   });
 
+  it('without the demo has no services but those of its configuration', async () => {
+    const program = start(['--no-demo']);
+    await program.says('Ctrl-C stops it all.');
+    expect(program.output()).not.toContain('example');
+    expect(await call('/api/services')).toEqual({ services: [] });
+    program.child.kill('SIGTERM');
+    expect(await program.ended).toBe(0);
+  });
+
   it('leaves nothing behind when it is killed, and finishes the accepted tasks with the next start', async () => {
-    const first = start(['--no-demo']);
+    const first = start();
     await first.says('Ctrl-C stops it all.');
     const submit = (service: string, path: string) => call<{ id: string }>('/api/task', { service, path, payload: {} });
     const accepted = await Promise.all([
@@ -148,8 +160,10 @@ describe('npm start', () => {
     expect(await nobodyListens(`http://127.0.0.1:${port}`)).toBe(true);
     expect(await nobodyListens(backendUrl(first.output()))).toBe(true);
 
-    const second = start(['--no-demo']);
+    const second = start();
     await second.says('Ctrl-C stops it all.');
+    // The folder has had its demo.
+    expect(second.output()).not.toContain('SERVICE');
     expect(second.output()).toContain('unfinished tasks of the last run go on');
     for (const { id } of accepted) {
       expect(await call(`/api/task/${id}?wait=30`)).toMatchObject({ status: 'succeeded' });

@@ -1,8 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { ACCESS } from '../../producer/access.ts';
 import { createApp } from '../../producer/api.ts';
-import { ROLES } from '../../shared/auth/token.ts';
-import { app, ask, catchFailureLog, documentIn, environment, idFor, noDatabase, tokenFor } from './client.ts';
+import { MAX_TOKEN_LIFETIME_SECONDS, ROLES } from '../../shared/auth/token.ts';
+import {
+  app,
+  ask,
+  callbackStub,
+  catchFailureLog,
+  documentIn,
+  environment,
+  idFor,
+  noDatabase,
+  tokenFor,
+} from './client.ts';
 
 const failureLog = catchFailureLog();
 
@@ -19,7 +29,7 @@ const ROWS = [...ACCESS]
     const [method = '', path = ''] = row.split(' ');
     return { row, method: method === 'ALL' ? 'POST' : method, path: addressOf(path), access };
   })
-  // The page needs texts that only the bundler brings.
+  // The pages need texts that only the bundler brings.
   .filter(({ path }) => path !== '/' && !/^\/(?:docs|dashboard)/.test(path));
 
 const BY_ROLE = ROWS.flatMap(({ access, ...row }) => (typeof access === 'string' ? [] : [{ ...row, access }]));
@@ -87,9 +97,65 @@ describe('revoking a token', () => {
     expect((await ask(environment(), '/api/tasks', { token })).status).toBe(401);
   });
 
+  it('lasts as long as any token can be good, whatever is said of its end', async () => {
+    const admin = await tokenFor('root', 'admin');
+    const here = environment();
+    const soon = new Date(Date.now() + 36_000).toISOString();
+    const revoked = await ask(here, '/api/tokens/revoke', { body: { jti: 'tablet', expiresAt: soon }, token: admin });
+    const { expiresAt } = await documentIn(revoked);
+    expect(Date.parse(String(expiresAt))).toBeGreaterThan(Date.now() + MAX_TOKEN_LIFETIME_SECONDS * 1000);
+    const past = { jti: 'watch', expiresAt: '2020-01-01T00:00:00Z' };
+    const refused = await ask(here, '/api/tokens/revoke', { body: past, token: admin });
+    expect([refused.status, (await documentIn(refused)).errors]).toMatchObject([400, [{ field: '/expiresAt' }]]);
+  });
+
   it('fails closed while nobody knows what was revoked', async () => {
     const token = await tokenFor('alice', 'client', 'phone');
     expect((await ask(environment({ TASK_DB_0: noDatabase }), '/api/tasks', { token })).status).toBe(503);
+  });
+});
+
+describe('wrong tokens', () => {
+  /** As the platform counts: by key. */
+  function counting(limit: number) {
+    const counts = new Map<string, number>();
+    return {
+      counts,
+      limit: async ({ key }: { key: string }) => {
+        counts.set(key, (counts.get(key) ?? 0) + 1);
+        return { success: (counts.get(key) ?? 0) <= limit };
+      },
+    };
+  }
+
+  const from = (address: string) => ({ headers: { 'cf-connecting-ip': address } });
+
+  it('are answered 429 once an address has sent many, and right ones as ever', async () => {
+    const WRONG_TOKENS = counting(2);
+    const here = environment({ WRONG_TOKENS });
+    const wrong = () => ask(here, '/api/tasks', { token: 'a.b.c', ...from('192.0.2.1') });
+    expect([(await wrong()).status, (await wrong()).status]).toEqual([401, 401]);
+    const refused = await wrong();
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '10']);
+    expect((await documentIn(refused)).type).toContain('too-many-wrong-tokens');
+    expect((await ask(here, '/api/tasks', from('192.0.2.1'))).status).toBe(200);
+    expect((await ask(here, '/api/tasks', { token: 'a.b.c', ...from('192.0.2.2') })).status).toBe(401);
+  });
+
+  it('of attempts count too, and a sender of IPv6 is a network', async () => {
+    const CALLBACK = callbackStub({ ok: false, code: 'unauthenticated', detail: 'No.' });
+    const WRONG_TOKENS = counting(1);
+    const here = environment({ CALLBACK, WRONG_TOKENS });
+    const path = `/api/task/${await idFor('alice')}`;
+    const report = { method: 'PUT', body: { status: 'succeeded' }, token: 'wrong' };
+    expect((await ask(here, path, { ...report, ...from('2001:db8::1') })).status).toBe(401);
+    expect((await ask(here, path, { ...report, ...from('2001:db8:0:0:ffff::2') })).status).toBe(429);
+    expect([...WRONG_TOKENS.counts.keys()]).toEqual(['2001:db8:0:0']);
+  });
+
+  it('are answered 401 when the counter fails', async () => {
+    const WRONG_TOKENS = { limit: () => Promise.reject(new Error('no counter')) };
+    expect((await ask(environment({ WRONG_TOKENS }), '/api/tasks', { token: 'a.b.c' })).status).toBe(401);
   });
 });
 

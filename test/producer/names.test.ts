@@ -89,7 +89,7 @@ describe.each(INHERITED.filter((name) => name !== '__proto__'))('%s', (name) => 
   });
 });
 
-it.each(['a b', '[::1', 'x:99999', '%', ''])('a host %j is refused', async (host) => {
+it.each(['a b', '[::1', 'x:99999', '%'])('a host %j is refused', async (host) => {
   const request = new Request('http://tasklane.test/api/service/echo/v1');
   Object.defineProperty(request, 'url', { value: `http://${host}/api/service/echo/v1` });
   expect((await serve(app, request, environment())).status).toBe(400);

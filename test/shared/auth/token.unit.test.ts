@@ -32,7 +32,50 @@ describe('a token signed with a secret', () => {
 
   it('ends', async () => {
     const token = await signToken(alice, SECRET, 60, NOW);
-    expect(await verifyToken(keys, token, NOW + 70_000)).toMatchObject({ ok: false, reason: 'The token has expired.' });
+    expect(await verifyToken(keys, token, NOW + 119_000)).toMatchObject({ ok: true });
+    expect(await verifyToken(keys, token, NOW + 121_000)).toMatchObject({
+      ok: false,
+      reason: 'The token has expired.',
+    });
+  });
+
+  it.each([
+    ['exp', 1e20],
+    ['exp', NOW / 1000 + 11 * 365 * 86_400],
+    ['iat', NOW / 1000 + 61],
+    ['nbf', NOW / 1000 + 61],
+    ['exp', NOW / 1000 - 61],
+  ])('is refused when %s is %d', async (claim, value) => {
+    const claims = { ...alice, exp: NOW / 1000 + 60, [claim]: value };
+    const token = await new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).sign(secretBytes(SECRET));
+    expect(await verifyToken(keys, token, NOW)).toMatchObject({ ok: false, code: 'invalid' });
+  });
+
+  it.each([
+    ['iat', NOW / 1000 + 59],
+    ['nbf', NOW / 1000 + 59],
+    ['exp', NOW / 1000 - 59],
+    ['exp', NOW / 1000 + 9 * 365 * 86_400],
+  ])('is good when %s is %d, since clocks differ', async (claim, value) => {
+    const claims = { ...alice, exp: NOW / 1000 + 60, [claim]: value };
+    const token = await new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).sign(secretBytes(SECRET));
+    expect(await verifyToken(keys, token, NOW)).toMatchObject({ ok: true });
+  });
+
+  it('has one spelling of its signature', async () => {
+    const token = await signToken(alice, SECRET, 60, NOW);
+    const others = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_']
+      .map((last) => token.slice(0, -1) + last)
+      .filter((other) => other !== token);
+    for (const other of [
+      ...others,
+      `${token}=`,
+      `${token}==`,
+      `${token}\n`,
+      `${token.slice(0, -2)} ${token.slice(-2)}`,
+    ]) {
+      expect(await verifyToken(keys, other, NOW), other).toMatchObject({ ok: false, code: 'invalid' });
+    }
   });
 
   it.each([

@@ -30,7 +30,7 @@ async function hasRoom(counter: RateLimit, key: string): Promise<boolean> {
 }
 
 /** The address as the platform tells it; of IPv6 the network of a customer (/64), who has all its addresses. */
-export function senderOf(request: Request): string {
+function senderOf(request: Request): string {
   const address = request.headers.get('cf-connecting-ip') ?? 'local';
   if (!address.includes(':')) return address;
   const [head = '', tail = ''] = address.split('::');

@@ -11,6 +11,7 @@ import { shardsForService } from '../shared/key/shards.ts';
 import { logError } from '../shared/log.ts';
 import { type NewTask, newTaskMessage } from '../shared/message/task-message.ts';
 import { recordAccepted } from '../shared/store/accept.ts';
+import { MAX_QUEUE_DELAY_MS } from '../shared/task/fate.ts';
 import type { Runtime } from './runtime.ts';
 import { chooseShard } from './shard.ts';
 import { chunkTasks } from './task-size.ts';
@@ -18,8 +19,9 @@ import { chunkTasks } from './task-size.ts';
 /** True when the task will reach an end; false when nothing is promised. */
 export type Accepted = boolean;
 
-/** One task, one send, and nothing else while the queues answer. */
+/** One task, one send, and nothing else while the queues answer, unless it is to start later. */
 export async function acceptTask(runtime: Runtime, task: NewTask): Promise<Accepted> {
+  if (task.runAt !== undefined) return (await acceptTasks(runtime, [task]))[0] === true;
   const message = newTaskMessage(task);
   const sent = await sendToAnyShard(
     runtime,
@@ -32,9 +34,15 @@ export async function acceptTask(runtime: Runtime, task: NewTask): Promise<Accep
 
 /** Many tasks, in as few sends as the platform allows; answers in the order of `tasks`. */
 export async function acceptTasks(runtime: Runtime, tasks: readonly NewTask[]): Promise<Accepted[]> {
+  const now = Date.now();
+  const distant = new Set(tasks.filter((task) => delayMs(task, now) > MAX_QUEUE_DELAY_MS));
   const chunks = await Promise.all(
-    chunkTasks(tasks).map(async (chunk) => {
-      const messages = chunk.map((task) => ({ body: newTaskMessage(task), contentType: 'json' as const }));
+    chunkTasks(tasks.filter((task) => !distant.has(task))).map(async (chunk) => {
+      const messages = chunk.map((task) => ({
+        body: newTaskMessage(task),
+        contentType: 'json' as const,
+        ...(task.runAt !== undefined && { delaySeconds: Math.ceil(delayMs(task, now) / 1000) }),
+      }));
       const sent = await sendToAnyShard(runtime, (shard) => runtime.config.queues[shard]?.sendBatch(messages), chunk);
       return chunk.map((task) => ({ task, sent }));
     }),
@@ -42,9 +50,29 @@ export async function acceptTasks(runtime: Runtime, tasks: readonly NewTask[]): 
   const items = chunks.flat();
   const unsent = items.filter(({ sent }) => !sent).map(({ task }) => task);
   const carried = items.filter(({ sent }) => sent).map(({ task }) => task);
-  const rescued = unsent.length === 0 || (await record(runtime, unsent, false));
-  const recorded = !runtime.config.recordsAtAccept || carried.length === 0 || (await record(runtime, carried, true));
-  return items.map(({ sent }) => (sent ? recorded : rescued));
+  const later = carried.filter(({ runAt }) => runAt !== undefined);
+  const atOnce = carried.filter(({ runAt }) => runAt === undefined);
+  const [rescued, recorded, noted] = await Promise.all([
+    record(runtime, [...unsent, ...[...distant].map(withDueAt)], false),
+    !runtime.config.recordsAtAccept || record(runtime, atOnce, true),
+    record(runtime, later, true),
+  ]);
+  // Its message carries a task that starts later too; its row only shows it.
+  const laterAccepted = noted || !runtime.config.recordsAtAccept;
+  const sent = new Set(carried);
+  return tasks.map((task) => {
+    if (!sent.has(task)) return rescued;
+    return task.runAt === undefined ? recorded : laterAccepted;
+  });
+}
+
+function delayMs({ runAt }: NewTask, now: number): number {
+  return runAt === undefined ? 0 : Math.max(0, runAt - now);
+}
+
+/** Longer than a queue delays: the row carries it, until the sweeper can send it. */
+function withDueAt(task: NewTask): NewTask & { readonly dueAt?: number } {
+  return task.runAt === undefined ? task : { ...task, dueAt: task.runAt - MAX_QUEUE_DELAY_MS };
 }
 
 type Send = (
@@ -90,7 +118,12 @@ function shardsWithKeys({ services, config }: Runtime, tasks: readonly NewTask[]
 }
 
 /** @param carried false when no message carries the tasks: then the row itself is due now */
-async function record(runtime: Runtime, tasks: readonly NewTask[], carried: boolean): Promise<boolean> {
+async function record(
+  runtime: Runtime,
+  tasks: readonly (NewTask & { readonly dueAt?: number })[],
+  carried: boolean,
+): Promise<boolean> {
+  if (tasks.length === 0) return true;
   try {
     const dueAt = carried ? undefined : Date.now();
     const groups = runtime.config.stores.group(tasks, ({ id }) => id);

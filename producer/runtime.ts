@@ -13,6 +13,7 @@ import { KnownServices } from '../shared/service/known-services.ts';
 import { readRevokedTokens } from '../shared/store/revocation.ts';
 import { EndWatch } from './end-watch.ts';
 import { type Config, parseConfig } from './env.ts';
+import type { WaitNews } from './expectation.ts';
 import { FinishedTasks } from './finished-tasks.ts';
 import type { ShardNews } from './shard.ts';
 
@@ -24,6 +25,7 @@ export interface Runtime {
   readonly services: KnownServices;
   /** By shard: what its queue last said. */
   readonly shardNews: (ShardNews | undefined)[];
+  readonly waitNews: WaitNews;
   idKey: MacKey | undefined;
 }
 
@@ -73,6 +75,7 @@ function createRuntime(env: object): Runtime | MisconfiguredError {
       watch: new EndWatch(),
       services: new KnownServices(config.services, (definition) => schema.safeParse(definition).data),
       shardNews: [],
+      waitNews: new Map(),
       idKey: undefined,
     };
   } catch (error) {

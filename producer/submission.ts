@@ -8,9 +8,10 @@ import type { TaskRequest } from '../shared/task/request.ts';
 import { inlineContent } from './inline-content.ts';
 import type { Refusal } from './refusal.ts';
 import type { TaskSubmission } from './schema/submission.ts';
+import { type Timing, timesOf, timingOf } from './start-time.ts';
 import { fitToMessage } from './task-size.ts';
 
-export type TaskDraft = Omit<NewTask, 'id' | 'subject' | 'deadlineAt'> & { readonly deadlineSeconds: number };
+export type TaskDraft = Omit<NewTask, 'id' | 'subject' | 'deadlineAt' | 'runAt'> & { readonly timing: Timing };
 
 export type Drafted =
   | { readonly ok: true; readonly draft: TaskDraft }
@@ -33,9 +34,12 @@ export const NOT_ACCEPTED: Refusal = {
 };
 
 /** What a task may say instead of its service. */
-type Settings = Pick<TaskSubmission, 'retry' | 'deadlineSeconds' | 'labels' | 'ref'>;
+type Settings = Pick<
+  TaskSubmission,
+  'retry' | 'delaySeconds' | 'runAt' | 'deadline' | 'ttlSeconds' | 'deadlineSeconds' | 'labels' | 'ref'
+>;
 
-export function draftTask(services: Services, submission: TaskSubmission): Drafted {
+export function draftTask(services: Services, submission: TaskSubmission, now: number): Drafted {
   const { payload, payloadBase64, contentType } = submission;
   const inline = inlineContent({ value: payload, base64: payloadBase64, contentType }, PAYLOAD_FIELDS);
   if (!inline.ok) return inline;
@@ -46,11 +50,14 @@ export function draftTask(services: Services, submission: TaskSubmission): Draft
     ...(inline.content === undefined ? {} : { body: inline.content }),
     ...wishesOf(submission),
   };
-  return draftOf(services, submission.service, request, submission);
+  return draftOf(services, submission.service, request, submission, now);
 }
 
-/** The draft of a request that is complete: a submission's, or one of the synchronous route. */
-export function draftOf(services: Services, name: string, request: TaskRequest, own: Settings = {}): Drafted {
+/**
+ * The draft of a request that is complete: a submission's, or one of the synchronous route.
+ * @param now matters where `own` says when
+ */
+export function draftOf(services: Services, name: string, request: TaskRequest, own: Settings = {}, now = 0): Drafted {
   const service = Object.hasOwn(services, name) ? services[name] : undefined;
   if (service === undefined) return { ok: false, refusal: unknownService(services, name) };
   if (request.body !== undefined && (request.method ?? service.method) === 'GET') {
@@ -58,7 +65,9 @@ export function draftOf(services: Services, name: string, request: TaskRequest, 
   }
   const taken = headerOfService(service, request.headers);
   if (taken !== undefined) return invalid(`/headers/${taken}`, 'is set by the service; leave it out');
-  const { retry, deadlineSeconds = service.deadlineSeconds, labels, ref } = own;
+  const timed = timingOf(own, service.deadlineSeconds, now);
+  if (!timed.ok) return timed;
+  const { retry, labels, ref } = own;
   const policy = {
     maxAttempts: retry?.maxAttempts ?? service.retry.maxAttempts,
     baseSeconds: retry?.baseSeconds ?? service.retry.baseSeconds,
@@ -69,7 +78,7 @@ export function draftOf(services: Services, name: string, request: TaskRequest, 
     draft: {
       service: name,
       policy,
-      deadlineSeconds,
+      timing: timed.timing,
       ...(labels !== undefined && { labels }),
       ...(ref !== undefined && { ref }),
       request,
@@ -78,8 +87,8 @@ export function draftOf(services: Services, name: string, request: TaskRequest, 
 }
 
 export function taskOf(draft: TaskDraft, id: string, subject: string, now: number): NewTask {
-  const { deadlineSeconds, ...rest } = draft;
-  return fitToMessage({ id, subject, ...rest, deadlineAt: now + Math.ceil(deadlineSeconds * 1000) });
+  const { timing, ...rest } = draft;
+  return fitToMessage({ id, subject, ...rest, ...timesOf(timing, now) });
 }
 
 function wishesOf({ affinityKey, requires }: TaskSubmission): Pick<TaskRequest, 'wishes'> {

@@ -180,6 +180,11 @@ export const PATHS: readonly Path[] = [
       runBatches(run, { service: 'quick', ref: 'order-77', labels: { customer: 'acme', tier: 'gold' } }, 2),
   },
   {
+    name: 'task that starts a second later, per task in batches of 100',
+    budget: { queueOperations: 3, rowsWritten: 3.1 },
+    work: (run) => runBatches(run, { service: 'quick', delaySeconds: 1 }, 2),
+  },
+  {
     name: 'list by ref, page of 50',
     budget: { rowsRead: 300, rowsWritten: 0 },
     async work(run) {

@@ -27,7 +27,7 @@ export interface KeyedTask {
 }
 
 export type OnceOutcome =
-  | { readonly kind: 'accepted'; readonly id: string }
+  | { readonly kind: 'accepted'; readonly id: string; readonly task: NewTask }
   /** Submitted before: `status` is undefined while the task is not recorded. */
   | { readonly kind: 'replayed'; readonly id: string; readonly status: TaskStatus | undefined }
   /** Submitted before with another body. */
@@ -115,7 +115,8 @@ function claimOf({ key, newId: id, fields }: KeyedTask) {
 }
 
 function created({ newId: id, taskAs }: KeyedTask, now: number): Decision {
-  return { outcome: { kind: 'accepted', id }, send: taskAs(id, now) };
+  const task = taskAs(id, now);
+  return { outcome: { kind: 'accepted', id, task }, send: task };
 }
 
 function repeated(item: KeyedTask, { id, fields }: KeyRow, status: TaskStatus | undefined): Decision {

@@ -1,5 +1,7 @@
 /** What a client is told of a submission under a key. */
+import type { NewTask } from '../../shared/message/task-message.ts';
 import { statusUrlOf } from '../answer.ts';
+import { expectationOf } from '../expectation.ts';
 import type { Refusal } from '../refusal.ts';
 import type { Runtime } from '../runtime.ts';
 import type { AcceptedTask } from '../schema/submission.ts';
@@ -10,14 +12,19 @@ export type OnceAnswer =
   | { readonly ok: true; readonly accepted: AcceptedTask }
   | { readonly ok: false; readonly refusal: Refusal };
 
-export function answerOfOutcome(runtime: Runtime, outcome: OnceOutcome): OnceAnswer {
+export function answerOfOutcome(runtime: Runtime, outcome: OnceOutcome, now: number): OnceAnswer {
   switch (outcome.kind) {
     case 'accepted':
-      return { ok: true, accepted: acceptedTask(runtime, outcome.id) };
+      return { ok: true, accepted: acceptedTask(runtime, outcome.task, now) };
     case 'replayed':
       return {
         ok: true,
-        accepted: { ...acceptedTask(runtime, outcome.id), status: outcome.status ?? 'queued', replayed: true },
+        accepted: {
+          id: outcome.id,
+          status: outcome.status ?? 'queued',
+          statusUrl: statusUrlOf(runtime, outcome.id),
+          replayed: true,
+        },
       };
     case 'differs':
       return { ok: false, refusal: reusedKey(outcome.fields) };
@@ -26,8 +33,13 @@ export function answerOfOutcome(runtime: Runtime, outcome: OnceOutcome): OnceAns
   }
 }
 
-export function acceptedTask(runtime: Runtime, id: string): AcceptedTask {
-  return { id, status: 'queued', statusUrl: statusUrlOf(runtime, id) };
+export function acceptedTask(
+  runtime: Runtime,
+  { id, service, runAt }: Pick<NewTask, 'id' | 'service' | 'runAt'>,
+  now: number,
+): AcceptedTask {
+  const status = runAt === undefined ? 'queued' : 'scheduled';
+  return { id, status, statusUrl: statusUrlOf(runtime, id), ...expectationOf(runtime, service, runAt, now) };
 }
 
 function reusedKey(fields: readonly string[]): Refusal {

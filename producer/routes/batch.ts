@@ -80,9 +80,9 @@ export function addBatch(app: App): void {
       const { index } = item;
       if ('task' in item) {
         if (nextAccepted.next().value !== true) return { index, problem: documentOf(NOT_ACCEPTED) };
-        return { index, ...acceptedTask(runtime, item.task.id) };
+        return { index, ...acceptedTask(runtime, item.task, now) };
       }
-      const answer = answerOfOutcome(runtime, nextOutcome.next().value ?? { kind: 'unavailable' });
+      const answer = answerOfOutcome(runtime, nextOutcome.next().value ?? { kind: 'unavailable' }, now);
       return { index, ...(answer.ok ? answer.accepted : { problem: documentOf(answer.refusal) }) };
     });
     return answerJson({ results }, 202);
@@ -112,7 +112,7 @@ async function itemOf(
     return { index, problem: documentOf({ code: 'invalid-request', details }) };
   }
   const { idempotencyKey: key, ...said } = checked.data;
-  const drafted = draftTask(runtime.services.all, said);
+  const drafted = draftTask(runtime.services.all, said, now);
   if (!drafted.ok) return { index, problem: documentOf(drafted.refusal) };
   const { draft } = drafted;
   const newId = await mintTaskId(await idKeyOf(runtime), subject, now, store);

@@ -5,6 +5,7 @@ import { acceptTask } from '../accept.ts';
 import { answerJson, refuse } from '../answer.ts';
 import type { App } from '../app.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
+import { refreshWaitNews } from '../expectation.ts';
 import { acceptOnce } from '../idempotency/accept-once.ts';
 import { acceptedTask, answerOfOutcome } from '../idempotency/answer.ts';
 import { fieldsOf } from '../idempotency/fields.ts';
@@ -59,24 +60,26 @@ export function addSubmit(app: App): void {
       return invalidKey('differs from idempotencyKey in the body; give one of them');
     }
     const services = await loadServices(c, [submission.service]);
-    const drafted = draftTask(services.all, submission);
+    const now = Date.now();
+    const drafted = draftTask(services.all, submission, now);
     if (!drafted.ok) return refuse(drafted.refusal.code, drafted.refusal.details);
     const { draft } = drafted;
+    refreshWaitNews(c, draft.service, now);
     const { subject } = c.get('principal');
-    const now = Date.now();
     const store = await chooseStore(c);
     if (store === undefined) return refuse(STORAGE_FULL.code, STORAGE_FULL.details);
     const id = await mintTaskId(await idKeyOf(runtime), subject, now, store);
     const key = header.key ?? idempotencyKey;
     if (key === undefined) {
-      const accepted = await acceptTask(runtime, taskOf(draft, id, subject, now));
+      const task = taskOf(draft, id, subject, now);
+      const accepted = await acceptTask(runtime, task);
       if (!accepted) return refuse(NOT_ACCEPTED.code, NOT_ACCEPTED.details);
-      return answerAccepted(acceptedTask(runtime, id));
+      return answerAccepted(acceptedTask(runtime, task, now));
     }
     const taskAs = (as: string, createdAt: number) => taskOf(draft, as, subject, createdAt);
     const item = { key, fields: await fieldsOf(submission), newId: id, taskAs };
     const [outcome = { kind: 'unavailable' as const }] = await acceptOnce(runtime, subject, [item], now);
-    const answer = answerOfOutcome(runtime, outcome);
+    const answer = answerOfOutcome(runtime, outcome, now);
     return answer.ok ? answerAccepted(answer.accepted) : refuse(answer.refusal.code, answer.refusal.details);
   });
 }

@@ -91,6 +91,13 @@ const RequiresSchema = z
   })
   .openapi({ description: 'Only a server with all of these capabilities, and of this tier.', example: { tier: 2 } });
 
+/** Ten years. */
+const MAX_DELAY_SECONDS = 3653 * 86_400;
+
+const moment = z.iso
+  .datetime({ offset: true, error: 'must be a time such as 2026-12-24T18:00:00Z or 2026-12-24T19:00:00+01:00' })
+  .optional();
+
 export const TaskSubmissionSchema = z
   .strictObject({
     service: z.string().regex(SERVICE_NAME_PATTERN, 'a service name is lower-case letters, digits and dashes').openapi({
@@ -135,8 +142,25 @@ export const TaskSubmissionSchema = z
       })
       .optional()
       .openapi({ description: 'Replaces what the service says about retries, member by member.' }),
+    delaySeconds: z.number().min(0).max(MAX_DELAY_SECONDS).optional().openapi({
+      description: 'It starts this much later at the earliest. Costs a row.',
+      example: 90,
+    }),
+    runAt: moment.openapi({
+      description: 'It starts then at the earliest; a time that has passed is now. RFC 3339, any offset. Costs a row.',
+      example: '2026-12-24T18:00:00+01:00',
+    }),
+    ttlSeconds: z.number().positive().max(MAX_DEADLINE_SECONDS).optional().openapi({
+      description:
+        'It ends by then, whatever happens, counted from its earliest start. The service says it when absent.',
+      example: 3600,
+    }),
+    deadline: moment.openapi({
+      description: 'It ends by then: at most seven days after its earliest start. RFC 3339, any offset.',
+      example: '2026-12-24T23:00:00+01:00',
+    }),
     deadlineSeconds: z.number().positive().max(MAX_DEADLINE_SECONDS).optional().openapi({
-      description: 'The task ends by then, whatever happens. The setting of the service when absent.',
+      description: 'The older name of ttlSeconds.',
     }),
     idempotencyKey: IdempotencyKeySchema.optional().openapi({
       description:
@@ -167,6 +191,13 @@ export const AcceptedTaskSchema = z
     status: z.enum(TASK_STATUSES).openapi({ description: 'Of a repeated submission: where the task stands.' }),
     statusUrl: z.string(),
     replayed: z.boolean().optional().openapi({ description: 'True when the idempotency key was known already.' }),
+    waitingFor: z
+      .object({ reason: z.string().openapi({ example: 'queue' }), until: z.iso.datetime().optional() })
+      .optional()
+      .openapi({ description: 'What the task waits for before it starts.' }),
+    estimatedStartAt: z.iso.datetime().optional().openapi({
+      description: 'When it probably starts, where that is known.',
+    }),
   })
   .openapi('AcceptedTask');
 export type AcceptedTask = z.infer<typeof AcceptedTaskSchema>;

@@ -24,6 +24,8 @@ export const NewTaskSchema = z.object({
   policy: retryPolicy,
   /** Unix milliseconds. */
   deadlineAt: z.number(),
+  /** Its earliest start, Unix milliseconds; at once when absent. */
+  runAt: z.number().optional(),
   labels: z.record(z.string(), z.string()).optional(),
   /** The client's own number of it. */
   ref: z.string().optional(),

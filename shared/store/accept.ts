@@ -7,20 +7,24 @@ import { jsonParameters, ROWS, runForEach } from './parameter.ts';
 import { requestColumns } from './request-columns.ts';
 
 const INSERT = `
-  INSERT INTO tasks (id, subject, service, status, max_attempts, base_seconds, cap_seconds, deadline_at, due_at, labels, ref, request, request_body)
-  SELECT value->>'id', value->>'subject', value->>'service', 'queued',
+  INSERT INTO tasks (id, subject, service, status, max_attempts, base_seconds, cap_seconds, deadline_at, next_at, due_at,
+    labels, ref, request, request_body)
+  SELECT value->>'id', value->>'subject', value->>'service',
+    CASE WHEN value->>'runAt' IS NULL THEN 'queued' ELSE 'scheduled' END,
     value->>'$.policy.maxAttempts', value->>'$.policy.baseSeconds', value->>'$.policy.capSeconds',
-    value->>'deadlineAt', ?2, value->'labels', value->>'ref', value->'request', value->>'body'
+    value->>'deadlineAt', value->>'runAt', coalesce(value->>'dueAt', ?2),
+    value->'labels', value->>'ref', value->'request', value->>'body'
   FROM ${ROWS}
   WHERE true
   ON CONFLICT (id) DO NOTHING`;
 
 /**
- * @param dueAt when the sweeper shall send the tasks (Unix ms), or undefined when a message carries them
+ * @param dueAt when the sweeper shall send the tasks that do not say it themselves (Unix ms), or undefined when a
+ *   message carries them
  */
 export async function recordAccepted(
   db: D1Database,
-  tasks: readonly NewTask[],
+  tasks: readonly (NewTask & { readonly dueAt?: number })[],
   dueAt: number | undefined,
 ): Promise<void> {
   await runForEach(

@@ -22,8 +22,9 @@ export function fateOf(state: TaskState, dueAt: number | undefined, now: number)
     case 'expired':
       return { verdict: 'ack' };
     case 'waiting':
-    case 'scheduled':
       return dueAt === undefined ? retryAt(now, now) : { verdict: 'ack' };
+    case 'scheduled':
+      return dueAt === undefined ? retryAt(state.nextAt, now) : { verdict: 'ack' };
     case 'running':
       return retryAt(state.leaseUntil, now);
     case 'deferred':

@@ -9,22 +9,28 @@ const services = servicesSchema(true).parse({
   reader: { baseUrl: 'http://backend.test', method: 'GET' },
 });
 
-const draft = (body: object) => draftTask(services, TaskSubmissionSchema.parse({ service: 'echo', ...body }));
+const NOW = 1_000;
+
+const draft = (body: object) => draftTask(services, TaskSubmissionSchema.parse({ service: 'echo', ...body }), NOW);
 
 function faultOf(body: object): { field: string; reason: string } | undefined {
   const checked = TaskSubmissionSchema.safeParse({ service: 'echo', ...body });
   if (!checked.success) return invalidRequest(checked.error.issues, 'body').errors?.[0];
-  const drafted = draftTask(services, checked.data);
+  const drafted = draftTask(services, checked.data, NOW);
   return drafted.ok ? undefined : drafted.refusal.details.errors?.[0];
 }
 
 describe('a submission', () => {
   it("takes the service's settings where it has none of its own", () => {
     expect(draft({})).toMatchObject({
-      draft: { policy: { maxAttempts: 3, baseSeconds: 2, capSeconds: 3600 }, deadlineSeconds: 60, request: {} },
+      draft: {
+        policy: { maxAttempts: 3, baseSeconds: 2, capSeconds: 3600 },
+        timing: { deadlineSeconds: 60 },
+        request: {},
+      },
     });
     expect(draft({ retry: { baseSeconds: 5 }, deadlineSeconds: 10 })).toMatchObject({
-      draft: { policy: { maxAttempts: 3, baseSeconds: 5, capSeconds: 3600 }, deadlineSeconds: 10 },
+      draft: { policy: { maxAttempts: 3, baseSeconds: 5, capSeconds: 3600 }, timing: { deadlineSeconds: 10 } },
     });
   });
 

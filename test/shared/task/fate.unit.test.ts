@@ -25,8 +25,9 @@ describe('fateOf', () => {
     const scheduled = { ...COUNTERS, status: 'scheduled', nextAt: NOW + 60_000 } as const;
     for (const state of [waiting, scheduled]) {
       expect(fateOf(state, NOW + 60_000, NOW)).toEqual({ verdict: 'ack' });
-      expect(fateOf(state, undefined, NOW)).toEqual(retryIn(1_000));
     }
+    expect(fateOf(waiting, undefined, NOW)).toEqual(retryIn(1_000));
+    expect(fateOf(scheduled, undefined, NOW)).toEqual(retryIn(60_000));
   });
 
   it('acks what is parked: its row wakes it (rule R20)', () => {

@@ -1,0 +1,66 @@
+/**
+ * What the answer to a submission says about its start: what the task waits for, and when it probably starts.
+ * From what the isolate knows anyway: nobody is asked before a task is accepted. Where the registry keeps count of a
+ * service, its estimate is read again beside requests, at most once in five seconds a service.
+ */
+import type { Context } from 'hono';
+import { logWarning } from '../shared/log.ts';
+import { isRouted } from '../shared/service/definition.ts';
+import type { AppEnv } from './app.ts';
+import { beside } from './beside.ts';
+import type { Runtime } from './runtime.ts';
+import type { AcceptedTask } from './schema/submission.ts';
+
+/** What the registry said of a service, by its name. */
+export type WaitNews = Map<string, { readonly seconds: number | undefined; readonly askedAt: number }>;
+
+const ASK_AGAIN_MS = 5_000;
+const NEWS_AGE_MS = 15_000;
+
+/** More services than an isolate is asked for; the oldest news goes first. */
+const MAX_SERVICES = 1_000;
+
+type Expectation = Pick<AcceptedTask, 'waitingFor' | 'estimatedStartAt'>;
+
+/** @param runAt its earliest start, when that is later than now */
+export function expectationOf(runtime: Runtime, service: string, runAt: number | undefined, now: number): Expectation {
+  const { services, waitNews } = runtime;
+  if (runAt !== undefined) {
+    return { waitingFor: { reason: 'scheduled', until: iso(runAt) }, estimatedStartAt: iso(runAt) };
+  }
+  if (services.isPaused(service)) return { waitingFor: { reason: 'paused' } };
+  const news = waitNews.get(service);
+  const seconds = news !== undefined && now - news.askedAt < NEWS_AGE_MS ? news.seconds : undefined;
+  if (seconds !== undefined && seconds > 0) {
+    const at = iso(now + seconds * 1000);
+    return { waitingFor: { reason: 'server-busy', until: at }, estimatedStartAt: at };
+  }
+  const isIdle = runtime.shardNews.some((shard) => shard?.backlog === 0);
+  return { waitingFor: { reason: 'queue' }, ...((seconds === 0 || isIdle) && { estimatedStartAt: iso(now) }) };
+}
+
+/** Asks the registry about a service whose calls it counts, beside the request. */
+export function refreshWaitNews(c: Context<AppEnv>, service: string, now: number): void {
+  const { waitNews, services, config } = c.env.runtime;
+  const definition = services.find(service);
+  if (definition === undefined || !isRouted(definition)) return;
+  const known = waitNews.get(service);
+  if (known !== undefined && now - known.askedAt < ASK_AGAIN_MS) return;
+  waitNews.delete(service);
+  waitNews.set(service, { seconds: known?.seconds, askedAt: now });
+  const [oldest] = waitNews.keys();
+  if (waitNews.size > MAX_SERVICES && oldest !== undefined) waitNews.delete(oldest);
+  const ask = async () => {
+    try {
+      const demand = await config.registry.getDemand(service);
+      if (demand.ok) waitNews.set(service, { seconds: demand.value.estimatedWaitSeconds, askedAt: now });
+    } catch (error) {
+      logWarning('demand.unread', { service, cause: String(error) });
+    }
+  };
+  beside(c, ask());
+}
+
+function iso(time: number): string {
+  return new Date(time).toISOString();
+}

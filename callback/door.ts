@@ -51,7 +51,7 @@ export async function cancelTask(env: CallbackEnv, request: CancelRequest, now: 
     const move = { id: row.id, expected: { status: row.status, run: row.run }, next: decision.next };
     // A consumer that holds the task sees the cancellation itself; a backend that works on its own is told.
     return state.status === 'waiting'
-      ? { move, after: () => sendCancel(env.taskQueues, row.id, row.service) }
+      ? { move, after: () => sendCancel(env.taskQueues, row.id, row.service, row.server ?? undefined) }
       : { move };
   });
 }

@@ -79,7 +79,7 @@ async function settleAs(
   env.statistics.note(samplesOfMoves(moves, moved, now), now);
 }
 
-function moveOf({ id, event, result, error, record }: Settlement, state: TaskState): Move | undefined {
+function moveOf({ id, event, result, error, server, record }: Settlement, state: TaskState): Move | undefined {
   const decision = transition(state, event);
   if (!decision.ok) return undefined;
   const { next } = decision;
@@ -93,6 +93,7 @@ function moveOf({ id, event, result, error, record }: Settlement, state: TaskSta
     ...(event.type === 'fail' && { settled: { run: event.run, verdict: 'failed' as const } }),
     ...(result !== undefined && { result }),
     ...(error !== undefined && { error }),
+    ...(server !== undefined && { server }),
     ...(record !== undefined && {
       record: withoutStaleTimes({ ...record, ...timing }, next),
     }),

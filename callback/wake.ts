@@ -32,8 +32,8 @@ export async function sendWakes(queues: Queues, wakes: readonly Wake[], shard?: 
 }
 
 /** Tells whoever runs the task's service that its backend may stop. */
-export async function sendCancel(queues: Queues, id: string, service: string): Promise<void> {
-  await sendToAny(queues, (queue) => queue.send(cancelMessage(id, service), { contentType: 'json' }));
+export async function sendCancel(queues: Queues, id: string, service: string, server?: string): Promise<void> {
+  await sendToAny(queues, (queue) => queue.send(cancelMessage(id, service, server), { contentType: 'json' }));
 }
 
 /** Starts at the wanted shard, or a random one, and goes on to the next when one refuses. */

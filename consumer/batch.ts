@@ -8,7 +8,7 @@ import { refreshServices } from '../shared/service/refresh.ts';
 import { type Call, type EndedCall, settlementOf } from './call/call.ts';
 import { CallRunner } from './call/call-runner.ts';
 import type { Outcome } from './call/outcome.ts';
-import { tellAborted, tellCancelled } from './call/tell-cancelled.ts';
+import { serversOf, tellAborted, tellCancelled } from './call/tell-cancelled.ts';
 import { KeyLeases } from './capacity/key-leases.ts';
 import { askOtherShards, tellOtherShards } from './capacity/other-shards.ts';
 import { runInRounds } from './capacity/rounds.ts';
@@ -84,23 +84,24 @@ async function runTasks(
     calls.push(call);
     if (problem !== undefined) unreadable.push(notStarted(call.id, 'misconfigured', problem));
   }
-  const accepted = new Set<string>();
+  /** With the registered servers that work on them. */
+  const accepted = new Map<string, string | undefined>();
   const telling: Promise<void>[] = [];
   const settler = new Settler(ledger, calls.length, ({ id, status, fate }) => {
     const shard = keys.shardFor(id);
     deliveries.decide(id, fate, shard === undefined ? undefined : env.keys.shardQueue(shard));
     // Cancelled before its 202 was recorded: only this batch knows that a backend works on it.
     const message = status === 'cancelled' && accepted.has(id) ? inbox.tasks.get(id) : undefined;
-    if (message !== undefined) telling.push(tellAborted(env, serviceOf(message), id));
+    if (message !== undefined) telling.push(tellAccepted(env, serviceOf(message), id, accepted.get(id)));
   });
   /** Calls that were neither begun nor settled. */
   const pending = new Map(calls.map((call) => [call.id, call]));
   const callOfId = new Map(pending);
   const settle = (ended: readonly EndedCall[]) => {
     const settlements = ended.flatMap((each) => settlementsOf(env, callOfId.get(each.id), each));
-    for (const { id, event } of settlements) {
+    for (const { id, event, server } of settlements) {
       pending.delete(id);
-      if (event.type === 'accept') accepted.add(id);
+      if (event.type === 'accept') accepted.set(id, server);
     }
     settler.add(settlements);
   };
@@ -135,6 +136,10 @@ async function runTasks(
   }
   await Promise.all([servers.finish(), keys.finish().then(() => settler.drain())]);
   await Promise.all(telling);
+}
+
+async function tellAccepted(env: ConsumerEnv, service: string, id: string, server: string | undefined): Promise<void> {
+  await tellAborted(env, service, id, await serversOf(env, service, server));
 }
 
 /** The end of a call that was not made. */
@@ -198,13 +203,13 @@ async function runCancels(env: ConsumerEnv, { cancels }: Inbox, deliveries: Deli
   let bound = 0;
   let fetched = 0;
   await Promise.all(
-    [...cancels].map(async ([key, { id, service }]) => {
+    [...cancels].map(async ([key, { id, service, server }]) => {
       const isBound = env.services[service]?.binding !== undefined;
       if (isBound ? ++bound > MAX_TOLD_BOUND : ++fetched > MAX_TOLD_FETCHED) {
         deliveries.decide(key, { verdict: 'retry', delayMs: CROWDED_OUT_DELAY_MS });
         return;
       }
-      await tellCancelled(env, service, id);
+      await tellCancelled(env, service, id, await serversOf(env, service, server));
       deliveries.decide(key, { verdict: 'ack' });
     }),
   );

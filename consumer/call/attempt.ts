@@ -44,6 +44,7 @@ export async function attempt(
       startedAt,
       endedAt,
       server: target?.server,
+      ...(call.servers !== undefined && { isRegistered: true }),
       use,
       ...(unreached.length > 0 && { unreached }),
       ...(target !== undefined && { traceId: target.traceId }),

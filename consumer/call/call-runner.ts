@@ -118,13 +118,18 @@ export class CallRunner implements Disposable {
       this.#running.delete(call.id);
       this.#log.note(call, attempted);
       this.#end({ id: call.id, attempted });
-      if (abort.signal.reason instanceof CancelledError)
-        await tellAborted(this.#env, call.service, call.id, call.definition, call.servers);
+      if (abort.signal.reason instanceof CancelledError) await this.#tellAborted(call, attempted.server);
     } catch (error) {
       logError('call.failed', { id: call.id, service: call.service }, error);
       this.#running.delete(call.id);
     }
     if (!abort.signal.aborted) this.#spare.push(abort);
+  }
+
+  /** The server that was called last comes first: it works on the task. */
+  #tellAborted({ id, service, servers, definition }: Call, server: string | undefined): Promise<void> {
+    const called = servers?.filter((each) => each.id === server);
+    return tellAborted(this.#env, service, id, called, definition);
   }
 
   /** One timer, for the call that would be the first to come too late. */

@@ -42,6 +42,8 @@ export interface Attempted {
   readonly endedAt: number;
   /** Who was called last: a registered server's id, a host, a binding. */
   readonly server: string | undefined;
+  /** It is a registered server. */
+  readonly isRegistered?: boolean;
   /** Servers that were tried before it and not reached. */
   readonly unreached?: readonly string[];
   readonly use?: ServerUse;
@@ -80,7 +82,12 @@ export function settlementOf(call: Call, attempted: Attempted, callbackTimeoutMs
         ...(outcome.result !== undefined && { result: outcome.result }),
       };
     case 'accepted':
-      return { id, state, event: { type: 'accept', at, run, callbackTimeoutMs } };
+      return {
+        id,
+        state,
+        event: { type: 'accept', at, run, callbackTimeoutMs },
+        ...(attempted.isRegistered === true && attempted.server !== undefined && { server: attempted.server }),
+      };
     case 'deferred': {
       const { retryAfterMs, placedBy, park } = outcome;
       const delayMs = deferralOf(state, outcome, random);

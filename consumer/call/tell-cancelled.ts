@@ -19,15 +19,32 @@ export async function tellAborted(
   env: ConsumerEnv,
   serviceName: string,
   id: string,
-  service = env.services[serviceName],
   servers: readonly CallableServer[] = [],
+  service = env.services[serviceName],
 ): Promise<void> {
   if (service?.cancelPath === undefined) return;
-  if (service.binding === undefined) return tellCancelled(env, serviceName, id, service, servers);
+  if (service.binding === undefined) return tellCancelled(env, serviceName, id, servers, service);
   try {
     await env.ownQueue.send(cancelMessage(id, serviceName), { contentType: 'json' });
   } catch (error) {
     logWarning('cancel.untold', { id, service: serviceName, cause: String(error) });
+  }
+}
+
+/** Where a registered server takes calls of the service; none when it is gone, or the registry does not answer. */
+export async function serversOf(
+  { registry }: Pick<ConsumerEnv, 'registry'>,
+  service: string,
+  server: string | undefined,
+): Promise<CallableServer[]> {
+  if (server === undefined) return [];
+  try {
+    const answer = await registry.getServer(server, { subject: '', isAdmin: true });
+    const offer = answer.ok ? answer.value.services.find(({ name }) => name === service) : undefined;
+    return offer === undefined ? [] : [{ id: server, baseUrl: offer.baseUrl }];
+  } catch (error) {
+    logWarning('registry.unavailable', { service, cause: String(error) });
+    return [];
   }
 }
 
@@ -36,8 +53,8 @@ export async function tellCancelled(
   env: ConsumerEnv,
   serviceName: string,
   id: string,
-  service = env.services[serviceName],
   servers: readonly CallableServer[] = [],
+  service = env.services[serviceName],
 ): Promise<void> {
   if (service?.cancelPath === undefined) return;
   const place = placeOf(env, service, servers);

@@ -105,6 +105,8 @@ export const SettlementSchema = z.object({
   result: ContentSchema.optional(),
   /** What a terminal failure is reported as. */
   error: TaskErrorSchema.optional(),
+  /** Of an accepted task: the registered server that works on it, to be told of a cancellation. */
+  server: z.string().max(64).optional(),
   /** What is remembered of an attempt that did not succeed. */
   record: AttemptRecordSchema.optional(),
 });

@@ -44,7 +44,14 @@ export const TaskMessageSchema = z.discriminatedUnion('kind', [
     line: z.string().optional(),
   }),
   /** Tells the backend that a task it works on was cancelled. */
-  z.object({ v: z.literal(MESSAGE_VERSION), kind: z.literal('cancel'), id: taskId, service: z.string() }),
+  z.object({
+    v: z.literal(MESSAGE_VERSION),
+    kind: z.literal('cancel'),
+    id: taskId,
+    service: z.string(),
+    /** The registered server that works on it, by its id. */
+    server: z.string().optional(),
+  }),
 ]);
 export type TaskMessage = z.infer<typeof TaskMessageSchema>;
 
@@ -56,6 +63,6 @@ export function wakeMessage(id: string, service: string, line?: string): TaskMes
   return { v: MESSAGE_VERSION, kind: 'wake', id, service, ...(line !== undefined && { line }) };
 }
 
-export function cancelMessage(id: string, service: string): TaskMessage {
-  return { v: MESSAGE_VERSION, kind: 'cancel', id, service };
+export function cancelMessage(id: string, service: string, server?: string): TaskMessage {
+  return { v: MESSAGE_VERSION, kind: 'cancel', id, service, ...(server !== undefined && { server }) };
 }

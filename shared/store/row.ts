@@ -8,7 +8,7 @@ import type { TaskStatus, TerminalStatus } from '../task/status.ts';
 /** The columns from which a task's state is read. */
 export const STATE_COLUMNS =
   'id, subject, service, status, run, deferrals, base, max_attempts, base_seconds, cap_seconds, deadline_at, ' +
-  'lease_until, next_at, due_at, sends, reason, parked_for, callback_timeout_ms, settled_run, settled_verdict, ' +
+  'lease_until, next_at, due_at, sends, reason, parked_for, server, callback_timeout_ms, settled_run, settled_verdict, ' +
   'finished_at, bodies_deleted_at, life_ms';
 
 export interface StateRow {
@@ -30,6 +30,8 @@ export interface StateRow {
   reason: DeferralReason | null;
   /** The line in which it stands (`shared/capacity/line.ts`). */
   parked_for: string | null;
+  /** The registered server that works on a task which waits for its callback. */
+  server: string | null;
   callback_timeout_ms: number | null;
   settled_run: number | null;
   settled_verdict: 'succeeded' | 'failed' | null;

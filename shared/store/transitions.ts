@@ -23,6 +23,8 @@ export interface Move {
   readonly lifeMs?: number;
   /** The run whose outcome this is, and what it said: a repeated report is recognised by it (R17). */
   readonly settled?: { readonly run: number; readonly verdict: 'succeeded' | 'failed' };
+  /** The registered server that works on the task. */
+  readonly server?: string;
   readonly record?: AttemptRecord;
   readonly error?: TaskError;
   readonly result?: Content;
@@ -44,6 +46,7 @@ const RECORD = `
     reason = move.reason,
     parked_for = move.parked_for,
     released_at = NULL,
+    server = CASE WHEN move.status = 'waiting' THEN coalesce(move.server, tasks.server) END,
     callback_timeout_ms = move.callback_timeout_ms,
     settled_run = coalesce(move.settled_run, tasks.settled_run),
     settled_verdict = coalesce(move.settled_verdict, tasks.settled_verdict),
@@ -66,6 +69,7 @@ const RECORD = `
       value->>'expectedDueAt' AS expected_due_at, value->>'status' AS status, value->>'deferrals' AS deferrals,
       value->>'base' AS base, value->>'deadlineAt' AS deadline_at, value->>'nextAt' AS next_at,
       value->>'dueAt' AS due_at, value->>'sends' AS sends, value->>'reason' AS reason, value->>'parkedFor' AS parked_for,
+      value->>'server' AS server,
       value->>'callbackTimeoutMs' AS callback_timeout_ms, value->>'settledRun' AS settled_run,
       value->>'settledVerdict' AS settled_verdict, value->>'finishedAt' AS finished_at, value->>'failed' AS failed,
       value->'progress' AS progress, value->>'keepError' AS keep_error, value->'error' AS error,
@@ -113,6 +117,7 @@ function moveParameter(move: Move): Record<string, unknown> {
     reason: next.status === 'deferred' ? next.reason : undefined,
     parkedFor: next.status === 'deferred' ? next.parkedFor : undefined,
     callbackTimeoutMs: next.status === 'waiting' ? next.callbackTimeoutMs : undefined,
+    server: move.server,
     settledRun: settled?.run,
     settledVerdict: settled?.verdict,
     finishedAt: 'finishedAt' in next ? next.finishedAt : undefined,

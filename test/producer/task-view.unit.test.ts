@@ -31,6 +31,7 @@ function rowWith(columns: Partial<TaskRow>): TaskRow {
     sends: 0,
     reason: null,
     parked_for: null,
+    server: null,
     callback_timeout_ms: null,
     settled_run: null,
     settled_verdict: null,

@@ -44,6 +44,7 @@ export class Backend {
   readonly calls: BackendCall[] = [];
   /** `DELETE`s that told of a cancellation. */
   readonly told: string[] = [];
+  readonly toldAt: string[] = [];
   /** Hosts where nobody listens. */
   readonly refusing = new Set<string>();
   readonly #answers = new Map<string, Answer[]>();
@@ -94,6 +95,7 @@ export class Backend {
     const id = headers.get('task-id') ?? '';
     if (request.method === 'DELETE') {
       this.told.push(id);
+      this.toldAt.push(request.url);
       return new Response(null, { status: 204 });
     }
     const { signal } = request;

@@ -5,10 +5,12 @@
 import { createExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { Ledger } from '../../callback/ledger.ts';
+import { NO_SUCH_SERVER } from '../../callback/registry/refusal.ts';
 import { takeReports } from '../../callback/registry/report.ts';
 import { route } from '../../callback/registry/route.ts';
 import type { Registry } from '../../callback/registry/server.ts';
 import { readBook } from '../../callback/registry/services.ts';
+import { viewServer } from '../../callback/registry/view.ts';
 import type { LastKnownServers } from '../../consumer/capacity/last-known.ts';
 import type { ConsumerEnv, LedgerBinding } from '../../consumer/env.ts';
 import { readKeyCase } from '../../consumer/keys/secrets/consumer-keys.ts';
@@ -82,7 +84,16 @@ export class Bindings {
       },
       known: this.#world.known,
       servers: this.#world.servers,
-      registry: { ...this.#registry(effect) } as unknown as RegistryDoor,
+      registry: {
+        ...this.#registry(effect),
+        getServer: (id: string) =>
+          effect('registry.server', async () => {
+            const server = this.#world.registry.servers.get(id);
+            return server === undefined
+              ? NO_SUCH_SERVER
+              : { ok: true, value: viewServer(this.#world.registry, server, Date.now()) };
+          }),
+      } as unknown as RegistryDoor,
       ledger: {
         open: () => {
           budget.spent += 1;

@@ -115,9 +115,16 @@ export const RULE_MUTATIONS: readonly Row[] = [
       ),
       mutation(
         'R12',
+        'the server that works on a waiting task',
+        'callback/door.ts',
+        'row.server ?? undefined',
+        'undefined',
+      ),
+      mutation(
+        'R12',
         'the word to a backend that accepted meanwhile',
         'consumer/batch.ts',
-        "if (event.type === 'accept') accepted.add(id);",
+        "if (event.type === 'accept') accepted.set(id, server);",
         'accepted.delete(id);',
       ),
     ],

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { setPaused } from '../../callback/registry/services.ts';
 import { ServerLeases } from '../../consumer/capacity/server-leases.ts';
 import { type NewTask, newTaskMessage } from '../../shared/message/task-message.ts';
+import { servicesSchema } from '../../shared/service/definition.ts';
 import { recoverAfterRestart } from '../../shared/store/recovery.ts';
 import { requestColumns } from '../../shared/store/request-columns.ts';
 import { accepted, ok, refused, status } from './backend.ts';
@@ -175,6 +176,31 @@ describe('R12 cancel', () => {
     await comeToRest(house);
     expect(await house.row(task.id)).toMatchObject({ status: 'cancelled', run: 1 });
     expect(house.backend.told).toEqual([task.id]);
+  });
+
+  it('a waiting task of a registered server ends cancelled, and that server is told', async () => {
+    house.services = servicesSchema(true).parse({ served: { cancelPath: '/work/{id}' } });
+    house.join('one');
+    const task = await house.submit({ service: 'served' });
+    house.backend.answer(task.id, accepted());
+    await house.deliver();
+    house.join('two');
+    await house.cancel(task);
+    await comeToRest(house);
+    expect(house.backend.told).toEqual([task.id]);
+    expect(house.backend.toldAt).toEqual([`http://one.test/work/${task.id}`]);
+  });
+
+  it('a task that a registered server accepted while it was cancelled: that server is told', async () => {
+    house.services = servicesSchema(true).parse({ served: { cancelPath: '/work/{id}' } });
+    house.join('one');
+    const task = await house.submit({ service: 'served' });
+    house.backend.answer(task.id, async (call) => {
+      await house.cancel(task);
+      return accepted()(call);
+    });
+    await comeToRest(house);
+    expect(house.backend.toldAt).toEqual([`http://one.test/work/${task.id}`]);
   });
 
   it('a waiting task ends cancelled, the backend is told, and its callback comes too late', async () => {

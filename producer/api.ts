@@ -24,6 +24,8 @@ import { addStatistics } from './routes/statistics.ts';
 import { addSubmit } from './routes/submit.ts';
 import { addSync } from './routes/sync.ts';
 import { addTokens } from './routes/tokens.ts';
+import { cutCircles } from './sync/hops.ts';
+import { speakToPackages } from './sync/sdk-error.ts';
 
 /**
  * @param more adds routes that need what a bundler brings
@@ -32,6 +34,8 @@ import { addTokens } from './routes/tokens.ts';
 export function createApp(...more: readonly ((app: App) => void)[]): App {
   const app: App = new OpenAPIHono<AppEnv>({ defaultHook: refuseInvalid });
   guardErrors(app);
+  app.use(speakToPackages);
+  app.use(cutCircles);
   app.use(requireAccess);
   app.use(recordActs);
   for (const add of [addSubmit, addBatch, addList, addPoll, addCallback, addCancel, addRetry]) add(app);

@@ -16,7 +16,7 @@ export function serve(
   const runtime = runtimeOf(env);
   if (runtime instanceof MisconfiguredError) return refuseMisconfigured(runtime);
   // The runtime takes any text for a host; routes read addresses from the URL.
-  if (URL.parse(request.url) === null) {
+  if (URL.parse(request.url) === null || /^https?:\/\/\//.test(request.url)) {
     return refuse('invalid-request', { detail: 'The header Host is not the name of a host.' });
   }
   return app.fetch(request, { runtime }, context);

@@ -9,6 +9,7 @@ import { inlineContent } from './inline-content.ts';
 import type { Refusal } from './refusal.ts';
 import type { TaskSubmission } from './schema/submission.ts';
 import { type Timing, timesOf, timingOf } from './start-time.ts';
+import { hopsField } from './sync/hops.ts';
 import { fitToMessage } from './task-size.ts';
 
 export type TaskDraft = Omit<NewTask, 'id' | 'subject' | 'deadlineAt' | 'runAt'> & { readonly timing: Timing };
@@ -39,7 +40,8 @@ type Settings = Pick<
   'retry' | 'delaySeconds' | 'runAt' | 'deadline' | 'ttlSeconds' | 'deadlineSeconds' | 'labels' | 'ref'
 >;
 
-export function draftTask(services: Services, submission: TaskSubmission, now: number): Drafted {
+/** @param headers of the submission itself */
+export function draftTask(services: Services, submission: TaskSubmission, now: number, headers?: Headers): Drafted {
   const { payload, payloadBase64, contentType } = submission;
   const inline = inlineContent({ value: payload, base64: payloadBase64, contentType }, PAYLOAD_FIELDS);
   if (!inline.ok) return inline;
@@ -48,6 +50,7 @@ export function draftTask(services: Services, submission: TaskSubmission, now: n
     ...(submission.path === undefined ? {} : { path: submission.path }),
     ...(submission.headers === undefined ? {} : { headers: submission.headers }),
     ...(inline.content === undefined ? {} : { body: inline.content }),
+    ...(headers !== undefined && hopsField(headers)),
     ...wishesOf(submission),
   };
   return draftOf(services, submission.service, request, submission, now);

@@ -1,6 +1,8 @@
 /** The HTTP request that a call becomes: where it goes, and the headers it carries. */
 import type { ServiceDefinition } from '../../shared/service/definition.ts';
+import { isOwnAddress, OWN_ADDRESS_PROBLEM } from '../../shared/service/own-address.ts';
 import { hasSecrets, mayHaveSecrets, secretProblem } from '../../shared/service/secret-origin.ts';
+import { HOPS_HEADER } from '../../shared/sync/call.ts';
 import { ACCEPTED_ENCODINGS } from '../../shared/sync/packing.ts';
 import { bytesFromContent, type Content } from '../../shared/task/content.ts';
 import { traceIdOf } from '../../shared/task/id.ts';
@@ -48,6 +50,7 @@ export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Cal
   const problem = setServiceHeaders(env, service, place.servers[0].baseUrl, all);
   if (problem !== undefined) return { ok: false, problem };
   all['accept-encoding'] = ACCEPTED_ENCODINGS;
+  all[HOPS_HEADER] = String((call.request.hops ?? 0) + 1);
   all['idempotency-key'] = call.id;
   all['task-id'] = call.id;
   all['task-attempt'] = String(attemptNumber(call.state));
@@ -143,6 +146,7 @@ export function placeOf(
   registered: readonly CallableServer[] = [],
 ): Place {
   const { baseUrl, binding } = service;
+  if (isOwnTarget(env, service, registered[0]?.baseUrl)) return { ok: false, problem: OWN_PROBLEM };
   if (baseUrl !== undefined) {
     return { ok: true, servers: [{ id: hostOf(service, baseUrl), baseUrl }], fetch: env.outbound };
   }
@@ -156,6 +160,20 @@ export function placeOf(
     return { ok: false, problem: `The service binding ${binding} is not set on this consumer.` };
   const bound = { id: binding, baseUrl: BINDING_ORIGIN };
   return { ok: true, servers: [bound], fetch: (url, init) => backend.fetch(url, init) };
+}
+
+const OWN_PROBLEM = `The target ${OWN_ADDRESS_PROBLEM}.`;
+const ownTargets = new WeakMap<ServiceDefinition, boolean>();
+
+/** Of a definition parsed once, and not once a call. */
+function isOwnTarget({ publicUrl }: ConsumerEnv, service: ServiceDefinition, server: string | undefined): boolean {
+  if (service.baseUrl === undefined) return server !== undefined && isOwnAddress(server, publicUrl);
+  let isOwn = ownTargets.get(service);
+  if (isOwn === undefined) {
+    isOwn = isOwnAddress(service.baseUrl, publicUrl);
+    ownTargets.set(service, isOwn);
+  }
+  return isOwn;
 }
 
 const hosts = new WeakMap<ServiceDefinition, string>();

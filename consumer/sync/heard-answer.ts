@@ -3,11 +3,12 @@
  * be tried. Short answers are read whole, which takes less time than to stream them, and so are errors
  * that may be about a key, because their words say it; others pass unread.
  */
+
+import { type PeekedBody, peekBody } from '../../shared/sync/peeked-body.ts';
 import { contentFromBytes, MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 import { retryAfterMs } from '../call/retry-after.ts';
 import { hear } from '../keys/provider/hearing.ts';
 import type { Held, Report } from './held.ts';
-import { type PeekedBody, peekBody } from './peeked-body.ts';
 
 export interface HeardAnswer {
   readonly status: number;

@@ -3,12 +3,12 @@
  * server or with another key. A body larger than what is held goes out as it comes, once.
  */
 import { toHex } from '../../shared/crypto/hex.ts';
-import { MAX_HELD_BYTES } from '../../shared/sync/call.ts';
+import { HOPS_HEADER, MAX_HELD_BYTES, SYNC_ORIGIN, type SyncCall } from '../../shared/sync/call.ts';
 import { headersToBackend } from '../../shared/sync/forwarded-headers.ts';
 
 export interface Outbound {
   readonly method: string;
-  /** Below the service, with the query. */
+  /** Below the service, with the query: as the client wrote it. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: ArrayBuffer | ReadableStream<Uint8Array> | undefined;
@@ -17,9 +17,8 @@ export interface Outbound {
   readonly traceId: string;
 }
 
-/** @param id of the call: what makes a repeat recognisable, unless the client says so itself */
-export async function outboundOf(request: Request, id: string): Promise<Outbound> {
-  const { pathname, search } = new URL(request.url);
+/** The id of the call makes a repeat recognisable, unless the client says so itself. */
+export async function outboundOf(request: Request, { id, hops }: SyncCall): Promise<Outbound> {
   const length = Number(request.headers.get('content-length') ?? Number.NaN);
   const held = request.body === null || length <= MAX_HELD_BYTES;
   const bytes = held && request.body !== null ? await request.arrayBuffer() : undefined;
@@ -27,8 +26,13 @@ export async function outboundOf(request: Request, id: string): Promise<Outbound
   const traceId = /^00-([0-9a-f]{32})-/.exec(headers.traceparent ?? '')?.[1] ?? randomHex(16);
   return {
     method: request.method,
-    path: pathname + search,
-    headers: { 'idempotency-key': id, ...headers, traceparent: `00-${traceId}-${randomHex(8)}-01` },
+    path: request.url.slice(SYNC_ORIGIN.length),
+    headers: {
+      'idempotency-key': id,
+      ...headers,
+      traceparent: `00-${traceId}-${randomHex(8)}-01`,
+      [HOPS_HEADER]: String(hops + 1),
+    },
     body: held ? bytes : (request.body ?? undefined),
     isRepeatable: held,
     traceId,

@@ -13,9 +13,9 @@ import { refreshServices } from '../../shared/service/refresh.ts';
 import type { Declined, SyncCall } from '../../shared/sync/call.ts';
 import { DECLINED_HEADER } from '../../shared/sync/call.ts';
 import { headersToClient } from '../../shared/sync/forwarded-headers.ts';
-import { locationForClient } from '../../shared/sync/location.ts';
-import { opaquePackingOf, unsaidPackingOf } from '../../shared/sync/packing.ts';
+import { isUnpackedOnReading, opaquePackingOf, unsaidPackingOf } from '../../shared/sync/packing.ts';
 import type { ConsumerEnv } from '../env.ts';
+import type { Redactor } from '../keys/secrets/redaction.ts';
 import { redactedStream } from '../keys/secrets/redaction-stream.ts';
 import { Capacity } from './capacity.ts';
 import { type HeardAnswer, heardAnswer } from './heard-answer.ts';
@@ -45,7 +45,7 @@ export async function relay(
   const service = await definitionOf(env, call);
   if (service === undefined)
     return declinedResponse({ why: 'misconfigured', detail: 'The service is not known here.' });
-  const outbound = await outboundOf(request, call.id);
+  const outbound = await outboundOf(request, call);
   return new Relay(env, service, call, outbound, inBackground).run(request.signal);
 }
 
@@ -67,6 +67,8 @@ async function definitionOf(
   return known.find(service);
 }
 
+type Answered = Extract<Sent, { is: 'answered' }>;
+
 class Relay {
   readonly #env: ConsumerEnv;
   readonly #service: ServiceDefinition;
@@ -75,6 +77,8 @@ class Relay {
   readonly #inBackground: (work: Promise<unknown>) => void;
   readonly #startedAt = Date.now();
   #tries = 0;
+  /** What a backend answered to a key that is limited: the client's, when there is no other key. */
+  #limited: { readonly headers: Headers; readonly body: Uint8Array } | undefined;
 
   constructor(
     env: ConsumerEnv,
@@ -95,7 +99,7 @@ class Relay {
     const capacity = new Capacity(this.#env, this.#call);
     for (;;) {
       const taken = await capacity.take(timeoutMs);
-      if (taken.is === 'declined') return this.#decline(taken.declined);
+      if (taken.is === 'declined') return this.#declineWithAnswer(taken.declined) ?? this.#decline(taken.declined);
       const { held } = taken;
       this.#inBackground(held.returned);
       this.#tries += 1;
@@ -116,6 +120,7 @@ class Relay {
         // Before the next is asked for, so that it is not this one again.
         await held.giveBack(answer.report);
         this.#log(held, 'tried-another', answer.status);
+        this.#limited ??= this.#limitedAnswer(answer, sent, held);
         return undefined;
       }
       return this.#passOn(answer, sent, held, silence);
@@ -136,29 +141,20 @@ class Relay {
     return this.#decline({ why: sent.why, detail: sent.detail }, held);
   }
 
-  #passOn(answer: HeardAnswer, { from }: Extract<Sent, { is: 'answered' }>, held: Held, silence: Silence): Response {
+  #passOn(answer: HeardAnswer, sent: Answered, held: Held, silence: Silence): Response {
     const { status } = answer;
-    const secrets = this.#env.redactor({
-      service: this.#call.service,
-      definition: this.#service,
-      ...(held.key !== undefined && { key: held.key }),
-    });
+    const secrets = this.#secretsOf(held);
     if (status < 200 || status > 599) throw new RangeError(`the backend answered with ${status}, which is no status`);
-    const packing = secrets.isEmpty || BODILESS.has(status) ? undefined : packingOf(answer);
+    const packing =
+      secrets.isEmpty || BODILESS.has(status) || this.#outbound.method === 'HEAD' ? undefined : packingOf(answer);
     if (packing !== undefined) {
       const unread = 'stream' in answer.body ? answer.body.stream.cancel() : Promise.resolve();
       this.#inBackground(unread.catch(() => {}));
       return this.#fail(unreadable(secrets.text(packing)), held, silence);
     }
-    const redact = (text: string) => secrets.text(text);
-    const headers = headersToClient(answer.headers, redact);
-    const location = answer.headers.get('location');
-    const place = location && locationForClient(location, from.url, from.baseUrl, this.#call.service);
-    if (place) headers.set('location', redact(place));
-    if (held.place.server !== undefined) headers.set('tasklane-server', held.place.server.id);
-
+    const headers = this.#headersOf(answer, sent, held, secrets);
     const onEnd = this.#whenOver(answer, held, silence);
-    if (BODILESS.has(status)) {
+    if (BODILESS.has(status) || this.#outbound.method === 'HEAD') {
       onEnd('complete');
       return new Response(null, { status, headers });
     }
@@ -174,6 +170,45 @@ class Relay {
       }),
       { status, headers },
     );
+  }
+
+  #secretsOf({ key }: Held): Redactor {
+    return this.#env.redactor({
+      service: this.#call.service,
+      definition: this.#service,
+      ...(key !== undefined && { key }),
+    });
+  }
+
+  #headersOf(answer: HeardAnswer, { from }: Answered, { place }: Held, secrets: Redactor): Headers {
+    const asked = { ...from, service: this.#call.service, publicUrl: this.#env.publicUrl };
+    const headers = headersToClient(answer.headers, (text) => secrets.text(text), asked);
+    // Of an answer to HEAD the length is all that there is of the body; packed, it would be another one's.
+    const length = answer.headers.get('content-length');
+    if (this.#outbound.method === 'HEAD' && length !== null && !isUnpackedOnReading(answer.headers)) {
+      headers.set('content-length', length);
+    }
+    if (place.server !== undefined) headers.set('tasklane-server', place.server.id);
+    return headers;
+  }
+
+  #limitedAnswer(answer: HeardAnswer, sent: Answered, held: Held): { headers: Headers; body: Uint8Array } | undefined {
+    const secrets = this.#secretsOf(held);
+    const isLimited = answer.status === 429 && answer.report.verdict.kind === 'limited';
+    if (!isLimited || !('whole' in answer.body) || packingOf(answer) !== undefined) return undefined;
+    return { headers: this.#headersOf(answer, sent, held, secrets), body: secrets.bytes(answer.body.whole) };
+  }
+
+  /** No other key is free: what the last one was told goes along. */
+  #declineWithAnswer(declined: Declined): Response | undefined {
+    if (this.#limited === undefined) return undefined;
+    const { headers, body } = this.#limited;
+    if (!headers.has('retry-after') && declined.until !== undefined) {
+      headers.set('retry-after', String(Math.max(1, Math.ceil((declined.until - Date.now()) / 1000))));
+    }
+    headers.set(DECLINED_HEADER, JSON.stringify({ ...declined, hasAnswer: true }));
+    this.#log(undefined, declined.why, 429);
+    return new Response(body, { status: 429, headers });
   }
 
   /** @returns to be called when the answer has ended */

@@ -60,7 +60,9 @@ export function addBatch(app: App): void {
     const submissions = c.req.valid('json').tasks;
     await loadServices(c, serviceNamesIn(submissions));
     const items = await Promise.all(
-      submissions.map((submission, index) => itemOf(runtime, submission, index, subject, now, store)),
+      submissions.map((submission, index) =>
+        itemOf(runtime, submission, index, subject, now, store, c.req.raw.headers),
+      ),
     );
     const [accepted, outcomes] = await Promise.all([
       acceptTasks(
@@ -105,6 +107,7 @@ async function itemOf(
   subject: string,
   now: number,
   store: number,
+  headers: Headers,
 ): Promise<Item> {
   const checked = TaskSubmissionSchema.safeParse(submission);
   if (!checked.success) {
@@ -112,7 +115,7 @@ async function itemOf(
     return { index, problem: documentOf({ code: 'invalid-request', details }) };
   }
   const { idempotencyKey: key, ...said } = checked.data;
-  const drafted = draftTask(runtime.services.all, said, now);
+  const drafted = draftTask(runtime.services.all, said, now, headers);
   if (!drafted.ok) return { index, problem: documentOf(drafted.refusal) };
   const { draft } = drafted;
   const newId = await mintTaskId(await idKeyOf(runtime), subject, now, store);

@@ -1,5 +1,6 @@
 /** `/api/servers`: backends register themselves, drain and leave, and are looked at. */
 import { createRoute } from '@hono/zod-openapi';
+import { isOwnAddress, OWN_ADDRESS_PROBLEM } from '../../shared/service/own-address.ts';
 import { targetProblem } from '../../shared/service/target.ts';
 import { answerJson, answerNothing, refuse } from '../answer.ts';
 import type { App } from '../app.ts';
@@ -95,7 +96,10 @@ export function addServers(app: App): void {
   app.openapi(registerRoute, async (c) => {
     const { runtime } = c.env;
     const registration = c.req.valid('json');
-    const problem = targetProblem(registration.url, runtime.config.allowsPrivateTargets);
+    const { allowsPrivateTargets, publicUrl } = runtime.config;
+    const problem = isOwnAddress(registration.url, publicUrl)
+      ? OWN_ADDRESS_PROBLEM
+      : targetProblem(registration.url, allowsPrivateTargets);
     if (problem !== undefined) {
       return refuse('invalid-request', { detail: `/url: ${problem}`, errors: [{ field: '/url', reason: problem }] });
     }

@@ -1,6 +1,7 @@
 /** `/api/services`: services put at run time, how they stand, what they need, and pausing them. */
 import { createRoute } from '@hono/zod-openapi';
 import { serviceSchema } from '../../shared/service/definition.ts';
+import { isOwnAddress, OWN_ADDRESS_PROBLEM } from '../../shared/service/own-address.ts';
 import { answerJson, answerNothing, refuse } from '../answer.ts';
 import type { App } from '../app.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
@@ -112,6 +113,10 @@ export function addServices(app: App): void {
     const sent: unknown = await c.req.json();
     const checked = serviceSchema(runtime.config.allowsPrivateTargets).safeParse(sent);
     if (!checked.success) return refuse('invalid-request', invalidRequest(checked.error.issues, 'body'));
+    if (checked.data.baseUrl !== undefined && isOwnAddress(checked.data.baseUrl, runtime.config.publicUrl)) {
+      const errors = [{ field: '/baseUrl', reason: OWN_ADDRESS_PROBLEM }];
+      return refuse('invalid-request', { detail: `/baseUrl: ${OWN_ADDRESS_PROBLEM}`, errors });
+    }
     const answer = await readRegistry(
       runtime,
       // As it was sent: a later release reads it with its own defaults.

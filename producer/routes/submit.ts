@@ -61,7 +61,7 @@ export function addSubmit(app: App): void {
     }
     const services = await loadServices(c, [submission.service]);
     const now = Date.now();
-    const drafted = draftTask(services.all, submission, now);
+    const drafted = draftTask(services.all, submission, now, c.req.raw.headers);
     if (!drafted.ok) return refuse(drafted.refusal.code, drafted.refusal.details);
     const { draft } = drafted;
     refreshWaitNews(c, draft.service, now);

@@ -4,8 +4,10 @@
  */
 import { createRoute } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import { PathSchema } from '../../shared/service/definition.ts';
-import { type Declined, MAX_HELD_BYTES } from '../../shared/sync/call.ts';
+import { RequestTargetSchema } from '../../shared/service/definition.ts';
+import { type Declined, hopsOf, MAX_HELD_BYTES } from '../../shared/sync/call.ts';
+import { peekBody } from '../../shared/sync/peeked-body.ts';
+import { MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 import { mintTaskId } from '../../shared/task/id.ts';
 import { acceptTask } from '../accept.ts';
 import { answerJson, refuse, statusUrlOf } from '../answer.ts';
@@ -21,6 +23,7 @@ import { draftFromCall } from '../sync/async-task.ts';
 import { type CallRequest, dispatchCall } from '../sync/dispatch.ts';
 import { preferenceOf } from '../sync/prefer.ts';
 import { refuseDeclined, unknownServiceCall } from '../sync/refusal.ts';
+import { passedOn } from '../sync/sdk-error.ts';
 
 const PREFIX = '/api/service/';
 
@@ -67,35 +70,67 @@ async function answerCall(c: Context<AppEnv>): Promise<Response> {
   const service = services.find(name);
   if (service === undefined) return unknownServiceCall(services.all, name);
 
-  const url = new URL(request.url);
-  const rest = url.pathname.slice(PREFIX.length + name.length);
-  const path = (rest === '' || rest === '/' ? service.path : rest) + url.search;
-  const checked = PathSchema.safeParse(path);
+  const below = targetBelow(request.url, name);
+  const path = below === '' || below === '/' ? service.path : below.startsWith('?') ? service.path + below : below;
+  const checked = RequestTargetSchema.safeParse(path);
   if (!checked.success) return refuse('invalid-request', { detail: `path: ${checked.error.issues[0]?.message}` });
+  const refusal = refusalOf(request);
+  if (refusal !== undefined) return refuse('invalid-request', { detail: refusal });
 
-  const isBodiless = request.method === 'GET' || request.method === 'HEAD';
-  if (isBodiless && request.body !== null) {
-    return refuse('invalid-request', { detail: `A ${request.method} carries no body; choose another method.` });
-  }
-  const call = await callRequestOf(request, path);
   const { respondAsync, waitSeconds } = preferenceOf(request.headers.get('prefer'));
+  const call = await callRequestOf(request, path, respondAsync);
   if (respondAsync && waitSeconds === undefined) return answerWithTask(c, name, call);
   const patientUntil = Date.now() + (waitSeconds ?? 0) * 1000;
-  const syncCall = { id: crypto.randomUUID(), service: name, servicesVersion: services.version, patientUntil };
+  const syncCall = {
+    id: crypto.randomUUID(),
+    service: name,
+    servicesVersion: services.version,
+    patientUntil,
+    hops: hopsOf(request.headers),
+  };
   const dispatched = await dispatchCall(runtime, syncCall, call);
-  if (dispatched.is === 'answered') return dispatched.response;
+  if (dispatched.is === 'answered') return passedOn(dispatched.response);
   if (respondAsync && isOverloaded(dispatched.declined)) return answerWithTask(c, name, call);
+  if (dispatched.answer !== undefined) return passedOn(dispatched.answer);
   return refuseDeclined(runtime, name, dispatched.declined);
 }
 
-/** Small bodies are held, so that the call can go to another shard. */
-async function callRequestOf(request: Request, path: string): Promise<CallRequest> {
+/** What follows the service's name in a request's address, byte for byte: a parser would rewrite it. */
+function targetBelow(url: string, name: string): string {
+  const from = url.indexOf(PREFIX, url.indexOf('://') + 3) + PREFIX.length;
+  return url.slice(from + name.length);
+}
+
+/** What cannot go through, and what there is instead. */
+function refusalOf({ method, headers, body }: Request): string | undefined {
+  if (/(?:^|,)\s*websocket\s*(?:,|$)/i.test(headers.get('upgrade') ?? '')) {
+    return 'A WebSocket does not go through the synchronous route; the answer streams to an ordinary request (server-sent events, for example).';
+  }
+  const isBodiless = method === 'GET' || method === 'HEAD';
+  return isBodiless && body !== null ? `A ${method} carries no body; choose another method.` : undefined;
+}
+
+/**
+ * Small bodies are held, so that the call can go to another shard. One of unknown length is looked into
+ * where it may become a task, which has to hold it.
+ */
+async function callRequestOf(request: Request, path: string, mayBecomeTask: boolean): Promise<CallRequest> {
   const headers = new Headers(request.headers);
   for (const name of tokenHeaders(request)) headers.delete(name);
   const length = Number(request.headers.get('content-length') ?? Number.NaN);
   const isHeld = request.body !== null && length <= MAX_HELD_BYTES;
-  const body = isHeld ? await request.arrayBuffer() : request.body;
+  const isUnknown = request.body !== null && Number.isNaN(length);
+  const body = isHeld
+    ? await request.arrayBuffer()
+    : mayBecomeTask && isUnknown
+      ? await peekedBody(request)
+      : request.body;
   return { method: request.method, path, headers, body, signal: request.signal };
+}
+
+async function peekedBody(request: Request): Promise<CallRequest['body']> {
+  const peeked = await peekBody(request, MAX_INLINE_BYTES);
+  return 'whole' in peeked ? peeked.whole.slice().buffer : peeked.stream;
 }
 
 /** True when no backend has been asked: it may be asked later. */

@@ -4,7 +4,7 @@ import {
   HeaderNameSchema,
   HeaderValueSchema,
   MAX_DEADLINE_SECONDS,
-  PathSchema,
+  RequestTargetSchema,
   SERVICE_NAME_PATTERN,
 } from '../../shared/service/definition.ts';
 import { isNotForClients } from '../../shared/service/request-headers.ts';
@@ -104,7 +104,9 @@ export const TaskSubmissionSchema = z
       description: 'The name of a configured service.',
       example: 'echo',
     }),
-    path: PathSchema.optional().openapi({ description: 'Below the base URL of the service; its default when absent.' }),
+    path: RequestTargetSchema.optional().openapi({
+      description: 'Below the base URL of the service; its default when absent.',
+    }),
     method: z.enum(TASK_METHODS).optional().openapi({ description: 'The default of the service when absent.' }),
     payload: verbatimJson()
       .optional()

@@ -10,6 +10,7 @@ import type { Refusal } from '../refusal.ts';
 import { taskHeadersAmong } from '../schema/submission.ts';
 import { type Drafted, draftOf } from '../submission.ts';
 import type { CallRequest } from './dispatch.ts';
+import { hopsField } from './hops.ts';
 
 /** A trace is a field of its own, so that a task's attempts join it. */
 const TRACE_HEADER = 'traceparent';
@@ -21,18 +22,20 @@ export function draftFromCall(services: Services, service: string, request: Call
     return refused('invalid-request', `A task cannot be made of ${request.method}; leave out respond-async.`);
   }
   if (body instanceof ReadableStream || (body?.byteLength ?? 0) > MAX_INLINE_BYTES) {
-    const limit = `A task's body has at most ${MAX_INLINE_BYTES} bytes, told in Content-Length`;
+    const limit = `A task's body has at most ${MAX_INLINE_BYTES} bytes`;
     return refused('body-too-large', `${limit}; leave out respond-async, or send less.`);
   }
   const forwarded = headersToBackend(request.headers);
   const headers = taskHeadersAmong(forwarded);
   if (headers === undefined) return refused('invalid-request', 'A task cannot carry that many headers.');
-  const type = request.headers.get('content-type') ?? 'application/octet-stream';
+  // Without one the backend gets none, as it would have at once.
+  const type = request.headers.get('content-type') ?? '';
   return draftOf(services, service, {
     method,
     path,
     headers,
     ...(body !== null && body.byteLength > 0 && { body: contentFromBytes(type, new Uint8Array(body)) }),
+    ...hopsField(request.headers),
     ...(forwarded[TRACE_HEADER] !== undefined && { traceparent: forwarded[TRACE_HEADER] }),
   });
 }

@@ -28,25 +28,29 @@ export interface CallRequest {
 
 export type Dispatched =
   | { readonly is: 'answered'; readonly response: Response }
-  | { readonly is: 'declined'; readonly declined: Declined };
+  /** `answer`: of the backend, to a key that is limited. */
+  | { readonly is: 'declined'; readonly declined: Declined; readonly answer?: Response | undefined };
 
 export async function dispatchCall(runtime: Runtime, call: SyncCall, request: CallRequest): Promise<Dispatched> {
   const doors = shuffled(doorsFor(runtime, call.service));
   let declined: Declined = { why: 'misconfigured', detail: 'No consumer is bound for synchronous calls.' };
+  let answer: Response | undefined;
   for (const { shard, door } of doors) {
     const dispatched = await tryDoor(shard, door, call, request);
     if (dispatched.is === 'answered') return dispatched;
     declined = sooner(declined, dispatched.declined);
+    answer ??= dispatched.answer;
     const isOfShard = dispatched.declined.why === 'no-key' || dispatched.declined.why === 'key-refused';
     // A body that streams has been read by now.
-    if (!isOfShard || request.body instanceof ReadableStream) return { is: 'declined', declined: dispatched.declined };
+    if (!isOfShard || request.body instanceof ReadableStream) return dispatched;
   }
-  return { is: 'declined', declined };
+  return { is: 'declined', declined, answer };
 }
 
 async function tryDoor(shard: number, door: Fetcher, call: SyncCall, request: CallRequest): Promise<Dispatched> {
   const headers = new Headers(request.headers);
   headers.set(CALL_HEADER, JSON.stringify(call));
+  if (request.body instanceof ArrayBuffer) headers.set('content-length', String(request.body.byteLength));
   try {
     const { method, body, signal } = request;
     const response = await door.fetch(
@@ -60,11 +64,19 @@ async function tryDoor(shard: number, door: Fetcher, call: SyncCall, request: Ca
     );
     const declined = response.headers.get(DECLINED_HEADER);
     if (declined === null) return { is: 'answered', response };
-    return { is: 'declined', declined: DeclinedSchema.parse(JSON.parse(declined)) };
+    const said = DeclinedSchema.parse(JSON.parse(declined));
+    return { is: 'declined', declined: said, ...(said.hasAnswer === true && { answer: await kept(response) }) };
   } catch (error) {
     if (!request.signal.aborted) logError('consumer.failed', { shard, service: call.service }, error);
     return { is: 'declined', declined: { why: 'unreachable', detail: 'The consumer that holds the keys failed.' } };
   }
+}
+
+/** Read to its end, so that another shard may be asked meanwhile; it is short. */
+async function kept(response: Response): Promise<Response> {
+  const headers = new Headers(response.headers);
+  headers.delete(DECLINED_HEADER);
+  return new Response(await response.arrayBuffer(), { status: response.status, headers });
 }
 
 function doorsFor({ config, services }: Runtime, service: string): Runtime['config']['syncDoors'] {

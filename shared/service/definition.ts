@@ -45,17 +45,37 @@ export const HeaderValueSchema = z
   .max(4096)
   .regex(/^[\t\x20-\x7e]*$/, 'header values are printable ASCII');
 
-/** A path below the base URL; a leading slash, no scheme, no dot segments. */
+/** Of a path with its query: more than proxies and servers take (8,000 octets, RFC 9110 section 4.1). */
+const MAX_PATH_CHARS = 8_000;
+
+/** A path below the base URL, with a query if need be; a leading slash, no scheme, no dot segments. */
 export const PathSchema = z
   .string()
-  .max(2048)
+  .max(MAX_PATH_CHARS)
   // The URL parser drops control characters, so a check before it must not let them through.
   .regex(
     /^\/(?!\/)[^\s\\#\p{Cc}]*$/u,
     'a path starts with one slash and has no spaces, control characters, backslashes or fragment',
   )
-  // A backend may take an encoded slash for a slash.
-  .refine((path) => !/(?:^|\/|%2f|%5c)(?:\.|%2e){1,2}(?:\/|%2f|%5c|$|\?)/i.test(path), 'a path has no dot segments');
+  .refine((path) => !/%00/.test(pathOf(path)), 'a path has no zero character (%00)')
+  // A backend may take an encoded slash for a slash. What stands in the query is a value.
+  .refine(
+    (path) => !/(?:^|\/|%2f|%5c)(?:\.|%2e){1,2}(?:\/|%2f|%5c|$)/i.test(pathOf(path)),
+    'a path has no dot segments',
+  );
+
+function pathOf(target: string): string {
+  return target.split('?', 1)[0] ?? '';
+}
+
+/** The path of a request, which reaches the backend byte for byte. */
+export const RequestTargetSchema = PathSchema.refine(
+  (path) => URL.parse(`http://host${path}`)?.href === `http://host${path}`,
+  {
+    error: ({ input }) =>
+      `would be rewritten on its way; write it as ${URL.parse(`http://host${String(input)}`)?.href.slice('http://host'.length)}`,
+  },
+);
 
 /** Times are kept in whole milliseconds: 1.2345 s are 1.235 s everywhere behind this edge. */
 function seconds(number: z.ZodNumber) {

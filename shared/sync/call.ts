@@ -16,6 +16,23 @@ export const INTERNAL_HEADER_PREFIX = 'tasklane-';
 /** The host says nothing: a bound Worker is addressed by path. */
 export const SYNC_ORIGIN = 'https://sync.tasklane.internal';
 
+/**
+ * On every call of a backend: through how many deployments, or how often through this one, the request
+ * has come. What comes from outside under this name is read, and nothing else of ours is.
+ */
+export const HOPS_HEADER = 'tasklane-hops';
+
+/** A service may well be another deployment's; more than so many in a row are a circle. */
+export const MAX_HOPS = 4;
+
+/** @returns 0 for a request that comes from no deployment */
+export function hopsOf(headers: Headers): number {
+  const said = headers.get(HOPS_HEADER);
+  if (said === null) return 0;
+  // What cannot be read may hide a circle.
+  return /^\d{1,3}$/.test(said) ? Number(said) : MAX_HOPS;
+}
+
 /** Bodies up to this are held in memory, so that a call can go to another server or key. */
 export const MAX_HELD_BYTES = 1024 * 1024;
 
@@ -27,6 +44,8 @@ export const SyncCallSchema = z.object({
   servicesVersion: z.number().int().min(0),
   /** How long it may wait for a place and a key, on all shards together: Unix ms. */
   patientUntil: z.number(),
+  /** See `HOPS_HEADER`. */
+  hops: z.number().int().min(0).default(0),
 });
 export type SyncCall = z.output<typeof SyncCallSchema>;
 
@@ -49,5 +68,7 @@ export const DeclinedSchema = z.object({
   until: z.number().optional(),
   /** What an operator can do; holds no secret. */
   detail: z.string().optional(),
+  /** The response carries what a backend answered to a key that is limited: the client gets it when no other key is free. */
+  hasAnswer: z.boolean().optional(),
 });
 export type Declined = z.output<typeof DeclinedSchema>;

@@ -5,13 +5,76 @@
  */
 import { isNotForClients, isOfOneHop } from '../service/request-headers.ts';
 import { INTERNAL_HEADER_PREFIX } from './call.ts';
+import { type Asked, locationForClient, valueForClient } from './location.ts';
 import { isUnpackedOnReading } from './packing.ts';
 
 const OF_THE_WAY_THERE = /^(?:host|content-length|authorization|cookie2?|prefer|task-.*)$/;
 
-/** A redirect or a policy speaks for the backend's own origin, and would act on this one. */
-const OF_THE_WAY_BACK =
-  /^(?:content-length|set-cookie|set-cookie2|location|content-location|refresh|alt-svc|strict-transport-security|clear-site-data|service-worker-allowed|nel|report-to|reporting-endpoints|access-control-.*|cf-.*|preference-applied)$/;
+/**
+ * What a browser, or a proxy before Tasklane, does to an *origin* because of an answer: on this one it
+ * would be done to all services and to Tasklane's own pages. Everything else goes on: providers have
+ * hundreds of headers of their own, packages read them, and browsers do not (decision 0042).
+ */
+const OF_THE_WAY_BACK = new RegExp(
+  `^(?:${[
+    'content-length',
+    // State of the origin.
+    'set-cookie2?',
+    'clear-site-data',
+    'service-worker-.*',
+    'no-vary-search',
+    'use-as-dictionary',
+    'activate-storage-access',
+    'set-login',
+    'shared-storage-.*',
+    'sec-.*',
+    'secure-session-.*',
+    // Where to go, and what to load.
+    'location',
+    'content-location',
+    'refresh',
+    'link',
+    'speculation-rules',
+    '(?:x-)?sourcemap',
+    'x-pingback',
+    // Who may ask, and how: a browser would ask for a password on this origin.
+    '(?:optional-)?www-authenticate',
+    'authentication-.*',
+    // Policies.
+    '(?:x-)?content-security-policy.*',
+    'x-webkit-csp.*',
+    '(?:permissions|feature|document|referrer|integrity|require-document|document-isolation)-policy.*',
+    'cross-origin-.*',
+    'origin-.*',
+    'access-control-.*',
+    'timing-allow-origin',
+    'supports-loading-mode',
+    'x-(?:frame-options|xss-protection|content-type-options|permitted-cross-domain-policies|dns-prefetch-control|download-options|ua-compatible)',
+    'strict-transport-security',
+    'public-key-pins.*',
+    'expect-(?:ct|staple).*',
+    // How to reach the origin, and whom to tell.
+    'alt-svc',
+    'nel',
+    'report-to',
+    'reporting-endpoints',
+    'accept-ch.*',
+    'critical-ch',
+    'attribution-reporting-.*',
+    'observe-browsing-topics',
+    'ad-auction-.*',
+    // What proxies and caches before us act on.
+    'x-accel-.*',
+    'x-sendfile.*',
+    'x-lighttpd-.*',
+    'x-litespeed-.*',
+    'surrogate-.*',
+    '(?:[a-z]+-)?cdn-cache-control',
+    'cache-tag',
+    'cf-.*',
+    'preference-applied',
+  ].join('|')})$`,
+);
 
 /** What a browser makes of a backend's page must not be able to act as a page of this origin. */
 const GUARDS = {
@@ -32,16 +95,23 @@ export function headersToBackend(headers: Headers): Record<string, string> {
   return forwarded;
 }
 
-/** @param redact applied to every name and value: a backend may send a key back */
-export function headersToClient(headers: Headers, redact: (text: string) => string): Headers {
+/**
+ * @param redact applied to every name and value: a backend may send a key back
+ * @param asked the call that was answered: addresses of its backend lead below the service
+ */
+export function headersToClient(headers: Headers, redact: (text: string) => string, asked: Asked): Headers {
   const forwarded = new Headers();
   const named = hopHeadersOf(headers);
   for (const [name, value] of headers) {
     const isUndone = name === 'content-encoding' && isUnpackedOnReading(headers);
     if (isUndone || isInternal(name) || isOfOneHop(name) || named.has(name) || OF_THE_WAY_BACK.test(name)) continue;
+    const told = valueForClient(name, value, asked);
     // A name cannot be replaced: without it the header says nothing.
-    if (redact(name) === name) forwarded.append(name, redact(value));
+    if (told !== undefined && redact(name) === name) forwarded.append(name, redact(told));
   }
+  const location = headers.get('location');
+  const place = location === null ? undefined : locationForClient(location, asked);
+  if (place !== undefined) forwarded.set('location', redact(place));
   for (const [name, value] of Object.entries(GUARDS)) forwarded.set(name, value);
   return forwarded;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { peekBody } from '../../../consumer/sync/peeked-body.ts';
 import { type BodyEnd, watchedBody } from '../../../consumer/sync/watched-body.ts';
+import { peekBody } from '../../../shared/sync/peeked-body.ts';
 
 function bodyOf(...chunks: string[]): ReadableStream<Uint8Array> {
   const left = chunks.map((chunk) => new TextEncoder().encode(chunk));

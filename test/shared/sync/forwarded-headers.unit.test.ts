@@ -2,6 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { headersToBackend, headersToClient } from '../../../shared/sync/forwarded-headers.ts';
 
 const asIs = (text: string) => text;
+const asked = {
+  url: 'https://ocr.example.com/base/read',
+  baseUrl: 'https://ocr.example.com/base',
+  service: 'ocr',
+  publicUrl: 'https://tasks.example.com',
+};
 
 describe('headers of a synchronous call', () => {
   it('go on to the backend, but for credentials, cookies, transport and what is Tasklane’s', () => {
@@ -45,7 +51,20 @@ describe('headers of a synchronous call', () => {
       'content-security-policy': "script-src 'unsafe-inline'",
       'content-type': 'text/html',
       etag: '"1"',
+      link: '</x.css>; rel=preload',
       location: '/api/tasks',
+      'content-security-policy-report-only': "default-src 'none'; report-uri /api/tasks",
+      'service-worker-allowed': '/',
+      'speculation-rules': '"/rules.json"',
+      sourcemap: '/api/tasks',
+      'x-sourcemap': '/api/tasks',
+      'www-authenticate': 'Basic realm="tasklane"',
+      'x-accel-redirect': '/secret',
+      'x-frame-options': 'ALLOWALL',
+      'permissions-policy': 'camera=*',
+      'sec-session-registration': '()',
+      'openai-processing-ms': '12',
+      'x-ratelimit-remaining-requests': '9',
       nel: '{}',
       refresh: '0; url=/api/tasks',
       'report-to': '{}',
@@ -54,19 +73,21 @@ describe('headers of a synchronous call', () => {
       'strict-transport-security': 'max-age=1',
       'tasklane-declined': '{"why":"no-key"}',
     });
-    expect(Object.fromEntries(headersToClient(headers, asIs))).toEqual({
+    expect(Object.fromEntries(headersToClient(headers, asIs, asked))).toEqual({
       'cache-control': 'no-store',
       'content-security-policy': "default-src 'none'; sandbox",
       'content-type': 'text/html',
       etag: '"1"',
+      'openai-processing-ms': '12',
       'retry-after': '3',
       'x-content-type-options': 'nosniff',
+      'x-ratelimit-remaining-requests': '9',
     });
   });
 
   it('say how a body is packed only where the runtime has left it packed', () => {
     const encodingOf = (encoding: string) =>
-      headersToClient(new Headers({ 'content-encoding': encoding }), asIs).get('content-encoding');
+      headersToClient(new Headers({ 'content-encoding': encoding }), asIs, asked).get('content-encoding');
     const packed = ['deflate', 'zstd', 'GZIP', 'x-gzip', 'BR', 'gzip, gzip'];
     expect(['gzip', 'br', ...packed].map(encodingOf)).toEqual([null, null, ...packed]);
   });
@@ -74,7 +95,7 @@ describe('headers of a synchronous call', () => {
   it('tell no secret that a backend sends back in one', () => {
     const headers = new Headers({ 'x-echo': 'Bearer sk-secret', 'x-named-sk-secret': '1' });
     const redact = (text: string) => text.replaceAll('sk-secret', '[redacted]');
-    expect(headersToClient(headers, redact).get('x-echo')).toBe('Bearer [redacted]');
-    expect(headersToClient(headers, redact).has('x-named-sk-secret')).toBe(false);
+    expect(headersToClient(headers, redact, asked).get('x-echo')).toBe('Bearer [redacted]');
+    expect(headersToClient(headers, redact, asked).has('x-named-sk-secret')).toBe(false);
   });
 });

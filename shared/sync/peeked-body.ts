@@ -3,9 +3,12 @@
 export type PeekedBody = { readonly whole: Uint8Array } | { readonly stream: ReadableStream<Uint8Array> };
 
 /** @returns all of it when it has at most `maxBytes`, else a stream of all of it */
-export async function peekBody({ body }: Response, maxBytes: number): Promise<PeekedBody> {
+export async function peekBody(
+  { body }: { readonly body: ReadableStream<Uint8Array> | null },
+  maxBytes: number,
+): Promise<PeekedBody> {
   if (body === null) return { whole: new Uint8Array() };
-  const reader = (body as ReadableStream<Uint8Array>).getReader();
+  const reader = body.getReader();
   const chunks: Uint8Array[] = [];
   let length = 0;
   while (length <= maxBytes) {

@@ -14,6 +14,8 @@ const StepSchema = z.looseObject({
 const PermissionsSchema = z.union([z.record(z.string(), z.enum(['read', 'write', 'none'])), z.string()]);
 
 const JobSchema = z.looseObject({
+  if: z.string().optional(),
+  needs: z.unknown().optional(),
   'timeout-minutes': z.number().optional(),
   permissions: PermissionsSchema.optional(),
   environment: z.unknown().optional(),
@@ -50,14 +52,16 @@ export function workflowProblems(source: string, scripts: ReadonlySet<string>): 
   return [
     ...topProblems(workflow),
     ...Object.entries(workflow.jobs).flatMap(([name, job]) =>
-      jobProblems(job, scripts).map((problem) => `jobs.${name}: ${problem}`),
+      [...jobProblems(job, scripts), ...runProblems(job, eventsOf(workflow))].map(
+        (problem) => `jobs.${name}: ${problem}`,
+      ),
     ),
     ...pinProblems(document),
   ];
 }
 
 function topProblems({ on, permissions, concurrency, env }: Workflow): string[] {
-  const events = typeof on === 'string' ? [on] : Array.isArray(on) ? on : Object.keys(on);
+  const events = eventsOf({ on });
   return [
     ...(events.includes('pull_request_target') ? ['pull_request_target runs a stranger’s code with secrets'] : []),
     ...(permissions === undefined ? ['no permissions: the token gets all of them'] : []),
@@ -65,6 +69,26 @@ function topProblems({ on, permissions, concurrency, env }: Workflow): string[] 
     ...(concurrency === undefined ? ['no concurrency: two runs may meet'] : []),
     ...(holdsSecrets(env) ? ['secrets in the environment of every job; give them to the step that needs them'] : []),
   ];
+}
+
+function eventsOf({ on }: Pick<Workflow, 'on'>): string[] {
+  return typeof on === 'string' ? [on] : Array.isArray(on) ? on : Object.keys(on);
+}
+
+/** Runs that could only fail, or deploy what nobody merged. */
+function runProblems({ steps, if: condition = '', needs }: Job, events: readonly string[]): string[] {
+  if (!steps.some(holdsSecrets)) return [];
+  const isTriggered = events.some((event) => event === 'push' || event.startsWith('pull_request'));
+  // Whoever needs a job that is left out is left out too.
+  const dependabot =
+    isTriggered && needs === undefined && !condition.includes("github.actor != 'dependabot[bot]'")
+      ? ["Dependabot's runs get no secrets and must fail: if: github.actor != 'dependabot[bot]'"]
+      : [];
+  const branch =
+    events.includes('workflow_dispatch') && !/github\.ref == 'refs\/heads\/[\w./-]+'/.test(condition)
+      ? ["workflow_dispatch takes any branch: if: github.ref == 'refs/heads/main'"]
+      : [];
+  return [...dependabot, ...branch];
 }
 
 function jobProblems({ steps, permissions, environment, env, ...job }: Job, scripts: ReadonlySet<string>): string[] {

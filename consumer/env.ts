@@ -7,6 +7,7 @@ import type { TaskMessage } from '../shared/message/task-message.ts';
 import type { RegistryDoor } from '../shared/registry/door.ts';
 import { type ServiceDefinition, type Services, serviceSchema, servicesSchema } from '../shared/service/definition.ts';
 import { KnownServices } from '../shared/service/known-services.ts';
+import { joinServices } from '../shared/service/variables.ts';
 import type { Call } from './call/call.ts';
 import { refusesConnections } from './call/connection-check.ts';
 import { LastKnownServers } from './capacity/last-known.ts';
@@ -111,7 +112,9 @@ export function readEnv(env: object): ConsumerEnv {
   const earlier = parsedEnvs.get(env);
   if (earlier !== undefined) return earlier;
   const vars = parseEnv(VarsSchema, env);
-  const { SERVICES } = parseEnv(z.object({ SERVICES: servicesSchema(vars.ALLOW_PRIVATE_TARGETS).prefault({}) }), env);
+  const { SERVICES } = parseEnv(z.object({ SERVICES: servicesSchema(vars.ALLOW_PRIVATE_TARGETS).prefault({}) }), {
+    SERVICES: joinServices(env),
+  });
   const { LEDGER, REGISTRY, OWN_QUEUE, OUTBOUND } = env as Bindings;
   if (LEDGER === undefined || REGISTRY === undefined || OWN_QUEUE === undefined) {
     throw new MisconfiguredError([

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { rehearse } from '../rehearse/command.ts';
 import { reasonOf } from '../terminal/launch-error.ts';
+import { errorStyle } from '../terminal/style.ts';
 import type { Account } from './account/account.ts';
 import { readAccount } from './account/read-account.ts';
 import { hasAccess, openAccount } from './command/access.ts';
@@ -14,38 +15,52 @@ import { untilInterrupted } from './command/interrupt.ts';
 import { estimateLines, planJson, planLines } from './command/show-plan.ts';
 import { readPreview, wholeNumber } from './command/values.ts';
 import { DeployError, StepError } from './deploy-error.ts';
+import { refusalsIn } from './finding.ts';
 import { generateSecrets } from './inputs/generated-secrets.ts';
 import { ROOT } from './plan/plan-files.ts';
-import { arrange, compare, type DeployRequest, givenFor, type Prepared } from './prepare.ts';
+import { compare, type DeployRequest, inputsFor, type Prepared, resolvePlan } from './prepare.ts';
 import { type Estimate, estimatePrice, parseLoad } from './price/estimate.ts';
 import { runDeploy } from './run.ts';
 import { buildUploads } from './upload/build-uploads.ts';
 
 const HELP = `Deploys Tasklane to a Cloudflare account, again and again.
 
-  npm run deploy -- --plan [--json] [--load 10/s]    what exists and what would be done
-  npm run deploy                                     does it
-  npm run deploy -- --preview NAME                   a copy beside it: all keys on one shard, own queues and database
-  npm run deploy -- --rehearse                       all of it against a stub of the API, without an account
+  npm run deploy -- --plan        what exists, what would be done, what it costs
+  npm run deploy                  does it
+  npm run deploy -- --smoke       does it, then sends tasks through and looks
+  npm run deploy -- --preview N   a copy beside it: all keys on one shard, own
+                                  queues and database
+  npm run deploy -- --rehearse    all of it against a stub of the API, without
+                                  an account
 
-  --plan                shows the plan and the price, changes nothing
   --json                the result as JSON on standard output
   --load LOAD           for the price: 10/s, 500k/day, 2.5M/month (1M/month)
   --polls N             for the price: polls per task (1)
-  --preview NAME        small letters, digits and dashes; npm run destroy -- --preview NAME removes it
-  --generate-secrets    makes JWT_SECRET, ID_SECRET, CALLBACK_SECRET if missing; .wrangler/secrets/ keeps them
+  --preview NAME        small letters, digits and dashes; removed again by
+                        npm run destroy -- --preview NAME
+  --generate-secrets    makes JWT_SECRET, ID_SECRET, CALLBACK_SECRET if missing;
+                        .wrangler/secrets/ keeps them
+  --smoke               with --echo URL the echo that is called, https://…
   --drain-minutes N     how long a shard that goes is waited for (15)
-  --force               removes such a shard after that time whatever is in its queue, and says what is lost
-  --repack              places the keys anew, as if none had a shard; by default a key stays where it is
-  --no-keys             takes all keys away; by default keys stay when none is given
-  --rehearse            with --faults some, all or none (some); --write renews the table in docs/rehearsal.md
-  --github-output FILE  appends url=…, as a step of a GitHub workflow tells its result
+  --force               removes such a shard after that time whatever is in its
+                        queue, and says what is lost
+  --repack              places the keys anew, as if none had a shard; by default
+                        a key stays where it is
+  --no-keys             takes all keys away; by default keys stay when none is
+                        given
+  --free                the account is on the free plan: its limits, and queues
+                        that keep messages for a day
+  --rehearse            with --faults some, all or none (some); --write renews
+                        the table in docs/rehearsal.md
+  --github-output FILE  appends url=…, as a step of a GitHub workflow tells its
+                        result
   --help                this text
 
-  From the environment: CLOUDFLARE_API_TOKEN, CLOUDFLARE_ACCOUNT_ID, PUBLIC_URL (else the producer's own address),
-  JWT_SECRET, ID_SECRET, CALLBACK_SECRET, each with _PREVIOUS, KEY1…, KEY_<POOL>_1…, or all of these in
-  TASKLANE_SECRETS as one JSON object. What is not given stays as it is in the account.
-  docs/operating.md tells the rest.`;
+From the environment: CLOUDFLARE_API_TOKEN, CLOUDFLARE_ACCOUNT_ID, PUBLIC_URL
+(else the producer's own address), JWT_SECRET, ID_SECRET, CALLBACK_SECRET, each
+with _PREVIOUS, KEY1…, KEY_<POOL>_1…; or all of these in TASKLANE_SECRETS as one
+JSON object, and keys as lines KEY1=… in TASKLANE_KEYS. What is not given stays
+as it is in the account. docs/operating.md tells the rest.`;
 
 const DEFAULT_LOAD = '1M/month';
 
@@ -62,6 +77,7 @@ function readOptions() {
       force: { type: 'boolean', default: false },
       repack: { type: 'boolean', default: false },
       'no-keys': { type: 'boolean', default: false },
+      free: { type: 'boolean', default: false },
       rehearse: { type: 'boolean', default: false },
       faults: { type: 'string', default: 'some' },
       write: { type: 'boolean', default: false },
@@ -89,6 +105,7 @@ function requestOf(options: Options): DeployRequest {
     preview: readPreview(options.preview),
     repack: options.repack,
     noKeys: options['no-keys'],
+    free: options.free,
     publicUrl: process.env.PUBLIC_URL,
   };
 }
@@ -106,20 +123,21 @@ const EMPTY: Account = {
 async function showPlan(options: Options, signal: AbortSignal): Promise<void> {
   const request = requestOf(options);
   const estimate = estimateFor(options);
-  const { given, family, name } = givenFor(request, process.env);
+  const { inputs, family, name } = inputsFor(request, process.env);
   const isKnown = hasAccess(process.env);
   const account = isKnown ? await readAccount(openAccount(process.env, signal, say), family, say) : EMPTY;
-  const arranged = arrange(request, given, account);
-  const prepared = compare(arranged, given, await buildUploads(arranged.plan, name));
+  const resolved = resolvePlan(request, inputs, account);
+  const prepared = compare(resolved, inputs, await buildUploads(resolved.plan, name));
   if (options.json) return console.log(JSON.stringify(planJson(prepared, estimate), undefined, 2));
   console.log(planLines(prepared).join('\n'));
+  if (refusalsIn(prepared.findings).length > 0) process.exitCode = 1;
   console.log(`\n${estimateLines(estimate, options.load !== undefined).join('\n')}`);
-  if (!isKnown) console.log('\nNo account was named (CLOUDFLARE_ACCOUNT_ID): this is the plan for an empty one.');
+  if (!isKnown) console.log('\nNo account was named (CLOUDFLARE_ACCOUNT_ID): this is for an empty one.');
 }
 
 async function deploy(options: Options, signal: AbortSignal): Promise<void> {
   const request = requestOf(options);
-  const { name } = givenFor(request, process.env);
+  const { name } = inputsFor(request, process.env);
   const secretsFile = path.join(ROOT, '.wrangler', 'secrets', `${name}.env`);
   const startedAt = performance.now();
   say(`${name}: reading the account and building …`);
@@ -167,7 +185,7 @@ try {
   else await deploy(options, signal);
 } catch (error) {
   const isInterrupted = wasInterrupted();
-  console.error(`deploy: ${isInterrupted ? 'stopped' : reasonOf(error)}`);
+  console.error(`${errorStyle.red('deploy: ')}${isInterrupted ? 'stopped' : reasonOf(error)}`);
   if (error instanceof StepError || isInterrupted) {
     console.error('What was done before stands, and what is deployed works. Run the same command again to go on.');
   }

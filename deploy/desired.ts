@@ -42,11 +42,15 @@ export interface Desired {
 /** Four days, the longest that `shared/message/delivery.ts` counts on; the platform's default for paid plans. */
 const RETENTION_SECONDS = 4 * 86_400;
 
+/** As long as the free plan keeps them, and not to be chosen there. */
+const FREE_RETENTION_SECONDS = 86_400;
+
 /** @param migrations by database name */
 export function desiredOf(
   plan: Plan,
   secrets: ReadonlyMap<WorkerConfig, readonly string[]>,
   migrations: ReadonlyMap<string, readonly Migration[]>,
+  isFree = false,
 ): Desired {
   const family = familyOf(plan);
   const worker =
@@ -63,7 +67,7 @@ export function desiredOf(
     family,
     // Dead letters first: a queue's consumer names the one behind it.
     queues: [...new Set([...deadLetters, ...family.queues, ...plan.consumers.map(queueOfConsumer)])],
-    retentionSeconds: RETENTION_SECONDS,
+    retentionSeconds: isFree ? FREE_RETENTION_SECONDS : RETENTION_SECONDS,
     buckets: family.buckets,
     databases: family.databases.map((database) => ({ name: database, migrations: migrations.get(database) ?? [] })),
     callback: worker('callback')(plan.callback),

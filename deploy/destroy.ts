@@ -11,20 +11,21 @@ import { openAccount } from './command/access.ts';
 import { untilInterrupted } from './command/interrupt.ts';
 import { readPreview } from './command/values.ts';
 import { DeployError } from './deploy-error.ts';
-import { type DeployRequest, givenFor } from './prepare.ts';
+import { type DeployRequest, inputsFor } from './prepare.ts';
 import { runDestroy } from './run.ts';
 
-const HELP = `Removes Tasklane from a Cloudflare account: Workers, queues, database and buckets.
+const HELP = `Removes Tasklane from a Cloudflare account: Workers, queues, database, buckets.
 
-  npm run destroy                            asks for the deployment's name, then removes all of it
-  npm run destroy -- --preview NAME          removes a preview; nothing is asked
-  npm run destroy -- --confirm NAME          for scripts: the name that would be asked for
+  npm run destroy                     asks for the deployment's name, then
+                                      removes all of it
+  npm run destroy -- --preview NAME   removes a preview; nothing is asked
+  npm run destroy -- --confirm NAME   for scripts: the name that would be asked
 
   --keep-database    leaves the database and the buckets
   --help             this text
 
-  From the environment: CLOUDFLARE_API_TOKEN, CLOUDFLARE_ACCOUNT_ID.
-  To keep what is stored, export it first: docs/operating.md, "Backup and restore".`;
+From the environment: CLOUDFLARE_API_TOKEN, CLOUDFLARE_ACCOUNT_ID. To keep what
+is stored, export it first: docs/operating.md, "Backup and restore".`;
 
 function say(line: string): void {
   console.error(line);
@@ -44,7 +45,7 @@ function readOptions() {
 
 async function destroy(options: ReturnType<typeof readOptions>, signal: AbortSignal): Promise<void> {
   const request: DeployRequest = { preview: readPreview(options.preview) };
-  const { family, name } = givenFor(request, {});
+  const { family, name } = inputsFor(request, {});
   const api = openAccount(process.env, signal, say);
   const account = await readAccount(api, family);
   if (account.workers.size + account.queues.size + account.databases.size + account.buckets.size === 0) {

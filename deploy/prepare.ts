@@ -13,7 +13,8 @@ import { diffAccount } from './diff/diff.ts';
 import { missingSecrets } from './diff/secrets.ts';
 import type { Step } from './diff/step.ts';
 import type { Finding } from './finding.ts';
-import { type Given, readGiven } from './inputs/inputs.ts';
+import { type Inputs, readInputs } from './inputs/inputs.ts';
+import { limitFindings } from './limits.ts';
 import { type KeyPlacement, type KeyPlan, planKeys } from './plan/key-plan.ts';
 import type { Plan } from './plan/plan.ts';
 import { readMigrationFiles, readPlan } from './plan/plan-files.ts';
@@ -35,12 +36,14 @@ export interface DeployRequest {
   readonly repack?: boolean;
   /** That no key is given means that there are to be none. */
   readonly noKeys?: boolean;
+  /** The account is on the free plan, whose limits are lower. */
+  readonly free?: boolean;
   /** The producer's public address, if not its domain or its workers.dev address. */
   readonly publicUrl?: string | undefined;
 }
 
 /** What is wanted, as far as it can be said without building anything. */
-export interface Arranged {
+export interface Resolved {
   readonly plan: Plan;
   readonly keys: KeyPlan;
   readonly desired: Desired;
@@ -55,27 +58,27 @@ export interface Arranged {
   readonly findings: readonly Finding[];
 }
 
-export interface Prepared extends Arranged {
+export interface Prepared extends Resolved {
   readonly steps: readonly Step[];
   readonly formOf: FormOf;
 }
 
 /** What the environment gives to a deployment of this shape. */
-export function givenFor(
+export function inputsFor(
   { preview }: DeployRequest,
   environment: Readonly<Record<string, string | undefined>>,
-): { readonly given: Given; readonly family: NameFamily; readonly name: string } {
+): { readonly inputs: Inputs; readonly family: NameFamily; readonly name: string } {
   const plan = readPlan({ shards: 1, preview });
   const wanted = [...secretNames(plan, planKeys([])).values()].flat();
-  return { given: readGiven(environment, wanted), family: familyOf(plan), name: plan.name };
+  return { inputs: readInputs(environment, wanted), family: familyOf(plan), name: plan.name };
 }
 
-export function arrange(request: DeployRequest, given: Given, account: Account): Arranged {
+export function resolvePlan(request: DeployRequest, inputs: Inputs, account: Account): Resolved {
   const family = familyOf(readPlan({ shards: 1, preview: request.preview }));
   const placement = placementIn(account, family);
-  const keepsKeys = given.keys.length === 0 && request.noKeys !== true;
+  const keepsKeys = inputs.keys.length === 0 && request.noKeys !== true;
   const keys = planKeys(
-    keepsKeys ? [...placement.keys()] : given.keys,
+    keepsKeys ? [...placement.keys()] : inputs.keys,
     request.preview === undefined ? undefined : 1,
     request.repack === true ? undefined : placement,
   );
@@ -86,13 +89,16 @@ export function arrange(request: DeployRequest, given: Given, account: Account):
     preview: request.preview,
     vars: { PUBLIC_URL: publicUrl, KEY_SHARDS: keys.shardsOfPool },
   });
-  const desired = desiredOf(plan, secretNames(plan, keys), readMigrationFiles(plan));
+  const desired = desiredOf(plan, secretNames(plan, keys), readMigrationFiles(plan), request.free === true);
   const workers = [desired.callback, ...desired.consumers, desired.producer];
-  const missing = missingSecrets(workers, account.workers, new Set(given.values.names));
+  const missing = missingSecrets(workers, account.workers, new Set(inputs.values.names));
   const services = servicesOf(plan);
   const hasSecret = (name: string) =>
-    given.values.has(name) || desired.consumers.every((worker) => account.workers.get(worker.name)?.secrets.has(name));
-  const findings = serviceFindings(services, surroundingsOf(plan, keys, hasSecret, false));
+    inputs.values.has(name) || desired.consumers.every((worker) => account.workers.get(worker.name)?.secrets.has(name));
+  const findings = [
+    ...serviceFindings(services, surroundingsOf(plan, keys, hasSecret, false)),
+    ...limitFindings({ desired, account, isFree: request.free === true, given: inputs.values.names }),
+  ];
   return { plan, keys, desired, account, keepsKeys, missing, publicUrl, services, findings };
 }
 
@@ -104,9 +110,9 @@ function serviceFindings(services: Services, around: ServiceSurroundings): Findi
   }));
 }
 
-/** Compares what is arranged with what the account has, down to the code. */
-export function compare(arranged: Arranged, given: Given, uploads: Uploads): Prepared {
-  const { desired, account, keepsKeys } = arranged;
+/** Compares what is wanted with what the account has, down to the code. */
+export function compare(resolved: Resolved, inputs: Inputs, uploads: Uploads): Prepared {
+  const { desired, account, keepsKeys } = resolved;
   const metadataOf = ({ config, kind }: DesiredWorker, databaseIds: ReadonlyMap<string, string>) => {
     const upload = uploadOf(uploads, kind);
     return { upload, metadata: versionMetadata(config, upload.mainModule, databaseIds) };
@@ -115,8 +121,8 @@ export function compare(arranged: Arranged, given: Given, uploads: Uploads): Pre
   const steps = diffAccount({
     desired,
     account,
-    given: new Set(given.values.names),
-    emptied: given.emptied,
+    given: new Set(inputs.values.names),
+    emptied: inputs.emptied,
     keepsKeys,
     releaseOf: (worker) => {
       const { upload, metadata } = metadataOf(worker, ids);
@@ -137,7 +143,7 @@ export function compare(arranged: Arranged, given: Given, uploads: Uploads): Pre
       files: upload.files,
     };
   };
-  return { ...arranged, steps, formOf };
+  return { ...resolved, steps, formOf };
 }
 
 /** Where keys are: the consumers' secrets say it. A key in two places counts where it was first. */

@@ -8,10 +8,10 @@ import { DeployError } from './deploy-error.ts';
 import { removeAll } from './diff/remove-all.ts';
 import type { Step } from './diff/step.ts';
 import { findingText, refusalsIn } from './finding.ts';
-import { checkStrength } from './inputs/inputs.ts';
+import { checkStrength, SIGNING } from './inputs/inputs.ts';
 import { SecretValues } from './inputs/secret-values.ts';
 import type { Plan } from './plan/plan.ts';
-import { arrange, compare, type DeployRequest, givenFor, type Prepared } from './prepare.ts';
+import { compare, type DeployRequest, inputsFor, type Prepared, resolvePlan } from './prepare.ts';
 import type { Uploads } from './upload/build-uploads.ts';
 
 export interface RunContext {
@@ -26,20 +26,17 @@ export interface RunContext {
   readonly signal: AbortSignal;
 }
 
-/** Secrets that tokens and ids are signed with. */
-const SIGNING = /^(?:JWT|ID|CALLBACK)_SECRET(?:_PREVIOUS)?$/;
-
 /** @throws PlanError, DeployError, ApiError: what was done before stays and works */
 export async function runDeploy(context: RunContext): Promise<Prepared> {
   const { api, request, environment, build, drain, say, signal } = context;
-  const { given, family, name } = readChecked(request, environment);
+  const { inputs, family, name } = readChecked(request, environment);
   const account = await readAccount(api, family, say);
-  const arranged = arrange(request, given, account);
-  const refused = refusalsIn(arranged.findings);
+  const resolved = resolvePlan(request, inputs, account);
+  const refused = refusalsIn(resolved.findings);
   if (refused.length > 0) throw new DeployError(refused.map(findingText).join('; '));
   const values =
-    arranged.missing.length === 0 ? given.values : given.values.over(generated(context, name, arranged.missing));
-  const prepared = compare(arranged, { ...given, values }, await build(arranged.plan));
+    resolved.missing.length === 0 ? inputs.values : inputs.values.over(generated(context, name, resolved.missing));
+  const prepared = compare(resolved, { ...inputs, values }, await build(resolved.plan));
   const ids = new KnownIds(account);
   await applySteps({ api, family, ids, secrets: values, formOf: prepared.formOf, drain, say, signal }, prepared.steps);
   return prepared;
@@ -51,7 +48,7 @@ export async function runDestroy(
   keepsDatabase: boolean,
 ): Promise<readonly Step[]> {
   const { api, request, say, signal } = context;
-  const { family } = givenFor(request, {});
+  const { family } = inputsFor(request, {});
   const account = await readAccount(api, family, say);
   const steps = removeAll(account, family, keepsDatabase);
   const formOf = () => {
@@ -65,10 +62,10 @@ export async function runDestroy(
 }
 
 function readChecked(request: DeployRequest, environment: RunContext['environment']) {
-  const found = givenFor(request, environment);
+  const found = inputsFor(request, environment);
   checkStrength(
-    found.given.values,
-    found.given.values.names.filter((name) => SIGNING.test(name)),
+    found.inputs.values,
+    found.inputs.values.names.filter((name) => SIGNING.test(name)),
   );
   return found;
 }

@@ -10,6 +10,7 @@ import { secretNames } from '../deploy/plan/secret-names.ts';
 import { servicesOf, surroundingsOf } from '../deploy/plan/services.ts';
 import type { ServiceDefinitionSchema } from '../shared/service/definition.ts';
 import { reviewServices } from '../shared/service/review.ts';
+import { joinServices } from '../shared/service/variables.ts';
 import { LaunchError } from '../terminal/launch-error.ts';
 import { LOCAL_HOST } from './port.ts';
 import type { LocalSecrets } from './secrets.ts';
@@ -31,7 +32,7 @@ export type Mains = Readonly<Record<'producer' | 'callback' | 'consumer', string
 
 export function planLocal({ keys, services, vars, mains }: LocalPlanOptions, url: string): Plan {
   const { shards, shardsOfPool } = keys;
-  const declared = readPlan({ shards }).producer.vars.SERVICES;
+  const declared = joinServices(readPlan({ shards }).producer.vars);
   const plan = readPlan({
     shards,
     vars: {

@@ -25,7 +25,7 @@ const HELP = `Starts Tasklane on this machine.
   npm start -- [--no-demo] [--shards N] [--dir DIR]
 
   --no-demo     no example services, and no tasks of theirs
-  --shards N    consumer shards to run (as many as the API keys need; 2 without keys)
+  --shards N    consumer shards to run (as many as the API keys need, else 2)
   --dir DIR     keep database, log and addresses here (.wrangler)
   --help        this text
 

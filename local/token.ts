@@ -10,7 +10,8 @@ import { loadSecrets } from './secrets.ts';
 
 const HELP = `Prints a token.
 
-  npm run token -- --role client --sub alice [--ttl 12h] [--jti ID] [--secret-env NAME]
+  npm run token -- --role client --sub alice
+                   [--ttl 12h] [--jti ID] [--secret-env NAME]
 
   --role         ${ROLES.join(', ')}
   --sub          who it speaks for; a client sees the tasks of its own subject

@@ -10,6 +10,7 @@ import type { CallbackDoor } from '../shared/ledger/door.ts';
 import type { TaskMessage } from '../shared/message/task-message.ts';
 import type { RegistryDoor } from '../shared/registry/door.ts';
 import { type Services, servicesSchema } from '../shared/service/definition.ts';
+import { joinServices } from '../shared/service/variables.ts';
 import { DrainingStoresSchema, StoreLimitSchema, type Stores, storesIn } from '../shared/store/stores.ts';
 
 /** What accept needs of a queue. */
@@ -98,7 +99,7 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>): Config {
   const faults = crossFaults(raw, allowPrivate);
   const env = collect(faults, () => parseEnv(EnvSchema, raw));
   const ServicesSchema = z.object({ SERVICES: servicesSchema(allowPrivate).prefault({}) });
-  const services = collect(faults, () => parseEnv(ServicesSchema, raw).SERVICES);
+  const services = collect(faults, () => parseEnv(ServicesSchema, { SERVICES: joinServices(raw) }).SERVICES);
   const stores = collect(faults, () => storesIn(raw));
   const queues = numberedBindings<TaskQueue>(raw, QUEUE_PREFIX).map(({ binding: queue }) => queue);
   if (queues.length === 0) faults.push(`${QUEUE_PREFIX}0: is missing; bind at least one queue`);

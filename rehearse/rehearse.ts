@@ -98,7 +98,12 @@ class StageRun {
     this.#stage = stage;
     this.#uploads = stage.release === 2 ? secondRelease(uploads) : uploads;
     this.#stub = new CloudflareStub(
-      { secrets: REHEARSED_SECRETS, requiredSecrets: REQUIRED_SECRETS, mayLoseMessages: stage.destroys === true },
+      {
+        secrets: REHEARSED_SECRETS,
+        requiredSecrets: REQUIRED_SECRETS,
+        mayLoseMessages: stage.destroys === true,
+        ...stage.refuses,
+      },
       cloud,
     );
   }
@@ -132,6 +137,7 @@ class StageRun {
       accountId,
       token,
       pausesMs: [1, 1, 1],
+      settlePausesMs: [1, 1, 1, 1, 1],
       timeoutMs: fault !== undefined && FAULTS[fault.kind].answer === 'none' ? SILENT_TIMEOUT_MS : TIMEOUT_MS,
       signal: life.signal,
       onPause: say,

@@ -3,6 +3,7 @@ import type { DeployRequest } from '../deploy/prepare.ts';
 import type { Upload, Uploads } from '../deploy/upload/build-uploads.ts';
 import { exportsOf } from './exports.ts';
 import type { FakeCloudflare } from './fake-cloudflare.ts';
+import type { TransientOptions } from './transient.ts';
 
 export interface Stage {
   readonly request: DeployRequest;
@@ -12,6 +13,8 @@ export interface Stage {
   readonly destroys?: boolean;
   /** What happened in the account meanwhile. */
   readonly meanwhile?: (cloud: FakeCloudflare) => void;
+  /** What the account refuses now and not later. */
+  readonly refuses?: TransientOptions;
 }
 
 export interface Scenario {
@@ -65,6 +68,31 @@ export const SCENARIOS: readonly Scenario[] = [
         for (const queue of cloud.queues.values()) if (/-[12]$/.test(queue.name)) queue.backlog = 5;
       },
     },
+  },
+  {
+    name: 'rolled back by hand, then deployed again',
+    before: [large, { ...large, release: 2 }],
+    stage: {
+      ...large,
+      release: 2,
+      environment: { ...large.environment, ...ROTATED },
+      meanwhile: (cloud) => {
+        for (const name of ['tasklane-producer', 'tasklane-consumer-0']) cloud.script(name).rollBack();
+      },
+    },
+  },
+  {
+    name: 'logs turned off by hand',
+    before: [small],
+    stage: {
+      ...small,
+      meanwhile: (cloud) => cloud.setSettings('tasklane-callback', { observability: { enabled: false } }),
+    },
+  },
+  {
+    name: 'an account that is slow to know what is new',
+    before: [],
+    stage: { ...small, refuses: { settlesSlowly: true } },
   },
   { name: 'a preview beside it', before: [small], stage: preview },
   { name: 'remove the preview', before: [small, preview], stage: { ...preview, destroys: true } },

@@ -1,22 +1,29 @@
 /** Colours for a person's terminal only: not in a pipe or a file, and not when NO_COLOR is set. */
 import { stripVTControlCharacters, styleText } from 'node:util';
 
-const enabled = process.stdout.isTTY && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
+type Format = Parameters<typeof styleText>[0];
 
-function paint(format: Parameters<typeof styleText>[0]): (text: string) => string {
-  return enabled ? (text) => styleText(format, text, { validateStream: false }) : (text) => text;
+function styleFor(stream: NodeJS.WriteStream) {
+  const enabled = stream.isTTY && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
+  const paint = (format: Format) => (text: string) =>
+    enabled ? styleText(format, text, { validateStream: false }) : text;
+  return {
+    bold: paint('bold'),
+    dim: paint('dim'),
+    red: paint('red'),
+    green: paint('green'),
+    yellow: paint('yellow'),
+    blue: paint('blue'),
+    cyan: paint('cyan'),
+    magenta: paint('magenta'),
+  };
 }
 
-export const style = {
-  bold: paint('bold'),
-  dim: paint('dim'),
-  red: paint('red'),
-  green: paint('green'),
-  yellow: paint('yellow'),
-  blue: paint('blue'),
-  cyan: paint('cyan'),
-  magenta: paint('magenta'),
-};
+/** For results, which go to standard output. */
+export const style = styleFor(process.stdout);
+
+/** For progress and errors, which go to standard error. */
+export const errorStyle = styleFor(process.stderr);
 
 /** Pads to `width` columns as the eye counts them: colours take no room. */
 export function pad(text: string, width: number): string {

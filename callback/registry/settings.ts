@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { FlagSchema, parseEnv } from '../../shared/env.ts';
 import { type Services, servicesSchema } from '../../shared/service/definition.ts';
+import { joinServices } from '../../shared/service/variables.ts';
 
 export interface RegistrySettings {
   readonly heartbeatMs: number;
@@ -25,7 +26,9 @@ const SettingsSchema = z.object({
 /** @throws MisconfiguredError */
 export function readSettings(env: object): RegistrySettings {
   const { HEARTBEAT_SECONDS, SERVER_GONE_SECONDS, ALLOW_PRIVATE_TARGETS } = parseEnv(SettingsSchema, env);
-  const { SERVICES } = parseEnv(z.object({ SERVICES: servicesSchema(ALLOW_PRIVATE_TARGETS) }), env);
+  const { SERVICES } = parseEnv(z.object({ SERVICES: servicesSchema(ALLOW_PRIVATE_TARGETS) }), {
+    SERVICES: joinServices(env),
+  });
   const heartbeatMs = HEARTBEAT_SECONDS * 1000;
   return {
     heartbeatMs,

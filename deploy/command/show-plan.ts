@@ -1,9 +1,15 @@
 /** A plan for a person's eyes, and for a program's. Names only: no value of a secret is anywhere near. */
 
+import type { ServiceDefinition } from '../../shared/service/definition.ts';
+import { headerSecretNames } from '../../shared/service/review.ts';
 import { pad, style } from '../../terminal/style.ts';
+import { wrap } from '../../terminal/wrap.ts';
 import { type Step, targetOf } from '../diff/step.ts';
+import { type Finding, findingText } from '../finding.ts';
+import { SIGNING } from '../inputs/inputs.ts';
 import type { Prepared } from '../prepare.ts';
 import type { Estimate } from '../price/estimate.ts';
+import { PLAN } from '../price/list.ts';
 
 const SIGN: Readonly<Record<string, (text: string) => string>> = {
   '+': style.green,
@@ -39,8 +45,9 @@ function signOf(step: Step): '+' | '~' | '-' {
   }
 }
 
-export function planLines({ plan, keys, steps, missing, publicUrl }: Prepared): string[] {
-  const shards = keys.variables.map((own, shard) => `  ${shard}  ${describeKeys(own)}`);
+export function planLines(prepared: Prepared): string[] {
+  const { plan, keys, steps, missing, publicUrl, findings } = prepared;
+  const shards = keys.variables.flatMap((own, shard) => keyLines(own, shard));
   const going = plan.draining.map(({ name }) => `  ${name} goes, once its queue is empty`);
   return [
     `${style.bold(plan.name)}  ${publicUrl}`,
@@ -49,45 +56,105 @@ export function planLines({ plan, keys, steps, missing, publicUrl }: Prepared): 
     ...shards,
     ...going,
     '',
+    ...serviceLines(prepared),
+    '',
     style.bold(steps.length === 0 ? 'Nothing to do' : `${steps.length} steps`),
-    ...steps.map(stepLine),
-    ...(missing.length > 0 ? ['', style.red(`Missing secrets: ${missing.join(', ')}`)] : []),
+    ...steps.flatMap(stepLines),
+    ...(missing.length > 0 ? ['', ...missingLines(missing)] : []),
+    ...(findings.length > 0 ? ['', ...findings.flatMap(findingLines)] : []),
   ];
 }
 
-function describeKeys(variables: readonly string[]): string {
-  if (variables.length === 0) return style.dim('no keys');
-  return `${variables.length} ${variables.length === 1 ? 'key' : 'keys'}  ${style.dim(variables.join(' '))}`;
+function keyLines(variables: readonly string[], shard: number): string[] {
+  if (variables.length === 0) return [`  ${shard}  ${style.dim('no keys')}`];
+  const count = `${variables.length} ${variables.length === 1 ? 'key' : 'keys'}`;
+  return wrap(`  ${shard}  ${count}  ${variables.join(' ')}`, 13);
 }
 
-function stepLine(step: Step): string {
+/** Each with what its calls need: where they go, whose keys, which secrets. */
+function serviceLines({ services }: Prepared): string[] {
+  const entries = Object.entries(services);
+  if (entries.length === 0) {
+    return [
+      style.bold('No services'),
+      ...wrap('  Describe backends in wrangler.toml (docs/services.md), or put them at run time.', 2),
+    ];
+  }
+  return [
+    style.bold(entries.length === 1 ? '1 service' : `${entries.length} services`),
+    ...entries.flatMap(([name, service]) => {
+      const pool = service.keyPool === undefined ? [] : [`keys of ${service.keyPool}`];
+      const secrets = headerSecretNames({ [name]: service });
+      const held = secrets.length === 0 ? [] : [`secrets ${secrets.join(', ')}`];
+      return wrap(`  ${name}  ${[targetText(service), ...pool, ...held].join('; ')}`, 4);
+    }),
+  ];
+}
+
+function targetText({ baseUrl, binding }: ServiceDefinition): string {
+  if (baseUrl !== undefined) return baseUrl;
+  return binding === undefined ? 'servers that register' : `the Worker behind ${binding}`;
+}
+
+function missingLines(missing: readonly string[]): string[] {
+  const canBeMade = missing.filter((name) => SIGNING.test(name));
+  const made = canBeMade.length === 0 ? '' : `; --generate-secrets makes ${canBeMade.join(', ')}`;
+  return wrap(`Missing secrets: ${missing.join(', ')}. Set them in the environment${made}.`, 2).map(style.red);
+}
+
+function findingLines(finding: Finding): string[] {
+  const isRefused = finding.kind === 'refused';
+  const paint = isRefused ? style.red : style.yellow;
+  return wrap(`${isRefused ? 'Cannot be deployed' : 'Mind'}: ${findingText(finding)}`, 2).map(paint);
+}
+
+/** The reason beside the step where there is room, else below it. */
+function stepLines(step: Step): string[] {
   const sign = signOf(step);
-  return `  ${SIGN[sign]?.(sign) ?? sign} ${pad(step.do, 15)} ${pad(targetOf(step), 36)} ${style.dim(step.why)}`;
+  const what = `${pad(step.do, 16)}${pad(targetOf(step), 32)}`;
+  const colored = (SIGN[sign] ?? String)(sign);
+  if (what.length + 5 + step.why.length <= 80) return [`  ${colored} ${what} ${style.dim(step.why)}`];
+  return [`  ${colored} ${what.trimEnd()}`, ...wrap(`      ${step.why}`, 6).map(style.dim)];
 }
 
 export function estimateLines({ load, pollsPerTask, lines, totalDollars }: Estimate, isStated: boolean): string[] {
   const dollars = (value: number) => `$${value.toFixed(2)}`.padStart(10);
   const amount = (value: number) => value.toLocaleString('en-US').padStart(16);
+  const tasks = `${load.tasksAMonth.toLocaleString('en-US')} tasks, ${pollsPerTask} ${pollsPerTask === 1 ? 'poll' : 'polls'} each`;
   return [
-    style.bold(`A month of ${load.text}`) +
-      style.dim(
-        ` (${load.tasksAMonth.toLocaleString('en-US')} tasks, ${pollsPerTask} ${pollsPerTask === 1 ? 'poll' : 'polls'} each)${isStated ? '' : '; state your own with --load'}`,
-      ),
-    ...lines.map((line) => `  ${pad(line.what, 24)}${amount(line.amount)}${dollars(line.dollars)}`),
-    `  ${pad('the plan itself', 24)}${' '.repeat(16)}${dollars(5)}`,
-    `  ${pad('all in', 24)}${' '.repeat(16)}${style.bold(dollars(totalDollars))}`,
-    style.dim('  List prices, included amounts taken off; storage and backends left out.'),
+    style.bold(`A month of ${load.text}`) + style.dim(` (${tasks})`),
+    ...lines.map((line) => `  ${pad(line.what, 26)}${amount(line.amount)}${dollars(line.dollars)}`),
+    `  ${pad('the plan itself', 26)}${' '.repeat(16)}${dollars(PLAN)}`,
+    `  ${pad('all in', 26)}${' '.repeat(16)}${style.bold(dollars(totalDollars))}`,
+    ...TERMS.flatMap((term) => wrap(`  ${term}`, 4)).map(style.dim),
+    ...(isStated ? [] : [style.dim('  State your own load: --load 10/s, 500k/day or 2.5M/month')]),
   ];
 }
 
+/** What the words of the table mean, and what it leaves out. */
+const TERMS: readonly string[] = [
+  'Queue operation: a message of up to 64 KB written, read, or deleted.',
+  'Row: a task takes three that are written, one for each stage and one when it is deleted after its retention; the minutely sweep and polls read.',
+  'Durable Object request: a question to a key pool or to the registry of servers. GB-s: an object in memory counts as 0.128 GB, a second long or a month.',
+  'Request: one to the API, or a batch taken from a queue.',
+  'List prices; what the plan includes is taken off each line. Storage, logs beyond those included, and your backends are left out.',
+];
+
 /** The same for programs; stable names. */
-export function planJson({ plan, keys, steps, missing, publicUrl }: Prepared, estimate: Estimate) {
+export function planJson({ plan, keys, steps, missing, publicUrl, services, findings }: Prepared, estimate: Estimate) {
   return {
     name: plan.name,
     url: publicUrl,
     shards: keys.variables.map((variables, shard) => ({ shard, keys: variables })),
     draining: plan.draining.map(({ name }) => name),
     steps: steps.map((step) => ({ sign: signOf(step), do: step.do, target: targetOf(step), why: step.why })),
+    services: Object.entries(services).map(([name, service]) => ({
+      name,
+      target: targetText(service),
+      pool: service.keyPool,
+      secrets: headerSecretNames({ [name]: service }),
+    })),
+    findings,
     missingSecrets: missing,
     estimate: {
       load: estimate.load.text,

@@ -2,6 +2,7 @@
  * What a deploy is given: secrets and API keys, from single variables or from one JSON object such as
  * GitHub's `toJSON(secrets)`. Pure. No message here holds a value.
  */
+import { parseEnv } from 'node:util';
 import * as z from 'zod';
 import { SecretSchema } from '../../shared/env.ts';
 import { keyNameOf } from '../../shared/key/name.ts';
@@ -11,12 +12,18 @@ import { SecretValues } from './secret-values.ts';
 /** Many secrets at once, a JSON object by name; variables of the same names win. */
 const JSON_VARIABLE = 'TASKLANE_SECRETS';
 
+/** Many keys in one secret, a line each (`KEY1=…`), for places that hold only so many secrets. */
+const LINES_VARIABLE = 'TASKLANE_KEYS';
+
 const JsonSchema = z.record(z.string(), z.string());
 
 /** As the consumers take them (`consumer/keys/secrets/discovery.ts`). */
 const KEY_VALUE = /^[\x21-\x7e]+$/;
 
-export interface Given {
+/** Secrets that tokens and ids are signed with, and that can be made. */
+export const SIGNING = /^(?:JWT|ID|CALLBACK)_SECRET(?:_PREVIOUS)?$/;
+
+export interface Inputs {
   readonly values: SecretValues;
   /** Set to nothing: to be removed from the account. */
   readonly emptied: ReadonlySet<string>;
@@ -28,9 +35,14 @@ export interface Given {
  * @param wanted names of secrets beside the API keys; everything else in the environment is left alone
  * @throws PlanError for keys that are given twice or cannot be keys, secrets that are too weak, and JSON that is none
  */
-export function readGiven(environment: Readonly<Record<string, string | undefined>>, wanted: readonly string[]): Given {
+export function readInputs(
+  environment: Readonly<Record<string, string | undefined>>,
+  wanted: readonly string[],
+): Inputs {
   const isWanted = (name: string) => keyNameOf(name) !== undefined || wanted.includes(name);
-  const all = { ...readJson(environment[JSON_VARIABLE]), ...environment };
+  const json = readJson(environment[JSON_VARIABLE]);
+  const lines = parseEnv(environment[LINES_VARIABLE] ?? json[LINES_VARIABLE] ?? '');
+  const all = { ...lines, ...json, ...environment };
   const entries = Object.entries(all).flatMap(([name, value]): [string, string][] =>
     value !== undefined && isWanted(name) ? [[name, value.trim()]] : [],
   );

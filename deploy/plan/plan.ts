@@ -5,6 +5,7 @@
  * and a deploy, so what runs locally is what is deployed, shard for shard.
  */
 import type * as z from 'zod';
+import { splitServices } from '../../shared/service/variables.ts';
 import { type WorkerConfig, type WorkerSection, WranglerFileSchema } from './wrangler-file.ts';
 
 export interface Plan {
@@ -207,7 +208,7 @@ function withVars(plan: Plan, vars: Readonly<Record<string, unknown>>): Plan {
     const given = Object.entries(vars).filter(
       ([name]) => name in worker.vars || !workers.some((other) => name in other.vars),
     );
-    return { ...worker, vars: { ...worker.vars, ...Object.fromEntries(given) } };
+    return { ...worker, vars: splitServices({ ...worker.vars, ...Object.fromEntries(given) }) };
   };
   return {
     name: plan.name,

@@ -1,12 +1,13 @@
 /** The services that a plan's `wrangler.toml` defines, and what is around them when its consumers call them. */
 import { type Services, servicesSchema } from '../../shared/service/definition.ts';
 import { headerSecretNames, type ServiceSurroundings } from '../../shared/service/review.ts';
+import { joinServices } from '../../shared/service/variables.ts';
 import type { KeyPlan } from './key-plan.ts';
 import { type Plan, PlanError } from './plan.ts';
 
 /** @throws PlanError naming the field; whether the services can work is for `reviewServices` to say */
 export function servicesOf(plan: Plan): Services {
-  const parsed = servicesSchema(true).safeParse(plan.producer.vars.SERVICES ?? {});
+  const parsed = servicesSchema(true).safeParse(joinServices(plan.producer.vars));
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new PlanError(`SERVICES.${issue?.path.join('.')}: ${issue?.message}`);

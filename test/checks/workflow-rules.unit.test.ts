@@ -15,6 +15,7 @@ jobs:
   test:
     runs-on: ubuntu-24.04
     timeout-minutes: 5
+    if: github.actor != 'dependabot[bot]'
     environment: staging
     steps:
       - uses: actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0
@@ -40,6 +41,12 @@ describe('a workflow in order', () => {
 
 describe('a workflow that is not', () => {
   it.each<[string, (source: string) => string, RegExp]>([
+    ['must fail for Dependabot', (source) => source.replace(/ *if: .*\n/, ''), /Dependabot's runs get no secrets/],
+    [
+      'deploys any branch by hand',
+      (source) => source.replace('on: push', 'on: [push, workflow_dispatch]'),
+      /takes any branch/,
+    ],
     ['is no YAML', () => 'on: [push', /./],
     ['has no jobs', () => 'on: push', /^jobs/],
     ['leaves its token all permissions', (source) => source.replace(/permissions:\n.*\n/, ''), /no permissions/],

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { checkStrength, readGiven } from '../../../deploy/inputs/inputs.ts';
+import { checkStrength, readInputs } from '../../../deploy/inputs/inputs.ts';
 import { SecretValues } from '../../../deploy/inputs/secret-values.ts';
 import { PlanError } from '../../../deploy/plan/plan.ts';
 
@@ -8,7 +8,7 @@ const WANTED = ['JWT_SECRET', 'JWT_SECRET_PREVIOUS', 'API_KEY'];
 
 const problemOf = (environment: Record<string, string>) => {
   try {
-    readGiven(environment, WANTED);
+    readInputs(environment, WANTED);
     return 'none';
   } catch (error) {
     if (!(error instanceof PlanError)) throw error;
@@ -17,8 +17,15 @@ const problemOf = (environment: Record<string, string>) => {
 };
 
 describe('what the environment gives', () => {
+  it('takes many keys from one secret, a line each', () => {
+    const lines = 'KEY1=one\nKEY_GEMINI_1=two\nOTHER=three';
+    expect(readInputs({ TASKLANE_KEYS: lines }, WANTED).keys.toSorted()).toEqual(['KEY1', 'KEY_GEMINI_1']);
+    const json = JSON.stringify({ TASKLANE_KEYS: lines, KEY2: 'four' });
+    expect(readInputs({ TASKLANE_SECRETS: json }, WANTED).keys.toSorted()).toEqual(['KEY1', 'KEY2', 'KEY_GEMINI_1']);
+  });
+
   it('is keys and the secrets that are wanted, and nothing else of it', () => {
-    const { values, keys } = readGiven(
+    const { values, keys } = readInputs(
       { KEY1: 'a', KEY_GEMINI_2: 'b', JWT_SECRET: 'c', PATH: '/bin', OTHER: 'x' },
       WANTED,
     );
@@ -28,17 +35,17 @@ describe('what the environment gives', () => {
 
   it('comes from one JSON object as well, and a variable of its own wins', () => {
     const secrets = JSON.stringify({ KEY1: 'json', KEY2: 'two', github_token: 'not wanted', JWT_SECRET: 'of json' });
-    const { values } = readGiven({ TASKLANE_SECRETS: secrets, KEY1: 'own' }, WANTED);
+    const { values } = readInputs({ TASKLANE_SECRETS: secrets, KEY1: 'own' }, WANTED);
     expect([...values.names].sort()).toEqual(['JWT_SECRET', 'KEY1', 'KEY2']);
     expect(values.get('KEY1')).toBe('own');
   });
 
   it('loses the line break that a copied secret ends with', () => {
-    expect(readGiven({ KEY1: ' abc\n' }, WANTED).values.get('KEY1')).toBe('abc');
+    expect(readInputs({ KEY1: ' abc\n' }, WANTED).values.get('KEY1')).toBe('abc');
   });
 
   it('says what is set to nothing', () => {
-    const { values, emptied } = readGiven({ JWT_SECRET_PREVIOUS: '', KEY1: 'a' }, WANTED);
+    const { values, emptied } = readInputs({ JWT_SECRET_PREVIOUS: '', KEY1: 'a' }, WANTED);
     expect([...emptied]).toEqual(['JWT_SECRET_PREVIOUS']);
     expect(values.has('JWT_SECRET_PREVIOUS')).toBe(false);
   });

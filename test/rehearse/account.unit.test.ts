@@ -1,0 +1,119 @@
+/** Deploys to accounts as they are: rolled back, busy, of many shards, on the free plan. Each by the calls that it makes. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { CloudflareApi } from '../../deploy/account/api.ts';
+import type { Clock } from '../../deploy/account/pace.ts';
+import { readAccount } from '../../deploy/account/read-account.ts';
+import { inputsFor } from '../../deploy/prepare.ts';
+import { runDeploy } from '../../deploy/run.ts';
+import { FakeCloudflare } from '../../rehearse/fake-cloudflare.ts';
+import { CloudflareStub, type StubOptions } from '../../rehearse/server.ts';
+import { hollowUploads } from './hollow-uploads.ts';
+
+const SECRETS = {
+  JWT_SECRET: 'account-jwt-secret-0123456789abcdefghij',
+  ID_SECRET: 'account-id-secret-0123456789abcdefghijk',
+  CALLBACK_SECRET: 'account-callback-secret-0123456789abcd',
+};
+
+const keys = (count: number) =>
+  Object.fromEntries(Array.from({ length: count }, (_, index) => [`KEY${index + 1}`, `account-key-${index + 1}`]));
+
+let cloud: FakeCloudflare;
+let stub: CloudflareStub;
+let said: string[];
+let now: number;
+
+/** Time that passes only where somebody waits. */
+const clock: Clock = {
+  now: () => now,
+  sleep: (ms) => {
+    now += ms;
+    return Promise.resolve();
+  },
+};
+
+async function open(options: Partial<StubOptions> = {}): Promise<void> {
+  stub = new CloudflareStub({ secrets: Object.values(SECRETS), requiredSecrets: {}, ...options }, cloud);
+  await stub.listen();
+}
+
+function api(): CloudflareApi {
+  const { baseUrl, accountId, token } = stub;
+  return new CloudflareApi({ baseUrl, accountId, token, clock, onPause: (line) => said.push(line) });
+}
+
+function deploy(environment: Record<string, string> = {}): ReturnType<typeof runDeploy> {
+  stub.startRun();
+  return runDeploy({
+    api: api(),
+    request: {},
+    environment: { ...SECRETS, ...environment },
+    build: () => Promise.resolve(hollowUploads()),
+    drain: { maxMs: 50, pollMs: 1, force: false },
+    say: (line) => said.push(line),
+    signal: new AbortController().signal,
+  });
+}
+
+beforeEach(() => {
+  cloud = new FakeCloudflare();
+  said = [];
+  now = 0;
+});
+afterEach(() => stub.close());
+
+describe('after a rollback', () => {
+  it('the same commit is deployed again, secrets with it, in one version', async () => {
+    await open();
+    await deploy(keys(8));
+    const producer = cloud.script('tasklane-producer');
+    // Something newer that was taken back.
+    producer.add({
+      ...producer.newest,
+      metadata: { ...producer.metadata, annotations: { 'workers/tag': 'tasklane-other' } },
+    });
+    producer.rollBack();
+    const before = producer.versions.length;
+    await deploy({ ...keys(8), JWT_SECRET: 'account-jwt-secret-rotated-0123456789' });
+    expect(producer.versions.length).toBe(before + 1);
+    expect(producer.live).toBe(producer.newest);
+    expect(producer.secrets.get('JWT_SECRET')).toBe('account-jwt-secret-rotated-0123456789');
+    expect(said).toContainEqual(expect.stringMatching(/upload tasklane-producer$/));
+    expect(stub.violations).toEqual([]);
+  });
+});
+
+describe('an account of 150 shards', () => {
+  it('is read in fewer than 1,200 calls, and it is said how far', async () => {
+    await open();
+    for (const name of ['callback', 'producer', ...Array.from({ length: 150 }, (_, shard) => `consumer-${shard}`)]) {
+      cloud.upload(`tasklane-${name}`, METADATA, MODULE);
+    }
+    const { family } = inputsFor({}, {});
+    const { workers } = await readAccount(api(), family, (line) => said.push(line));
+    expect(workers.size).toBe(152);
+    expect(stub.calls.length).toBeLessThan(1_000);
+    expect(said).toContain('      read 150 of 152 Workers');
+    expect(now).toBe(0);
+  });
+});
+
+describe('an account that refuses for five minutes', () => {
+  it('is waited for, and the deploy comes to its end', async () => {
+    await open({ callLimit: { calls: 20, forgiven: () => now >= 300_000 } });
+    await deploy(keys(8));
+    expect(said).toContainEqual(expect.stringMatching(/429 .*; again in 300 s$/));
+    expect(cloud.scripts.size).toBe(3);
+    expect(stub.violations).toEqual([]);
+  });
+});
+
+const METADATA = {
+  main_module: 'index.js',
+  bindings: [],
+  compatibility_date: '2026-10-20',
+  compatibility_flags: [],
+  keep_bindings: ['secret_text'],
+};
+
+const MODULE = [{ name: 'index.js', contents: 'export default {};' }];

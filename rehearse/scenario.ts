@@ -82,14 +82,6 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    name: 'logs turned off by hand',
-    before: [small],
-    stage: {
-      ...small,
-      meanwhile: (cloud) => cloud.setSettings('tasklane-callback', { observability: { enabled: false } }),
-    },
-  },
-  {
     name: 'an account that is slow to know what is new',
     before: [],
     stage: { ...small, refuses: { settlesSlowly: true } },

@@ -64,12 +64,13 @@ export class CloudflareApi {
   readonly #access: ApiAccess;
   readonly #clock: Clock;
   readonly #pace: Pace;
-  /** Until then the account may not know everywhere what was made last. */
-  #settledAt = Number.NEGATIVE_INFINITY;
+  /** Until then the account may not know everywhere what was made last, by this run or by one that just ended. */
+  #settledAt: number;
 
   constructor(access: ApiAccess) {
     this.#access = access;
     this.#clock = access.clock ?? SYSTEM_CLOCK;
+    this.#settledAt = this.#clock.now() + SETTLE_MS;
     this.#pace = new Pace(this.#clock, access.onPause, access.signal);
   }
 

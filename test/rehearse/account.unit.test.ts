@@ -83,6 +83,19 @@ describe('after a rollback', () => {
   });
 });
 
+describe('logs that somebody turned off', () => {
+  it('are on again, without a new version of the Worker', async () => {
+    await open();
+    await deploy(keys(8));
+    const consumer = cloud.script('tasklane-consumer-0');
+    cloud.setSettings(consumer.name, { observability: { enabled: false } });
+    const versions = consumer.versions.length;
+    await deploy();
+    expect(consumer.settings).toMatchObject({ observability: { enabled: true } });
+    expect(consumer.versions).toHaveLength(versions);
+  });
+});
+
 describe('an account of 150 shards', () => {
   it('is read in fewer than 1,200 calls, and it is said how far', async () => {
     await open();

@@ -36,6 +36,7 @@ import {
 } from '../shared/registry/routing.ts';
 import { parseEach } from '../shared/rpc/parse-each.ts';
 import { readCancelled } from '../shared/store/read.ts';
+import type { Fate } from '../shared/task/fate.ts';
 import { TASK_ID_PATTERN } from '../shared/task/id.ts';
 import { answerByStore } from './by-store.ts';
 import { answerClaims } from './claim.ts';
@@ -48,8 +49,18 @@ import { writeDueStatistics } from './statistics.ts';
 
 const ElementsSchema = z.array(z.unknown());
 const IdsSchema = z.array(z.string().regex(TASK_ID_PATTERN));
+const UNREADABLE_FATE: Fate = { verdict: 'retry', delayMs: 60_000 };
 const LinesSchema = z.array(LineSchema);
 const VersionSchema = z.number().int();
+
+/** A settlement that cannot be read is answered too: its task runs again after the lease. */
+function unreadableAmong(elements: readonly unknown[], readable: readonly Settlement[]): Settled[] {
+  const known = new Set(readable.map(({ id }) => id));
+  const ids = elements.map((element) => (element as { id?: unknown } | null)?.id);
+  return ids.flatMap((id): Settled[] =>
+    typeof id !== 'string' || known.has(id) ? [] : [{ id, status: 'unreadable', fate: UNREADABLE_FATE }],
+  );
+}
 
 /** Shared by the sessions of this isolate: plain data, and no more than a hint. */
 const board = new OutlookBoard();
@@ -70,10 +81,11 @@ class Session extends RpcTarget implements LedgerSession {
   }
 
   async settle(settlements: Settlement[]): Promise<Settled[]> {
-    const readable = parseEach(SettlementSchema, ElementsSchema.parse(settlements), 'settlement');
+    const elements = ElementsSchema.parse(settlements);
+    const readable = parseEach(SettlementSchema, elements, 'settlement');
     const settled = await settleAttempts(this.#env, readable, Date.now());
     this.#keepStatistics();
-    return settled;
+    return readable.length === elements.length ? settled : [...settled, ...unreadableAmong(elements, readable)];
   }
 
   /** Beside the answer: the batch does not wait for its statistics. */

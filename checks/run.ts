@@ -16,6 +16,9 @@ const CHECKS: readonly { readonly name: string; readonly command: readonly strin
   { name: 'unused files, exports, packages', command: ['knip', '--no-progress', '--no-config-hints'] },
   { name: 'import boundaries', command: ['node', 'checks/boundaries.ts'] },
   { name: 'schema drift', command: ['node', 'checks/schema.ts'] },
+  { name: 'state diagram', command: ['node', 'checks/state-diagram.ts'] },
+  { name: "protocol's page", command: ['node', 'checks/protocol-page.ts'] },
+  { name: 'mutations apply', command: ['node', 'checks/mutations.ts'] },
   { name: 'workflows', command: ['node', 'checks/workflows.ts'] },
   { name: 'API document', command: ['node', 'checks/openapi.ts'] },
 ];

@@ -115,7 +115,8 @@ export type Settlement = z.infer<typeof SettlementSchema>;
 /** Where the task stands after the settle, and so what becomes of its message. */
 export interface Settled {
   readonly id: string;
-  readonly status: TaskStatus | 'absent';
+  /** `unreadable`: this settlement cannot be read; the task runs again after its lease. */
+  readonly status: TaskStatus | 'absent' | 'unreadable';
   readonly fate: Fate;
 }
 

@@ -72,7 +72,7 @@ export const ROW_MUTATIONS: readonly Row[] = [
         'R16',
         "the consumer's fresh copy",
         DELIVERIES,
-        'if (worn && !this.#uncopied.has(key) && (await this.#replace(key, delayMs))) return;',
+        'if ((worn || this.#leaves) && !this.#uncopied.has(key) && (await this.#replace(key, delayMs))) return;',
         '',
       ),
       mutation(
@@ -195,7 +195,7 @@ export const ROW_MUTATIONS: readonly Row[] = [
     name: 'cancel before the row exists',
     file: 'schedules.test.ts',
     mutations: [
-      mutation('R12', 'the tombstone', DOOR, 'if (request.plantTombstone) {', 'if (request.id === undefined) {'),
+      mutation('R12', 'the tombstone', DOOR, 'if (request.plantTombstone && ', 'if (request.id === undefined && '),
       {
         rule: 'R12',
         out: 'the respect for the tombstone',
@@ -273,8 +273,8 @@ export const ROW_MUTATIONS: readonly Row[] = [
         'R5',
         'the wait for a durable outcome',
         'consumer/delivery/settler.ts',
-        "logError('settle.failed', { tasks: batch.length }, error);",
-        "logError('settle.failed', {}, error); for (const { id } of batch) this.#onSettled({ id, status: 'failed', fate: { verdict: 'ack' } });",
+        "logError('settle.failed', { tasks: open.length }, error);",
+        "logError('settle.failed', {}, error); for (const { id } of open) this.#onSettled({ id, status: 'failed', fate: { verdict: 'ack' } });",
       ),
       mutation(
         'R3',

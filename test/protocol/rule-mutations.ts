@@ -258,15 +258,15 @@ export const RULE_MUTATIONS: readonly Row[] = [
     ],
   },
   {
-    name: 'R20 waiting for an event',
+    name: 'R20 waiting room',
     file: 'rules.test.ts',
     mutations: [
       mutation(
         'R20',
         'the ack of a parked task',
         'shared/task/fate.ts',
-        "return dueAt === undefined ? retryAt(state.nextAt, now) : { verdict: 'ack' };",
-        'return retryAt(state.nextAt, now);',
+        "its row wakes it (rule R20).\n      return dueAt === undefined ? retryAt(state.nextAt, now) : { verdict: 'ack' };",
+        'its row wakes it.\n      return retryAt(state.nextAt, now);',
       ),
       mutation(
         'R20',
@@ -297,11 +297,11 @@ export const RULE_MUTATIONS: readonly Row[] = [
         edits: [
           {
             file: 'callback/parking.ts',
-            from: 'const { released, left } = await releaseParkedTasks(db, line, limit, perSecond, now);',
+            from: 'const { released, left } = await releaseParkedTasks(db, line, limit ?? wanted, perSecond, now);',
             to: `const { results } = await db.prepare('SELECT id, service FROM tasks WHERE parked_for = ?1')
               .bind(line).all<{ id: string; service: string }>();
             await sendWakes(taskQueues, results.map(({ id, service }) => ({ id, service, delayMs: 0 })));
-            const { released, left } = await releaseParkedTasks(db, line, limit, perSecond, now);`,
+            const { released, left } = await releaseParkedTasks(db, line, limit ?? wanted, perSecond, now);`,
           },
           {
             file: 'callback/parking.ts',

@@ -3,6 +3,7 @@ import { env } from 'cloudflare:workers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { setPaused } from '../../callback/registry/services.ts';
 import { ServerLeases } from '../../consumer/capacity/server-leases.ts';
+import type { Settlement } from '../../shared/ledger/contract.ts';
 import { type NewTask, newTaskMessage } from '../../shared/message/task-message.ts';
 import { servicesSchema } from '../../shared/service/definition.ts';
 import { recoverAfterRestart } from '../../shared/store/recovery.ts';
@@ -463,7 +464,7 @@ describe('R19 503 promises nothing', () => {
   });
 });
 
-describe('R20 waiting for an event', () => {
+describe('R20 waiting room', () => {
   /** For which nobody is there: its letter is acked, its row carries it. */
   async function parkedTask(order: Parameters<House['submit']>[0] = {}) {
     const task = await house.submit({ service: 'served', ...order });
@@ -594,6 +595,31 @@ describe('R21 alone', () => {
       // It is tried once more against what its row says.
       { id: odd.id, status: 'succeeded', fate: { verdict: 'ack' } },
       { id: mate.id, status: 'succeeded', fate: { verdict: 'ack' } },
+    ]);
+  });
+
+  it('a settlement that cannot be read costs no other its outcome, and is answered', async () => {
+    const task = await house.submit();
+    const odd = await house.mint();
+    const state = {
+      status: 'running',
+      run: 1,
+      deferrals: 0,
+      base: 0,
+      policy: task.policy,
+      deadlineAt: 1e15,
+      leaseUntil: 1e15,
+    };
+    await house.deliver();
+    const answers = await house.ledger((session) =>
+      session.settle([
+        { id: odd.id, state, event: { type: 'fail', at: 0, run: 1.5, retryable: true, delayMs: 0 } },
+        { id: task.id, state, event: { type: 'succeed', at: 0, run: 1 } },
+      ] as Settlement[]),
+    );
+    expect(answers).toMatchObject([
+      { id: task.id, status: 'succeeded' },
+      { id: odd.id, status: 'unreadable', fate: { verdict: 'retry' } },
     ]);
   });
 

@@ -1,0 +1,29 @@
+/** Every mutation of the protocol's tests still applies: each of its edits finds its place exactly once. */
+import { readFileSync } from 'node:fs';
+import type { Edit } from '../test/protocol/mutation.ts';
+import { MUTATED_ROWS } from '../test/protocol/mutation-list.ts';
+
+/** @returns the edits that do not find their place; they are made one after the other, as a run makes them */
+function astray(edits: readonly Edit[]): Edit[] {
+  const texts = new Map<string, string>();
+  return edits.filter(({ file, from, to }) => {
+    const [before, after, ...more] = (texts.get(file) ?? readFileSync(file, 'utf8')).split(from);
+    if (before === undefined || after === undefined || more.length > 0) return true;
+    texts.set(file, before + to + after);
+    return false;
+  });
+}
+
+let count = 0;
+let bad = 0;
+for (const { name, mutations } of MUTATED_ROWS) {
+  for (const { rule, out, edits } of mutations) {
+    count += 1;
+    for (const { file, from } of astray(edits)) {
+      bad += 1;
+      console.error(`${name}: ${rule} without ${out}: stands not exactly once in ${file}:\n    ${from}`);
+    }
+  }
+}
+console.log(`${count} mutations${bad === 0 ? ' apply' : `, ${bad} edits do not apply`}`);
+if (bad > 0) process.exitCode = 1;

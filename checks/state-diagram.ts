@@ -1,0 +1,83 @@
+/**
+ * The diagram in `docs/state-machine.md` is drawn from the transition table: every event is tried on every
+ * state, with attempts and time left and without. `--write` puts it into the page; without it the page must
+ * already say the same.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import type { TaskState } from '../shared/task/state.ts';
+import { TASK_STATUSES, type TaskStatus } from '../shared/task/status.ts';
+import { type TaskEvent, transition } from '../shared/task/transition.ts';
+
+const PAGE = 'docs/state-machine.md';
+const BLOCK = /(<!-- drawn from the transition table[^\n]*-->\n```mermaid\n)[\s\S]*?(\n```)/;
+const NOW = 1_000_000;
+
+function statesOf(status: TaskStatus): TaskState[] {
+  return [NOW - 1, NOW + 1_000].flatMap((deadlineAt) =>
+    [1, 3].map((run): TaskState => {
+      const policy = { maxAttempts: 3, baseSeconds: 1, capSeconds: 1 };
+      const counters = { run, deferrals: 0, base: 0, policy, deadlineAt };
+      switch (status) {
+        case 'queued':
+          return { ...counters, status };
+        case 'scheduled':
+        case 'retrying':
+          return { ...counters, status, nextAt: NOW - 1 };
+        case 'deferred':
+          return { ...counters, status, nextAt: NOW - 1, reason: 'no-key', parkedFor: undefined };
+        case 'running':
+          return { ...counters, status, leaseUntil: NOW - 1 };
+        case 'waiting':
+          return { ...counters, status, callbackUntil: NOW - 1, callbackTimeoutMs: 1 };
+        default:
+          return { ...counters, status, finishedAt: NOW - 1 };
+      }
+    }),
+  );
+}
+
+function eventsFor({ run }: TaskState): TaskEvent[] {
+  const at = NOW;
+  return [
+    { type: 'claim', at, leaseMs: 1 },
+    { type: 'succeed', at, run },
+    { type: 'accept', at, run, callbackTimeoutMs: 1 },
+    { type: 'defer', at, run, reason: 'no-key', delayMs: 1 },
+    { type: 'fail', at, run, retryable: true, delayMs: 1 },
+    { type: 'fail', at, run, retryable: false, delayMs: 1 },
+    { type: 'progress', at, run },
+    { type: 'overdue', at, delayMs: 1 },
+    { type: 'expire', at },
+    { type: 'cancel', at },
+    { type: 'retry', at, deadlineAt: NOW + 1_000 },
+  ];
+}
+
+function diagram(): string {
+  const moves = new Map<string, Set<string>>();
+  for (const status of TASK_STATUSES) {
+    for (const state of statesOf(status)) {
+      for (const event of eventsFor(state)) {
+        const moved = transition(state, event);
+        if (!moved.ok) continue;
+        const arrow = `${status} --> ${moved.next.status}`;
+        moves.set(arrow, (moves.get(arrow) ?? new Set()).add(event.type));
+      }
+    }
+  }
+  const lines = [...moves].map(([arrow, events]) => `  ${arrow}: ${[...events].join(', ')}`);
+  return ['stateDiagram-v2', '  [*] --> queued: accepted', ...lines].join('\n');
+}
+
+const page = readFileSync(PAGE, 'utf8');
+if (!BLOCK.test(page)) throw new Error(`${PAGE} has no place for the diagram`);
+const drawn = page.replace(BLOCK, (_, head: string, foot: string) => head + diagram() + foot);
+if (process.argv.includes('--write')) {
+  writeFileSync(PAGE, drawn);
+  console.log(`wrote the diagram into ${PAGE}`);
+} else if (page === drawn) {
+  console.log(`the diagram in ${PAGE} is what the table says`);
+} else {
+  console.error(`the diagram in ${PAGE} is not what the table says; run: npm run diagram`);
+  process.exitCode = 1;
+}

@@ -57,9 +57,12 @@ const BOUNDARIES: readonly Boundary[] = [
   { within: 'terminal/', files: ['terminal/'], notPackages: WORKERS_ONLY },
   {
     within: 'checks/',
-    files: ['checks/', 'dashboard/', 'deploy/build/', 'deploy/plan/', 'local/', 'terminal/'],
+    files: ['checks/', 'dashboard/', 'deploy/build/', 'deploy/plan/', 'local/', 'shared/task/', 'terminal/'],
     notPackages: WORKERS_ONLY,
   },
+  // Which edits take a rule out: a list that must follow the source.
+  { within: 'checks/mutations.ts', files: ['test/protocol/mutation'], notPackages: WORKERS_ONLY },
+  { within: 'checks/protocol-page.ts', files: ['test/protocol/mutation'], notPackages: WORKERS_ONLY },
   // Of the rehearsal a deploy knows the command, and of the local run nothing.
   {
     within: 'deploy/',

@@ -39,6 +39,7 @@ class CleanPieces {
   #head: string | undefined = '';
   /** A stream that fails drops what nobody has read: the last text goes out with one pull, this with the next. */
   #last: Piece | undefined;
+  #hasLastText = false;
 
   constructor(reader: ReadableStreamDefaultReader<Uint8Array>, redactor: Redactor, type: string | null) {
     this.#reader = reader;
@@ -49,8 +50,13 @@ class CleanPieces {
   async next(): Promise<Piece> {
     while (this.#last === undefined) {
       const text = await this.#read();
-      if (text !== '') return { kind: 'text', text };
+      if (text === '') continue;
+      this.#hasLastText = this.#last !== undefined;
+      return { kind: 'text', text };
     }
+    // On its way to the client the failure would overtake the text that was sent just before it.
+    if (this.#last.kind === 'failed' && this.#hasLastText)
+      await new Promise((resolve) => setTimeout(resolve, LAST_TEXT_MS));
     return this.#last;
   }
 
@@ -85,6 +91,8 @@ class CleanPieces {
     return this.#cut.push(all);
   }
 }
+
+const LAST_TEXT_MS = 50;
 
 /** Enough to tell by how a body begins. */
 const HEAD_BYTES = 4;

@@ -86,6 +86,7 @@ export const ACCESS: ReadonlyMap<string, Access> = new Map(
     'GET /docs/swagger-ui.js': 'open',
     'GET /docs/swagger-ui.css': 'open',
     'GET /docs/start.js': 'open',
+    'GET /docs/problems/:code': 'open',
   } satisfies Readonly<Record<string, Access>>),
 );
 

@@ -26,7 +26,16 @@ export function refuse(
   details: ProblemDetails = {},
   headers: Readonly<Record<string, string>> = {},
 ): Response {
-  return problemResponse(code, details, { ...GUARDS, ...headers });
+  const response = problemResponse(code, details, { ...GUARDS, ...headers });
+  problems.add(response);
+  return response;
+}
+
+const problems = new WeakSet<Response>();
+
+/** True for what `refuse` made; false for a problem that a backend answered. */
+export function isOwnProblem(response: Response): boolean {
+  return problems.has(response);
 }
 
 /** The 503 of a repeatable request. */

@@ -12,7 +12,7 @@ export interface Caller extends Principal {
 
 export interface AppEnv {
   Bindings: { readonly runtime: Runtime };
-  Variables: { principal: Caller; change?: Change };
+  Variables: { requestId: string; principal: Caller; change?: Change };
 }
 
 export type App = OpenAPIHono<AppEnv>;

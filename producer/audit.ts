@@ -40,7 +40,7 @@ export const recordActs: MiddlewareHandler<AppEnv> = async (c, next) => {
     count,
     before: textOf(before),
     after: textOf(after),
-    request_id: c.req.header('cf-ray') ?? crypto.randomUUID(),
+    request_id: c.get('requestId'),
   };
   const { id: _, before: _before, after: _after, ...event } = row;
   logInfo('act', event);

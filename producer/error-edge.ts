@@ -26,9 +26,9 @@ export function guardErrors(app: App): void {
 function answerError(error: Error, c: Context<AppEnv>): Response {
   // The validator is stricter about media types than the reading of bodies.
   if (error instanceof HTTPException && error.status === 415) return refuse('unsupported-media-type');
-  const requestId = c.req.header('cf-ray') ?? crypto.randomUUID();
+  const requestId = c.get('requestId');
   logError('request.failed', { requestId, method: c.req.method, path: c.req.path }, error);
-  return refuse('internal', { detail: 'The cause is in the log under the request id.', requestId });
+  return refuse('internal', { detail: 'The cause is in the log under the request id.' });
 }
 
 function answerUnmatched(app: App, c: Context<AppEnv>): Response {

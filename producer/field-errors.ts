@@ -1,5 +1,6 @@
 /** From zod's issues to fields and reasons that a person can act on. Values never enter a reason. */
 import type * as z from 'zod';
+import { reasonOf, unknownNames } from '../shared/issue-reason.ts';
 import type { FieldError, ProblemDetails } from '../shared/problem/problem.ts';
 
 type Issue = z.core.$ZodIssue;
@@ -20,10 +21,7 @@ export function invalidRequest(issues: readonly Issue[], kind: FieldKind): Probl
 
 function fieldErrors(issue: Issue, kind: FieldKind): FieldError[] {
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({
-      field: fieldName([...issue.path, key], kind),
-      reason: 'is not known here; correct its name or remove it',
-    }));
+    return unknownNames(issue).map(({ name, reason }) => ({ field: fieldName([...issue.path, name], kind), reason }));
   }
   return [{ field: fieldName(issue.path, kind), reason: reasonOf(issue) }];
 }
@@ -36,36 +34,4 @@ function fieldName(path: readonly PropertyKey[], kind: FieldKind): string {
       .map(String)
       .join('.');
   return path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
-}
-
-function reasonOf(issue: Issue): string {
-  switch (issue.code) {
-    case 'invalid_type':
-      return issue.message.endsWith('received undefined') ? 'is missing' : `must be ${article(issue.expected)}`;
-    case 'invalid_value':
-      return `must be ${issue.values.length === 1 ? '' : 'one of '}${issue.values.map(String).join(', ')}`;
-    case 'too_big':
-      return `may be at most ${String(issue.maximum)}${unitOf(issue.origin)}`;
-    case 'too_small':
-      return issue.inclusive === false
-        ? `must be more than ${String(issue.minimum)}${unitOf(issue.origin)}`
-        : `must be at least ${String(issue.minimum)}${unitOf(issue.origin)}`;
-    case 'invalid_format':
-      return issue.message.startsWith('Invalid ') ? `must be valid as ${issue.format}` : issue.message;
-    case 'invalid_key':
-      return issue.issues[0] === undefined ? 'is not an allowed name' : reasonOf(issue.issues[0]);
-    case 'invalid_union':
-      return 'fits none of the allowed forms; see /docs';
-    default:
-      return issue.message;
-  }
-}
-
-function article(expected: string): string {
-  return expected === 'int' ? 'a whole number' : `${/^[aeiou]/.test(expected) ? 'an' : 'a'} ${expected}`;
-}
-
-function unitOf(origin: string): string {
-  if (origin === 'string') return ' characters';
-  return origin === 'array' ? ' items' : '';
 }

@@ -5,6 +5,7 @@
 import { MisconfiguredError } from '../shared/env.ts';
 import { refuse } from './answer.ts';
 import type { App } from './app.ts';
+import { requestIdOf } from './request-id.ts';
 import { runtimeOf } from './runtime.ts';
 
 export function serve(
@@ -14,18 +15,21 @@ export function serve(
   context?: ExecutionContext,
 ): Response | Promise<Response> {
   const runtime = runtimeOf(env);
-  if (runtime instanceof MisconfiguredError) return refuseMisconfigured(runtime);
+  if (runtime instanceof MisconfiguredError) return refuseMisconfigured(runtime, requestIdOf(request));
   // The runtime takes any text for a host; routes read addresses from the URL.
   if (URL.parse(request.url) === null || /^https?:\/\/\//.test(request.url)) {
-    return refuse('invalid-request', { detail: 'The header Host is not the name of a host.' });
+    return refuse('invalid-request', {
+      detail: 'The header Host is not the name of a host.',
+      requestId: requestIdOf(request),
+    });
   }
   return app.fetch(request, { runtime }, context);
 }
 
-function refuseMisconfigured({ problems }: MisconfiguredError): Response {
+function refuseMisconfigured({ problems }: MisconfiguredError, requestId: string): Response {
   const errors = problems.map((problem) => {
     const colon = problem.indexOf(': ');
     return { field: problem.slice(0, colon), reason: problem.slice(colon + 2) };
   });
-  return refuse('misconfigured', { detail: `Set these and deploy again. ${problems.join('; ')}.`, errors });
+  return refuse('misconfigured', { detail: `Set these and deploy again. ${problems.join('; ')}.`, errors, requestId });
 }

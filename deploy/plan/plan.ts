@@ -5,6 +5,7 @@
  * and a deploy, so what runs locally is what is deployed, shard for shard.
  */
 import type * as z from 'zod';
+import { reasonOf, unknownNames } from '../../shared/issue-reason.ts';
 import { splitServices } from '../../shared/service/variables.ts';
 import { type WorkerConfig, type WorkerSection, WranglerFileSchema } from './wrangler-file.ts';
 
@@ -73,8 +74,13 @@ export function planWorkers(wranglerToml: unknown, options: PlanOptions): Plan {
 
 function issueText(issue: z.core.$ZodIssue): string {
   const at = (key?: string) => [...issue.path.map(String), ...(key === undefined ? [] : [key])].join('.');
-  if (issue.code !== 'unrecognized_keys') return `${at()}: ${issue.message}`;
-  return issue.keys.map((key) => `${at(key)}: is not understood, and a deploy would lose it`).join('; ');
+  if (issue.code !== 'unrecognized_keys') return `${at()}: ${reasonOf(issue)}`;
+  return unknownNames(issue)
+    .map(({ name, suggestion }) => {
+      const fix = suggestion === undefined ? '' : `; did you mean ${suggestion}?`;
+      return `${at(name)}: is not understood, and a deploy would lose it${fix}`;
+    })
+    .join('; ');
 }
 
 /** Every Worker of the plan, in the order in which they can be deployed: who is bound comes first. */

@@ -1,4 +1,5 @@
 /** The services that a plan's `wrangler.toml` defines, and what is around them when its consumers call them. */
+import { reasonOf, unknownNames } from '../../shared/issue-reason.ts';
 import { type Services, servicesSchema } from '../../shared/service/definition.ts';
 import { headerSecretNames, type ServiceSurroundings } from '../../shared/service/review.ts';
 import { joinServices } from '../../shared/service/variables.ts';
@@ -10,7 +11,10 @@ export function servicesOf(plan: Plan): Services {
   const parsed = servicesSchema(true).safeParse(joinServices(plan.producer.vars));
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new PlanError(`SERVICES.${issue?.path.join('.')}: ${issue?.message}`);
+  if (issue === undefined) throw new PlanError('SERVICES: cannot be read');
+  const [unknown] = issue.code === 'unrecognized_keys' ? unknownNames(issue) : [];
+  const field = [...issue.path, ...(unknown === undefined ? [] : [unknown.name])].join('.');
+  throw new PlanError(`SERVICES.${field}: ${unknown?.reason ?? reasonOf(issue)}`);
 }
 
 /** @param hasSecret whether the consumers will hold a secret of this name */

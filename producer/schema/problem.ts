@@ -4,7 +4,9 @@ import { PROBLEMS, type ProblemCode, problemDocument } from '../../shared/proble
 
 const ProblemSchema = z
   .object({
-    type: z.string().openapi({ description: 'Stable name of the problem: `urn:tasklane:problem:<code>`.' }),
+    type: z
+      .string()
+      .openapi({ description: 'Stable name of the problem, and the page that explains it: `/docs/problems/<code>`.' }),
     title: z.string(),
     status: z.number().int(),
     detail: z.string().optional().openapi({ description: 'What happened this time, and what helps.' }),

@@ -33,7 +33,7 @@ export const speakToPackages: MiddlewareHandler<AppEnv> = async (c, next) => {
   const { status, headers } = c.res;
   if (headers.get('content-type') !== 'application/problem+json') return;
   const problem = (await c.res.json()) as ProblemDocument;
-  const code = problem.type.slice(problem.type.lastIndexOf(':') + 1);
+  const code = problem.type.slice(problem.type.lastIndexOf('/') + 1);
   const type = TYPES[status] ?? (status < 500 ? 'invalid_request_error' : 'api_error');
   const error = { message: problem.detail ?? problem.title, type, code, param: null };
   const answer = new Response(JSON.stringify({ ...problem, error }), { status, headers });

@@ -57,7 +57,8 @@ export interface ProblemDocument extends ProblemDetails {
   readonly status: number;
 }
 
-const PROBLEM_TYPE_PREFIX = 'urn:tasklane:problem:';
+/** Below the deployment's own address: a reader resolves it against the request's (RFC 9457, section 3.1.1). */
+const PROBLEM_TYPE_PREFIX = '/docs/problems/';
 
 export function problemDocument(code: ProblemCode, details: ProblemDetails = {}): ProblemDocument {
   const { status, title } = PROBLEMS[code];

@@ -51,12 +51,13 @@ const MAX_PATH_CHARS = 8_000;
 /** A path below the base URL, with a query if need be; a leading slash, no scheme, no dot segments. */
 export const PathSchema = z
   .string()
-  .max(MAX_PATH_CHARS)
-  // The URL parser drops control characters, so a check before it must not let them through.
-  .regex(
-    /^\/(?!\/)[^\s\\#\p{Cc}]*$/u,
-    'a path starts with one slash and has no spaces, control characters, backslashes or fragment',
+  .max(
+    MAX_PATH_CHARS,
+    `a path has at most ${MAX_PATH_CHARS} characters, its query included; send longer texts in the body`,
   )
+  .regex(/^\/(?!\/)[^\s\\#]*$/, 'a path starts with one slash and has no spaces, backslashes or fragment')
+  // The URL parser drops control characters, so a check before it must not let them through.
+  .refine((path) => !/\p{Cc}/u.test(path), 'a path has no control characters')
   .refine((path) => !/%00/.test(pathOf(path)), 'a path has no zero character (%00)')
   // A backend may take an encoded slash for a slash. What stands in the query is a value.
   .refine(

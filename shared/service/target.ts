@@ -26,7 +26,8 @@ export function targetProblem(url: string, allowPrivate: boolean): string | unde
   const parsed = URL.parse(url);
   if (parsed === null) return 'not a URL';
   if (parsed.username !== '' || parsed.password !== '') return 'put credentials into headers, not into the URL';
-  if (parsed.search !== '' || parsed.hash !== '') return 'a base URL has no query and no fragment';
+  // A lone `?` or `#` is no search and no hash to the parser, and yet the path would be put behind it.
+  if (/[?#]/.test(url)) return 'a base URL has no query and no fragment';
   if (allowPrivate) return undefined;
   if (parsed.protocol !== 'https:') return 'a target outside the local run is https';
   // URL.parse writes every notation of an address (hex, octal, one number) as plain dotted or bracketed.

@@ -17,7 +17,7 @@ beforeEach(async () => {
 afterEach(() => fake.stop());
 
 const problem = (code: string, detail?: string) => ({
-  type: `urn:tasklane:problem:${code}`,
+  type: `/docs/problems/${code}`,
   title: 'Title',
   status: 0,
   detail,

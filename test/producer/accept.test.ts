@@ -77,7 +77,7 @@ describe('accepting one task', () => {
     expect(answer.status).toBe(503);
     expect(answer.headers.get('retry-after')).toBe('5');
     expect(await documentIn(answer)).toMatchObject({
-      type: 'urn:tasklane:problem:unavailable',
+      type: '/docs/problems/unavailable',
       detail: expect.stringMatching(/may still run.*idempotency key/),
     });
   });
@@ -122,9 +122,9 @@ describe('accepting a batch', () => {
     expect(answer.status).toBe(202);
     const results = (await documentIn(answer)).results as Record<string, unknown>[];
     expect(results.map(({ index }) => index)).toEqual(Array.from({ length: 253 }, (_, index) => index));
-    expect(results[0]).toMatchObject({ problem: { type: 'urn:tasklane:problem:unknown-service', status: 422 } });
+    expect(results[0]).toMatchObject({ problem: { type: '/docs/problems/unknown-service', status: 422 } });
     expect(results[251]).toMatchObject({ problem: { errors: [{ field: '/paylod' }] } });
-    expect(results[252]).toMatchObject({ problem: { type: 'urn:tasklane:problem:invalid-request' } });
+    expect(results[252]).toMatchObject({ problem: { type: '/docs/problems/invalid-request' } });
     expect(queues.flatMap((queue) => queue.calls).sort()).toEqual([100, 100, 50]);
     const accepted = results.filter(({ status }) => status === 'queued').map(({ id }) => id);
     expect(

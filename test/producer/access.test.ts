@@ -30,7 +30,7 @@ const ROWS = [...ACCESS]
     return { row, method: method === 'ALL' ? 'POST' : method, path: addressOf(path), access };
   })
   // The pages need texts that only the bundler brings.
-  .filter(({ path }) => path !== '/' && !/^\/(?:docs|dashboard)/.test(path));
+  .filter(({ path }) => path !== '/' && !/^\/(?:docs(?!\/problems)|dashboard)/.test(path));
 
 const BY_ROLE = ROWS.flatMap(({ access, ...row }) => (typeof access === 'string' ? [] : [{ ...row, access }]));
 
@@ -180,7 +180,7 @@ describe('a deployment that is not configured', () => {
       const answer = await ask(here, path);
       expect(answer.status).toBe(503);
       const text = await answer.text();
-      expect(JSON.parse(text)).toMatchObject({ type: 'urn:tasklane:problem:misconfigured' });
+      expect(JSON.parse(text)).toMatchObject({ type: '/docs/problems/misconfigured' });
       expect(JSON.parse(text).errors.map(({ field }: { field: string }) => field)).toContain(variable);
       expect(text).not.toContain('hunter2');
     }
@@ -208,7 +208,7 @@ describe('addresses and methods', () => {
   it('answers 404 for an address that is not there', async () => {
     const answer = await ask(environment(), '/api/nothing');
     expect(answer.status).toBe(404);
-    expect((await documentIn(answer)).type).toBe('urn:tasklane:problem:not-found');
+    expect((await documentIn(answer)).type).toBe('/docs/problems/not-found');
   });
 
   it.each([
@@ -233,7 +233,7 @@ describe('addresses and methods', () => {
     const answer = await ask(here, `/api/task/${await idFor('alice')}/cancel`, { method: 'POST' });
     const { requestId, ...document } = await documentIn(answer);
     expect(document).toEqual({
-      type: 'urn:tasklane:problem:internal',
+      type: '/docs/problems/internal',
       title: expect.any(String),
       status: 500,
       detail: expect.any(String),

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { serve } from '../../producer/serve.ts';
 import { app, ask, documentIn, environment, noDatabase, queueStub, tokenFor } from './client.ts';
 
-const TYPE = 'urn:tasklane:problem:';
+const TYPE = '/docs/problems/';
 
 /** The answer to raw bytes as a task, with a queue that takes all and no database. */
 async function submit(body: BodyInit, headers: Record<string, string> = {}): Promise<Response> {

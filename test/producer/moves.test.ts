@@ -60,7 +60,7 @@ describe('cancelling', () => {
     const CALLBACK = callbackStub({ ok: false, code, detail: 'Why.' });
     const answer = await ask(environment({ CALLBACK }), `/api/task/${await idFor('alice')}/cancel`, { method: 'POST' });
     expect(answer.status).toBe(status);
-    expect(await documentIn(answer)).toMatchObject({ type: `urn:tasklane:problem:${code}`, detail: 'Why.' });
+    expect(await documentIn(answer)).toMatchObject({ type: `/docs/problems/${code}`, detail: 'Why.' });
   });
 
   it('answers 503 when the callback Worker does not', async () => {
@@ -82,7 +82,7 @@ describe('retrying', () => {
   it('is refused for a task that has not run yet', async () => {
     const answer = await ask(environment(), `/api/task/${await idFor('alice')}/retry`, { method: 'POST' });
     expect(answer.status).toBe(409);
-    expect((await documentIn(answer)).type).toBe('urn:tasklane:problem:not-retryable');
+    expect((await documentIn(answer)).type).toBe('/docs/problems/not-retryable');
   });
 
   it('is for the owner only', async () => {

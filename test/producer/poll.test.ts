@@ -56,7 +56,7 @@ describe('polling', () => {
     async (id) => {
       const answer = await ask(environment({ TASK_DB_0: noDatabase }), `/api/task/${id}`);
       expect(answer.status).toBe(404);
-      expect((await documentIn(answer)).type).toBe('urn:tasklane:problem:task-not-found');
+      expect((await documentIn(answer)).type).toBe('/docs/problems/task-not-found');
     },
   );
 

@@ -104,7 +104,7 @@ describe('a server', () => {
     for (const [method, path, body] of asRival) {
       const answer = await ask(here, `/api/servers/${id}${path}`, { method, body, token: await rival() });
       expect(answer.status, `${method} ${path}`).toBe(404);
-      expect(await documentIn(answer)).toMatchObject({ type: 'urn:tasklane:problem:server-not-found' });
+      expect(await documentIn(answer)).toMatchObject({ type: '/docs/problems/server-not-found' });
     }
     const urls = async (token: string) => {
       const { servers } = await documentIn(await ask(here, '/api/servers', { token }));
@@ -172,7 +172,7 @@ describe('heartbeats', () => {
     expect(down).toMatchObject({ state: 'unhealthy' });
     const refused = await beat(member, true);
     expect(refused.status).toBe(409);
-    expect(await documentIn(refused)).toMatchObject({ type: 'urn:tasklane:problem:not-heartbeat-leader' });
+    expect(await documentIn(refused)).toMatchObject({ type: '/docs/problems/not-heartbeat-leader' });
   });
 
   it('of a cluster whose leader lives stay with it when another asks to lead', async () => {

@@ -131,7 +131,7 @@ describe('pausing', () => {
   it('of what is not there is refused', async () => {
     const answer = await ask(here, '/api/services/nobody/pause', { method: 'POST', token: await root() });
     expect(answer.status).toBe(404);
-    expect(await documentIn(answer)).toMatchObject({ type: 'urn:tasklane:problem:service-not-found' });
+    expect(await documentIn(answer)).toMatchObject({ type: '/docs/problems/service-not-found' });
   });
 });
 

@@ -1,0 +1,114 @@
+/**
+ * What zod found wrong, in words that say what to do: for requests, for `wrangler.toml`, for the agent's file.
+ * Values never enter a reason: they may be secrets. A name that is not known is told which one it is close to.
+ */
+import { distance } from 'fastest-levenshtein';
+import * as z from 'zod';
+
+type Issue = z.core.$ZodIssue;
+
+/** Issues that a custom message speaks for itself in; zod's own messages begin otherwise. */
+const RAW_MESSAGE = /^(?:Invalid|Too big|Too small|Expected|Unrecognized)\b/;
+
+/** Why a field is refused; for names that are not known see `unknownNames`. */
+export function reasonOf(issue: Issue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return issue.message.endsWith('received undefined') ? 'is missing' : `must be ${article(issue.expected)}`;
+    case 'invalid_value':
+      return RAW_MESSAGE.test(issue.message) ? oneOf(issue.values) : issue.message;
+    case 'too_big':
+      if (!RAW_MESSAGE.test(issue.message)) return issue.message;
+      return `may be at most ${String(issue.maximum)}${unitOf(issue.origin)}`;
+    case 'too_small':
+      if (!RAW_MESSAGE.test(issue.message)) return issue.message;
+      return issue.inclusive === false
+        ? `must be more than ${String(issue.minimum)}${unitOf(issue.origin)}`
+        : `must be at least ${String(issue.minimum)}${unitOf(issue.origin)}`;
+    case 'invalid_format':
+      return issue.message.startsWith('Invalid ') ? `must be valid as ${issue.format}` : issue.message;
+    case 'invalid_key':
+      return issue.issues[0] === undefined ? 'is not an allowed name' : reasonOf(issue.issues[0]);
+    case 'invalid_union':
+      return 'fits none of the allowed forms; see /docs';
+    case 'unrecognized_keys':
+      return unknownNames(issue)
+        .map(({ reason }) => reason)
+        .join('; ');
+    default:
+      return issue.message;
+  }
+}
+
+export interface UnknownName {
+  readonly name: string;
+  readonly suggestion: string | undefined;
+  readonly reason: string;
+}
+
+/** What is said of each name that a strict object does not know. */
+export function unknownNames(issue: Extract<Issue, { code: 'unrecognized_keys' }>): UnknownName[] {
+  const suggestions = issue.message.startsWith(SUGGESTIONS) ? issue.message.slice(SUGGESTIONS.length).split(' ') : [];
+  return issue.keys.map((name, index) => {
+    const suggestion = suggestions[index] || undefined;
+    const fix = suggestion !== undefined ? `did you mean ${suggestion}?` : 'correct its name or remove it';
+    return { name, suggestion, reason: `is not known here; ${fix}` };
+  });
+}
+
+/** Begins the message of an issue about unknown names: the known names that are close to them follow, in their order. */
+const SUGGESTIONS = 'Unknown names, close to: ';
+
+// The schema that knows the names is at hand only while the issue is made.
+z.config({
+  customError: (issue) => {
+    if (issue.code === 'unrecognized_keys') {
+      const known = Object.keys((issue.inst as Partial<z.ZodObject> | undefined)?.shape ?? {});
+      return SUGGESTIONS + (issue.keys as string[]).map((name) => closest(name, known) ?? '').join(' ');
+    }
+    if (issue.code === 'invalid_value' && typeof issue.input === 'string') {
+      const values = issue.values as readonly unknown[];
+      const suggestion = closest(
+        issue.input,
+        values.filter((value) => typeof value === 'string'),
+      );
+      return suggestion === undefined ? undefined : `${oneOf(values)}; did you mean ${suggestion}?`;
+    }
+    return undefined;
+  },
+});
+
+/** Longer texts are no slips of the pen, and comparing them would cost. */
+const MAX_NAME_CHARS = 64;
+
+/** The known name that is likely meant: the same but for case and separators, one begun, or a few letters away. */
+export function closest(name: string, known: readonly string[]): string | undefined {
+  const meant = plain(name);
+  if (name.length > MAX_NAME_CHARS || meant.length < 2) return undefined;
+  const scored = known.map((candidate) => ({ candidate, letters: lettersBetween(meant, plain(candidate)) }));
+  const [best] = scored.sort((a, b) => a.letters - b.letters);
+  return best !== undefined && best.letters <= Math.max(1, Math.floor(meant.length / 3)) ? best.candidate : undefined;
+}
+
+function lettersBetween(name: string, candidate: string): number {
+  const begins =
+    name.length >= 4 && candidate.length >= 4 && (candidate.startsWith(name) || name.startsWith(candidate));
+  return begins ? Math.min(1, Math.abs(candidate.length - name.length)) : distance(name, candidate);
+}
+
+function plain(name: string): string {
+  return name.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
+}
+
+function oneOf(values: readonly unknown[]): string {
+  return `must be ${values.length === 1 ? '' : 'one of '}${values.map(String).join(', ')}`;
+}
+
+function article(expected: string): string {
+  return expected === 'int' ? 'a whole number' : `${/^[aeiou]/.test(expected) ? 'an' : 'a'} ${expected}`;
+}
+
+function unitOf(origin: string): string {
+  if (origin === 'string') return ' characters';
+  return origin === 'array' ? ' items' : '';
+}

@@ -82,7 +82,7 @@ z.config({
 const MAX_NAME_CHARS = 64;
 
 /** The known name that is likely meant: the same but for case and separators, one begun, or a few letters away. */
-export function closest(name: string, known: readonly string[]): string | undefined {
+function closest(name: string, known: readonly string[]): string | undefined {
   const meant = plain(name);
   if (name.length > MAX_NAME_CHARS || meant.length < 2) return undefined;
   const scored = known.map((candidate) => ({ candidate, letters: lettersBetween(meant, plain(candidate)) }));

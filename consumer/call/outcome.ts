@@ -5,6 +5,7 @@ import { shorten, type TaskError } from '../../shared/task/attempt.ts';
 import type { Content } from '../../shared/task/content.ts';
 import type { DeferralReason } from '../../shared/task/state.ts';
 import type { KeyVerdict } from '../keys/pool/verdict.ts';
+import { edgeMeaning } from './edge-status.ts';
 import { retryAfterMs } from './retry-after.ts';
 
 export type Outcome =
@@ -81,10 +82,19 @@ function httpError(answer: Answer): TaskError {
   return { class: 'http', httpStatus: answer.status, message: shorten(describe(answer)) };
 }
 
+function isPlainWords(body: Answer['body']): body is Content {
+  if (body === undefined || body.encoding === 'base64') return false;
+  return body.text.trim() !== '' && !/^\s*<|^error code: \d+\s*$/i.test(body.text);
+}
+
 /** The backend's own words, as far as they are text. */
 function describe({ status, location, body, lacking }: Answer): string {
   const isRedirect = status >= 300 && status < 400 && location !== undefined;
   const answered = `The backend answered ${status}${isRedirect ? `, a redirect to ${location}, which is not followed` : ''}`;
+  const meaning = edgeMeaning(status);
+  // What a proxy makes up is a page that helps nobody; a backend that answers so itself says why.
+  if (meaning !== undefined)
+    return `${answered}: ${meaning}.${isPlainWords(body) ? ` It said: ${body.text.trim()}` : ''}`;
   if (lacking?.class === 'result-unreadable') return `${answered}. ${lacking.why}`;
   if (body === undefined || body.encoding === 'base64' || body.text.trim() === '') return `${answered}.`;
   return `${answered}: ${body.text.trim()}`;

@@ -24,6 +24,23 @@ describe('the outcome table (DESIGN.md section 4)', () => {
     expect(outcome(202)).toEqual({ kind: 'accepted' });
   });
 
+  it.each([
+    [
+      524,
+      '<html>A timeout occurred</html>',
+      /^The backend answered 524: .*100 s.*answers 202 at once and calls back\.$/,
+    ],
+    [504, 'error code: 504', /answers 202 at once and calls back\.$/],
+    [504, 'the printer is slow', /calls back\. It said: the printer is slow$/],
+    [521, '', /^The backend answered 521: the backend refused the connection/],
+    [530, '<!DOCTYPE html>', /its name leads nowhere\.$/],
+  ])('%i of a proxy, saying %j: named, with what helps', (status, text, message) => {
+    const { error } = outcome(status, {}, { type: 'text/html', encoding: 'text', text }) as {
+      error?: { message: string };
+    };
+    expect(error?.message).toMatch(message);
+  });
+
   it('429: deferred, with and without Retry-After', () => {
     expect(outcome(429)).toMatchObject({ kind: 'deferred', reason: 'rate-limited', retryAfterMs: undefined });
     expect(outcome(429, { 'retry-after': '7' })).toMatchObject({ kind: 'deferred', retryAfterMs: 7_000 });

@@ -31,6 +31,8 @@ export interface Config {
   readonly syncDoors: readonly { readonly shard: number; readonly door: Fetcher }[];
   /** By pool of API keys, the shards that hold some; a pool that is not named may be anywhere. */
   readonly keyShards: KeyShards;
+  /** Pools that have keys; undefined when the deployment does not say. */
+  readonly keyPools: ReadonlySet<string> | undefined;
   /** Counts wrong tokens by who sends them; undefined where it is not bound. */
   readonly wrongTokens: RateLimit | undefined;
   readonly jwtSecrets: readonly string[];
@@ -118,6 +120,7 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>): Config {
     })),
     syncDoors: numberedBindings<Fetcher>(raw, SYNC_PREFIX).map(({ index, binding: door }) => ({ shard: index, door })),
     keyShards: env.KEY_SHARDS,
+    keyPools: raw.KEY_SHARDS === undefined ? undefined : new Set(Object.keys(env.KEY_SHARDS)),
     wrongTokens: env.WRONG_TOKENS,
     jwtSecrets: [env.JWT_SECRET, env.JWT_SECRET_PREVIOUS].filter((secret) => secret !== undefined),
     jwks:

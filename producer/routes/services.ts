@@ -2,6 +2,7 @@
 import { createRoute } from '@hono/zod-openapi';
 import { serviceSchema } from '../../shared/service/definition.ts';
 import { isOwnAddress, OWN_ADDRESS_PROBLEM } from '../../shared/service/own-address.ts';
+import { headerSecretNames, reviewService, type ServiceFinding } from '../../shared/service/review.ts';
 import { answerJson, answerNothing, refuse } from '../answer.ts';
 import type { App } from '../app.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
@@ -90,6 +91,13 @@ const resumeRoute = createRoute({
   responses: answers({ 200: jsonAnswer(PausedSchema, 'It goes on.') }, 'invalid-request', 'service-not-found'),
 });
 
+/** What a deploy's plan says in the same words, as errors of the body's fields. */
+function fieldsOf(findings: readonly ServiceFinding[], kind: ServiceFinding['kind']) {
+  return findings
+    .filter((finding) => finding.kind === kind)
+    .map(({ path, message }) => ({ field: `/${path.join('/')}`, reason: message }));
+}
+
 export function addServices(app: App): void {
   app.openapi(listRoute, (c) =>
     readRegistry(
@@ -117,13 +125,26 @@ export function addServices(app: App): void {
       const errors = [{ field: '/baseUrl', reason: OWN_ADDRESS_PROBLEM }];
       return refuse('invalid-request', { detail: `/baseUrl: ${OWN_ADDRESS_PROBLEM}`, errors });
     }
+    const { config } = runtime;
+    const findings = reviewService(checked.data, {
+      allowsPrivateTargets: config.allowsPrivateTargets,
+      pools: config.keyPools,
+      // Consumers are given the secrets that wrangler.toml names, and no others.
+      secrets: new Set(headerSecretNames(config.services)),
+      bindings: undefined,
+    });
+    const refused = fieldsOf(findings, 'refused');
+    if (refused[0] !== undefined) {
+      return refuse('invalid-request', { detail: `${refused[0].field}: ${refused[0].reason}`, errors: refused });
+    }
+    const warnings = fieldsOf(findings, 'warning');
     const answer = await readRegistry(
       runtime,
       // As it was sent: a later release reads it with its own defaults.
       (registry) => registry.putService(name, sent),
       (version) => {
         c.set('change', { after: sent });
-        return answerJson({ name, version, definition: checked.data });
+        return answerJson({ name, version, definition: checked.data, warnings });
       },
     );
     await readServices(runtime, { changed: true });

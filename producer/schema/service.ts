@@ -41,6 +41,9 @@ export const PutServiceSchema = z
     name: z.string(),
     version: z.number().int().openapi({ description: 'Of all definitions; grows with each change.' }),
     definition: z.record(z.string(), z.unknown()).openapi({ description: 'With its defaults filled in.' }),
+    warnings: z
+      .array(z.object({ field: z.string(), reason: z.string() }))
+      .openapi({ description: 'What may not work where this runs.' }),
   })
   .openapi('PutService');
 

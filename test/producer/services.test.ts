@@ -59,6 +59,26 @@ describe('a service that is put', () => {
     expect(await documentIn(answer)).toMatchObject({ errors: [{ field: '/baseUrl' }] });
   });
 
+  it('is refused with the remedy when its pool has no key or its secret is unknown, and warned of a long call', async () => {
+    const deployed = environment({ ALLOW_PRIVATE_TARGETS: 'false', SERVICES: {}, KEY_SHARDS: { default: [0] } });
+    const baseUrl = 'https://api.example.com';
+    const refused = async (definition: object) => {
+      const response = await put('reviewed', { baseUrl, ...definition }, deployed);
+      expect(response.status).toBe(400);
+      return ((await response.json()) as { errors: unknown[] }).errors;
+    };
+    expect(await refused({ keyPool: 'gemini' })).toEqual([
+      { field: '/keyPool', reason: expect.stringContaining('give one as KEY_GEMINI_1') },
+    ]);
+    expect(await refused({ headers: { 'x-token': { secret: 'NOWHERE' } } })).toEqual([
+      { field: '/headers/x-token/secret', reason: expect.stringContaining('the consumers hold no secret NOWHERE') },
+    ]);
+    const taken = await put('reviewed', { baseUrl, keyPool: 'default', timeoutSeconds: 300 }, deployed);
+    expect(await taken.json()).toMatchObject({
+      warnings: [{ field: '/timeoutSeconds', reason: expect.stringContaining('524') }],
+    });
+  });
+
   it('takes tasks at once, also in an isolate that has never heard of it', async () => {
     await put('fresh', { deadlineSeconds: 60, retry: { maxAttempts: 2 } });
     for (const isolate of [here, environment()]) {

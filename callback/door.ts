@@ -60,7 +60,7 @@ export async function retryTask(env: CallbackEnv, request: RetryRequest, now: nu
   const { id } = request;
   return lookAndMove(env, id, (row, state) => {
     // As long as the task was given at first, unless this request says otherwise.
-    const lifeMs = row.life_ms ?? row.deadline_at - taskCreatedAt(id);
+    const lifeMs = row.life_ms ?? Math.min(row.deadline_at - taskCreatedAt(id), MAX_DEADLINE_SECONDS * 1000);
     const deadlineAt = request.deadlineAt ?? now + lifeMs;
     const decision = transition(state, { type: 'retry', at: now, deadlineAt });
     if (!decision.ok) {
@@ -80,6 +80,14 @@ export async function retryTask(env: CallbackEnv, request: RetryRequest, now: nu
         dueAt: now + graceMs(0),
         sends: 1,
         lifeMs,
+        record: {
+          run: state.run,
+          attempt: attemptNumber(state),
+          outcome: 'retried',
+          startedAt: now,
+          endedAt: now,
+          ...(request.by !== undefined && { by: request.by }),
+        },
       },
       after: () => sendWakes(env.taskQueues, [{ id, service: row.service, delayMs: 0 }]),
     };

@@ -39,6 +39,7 @@ export const ACCESS: ReadonlyMap<string, Access> = new Map(
     'GET /api/tasks/count': forReaders,
     'GET /api/tasks/errors': forReaders,
     'GET /api/task/:id': forReaders,
+    'GET /api/task/:id/events': forReaders,
     'POST /api/task/:id/cancel': { ...forOwners, act: 'task.cancel' },
     'POST /api/task/:id/retry': { ...forOwners, act: 'task.retry' },
     'PUT /api/task/:id': 'attempt',

@@ -25,6 +25,7 @@ import { addServices } from './routes/services.ts';
 import { addStatistics } from './routes/statistics.ts';
 import { addSubmit } from './routes/submit.ts';
 import { addSync } from './routes/sync.ts';
+import { addTaskEvents } from './routes/task-events.ts';
 import { addTokens } from './routes/tokens.ts';
 import { cutCircles } from './sync/hops.ts';
 import { speakToPackages } from './sync/sdk-error.ts';
@@ -41,7 +42,7 @@ export function createApp(...more: readonly ((app: App) => void)[]): App {
   app.use(cutCircles);
   app.use(requireAccess);
   app.use(recordActs);
-  for (const add of [addSubmit, addBatch, addList, addPoll, addCallback, addCancel, addRetry]) add(app);
+  for (const add of [addSubmit, addBatch, addList, addPoll, addTaskEvents, addCallback, addCancel, addRetry]) add(app);
   for (const add of [addHeartbeats, addServers, addServices, addBalancer, addSync, addKeys, addTokens]) add(app);
   for (const add of [addStatistics, addMetrics, addAudit, addProblems]) add(app);
   addHealth(app);

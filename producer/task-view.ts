@@ -5,15 +5,17 @@
 
 import * as z from 'zod';
 import type { TaskRow, TaskSummaryRow } from '../shared/store/row.ts';
-import { type AttemptRecord, AttemptRecordSchema, TaskErrorSchema } from '../shared/task/attempt.ts';
+import { type AttemptRecord, TaskErrorSchema } from '../shared/task/attempt.ts';
 import { taskCreatedAt } from '../shared/task/id.ts';
 import { attemptNumber } from '../shared/task/state.ts';
+import { attemptEntry, attemptsIn, attemptView } from './attempt-view.ts';
 import { JsonText } from './json/json-text.ts';
+import { requestView } from './request-view.ts';
 import type { TaskSummary, TaskView, TimelineEntry, WaitReason } from './schema/task.ts';
 
-const HistorySchema = z.array(AttemptRecordSchema);
 const LabelsSchema = z.record(z.string(), z.string());
-const ProgressSchema = z.object({ at: z.number(), percent: z.number().optional(), message: z.string().optional() });
+const ReportSchema = z.object({ at: z.number(), percent: z.number().optional(), message: z.string().optional() });
+const ProgressSchema = ReportSchema.extend({ log: z.array(ReportSchema).optional() });
 
 /** Where a parked task stands in its line. */
 export interface LinePosition {
@@ -25,10 +27,29 @@ export interface LinePosition {
   readonly readAt: number;
 }
 
-/** The whole task, with its result and its timeline. */
-export function taskView(row: TaskRow, statusUrl: string, position?: LinePosition): TaskView {
+/** What of bodies is kept out of sight. */
+export interface Redaction {
+  readonly request: boolean;
+  readonly result: boolean;
+}
+
+/** The whole task, with its request, its result and its timeline. */
+export function taskView(
+  row: TaskRow,
+  statusUrl: string,
+  position?: LinePosition,
+  redaction: Redaction = { request: false, result: false },
+): TaskView {
   const summary = taskSummary(row, statusUrl, position);
-  return { ...summary, ...resultOf(row), timeline: timelineOf(row, summary) };
+  const attempts = attemptsIn(row.history);
+  return {
+    ...summary,
+    request: requestView(row, redaction.request),
+    ...resultOf(row, redaction.result),
+    attemptLog: attempts.map(attemptView),
+    progressLog: reportsOf(row)?.map(({ at, ...report }) => ({ at: iso(at), ...report })),
+    timeline: timelineOf(row, summary, attempts),
+  };
 }
 
 /** What is known of a task whose id is authentic and whose row has not been written yet. */
@@ -46,6 +67,7 @@ export function unrecordedTask(id: string, subject: string, statusUrl: string): 
     deferrals: 0,
     createdAt,
     waitingFor: { reason: 'queue' },
+    attemptLog: [],
     timeline: [{ at: createdAt, event: 'created' }],
   };
 }
@@ -110,8 +132,13 @@ function waitingFor(row: TaskSummaryRow, position: LinePosition | undefined): Ta
   }
 }
 
-function resultOf(row: TaskRow): Pick<TaskView, 'result' | 'resultContentType' | 'resultEncoding'> {
+type ShownResult = Pick<TaskView, 'result' | 'resultContentType' | 'resultEncoding' | 'resultRedacted'>;
+
+function resultOf(row: TaskRow, isRedacted: boolean): ShownResult {
   if (row.result === null || row.result_type === null || row.result_encoding === null) return {};
+  if (isRedacted) {
+    return { resultContentType: row.result_type, resultEncoding: row.result_encoding, resultRedacted: true };
+  }
   const content = { type: row.result_type, encoding: row.result_encoding, text: row.result };
   return {
     result: content.encoding === 'json' ? new JsonText(content.text) : content.text,
@@ -121,12 +148,11 @@ function resultOf(row: TaskRow): Pick<TaskView, 'result' | 'resultContentType' |
 }
 
 /** Oldest first. Entries of the same moment keep the order in which they are told here. */
-function timelineOf(row: TaskRow, summary: TaskSummary): TimelineEntry[] {
+function timelineOf(row: TaskRow, summary: TaskSummary, attempts: readonly AttemptRecord[]): TimelineEntry[] {
   const entries: TimelineEntry[] = [{ at: summary.createdAt, event: 'created' }];
   if (summary.startedAt !== undefined) entries.push({ at: summary.startedAt, event: 'started' });
-  for (const record of parsed(HistorySchema, row.history) ?? []) entries.push(attemptEntry(record));
-  const progress = parsed(ProgressSchema, row.progress);
-  if (progress !== undefined) entries.push({ ...progress, at: iso(progress.at), event: 'progress' });
+  for (const record of attempts) entries.push(attemptEntry(record));
+  for (const report of reportsOf(row) ?? []) entries.push({ ...report, at: iso(report.at), event: 'progress' });
   const end = endOf(row);
   if (end !== undefined && summary.finishedAt !== undefined) entries.push({ at: summary.finishedAt, event: end });
   return entries.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
@@ -137,19 +163,12 @@ function endOf({ status }: TaskRow): TimelineEntry['event'] | undefined {
   return ended ? status : undefined;
 }
 
-function attemptEntry(record: AttemptRecord): TimelineEntry {
-  return {
-    at: iso(record.endedAt),
-    event: record.outcome === 'failed' ? 'attempt-failed' : 'deferred',
-    attempt: record.attempt,
-    startedAt: iso(record.startedAt),
-    reason: record.reason,
-    error: record.error,
-    server: record.server,
-    nextAttemptAt: record.nextAt === undefined ? undefined : iso(record.nextAt),
-    delaySeconds: record.delayMs === undefined ? undefined : record.delayMs / 1000,
-    delayReason: record.delayReason,
-  };
+/** Of rows that were written before reports were kept, the last one. */
+function reportsOf({ progress }: TaskRow) {
+  const read = parsed(ProgressSchema, progress);
+  if (read === undefined) return undefined;
+  const { log, ...last } = read;
+  return log ?? [last];
 }
 
 /** A column that holds no JSON of its shape is left out: the rest of the task is still worth showing. */

@@ -35,6 +35,7 @@ export async function attempt(
   timeouts: Timeouts,
 ): Promise<Attempted> {
   const startedAt = Date.now();
+  let httpStatus: number | undefined;
   const ended = (outcome: Outcome, target?: Target, heard?: { verdict: KeyVerdict; facts?: LimitFacts }): Attempted => {
     const endedAt = Date.now();
     const use = serverUseOf(outcome, target !== undefined, call.key !== undefined, endedAt);
@@ -46,6 +47,7 @@ export async function attempt(
       server: target?.server,
       ...(call.servers !== undefined && { isRegistered: true }),
       use,
+      ...(httpStatus !== undefined && { httpStatus }),
       ...(unreached.length > 0 && { unreached }),
       ...(target !== undefined && { traceId: target.traceId }),
       ...(call.key !== undefined && { key: { ...call.key, ...(heard ?? unheard(target)) } satisfies KeyUse }),
@@ -74,6 +76,7 @@ export async function attempt(
       service.binding === undefined && target.mayBeRepeated
         ? await withQuickRetries(target.call, abort.signal)
         : await target.call();
+    httpStatus = response.status;
     const answer = cleanAnswer(response, await readBody(response), redact);
     const now = Date.now();
     if (call.key === undefined) return ended(outcomeOfAnswer(answer, now), target);

@@ -48,6 +48,8 @@ export interface Attempted {
   readonly unreached?: readonly string[];
   readonly use?: ServerUse;
   readonly traceId?: string;
+  /** The backend's answer, where there was one. */
+  readonly httpStatus?: number;
   readonly key?: KeyUse;
 }
 
@@ -79,6 +81,7 @@ export function settlementOf(call: Call, attempted: Attempted, callbackTimeoutMs
         id,
         state,
         event: { type: 'succeed', at, run },
+        record: { ...recordOf(call, attempted), outcome: 'succeeded' },
         ...(outcome.result !== undefined && { result: outcome.result }),
       };
     case 'accepted':
@@ -86,6 +89,7 @@ export function settlementOf(call: Call, attempted: Attempted, callbackTimeoutMs
         id,
         state,
         event: { type: 'accept', at, run, callbackTimeoutMs },
+        record: { ...recordOf(call, attempted), outcome: 'accepted' },
         ...(attempted.isRegistered === true && attempted.server !== undefined && { server: attempted.server }),
       };
     case 'deferred': {
@@ -138,8 +142,19 @@ function deferralOf(
   return deferralDelayMs(deferrals, random, retryAfterMs);
 }
 
-function recordOf({ state }: Call, { startedAt, endedAt, server }: Attempted): Omit<AttemptRecord, 'outcome'> {
-  return { run: state.run, attempt: attemptNumber(state), startedAt, endedAt, ...(server !== undefined && { server }) };
+function recordOf(
+  { state, key }: Call,
+  { startedAt, endedAt, server, httpStatus }: Attempted,
+): Omit<AttemptRecord, 'outcome'> {
+  return {
+    run: state.run,
+    attempt: attemptNumber(state),
+    startedAt,
+    endedAt,
+    ...(server !== undefined && { server }),
+    ...(key !== undefined && { key: { pool: key.pool, number: key.number } }),
+    ...(httpStatus !== undefined && { httpStatus }),
+  };
 }
 
 function delayReasonOf(retryAfter: number | undefined, delayMs: number, otherwise: string): string {

@@ -5,12 +5,13 @@ import { readEnded, readTask } from '../../shared/store/read.ts';
 import type { TaskRow } from '../../shared/store/row.ts';
 import { isTerminal } from '../../shared/task/status.ts';
 import { answerJson, answerJsonText, statusUrlOf, unavailable } from '../answer.ts';
-import type { App } from '../app.ts';
+import type { App, Caller } from '../app.ts';
 import { stringifyJson } from '../json/json-text.ts';
 import { mayBeUnrecorded, mayName, owns, taskNotFound } from '../ownership.ts';
 import type { Runtime } from '../runtime.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { PollQuerySchema, TaskParamsSchema, TaskSchema } from '../schema/task.ts';
+import { loadServices } from '../services.ts';
 import { type LinePosition, taskView, unrecordedTask } from '../task-view.ts';
 import { callUpstream, UNAVAILABLE } from '../upstream.ts';
 
@@ -56,7 +57,11 @@ export function addPoll(app: App): void {
       if (await awaitEnd(runtime, id, waitUntil, c.req.raw.signal)) row = await read();
     }
     if (row === UNAVAILABLE) return unavailable('The task cannot be read at the moment.');
-    if (row !== undefined) return owns(principal, row.subject) ? await answerRow(runtime, row) : taskNotFound();
+    if (row !== undefined) {
+      if (!owns(principal, row.subject)) return taskNotFound();
+      await loadServices(c, [row.service]);
+      return answerRow(runtime, principal, row);
+    }
     if (!mayBeUnrecorded(principal, id, Date.now())) return taskNotFound();
     return answerJson(unrecordedTask(id, principal.subject, statusUrlOf(runtime, id)));
   });
@@ -66,11 +71,15 @@ function isEnded(row: TaskRow | undefined): boolean {
   return row !== undefined && isTerminal(row.status);
 }
 
-async function answerRow(runtime: Runtime, row: TaskRow): Promise<Response> {
+async function answerRow(runtime: Runtime, caller: Caller, row: TaskRow): Promise<Response> {
   const position = row.parked_for === null ? undefined : await positionOf(runtime, row.parked_for, row.id);
-  const json = stringifyJson(taskView(row, statusUrlOf(runtime, row.id), position));
+  const hidesBodies = runtime.services.find(row.service)?.redactBodies === true;
+  const redaction = { request: hidesBodies, result: hidesBodies && row.subject !== caller.subject };
+  const json = stringifyJson(taskView(row, statusUrlOf(runtime, row.id), position, redaction));
   // A tombstone without a service is still filled in by the claim.
-  if (row.status === 'succeeded' || (row.status === 'cancelled' && row.service !== '')) {
+  const isLasting = row.status === 'succeeded' || (row.status === 'cancelled' && row.service !== '');
+  // What is kept is shown to everybody who may see the task.
+  if (isLasting && !hidesBodies) {
     runtime.finished.keep(row.id, { subject: row.subject, json }, Date.now());
   }
   return answerJsonText(json);

@@ -35,7 +35,9 @@ export function addRetry(app: App): void {
       return refuse('not-retryable', { detail: 'The task is queued and has not run yet.' });
     }
     if (!owns(principal, row.subject)) return taskNotFound();
-    const answer = await callUpstream('callback', () => runtime.config.callback.retryTask({ id }));
+    const answer = await callUpstream('callback', () =>
+      runtime.config.callback.retryTask({ id, by: principal.subject }),
+    );
     return answerStanding(runtime, id, answer);
   });
 }

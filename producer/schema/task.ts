@@ -1,6 +1,7 @@
 /** A task as the API shows it, alone and in a list. Times are ISO 8601. */
 import { z } from '@hono/zod-openapi';
-import { TaskErrorSchema } from '../../shared/task/attempt.ts';
+import { AttemptRecordSchema, TaskErrorSchema } from '../../shared/task/attempt.ts';
+import { TASK_METHODS } from '../../shared/task/request.ts';
 import { DEFERRAL_REASONS } from '../../shared/task/state.ts';
 import { TASK_STATUSES } from '../../shared/task/status.ts';
 
@@ -34,6 +35,9 @@ const TimelineEntrySchema = z
       'created',
       'started',
       'attempt-failed',
+      'attempt-succeeded',
+      'attempt-accepted',
+      'retried',
       'deferred',
       'progress',
       'succeeded',
@@ -47,6 +51,46 @@ const TimelineEntrySchema = z
   });
 
 const ErrorSchema = TaskErrorSchema.openapi('TaskError');
+
+const AttemptSchema = z
+  .object({
+    attempt: z.number().int(),
+    outcome: AttemptRecordSchema.shape.outcome,
+    startedAt: time(),
+    endedAt: time(),
+    durationMs: z.number(),
+    server: z.string().optional().openapi({ description: 'The id of a server, a host, or a binding.' }),
+    key: AttemptRecordSchema.shape.key.openapi({ description: 'The pool and number of the key, never the key.' }),
+    httpStatus: z.number().int().optional(),
+    error: ErrorSchema.optional(),
+    reason: z.string().optional().openapi({ description: 'Why it was deferred.' }),
+    nextAttemptAt: time().optional(),
+    delaySeconds: z.number().optional(),
+    delayReason: z.string().optional(),
+    by: z.string().optional().openapi({ description: 'Who wanted it run again.' }),
+  })
+  .openapi('Attempt');
+export type AttemptView = z.infer<typeof AttemptSchema>;
+
+const RequestSchema = z
+  .object({
+    method: z.enum(TASK_METHODS).optional().openapi({ description: 'Absent: the default of the service.' }),
+    path: z.string().optional(),
+    headers: z.record(z.string(), z.string()).optional().openapi({ description: 'What looks like a secret is `***`.' }),
+    body: z.unknown().optional(),
+    contentType: z.string().optional(),
+    bodyEncoding: z.enum(['json', 'text', 'base64']).optional(),
+    bodyRedacted: z.boolean().optional().openapi({ description: 'True: its service keeps bodies out of sight.' }),
+    traceId: z.string().openapi({ description: 'The W3C trace that the backend sees.' }),
+  })
+  .openapi('TaskRequest');
+export type RequestView = z.infer<typeof RequestSchema>;
+
+const ProgressReportSchema = z.object({
+  at: time(),
+  percent: z.number().optional(),
+  message: z.string().optional(),
+});
 
 export const TaskSummarySchema = z
   .object({
@@ -91,6 +135,17 @@ export const TaskSchema = TaskSummarySchema.extend({
   }),
   resultContentType: z.string().optional(),
   resultEncoding: z.enum(['json', 'text', 'base64']).optional(),
+  resultRedacted: z
+    .boolean()
+    .optional()
+    .openapi({ description: 'True: its service shows results to their owner alone.' }),
+  request: RequestSchema.optional(),
+  attemptLog: z.array(AttemptSchema).openapi({
+    description: 'The latest 50 attempts and retries by hand, oldest first, also the one that succeeded.',
+  }),
+  progressLog: z.array(ProgressReportSchema).optional().openapi({
+    description: 'The latest 20 reports of progress of the current attempt, oldest first.',
+  }),
   timeline: z.array(TimelineEntrySchema),
 }).openapi('Task');
 export type TaskView = z.infer<typeof TaskSchema>;

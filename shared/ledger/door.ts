@@ -21,6 +21,8 @@ export const RetryRequestSchema = z.object({
   id,
   /** The new deadline, Unix milliseconds; when absent the task gets as long as it was given at first. */
   deadlineAt: z.number().optional(),
+  /** Who asks. */
+  by: z.string().optional(),
 });
 export type RetryRequest = z.infer<typeof RetryRequestSchema>;
 

@@ -152,6 +152,8 @@ export const ServiceDefinitionSchema = z
     maxConcurrency: z.number().int().min(1).max(100_000).optional(),
     /** Calls a second, over all shards and servers. */
     requestsPerSecond: z.number().positive().max(100_000).optional(),
+    /** Requests' bodies are shown to nobody, results to their owner alone. */
+    redactBodies: z.boolean().default(false),
     /** `DELETE` goes here when a task is cancelled while the backend works on it; `{id}` is the task's id. */
     cancelPath: PathSchema.refine((path) => path.includes('{id}'), 'names the task as {id}').optional(),
   })

@@ -7,12 +7,12 @@ import { jsonParameters, ROWS, runForEach } from './parameter.ts';
 import { requestColumns } from './request-columns.ts';
 
 const INSERT = `
-  INSERT INTO tasks (id, subject, service, status, max_attempts, base_seconds, cap_seconds, deadline_at, next_at, due_at,
+  INSERT INTO tasks (id, subject, service, status, max_attempts, base_seconds, cap_seconds, deadline_at, life_ms, next_at, due_at,
     labels, ref, request, request_body)
   SELECT value->>'id', value->>'subject', value->>'service',
     CASE WHEN value->>'runAt' IS NULL THEN 'queued' ELSE 'scheduled' END,
     value->>'$.policy.maxAttempts', value->>'$.policy.baseSeconds', value->>'$.policy.capSeconds',
-    value->>'deadlineAt', value->>'runAt', coalesce(value->>'dueAt', ?2),
+    value->>'deadlineAt', (value->>'deadlineAt') - (value->>'runAt'), value->>'runAt', coalesce(value->>'dueAt', ?2),
     value->'labels', value->>'ref', value->'request', value->>'body'
   FROM ${ROWS}
   WHERE true

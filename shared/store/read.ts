@@ -3,10 +3,23 @@ import type { Content } from '../task/content.ts';
 import { isTerminal, type TaskStatus } from '../task/status.ts';
 import { jsonParameters, runForEach } from './parameter.ts';
 import { REQUEST_TEXT } from './request-columns.ts';
-import { DETAIL_COLUMNS, STATE_COLUMNS, type StateRow, type TaskRow } from './row.ts';
+import {
+  DETAIL_COLUMNS,
+  STATE_COLUMNS,
+  type StateRow,
+  SUMMARY_COLUMNS,
+  type TaskRow,
+  type TaskSummaryRow,
+} from './row.ts';
 
 export async function readTask(db: D1Database, id: string): Promise<TaskRow | undefined> {
   return (await db.prepare(`SELECT ${DETAIL_COLUMNS} FROM tasks WHERE id = ?1`).bind(id).first<TaskRow>()) ?? undefined;
+}
+
+/** What a list shows of it. */
+export async function readSummary(db: D1Database, id: string): Promise<TaskSummaryRow | undefined> {
+  const row = await db.prepare(`SELECT ${SUMMARY_COLUMNS} FROM tasks WHERE id = ?1`).bind(id).first<TaskSummaryRow>();
+  return row ?? undefined;
 }
 
 /** Which of these tasks have ended. */

@@ -73,14 +73,17 @@ export interface TaskSummaryRow extends StateRow {
   ref: string | null;
 }
 
-/** Everything but the request. */
-export const DETAIL_COLUMNS = `${SUMMARY_COLUMNS}, history, result_type, result_encoding, result`;
+/** Everything that a poll shows. */
+export const DETAIL_COLUMNS = `${SUMMARY_COLUMNS}, history, result_type, result_encoding, result, request, request_body`;
 
 export interface TaskRow extends TaskSummaryRow {
   history: string;
   result_type: string | null;
   result_encoding: 'json' | 'text' | 'base64' | null;
   result: string | null;
+  /** The request as JSON; the text of its body is in `request_body`. */
+  request: string | null;
+  request_body: string | null;
 }
 
 /**

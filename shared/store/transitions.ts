@@ -3,7 +3,7 @@
  * state, one statement for any number of tasks. A move whose expectation no longer holds changes
  * nothing and is missing from the answer, so that its author looks again.
  */
-import { type AttemptRecord, MAX_ATTEMPT_RECORDS, type TaskError } from '../task/attempt.ts';
+import { type AttemptRecord, MAX_ATTEMPT_RECORDS, MAX_PROGRESS_REPORTS, type TaskError } from '../task/attempt.ts';
 import type { Content } from '../task/content.ts';
 import type { TaskState } from '../task/state.ts';
 import { isTerminal } from '../task/status.ts';
@@ -31,6 +31,12 @@ export interface Move {
   readonly progress?: { readonly at: number; readonly percent?: number; readonly message?: string };
 }
 
+/** The latest reports, this one last. */
+const PROGRESS_LOG = `json_insert(CASE
+    WHEN coalesce(json_array_length(tasks.progress, '$.log'), 0) >= ${MAX_PROGRESS_REPORTS}
+      THEN json_remove(tasks.progress->'$.log', '$[0]')
+    ELSE coalesce(tasks.progress->'$.log', '[]') END, '$[#]', json(move.progress))`;
+
 const RECORD = `
   UPDATE tasks SET
     status = move.status,
@@ -55,7 +61,7 @@ const RECORD = `
     failures = tasks.failures + move.failed,
     -- A report changes what it speaks of: one without a percentage keeps the last.
     progress = CASE WHEN move.progress IS NULL THEN tasks.progress
-      ELSE json_patch(coalesce(tasks.progress, '{}'), move.progress) END,
+      ELSE json_set(json_patch(coalesce(tasks.progress, '{}'), move.progress), '$.log', json(${PROGRESS_LOG})) END,
     error = CASE WHEN move.keep_error THEN tasks.error ELSE move.error END,
     history = CASE WHEN move.record IS NULL THEN tasks.history ELSE json_insert(
       CASE WHEN json_array_length(tasks.history) >= ${MAX_ATTEMPT_RECORDS}

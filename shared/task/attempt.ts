@@ -1,12 +1,15 @@
 /**
- * What is remembered of an attempt that did not succeed, and of the error a task ended with. A first
- * try that succeeds leaves no record. Texts are bounded; keys and tokens never enter them.
+ * What is remembered of an attempt, and of the error a task ended with. A retry by hand is remembered among the
+ * attempts. Texts are bounded; keys and tokens never enter them, of a key only its number.
  */
 import * as z from 'zod';
 import { DEFERRAL_REASONS } from './state.ts';
 
 /** Latest records kept on a task's row; older ones are dropped, their count is kept. */
 export const MAX_ATTEMPT_RECORDS = 50;
+
+/** Latest reports of progress kept. */
+export const MAX_PROGRESS_REPORTS = 20;
 
 /** Bytes of a backend's error text worth keeping, in characters. */
 const MAX_ERROR_MESSAGE_CHARS = 500;
@@ -42,12 +45,19 @@ export type TaskError = z.infer<typeof TaskErrorSchema>;
 export const AttemptRecordSchema = z.object({
   run: z.number().int(),
   attempt: z.number().int(),
-  outcome: z.enum(['failed', 'deferred']),
+  /** `accepted`: the backend works on and calls back. `retried`: a person wanted it run again. */
+  outcome: z.enum(['failed', 'deferred', 'succeeded', 'accepted', 'retried']),
   startedAt: z.number(),
   endedAt: z.number(),
   error: TaskErrorSchema.optional(),
   reason: z.enum(DEFERRAL_REASONS).optional(),
   server: z.string().optional(),
+  /** The key that it was called with, by its pool and number. */
+  key: z.object({ pool: z.string(), number: z.number().int() }).optional(),
+  /** The backend's answer. */
+  httpStatus: z.number().int().optional(),
+  /** Who wanted it run again. */
+  by: z.string().optional(),
   /** When the next attempt starts, Unix milliseconds, and the delay that was chosen. */
   nextAt: z.number().optional(),
   delayMs: z.number().optional(),

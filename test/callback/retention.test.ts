@@ -51,7 +51,7 @@ describe('bodies', () => {
     await comeToRest(house);
     const ended = await house.row(task.id);
     expect(ended).toMatchObject({ status: 'succeeded', bodies_deleted_at: null });
-    expect(JSON.parse(ended?.history ?? '')).toHaveLength(1);
+    expect(JSON.parse(ended?.history ?? '')).toHaveLength(2);
 
     const finishedAt = ended?.finished_at ?? 0;
     await house.clock.moveTo(finishedAt + 3 * DAY_MS);

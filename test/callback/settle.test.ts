@@ -15,11 +15,22 @@ async function historyOf(id: string): Promise<AttemptRecord[]> {
 }
 
 describe('what is remembered of a task', () => {
-  it('a first try that succeeds leaves nothing but its result', async () => {
+  it('a first try that succeeds leaves its result, and where it ran', async () => {
     const task = await house.submit();
     house.backend.answer(task.id, ok({ pages: 3 }));
     await house.deliver();
-    expect(await house.row(task.id)).toMatchObject({ history: '[]', failures: 0, error: null, result: '{"pages":3}' });
+    expect(await house.row(task.id)).toMatchObject({ failures: 0, error: null, result: '{"pages":3}' });
+    expect(await historyOf(task.id)).toEqual([
+      {
+        run: 1,
+        attempt: 1,
+        outcome: 'succeeded',
+        startedAt: START,
+        endedAt: START,
+        server: 'BACKEND',
+        httpStatus: 200,
+      },
+    ]);
   });
 
   it('failed attempts and deferrals, with the delay that was chosen and why', async () => {
@@ -34,6 +45,7 @@ describe('what is remembered of a task', () => {
         startedAt: START,
         endedAt: START,
         server: 'BACKEND',
+        httpStatus: 500,
         error: { class: 'http', httpStatus: 500, message: 'The backend answered 500: status 500' },
         nextAt: expect.any(Number),
         delayMs: expect.any(Number),
@@ -46,6 +58,7 @@ describe('what is remembered of a task', () => {
         reason: 'rate-limited',
         delayReason: 'retry-after',
       }),
+      expect.objectContaining({ run: 3, outcome: 'succeeded', httpStatus: 200 }),
     ]);
     expect(await house.row(task.id)).toMatchObject({
       status: 'succeeded',
@@ -61,7 +74,7 @@ describe('what is remembered of a task', () => {
     house.backend.answer(task.id, ...Array.from({ length: 60 }, () => status(500)));
     await comeToRest(house);
     expect((await historyOf(task.id)).map(({ run }) => run)).toEqual(
-      Array.from({ length: 50 }, (_, index) => index + 11),
+      Array.from({ length: 50 }, (_, index) => index + 12),
     );
     expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 61, failures: 60 });
   });
@@ -72,9 +85,11 @@ describe('what is remembered of a task', () => {
     await house.deliver();
     house.backend.answer(task.id, accepted());
     await comeToRest(house);
-    expect((await historyOf(task.id)).map(({ run, error }) => [run, error?.class])).toEqual([
+    expect((await historyOf(task.id)).map(({ run, outcome, error }) => [run, error?.class ?? outcome])).toEqual([
       [1, 'lost'],
+      [2, 'accepted'],
       [2, 'callback-timeout'],
+      [3, 'succeeded'],
     ]);
   });
 

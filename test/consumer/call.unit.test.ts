@@ -35,12 +35,13 @@ function settle(outcome: Outcome) {
 const remembered = { run: 5, attempt: 3, startedAt: NOW, endedAt: NOW + 250, server: 'ocr.example' };
 
 describe('settlementOf', () => {
-  it('a success carries its result and leaves no record', () => {
+  it('a success carries its result and says where it was made', () => {
     const result = { type: 'text/plain', encoding: 'text', text: 'ok' } as const;
     expect(settle({ kind: 'succeeded', result })).toEqual({
       id: ID,
       state: CALL.state,
       event: { type: 'succeed', at: NOW + 250, run: 5 },
+      record: { ...remembered, outcome: 'succeeded' },
       result,
     });
     expect('result' in settle({ kind: 'succeeded', result: undefined })).toBe(false);

@@ -43,6 +43,8 @@ function rowWith(columns: Partial<TaskRow>): TaskRow {
     progress: null,
     labels: null,
     ref: null,
+    request: null,
+    request_body: null,
     error: null,
     history: '[]',
     result_type: null,

@@ -15,10 +15,24 @@ const BUSY_TIMEOUT_MS = 5_000;
  * @throws Error when there is none, or more than one
  */
 export function openDatabaseFile(dir: string, { readOnly = true } = {}): DatabaseSync {
-  const files = globSync(path.join(dir, '**', '*D1DatabaseObject', '*.sqlite')).filter(
-    (file) => !file.endsWith('metadata.sqlite'),
-  );
+  const files = databaseFiles(dir);
   const [file] = files;
   if (file === undefined || files.length > 1) throw new Error(`${files.length} databases below ${dir}, not one`);
   return new DatabaseSync(file, { readOnly, timeout: BUSY_TIMEOUT_MS });
+}
+
+/** The databases of all stores, in no order. */
+export function openDatabaseFiles(dir: string, { readOnly = true } = {}): DatabaseSync[] {
+  return databaseFiles(dir).map((file) => new DatabaseSync(file, { readOnly, timeout: BUSY_TIMEOUT_MS }));
+}
+
+/** How many databases earlier runs have left. */
+export function countDatabaseFiles(dir: string): number {
+  return databaseFiles(dir).length;
+}
+
+function databaseFiles(dir: string): string[] {
+  return globSync(path.join(dir, '**', '*D1DatabaseObject', '*.sqlite')).filter(
+    (file) => !file.endsWith('metadata.sqlite'),
+  );
 }

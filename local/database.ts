@@ -1,5 +1,5 @@
 /**
- * The local database before anything is served from it: migrations applied, each in one transaction
+ * The local databases before anything is served from them: migrations applied, each in one transaction
  * with its line in wrangler's own `d1_migrations` table, and the tasks of a run that ended without its
  * queue picked up again (rule R8).
  */
@@ -26,8 +26,8 @@ const CREATE_LEDGER = `CREATE TABLE IF NOT EXISTS d1_migrations(
  * @throws LaunchError naming the migration that failed
  */
 export async function prepareDatabase(owner: WorkerConfig, persistencePath: string, now: number): Promise<number> {
-  const [config] = owner.d1_databases;
-  if (config === undefined) throw new LaunchError(`wrangler.toml: ${owner.name} has no database`);
+  const configs = owner.d1_databases;
+  if (configs.length === 0) throw new LaunchError(`wrangler.toml: ${owner.name} has no database`);
   const runtime = withoutSignalHandlers(
     () =>
       new Miniflare(
@@ -35,7 +35,7 @@ export async function prepareDatabase(owner: WorkerConfig, persistencePath: stri
           name: 'database',
           compatibilityDate: owner.compatibility_date,
           modules: [{ type: 'ESModule', path: 'database.js', contents: 'export default {};' }],
-          d1Databases: { [config.binding]: config.database_name },
+          d1Databases: Object.fromEntries(configs.map((config) => [config.binding, config.database_name])),
           resourcePersistencePath: persistencePath,
           telemetry: { enabled: false },
           cf: false,
@@ -43,9 +43,13 @@ export async function prepareDatabase(owner: WorkerConfig, persistencePath: stri
       ),
   );
   try {
-    const database = await runtime.getD1Database(config.binding, 'database');
-    await applyMigrations(database, path.join(ROOT, config.migrations_dir));
-    return await recoverAfterRestart(database, now);
+    let recovered = 0;
+    for (const config of configs) {
+      const database = await runtime.getD1Database(config.binding, 'database');
+      await applyMigrations(database, path.join(ROOT, config.migrations_dir));
+      recovered += await recoverAfterRestart(database, now);
+    }
+    return recovered;
   } finally {
     await runtime.dispose();
   }

@@ -20,6 +20,10 @@ export type ServiceInputs = Readonly<Record<string, z.input<typeof ServiceDefini
 
 export interface LocalPlanOptions {
   readonly keys: KeyPlan;
+  /** Databases that get tasks; 1 by default. */
+  readonly stores?: number;
+  /** Databases of an earlier run with more stores: their tasks go on, and they get no new ones. */
+  readonly leftStores?: readonly number[];
   /** Added to those in wrangler.toml. */
   readonly services: ServiceInputs;
   /** On top of wrangler.toml and of what the local run sets. */
@@ -30,11 +34,14 @@ export interface LocalPlanOptions {
 
 export type Mains = Readonly<Record<'producer' | 'callback' | 'consumer', string>>;
 
-export function planLocal({ keys, services, vars, mains }: LocalPlanOptions, url: string): Plan {
+export function planLocal(options: LocalPlanOptions, url: string): Plan {
+  const { keys, stores = 1, leftStores = [], services, vars, mains } = options;
   const { shards, shardsOfPool } = keys;
   const declared = joinServices(readPlan({ shards }).producer.vars);
   const plan = readPlan({
     shards,
+    stores,
+    drainingStores: leftStores,
     vars: {
       // The local queue lives in memory: what is accepted is recorded first, so that it survives a crash.
       ACCEPT: 'queue+record',

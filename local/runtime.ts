@@ -14,7 +14,7 @@ import { RECOVER_AFTER_RESTART } from '../shared/store/recovery.ts';
 import { LaunchError, reasonOf } from '../terminal/launch-error.ts';
 import { type Cron, startCron } from './cron.ts';
 import { prepareDatabase } from './database.ts';
-import { openDatabaseFile } from './database-file.ts';
+import { countDatabaseFiles, openDatabaseFiles } from './database-file.ts';
 import { checkServices, localWorkers, type Mains, planLocal, type ServiceInputs } from './local-plan.ts';
 import { latestRuntimePid, leashRuntimes } from './orphan-guard.ts';
 import { freePort, portProblem } from './port.ts';
@@ -44,6 +44,8 @@ export interface LocalOptions {
   readonly stateDir?: string;
   /** By default as many as the API keys need, or two without any. */
   readonly shards?: number;
+  /** Databases that hold the tasks; 1 by default. Those of an earlier run with more go on beside them. */
+  readonly stores?: number;
   /** Added to those in wrangler.toml. */
   readonly services?: ServiceInputs;
   /** On top of wrangler.toml and of what the local run sets. */
@@ -97,7 +99,10 @@ async function launch(options: LocalOptions, persistencePath: string): Promise<L
   const url = `http://localhost:${port}`;
   const variables = keyVariables(options.secrets);
   const keys = planKeys(variables, options.shards ?? (variables.length === 0 ? SHARDS_WITHOUT_KEYS : undefined));
-  const plan = planLocal({ keys, services, vars, mains: options.mains }, url);
+  const stores = options.stores ?? 1;
+  const earlier = countDatabaseFiles(persistencePath);
+  const leftStores = Array.from({ length: Math.max(0, earlier - stores) }, (_, index) => stores + index);
+  const plan = planLocal({ keys, stores, leftStores, services, vars, mains: options.mains }, url);
   const secrets = options.secrets ?? loadSecrets([...secretNames(plan, keys).values()].flat());
 
   if (options.reviewsServices === true) checkServices(plan, keys, secrets);
@@ -167,11 +172,12 @@ async function launch(options: LocalOptions, persistencePath: string): Promise<L
 }
 
 function recoverDatabase(persistencePath: string): void {
-  const database = openDatabaseFile(persistencePath, { readOnly: false });
-  try {
-    database.prepare(RECOVER_AFTER_RESTART).run(Date.now());
-  } finally {
-    database.close();
+  for (const database of openDatabaseFiles(persistencePath, { readOnly: false })) {
+    try {
+      database.prepare(RECOVER_AFTER_RESTART).run(Date.now());
+    } finally {
+      database.close();
+    }
   }
 }
 

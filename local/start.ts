@@ -22,10 +22,11 @@ import { keyVariables } from './secrets.ts';
 
 const HELP = `Starts Tasklane on this machine.
 
-  npm start -- [--no-demo] [--shards N] [--dir DIR]
+  npm start -- [--no-demo] [--shards N] [--stores N] [--dir DIR]
 
   --no-demo     no example services, and no tasks of theirs
   --shards N    consumer shards to run (as many as the API keys need, else 2)
+  --stores N    databases to spread the tasks over (1)
   --dir DIR     keep database, log and addresses here (.wrangler)
   --help        this text
 
@@ -36,10 +37,12 @@ const DEFAULT_PORT = '8787';
 /** Two keys on each: sharding is to be seen. */
 const SHARDS_OF_THE_EXAMPLE = 2;
 const MAX_LOCAL_SHARDS = 64;
+const MAX_LOCAL_STORES = 16;
 
 interface StartOptions {
   readonly port: number;
   readonly shards: number | undefined;
+  readonly stores: number;
   readonly demo: boolean;
   /** Everything that a run writes is below it. */
   readonly dir: string;
@@ -50,6 +53,7 @@ function readOptions(): StartOptions {
     options: {
       'no-demo': { type: 'boolean', default: false },
       shards: { type: 'string' },
+      stores: { type: 'string', default: '1' },
       dir: { type: 'string', default: path.join(ROOT, '.wrangler') },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -61,6 +65,7 @@ function readOptions(): StartOptions {
   return {
     port: wholeNumber('PORT', process.env.PORT || DEFAULT_PORT, 1, 65_535),
     shards: values.shards === undefined ? undefined : wholeNumber('--shards', values.shards, 1, MAX_LOCAL_SHARDS),
+    stores: wholeNumber('--stores', values.stores, 1, MAX_LOCAL_STORES),
     demo: !values['no-demo'],
     dir: path.resolve(values.dir),
   };
@@ -117,7 +122,7 @@ function warn(text: string): void {
   console.error(`  ${style.red('!')} ${text.split('\n')[0]}`);
 }
 
-async function main({ port, shards, demo, dir }: StartOptions): Promise<void> {
+async function main({ port, shards, stores, demo, dir }: StartOptions): Promise<void> {
   const startedAt = performance.now();
   keepFilesPrivate(dir, ['state', 'logs']);
   const logFile = openLogFile(dir);
@@ -133,6 +138,7 @@ async function main({ port, shards, demo, dir }: StartOptions): Promise<void> {
     port,
     stateDir: path.join(dir, 'state'),
     ...(wanted !== undefined && { shards: wanted }),
+    stores,
     services: examples?.services ?? {},
     reviewsServices: true,
     log: (line) => {
@@ -147,6 +153,7 @@ async function main({ port, shards, demo, dir }: StartOptions): Promise<void> {
   if (process.stdout.isTTY) process.stdout.write('\r\u001B[2K');
   const parts = `producer, callback and ${run.shards} consumer ${run.shards === 1 ? 'shard' : 'shards'}`;
   say(`${style.green('✓')} ${parts} in one runtime ${style.dim(`${seconds} s`)}`);
+  if (stores > 1) say(`${style.green('✓')} ${stores} stores`);
   if (backend !== undefined) say(`${style.green('✓')} an example backend on ${backend.url}`);
   if (provider !== undefined) {
     say(`${style.green('✓')} an example provider with rate-limited keys on ${provider.url}`);

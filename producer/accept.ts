@@ -77,7 +77,9 @@ function withDueAt(task: NewTask): NewTask & { readonly dueAt?: number } {
 
 type Send = (
   shard: number,
-) => Promise<{ readonly metadata: { readonly metrics: { readonly backlogCount: number } } }> | undefined;
+) =>
+  | Promise<{ readonly metadata: { readonly metrics: Pick<QueueMetrics, 'backlogCount' | 'backlogBytes'> } }>
+  | undefined;
 
 /** Tries each shard at most once, those that hold the tasks' keys first, the least loaded of them first. */
 async function sendToAnyShard(runtime: Runtime, send: Send, tasks: readonly NewTask[]): Promise<boolean> {
@@ -95,7 +97,8 @@ async function sendToAnyShard(runtime: Runtime, send: Send, tasks: readonly NewT
     try {
       const answer = await send(shard);
       // A local queue, or an older runtime, may answer without metrics.
-      shardNews[shard] = { backlog: answer?.metadata?.metrics?.backlogCount ?? 0, at: Date.now() };
+      const { backlogCount: backlog = 0, backlogBytes: bytes = 0 } = answer?.metadata?.metrics ?? {};
+      shardNews[shard] = { backlog, bytes, at: Date.now() };
       return true;
     } catch (error) {
       shardNews[shard] = { backlog: Number.POSITIVE_INFINITY, at: Date.now() };

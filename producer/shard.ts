@@ -8,6 +8,8 @@
 export interface ShardNews {
   /** Messages waiting; infinite after a refused send. */
   readonly backlog: number;
+  /** What they take in the queue. */
+  readonly bytes?: number;
   readonly at: number;
 }
 

@@ -13,8 +13,11 @@ import { beside } from './beside.ts';
 import type { Refusal } from './refusal.ts';
 import type { Runtime } from './runtime.ts';
 
-/** A size is asked for when it is older: at 1,000 tasks a second of 5 KB that is 75 MB, within the last two percent. */
+/** A size is asked for when it is older, sooner when the store is nearly full or much was accepted since. */
 const SIZE_HOLDS_MS = 15_000;
+const NEARLY_FULL_HOLDS_MS = 2_000;
+const NEARLY_FULL = 0.9;
+const MUCH = 0.005;
 
 /** A store that did not answer is asked this often whether it is back. */
 const AWAY_HOLDS_MS = 5_000;
@@ -25,8 +28,9 @@ const PATIENCE_MS = 1_000;
 /** Another request of this isolate asks: its answer is looked for this often, on a timer of one's own. */
 const LOOK_MS = 10;
 
-/** Measured: what a row takes beside its bodies, and that a body lies in pages of its own. */
-const ROW_BYTES = 5_000;
+/** Measured: what a row takes beside its bodies, pages of its own for them included; and a result as large as its request. */
+const ROW_BYTES = 3_000;
+const BODIES = 2;
 
 /** What is older is forgotten, so that an isolate that refused finds out whether it still must. */
 const BACKLOG_HOLDS_MS = 30_000;
@@ -53,27 +57,36 @@ export async function chooseStore(c: Context<AppEnv>): Promise<number | undefine
   if (isUnheard) await Promise.all([asking, ...all.map(awaitWord)]);
   else beside(c, asking);
   const now = Date.now();
-  return storeWithRoom(fillsOf(runtime), runtime.config.storeLimitBytes, promisedBytes(runtime, now), now);
+  const number = storeWithRoom(fillsOf(runtime), runtime.config.storeLimitBytes, promisedBytes(runtime, now), now);
+  const gauge = number === undefined ? undefined : runtime.config.stores.find(number)?.gauge;
+  if (gauge !== undefined) gauge.promisedBytes += BODIES * Number(c.req.header('content-length') ?? 0);
+  return number;
 }
 
 /** Asks those that have not been heard of for a while. Never fails and never takes long. */
-export async function askDueStores({ config: { stores } }: Runtime): Promise<void> {
-  const due = stores.all.filter((store) => isDue(store, Date.now()));
+export async function askDueStores({ config: { stores, storeLimitBytes } }: Runtime): Promise<void> {
+  const due = stores.all.filter((store) => isDue(store, storeLimitBytes, Date.now()));
   await Promise.all(due.map(ask));
 }
 
 export function fillsOf({ config: { stores, drainingStores } }: Runtime): StoreFill[] {
   return stores.all.map(({ number, gauge }) => ({
     number,
-    bytes: gauge.sizeBytes,
+    bytes: gauge.sizeBytes === undefined ? undefined : gauge.sizeBytes + gauge.promisedBytes,
     isAway: gauge.isAway,
     isDraining: drainingStores.has(number),
   }));
 }
 
-function isDue({ gauge }: Store, now: number): boolean {
-  if (now - gauge.askedAt < AWAY_HOLDS_MS) return false;
-  return gauge.isAway || now - gauge.heardAt >= SIZE_HOLDS_MS;
+function isDue({ gauge }: Store, limitBytes: number, now: number): boolean {
+  const askedMs = now - gauge.askedAt;
+  if (gauge.isAway) return askedMs >= AWAY_HOLDS_MS;
+  if (askedMs < NEARLY_FULL_HOLDS_MS && gauge.promisedBytes < limitBytes * MUCH) return false;
+  const isNearlyFull = (gauge.sizeBytes ?? 0) >= limitBytes * NEARLY_FULL;
+  return (
+    now - gauge.heardAt >= (isNearlyFull ? NEARLY_FULL_HOLDS_MS : SIZE_HOLDS_MS) ||
+    gauge.promisedBytes >= limitBytes * MUCH
+  );
 }
 
 async function ask({ db, gauge, number }: Store): Promise<void> {
@@ -100,9 +113,9 @@ async function awaitWord({ gauge }: Store): Promise<void> {
 
 /** The rows of tasks that wait in the queues, as far as the queues have told this isolate of late. */
 function promisedBytes({ shardNews }: Runtime, now: number): number {
-  const tasks = shardNews.reduce((sum, news) => {
-    const counts = news !== undefined && now - news.at < BACKLOG_HOLDS_MS && Number.isFinite(news.backlog);
-    return counts ? sum + news.backlog : sum;
+  const recent = shardNews.filter((news) => news !== undefined && now - news.at < BACKLOG_HOLDS_MS);
+  return recent.reduce((sum, news) => {
+    const tasks = news === undefined || !Number.isFinite(news.backlog) ? 0 : news.backlog;
+    return sum + tasks * ROW_BYTES + BODIES * (news?.bytes ?? 0);
   }, 0);
-  return tasks * ROW_BYTES;
 }

@@ -7,6 +7,7 @@
 import type * as z from 'zod';
 import { reasonOf, unknownNames } from '../../shared/issue-reason.ts';
 import { splitServices } from '../../shared/service/variables.ts';
+import { MAX_STORES } from '../../shared/task/id.ts';
 import { type WorkerConfig, type WorkerSection, WranglerFileSchema } from './wrangler-file.ts';
 
 export interface Plan {
@@ -22,6 +23,10 @@ export interface Plan {
 
 export interface PlanOptions {
   readonly shards: number;
+  /** Databases that hold the tasks; 1 by default. */
+  readonly stores?: number;
+  /** Numbers of stores that get no new tasks and go when they are empty. */
+  readonly drainingStores?: readonly number[];
   /** Shard numbers above those that are to stay. */
   readonly draining?: readonly number[];
   /** A copy of everything beside the first, under the file's name and this. It has no domain of its own. */
@@ -58,14 +63,15 @@ export function planWorkers(wranglerToml: unknown, options: PlanOptions): Plan {
   const consumer = fill(env.consumer);
   const queue = shardZeroQueue(consumer);
   const shards = Array.from({ length: options.shards }, (_, shard) => shard);
+  const stores = storeNumbers(options);
   const plan: Plan = {
     name: deployment,
     producer: withConsumerPerShard(
-      withQueuePerShard(options.preview === undefined ? producer : { ...producer, routes: [] }, queue, shards),
+      withQueuePerShard(withDatabasePerStore(withDraining(producer, options), stores), queue, shards),
       consumer.name,
       shards,
     ),
-    callback: withQueuePerShard(fill(env.callback), queue, shards),
+    callback: withQueuePerShard(withDatabasePerStore(fill(env.callback), stores), queue, shards),
     consumers: shards.map((shard) => consumerOfShard(consumer, queue, shard, shards)),
     draining: (options.draining ?? []).map((shard) => drainingConsumer(consumer, queue, shard, shards)),
   };
@@ -186,6 +192,36 @@ function withQueuePerShard(worker: WorkerConfig, queue: string, shards: readonly
     return perShard(producer, shards, (shard) => ({ queue: ofShard(queue, shard) }));
   });
   return { ...worker, queues: { ...worker.queues, producers } };
+}
+
+function storeNumbers({ stores = 1, drainingStores = [] }: PlanOptions): number[] {
+  if (!Number.isInteger(stores) || stores < 1) throw new PlanError('there is at least one store');
+  if (stores > MAX_STORES)
+    throw new PlanError(`there are at most ${MAX_STORES} stores: their number is one byte of an id`);
+  const staying = Array.from({ length: stores }, (_, store) => store);
+  return [...new Set([...staying, ...drainingStores])].sort((a, b) => a - b);
+}
+
+/** Store 0's database has the deployment's own name, the others their number behind it. */
+export function databaseOfStore(nameOfStoreZero: string, store: number): string {
+  return store === 0 ? nameOfStoreZero : `${nameOfStoreZero}-store-${store}`;
+}
+
+const STORE_ZERO = 'TASK_DB_0';
+
+/** The binding of the first store, repeated for every store; other databases stay. */
+function withDatabasePerStore(worker: WorkerConfig, stores: readonly number[]): WorkerConfig {
+  const databases = worker.d1_databases.flatMap((database) =>
+    database.binding === STORE_ZERO
+      ? perShard(database, stores, (store) => ({ database_name: databaseOfStore(database.database_name, store) }))
+      : [database],
+  );
+  return { ...worker, d1_databases: databases };
+}
+
+function withDraining(producer: WorkerConfig, { drainingStores = [] }: PlanOptions): WorkerConfig {
+  if (drainingStores.length === 0) return producer;
+  return { ...producer, vars: { ...producer.vars, STORES_DRAINING: drainingStores.join(',') } };
 }
 
 /** The binding of shard 0's consumer, repeated for every shard; other services stay. */

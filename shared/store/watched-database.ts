@@ -6,6 +6,8 @@
 export class Gauge {
   /** As of the last answer that told it. */
   sizeBytes: number | undefined;
+  /** What has been accepted for it since then, as far as whoever holds this gauge knows. */
+  promisedBytes = 0;
   /** Unix ms; 0: never. */
   heardAt = 0;
   failedAt = 0;
@@ -18,7 +20,10 @@ export class Gauge {
   }
 
   noteAnswer(sizeAfter: number | undefined, now: number): void {
-    if (sizeAfter !== undefined) this.sizeBytes = sizeAfter;
+    if (sizeAfter !== undefined) {
+      this.sizeBytes = sizeAfter;
+      this.promisedBytes = 0;
+    }
     // At the same millisecond the later word counts.
     this.heardAt = Math.max(now, this.failedAt);
   }

@@ -203,7 +203,7 @@ function storeNumbers({ stores = 1, drainingStores = [] }: PlanOptions): number[
 }
 
 /** Store 0's database has the deployment's own name, the others their number behind it. */
-export function databaseOfStore(nameOfStoreZero: string, store: number): string {
+function databaseOfStore(nameOfStoreZero: string, store: number): string {
   return store === 0 ? nameOfStoreZero : `${nameOfStoreZero}-store-${store}`;
 }
 

@@ -65,18 +65,38 @@ async function settleAs(
       return [];
     }
   });
-  const moved = new Map(
-    await eachAlone(
-      moves,
-      async (part) => [...(await recordTransitions(env.db, part))],
-      ({ id }, error) => logError('settlement.refused', { id }, error),
-    ),
-  );
+  const refused = new Map<string, unknown>();
+  const write = async (part: readonly Move[]) => [...(await recordTransitions(env.db, part))];
+  const moved = new Map(await eachAlone(moves, write, ({ id }, error) => refused.set(id, error)));
+  if (refused.size > 0) {
+    const ends = settlements.flatMap((settlement) => {
+      const error = refused.get(settlement.id);
+      if (error === undefined) return [];
+      logError('settlement.refused', { id: settlement.id }, error);
+      const state = stateFor(settlement);
+      const end = state === undefined ? undefined : moveOf(unwritable(settlement), state);
+      return end === undefined ? [] : [end];
+    });
+    const onRefused = ({ id }: Move, error: unknown) => logError('settlement.refused', { id }, error);
+    for (const [id, row] of await eachAlone(ends, write, onRefused)) moved.set(id, row);
+    moves.push(...ends);
+  }
   for (const { id, next } of moves) {
     if (!moved.has(id)) continue;
     settled.set(id, { id, status: next.status, fate: fateOf(next, ownDueAt(next), now) });
   }
   env.statistics.note(samplesOfMoves(moves, moved, now), now);
+}
+
+/** An outcome that the database does not take: another attempt would come to the same, so the task ends and says so. */
+function unwritable({ id, state, event }: Settlement): Settlement {
+  const message = 'The outcome of the attempt cannot be stored: the database refuses a value of it.';
+  return {
+    id,
+    state,
+    event: { type: 'fail', at: event.at, run: event.run, retryable: false, delayMs: 0 },
+    error: { class: 'unstorable', message },
+  };
 }
 
 function moveOf({ id, event, result, error, server, record }: Settlement, state: TaskState): Move | undefined {

@@ -21,6 +21,7 @@ import type { Timeouts } from './timeouts.ts';
 
 /** Configuration is mended by a deploy; looking sooner does not help. */
 const MISCONFIGURED_RETRY_MS = 60_000;
+const UNKNOWN_SERVICE_RETRY_MS = 1_000;
 
 /** Reason of an abort when the task was cancelled. */
 export class CancelledError extends Error {
@@ -56,7 +57,9 @@ export async function attempt(
 
   const service = call.definition ?? env.services[call.service];
   if (service === undefined) {
-    return ended(misconfigured(`The service ${call.service} is not configured on this consumer.`));
+    // Put a moment ago, it is known at the next look; definitions are asked for once a second.
+    const lookAgainMs = Math.min(MISCONFIGURED_RETRY_MS, UNKNOWN_SERVICE_RETRY_MS * 2 ** call.state.deferrals);
+    return ended(misconfigured(`The service ${call.service} is not configured on this consumer.`, lookAgainMs));
   }
   // Defined otherwise since the batch asked for servers: it asks again.
   if (needsServer(service) && call.servers === undefined) {
@@ -94,11 +97,11 @@ function unheard(target: Target | undefined): { verdict: KeyVerdict } {
   return { verdict: { kind: target === undefined ? 'unused' : 'unknown' } };
 }
 
-function misconfigured(message: string): Outcome {
+function misconfigured(message: string, retryAfterMs = MISCONFIGURED_RETRY_MS): Outcome {
   return {
     kind: 'deferred',
     reason: 'misconfigured',
-    retryAfterMs: MISCONFIGURED_RETRY_MS,
+    retryAfterMs,
     error: { class: 'network', message },
   };
 }

@@ -5,6 +5,7 @@
 import pRetry from 'p-retry';
 import { logInfo, logWarning } from '../../shared/log.ts';
 import { cancelMessage } from '../../shared/message/task-message.ts';
+import { findService } from '../../shared/service/refresh.ts';
 import type { CallableServer } from '../capacity/failover.ts';
 import type { ConsumerEnv } from '../env.ts';
 import { joinUrl, placeOf, setServiceHeaders } from './target.ts';
@@ -54,8 +55,19 @@ export async function tellCancelled(
   serviceName: string,
   id: string,
   servers: readonly CallableServer[] = [],
-  service = env.services[serviceName],
+  known = env.services[serviceName],
 ): Promise<void> {
+  // A path that was put a moment ago may not be known here yet.
+  const startedAt = Date.now();
+  const service =
+    known?.cancelPath === undefined
+      ? await findService(
+          env.known,
+          (version) => env.registry.readServices(version),
+          serviceName,
+          (definition) => definition?.cancelPath !== undefined || env.known.isReadSince(startedAt),
+        )
+      : known;
   if (service?.cancelPath === undefined) return;
   const place = placeOf(env, service, servers);
   if (!place.ok) {

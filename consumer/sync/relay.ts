@@ -9,7 +9,7 @@
  */
 import { logError } from '../../shared/log.ts';
 import type { ServiceDefinition } from '../../shared/service/definition.ts';
-import { refreshServices } from '../../shared/service/refresh.ts';
+import { findService } from '../../shared/service/refresh.ts';
 import type { Declined, SyncCall } from '../../shared/sync/call.ts';
 import { DECLINED_HEADER } from '../../shared/sync/call.ts';
 import { headersToClient } from '../../shared/sync/forwarded-headers.ts';
@@ -49,22 +49,17 @@ export async function relay(
   return new Relay(env, service, call, outbound, inBackground).run(request.signal);
 }
 
-/** Definitions are not asked for more often than once a second: soon after a change a call waits for its turn. */
-const LOOK_AGAIN_MS = 100;
-const MAX_LOOKS = 15;
-
 /** The definition of a service, at least as new as the one that the producer went by. */
-async function definitionOf(
+function definitionOf(
   { known, registry }: ConsumerEnv,
   { service, servicesVersion }: SyncCall,
 ): Promise<ServiceDefinition | undefined> {
-  for (let look = 0; look < MAX_LOOKS; look++) {
-    const urgent = known.version < servicesVersion || known.find(service) === undefined;
-    if (!urgent && !known.shouldRead(Date.now())) break;
-    if (look > 0) await scheduler.wait(LOOK_AGAIN_MS);
-    await refreshServices(known, (version) => registry.readServices(version), { urgent });
-  }
-  return known.find(service);
+  return findService(
+    known,
+    (version) => registry.readServices(version),
+    service,
+    (definition) => definition !== undefined && known.version >= servicesVersion,
+  );
 }
 
 type Answered = Extract<Sent, { is: 'answered' }>;

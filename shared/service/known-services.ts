@@ -68,6 +68,11 @@ export class KnownServices {
     return this.#endedAt === Number.NEGATIVE_INFINITY;
   }
 
+  /** The registry has been heard since. */
+  isReadSince(at: number): boolean {
+    return this.#readAt >= at;
+  }
+
   shouldRead(now: number, { urgent = false, changed = false }: ReadReason = {}): boolean {
     if (changed) return true;
     if (now - this.#askedAt < ASK_AGAIN_MS) return false;

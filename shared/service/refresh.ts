@@ -4,6 +4,7 @@
  */
 import { logError, logWarning } from '../log.ts';
 import type { ServiceBook } from '../registry/routing.ts';
+import type { ServiceDefinition } from './definition.ts';
 import type { KnownServices, ReadReason } from './known-services.ts';
 
 /** Requests wait for the registry no longer than this. */
@@ -35,6 +36,30 @@ export async function refreshServices(
   } finally {
     late.abort();
   }
+}
+
+/** Definitions are not asked for more often than once a second: soon after a change one waits for its turn. */
+const LOOK_AGAIN_MS = 100;
+const MAX_LOOKS = 15;
+
+/**
+ * The definition of a service that was seen elsewhere a moment ago: looked for until it is the one that
+ * is wanted, or for a second and a half.
+ * @param isWanted of the definition that is known here
+ */
+export async function findService(
+  known: KnownServices,
+  read: (known: number) => Promise<ServiceBook | undefined>,
+  name: string,
+  isWanted: (service: ServiceDefinition | undefined) => boolean = (service) => service !== undefined,
+): Promise<ServiceDefinition | undefined> {
+  for (let look = 0; look < MAX_LOOKS; look++) {
+    const urgent = !isWanted(known.find(name));
+    if (!urgent && !known.shouldRead(Date.now())) break;
+    if (look > 0) await scheduler.wait(LOOK_AGAIN_MS);
+    await refreshServices(known, read, { urgent });
+  }
+  return known.find(name);
 }
 
 async function tooLate(signal: AbortSignal): Promise<never> {

@@ -31,6 +31,8 @@ export const ERROR_CLASSES = [
   'result-too-large',
   /** The answer is packed in a way that cannot be looked into. */
   'result-unreadable',
+  /** The database refused what came of the attempt. */
+  'unstorable',
   /** The deadline passed. */
   'deadline',
 ] as const;

@@ -1,3 +1,4 @@
+import { env } from 'cloudflare:workers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AttemptRecord } from '../../shared/task/attempt.ts';
 import { accepted, ok, status } from '../protocol/backend.ts';
@@ -136,5 +137,31 @@ describe('micro-batches', () => {
     await comeToRest(house);
     expect((await house.rows()).map(({ status: state, run }) => [state, run])).toEqual(Array(3).fill(['succeeded', 1]));
     expect(house.clock.now).toBeLessThan(START + MINUTE_MS);
+  });
+});
+
+describe('an outcome that the database refuses', () => {
+  afterEach(() => env.DB.prepare('DROP TRIGGER IF EXISTS refuses_poison').run());
+
+  it('ends its task with the reason, and costs no other task of the batch anything', async () => {
+    await env.DB.prepare(
+      `CREATE TRIGGER refuses_poison BEFORE UPDATE ON tasks WHEN NEW.result LIKE '%poison%'
+        BEGIN SELECT RAISE(ABORT, 'string or blob too big'); END`,
+    ).run();
+    const tasks = await Promise.all(Array.from({ length: 5 }, () => house.submit()));
+    const culprit = tasks[2]!;
+    house.backend.answer(culprit.id, ok('poison'));
+    await house.deliver();
+    for (const { id } of tasks) {
+      const row = await house.row(id);
+      if (id === culprit.id) {
+        expect(row).toMatchObject({ status: 'failed', run: 1, result: null });
+        expect(JSON.parse(row.error ?? '{}')).toMatchObject({ class: 'unstorable' });
+      } else {
+        expect(row).toMatchObject({ status: 'succeeded', run: 1 });
+      }
+      expect(house.backend.callsOf(id)).toHaveLength(1);
+    }
+    expect(house.refusals.splice(0).join()).toContain('too big');
   });
 });

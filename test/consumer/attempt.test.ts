@@ -105,11 +105,15 @@ describe('a call that cannot be made', () => {
     expect(await house.row(row.id)).toMatchObject({ status: 'succeeded', run: 2 });
   });
 
-  it('says so of a service that the consumer does not know', async () => {
-    expect(await attempt(undefined, { service: 'unknown' })).toMatchObject({
-      status: 'deferred',
-      reason: 'misconfigured',
-    });
+  it('says so of a service that the consumer does not know, and looks again soon: it may have been put just now', async () => {
+    const row = await attempt(undefined, { service: 'unknown' });
+    expect(row).toMatchObject({ status: 'deferred', reason: 'misconfigured' });
+    expect(row.next_at! - house.clock.now).toBeLessThanOrEqual(5_000);
+    for (let time = 0; time < 8; time++) {
+      await house.clock.moveTo((await house.row(row.id)).next_at!);
+      await house.deliver();
+    }
+    expect((await house.row(row.id)).next_at! - house.clock.now).toBeGreaterThanOrEqual(30_000);
   });
 
   it('never shows a secret that no header can carry, and leaves the other calls alone', async () => {

@@ -5,6 +5,7 @@ import { ToolsContext } from './live.ts';
 import { AuditPage } from './pages/audit.tsx';
 import { KeysPage } from './pages/keys.tsx';
 import { OverviewPage } from './pages/overview.tsx';
+import { SchedulesPage } from './pages/schedules.tsx';
 import { ServersPage } from './pages/servers.tsx';
 import { ServicePage } from './pages/service.tsx';
 import { SettingsPage } from './pages/settings.tsx';
@@ -32,6 +33,7 @@ const PAGES: Readonly<Record<string, Page>> = {
   service: { title: 'Service', roles: WATCHERS, show: ({ name = '' }) => <ServicePage name={name} />, isDetail: true },
   servers: { title: 'Servers', roles: ['admin', 'viewer', 'server'], show: () => <ServersPage /> },
   keys: { title: 'Keys', roles: WATCHERS, show: () => <KeysPage /> },
+  schedules: { title: 'Schedules', roles: READERS, show: () => <SchedulesPage /> },
   audit: { title: 'Audit', roles: WATCHERS, show: ({ query }) => <AuditPage query={query} /> },
   settings: { title: 'Settings', roles: ['admin', 'viewer', 'client', 'server'], show: () => <SettingsPage /> },
 };

@@ -148,7 +148,10 @@ async function launch(options: LocalOptions, persistencePath: string): Promise<L
 
   cron = startCron(
     cronIntervalMs,
-    () => runScheduled(miniflare, plan.callback.name),
+    async () => {
+      const workers = [plan.callback.name, plan.producer.name];
+      await Promise.all(workers.map((name) => runScheduled(miniflare, name)));
+    },
     (error) => write('error', `the cron's round failed: ${reasonOf(error)}`),
   );
   // What was picked up goes on now, not at the first full interval.

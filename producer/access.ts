@@ -75,6 +75,14 @@ export const ACCESS: ReadonlyMap<string, Access> = new Map(
 
     'POST /api/tokens/revoke': { ...forAdmins, act: 'token.revoke' },
 
+    'POST /api/schedules': forClients,
+    'GET /api/schedules': forReaders,
+    'GET /api/schedules/:name': forReaders,
+    'DELETE /api/schedules/:name': { ...forOwners, act: 'schedule.delete' },
+    'POST /api/schedules/:name/pause': { ...forOwners, act: 'schedule.pause' },
+    'POST /api/schedules/:name/resume': { ...forOwners, act: 'schedule.resume' },
+    'POST /api/schedules/:name/run': { ...forOwners, act: 'schedule.run' },
+
     'GET /api/audit': forWatchers,
     'GET /metrics': forWatchers,
     'GET /healthz': 'open',

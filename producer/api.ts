@@ -20,6 +20,7 @@ import { addMetrics } from './routes/metrics.ts';
 import { addPoll } from './routes/poll.ts';
 import { addProblems } from './routes/problems.ts';
 import { addRetry } from './routes/retry.ts';
+import { addSchedules } from './routes/schedules.ts';
 import { addServers } from './routes/servers.ts';
 import { addServices } from './routes/services.ts';
 import { addStatistics } from './routes/statistics.ts';
@@ -42,7 +43,7 @@ export function createApp(...more: readonly ((app: App) => void)[]): App {
   app.use(cutCircles);
   app.use(requireAccess);
   app.use(recordActs);
-  for (const add of [addSubmit, addBatch, addList, addPoll, addTaskEvents, addCallback, addCancel, addRetry]) add(app);
+  for (const add of [addSubmit, addBatch, addList, addPoll, addTaskEvents, addCallback, addCancel, addRetry, addSchedules]) add(app);
   for (const add of [addHeartbeats, addServers, addServices, addBalancer, addSync, addKeys, addTokens]) add(app);
   for (const add of [addStatistics, addMetrics, addAudit, addProblems]) add(app);
   addHealth(app);

@@ -1,11 +1,20 @@
 /** The producer Worker: the clients' side of Tasklane. It accepts tasks into queues and answers polls from D1. */
+import { MisconfiguredError } from '../shared/env.ts';
 import { createApp } from './api.ts';
 import { addDashboard } from './routes/dashboard.ts';
 import { addDocs } from './routes/docs.ts';
+import { runtimeOf } from './runtime.ts';
+import { runDueSchedules } from './schedules/run-due.ts';
 import { serve } from './serve.ts';
 
 const app = createApp(addDocs, addDashboard);
 
 export default {
   fetch: (request: Request, env: object, context: ExecutionContext) => serve(app, request, env, context),
+
+  async scheduled(_controller: ScheduledController, env: object): Promise<void> {
+    const runtime = runtimeOf(env);
+    if (runtime instanceof MisconfiguredError) throw runtime;
+    await runDueSchedules(runtime, Date.now());
+  },
 };

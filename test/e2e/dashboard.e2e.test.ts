@@ -38,6 +38,7 @@ beforeAll(async () => {
   const client = await Client.as(pipeline.run.url, 'alice');
   tasks.quick = await client.submit({ service: 'quick', payload: { hello: 'world' } });
   tasks.failing = await client.submit({ service: 'quick', path: '/no-such-path' });
+  await client.call('POST', '/api/schedules', { name: 'nightly', cron: '30 2 * * *', task: { service: 'quick' } });
   for (const id of Object.values(tasks)) await client.call('GET', `/api/task/${id}?wait=20`);
 });
 afterAll(async () => {
@@ -133,7 +134,11 @@ describe('the dashboard', () => {
     await signIn('client', 'bob');
     await go(`#/task/${tasks.quick}`, 'Task');
     await page.getByRole('alert').waitFor();
-    expect(await page.getByRole('navigation').getByRole('link').allInnerTexts()).toEqual(['Tasks', 'Settings']);
+    expect(await page.getByRole('navigation').getByRole('link').allInnerTexts()).toEqual([
+      'Tasks',
+      'Schedules',
+      'Settings',
+    ]);
     faults = faults.filter((fault) => !fault.includes('404'));
   });
 
@@ -164,6 +169,7 @@ describe('the dashboard', () => {
           ['#/service/quick', 'Service'],
           ['#/servers', 'Servers'],
           ['#/keys', 'Keys'],
+          ['#/schedules', 'Schedules'],
           ['#/audit', 'Audit'],
           ['#/settings', 'Settings'],
         ] as const) {

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { AuditSchema } from '../../producer/schema/audit.ts';
 import { useLive } from '../live.ts';
 import { Fresh } from '../parts/panel.tsx';
+import { Scroll } from '../parts/scroll.tsx';
 import { Time } from '../parts/time.tsx';
 import { link } from '../route.ts';
 
@@ -19,7 +20,7 @@ export function AuditPage({ query }: { query: URLSearchParams }) {
         <>
           {acts.length === 0 && <p class="quiet">Nobody has changed anything yet.</p>}
           {acts.length > 0 && (
-            <div class="scroll">
+            <Scroll label="Acts">
               <table>
                 <thead>
                   <tr>
@@ -47,7 +48,7 @@ export function AuditPage({ query }: { query: URLSearchParams }) {
                   ))}
                 </tbody>
               </table>
-            </div>
+            </Scroll>
           )}
           {nextCursor !== null && <a href={link('audit', undefined, { cursor: nextCursor })}>Older</a>}
         </>

@@ -4,6 +4,7 @@ import type { KeyStatsSchema } from '../../producer/schema/key.ts';
 import { useLive, useTools } from '../live.ts';
 import { Act } from '../parts/act.tsx';
 import { Fresh, Panel, Status } from '../parts/panel.tsx';
+import { Scroll } from '../parts/scroll.tsx';
 import { Time } from '../parts/time.tsx';
 import { count } from '../words.ts';
 
@@ -39,7 +40,7 @@ function summaryOf(keys: readonly Key[]): string {
 function KeyTable({ keys, onChanged }: { keys: readonly Key[]; onChanged: () => void }) {
   const { api } = useTools();
   return (
-    <div class="scroll">
+    <Scroll label="Keys">
       <table>
         <thead>
           <tr>
@@ -100,6 +101,6 @@ function KeyTable({ keys, onChanged }: { keys: readonly Key[]; onChanged: () => 
           })}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }

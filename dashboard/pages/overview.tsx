@@ -4,6 +4,7 @@ import type { TaskStatsSchema } from '../../producer/schema/statistics.ts';
 import { useLive } from '../live.ts';
 import { FlowPanel } from '../parts/flow-chart.tsx';
 import { Figure, Fresh, Panel } from '../parts/panel.tsx';
+import { Scroll } from '../parts/scroll.tsx';
 import { Time } from '../parts/time.tsx';
 import { link } from '../route.ts';
 import { count, duration, percent, waitingFor } from '../words.ts';
@@ -76,7 +77,7 @@ function Backlog({ stats: { backlog } }: { stats: TaskStats }) {
       {backlog.lines.length === 0 ? (
         <p class="quiet">Nothing waits.</p>
       ) : (
-        <div class="scroll">
+        <Scroll label="What waits for capacity">
           <table>
             <thead>
               <tr>
@@ -110,7 +111,7 @@ function Backlog({ stats: { backlog } }: { stats: TaskStats }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       )}
     </Panel>
   );
@@ -122,7 +123,7 @@ function Services({ stats: { services } }: { stats: TaskStats }) {
       {services.length === 0 ? (
         <p class="quiet">No service has had a task.</p>
       ) : (
-        <div class="scroll">
+        <Scroll label="Services">
           <table>
             <thead>
               <tr>
@@ -166,7 +167,7 @@ function Services({ stats: { services } }: { stats: TaskStats }) {
               })}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       )}
     </Panel>
   );

@@ -4,6 +4,7 @@ import type { ScheduleListSchema } from '../../producer/schema/schedule.ts';
 import { useLive, useTools } from '../live.ts';
 import { Act } from '../parts/act.tsx';
 import { Fresh } from '../parts/panel.tsx';
+import { Scroll } from '../parts/scroll.tsx';
 import { Time } from '../parts/time.tsx';
 import { link } from '../route.ts';
 
@@ -18,7 +19,7 @@ export function SchedulesPage() {
         schedules.length === 0 ? (
           <p class="quiet">There is no schedule. POST /api/schedules makes one.</p>
         ) : (
-          <div class="scroll">
+          <Scroll label="Schedules">
             <table>
               <thead>
                 <tr>
@@ -35,7 +36,7 @@ export function SchedulesPage() {
                 ))}
               </tbody>
             </table>
-          </div>
+          </Scroll>
         )
       }
     </Fresh>

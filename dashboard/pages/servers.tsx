@@ -4,6 +4,7 @@ import type { ServerListSchema } from '../../producer/schema/server.ts';
 import { useLive, useTools } from '../live.ts';
 import { Act } from '../parts/act.tsx';
 import { Fresh, Status } from '../parts/panel.tsx';
+import { Scroll } from '../parts/scroll.tsx';
 import { Time } from '../parts/time.tsx';
 
 type ServerList = z.infer<typeof ServerListSchema>;
@@ -26,7 +27,7 @@ export function ServerTable({
   if (servers.length === 0)
     return <p class="quiet">No server is registered{service === undefined ? '' : ' for it'}.</p>;
   return (
-    <div class="scroll">
+    <Scroll label="Servers">
       <table>
         <thead>
           <tr>
@@ -79,7 +80,7 @@ export function ServerTable({
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }
 

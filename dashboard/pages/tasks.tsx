@@ -4,6 +4,7 @@ import type { TaskListSchema } from '../../producer/schema/task.ts';
 import { TASK_STATUSES } from '../../shared/task/status.ts';
 import { useLive } from '../live.ts';
 import { Fresh, Status } from '../parts/panel.tsx';
+import { Scroll } from '../parts/scroll.tsx';
 import { Time } from '../parts/time.tsx';
 import { link } from '../route.ts';
 import { waitingFor } from '../words.ts';
@@ -76,7 +77,7 @@ function TaskTable({ list: { tasks, nextCursor }, query }: { list: TaskList; que
           {nextCursor === null ? 'No task like this.' : 'None among the tasks looked at; older ones may match.'}
         </p>
       ) : (
-        <div class="scroll">
+        <Scroll label="Tasks">
           <table>
             <thead>
               <tr>
@@ -114,7 +115,7 @@ function TaskTable({ list: { tasks, nextCursor }, query }: { list: TaskList; que
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       )}
       <p class="row">
         {query.has('cursor') && (

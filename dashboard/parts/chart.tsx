@@ -2,6 +2,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
+import { Scroll } from './scroll.tsx';
 
 export interface Series {
   readonly label: string;
@@ -74,7 +75,7 @@ export function Chart({ label, times, series }: ChartProps) {
       <div ref={holder} role="img" aria-label={label} />
       <details>
         <summary>As a table</summary>
-        <section class="scroll" tabIndex={0} aria-label={`${label}, as a table`}>
+        <Scroll label={`${label}, as a table`}>
           <table>
             <thead>
               <tr>
@@ -95,7 +96,7 @@ export function Chart({ label, times, series }: ChartProps) {
               ))}
             </tbody>
           </table>
-        </section>
+        </Scroll>
       </details>
     </figure>
   );

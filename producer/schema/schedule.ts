@@ -10,7 +10,7 @@ export const ScheduleNameSchema = z
   .string()
   .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'a name is up to 63 lower-case letters, digits and dashes');
 
-export const OVERLAPS = ['skip', 'queue', 'cancel-older'] as const;
+const OVERLAPS = ['skip', 'queue', 'cancel-older'] as const;
 
 export const ScheduleDefinitionSchema = z
   .strictObject({
@@ -40,7 +40,6 @@ export const ScheduleDefinitionSchema = z
       catchUp: 'one',
     },
   });
-export type ScheduleDefinition = z.output<typeof ScheduleDefinitionSchema>;
 
 export const ScheduleSchema = z
   .object({

@@ -34,6 +34,9 @@ import { callUpstream, UNAVAILABLE } from '../upstream.ts';
 const MAX_SCHEDULES = 200;
 const MAX_LISTED = 1_000;
 
+/** What a submission may say of its own time or name: the schedule says it for each run. */
+const ONCE_FIELDS = ['idempotencyKey', 'runAt', 'delaySeconds', 'deadline'] as const;
+
 const shared = { tags: ['schedules'] };
 const named = { params: ScheduleParamsSchema, query: ScheduleQuerySchema };
 
@@ -126,7 +129,16 @@ export function addSchedules(app: App): void {
         errors: [{ field: `/${field}`, reason: reason.join(': ') }],
       });
     }
-    const drafted = draftTask((await loadServices(c, [definition.task.service])).all, definition.task);
+    const once = ONCE_FIELDS.find((field) => definition.task[field] !== undefined);
+    if (once !== undefined) {
+      const reason = 'is of one task, and a schedule makes many; leave it out';
+      return refuse('invalid-request', {
+        detail: `/task/${once}: ${reason}`,
+        errors: [{ field: `/task/${once}`, reason }],
+      });
+    }
+    const services = (await loadServices(c, [definition.task.service])).all;
+    const drafted = draftTask(services, definition.task, Date.now());
     if (!drafted.ok) return refuse(drafted.refusal.code, drafted.refusal.details);
     const { control } = runtime.config.stores;
     const row = {

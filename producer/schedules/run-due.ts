@@ -105,7 +105,7 @@ async function mayFollow({ config }: Runtime, { overlap, subject }: ScheduleRow,
 async function submit(runtime: Runtime, schedule: ScheduleRow, id: string, now: number): Promise<string | undefined> {
   const submission = TaskSubmissionSchema.safeParse(submissionOf(schedule.task));
   if (!submission.success) return submission.error.issues[0]?.message ?? 'the task is not valid any more';
-  const drafted = draftTask(runtime.services.all, submission.data);
+  const drafted = draftTask(runtime.services.all, submission.data, now);
   if (!drafted.ok) return drafted.refusal.details?.detail ?? drafted.refusal.code;
   if (!(await acceptTask(runtime, taskOf(drafted.draft, id, schedule.subject, now)))) throw new NotNow(schedule.name);
   return undefined;

@@ -6,7 +6,7 @@ const MAX_CATCH_UP = 100;
 
 const time = () => z.iso.datetime();
 
-export const ScheduleNameSchema = z
+const ScheduleNameSchema = z
   .string()
   .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'a name is up to 63 lower-case letters, digits and dashes');
 

@@ -140,6 +140,7 @@ describe('schedules', () => {
       [{ ...HOURLY, overlap: 'sometimes' }, 400, '/overlap'],
       [{ ...HOURLY, task: { service: 'nowhere' } }, 422, '/service'],
       [{ ...HOURLY, every: '5 minutes' }, 400, '/every'],
+      [{ ...HOURLY, task: { service: 'echo', idempotencyKey: 'once' } }, 400, '/task/idempotencyKey'],
     ];
     for (const [definition, status, field] of wrong) {
       const answer = await ask(environment(), '/api/schedules', { token: await tokenFor('alice'), body: definition });

@@ -43,7 +43,18 @@ export function createApp(...more: readonly ((app: App) => void)[]): App {
   app.use(cutCircles);
   app.use(requireAccess);
   app.use(recordActs);
-  for (const add of [addSubmit, addBatch, addList, addPoll, addTaskEvents, addCallback, addCancel, addRetry, addSchedules]) add(app);
+  for (const add of [
+    addSubmit,
+    addBatch,
+    addList,
+    addPoll,
+    addTaskEvents,
+    addCallback,
+    addCancel,
+    addRetry,
+    addSchedules,
+  ])
+    add(app);
   for (const add of [addHeartbeats, addServers, addServices, addBalancer, addSync, addKeys, addTokens]) add(app);
   for (const add of [addStatistics, addMetrics, addAudit, addProblems]) add(app);
   addHealth(app);

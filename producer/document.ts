@@ -1,6 +1,7 @@
 /** The API document (OpenAPI 3.1) of a app: its routes and what they share. */
 import { type Access, accessOf } from './access.ts';
 import type { App } from './app.ts';
+import { addExamples } from './document-examples.ts';
 
 const TAGS = [
   { name: 'tasks', description: 'Submitting tasks, following them, ending them.' },
@@ -41,15 +42,14 @@ export function apiDocument(app: App) {
   });
   for (const [path, item] of Object.entries(document.paths ?? {})) {
     for (const [method, operation] of Object.entries(item as Record<string, Operation>)) {
+      addExamples(operation, (document.components?.schemas ?? {}) as Parameters<typeof addExamples>[1]);
       Object.assign(operation, accessDocument(accessOfOperation(method, path), operation.description));
     }
   }
   return { ...document, components: { ...document.components, securitySchemes: SECURITY_SCHEMES } };
 }
 
-interface Operation {
-  description?: string;
-}
+type Operation = Parameters<typeof addExamples>[0] & { description?: string };
 
 /** The document spells parameters in its own way, and the synchronous route as one that it can spell. */
 function accessOfOperation(method: string, path: string): Access {

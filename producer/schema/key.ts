@@ -49,7 +49,7 @@ export const KeyParamsSchema = z.object({
     .number()
     .int()
     .min(0)
-    .openapi({ param: { name: 'shard', in: 'path' }, example: 0 }),
+    .openapi({ param: { name: 'shard', in: 'path', required: true }, type: 'integer', example: 0 }),
   key: z
     .string()
     .max(128)

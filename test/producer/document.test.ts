@@ -59,6 +59,42 @@ it('says of every operation which token it asks for, and which roles may', () =>
   expect(apiDocument(app)).toEqual(document);
 });
 
+it('shows an example of every body, and of every parameter of an address', () => {
+  for (const { path, method, operation } of operations) {
+    const {
+      requestBody,
+      responses,
+      parameters = [],
+    } = operation as {
+      requestBody?: { content: Record<string, object> };
+      responses: Record<string, { content?: Record<string, object> }>;
+      parameters?: { in: string; name: string; schema: object }[];
+    };
+    const bodies = [requestBody, ...Object.values(responses)].flatMap((body) => Object.values(body?.content ?? {}));
+    for (const body of bodies) expect('example' in body || 'examples' in body, `${method} ${path}`).toBe(true);
+    for (const parameter of parameters.filter((each) => each.in === 'path')) {
+      expect(parameter, `${method} ${path} ${parameter.name}`).toHaveProperty('required', true);
+    }
+  }
+});
+
+it('has patterns that a reader can use: no flags of ours, and their own examples fit', () => {
+  const seen: string[] = [];
+  const walk = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null) return;
+    const { pattern, example } = value as { pattern?: unknown; example?: unknown };
+    if (typeof pattern === 'string') {
+      seen.push(pattern);
+      expect(pattern).not.toMatch(/^\/|\/[a-z]+$/);
+      const read = new RegExp(pattern, 'u');
+      if (typeof example === 'string') expect(example).toMatch(read);
+    }
+    for (const member of Object.values(value)) walk(member);
+  };
+  walk(document);
+  expect(seen.length).toBeGreaterThan(10);
+});
+
 it('is OpenAPI 3.1 with problems as application/problem+json', () => {
   expect(document.openapi).toBe('3.1.0');
   expect(JSON.stringify(operations[0]?.operation.responses['400'])).toContain('application/problem+json');

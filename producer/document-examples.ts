@@ -46,7 +46,7 @@ const BY_FORMAT: Readonly<Record<string, string>> = {
   base64: 'aGVsbG8=',
 };
 
-export function exampleOf(schema: Schema, schemas: Schemas, name = '', depth = 0): unknown {
+function exampleOf(schema: Schema, schemas: Schemas, name = '', depth = 0): unknown {
   if (schema.$ref !== undefined) {
     return exampleOf(schemas[schema.$ref.slice(schema.$ref.lastIndexOf('/') + 1)] ?? {}, schemas, name, depth);
   }

@@ -21,12 +21,12 @@ export interface HeardAnswer {
 
 export async function heardAnswer(response: Response, { key, place }: Held, now: number): Promise<HeardAnswer> {
   const { status, headers } = response;
-  const isShort = Number(headers.get('content-length') ?? Number.NaN) <= MAX_INLINE_BYTES;
-  const body =
-    isShort || (key !== undefined && status >= 400) ? await peekBody(response, MAX_INLINE_BYTES) : unread(response);
   const busyMs = retryAfterMs(headers.get('retry-after'), now);
   // With a key a 429 is about the key; a 503 that says when is about the server all the same.
   const isBusy = (status === 503 && busyMs !== undefined) || (status === 429 && key === undefined);
+  const isShort = Number(headers.get('content-length') ?? Number.NaN) <= MAX_INLINE_BYTES;
+  const isRead = isShort || isBusy || (key !== undefined && status >= 400);
+  const body = isRead ? await peekBody(response, MAX_INLINE_BYTES) : unread(response);
   const busyUntil = isBusy && busyMs !== undefined ? now + busyMs : undefined;
   const outcome: Report['outcome'] = isBusy ? 'busy' : status >= 500 ? 'failed' : 'answered';
   const isForAnotherServer = isBusy && place.server !== undefined;

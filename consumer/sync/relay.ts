@@ -64,6 +64,12 @@ function definitionOf(
 
 type Answered = Extract<Sent, { is: 'answered' }>;
 
+interface Refusal {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Uint8Array;
+}
+
 class Relay {
   readonly #env: ConsumerEnv;
   readonly #service: ServiceDefinition;
@@ -72,8 +78,8 @@ class Relay {
   readonly #inBackground: (work: Promise<unknown>) => void;
   readonly #startedAt = Date.now();
   #tries = 0;
-  /** What a backend answered to a key that is limited: the client's, when there is no other key. */
-  #limited: { readonly headers: Headers; readonly body: Uint8Array } | undefined;
+  /** What a busy server said, or a limited key was told: the client's, when there is no other. */
+  #refusal: Refusal | undefined;
 
   constructor(
     env: ConsumerEnv,
@@ -115,7 +121,7 @@ class Relay {
         // Before the next is asked for, so that it is not this one again.
         await held.giveBack(answer.report);
         this.#log(held, 'tried-another', answer.status);
-        this.#limited ??= this.#limitedAnswer(answer, sent, held);
+        this.#refusal ??= this.#refusalOf(answer, sent, held);
         return undefined;
       }
       return this.#passOn(answer, sent, held, silence);
@@ -187,23 +193,24 @@ class Relay {
     return headers;
   }
 
-  #limitedAnswer(answer: HeardAnswer, sent: Answered, held: Held): { headers: Headers; body: Uint8Array } | undefined {
+  #refusalOf(answer: HeardAnswer, sent: Answered, held: Held): Refusal | undefined {
+    const { status, report, body } = answer;
     const secrets = this.#secretsOf(held);
-    const isLimited = answer.status === 429 && answer.report.verdict.kind === 'limited';
-    if (!isLimited || !('whole' in answer.body) || packingOf(answer) !== undefined) return undefined;
-    return { headers: this.#headersOf(answer, sent, held, secrets), body: secrets.bytes(answer.body.whole) };
+    const isAboutTime = (status === 429 && report.verdict.kind === 'limited') || report.outcome === 'busy';
+    if (!isAboutTime || !('whole' in body) || packingOf(answer) !== undefined) return undefined;
+    return { status, headers: this.#headersOf(answer, sent, held, secrets), body: secrets.bytes(body.whole) };
   }
 
-  /** No other key is free: what the last one was told goes along. */
+  /** Nothing else is free: what the last backend said goes along. */
   #declineWithAnswer(declined: Declined): Response | undefined {
-    if (this.#limited === undefined) return undefined;
-    const { headers, body } = this.#limited;
+    if (this.#refusal === undefined) return undefined;
+    const { status, headers, body } = this.#refusal;
     if (!headers.has('retry-after') && declined.until !== undefined) {
       headers.set('retry-after', String(Math.max(1, Math.ceil((declined.until - Date.now()) / 1000))));
     }
     headers.set(DECLINED_HEADER, JSON.stringify({ ...declined, hasAnswer: true }));
-    this.#log(undefined, declined.why, 429);
-    return new Response(body, { status: 429, headers });
+    this.#log(undefined, declined.why, status);
+    return new Response(body, { status, headers });
   }
 
   /** @returns to be called when the answer has ended */

@@ -28,7 +28,7 @@ export interface CallRequest {
 
 export type Dispatched =
   | { readonly is: 'answered'; readonly response: Response }
-  /** `answer`: of the backend, to a key that is limited. */
+  /** `answer`: of a backend that is busy, or to a key that is limited. */
   | { readonly is: 'declined'; readonly declined: Declined; readonly answer?: Response | undefined };
 
 export async function dispatchCall(runtime: Runtime, call: SyncCall, request: CallRequest): Promise<Dispatched> {

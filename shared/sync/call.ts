@@ -68,7 +68,7 @@ export const DeclinedSchema = z.object({
   until: z.number().optional(),
   /** What an operator can do; holds no secret. */
   detail: z.string().optional(),
-  /** The response carries what a backend answered to a key that is limited: the client gets it when no other key is free. */
+  /** The response carries what a limited key or a busy server answered: the client gets it when nothing else is free. */
   hasAnswer: z.boolean().optional(),
 });
 export type Declined = z.output<typeof DeclinedSchema>;

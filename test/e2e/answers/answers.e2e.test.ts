@@ -464,6 +464,40 @@ describe('a request on its way', () => {
   });
 });
 
+describe('a call to registered servers', () => {
+  it('reaches one of two that read it and break off, and another where one refuses connections', async () => {
+    const admin = await Client.as(run.url, 'root', 'admin');
+    const server = await Client.as(run.url, 'backend', 'server');
+    const others = await Promise.all([startRawBackend(scriptOf), startRawBackend(scriptOf)]);
+    const gone = await startRawBackend(() => undefined);
+    try {
+      for (const name of ['breaking', 'half-gone']) {
+        await admin.call('PUT', `/api/services/${name}`, { balancing: 'round-robin', timeoutSeconds: 10 });
+      }
+      const register = async (url: string, name: string) => {
+        const { status: code } = await server.call('POST', '/api/servers', { url, services: [{ name }] });
+        expect(code).toBe(201);
+      };
+      await register(backend.url, 'breaking');
+      await register(others[0].url, 'breaking');
+      const all = [backend, ...others];
+      const reached = () => all.flatMap(({ seen }) => seen.filter(({ target }) => target === '/read-and-reset?twice'));
+      const broken = await callSync('breaking/read-and-reset?twice', { method: 'POST', body: 'work' });
+      expect([broken.status, reached().length]).toEqual([502, 1]);
+
+      await register(gone.url, 'half-gone');
+      await register(others[1].url, 'half-gone');
+      await gone.stop();
+      for (let time = 0; time < 4; time++) {
+        const told = await callSync('half-gone/target/kept', { method: 'POST', body: 'work' });
+        expect([told.status, told.text]).toEqual([200, '/target/kept']);
+      }
+    } finally {
+      await Promise.all(others.map((each) => each.stop()));
+    }
+  });
+});
+
 describe('what a package shows', () => {
   const openai = (service: string) =>
     new OpenAI({ apiKey: token, baseURL: `${run.url}/api/service/${service}`, maxRetries: 0 });

@@ -9,6 +9,7 @@ import { rehearse } from '../rehearse/command.ts';
 import { reasonOf } from '../terminal/launch-error.ts';
 import { errorStyle } from '../terminal/style.ts';
 import type { Account } from './account/account.ts';
+import type { CloudflareApi } from './account/api.ts';
 import { readAccount } from './account/read-account.ts';
 import { hasAccess, openAccount } from './command/access.ts';
 import { untilInterrupted } from './command/interrupt.ts';
@@ -20,7 +21,9 @@ import { generateSecrets } from './inputs/generated-secrets.ts';
 import { ROOT } from './plan/plan-files.ts';
 import { compare, type DeployRequest, inputsFor, type Prepared, resolvePlan } from './prepare.ts';
 import { type Estimate, estimatePrice, parseLoad } from './price/estimate.ts';
-import { runDeploy } from './run.ts';
+import { type Deployed, runDeploy } from './run.ts';
+import { smoke } from './smoke/smoke.ts';
+import { smokeLines } from './smoke/smoke-lines.ts';
 import { buildUploads } from './upload/build-uploads.ts';
 
 const HELP = `Deploys Tasklane to a Cloudflare account, again and again.
@@ -40,7 +43,6 @@ const HELP = `Deploys Tasklane to a Cloudflare account, again and again.
                         npm run destroy -- --preview NAME
   --generate-secrets    makes JWT_SECRET, ID_SECRET, CALLBACK_SECRET if missing;
                         .wrangler/secrets/ keeps them
-  --smoke               with --echo URL the echo that is called, https://…
   --drain-minutes N     how long a shard that goes is waited for (15)
   --force               removes such a shard after that time whatever is in its
                         queue, and says what is lost
@@ -78,6 +80,7 @@ function readOptions() {
       repack: { type: 'boolean', default: false },
       'no-keys': { type: 'boolean', default: false },
       free: { type: 'boolean', default: false },
+      smoke: { type: 'boolean', default: false },
       rehearse: { type: 'boolean', default: false },
       faults: { type: 'string', default: 'some' },
       write: { type: 'boolean', default: false },
@@ -141,8 +144,9 @@ async function deploy(options: Options, signal: AbortSignal): Promise<void> {
   const secretsFile = path.join(ROOT, '.wrangler', 'secrets', `${name}.env`);
   const startedAt = performance.now();
   say(`${name}: reading the account and building …`);
+  const api = openAccount(process.env, signal, say);
   const prepared = await runDeploy({
-    api: openAccount(process.env, signal, say),
+    api,
     request,
     environment: process.env,
     build: (plan) => buildUploads(plan, name),
@@ -164,7 +168,18 @@ async function deploy(options: Options, signal: AbortSignal): Promise<void> {
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   say(`${prepared.steps.length} steps in ${seconds} s`);
   if (options['github-output'] !== undefined) appendFileSync(options['github-output'], `url=${prepared.publicUrl}\n`);
+  if (options.smoke) await lookAt(prepared, api, signal);
   report(prepared, options.json);
+}
+
+/** Fails the command when anything is not as it should be. */
+async function lookAt({ desired, publicUrl, secrets }: Deployed, api: CloudflareApi, signal: AbortSignal) {
+  const jwtSecret = secrets.get('JWT_SECRET');
+  if (jwtSecret === undefined) throw new DeployError('--smoke signs a token: set JWT_SECRET, as it is in the account');
+  say('looking at what is deployed …');
+  const checks = await smoke({ api, desired, publicUrl, jwtSecret, ask: fetch, say, signal });
+  for (const line of smokeLines(checks)) say(line);
+  if (checks.some(({ isGood }) => !isGood)) process.exitCode = 1;
 }
 
 function report({ plan, publicUrl, keys }: Prepared, asJson: boolean): void {

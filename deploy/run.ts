@@ -26,8 +26,13 @@ export interface RunContext {
   readonly signal: AbortSignal;
 }
 
+export interface Deployed extends Prepared {
+  /** Those that were given and those that were made. */
+  readonly secrets: SecretValues;
+}
+
 /** @throws PlanError, DeployError, ApiError: what was done before stays and works */
-export async function runDeploy(context: RunContext): Promise<Prepared> {
+export async function runDeploy(context: RunContext): Promise<Deployed> {
   const { api, request, environment, build, drain, say, signal } = context;
   const { inputs, family, name } = readChecked(request, environment);
   const account = await readAccount(api, family, say);
@@ -39,7 +44,7 @@ export async function runDeploy(context: RunContext): Promise<Prepared> {
   const prepared = compare(resolved, { ...inputs, values }, await build(resolved.plan));
   const ids = new KnownIds(account);
   await applySteps({ api, family, ids, secrets: values, formOf: prepared.formOf, drain, say, signal }, prepared.steps);
-  return prepared;
+  return { ...prepared, secrets: values };
 }
 
 /** Everything of a deployment, the public door first. @returns the steps that were done */

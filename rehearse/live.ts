@@ -3,7 +3,13 @@
  * task through all of it. What an account holds after a deploy is thereby known to work, not only to be
  * there. The database is migrated by the statements that the deploy sent.
  */
-import { convertV4MiniflareOptions, type LegacyWorkerOptions, Miniflare, NoOpLog } from 'miniflare';
+import {
+  convertV4MiniflareOptions,
+  type LegacyWorkerOptions,
+  Miniflare,
+  Response as MiniflareResponse,
+  NoOpLog,
+} from 'miniflare';
 import type { Binding } from '../deploy/upload/metadata.ts';
 import { startExample } from '../local/example-process.ts';
 import { leashRuntimes } from '../local/orphan-guard.ts';
@@ -18,18 +24,66 @@ const WAIT_SECONDS = 30;
 
 type Json = NonNullable<LegacyWorkerOptions['bindings']>[string];
 
+/** What the account holds, running. */
+export interface Live {
+  /** What the internet would do with a request to a host of the account's own workers.dev. */
+  ask(url: string, init?: RequestInit): Promise<Response>;
+  readonly runtime: Miniflare;
+  stop(): Promise<void>;
+}
+
 /** @throws when the task does not succeed */
 export async function runTaskThrough(cloud: FakeCloudflare, deployment: string, jwtSecret: string): Promise<void> {
   const backend = await startExample('backend', () => {});
-  leashRuntimes();
   const services = { echo: { baseUrl: backend.url, path: '/echo' } };
-  const vars = { SERVICES: services, ALLOW_PRIVATE_TARGETS: 'true' };
+  const live = await startLive(cloud, deployment, { SERVICES: services, ALLOW_PRIVATE_TARGETS: 'true' });
+  try {
+    await submit(live.runtime, `${deployment}-producer`, jwtSecret);
+  } finally {
+    await live.stop();
+    await backend.stop();
+  }
+}
+
+/**
+ * The Workers of a deployment as they stand in the account now.
+ * @param vars in place of what was deployed; with them Workers reach private addresses, and without them the public
+ *   ones of the account alone
+ */
+export async function startLive(
+  cloud: FakeCloudflare,
+  deployment: string,
+  vars?: Readonly<Record<string, unknown>>,
+): Promise<Live> {
+  leashRuntimes();
   const workers = [...cloud.scripts.values()].filter(({ name }) => name.startsWith(`${deployment}-`));
+  const ask = async (url: string, init: RequestInit = {}): Promise<Response> => {
+    const name = workerAt(cloud, url);
+    if (name === undefined) return new Response('no such host', { status: 530 });
+    const worker = await runtime.getWorker(name);
+    // Miniflare's own types of the same things.
+    return (await worker.fetch(url, init as object)) as unknown as Response;
+  };
+  const outside = (script: Script): Pick<LegacyWorkerOptions, 'outboundService'> => ({
+    outboundService: (async (request: Request) => {
+      // The platform's refusal of a fetch to one's own account, unless the flag makes it a public one.
+      if (!script.metadata.compatibility_flags.includes('global_fetch_strictly_public')) {
+        return new MiniflareResponse('error code: 1042', { status: 404 });
+      }
+      const { method, headers, url } = request;
+      const body = method === 'GET' || method === 'HEAD' ? undefined : await request.arrayBuffer();
+      const answer = await ask(url, { method, headers: [...headers], ...(body !== undefined && { body }) });
+      return new MiniflareResponse(await answer.arrayBuffer(), { status: answer.status, headers: [...answer.headers] });
+    }) as unknown as NonNullable<LegacyWorkerOptions['outboundService']>,
+  });
   const runtime = withoutSignalHandlers(
     () =>
       new Miniflare(
         convertV4MiniflareOptions({
-          workers: workers.map((script) => workerOf(cloud, script, vars)),
+          workers: workers.map((script) => ({
+            ...workerOf(cloud, script, vars ?? {}),
+            ...(vars === undefined && outside(script)),
+          })),
           handleStructuredLogs: () => {},
           log: new NoOpLog(),
           telemetry: { enabled: false },
@@ -50,11 +104,18 @@ export async function runTaskThrough(cloud: FakeCloudflare, deployment: string, 
           .bind(...params)
           .run();
     }
-    await submit(runtime, `${deployment}-producer`, jwtSecret);
-  } finally {
+  } catch (error) {
     await runtime.dispose();
-    await backend.stop();
+    throw error;
   }
+  return { ask, runtime, stop: () => runtime.dispose() };
+}
+
+/** The Worker behind an address of the account's workers.dev, if it has one. */
+function workerAt(cloud: FakeCloudflare, url: string): string | undefined {
+  const [, name = ''] = /^([^.]+)\.(.+)$/.exec(new URL(url).hostname) ?? [];
+  const isOurs = new URL(url).hostname === `${name}.${cloud.subdomain}.workers.dev`;
+  return isOurs && cloud.scripts.get(name)?.hasAddress === true ? name : undefined;
 }
 
 async function submit(runtime: Miniflare, producer: string, jwtSecret: string): Promise<void> {

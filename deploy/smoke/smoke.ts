@@ -1,0 +1,159 @@
+/**
+ * A first look at a deployment: a task through the public address, a batch against a slow backend, and what the account
+ * says of logs, secrets, cron and dead letters. Removes what it made, whatever happens.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Account } from '../account/account.ts';
+import type { CloudflareApi } from '../account/api.ts';
+import { readAccount } from '../account/read-account.ts';
+import { readBacklog } from '../apply/drain.ts';
+import { DeployError } from '../deploy-error.ts';
+import type { Desired } from '../desired.ts';
+import { createEcho, removeEcho } from './echo.ts';
+import { type Ask, type EndedTask, Visitor } from './visitor.ts';
+
+export interface SmokeContext {
+  readonly api: CloudflareApi;
+  readonly desired: Desired;
+  readonly publicUrl: string;
+  readonly jwtSecret: string;
+  readonly ask: Ask;
+  readonly timing?: SmokeTiming;
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface SmokeTiming {
+  /** From a definition to the first task: by then every isolate knows it. */
+  readonly knownAfterMs: number;
+  readonly slowMs: number;
+  /** Longer than a call may wait for one of six connections behind others as slow, shorter than two of them. */
+  readonly timeoutSeconds: number;
+}
+
+const TIMING: SmokeTiming = { knownAfterMs: 6_000, slowMs: 3_000, timeoutSeconds: 5 };
+
+export interface SmokeCheck {
+  readonly what: string;
+  readonly isGood: boolean;
+  readonly seen: string;
+}
+
+/** Two rounds of six. */
+const BATCH = 12;
+
+/** @returns what was looked at; the deployment is well when all of it is good */
+export async function smoke(context: SmokeContext): Promise<readonly SmokeCheck[]> {
+  const { api, desired, publicUrl, jwtSecret, ask, say, signal, timing = TIMING } = context;
+  const account = await readAccount(api, desired.family, say);
+  const checks: SmokeCheck[] = [];
+  const look = async (what: string, see: () => Promise<Omit<SmokeCheck, 'what'>>) => {
+    signal.throwIfAborted();
+    const seen = await see().catch((error: unknown) => ({ isGood: false, seen: reasonOf(error) }));
+    checks.push({ what, ...seen });
+  };
+  await look('settings of the account', async () => settingsSeen(desired, account));
+  await look('dead letters', () => deadLettersSeen(api, desired, account));
+  if (account.subdomain === undefined) throw new DeployError('the account has no workers.dev subdomain for an echo');
+  const visitor = await Visitor.to(publicUrl, jwtSecret, ask, signal);
+  const echo = `${desired.name}-smoke-echo`;
+  const [quick, slow] = [`${desired.name}-smoke`, `${desired.name}-smoke-slow`];
+  try {
+    const baseUrl = await createEcho(api, echo, account.subdomain);
+    await visitor.reach(baseUrl);
+    await look('public address', async () => {
+      await visitor.health();
+      return { isGood: true, seen: `${publicUrl}/healthz answers` };
+    });
+    await visitor.define(quick, { baseUrl });
+    await visitor.define(slow, slowService(baseUrl, timing));
+    await sleep(timing.knownAfterMs, undefined, { signal });
+    await look('a task', async () => {
+      return taskSeen(await timed(async () => visitor.wait(await visitor.submit(quick))));
+    });
+    await look('six connections', async () => {
+      const ids = await visitor.submitMany(slow, BATCH);
+      return batchSeen(await Promise.all(ids.map((id) => visitor.wait(id))), timing);
+    });
+  } finally {
+    await Promise.allSettled([visitor.forget(quick), visitor.forget(slow)]);
+    await removeEcho(api, echo);
+  }
+  return checks;
+}
+
+function slowService(baseUrl: string, { slowMs, timeoutSeconds }: SmokeTiming) {
+  return { baseUrl, path: `/?ms=${slowMs}`, timeoutSeconds, retry: { maxAttempts: 1 } };
+}
+
+function settingsSeen({ callback, consumers, producer }: Desired, { workers }: Account) {
+  const all = [callback, ...consumers, producer];
+  const silent = all.filter(({ name }) => workers.get(name)?.settings.observability?.enabled !== true);
+  const lacking = all.flatMap(({ name, requiredSecrets }) =>
+    requiredSecrets
+      .filter((secret) => workers.get(name)?.secrets.has(secret) !== true)
+      .map((secret) => `${name} ${secret}`),
+  );
+  const stale = all.filter(({ name }) => workers.get(name)?.isNewest !== true);
+  const crons = callback.config.triggers.crons.filter((cron) => !workers.get(callback.name)?.crons.includes(cron));
+  const wrong = [
+    ...silent.map(({ name }) => `${name} writes no log`),
+    ...lacking.map((secret) => `${secret} is missing`),
+    ...stale.map(({ name }) => `${name} does not run its newest version`),
+    ...crons.map((cron) => `${callback.name} lacks the cron ${cron}`),
+  ];
+  const isGood = wrong.length === 0;
+  return {
+    isGood,
+    seen: isGood ? `${all.length} Workers log, have their secrets, and the cron is set` : wrong.join('; '),
+  };
+}
+
+async function deadLettersSeen(api: CloudflareApi, desired: Desired, { queues }: Account) {
+  const [name = ''] = desired.queues;
+  const queue = queues.get(name);
+  if (queue === undefined) return { isGood: false, seen: `there is no queue ${name}` };
+  const backlog = await readBacklog(api, queue.id);
+  const isConsumed = queue.consumers.some(({ worker }) => worker === desired.callback.name);
+  return {
+    isGood: isConsumed && backlog === 0,
+    seen: `${name} holds ${backlog}, ${isConsumed ? 'and' : 'and no'} ${desired.callback.name} takes them`,
+  };
+}
+
+function taskSeen({ task, tookMs }: { readonly task: EndedTask; readonly tookMs: number }) {
+  const isGood = task.status === 'succeeded' && task.call !== undefined;
+  return {
+    isGood,
+    seen: `${task.status} in ${(tookMs / 1000).toFixed(1)} s${task.error === undefined ? '' : `: ${task.error}`}`,
+  };
+}
+
+/** A call whose connection waited for another's would have had its time-out run meanwhile, and failed. */
+function batchSeen(tasks: readonly EndedTask[], { slowMs, timeoutSeconds }: SmokeTiming) {
+  const failed = tasks.filter(({ status, attempts }) => status !== 'succeeded' || attempts !== 1);
+  const most = overlap(tasks.flatMap(({ call }) => call ?? []));
+  const seen = `${tasks.length} calls of ${slowMs / 1000} s with a time-out of ${timeoutSeconds} s: ${tasks.length - failed.length} succeeded at once, ${most} at a time`;
+  return {
+    isGood: failed.length === 0,
+    seen: failed.length === 0 ? seen : `${seen}; ${failed[0]?.error ?? failed[0]?.status}`,
+  };
+}
+
+/** The most calls that ran at the same moment. */
+function overlap(calls: readonly { readonly calledAt: number; readonly answeredAt: number }[]): number {
+  return Math.max(
+    0,
+    ...calls.map(({ calledAt: at }) => calls.filter((one) => one.calledAt <= at && at < one.answeredAt).length),
+  );
+}
+
+async function timed(run: () => Promise<EndedTask>) {
+  const startedAt = performance.now();
+  const task = await run();
+  return { task, tookMs: performance.now() - startedAt };
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

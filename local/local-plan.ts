@@ -12,6 +12,7 @@ import type { ServiceDefinitionSchema } from '../shared/service/definition.ts';
 import { reviewServices } from '../shared/service/review.ts';
 import { joinServices } from '../shared/service/variables.ts';
 import { LaunchError } from '../terminal/launch-error.ts';
+import { NETWORK, type NetworkService } from './network.ts';
 import { LOCAL_HOST } from './port.ts';
 import type { LocalSecrets } from './secrets.ts';
 import { workerOptions } from './worker-options.ts';
@@ -30,12 +31,14 @@ export interface LocalPlanOptions {
   readonly vars: Readonly<Record<string, unknown>>;
   /** Other entry files than wrangler.toml's: what measures a Worker wraps it. */
   readonly mains?: Mains | undefined;
+  /** Batches and connections as they are deployed: what a task costs there is measured. */
+  readonly asDeployed?: boolean | undefined;
 }
 
 export type Mains = Readonly<Record<'producer' | 'callback' | 'consumer', string>>;
 
 export function planLocal(options: LocalPlanOptions, url: string): Plan {
-  const { keys, stores = 1, leftStores = [], services, vars, mains } = options;
+  const { keys, stores = 1, leftStores = [], services, vars, mains, asDeployed = false } = options;
   const { shards, shardsOfPool } = keys;
   const declared = joinServices(readPlan({ shards }).producer.vars);
   const plan = readPlan({
@@ -48,12 +51,12 @@ export function planLocal(options: LocalPlanOptions, url: string): Plan {
       ALLOW_PRIVATE_TARGETS: 'true',
       PUBLIC_URL: url,
       KEY_SHARDS: shardsOfPool,
-      CONNECTIONS: String(LOCAL_BATCH),
+      ...(!asDeployed && { CONNECTIONS: String(LOCAL_BATCH) }),
       SERVICES: { ...(declared as ServiceInputs | undefined), ...services },
       ...vars,
     },
   });
-  const local = withLargeBatches(plan);
+  const local = asDeployed ? plan : withLargeBatches(plan);
   return mains === undefined ? local : withMains(local, mains);
 }
 
@@ -93,7 +96,14 @@ export function checkServices(plan: Plan, keys: KeyPlan, secrets: LocalSecrets):
 }
 
 /** Every Worker as the runtime takes it; the producer listens on `port`. */
-export function localWorkers(plan: Plan, keys: KeyPlan, bundles: Bundles, secrets: LocalSecrets, port: number) {
+export function localWorkers(
+  plan: Plan,
+  keys: KeyPlan,
+  bundles: Bundles,
+  secrets: LocalSecrets,
+  port: number,
+  network: NetworkService = NETWORK,
+) {
   const names = secretNames(plan, keys);
   return workersOf(plan).map((worker) => {
     const own = Object.fromEntries(
@@ -102,6 +112,6 @@ export function localWorkers(plan: Plan, keys: KeyPlan, bundles: Bundles, secret
     if (worker === plan.producer)
       return workerOptions(worker, bundles.producer, own, { socket: { host: LOCAL_HOST, port } });
     if (worker === plan.callback) return workerOptions(worker, bundles.callback, own);
-    return workerOptions(worker, bundles.consumer, own, { outbound: 'OUTBOUND' });
+    return workerOptions(worker, bundles.consumer, own, { outbound: network });
   });
 }

@@ -4,6 +4,10 @@
  * the same network is one step away (decision 0036).
  */
 import { getCACertificates } from 'node:tls';
+import type { LegacyWorkerOptions } from 'miniflare';
+
+/** A service binding in the runtime's words: the network, or a function that stands before it. */
+export type NetworkService = NonNullable<LegacyWorkerOptions['serviceBindings']>[string];
 
 /** What Miniflare's own way out reaches in the end, too. Targets are checked before they are called. */
 export const NETWORK = {

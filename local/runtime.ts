@@ -16,6 +16,7 @@ import { type Cron, startCron } from './cron.ts';
 import { prepareDatabase } from './database.ts';
 import { countDatabaseFiles, openDatabaseFiles } from './database-file.ts';
 import { checkServices, localWorkers, type Mains, planLocal, type ServiceInputs } from './local-plan.ts';
+import type { NetworkService } from './network.ts';
 import { latestRuntimePid, leashRuntimes } from './orphan-guard.ts';
 import { freePort, portProblem } from './port.ts';
 import { keyVariables, type LocalSecrets, loadSecrets } from './secrets.ts';
@@ -54,11 +55,15 @@ export interface LocalOptions {
   readonly secrets?: LocalSecrets;
   /** Other entry files than wrangler.toml's. */
   readonly mains?: Mains;
+  /** Batches and connections as they are deployed, and not as the local runtime bears them. */
+  readonly asDeployed?: boolean;
   /** Empties `stateDir` first. */
   readonly fresh?: boolean;
   /** From one round of the cron to the next; 10 s by default. */
   readonly cronIntervalMs?: number;
   readonly log?: (line: LogLine) => void;
+  /** What consumers reach servers through, instead of the network itself: a service that behaves as the platform does. */
+  readonly network?: NetworkService;
   /** Refuses services that cannot work, in the words of a deploy's plan. */
   readonly reviewsServices?: boolean;
 }
@@ -102,7 +107,8 @@ async function launch(options: LocalOptions, persistencePath: string): Promise<L
   const stores = options.stores ?? 1;
   const earlier = countDatabaseFiles(persistencePath);
   const leftStores = Array.from({ length: Math.max(0, earlier - stores) }, (_, index) => stores + index);
-  const plan = planLocal({ keys, stores, leftStores, services, vars, mains: options.mains }, url);
+  const { mains, asDeployed } = options;
+  const plan = planLocal({ keys, stores, leftStores, services, vars, mains, asDeployed }, url);
   const secrets = options.secrets ?? loadSecrets([...secretNames(plan, keys).values()].flat());
 
   if (options.reviewsServices === true) checkServices(plan, keys, secrets);
@@ -119,7 +125,7 @@ async function launch(options: LocalOptions, persistencePath: string): Promise<L
     () =>
       new Miniflare(
         convertV4MiniflareOptions({
-          workers: localWorkers(plan, keys, bundles, secrets, port),
+          workers: localWorkers(plan, keys, bundles, secrets, port, options.network),
           resourcePersistencePath: persistencePath,
           handleStructuredLogs: ({ timestamp, level, message }) =>
             log({ at: new Date(timestamp), level, text: message }),

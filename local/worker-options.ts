@@ -6,7 +6,7 @@ import type { LegacyWorkerOptions } from 'miniflare';
 import { type BundleModule, MODULES_ROOT } from '../deploy/build/bundle.ts';
 import type { WorkerConfig } from '../deploy/plan/wrangler-file.ts';
 import { LaunchError } from '../terminal/launch-error.ts';
-import { NETWORK } from './network.ts';
+import type { NetworkService } from './network.ts';
 
 /** What is mapped below, or has no meaning in the local runtime. */
 const KNOWN_SECTIONS = new Set([
@@ -42,14 +42,14 @@ type Json = NonNullable<LegacyWorkerOptions['bindings']>[string];
 /**
  * @param secrets values bound beside the variables
  * @param socket where the Worker listens by itself, without a proxy in front
- * @param outbound name of the binding through which it reaches the network itself
+ * @param outbound what it reaches the network through, as the binding `OUTBOUND`
  * @throws LaunchError for a section it does not know
  */
 export function workerOptions(
   worker: WorkerConfig,
   modules: readonly BundleModule[],
   secrets: Readonly<Record<string, string>>,
-  { socket, outbound }: { socket?: { readonly host: string; readonly port: number }; outbound?: string } = {},
+  { socket, outbound }: { socket?: { readonly host: string; readonly port: number }; outbound?: NetworkService } = {},
 ): LegacyWorkerOptions {
   const unknown = Object.keys(worker).filter((section) => !KNOWN_SECTIONS.has(section));
   if (unknown.length > 0) {
@@ -71,7 +71,7 @@ export function workerOptions(
           { name: service, ...(entrypoint !== undefined && { entrypoint }) },
         ]),
       ),
-      ...(outbound !== undefined && { [outbound]: NETWORK }),
+      ...(outbound !== undefined && { OUTBOUND: outbound }),
     },
     d1Databases: Object.fromEntries(worker.d1_databases.map(({ binding, database_name }) => [binding, database_name])),
     r2Buckets: Object.fromEntries(worker.r2_buckets.map(({ binding, bucket_name }) => [binding, bucket_name])),

@@ -9,9 +9,10 @@ import { exampleServices } from '../../examples/services.ts';
 import { openDatabaseFile } from '../../local/database-file.ts';
 import { startLocal } from '../../local/runtime.ts';
 import { signToken } from '../../shared/auth/token.ts';
+import { smallestTaskIdAt } from '../../shared/task/id.ts';
 import type { Counts, Ledger } from '../workers/metered/counts.ts';
 
-/** One shard: a batch of 100 submitted tasks is one batch consumed. */
+/** One shard, and batches as they are deployed: what a task costs depends on their size. */
 const SHARDS = 1;
 
 const API_KEYS = Object.fromEntries(Array.from({ length: 8 }, (_, index) => [`KEY${index + 1}`, `key-${index + 1}`]));
@@ -48,6 +49,7 @@ export async function startMetered(): Promise<MeteredRun> {
   const run = await startLocal({
     stateDir,
     shards: SHARDS,
+    asDeployed: true,
     services: {
       ...exampleServices(backend.url),
       // Its limits are known, so that every task finds a key at once.
@@ -66,6 +68,9 @@ export async function startMetered(): Promise<MeteredRun> {
   });
   const token = await signToken({ sub: 'operations', role: 'client' }, secrets.JWT_SECRET, 3600);
   const serverToken = await signToken({ sub: 'operations', role: 'server' }, secrets.JWT_SECRET, 3600);
+  /** Accepted tasks: those in a queue have no row yet. */
+  let submitted = 0;
+  const sinceStart = smallestTaskIdAt(Date.now());
   const call = async <Body>(bearer: string, method: string, target: string, status?: number, body?: unknown) => {
     const response = await fetch(run.url + target, {
       method,
@@ -73,6 +78,7 @@ export async function startMetered(): Promise<MeteredRun> {
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
     const answer = (await response.json()) as Body;
+    if (response.status === 202) submitted += (answer as { results?: readonly unknown[] }).results?.length ?? 1;
     if (!response.ok || response.status !== (status ?? response.status)) {
       throw new Error(`${target}: ${response.status} ${JSON.stringify(answer)}`);
     }
@@ -115,10 +121,10 @@ export async function startMetered(): Promise<MeteredRun> {
     },
     async idle() {
       for (let look = 0; look < 600; look++) {
-        const open = tasksWhere('finished_at IS NULL');
+        const ended = tasksWhere(`finished_at IS NOT NULL AND id >= '${sinceStart}'`);
         // The last message is acked a moment after its row is written.
         await new Promise((resolve) => setTimeout(resolve, 100));
-        if (open === 0) return;
+        if (ended === submitted) return;
       }
       throw new Error('tasks are still open after a minute');
     },

@@ -15,8 +15,8 @@ const BUDGET = 3.75;
  */
 const CPU_MILLISECONDS_PER_TASK = 2;
 
-/** One request for the submission, and a hundredth for the batch that consumes it. */
-const REQUESTS_PER_TASK = 1.01;
+/** One request for the submission, and a tenth for the batch of ten that consumes it. */
+const REQUESTS_PER_TASK = 1.1;
 
 export interface Price {
   readonly parts: readonly (readonly [name: string, dollars: number])[];

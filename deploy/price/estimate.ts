@@ -14,7 +14,7 @@ export const OF_A_TASK: Readonly<Record<Metered, number>> = {
   rowsRead: 17 + 20,
   durableObjectRequests: 0.02,
   durableObjectGigabyteSeconds: 0,
-  requests: 1.01,
+  requests: 1.1,
   cpuMilliseconds: 2,
 };
 

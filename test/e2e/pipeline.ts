@@ -6,7 +6,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { type Backend, startBackend } from '../../examples/backend/server.ts';
 import { exampleServices } from '../../examples/services.ts';
 import { openDatabaseFile } from '../../local/database-file.ts';
-import { type LocalRun, startLocal } from '../../local/runtime.ts';
+import { type LocalOptions, type LocalRun, startLocal } from '../../local/runtime.ts';
 import { signToken } from '../../shared/auth/token.ts';
 
 export const SECRETS = {
@@ -100,14 +100,18 @@ export interface Pipeline extends AsyncDisposable {
   readonly database: DatabaseSync;
 }
 
-export async function startPipeline(options: { readonly vars?: Record<string, unknown> } = {}): Promise<Pipeline> {
+export async function startPipeline(
+  options: Pick<LocalOptions, 'vars' | 'services' | 'shards' | 'network'> = {},
+): Promise<Pipeline> {
   const stateDir = await mkdtemp(path.join(tmpdir(), 'tasklane-'));
   const backend = await startBackend();
   const run = await startLocal({
     stateDir,
-    services: exampleServices(backend.url),
+    services: { ...exampleServices(backend.url), ...options.services },
     secrets: SECRETS,
     ...(options.vars !== undefined && { vars: options.vars }),
+    ...(options.shards !== undefined && { shards: options.shards }),
+    ...(options.network !== undefined && { network: options.network }),
   });
   const database = openDatabaseFile(stateDir);
   return {

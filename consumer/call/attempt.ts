@@ -10,7 +10,8 @@ import { serverUseOf, withOtherServers } from '../capacity/server-use.ts';
 import type { ConsumerEnv } from '../env.ts';
 import type { KeyVerdict, LimitFacts } from '../keys/pool/verdict.ts';
 import { hear } from '../keys/provider/hearing.ts';
-import { type Redact, Redactor, redactContent } from '../keys/secrets/redaction.ts';
+import { tokenRedaction } from '../keys/secrets/callback-token.ts';
+import { type Redact, redactContent } from '../keys/secrets/redaction.ts';
 import type { Attempted, Call, KeyUse } from './call.ts';
 import { callTimeoutMs } from './lease.ts';
 import { type Answer, type Outcome, outcomeOfAnswer, outcomeWithKey } from './outcome.ts';
@@ -109,8 +110,8 @@ function misconfigured(message: string, retryAfterMs = MISCONFIGURED_RETRY_MS): 
 /** Takes out what the backend was sent in confidence: keys, secret headers, and the token to call back with. */
 function redactOf(env: ConsumerEnv, call: Call): Redact {
   const ofService = env.redactor(call);
-  const ofCall = new Redactor([call.callbackToken]);
-  return (text) => ofCall.text(ofService.text(text));
+  const ofCall = tokenRedaction(call.callbackToken);
+  return (text) => ofCall(ofService.text(text));
 }
 
 function cleanAnswer({ status, headers }: Response, read: ReadBody, redact: Redact): Answer {

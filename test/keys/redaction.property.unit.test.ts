@@ -1,6 +1,7 @@
 /** Every way in which a secret may be written down, cut anywhere, on the way of a task and on the synchronous route. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { tokenRedaction } from '../../consumer/keys/secrets/callback-token.ts';
 import { REPLACEMENT, Redactor, redactContent } from '../../consumer/keys/secrets/redaction.ts';
 import { redactedStream } from '../../consumer/keys/secrets/redaction-stream.ts';
 import { contentFromBytes } from '../../shared/task/content.ts';
@@ -75,6 +76,23 @@ describe('a secret that a backend sends back', () => {
     );
   });
 
+  it('is taken out where it is the token to call back with', () => {
+    const tokens = fc
+      .tuple(
+        fc.integer({ min: 1, max: 120 }),
+        fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 48, maxLength: 48 }),
+      )
+      .map(([run, mac]) => `${run}.${mac}`);
+    fc.assert(
+      fc.property(
+        tokens.chain((token) => fc.tuple(fc.constant(token), writtenDown(token))),
+        ([token, written]) =>
+          expectClean(tokenRedaction(token)(`it is ${written.text} now`), written, 'it is ', ' now'),
+      ),
+      RUNS,
+    );
+  });
+
   it('leaves a document of JSON one', () => {
     fc.assert(
       fc.property(secrets, fc.nat(6), fc.string(), (secret, way, beside) => {
@@ -133,7 +151,8 @@ describe('a text without the secret', () => {
         expect(came).toBe(text);
         expect(failed).toBe(broken);
       }),
-      RUNS,
+      // Each waits a moment before it breaks off.
+      { numRuns: 60 },
     );
   });
 });

@@ -5,14 +5,14 @@
 import { INCLUDED, type Metered, PER_MILLION, PLAN } from './list.ts';
 
 /**
- * A synchronous task with a pool's key that succeeds at the first try, in batches of a hundred, its
+ * A synchronous task with a pool's key that succeeds at the first try, in batches of ten, its
  * deletion when its retention is over included.
  */
 export const OF_A_TASK: Readonly<Record<Metered, number>> = {
   queueOperations: 3,
-  rowsWritten: 2 + 1,
-  rowsRead: 17 + 20,
-  durableObjectRequests: 0.02,
+  rowsWritten: 2.04 + 1,
+  rowsRead: 112 + 22,
+  durableObjectRequests: 0.2,
   durableObjectGigabyteSeconds: 0,
   requests: 1.1,
   cpuMilliseconds: 2,
@@ -35,7 +35,7 @@ const MINUTES_A_MONTH = 43_800;
 export const OF_A_SWEEP: Readonly<Record<Metered, number>> = {
   queueOperations: 0,
   rowsWritten: 0,
-  rowsRead: 7_047,
+  rowsRead: 8_772,
   durableObjectRequests: 0,
   durableObjectGigabyteSeconds: 0,
   requests: 1,

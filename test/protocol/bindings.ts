@@ -180,16 +180,19 @@ export class Bindings {
 
   /** The registry's core as it is, on the house's clock. */
   #registry(effect: <Value>(name: string, take: () => Promise<Value>) => Promise<Value>): RegistrySession {
-    const { registry } = this.#world;
+    // Looked up at each question: the object may have been restarted in between.
+    const world = this.#world;
     return {
       route: (request) =>
         effect('registry.route', async () => {
           this.#world.beat();
-          return structuredClone(route(registry, structuredClone(request), Date.now(), Math.random));
+          return structuredClone(route(world.registry, structuredClone(request), Date.now(), Math.random));
         }),
       reportCalls: (reports) =>
-        effect('registry.report', async () => takeReports(registry, structuredClone(reports), Date.now(), Math.random)),
-      readServices: (known) => effect('registry.services', async () => readBook(registry, known)),
+        effect('registry.report', async () =>
+          takeReports(world.registry, structuredClone(reports), Date.now(), Math.random),
+        ),
+      readServices: (known) => effect('registry.services', async () => readBook(world.registry, known)),
     };
   }
 

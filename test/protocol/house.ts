@@ -13,6 +13,12 @@ import { heartbeat } from '../../callback/registry/heartbeat.ts';
 import { register } from '../../callback/registry/members.ts';
 import { emptyRegistry } from '../../callback/registry/server.ts';
 import type { RegistrySettings } from '../../callback/registry/settings.ts';
+import {
+  restoreServers,
+  restoreServices,
+  snapshotServers,
+  snapshotServices,
+} from '../../callback/registry/snapshot.ts';
 import { sweep } from '../../callback/sweep.ts';
 import { runBatch } from '../../consumer/batch.ts';
 import { LastKnownServers } from '../../consumer/capacity/last-known.ts';
@@ -24,7 +30,7 @@ import type { LedgerSession } from '../../shared/ledger/contract.ts';
 import type { CallbackReport, DoorAnswer } from '../../shared/ledger/door.ts';
 import type { ReleaseAnswer } from '../../shared/ledger/line.ts';
 import { type NewTask, NewTaskSchema, newTaskMessage } from '../../shared/message/task-message.ts';
-import { RegistrationSchema } from '../../shared/registry/registration.ts';
+import { type Registration, RegistrationSchema } from '../../shared/registry/registration.ts';
 import { type Services, serviceSchema, servicesSchema } from '../../shared/service/definition.ts';
 import { KnownServices } from '../../shared/service/known-services.ts';
 import { storesIn } from '../../shared/store/stores.ts';
@@ -93,7 +99,10 @@ export class House {
   #known: { readonly base: Services; readonly services: KnownServices } | undefined;
   readonly servers = new LastKnownServers();
   readonly #up = new Set<string>();
-  readonly registry = emptyRegistry(registrySettings(() => this.services));
+  readonly #registrations = new Map<string, Registration>();
+  registry = emptyRegistry(registrySettings(() => this.services));
+  /** What the registry's object wrote last. */
+  #snapshot: { readonly servers: string; readonly services: string } | undefined;
   /** What services' headers name. */
   readonly secrets = new Map<string, string>();
   readonly log: string[] = [];
@@ -263,6 +272,7 @@ export class House {
     });
     const id = `srv_${name.padStart(16, '0')}`;
     const answer = register(this.registry, registration, OWNER, id, Date.now());
+    this.#registrations.set(id, registration);
     if (!answer.ok) throw new Error(answer.detail);
     this.#up.add(answer.value.id);
     this.note(`${name} joins`);
@@ -275,9 +285,30 @@ export class House {
     this.note(`${id} leaves`);
   }
 
+  /** The registry's object writes what it knows, as it does before it sleeps. */
+  writeRegistry(): void {
+    const now = Date.now();
+    this.#snapshot = { servers: snapshotServers(this.registry, now), services: snapshotServices(this.registry) };
+  }
+
+  /** The object is gone from memory: what it knew since it wrote last is lost. */
+  restartRegistry(): void {
+    this.registry = emptyRegistry(registrySettings(() => this.services));
+    if (this.#snapshot !== undefined) {
+      restoreServices(this.registry, this.#snapshot.services, Date.now());
+      restoreServers(this.registry, this.#snapshot.servers, Date.now());
+    }
+    this.note('the registry restarts');
+  }
+
   /** Servers that are up say so, as often as somebody asks. */
   beat(): void {
-    for (const id of this.#up) heartbeat(this.registry, id, { status: 'healthy' }, OWNER, Date.now());
+    for (const id of this.#up) {
+      const answer = heartbeat(this.registry, id, { status: 'healthy' }, OWNER, Date.now());
+      // It was forgotten: an agent that hears so registers its server again.
+      const registration = this.#registrations.get(id);
+      if (!answer.ok && registration !== undefined) register(this.registry, registration, OWNER, id, Date.now());
+    }
   }
 
   /** What happens when a server is back, or the service resumed. */

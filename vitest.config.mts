@@ -44,7 +44,13 @@ export default defineConfig({
         plugins: [
           cloudflareTest(async () => ({
             wrangler: { configPath: './test/wrangler.jsonc' },
-            miniflare: { bindings: { TEST_MIGRATIONS: await readD1Migrations('migrations') } },
+            miniflare: {
+              bindings: {
+                TEST_MIGRATIONS: await readD1Migrations('migrations'),
+                FUZZ_SEED: process.env.FUZZ_SEED ?? '',
+                FUZZ_CASES: process.env.FUZZ_CASES ?? '2000',
+              },
+            },
           })),
         ],
         test: {

@@ -139,6 +139,7 @@ async function expectListed(
 it(
   `holds against ${cases} requests`,
   async () => {
+    // biome-ignore lint/suspicious/noConsole: with the seed a run can be made again
     console.info(`fuzz: ${cases} requests over ${operations.length} operations, FUZZ_SEED=${seed}`);
     const ids = [await idFor('alice'), `tsk_${'0'.repeat(32)}`, 'srv_0000000000000000'];
     const seen = new Map<number, number>();
@@ -175,6 +176,7 @@ it(
       },
     );
     await fc.assert(property, { seed, numRuns: cases, endOnFailure: true });
+    // biome-ignore lint/suspicious/noConsole: with the seed a run can be made again
     console.info(
       `fuzz: ${[...seen]
         .sort(([a], [b]) => a - b)

@@ -77,6 +77,11 @@ const oddValue: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom<unknown>(null, true, [], {}, [[[[[[]]]]]], { constructor: 1 }, [null]),
 );
 
+/** @param others how many times as often it is left out */
+function maybe<Value>(value: fc.Arbitrary<Value>, others: number): fc.Arbitrary<Value | undefined> {
+  return fc.oneof({ arbitrary: fc.constant(undefined), weight: others }, { arbitrary: value, weight: 1 });
+}
+
 /** Names come from few, so that requests meet what others have made. */
 const FEW = ['ocr', 'echo', 'constructor', 'llm'];
 
@@ -132,7 +137,7 @@ function objects(schema: Schema, schemas: Schemas, depth: number): fc.Arbitrary<
   const known = Object.fromEntries(
     Object.entries(properties).map(([name, inner]) => {
       const value = mixed(inner, schemas, depth + 1);
-      return [name, required.includes(name) ? value : fc.option(value, { nil: undefined, freq: 1 })];
+      return [name, required.includes(name) ? value : maybe(value, 3)];
     }),
   );
   const members = fc.record(known);
@@ -152,12 +157,26 @@ function mixed(schema: Schema, schemas: Schemas, depth = 0): fc.Arbitrary<unknow
   return fc.oneof({ arbitrary: allowed(schema, schemas, depth), weight: 19 }, { arbitrary: oddValue, weight: 1 });
 }
 
+/** The schema's own example, with one or two of its members made anew: mostly what is accepted. */
+function likeTheExample(schema: Schema, schemas: Schemas): fc.Arbitrary<unknown> {
+  const named = schemas[schema.$ref?.slice(schema.$ref.lastIndexOf('/') + 1) ?? ''] ?? schema;
+  if (typeof named.example !== 'object' || named.example === null) return allowed(schema, schemas);
+  const { example, properties = {} } = named;
+  const members = Object.entries(properties);
+  if (members.length === 0) return fc.constant(example);
+  const changes = fc.array(
+    fc.oneof(...members.map(([name, inner]) => allowed(inner, schemas).map((value) => [name, value] as const))),
+    { maxLength: 2 },
+  );
+  return changes.map((changed) => ({ ...example, ...Object.fromEntries(changed) }));
+}
+
 function bodies(schema: Schema, schemas: Schemas): fc.Arbitrary<string> {
   const whole = fc
-    .tuple(allowed(schema, schemas), fc.option(fc.tuple(oddText, oddValue), { freq: 12 }))
+    .tuple(fc.oneof(likeTheExample(schema, schemas), allowed(schema, schemas)), maybe(fc.tuple(oddText, oddValue), 12))
     .map(([value, extra]) => {
       const body =
-        extra === null || typeof value !== 'object'
+        extra === undefined || typeof value !== 'object'
           ? value
           : Object.assign(Object.create(null), value, { [extra[0]]: extra[1] });
       return (JSON.stringify(body) ?? 'null').replaceAll(JSON.stringify(BEYOND), '1e400');
@@ -184,10 +203,7 @@ function parametersOf(operation: Operation, place: Parameter['in'], ids: fc.Arbi
       name === 'id'
         ? fc.oneof({ arbitrary: ids, weight: 3 }, mixed(schema, schemas).map(String))
         : mixed(schema, schemas).map(String);
-    return [
-      name,
-      required === true || place === 'path' ? value : fc.option(value, { nil: undefined, freq: 1 }),
-    ] as const;
+    return [name, required === true || place === 'path' ? value : maybe(value, 3)] as const;
   });
   return fc.record(Object.fromEntries(values)).map((found) => {
     const given = Object.entries(found).filter((entry): entry is [string, string] => entry[1] !== undefined);
@@ -207,8 +223,8 @@ export function requests(
         operation: fc.constant(operation),
         path: parametersOf(operation, 'path', ids, schemas),
         query: fc
-          .tuple(parametersOf(operation, 'query', ids, schemas), fc.option(oddText, { freq: 15 }))
-          .map(([query, extra]) => (extra === null ? query : { ...query, [extra]: '1' })),
+          .tuple(parametersOf(operation, 'query', ids, schemas), maybe(oddText, 15))
+          .map(([query, extra]) => (extra === undefined ? query : { ...query, [extra]: '1' })),
         headers: parametersOf(operation, 'header', ids, schemas),
         body: operation.body === undefined ? fc.constant(undefined) : bodies(operation.body, schemas),
         role: fc.oneof({ arbitrary: fc.constant('admin'), weight: 8 }, fc.constantFrom('client', 'server', 'viewer')),

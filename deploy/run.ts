@@ -47,7 +47,7 @@ export async function runDeploy(context: RunContext): Promise<Deployed> {
   return { ...prepared, secrets: values };
 }
 
-/** Everything of a deployment, the public door first. @returns the steps that were done */
+/** Everything of a deployment, the public address first. @returns the steps that were done */
 export async function runDestroy(
   context: Pick<RunContext, 'api' | 'request' | 'say' | 'signal'>,
   keepsDatabase: boolean,

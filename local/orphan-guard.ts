@@ -1,7 +1,7 @@
 /**
  * No runtime outlives this process. Miniflare ends workerd when it is disposed of, but not when this
  * process is killed (`kill -9`, out of memory): workerd would stay behind and hold the port. So every
- * workerd that this process starts gets a leash: a shell that sleeps on a pipe from here and kills
+ * workerd that this process starts gets a guard: a shell that sleeps on a pipe from here and kills
  * workerd when the pipe breaks.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -16,7 +16,7 @@ let runtimePid: number | undefined;
 let watching = false;
 
 /** From now on, every workerd started by this process dies with it. POSIX only; elsewhere it does nothing. */
-export function leashRuntimes(): void {
+export function guardRuntimes(): void {
   if (watching || process.platform === 'win32') return;
   watching = true;
   subscribe('child_process', (message) => {
@@ -24,7 +24,7 @@ export function leashRuntimes(): void {
     child.once('spawn', () => {
       if (child.pid === undefined || path.basename(child.spawnfile) !== 'workerd') return;
       runtimePid = child.pid;
-      leash(child, child.pid);
+      guard(child, child.pid);
     });
   });
 }
@@ -34,9 +34,9 @@ export function latestRuntimePid(): number | undefined {
   return runtimePid;
 }
 
-function leash(child: ChildProcess, pid: number): void {
-  // Detached: Ctrl-C in the terminal must not end the leash before its runtime.
-  const holder = spawn('/bin/sh', ['-c', HOLD_THEN_KILL, 'leash', String(pid)], {
+function guard(child: ChildProcess, pid: number): void {
+  // Detached: Ctrl-C in the terminal must not end the guard before its runtime.
+  const holder = spawn('/bin/sh', ['-c', HOLD_THEN_KILL, 'guard', String(pid)], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
   });
@@ -44,6 +44,6 @@ function leash(child: ChildProcess, pid: number): void {
   holder.stdin.on('error', () => {});
   holder.unref();
   (holder.stdin as Socket).unref();
-  // Once workerd is gone its number may become another's: the leash goes first.
+  // Once workerd is gone its number may become another's: the guard goes first.
   child.once('exit', () => holder.kill('SIGKILL'));
 }

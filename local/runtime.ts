@@ -17,7 +17,7 @@ import { prepareDatabase } from './database.ts';
 import { countDatabaseFiles, openDatabaseFiles } from './database-file.ts';
 import { checkServices, localWorkers, type Mains, planLocal, type ServiceInputs } from './local-plan.ts';
 import type { NetworkService } from './network.ts';
-import { latestRuntimePid, leashRuntimes } from './orphan-guard.ts';
+import { guardRuntimes, latestRuntimePid } from './orphan-guard.ts';
 import { freePort, portProblem } from './port.ts';
 import { keyVariables, type LocalSecrets, loadSecrets } from './secrets.ts';
 import { withoutSignalHandlers } from './signals.ts';
@@ -113,7 +113,7 @@ async function launch(options: LocalOptions, persistencePath: string): Promise<L
 
   if (options.reviewsServices === true) checkServices(plan, keys, secrets);
 
-  leashRuntimes();
+  guardRuntimes();
   const [bundles, recovered] = await Promise.all([
     buildBundles(plan),
     prepareDatabase(plan.callback, persistencePath, Date.now()),

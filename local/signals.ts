@@ -1,7 +1,7 @@
 /**
  * Miniflare ends the whole process at the first Ctrl-C. Who starts a local run decides that here:
  * `npm start` stops its children in order, and a program without handlers of its own dies as usual,
- * with the runtime on its leash.
+ * with the runtime and its guard.
  */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 

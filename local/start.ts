@@ -94,7 +94,7 @@ function stopOnSignals(): void {
   const stop = () => {
     if (asked) process.exit(130);
     asked = true;
-    // Nothing is up yet that would need time: its leash ends a half-started runtime.
+    // Nothing is up yet that would need time: its guard ends a half-started runtime.
     if (run === undefined) process.exit(130);
     console.log(style.dim('\n  Stopping. Accepted tasks go on with the next start.'));
     void shutDown(0);

@@ -1,6 +1,6 @@
 /**
  * An account as Cloudflare keeps it, in memory: what exists, what refers to what, and what the platform
- * refuses. It knows nothing of Tasklane's plan; whether a deploy does the right thing is judged elsewhere
+ * refuses. It knows nothing of Tasklane's plan; whether a deploy does the right thing is decided elsewhere
  * (`invariants.ts`). Databases are real SQLite, so wrong SQL is found.
  */
 import { createHash } from 'node:crypto';

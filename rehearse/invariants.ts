@@ -28,12 +28,12 @@ function withoutSecretBindings(body: string, secrets: readonly string[]): string
   );
 }
 
-/** What of the system behind a public door is missing; empty when it works, or when there is no door. */
+/** What of the system behind a public address is missing; empty when it works, or when there is no address. */
 export function faultsOf(
   cloud: FakeCloudflare,
   requiredSecrets: Readonly<Record<string, readonly string[]>>,
 ): string[] {
-  const doors = [...cloud.scripts.values()].filter(({ hasAddress, domains }) => hasAddress || domains.length > 0);
+  const entrances = [...cloud.scripts.values()].filter(({ hasAddress, domains }) => hasAddress || domains.length > 0);
   const behind = new Set<Script>();
   const visit = (script: Script) => {
     if (behind.has(script)) return;
@@ -49,7 +49,7 @@ export function faultsOf(
       }
     }
   };
-  for (const door of doors) visit(door);
+  for (const entrance of entrances) visit(entrance);
   return [...behind].flatMap((script) => [
     ...missingBehind(cloud, script),
     ...(script.settings.observability?.enabled === true ? [] : [`${script.name} writes no log: observability is off`]),
@@ -92,7 +92,7 @@ function missingKeys(script: Script): string[] {
     .map((prefix) => `${script.name} is said to hold ${prefix}… and holds none`);
 }
 
-/** Kinds of Workers by the end of their name: the judge does not read the plan. */
+/** Kinds of Workers by the end of their name: the plan is not read here. */
 function roleOf(name: string): string {
   return /-(producer|callback|consumer)(?:-\d+)?$/.exec(name)?.[1] ?? '';
 }

@@ -12,7 +12,7 @@ import {
 } from 'miniflare';
 import type { Binding } from '../deploy/upload/metadata.ts';
 import { startExample } from '../local/example-process.ts';
-import { leashRuntimes } from '../local/orphan-guard.ts';
+import { guardRuntimes } from '../local/orphan-guard.ts';
 import { withoutSignalHandlers } from '../local/signals.ts';
 import { signToken } from '../shared/auth/token.ts';
 import type { CloudQueue, FakeCloudflare } from './fake-cloudflare.ts';
@@ -55,7 +55,7 @@ export async function startLive(
   deployment: string,
   vars?: Readonly<Record<string, unknown>>,
 ): Promise<Live> {
-  leashRuntimes();
+  guardRuntimes();
   const workers = [...cloud.scripts.values()].filter(({ name }) => name.startsWith(`${deployment}-`));
   const ask = async (url: string, init: RequestInit = {}): Promise<Response> => {
     const name = workerAt(cloud, url);
@@ -119,15 +119,15 @@ function workerAt(cloud: FakeCloudflare, url: string): string | undefined {
 }
 
 async function submit(runtime: Miniflare, producer: string, jwtSecret: string): Promise<void> {
-  const door = await runtime.getWorker(producer);
+  const worker = await runtime.getWorker(producer);
   const token = await signToken({ role: 'client', sub: 'rehearsal' }, jwtSecret, 600);
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
   const body = JSON.stringify({ service: 'echo', payload: { rehearsed: true } });
-  const accepted = await door.fetch('http://tasklane/api/task', { method: 'POST', headers, body });
+  const accepted = await worker.fetch('http://tasklane/api/task', { method: 'POST', headers, body });
   if (accepted.status !== 202)
     throw new Error(`the deployed producer answered ${accepted.status}: ${await accepted.text()}`);
   const { id } = (await accepted.json()) as { id: string };
-  const polled = await door.fetch(`http://tasklane/api/task/${id}?wait=${WAIT_SECONDS}`, { headers });
+  const polled = await worker.fetch(`http://tasklane/api/task/${id}?wait=${WAIT_SECONDS}`, { headers });
   const { status } = (await polled.json()) as { status: string };
   if (status !== 'succeeded') throw new Error(`a task through the deployed Workers is ${status}`);
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { convertV4MiniflareOptions, Miniflare, NoOpLog } from 'miniflare';
 import { NETWORK } from '../../local/network.ts';
-import { latestRuntimePid, leashRuntimes } from '../../local/orphan-guard.ts';
+import { guardRuntimes, latestRuntimePid } from '../../local/orphan-guard.ts';
 import { bundleWorker } from './bundle.ts';
 import { Records } from './records.ts';
 import { RuntimeProcess } from './runtime-process.ts';
@@ -26,7 +26,7 @@ export interface BareOptions {
 export async function startBare({ record, direct = false }: BareOptions, backendPort: number): Promise<System> {
   const stateDir = mkdtempSync(join(tmpdir(), 'tasklane-bench-bare-'));
   const workers = await bareWorkers({ record, direct }, backendPort);
-  leashRuntimes();
+  guardRuntimes();
   const runtime = new Miniflare(
     convertV4MiniflareOptions({
       workers,

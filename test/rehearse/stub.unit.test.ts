@@ -23,7 +23,7 @@ const module = (...names: string[]) => [
   { name: 'index.js', contents: `export default {};\n${names.map((name) => `export class ${name} {}`).join('\n')}` },
 ];
 
-/** A producer with its door open, a consumer behind its queue, a database. */
+/** A producer with a public address, a consumer behind its queue, a database. */
 function working(): FakeCloudflare {
   const cloud = new FakeCloudflare();
   const queue = cloud.createQueue('t-tasks-0', {});
@@ -85,7 +85,7 @@ describe('an account that works', () => {
     expect(faultsOf(cloud, REQUIRED).join()).toMatch(fault);
   });
 
-  it('is of no interest without a door', () => {
+  it('is of no interest without an address', () => {
     const cloud = working();
     cloud.script('t-producer').hasAddress = false;
     cloud.queues.clear();

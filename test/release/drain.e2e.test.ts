@@ -12,7 +12,7 @@ import { workersOf } from '../../deploy/plan/plan.ts';
 import { readMigrationFiles, readPlan } from '../../deploy/plan/plan-files.ts';
 import { type Backend, startBackend } from '../../examples/backend/server.ts';
 import { openDatabaseFile } from '../../local/database-file.ts';
-import { leashRuntimes } from '../../local/orphan-guard.ts';
+import { guardRuntimes } from '../../local/orphan-guard.ts';
 import { withoutSignalHandlers } from '../../local/signals.ts';
 import { workerOptions } from '../../local/worker-options.ts';
 import { importMacKey } from '../../shared/crypto/mac.ts';
@@ -65,7 +65,7 @@ beforeAll(async () => {
     },
   });
   const release = await buildRelease([]);
-  leashRuntimes();
+  guardRuntimes();
   runtime = withoutSignalHandlers(
     () =>
       new Miniflare(

@@ -16,7 +16,7 @@ import { readMigrationFiles } from '../../deploy/plan/plan-files.ts';
 import type { WorkerConfig } from '../../deploy/plan/wrangler-file.ts';
 import { openDatabaseFile } from '../../local/database-file.ts';
 import { planLocal, type ServiceInputs } from '../../local/local-plan.ts';
-import { leashRuntimes } from '../../local/orphan-guard.ts';
+import { guardRuntimes } from '../../local/orphan-guard.ts';
 import { withoutSignalHandlers } from '../../local/signals.ts';
 import { workerOptions } from '../../local/worker-options.ts';
 import type { Release } from './variant.ts';
@@ -83,7 +83,7 @@ export async function openHouse(
   services: ServiceInputs,
   secrets: Readonly<Record<string, string>>,
 ): Promise<House> {
-  leashRuntimes();
+  guardRuntimes();
   const stateDir = await mkdtemp(path.join(tmpdir(), 'tasklane-house-'));
   const plan = planLocal({ keys: planKeys([], 1), services, vars: { ACCEPT: 'queue' } }, 'http://localhost');
   const errors: string[] = [];

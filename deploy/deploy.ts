@@ -38,6 +38,8 @@ const HELP = `Deploys Tasklane to a Cloudflare account, again and again.
 
   --json                the result as JSON on standard output
   --load LOAD           for the price: 10/s, 500k/day, 2.5M/month (1M/month)
+  --days N              for the stores: RETENTION_DAYS (30); and --body-days N,
+                        BODY_RETENTION_DAYS (3)
   --polls N             for the price: polls per task (1)
   --preview NAME        small letters, digits and dashes; removed again by
                         npm run destroy -- --preview NAME
@@ -72,6 +74,8 @@ function readOptions() {
       plan: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       load: { type: 'string' },
+      days: { type: 'string', default: '30' },
+      'body-days': { type: 'string', default: '3' },
       polls: { type: 'string', default: '1' },
       preview: { type: 'string' },
       'generate-secrets': { type: 'boolean', default: false },
@@ -97,10 +101,14 @@ function say(line: string): void {
   console.error(line);
 }
 
-function estimateFor({ load: text, polls }: Options): Estimate {
+function estimateFor({ load: text, polls, days, 'body-days': bodyDays }: Options): Estimate {
   const load = parseLoad(text ?? DEFAULT_LOAD);
   if (load === undefined) throw new DeployError('--load is like 10/s, 500k/day or 2.5M/month');
-  return estimatePrice(load, wholeNumber('--polls', polls, 0, 1000));
+  const lives = {
+    days: wholeNumber('--days', days, 12, 3650),
+    bodyDays: wholeNumber('--body-days', bodyDays, 0, 3650),
+  };
+  return estimatePrice(load, wholeNumber('--polls', polls, 0, 1000), lives);
 }
 
 function requestOf(options: Options): DeployRequest {

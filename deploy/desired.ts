@@ -5,7 +5,7 @@
 import { keyNameOf } from '../shared/key/name.ts';
 import type { NameFamily } from './account/account.ts';
 import type { Migration } from './account/database.ts';
-import { type Plan, PlanError } from './plan/plan.ts';
+import { type Plan, PlanError, STORE_ZERO, storePrefixOf } from './plan/plan.ts';
 import { PREVIOUS } from './plan/secret-names.ts';
 import type { WorkerConfig } from './plan/wrangler-file.ts';
 
@@ -33,6 +33,8 @@ export interface Desired {
   readonly retentionSeconds: number;
   readonly buckets: readonly string[];
   readonly databases: readonly DesiredDatabase[];
+  /** Names of those that get no new tasks. */
+  readonly drainingDatabases: ReadonlySet<string>;
   readonly callback: DesiredWorker;
   readonly consumers: readonly DesiredWorker[];
   readonly draining: readonly DesiredWorker[];
@@ -70,6 +72,7 @@ export function desiredOf(
     retentionSeconds: isFree ? FREE_RETENTION_SECONDS : RETENTION_SECONDS,
     buckets: family.buckets,
     databases: family.databases.map((database) => ({ name: database, migrations: migrations.get(database) ?? [] })),
+    drainingDatabases: drainingDatabasesOf(plan),
     callback: worker('callback')(plan.callback),
     consumers: plan.consumers.map(worker('consumer')),
     draining: plan.draining.map(worker('draining')),
@@ -92,9 +95,23 @@ export function familyOf(plan: Plan): NameFamily {
     queues: [...new Set(queues.filter((queue) => !queue.startsWith(ofShards)))],
     databases: [...new Set(workers.flatMap((worker) => worker.d1_databases.map((database) => database.database_name)))],
     buckets: [...new Set(workers.flatMap((worker) => worker.r2_buckets.map((bucket) => bucket.bucket_name)))],
+    storePrefix: storePrefixOf(storeZeroOf(plan)),
     consumerPrefix: shardZero.name.slice(0, -1),
     queuePrefix: ofShards,
   };
+}
+
+function storeZeroOf({ callback }: Plan): string {
+  const first = callback.d1_databases.find(({ binding }) => binding === STORE_ZERO);
+  if (first === undefined) throw new PlanError(`wrangler.toml: ${callback.name} is not bound to ${STORE_ZERO}`);
+  return first.database_name;
+}
+
+function drainingDatabasesOf({ producer }: Plan): ReadonlySet<string> {
+  const stores = String(producer.vars.STORES_DRAINING ?? '').split(',');
+  const draining = new Set(stores.map((store) => STORE_ZERO.slice(0, -1) + store));
+  const going = producer.d1_databases.filter(({ binding }) => draining.has(binding));
+  return new Set(going.map(({ database_name }) => database_name));
 }
 
 /** The queue of the shard that a consumer serves. */

@@ -16,7 +16,7 @@ import type { Finding } from './finding.ts';
 import { type Inputs, readInputs } from './inputs/inputs.ts';
 import { limitFindings } from './limits.ts';
 import { type KeyPlacement, type KeyPlan, planKeys } from './plan/key-plan.ts';
-import type { Plan } from './plan/plan.ts';
+import { type Plan, storesOf } from './plan/plan.ts';
 import { readMigrationFiles, readPlan } from './plan/plan-files.ts';
 import { secretNames } from './plan/secret-names.ts';
 import { servicesOf, surroundingsOf } from './plan/services.ts';
@@ -32,6 +32,8 @@ import {
 export interface DeployRequest {
   /** A copy beside the first, with all keys on one shard. */
   readonly preview?: string | undefined;
+  /** Databases that hold the tasks; by default what wrangler.toml says. */
+  readonly stores?: number;
   /** Keys are placed anew, as if none had a place. */
   readonly repack?: boolean;
   /** That no key is given means that there are to be none. */
@@ -83,8 +85,11 @@ export function resolvePlan(request: DeployRequest, inputs: Inputs, account: Acc
     request.repack === true ? undefined : placement,
   );
   const publicUrl = publicUrlOf(request, account);
+  const stores = request.stores ?? storesOf(readPlan({ shards: 1, preview: request.preview }).producer);
   const plan = readPlan({
     shards: keys.shards,
+    stores,
+    drainingStores: drainingStoresIn(account, family, stores, Date.now()),
     draining: shardsIn(account, family).filter((shard) => shard >= keys.shards),
     preview: request.preview,
     vars: { PUBLIC_URL: publicUrl, KEY_SHARDS: keys.shardsOfPool },
@@ -170,6 +175,19 @@ function shardsIn({ workers, queues }: Account, { consumerPrefix, queuePrefix }:
     ...[...queues.keys()].map((name) => shardOf(name, queuePrefix)),
   ];
   return [...new Set(shards)].filter((shard) => shard !== undefined).sort((a, b) => a - b);
+}
+
+/** A message lives four days at most in a queue; a task is recorded by then, or was never accepted. */
+const MESSAGES_GONE_MS = 5 * 86_400_000;
+
+/** Numbers of the stores above those that are wanted, but for those whose last task is gone. */
+function drainingStoresIn({ databases }: Account, { storePrefix }: NameFamily, stores: number, now: number): number[] {
+  return [...databases.values()].flatMap(({ name, draining }) => {
+    const store = shardOf(name, storePrefix);
+    if (store === undefined || store < stores) return [];
+    const isGone = draining?.isEmpty === true && now - draining.since >= MESSAGES_GONE_MS;
+    return isGone ? [] : [store];
+  });
 }
 
 /** @throws DeployError when the account has no address to give */

@@ -76,7 +76,34 @@ function missingBehind(cloud: FakeCloudflare, script: Script): string[] {
       const table = found.database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'tasks'").get();
       return table === undefined ? [`${script.name} has a database without tables`] : [];
     });
-  return [...services, ...queues, ...databases, ...missingKeys(script)];
+  return [...services, ...queues, ...databases, ...missingKeys(script), ...unknownStores(cloud, script)];
+}
+
+/** A store to which the producer gives tasks is one that the callback Worker can write to, and none that is to go. */
+function unknownStores(cloud: FakeCloudflare, script: Script): string[] {
+  if (roleOf(script.name) !== 'producer') return [];
+  const callback = [...cloud.scripts.values()].find(
+    ({ name }) => name === script.name.replace(/-producer$/, '-callback'),
+  );
+  const draining = new Set(
+    String(script.metadata.bindings.find(({ name }) => name === 'STORES_DRAINING')?.text ?? '').split(','),
+  );
+  return storesBound(script)
+    .filter(({ store }) => !draining.has(store))
+    .flatMap(({ store, id }) => {
+      const isBound = callback === undefined || storesBound(callback).some((other) => other.id === id);
+      const noted = cloud.databases.get(id)?.database.prepare("SELECT 1 FROM scans WHERE name = 'draining'").get();
+      return [
+        ...(isBound ? [] : [`tasks of store ${store} cannot be recorded: ${callback?.name} is not bound to it`]),
+        ...(noted === undefined ? [] : [`store ${store} gets tasks and is noted as one that goes`]),
+      ];
+    });
+}
+
+function storesBound({ metadata }: Script): { readonly store: string; readonly id: string }[] {
+  return metadata.bindings
+    .filter(({ type, name }) => type === 'd1' && /^TASK_DB_\d+$/.test(name))
+    .map(({ name, id }) => ({ store: name.slice('TASK_DB_'.length), id: String(id) }));
 }
 
 /** A shard that is said to hold keys of a pool holds some. */

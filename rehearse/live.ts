@@ -97,7 +97,8 @@ export async function startLive(
         metadata.bindings.some(({ type, id }) => type === 'd1' && id === uuid),
       );
       if (owner === undefined) continue;
-      const database = await runtime.getD1Database('TASK_DB_0', owner.name);
+      const binding = owner.metadata.bindings.find(({ type, id }) => type === 'd1' && id === uuid)?.name ?? '';
+      const database = await runtime.getD1Database(binding, owner.name);
       for (const { sql, params } of statements)
         await database
           .prepare(sql)

@@ -50,6 +50,19 @@ const small: Stage = { request: {}, environment: { ...SECRETS, ...keys(8), ...GE
 const large: Stage = { request: {}, environment: { ...SECRETS, ...keys(20), ...GEMINI } };
 const preview: Stage = { request: { preview: 'pr-7' }, environment: { ...SECRETS, ...keys(20) } };
 
+const fourStores: Stage = { ...small, request: { stores: 4 } };
+const twoStores: Stage = { ...small, request: { stores: 2 } };
+
+/** As if the stores that get no new tasks had been so for a month. */
+function ageDrainingStores(cloud: FakeCloudflare): void {
+  for (const { database } of cloud.databases.values()) {
+    database.exec(`UPDATE scans SET position = '1' WHERE name = 'draining'`);
+  }
+}
+
+const ONE_TASK = `INSERT INTO tasks (id, subject, service, status, max_attempts, base_seconds, cap_seconds, deadline_at)
+  VALUES ('tsk_1', 'alice', 'echo', 'queued', 1, 1, 1, 1)`;
+
 export const SCENARIOS: readonly Scenario[] = [
   { name: 'first deploy, 3 shards', before: [], stage: large },
   { name: 'the same again', before: [large], stage: large },
@@ -59,6 +72,27 @@ export const SCENARIOS: readonly Scenario[] = [
     stage: { ...large, release: 2, environment: { ...large.environment, ...ROTATED } },
   },
   { name: 'grow to 3 shards with a new release', before: [small], stage: { ...large, release: 2 } },
+  { name: 'grow from 1 store to 4', before: [small], stage: fourStores },
+  { name: 'shrink from 4 stores to 2', before: [fourStores], stage: twoStores },
+  {
+    name: 'take away the stores that are empty',
+    before: [fourStores, twoStores],
+    stage: { ...twoStores, meanwhile: ageDrainingStores },
+  },
+  {
+    name: 'keep a store that drains as long as it has a task',
+    before: [fourStores, twoStores],
+    stage: {
+      ...twoStores,
+      meanwhile: (cloud) => {
+        ageDrainingStores(cloud);
+        for (const { name, database } of cloud.databases.values()) {
+          if (name.endsWith('-store-3')) database.exec(ONE_TASK);
+        }
+      },
+    },
+  },
+  { name: 'grow to 4 stores again', before: [fourStores, twoStores], stage: fourStores },
   {
     name: 'shrink to 1 shard, messages waiting',
     before: [large],

@@ -70,6 +70,8 @@ export interface AccountDatabase {
   readonly id: string;
   /** Names of the migrations that were applied. */
   readonly migrations: ReadonlySet<string>;
+  /** Of a store other than the first that gets no new tasks. */
+  readonly draining?: { readonly since: number; readonly isEmpty: boolean } | undefined;
 }
 
 /** What marks a version with the hash of its content: the annotation `workers/tag`, which is versioned as it is. */
@@ -84,6 +86,8 @@ export interface NameFamily {
   readonly queues: readonly string[];
   readonly databases: readonly string[];
   readonly buckets: readonly string[];
+  /** What the names of further stores begin with. */
+  readonly storePrefix: string;
   /** What numbered names begin with: `tasklane-consumer-`, `tasklane-tasks-`. */
   readonly consumerPrefix: string;
   readonly queuePrefix: string;
@@ -91,6 +95,10 @@ export interface NameFamily {
 
 export function isOurWorker({ workers, consumerPrefix }: NameFamily, name: string): boolean {
   return workers.includes(name) || shardOf(name, consumerPrefix) !== undefined;
+}
+
+export function isOurDatabase({ databases, storePrefix }: NameFamily, name: string): boolean {
+  return databases.includes(name) || shardOf(name, storePrefix) !== undefined;
 }
 
 export function isOurQueue({ queues, queuePrefix }: NameFamily, name: string): boolean {

@@ -37,3 +37,29 @@ export async function applyMigration(api: CloudflareApi, databaseId: string, mig
   const record = `INSERT INTO ${MIGRATIONS_TABLE} (name) VALUES ('${migration.name.replaceAll("'", "''")}');`;
   await api.post(`/d1/database/${databaseId}/query`, { sql: `${migration.sql}\n${record}` }, z.unknown());
 }
+
+/** A store that is to go keeps this line: since when it gets no new tasks. */
+const DRAINING = 'draining';
+
+export async function readDraining(
+  api: CloudflareApi,
+  databaseId: string,
+): Promise<{ readonly since: number; readonly isEmpty: boolean } | undefined> {
+  const [row] = await queryDatabase(
+    api,
+    databaseId,
+    'SELECT position AS since, NOT EXISTS (SELECT 1 FROM tasks) AS is_empty FROM scans WHERE name = ?1',
+    [DRAINING],
+  );
+  return row === undefined ? undefined : { since: Number(row.since), isEmpty: Number(row.is_empty) === 1 };
+}
+
+/** @param since Unix ms; undefined: the store gets tasks again */
+export async function noteDraining(api: CloudflareApi, databaseId: string, since: number | undefined): Promise<void> {
+  if (since === undefined) {
+    await queryDatabase(api, databaseId, 'DELETE FROM scans WHERE name = ?1', [DRAINING]);
+    return;
+  }
+  const sql = 'INSERT INTO scans (name, position) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING';
+  await queryDatabase(api, databaseId, sql, [DRAINING, String(since)]);
+}

@@ -5,14 +5,16 @@ import {
   type AccountDatabase,
   type AccountQueue,
   type AccountWorker,
+  isOurDatabase,
   isOurQueue,
   isOurWorker,
   type NameFamily,
   RELEASE_PREFIX,
+  shardOf,
 } from './account.ts';
 import type { CloudflareApi } from './api.ts';
 import { ApiError } from './api-error.ts';
-import { MIGRATIONS_TABLE, queryDatabase } from './database.ts';
+import { MIGRATIONS_TABLE, queryDatabase, readDraining } from './database.ts';
 
 const ScriptSchema = z.looseObject({
   id: z.string(),
@@ -241,10 +243,13 @@ function queueOf({ queue_id: id, queue_name: name, consumers }: z.output<typeof 
 export async function readDatabases(api: CloudflareApi, family: NameFamily): Promise<Map<string, AccountDatabase>> {
   if (family.databases.length === 0) return new Map();
   const found = await api.list('/d1/database', DatabaseSchema);
-  const ours = found.filter(({ name }) => family.databases.includes(name));
+  const ours = found.filter(({ name }) => isOurDatabase(family, name));
   const databases = await Promise.all(
     ours.map(async ({ name, uuid }): Promise<[string, AccountDatabase]> => {
-      return [name, { name, id: uuid, migrations: await readMigrations(api, uuid) }];
+      const migrations = await readMigrations(api, uuid);
+      const isStore = shardOf(name, family.storePrefix) !== undefined && migrations.size > 0;
+      const draining = isStore ? await readDraining(api, uuid) : undefined;
+      return [name, { name, id: uuid, migrations, ...(draining !== undefined && { draining }) }];
     }),
   );
   return new Map(databases);

@@ -2,7 +2,7 @@
  * Runs the steps of a deploy against the account, one after the other. Every step may be repeated; after
  * a failure, a crash or Ctrl-C the account works as far as it got, and the next run goes on from there.
  */
-import { applyMigration } from '../account/database.ts';
+import { applyMigration, noteDraining } from '../account/database.ts';
 import { readMigrations } from '../account/read-account.ts';
 import { StepError } from '../deploy-error.ts';
 import type { DesiredWorker } from '../desired.ts';
@@ -105,6 +105,10 @@ async function applyStep(context: ApplyContext, step: Step): Promise<void> {
       return deleteWorker(api, step.worker);
     case 'delete-database':
       return api.delete(`/d1/database/${ids.database(step.database)}`);
+    case 'drain-store':
+      return noteDraining(api, ids.database(step.database), Date.now());
+    case 'refill-store':
+      return noteDraining(api, ids.database(step.database), undefined);
     case 'delete-bucket':
       return api.delete(`/r2/buckets/${step.bucket}`);
   }

@@ -2,6 +2,7 @@
 
 import type { ServiceDefinition } from '../../shared/service/definition.ts';
 import { headerSecretNames } from '../../shared/service/review.ts';
+import { MAX_STORES } from '../../shared/task/id.ts';
 import { pad, style } from '../../terminal/style.ts';
 import { wrap } from '../../terminal/wrap.ts';
 import { type Step, targetOf } from '../diff/step.ts';
@@ -33,6 +34,8 @@ function signOf(step: Step): '+' | '~' | '-' {
     case 'set-crons':
     case 'set-address':
     case 'set-domains':
+    case 'drain-store':
+    case 'refill-store':
       return '~';
     case 'remove-secrets':
     case 'drain-queue':
@@ -48,6 +51,8 @@ function signOf(step: Step): '+' | '~' | '-' {
 export function planLines(prepared: Prepared): string[] {
   const { plan, keys, steps, missing, publicUrl, findings } = prepared;
   const shards = keys.variables.flatMap((own, shard) => keyLines(own, shard));
+  const stores = prepared.desired.databases.length;
+  const drained = [...prepared.desired.drainingDatabases].map((name) => `  ${name} goes, once its last task is gone`);
   const going = plan.draining.map(({ name }) => `  ${name} goes, once its queue is empty`);
   return [
     `${style.bold(plan.name)}  ${publicUrl}`,
@@ -55,6 +60,7 @@ export function planLines(prepared: Prepared): string[] {
     style.bold(keys.shards === 1 ? '1 shard' : `${keys.shards} shards`),
     ...shards,
     ...going,
+    ...(stores > 1 ? ['', style.bold(`${stores} stores`), ...drained] : []),
     '',
     ...serviceLines(prepared),
     '',
@@ -117,7 +123,10 @@ function stepLines(step: Step): string[] {
   return [`  ${colored} ${what.trimEnd()}`, ...wrap(`      ${step.why}`, 6).map(style.dim)];
 }
 
-export function estimateLines({ load, pollsPerTask, lines, totalDollars }: Estimate, isStated: boolean): string[] {
+export function estimateLines(
+  { load, pollsPerTask, lines, totalDollars, storage }: Estimate,
+  isStated: boolean,
+): string[] {
   const dollars = (value: number) => `$${value.toFixed(2)}`.padStart(10);
   const amount = (value: number) => value.toLocaleString('en-US').padStart(16);
   const tasks = `${load.tasksAMonth.toLocaleString('en-US')} tasks, ${pollsPerTask} ${pollsPerTask === 1 ? 'poll' : 'polls'} each`;
@@ -126,18 +135,28 @@ export function estimateLines({ load, pollsPerTask, lines, totalDollars }: Estim
     ...lines.map((line) => `  ${pad(line.what, 26)}${amount(line.amount)}${dollars(line.dollars)}`),
     `  ${pad('the plan itself', 26)}${' '.repeat(16)}${dollars(PLAN)}`,
     `  ${pad('all in', 26)}${' '.repeat(16)}${style.bold(dollars(totalDollars))}`,
+    ...wrap(`  ${storesText(storage.stores)}`, 4),
     ...TERMS.flatMap((term) => wrap(`  ${term}`, 4)).map(style.dim),
     ...(isStated ? [] : [style.dim('  State your own load: --load 10/s, 500k/day or 2.5M/month')]),
   ];
 }
 
+function storesText(stores: number): string {
+  if (stores === 1) return 'One store holds it.';
+  if (stores > MAX_STORES) {
+    return `${stores} stores would hold it, and there are at most ${MAX_STORES}: shorten BODY_RETENTION_DAYS or RETENTION_DAYS.`;
+  }
+  return `${stores} stores hold it: STORES = "${stores}" in wrangler.toml. What more of them cost is their storage alone.`;
+}
+
 /** What the words of the table mean, and what it leaves out. */
 const TERMS: readonly string[] = [
   'Queue operation: a message of up to 64 KB written, read, or deleted.',
-  'Row: a task takes three that are written, one for each stage and one when it is deleted after its retention; the minutely sweep and polls read.',
+  'Row: a task takes four that are written, one for each stage, one when its bodies go and one when it is deleted after its retention; the minutely sweep and polls read.',
   'Durable Object request: a question to a key pool or to the registry of servers. GB-s: an object in memory counts as 0.128 GB, a second long or a month.',
   'Request: one to the API, or a batch taken from a queue.',
-  'List prices; what the plan includes is taken off each line. Storage, logs beyond those included, and your backends are left out.',
+  'Stored: tasks of 1 KB in and out, with bodies for --body-days and without for --days.',
+  'List prices; what the plan includes is taken off each line. Logs beyond those included, and your backends are left out.',
 ];
 
 /** The same for programs; stable names. */

@@ -38,7 +38,9 @@ export function diffAccount(input: DiffInput): Step[] {
     ...(interim === desired.callback
       ? []
       : uploadStep(input, desired.callback, 'sends to the new shards now that they have consumers')),
+    ...refillSteps(input),
     ...deploy(desired.producer),
+    ...drainSteps(input),
     ...removalSteps(input),
   ];
 }
@@ -137,6 +139,23 @@ function isWithin(wanted: unknown, found: unknown): boolean {
   if (typeof wanted !== 'object' || wanted === null) return wanted === found;
   const there = (typeof found === 'object' && found !== null ? found : {}) as Readonly<Record<string, unknown>>;
   return Object.entries(wanted).every(([name, value]) => isWithin(value, there[name]));
+}
+
+/** Before the producer gives them tasks again: a store that is thought to drain might be taken away. */
+function refillSteps({ desired, account }: DiffInput): Step[] {
+  return desired.databases
+    .filter(({ name }) => account.databases.get(name)?.draining !== undefined && !desired.drainingDatabases.has(name))
+    .map(({ name }) => ({ do: 'refill-store', database: name, why: 'gets tasks again' }) as const);
+}
+
+/** After the last producer that gave them tasks is gone: from then on their messages grow old. */
+function drainSteps({ desired, account }: DiffInput): Step[] {
+  const fresh = [...desired.drainingDatabases].filter((name) => account.databases.get(name)?.draining === undefined);
+  const gone = [...account.databases.keys()].filter((name) => !desired.databases.some((kept) => kept.name === name));
+  return [
+    ...fresh.map((name) => ({ do: 'drain-store', database: name, why: 'gets no new tasks' }) as const),
+    ...gone.map((name) => ({ do: 'delete-database', database: name, why: 'its last task is gone' }) as const),
+  ];
 }
 
 /** Shards that go: their queue first, once it is empty, then their Worker. Some of it may be gone already. */

@@ -36,6 +36,8 @@ export type Step = { readonly why: string } & (
   | { readonly do: 'delete-worker'; readonly worker: string }
   | { readonly do: 'delete-database'; readonly database: string }
   | { readonly do: 'delete-bucket'; readonly bucket: string }
+  /** Notes in the store that it gets no new tasks from now on, or that it gets some again. */
+  | { readonly do: 'drain-store' | 'refill-store'; readonly database: string }
 );
 
 /** What a step is about, in a word. */
@@ -52,6 +54,8 @@ export function targetOf(step: Step): string {
       return step.bucket;
     case 'create-database':
     case 'delete-database':
+    case 'drain-store':
+    case 'refill-store':
       return step.database;
     case 'migrate':
       return `${step.database} ${step.migration.name}`;

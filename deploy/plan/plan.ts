@@ -23,7 +23,7 @@ export interface Plan {
 
 export interface PlanOptions {
   readonly shards: number;
-  /** Databases that hold the tasks; 1 by default. */
+  /** Databases that hold the tasks; by default the producer's variable STORES. */
   readonly stores?: number;
   /** Numbers of stores that get no new tasks and go when they are empty. */
   readonly drainingStores?: readonly number[];
@@ -63,7 +63,7 @@ export function planWorkers(wranglerToml: unknown, options: PlanOptions): Plan {
   const consumer = fill(env.consumer);
   const queue = shardZeroQueue(consumer);
   const shards = Array.from({ length: options.shards }, (_, shard) => shard);
-  const stores = storeNumbers(options);
+  const stores = storeNumbers(options.stores ?? storesOf(producer), options.drainingStores);
   const plan: Plan = {
     name: deployment,
     producer: withConsumerPerShard(
@@ -194,20 +194,30 @@ function withQueuePerShard(worker: WorkerConfig, queue: string, shards: readonly
   return { ...worker, queues: { ...worker.queues, producers } };
 }
 
-function storeNumbers({ stores = 1, drainingStores = [] }: PlanOptions): number[] {
-  if (!Number.isInteger(stores) || stores < 1) throw new PlanError('there is at least one store');
+/** How many databases wrangler.toml wants. @throws PlanError */
+export function storesOf({ vars }: WorkerConfig): number {
+  const stores = Number(vars.STORES ?? 1);
+  if (Number.isInteger(stores) && stores >= 1) return stores;
+  throw new PlanError(`wrangler.toml: env.producer.vars.STORES: is a whole number from 1 to ${MAX_STORES}`);
+}
+
+function storeNumbers(stores: number, drainingStores: readonly number[] = []): number[] {
   if (stores > MAX_STORES)
     throw new PlanError(`there are at most ${MAX_STORES} stores: their number is one byte of an id`);
   const staying = Array.from({ length: stores }, (_, store) => store);
   return [...new Set([...staying, ...drainingStores])].sort((a, b) => a - b);
 }
 
-/** Store 0's database has the deployment's own name, the others their number behind it. */
-function databaseOfStore(nameOfStoreZero: string, store: number): string {
-  return store === 0 ? nameOfStoreZero : `${nameOfStoreZero}-store-${store}`;
+/** What the names of the stores begin with, but for the first, which has the deployment's own name. */
+export function storePrefixOf(nameOfStoreZero: string): string {
+  return `${nameOfStoreZero}-store-`;
 }
 
-const STORE_ZERO = 'TASK_DB_0';
+function databaseOfStore(nameOfStoreZero: string, store: number): string {
+  return store === 0 ? nameOfStoreZero : `${storePrefixOf(nameOfStoreZero)}${store}`;
+}
+
+export const STORE_ZERO = 'TASK_DB_0';
 
 /** The binding of the first store, repeated for every store; other databases stay. */
 function withDatabasePerStore(worker: WorkerConfig, stores: readonly number[]): WorkerConfig {

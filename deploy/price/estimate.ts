@@ -2,15 +2,17 @@
  * What a load costs in a month at list prices. The operations of a task are those that `npm run ops`
  * meters (docs/operations.md; a test holds the two together), the prices those of `list.ts`. Pure.
  */
+
 import { INCLUDED, type Metered, PER_MILLION, PLAN } from './list.ts';
+import { type Lives, ROWS_WRITTEN_FOR_BODIES, type Storage, storageOf } from './storage.ts';
 
 /**
  * A synchronous task with a pool's key that succeeds at the first try, in batches of ten, its
- * deletion when its retention is over included.
+ * deletion when its retention is over included, and before it that of its bodies.
  */
 export const OF_A_TASK: Readonly<Record<Metered, number>> = {
   queueOperations: 3,
-  rowsWritten: 2.04 + 1,
+  rowsWritten: 2.04 + ROWS_WRITTEN_FOR_BODIES + 1,
   rowsRead: 112 + 22,
   durableObjectRequests: 0.2,
   durableObjectGigabyteSeconds: 0,
@@ -72,7 +74,11 @@ export interface Estimate {
   readonly pollsPerTask: number;
   readonly lines: readonly { readonly what: string; readonly amount: number; readonly dollars: number }[];
   readonly totalDollars: number;
+  readonly storage: Storage;
 }
+
+/** As `wrangler.toml` sets them. */
+const DEFAULT_LIVES: Lives = { days: 30, bodyDays: 3 };
 
 const NAMES: Readonly<Record<Metered, string>> = {
   queueOperations: 'queue operations',
@@ -84,7 +90,7 @@ const NAMES: Readonly<Record<Metered, string>> = {
   cpuMilliseconds: 'ms of processor',
 };
 
-export function estimatePrice(load: Load, pollsPerTask: number): Estimate {
+export function estimatePrice(load: Load, pollsPerTask: number, lives: Lives = DEFAULT_LIVES): Estimate {
   const lines = (Object.keys(PER_MILLION) as Metered[]).map((metered) => {
     const amount =
       load.tasksAMonth * (OF_A_TASK[metered] + pollsPerTask * OF_A_POLL[metered]) +
@@ -93,6 +99,8 @@ export function estimatePrice(load: Load, pollsPerTask: number): Estimate {
     const billed = Math.max(0, amount - INCLUDED[metered]);
     return { what: NAMES[metered], amount: Math.round(amount), dollars: (billed / 1_000_000) * PER_MILLION[metered] };
   });
+  const storage = storageOf(load, lives);
+  lines.push({ what: 'GB stored in D1', amount: Math.round(storage.gigabytes), dollars: storage.dollars });
   const totalDollars = lines.reduce((sum, { dollars }) => sum + dollars, PLAN);
-  return { load, pollsPerTask, lines, totalDollars };
+  return { load, pollsPerTask, lines, totalDollars, storage };
 }

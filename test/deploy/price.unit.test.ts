@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { estimatePrice, OF_A_POLL, OF_A_SWEEP, OF_A_TASK, parseLoad } from '../../deploy/price/estimate.ts';
 import { PLAN } from '../../deploy/price/list.ts';
+import { ROWS_WRITTEN_FOR_BODIES, storageOf } from '../../deploy/price/storage.ts';
 
 /** A row of the table that `npm run ops -- --write` renews: queue operations, statements, rows written and read, object calls. */
 function metered(path: string): number[] {
@@ -19,7 +20,7 @@ describe('the operations of the estimate', () => {
     );
     const [, , deletedRows, deletedReads] = metered('retention, per task deleted');
     expect(OF_A_TASK.queueOperations).toBe(queueOperations);
-    expect(OF_A_TASK.rowsWritten).toBe((rowsWritten ?? 0) + (deletedRows ?? 0));
+    expect(OF_A_TASK.rowsWritten).toBe((rowsWritten ?? 0) + (deletedRows ?? 0) + ROWS_WRITTEN_FOR_BODIES);
     expect(OF_A_TASK.durableObjectRequests).toBe(objectCalls);
     expect(OF_A_POLL.rowsRead).toBe(metered('poll of a finished task, cold')[3]);
     // Reads move with what else a run has stored; a million of them cost a tenth of a cent.
@@ -57,8 +58,26 @@ describe('the estimate', () => {
 
   it('comes near the price of a million tasks when they are many', () => {
     const many = estimatePrice(parseLoad('1000M/month')!, 0);
-    // docs/operations.md: $3.722 a million and $0.03 for a key's object, and $1 for the deletion.
-    expect(many.totalDollars / 1000).toBeGreaterThan(4.5);
-    expect(many.totalDollars / 1000).toBeLessThan(4.9);
+    // docs/operations.md: $3.722 a million and $0.03 for a key's object, and $1 each when bodies and row go.
+    expect((many.totalDollars - many.storage.dollars) / 1000).toBeGreaterThan(5.5);
+    expect((many.totalDollars - many.storage.dollars) / 1000).toBeLessThan(5.9);
+  });
+});
+
+describe('the stores of a load', () => {
+  const lives = { days: 30, bodyDays: 3 };
+  it.each([
+    ['1M/month', 1],
+    ['10/s', 3],
+    ['100/s', 27],
+    ['1000/s', 270],
+  ])('%s', (text, stores) => {
+    expect(storageOf(parseLoad(text)!, lives).stores).toBe(stores);
+  });
+
+  it('are fewer when bodies go at once, and more when they stay as long as rows', () => {
+    const load = parseLoad('100/s')!;
+    expect(storageOf(load, { days: 30, bodyDays: 0 }).stores).toBeLessThan(15);
+    expect(storageOf(load, { days: 30, bodyDays: 30 }).stores).toBeGreaterThan(140);
   });
 });

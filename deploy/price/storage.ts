@@ -1,0 +1,49 @@
+/**
+ * How many stores a load needs, and what their storage costs. Pure. Sizes are those that `npm run
+ * bench:growth` prints; people's bodies differ, so they can be stated.
+ */
+import type { Load } from './estimate.ts';
+
+/** A row whose bodies are gone, of a table that is full of them. */
+export const ROW_BYTES = 400;
+
+/** A row with a request and a result of a kilobyte each. */
+export const ROW_WITH_BODIES_BYTES = 4_700;
+
+/** Cloudflare's limit of one D1 database, and how full a store is to be at most: from 90% on it warns. */
+const STORE_BYTES = 10_000_000_000;
+const FILLED = 0.8;
+
+/** D1 storage (Cloudflare's price list, November 2026): dollars a gigabyte and month, and what is included. */
+const PER_GIGABYTE = 0.75;
+const INCLUDED_GIGABYTES = 5;
+
+/** A row written when the bodies go, before the row does. */
+export const ROWS_WRITTEN_FOR_BODIES = 1;
+
+export interface Lives {
+  /** `RETENTION_DAYS`. */
+  readonly days: number;
+  /** `BODY_RETENTION_DAYS`. */
+  readonly bodyDays: number;
+}
+
+export interface Storage {
+  readonly gigabytes: number;
+  readonly stores: number;
+  readonly dollars: number;
+}
+
+const DAYS_A_MONTH = 30.4;
+
+export function storageOf({ tasksAMonth }: Load, { days, bodyDays }: Lives): Storage {
+  const withBodies = Math.min(days, bodyDays);
+  const tasksADay = tasksAMonth / DAYS_A_MONTH;
+  const bytes = tasksADay * (withBodies * ROW_WITH_BODIES_BYTES + (days - withBodies) * ROW_BYTES);
+  const gigabytes = bytes / 1e9;
+  return {
+    gigabytes,
+    stores: Math.max(1, Math.ceil(bytes / (STORE_BYTES * FILLED))),
+    dollars: Math.max(0, gigabytes - INCLUDED_GIGABYTES) * PER_GIGABYTE,
+  };
+}

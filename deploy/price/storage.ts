@@ -5,10 +5,10 @@
 import type { Load } from './estimate.ts';
 
 /** A row whose bodies are gone, of a table that is full of them. */
-export const ROW_BYTES = 400;
+const ROW_BYTES = 400;
 
 /** A row with a request and a result of a kilobyte each. */
-export const ROW_WITH_BODIES_BYTES = 4_700;
+const ROW_WITH_BODIES_BYTES = 4_700;
 
 /** Cloudflare's limit of one D1 database, and how full a store is to be at most: from 90% on it warns. */
 const STORE_BYTES = 10_000_000_000;

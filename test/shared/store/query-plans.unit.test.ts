@@ -1,0 +1,181 @@
+/**
+ * The query plan of every statement: none walks a table that grows with the tasks, other than by a key, and none
+ * builds an index as it goes. A function of `shared/store/` that no row of the table below calls fails the test.
+ */
+import { globSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { describe, expect, it } from 'vitest';
+
+const STORE = path.resolve(import.meta.dirname, '../../../shared/store');
+const MIGRATIONS = path.resolve(import.meta.dirname, '../../../migrations');
+
+/** They grow with the tasks, or with what people do. */
+const GROWING = /^(?:SCAN|SEARCH) (tasks|finds|idempotency_keys|audit|seen|entries)\b/;
+
+const ID = 'tsk_06gzhmza000c7atjtd8wxv0zpad2p9kg';
+const NOW = 1_780_000_000_000;
+const POLICY = { maxAttempts: 1, baseSeconds: 1, capSeconds: 1 };
+const TASK = { id: ID, subject: 'a', service: 's', policy: POLICY, deadlineAt: NOW, request: {} };
+const CLAIM = { id: ID, leaseMs: 1, task: TASK };
+const LIVES = { after: '', before: '~', bodiesOf: NOW, rowsOf: NOW, limit: 10 };
+const STATE = { run: 1, deferrals: 0, base: 0, policy: POLICY, deadlineAt: NOW, status: 'queued' };
+const MOVE = { id: ID, expected: { status: 'running', run: 1 }, next: STATE };
+const SCHEDULE = { subject: 'a', name: 'n', cron: '* * * * *', time_zone: 'UTC', task: '{}', next_at: 1 };
+const TALLY = { kind: 'service', name: 's', hour: 1, counts: [], deferrals: [], start: [], call: [], total: [] };
+
+/** What each function is called with, behind the database; several lists for several ways through it. */
+const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
+  addToStatistics: [[[TALLY]]],
+  askSize: [[]],
+  claimKeys: [['a', [{ key: 'k', id: ID, fields: '{}' }], NOW, NOW]],
+  claimTasks: [[{ claims: [CLAIM], nonce: 'n' }, NOW]],
+  countSchedules: [['a']],
+  decideRuns: [[SCHEDULE, [], 1]],
+  deleteExpiredRevocations: [[NOW]],
+  deleteOldActs: [[NOW, 10]],
+  deleteOldStatistics: [[1, 10]],
+  deleteSchedule: [['a', 'n']],
+  describeParked: [[['l']]],
+  endLives: [[LIVES, NOW]],
+  finishRuns: [[SCHEDULE, { at: NOW, task: ID, error: undefined }]],
+  findTasks: [
+    ['summary', { limit: 10 }],
+    ['summary', { limit: 10, subject: 'a' }],
+    ['summary', { limit: 10, subject: 'a', ref: 'r', statuses: ['failed'], errorClass: 'http', server: 's' }],
+    ['error', { limit: 10, ref: 'r' }],
+    ['id', { limit: 10, service: 's', labels: [['a', 'b']] }],
+  ],
+  forgetExpiredKeys: [['', 10, NOW]],
+  forgetFinds: [['', 10, '~']],
+  forgetPaces: [[NOW]],
+  listActs: [[{ act: undefined, subject: undefined, below: undefined, since: 0, until: NOW, limit: 10 }]],
+  listSchedules: [['a', 10]],
+  makeDue: [[[ID], NOW]],
+  noteStoreSizes: [[[{ store: 0, bytes: 1 }], NOW]],
+  plantTombstone: [[TASK, NOW]],
+  putSchedule: [[SCHEDULE, 1]],
+  readCancelled: [[[ID]]],
+  readDue: [
+    ['callback', NOW, 10],
+    ['deadline', NOW, 10],
+    ['send', NOW, 10],
+  ],
+  readDueSchedules: [[NOW, 10]],
+  readEnded: [[[ID]]],
+  readKeys: [['a', ['k']]],
+  readLineHeads: [['l', 10, NOW]],
+  readLinePosition: [['l', ID, NOW]],
+  readLines: [['', 10]],
+  readRequests: [[[ID]]],
+  readResult: [[ID]],
+  readRevokedTokens: [[NOW]],
+  readScanPosition: [['n']],
+  readScanPositions: [[]],
+  readSchedule: [['a', 'n']],
+  readStates: [[[ID]]],
+  readStatistics: [['service', 1, 's', 10]],
+  readStatus: [[ID]],
+  readStoreSizes: [[NOW]],
+  readSummary: [[ID]],
+  readTask: [[ID]],
+  readWaitingLines: [[NOW]],
+  recordAccepted: [[[TASK], NOW]],
+  recordAct: [[{}]],
+  recordExpired: [[[CLAIM], '{}', NOW]],
+  recordTransitions: [[[MOVE]]],
+  // At the start of a local run, once, before anything is served.
+  recoverAfterRestart: [],
+  releaseDueHeads: [[['l'], NOW]],
+  releaseParkedTasks: [['l', 10, 1, NOW]],
+  revokeToken: [['j', NOW]],
+  scanForStrays: [['', 10, NOW]],
+  setSchedulePaused: [['a', 'n', true, 1]],
+  takeKeyOver: [['a', { key: 'k', id: ID, fields: '{}' }, ID, NOW]],
+  writeScanPosition: [['n', ID]],
+  writeScanPositions: [[new Map([['n', ID]])]],
+};
+
+/** Remembers statements; answers so that code goes on to the next. */
+function capturing(): { readonly db: unknown; readonly statements: Set<string> } {
+  const statements = new Set<string>();
+  const row = {
+    last: ID,
+    rows: 1,
+    old_rows: 1,
+    old_bodies: 1,
+    strays: '[]',
+    entry: ID.slice(0, 10),
+    id: ID,
+    line: 'l',
+  };
+  const lists = { counts: '[]', deferrals: '[]', start_histogram: '[]', call_histogram: '[]', total_histogram: '[]' };
+  const keys = { term: 't', subject: 'a', key: 'k', expired: 1, ...lists };
+  const answer = { results: [{ ...row, ...keys }], meta: { changes: 1 } };
+  const statement: Record<string, unknown> = {
+    bind: () => statement,
+    all: async () => answer,
+    run: async () => answer,
+    first: async () => answer.results[0],
+  };
+  const db = {
+    prepare: (sql: string) => {
+      statements.add(sql);
+      return statement;
+    },
+    batch: async (all: unknown[]) => all.map(() => answer),
+  };
+  return { db, statements };
+}
+
+const database = new DatabaseSync(':memory:');
+for (const file of globSync('[0-9]*.sql', { cwd: MIGRATIONS }).sort()) {
+  database.exec(readFileSync(path.join(MIGRATIONS, file), 'utf8'));
+}
+
+function planOf(sql: string): string[] {
+  const parameters = Math.max(0, ...[...sql.matchAll(/\?(\d+)/g)].map(([, number]) => Number(number)));
+  const rows = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...Array.from({ length: parameters }, () => '[]'));
+  return rows.map(({ detail }) => String(detail));
+}
+
+/** A walk without a key, or an index made for one statement. */
+function faultsIn(plan: readonly string[]): string[] {
+  return plan.filter(
+    (line) =>
+      /AUTOMATIC/.test(line) || (GROWING.test(line) && line.startsWith('SCAN') && !/^SCAN (?:seen|entries)/.test(line)),
+  );
+}
+
+const modules = await Promise.all(
+  globSync('*.ts', { cwd: STORE }).map(async (file) => ({
+    source: readFileSync(path.join(STORE, file), 'utf8'),
+    exported: (await import(path.join(STORE, file))) as Record<string, (...args: unknown[]) => Promise<unknown>>,
+  })),
+);
+/** They run what others hand them. */
+const HELPERS = new Set(['runForEach', 'watchedDatabase']);
+
+const functions = modules.flatMap(({ source, exported }) =>
+  [...source.matchAll(/^export (?:async )?function (\w+)(?:<[^(]*>)?\(\s*(?:db|control): D1Database/gm)].flatMap(
+    ([, name = '']) => {
+      const run = exported[name];
+      return run === undefined || HELPERS.has(name) ? [] : [{ name, run }];
+    },
+  ),
+);
+
+describe('the query plan', () => {
+  it.each(functions)('of $name walks by a key', async ({ name, run }) => {
+    expect(CALLS, 'add what it is called with to CALLS').toHaveProperty(name);
+    const { db, statements } = capturing();
+    for (const args of CALLS[name] ?? []) await run(db, ...args);
+    expect(statements.size >= 1 || name === 'recoverAfterRestart').toBe(true);
+    for (const sql of statements) expect(faultsIn(planOf(sql)), sql).toEqual([]);
+  });
+
+  it('of a walk without a key is found out', () => {
+    expect(faultsIn(planOf('SELECT id FROM tasks WHERE service = ?1'))).toEqual(['SCAN tasks']);
+    expect(faultsIn(planOf(`SELECT id FROM tasks WHERE status = 'queued' ORDER BY due_at`))).not.toEqual([]);
+  });
+});

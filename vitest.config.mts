@@ -49,6 +49,7 @@ export default defineConfig({
                 TEST_MIGRATIONS: await readD1Migrations('migrations'),
                 FUZZ_SEED: process.env.FUZZ_SEED ?? '',
                 FUZZ_CASES: process.env.FUZZ_CASES ?? '2000',
+                ...(process.env.SCHEDULES !== undefined && { SCHEDULES: process.env.SCHEDULES }),
               },
             },
           })),

@@ -1,4 +1,0 @@
-/** Half of the random schedules: in two files they take two processors. */
-import { trySchedules } from './random-schedules.ts';
-
-trySchedules(1, 150);

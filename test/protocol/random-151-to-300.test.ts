@@ -1,4 +1,0 @@
-/** The other half of the random schedules. */
-import { trySchedules } from './random-schedules.ts';
-
-trySchedules(151, 300);

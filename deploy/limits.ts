@@ -97,7 +97,7 @@ function accountFindings({ desired, account, isFree }: LimitInput, limits: Platf
       ? [
           refusal(
             'cron triggers',
-            `${crons}, and ${plan} has ${limits.crons}; wrangler.toml needs one, of the callback Worker`,
+            `${crons}, and ${plan} has ${limits.crons}; the callback Worker cannot do without its own; a second deployment or a preview has as many again`,
           ),
         ]
       : []),

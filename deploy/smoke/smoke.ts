@@ -95,17 +95,21 @@ function settingsSeen({ callback, consumers, producer }: Desired, { workers }: A
       .map((secret) => `${name} ${secret}`),
   );
   const stale = all.filter(({ name }) => workers.get(name)?.isNewest !== true);
-  const crons = callback.config.triggers.crons.filter((cron) => !workers.get(callback.name)?.crons.includes(cron));
+  const crons = all.flatMap(({ name, config }) =>
+    config.triggers.crons
+      .filter((cron) => workers.get(name)?.crons.includes(cron) !== true)
+      .map((cron) => `${name} lacks the cron ${cron}`),
+  );
   const wrong = [
     ...silent.map(({ name }) => `${name} writes no log`),
     ...lacking.map((secret) => `${secret} is missing`),
     ...stale.map(({ name }) => `${name} does not run its newest version`),
-    ...crons.map((cron) => `${callback.name} lacks the cron ${cron}`),
+    ...crons,
   ];
   const isGood = wrong.length === 0;
   return {
     isGood,
-    seen: isGood ? `${all.length} Workers log, have their secrets, and the cron is set` : wrong.join('; '),
+    seen: isGood ? `${all.length} Workers log, have their secrets, and their crons are set` : wrong.join('; '),
   };
 }
 

@@ -103,6 +103,7 @@ async function grant(env: CallbackEnv, row: ClaimedRow, request: string | undefi
     id: row.id,
     granted: true,
     state,
+    service: row.service,
     request,
     callbackToken: await mintCallbackToken(env.tokenKey, row.id, state.run),
   };

@@ -7,18 +7,20 @@ import type { CallbackReport, CancelRequest, DoorAnswer, RetryRequest } from '..
 import { logError } from '../shared/log.ts';
 import { MAX_DEADLINE_SECONDS } from '../shared/service/definition.ts';
 import { plantTombstone } from '../shared/store/cancellation.ts';
-import { readResult, readStates } from '../shared/store/read.ts';
+import { readRequests, readResult, readStates } from '../shared/store/read.ts';
 import { type StateRow, stateOfRow } from '../shared/store/row.ts';
 import { type Move, recordTransitions } from '../shared/store/transitions.ts';
 import { type AttemptRecord, shorten, type TaskError } from '../shared/task/attempt.ts';
 import { graceMs, retryDelayMs } from '../shared/task/backoff.ts';
 import type { Content } from '../shared/task/content.ts';
 import { taskCreatedAt } from '../shared/task/id.ts';
+import { type Fallback, fallbackOf, TaskRequestSchema } from '../shared/task/request.ts';
 import { attemptNumber, attemptsUsed, type TaskState } from '../shared/task/state.ts';
 import { isTerminal } from '../shared/task/status.ts';
 import { type RefusalCode, type TaskEvent, transition } from '../shared/task/transition.ts';
 import { runOfCallbackToken } from './callback-token.ts';
 import type { CallbackEnv } from './env.ts';
+import { fallBack, wakeFallen } from './fallback.ts';
 import { samplesOfMoves } from './statistics.ts';
 import { sendCancel, sendWakes } from './wake.ts';
 
@@ -113,11 +115,15 @@ export async function acceptCallback(
     const decision = transition(state, eventOf(report, run, now, failureDelayMs));
     if (!decision.ok) return { answer: refusal(decision.code, state, run) };
     const { next } = decision;
+    const evidence = evidenceOf(report, run, state, next, now, failureDelayMs);
+    const fallback = evidence.error && (await fallbackIn(env, row, evidence.error));
+    const fallen = fallback && fallBack(id, state, next, { ...evidence, fallback }, now);
+    if (fallen) return { move: fallen, after: () => wakeFallen(env, [fallen]) };
     const move = {
       id,
       expected: { status: row.status, run: row.run },
       next,
-      ...evidenceOf(report, run, state, next, now, failureDelayMs),
+      ...evidence,
     };
     if (next.status !== 'retrying') return { move };
     return {
@@ -125,6 +131,21 @@ export async function acceptCallback(
       after: () => sendWakes(env.taskQueues, [{ id, service: row.service, delayMs: next.nextAt - now }]),
     };
   });
+}
+
+/** What the recorded request says of a failure; nothing when it cannot be read. */
+async function fallbackIn(
+  env: CallbackEnv,
+  { id, service }: StateRow,
+  error: TaskError,
+): Promise<Fallback | undefined> {
+  const text = (await readRequests(env.stores.of(id), [id])).get(id);
+  try {
+    const request = TaskRequestSchema.safeParse(JSON.parse(text ?? '{}')).data;
+    return request && fallbackOf(request, service, error);
+  } catch {
+    return undefined;
+  }
 }
 
 /** A result that is no longer kept cannot be compared: the repeat is then taken for the same. */

@@ -10,12 +10,13 @@ import { eachAlone } from '../shared/store/parameter.ts';
 import { readStates } from '../shared/store/read.ts';
 import { type StateRow, stateOfRow } from '../shared/store/row.ts';
 import { type Move, ownDueAt, recordTransitions } from '../shared/store/transitions.ts';
-import { fateOf } from '../shared/task/fate.ts';
+import { type Fate, fateOf } from '../shared/task/fate.ts';
 import type { TaskState } from '../shared/task/state.ts';
 import { isTerminal } from '../shared/task/status.ts';
 import { transition } from '../shared/task/transition.ts';
 import { answerByStore } from './by-store.ts';
 import type { CallbackEnv, StoreEnv } from './env.ts';
+import { fallBack, wakeFallen } from './fallback.ts';
 import { samplesOfMoves } from './statistics.ts';
 
 /** How long a message waits whose row cannot be read. */
@@ -58,7 +59,7 @@ async function settleAs(
   const moves = settlements.flatMap((settlement) => {
     try {
       const state = stateFor(settlement);
-      const move = state === undefined ? undefined : moveOf(settlement, state);
+      const move = state === undefined ? undefined : moveOf(settlement, state, now);
       return move === undefined ? [] : [move];
     } catch (error) {
       logError('task.unreadable', { id: settlement.id }, error);
@@ -74,17 +75,22 @@ async function settleAs(
       if (error === undefined) return [];
       logError('settlement.refused', { id: settlement.id }, error);
       const state = stateFor(settlement);
-      const end = state === undefined ? undefined : moveOf(unwritable(settlement), state);
+      const end = state === undefined ? undefined : moveOf(unwritable(settlement), state, now);
       return end === undefined ? [] : [end];
     });
     const onRefused = ({ id }: Move, error: unknown) => logError('settlement.refused', { id }, error);
     for (const [id, row] of await eachAlone(ends, write, onRefused)) moved.set(id, row);
     moves.push(...ends);
   }
-  for (const { id, next } of moves) {
+  for (const { id, next, service } of moves) {
     if (!moved.has(id)) continue;
-    settled.set(id, { id, status: next.status, fate: fateOf(next, ownDueAt(next), now) });
+    const fate: Fate = service === undefined ? fateOf(next, ownDueAt(next), now) : { verdict: 'ack' };
+    settled.set(id, { id, status: next.status, fate });
   }
+  await wakeFallen(
+    env,
+    moves.filter(({ id }) => moved.has(id)),
+  );
   env.statistics.note(samplesOfMoves(moves, moved, now), now);
 }
 
@@ -99,10 +105,13 @@ function unwritable({ id, state, event }: Settlement): Settlement {
   };
 }
 
-function moveOf({ id, event, result, error, server, record }: Settlement, state: TaskState): Move | undefined {
+function moveOf(settlement: Settlement, state: TaskState, now: number): Move | undefined {
+  const { id, event, result, error, server, record } = settlement;
   const decision = transition(state, event);
   if (!decision.ok) return undefined;
   const { next } = decision;
+  const fallen = event.type === 'fail' ? fallBack(id, state, next, settlement, now) : undefined;
+  if (fallen !== undefined) return fallen;
   // The deadline may have cut the delay short; the record says what came of it.
   const timing = 'nextAt' in next ? { nextAt: next.nextAt, delayMs: Math.max(0, next.nextAt - event.at) } : {};
   return {

@@ -31,6 +31,7 @@ export function attemptView(record: AttemptRecord): AttemptView {
     nextAttemptAt: record.nextAt === undefined ? undefined : iso(record.nextAt),
     delaySeconds: record.delayMs === undefined ? undefined : record.delayMs / 1000,
     delayReason: record.delayReason,
+    fallback: record.fallback,
     by,
   };
 }

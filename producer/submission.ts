@@ -52,6 +52,10 @@ export function draftTask(services: Services, submission: TaskSubmission, now: n
     ...(inline.content === undefined ? {} : { body: inline.content }),
     ...(headers !== undefined && hopsField(headers)),
     ...wishesOf(submission),
+    ...(submission.timeoutSeconds === undefined ? {} : { timeoutSeconds: submission.timeoutSeconds }),
+    ...(submission.fallback === undefined ? {} : { fallback: submission.fallback }),
+    ...(submission.fallbackOn === undefined ? {} : { fallbackOn: submission.fallbackOn }),
+    ...(submission.answers === undefined ? {} : { answers: submission.answers }),
   };
   return draftOf(services, submission.service, request, submission, now);
 }
@@ -68,6 +72,12 @@ export function draftOf(services: Services, name: string, request: TaskRequest, 
   }
   const taken = headerOfService(service, request.headers);
   if (taken !== undefined) return invalid(`/headers/${taken}`, 'is set by the service; leave it out');
+  if (request.timeoutSeconds !== undefined && request.timeoutSeconds > service.timeoutSeconds) {
+    return invalid('/timeoutSeconds', `may be at most the service's, which is ${service.timeoutSeconds}`);
+  }
+  const { fallback = service.fallback, fallbackOn = service.fallbackOn } = request;
+  const unknown = fallback?.findIndex((other) => other === name || !Object.hasOwn(services, other)) ?? -1;
+  if (unknown >= 0) return invalid(`/fallback/${unknown}`, 'is not another configured service');
   const timed = timingOf(own, service.deadlineSeconds, now);
   if (!timed.ok) return timed;
   const { retry, labels, ref } = own;
@@ -84,7 +94,10 @@ export function draftOf(services: Services, name: string, request: TaskRequest, 
       timing: timed.timing,
       ...(labels !== undefined && { labels }),
       ...(ref !== undefined && { ref }),
-      request,
+      request: {
+        ...request,
+        ...(fallback !== undefined && { fallback, ...(fallbackOn !== undefined && { fallbackOn }) }),
+      },
     },
   };
 }

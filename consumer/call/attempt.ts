@@ -12,6 +12,7 @@ import type { KeyVerdict, LimitFacts } from '../keys/pool/verdict.ts';
 import { hear } from '../keys/provider/hearing.ts';
 import { tokenRedaction } from '../keys/secrets/callback-token.ts';
 import { type Redact, redactContent } from '../keys/secrets/redaction.ts';
+import { meaningOf } from './answer-rules.ts';
 import type { Attempted, Call, KeyUse } from './call.ts';
 import { callTimeoutMs } from './lease.ts';
 import { type Answer, type Outcome, outcomeOfAnswer, outcomeWithKey } from './outcome.ts';
@@ -66,7 +67,8 @@ export async function attempt(
   if (needsServer(service) && call.servers === undefined) {
     return ended({ kind: 'deferred', reason: 'no-server', retryAfterMs: undefined });
   }
-  const timeoutMs = callTimeoutMs(service.timeoutSeconds * 1000, call.state, startedAt);
+  const timeoutSeconds = Math.min(service.timeoutSeconds, call.request.timeoutSeconds ?? service.timeoutSeconds);
+  const timeoutMs = callTimeoutMs(timeoutSeconds * 1000, call.state, startedAt);
   if (timeoutMs === undefined) return ended({ kind: 'deferred', reason: 'lease-too-short', retryAfterMs: undefined });
 
   const resolved = targetOf(env, service, call, abort.signal);
@@ -83,14 +85,19 @@ export async function attempt(
     httpStatus = response.status;
     const answer = cleanAnswer(response, await readBody(response), redact);
     const now = Date.now();
-    if (call.key === undefined) return ended(outcomeOfAnswer(answer, now), target);
-    const heard = hear(answer, now);
-    return ended(outcomeWithKey(answer, heard.verdict, now), target, heard);
+    const meaning = meaningOf([...(call.request.answers ?? []), ...service.answers], answer);
+    if (call.key === undefined) return ended(outcomeOfAnswer(answer, now, meaning), target);
+    const heard = meaning === 'key' ? { verdict: keyAtFault(answer.status) } : hear(answer, now);
+    return ended(outcomeWithKey(answer, heard.verdict, now, meaning), target, heard);
   } catch (error) {
     return ended(outcomeOfError(error, abort.signal, timeoutMs, redact), target);
   } finally {
     timeouts.over(abort);
   }
+}
+
+function keyAtFault(httpStatus: number): KeyVerdict {
+  return { kind: 'refused', httpStatus };
 }
 
 /** What is known of a key without an answer: a call that was made may have counted. */

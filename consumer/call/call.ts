@@ -4,7 +4,7 @@
  */
 import type { Settlement } from '../../shared/ledger/contract.ts';
 import type { ServiceDefinition } from '../../shared/service/definition.ts';
-import type { AttemptRecord } from '../../shared/task/attempt.ts';
+import type { AttemptRecord, TaskError } from '../../shared/task/attempt.ts';
 import {
   deferralDelayMs,
   fallbackDelayMs,
@@ -12,7 +12,7 @@ import {
   retryDelayMs,
   wholeSeconds,
 } from '../../shared/task/backoff.ts';
-import type { TaskRequest } from '../../shared/task/request.ts';
+import { fallbackOf, type TaskRequest } from '../../shared/task/request.ts';
 import { attemptNumber, attemptsUsed, type StateOf } from '../../shared/task/state.ts';
 import type { CallableServer } from '../capacity/failover.ts';
 import type { ServerUse } from '../capacity/server-use.ts';
@@ -117,6 +117,7 @@ export function settlementOf(call: Call, attempted: Attempted, callbackTimeoutMs
         id,
         state,
         event: { type: 'fail', at, run, retryable: true, delayMs },
+        ...fallbackPart(call, outcome.error),
         error: outcome.error,
         record: { ...recordOf(call, attempted), outcome: 'failed', error: outcome.error, delayMs, delayReason },
       };
@@ -126,6 +127,7 @@ export function settlementOf(call: Call, attempted: Attempted, callbackTimeoutMs
         id,
         state,
         event: { type: 'fail', at, run, retryable: false, delayMs: 0 },
+        ...fallbackPart(call, outcome.error),
         error: outcome.error,
         record: { ...recordOf(call, attempted), outcome: 'failed', error: outcome.error },
       };
@@ -140,6 +142,11 @@ function deferralOf(
   if (park !== undefined) return fallbackDelayMs(deferrals, retryAfterMs);
   if (placedBy !== undefined) return placedDelayMs(deferrals, retryAfterMs ?? 0);
   return deferralDelayMs(deferrals, random, retryAfterMs);
+}
+
+function fallbackPart({ request, service }: Call, error: TaskError): Pick<Settlement, 'fallback'> {
+  const fallback = fallbackOf(request, service, error);
+  return fallback === undefined ? {} : { fallback };
 }
 
 function recordOf(

@@ -1,6 +1,7 @@
 /**
  * What a backend's answer means: the outcome table of the design. Pure.
  */
+import type { AnswerRule } from '../../shared/task/answer-rule.ts';
 import { shorten, type TaskError } from '../../shared/task/attempt.ts';
 import type { Content } from '../../shared/task/content.ts';
 import type { DeferralReason } from '../../shared/task/state.ts';
@@ -39,7 +40,33 @@ export interface Answer {
   readonly lacking?: { readonly class: 'result-too-large' | 'result-unreadable'; readonly why: string } | undefined;
 }
 
-export function outcomeOfAnswer(answer: Answer, now: number): Outcome {
+/** @param meaning what a rule of the service or the task says; `key` without a key is a failure like any other */
+export function outcomeOfAnswer(answer: Answer, now: number, meaning?: AnswerRule['meaning']): Outcome {
+  return meaning === undefined ? usualOutcome(answer, now) : outcomeByRule(answer, now, meaning);
+}
+
+function outcomeByRule(answer: Answer, now: number, meaning: AnswerRule['meaning']): Outcome {
+  const { status, headers, body, lacking } = answer;
+  const error = httpError(answer);
+  const after = retryAfterMs(headers.get('retry-after'), now);
+  switch (meaning) {
+    case 'succeed':
+      if (lacking === undefined) return { kind: 'succeeded', result: body };
+      return { kind: 'permanent', error: { class: lacking.class, httpStatus: status, message: lacking.why } };
+    case 'retry':
+      return { kind: 'retryable', error, retryAfterMs: after };
+    case 'defer':
+      return { kind: 'deferred', reason: 'backend-busy', retryAfterMs: after, error };
+    case 'fail':
+    case 'key':
+      return { kind: 'permanent', error };
+  }
+}
+
+/** Of receivers of webhooks that will take no more of this message, or of any. */
+const REFUSED_DELIVERY = /^(?:disable|abort-message)$/i;
+
+function usualOutcome(answer: Answer, now: number): Outcome {
   const { status, headers, body, lacking } = answer;
   if (status === 202) return { kind: 'accepted' };
   if (status >= 200 && status < 300) {
@@ -51,7 +78,8 @@ export function outcomeOfAnswer(answer: Answer, now: number): Outcome {
   const error = httpError(answer);
   const after = retryAfterMs(headers.get('retry-after'), now);
   const shouldRetry = headers.get('x-should-retry');
-  if (shouldRetry === 'false') return { kind: 'permanent', error };
+  const isRefused = REFUSED_DELIVERY.test(headers.get('webhook-delivery')?.trim() ?? '');
+  if (shouldRetry === 'false' || isRefused) return { kind: 'permanent', error };
   if (status === 429) return { kind: 'deferred', reason: 'rate-limited', retryAfterMs: after, error };
   if (status === 503 && after !== undefined)
     return { kind: 'deferred', reason: 'backend-busy', retryAfterMs: after, error };
@@ -68,7 +96,13 @@ const UNPLACED_MS = 5_000;
  * The outcome of an answer to a call with a pool's key. What is about the key is not about the task:
  * it waits for another, whatever else the answer says.
  */
-export function outcomeWithKey(answer: Answer, verdict: KeyVerdict, now: number): Outcome {
+export function outcomeWithKey(
+  answer: Answer,
+  verdict: KeyVerdict,
+  now: number,
+  meaning?: AnswerRule['meaning'],
+): Outcome {
+  if (meaning !== undefined && meaning !== 'key') return outcomeOfAnswer(answer, now, meaning);
   if (verdict.kind !== 'limited' && verdict.kind !== 'refused') return outcomeOfAnswer(answer, now);
   return {
     kind: 'deferred',

@@ -84,11 +84,17 @@ function claimOf(message: WaitingTask, lease: number): Claim {
 
 /** @returns the call, and what is wrong with its request when a wake-up's row cannot be read by this release */
 export function callOf(
-  { id, state, callbackToken, request }: Grant,
+  { id, state, service, callbackToken, request }: Grant,
   message: WaitingTask,
 ): { readonly call: Call; readonly problem?: string } {
   const line = message.kind === 'wake' ? message.line : undefined;
-  const base = { id, service: serviceOf(message), state, callbackToken, ...(line !== undefined && { line }) };
+  const base = {
+    id,
+    service: service ?? serviceOf(message),
+    state,
+    callbackToken,
+    ...(line !== undefined && { line }),
+  };
   if (message.kind === 'task') return { call: { ...base, request: message.task.request } };
   const recorded = readRequest(request);
   if (recorded !== undefined) return { call: { ...base, request: recorded } };

@@ -1,13 +1,17 @@
 /** What a client sends to submit tasks, and what it gets back at once. */
 import { z } from '@hono/zod-openapi';
 import {
+  FallbackSchema,
   HeaderNameSchema,
   HeaderValueSchema,
   MAX_DEADLINE_SECONDS,
+  MAX_TIMEOUT_SECONDS,
   RequestTargetSchema,
   SERVICE_NAME_PATTERN,
 } from '../../shared/service/definition.ts';
 import { isNotForClients } from '../../shared/service/request-headers.ts';
+import { AnswerRulesSchema } from '../../shared/task/answer-rule.ts';
+import { ERROR_CLASSES } from '../../shared/task/attempt.ts';
 import { MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 import { TASK_METHODS } from '../../shared/task/request.ts';
 import { CapabilitiesSchema, TierSchema } from '../../shared/task/server-wishes.ts';
@@ -144,6 +148,29 @@ export const TaskSubmissionSchema = z
       })
       .optional()
       .openapi({ description: 'Replaces what the service says about retries, member by member.' }),
+    timeoutSeconds: z.number().positive().max(MAX_TIMEOUT_SECONDS).optional().openapi({
+      description: 'How long one call may take: at most as long as the service allows.',
+      example: 10,
+    }),
+    fallback: FallbackSchema.optional().openapi({
+      description:
+        'Services that take the task, in this order and with fresh attempts, when the last attempt has failed. The setting of ' +
+        'the service when absent.',
+      example: ['echo'],
+    }),
+    fallbackOn: z
+      .array(z.enum(ERROR_CLASSES))
+      .max(ERROR_CLASSES.length)
+      .optional()
+      .openapi({
+        description: 'Errors after which the next service of fallback takes it at once.',
+        example: ['timeout'],
+      }),
+    answers: AnswerRulesSchema.optional().openapi({
+      description:
+        'What answers mean, looked at before the rules of the service and the usual reading; the first that fits decides.',
+      example: [{ status: 200, body: { pointer: '/error' }, meaning: 'fail' }],
+    }),
     delaySeconds: z.number().min(0).max(MAX_DELAY_SECONDS).optional().openapi({
       description: 'It starts this much later at the earliest. Costs a row.',
       example: 90,

@@ -67,6 +67,7 @@ const AttemptSchema = z
     nextAttemptAt: time().optional(),
     delaySeconds: z.number().optional(),
     delayReason: z.string().optional(),
+    fallback: z.string().optional().openapi({ description: 'The service that took the task after it.' }),
     by: z.string().optional().openapi({ description: 'Who wanted it run again.' }),
   })
   .openapi('Attempt');

@@ -58,6 +58,8 @@ export interface Grant {
   readonly id: string;
   readonly granted: true;
   readonly state: StateOf<'running'>;
+  /** Which the message may not know: the task may have fallen back. A ledger of an older release does not say it. */
+  readonly service?: string;
   /** The token with which the backend may call back for this run. */
   readonly callbackToken: string;
   /** The request as JSON, when the message was only a wake-up. */
@@ -103,6 +105,8 @@ export const SettlementSchema = z.object({
   ]),
   /** The result of a success. */
   result: ContentSchema.optional(),
+  /** Of a failed attempt: the service that takes the task when no other attempt is left, or at once. */
+  fallback: z.object({ service: z.string(), atOnce: z.boolean() }).optional(),
   /** What a terminal failure is reported as. */
   error: TaskErrorSchema.optional(),
   /** Of an accepted task: the registered server that works on it, to be told of a cancellation. */

@@ -5,6 +5,8 @@
 import * as z from 'zod';
 import { byName } from '../by-name.ts';
 import { POOL_NAME_PATTERN } from '../key/name.ts';
+import { AnswerRulesSchema } from '../task/answer-rule.ts';
+import { ERROR_CLASSES } from '../task/attempt.ts';
 import { DEFAULT_RETRY_POLICY } from '../task/backoff.ts';
 import { TASK_METHODS } from '../task/request.ts';
 import { isOfOneHop } from './request-headers.ts';
@@ -12,6 +14,12 @@ import { hasSecrets } from './secret-origin.ts';
 import { targetProblem } from './target.ts';
 
 export const SERVICE_NAME_PATTERN = /^[a-z0-9][a-z0-9-]{0,62}$/;
+
+/** Names of services, each once. */
+export const FallbackSchema = z
+  .array(z.string().regex(SERVICE_NAME_PATTERN, 'a service name is lower-case letters, digits and dashes'))
+  .max(5)
+  .refine((names) => new Set(names).size === names.length, 'names a service twice');
 
 /** How one of several servers is picked; see `docs/servers.md`. */
 export const BALANCING_ALGORITHMS = [
@@ -25,7 +33,7 @@ export const BALANCING_ALGORITHMS = [
 export type BalancingAlgorithm = (typeof BALANCING_ALGORITHMS)[number];
 
 /** Ten minutes: with the lease and its margins a batch stays below the platform's 15 minutes. */
-const MAX_TIMEOUT_SECONDS = 600;
+export const MAX_TIMEOUT_SECONDS = 600;
 
 /** Seven days: the longest that a task may live, and so below the shortest retention of its row. */
 export const MAX_DEADLINE_SECONDS = 7 * 86_400;
@@ -152,6 +160,11 @@ export const ServiceDefinitionSchema = z
     maxConcurrency: z.number().int().min(1).max(100_000).optional(),
     /** Calls a second, over all shards and servers. */
     requestsPerSecond: z.number().positive().max(100_000).optional(),
+    /** What its answers mean, where the usual reading of a status is not right. */
+    answers: AnswerRulesSchema.default([]),
+    /** Services that take its failed tasks, in this order; and errors after which that is at once. */
+    fallback: FallbackSchema.optional(),
+    fallbackOn: z.array(z.enum(ERROR_CLASSES)).max(ERROR_CLASSES.length).optional(),
     /** Requests' bodies are shown to nobody, results to their owner alone. */
     redactBodies: z.boolean().default(false),
     /** `DELETE` goes here when a task is cancelled while the backend works on it; `{id}` is the task's id. */

@@ -26,6 +26,8 @@ export interface Move {
   /** The registered server that works on the task. */
   readonly server?: string;
   readonly record?: AttemptRecord;
+  /** The service that takes the task from now on. */
+  readonly service?: string;
   readonly error?: TaskError;
   readonly result?: Content;
   readonly progress?: { readonly at: number; readonly percent?: number; readonly message?: string };
@@ -40,6 +42,7 @@ const PROGRESS_LOG = `json_insert(CASE
 const RECORD = `
   UPDATE tasks SET
     status = move.status,
+    service = coalesce(move.service, tasks.service),
     deferrals = move.deferrals,
     base = move.base,
     deadline_at = move.deadline_at,
@@ -72,7 +75,7 @@ const RECORD = `
     result = move.result
   FROM (
     SELECT value->>'id' AS id, value->>'expectedStatus' AS expected_status, value->>'expectedRun' AS expected_run,
-      value->>'expectedDueAt' AS expected_due_at, value->>'status' AS status, value->>'deferrals' AS deferrals,
+      value->>'expectedDueAt' AS expected_due_at, value->>'status' AS status, value->>'service' AS service, value->>'deferrals' AS deferrals,
       value->>'base' AS base, value->>'deadlineAt' AS deadline_at, value->>'nextAt' AS next_at,
       value->>'dueAt' AS due_at, value->>'sends' AS sends, value->>'reason' AS reason, value->>'parkedFor' AS parked_for,
       value->>'server' AS server,
@@ -113,6 +116,7 @@ function moveParameter(move: Move): Record<string, unknown> {
     expectedRun: expected.run,
     expectedDueAt: expected.dueAt,
     status: next.status,
+    service: move.service,
     deferrals: next.deferrals,
     base: next.base,
     deadlineAt: next.deadlineAt,

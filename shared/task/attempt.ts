@@ -58,6 +58,8 @@ export const AttemptRecordSchema = z.object({
   key: z.object({ pool: z.string(), number: z.number().int() }).optional(),
   /** The backend's answer. */
   httpStatus: z.number().int().optional(),
+  /** The service that took the task after it. */
+  fallback: z.string().optional(),
   /** Who wanted it run again. */
   by: z.string().optional(),
   /** When the next attempt starts, Unix milliseconds, and the delay that was chosen. */

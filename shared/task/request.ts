@@ -1,5 +1,7 @@
 /** The HTTP request that a task stands for, relative to its service's base URL. */
 import * as z from 'zod';
+import { AnswerRulesSchema } from './answer-rule.ts';
+import { ERROR_CLASSES, type TaskError } from './attempt.ts';
 import { ContentSchema } from './content.ts';
 import { ServerWishesSchema } from './server-wishes.ts';
 
@@ -16,5 +18,28 @@ export const TaskRequestSchema = z.object({
   /** Through how many deployments the submission came, or how often through this one (`shared/sync/call.ts`). */
   hops: z.number().int().optional(),
   wishes: ServerWishesSchema.optional(),
+  /** Shorter than the service's. */
+  timeoutSeconds: z.number().positive().optional(),
+  /** Services that take it in this order when its own has failed; and errors after which that is at once. */
+  fallback: z.array(z.string()).optional(),
+  fallbackOn: z.array(z.enum(ERROR_CLASSES)).optional(),
+  /** Looked at before those of the service. */
+  answers: AnswerRulesSchema.optional(),
 });
 export type TaskRequest = z.infer<typeof TaskRequestSchema>;
+
+export interface Fallback {
+  readonly service: string;
+  /** Without further attempts at the service that failed. */
+  readonly atOnce: boolean;
+}
+
+/** Which service takes the task when an attempt at `service` failed with `error` and no other attempt is left. Pure. */
+export function fallbackOf(
+  { fallback = [], fallbackOn = [] }: Pick<TaskRequest, 'fallback' | 'fallbackOn'>,
+  service: string,
+  error: TaskError,
+): Fallback | undefined {
+  const next = fallback[fallback.indexOf(service) + 1];
+  return next === undefined ? undefined : { service: next, atOnce: fallbackOn.includes(error.class) };
+}

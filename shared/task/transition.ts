@@ -44,6 +44,8 @@ export type TaskEvent =
   | { readonly type: 'overdue'; readonly at: number; readonly delayMs: number }
   /** The deadline may have passed. */
   | { readonly type: 'expire'; readonly at: number }
+  /** The attempts of its service are used up: another one takes the task, with fresh attempts. */
+  | { readonly type: 'fall-back'; readonly at: number; readonly run: number }
   | { readonly type: 'cancel'; readonly at: number }
   /** A person wants a failed or expired task run again, with fresh attempts. */
   | { readonly type: 'retry'; readonly at: number; readonly deadlineAt: number };
@@ -94,6 +96,11 @@ export function transition(state: TaskState, event: TaskEvent): Transition {
       const stale = staleness(state, event.run, ['running', 'waiting']);
       if (stale !== undefined) return refuse(stale);
       return failAttempt(state, event.at, event.retryable, event.delayMs);
+    }
+    case 'fall-back': {
+      const stale = staleness(state, event.run, ['running', 'waiting']);
+      if (stale !== undefined) return refuse(stale);
+      return to({ ...counters(state), status: 'queued', base: state.run - state.deferrals });
     }
     case 'progress': {
       const stale = staleness(state, event.run, ['waiting']);

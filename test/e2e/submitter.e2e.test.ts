@@ -143,3 +143,57 @@ describe('seeing', () => {
     expect(progressLog.length).toBeGreaterThan(1);
   });
 });
+
+describe('what answers mean', () => {
+  it('is what the rules of the task say', async () => {
+    const rule = (rules: object[], service: string) => alice.submit({ service, answers: rules });
+    const failed = await rule([{ status: 200, body: { pointer: '/ok', equals: true }, meaning: 'fail' }], 'quick');
+    expect(await alice.task(failed, 20)).toMatchObject({ status: 'failed', attempts: 1, error: { httpStatus: 200 } });
+    const succeeded = await rule([{ status: '4xx', meaning: 'succeed' }], 'broken');
+    expect(await alice.task(succeeded, 20)).toMatchObject({ status: 'succeeded', attempts: 1 });
+  });
+
+  it('a call may be given less time than its service allows, and no more', async () => {
+    const retry = { maxAttempts: 1 };
+    const id = await alice.submit({ service: 'slow', path: '/slow?ms=3000', timeoutSeconds: 0.5, retry });
+    expect(await alice.task(id, 20)).toMatchObject({ status: 'failed', error: { class: 'timeout' } });
+    expect((await alice.call('POST', '/api/task', { service: 'slow', timeoutSeconds: 600 })).status).toBe(400);
+  });
+});
+
+describe('fallback services', () => {
+  it('take a task whose own service has failed, with fresh attempts, visibly', async () => {
+    const id = await alice.submit({ service: 'broken', fallback: ['quick'], payload: { page: 1 } });
+    expect(await alice.task(id, 20)).toMatchObject({
+      service: 'quick',
+      status: 'succeeded',
+      attemptLog: [
+        { outcome: 'failed', attempt: 1, fallback: 'quick' },
+        { outcome: 'succeeded', httpStatus: 200 },
+      ],
+    });
+  });
+
+  it('take it at once after the errors that are named, and one after the other', async () => {
+    const id = await alice.submit({
+      service: 'slow',
+      timeoutSeconds: 0.5,
+      fallback: ['broken', 'quick'],
+      fallbackOn: ['timeout'],
+    });
+    const task = await alice.task(id, 30);
+    expect(task).toMatchObject({ service: 'quick', status: 'succeeded' });
+    expect(task).toMatchObject({
+      attemptLog: [
+        { fallback: 'broken', error: { class: 'timeout' } },
+        { fallback: 'quick' },
+        { outcome: 'succeeded' },
+      ],
+    });
+  });
+
+  it('must be there', async () => {
+    const answer = await alice.call('POST', '/api/task', { service: 'quick', fallback: ['nowhere'] });
+    expect(answer).toMatchObject({ status: 400, body: { errors: [{ field: '/fallback/0' }] } });
+  });
+});

@@ -24,6 +24,8 @@ describe('service definitions', () => {
         retry: { maxAttempts: 8, baseSeconds: 2, capSeconds: 3600 },
         headers: {},
         balancing: 'least-connections',
+        answers: [],
+        redactBodies: false,
       },
     });
     expect(schema.parse({ ocr: { binding: 'OCR', retry: { maxAttempts: 3 } } }).ocr).toMatchObject({

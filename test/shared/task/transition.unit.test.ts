@@ -41,6 +41,7 @@ const EVENT_TYPES = [
   'accept',
   'defer',
   'fail',
+  'fall-back',
   'progress',
   'overdue',
   'expire',
@@ -53,6 +54,7 @@ function eventOf(type: EventType, run = 2, delayMs = 5_000): TaskEvent {
     case 'claim':
       return { type, at: NOW, leaseMs: 61_000 };
     case 'succeed':
+    case 'fall-back':
     case 'progress':
       return { type, at: NOW, run };
     case 'accept':
@@ -82,6 +84,7 @@ const idle = {
   accept: 'no: stale',
   defer: 'no: stale',
   fail: 'no: stale',
+  'fall-back': 'no: stale',
   progress: 'no: stale',
   overdue: 'no: not-applicable',
   expire: 'no: early',
@@ -94,8 +97,15 @@ const ended = Object.fromEntries(EVENT_TYPES.map((type) => [type, 'no: terminal'
 const TABLE: Record<TaskStatus, Record<EventType, string>> = {
   scheduled: idle,
   queued: idle,
-  running: { ...idle, accept: 'waiting', defer: 'deferred', fail: 'retrying' },
-  waiting: { ...idle, claim: 'no: awaiting-callback', fail: 'retrying', progress: 'waiting', overdue: 'retrying' },
+  running: { ...idle, accept: 'waiting', defer: 'deferred', fail: 'retrying', 'fall-back': 'queued' },
+  waiting: {
+    ...idle,
+    claim: 'no: awaiting-callback',
+    fail: 'retrying',
+    'fall-back': 'queued',
+    progress: 'waiting',
+    overdue: 'retrying',
+  },
   retrying: idle,
   deferred: idle,
   succeeded: { ...ended, retry: 'no: not-applicable' },

@@ -5,6 +5,7 @@ import type { App, AppEnv } from './app.ts';
 import { recordActs } from './audit.ts';
 import { requireAccess } from './authorize.ts';
 import { guardErrors, refuseInvalid } from './error-edge.ts';
+import { refuseParameters, routesWithoutQuery } from './no-parameters.ts';
 import { nameRequests } from './request-id.ts';
 import { addAudit } from './routes/audit.ts';
 import { addBalancer } from './routes/balancer.ts';
@@ -42,6 +43,7 @@ export function createApp(...more: readonly ((app: App) => void)[]): App {
   app.use(nameRequests);
   app.use(cutCircles);
   app.use(requireAccess);
+  app.use(refuseParameters(() => routesWithoutQuery(app)));
   app.use(recordActs);
   for (const add of [
     addSubmit,

@@ -6,10 +6,13 @@ import { addExamples } from './document-examples.ts';
 const TAGS = [
   { name: 'tasks', description: 'Submitting tasks, following them, ending them.' },
   { name: 'backends', description: 'What backends say about the tasks they work on.' },
+  { name: 'schedules', description: 'Tasks that are submitted again and again.' },
   { name: 'servers', description: 'Servers that register themselves, and how calls are spread over them.' },
   { name: 'services', description: 'What tasks can be submitted to.' },
   { name: 'keys', description: 'The API keys with which backends are called.' },
   { name: 'tokens', description: 'Who may ask.' },
+  { name: 'statistics', description: 'What became of the tasks, what waits, and what would help.' },
+  { name: 'audit', description: 'Who changed what.' },
   { name: 'deployment', description: 'The state of the deployment itself.' },
 ];
 

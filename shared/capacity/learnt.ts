@@ -9,10 +9,9 @@ export interface Learnt {
   readonly shutMs: number;
   /** Infinite as long as no call was let in again. */
   readonly periodMs: number;
+  /** The backend said when it ends, rounded up to whole seconds: the shortest that it says is kept, and none is tried. */
+  readonly isTold?: boolean;
 }
-
-/** A told time is rounded up to whole seconds, by most. */
-const TOLD_SHARE = 0.97;
 
 /** The marks lie close enough. */
 const VAGUE_SHARE = 0.05;
@@ -30,7 +29,7 @@ const ALIKE = 0.15;
 /** @param toldMs from the period's start to when the backend said it ends */
 export function firstLearnt(calls: number, shutMs: number, toldMs: number | undefined): Learnt {
   if (toldMs === undefined) return { calls, shutMs, periodMs: Infinity };
-  return { calls, shutMs: Math.max(shutMs, toldMs * TOLD_SHARE), periodMs: toldMs };
+  return { calls, shutMs, periodMs: toldMs, isTold: true };
 }
 
 /** Refused before the learnt number was reached. */
@@ -57,8 +56,8 @@ export function openedAt(learnt: Learnt, elapsedMs: number): Learnt {
   return { ...learnt, periodMs: elapsedMs, shutMs: Math.min(learnt.shutMs, elapsedMs * 0.9) };
 }
 
-export function isPeriodVague({ shutMs, periodMs }: Learnt): boolean {
-  return periodMs < Infinity && periodMs - shutMs > Math.max(VAGUE_MS, VAGUE_SHARE * periodMs);
+export function isPeriodVague({ shutMs, periodMs, isTold }: Learnt): boolean {
+  return isTold !== true && periodMs < Infinity && periodMs - shutMs > Math.max(VAGUE_MS, VAGUE_SHARE * periodMs);
 }
 
 export function middleMs({ shutMs, periodMs }: Learnt): number {

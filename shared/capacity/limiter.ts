@@ -28,8 +28,11 @@ import { ToldLimits } from './told.ts';
 /** A refusal comes at once: a call that has been under way for so long was let in. */
 const LET_IN_MS = 1_500;
 
-/** Before anything is known, so many calls more than a third of those that were let in are under way. */
+/** Before anything is known, so many calls more than half of those that were let in are under way. */
 const FIRST_CALLS = 2;
+
+/** How often over that may happen soon: at the end of it a limit may stand. */
+const MAX_UNSURE_TURNS = 2;
 
 /** Where nothing else says how long a round is. */
 const ROUND_MS = 60_000;
@@ -43,6 +46,7 @@ const MIN_PROBE_PAUSE_MS = 100;
 
 /** A wait this short may be one for calls at a time: those are told a second, whatever the limit. */
 const MAX_TEST_WAIT_MS = 2_000;
+const MIN_TEST_MS = 200;
 
 /** What is told of a longer time is no period to be learnt: it is only waited for. */
 const MAX_LEARNT_PERIOD_MS = 120_000;
@@ -54,8 +58,13 @@ const MAX_COPIES = 2;
 /** A start is noted when it leaves here and counted when it arrives. */
 const guardMs = (periodMs: number): number => Math.min(100, 5 + periodMs * 0.005);
 
+const FIRST_MEAN_MS = 1_000;
 /** Weight of the newest call in the mean of their times. */
 const NEWEST = 0.1;
+const mean = (before: number | undefined, ms: number): number => (before ?? ms) + NEWEST * (ms - (before ?? ms));
+
+/** Of what the round before bore, when not so much is known any more. */
+const CAREFUL_SHARE = 0.25;
 
 interface OpenCall {
   readonly ticket: number;
@@ -73,7 +82,7 @@ interface Closed {
   /** The one call that tries it. */
   probe?: OpenCall | undefined;
   /** A limit of calls at a time would explain it: `others` were under way. Tried when one of them ends. */
-  test?: { readonly others: number; isDue: boolean; readonly before: Learnt | undefined } | undefined;
+  test?: { readonly others: number; isDue: boolean } | undefined;
   /** Calls that turn out to have been refused with the first one make the learnt number smaller. */
   readonly isCounted: boolean;
 }
@@ -102,8 +111,11 @@ export class Limiter {
   /** What was learnt has held for a full round. */
   #isProven = false;
   #isPeriodDoubted = false;
+  #isCallsTurn = true;
   #copiesLeft = MAX_COPIES;
-  #meanMs = 1_000;
+  #meanMs: number | undefined;
+  /** Calls that were let in in the round before. */
+  #borne = 0;
 
   /** @param turn where equals stand beside it, they doubt one after the other */
   constructor(turn = 0) {
@@ -121,6 +133,11 @@ export class Limiter {
 
   get confirmed(): number {
     return this.ofRound - this.#unsure().length;
+  }
+
+  /** What it was seen to bear, in this round or the one before. */
+  get borne(): number {
+    return Math.max(this.confirmed, this.#borne);
   }
 
   get isKnown(): boolean {
@@ -151,6 +168,7 @@ export class Limiter {
   /** When one more call may start, Unix ms: `now`, later, or infinite when a call must end first. */
   nextAt(now: number): number {
     this.#noteLetIn(now);
+    this.#dropLateTest(now);
     const closed = this.#closed;
     if (this.#open.length >= this.#mostAtOnce()) return Infinity;
     let at = Math.max(this.#configuredAt(now), this.#told.nextAt(now));
@@ -186,7 +204,7 @@ export class Limiter {
     const test = this.#closed?.test;
     switch (end.kind) {
       case 'let-in':
-        this.#meanMs += NEWEST * (now - call.at - this.#meanMs);
+        this.#meanMs = mean(this.#meanMs, now - call.at);
         if (!call.isLetIn) this.#confirm(call);
         break;
       case 'limited':
@@ -200,6 +218,7 @@ export class Limiter {
     }
     if (this.#closed?.probe === call) this.#closed.probe = undefined;
     else if (test !== undefined && test === this.#closed?.test) test.isDue = true;
+    this.#dropLateTest(now);
   }
 
   /** @param name of the limit, where a backend tells of several; each report replaces the one before */
@@ -213,7 +232,7 @@ export class Limiter {
     if (other.#top !== undefined) {
       if (this.#isTopRefuted) return;
       this.#top = other.#top;
-      this.#learnt = other.#learnt;
+      this.#learnt = undefined;
       this.#closed = undefined;
       return;
     }
@@ -240,15 +259,17 @@ export class Limiter {
   room(now: number, until: number): number {
     this.#noteLetIn(now);
     if (this.#closed !== undefined && this.#opensAt(this.#closed) > until) return 0;
-    const turns = Math.max(1, (until - now) / Math.max(50, this.#meanMs));
+    const turns = Math.max(1, (until - now) / Math.max(50, this.#meanMs ?? FIRST_MEAN_MS));
     const rooms: number[] = [this.#told.room(until)];
     const atOnce = this.#mostAtOnce();
     if (atOnce < Infinity) rooms.push(Math.floor(atOnce * turns) - this.#open.length);
     const { rate } = this.configured;
-    if (rate !== undefined) rooms.push(this.#starts.room(rate.calls, rate.periodMs, until));
-    if (this.#learnt !== undefined) rooms.push(this.#starts.room(this.#learnt.calls, this.#learnt.periodMs, until));
+    if (rate !== undefined) rooms.push(this.#starts.room(rate.calls, rate.periodMs, now, until));
+    if (this.#learnt !== undefined) {
+      rooms.push(this.#starts.room(this.#learnt.calls, this.#learnt.periodMs, now, until) + this.#doubting(until));
+    }
     const unsure = this.#mostUnsure();
-    if (unsure < Infinity) rooms.push(Math.floor(unsure * turns) - this.#unsure().length);
+    if (unsure < Infinity) rooms.push(Math.floor(unsure * Math.min(turns, MAX_UNSURE_TURNS)) - this.#unsure().length);
     return Math.max(this.#closed === undefined ? 0 : 1, Math.min(...rooms), 0);
   }
 
@@ -258,7 +279,7 @@ export class Limiter {
     const rates = [
       rate === undefined ? Infinity : (rate.calls * 1_000) / rate.periodMs,
       this.#learnt === undefined ? Infinity : (this.#learnt.calls * 1_000) / this.#learnt.periodMs,
-      (this.#mostAtOnce() * 1_000) / Math.max(1, this.#meanMs),
+      (this.#mostAtOnce() * 1_000) / Math.max(1, this.#meanMs ?? FIRST_MEAN_MS),
       this.#told.perSecond(),
     ];
     const slowest = Math.min(...rates);
@@ -286,6 +307,14 @@ export class Limiter {
     }
   }
 
+  /** Later, a call may be let in for any reason. */
+  #dropLateTest(now: number): void {
+    const closed = this.#closed;
+    if (closed?.test === undefined || closed.probe !== undefined) return;
+    const lastsMs = Math.max(MIN_TEST_MS, 2 * (this.#meanMs ?? FIRST_MEAN_MS));
+    if (now > closed.since + lastsMs) closed.test = undefined;
+  }
+
   #confirm(call: OpenCall): void {
     call.isLetIn = true;
     const closed = this.#closed;
@@ -311,10 +340,11 @@ export class Limiter {
     this.#closed = undefined;
     if (test?.isDue) {
       this.#top = test.others;
-      this.#learnt = test.before;
+      this.#learnt = undefined;
       return;
     }
     if (this.#learnt !== undefined) this.#learnt = openedAt(this.#learnt, at - roundAt);
+    this.#borne = this.confirmed;
     this.#round = { at, previousAt: roundAt };
   }
 
@@ -335,7 +365,6 @@ export class Limiter {
       this.#isTopRefuted = others < this.#top;
       this.#top = undefined;
     }
-    const before = this.#learnt;
     const count = this.#learn(call, until, now);
     const isTestable = !this.#isTopRefuted && others > 0 && count > others;
     const isShort = until === undefined || until - now <= MAX_TEST_WAIT_MS;
@@ -343,7 +372,7 @@ export class Limiter {
       since: now,
       until,
       isCounted: count > 0,
-      ...(isTestable && isShort && { test: { others, isDue: false, before } }),
+      ...(isTestable && isShort && { test: { others, isDue: false } }),
     };
   }
 
@@ -436,11 +465,13 @@ export class Limiter {
     const learnt = this.#learnt;
     const isSteady = learnt !== undefined && this.ofRound >= learnt.calls;
     const wasFull = isSteady || (this.#top !== undefined && this.ofRound > this.#top);
+    this.#borne = this.confirmed;
     this.#round = { at: now, previousAt: round?.at };
     this.#isProven ||= isSteady;
     this.#isPeriodDoubted = false;
     if (!this.#doubt.beginRound(wasFull, learnt?.calls ?? this.#top ?? 0)) return;
-    if (learnt !== undefined && isPeriodVague(learnt)) this.#isPeriodDoubted = true;
+    this.#isCallsTurn = !this.#isCallsTurn;
+    if (learnt !== undefined && isPeriodVague(learnt) && !this.#isCallsTurn) this.#isPeriodDoubted = true;
     else this.#doubt.begin();
   }
 
@@ -460,7 +491,8 @@ export class Limiter {
   /** Calls that may be refused together when what is known turns out to be wrong. */
   #mostUnsure(): number {
     if (this.configured.rate !== undefined || this.#told.isAny || this.#top !== undefined) return Infinity;
-    if (this.#learnt === undefined || !this.#isProven) return FIRST_CALLS + this.confirmed / 3;
+    if (this.#learnt === undefined) return FIRST_CALLS + this.borne / 2;
+    if (!this.#isProven) return FIRST_CALLS + Math.max(this.confirmed, this.#borne * CAREFUL_SHARE) / 3;
     return this.#learnt.periodMs < 3 * LET_IN_MS ? Infinity : Math.max(FIRST_CALLS, this.#learnt.calls / 3);
   }
 
@@ -484,6 +516,14 @@ export class Limiter {
     return rate === undefined
       ? now
       : Math.max(now, this.#starts.nextAt(rate.calls, rate.periodMs + guardMs(rate.periodMs)));
+  }
+
+  /** Calls beyond the learnt limit that are wanted until then, to doubt it. */
+  #doubting(until: number): number {
+    const learnt = this.#learnt;
+    if (learnt === undefined || this.#round === undefined || this.ofRound < learnt.calls) return 0;
+    if (this.#isPeriodDoubted) return this.#round.at + middleMs(learnt) <= until ? 1 : 0;
+    return this.#doubt.step;
   }
 
   #countDoubting(what: OpenCall['doubts']): number {

@@ -30,10 +30,18 @@ export class Starts {
     return at === undefined ? 0 : at + periodMs;
   }
 
-  /** How many more could start until then. */
-  room(calls: number, periodMs: number, until: number): number {
-    let count = 0;
-    while (count < calls && (this.#times[this.#times.length - 1 - count] ?? -Infinity) > until - periodMs) count++;
-    return calls - count;
+  /** How many more could start until then: each place of the limit as often as the period passes. */
+  room(calls: number, periodMs: number, now: number, until: number): number {
+    const times = this.#times;
+    const limit = Math.min(calls, MAX_STARTS);
+    let room = 0;
+    for (let back = 1; back <= limit; back++) {
+      const at = times[times.length - back];
+      const freeAt = at === undefined ? now : Math.max(now, at + periodMs);
+      if (freeAt <= until) room += 1 + Math.floor((until - freeAt) / periodMs);
+      // The others have been free for longer.
+      if (freeAt === now) return room + (limit - back) * (1 + Math.floor((until - now) / periodMs));
+    }
+    return room;
   }
 }

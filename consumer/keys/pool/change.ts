@@ -1,28 +1,36 @@
-/** What an administrator does to a key. Pure over the pool's state. */
+/** What an administrator does to a key. Changes the pool in place, without I/O. */
+
+import { Limiter } from '../../../shared/capacity/limiter.ts';
 import type { KeyAction } from '../../../shared/key/door.ts';
-import { keysOf, newQuota, type Pool } from './pool.ts';
+import { keysOf, type Pool } from './pool.ts';
+import { newRefusalState } from './status.ts';
 
 export function changeKey(pool: Pool, number: number, action: KeyAction, now: number): void {
-  const found = keysOf(pool).find(({ key }) => key.number === number);
-  if (found === undefined) return;
-  const { key, quota } = found;
+  const key = keysOf(pool).find((each) => each.number === number);
+  if (key === undefined) return;
   switch (action) {
     case 'disable':
-      if (key.standing.is !== 'switched-off') key.standing = { is: 'switched-off', since: now };
+      key.disabledAt ??= now;
       break;
     case 'enable':
-      key.standing = { is: 'enabled' };
-      key.refusals = [];
-      quota.promised.length = 0;
+      key.disabledAt = undefined;
+      Object.assign(key.refusals, newRefusalState());
       break;
     case 'reset':
       // As if never used, except for what is under way and an administrator's word.
-      if (key.standing.is === 'refused') key.standing = { is: 'enabled' };
-      key.refusals = [];
+      Object.assign(key.refusals, newRefusalState());
       key.calls = 0;
       key.rateLimited = 0;
-      key.hasHitLimit = false;
-      Object.assign(quota, { ...newQuota(quota.id), inFlight: quota.inFlight });
+      for (const [id, room] of pool.rooms) {
+        if (room.quotaId !== key.quotaId) continue;
+        pool.rooms.set(id, {
+          ...room,
+          limiter: new Limiter(),
+          refusals: newRefusalState(),
+          exhausted: undefined,
+          raises: 0,
+        });
+      }
       break;
   }
 }

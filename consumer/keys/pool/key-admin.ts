@@ -4,13 +4,13 @@ import { KEY_ACTIONS, type KeyAction, type KeyDoor, type KeyView } from '../../.
 import { keyLabel, keyOfLabel } from '../../../shared/key/name.ts';
 import { logInfo } from '../../../shared/log.ts';
 import { readEnv } from '../../env.ts';
-import { rosterOf } from './roster.ts';
+import { membersOf } from './members.ts';
 
 export class KeyAdmin extends WorkerEntrypoint implements KeyDoor {
   async describe(): Promise<KeyView[]> {
     const env = readEnv(this.env as object);
     const pools = [...env.keys.ring.pools.keys()].map(async (pool) => {
-      const views = await env.keys.pool(pool).describe(await rosterOf(env.keys.ring, pool));
+      const views = await env.keys.pool(pool).describe(await membersOf(env.keys.ring, pool));
       return views.map((view) => ({ ...view, pool, key: keyLabel({ pool, number: view.number }) }));
     });
     return (await Promise.all(pools)).flat();
@@ -20,7 +20,7 @@ export class KeyAdmin extends WorkerEntrypoint implements KeyDoor {
     const env = readEnv(this.env as object);
     const name = keyOfLabel(key);
     if (name === undefined || !KEY_ACTIONS.includes(action) || !env.keys.ring.pools.has(name.pool)) return undefined;
-    const view = await env.keys.pool(name.pool).change(await rosterOf(env.keys.ring, name.pool), name.number, action);
+    const view = await env.keys.pool(name.pool).change(await membersOf(env.keys.ring, name.pool), name.number, action);
     if (view === undefined) return undefined;
     logInfo('key.changed', { shard: env.shard, pool: name.pool, key: name.number, action });
     return { ...view, pool: name.pool, key: keyLabel(name) };

@@ -1,70 +1,104 @@
 /**
- * One pool's keys on one shard: the only place that decides which call may use which key, and when.
- * Lives in memory; what must not be forgotten is written before an answer leaves. It knows numbers
- * and fingerprints of keys, never values, and answers two calls a batch: a lease and a return.
+ * One pool's keys on one shard: the only place that decides which call may use which key, and when, and the
+ * owner of the line of those that wait. Lives in memory; what must not be forgotten is written before an
+ * answer leaves. It knows numbers and fingerprints of keys, never values, and answers two calls a batch: a
+ * lease and its release.
  */
 import { DurableObject } from 'cloudflare:workers';
 import type { KeyAction } from '../../../shared/key/door.ts';
+import type { LineKeeper, ReleaseAnswer } from '../../../shared/ledger/line.ts';
+import { logError } from '../../../shared/log.ts';
 import { changeKey } from './change.ts';
-import { type GiveBackAnswer, type GiveBackRequest, giveBack } from './give-back.ts';
-import { type LeaseAnswer, type LeaseRequest, lease } from './lease.ts';
-import { recall, remember, rememberUse, USE_ID } from './memory.ts';
-import { emptyPool, type Pool, type RosterEntry, setRoster } from './pool.ts';
+import { type KeyAnswer, type KeyRequest, lease } from './lease.ts';
+import { noteAsking, notePulled, type Pull, pull } from './line.ts';
+import { emptyPool, type Member, type Pool, setMembers } from './pool.ts';
+import { type KeyNotice, type KeyRelease, release } from './release.ts';
+import { restore, snapshot, USE_ID, useSnapshot } from './snapshot.ts';
 import { KeyPoolStorage } from './storage.ts';
 import { type PooledKeyView, viewOf } from './view.ts';
 
 /** How late what may be late is written. */
 const USE_WRITTEN_AFTER_MS = 5_000;
 
-export class KeyPool extends DurableObject<object> {
+/** An alarm is moved only for so much: each costs a write. */
+const WORTH_MOVING_MS = 200;
+
+export class KeyPool extends DurableObject<{ readonly LEDGER?: LineKeeper }> {
   readonly #storage: KeyPoolStorage;
-  readonly #pool: Pool = emptyPool();
-  #isAlarmSet = false;
+  readonly #pool: Pool;
+  #alarmAt = Infinity;
 
   constructor(context: DurableObjectState, env: object) {
     super(context, env);
     this.#storage = new KeyPoolStorage(context.storage.sql);
-    recall(this.#pool, this.#storage.read());
+    this.#pool = emptyPool(context.id.name ?? '');
+    restore(this.#pool, this.#storage.read(), Date.now());
   }
 
-  lease(request: LeaseRequest): LeaseAnswer {
+  lease(request: KeyRequest): Promise<readonly KeyAnswer[]> {
     return this.#decide((now) => lease(this.#pool, request, now));
   }
 
-  async giveBack(request: GiveBackRequest): Promise<GiveBackAnswer> {
-    const answer = this.#decide((now) => giveBack(this.#pool, request, now));
-    if (!this.#isAlarmSet) {
-      this.#isAlarmSet = true;
-      await this.ctx.storage.setAlarm(Date.now() + USE_WRITTEN_AFTER_MS);
-    }
-    return answer;
+  release(request: KeyRelease): Promise<KeyNotice[]> {
+    return this.#decide((now) => release(this.#pool, request, now));
   }
 
-  describe(roster: readonly RosterEntry[]): PooledKeyView[] {
-    setRoster(this.#pool, roster);
+  describe(members: readonly Member[]): PooledKeyView[] {
+    setMembers(this.#pool, members);
     return viewOf(this.#pool, Date.now());
   }
 
   /** @returns the key afterwards, or undefined when there is no such key */
-  change(roster: readonly RosterEntry[], number: number, action: KeyAction): PooledKeyView | undefined {
+  change(members: readonly Member[], number: number, action: KeyAction): Promise<PooledKeyView | undefined> {
     return this.#decide((now) => {
-      setRoster(this.#pool, roster);
+      setMembers(this.#pool, members);
       changeKey(this.#pool, number, action, now);
-      this.#storage.writeOne(rememberUse(this.#pool));
+      this.#storage.writeOne(useSnapshot(this.#pool));
       return viewOf(this.#pool, now).find((view) => view.number === number);
     });
   }
 
-  override alarm(): void {
-    this.#isAlarmSet = false;
-    this.#storage.writeOne(rememberUse(this.#pool));
+  override async alarm(): Promise<void> {
+    this.#alarmAt = Infinity;
+    const now = Date.now();
+    this.#storage.writeOne(useSnapshot(this.#pool));
+    await this.#wakeAt(this.#serveLines(now), now);
   }
 
   /** The runtime holds the answer back until what was written is safe. */
-  #decide<Value>(decide: (now: number) => Value): Value {
+  async #decide<Value>(decide: (now: number) => Value): Promise<Value> {
     const now = Date.now();
     const value = decide(now);
-    this.#storage.write(remember(this.#pool, now), USE_ID);
+    const nextAt = this.#serveLines(now);
+    this.#storage.write(snapshot(this.#pool, now), USE_ID);
+    await this.#wakeAt(Math.min(nextAt, now + USE_WRITTEN_AFTER_MS), now);
     return value;
+  }
+
+  async #wakeAt(at: number, now: number): Promise<void> {
+    if (at === Infinity || (this.#alarmAt > now && this.#alarmAt <= at + WORTH_MOVING_MS)) return;
+    this.#alarmAt = at;
+    await this.ctx.storage.setAlarm(at);
+  }
+
+  /** @returns when to look again */
+  #serveLines(now: number): number {
+    const { pulls, nextAt } = pull(this.#pool, now);
+    for (const each of pulls) {
+      noteAsking(this.#pool, each, now);
+      this.ctx.waitUntil(this.#pull(each));
+    }
+    return nextAt;
+  }
+
+  async #pull(asked: Pull): Promise<void> {
+    const { LEDGER } = this.env;
+    let answer: ReleaseAnswer | undefined;
+    try {
+      answer = await LEDGER?.releaseLine(asked.request);
+    } catch (error) {
+      logError('line.unanswered', { line: asked.request.line, limit: asked.request.limit }, error);
+    }
+    notePulled(this.#pool, asked, answer, Date.now());
   }
 }

@@ -1,19 +1,148 @@
-/** Ends a call of a block: the key and its quota are free for another. Pure. */
-import type { Block, Key, Pool, Quota } from './pool.ts';
+/**
+ * Takes calls back with what they said of their keys; tasks that were limited or refused ask anew. Changes
+ * the pool in place, without I/O.
+ */
+import type { ToldLimit } from '../../../shared/capacity/limit.ts';
+import type { KeyReport, LimitFacts } from './feedback.ts';
+import { abandonLease, endCall } from './lease.ts';
+import { equalsOf, type HeldCall, keysOf, type Pool, type Room } from './pool.ts';
+import { clearTask, isRefusing, noteRefused, noteWorked, tryAgain } from './status.ts';
 
-export function release(
-  pool: Pool,
-  block: Block | undefined,
-  task: string,
-): { readonly key: Key; readonly quota: Quota; readonly wasProbe: boolean } | undefined {
-  const fingerprint = block?.open.get(task);
-  const key = fingerprint === undefined ? undefined : pool.keys.get(fingerprint);
-  const quota = key && pool.quotas.get(key.quotaId);
-  if (key === undefined || quota === undefined) return undefined;
-  block?.open.delete(task);
-  key.inFlight = Math.max(0, key.inFlight - 1);
-  quota.inFlight = Math.max(0, quota.inFlight - 1);
-  const wasProbe = key.prober === task;
-  if (wasProbe) key.prober = undefined;
-  return { key, quota, wasProbe };
+export interface KeyRelease {
+  readonly leaseId: string;
+  /** Absent: nothing of the lease is used. */
+  readonly reports?: readonly KeyReport[] | undefined;
+}
+
+/** Something that people should know, once. */
+export interface KeyNotice {
+  readonly kind: 'refused' | 'quota-exhausted';
+  readonly key: number;
+  readonly fingerprint: string;
+  readonly httpStatus?: number;
+  readonly until?: number;
+}
+
+/** A quota that is used up, and no word of when it is there again: 1 h, 2 h, … a day. */
+const FIRST_QUOTA_PAUSE_MS = 3_600_000;
+const MAX_QUOTA_PAUSE_MS = 86_400_000;
+
+const NEWEST = 0.1;
+const MAX_TOO_LARGE = 500;
+
+export function release(pool: Pool, { leaseId, reports }: KeyRelease, now: number): KeyNotice[] {
+  if (reports === undefined) {
+    abandonLease(pool, leaseId, now);
+    return [];
+  }
+  const lease = pool.leases.get(leaseId);
+  if (lease === undefined) return [];
+  const notices: KeyNotice[] = [];
+  const touched = new Set<Room>();
+  // What worked is heard first: it says whose fault a refusal is.
+  for (const report of [...reports].sort((a, b) => rank(a) - rank(b))) {
+    const call = lease.open.get(report.task);
+    if (call === undefined) continue;
+    lease.open.delete(report.task);
+    endCall(call.key, call.room, report.task);
+    touched.add(call.room);
+    const notice = hear(pool, call, report, now);
+    if (notice !== undefined) notices.push(notice);
+  }
+  if (lease.open.size === 0) pool.leases.delete(leaseId);
+  for (const room of touched) shareWithEquals(pool, room, now);
+  return notices;
+}
+
+function rank({ feedback: { kind } }: KeyReport): number {
+  return kind === 'worked' ? 0 : 1;
+}
+
+function hear(pool: Pool, call: HeldCall, report: KeyReport, now: number): KeyNotice | undefined {
+  const { key, room, ticket, startedAt } = call;
+  const { task, feedback, facts } = report;
+  const { limiter } = room;
+  const about = { key: key.number, fingerprint: key.fingerprint };
+  switch (feedback.kind) {
+    case 'worked':
+      limiter.end(ticket, { kind: 'let-in' }, now);
+      room.exhausted = undefined;
+      noteWorkedEverywhere(pool, call, task, now);
+      break;
+    case 'limited': {
+      key.rateLimited += 1;
+      const until = feedback.quota ? exhaustedUntil(room, feedback.resetAt, now) : feedback.resetAt;
+      limiter.end(ticket, { kind: 'limited', until }, now);
+      if (feedback.quota) return { kind: 'quota-exhausted', ...about, ...(until !== undefined && { until }) };
+      break;
+    }
+    case 'refused': {
+      limiter.end(ticket, { kind: 'unused' }, now);
+      const { httpStatus } = feedback;
+      const state = feedback.about === 'bucket' ? room.refusals : key.refusals;
+      const isNews = noteRefused(state, task, startedAt, httpStatus, now);
+      if (isNews && feedback.about === 'key') return { kind: 'refused', ...about, httpStatus };
+      break;
+    }
+    case 'too-large': {
+      limiter.end(ticket, { kind: 'unused' }, now);
+      const keys = pool.tooLarge.get(task)?.keys ?? new Set();
+      pool.tooLarge.set(task, { keys: keys.add(key.fingerprint), httpStatus: feedback.httpStatus });
+      for (const [oldest] of pool.tooLarge) if (pool.tooLarge.size > MAX_TOO_LARGE) pool.tooLarge.delete(oldest);
+      break;
+    }
+    case 'unknown':
+    case 'unused':
+      limiter.end(ticket, { kind: feedback.kind }, now);
+      break;
+  }
+  if (facts !== undefined) noteFacts(room, facts, now);
+  return undefined;
+}
+
+function noteWorkedEverywhere(pool: Pool, { key, room, startedAt }: HeldCall, task: string, now: number): void {
+  const wasRefusing = isRefusing(key.refusals) || isRefusing(room.refusals);
+  noteWorked(key.refusals, task, startedAt);
+  noteWorked(room.refusals, task, startedAt);
+  pool.tooLarge.delete(task);
+  for (const { refusals } of [...keysOf(pool), ...equalsOf(pool, room.bucket)]) {
+    if (refusals.refusals.length === 0) continue;
+    clearTask(refusals, task, now);
+    if (wasRefusing) tryAgain(refusals, now);
+  }
+}
+
+function exhaustedUntil(room: Room, resetAt: number | undefined, now: number): number {
+  const times = (room.exhausted?.times ?? 0) + 1;
+  const byDefault = now + Math.min(MAX_QUOTA_PAUSE_MS, FIRST_QUOTA_PAUSE_MS * 2 ** Math.min(10, times - 1));
+  const until = Math.min(resetAt ?? byDefault, now + MAX_QUOTA_PAUSE_MS);
+  room.exhausted = { times, until };
+  return until;
+}
+
+function noteFacts(room: Room, { requests, tokens, tokensUsed }: LimitFacts, now: number): void {
+  const { limiter } = room;
+  if (tokensUsed !== undefined) {
+    const before = room.tokensPerCall;
+    room.tokensPerCall = before === 0 ? tokensUsed : before + NEWEST * (tokensUsed - before);
+  }
+  if (requests !== undefined) limiter.tell('requests', requests, now);
+  if (tokens !== undefined) limiter.tell('tokens', inCalls(tokens, room.tokensPerCall), now);
+}
+
+/** Tokens as calls of the mean size. A call larger than the whole allowance still has to be tried. */
+function inCalls(told: ToldLimit, tokensPerCall: number): ToldLimit {
+  const cost = Math.min(Math.max(1, tokensPerCall), told.limit);
+  return { ...told, limit: Math.floor(told.limit / cost), remaining: Math.floor(told.remaining / cost) };
+}
+
+function shareWithEquals(pool: Pool, room: Room, now: number): void {
+  const { limiter } = room;
+  const hasRaised = limiter.raises !== room.raises;
+  room.raises = limiter.raises;
+  for (const other of equalsOf(pool, room.bucket)) {
+    if (other === room) continue;
+    other.limiter.learnFrom(limiter, now);
+    if (hasRaised) other.limiter.encourage(limiter);
+  }
 }

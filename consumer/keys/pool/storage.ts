@@ -1,5 +1,5 @@
 /** The SQL of the key pool's Durable Object: one small table, written only where something changed. */
-import type { MemoryRow } from './memory.ts';
+import type { SnapshotRow } from './snapshot.ts';
 
 export class KeyPoolStorage {
   readonly #sql: SqlStorage;
@@ -8,19 +8,19 @@ export class KeyPoolStorage {
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
-    sql.exec('CREATE TABLE IF NOT EXISTS memory (id TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID');
+    sql.exec('CREATE TABLE IF NOT EXISTS snapshot (id TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID');
   }
 
-  read(): MemoryRow[] {
-    const rows = this.#sql.exec<{ id: string; value: string }>('SELECT id, value FROM memory').toArray();
+  read(): SnapshotRow[] {
+    const rows = this.#sql.exec<{ id: string; value: string }>('SELECT id, value FROM snapshot').toArray();
     for (const { id, value } of rows) this.#written.set(id, value);
     return rows;
   }
 
-  writeOne({ id, value }: MemoryRow): void {
+  writeOne({ id, value }: SnapshotRow): void {
     if (this.#written.get(id) === value) return;
     this.#sql.exec(
-      'INSERT INTO memory (id, value) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET value = excluded.value',
+      'INSERT INTO snapshot (id, value) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET value = excluded.value',
       id,
       value,
     );
@@ -28,7 +28,7 @@ export class KeyPoolStorage {
   }
 
   /** Makes the table hold `rows` and none beside them but `others`. */
-  write(rows: readonly MemoryRow[], ...others: readonly string[]): void {
+  write(rows: readonly SnapshotRow[], ...others: readonly string[]): void {
     const kept = new Set<string>(others);
     for (const row of rows) {
       kept.add(row.id);
@@ -36,7 +36,7 @@ export class KeyPoolStorage {
     }
     for (const id of this.#written.keys()) {
       if (kept.has(id)) continue;
-      this.#sql.exec('DELETE FROM memory WHERE id = ?1', id);
+      this.#sql.exec('DELETE FROM snapshot WHERE id = ?1', id);
       this.#written.delete(id);
     }
   }

@@ -1,14 +1,15 @@
 /** A pool's keys as people see them: by number and fingerprint, never a part of the key. Pure. */
 import type { KeyView } from '../../../shared/key/door.ts';
-import { type Key, keysOf, type Pool, type Quota } from './pool.ts';
+import { type Key, keysOf, type Pool } from './pool.ts';
+import { isRefusing } from './status.ts';
 
 export type PooledKeyView = Omit<KeyView, 'pool' | 'key'>;
 
 export function viewOf(pool: Pool, now: number): PooledKeyView[] {
-  return keysOf(pool).map(({ key, quota }) => ({
+  return keysOf(pool).map((key) => ({
     number: key.number,
     fingerprint: key.fingerprint,
-    ...standingOf(key, quota, now),
+    ...statusOf(pool, key, now),
     inFlight: key.inFlight,
     calls: key.calls,
     rateLimited: key.rateLimited,
@@ -16,14 +17,17 @@ export function viewOf(pool: Pool, now: number): PooledKeyView[] {
   }));
 }
 
-function standingOf({ standing }: Key, { cooling }: Quota, now: number): Pick<KeyView, 'state' | 'until' | 'why'> {
-  switch (standing.is) {
-    case 'switched-off':
-      return { state: 'disabled', why: 'switched off' };
-    case 'refused':
-      return { state: 'disabled', until: standing.probeAt, why: `refused with ${standing.httpStatus}` };
-    case 'enabled':
-      if (cooling === undefined || cooling.until <= now) return { state: 'ready' };
-      return { state: 'cooling', until: cooling.until, why: cooling.why };
+/** Cooling means in every bucket: as long as one is open, the key is used. */
+function statusOf(pool: Pool, key: Key, now: number): Pick<KeyView, 'state' | 'until' | 'why'> {
+  if (key.disabledAt !== undefined) return { state: 'disabled', why: 'switched off' };
+  if (isRefusing(key.refusals)) {
+    const { refusals, probeAt } = key.refusals;
+    return { state: 'disabled', until: Math.max(now, probeAt), why: `refused with ${refusals.at(-1)?.httpStatus}` };
   }
+  const rooms = [...pool.rooms.values()].filter(({ quotaId }) => quotaId === key.quotaId);
+  const opens = rooms.map(({ limiter }) => limiter.closedUntil ?? 0);
+  const until = opens.length === 0 ? 0 : Math.min(...opens);
+  if (until <= now) return { state: 'ready' };
+  const isExhausted = rooms.some(({ exhausted }) => (exhausted?.until ?? 0) > now);
+  return { state: 'cooling', until, why: isExhausted ? 'quota-exhausted' : 'rate-limited' };
 }

@@ -1,19 +1,19 @@
 /** A pool's keys as its Durable Object may know them: numbers, fingerprints, groups. */
 import { fingerprintOf, type KeyRing } from '../secrets/discovery.ts';
-import type { RosterEntry } from './pool.ts';
+import type { Member } from './pool.ts';
 
 /** Fingerprints are hashes: computed once for each ring. Plain data, not promises, is kept between requests. */
-const known = new WeakMap<KeyRing, Map<string, readonly RosterEntry[]>>();
+const known = new WeakMap<KeyRing, Map<string, readonly Member[]>>();
 
-export async function rosterOf(ring: KeyRing, pool: string): Promise<readonly RosterEntry[]> {
-  const rosters = known.get(ring) ?? new Map<string, readonly RosterEntry[]>();
-  known.set(ring, rosters);
-  const roster = rosters.get(pool) ?? (await readRoster(ring, pool));
-  rosters.set(pool, roster);
-  return roster;
+export async function membersOf(ring: KeyRing, pool: string): Promise<readonly Member[]> {
+  const memberss = known.get(ring) ?? new Map<string, readonly Member[]>();
+  known.set(ring, memberss);
+  const members = memberss.get(pool) ?? (await readMembers(ring, pool));
+  memberss.set(pool, members);
+  return members;
 }
 
-function readRoster(ring: KeyRing, pool: string): Promise<RosterEntry[]> {
+function readMembers(ring: KeyRing, pool: string): Promise<Member[]> {
   const groups = ring.groups.get(pool);
   return Promise.all(
     (ring.pools.get(pool) ?? []).map(async ({ number, value }) => {

@@ -1,0 +1,107 @@
+/** Providers as one meets them: kinds of limits, told or not, and keys that are not good. Deterministic. */
+
+export type Random = () => number;
+
+/** A small generator: the same seed gives the same run. */
+export function randomFrom(seed: number): Random {
+  let state = seed >>> 0;
+  return () => {
+    state = (state * 1664525 + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+export interface Limits {
+  readonly kind: 'none' | 'fixed' | 'sliding' | 'bucket' | 'at-once';
+  readonly windowMs?: number;
+  readonly limit?: number;
+  readonly limitAt?: (now: number) => number;
+  /** Windows end by the clock, and not so long after their first call. */
+  readonly isAligned?: boolean;
+  readonly perSecond?: number;
+  readonly burst?: number;
+  /** `Retry-After`, in whole seconds. */
+  readonly tells?: boolean;
+  /** What is left, beside each answer. */
+  readonly tellsLeft?: boolean;
+}
+
+export interface Said {
+  readonly status: number;
+  readonly retryAfterMs?: number;
+  readonly left?: { readonly limit: number; readonly remaining: number; readonly resetAt: number };
+}
+
+/** One key, in one bucket, at the provider's. */
+export class ProviderKey {
+  readonly #limits: Limits;
+  readonly #offset: number;
+  #log: number[] = [];
+  #window: number | undefined;
+  #count = 0;
+  #tokens: number;
+  #at = 0;
+  #busy = 0;
+
+  constructor(limits: Limits, random: Random) {
+    this.#limits = limits;
+    this.#offset = random() * (limits.windowMs ?? 0);
+    this.#tokens = limits.burst ?? 0;
+  }
+
+  call(now: number): Said {
+    const waitMs = this.#waitMs(now);
+    const { tells, tellsLeft, windowMs = 0 } = this.#limits;
+    if (waitMs > 0) return { status: 429, ...(tells && { retryAfterMs: Math.ceil(waitMs / 1_000) * 1_000 }) };
+    if (!tellsLeft) return { status: 200 };
+    const limit = this.#limit(now);
+    return { status: 200, left: { limit, remaining: limit - this.#count, resetAt: (this.#window ?? now) + windowMs } };
+  }
+
+  end(): void {
+    if (this.#busy > 0) this.#busy -= 1;
+  }
+
+  /** @returns 0 when the call is let in */
+  #waitMs(now: number): number {
+    const { kind, windowMs = 0, burst = 0, perSecond = 1 } = this.#limits;
+    const limit = this.#limit(now);
+    switch (kind) {
+      case 'none':
+        return 0;
+      case 'fixed': {
+        const isNew = this.#window === undefined || now - this.#window >= windowMs;
+        if (isNew) {
+          this.#window = this.#limits.isAligned
+            ? Math.floor((now + this.#offset) / windowMs) * windowMs - this.#offset
+            : now;
+          this.#count = 0;
+        }
+        if (this.#count >= limit) return (this.#window ?? now) + windowMs - now;
+        this.#count += 1;
+        return 0;
+      }
+      case 'sliding': {
+        this.#log = this.#log.filter((at) => at > now - windowMs);
+        if (this.#log.length >= limit) return (this.#log[0] ?? now) + windowMs - now;
+        this.#log.push(now);
+        return 0;
+      }
+      case 'bucket': {
+        this.#tokens = Math.min(burst, this.#tokens + ((now - this.#at) / 1_000) * perSecond);
+        this.#at = now;
+        if (this.#tokens < 1) return ((1 - this.#tokens) / perSecond) * 1_000;
+        this.#tokens -= 1;
+        return 0;
+      }
+      case 'at-once':
+        if (this.#busy >= limit) return 1_000;
+        this.#busy += 1;
+        return 0;
+    }
+  }
+
+  #limit(now: number): number {
+    return this.#limits.limitAt?.(now) ?? this.#limits.limit ?? Infinity;
+  }
+}

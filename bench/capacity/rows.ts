@@ -1,0 +1,190 @@
+/** The providers and mishaps that the capacity bench runs, each with what is asked of it. */
+import type { Limits, Said } from './provider.ts';
+import type { Result, Scenario, SimulatedTask } from './simulation.ts';
+
+export interface Row {
+  readonly name: string;
+  readonly scenario: Scenario;
+  /** Seconds at the pace of the limits themselves. */
+  readonly idealSeconds?: number;
+  readonly maxLimitedShare?: number;
+  /** Equal keys are used equally, within this share; not asked where they are not equals. */
+  readonly maxSpread?: number;
+  readonly maxDeferrals?: number;
+  /** Tasks that are to blame themselves; no other may fail. */
+  readonly isToBlame?: (task: SimulatedTask) => boolean;
+  /** Median of how long the others wait. */
+  readonly maxMedianWaitMs?: number;
+  /** @returns what is wrong, if something is */
+  readonly extra?: (result: Result) => string | undefined;
+}
+
+const TOLD = 0.05;
+/** Where the provider is silent, or the limit is under six calls. */
+const UNTOLD = 0.12;
+
+const at = (count: number, arrivesAt: (index: number) => number = () => 0, more: Partial<SimulatedTask> = {}): SimulatedTask[] =>
+  Array.from({ length: count }, (_, index) => ({ arrivesAt: arrivesAt(index), ...more }));
+
+interface LimitRow {
+  readonly limits: Limits;
+  readonly keys: number;
+  readonly tasks: number;
+  readonly latencyMs: number;
+  readonly ideal: (tasks: number) => number;
+  readonly share: number;
+}
+
+function limitRow(name: string, { limits, keys, tasks, latencyMs, ideal, share }: LimitRow): Row {
+  return {
+    name,
+    scenario: { limits, keys: [keys], latencyMs, tasks: at(tasks) },
+    idealSeconds: ideal(tasks),
+    maxLimitedShare: share,
+    maxDeferrals: 1.1,
+    ...(!limits.isAligned && { maxSpread: 0.1 }),
+  };
+}
+
+const fixed = (calls: number, seconds: number, more: Partial<Limits> = {}): Limits => ({
+  kind: 'fixed',
+  limit: calls,
+  windowMs: seconds * 1_000,
+  tells: true,
+  ...more,
+});
+
+const LIMITS: Row[] = [
+  limitRow('fixed 2 / 1 s, told', { limits: fixed(2, 1), keys: 8, tasks: 400, latencyMs: 5, ideal: (n) => n / 16, share: UNTOLD }),
+  limitRow('fixed 5 / 5 s, told', { limits: fixed(5, 5), keys: 10, tasks: 400, latencyMs: 5, ideal: (n) => n / 10, share: UNTOLD }),
+  limitRow('fixed 10 / 10 s, silent', { limits: fixed(10, 10, { tells: false }), keys: 8, tasks: 800, latencyMs: 50, ideal: (n) => n / 8, share: UNTOLD }),
+  limitRow('fixed 60 / 60 s, told', { limits: fixed(60, 60), keys: 8, tasks: 4_000, latencyMs: 50, ideal: (n) => n / 8, share: TOLD }),
+  limitRow('fixed 60 / 60 s by the clock, silent', { limits: fixed(60, 60, { tells: false, isAligned: true }), keys: 8, tasks: 4_000, latencyMs: 50, ideal: (n) => n / 8, share: UNTOLD }),
+  limitRow('fixed 15 / 60 s, told, slow calls', { limits: fixed(15, 60), keys: 8, tasks: 2_000, latencyMs: 4_000, ideal: (n) => n / 2, share: TOLD }),
+  limitRow('sliding 10 / 10 s, told', { limits: fixed(10, 10, { kind: 'sliding' }), keys: 8, tasks: 800, latencyMs: 50, ideal: (n) => n / 8, share: TOLD }),
+  limitRow('sliding 500 / 60 s, told', { limits: fixed(500, 60, { kind: 'sliding' }), keys: 4, tasks: 10_000, latencyMs: 300, ideal: (n) => n / (2_000 / 60), share: TOLD }),
+  limitRow('bucket 2/s burst 10, told', { limits: { kind: 'bucket', perSecond: 2, burst: 10, tells: true }, keys: 8, tasks: 1_600, latencyMs: 50, ideal: (n) => n / 16, share: TOLD }),
+  limitRow('bucket 2/s burst 10, silent', { limits: { kind: 'bucket', perSecond: 2, burst: 10 }, keys: 8, tasks: 1_600, latencyMs: 50, ideal: (n) => n / 16, share: UNTOLD }),
+  limitRow('3 calls at a time of 500 ms, silent', { limits: { kind: 'at-once', limit: 3 }, keys: 8, tasks: 800, latencyMs: 500, ideal: (n) => n / 48, share: UNTOLD }),
+  limitRow('halved at 60 s: 10 to 5 / 10 s, told', { limits: fixed(10, 10, { limitAt: (now) => (now < 60_000 ? 10 : 5) }), keys: 8, tasks: 960, latencyMs: 50, ideal: (n) => 60 + (n - 480) / 4, share: TOLD }),
+  limitRow('doubled at 60 s: 5 to 10 / 10 s, told', { limits: fixed(10, 10, { limitAt: (now) => (now < 60_000 ? 5 : 10) }), keys: 8, tasks: 960, latencyMs: 50, ideal: (n) => 60 + (n - 240) / 8, share: TOLD }),
+  limitRow('fixed 10 / 10 s, told in headers on 200', { limits: fixed(10, 10, { tellsLeft: true }), keys: 8, tasks: 800, latencyMs: 50, ideal: (n) => n / 8, share: TOLD }),
+];
+
+const unlimited: Limits = { kind: 'none' };
+const refusal = (status: number) => (): Said => ({ status });
+
+const revoked = (name: string, first: number): Row => ({
+  name,
+  scenario: {
+    limits: fixed(5, 5),
+    keys: [12],
+    latencyMs: 5,
+    tasks: at(400),
+    keyAnswer: (key) => (key === first || key === first + 1 ? { status: 401 } : undefined),
+  },
+  idealSeconds: 40,
+  maxLimitedShare: UNTOLD,
+  maxSpread: 0.1,
+  maxDeferrals: 1.1,
+});
+
+/** A few tasks a second through keys without limits, one of which is odd. */
+const steadily = (count: number, odd: SimulatedTask['answer']): SimulatedTask[] =>
+  at(count, (index) => (index * 1_000) / 3).map((task, index) => (index === 15 ? { ...task, answer: odd } : task));
+
+const MISHAPS: Row[] = [
+  {
+    name: 'fixed 10 / 10 s for each of two models, told',
+    scenario: {
+      limits: fixed(10, 10),
+      keys: [8],
+      latencyMs: 50,
+      tasks: at(1_600).map((task, index) => ({ ...task, bucket: index % 2 === 0 ? 'large' : 'small' })),
+    },
+    idealSeconds: 100,
+    maxLimitedShare: TOLD,
+    maxSpread: 0.1,
+    maxDeferrals: 1.1,
+  },
+  revoked('two of twelve keys revoked, the first', 1),
+  revoked('two of twelve keys revoked, in the middle', 6),
+  {
+    name: 'one stray 429, silent',
+    scenario: { limits: unlimited, keys: [4], latencyMs: 200, tasks: steadily(120, (_, call) => (call === 0 ? { status: 429 } : undefined)) },
+    maxMedianWaitMs: 2_000,
+    maxDeferrals: 1.1,
+    extra: (result) => slowest(result, 2_000),
+  },
+  {
+    name: 'one request too large',
+    scenario: { limits: unlimited, keys: [4], latencyMs: 200, tasks: steadily(120, refusal(413)) },
+    isToBlame: ({ answer }) => answer !== undefined,
+    maxMedianWaitMs: 2_000,
+    maxDeferrals: 1.1,
+    extra: ({ tasks }) => {
+      const large = tasks.find(({ task }) => task.answer !== undefined);
+      return large?.outcome === 'failed' && large.calls <= 2 ? undefined : `the large one: ${large?.outcome}, ${large?.calls} calls`;
+    },
+  },
+  {
+    name: '20 tasks refused for what they say, among 20',
+    scenario: {
+      limits: unlimited,
+      keys: [4],
+      latencyMs: 200,
+      tasks: at(40).map((task, index) => (index % 2 === 0 ? { ...task, answer: refusal(403) } : task)),
+    },
+    isToBlame: ({ answer }) => answer !== undefined,
+    maxMedianWaitMs: 2_000,
+    extra: (result) => slowest(result, 10_000),
+  },
+  {
+    name: 'all keys unpaid for a minute',
+    scenario: {
+      limits: unlimited,
+      keys: [4],
+      latencyMs: 200,
+      tasks: at(100),
+      keyAnswer: (_, now) => (now < 60_000 ? { status: 402 } : undefined),
+    },
+    idealSeconds: 60,
+  },
+  {
+    name: '16 keys on two shards, one batch of 100 on one',
+    scenario: { limits: fixed(5, 5), keys: [8, 8], latencyMs: 50, tasks: at(100) },
+    idealSeconds: 100 / 16,
+    maxLimitedShare: UNTOLD,
+    maxDeferrals: 1.1,
+    extra: ({ useByKey }) => (useByKey.size === 16 ? undefined : `${useByKey.size} of 16 keys were used`),
+  },
+  {
+    name: '200 tasks told the same second',
+    scenario: {
+      limits: unlimited,
+      keys: [4],
+      latencyMs: 1_000,
+      tasks: [...at(5_000, (index) => index * 20), ...at(200, () => 60_000)],
+      keyAnswer: (_, now) => (now >= 60_000 && now < 62_000 ? { status: 429, retryAfterMs: 2_000 } : undefined),
+    },
+    maxLimitedShare: TOLD,
+    maxMedianWaitMs: 4_000,
+    maxDeferrals: 1.1,
+  },
+  {
+    name: 'backlog of an hour, queue up to 5 s late',
+    scenario: { limits: fixed(15, 60), keys: [8], latencyMs: 1_000, tasks: at(6_000), queueMs: 5_000 },
+    idealSeconds: 3_000,
+    maxLimitedShare: TOLD,
+    maxSpread: 0.1,
+    maxDeferrals: 1.1,
+  },
+];
+
+function slowest({ tasks }: Result, maxMs: number): string | undefined {
+  const waits = tasks.filter(({ outcome }) => outcome === 'succeeded').map(({ startedAt = 0, task }) => startedAt - task.arrivesAt);
+  const longest = Math.max(0, ...waits);
+  return longest <= maxMs ? undefined : `one waited ${(longest / 1_000).toFixed(1)} s`;
+}
+
+export const ROWS: readonly Row[] = [...LIMITS, ...MISHAPS];

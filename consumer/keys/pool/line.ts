@@ -1,0 +1,204 @@
+/**
+ * The line of tasks that wait for this pool's keys (rule R20). It is common to all shards, and stands in
+ * the ledger: a pool only knows that it stands, and pulls from it as many of the oldest as can start by the
+ * time at which they will be here. Changes the pool in place, without I/O: what is to be asked of the ledger is
+ * returned.
+ */
+import { poolLine } from '../../../shared/capacity/line.ts';
+import type { ReleaseAnswer, ReleaseRequest } from '../../../shared/ledger/line.ts';
+import { equalsOf, keysOf, type Pool, type Room, roomOf, WHOLE_KEY } from './pool.ts';
+import { isSuspected, openAt } from './status.ts';
+
+export interface LineState {
+  /** When a task was last told to join: its row is written a moment later. */
+  joinedAt: number;
+  /** Woken tasks that are on their way here, oldest first. */
+  readonly coming: { readonly at: number; count: number }[];
+  /** Moving average of how long they take. */
+  delayMs: number;
+  askedAt: number;
+  /** Grows as long as those who are woken only come to wait again. */
+  askPauseMs: number;
+  hasGranted: boolean;
+  hasBounced: boolean;
+  shownAt: number;
+  isAsking: boolean;
+}
+
+/** A woken task that has not come by then has ended, or went elsewhere. */
+const LOST_AFTER_MS = 30_000;
+
+/** A row is written by then, if it is ever. */
+const WRITTEN_WITHIN_MS = 3_000;
+
+/** Tasks are woken so long before there is room: what the queue takes, and a moment in place. */
+const FIRST_DELAY_MS = 500;
+const IN_PLACE_MS = 1_000;
+const MAX_AHEAD_MS = 8_000;
+const NEWEST = 0.1;
+
+/** The ledger is not asked more often than this. */
+const MIN_ASK_PAUSE_MS = 250;
+const MAX_ASK_PAUSE_MS = 600_000;
+/** Twelve per cent of the time that nobody was served: so a pause is over soon after its cause. */
+const ASK_PAUSE_GROWTH = 1.12;
+/** Looks again after this, whatever is known. */
+const LOOK_AGAIN_MS = 5_000;
+
+/** A shard that has room and knows of no line is shown it by one task. */
+const SHOWN_AFTER_MS = 1_000;
+const SHOWN_AGAIN_AFTER_MS = 10_000;
+
+/** Among those that wait may be tasks that may not try a refused key: others come with them. */
+const MAX_COMPANIONS = 16;
+
+const MAX_RELEASED = 1_000;
+
+export interface Pull {
+  readonly bucket: string;
+  readonly request: ReleaseRequest;
+  /** To show another shard the line: nobody comes here. */
+  readonly isShown: boolean;
+}
+
+export function bucketLine(pool: string, bucket: string): string {
+  return poolLine(pool, bucket === WHOLE_KEY ? undefined : bucket);
+}
+
+export function joinLine(pool: Pool, bucket: string, now: number): LineState {
+  const line = pool.lines.get(bucket) ?? newLine(now);
+  line.joinedAt = now;
+  pool.lines.set(bucket, line);
+  return line;
+}
+
+/** @returns the line, where one stands. A task that was woken from it shows that it does. */
+export function noteArrival(pool: Pool, bucket: string, hasArrived: boolean, now: number): LineState | undefined {
+  if (!hasArrived) return pool.lines.get(bucket);
+  const line = pool.lines.get(bucket) ?? newLine(now - WRITTEN_WITHIN_MS);
+  pool.lines.set(bucket, line);
+  const [oldest] = line.coming;
+  if (oldest !== undefined) {
+    line.delayMs += NEWEST * (now - oldest.at - line.delayMs);
+    oldest.count -= 1;
+    if (oldest.count <= 0) line.coming.shift();
+  }
+  return line;
+}
+
+function newLine(joinedAt: number): LineState {
+  return {
+    joinedAt,
+    coming: [],
+    delayMs: FIRST_DELAY_MS,
+    askedAt: 0,
+    askPauseMs: MIN_ASK_PAUSE_MS,
+    hasGranted: false,
+    hasBounced: false,
+    shownAt: joinedAt - SHOWN_AGAIN_AFTER_MS + SHOWN_AFTER_MS,
+    isAsking: false,
+  };
+}
+
+/** What is to be asked of the ledger now, and when to look again, Unix ms; infinite where nothing stands. */
+export function pull(pool: Pool, now: number): { readonly pulls: Pull[]; readonly nextAt: number } {
+  const pulls: Pull[] = [];
+  let nextAt = Infinity;
+  for (const [bucket, line] of pool.lines) {
+    if (line.isAsking) continue;
+    while (line.coming[0] !== undefined && line.coming[0].at < now - LOST_AFTER_MS) line.coming.shift();
+    const aheadMs = Math.min(MAX_AHEAD_MS, line.delayMs + IN_PLACE_MS);
+    const coming = line.coming.reduce((sum, { count }) => sum + count, 0);
+    const room = roomWithin(pool, bucket, now, now + aheadMs) - coming - waitingInPlace(pool, bucket, now);
+    const mayAskAt = line.askedAt + line.askPauseMs;
+    if (room >= 1 && mayAskAt <= now) {
+      const limit = Math.min(MAX_RELEASED, Math.floor(room) + companions(pool, bucket, now));
+      pulls.push({ bucket, request: requestOf(pool, bucket, limit, pool.shard), isShown: false });
+    }
+    if (line.shownAt <= now - SHOWN_AGAIN_AFTER_MS) {
+      line.shownAt = now;
+      for (const shard of pool.otherShards) {
+        pulls.push({ bucket, request: requestOf(pool, bucket, 1, shard), isShown: true });
+      }
+    }
+    const soonest = room >= 1 ? mayAskAt : nextRoomAt(pool, bucket, now) - aheadMs;
+    nextAt = Math.min(nextAt, Math.max(now + MIN_ASK_PAUSE_MS, Math.min(now + LOOK_AGAIN_MS, soonest)));
+  }
+  return { pulls, nextAt };
+}
+
+export function noteAsking(pool: Pool, { bucket, isShown }: Pull, now: number): void {
+  const line = pool.lines.get(bucket);
+  if (line === undefined || isShown) return;
+  line.isAsking = true;
+  line.askedAt = now;
+  if (line.hasGranted) line.askPauseMs = MIN_ASK_PAUSE_MS;
+  else if (line.hasBounced) line.askPauseMs = Math.min(MAX_ASK_PAUSE_MS, line.askPauseMs * ASK_PAUSE_GROWTH);
+  line.hasGranted = false;
+  line.hasBounced = false;
+}
+
+/** @param answer undefined when the ledger did not answer */
+export function notePulled(
+  pool: Pool,
+  { bucket, isShown }: Pull,
+  answer: ReleaseAnswer | undefined,
+  now: number,
+): void {
+  const line = pool.lines.get(bucket);
+  if (line === undefined) return;
+  if (!isShown) line.isAsking = false;
+  if (answer === undefined) return;
+  if (answer.released > 0 && !isShown) line.coming.push({ at: now, count: answer.released });
+  if (!answer.left && line.joinedAt < now - WRITTEN_WITHIN_MS) pool.lines.delete(bucket);
+}
+
+/** How many calls could start until then, over all keys. */
+export function roomWithin(pool: Pool, bucket: string, now: number, until: number): number {
+  let room = 0;
+  for (const { limiter, isTried } of usableRooms(pool, bucket, until)) {
+    const calls = limiter.room(now, until);
+    room += isTried ? Math.min(1, calls) : calls;
+  }
+  return room;
+}
+
+function nextRoomAt(pool: Pool, bucket: string, now: number): number {
+  let at = Infinity;
+  for (const { limiter } of usableRooms(pool, bucket, Infinity)) at = Math.min(at, limiter.nextAt(now));
+  return at;
+}
+
+/** Each quota once; those that are tried by one call at a time say so. */
+function usableRooms(pool: Pool, bucket: string, until: number): (Room & { readonly isTried: boolean })[] {
+  const rooms = new Map<string, Room & { readonly isTried: boolean }>();
+  for (const key of keysOf(pool)) {
+    const room = roomOf(pool, key.quotaId, bucket);
+    const states = [key.refusals, room.refusals];
+    if (key.disabledAt !== undefined || states.some((state) => openAt(state, '', true, 0) > until)) continue;
+    const isTried = states.some(isSuspected);
+    if (rooms.get(room.quotaId)?.isTried !== false) rooms.set(room.quotaId, { ...room, isTried });
+  }
+  return [...rooms.values()];
+}
+
+function waitingInPlace(pool: Pool, bucket: string, now: number): number {
+  let count = 0;
+  for (const until of pool.inPlace.get(bucket)?.values() ?? []) if (until > now) count++;
+  return count;
+}
+
+/** Tasks that were refused and may stand at the head of the line. */
+function companions(pool: Pool, bucket: string, now: number): number {
+  const states = usableRooms(pool, bucket, now).some(({ isTried }) => isTried);
+  if (!states) return 0;
+  const refused = new Set(keysOf(pool).flatMap(({ refusals }) => refusals.refusals.map(({ task }) => task)));
+  return Math.min(MAX_COMPANIONS, refused.size);
+}
+
+function requestOf(pool: Pool, bucket: string, limit: number, shard: number): ReleaseRequest {
+  const rates = equalsOf(pool, bucket).map(({ limiter }) => limiter.perSecond());
+  const known = rates.filter((rate) => rate !== undefined);
+  const perSecond = known.length === 0 ? undefined : known.reduce((sum, rate) => sum + rate, 0);
+  return { line: bucketLine(pool.name, bucket), limit, shard, ...(perSecond !== undefined && { perSecond }) };
+}

@@ -1,0 +1,153 @@
+/**
+ * What of a pool must survive the eviction of its owner: keys out of use and the refusals by which tasks are
+ * judged, learnt limits and what is closed for long, lines that stand; how much each key was used, within
+ * seconds. The rest (starts, what is under way) is built up again. Rows are small JSON texts by id; there
+ * is no place for a key's value in them. Pure but for `restore`, which fills the pool.
+ */
+import type { LimiterSnapshot } from '../../../shared/capacity/limiter.ts';
+import { joinLine } from './line.ts';
+import {
+  type ConfiguredLimits,
+  type Key,
+  type Member,
+  newKey,
+  type Pool,
+  type Room,
+  roomId,
+  roomOf,
+  setMembers,
+} from './pool.ts';
+import type { RefusalState } from './status.ts';
+
+export interface SnapshotRow {
+  readonly id: string;
+  readonly value: string;
+}
+
+interface KeySnapshot {
+  readonly disabledAt?: number;
+  readonly refusals?: RefusalState;
+}
+
+interface RoomSnapshot {
+  readonly quotaId: string;
+  readonly bucket: string;
+  readonly refusals?: RefusalState;
+  readonly exhausted?: Room['exhausted'];
+  readonly limiter: LimiterSnapshot;
+}
+
+interface PoolSnapshot {
+  readonly members: readonly Member[];
+  readonly configured: ConfiguredLimits;
+  readonly shard: number;
+  readonly otherShards: readonly number[];
+  readonly lines: readonly string[];
+}
+
+/** Calls, of them rate limited, last used; by fingerprint. */
+type UseSnapshot = Readonly<Record<string, readonly [number, number, number]>>;
+
+const POOL_ID = 'pool';
+/** Of the row that may be written a little later. */
+export const USE_ID = 'use';
+const KEY_PREFIX = 'key ';
+const ROOM_PREFIX = 'room ';
+
+/** What is over sooner is not worth a write. */
+const WORTH_KEEPING_MS = 5_000;
+
+/** Learnt limits move all the time; they are written in steps. */
+const STEP = 1.1;
+
+/** Rows that are not here any more have nothing left to keep. */
+export function snapshot(pool: Pool, now: number): SnapshotRow[] {
+  const rows: SnapshotRow[] = [];
+  const { members, configured, shard, otherShards, lines } = pool;
+  const add = (id: string, value: KeySnapshot | RoomSnapshot | PoolSnapshot) =>
+    rows.push({ id, value: JSON.stringify(value) });
+  add(POOL_ID, { members, configured, shard, otherShards, lines: [...lines.keys()].sort() });
+  for (const key of pool.keys.values()) {
+    const { disabledAt, refusals } = key;
+    if (disabledAt === undefined && refusals.refusals.length === 0) continue;
+    add(KEY_PREFIX + key.fingerprint, { ...(disabledAt !== undefined && { disabledAt }), refusals: settled(refusals) });
+  }
+  for (const room of pool.rooms.values()) {
+    const limiter = coarse(room.limiter.snapshot(), now);
+    const { quotaId, bucket, refusals, exhausted } = room;
+    const isRefused = refusals.refusals.length > 0;
+    if (Object.keys(limiter).length === 0 && !isRefused && exhausted === undefined) continue;
+    add(ROOM_PREFIX + roomId(quotaId, bucket), {
+      quotaId,
+      bucket,
+      limiter,
+      ...(isRefused && { refusals: settled(refusals) }),
+      ...(exhausted !== undefined && { exhausted }),
+    });
+  }
+  return rows;
+}
+
+/** How much each key was used. Changes with every call, so it is written now and then. */
+export function useSnapshot(pool: Pool): SnapshotRow {
+  const use = Array.from(pool.keys.values(), (key) => [key.fingerprint, [key.calls, key.rateLimited, key.lastUsedAt]]);
+  return { id: USE_ID, value: JSON.stringify(Object.fromEntries(use)) };
+}
+
+/** @param rows in any order */
+export function restore(pool: Pool, rows: readonly SnapshotRow[], now: number): void {
+  const byId = new Map(rows.map(({ id, value }) => [id, value]));
+  const whole = byId.get(POOL_ID);
+  const { lines = [], members = [], ...rest } = whole === undefined ? {} : (JSON.parse(whole) as Partial<PoolSnapshot>);
+  Object.assign(pool, rest);
+  for (const [id, value] of byId) {
+    if (id.startsWith(KEY_PREFIX)) {
+      const { disabledAt, refusals } = JSON.parse(value) as KeySnapshot;
+      const key = knownKey(pool, id.slice(KEY_PREFIX.length));
+      key.disabledAt = disabledAt;
+      Object.assign(key.refusals, refusals);
+    } else if (id === USE_ID) {
+      for (const [fingerprint, [calls, rateLimited, lastUsedAt]] of Object.entries(JSON.parse(value) as UseSnapshot)) {
+        Object.assign(knownKey(pool, fingerprint), { calls, rateLimited, lastUsedAt });
+      }
+    }
+  }
+  setMembers(pool, members);
+  for (const [id, value] of byId) {
+    if (!id.startsWith(ROOM_PREFIX)) continue;
+    const { quotaId, bucket, limiter, refusals, exhausted } = JSON.parse(value) as RoomSnapshot;
+    const room = roomOf(pool, quotaId, bucket);
+    room.limiter.restore(limiter, now);
+    room.exhausted = exhausted;
+    Object.assign(room.refusals, refusals);
+  }
+  for (const bucket of lines) joinLine(pool, bucket, now);
+}
+
+/** Its members say its number. */
+function knownKey(pool: Pool, fingerprint: string): Key {
+  const key = pool.keys.get(fingerprint) ?? newKey({ number: 0, fingerprint });
+  pool.keys.set(fingerprint, key);
+  return key;
+}
+
+/** Only whether it worked after a refusal matters: a time that moves would be written at every call. */
+function settled({ refusals, workedAt, proofs, probeAt, refusingSince }: RefusalState): RefusalState {
+  const latest = Math.max(0, ...refusals.map(({ at }) => at));
+  return { refusals, workedAt: workedAt > latest ? latest + 1 : workedAt, proofs, probeAt, prober: undefined, refusingSince };
+}
+
+function coarse({ learnt, top, closedUntil }: LimiterSnapshot, now: number): LimiterSnapshot {
+  const isLong = closedUntil !== undefined && closedUntil > now + WORTH_KEEPING_MS;
+  return {
+    ...(learnt !== undefined && {
+      learnt: { calls: Math.round(inSteps(learnt.calls)), shutMs: 0, periodMs: Math.round(inSteps(learnt.periodMs)) },
+    }),
+    ...(top !== undefined && { top }),
+    ...(isLong && { closedUntil }),
+  };
+}
+
+function inSteps(value: number): number {
+  return value < 10 ? value : STEP ** Math.round(Math.log(value) / Math.log(STEP));
+}

@@ -1,0 +1,161 @@
+/**
+ * Keys that a backend refuses (401, 402, 403), and tasks that are to blame for it. No I/O; the clock is
+ * handed in.
+ *
+ * A key that refused one task is tried by one call at a time of other tasks, which have not been refused
+ * themselves; when it refuses a second one it is out of use for a moment, and longer only where these tasks
+ * worked with another key: then it is the key. A task is to blame when two keys refused it which worked for
+ * others afterwards. So one bad request never empties a pool, and a pool that all of a sudden refuses
+ * everything (unpaid, say) blames nobody: its tasks wait.
+ */
+
+/** After a second refusal; then a share of the time that it has refused everybody, so that it is used soon after its return. */
+const FIRST_PAUSE_MS = 50;
+const PAUSE_SHARE = 0.12;
+const MAX_PAUSE_MS = 600_000;
+
+/** Once tasks that it refused have worked elsewhere: 30 s, 2 min, 8 min, 32 min, 1 h. */
+const PROVEN_PAUSE_MS = 30_000;
+const MAX_PROVEN_PAUSE_MS = 3_600_000;
+
+/** Refusals are remembered this long; after it, a task may try the key again. */
+const REFUSAL_TTL_MS = 3_600_000;
+const MAX_REFUSALS = 32;
+
+/** So many tasks in a row, or two over so long: it was not their fault. */
+const MANY_TASKS = 3;
+const LONG_MS = 30_000;
+
+/** With nobody else to try a key, a task that was refused may after this. */
+const LONE_RETRY_MS = 2_000;
+
+/** Keys that a task needs to have been refused by, and that worked for others afterwards. */
+const KEYS_TO_BLAME = 2;
+
+export interface Refusal {
+  readonly task: string;
+  /** Start of the latest call that was refused. */
+  readonly at: number;
+  readonly httpStatus: number;
+  /** The task worked with another key afterwards: it was not the task. */
+  readonly isCleared: boolean;
+}
+
+export interface RefusalState {
+  refusals: readonly Refusal[];
+  /** Start of the latest call that worked, and of the one before it that was of another task. */
+  workedAt: number;
+  /** Tasks that worked elsewhere after this key had refused them, since it last worked. */
+  proofs: number;
+  probeAt: number;
+  /** The call that tries it. */
+  prober: string | undefined;
+  /** Of the first refusal since it last worked. */
+  refusingSince: number;
+}
+
+export function newRefusalState(): RefusalState {
+  return { refusals: [], workedAt: 0, proofs: 0, probeAt: 0, prober: undefined, refusingSince: 0 };
+}
+
+/** Refusals since it last worked: while there is one, only one call at a time uses the key. */
+function pending({ refusals, workedAt }: RefusalState): Refusal[] {
+  return refusals.filter(({ at }) => at > workedAt);
+}
+
+export function isSuspected(state: RefusalState): boolean {
+  return state.refusals.length > 0 && pending(state).length > 0;
+}
+
+/** Out of use: it has refused two tasks, or one that works elsewhere, since it last worked. */
+export function isRefusing(state: RefusalState): boolean {
+  return state.proofs > 0 || (state.refusals.length > 1 && pending(state).length > 1);
+}
+
+export function noteWorked(state: RefusalState, task: string, startedAt: number): void {
+  if (state.prober === task) state.prober = undefined;
+  if (startedAt <= state.workedAt) return;
+  if (isSuspected(state) && wasOutage(state, startedAt)) {
+    state.refusals = state.refusals.filter(({ at }) => at <= state.workedAt || at > startedAt);
+  }
+  state.workedAt = startedAt;
+  if (pending(state).length > 0) return;
+  state.proofs = 0;
+  state.probeAt = 0;
+}
+
+/** It refused everybody for a while, and now it does not: none of those tasks is to blame. */
+function wasOutage(state: RefusalState, now: number): boolean {
+  const { length } = pending(state);
+  return length >= MANY_TASKS || (length > 1 && now - state.refusingSince > LONG_MS);
+}
+
+/** @returns true when this is what takes it out of use */
+export function noteRefused(state: RefusalState, task: string, at: number, httpStatus: number, now: number): boolean {
+  const wasRefusing = isRefusing(state);
+  if (!isSuspected(state)) state.refusingSince = now;
+  const others = state.refusals.filter((refusal) => refusal.task !== task && refusal.at > now - REFUSAL_TTL_MS);
+  const refusal = { task, at, httpStatus, isCleared: false };
+  state.refusals = [...others, refusal].slice(-MAX_REFUSALS);
+  if (state.prober === task) state.prober = undefined;
+  // It has worked for another task since: the task is to blame.
+  if (state.workedAt >= at) return false;
+  state.probeAt = now + pauseMs(state, now);
+  return !wasRefusing && isRefusing(state);
+}
+
+function pauseMs(state: RefusalState, now: number): number {
+  const { proofs } = state;
+  if (proofs > 0) return Math.min(MAX_PROVEN_PAUSE_MS, PROVEN_PAUSE_MS * 4 ** Math.min(8, proofs - 1));
+  return pending(state).length < 2 ? 0 : shareOfOutage(state, FIRST_PAUSE_MS, now);
+}
+
+/** The task has worked with another key: what refused it is to blame itself. */
+export function clearTask(state: RefusalState, task: string, now: number): void {
+  const refusal = state.refusals.find((each) => each.task === task);
+  if (refusal === undefined || refusal.isCleared || refusal.at <= state.workedAt) return;
+  state.refusals = state.refusals.map((each) => (each === refusal ? { ...each, isCleared: true } : each));
+  state.proofs += 1;
+  state.probeAt = Math.max(state.probeAt, now + pauseMs(state, now));
+}
+
+/** Another key that refused everything works again: this one may as well. */
+export function tryAgain(state: RefusalState, now: number): void {
+  if (state.proofs === 0) state.probeAt = Math.min(state.probeAt, now);
+}
+
+/** When the task may have a call here, Unix ms. */
+export function openAt(state: RefusalState, task: string, isFresh: boolean, now: number): number {
+  const { refusals } = state;
+  if (refusals.length === 0) return now;
+  const own = refusals.find((refusal) => refusal.task === task && refusal.at > now - REFUSAL_TTL_MS);
+  if (!isSuspected(state)) return own === undefined ? now : Infinity;
+  if (state.prober !== undefined) return now + FIRST_PAUSE_MS;
+  if (isFresh) return Math.max(now, state.probeAt);
+  // Nobody else has come to try it: better this one than none.
+  const last = refusals.reduce((latest, { at }) => Math.max(latest, at), 0);
+  return Math.max(now, state.probeAt, last + shareOfOutage(state, LONE_RETRY_MS, now));
+}
+
+function shareOfOutage(state: RefusalState, leastMs: number, now: number): number {
+  return Math.min(MAX_PAUSE_MS, Math.max(leastMs, PAUSE_SHARE * (now - state.refusingSince)));
+}
+
+/** Whether any of these has refused the task. */
+export function isRefusedBy(states: Iterable<RefusalState>, task: string): boolean {
+  for (const { refusals } of states) if (refusals.some((refusal) => refusal.task === task)) return true;
+  return false;
+}
+
+/** @returns the status that the task itself is to blame for; undefined as long as that is not shown */
+export function blameOf(states: Iterable<RefusalState>, task: string): number | undefined {
+  let verified = 0;
+  let latest: Refusal | undefined;
+  for (const { refusals, workedAt } of states) {
+    const refusal = refusals.find((each) => each.task === task);
+    if (refusal === undefined || workedAt <= refusal.at) continue;
+    verified += 1;
+    if (latest === undefined || refusal.at > latest.at) latest = refusal;
+  }
+  return verified >= KEYS_TO_BLAME ? latest?.httpStatus : undefined;
+}

@@ -27,7 +27,10 @@ function run(): number {
   console.log(`${'provider'.padEnd(48)} time / ideal   429s          spread  deferrals  wait`);
   let missed = 0;
   for (const row of ROWS.filter(({ name }) => name.includes(values.only))) {
-    const verdict = judge(row, seeds.map((seed) => simulate(row.scenario, seed)));
+    const verdict = judge(
+      row,
+      seeds.map((seed) => simulate(row.scenario, seed)),
+    );
     const { time, limited, spread, deferrals, waitMs, misses } = verdict;
     const columns = [
       row.name.padEnd(48),

@@ -11,9 +11,6 @@ import {
   type Denial,
   type Grant,
   type LedgerSession,
-  type OutlookAnswer,
-  type OutlookExchange,
-  OutlookExchangeSchema,
   type Settled,
   type Settlement,
   SettlementSchema,
@@ -41,7 +38,6 @@ import { TASK_ID_PATTERN } from '../shared/task/id.ts';
 import { answerByStore } from './by-store.ts';
 import { answerClaims } from './claim.ts';
 import { type CallbackEnv, readEnv } from './env.ts';
-import { OutlookBoard } from './outlook-board.ts';
 import { describeLines, releaseLine } from './parking.ts';
 import { askRegistry } from './registry/asking.ts';
 import { settleAttempts } from './settle.ts';
@@ -61,9 +57,6 @@ function unreadableAmong(elements: readonly unknown[], readable: readonly Settle
     typeof id !== 'string' || known.has(id) ? [] : [{ id, status: 'unreadable', fate: UNREADABLE_FATE }],
   );
 }
-
-/** Shared by the sessions of this isolate: plain data, and no more than a hint. */
-const board = new OutlookBoard();
 
 class Session extends RpcTarget implements LedgerSession {
   readonly #env: CallbackEnv;
@@ -109,10 +102,6 @@ class Session extends RpcTarget implements LedgerSession {
       (id) => id,
       ({ db }, part) => readCancelled(db, part),
     );
-  }
-
-  async exchangeOutlooks(exchange: OutlookExchange): Promise<OutlookAnswer> {
-    return board.exchange(OutlookExchangeSchema.parse(exchange), Date.now());
   }
 
   route(request: RouteRequest): Promise<RouteAnswer> {

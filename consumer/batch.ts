@@ -10,7 +10,6 @@ import { CallRunner } from './call/call-runner.ts';
 import type { Outcome } from './call/outcome.ts';
 import { serversOf, tellAborted, tellCancelled } from './call/tell-cancelled.ts';
 import { KeyLeases } from './capacity/key-leases.ts';
-import { askOtherShards, tellOtherShards } from './capacity/other-shards.ts';
 import { runInRounds } from './capacity/rounds.ts';
 import { asksRegistry, ServerLeases } from './capacity/server-leases.ts';
 import { callOf, claimTasks, idOf, serviceOf } from './delivery/claims.ts';
@@ -69,10 +68,7 @@ async function runTasks(
 ): Promise<void> {
   const admitted = admit(env, inbox, deliveries);
   if (admitted.length === 0) return;
-  const [answers, others] = await Promise.all([
-    claimTasks(env, ledger, admitted),
-    askOtherShards(env, admitted.map(serviceOf), ledger),
-  ]);
+  const answers = await claimTasks(env, ledger, admitted);
 
   const calls: Call[] = [];
   const unreadable: EndedCall[] = [];
@@ -105,7 +101,13 @@ async function runTasks(
     }
     settler.add(settlements);
   };
-  const keys = new KeyLeases(env, settle);
+  const keys = new KeyLeases(env, {
+    ended: (over) => {
+      servers.giveBack(over);
+      settle(over);
+    },
+    ready: (calls) => start(calls),
+  });
   const servers = new ServerLeases(env, ledger, () => readServices(env, ledger, true));
   using runner = new CallRunner(env, {
     ended: (over) => {
@@ -116,14 +118,16 @@ async function runTasks(
   });
   const running: Promise<void>[] = [];
   const run = async (placed: readonly Call[]) => {
-    const { ready, ended } = await keys.take(placed.map(withDefinition(env)), others);
-    if (others !== undefined && ended.length > 0) telling.push(tellOtherShards(env, ledger));
+    const { ready, ended } = await keys.take(placed.map(withDefinition(env)));
     servers.giveBack(ended);
     settle(ended);
+    await start(ready);
+  };
+  const start = (ready: readonly Call[]) => {
     for (const { id } of ready) pending.delete(id);
     const run = runner.run(ready);
     running.push(run);
-    await run;
+    return run;
   };
   settle(unreadable);
   try {

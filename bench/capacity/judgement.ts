@@ -41,7 +41,15 @@ export function judge(row: Row, results: readonly Result[]): Judgement {
   if (spread > maxSpread) misses.add(`spread ${(100 * spread).toFixed(0)}%`);
   if (deferrals > maxDeferrals) misses.add(`${deferrals.toFixed(2)} deferrals a task`);
   if (waitMs > (row.maxMedianWaitMs ?? Infinity)) misses.add(`median wait ${(waitMs / 1_000).toFixed(1)} s`);
-  return { name: row.name, time, limited, spread: row.maxSpread === undefined ? undefined : spread, deferrals, waitMs, misses: [...misses] };
+  return {
+    name: row.name,
+    time,
+    limited,
+    spread: row.maxSpread === undefined ? undefined : spread,
+    deferrals,
+    waitMs,
+    misses: [...misses],
+  };
 }
 
 function spreadOf(uses: readonly number[]): number {

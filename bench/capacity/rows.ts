@@ -23,8 +23,11 @@ const TOLD = 0.05;
 /** Where the provider is silent, or the limit is under six calls. */
 const UNTOLD = 0.12;
 
-const at = (count: number, arrivesAt: (index: number) => number = () => 0, more: Partial<SimulatedTask> = {}): SimulatedTask[] =>
-  Array.from({ length: count }, (_, index) => ({ arrivesAt: arrivesAt(index), ...more }));
+const at = (
+  count: number,
+  arrivesAt: (index: number) => number = () => 0,
+  more: Partial<SimulatedTask> = {},
+): SimulatedTask[] => Array.from({ length: count }, (_, index) => ({ arrivesAt: arrivesAt(index), ...more }));
 
 interface LimitRow {
   readonly limits: Limits;
@@ -55,20 +58,118 @@ const fixed = (calls: number, seconds: number, more: Partial<Limits> = {}): Limi
 });
 
 const LIMITS: Row[] = [
-  limitRow('fixed 2 / 1 s, told', { limits: fixed(2, 1), keys: 8, tasks: 400, latencyMs: 5, ideal: (n) => n / 16, share: UNTOLD }),
-  limitRow('fixed 5 / 5 s, told', { limits: fixed(5, 5), keys: 10, tasks: 400, latencyMs: 5, ideal: (n) => n / 10, share: UNTOLD }),
-  limitRow('fixed 10 / 10 s, silent', { limits: fixed(10, 10, { tells: false }), keys: 8, tasks: 800, latencyMs: 50, ideal: (n) => n / 8, share: UNTOLD }),
-  limitRow('fixed 60 / 60 s, told', { limits: fixed(60, 60), keys: 8, tasks: 4_000, latencyMs: 50, ideal: (n) => n / 8, share: TOLD }),
-  limitRow('fixed 60 / 60 s by the clock, silent', { limits: fixed(60, 60, { tells: false, isAligned: true }), keys: 8, tasks: 4_000, latencyMs: 50, ideal: (n) => n / 8, share: UNTOLD }),
-  limitRow('fixed 15 / 60 s, told, slow calls', { limits: fixed(15, 60), keys: 8, tasks: 2_000, latencyMs: 4_000, ideal: (n) => n / 2, share: TOLD }),
-  limitRow('sliding 10 / 10 s, told', { limits: fixed(10, 10, { kind: 'sliding' }), keys: 8, tasks: 800, latencyMs: 50, ideal: (n) => n / 8, share: TOLD }),
-  limitRow('sliding 500 / 60 s, told', { limits: fixed(500, 60, { kind: 'sliding' }), keys: 4, tasks: 10_000, latencyMs: 300, ideal: (n) => n / (2_000 / 60), share: TOLD }),
-  limitRow('bucket 2/s burst 10, told', { limits: { kind: 'bucket', perSecond: 2, burst: 10, tells: true }, keys: 8, tasks: 1_600, latencyMs: 50, ideal: (n) => n / 16, share: TOLD }),
-  limitRow('bucket 2/s burst 10, silent', { limits: { kind: 'bucket', perSecond: 2, burst: 10 }, keys: 8, tasks: 1_600, latencyMs: 50, ideal: (n) => n / 16, share: UNTOLD }),
-  limitRow('3 calls at a time of 500 ms, silent', { limits: { kind: 'at-once', limit: 3 }, keys: 8, tasks: 800, latencyMs: 500, ideal: (n) => n / 48, share: UNTOLD }),
-  limitRow('halved at 60 s: 10 to 5 / 10 s, told', { limits: fixed(10, 10, { limitAt: (now) => (now < 60_000 ? 10 : 5) }), keys: 8, tasks: 960, latencyMs: 50, ideal: (n) => 60 + (n - 480) / 4, share: TOLD }),
-  limitRow('doubled at 60 s: 5 to 10 / 10 s, told', { limits: fixed(10, 10, { limitAt: (now) => (now < 60_000 ? 5 : 10) }), keys: 8, tasks: 960, latencyMs: 50, ideal: (n) => 60 + (n - 240) / 8, share: TOLD }),
-  limitRow('fixed 10 / 10 s, told in headers on 200', { limits: fixed(10, 10, { tellsLeft: true }), keys: 8, tasks: 800, latencyMs: 50, ideal: (n) => n / 8, share: TOLD }),
+  limitRow('fixed 2 / 1 s, told', {
+    limits: fixed(2, 1),
+    keys: 8,
+    tasks: 400,
+    latencyMs: 5,
+    ideal: (n) => n / 16,
+    share: UNTOLD,
+  }),
+  limitRow('fixed 5 / 5 s, told', {
+    limits: fixed(5, 5),
+    keys: 10,
+    tasks: 400,
+    latencyMs: 5,
+    ideal: (n) => n / 10,
+    share: UNTOLD,
+  }),
+  limitRow('fixed 10 / 10 s, silent', {
+    limits: fixed(10, 10, { tells: false }),
+    keys: 8,
+    tasks: 800,
+    latencyMs: 50,
+    ideal: (n) => n / 8,
+    share: UNTOLD,
+  }),
+  limitRow('fixed 60 / 60 s, told', {
+    limits: fixed(60, 60),
+    keys: 8,
+    tasks: 4_000,
+    latencyMs: 50,
+    ideal: (n) => n / 8,
+    share: TOLD,
+  }),
+  limitRow('fixed 60 / 60 s by the clock, silent', {
+    limits: fixed(60, 60, { tells: false, isAligned: true }),
+    keys: 8,
+    tasks: 4_000,
+    latencyMs: 50,
+    ideal: (n) => n / 8,
+    share: UNTOLD,
+  }),
+  limitRow('fixed 15 / 60 s, told, slow calls', {
+    limits: fixed(15, 60),
+    keys: 8,
+    tasks: 2_000,
+    latencyMs: 4_000,
+    ideal: (n) => n / 2,
+    share: TOLD,
+  }),
+  limitRow('sliding 10 / 10 s, told', {
+    limits: fixed(10, 10, { kind: 'sliding' }),
+    keys: 8,
+    tasks: 800,
+    latencyMs: 50,
+    ideal: (n) => n / 8,
+    share: TOLD,
+  }),
+  limitRow('sliding 500 / 60 s, told', {
+    limits: fixed(500, 60, { kind: 'sliding' }),
+    keys: 4,
+    tasks: 10_000,
+    latencyMs: 300,
+    ideal: (n) => n / (2_000 / 60),
+    share: TOLD,
+  }),
+  limitRow('bucket 2/s burst 10, told', {
+    limits: { kind: 'bucket', perSecond: 2, burst: 10, tells: true },
+    keys: 8,
+    tasks: 1_600,
+    latencyMs: 50,
+    ideal: (n) => n / 16,
+    share: TOLD,
+  }),
+  limitRow('bucket 2/s burst 10, silent', {
+    limits: { kind: 'bucket', perSecond: 2, burst: 10 },
+    keys: 8,
+    tasks: 1_600,
+    latencyMs: 50,
+    ideal: (n) => n / 16,
+    share: UNTOLD,
+  }),
+  limitRow('3 calls at a time of 500 ms, silent', {
+    limits: { kind: 'at-once', limit: 3 },
+    keys: 8,
+    tasks: 800,
+    latencyMs: 500,
+    ideal: (n) => n / 48,
+    share: UNTOLD,
+  }),
+  limitRow('halved at 60 s: 10 to 5 / 10 s, told', {
+    limits: fixed(10, 10, { limitAt: (now) => (now < 60_000 ? 10 : 5) }),
+    keys: 8,
+    tasks: 960,
+    latencyMs: 50,
+    ideal: (n) => 60 + (n - 480) / 4,
+    share: TOLD,
+  }),
+  limitRow('doubled at 60 s: 5 to 10 / 10 s, told', {
+    limits: fixed(10, 10, { limitAt: (now) => (now < 60_000 ? 5 : 10) }),
+    keys: 8,
+    tasks: 960,
+    latencyMs: 50,
+    ideal: (n) => 60 + (n - 240) / 8,
+    share: TOLD,
+  }),
+  limitRow('fixed 10 / 10 s, told in headers on 200', {
+    limits: fixed(10, 10, { tellsLeft: true }),
+    keys: 8,
+    tasks: 800,
+    latencyMs: 50,
+    ideal: (n) => n / 8,
+    share: TOLD,
+  }),
 ];
 
 const unlimited: Limits = { kind: 'none' };
@@ -111,7 +212,12 @@ const MISHAPS: Row[] = [
   revoked('two of twelve keys revoked, in the middle', 6),
   {
     name: 'one stray 429, silent',
-    scenario: { limits: unlimited, keys: [4], latencyMs: 200, tasks: steadily(120, (_, call) => (call === 0 ? { status: 429 } : undefined)) },
+    scenario: {
+      limits: unlimited,
+      keys: [4],
+      latencyMs: 200,
+      tasks: steadily(120, (_, call) => (call === 0 ? { status: 429 } : undefined)),
+    },
     maxMedianWaitMs: 2_000,
     maxDeferrals: 1.1,
     extra: (result) => slowest(result, 2_000),
@@ -124,7 +230,9 @@ const MISHAPS: Row[] = [
     maxDeferrals: 1.1,
     extra: ({ tasks }) => {
       const large = tasks.find(({ task }) => task.answer !== undefined);
-      return large?.outcome === 'failed' && large.calls <= 2 ? undefined : `the large one: ${large?.outcome}, ${large?.calls} calls`;
+      return large?.outcome === 'failed' && large.calls <= 2
+        ? undefined
+        : `the large one: ${large?.outcome}, ${large?.calls} calls`;
     },
   },
   {
@@ -182,7 +290,9 @@ const MISHAPS: Row[] = [
 ];
 
 function slowest({ tasks }: Result, maxMs: number): string | undefined {
-  const waits = tasks.filter(({ outcome }) => outcome === 'succeeded').map(({ startedAt = 0, task }) => startedAt - task.arrivesAt);
+  const waits = tasks
+    .filter(({ outcome }) => outcome === 'succeeded')
+    .map(({ startedAt = 0, task }) => startedAt - task.arrivesAt);
   const longest = Math.max(0, ...waits);
   return longest <= maxMs ? undefined : `one waited ${(longest / 1_000).toFixed(1)} s`;
 }

@@ -168,7 +168,14 @@ class Simulation {
     this.#serve(shard);
   }
 
-  #call(running: Running, shard: number, since: number, leaseId: string, key: number, again: Pick<KeyCall, 'isInTurn'>): void {
+  #call(
+    running: Running,
+    shard: number,
+    since: number,
+    leaseId: string,
+    key: number,
+    again: Pick<KeyCall, 'isInTurn'>,
+  ): void {
     const clock = this.#clock;
     const startedAt = clock.now;
     const said = this.#say(running, key);

@@ -8,7 +8,7 @@ import { shorten } from '../../shared/task/attempt.ts';
 import { MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 import { serverUseOf, withOtherServers } from '../capacity/server-use.ts';
 import type { ConsumerEnv } from '../env.ts';
-import type { KeyVerdict, LimitFacts } from '../keys/pool/verdict.ts';
+import type { KeyFeedback, LimitFacts } from '../keys/pool/feedback.ts';
 import { hear } from '../keys/provider/hearing.ts';
 import { tokenRedaction } from '../keys/secrets/callback-token.ts';
 import { type Redact, redactContent } from '../keys/secrets/redaction.ts';
@@ -39,7 +39,11 @@ export async function attempt(
 ): Promise<Attempted> {
   const startedAt = Date.now();
   let httpStatus: number | undefined;
-  const ended = (outcome: Outcome, target?: Target, heard?: { verdict: KeyVerdict; facts?: LimitFacts }): Attempted => {
+  const ended = (
+    outcome: Outcome,
+    target?: Target,
+    heard?: { verdict: KeyFeedback; facts?: LimitFacts },
+  ): Attempted => {
     const endedAt = Date.now();
     const use = serverUseOf(outcome, target !== undefined, call.key !== undefined, endedAt);
     const unreached = target?.unreached ?? [];
@@ -101,7 +105,7 @@ function keyAtFault(httpStatus: number): KeyVerdict {
 }
 
 /** What is known of a key without an answer: a call that was made may have counted. */
-function unheard(target: Target | undefined): { verdict: KeyVerdict } {
+function unheard(target: Target | undefined): { verdict: KeyFeedback } {
   return { verdict: { kind: target === undefined ? 'unused' : 'unknown' } };
 }
 

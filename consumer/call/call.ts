@@ -16,7 +16,7 @@ import { fallbackOf, type TaskRequest } from '../../shared/task/request.ts';
 import { attemptNumber, attemptsUsed, type StateOf } from '../../shared/task/state.ts';
 import type { CallableServer } from '../capacity/failover.ts';
 import type { ServerUse } from '../capacity/server-use.ts';
-import type { KeyVerdict, LimitFacts } from '../keys/pool/verdict.ts';
+import type { KeyFeedback, LimitFacts } from '../keys/pool/feedback.ts';
 import type { Outcome } from './outcome.ts';
 
 export interface Call {
@@ -57,7 +57,7 @@ export interface Attempted {
 export interface KeyUse {
   readonly pool: string;
   readonly number: number;
-  readonly verdict: KeyVerdict;
+  readonly verdict: KeyFeedback;
   readonly facts?: LimitFacts;
 }
 

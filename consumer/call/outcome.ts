@@ -5,7 +5,7 @@ import type { AnswerRule } from '../../shared/task/answer-rule.ts';
 import { shorten, type TaskError } from '../../shared/task/attempt.ts';
 import type { Content } from '../../shared/task/content.ts';
 import type { DeferralReason } from '../../shared/task/state.ts';
-import type { KeyVerdict } from '../keys/pool/verdict.ts';
+import { isAboutKey, type KeyFeedback } from '../keys/pool/feedback.ts';
 import { edgeMeaning } from './edge-status.ts';
 import { retryAfterMs } from './retry-after.ts';
 
@@ -98,18 +98,23 @@ const UNPLACED_MS = 5_000;
  */
 export function outcomeWithKey(
   answer: Answer,
-  verdict: KeyVerdict,
+  verdict: KeyFeedback,
   now: number,
   meaning?: AnswerRule['meaning'],
 ): Outcome {
   if (meaning !== undefined && meaning !== 'key') return outcomeOfAnswer(answer, now, meaning);
-  if (verdict.kind !== 'limited' && verdict.kind !== 'refused') return outcomeOfAnswer(answer, now);
+  if (!isAboutKey(verdict)) return outcomeOfAnswer(answer, now);
   return {
     kind: 'deferred',
     reason: verdict.kind === 'limited' ? 'rate-limited' : 'key-refused',
     retryAfterMs: UNPLACED_MS,
     error: httpError(answer),
   };
+}
+
+/** No key helps: the task itself is what is refused. */
+export function permanentRefusal(message: string, httpStatus: number | undefined): Outcome {
+  return { kind: 'permanent', error: { class: 'http', message, ...(httpStatus !== undefined && { httpStatus }) } };
 }
 
 function httpError(answer: Answer): TaskError {

@@ -1,21 +1,17 @@
 /**
- * One batch's dealings with the key pools: takes keys for its calls, brings them back with what they
- * said, and has tasks that were limited or refused placed anew. Two calls a pool and batch; bad news
- * goes at once, so that other batches stop using a key that is out, and a long batch brings back what
- * has ended in halves, so that one slow call does not hold the others' places.
+ * One batch's dealings with the key pools: takes keys for its calls, brings them back with what they said,
+ * and asks anew for calls that were limited or refused. Calls whose key comes within moments wait here;
+ * others stand in the pool's line. Two calls a pool and batch, mostly: bad news goes at once, and a long
+ * batch brings back what has ended in halves, so that one slow call does not hold the others' places.
  */
-import pRetry from 'p-retry';
-import type { OutlookAnswer } from '../../shared/ledger/contract.ts';
-import { logError, logInfo, logWarning } from '../../shared/log.ts';
+import { logInfo } from '../../shared/log.ts';
 import type { Attempted, Call, EndedCall, KeyUse } from '../call/call.ts';
-import type { Outcome } from '../call/outcome.ts';
+import { type Outcome, permanentRefusal } from '../call/outcome.ts';
 import type { ConsumerEnv } from '../env.ts';
-import type { GiveBackAnswer, KeyNotice } from '../keys/pool/give-back.ts';
-import type { KeyDecision } from '../keys/pool/lease.ts';
-import type { Outlook } from '../keys/pool/outlook.ts';
-import { rosterOf } from '../keys/pool/roster.ts';
-import type { KeyReport } from '../keys/pool/verdict.ts';
-import { poolOf } from './pool-of.ts';
+import { isAboutKey, type KeyReport } from '../keys/pool/feedback.ts';
+import type { KeyAnswer, KeyCall } from '../keys/pool/lease.ts';
+import { askForKeys, releaseKeys } from './key-source.ts';
+import { bucketOfRequest, poolOf } from './pool-of.ts';
 
 /** Bad news of calls that end together goes together. */
 const URGENT_MS = 30;
@@ -29,21 +25,20 @@ const UNAVAILABLE_MS = 5_000;
 /** No shard is known that has a key of the pool; configuration is mended by a deploy. */
 const NO_KEYS_MS = 60_000;
 
-const RETRIES = { retries: 2, minTimeout: 50, factor: 4, shouldRetry: () => true };
+/** A call waits here no longer than this in all: well within the slack of the task's lease. */
+const MAX_IN_PLACE_MS = 6_000;
 
-interface Held {
-  readonly ended: EndedCall;
-  readonly report: KeyReport;
-}
+/** Between two questions for the same calls. */
+const MIN_PAUSE_MS = 20;
 
 interface Lease {
   readonly pool: string;
-  readonly block: string;
+  readonly leaseId: string;
   /** Calls that have not been brought back. */
   open: number;
   pending: KeyReport[];
-  /** Tasks that wait for the pool to place them again. */
-  held: Held[];
+  /** Calls that were limited or refused. */
+  again: EndedCall[];
   timer: ReturnType<typeof setTimeout> | undefined;
   broughtAt: number;
 }
@@ -54,17 +49,29 @@ export interface Leased {
   readonly ended: EndedCall[];
 }
 
+interface Host {
+  /** Hears of every call, when what becomes of it is known. */
+  ended(ended: readonly EndedCall[]): void;
+  /** Calls that waited, or were to have another key, can be made now. */
+  ready(calls: readonly Call[]): Promise<void>;
+}
+
 export class KeyLeases {
   readonly #env: ConsumerEnv;
-  readonly #onEnded: (ended: EndedCall[]) => void;
+  readonly #host: Host;
+  readonly #startedAt = Date.now();
   readonly #leases = new Map<string, Lease>();
+  /** By task. */
+  readonly #leaseOf = new Map<string, Lease>();
+  readonly #calls = new Map<string, Call>();
+  /** Why a call that was made before waits again. */
+  readonly #before = new Map<string, EndedCall>();
   readonly #moves = new Map<string, number>();
-  readonly #returning: Promise<void>[] = [];
+  readonly #work = new Set<Promise<void>>();
 
-  /** @param onEnded hears of every call that was given back, when what becomes of it is known */
-  constructor(env: ConsumerEnv, onEnded: (ended: EndedCall[]) => void) {
+  constructor(env: ConsumerEnv, host: Host) {
     this.#env = env;
-    this.#onEnded = onEnded;
+    this.#host = host;
   }
 
   /** The shard that a task is to wait on, when it is not this one. */
@@ -72,11 +79,11 @@ export class KeyLeases {
     return this.#moves.get(task);
   }
 
-  async take(calls: readonly Call[], others: OutlookAnswer['elsewhere'] | undefined): Promise<Leased> {
+  async take(calls: readonly Call[]): Promise<Leased> {
     const byPool = Map.groupBy(calls, (call) => poolOf(this.#env, call.service));
     const leased = await Promise.all(
       [...byPool].map(([pool, pooled]) =>
-        pool === undefined ? { ready: pooled, ended: [] } : this.#takeFrom(pool, pooled, others),
+        pool === undefined ? { ready: pooled, ended: [] } : this.#takeFrom(pool, pooled, true),
       ),
     );
     return { ready: leased.flatMap(({ ready }) => ready), ended: leased.flatMap(({ ended }) => ended) };
@@ -87,180 +94,182 @@ export class KeyLeases {
     const settled: EndedCall[] = [];
     for (const each of ended) {
       const { key } = each.attempted;
-      const lease = key && this.#leases.get(key.pool);
+      const lease = this.#leaseOf.get(each.id);
       if (key === undefined || lease === undefined) {
         settled.push(each);
         continue;
       }
-      const report = reportOf(each, key);
-      lease.pending.push(report);
+      this.#leaseOf.delete(each.id);
+      lease.pending.push(reportOf(each, key));
       lease.open -= 1;
-      if (isBadNews(report)) {
-        lease.held.push({ ended: each, report });
+      if (isAboutKey(key.verdict)) {
+        lease.again.push(each);
         lease.timer ??= setTimeout(() => this.#bring(lease), URGENT_MS);
       } else {
         settled.push(each);
-        if (lease.pending.length >= lease.open && Date.now() - lease.broughtAt >= EARLY_MS && lease.open > 0) {
-          this.#bring(lease);
-        }
+        const isHalf = lease.pending.length >= lease.open && lease.open > 0;
+        if (isHalf && Date.now() - lease.broughtAt >= EARLY_MS) this.#bring(lease);
       }
     }
-    this.#onEnded(settled);
+    this.#host.ended(settled);
   }
 
-  /** Brings back what is left; resolves when every call that was given back has been passed on. */
+  /** Brings back what is left; resolves when every call has been passed on. */
   async finish(): Promise<void> {
-    for (const lease of this.#leases.values()) this.#bring(lease);
-    await Promise.all(this.#returning);
+    do {
+      for (const lease of this.#leases.values()) this.#bring(lease);
+      await Promise.all(this.#work);
+    } while (this.#work.size > 0 || [...this.#leases.values()].some(({ pending }) => pending.length > 0));
   }
 
-  async #takeFrom(
-    pool: string,
-    calls: readonly Call[],
-    others: OutlookAnswer['elsewhere'] | undefined,
-  ): Promise<Leased> {
+  async #takeFrom(pool: string, calls: readonly Call[], isFirst: boolean): Promise<Leased> {
     const env = this.#env;
-    if (!env.keys.ring.pools.has(pool))
-      return { ready: [], ended: calls.map((call) => this.#sendToKeys(pool, call, others)) };
-    const block = crypto.randomUUID();
-    const request = {
-      block,
+    if (!env.keys.ring.pools.has(pool)) return { ready: [], ended: calls.map((call) => this.#sendToKeys(pool, call)) };
+    const leaseId = crypto.randomUUID();
+    const mustNotWait = Date.now() - this.#startedAt > MAX_IN_PLACE_MS;
+    const answers = await askForKeys(env, {
+      pool,
+      leaseId,
       expiresAt: Math.max(...calls.map(({ state }) => state.leaseUntil)),
-      tasks: calls.map(({ id, state }) => ({ id, waits: state.deferrals })),
-      roster: await rosterOf(env.keys.ring, pool),
-      configured: env.keys.limits(pool),
-      elsewhere: (others?.[pool] ?? []).filter(({ shard }) => env.keys.shardQueue(shard) !== undefined),
-      incoming: env.keys.outlooks.takeIncoming(pool),
-    };
-    let decisions: readonly KeyDecision[];
-    try {
-      const answer = await pRetry(() => env.keys.pool(pool).lease(request), RETRIES);
-      this.#noteOutlook(pool, answer.outlook);
-      decisions = answer.decisions;
-    } catch (error) {
-      env.keys.outlooks.noteIncoming(pool, request.incoming);
-      logError('keys.unavailable', { shard: env.shard, pool, tasks: calls.length }, error);
-      return { ready: [], ended: calls.map((call) => notStarted(call, waiting('no-key', UNAVAILABLE_MS))) };
+      calls: calls.map((call) => this.#askedOf(call, isFirst, mustNotWait)),
+    });
+    if (answers === undefined) {
+      const outcome: Outcome = {
+        kind: 'deferred',
+        reason: 'no-key',
+        retryAfterMs: UNAVAILABLE_MS,
+        placedBy: 'key-pool',
+      };
+      return { ready: [], ended: calls.map(({ id }) => this.#over(id, outcome)) };
     }
-    const leased = this.#follow(pool, calls, decisions);
-    // Of an earlier round of this batch: its calls have ended.
-    const earlier = this.#leases.get(pool);
-    if (earlier !== undefined) this.#bring(earlier);
-    const open = leased.ready.length;
-    if (open > 0) {
-      const broughtAt = Date.now();
-      this.#leases.set(pool, { pool, block, open, pending: [], held: [], timer: undefined, broughtAt });
-    }
-    if (leased.ended.length > 0) {
-      logInfo('keys.short', { shard: env.shard, pool, granted: open, waiting: leased.ended.length });
-    }
-    return leased;
+    return this.#follow(pool, leaseId, calls, answers);
   }
 
-  #follow(pool: string, calls: readonly Call[], decisions: readonly KeyDecision[]): Leased {
+  #askedOf({ id, service, line, request }: Call, isFirst: boolean, mustNotWait: boolean): KeyCall {
+    const bucket = bucketOfRequest(this.#env, service, { headers: request.headers ?? {}, json: jsonOf(request) });
+    const wasWoken = line !== undefined;
+    return {
+      task: id,
+      ...(bucket !== undefined && { bucket }),
+      ...((wasWoken || !isFirst) && { isInTurn: true }),
+      ...(wasWoken && isFirst && { hasArrived: true }),
+      ...(mustNotWait && { mustNotWait }),
+    };
+  }
+
+  #follow(pool: string, leaseId: string, calls: readonly Call[], answers: readonly KeyAnswer[]): Leased {
     const byTask = new Map(calls.map((call) => [call.id, call]));
     const ready: Call[] = [];
     const ended: EndedCall[] = [];
-    for (const decision of decisions) {
-      const call = byTask.get(decision.task);
+    const waiting: { readonly call: Call; readonly at: number }[] = [];
+    const lease: Lease = { pool, leaseId, open: 0, pending: [], again: [], timer: undefined, broughtAt: Date.now() };
+    for (const answer of answers) {
+      const call = byTask.get(answer.task);
       if (call === undefined) continue;
-      if (decision.is === 'granted') ready.push({ ...call, key: { pool, number: decision.key } });
-      else ended.push(notStarted(call, this.#outcomeOf(pool, decision)));
+      this.#calls.set(call.id, call);
+      if (answer.kind === 'granted') {
+        lease.open += 1;
+        this.#leaseOf.set(call.id, lease);
+        ready.push({ ...call, key: { pool, number: answer.key } });
+      } else if (answer.kind === 'start-at') waiting.push({ call, at: answer.at });
+      else ended.push(this.#over(call.id, outcomeOf(answer)));
+    }
+    if (lease.open > 0) this.#leases.set(leaseId, lease);
+    if (waiting.length > 0) {
+      const at = Math.min(...waiting.map((each) => each.at));
+      this.#do(
+        this.#askAgain(
+          pool,
+          waiting.map(({ call }) => call),
+          at,
+        ),
+      );
+    }
+    if (ended.length > 0) {
+      logInfo('keys.short', { shard: this.#env.shard, pool, granted: ready.length, waiting: ended.length });
     }
     return { ready, ended };
   }
 
+  async #askAgain(pool: string, calls: readonly Call[], at: number): Promise<void> {
+    const pauseMs = Math.max(MIN_PAUSE_MS, at - Date.now());
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    const { ready, ended } = await this.#takeFrom(pool, calls, false);
+    this.#host.ended(ended);
+    if (ready.length > 0) await this.#host.ready(ready);
+  }
+
   /** This shard has no key of the pool: any other that has. */
-  #sendToKeys(pool: string, call: Call, others: OutlookAnswer['elsewhere'] | undefined): EndedCall {
-    const known = (others?.[pool] ?? []).map(({ shard }) => shard);
-    const shards = (known.length > 0 ? known : (this.#env.keys.shards[pool] ?? [])).filter(
+  #sendToKeys(pool: string, call: Call): EndedCall {
+    const shards = (this.#env.keys.shards[pool] ?? []).filter(
       (shard) => this.#env.keys.shardQueue(shard) !== undefined,
     );
     const shard = shards[Math.floor(Math.random() * shards.length)];
-    if (shard === undefined) return notStarted(call, waiting('no-key', NO_KEYS_MS));
-    this.#move(pool, call.id, shard);
-    return notStarted(call, waiting('no-key', 0));
-  }
-
-  #outcomeOf(pool: string, decision: Exclude<KeyDecision, { is: 'granted' }>): Outcome {
-    if (decision.is === 'refused') return refusedByTwo(decision.httpStatus);
-    if (decision.shard !== undefined) this.#move(pool, decision.task, decision.shard);
-    return waiting(decision.why, decision.until - Date.now());
-  }
-
-  #move(pool: string, task: string, shard: number): void {
-    this.#moves.set(task, shard);
-    this.#env.keys.outlooks.noteSent(pool, shard);
+    if (shard !== undefined) this.#moves.set(call.id, shard);
+    const retryAfterMs = shard === undefined ? NO_KEYS_MS : 0;
+    return this.#over(call.id, { kind: 'deferred', reason: 'no-key', retryAfterMs, placedBy: 'key-pool' });
   }
 
   #bring(lease: Lease): void {
     if (lease.timer !== undefined) clearTimeout(lease.timer);
     lease.timer = undefined;
+    if (lease.open === 0) this.#leases.delete(lease.leaseId);
     if (lease.pending.length === 0) return;
-    const { pending, held } = lease;
+    const { pending, again } = lease;
     lease.pending = [];
-    lease.held = [];
+    lease.again = [];
     lease.broughtAt = Date.now();
-    this.#returning.push(this.#return(lease, pending, held));
+    this.#do(this.#return(lease, pending, again));
   }
 
-  async #return({ pool, block }: Lease, reports: KeyReport[], held: Held[]): Promise<void> {
-    let answer: GiveBackAnswer | undefined;
-    try {
-      answer = await pRetry(() => this.#env.keys.pool(pool).giveBack({ block, reports }), RETRIES);
-      this.#noteOutlook(pool, answer.outlook);
-      for (const notice of answer.notices) logNotice(this.#env.shard, pool, notice);
-    } catch (error) {
-      // The pool takes the calls as ended when their lease is over.
-      logError('keys.unavailable', { shard: this.#env.shard, pool, reports: reports.length }, error);
+  async #return({ pool, leaseId }: Lease, reports: KeyReport[], again: readonly EndedCall[]): Promise<void> {
+    await releaseKeys(this.#env, pool, leaseId, reports);
+    if (again.length === 0) return;
+    for (const each of again) this.#before.set(each.id, each);
+    // A place at a server went back with the call: such a task comes again.
+    const { placed = [], calls = [] } = Object.groupBy(
+      again.flatMap(({ id }) => this.#calls.get(id) ?? []),
+      ({ servers }) => (servers === undefined ? 'calls' : 'placed'),
+    );
+    this.#host.ended(again.filter(({ id }) => placed.some((call) => call.id === id)));
+    if (calls.length === 0) return;
+    const { ready, ended } = await this.#takeFrom(pool, calls, false);
+    this.#host.ended(ended);
+    if (ready.length > 0) await this.#host.ready(ready);
+  }
+
+  /** The reason why a call waits is how it ended, if it was made; what becomes of it is what the pool says. */
+  #over(id: string, outcome: Outcome): EndedCall {
+    const before = this.#before.get(id);
+    if (before === undefined) {
+      const now = Date.now();
+      const attempted: Attempted = { outcome, startedAt: now, endedAt: now, server: undefined };
+      return { id, attempted };
     }
-    const decisions = new Map((answer?.decisions ?? []).map((decision) => [decision.task, decision]));
-    this.#onEnded(held.map(({ ended }) => this.#placed(pool, ended, decisions.get(ended.id))));
+    const { attempted } = before;
+    if (outcome.kind !== 'deferred' || attempted.outcome.kind !== 'deferred')
+      return { id, attempted: { ...attempted, outcome } };
+    const { reason, error } = attempted.outcome;
+    return { id, attempted: { ...attempted, outcome: { ...outcome, reason, ...(error && { error }) } } };
   }
 
-  #placed(pool: string, ended: EndedCall, decision: KeyDecision | undefined): EndedCall {
-    if (decision === undefined || decision.is === 'granted') return ended;
-    const { outcome } = ended.attempted;
-    const placed = this.#outcomeOf(pool, decision);
-    if (placed.kind !== 'deferred' || outcome.kind !== 'deferred') {
-      return { ...ended, attempted: { ...ended.attempted, outcome: placed } };
-    }
-    // The reason is why the call ended, the time is when the pool has a key again.
-    const merged: Outcome = { ...placed, reason: outcome.reason, ...(outcome.error && { error: outcome.error }) };
-    return { ...ended, attempted: { ...ended.attempted, outcome: merged } };
+  #do(work: Promise<void>): void {
+    const tracked = work.finally(() => this.#work.delete(tracked));
+    this.#work.add(tracked);
   }
+}
 
-  #noteOutlook(pool: string, outlook: Outlook): void {
-    this.#env.keys.outlooks.note(pool, outlook);
-  }
+function jsonOf({ body }: Call['request']): string | undefined {
+  return body?.encoding === 'json' ? body.text : undefined;
 }
 
 function reportOf({ id, attempted }: EndedCall, { verdict, facts }: KeyUse): KeyReport {
-  const { startedAt, endedAt } = attempted;
-  return { task: id, startedAt, endedAt, verdict, ...(facts !== undefined && { facts }) };
+  return { task: id, endedAt: attempted.endedAt, feedback: verdict, ...(facts !== undefined && { facts }) };
 }
 
-function isBadNews({ verdict }: KeyReport): boolean {
-  return verdict.kind === 'limited' || verdict.kind === 'refused';
-}
-
-function waiting(reason: 'no-key' | 'key-refused', delayMs: number): Outcome {
-  return { kind: 'deferred', reason, retryAfterMs: Math.max(0, delayMs), placedBy: 'key-pool' };
-}
-
-function refusedByTwo(httpStatus: number): Outcome {
-  const message = `The backend refused this task (${httpStatus}) with two API keys that work for others.`;
-  return { kind: 'permanent', error: { class: 'http', httpStatus, message } };
-}
-
-function notStarted(call: Call, outcome: Outcome): EndedCall {
-  const now = Date.now();
-  const attempted: Attempted = { outcome, startedAt: now, endedAt: now, server: undefined };
-  return { id: call.id, attempted };
-}
-
-function logNotice(shard: string, pool: string, notice: KeyNotice): void {
-  const { kind, key, fingerprint, httpStatus, until } = notice;
-  const fields = { shard, pool, key, fingerprint, httpStatus, until: until && new Date(until).toISOString() };
-  logWarning(kind === 'refused' ? 'key.refused' : 'key.exhausted', fields);
+function outcomeOf(answer: Extract<KeyAnswer, { kind: 'park' | 'fail' }>): Outcome {
+  if (answer.kind === 'fail') return permanentRefusal(answer.detail, answer.httpStatus);
+  const { line, reason, until } = answer;
+  const retryAfterMs = until === undefined ? undefined : Math.max(0, until - Date.now());
+  return { kind: 'deferred', reason, retryAfterMs, park: { line } };
 }

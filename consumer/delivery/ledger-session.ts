@@ -2,16 +2,7 @@
  * This batch's conversation with the ledger: one session, opened on first use and again after it
  * broke (the callback Worker was deployed, say), a bounded number of times.
  */
-import type {
-  ClaimBatch,
-  Denial,
-  Grant,
-  LedgerSession,
-  OutlookAnswer,
-  OutlookExchange,
-  Settled,
-  Settlement,
-} from '../../shared/ledger/contract.ts';
+import type { ClaimBatch, Denial, Grant, LedgerSession, Settled, Settlement } from '../../shared/ledger/contract.ts';
 import type { CallReports, RouteAnswer, RouteRequest, ServiceBook } from '../../shared/registry/routing.ts';
 import type { LedgerBinding } from '../env.ts';
 
@@ -38,10 +29,6 @@ export class LedgerConversation implements LedgerSession, Disposable {
 
   cancelledAmong(ids: string[]): Promise<string[]> {
     return this.#ask((session) => session.cancelledAmong(ids));
-  }
-
-  exchangeOutlooks(exchange: OutlookExchange): Promise<OutlookAnswer> {
-    return this.#ask((session) => session.exchangeOutlooks(exchange));
   }
 
   route(request: RouteRequest): Promise<RouteAnswer> {

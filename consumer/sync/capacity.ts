@@ -24,11 +24,14 @@ type Waiting = { readonly is: 'waiting'; readonly declined: Declined & { readonl
 export class Capacity {
   readonly #env: ConsumerEnv;
   readonly #call: SyncCall;
+  readonly #bucket: string | undefined;
   #waits = 0;
 
-  constructor(env: ConsumerEnv, call: SyncCall) {
+  /** @param bucket that the call's limits are counted in */
+  constructor(env: ConsumerEnv, call: SyncCall, bucket: string | undefined) {
     this.#env = env;
     this.#call = call;
+    this.#bucket = bucket;
   }
 
   async take(timeoutMs: number): Promise<Taken> {
@@ -53,8 +56,8 @@ export class Capacity {
     const { place } = placed;
     const pool = poolOf(this.#env, this.#call.service);
     if (pool === undefined) return { is: 'held', held: new Held(place, undefined) };
-    const { id, patientUntil } = this.#call;
-    const keyed = await takeKey(this.#env, { id, pool, waits: this.#waits, patientUntil, expiresAt });
+    const { id } = this.#call;
+    const keyed = await takeKey(this.#env, { id, pool, bucket: this.#bucket, expiresAt });
     if (keyed.is === 'held') return { is: 'held', held: new Held(place, keyed.key) };
     await place.report({ outcome: 'unused', durationMs: 0 });
     return keyed.is === 'waiting' ? keyed : { is: 'declined', declined: { why: 'key-refused' } };

@@ -7,6 +7,7 @@
 import { type PeekedBody, peekBody } from '../../shared/sync/peeked-body.ts';
 import { contentFromBytes, MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 import { retryAfterMs } from '../call/retry-after.ts';
+import { isAboutKey } from '../keys/pool/feedback.ts';
 import { hear } from '../keys/provider/hearing.ts';
 import type { Held, Report } from './held.ts';
 
@@ -37,7 +38,7 @@ export async function heardAnswer(response: Response, { key, place }: Held, now:
   const type = headers.get('content-type') ?? 'application/octet-stream';
   const content = 'whole' in body && body.whole.length > 0 ? contentFromBytes(type, body.whole) : undefined;
   const { verdict, facts } = hear({ status, headers, body: content }, now);
-  const isForAnotherKey = verdict.kind === 'limited' || verdict.kind === 'refused';
+  const isForAnotherKey = isAboutKey(verdict);
   const report = { outcome, verdict, facts, busyUntil };
   return { status, headers, body, report, isForAnother: isForAnotherServer || isForAnotherKey };
 }

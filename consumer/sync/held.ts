@@ -3,14 +3,14 @@
  * runs. Given back once, together, whoever is first to say so.
  */
 import type { CallReport } from '../../shared/registry/routing.ts';
-import type { KeyVerdict, LimitFacts } from '../keys/pool/verdict.ts';
+import type { KeyFeedback, LimitFacts } from '../keys/pool/feedback.ts';
 import type { HeldKey } from './key-hold.ts';
 import type { Place } from './place-hold.ts';
 
 /** How the call went, for the registry and the key pool. */
 export interface Report {
   readonly outcome: CallReport['outcome'];
-  readonly verdict: KeyVerdict;
+  readonly verdict: KeyFeedback;
   readonly facts?: LimitFacts | undefined;
   /** Unix ms: when a busy server may be called again. */
   readonly busyUntil?: number | undefined;

@@ -14,6 +14,7 @@ import type { Declined, SyncCall } from '../../shared/sync/call.ts';
 import { DECLINED_HEADER } from '../../shared/sync/call.ts';
 import { headersToClient } from '../../shared/sync/forwarded-headers.ts';
 import { isUnpackedOnReading, opaquePackingOf, unsaidPackingOf } from '../../shared/sync/packing.ts';
+import { bucketOfRequest } from '../capacity/pool-of.ts';
 import type { ConsumerEnv } from '../env.ts';
 import type { Redactor } from '../keys/secrets/redaction.ts';
 import { redactedStream } from '../keys/secrets/redaction-stream.ts';
@@ -97,7 +98,10 @@ class Relay {
 
   async run(client: AbortSignal): Promise<Response> {
     const timeoutMs = this.#service.timeoutSeconds * 1000;
-    const capacity = new Capacity(this.#env, this.#call);
+    const { headers, body } = this.#outbound;
+    const json = body instanceof ArrayBuffer ? new TextDecoder().decode(body) : undefined;
+    const bucket = bucketOfRequest(this.#env, this.#call.service, { headers, json });
+    const capacity = new Capacity(this.#env, this.#call, bucket);
     for (;;) {
       const taken = await capacity.take(timeoutMs);
       if (taken.is === 'declined') return this.#declineWithAnswer(taken.declined) ?? this.#decline(taken.declined);

@@ -124,37 +124,6 @@ export interface Settled {
   readonly fate: Fate;
 }
 
-const outlook = z.object({
-  /** Tasks that would find a key now. */
-  room: z.number().int().min(0),
-  /** When one more would find a key, Unix ms; null: not known. */
-  freeAt: z.number().nullable(),
-  /** Calls a second that the pool bears for good. */
-  perSecond: z.number().min(0),
-  /** What a key bore when it was limited of late; null: no limit was met. */
-  bears: z.object({ calls: z.number(), windowMs: z.number() }).nullable(),
-});
-
-/** What a consumer tells of its key pools, so that tasks can wait where they find a key soonest. */
-export const OutlookExchangeSchema = z.object({
-  shard: z.number().int().min(0),
-  pools: z.record(z.string(), outlook),
-  /** Tasks that were sent to other shards since the last exchange. */
-  sent: z.array(z.object({ shard: z.number().int().min(0), pool: z.string(), tasks: z.number().int() })),
-});
-export type OutlookExchange = z.infer<typeof OutlookExchangeSchema>;
-
-export interface OutlookAnswer {
-  /** By pool, the other shards that hold keys of it. */
-  readonly elsewhere: Readonly<Record<string, readonly ShardOutlook[]>>;
-  /** Tasks that others have sent here since the last exchange, by pool. */
-  readonly incoming: Readonly<Record<string, number>>;
-}
-
-export interface ShardOutlook extends z.infer<typeof outlook> {
-  readonly shard: number;
-}
-
 /** One consumer batch's conversation with the ledger. */
 export interface LedgerSession extends RegistrySession {
   /**
@@ -166,6 +135,4 @@ export interface LedgerSession extends RegistrySession {
   settle(settlements: Settlement[]): Promise<Settled[]>;
   /** Which of these tasks have been cancelled meanwhile. */
   cancelledAmong(ids: string[]): Promise<string[]>;
-  /** Tells and hears how the key pools of the shards stand. From memory: may know less than there is. */
-  exchangeOutlooks(exchange: OutlookExchange): Promise<OutlookAnswer>;
 }

@@ -152,6 +152,12 @@ export const ServiceDefinitionSchema = z
         requestsPerMinute: z.number().int().positive().optional(),
         tokensPerMinute: z.number().int().positive().optional(),
         concurrency: z.number().int().positive().optional(),
+        /** By what the provider tells limits of one key apart: a JSON pointer into the body, or a header's name. */
+        bucket: z
+          .string()
+          .max(200)
+          .regex(/^(?:\/.*|[A-Za-z0-9-]+)$/, { error: 'is a JSON pointer such as /model, or the name of a header' })
+          .optional(),
       })
       .optional(),
     /** How a call finds its server among those that offer the service. */

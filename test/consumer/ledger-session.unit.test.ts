@@ -9,14 +9,12 @@ function ledgerOf(breaks: (question: number) => boolean) {
     if (breaks(count.asked)) throw new Error('the session broke');
     return [];
   };
-  const exchangeOutlooks = async () => ({ elsewhere: {}, incoming: {} });
   const open = async () => {
     count.opened += 1;
     return {
       claim: ask,
       settle: ask,
       cancelledAmong: ask,
-      exchangeOutlooks,
       route: async () => ({ decisions: [], servers: {}, servicesVersion: 0 }),
       reportCalls: async () => undefined,
       readServices: async () => undefined,

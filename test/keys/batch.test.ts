@@ -1,9 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { OutlookBoard } from '../../callback/outlook-board.ts';
-import type { AttemptRecord } from '../../shared/task/attempt.ts';
+import { membersOf } from '../../consumer/keys/pool/members.ts';
 import { answerWith, newTask, newTasks, rowOf, TestConsumer, wakeNow } from './consumer.ts';
 
-const OUTLOOK = { room: 1, freeAt: null, perSecond: 1, bears: null };
 const KEYS = { KEY1: 'sk-first-0123456789', KEY2: 'sk-second-0123456789' };
 const services = {
   llm: { baseUrl: 'https://llm.test/v1', keyPool: 'default', path: '/chat' },
@@ -14,23 +12,18 @@ const services = {
 beforeEach(() => void vi.spyOn(console, 'log').mockImplementation(() => {}));
 afterEach(() => void vi.restoreAllMocks());
 
-function historyOf(row: { history: string }): AttemptRecord[] {
-  return JSON.parse(row.history) as AttemptRecord[];
-}
-
 describe('a batch of tasks that need keys', () => {
-  it('asks the pool twice, however many tasks it has, and spreads them evenly', async () => {
+  it('asks the pool twice for a batch that its keys have room for, and spreads it evenly', async () => {
     const consumer = new TestConsumer({ services, keys: KEYS });
     const calls = answerWith(() => Response.json({ ok: true }));
-    const tasks = await newTasks(12, 'llm');
-    const { acked } = await consumer.deliver(tasks);
-    expect(acked).toHaveLength(12);
-    expect(consumer.poolCalls).toEqual(['lease', 'giveBack']);
+    const { acked } = await consumer.deliver(await newTasks(4, 'llm'));
+    expect(acked).toHaveLength(4);
+    expect(consumer.poolCalls).toEqual(['lease', 'release']);
     const used = Map.groupBy(calls, (call) => call.headers.get('authorization'));
     expect([...used].map(([key, each]) => [key, each.length])).toEqual(
       expect.arrayContaining([
-        ['Bearer sk-first-0123456789', 6],
-        ['Bearer sk-second-0123456789', 6],
+        ['Bearer sk-first-0123456789', 2],
+        ['Bearer sk-second-0123456789', 2],
       ]),
     );
   });
@@ -50,7 +43,7 @@ describe('a batch of tasks that need keys', () => {
     expect(search?.headers.has('authorization')).toBe(false);
   });
 
-  it('lets a task wait for the pool when a key is limited, and uses another key meanwhile', async () => {
+  it('gives a task another key when one is limited, within the same batch', async () => {
     const consumer = new TestConsumer({ services, keys: KEYS });
     answerWith((request) =>
       request.headers.get('authorization')?.includes('first')
@@ -58,35 +51,45 @@ describe('a batch of tasks that need keys', () => {
         : Response.json({}),
     );
     const tasks = await newTasks(2, 'llm');
-    const { acked, retried } = await consumer.deliver(tasks);
-    expect(acked).toHaveLength(1);
-    // The other key is free: a second, not ten minutes.
-    expect([...retried.values()]).toEqual([1]);
-    const rows = await Promise.all(tasks.map(rowOf));
-    const deferred = rows.find(({ status }) => status === 'deferred');
-    expect(deferred).toMatchObject({ reason: 'rate-limited', deferrals: 1, run: 1, failures: 0 });
-    expect(historyOf(deferred!)).toMatchObject([{ outcome: 'deferred', delayMs: 1000, delayReason: 'key-pool' }]);
-
-    // Now only the second key is left; the task that waited gets it.
-    const again = await consumer.deliver([await wakeNow(deferred!.id, 'llm')]);
-    expect(again.acked).toEqual([deferred!.id]);
+    const { acked } = await consumer.deliver(tasks);
+    expect(acked).toHaveLength(2);
+    for (const row of await Promise.all(tasks.map(rowOf))) expect(row).toMatchObject({ status: 'succeeded', run: 1 });
   });
 
-  it('says why and until when tasks wait for which there is no key, and consumes no attempt', async () => {
+  it('parks tasks for which there is no key, says why, and consumes no attempt', async () => {
     const consumer = new TestConsumer({
       services: { llm: { ...services.llm, keyLimits: { requestsPerMinute: 10 } } },
       keys: KEYS,
     });
     answerWith(() => Response.json({}));
     const tasks = await newTasks(26, 'llm');
-    const { acked, retried } = await consumer.deliver(tasks);
-    expect(acked).toHaveLength(20);
+    const { acked } = await consumer.deliver(tasks);
+    expect(acked).toHaveLength(26);
     const rows = (await Promise.all(tasks.map(rowOf))).filter(({ status }) => status === 'deferred');
     expect(rows).toHaveLength(6);
-    for (const row of rows) expect(row).toMatchObject({ reason: 'no-key', deferrals: 1, run: 1 });
-    // Ten a minute and key: a place every six seconds on each, from the end of the window on.
-    const delays = [...retried.values()].sort((a, b) => a - b);
-    expect(delays).toEqual([61, 61, 67, 67, 73, 73]);
+    for (const row of rows) {
+      expect(row).toMatchObject({
+        reason: 'no-key',
+        deferrals: 1,
+        run: 1,
+        parked_for: expect.stringMatching(/^pool:.*default$/),
+      });
+    }
+  });
+
+  it('counts the limits of two models apart where the service names a bucket', async () => {
+    const consumer = new TestConsumer({
+      services: { llm: { ...services.llm, keyLimits: { requestsPerMinute: 1, bucket: '/model' } } },
+      keys: { KEY1: KEYS.KEY1 },
+    });
+    answerWith(() => Response.json({}));
+    const asking = (model: string) =>
+      newTask('llm', { body: { encoding: 'json', type: 'application/json', text: JSON.stringify({ model }) } });
+    const tasks = [await asking('large'), await asking('small'), await asking('large')];
+    await consumer.deliver(tasks);
+    const rows = await Promise.all(tasks.map(rowOf));
+    expect(rows.map(({ status }) => status)).toEqual(['succeeded', 'succeeded', 'deferred']);
+    expect(rows[2]?.parked_for).toMatch(/^pool:.*default#large$/);
   });
 
   it('fails a task that two keys refuse which work for others, and no other', async () => {
@@ -95,51 +98,57 @@ describe('a batch of tasks that need keys', () => {
       request.url.endsWith('/forbidden') ? Response.json({ error: 'no' }, { status: 403 }) : Response.json({}),
     );
     const bad = await newTask('llm', { path: '/forbidden' });
-    await consumer.deliver([...(await newTasks(6, 'llm')), bad]);
-    const row = await rowOf(bad);
-    expect(row).toMatchObject({ status: 'deferred', reason: 'key-refused' });
-    for (let round = 0; round < 4 && (await rowOf(bad)).status === 'deferred'; round++) {
-      await consumer.deliver([await wakeNow(row.id, 'llm'), ...(await newTasks(6, 'llm'))]);
+    const tasks = [...(await newTasks(6, 'llm')), bad];
+    await consumer.deliver(tasks);
+    for (let round = 0; round < 6 && (await rowOf(bad)).status === 'deferred'; round++) {
+      const more = await newTasks(3, 'llm');
+      await consumer.deliver(more);
+      tasks.push(...more);
+      // As the pool does in production: whoever waits is woken.
+      const waiting = (await Promise.all(tasks.map(rowOf))).filter(({ status }) => status === 'deferred');
+      await consumer.deliver(await Promise.all(waiting.map(({ id }) => wakeNow(id, 'llm'))));
     }
     const failed = await rowOf(bad);
     expect(failed.status).toBe('failed');
     expect(failed.error).toContain('refused this task (403) with two API keys');
-    const views = await consumer.env.keys.pool('default').describe([]);
+    const views = await consumer.env.keys.pool('default').describe(await membersOf(consumer.env.keys.ring, 'default'));
     expect(views.every(({ state }) => state === 'ready')).toBe(true);
   });
 
   it('goes on with the good keys when one is revoked', async () => {
     const consumer = new TestConsumer({ services, keys: KEYS });
-    const warned = vi.spyOn(console, 'warn');
     answerWith((request) =>
       request.headers.get('authorization')?.includes('first')
         ? Response.json({ error: 'revoked' }, { status: 401 })
         : Response.json({}),
     );
     const tasks = await newTasks(6, 'llm');
-    const { acked, retried } = await consumer.deliver(tasks);
-    expect(acked).toHaveLength(3);
-    const again = await consumer.deliver(await Promise.all([...retried.keys()].map((id) => wakeNow(id, 'llm'))));
-    expect(again.acked).toHaveLength(3);
-    const lines = warned.mock.calls.map(([line]) => JSON.parse(String(line)) as { event: string; key: number });
-    expect(lines.filter(({ event }) => event === 'key.refused')).toMatchObject([{ key: 1 }]);
+    const { acked } = await consumer.deliver(tasks);
+    expect(acked).toHaveLength(6);
+    for (const row of await Promise.all(tasks.map(rowOf))) expect(row).toMatchObject({ status: 'succeeded' });
+  });
+
+  it('fails a request that is larger than its limit after two keys, and cools none', async () => {
+    const consumer = new TestConsumer({ services, keys: { ...KEYS, KEY3: 'sk-third-0123456789' } });
+    const message = 'Request too large for gpt: Limit 30000, Requested 342389.';
+    const calls = answerWith(() => Response.json({ error: { message } }, { status: 429 }));
+    const large = await newTask('llm');
+    await consumer.deliver([large]);
+    expect(await rowOf(large)).toMatchObject({ status: 'failed' });
+    expect(calls).toHaveLength(2);
+    const views = await consumer.env.keys.pool('default').describe(await membersOf(consumer.env.keys.ring, 'default'));
+    expect(views.every(({ state }) => state === 'ready')).toBe(true);
   });
 
   it('moves tasks to the shard that has keys', async () => {
-    const board = new OutlookBoard();
-    const rich = new TestConsumer({ services, keys: KEYS, shard: 1, board });
-    const poor = new TestConsumer({ services, keys: {}, shard: 0, board });
+    const vars = { KEY_SHARDS: { default: [1] } };
+    const poor = new TestConsumer({ services, keys: {}, shard: 0, vars });
     answerWith(() => Response.json({}));
-    await rich.deliver([await newTask('llm')]);
-    await rich.deliver([await newTask('llm')]);
     const task = await newTask('llm');
     const { acked, sent } = await poor.deliver([task]);
     expect(acked).toHaveLength(1);
     expect(sent).toMatchObject([{ queue: 'tasks-1', delaySeconds: 1, body: task }]);
     expect(await rowOf(task)).toMatchObject({ status: 'deferred', reason: 'no-key' });
-    // The other shard hears of it before the task arrives.
-    const told = board.exchange({ shard: 1, pools: { default: OUTLOOK }, sent: [] }, Date.now());
-    expect(told.incoming).toEqual({ default: 1 });
   });
 
   it('sends no key to an origin that the configuration does not name', async () => {

@@ -7,7 +7,6 @@ import { env } from 'cloudflare:workers';
 import { vi } from 'vitest';
 import { answerClaims } from '../../callback/claim.ts';
 import { readEnv as readCallbackEnv } from '../../callback/env.ts';
-import { OutlookBoard } from '../../callback/outlook-board.ts';
 import { settleAttempts } from '../../callback/settle.ts';
 import { runBatch } from '../../consumer/batch.ts';
 import { type ConsumerEnv, readEnv } from '../../consumer/env.ts';
@@ -27,7 +26,6 @@ export interface TestConsumerOptions {
   readonly keys?: Record<string, string>;
   readonly shard?: number;
   readonly vars?: Record<string, unknown>;
-  readonly board?: OutlookBoard;
 }
 
 let namespaces = 0;
@@ -47,7 +45,7 @@ export class TestConsumer {
   readonly outgoing: string[] = [];
   readonly #sent: { queue: string; body: TaskMessage; delaySeconds: number }[] = [];
 
-  constructor({ services, keys = {}, shard = 0, vars = {}, board = new OutlookBoard() }: TestConsumerOptions) {
+  constructor({ services, keys = {}, shard = 0, vars = {} }: TestConsumerOptions) {
     const prefix = `namespace-${namespaces++}-`;
     const queueTo = (queue: string) => ({
       send: async (body: TaskMessage, { delaySeconds = 0 }: QueueSendOptions = {}) => {
@@ -62,7 +60,7 @@ export class TestConsumer {
       SHARD: String(shard),
       PUBLIC_URL: 'http://tasklane.test',
       ALLOW_PRIVATE_TARGETS: 'true',
-      LEDGER: { open: async () => openLedger(board) },
+      LEDGER: { open: async () => openLedger() },
       REGISTRY: env.SERVER_REGISTRY.getByName('registry'),
       OWN_QUEUE: queueTo(`tasks-${shard}`),
       TASK_QUEUE_0: queueTo('tasks-0'),
@@ -73,7 +71,7 @@ export class TestConsumer {
 
   #counted(stub: DurableObjectStub<KeyPool>) {
     return new Proxy(stub, {
-      get: (target, method: 'lease' | 'giveBack') => {
+      get: (target, method: 'lease' | 'release') => {
         const call = target[method];
         return (...given: never[]) => {
           this.poolCalls.push(method);
@@ -109,13 +107,12 @@ function idOf(message: TaskMessage): string {
   return message.kind === 'task' ? message.task.id : message.id;
 }
 
-async function openLedger(board: OutlookBoard): Promise<LedgerSession> {
+async function openLedger(): Promise<LedgerSession> {
   const callbackEnv = await readCallbackEnv(env);
   return {
     claim: (batch) => answerClaims(callbackEnv, batch, Date.now()),
     settle: (settlements) => settleAttempts(callbackEnv, settlements, Date.now()),
     cancelledAmong: (ids) => readCancelled(callbackEnv.stores.control, ids),
-    exchangeOutlooks: async (exchange) => board.exchange(exchange, Date.now()),
     route: (request) => env.SERVER_REGISTRY.getByName('registry').route(request),
     reportCalls: (reports) => env.SERVER_REGISTRY.getByName('registry').reportCalls(reports),
     readServices: (known) => env.SERVER_REGISTRY.getByName('registry').readServices(known),
@@ -142,7 +139,10 @@ export function newTasks(count: number, service: string, request: TaskRequest = 
 /** Makes a deferred task claimable now, and wakes it. */
 export async function wakeNow(id: string, service: string): Promise<TaskMessage> {
   await env.DB.prepare('UPDATE tasks SET next_at = 0 WHERE id = ?1 AND next_at IS NOT NULL').bind(id).run();
-  return wakeMessage(id, service);
+  const parked = await env.DB.prepare('SELECT parked_for FROM tasks WHERE id = ?1')
+    .bind(id)
+    .first<string>('parked_for');
+  return wakeMessage(id, service, parked ?? undefined);
 }
 
 export async function rowOf(message: TaskMessage): Promise<TaskRow> {

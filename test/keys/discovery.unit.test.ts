@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { rosterOf } from '../../consumer/keys/pool/roster.ts';
+import { membersOf } from '../../consumer/keys/pool/members.ts';
 import { discoverKeys, fingerprintOf, KeyGroupsSchema } from '../../consumer/keys/secrets/discovery.ts';
 import { keyLabel, keyNameOf, keyOfLabel } from '../../shared/key/name.ts';
 
@@ -53,7 +53,7 @@ describe('keys in the environment', () => {
   it('may share a quota', async () => {
     const groups = KeyGroupsSchema.parse('{ "default": { "org-a": [1, 3] } }');
     const ring = discoverKeys({ KEY1: 'a', KEY2: 'b', KEY3: 'c' }, groups);
-    expect((await rosterOf(ring, 'default')).map(({ number, group }) => [number, group])).toEqual([
+    expect((await membersOf(ring, 'default')).map(({ number, group }) => [number, group])).toEqual([
       [1, 'group org-a'],
       [2, undefined],
       [3, 'group org-a'],

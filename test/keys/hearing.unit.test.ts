@@ -29,7 +29,7 @@ describe('what an answer says of its key', () => {
   });
 
   it.each([401, 402, 403])('%i: the key is refused', (httpStatus) => {
-    expect(said(httpStatus).verdict).toEqual({ kind: 'refused', httpStatus });
+    expect(said(httpStatus).verdict).toEqual({ kind: 'refused', httpStatus, about: 'key' });
   });
 
   it('429: the key is limited, until the time that is said', () => {
@@ -66,7 +66,7 @@ describe('what an answer says of its key', () => {
 
   it("Google's 400 for an invalid key is a refusal, any other 400 is about the request", () => {
     const info = { '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason: 'API_KEY_INVALID' };
-    expect(said(400, google(info)).verdict).toEqual({ kind: 'refused', httpStatus: 400 });
+    expect(said(400, google(info)).verdict).toEqual({ kind: 'refused', httpStatus: 400, about: 'key' });
     expect(said(400, google()).verdict).toEqual({ kind: 'worked' });
   });
 });
@@ -88,7 +88,7 @@ describe('what an answer says of limits', () => {
     });
     const draft = { 'ratelimit-policy': '"burst";q=100;w=60', ratelimit: '"burst";r=3;t=20' };
     expect(said(200, undefined, draft).facts).toEqual({
-      requests: { limit: 100, remaining: 3, resetAt: NOW + 20_000, windowMs: 60_000 },
+      requests: { limit: 100, remaining: 3, resetAt: NOW + 20_000, periodMs: 60_000 },
     });
     const anthropic = {
       'anthropic-ratelimit-requests-limit': '50',

@@ -36,16 +36,33 @@ describe('when a rate limit is over', () => {
     expect(waitFor({}, [googleError('2s')])).toBe(2_000);
   });
 
-  it('is the latest of all that is said', () => {
-    const headers = { 'retry-after': '5', 'x-ratelimit-reset-requests': '9s', 'ratelimit-reset': '7' };
-    expect(waitFor(headers)).toBe(9_000);
-    expect(waitFor({ ...headers, 'retry-after': '30' })).toBe(30_000);
-    expect(waitFor(headers, googleError('45s'))).toBe(45_000);
+  it('is what is said of this refusal, else the latest of the limits that are used up', () => {
+    const resets = { 'x-ratelimit-reset-requests': '9s', 'ratelimit-reset': '7' };
+    expect(waitFor(resets)).toBe(9_000);
+    expect(waitFor({ ...resets, 'retry-after': '5' })).toBe(5_000);
+    expect(waitFor({ ...resets, 'retry-after': '5' }, googleError('45s'))).toBe(45_000);
+  });
+
+  it('is read from Google as an object too', () => {
+    const delay = { seconds: '12', nanos: 500_000_000 } as unknown as string;
+    expect(waitFor({}, googleError(delay))).toBe(12_500);
+  });
+
+  it('is judged by the answer’s own date where the backend’s clock is off', () => {
+    const date = 'Fri, 20 Nov 2026 11:55:00 GMT';
+    expect(waitFor({ date, 'x-ratelimit-reset': String((NOW - 300_000) / 1000 + 40) })).toBe(40_000);
+    expect(waitFor({ date, 'retry-after': 'Fri, 20 Nov 2026 11:55:30 GMT' })).toBe(30_000);
+    expect(waitFor({ date, 'retry-after': '30' })).toBe(30_000);
+  });
+
+  it('is not read from a field that is malformed anywhere', () => {
+    expect(waitFor({ ratelimit: '"default";r=0;t=12, ;;' })).toBeUndefined();
+    expect(waitFor({ ratelimit: '"a, b";r=0;t=12' })).toBe(12_000);
+    expect(waitFor({ ratelimit: '"a";r=0;t=12, "b";r=0;t=60' })).toBe(60_000);
   });
 
   it('leaves out allowances of which something is left', () => {
     const headers = {
-      'retry-after': '5',
       'x-ratelimit-reset-tokens': '6m0s',
       'x-ratelimit-remaining-tokens': '100',
       'x-ratelimit-reset-requests': '12s',

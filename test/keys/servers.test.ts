@@ -112,6 +112,6 @@ describe('the place of a call that finds no key', () => {
     const rows = await Promise.all(tasks.map(rowOf));
     expect(rows.filter(({ reason }) => reason === 'no-key')).toHaveLength(4);
     expect(await inFlightOf(id)).toBe(0);
-    expect(consumer.poolCalls).toEqual(['lease', 'giveBack']);
+    expect(consumer.poolCalls).toEqual(['lease', 'release']);
   });
 });

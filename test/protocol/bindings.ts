@@ -163,8 +163,6 @@ export class Bindings {
           return answer(session.settle(structuredClone(asSent)));
         }),
       cancelledAmong: (ids) => effect('ledger.cancelled', () => answer(session.cancelledAmong(structuredClone(ids)))),
-      exchangeOutlooks: (exchange) =>
-        effect('ledger.outlooks', () => answer(session.exchangeOutlooks(structuredClone(exchange)))),
       ...this.#registry(effect),
     };
   }

@@ -27,6 +27,8 @@ export interface KeyCall extends LeaseCall {
   readonly isInTurn?: boolean | undefined;
   /** It was woken, and asks for the first time since. */
   readonly hasArrived?: boolean | undefined;
+  /** Nobody wakes it later: it only waits in place. */
+  readonly neverParks?: boolean | undefined;
   /** It has waited in place as long as it may. */
   readonly mustNotWait?: boolean | undefined;
 }
@@ -45,7 +47,7 @@ export type KeyAnswer = LeaseAnswer<{ readonly key: number }>;
 const CALLS_WITHOUT_CANARY = 4;
 
 /** While calls must end before there is room, looks again after this. */
-const PAUSE_MS = 200;
+const PAUSE_MS = 100;
 
 /** As long as `waitsInPlace` allows. */
 const MAX_IN_PLACE_MS = 2_000;
@@ -116,8 +118,10 @@ function answerTo(pool: Pool, call: KeyCall, open: Lease['open'], now: number): 
   const reason = choice.isRefused ? 'key-refused' : 'no-key';
   const inPlace = isBehind || call.mustNotWait ? undefined : waitInPlace(pool, bucket, call, choice.nextAt, now);
   if (inPlace !== undefined) return { task, kind: 'start-at', at: inPlace, reason };
-  const joined = joinLine(pool, bucket, now);
-  if (call.isInTurn) joined.hasBounced = true;
+  if (!call.neverParks) {
+    const joined = joinLine(pool, bucket, now);
+    if (call.isInTurn) joined.hasBounced = true;
+  }
   const until = choice.nextAt > now && choice.nextAt < Infinity ? choice.nextAt : undefined;
   return { task, kind: 'park', line: bucketLine(pool.name, bucket), reason, until };
 }
@@ -131,7 +135,13 @@ function failureOf(pool: Pool, bucket: string, task: string): KeyAnswer | undefi
     return { task, kind: 'fail', httpStatus: large.httpStatus, detail };
   }
   const rooms = [...new Set(keys.map(({ quotaId }) => roomOf(pool, quotaId, bucket)))];
-  if (!isRefusedBy([...keys, ...rooms].map(({ refusals }) => refusals), task)) return undefined;
+  if (
+    !isRefusedBy(
+      [...keys, ...rooms].map(({ refusals }) => refusals),
+      task,
+    )
+  )
+    return undefined;
   const status = blameOf(
     [...keys, ...rooms].map(({ refusals }) => refusals),
     task,
@@ -228,7 +238,9 @@ function take(pool: Pool, key: Key, room: Room, task: string, open: Lease['open'
 
 /** A moment to wait in place, as long as there will be room for all who wait so. */
 function waitInPlace(pool: Pool, bucket: string, { task }: KeyCall, nextAt: number, now: number): number | undefined {
-  const at = nextAt < Infinity ? nextAt : now + PAUSE_MS;
+  // A call that ends may make room sooner than the time that is known.
+  const isBusy = keysOf(pool).some(({ inFlight }) => inFlight > 0);
+  const at = isBusy ? Math.min(nextAt, now + PAUSE_MS) : nextAt;
   if (!waitsInPlace(at, now)) return undefined;
   const others = pool.inPlace.get(bucket) ?? new Map<string, number>();
   pool.inPlace.set(bucket, others);

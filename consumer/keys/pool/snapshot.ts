@@ -134,7 +134,14 @@ function knownKey(pool: Pool, fingerprint: string): Key {
 /** Only whether it worked after a refusal matters: a time that moves would be written at every call. */
 function settled({ refusals, workedAt, proofs, probeAt, refusingSince }: RefusalState): RefusalState {
   const latest = Math.max(0, ...refusals.map(({ at }) => at));
-  return { refusals, workedAt: workedAt > latest ? latest + 1 : workedAt, proofs, probeAt, prober: undefined, refusingSince };
+  return {
+    refusals,
+    workedAt: workedAt > latest ? latest + 1 : workedAt,
+    proofs,
+    probeAt,
+    prober: undefined,
+    refusingSince,
+  };
 }
 
 function coarse({ learnt, top, closedUntil }: LimiterSnapshot, now: number): LimiterSnapshot {

@@ -4,14 +4,22 @@
  */
 import type { Content } from '../../../shared/task/content.ts';
 import type { Answer } from '../../call/outcome.ts';
-import type { KeyVerdict, LimitFacts } from '../pool/verdict.ts';
+import type { KeyFeedback, LimitFacts } from '../pool/feedback.ts';
 import { limitFactsOf } from './limit-facts.ts';
 import { type LimitFields, limitFieldsOf } from './limit-fields.ts';
-import { isDayExhausted, isExhausted, isInvalidKey, nextPacificMidnight } from './refusal-body.ts';
+import {
+  isAboutModel,
+  isDayExhausted,
+  isExhausted,
+  isInvalidKey,
+  isTooLarge,
+  nextPacificMidnight,
+  usageResetAt,
+} from './refusal-body.ts';
 import { resetAtOf } from './reset-time.ts';
 
 export interface Hearing {
-  readonly verdict: KeyVerdict;
+  readonly verdict: KeyFeedback;
   readonly facts?: LimitFacts;
 }
 
@@ -23,24 +31,41 @@ export function hear({ status, headers, body }: Answer, now: number): Hearing {
   return { verdict: verdictOf(status, fields, json, now), ...(facts !== undefined && { facts }) };
 }
 
-function verdictOf(status: number, fields: LimitFields, json: unknown, now: number): KeyVerdict {
+function verdictOf(status: number, fields: LimitFields, json: unknown, now: number): KeyFeedback {
   if (status < 400) return { kind: 'worked' };
+  if (isTooLarge(status, json)) return { kind: 'too-large', httpStatus: status };
   // An exhausted quota comes as 429, 403 or even 400; only its words tell.
   if ((status === 429 || status === 403 || status === 400) && isExhausted(json)) {
-    return { kind: 'limited', quota: true, resetAt: quotaResetAt(fields, json, now) };
+    return { kind: 'limited', quota: true, resetAt: sane(quotaResetAt(fields, json, now), now) };
   }
-  if (status === 429) return { kind: 'limited', quota: false, resetAt: resetAtOf(fields, json, now) };
-  if (status === 401 || status === 402 || status === 403) return { kind: 'refused', httpStatus: status };
-  if (status === 400 && isInvalidKey(json)) return { kind: 'refused', httpStatus: status };
+  if (status === 429) return { kind: 'limited', quota: false, resetAt: sane(resetAtOf(fields, json, now), now) };
+  if ((status === 403 || status === 404) && isAboutModel(json)) {
+    return { kind: 'refused', httpStatus: status, about: 'bucket' };
+  }
+  if (status === 401 || status === 402 || status === 403) return { kind: 'refused', httpStatus: status, about: 'key' };
+  if (status === 400 && isInvalidKey(json)) return { kind: 'refused', httpStatus: status, about: 'key' };
   return status >= 500 || status === 408 ? { kind: 'unknown' } : { kind: 'worked' };
 }
 
 /** Google says when to try again, not when its day ends. */
 function quotaResetAt(fields: LimitFields, json: unknown, now: number): number | undefined {
-  const said = resetAtOf(fields, json, now);
+  const said = resetAtOf(fields, json, now) ?? usageResetAt(json, now);
   return isDayExhausted(json) ? Math.max(said ?? 0, nextPacificMidnight(now)) : said;
 }
 
+/** Even a limit of a month is looked at once a day; what lies in the past says nothing. */
+const MAX_WAIT_MS = 86_400_000;
+
+function sane(resetAt: number | undefined, now: number): number | undefined {
+  return resetAt === undefined || !(resetAt > now) ? undefined : Math.min(resetAt, now + MAX_WAIT_MS);
+}
+
 function jsonOf(body: Content | undefined): unknown {
-  return body?.encoding === 'json' ? JSON.parse(body.text) : undefined;
+  if (body === undefined || body.encoding === 'base64') return undefined;
+  try {
+    // Some say it without a content type.
+    return JSON.parse(body.text);
+  } catch {
+    return undefined;
+  }
 }

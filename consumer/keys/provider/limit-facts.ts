@@ -3,10 +3,11 @@
  * and what this call took. Pure.
  */
 
-import type { Allowance, LimitFacts } from '../pool/verdict.ts';
+import type { ToldLimit } from '../../../shared/capacity/limit.ts';
+import type { LimitFacts } from '../pool/feedback.ts';
 import type { LimitFields } from './limit-fields.ts';
 import { policyOf, rateLimitOf } from './rate-limit-fields.ts';
-import { resetTime } from './reset-time.ts';
+import { clockOffMs, resetTime } from './reset-time.ts';
 
 interface Names {
   readonly limit: string;
@@ -44,7 +45,7 @@ function anthropic(what: string): Names {
 /** @returns undefined when the backend says nothing that is understood */
 export function limitFactsOf(fields: LimitFields, body: unknown, now: number): LimitFacts | undefined {
   const tokensUsed = tokensUsedOf(body);
-  if (fields.size === 0) return tokensUsed === undefined ? undefined : { tokensUsed };
+  if (fields.size <= (fields.has('date') ? 1 : 0)) return tokensUsed === undefined ? undefined : { tokensUsed };
   const requests = draftAllowance(fields, now) ?? firstAllowance(REQUEST_HEADERS, fields, now);
   const tokens = firstAllowance(TOKEN_HEADERS, fields, now);
   if (requests === undefined && tokens === undefined && tokensUsed === undefined) return undefined;
@@ -56,20 +57,20 @@ export function limitFactsOf(fields: LimitFields, body: unknown, now: number): L
 }
 
 /** Of several allowances of one kind the scarcest counts. */
-function firstAllowance(candidates: readonly Names[], fields: LimitFields, now: number): Allowance | undefined {
+function firstAllowance(candidates: readonly Names[], fields: LimitFields, now: number): ToldLimit | undefined {
   const found = candidates
     .map(({ limit, remaining, reset }) =>
-      allowance(fields.get(limit), fields.get(remaining), resetTime(fields.get(reset), now)),
+      allowance(fields.get(limit), fields.get(remaining), resetTime(fields.get(reset), now, clockOffMs(fields, now))),
     )
     .filter((each) => each !== undefined);
-  return found.reduce<Allowance | undefined>(
+  return found.reduce<ToldLimit | undefined>(
     (scarcest, each) =>
       scarcest === undefined || each.remaining / each.limit < scarcest.remaining / scarcest.limit ? each : scarcest,
     undefined,
   );
 }
 
-function allowance(limit = '', remaining = '', resetAt: number | undefined): Allowance | undefined {
+function allowance(limit = '', remaining = '', resetAt: number | undefined): ToldLimit | undefined {
   // A list such as `100, 100;w=60` starts with the limit.
   const most = Number.parseInt(limit, 10);
   const left = Number.parseInt(remaining, 10);
@@ -77,10 +78,10 @@ function allowance(limit = '', remaining = '', resetAt: number | undefined): All
   return { limit: most, remaining: left, resetAt };
 }
 
-function draftAllowance(fields: LimitFields, now: number): Allowance | undefined {
+function draftAllowance(fields: LimitFields, now: number): ToldLimit | undefined {
   const policies = policyOf(fields);
   return rateLimitOf(fields)
-    .flatMap(({ name, remaining, resetSeconds, limit }): Allowance[] => {
+    .flatMap(({ name, remaining, resetSeconds, limit }): ToldLimit[] => {
       const policy = policies.find((each) => each.name === name) ?? (policies.length === 1 ? policies[0] : undefined);
       const most = limit ?? policy?.limit;
       if (most === undefined || most < 1) return [];
@@ -89,7 +90,7 @@ function draftAllowance(fields: LimitFields, now: number): Allowance | undefined
           limit: most,
           remaining,
           resetAt: now + resetSeconds * 1000,
-          ...(policy?.windowSeconds !== undefined && { windowMs: policy.windowSeconds * 1000 }),
+          ...(policy?.windowSeconds !== undefined && { periodMs: policy.windowSeconds * 1000 }),
         },
       ];
     })

@@ -9,7 +9,12 @@ export type LimitFields = ReadonlyMap<string, string>;
 export function limitFieldsOf(headers: Headers): LimitFields {
   const fields = new Map<string, string>();
   for (const [name, value] of headers) {
-    if (name.includes('ratelimit') || name.includes('rate-limit') || name.startsWith('retry-after')) {
+    if (
+      name.includes('ratelimit') ||
+      name.includes('rate-limit') ||
+      name.startsWith('retry-after') ||
+      name === 'date'
+    ) {
       fields.set(name, value);
     }
   }

@@ -49,16 +49,20 @@ export function policyOf(fields: LimitFields): RateLimitPolicy[] {
   });
 }
 
-/** A structured list, as far as it is needed here: items with numeric parameters. */
+/** One member of a structured list (RFC 9651): a string, token or number with parameters. */
+const MEMBER =
+  /[ \t]*(?:"((?:[^"\\]|\\["\\])*)"|([A-Za-z*][\w!#$%&'*+\-.^`|~:/]*|\d+(?:\.\d+)?))((?:[ \t]*;[ \t]*[a-z*][a-z0-9_\-.*]*(?:=(?:"(?:[^"\\]|\\["\\])*"|-?\d+(?:\.\d+)?|\?[01]|:[A-Za-z0-9+/=]*:|[A-Za-z*][\w!#$%&'*+\-.^`|~:/]*))?)*)[ \t]*(,|$)/y;
+
+/** A field that is malformed anywhere is ignored as a whole, as RFC 9651 asks. */
 function itemsOf(text: string): { readonly name: string; readonly parameters: ReadonlyMap<string, number> }[] {
-  return text
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== '')
-    .map((item) => {
-      const [name = '', ...rest] = item.split(';');
-      return { name: name.trim().replaceAll('"', ''), parameters: parametersOf(rest.join(';'), ';') };
-    });
+  const items: { readonly name: string; readonly parameters: ReadonlyMap<string, number> }[] = [];
+  for (MEMBER.lastIndex = 0; MEMBER.lastIndex < text.length; ) {
+    const [whole, quoted, plain, parameters = '', end] = MEMBER.exec(text) ?? [];
+    if (whole === undefined || whole === '') return [];
+    items.push({ name: quoted ?? plain ?? '', parameters: parametersOf(parameters, ';') });
+    if (end === '' && MEMBER.lastIndex < text.length) return [];
+  }
+  return items;
 }
 
 function parametersOf(text: string, separator: string): Map<string, number> {

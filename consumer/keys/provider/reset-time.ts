@@ -1,6 +1,7 @@
 /**
- * When a rate limit is over, from whatever a backend says about it. Providers say it in many ways;
- * all that are understood are read, and the latest counts. Pure.
+ * When a rate limit is over, from whatever a backend says about it. What it says of this refusal wins
+ * (`Retry-After`, Google's `RetryInfo`); else the latest of the limits that are used up. Moments are judged by
+ * the answer's own `Date`: the backend's clock may be off. Pure.
  */
 import { retryAfterMs } from '../../call/retry-after.ts';
 import { durationMs } from './duration.ts';
@@ -24,21 +25,31 @@ const NAMED_RESETS: readonly { readonly reset: string; readonly remaining: strin
  * @returns Unix ms, or undefined when nothing is said
  */
 export function resetAtOf(fields: LimitFields, body: unknown, now: number): number | undefined {
+  const offMs = clockOffMs(fields, now);
+  const exact = [
+    milliseconds(fields.get('retry-after-ms')),
+    retryAfterMs(fields.get('retry-after') ?? null, now - offMs),
+    retryInfoMs(body),
+  ].filter((ms) => ms !== undefined);
+  if (exact.length > 0) return now + Math.max(...exact);
   const times = [
-    ...delays([retryAfterMs(fields.get('retry-after') ?? null, now), milliseconds(fields.get('retry-after-ms'))], now),
     ...NAMED_RESETS.filter(({ remaining }) => !(Number(fields.get(remaining) ?? 0) > 0)).map(({ reset }) =>
-      resetTime(fields.get(reset), now),
+      resetTime(fields.get(reset), now, offMs),
     ),
     ...rateLimitOf(fields)
       .filter(({ remaining }) => remaining <= 0)
       .map(({ resetSeconds }) => now + resetSeconds * 1000),
-    ...delays([retryInfoMs(body)], now),
   ].filter((at) => at !== undefined);
   return times.length === 0 ? undefined : Math.max(...times);
 }
 
-function delays(ms: readonly (number | undefined)[], now: number): (number | undefined)[] {
-  return ms.map((delay) => (delay === undefined ? undefined : now + delay));
+/** Answers take a while: less than this is no other clock. */
+const SAME_CLOCK_MS = 5_000;
+
+/** How far our clock is ahead of the backend's. */
+export function clockOffMs(fields: LimitFields, now: number): number {
+  const theirs = Date.parse(fields.get('date') ?? '');
+  return Number.isNaN(theirs) || Math.abs(now - theirs) < SAME_CLOCK_MS ? 0 : now - theirs;
 }
 
 function milliseconds(text: string | undefined): number | undefined {
@@ -50,16 +61,17 @@ const EPOCH_SECONDS = 1e9;
 const EPOCH_MILLISECONDS = 1e12;
 
 /** Seconds, a duration such as `6m0s`, Unix time, or a date. */
-export function resetTime(text: string | undefined, now: number): number | undefined {
+/** @param offMs how far our clock is ahead: moments are moved by it */
+export function resetTime(text: string | undefined, now: number, offMs = 0): number | undefined {
   const value = text?.trim() ?? '';
   if (/^\d+(?:\.\d+)?$/.test(value)) {
     const number = Number(value);
-    if (number >= EPOCH_MILLISECONDS) return number;
-    return number >= EPOCH_SECONDS ? number * 1000 : now + number * 1000;
+    if (number >= EPOCH_MILLISECONDS) return number + offMs;
+    return number >= EPOCH_SECONDS ? number * 1000 + offMs : now + number * 1000;
   }
   const duration = durationMs(value);
   if (duration !== undefined) return now + duration;
   if (!/^\d{4}-\d\d-\d\dT/.test(value) && !/^[A-Z][a-z]{2},? /.test(value)) return undefined;
   const at = Date.parse(value);
-  return Number.isNaN(at) ? undefined : at;
+  return Number.isNaN(at) ? undefined : at + offMs;
 }

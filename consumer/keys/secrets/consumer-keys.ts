@@ -11,7 +11,6 @@ import { logWarning } from '../../../shared/log.ts';
 import type { TaskMessage } from '../../../shared/message/task-message.ts';
 import type { Services } from '../../../shared/service/definition.ts';
 import type { KnownServices } from '../../../shared/service/known-services.ts';
-import { OutlookMemory } from '../../capacity/outlook-memory.ts';
 import type { KeyPool } from '../pool/key-pool.ts';
 import type { ConfiguredLimits } from '../pool/pool.ts';
 import { discoverKeys, KeyGroupsSchema, type KeyRing } from './discovery.ts';
@@ -27,9 +26,6 @@ export interface KeyCase {
   readonly shards: KeyShards;
   /** The queue of another shard; undefined when this consumer may not send there. */
   readonly shardQueue: (shard: number) => Queue<TaskMessage> | undefined;
-  /** Shards whose queues are bound here, this one's among them. */
-  readonly shardCount: number;
-  readonly outlooks: OutlookMemory;
 }
 
 const VarsSchema = z.object({ KEY_GROUPS: KeyGroupsSchema, KEY_SHARDS: KeyShardsSchema });
@@ -61,8 +57,6 @@ export function readKeyCase(env: object, shard: string, services: Pick<KnownServ
     limits: (pool) => strictestLimits(services.all, pool),
     shards: KEY_SHARDS,
     shardQueue: (other) => (other === Number(shard) ? undefined : queues.get(other)),
-    shardCount: queues.size,
-    outlooks: new OutlookMemory(),
   };
 }
 

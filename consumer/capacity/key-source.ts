@@ -1,0 +1,67 @@
+/**
+ * The key pools as batch and synchronous route ask them: a question has an id, may be repeated (rule R22),
+ * and what nobody wants any more goes back by it.
+ */
+import pRetry from 'p-retry';
+import { logError, logWarning } from '../../shared/log.ts';
+import type { ConsumerEnv } from '../env.ts';
+import type { KeyReport } from '../keys/pool/feedback.ts';
+import type { KeyAnswer, KeyCall } from '../keys/pool/lease.ts';
+import { membersOf } from '../keys/pool/members.ts';
+import type { KeyNotice } from '../keys/pool/release.ts';
+
+const RETRIES = { retries: 2, minTimeout: 50, factor: 4, shouldRetry: () => true };
+
+export interface KeyQuestion {
+  readonly pool: string;
+  readonly leaseId: string;
+  /** When the last of its calls has ended for sure, Unix ms. */
+  readonly expiresAt: number;
+  readonly calls: readonly KeyCall[];
+}
+
+/** @returns undefined when the pool does not answer: then nothing of the lease is kept */
+export async function askForKeys(
+  env: ConsumerEnv,
+  { pool, ...question }: KeyQuestion,
+): Promise<readonly KeyAnswer[] | undefined> {
+  const shard = Number(env.shard);
+  try {
+    const request = {
+      ...question,
+      members: await membersOf(env.keys.ring, pool),
+      configured: env.keys.limits(pool),
+      shard,
+      otherShards: (env.keys.shards[pool] ?? []).filter((other) => other !== shard),
+    };
+    return await pRetry(() => env.keys.pool(pool).lease(request), RETRIES);
+  } catch (error) {
+    logError('keys.unavailable', { shard: env.shard, pool, tasks: question.calls.length }, error);
+    // It may have answered all the same.
+    await releaseKeys(env, pool, question.leaseId, undefined);
+    return undefined;
+  }
+}
+
+/** Never rejects: the pool takes calls that it hears nothing of as ended when their lease is over. */
+export async function releaseKeys(
+  env: ConsumerEnv,
+  pool: string,
+  leaseId: string,
+  reports: readonly KeyReport[] | undefined,
+): Promise<void> {
+  try {
+    const notices = await pRetry(
+      () => env.keys.pool(pool).release({ leaseId, ...(reports !== undefined && { reports }) }),
+      RETRIES,
+    );
+    for (const notice of notices) logNotice(env.shard, pool, notice);
+  } catch (error) {
+    logError('keys.unavailable', { shard: env.shard, pool, reports: reports?.length ?? 0 }, error);
+  }
+}
+
+function logNotice(shard: string, pool: string, { kind, key, fingerprint, httpStatus, until }: KeyNotice): void {
+  const fields = { shard, pool, key, fingerprint, httpStatus, until: until && new Date(until).toISOString() };
+  logWarning(kind === 'refused' ? 'key.refused' : 'key.exhausted', fields);
+}

@@ -58,6 +58,12 @@ const BOUNDARIES: readonly Boundary[] = [
   },
   // The registry's core under a clock of the bench.
   { within: 'bench/registry/', files: ['bench/registry/', 'callback/registry/', 'shared/'], notPackages: WORKERS_ONLY },
+  // Limiter and key pool, under one too.
+  {
+    within: 'bench/capacity/',
+    files: ['bench/capacity/', 'consumer/keys/pool/', 'shared/'],
+    notPackages: WORKERS_ONLY,
+  },
   { within: 'bench/workers/', files: ['bench/workers/', 'shared/'], notPackages: NODE_ONLY },
   // Whatever a person runs speaks to a terminal.
   { within: 'terminal/', files: ['terminal/'], notPackages: WORKERS_ONLY },

@@ -15,7 +15,7 @@ export interface SimulatedTask {
   readonly shard?: number;
   readonly bucket?: string;
   /** What the provider says to it whatever the key; undefined: as the key's limits are. */
-  readonly answer?: (now: number, call: number) => Said | undefined;
+  readonly answer?: ((now: number, call: number) => Said | undefined) | undefined;
 }
 
 export interface Scenario {

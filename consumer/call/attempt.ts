@@ -100,8 +100,8 @@ export async function attempt(
   }
 }
 
-function keyAtFault(httpStatus: number): KeyVerdict {
-  return { kind: 'refused', httpStatus };
+function keyAtFault(httpStatus: number): KeyFeedback {
+  return { kind: 'refused', httpStatus, about: 'key' };
 }
 
 /** What is known of a key without an answer: a call that was made may have counted. */

@@ -73,7 +73,7 @@ describe('the outcome', () => {
   });
 
   it('is about the key when the rule or the provider says so, and no other rule does', () => {
-    const refused = (httpStatus: number) => ({ kind: 'refused', httpStatus }) as const;
+    const refused = (httpStatus: number) => ({ kind: 'refused', httpStatus, about: 'key' }) as const;
     expect(outcomeWithKey(answer(200), refused(200), NOW, 'key')).toMatchObject({ reason: 'key-refused' });
     expect(outcomeWithKey(answer(403), refused(403), NOW)).toMatchObject({ reason: 'key-refused' });
     expect(outcomeWithKey(answer(403), refused(403), NOW, 'fail')).toMatchObject({ kind: 'permanent' });

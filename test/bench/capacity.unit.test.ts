@@ -1,0 +1,30 @@
+import { describe, expect, test } from 'vitest';
+import { judge } from '../../bench/capacity/judgement.ts';
+import { ROWS } from '../../bench/capacity/rows.ts';
+import { simulate } from '../../bench/capacity/simulation.ts';
+
+/** A quick part of `npm run bench:capacity`: one run each. */
+const QUICK = [
+  'fixed 5 / 5 s, told',
+  'fixed 15 / 60 s, told, slow calls',
+  'sliding 10 / 10 s, told',
+  'halved at 60 s: 10 to 5 / 10 s, told',
+  'fixed 10 / 10 s, told in headers on 200',
+  'fixed 10 / 10 s for each of two models, told',
+  'two of twelve keys revoked, the first',
+  'two of twelve keys revoked, in the middle',
+  'one stray 429, silent',
+  'one request too large',
+  'all keys unpaid for a minute',
+  '16 keys on two shards, one batch of 100 on one',
+  '200 tasks told the same second',
+  'backlog of an hour, queue up to 5 s late',
+];
+
+describe('keys whose limits nobody configured', () => {
+  test.each(QUICK)('%s: within its bounds', (name) => {
+    const row = ROWS.find((each) => each.name === name);
+    if (row === undefined) throw new Error(`no row ${name}`);
+    expect(judge(row, [simulate(row.scenario, 1)]).misses).toEqual([]);
+  });
+});

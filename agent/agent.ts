@@ -1,24 +1,24 @@
 /**
- * The agent at work: asks `decide.ts` what to do, does it, and lets `happening.ts` make the next state
- * of what came of it. Requests to the coordinator go one after the other; looks at the local services
- * and visits happen beside them. While the coordinator does not answer, what to do is decided anew
+ * The agent at work: asks `decide.ts` what to do, does it, and lets `advance.ts` make the next state
+ * of what came of it. Requests to the coordinator go one after the other; probes of the local services
+ * and of members happen beside them. While the coordinator does not answer, what to do is decided anew
  * before each try.
  */
 import pRetry from 'p-retry';
 import type { ServerStateName } from '../shared/registry/door.ts';
 import type { OfferedService } from '../shared/registry/registration.ts';
+import { advance, type Input } from './advance.ts';
 import { type AgentConfig, agentUrlOf, mayLead } from './config.ts';
 import { type Coordinator, type Reply, Unreachable } from './coordinator.ts';
 import { type Action, nextAction } from './decide.ts';
 import type { AgentEvent } from './event.ts';
-import { advance, type Happening } from './happening.ts';
-import { introductionOf } from './introduction.ts';
+import { InterruptibleSleep } from './interruptible-sleep.ts';
 import { type Host, listen } from './listener.ts';
-import { lookAtServices } from './look.ts';
-import { Nap } from './nap.ts';
-import { offeredServices, type Presences, presencesAfter, type Sighting, serviceEvents } from './sighting.ts';
+import { probeMembers, reportOf, seenAfter, sendLeaveNotices } from './member-probe.ts';
+import { offeredServices, type Presences, type ProbeResult, presencesAfter, serviceEvents } from './probe-result.ts';
+import { probeServices } from './probe-services.ts';
+import { registrationRequest } from './registration-request.ts';
 import { type AgentState, newAgent } from './state.ts';
-import { reportOf, sayFarewell, seenAfter, visitMembers } from './visit.ts';
 
 /** Between tries while the coordinator does not answer: doubling from the first to the longest, with jitter. */
 const FIRST_RETRY_MS = 500;
@@ -33,7 +33,7 @@ export class Agent {
   readonly #config: AgentConfig;
   readonly #coordinator: Coordinator;
   readonly #tell: (event: AgentEvent) => void;
-  readonly #nap = new Nap();
+  readonly #sleep = new InterruptibleSleep();
   readonly #stopping = new AbortController();
   #state: AgentState;
   #presences: Presences = {};
@@ -58,10 +58,10 @@ export class Agent {
     if (listener !== undefined) this.#agentUrl = agentUrlOf(this.#config, listener.port);
     this.#tell({ event: 'started', coordinator, url, agentUrl: this.#agentUrl });
     const looking = new AbortController();
-    const looks = this.#keepLooking(looking.signal);
+    const looks = this.#keepProbing(looking.signal);
     try {
       while (await this.#step());
-      this.#tell({ event: 'stopped', registered: this.#state.standing.is === 'registered' });
+      this.#tell({ event: 'stopped', registered: this.#state.status.kind === 'registered' });
     } finally {
       looking.abort();
       listener?.close();
@@ -71,7 +71,7 @@ export class Agent {
 
   /** Asks for no more work, lets running work finish, deregisters, and ends `run`. */
   stop(): void {
-    this.#happened({ is: 'told-to-stop' });
+    this.#receive({ kind: 'told-to-stop' });
     // Ends a backoff: what is left to do is tried at once.
     this.#stopping.abort();
   }
@@ -79,21 +79,21 @@ export class Agent {
   #host(): Host {
     return {
       id: () => idOf(this.#state),
-      visited: (isFarewell) => this.#happened({ is: 'visited', isFarewell }),
+      probedByLeader: (isLeaveNotice) => this.#receive({ kind: 'probed-by-leader', isLeaveNotice }),
       status: () => ({
         agent: 'tasklane',
         registered: idOf(this.#state) !== undefined,
-        coordinator: this.#state.contact.is,
+        coordinator: this.#state.contact.kind,
         services: (this.#state.offered ?? []).map(({ name, version }) => ({ name, version })),
       }),
     };
   }
 
-  #happened(happening: Happening): void {
-    const { state, events } = advance(this.#state, happening, Date.now());
+  #receive(input: Input): void {
+    const { state, events } = advance(this.#state, input, Date.now());
     this.#state = state;
     for (const event of events) this.#tell(event);
-    this.#nap.end();
+    this.#sleep.end();
   }
 
   /** Does what is next, as often as it takes to get an answer. @returns false when nothing is left to do */
@@ -109,7 +109,7 @@ export class Agent {
         ...(!signal.aborted && { signal }),
         shouldRetry: ({ error }) => error instanceof Unreachable,
         onFailedAttempt: ({ error }) => {
-          if (error instanceof Unreachable) this.#happened({ is: 'unreachable', reason: error.message });
+          if (error instanceof Unreachable) this.#receive({ kind: 'unreachable', reason: error.message });
         },
       });
     } catch (error) {
@@ -121,9 +121,9 @@ export class Agent {
   /** @throws Unreachable */
   async #perform(action: Action): Promise<boolean> {
     const coordinator = this.#coordinator;
-    switch (action.is) {
+    switch (action.kind) {
       case 'wait':
-        await this.#nap.until(action.until);
+        await this.#sleep.until(action.until);
         return true;
       case 'stop':
         return false;
@@ -131,16 +131,22 @@ export class Agent {
         await this.#register(action.services);
         return true;
       case 'heartbeat':
-        this.#take(await coordinator.heartbeat(action.id), (word) => ({ is: 'heartbeat-answered', word }));
+        this.#take(await coordinator.heartbeat(action.id), (leadership) => ({
+          kind: 'heartbeat-answered',
+          leadership,
+        }));
         return true;
       case 'claim':
-        this.#take(await coordinator.claimLeadership(action.id), (word) => ({ is: 'claim-answered', word }));
+        this.#take(await coordinator.claimLeadership(action.id), (leadership) => ({
+          kind: 'claim-answered',
+          leadership,
+        }));
         return true;
       case 'lead': {
         const startedAt = Date.now();
-        const seen = seenAfter(action.seen, await visitMembers(action.members));
+        const seen = seenAfter(action.seen, await probeMembers(action.members));
         const reply = await coordinator.heartbeatCluster(action.id, reportOf(seen));
-        this.#take(reply, (word) => ({ is: 'round-answered', startedAt, seen, word }));
+        this.#take(reply, (leadership) => ({ kind: 'round-answered', startedAt, seen, leadership }));
         return true;
       }
       case 'drain':
@@ -150,61 +156,61 @@ export class Agent {
         this.#take(await coordinator.server(action.id), ({ state }) => drainAnswer(state));
         return true;
       case 'remove':
-        this.#take(await coordinator.remove(action.id), () => ({ is: 'removed' }));
-        await sayFarewell(action.members);
+        this.#take(await coordinator.remove(action.id), () => ({ kind: 'removed' }));
+        await sendLeaveNotices(action.members);
         return true;
     }
   }
 
   /** @throws Unreachable, RefusedAtStart */
   async #register(services: readonly OfferedService[]): Promise<void> {
-    const isNew = this.#state.standing.is === 'unregistered';
-    const reply = await this.#coordinator.register(introductionOf(this.#config, this.#agentUrl), services);
-    if (reply.is === 'refused' && !this.#wasAnswered) throw new RefusedAtStart(reply.reason);
+    const isNew = this.#state.status.kind === 'unregistered';
+    const reply = await this.#coordinator.register(registrationRequest(this.#config, this.#agentUrl), services);
+    if (reply.kind === 'refused' && !this.#wasAnswered) throw new RefusedAtStart(reply.reason);
     // Maintenance outlasts a restart of the machine: only who ordered it ends it.
-    const found = isNew && reply.is === 'answered' ? await this.#coordinator.server(reply.value.id) : undefined;
-    const inMaintenance = found?.is === 'answered' && DRAINING_STATES.has(found.value.state);
-    this.#take(reply, ({ id, ...word }) => ({ is: 'registered', id, services, word, inMaintenance }));
+    const found = isNew && reply.kind === 'answered' ? await this.#coordinator.server(reply.value.id) : undefined;
+    const inMaintenance = found?.kind === 'answered' && DRAINING_STATES.has(found.value.state);
+    this.#take(reply, ({ id, ...leadership }) => ({ kind: 'registered', id, services, leadership, inMaintenance }));
   }
 
-  #take<Value>(reply: Reply<Value>, happening: (value: Value) => Happening): void {
+  #take<Value>(reply: Reply<Value>, input: (value: Value) => Input): void {
     this.#wasAnswered = true;
-    if (reply.is === 'answered') this.#happened(happening(reply.value));
-    else this.#happened(reply);
+    if (reply.kind === 'answered') this.#receive(input(reply.value));
+    else this.#receive(reply);
   }
 
-  async #keepLooking(signal: AbortSignal): Promise<void> {
-    const pause = new Nap();
+  async #keepProbing(signal: AbortSignal): Promise<void> {
+    const pause = new InterruptibleSleep();
     signal.addEventListener('abort', () => pause.end());
     while (!signal.aborted) {
-      const sightings = await lookAtServices(this.#config.services);
-      if (!signal.aborted) this.#looked(sightings);
+      const results = await probeServices(this.#config.services);
+      if (!signal.aborted) this.#probed(results);
       await pause.until(Date.now() + this.#config.detectSeconds * 1000);
     }
   }
 
-  #looked(sightings: readonly Sighting[]): void {
+  #probed(results: readonly ProbeResult[]): void {
     const before = this.#state.offered;
-    this.#presences = presencesAfter(this.#presences, sightings);
+    this.#presences = presencesAfter(this.#presences, results);
     const offered = offeredServices(this.#config.services, this.#presences);
     const why = (name: string) => {
-      const sighting = sightings.find((each) => each.name === name);
-      return sighting === undefined || sighting.is === 'answers' ? 'it was not seen' : sighting.why;
+      const result = results.find((each) => each.name === name);
+      return result === undefined || result.kind === 'answers' ? 'it was not seen' : result.why;
     };
     for (const event of serviceEvents(before ?? [], offered, why)) this.#tell(event);
     if (before === undefined) {
-      for (const sighting of sightings) {
-        if (sighting.is !== 'answers') this.#tell({ event: 'service-absent', name: sighting.name, why: sighting.why });
+      for (const result of results) {
+        if (result.kind !== 'answers') this.#tell({ event: 'service-absent', name: result.name, why: result.why });
       }
     }
-    this.#happened({ is: 'looked', offered });
+    this.#receive({ kind: 'services-probed', offered });
   }
 }
 
-function idOf({ standing }: AgentState): string | undefined {
-  return standing.is === 'registered' ? standing.id : undefined;
+function idOf({ status }: AgentState): string | undefined {
+  return status.kind === 'registered' ? status.id : undefined;
 }
 
-function drainAnswer(state: string): Happening {
-  return { is: 'drain-answered', drained: state === 'drained' };
+function drainAnswer(state: string): Input {
+  return { kind: 'drain-answered', drained: state === 'drained' };
 }

@@ -82,7 +82,7 @@ const FIXES: Readonly<Record<string, string>> = {
   version: '"1.2.0", { "json": "version" } for a member of the health answer, or { "header": "x-version" }',
   healthPath: 'a path below localUrl that answers 2xx while the service works, such as /health',
   path: 'the path below url at which the service is published, such as /ocr',
-  listen: 'where the leader visits this agent: { "port": 7070, "url": "http://10.0.0.5:7070" }',
+  listen: 'where the leader probes this agent: { "port": 7070, "url": "http://10.0.0.5:7070" }',
   tokenEnv: 'the name of the variable that holds the token, such as TASKLANE_TOKEN; never the token itself',
 };
 
@@ -134,7 +134,7 @@ function lowerFirst(text: string): string {
   return /^[A-Z][a-z]/.test(text) ? text[0]?.toLowerCase() + text.slice(1) : text;
 }
 
-/** Where the leader of the cluster visits this agent; undefined without `listen`. */
+/** Where the leader of the cluster probes this agent; undefined without `listen`. */
 export function agentUrlOf({ url, listen }: AgentConfig, port: number): string | undefined {
   if (listen === undefined) return undefined;
   return listen.url ?? `http://${new URL(url).hostname}:${port}`;

@@ -6,27 +6,27 @@
 import * as z from 'zod';
 import type { OfferedService } from '../shared/registry/registration.ts';
 import { SERVER_ID_PATTERN } from '../shared/registry/registration.ts';
-import type { Introduction } from './introduction.ts';
 import { reasonOf } from './reason.ts';
-import type { Word } from './role.ts';
+import type { RegistrationRequest } from './registration-request.ts';
+import type { LeadershipReply } from './role.ts';
 
 export class Unreachable extends Error {
   override readonly name = 'Unreachable';
 }
 
 export type Reply<Value> =
-  | { readonly is: 'answered'; readonly value: Value }
+  | { readonly kind: 'answered'; readonly value: Value }
   /** It knows no such server. */
-  | { readonly is: 'forgotten' }
-  | { readonly is: 'not-leading' }
-  | { readonly is: 'refused'; readonly reason: string };
+  | { readonly kind: 'forgotten' }
+  | { readonly kind: 'not-leading' }
+  | { readonly kind: 'refused'; readonly reason: string };
 
 /** Where 409 means that another server leads. */
 const LEADERSHIP_PATH = /\/(?:heartbeats|leadership)$/;
 
 const REQUEST_TIMEOUT_MS = 10_000;
 
-const WordSchema = z.object({
+const LeadershipSchema = z.object({
   heartbeatIntervalSeconds: z.number().positive(),
   isHeartbeatLeader: z.boolean(),
   heartbeatLeaderUrl: z.string().nullish(),
@@ -43,7 +43,7 @@ const WordSchema = z.object({
     )
     .optional(),
 });
-const RegisteredSchema = WordSchema.extend({ id: z.string().regex(SERVER_ID_PATTERN) });
+const RegisteredSchema = LeadershipSchema.extend({ id: z.string().regex(SERVER_ID_PATTERN) });
 const ServerSchema = z.object({ state: z.string() });
 const ServersSchema = z.object({ servers: z.array(z.unknown()) });
 
@@ -64,25 +64,25 @@ export class Coordinator {
   }
 
   register(
-    introduction: Introduction,
+    request: RegistrationRequest,
     services: readonly OfferedService[],
-  ): Promise<Reply<Word & { readonly id: string }>> {
-    return this.#call(RegisteredSchema, 'POST', '/api/servers', { ...introduction, services });
+  ): Promise<Reply<LeadershipReply & { readonly id: string }>> {
+    return this.#call(RegisteredSchema, 'POST', '/api/servers', { ...request, services });
   }
 
-  heartbeat(id: string): Promise<Reply<Word>> {
-    return this.#call(WordSchema, 'POST', `/api/servers/${id}/heartbeat`, { status: 'healthy' });
+  heartbeat(id: string): Promise<Reply<LeadershipReply>> {
+    return this.#call(LeadershipSchema, 'POST', `/api/servers/${id}/heartbeat`, { status: 'healthy' });
   }
 
   heartbeatCluster(
     leader: string,
     members: readonly { readonly id: string; readonly up: boolean }[],
-  ): Promise<Reply<Word>> {
-    return this.#call(WordSchema, 'POST', '/api/servers/heartbeats', { leader, members });
+  ): Promise<Reply<LeadershipReply>> {
+    return this.#call(LeadershipSchema, 'POST', '/api/servers/heartbeats', { leader, members });
   }
 
-  claimLeadership(id: string): Promise<Reply<Word>> {
-    return this.#call(WordSchema, 'POST', `/api/servers/${id}/leadership`);
+  claimLeadership(id: string): Promise<Reply<LeadershipReply>> {
+    return this.#call(LeadershipSchema, 'POST', `/api/servers/${id}/leadership`);
   }
 
   /** No new work for this server. @returns its state */
@@ -110,11 +110,11 @@ export class Coordinator {
       const { success, data } = schema.safeParse(parseJson(text));
       // A proxy's page in between, or another program at this address.
       if (!success) throw new Unreachable(`it answers ${method} ${path} in an unknown form`);
-      return { is: 'answered', value: data };
+      return { kind: 'answered', value: data };
     }
-    if (status === 404 && path !== '/api/servers') return { is: 'forgotten' };
-    if (status === 409 && LEADERSHIP_PATH.test(path)) return { is: 'not-leading' };
-    return { is: 'refused', reason: refusalText(status, text) };
+    if (status === 404 && path !== '/api/servers') return { kind: 'forgotten' };
+    if (status === 409 && LEADERSHIP_PATH.test(path)) return { kind: 'not-leading' };
+    return { kind: 'refused', reason: refusalText(status, text) };
   }
 
   async #send(

@@ -63,7 +63,7 @@ export function textLine(event: AgentEvent, now: number): string {
 function describe(event: AgentEvent): string {
   switch (event.event) {
     case 'started':
-      return `agent of ${event.url} for ${event.coordinator}${event.agentUrl === undefined ? '' : `, visited at ${event.agentUrl}`}`;
+      return `agent of ${event.url} for ${event.coordinator}${event.agentUrl === undefined ? '' : `, probed at ${event.agentUrl}`}`;
     case 'service-up':
       return `${versioned(event.name, event.version)} answers`;
     case 'service-changed':
@@ -85,7 +85,7 @@ function describe(event: AgentEvent): string {
     case 'stepped-down':
       return event.leaderUrl === undefined ? 'no longer leads' : `no longer leads; follows ${event.leaderUrl}`;
     case 'claim-refused':
-      return `the leader ${event.leaderUrl ?? 'of the cluster'} does not visit, and still leads; sends heartbeats of its own`;
+      return `the leader ${event.leaderUrl ?? 'of the cluster'} does not probe, and still leads; sends heartbeats of its own`;
     case 'member-up':
       return `member ${event.id} at ${event.url} is up`;
     case 'member-down':

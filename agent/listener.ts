@@ -1,10 +1,10 @@
 /**
- * Where the leader of the cluster visits this agent: `GET` with the agent's own id is a visit; without
+ * Where the leader of the cluster probes this agent: `GET` with the agent's own id is a probe; without
  * an id it is a question of a person or a container's health check, which changes nothing.
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { FAREWELL_HEADER, MEMBER_HEADER } from './visit.ts';
+import { LEAVE_NOTICE_HEADER, MEMBER_HEADER } from './member-probe.ts';
 
 export interface Listener {
   readonly port: number;
@@ -12,10 +12,10 @@ export interface Listener {
 }
 
 export interface Host {
-  /** The id that visitors must name; undefined before the registration. */
+  /** The id that a probe must name; undefined before the registration. */
   id(): string | undefined;
-  /** @param isFarewell the leader leaves */
-  visited(isFarewell: boolean): void;
+  /** @param isLeaveNotice the leader leaves */
+  probedByLeader(isLeaveNotice: boolean): void;
   /** Told to anybody who asks. */
   status(): Readonly<Record<string, unknown>>;
 }
@@ -28,7 +28,7 @@ export function listen(port: number, address: string | undefined, host: Host): P
     if (request.method !== 'GET' && request.method !== 'HEAD') return answer(405, { error: 'GET only' });
     if (named === undefined) return answer(200, host.status());
     if (named !== host.id()) return answer(404, { error: 'another agent listens here' });
-    host.visited(request.headers[FAREWELL_HEADER] !== undefined);
+    host.probedByLeader(request.headers[LEAVE_NOTICE_HEADER] !== undefined);
     answer(200, { up: true });
   });
   return new Promise((resolve, reject) => {

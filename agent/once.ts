@@ -4,10 +4,10 @@
  */
 import { type AgentConfig, agentUrlOf, mayLead } from './config.ts';
 import { type Coordinator, Unreachable } from './coordinator.ts';
-import { introductionOf } from './introduction.ts';
 import { listen } from './listener.ts';
-import { lookAtServices } from './look.ts';
-import { offeredServices, presencesAfter, type Sighting } from './sighting.ts';
+import { offeredServices, type ProbeResult, presencesAfter } from './probe-result.ts';
+import { probeServices } from './probe-services.ts';
+import { registrationRequest } from './registration-request.ts';
 
 export interface Finding {
   readonly check: 'service' | 'public-address' | 'coordinator' | 'listen';
@@ -24,27 +24,27 @@ export interface Inspection {
 }
 
 export async function inspect(config: AgentConfig, coordinator: Coordinator): Promise<Inspection> {
-  const sightings = await lookAtServices(config.services);
-  const services = offeredServices(config.services, presencesAfter({}, sightings));
+  const results = await probeServices(config.services);
+  const services = offeredServices(config.services, presencesAfter({}, results));
   const local = config.services.map(({ name, localUrl, healthPath, version }): Finding => {
-    const sighting = sightings.find((each) => each.name === name);
+    const result = results.find((each) => each.name === name);
     const where = localUrl + healthPath;
-    if (sighting?.is !== 'answers') {
+    if (result?.kind !== 'answers') {
       return {
         check: 'service',
         subject: name,
-        verdict: failure(sighting),
-        text: `${where}: ${sighting?.why ?? 'not seen'}`,
+        verdict: failure(result),
+        text: `${where}: ${result?.why ?? 'not seen'}`,
       };
     }
-    if (version !== undefined && sighting.version === undefined) {
+    if (version !== undefined && result.version === undefined) {
       return { check: 'service', subject: name, verdict: 'warning', text: `${where} answers, and tells no version` };
     }
     return {
       check: 'service',
       subject: name,
       verdict: 'ok',
-      text: `${where} answers${sighting.version === undefined ? '' : `, version ${sighting.version}`}`,
+      text: `${where} answers${result.version === undefined ? '' : `, version ${result.version}`}`,
     };
   });
   const [outside, token, port] = await Promise.all([
@@ -56,17 +56,17 @@ export async function inspect(config: AgentConfig, coordinator: Coordinator): Pr
     tryPort(config),
   ]);
   const findings = [...local, ...outside, ...port, token];
-  const introduction = introductionOf(config, agentUrlOf(config, config.listen?.port ?? 0));
+  const request = registrationRequest(config, agentUrlOf(config, config.listen?.port ?? 0));
   return {
     findings,
-    registration: { ...introduction, services },
+    registration: { ...request, services },
     passed: services.length > 0 && findings.every(({ verdict }) => verdict !== 'problem'),
   };
 }
 
 /** What is not there may come; what answers that it is not that, is something else or at another path. */
-function failure(sighting: Exclude<Sighting, { is: 'answers' }> | undefined): Finding['verdict'] {
-  return sighting?.is === 'fails' && sighting.status !== undefined ? 'problem' : 'warning';
+function failure(result: Exclude<ProbeResult, { kind: 'answers' }> | undefined): Finding['verdict'] {
+  return result?.kind === 'fails' && result.status !== undefined ? 'problem' : 'warning';
 }
 
 /** Where Tasklane will call. From inside it may not be reachable, so that is a warning only; an error answered there is none. */
@@ -78,14 +78,14 @@ async function lookFromOutside(config: AgentConfig, names: readonly string[]): P
     const localUrl = (base.href.replace(/\/+$/, '') + service.path).replace(/\/+$/, '');
     return { ...service, localUrl };
   });
-  const sightings = await lookAtServices(published);
+  const results = await probeServices(published);
   return published.map(({ name, localUrl, healthPath }): Finding => {
-    const sighting = sightings.find((each) => each.name === name);
+    const result = results.find((each) => each.name === name);
     const where = localUrl + healthPath;
-    if (sighting?.is === 'answers')
+    if (result?.kind === 'answers')
       return { check: 'public-address', subject: name, verdict: 'ok', text: `${where} answers` };
-    const text = `${where}: ${sighting?.why ?? 'not seen'}, as seen from here; Tasklane calls the service there`;
-    return { check: 'public-address', subject: name, verdict: failure(sighting), text };
+    const text = `${where}: ${result?.why ?? 'not seen'}, as seen from here; Tasklane calls the service there`;
+    return { check: 'public-address', subject: name, verdict: failure(result), text };
   });
 }
 
@@ -98,9 +98,9 @@ async function askCoordinator({ coordinator: url }: AgentConfig, coordinator: Co
   });
   try {
     const reply = await coordinator.servers();
-    if (reply.is === 'answered')
+    if (reply.kind === 'answered')
       return finding('ok', `answers, and takes the token (${reply.value.servers.length} servers registered with it)`);
-    return finding('problem', reply.is === 'refused' ? reply.reason : 'does not know /api/servers');
+    return finding('problem', reply.kind === 'refused' ? reply.reason : 'does not know /api/servers');
   } catch (error) {
     if (!(error instanceof Unreachable)) throw error;
     return finding('problem', error.message);
@@ -113,7 +113,7 @@ async function tryPort(config: AgentConfig): Promise<Finding[]> {
   const subject = `port ${port}`;
   const will = mayLead(config) ? 'leads or follows' : 'follows';
   try {
-    const listener = await listen(port, host, { id: () => undefined, visited: () => {}, status: () => ({}) });
+    const listener = await listen(port, host, { id: () => undefined, probedByLeader: () => {}, status: () => ({}) });
     listener.close();
     return [{ check: 'listen', subject, verdict: 'ok', text: `is free; the agent ${will}` }];
   } catch (error) {

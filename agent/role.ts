@@ -1,5 +1,5 @@
 /**
- * Leading and following: what the coordinator's word on who leads, a visit and a round of visits make
+ * Leading and following: what the coordinator's reply on who leads, a probe and a round of probes make
  * of an agent's role. Pure.
  */
 import type { AgentEvent } from './event.ts';
@@ -10,21 +10,21 @@ import {
   type Leader,
   type Member,
   newFollower,
+  type RegistrationStatus,
   type Role,
   type Seen,
-  type Standing,
 } from './state.ts';
 
-export interface Aftermath {
+export interface StepResult {
   readonly state: AgentState;
   readonly events: readonly AgentEvent[];
 }
 
-/** A dead leader still leads for the first claims; one that lives and does not visit is worth a line. */
+/** A dead leader still leads for the first claims; one that lives and does not probe is worth a line. */
 const REFUSALS_TOLD = 3;
 
 /** What the coordinator says of who leads. */
-export interface Word {
+export interface LeadershipReply {
   readonly heartbeatIntervalSeconds: number;
   readonly isHeartbeatLeader: boolean;
   readonly heartbeatLeaderUrl?: string | null | undefined;
@@ -32,100 +32,106 @@ export interface Word {
   readonly members?: readonly Member[] | undefined;
 }
 
-export function quiet(state: AgentState): Aftermath {
+export function quiet(state: AgentState): StepResult {
   return { state, events: [] };
 }
 
 /**
- * Takes the coordinator's word on who leads.
+ * Takes the coordinator's reply on who leads.
  * @param asFollower what the answer makes of a follower that stays one
  */
-export function wordHeard(
+export function applyLeadership(
   state: AgentState,
-  word: Word,
+  leadership: LeadershipReply,
   now: number,
   asFollower: (follower: Follower, intervalMs: number) => Follower,
-): Aftermath {
-  const { standing, settings } = state;
-  if (standing.is === 'unregistered') return quiet(state);
-  const intervalMs = word.heartbeatIntervalSeconds * 1000;
-  const { role, events } = roleAfter(standing, word, () => {
-    const leaderUrl = word.heartbeatLeaderUrl ?? undefined;
-    if (standing.role.is === 'follower') return asFollower({ ...standing.role, leaderUrl }, intervalMs);
+): StepResult {
+  const { status, settings } = state;
+  if (status.kind === 'unregistered') return quiet(state);
+  const intervalMs = leadership.heartbeatIntervalSeconds * 1000;
+  const { role, events } = roleAfter(status, leadership, () => {
+    const leaderUrl = leadership.heartbeatLeaderUrl ?? undefined;
+    if (status.role.kind === 'follower') return asFollower({ ...status.role, leaderUrl }, intervalMs);
     return newFollower(settings, leaderUrl, intervalMs, now);
   });
-  const isNewLeader = role.is === 'leader' && standing.role.is === 'follower';
-  const prompt = isNewLeader || hasUnvisited(role) ? { ...role, nextRoundAt: now } : role;
-  return { state: { ...state, standing: { ...standing, intervalMs, role: prompt } }, events };
+  const isNewLeader = role.kind === 'leader' && status.role.kind === 'follower';
+  const prompt = isNewLeader || hasUnprobed(role) ? { ...role, nextRoundAt: now } : role;
+  return { state: { ...state, status: { ...status, intervalMs, role: prompt } }, events };
 }
 
 /** A new leader, and one with new members, looks after them at once: they wait for it. */
-function hasUnvisited(role: Role): role is Leader {
-  return role.is === 'leader' && role.members.some(({ id, agentUrl }) => agentUrl && role.seen[id] === undefined);
+function hasUnprobed(role: Role): role is Leader {
+  return role.kind === 'leader' && role.members.some(({ id, agentUrl }) => agentUrl && role.seen[id] === undefined);
 }
 
 function roleAfter(
-  { role, id }: Extract<Standing, { is: 'registered' }>,
-  word: Word,
+  { role, id }: Extract<RegistrationStatus, { kind: 'registered' }>,
+  leadership: LeadershipReply,
   follower: () => Follower,
 ): { readonly role: Role; readonly events: readonly AgentEvent[] } {
-  if (word.isHeartbeatLeader) {
-    const members = word.members?.filter((member) => member.id !== id);
-    if (role.is === 'leader') return { role: { ...role, members: members ?? role.members }, events: [] };
-    const leader: Leader = { is: 'leader', members: members ?? [], nextRoundAt: 0, seen: {} };
+  if (leadership.isHeartbeatLeader) {
+    const members = leadership.members?.filter((member) => member.id !== id);
+    if (role.kind === 'leader') return { role: { ...role, members: members ?? role.members }, events: [] };
+    const leader: Leader = { kind: 'leader', members: members ?? [], nextRoundAt: 0, seen: {} };
     return { role: leader, events: [{ event: 'leading', members: leader.members.length }] };
   }
   const next = follower();
   const { leaderUrl } = next;
-  if (role.is === 'leader') return { role: next, events: [{ event: 'stepped-down', leaderUrl }] };
+  if (role.kind === 'leader') return { role: next, events: [{ event: 'stepped-down', leaderUrl }] };
   const isNews = leaderUrl !== undefined && leaderUrl !== role.leaderUrl;
   return { role: next, events: isNews ? [{ event: 'following', leaderUrl }] : [] };
 }
 
-export function claimAnswered(state: AgentState, word: Word, now: number): Aftermath {
-  const { standing, settings } = state;
-  const led = standing.is === 'registered' && standing.role.is === 'follower' ? standing.role.leaderUrl : undefined;
-  const next = wordHeard(state, word, now, (role, intervalMs) =>
-    // Somebody else was quicker, and will visit.
+export function claimAnswered(state: AgentState, leadership: LeadershipReply, now: number): StepResult {
+  const { status, settings } = state;
+  const led = status.kind === 'registered' && status.role.kind === 'follower' ? status.role.leaderUrl : undefined;
+  const next = applyLeadership(state, leadership, now, (role, intervalMs) =>
+    // Somebody else was quicker, and will probe.
     role.leaderUrl === led
       ? afterRefusedClaim(role, intervalMs, now)
       : newFollower(settings, role.leaderUrl, intervalMs, now),
   );
-  const { standing: after } = next.state;
-  const { refusals = 0 } = after.is === 'registered' && after.role.is === 'follower' ? after.role : {};
+  const { status: after } = next.state;
+  const { refusals = 0 } = after.kind === 'registered' && after.role.kind === 'follower' ? after.role : {};
   return refusals === REFUSALS_TOLD
     ? { state: next.state, events: [...next.events, { event: 'claim-refused', leaderUrl: led }] }
     : next;
 }
 
-export function notLeading(state: AgentState, now: number): Aftermath {
-  const { standing, settings } = state;
-  if (standing.is === 'unregistered') return quiet(state);
-  const { role, intervalMs } = standing;
-  if (role.is === 'follower') {
-    return quiet({ ...state, standing: { ...standing, role: afterRefusedClaim(role, intervalMs, now) } });
+export function notLeading(state: AgentState, now: number): StepResult {
+  const { status, settings } = state;
+  if (status.kind === 'unregistered') return quiet(state);
+  const { role, intervalMs } = status;
+  if (role.kind === 'follower') {
+    return quiet({ ...state, status: { ...status, role: afterRefusedClaim(role, intervalMs, now) } });
   }
   // Its own heartbeat says who leads instead.
   const follower = { ...newFollower(settings, undefined, intervalMs, now), heartbeatAt: now };
   return {
-    state: { ...state, standing: { ...standing, role: follower } },
+    state: { ...state, status: { ...status, role: follower } },
     events: [{ event: 'stepped-down', leaderUrl: undefined }],
   };
 }
 
 export function roundAnswered(
   state: AgentState,
-  { startedAt, seen, word }: { readonly startedAt: number; readonly seen: Seen; readonly word: Word },
+  {
+    startedAt,
+    seen,
+    leadership,
+  }: { readonly startedAt: number; readonly seen: Seen; readonly leadership: LeadershipReply },
   now: number,
-): Aftermath {
-  const { standing } = state;
-  if (standing.is === 'unregistered' || standing.role.is !== 'leader') return quiet(state);
-  const { seen: before } = standing.role;
+): StepResult {
+  const { status } = state;
+  if (status.kind === 'unregistered' || status.role.kind !== 'leader') return quiet(state);
+  const { seen: before } = status.role;
   // Who has left meanwhile is no news.
-  const members = standing.role.members.filter(({ id }) => word.members?.some((member) => member.id === id) ?? true);
-  const nextRoundAt = startedAt + word.heartbeatIntervalSeconds * 1000;
-  const role: Leader = { ...standing.role, seen, nextRoundAt };
-  const next = wordHeard({ ...state, standing: { ...standing, role } }, word, now, (follower) => follower);
+  const members = status.role.members.filter(
+    ({ id }) => leadership.members?.some((member) => member.id === id) ?? true,
+  );
+  const nextRoundAt = startedAt + leadership.heartbeatIntervalSeconds * 1000;
+  const role: Leader = { ...status.role, seen, nextRoundAt };
+  const next = applyLeadership({ ...state, status: { ...status, role } }, leadership, now, (follower) => follower);
   return { state: next.state, events: [...memberEvents(members, before, seen), ...next.events] };
 }
 
@@ -139,14 +145,16 @@ function memberEvents(members: readonly Member[], before: Seen, now: Seen): Agen
   });
 }
 
-/** @param isFarewell the leader leaves, and will not come again */
-export function visited(state: AgentState, isFarewell: boolean, now: number): AgentState {
-  const { standing, settings } = state;
-  if (standing.is === 'unregistered') return state;
-  const { role, intervalMs } = standing;
+/** @param isLeaveNotice the leader leaves, and will not come again */
+export function probedByLeader(state: AgentState, isLeaveNotice: boolean, now: number): AgentState {
+  const { status, settings } = state;
+  if (status.kind === 'unregistered') return state;
+  const { role, intervalMs } = status;
   // Two lead: the coordinator says which of them, at once.
-  if (role.is === 'leader') return { ...state, standing: { ...standing, role: { ...role, nextRoundAt: now } } };
+  if (role.kind === 'leader') return { ...state, status: { ...status, role: { ...role, nextRoundAt: now } } };
   const follower = newFollower(settings, role.leaderUrl, intervalMs, now);
-  const next = isFarewell ? { ...follower, ...(settings.mayLead ? { claimAt: now } : { heartbeatAt: now }) } : follower;
-  return { ...state, standing: { ...standing, role: next } };
+  const next = isLeaveNotice
+    ? { ...follower, ...(settings.mayLead ? { claimAt: now } : { heartbeatAt: now }) }
+    : follower;
+  return { ...state, status: { ...status, role: next } };
 }

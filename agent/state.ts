@@ -1,12 +1,12 @@
 /**
  * Where an agent stands: known to the coordinator or not, leading its cluster or following, on its way
- * out or not. `decide.ts` says what to do next in each state, `happening.ts` what a happening makes of
+ * out or not. `decide.ts` says what to do next in each state, `advance.ts` what an input makes of
  * it. Times are Unix ms.
  */
 import type { OfferedService } from '../shared/registry/registration.ts';
 
 export interface Settings {
-  /** The leader can visit this agent. */
+  /** The leader can probe this agent. */
   readonly listens: boolean;
   /** It may lead its cluster. */
   readonly mayLead: boolean;
@@ -18,15 +18,15 @@ export interface AgentState {
   readonly settings: Settings;
   /** Local services that answer; undefined before the first look. */
   readonly offered: readonly OfferedService[] | undefined;
-  readonly standing: Standing;
+  readonly status: RegistrationStatus;
   readonly contact: Contact;
   readonly departure: Departure;
 }
 
-export type Standing =
-  | { readonly is: 'unregistered' }
+export type RegistrationStatus =
+  | { readonly kind: 'unregistered' }
   | {
-      readonly is: 'registered';
+      readonly kind: 'registered';
       readonly id: string;
       /** As the coordinator knows them. */
       readonly services: readonly OfferedService[];
@@ -37,9 +37,9 @@ export type Standing =
 export type Role = Leader | Follower;
 
 export interface Leader {
-  readonly is: 'leader';
+  readonly kind: 'leader';
   readonly members: readonly Member[];
-  /** When it next visits them and reports. */
+  /** When it next probes them and reports. */
   readonly nextRoundAt: number;
   readonly seen: Seen;
 }
@@ -57,40 +57,40 @@ export interface Member {
 export type Seen = Readonly<Record<string, 'up' | 'down' | 'never'>>;
 
 export interface Follower {
-  readonly is: 'follower';
+  readonly kind: 'follower';
   readonly leaderUrl: string | undefined;
-  /** When it asks to lead, unless it is visited before. */
+  /** When it asks to lead, unless it is probed before. */
   readonly claimAt: number;
-  /** When it speaks for itself, unless it is visited before. */
+  /** When it speaks for itself, unless it is probed before. */
   readonly heartbeatAt: number;
-  /** Claims refused since the last visit. */
+  /** Claims refused since the last probe. */
   readonly refusals: number;
 }
 
 /** How the last words with the coordinator went. */
 export type Contact =
-  | { readonly is: 'fine' }
-  | { readonly is: 'lost'; readonly since: number }
+  | { readonly kind: 'fine' }
+  | { readonly kind: 'lost'; readonly since: number }
   /** It does not want this agent: a token that ended, a setting it does not accept. Asked again at `until`. */
-  | { readonly is: 'refused'; readonly reason: string; readonly until: number };
+  | { readonly kind: 'refused'; readonly reason: string; readonly until: number };
 
 export type Departure =
-  | { readonly is: 'none' }
+  | { readonly kind: 'none' }
   /** Told to stop; asks for no more work. */
-  | { readonly is: 'asked'; readonly until: number }
+  | { readonly kind: 'asked'; readonly until: number }
   /** Running work finishes. */
-  | { readonly is: 'draining'; readonly until: number; readonly lookAt: number }
-  | { readonly is: 'drained'; readonly until: number }
+  | { readonly kind: 'draining'; readonly until: number; readonly lookAt: number }
+  | { readonly kind: 'drained'; readonly until: number }
   /** Nothing is left to do. */
-  | { readonly is: 'done' };
+  | { readonly kind: 'done' };
 
 export function newAgent(settings: Settings): AgentState {
   return {
     settings,
     offered: undefined,
-    standing: { is: 'unregistered' },
-    contact: { is: 'fine' },
-    departure: { is: 'none' },
+    status: { kind: 'unregistered' },
+    contact: { kind: 'fine' },
+    departure: { kind: 'none' },
   };
 }
 
@@ -99,7 +99,7 @@ const SILENCE_INTERVALS = 1.5;
 /** After a refusal: soon again, because the old leader may only just not be silent enough yet. */
 const RECLAIM_INTERVALS = 0.25;
 
-/** A follower that was just visited, or that just heard of its leader. */
+/** A follower that was just probed, or that just learnt of its leader. */
 export function newFollower(
   settings: Settings,
   leaderUrl: string | undefined,
@@ -109,7 +109,7 @@ export function newFollower(
   const { listens, mayLead } = settings;
   const silentAt = now + SILENCE_INTERVALS * intervalMs;
   return {
-    is: 'follower',
+    kind: 'follower',
     leaderUrl,
     claimAt: listens && mayLead ? silentAt : Number.POSITIVE_INFINITY,
     heartbeatAt: listens ? silentAt : now + intervalMs,

@@ -6,7 +6,7 @@ import { Agent, RefusedAtStart } from '../../agent/agent.ts';
 import { parseConfig } from '../../agent/config.ts';
 import { Coordinator } from '../../agent/coordinator.ts';
 import type { AgentEvent } from '../../agent/event.ts';
-import { MEMBER_HEADER } from '../../agent/visit.ts';
+import { MEMBER_HEADER } from '../../agent/member-probe.ts';
 import { FakeCoordinator, type Given } from './fake-coordinator.ts';
 
 const ID = 'srv_0123456789abcdef';
@@ -58,9 +58,9 @@ function start(more: Record<string, unknown> = {}): void {
   running = agent.run();
 }
 
-async function until(is: () => boolean): Promise<void> {
-  for (let look = 0; look < 200 && !is(); look++) await new Promise((resolve) => setTimeout(resolve, 25));
-  expect(is(), `did not come: ${JSON.stringify(events)} ${fake.routes}`).toBe(true);
+async function until(isSo: () => boolean): Promise<void> {
+  for (let look = 0; look < 200 && !isSo(); look++) await new Promise((resolve) => setTimeout(resolve, 25));
+  expect(isSo(), `did not come: ${JSON.stringify(events)} ${fake.routes}`).toBe(true);
 }
 
 const told = (event: AgentEvent['event']) => events.filter((each) => each.event === event);
@@ -134,23 +134,23 @@ describe('a running agent', () => {
     await expect(running).rejects.toThrow('The role client may not register');
   });
 
-  it('takes a visit that names it for a visit, and another for a question', async () => {
+  it('takes a probe that names it for a probe, and another for a question', async () => {
     start({ listen: { port: 0, host: '127.0.0.1' } });
     await until(() => told('registered').length === 1);
     const [begun] = told('started');
     const agentUrl = begun?.event === 'started' ? String(begun.agentUrl) : '';
     expect(registrations()[0]?.body).toMatchObject({ agentUrl, wantsHeartbeatLeadership: true });
-    const visit = (id?: string) => fetch(agentUrl, { headers: id === undefined ? {} : { [MEMBER_HEADER]: id } });
-    expect((await visit('srv_another0another0')).status).toBe(404);
-    expect(await (await visit()).json()).toMatchObject({
+    const probe = (id?: string) => fetch(agentUrl, { headers: id === undefined ? {} : { [MEMBER_HEADER]: id } });
+    expect((await probe('srv_another0another0')).status).toBe(404);
+    expect(await (await probe()).json()).toMatchObject({
       registered: true,
       services: [{ name: 'ocr', version: '1.0.0' }],
     });
 
-    // Visited, it sends nothing; unvisited, it asks to lead, and speaks for itself when it may not.
+    // Probed, it sends nothing; unprobed, it asks to lead, and speaks for itself when it may not.
     const before = fake.seen.length;
     for (let look = 0; look < 15; look++) {
-      expect((await visit(ID)).status).toBe(200);
+      expect((await probe(ID)).status).toBe(200);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     expect(fake.seen.length).toBe(before);

@@ -3,12 +3,12 @@
  * promises on leadership: the first leads, a claim is granted when the leader was silent for an interval.
  * What the real registry does is tested with real processes (`agent.e2e.test.ts`).
  */
+import { advance, type Input } from '../../agent/advance.ts';
 import { type Action, nextAction } from '../../agent/decide.ts';
 import type { AgentEvent } from '../../agent/event.ts';
-import { advance, type Happening } from '../../agent/happening.ts';
-import type { Word } from '../../agent/role.ts';
+import { reportOf, seenAfter } from '../../agent/member-probe.ts';
+import type { LeadershipReply } from '../../agent/role.ts';
 import { type AgentState, newAgent, type Settings } from '../../agent/state.ts';
-import { reportOf, seenAfter } from '../../agent/visit.ts';
 
 export const INTERVAL_MS = 30_000;
 const STEP_MS = 100;
@@ -18,7 +18,7 @@ export class Node {
   state: AgentState;
   alive = true;
   /** Requests sent to the coordinator. */
-  readonly sent: { at: number; is: Action['is'] }[] = [];
+  readonly sent: { at: number; kind: Action['kind'] }[] = [];
   readonly events: AgentEvent[] = [];
 
   constructor(id: string, settings: Partial<Settings> = {}) {
@@ -27,12 +27,12 @@ export class Node {
   }
 
   get leads(): boolean {
-    const { standing } = this.state;
-    return this.alive && standing.is === 'registered' && standing.role.is === 'leader';
+    const { status } = this.state;
+    return this.alive && status.kind === 'registered' && status.role.kind === 'leader';
   }
 
-  happened(happening: Happening, now: number): void {
-    const { state, events } = advance(this.state, happening, now);
+  receive(input: Input, now: number): void {
+    const { state, events } = advance(this.state, input, now);
     this.state = state;
     this.events.push(...events);
   }
@@ -47,14 +47,14 @@ export class Cluster {
   /** Agents that the coordinator is out of reach for. */
   readonly cutOff = new Set<string>();
   readonly #known = new Set<string>();
-  readonly #heardAt = new Map<string, number>();
+  readonly #lastContactAt = new Map<string, number>();
   /** The last report on each member. */
   readonly reported = new Map<string, boolean>();
 
   add(id: string, settings: Partial<Settings> = {}): Node {
     const node = new Node(id, settings);
     this.nodes.push(node);
-    node.happened({ is: 'looked', offered: [{ name: 'ocr', path: '/', healthPath: '/health' }] }, this.now);
+    node.receive({ kind: 'services-probed', offered: [{ name: 'ocr', path: '/', healthPath: '/health' }] }, this.now);
     return node;
   }
 
@@ -74,69 +74,75 @@ export class Cluster {
 
   #turn(node: Node): void {
     const action = nextAction(node.state, this.now);
-    const happening = this.#outcome(node, action);
-    if (happening === undefined) return;
-    node.sent.push({ at: this.now, is: action.is });
-    node.happened(happening, this.now);
+    const input = this.#outcome(node, action);
+    if (input === undefined) return;
+    node.sent.push({ at: this.now, kind: action.kind });
+    node.receive(input, this.now);
   }
 
-  #outcome(node: Node, action: Action): Happening | undefined {
+  #outcome(node: Node, action: Action): Input | undefined {
     const { id } = node;
-    if (action.is === 'wait' || action.is === 'stop') return undefined;
+    if (action.kind === 'wait' || action.kind === 'stop') return undefined;
     if (!this.reachable || this.cutOff.has(id)) {
-      if (action.is === 'lead') for (const member of action.members) this.#visit(member.id);
-      return { is: 'unreachable', reason: 'ECONNREFUSED' };
+      if (action.kind === 'lead') for (const member of action.members) this.#probe(member.id);
+      return { kind: 'unreachable', reason: 'ECONNREFUSED' };
     }
-    if (action.is !== 'register' && !this.#known.has(id)) return { is: 'forgotten' };
-    this.#heardAt.set(id, this.now);
+    if (action.kind !== 'register' && !this.#known.has(id)) return { kind: 'forgotten' };
+    this.#lastContactAt.set(id, this.now);
     return this.#answer(node, action);
   }
 
-  #answer(node: Node, action: Action): Happening | undefined {
+  #answer(node: Node, action: Action): Input | undefined {
     const { id } = node;
-    switch (action.is) {
+    switch (action.kind) {
       case 'wait':
       case 'stop':
         return undefined;
       case 'register':
         this.#known.add(id);
         if (node.state.settings.mayLead) this.leader ??= id;
-        return { is: 'registered', id, services: action.services, word: this.#word(id), inMaintenance: false };
+        return {
+          kind: 'registered',
+          id,
+          services: action.services,
+          leadership: this.#leadership(id),
+          inMaintenance: false,
+        };
       case 'heartbeat':
-        return { is: 'heartbeat-answered', word: this.#word(id) };
+        return { kind: 'heartbeat-answered', leadership: this.#leadership(id) };
       case 'claim':
         if (this.#isSilent(this.leader)) this.leader = id;
-        return { is: 'claim-answered', word: this.#word(id) };
+        return { kind: 'claim-answered', leadership: this.#leadership(id) };
       case 'lead': {
-        const visits = action.members.map((member) => [member.id, this.#visit(member.id)] as const);
-        if (this.leader !== id) return { is: 'not-leading' };
-        const seen = seenAfter(action.seen, new Map(visits));
+        const probes = action.members.map((member) => [member.id, this.#probe(member.id)] as const);
+        if (this.leader !== id) return { kind: 'not-leading' };
+        const seen = seenAfter(action.seen, new Map(probes));
         for (const { id: member, up } of reportOf(seen)) this.reported.set(member, up);
-        return { is: 'round-answered', startedAt: this.now, seen, word: this.#word(id) };
+        return { kind: 'round-answered', startedAt: this.now, seen, leadership: this.#leadership(id) };
       }
       case 'drain':
       case 'look-drained':
-        return { is: 'drain-answered', drained: true };
+        return { kind: 'drain-answered', drained: true };
       case 'remove':
         this.#known.delete(id);
         if (this.leader === id) this.leader = undefined;
-        for (const member of action.members) this.#visit(member.id, true);
-        return { is: 'removed' };
+        for (const member of action.members) this.#probe(member.id, true);
+        return { kind: 'removed' };
     }
   }
 
-  #visit(id: string, isFarewell = false): boolean {
+  #probe(id: string, isLeaveNotice = false): boolean {
     const member = this.nodes.find((node) => node.id === id);
     if (member?.alive !== true) return false;
-    member.happened({ is: 'visited', isFarewell }, this.now);
+    member.receive({ kind: 'probed-by-leader', isLeaveNotice }, this.now);
     return true;
   }
 
   #isSilent(id: string | undefined): boolean {
-    return id === undefined || this.now - (this.#heardAt.get(id) ?? 0) > INTERVAL_MS;
+    return id === undefined || this.now - (this.#lastContactAt.get(id) ?? 0) > INTERVAL_MS;
   }
 
-  #word(id: string): Word {
+  #leadership(id: string): LeadershipReply {
     const url = (of: string) => `http://${of}`;
     const others = [...this.#known].filter((known) => known !== id);
     return {

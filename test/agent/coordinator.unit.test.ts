@@ -27,7 +27,7 @@ describe('the coordinator', () => {
   it('is sent the token in a header, and the body as JSON', async () => {
     fake.answer = () => ({ status: 200, body: WORD });
     expect(await coordinator.heartbeatCluster(ID, [{ id: ID, up: true }])).toMatchObject({
-      is: 'answered',
+      kind: 'answered',
       value: WORD,
     });
     expect(fake.seen).toEqual([
@@ -54,16 +54,16 @@ describe('the coordinator', () => {
 
   it('that does not know a server has forgotten it; that knows no route is no Tasklane', async () => {
     fake.answer = () => ({ status: 404, body: problem('server-not-found') });
-    expect(await coordinator.heartbeat(ID)).toEqual({ is: 'forgotten' });
+    expect(await coordinator.heartbeat(ID)).toEqual({ kind: 'forgotten' });
     expect(await coordinator.servers()).toMatchObject({
-      is: 'refused',
+      kind: 'refused',
       reason: expect.stringContaining('Check "coordinator"'),
     });
   });
 
   it('that has another leader says so', async () => {
     fake.answer = () => ({ status: 409, body: problem('not-heartbeat-leader') });
-    expect(await coordinator.heartbeatCluster(ID, [])).toEqual({ is: 'not-leading' });
+    expect(await coordinator.heartbeatCluster(ID, [])).toEqual({ kind: 'not-leading' });
   });
 
   it('that refuses says why and what to do, and never the token', async () => {
@@ -72,7 +72,7 @@ describe('the coordinator', () => {
       const errors = status === 400 ? [{ field: '/weight', reason: 'is too large' }] : undefined;
       fake.answer = () => ({ status, body: { ...problem('x', 'Because.'), errors } });
       const reply = await coordinator.servers();
-      if (reply.is === 'refused') reasons.push(reply.reason);
+      if (reply.kind === 'refused') reasons.push(reply.reason);
     }
     expect(reasons).toEqual([
       expect.stringContaining('400 (/weight is too large)'),
@@ -87,7 +87,7 @@ describe('the coordinator', () => {
     await elsewhere.start();
     fake.answer = () => ({ status: 307, headers: { location: `${elsewhere.url}/api/servers` } });
     expect(await coordinator.servers()).toMatchObject({
-      is: 'refused',
+      kind: 'refused',
       reason: expect.stringContaining('final address'),
     });
     expect(elsewhere.seen).toEqual([]);

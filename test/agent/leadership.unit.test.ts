@@ -9,7 +9,7 @@ function started(count = 3): Cluster {
 }
 
 describe('a cluster', () => {
-  it('has its first agent for leader, and followers that send nothing while they are visited', () => {
+  it('has its first agent for leader, and followers that send nothing while they are probed', () => {
     const cluster = started();
     const before = cluster.nodes.map(({ sent }) => sent.length);
     cluster.run(10 * INTERVAL_MS);
@@ -43,19 +43,19 @@ describe('a cluster', () => {
     const cluster = started(4);
     cluster.run(INTERVAL_MS);
     const [first, ...others] = cluster.nodes;
-    first?.happened({ is: 'told-to-stop' }, cluster.now);
+    first?.receive({ kind: 'told-to-stop' }, cluster.now);
     cluster.run(1_000);
     expect(others.filter(({ leads }) => leads)).toHaveLength(1);
     cluster.run(5 * INTERVAL_MS);
-    expect(others.flatMap(({ sent }) => sent).filter(({ is }) => is === 'claim')).toHaveLength(3);
+    expect(others.flatMap(({ sent }) => sent).filter(({ kind }) => kind === 'claim')).toHaveLength(3);
     expect(others.flatMap(({ events }) => events).map(({ event }) => event)).not.toContain('claim-refused');
   });
 
-  it('visits a new member before that one misses its leader', () => {
+  it('probes a new member before that one misses its leader', () => {
     const cluster = started(2);
     const late = cluster.add('srv-3');
     cluster.run(3 * INTERVAL_MS);
-    expect(late.sent.map(({ is }) => is)).toEqual(['register']);
+    expect(late.sent.map(({ kind }) => kind)).toEqual(['register']);
   });
 
   it('has one leader again within an interval when the old one comes back, and the old one steps down at once', () => {
@@ -90,13 +90,13 @@ describe('a cluster', () => {
     expect(first.leads).toBe(false);
   });
 
-  it('lets a leader that is visited ask at once whether it still leads', () => {
+  it('lets a leader that is probed ask at once whether it still leads', () => {
     const cluster = started();
     const [first] = cluster.nodes;
     if (first === undefined) throw new Error('no first');
     cluster.run(2_000);
     cluster.leader = 'srv-2';
-    first.happened({ is: 'visited', isFarewell: false }, cluster.now);
+    first.receive({ kind: 'probed-by-leader', isLeaveNotice: false }, cluster.now);
     cluster.run(200);
     expect(first.leads).toBe(false);
   });
@@ -128,28 +128,28 @@ describe('a cluster', () => {
     const first = cluster.nodes[0];
     if (first !== undefined) first.alive = false;
     cluster.run(5 * INTERVAL_MS);
-    expect(silent.sent.filter(({ is }) => is === 'heartbeat').length).toBeGreaterThanOrEqual(4);
-    expect(humble.sent.filter(({ is }) => is === 'heartbeat').length).toBeGreaterThanOrEqual(3);
-    expect([...silent.sent, ...humble.sent].filter(({ is }) => is === 'claim')).toEqual([]);
+    expect(silent.sent.filter(({ kind }) => kind === 'heartbeat').length).toBeGreaterThanOrEqual(4);
+    expect(humble.sent.filter(({ kind }) => kind === 'heartbeat').length).toBeGreaterThanOrEqual(3);
+    expect([...silent.sent, ...humble.sent].filter(({ kind }) => kind === 'claim')).toEqual([]);
   });
 
-  it('keeps a follower alive whose leader leads and does not visit it', () => {
+  it('keeps a follower alive whose leader leads and does not probe it', () => {
     const cluster = started(2);
     const [first, second] = cluster.nodes;
     if (first === undefined || second === undefined) throw new Error('too few');
     cluster.run(100);
-    // The leader's reports go on, the visits are lost.
-    const { standing } = first.state;
-    if (standing.is !== 'registered' || standing.role.is !== 'leader') throw new Error('does not lead');
+    // The leader's reports go on, the probes are lost.
+    const { status } = first.state;
+    if (status.kind !== 'registered' || status.role.kind !== 'leader') throw new Error('does not lead');
     const before = second.sent.length;
     cluster.run(4 * INTERVAL_MS, () => {
-      const now = first.state.standing;
-      if (now.is === 'registered' && now.role.is === 'leader') {
-        first.state = { ...first.state, standing: { ...now, role: { ...now.role, members: [] } } };
+      const now = first.state.status;
+      if (now.kind === 'registered' && now.role.kind === 'leader') {
+        first.state = { ...first.state, status: { ...now, role: { ...now.role, members: [] } } };
       }
     });
-    const sent = second.sent.slice(before).map(({ is }) => is);
-    expect(sent.filter((is) => is === 'heartbeat').length).toBeGreaterThanOrEqual(2);
+    const sent = second.sent.slice(before).map(({ kind }) => kind);
+    expect(sent.filter((kind) => kind === 'heartbeat').length).toBeGreaterThanOrEqual(2);
     expect(second.leads).toBe(false);
     expect(second.events.filter(({ event }) => event === 'claim-refused')).toHaveLength(1);
   });

@@ -6,7 +6,7 @@ import { type AgentConfig, parseConfig } from '../../agent/config.ts';
 import type { Coordinator } from '../../agent/coordinator.ts';
 import { inspect } from '../../agent/once.ts';
 
-const coordinator = { servers: async () => ({ is: 'answered', value: { servers: [] } }) } as unknown as Coordinator;
+const coordinator = { servers: async () => ({ kind: 'answered', value: { servers: [] } }) } as unknown as Coordinator;
 
 let server: Server;
 let url: string;

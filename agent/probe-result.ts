@@ -1,5 +1,5 @@
 /**
- * What is known of the local services: each look at one is a sighting, and the sightings say which
+ * What is known of the local services: each probe of one has a result, and the results say which
  * services are offered. A service whose port nobody holds is gone at once; one that is late or answers
  * with an error may only be busy, so it is gone after a second look that says the same. Pure.
  */
@@ -7,12 +7,12 @@ import type { OfferedService } from '../shared/registry/registration.ts';
 import type { LocalService, VersionSource } from './config.ts';
 import type { AgentEvent } from './event.ts';
 
-/** One look at one service. */
-export type Sighting =
-  | { readonly name: string; readonly is: 'answers'; readonly version: string | undefined }
-  | { readonly name: string; readonly is: 'refuses'; readonly why: string }
+/** One probe of one service. */
+export type ProbeResult =
+  | { readonly name: string; readonly kind: 'answers'; readonly version: string | undefined }
+  | { readonly name: string; readonly kind: 'refuses'; readonly why: string }
   /** `status`: of an answer, when there was one. */
-  | { readonly name: string; readonly is: 'fails'; readonly why: string; readonly status?: number };
+  | { readonly name: string; readonly kind: 'fails'; readonly why: string; readonly status?: number };
 
 /** What is thought of a service after all looks at it. */
 export interface Presence {
@@ -29,17 +29,17 @@ const MISSES_UNTIL_GONE = 2;
 
 const MAX_VERSION_CHARS = 64;
 
-export function presencesAfter(before: Presences, sightings: readonly Sighting[]): Presences {
+export function presencesAfter(before: Presences, results: readonly ProbeResult[]): Presences {
   return {
     ...before,
-    ...Object.fromEntries(sightings.map((sighting) => [sighting.name, presenceAfter(before, sighting)])),
+    ...Object.fromEntries(results.map((result) => [result.name, presenceAfter(before, result)])),
   };
 }
 
-function presenceAfter(before: Presences, sighting: Sighting): Presence {
-  if (sighting.is === 'answers') return { present: true, version: sighting.version, misses: 0 };
-  const { present = false, version, misses = 0 } = before[sighting.name] ?? {};
-  const gone = sighting.is === 'refuses' || misses + 1 >= MISSES_UNTIL_GONE;
+function presenceAfter(before: Presences, result: ProbeResult): Presence {
+  if (result.kind === 'answers') return { present: true, version: result.version, misses: 0 };
+  const { present = false, version, misses = 0 } = before[result.name] ?? {};
+  const gone = result.kind === 'refuses' || misses + 1 >= MISSES_UNTIL_GONE;
   return { present: present && !gone, version, misses: misses + 1 };
 }
 

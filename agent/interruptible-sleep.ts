@@ -3,7 +3,7 @@
 /** Timers take no longer; whoever waits looks again then. */
 const LONGEST_MS = 3_600_000;
 
-export class Nap {
+export class InterruptibleSleep {
   #wake: (() => void) | undefined;
 
   /** @param time Unix ms; Infinity: until `end` */
@@ -17,7 +17,7 @@ export class Nap {
     });
   }
 
-  /** Does nothing when nobody naps. */
+  /** Does nothing when nobody waits. */
   end(): void {
     this.#wake?.();
     this.#wake = undefined;

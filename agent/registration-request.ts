@@ -3,10 +3,10 @@ import type * as z from 'zod';
 import type { RegistrationSchema } from '../shared/registry/registration.ts';
 import { type AgentConfig, mayLead } from './config.ts';
 
-export type Introduction = Omit<z.input<typeof RegistrationSchema>, 'services'>;
+export type RegistrationRequest = Omit<z.input<typeof RegistrationSchema>, 'services'>;
 
-/** @param agentUrl where the leader visits this agent; undefined when it does not listen */
-export function introductionOf(config: AgentConfig, agentUrl: string | undefined): Introduction {
+/** @param agentUrl where the leader probes this agent; undefined when it does not listen */
+export function registrationRequest(config: AgentConfig, agentUrl: string | undefined): RegistrationRequest {
   const { url, tier, weight, maxConcurrency, capabilities, cluster } = config;
   return {
     url,

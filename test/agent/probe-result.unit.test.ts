@@ -1,15 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import type { LocalService } from '../../agent/config.ts';
-import { offeredServices, presencesAfter, readVersion, type Sighting, serviceEvents } from '../../agent/sighting.ts';
+import {
+  offeredServices,
+  type ProbeResult,
+  presencesAfter,
+  readVersion,
+  serviceEvents,
+} from '../../agent/probe-result.ts';
 
 const OCR: LocalService = { name: 'ocr', localUrl: 'http://127.0.0.1:9000', path: '/ocr', healthPath: '/health' };
 const LLM: LocalService = { name: 'llm', localUrl: 'http://127.0.0.1:9001', path: '/llm', healthPath: '/' };
 
-const answers = (name: string, version?: string): Sighting => ({ name, is: 'answers', version });
-const fails = (name: string): Sighting => ({ name, is: 'fails', why: 'no answer in time' });
-const refuses = (name: string): Sighting => ({ name, is: 'refuses', why: 'ECONNREFUSED' });
+const answers = (name: string, version?: string): ProbeResult => ({ name, kind: 'answers', version });
+const fails = (name: string): ProbeResult => ({ name, kind: 'fails', why: 'no answer in time' });
+const refuses = (name: string): ProbeResult => ({ name, kind: 'refuses', why: 'ECONNREFUSED' });
 
-function offeredAfter(...looks: Sighting[][]): (string | undefined)[][] {
+function offeredAfter(...looks: ProbeResult[][]): (string | undefined)[][] {
   const presences = looks.reduce(presencesAfter, {});
   return offeredServices([OCR, LLM], presences).map(({ name, version }) => [name, version]);
 }

@@ -25,6 +25,8 @@ export interface Runtime {
   readonly services: KnownServices;
   /** By shard: what its queue last said. */
   readonly shardNews: (ShardNews | undefined)[];
+  /** A number in [0, 1) of this isolate's own: which of several stores it fills at a time. */
+  readonly lane: number;
   readonly waitNews: WaitNews;
   idKey: MacKey | undefined;
 }
@@ -75,6 +77,7 @@ function createRuntime(env: object): Runtime | MisconfiguredError {
       watch: new EndWatch(),
       services: new KnownServices(config.services, (definition) => schema.safeParse(definition).data),
       shardNews: [],
+      lane: Math.random(),
       waitNews: new Map(),
       idKey: undefined,
     };

@@ -57,7 +57,8 @@ export async function chooseStore(c: Context<AppEnv>): Promise<number | undefine
   if (isUnheard) await Promise.all([asking, ...all.map(awaitWord)]);
   else beside(c, asking);
   const now = Date.now();
-  const number = storeWithRoom(fillsOf(runtime), runtime.config.storeLimitBytes, promisedBytes(runtime, now), now);
+  const { storeLimitBytes } = runtime.config;
+  const number = storeWithRoom(fillsOf(runtime), storeLimitBytes, promisedBytes(runtime, now), now, runtime.lane);
   const gauge = number === undefined ? undefined : runtime.config.stores.find(number)?.gauge;
   if (gauge !== undefined) gauge.promisedBytes += BODIES * Number(c.req.header('content-length') ?? 0);
   return number;

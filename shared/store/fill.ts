@@ -36,6 +36,7 @@ export function stateOfStore({ bytes = 0, isAway, isDraining }: StoreFill, limit
 
 /**
  * @param promisedBytes what tasks that are accepted and not recorded will take, over all stores
+ * @param isolate a number in [0, 1) that stays the same for whoever asks
  * @returns the store's number, or undefined when none has room
  */
 export function chooseStore(
@@ -43,12 +44,14 @@ export function chooseStore(
   limitBytes: number,
   promisedBytes: number,
   now: number,
+  isolate = 0,
 ): number | undefined {
   const usable = stores.filter(({ isDraining }) => !isDraining);
   // The queues hold what no store answers for: better accepted and late than refused.
   const answering = usable.filter(({ isAway }) => !isAway);
   const candidates = answering.length > 0 ? answering : usable;
-  const slot = Math.floor(now / SLOT_MS);
+  const lanes = lanesOf(candidates.length);
+  const slot = Math.floor(now / SLOT_MS) * lanes + Math.floor(isolate * lanes);
   let best: { number: number; score: number } | undefined;
   for (const { number, bytes = 0 } of candidates) {
     const room = limitBytes * FULL - bytes - promisedBytes / candidates.length;
@@ -58,6 +61,14 @@ export function chooseStore(
     if (best === undefined || score > best.score) best = { number, score };
   }
   return best?.number;
+}
+
+/**
+ * Stores that are filled at the same time: one would have to take in a quarter of a second what all are for. Few, so
+ * that a batch needs few statements; more stores mean more load.
+ */
+export function lanesOf(stores: number): number {
+  return Math.max(1, Math.floor(stores / 8));
 }
 
 /** A number in (0, 1) that depends on nothing else: the finaliser of MurmurHash3 over slot and store. */

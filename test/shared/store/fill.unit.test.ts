@@ -47,6 +47,16 @@ describe('the choice of a store', () => {
     expect(same).toBeGreaterThan(980);
   });
 
+  it('fills several of many stores at a time, a different one by each isolate', () => {
+    const many = Array.from({ length: 64 }, (_, number) => store(number, 0));
+    const at = (isolate: number) => chooseStore(many, LIMIT, 0, NOW, isolate);
+    const chosen = new Set(Array.from({ length: 100 }, (_, index) => at(index / 100)));
+    expect(chosen.size).toBeGreaterThan(4);
+    expect(chosen.size).toBeLessThanOrEqual(8);
+    const few = many.slice(0, 3);
+    expect(new Set([0, 0.3, 0.6, 0.9].map((isolate) => chooseStore(few, LIMIT, 0, NOW, isolate))).size).toBe(1);
+  });
+
   it.each([
     ['full', store(1, 980_000)],
     ['away', store(1, 0, { isAway: true })],

@@ -76,7 +76,7 @@ describe('retrying', () => {
     const id = await recorded('alice');
     const answer = await ask(environment({ CALLBACK }), `/api/task/${id}/retry`, { method: 'POST' });
     expect(await documentIn(answer)).toMatchObject({ id, status: 'queued', deadlineAt: '2026-11-20T00:00:00.000Z' });
-    expect(CALLBACK.asked).toEqual([{ id }]);
+    expect(CALLBACK.asked).toEqual([{ id, by: 'alice' }]);
   });
 
   it('is refused for a task that has not run yet', async () => {

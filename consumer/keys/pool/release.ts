@@ -107,7 +107,7 @@ function noteWorkedEverywhere(pool: Pool, { key, room, startedAt }: HeldCall, ta
   pool.tooLarge.delete(task);
   for (const { refusals } of [...keysOf(pool), ...equalsOf(pool, room.bucket)]) {
     if (refusals.refusals.length === 0) continue;
-    clearTask(refusals, task, now);
+    clearTask(refusals, task, startedAt, now);
     if (wasRefusing) tryAgain(refusals, now);
   }
 }

@@ -26,6 +26,9 @@ const MAX_REFUSALS = 32;
 const MANY_TASKS = 3;
 const LONG_MS = 30_000;
 
+/** A task that another key takes so soon after a refusal shows that it was this key. */
+const SAME_TIME_MS = 2_000;
+
 /** With nobody else to try a key, a task that was refused may after this. */
 const LONE_RETRY_MS = 2_000;
 
@@ -111,9 +114,11 @@ function pauseMs(state: RefusalState, now: number): number {
 }
 
 /** The task has worked with another key: what refused it is to blame itself. */
-export function clearTask(state: RefusalState, task: string, now: number): void {
+export function clearTask(state: RefusalState, task: string, startedAt: number, now: number): void {
   const refusal = state.refusals.find((each) => each.task === task);
   if (refusal === undefined || refusal.isCleared || refusal.at <= state.workedAt) return;
+  // Later it shows nothing: all keys may have refused everybody until then.
+  if (startedAt > refusal.at + SAME_TIME_MS) return;
   state.refusals = state.refusals.map((each) => (each === refusal ? { ...each, isCleared: true } : each));
   state.proofs += 1;
   state.probeAt = Math.max(state.probeAt, now + pauseMs(state, now));

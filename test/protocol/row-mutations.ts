@@ -135,13 +135,22 @@ export const ROW_MUTATIONS: readonly Row[] = [
     name: 'the same task twice in one batch',
     file: 'schedules.test.ts',
     mutations: [
-      mutation(
-        'R10',
-        'the grouping by task',
-        'consumer/batch.ts',
-        'const tasks = [...inbox.tasks.values()];',
-        'const tasks = [...inbox.tasks.values()].flatMap((task) => (inbox.messages.get(idOf(task)) ?? []).map(() => task));',
-      ),
+      {
+        rule: 'R10',
+        out: 'the grouping by task',
+        edits: [
+          {
+            file: 'consumer/batch.ts',
+            from: 'const tasks = [...inbox.tasks.values()];',
+            to: 'const tasks = [...inbox.tasks.values()].flatMap((task) => (inbox.messages.get(idOf(task)) ?? []).map(() => task));',
+          },
+          {
+            file: 'consumer/batch.ts',
+            from: 'await runInRounds(servers, [...pending.values()], run, settle);',
+            to: 'await runInRounds(servers, calls, run, settle);',
+          },
+        ],
+      },
       mutation(
         'R10',
         'the shared fate',

@@ -15,6 +15,7 @@ const CHECKS: readonly { readonly name: string; readonly command: readonly strin
   { name: 'types: tests', command: ['tsc', '-p', 'tsconfig.test.json'] },
   { name: 'unused files, exports, packages', command: ['knip', '--no-progress', '--no-config-hints'] },
   { name: 'import boundaries', command: ['node', 'checks/boundaries.ts'] },
+  { name: 'retired names', command: ['node', 'checks/words.ts'] },
   { name: 'schema drift', command: ['node', 'checks/schema.ts'] },
   { name: 'state diagram', command: ['node', 'checks/state-diagram.ts'] },
   { name: "protocol's page", command: ['node', 'checks/protocol-page.ts'] },

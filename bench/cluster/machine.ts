@@ -31,7 +31,7 @@ export interface AgentLine {
 }
 
 /** Ends a program with the one that started it, however that ends, and does not keep it alive. */
-const LEASH = `data:text/javascript,${encodeURIComponent("process.on('disconnect', () => process.exit(1)); process.channel.unref();")}`;
+const ORPHAN_GUARD = `data:text/javascript,${encodeURIComponent("process.on('disconnect', () => process.exit(1)); process.channel.unref();")}`;
 
 const FLAGS: Readonly<Record<keyof Conduct, string>> = {
   latencyMs: '--latency-ms',
@@ -91,7 +91,7 @@ export class Machine {
     };
     await writeFile(file, JSON.stringify(config));
     const agent = fork(path.join(ROOT, 'agent', 'main.ts'), ['--config', file, '--json'], {
-      execArgv: ['--import', LEASH],
+      execArgv: ['--import', ORPHAN_GUARD],
       env: { ...process.env, TASKLANE_TOKEN: token },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });

@@ -1,0 +1,40 @@
+/**
+ * Names that were replaced, each with the name in its place. In lower case: these words in a row,
+ * anywhere in a name (`door` is in `CallbackDoor` and in `registry-door.ts`). With a capital letter:
+ * this whole identifier and no longer one.
+ */
+export interface RetiredName {
+  readonly not: string;
+  readonly but: string;
+}
+
+export const RETIRED_NAMES: readonly RetiredName[] = [
+  { not: 'happening', but: 'input' },
+  { not: 'aftermath', but: 'StepResult' },
+  { not: 'sighting', but: 'ProbeResult' },
+  { not: 'farewell', but: 'leave notice' },
+  { not: 'introduction', but: 'RegistrationRequest' },
+  { not: 'nap', but: 'interruptibleSleep' },
+  { not: 'leash', but: 'orphanGuard' },
+  { not: 'innocent', but: 'not-at-fault' },
+  { not: 'suspect', but: 'undetermined' },
+  { not: 'guilty', but: 'task-at-fault' },
+  { not: 'scout', but: 'canary key' },
+  { not: 'headroom', but: 'probe step' },
+  { not: 'outlook', but: 'capacity report' },
+  { not: 'roster', but: 'members or key set' },
+  { not: 'key verdict', but: 'KeyFeedback' },
+  { not: 'remember', but: 'snapshot' },
+  { not: 'recall', but: 'restore' },
+  { not: 'arrange', but: 'resolve' },
+  { not: 'UNREACHED', but: 'unavailable' },
+  { not: 'Word', but: 'a name that says whose answer it is' },
+];
+
+/** Names that the wire, the database or another library has settled: they stay, each for its reason. */
+export interface KeptName {
+  readonly name: string;
+  readonly reason: string;
+}
+
+export const KEPT_NAMES: readonly KeptName[] = [];

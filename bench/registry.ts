@@ -8,13 +8,15 @@ import { parseArgs } from 'node:util';
 import { BALANCING_ALGORITHMS } from '../shared/service/definition.ts';
 import { alignedTable, markdownTable } from '../terminal/table.ts';
 import { measureDecision } from './registry/decision-time.ts';
+import { type FirstCome, runFirstCome, SPIKE } from './registry/first-come.ts';
 import { type Fleet, runStorageDay, type StorageDay } from './registry/storage-day.ts';
 import { runTraffic, SERVERS, type TrafficReport } from './registry/traffic.ts';
 
 const HELP = `npm run bench:registry -- [--write]
 
 Exits with 1 when a target is missed: peak-EWMA beats round-robin at the 99th percentile with one slow
-server; under 100 storage writes a day for 100 stable servers with a leader.
+server; under 100 storage writes a day for 100 stable servers with a leader; a spike's tasks wait at most 5% longer
+than in a perfect first-come line.
 
   --write   also writes the tables into docs/servers.md`;
 
@@ -47,6 +49,29 @@ const STORAGE_HEADER = [
   'a row a server and five minutes',
   'once, to register',
 ];
+
+const LINE_HEADER = [
+  `${SPIKE.toLocaleString('en-US')} tasks, 10 places`,
+  'p50 s',
+  'p90 s',
+  'last s',
+  'questions a call',
+  'reports a call',
+];
+
+function lineRows({ waits, ideal, questions, reports }: FirstCome): string[][] {
+  const seconds = (values: readonly number[]) => values.map((value) => value.toFixed(0));
+  return [
+    ['perfect first-come', ...seconds(ideal), '', ''],
+    ['the line', ...seconds(waits), questions.toFixed(2), reports.toFixed(2)],
+  ];
+}
+
+/** How much longer than in a perfect line, at the worst of the quantiles. */
+function lateness({ waits, ideal }: FirstCome): number {
+  return Math.max(...waits.map((wait, index) => wait / (ideal[index] ?? Number.NaN)));
+}
+const MAX_LATENESS = 1.05;
 
 const TIMED_FLEETS = [3, 100];
 const TIMED_ALGORITHMS = ['least-connections', 'peak-ewma', 'sticky'] as const;
@@ -102,6 +127,9 @@ async function run(write: boolean): Promise<number> {
   const storage = days.map((each, index) => storageRow(FLEET_SIZES[index] ?? 0, each));
   console.log(`Storage writes a day (rows + alarms)\n\n${alignedTable(STORAGE_HEADER, storage)}\n`);
 
+  const line = await runFirstCome();
+  console.log(`A spike, and nine newcomers a second after it\n\n${alignedTable(LINE_HEADER, lineRows(line))}\n`);
+
   const times: string[][] = [];
   for (const servers of TIMED_FLEETS) times.push(await timeRow(servers));
   console.log(`Decision and report of a call, without RPC, on this machine\n\n${alignedTable(TIME_HEADER, times)}\n`);
@@ -110,6 +138,7 @@ async function run(write: boolean): Promise<number> {
     writePage({
       spread: markdownTable(TRAFFIC_HEADER, traffic.map(trafficRow)),
       writes: markdownTable(STORAGE_HEADER, storage),
+      line: markdownTable(LINE_HEADER, lineRows(line)),
     });
   }
   const p99 = (algorithm: string) => traffic.find((report) => report.algorithm === algorithm)?.p99 ?? Number.NaN;
@@ -117,6 +146,7 @@ async function run(write: boolean): Promise<number> {
   const missed = [
     p99('peak-ewma') < p99('round-robin') || 'peak-EWMA does not beat round-robin at the 99th percentile',
     (most !== undefined && total(most.led.day) < MAX_WRITES) || `${MAX_WRITES} writes a day or more with a leader`,
+    lateness(line) <= MAX_LATENESS || `a spike waits ${lateness(line).toFixed(2)} times as long as first-come`,
   ].filter((miss) => miss !== true);
   for (const miss of missed) console.log(`missed: ${miss}`);
   return missed.length === 0 ? 0 : 1;

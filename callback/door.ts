@@ -21,6 +21,7 @@ import { type RefusalCode, type TaskEvent, transition } from '../shared/task/tra
 import { runOfCallbackToken } from './callback-token.ts';
 import type { CallbackEnv } from './env.ts';
 import { fallBack, wakeFallen } from './fallback.ts';
+import { askRegistry } from './registry/asking.ts';
 import { samplesOfMoves } from './statistics.ts';
 import { sendCancel, sendWakes } from './wake.ts';
 
@@ -125,7 +126,13 @@ export async function acceptCallback(
       next,
       ...evidence,
     };
-    if (next.status !== 'retrying') return { move };
+    if (next.status !== 'retrying') {
+      // The call that it overtook may stay open for long: its place is free.
+      const isEarly = state.status === 'running' && isTerminal(next.status);
+      return isEarly
+        ? { move, after: () => askRegistry(env.serverRegistry, (registry) => registry.endTask(id)) }
+        : { move };
+    }
     return {
       move: { ...move, dueAt: next.nextAt + graceMs(0), sends: 1 },
       after: () => sendWakes(env.taskQueues, [{ id, service: row.service, delayMs: next.nextAt - now }]),

@@ -25,11 +25,13 @@ import {
 } from '../shared/ledger/line.ts';
 import {
   type CallReports,
+  type GivenUpLease,
+  GivenUpLeaseSchema,
   type RouteAnswer,
   type RouteRequest,
   readCallReports,
   readRouteRequest,
-  type ServiceBook,
+  type ServiceCatalog,
 } from '../shared/registry/routing.ts';
 import { parseEach } from '../shared/rpc/parse-each.ts';
 import { readCancelled } from '../shared/store/read.ts';
@@ -114,7 +116,12 @@ class Session extends RpcTarget implements LedgerSession {
     return askRegistry(this.#env.serverRegistry, (registry) => registry.reportCalls(parsed));
   }
 
-  readServices(known: number): Promise<ServiceBook | undefined> {
+  giveUp(lease: GivenUpLease): Promise<void> {
+    const parsed = GivenUpLeaseSchema.parse(lease);
+    return askRegistry(this.#env.serverRegistry, (registry) => registry.giveUp(parsed));
+  }
+
+  readServices(known: number): Promise<ServiceCatalog | undefined> {
     const version = VersionSchema.parse(known);
     return askRegistry(this.#env.serverRegistry, (registry) => registry.readServices(version));
   }

@@ -5,11 +5,15 @@
  *
  * A line is one over all stores: the oldest tasks go first, wherever their rows are.
  */
+import { serviceLine, targetOfLine } from '../shared/capacity/line.ts';
 import type { LineDescription, ReleaseAnswer, ReleaseRequest } from '../shared/ledger/line.ts';
-import { describeParked, readLineHeads, releaseParkedTasks } from '../shared/store/parking.ts';
+import { describeParked, readLineHeads, readLines, releaseParkedTasks } from '../shared/store/parking.ts';
 import { inAllStores } from './by-store.ts';
 import type { CallbackEnv, StoreEnv } from './env.ts';
 import { sendWakes } from './wake.ts';
+
+/** Before the first of them. */
+const SERVICE_LINES = serviceLine('');
 
 export async function releaseLine(env: CallbackEnv, request: ReleaseRequest, now: number): Promise<ReleaseAnswer> {
   const counts = await countsByStore(env, request, now);
@@ -60,5 +64,17 @@ export async function describeLines(env: CallbackEnv, lines: readonly string[]):
       count: parts.reduce((sum, { count }) => sum + count, 0),
       ...(oldestId !== undefined && { oldestId }),
     };
+  });
+}
+
+/** More services than have a line at once; the others are told of by the fallbacks of their heads. */
+const MAX_LINES = 1_000;
+
+/** The lines of services in which somebody stands. */
+export async function readServiceLines(env: CallbackEnv): Promise<{ line: string; service: string }[]> {
+  const lines = await inAllStores(env, ({ db }) => readLines(db, SERVICE_LINES, MAX_LINES));
+  return [...new Set(lines.flat())].flatMap((line) => {
+    const target = targetOfLine(line);
+    return target?.kind === 'service' ? [{ line, service: target.service }] : [];
   });
 }

@@ -43,6 +43,16 @@ export function readsJson(maxBytes: number, verbatim: readonly JsonPath[] = []):
   };
 }
 
+/** For what may be asked with a body or without: none is an empty object. */
+export function mayReadJson(maxBytes: number): MiddlewareHandler<AppEnv> {
+  const read = readsJson(maxBytes);
+  return (c, next) => (hasBody(c.req.raw) ? read(c, next) : next());
+}
+
+function hasBody({ body, headers }: Request): boolean {
+  return body !== null && headers.get('content-length') !== '0';
+}
+
 function headersRefusal(headers: Headers, maxBytes: number): Response | undefined {
   const type = headers.get('content-type');
   if (type === null || !JSON_TYPE.test(type)) {

@@ -1,5 +1,5 @@
 /**
- * From a checked submission to the task that is sent: the service's defaults, the task's own wishes,
+ * From a checked submission to the task that is sent: the service's defaults, the task's own requirements,
  * and the refusals that need both. Pure; the id, the owner and the clock are handed in.
  */
 import type { NewTask } from '../shared/message/task-message.ts';
@@ -51,7 +51,7 @@ export function draftTask(services: Services, submission: TaskSubmission, now: n
     ...(submission.headers === undefined ? {} : { headers: submission.headers }),
     ...(inline.content === undefined ? {} : { body: inline.content }),
     ...(headers !== undefined && hopsField(headers)),
-    ...wishesOf(submission),
+    ...requirementsOf(submission),
     ...(submission.timeoutSeconds === undefined ? {} : { timeoutSeconds: submission.timeoutSeconds }),
     ...(submission.fallback === undefined ? {} : { fallback: submission.fallback }),
     ...(submission.fallbackOn === undefined ? {} : { fallbackOn: submission.fallbackOn }),
@@ -107,9 +107,9 @@ export function taskOf(draft: TaskDraft, id: string, subject: string, now: numbe
   return fitToMessage({ id, subject, ...rest, ...timesOf(timing, now) });
 }
 
-function wishesOf({ affinityKey, requires }: TaskSubmission): Pick<TaskRequest, 'wishes'> {
+function requirementsOf({ affinityKey, requires }: TaskSubmission): Pick<TaskRequest, 'requirements'> {
   if (affinityKey === undefined && requires === undefined) return {};
-  return { wishes: { ...(affinityKey === undefined ? {} : { affinityKey }), ...requires } };
+  return { requirements: { ...(affinityKey === undefined ? {} : { affinityKey }), ...requires } };
 }
 
 function headerOfService(service: ServiceDefinition, headers: TaskSubmission['headers']): string | undefined {

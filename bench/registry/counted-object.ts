@@ -26,6 +26,10 @@ export class CountedObject {
   /** How often the platform took it out of memory. */
   sleeps = 0;
   answersChecks: boolean;
+  /** The ledger of those who have one. */
+  release: Platform['release'] = async () => ({ released: 0, left: false });
+  reach: Platform['reach'] = async () => new Set();
+  readLines: Platform['readLines'] = async () => [];
   #host: RegistryHost | undefined;
   readonly #settings: RegistrySettings;
   readonly #database = new DatabaseSync(':memory:');
@@ -74,7 +78,9 @@ export class CountedObject {
             [{ service, problem: this.answersChecks ? undefined : 'could not be reached' }],
           ]),
         ),
-      release: async () => 0,
+      reach: (checks) => this.reach(checks),
+      release: (due) => this.release(due),
+      readLines: () => this.readLines(),
       inBackground: (work) => void this.#background.push(work),
       log: () => undefined,
     };

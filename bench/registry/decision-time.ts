@@ -31,14 +31,14 @@ export async function measureDecision(algorithm: BalancingAlgorithm, servers: nu
   return ((performance.now() - startedAt) * 1000) / (BATCHES * BATCH);
 }
 
-async function runBatch(object: CountedObject, block: string): Promise<void> {
+async function runBatch(object: CountedObject, leaseId: string): Promise<void> {
   const calls = Array.from({ length: BATCH }, (_, index) => ({
-    id: `${block}/${index}`,
+    id: `${leaseId}/${index}`,
     service: 'work',
     waits: 0,
-    wishes: { affinityKey: `key-${index}` },
+    requirements: { affinityKey: `key-${index}` },
   }));
-  const request = { block, expiresAt: object.now + 60_000, calls };
+  const request = { leaseId, expiresAt: object.now + 60_000, calls };
   const { decisions } = await object.host.direct((registry, now) => route(registry, request, now, Math.random));
   const reports = decisions.map(
     (decision): CallReport => ({
@@ -49,5 +49,5 @@ async function runBatch(object: CountedObject, block: string): Promise<void> {
       ...(decision.is === 'routed' && decision.server !== undefined && { server: decision.server.id }),
     }),
   );
-  await object.host.direct((registry, now) => takeReports(registry, { block, reports }, now, Math.random));
+  await object.host.direct((registry, now) => takeReports(registry, { leaseId, reports }, now, Math.random));
 }

@@ -78,9 +78,9 @@ async function liveUntil(object: CountedObject, ids: readonly string[], fleet: F
 
 /** One call, so that places and latencies move too. */
 async function callOnce(object: CountedObject): Promise<void> {
-  const block = `block at ${object.now}`;
+  const leaseId = `block at ${object.now}`;
   const calls = [{ id: 'call', service: 'work', waits: 0 }];
-  const request = { block, expiresAt: object.now + BEAT_MS, calls };
+  const request = { leaseId, expiresAt: object.now + BEAT_MS, calls };
   const { decisions } = await object.host.direct((registry, now) => route(registry, request, now, Math.random));
   const [decision] = decisions;
   if (decision?.is !== 'routed' || decision.server === undefined) throw new Error('a healthy fleet takes a call');
@@ -91,5 +91,5 @@ async function callOnce(object: CountedObject): Promise<void> {
     outcome: 'answered',
     durationMs: 20,
   } as const;
-  await object.host.direct((registry, now) => takeReports(registry, { block, reports: [report] }, now, Math.random));
+  await object.host.direct((registry, now) => takeReports(registry, { leaseId, reports: [report] }, now, Math.random));
 }

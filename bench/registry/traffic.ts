@@ -11,6 +11,7 @@ import { RegistrationSchema } from '../../shared/registry/registration.ts';
 import type { RouteDecision } from '../../shared/registry/routing.ts';
 import type { BalancingAlgorithm } from '../../shared/service/definition.ts';
 import { CountedObject, OWNER } from './counted-object.ts';
+import { seededRandom } from './seeded-random.ts';
 
 export interface TrafficServer {
   readonly name: string;
@@ -47,7 +48,7 @@ export interface TrafficReport {
 
 interface Ending {
   readonly at: number;
-  readonly block: string;
+  readonly leaseId: string;
   readonly id: string;
   readonly server: number;
   readonly durationMs: number;
@@ -67,7 +68,7 @@ export async function runTraffic(algorithm: BalancingAlgorithm): Promise<Traffic
     while (endings[0] !== undefined && endings[0].at <= at) {
       const [ending] = endings.splice(0, 1) as [Ending];
       await object.passTimeTo(ending.at);
-      const { id, block, durationMs } = ending;
+      const { id, leaseId, durationMs } = ending;
       const report = {
         id,
         service: 'work',
@@ -75,24 +76,24 @@ export async function runTraffic(algorithm: BalancingAlgorithm): Promise<Traffic
         outcome: 'answered',
         durationMs,
       } as const;
-      await object.host.direct((registry, now) => takeReports(registry, { block, reports: [report] }, now, random));
+      await object.host.direct((registry, now) => takeReports(registry, { leaseId, reports: [report] }, now, random));
     }
     await object.passTimeTo(at);
   };
 
   for (let batch = 0; batch < CALLS / BATCH; batch++) {
     await endUntil(object.now - Math.log(1 - random()) * ((BATCH / CALLS_PER_SECOND) * 1000));
-    const block = `block number ${batch}`.padEnd(16);
+    const leaseId = `block number ${batch}`.padEnd(16);
     const keys = Array.from({ length: BATCH }, () => `key-${Math.floor(random() * AFFINITY_KEYS)}`);
     const draws = keys.map(() => Math.exp(LATENCY_SIGMA * gaussian(random)));
     const request = {
-      block,
+      leaseId,
       expiresAt: object.now + 60_000,
       calls: keys.map((affinityKey, index) => ({
         id: String(index),
         service: 'work',
         waits: 0,
-        wishes: { affinityKey },
+        requirements: { affinityKey },
       })),
     };
     const { decisions } = await object.host.direct((registry, now) => route(registry, request, now, random));
@@ -101,7 +102,7 @@ export async function runTraffic(algorithm: BalancingAlgorithm): Promise<Traffic
       const durationMs = (SERVERS[server]?.latencyMs ?? 0) * (draws[index] ?? 1);
       calls[server] = (calls[server] ?? 0) + 1;
       latencies.push(durationMs);
-      endings.push({ at: object.now + durationMs, block, id: decision.id, server, durationMs });
+      endings.push({ at: object.now + durationMs, leaseId, id: decision.id, server, durationMs });
       const key = keys[index] ?? '';
       homes.set(key, (homes.get(key) ?? new Set()).add(server));
     }
@@ -132,16 +133,4 @@ function serverOf(decision: RouteDecision): string {
 
 function gaussian(random: () => number): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-}
-
-function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    // mulberry32
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

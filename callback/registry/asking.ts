@@ -4,7 +4,10 @@ import type { RegistryDoor } from '../../shared/registry/door.ts';
 /** One object: what servers and calls there are is known in one place. */
 const NAME = 'registry';
 
-export type RegistryStub = RegistryDoor;
+export interface RegistryStub extends RegistryDoor {
+  /** The task has ended although its call goes on: its place is free. */
+  endTask(id: string): Promise<void>;
+}
 
 /**
  * Questions are safe to repeat: a call that has its place keeps it, a registration is one per URL.

@@ -73,9 +73,14 @@ function pickQuickest(open: Candidates, _random: () => number, now: number): Off
 
 /** The affinity key's server while it is there; waits for it when it is full, goes to the next when it is gone. */
 function stickTo(matching: Candidates, open: Candidates, affinityKey: string, now: number): Offer | undefined {
-  const there = matching.filter(({ circuit }) => circuitState(circuit, now) !== 'open');
-  const home = least(there, ({ server }) => rendezvous(affinityKey, server.id) / server.registration.weight);
+  const home = homeOf(matching, affinityKey, now);
   return home !== undefined && open.includes(home) && freePlaces(home) > 0 ? home : undefined;
+}
+
+export function homeOf(matching: Candidates, affinityKey: string | undefined, now: number): Offer | undefined {
+  if (affinityKey === undefined) return undefined;
+  const there = matching.filter(({ circuit }) => circuitState(circuit, now) !== 'open');
+  return least(there, ({ server }) => rendezvous(affinityKey, server.id) / server.registration.weight);
 }
 
 /** Rendezvous hashing: each server draws a number for the key, the lowest wins; weights divide an exponential draw. */

@@ -1,22 +1,22 @@
 /** How much a service has to do and how many servers would do it: for autoscalers. Pure. */
 import { forgetStarts } from '../../shared/pace/start-log.ts';
 import type { Answered, DemandView } from '../../shared/registry/door.ts';
+import { definitionOf, hasFixedTarget, isPaused } from './definitions.ts';
 import { isBack } from './liveness.ts';
 import { noSuchService } from './refusal.ts';
 import { offersOf, type Registry, serviceOf } from './server.ts';
-import { forgetWaiters, type Service } from './service.ts';
-import { definitionOf, hasFixedTarget } from './services.ts';
+import { type Limits, paceOf, roomNow, type Service, waitingInPlace } from './service.ts';
 
 const MINUTE_MS = 60_000;
 
 /** Of servers that nobody has seen yet. */
 const ASSUMED_CONCURRENCY = 16;
 
-export function demandOf(registry: Registry, name: string, now: number): Answered<DemandView> {
+/** @param inLine tasks that stand in the service's lines */
+export function demandOf(registry: Registry, name: string, inLine: number, now: number): Answered<DemandView> {
   const definition = definitionOf(registry, name);
   if (definition === undefined) return noSuchService(name);
   const service = serviceOf(registry, name, now);
-  forgetWaiters(service, now);
   const offers = offersOf(registry, name);
   const available = offers.filter((offer) => isBack(registry, offer, now));
   const ofServers = sumOf(available.map(({ server }) => server.registration.maxConcurrency));
@@ -26,22 +26,24 @@ export function demandOf(registry: Registry, name: string, now: number): Answere
   const perServer =
     sumOf(offers.map(({ server }) => server.registration.maxConcurrency)) / offers.length || ASSUMED_CONCURRENCY;
   const arrivalsPerSecond = arrivalRate(service, now);
-  const waiting = service.waiters.size;
+  const waiting = inLine + waitingInPlace(service, now);
   const seconds = service.meanMs / 1000;
-  const isOpen = (isFixed || available.length > 0) && !registry.catalog.paused.has(name);
+  const isOpen = (isFixed || available.length > 0) && !isPaused(registry, name, now) && service.outage === undefined;
   // Those that wait are to be through within a minute.
   const callsAtOnce = arrivalsPerSecond * seconds + (waiting * (seconds || 1)) / (MINUTE_MS / 1000);
   return {
     ok: true,
     value: {
       service: name,
-      inFlight: service.inFlight,
+      inFlight: service.running.length,
       capacity: Number.isFinite(capacity) ? capacity : 0,
       available: available.length,
       waiting,
       arrivalsPerSecond,
       meanLatencyMs: service.meanMs === 0 ? undefined : service.meanMs,
-      estimatedWaitSeconds: isOpen ? waitSeconds(service, capacity, definition.requestsPerSecond) : undefined,
+      estimatedWaitSeconds: isOpen
+        ? waitSeconds(service, waiting, { ...definition, maxConcurrency: capacity }, now)
+        : undefined,
       advisedServers: isFixed ? 0 : Math.ceil(callsAtOnce / perServer),
     },
   };
@@ -53,12 +55,12 @@ function arrivalRate(service: Service, now: number): number {
   return sumOf(service.arrivals.map(({ count }) => count)) / seconds;
 }
 
-/** Who comes now stands behind all who wait. */
-function waitSeconds({ inFlight, waiters, meanMs }: Service, capacity: number, perSecond: number | undefined): number {
-  const ahead = waiters.size;
-  const byPlaces = ahead === 0 && inFlight < capacity ? 0 : ((ahead + 1) * meanMs) / 1000 / capacity;
-  const byPace = perSecond === undefined ? 0 : ahead / perSecond;
-  return Math.max(byPlaces, byPace);
+/** A task that comes now stands behind all that wait. */
+function waitSeconds(service: Service, waiting: number, limits: NonNullable<Limits>, now: number): number {
+  if (waiting === 0 && roomNow(service, limits, now) >= 1) return 0;
+  const pace = paceOf(service, limits);
+  const behind = pace === undefined ? 0 : (waiting + 1) / pace;
+  return Math.max(behind, ((service.limiter?.limiter.nextAt(now) ?? now) - now) / 1000);
 }
 
 function sumOf(numbers: readonly number[]): number {

@@ -8,11 +8,15 @@
  * without an event everything is written once, complete, and the alarm is set for what is due next.
  * What an object that was restarted in between does not know, it takes as the snapshot's rules say.
  */
+import type { RouteAnswer, RouteRequest } from '../../shared/registry/routing.ts';
 import { type CheckResult, type DueCheck, earliestCheckAt, noteChecks, takeDueChecks } from './health-check.ts';
+import { type DueRelease, earliestReleaseAt, noteReleased, noteStanding, takeDueReleases } from './line.ts';
 import { watchLiveness } from './liveness.ts';
-import { earliestReleaseAt, noteReleased, noticeReturns, takeDueReleases } from './parked.ts';
-import { expireBlocks } from './places.ts';
+import { type DueOutageCheck, earliestOutageCheckAt, noteOutageCheck, takeDueOutageChecks } from './outage.ts';
+import { expireLeases } from './places.ts';
+import { route } from './route.ts';
 import { emptyRegistry, type Notice, type Registry } from './server.ts';
+import { earliestResumeAt, endPauses, noteLimited } from './services.ts';
 import type { RegistrySettings } from './settings.ts';
 import { restoreServers, restoreServices, SNAPSHOT_MS, snapshotServers, snapshotServices } from './snapshot.ts';
 
@@ -29,8 +33,12 @@ export interface Platform {
   setTimer(afterMs: number): void;
   /** @returns results by server */
   probe(checks: readonly DueCheck[]): Promise<ReadonlyMap<string, readonly CheckResult[]>>;
-  /** @returns how many parked tasks of the service went; undefined: they could not be sent */
-  release(service: string, limit: number): Promise<number | undefined>;
+  /** @returns those of the addresses at which somebody answers */
+  reach(checks: readonly DueOutageCheck[]): Promise<ReadonlySet<string>>;
+  /** Wakes the oldest of a line. @returns undefined when they could not be woken */
+  release(due: DueRelease): Promise<{ readonly released: number; readonly left: boolean } | undefined>;
+  /** Names of the lines of services in which tasks stand, with their services. */
+  readLines(): Promise<readonly { readonly line: string; readonly service: string }[]>;
   /** Lets work go on after the event that began it. */
   inBackground(work: Promise<void>): void;
   log(notice: Notice): void;
@@ -42,6 +50,26 @@ const QUIET_MS = 55_000;
 /** What servers say after an unplanned restart is written together. */
 const TOGETHER_MS = 10_000;
 
+/** Well within an asker's patience. */
+const HOLD_MS = 1_000;
+/** Held questions are looked at after every report, and this often, for what time alone brings. */
+const HELD_LOOK_MS = 50;
+
+interface HeldQuestion {
+  readonly request: RouteRequest;
+  readonly until: number;
+  readonly random: () => number;
+  readonly resolve: (answer: RouteAnswer) => void;
+}
+
+/** Nobody has a place, and somebody has one within a moment. */
+function isWorthHolding({ decisions }: RouteAnswer): boolean {
+  return (
+    decisions.every((decision) => decision.is === 'waiting') &&
+    decisions.some((decision) => decision.is === 'waiting' && decision.line === undefined)
+  );
+}
+
 /** While tasks wait to be released an alarm stands behind the timer, for an object that is restarted. */
 const NET_MS = 60_000;
 
@@ -52,6 +80,8 @@ export class RegistryHost {
   #hasStoredPlaces: boolean;
   #lastEventAt: number;
   #timerAt: number | undefined;
+  #isStarted = false;
+  readonly #held: HeldQuestion[] = [];
   /** When the alarm rings; undefined: it is not set. */
   #alarmAt: number | undefined;
 
@@ -66,7 +96,7 @@ export class RegistryHost {
     for (const service of invalid) platform.log({ event: 'service.invalid', fields: { service } });
     const servers = platform.readSnapshot('servers');
     if (servers !== undefined) restoreServers(this.#registry, servers, now);
-    this.#hasStoredPlaces = this.#registry.blocks.size > 0;
+    this.#hasStoredPlaces = this.#registry.leases.size > 0;
   }
 
   /** What the platform remembers of the alarm that was set before a restart. */
@@ -78,7 +108,8 @@ export class RegistryHost {
   async decide<Value>(decide: (registry: Registry, now: number) => Value): Promise<Value> {
     const now = this.#platform.now();
     this.#lastEventAt = now;
-    expireBlocks(this.#registry, now);
+    this.#start();
+    expireLeases(this.#registry, now);
     const value = decide(this.#registry, now);
     this.#follow(now);
     await this.#plan(now);
@@ -89,20 +120,52 @@ export class RegistryHost {
   async direct<Value>(decide: (registry: Registry, now: number) => Value): Promise<Value> {
     const now = this.#platform.now();
     this.#lastEventAt = now;
+    this.#start();
     const value = decide(this.#registry, now);
-    const { parked, changed } = this.#registry;
+    const { lines, changed } = this.#registry;
     // They are not under way as they were when the object went to sleep.
     if (this.#hasStoredPlaces) changed.servers = true;
-    if (parked.size > 0 || changed.servers) this.#follow(now);
-    if (parked.size > 0 || changed.checks || this.#timerAt === undefined) await this.#plan(now);
+    if (lines.size > 0 || this.#held.length > 0 || changed.servers || changed.services) this.#follow(now);
+    if (lines.size > 0 || changed.checks || this.#timerAt === undefined) await this.#plan(now);
     changed.checks = false;
     return value;
+  }
+
+  #start(): void {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
+    this.#platform.inBackground(this.#findLines());
+  }
+
+  /**
+   * Gives calls their places. A question that may be held, and would get nothing but the advice to wait a
+   * moment, is answered when the first of its calls can have a place: it need not be asked again.
+   */
+  async route(request: RouteRequest, random: () => number): Promise<RouteAnswer> {
+    const answer = await this.direct((registry, now) => route(registry, request, now, random));
+    if (request.mayBeHeld !== true || !isWorthHolding(answer)) return answer;
+    const { promise, resolve } = Promise.withResolvers<RouteAnswer>();
+    // From its second look on it has waited.
+    const calls = request.calls.map((call) => ({ ...call, waits: call.waits + 1 }));
+    this.#held.push({ request: { ...request, calls }, until: this.#platform.now() + HOLD_MS, random, resolve });
+    await this.#plan(this.#platform.now());
+    return promise;
+  }
+
+  /** Looks at the questions that are held, the oldest first. */
+  #answerHeld(now: number): void {
+    for (const held of this.#held.splice(0)) {
+      const answer = route(this.#registry, held.request, now, held.random);
+      if (isWorthHolding(answer) && now < held.until) this.#held.push(held);
+      else held.resolve(answer);
+    }
   }
 
   /** The alarm: an event like a request. */
   async ring(): Promise<void> {
     this.#alarmAt = undefined;
     this.#lastEventAt = this.#platform.now();
+    this.#start();
     await this.#work();
   }
 
@@ -113,33 +176,56 @@ export class RegistryHost {
   }
 
   async #work(): Promise<void> {
+    const registry = this.#registry;
     const now = this.#platform.now();
-    const checks = takeDueChecks(this.#registry, now);
+    expireLeases(registry, now);
+    endPauses(registry, now);
     // Checks may take seconds; released tasks do not wait for them.
+    const checks = takeDueChecks(registry, now);
     if (checks.length > 0) this.#platform.inBackground(this.#check(checks));
-    noticeReturns(this.#registry, now);
-    for (const due of takeDueReleases(this.#registry, now)) {
-      const released = await this.#platform.release(due.service, due.limit);
-      noteReleased(this.#registry, due, released, this.#platform.now());
-    }
-    const after = this.#platform.now();
-    expireBlocks(this.#registry, after);
-    this.#follow(after);
-    await this.#plan(after);
+    const outages = takeDueOutageChecks(registry, now);
+    if (outages.length > 0) this.#platform.inBackground(this.#checkOutages(outages));
+    for (const due of takeDueReleases(registry, now)) this.#platform.inBackground(this.#release(due));
+    await this.#settle(now);
+  }
+
+  async #release(due: DueRelease): Promise<void> {
+    const answer = await this.#platform.release(due);
+    const now = this.#platform.now();
+    noteReleased(this.#registry, due, answer, now);
+    await this.#settle(now);
+  }
+
+  async #checkOutages(checks: readonly DueOutageCheck[]): Promise<void> {
+    const reached = await this.#platform.reach(checks);
+    const now = this.#platform.now();
+    for (const { service } of checks) noteOutageCheck(this.#registry, service, reached.has(service), now);
+    await this.#settle(now);
+  }
+
+  /** After a start: lines in which tasks stood before. */
+  async #findLines(): Promise<void> {
+    for (const { line, service } of await this.#platform.readLines()) noteStanding(this.#registry, line, service);
+    await this.#settle(this.#platform.now());
   }
 
   async #check(checks: readonly DueCheck[]): Promise<void> {
     const results = await this.#platform.probe(checks);
     const now = this.#platform.now();
     for (const [serverId, found] of results) noteChecks(this.#registry, serverId, found, now);
+    await this.#settle(now);
+  }
+
+  async #settle(now: number): Promise<void> {
     this.#follow(now);
     await this.#plan(now);
   }
 
-  /** What follows from a change: who is gone or back, what people are told, what is written. */
+  /** What follows from a change: who is gone or back, who gets a place, what people are told, what is written. */
   #follow(now: number): void {
     watchLiveness(this.#registry, now);
-    noticeReturns(this.#registry, now);
+    this.#answerHeld(now);
+    noteLimited(this.#registry, now);
     for (const notice of this.#registry.notices.splice(0)) this.#platform.log(notice);
     const { changed, servers } = this.#registry;
     if (changed.services) this.#platform.writeSnapshot('services', snapshotServices(this.#registry));
@@ -153,7 +239,7 @@ export class RegistryHost {
     const { changed, stored } = this.#registry;
     stored.isComplete = isComplete;
     this.#platform.writeSnapshot('servers', snapshotServers(this.#registry, now));
-    this.#hasStoredPlaces = isComplete && this.#registry.blocks.size > 0;
+    this.#hasStoredPlaces = isComplete && this.#registry.leases.size > 0;
     changed.servers = false;
     changed.heard = false;
     this.#writtenAt = now;
@@ -165,6 +251,8 @@ export class RegistryHost {
     const dueAt = Math.min(
       earliestCheckAt(registry, now) ?? Number.POSITIVE_INFINITY,
       earliestReleaseAt(registry, now) ?? Number.POSITIVE_INFINITY,
+      earliestOutageCheckAt(registry) ?? Number.POSITIVE_INFINITY,
+      earliestResumeAt(registry) ?? Number.POSITIVE_INFINITY,
     );
     const quietAt = this.#lastEventAt + QUIET_MS;
     if (now >= quietAt) {
@@ -172,11 +260,12 @@ export class RegistryHost {
       await this.#setAlarm(dueAt, now);
       return;
     }
-    if (registry.parked.size > 0 && this.#alarmAt === undefined) await this.#setAlarm(now + NET_MS, now);
-    const isKept = registry.servers.size > 0 || registry.blocks.size > 0 || registry.parked.size > 0;
+    if (registry.lines.size > 0 && this.#alarmAt === undefined) await this.#setAlarm(now + NET_MS, now);
+    const isKept = registry.servers.size > 0 || registry.leases.size > 0 || registry.lines.size > 0;
     if (!isKept && dueAt === Number.POSITIVE_INFINITY) return;
     const flushAt = registry.changed.heard ? this.#writtenAt + TOGETHER_MS : Number.POSITIVE_INFINITY;
-    const at = Math.max(now, Math.min(dueAt, quietAt, flushAt));
+    const heldAt = this.#held.length > 0 ? now + HELD_LOOK_MS : Number.POSITIVE_INFINITY;
+    const at = Math.max(now, Math.min(dueAt, quietAt, flushAt, heldAt));
     if (this.#timerAt !== undefined && this.#timerAt <= at) return;
     this.#timerAt = at;
     this.#platform.setTimer(at - now);

@@ -5,8 +5,8 @@
 import type { ServerStateName } from '../../shared/registry/door.ts';
 import { hasSecrets, mayHaveSecrets, secretProblem } from '../../shared/service/secret-origin.ts';
 import { admits, circuitState } from './circuit.ts';
+import { definitionOf } from './definitions.ts';
 import { dropServer, type Offer, type Registry, type Server } from './server.ts';
-import { definitionOf } from './services.ts';
 import { silentAfterMs } from './settings.ts';
 
 /** A check may come this much later than it is due. */

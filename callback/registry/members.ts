@@ -6,8 +6,8 @@ import type { Answered, Asker, Registered } from '../../shared/registry/door.ts'
 import type { OfferedService, Registration } from '../../shared/registry/registration.ts';
 import { targetProblem } from '../../shared/service/target.ts';
 import { answerTo, leaveLeadership, settleLeadership } from './leadership.ts';
+import { hastenLines } from './line.ts';
 import { hear, watchLiveness } from './liveness.ts';
-import { noteChanged } from './parked.ts';
 import { refuse } from './refusal.ts';
 import {
   addServer,
@@ -81,7 +81,7 @@ function renew(
   const before = describe(server);
   server.registration = registration;
   setOffers(registry, server, services, now);
-  if (describe(server) !== before) noteNews(registry, server);
+  if (describe(server) !== before) noteNews(registry);
   hear(registry, server, now);
   server.lastSpokeAt = now;
   if (server.down !== undefined) registry.changed.servers = true;
@@ -105,14 +105,14 @@ export function changeServices(
   if (problem !== undefined) return problem;
   const before = describe(server);
   setOffers(registry, server, services, now);
-  if (describe(server) !== before) noteNews(registry, server);
+  if (describe(server) !== before) noteNews(registry);
   return undefined;
 }
 
 /** Tasks that were parked may run on it now. */
-function noteNews(registry: Registry, server: Server): void {
+function noteNews(registry: Registry): void {
   registry.changed.servers = true;
-  noteChanged(registry, server.id);
+  hastenLines(registry, undefined);
 }
 
 /** @param known the server that offers these instead of what it did */

@@ -3,7 +3,7 @@
  * and asks the one object.
  */
 import { WorkerEntrypoint } from 'cloudflare:workers';
-import type { Asker, RegistryDoor as Door } from '../../shared/registry/door.ts';
+import type { Asker, RegistryDoor as Door, ServicePause } from '../../shared/registry/door.ts';
 import {
   type ClusterHeartbeat,
   ClusterHeartbeatSchema,
@@ -15,6 +15,8 @@ import {
 } from '../../shared/registry/registration.ts';
 import {
   type CallReports,
+  type GivenUpLease,
+  GivenUpLeaseSchema,
   type RouteRequest,
   readCallReports,
   readRouteRequest,
@@ -79,8 +81,8 @@ export class RegistryDoor extends WorkerEntrypoint implements Door {
     return this.#ask((registry) => registry.deleteService(name, force));
   }
 
-  setPaused(name: string, paused: boolean) {
-    return this.#ask((registry) => registry.setPaused(name, paused));
+  setPaused(name: string, pause: ServicePause | undefined) {
+    return this.#ask((registry) => registry.setPaused(name, pause));
   }
 
   getDemand(name: string) {
@@ -103,6 +105,11 @@ export class RegistryDoor extends WorkerEntrypoint implements Door {
   reportCalls(reports: CallReports) {
     const parsed = readCallReports(reports);
     return this.#ask((registry) => registry.reportCalls(parsed));
+  }
+
+  giveUp(lease: GivenUpLease) {
+    const parsed = GivenUpLeaseSchema.parse(lease);
+    return this.#ask((registry) => registry.giveUp(parsed));
   }
 
   async #ask<Value>(question: (registry: RegistryStub) => Promise<Value>): Promise<Value> {

@@ -1,11 +1,14 @@
 /** Takes back the calls of a batch with how they went: places, latencies, circuits. Pure over the state. */
 import type { CallReport, CallReports } from '../../shared/registry/routing.ts';
 import { noteFailure, noteGood, releaseProbe } from './circuit.ts';
+import { definitionOf, hasFixedTarget } from './definitions.ts';
 import { checkSoon } from './health-check.ts';
+import { notePark } from './line.ts';
 import { noteCall } from './metrics.ts';
-import { givePlaceBack, isKnownBlock, type Place, reportedOffer } from './places.ts';
+import { noteReached, noteUnreachable } from './outage.ts';
+import { endTicket, givePlaceBack, isKnownLease, type Place, reportedOffer } from './places.ts';
 import { type Offer, type Registry, serviceOf } from './server.ts';
-import { noteDuration } from './service.ts';
+import { noteDuration, noteEnough } from './service.ts';
 
 /** A server that is busy without saying for how long, and the most that one may say. */
 const DEFAULT_BUSY_MS = 1_000;
@@ -13,30 +16,33 @@ const MAX_BUSY_MS = 600_000;
 
 export function takeReports(
   registry: Registry,
-  { block, reports }: CallReports,
+  { leaseId, reports }: CallReports,
   now: number,
   random: () => number,
 ): void {
-  const isKnown = isKnownBlock(registry, block);
+  const isKnown = isKnownLease(registry, leaseId);
   for (const report of reports) {
     if (report.isOngoing === true) {
-      endProbe(registry, block, report, now);
+      endProbe(registry, leaseId, report, now);
       continue;
     }
-    const place = givePlaceBack(registry, block, report.id, now);
-    // Said before. A block that nobody knows is from before a restart: its calls still tell something.
-    if (place === undefined && isKnown) continue;
+    const place = givePlaceBack(registry, leaseId, report.id, now);
+    // It was reported before. A lease that nobody knows is from before a restart: its calls still tell something.
+    if (place === undefined && isKnown && report.isUnplaced !== true) continue;
     takeReport(registry, report, place, now, random);
   }
 }
 
 /** The answer has begun, and may go on for long: as a probe it is over. */
-function endProbe(registry: Registry, blockId: string, { id, service, server }: CallReport, now: number): void {
-  const place = registry.blocks.get(blockId)?.open.get(id);
-  if (place?.offer === undefined || !place.isProbe) return;
-  place.isProbe = false;
-  if (reportedOffer(registry, server, service) !== place.offer) releaseProbe(place.offer.circuit);
-  else if (noteGood(place.offer.circuit, true, now)) tellOfCircuit(registry, place.offer);
+function endProbe(registry: Registry, leaseId: string, { id, service, server }: CallReport, now: number): void {
+  const place = registry.leases.get(leaseId)?.open.get(id);
+  if (place === undefined) return;
+  if (place.offer === undefined) noteReached(registry, service, now);
+  else if (place.isProbe) {
+    place.isProbe = false;
+    if (reportedOffer(registry, server, service) !== place.offer) releaseProbe(place.offer.circuit);
+    else if (noteGood(place.offer.circuit, true, now)) tellOfCircuit(registry, place.offer);
+  }
 }
 
 function takeReport(
@@ -53,10 +59,40 @@ function takeReport(
     if (offer !== undefined && offer !== called) noteFailed(registry, offer, 0, isProbe(offer), now, random());
   }
   if (report.outcome === 'answered') noteDuration(serviceOf(registry, report.service, now), report.durationMs);
-  if (called !== undefined) noteOutcome(registry, called, report, isProbe(called), now, random());
+  if (called === undefined) noteOfFixed(registry, report, place, now);
+  else noteOutcome(registry, called, report, isProbe(called), now, random());
   // A probe that was not made, or went elsewhere, leaves the next one to another call.
   const isTold = place?.offer === called || report.unreached?.includes(place?.offer?.server.id ?? '');
   if (place?.isProbe && place.offer !== undefined && !isTold) releaseProbe(place.offer.circuit);
+  // Its task is parked by whoever made the call.
+  if (report.outcome === 'unreachable') {
+    notePark(registry, report.service, undefined, false, now);
+  }
+}
+
+function noteOfFixed(registry: Registry, report: CallReport, place: Place | undefined, now: number): void {
+  const { outcome, service: name, busyUntil, detail } = report;
+  const service = serviceOf(registry, name, now);
+  if (outcome === 'unreachable') noteUnreachable(registry, name, detail ?? 'not reachable', now);
+  else if (outcome !== 'unused') noteReached(registry, name, now);
+  else if (service.outage !== undefined) service.outage.triedAt = undefined;
+  const definition = definitionOf(registry, name);
+  // With keys it is a key's limit, which its pool knows.
+  if (outcome === 'busy' && hasFixedTarget(definition) && definition?.keyPool === undefined) {
+    noteEnough(service, place?.ticket, busyUntilOf(busyUntil, now), now);
+  } else if (place !== undefined) endTicket(registry, place, ENDS[outcome], now);
+}
+
+const ENDS = {
+  answered: 'let-in',
+  failed: 'unknown',
+  unreachable: 'unknown',
+  busy: 'unknown',
+  unused: 'unused',
+} as const satisfies Record<CallReport['outcome'], string>;
+
+function busyUntilOf(told: number | undefined, now: number): number {
+  return Math.min(told ?? now + DEFAULT_BUSY_MS, now + MAX_BUSY_MS);
 }
 
 function noteOutcome(
@@ -73,14 +109,12 @@ function noteOutcome(
       if (noteGood(offer.circuit, isProbe, now)) tellOfCircuit(registry, offer);
       return;
     case 'failed':
+    case 'unreachable':
       noteFailed(registry, offer, report.durationMs, isProbe, now, random);
       return;
     case 'busy':
       noteCall(offer.metrics, 'busy', report.durationMs, now);
-      offer.busyUntil = Math.max(
-        offer.busyUntil,
-        Math.min(report.busyUntil ?? now + DEFAULT_BUSY_MS, now + MAX_BUSY_MS),
-      );
+      offer.busyUntil = Math.max(offer.busyUntil, busyUntilOf(report.busyUntil, now));
       if (isProbe) releaseProbe(offer.circuit);
       return;
     case 'unused':

@@ -1,128 +1,186 @@
 /**
- * Gives the calls of a batch their servers: for each a server now, or when to look again. One answer
- * a batch; asked again for a call that has its place, it says the same. Pure over the registry's state.
+ * Gives the calls of a batch their places: for each a server now, a moment to ask again, or a line to
+ * stand in. One answer a batch; asked again for a call that has its place, it says the same.
+ * Deterministic, without I/O.
  */
-
-import type { RouteAnswer, RouteDecision, RouteRequest, ServerAddress } from '../../shared/registry/routing.ts';
-import { meetsWishes } from '../../shared/registry/routing.ts';
-import type { BalancingAlgorithm } from '../../shared/service/definition.ts';
-import { pickOffer } from './balance.ts';
+import { waitsInPlace } from '../../shared/capacity/lease.ts';
+import type {
+  RouteAnswer,
+  RouteDecision,
+  RouteRequest,
+  RouteWait,
+  ServerAddress,
+} from '../../shared/registry/routing.ts';
+import { meetsRequirements } from '../../shared/registry/routing.ts';
+import type { BalancingAlgorithm, ServiceDefinition } from '../../shared/service/definition.ts';
+import { homeOf, pickOffer } from './balance.ts';
 import { admits, circuitState } from './circuit.ts';
+import { balancingOf, definitionOf, hasFixedTarget, isPaused } from './definitions.ts';
+import { capacityOf, comingOf, type LineNeeds, lineOf, noteAsking, notePark } from './line.ts';
 import { isAvailable } from './liveness.ts';
-import { noteParked } from './parked.ts';
-import { type Block, blockOf, expireBlocks, freePlaces, takePlace } from './places.ts';
+import { mayBeTried } from './outage.ts';
+import { expireLeases, freePlaces, type LeaseGroup, leaseOf, takePlace } from './places.ts';
 import { type Offer, offersOf, type Registry, serviceOf } from './server.ts';
-import { noteArrival, noteWaiting, type Service } from './service.ts';
-import { balancingOf, definitionOf, hasFixedTarget } from './services.ts';
-import { Turnstile } from './turnstile.ts';
+import { noteArrival, roomAt, roomNow, type Service, waitInPlace, waitingInPlace } from './service.ts';
 
 type Call = RouteRequest['calls'][number];
 
-/** Parked tasks look again after this even if no event woke them, spread over a minute. */
+/** The fallback of parked tasks, should a release be lost; spread over a minute. */
 const PARKED_MS = 300_000;
 const PARKED_SPREAD_MS = 60_000;
 
-/** For a call that is not parked while nobody knows when a server comes. */
-const UNKNOWN_WAIT_MS = 5_000;
+/** A call that cannot stand in a line looks again after this when nobody knows better. */
+const LOOK_AGAIN_MS = 1_000;
+const NO_SERVER_MS = 5_000;
 
 /** Failover, and picking without the registry, need no more. */
 const MAX_ADDRESSES = 100;
 
+/** So long a consumer sends newcomers to the end of a line without asking. */
+const LINE_HOLDS_MS = 2_000;
+
 export function route(registry: Registry, request: RouteRequest, now: number, random: () => number): RouteAnswer {
-  expireBlocks(registry, now);
-  const block = blockOf(registry, request.block, request.expiresAt);
-  const counters = new Map<string, Counter>();
-  const counterOf = (service: string) => {
-    const known = counters.get(service) ?? new Counter(registry, service, now, random);
-    counters.set(service, known);
+  expireLeases(registry, now);
+  const isGivenUp = registry.givenUp.has(request.leaseId);
+  const lease = leaseOf(registry, request.leaseId, request.expiresAt);
+  const admissions = new Map<string, Admission>();
+  const admissionOf = (service: string) => {
+    const known = admissions.get(service) ?? new Admission(registry, service, now, random);
+    admissions.set(service, known);
     return known;
   };
-  // Who has waited is served first.
+  // Calls that have waited are served first.
   const order = [...request.calls].sort((a, b) => Number(b.waits > 0) - Number(a.waits > 0));
-  const decided = new Map(order.map((call) => [call.id, counterOf(call.service).decide(block, call)]));
-  if (block.open.size === 0) registry.blocks.delete(request.block);
+  const decided = new Map(
+    order.map((call) => [call.id, isGivenUp ? nothing(call, now) : admissionOf(call.service).decide(lease, call)]),
+  );
+  if (lease.open.size === 0) registry.leases.delete(request.leaseId);
   return {
     decisions: request.calls.flatMap(({ id }) => decided.get(id) ?? []),
-    servers: Object.fromEntries([...counters].map(([service, counter]) => [service, counter.addresses()])),
+    servers: Object.fromEntries([...admissions].map(([service, admission]) => [service, admission.addresses()])),
+    lines: Object.fromEntries([...admissions.keys()].flatMap((service) => standing(registry, service, now))),
     servicesVersion: registry.catalog.version,
   };
 }
 
+/** Nobody reads it. */
+function nothing({ id }: Call, now: number): RouteDecision {
+  return { id, is: 'waiting', why: 'server-busy', until: now + LOOK_AGAIN_MS };
+}
+
+function standing(registry: Registry, service: string, now: number): [string, number][] {
+  const line = lineOf(registry, service, undefined);
+  if (line === undefined || !line.stands) return [];
+  // Newcomers are parked there unseen until then.
+  line.parkedAt = Math.max(line.parkedAt, now);
+  return [[service, now + LINE_HOLDS_MS]];
+}
+
 /** One service as it stands during one answer. */
-class Counter {
+class Admission {
   readonly #registry: Registry;
   readonly #name: string;
   readonly #now: number;
   readonly #random: () => number;
   readonly #service: Service;
+  readonly #definition: ServiceDefinition | undefined;
   readonly #isFixed: boolean;
-  readonly #isPaused: boolean;
   readonly #algorithm: BalancingAlgorithm;
-  readonly #turnstile: Turnstile;
   readonly #available: readonly Offer[];
 
   constructor(registry: Registry, name: string, now: number, random: () => number) {
-    const definition = definitionOf(registry, name);
     this.#registry = registry;
     this.#name = name;
     this.#now = now;
     this.#random = random;
     this.#service = serviceOf(registry, name, now);
-    this.#isFixed = hasFixedTarget(definition);
-    this.#isPaused = registry.catalog.paused.has(name);
+    this.#definition = definitionOf(registry, name);
+    this.#isFixed = hasFixedTarget(this.#definition);
     this.#algorithm = balancingOf(registry, name);
-    this.#turnstile = new Turnstile(this.#service, definition, now);
     this.#available = this.#isFixed
       ? []
       : offersOf(registry, name).filter((offer) => isAvailable(registry, offer, now));
   }
 
-  decide(block: Block, call: Call): RouteDecision {
-    const place = block.open.get(call.id);
+  decide(lease: LeaseGroup, call: Call): RouteDecision {
+    const place = lease.open.get(call.id);
     if (place !== undefined) return { id: call.id, is: 'routed', server: place.offer?.address };
     if (call.waits === 0) noteArrival(this.#service, this.#now);
-    if (this.#isPaused) return this.#park(call, 'paused', []);
-    return this.#isFixed ? this.#admit(block, call) : this.#send(block, call);
+    const waitedInPlace = this.#service.inPlace.delete(call.id);
+    const matching = this.#matching(call);
+    const needs = this.#needs(call, matching);
+    if (call.waits > 0 && !waitedInPlace) {
+      noteAsking(this.#service, lineOf(this.#registry, this.#name, needs), this.#now);
+    }
+    if (isPaused(this.#registry, this.#name, this.#now)) return this.#park(call, 'paused', needs);
+    return this.#isFixed ? this.#admit(lease, call, needs) : this.#send(lease, call, matching, needs);
+  }
+
+  #matching({ requirements }: Call): readonly Offer[] {
+    if (requirements === undefined) return this.#available;
+    return this.#available.filter(({ address }) => meetsRequirements(address, requirements));
+  }
+
+  /** What decides in which line it stands, if it must. */
+  #needs({ requirements }: Call, matching: readonly Offer[]): LineNeeds | undefined {
+    if (this.#isFixed || requirements === undefined) return undefined;
+    const { affinityKey, ...server } = requirements;
+    const home = this.#algorithm === 'sticky' ? homeOf(matching, affinityKey, this.#now)?.server.id : undefined;
+    if (home === undefined && Object.keys(server).length === 0) return undefined;
+    return { requirements: server, ...(home !== undefined && { home }) };
   }
 
   /** The call's target is fixed: only its place is counted. */
-  #admit(block: Block, call: Call): RouteDecision {
-    const isBack = call.waits > 0;
-    if (!this.#turnstile.lets(isBack, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY))
-      return this.#wait(call, Number.POSITIVE_INFINITY, 0);
-    return this.#go(block, call, undefined);
+  #admit(lease: LeaseGroup, call: Call, needs: LineNeeds | undefined): RouteDecision {
+    const { outage } = this.#service;
+    if (outage !== undefined) {
+      if (!mayBeTried(outage, this.#now)) return this.#park(call, 'unreachable', needs);
+      outage.triedAt = this.#now;
+      return this.#go(lease, call, undefined);
+    }
+    if (this.#mustJoinLine(call, needs)) return this.#park(call, this.#busy(), needs);
+    return this.#hasRoom(call, Number.POSITIVE_INFINITY)
+      ? this.#go(lease, call, undefined)
+      : this.#wait(call, needs, Number.POSITIVE_INFINITY, 0);
   }
 
-  #send(block: Block, call: Call): RouteDecision {
-    const matching =
-      call.wishes === undefined
-        ? this.#available
-        : this.#available.filter(({ address }) => meetsWishes(address, call.wishes));
+  #send(lease: LeaseGroup, call: Call, matching: readonly Offer[], needs: LineNeeds | undefined): RouteDecision {
     const working = matching.filter(({ circuit }) => circuitState(circuit, this.#now) !== 'open');
-    if (working.length === 0) return this.#park(call, 'no-server', matching);
+    if (working.length === 0) return this.#park(call, 'no-server', needs, matching);
+    if (this.#mustJoinLine(call, needs)) return this.#park(call, 'server-busy', needs);
     const open = working.filter((offer) => this.#isOpen(offer));
     const places = open.reduce((sum, offer) => sum + freePlaces(offer), 0);
-    const capacity = capacityOf(working);
-    const lets = this.#turnstile.lets(call.waits > 0, places, capacity);
-    const offer = lets ? this.#pick(matching, open, call) : undefined;
-    if (offer !== undefined) return this.#go(block, call, offer);
+    const offer = this.#hasRoom(call, places) ? this.#pick(matching, open, call) : undefined;
+    if (offer !== undefined) return this.#go(lease, call, offer);
     // All servers that it could have are full, or said that they are busy.
-    return this.#wait(call, capacity, Math.min(...working.map(({ busyUntil }) => busyUntil)));
+    return this.#wait(call, needs, capacityOf(working), Math.min(...working.map(({ busyUntil }) => busyUntil)));
+  }
+
+  /** Nobody overtakes those who stand there. */
+  #mustJoinLine({ waits, patientUntil }: Call, needs: LineNeeds | undefined): boolean {
+    return waits === 0 && patientUntil === undefined && lineOf(this.#registry, this.#name, needs)?.stands === true;
+  }
+
+  /** What is released, or waits in place, has its room kept. */
+  #hasRoom({ waits }: Call, places: number): boolean {
+    const room = Math.min(places, roomNow(this.#service, this.#definition, this.#now));
+    return room >= 1 && (waits > 0 || room - this.#expected() >= 1);
+  }
+
+  #expected(): number {
+    return waitingInPlace(this.#service, this.#now) + comingOf(this.#registry, this.#name, this.#now);
   }
 
   #isOpen(offer: Offer): boolean {
     return offer.busyUntil <= this.#now && freePlaces(offer) > 0 && admits(offer.circuit, this.#now);
   }
 
-  #pick(matching: readonly Offer[], open: readonly Offer[], { wishes }: Call): Offer | undefined {
-    return pickOffer(this.#algorithm, matching, open, wishes?.affinityKey, this.#random, this.#now);
+  #pick(matching: readonly Offer[], open: readonly Offer[], { requirements }: Call): Offer | undefined {
+    return pickOffer(this.#algorithm, matching, open, requirements?.affinityKey, this.#random, this.#now);
   }
 
-  #go(block: Block, call: Call, offer: Offer | undefined): RouteDecision {
-    this.#turnstile.takeUp(call.waits > 0);
-    this.#turnstile.noteStart();
-    this.#service.waiters.delete(call.id);
-    takePlace(this.#registry, block, call.id, this.#name, offer, this.#now);
+  #go(lease: LeaseGroup, call: Call, offer: Offer | undefined): RouteDecision {
+    takePlace(this.#registry, lease, call.id, this.#name, offer, this.#now);
     if (offer !== undefined) {
       offer.picked += 1;
       this.#registry.picks += 1;
@@ -131,29 +189,32 @@ class Counter {
     return { id: call.id, is: 'routed', server: offer?.address };
   }
 
-  #wait(call: Call, capacity: number, notBefore: number): RouteDecision {
-    this.#turnstile.takeUp(call.waits > 0);
-    const until = this.#turnstile.placeAt(capacity, notBefore, this.#random());
-    // Who does not come back leaves nothing behind.
-    if (until > (call.patientUntil ?? until)) {
-      return { id: call.id, is: 'waiting', why: 'server-busy', until, parked: false };
-    }
-    this.#turnstile.promise(until);
-    noteWaiting(this.#service, call.id, until, this.#now);
-    return { id: call.id, is: 'waiting', why: 'server-busy', until, parked: false };
+  /** @param capacity calls at a time that its servers take @param notBefore until then it cannot, whatever the places */
+  #wait(call: Call, needs: LineNeeds | undefined, capacity: number, notBefore: number): RouteDecision {
+    const { maxConcurrency = Number.POSITIVE_INFINITY, requestsPerSecond } = this.#definition ?? {};
+    const limits = { maxConcurrency: Math.min(maxConcurrency, capacity), requestsPerSecond };
+    const at = Math.max(notBefore, roomAt(this.#service, limits, this.#expected() + 1, this.#now));
+    const { id, patientUntil } = call;
+    if (patientUntil === undefined && !waitsInPlace(at, this.#now)) return this.#park(call, this.#busy(), needs);
+    const until = Number.isFinite(at) ? Math.max(at, this.#now + 1) : this.#now + LOOK_AGAIN_MS;
+    if (until <= (patientUntil ?? until)) waitInPlace(this.#service, id, until);
+    return { id, is: 'waiting', why: this.#busy(), until };
+  }
+
+  #busy(): RouteWait {
+    return this.#service.limiter === undefined ? 'server-busy' : 'rate-limited';
   }
 
   /** @param matching servers that it could have, were their circuits not open */
-  #park({ id, patientUntil }: Call, why: 'no-server' | 'paused', matching: readonly Offer[]): RouteDecision {
+  #park(call: Call, why: RouteWait, needs: LineNeeds | undefined, matching: readonly Offer[] = []): RouteDecision {
+    const { id, patientUntil, waits } = call;
     if (patientUntil !== undefined) {
       const times = matching.flatMap(({ circuit }) => (circuit.state.is === 'open' ? [circuit.state.until] : []));
-      const until = times.length === 0 ? this.#now + UNKNOWN_WAIT_MS : Math.min(...times);
-      return { id, is: 'waiting', why, until, parked: false };
+      return { id, is: 'waiting', why, until: times.length === 0 ? this.#now + NO_SERVER_MS : Math.min(...times) };
     }
     const until = this.#now + PARKED_MS + PARKED_SPREAD_MS * this.#random();
-    noteParked(this.#registry, this.#name, this.#now);
-    noteWaiting(this.#service, id, until, this.#now);
-    return { id, is: 'waiting', why, until, parked: true };
+    const { name } = notePark(this.#registry, this.#name, needs, waits > 0, this.#now);
+    return { id, is: 'waiting', why, until, line: name };
   }
 
   /** The emptiest first. */
@@ -164,9 +225,4 @@ class Counter {
       .slice(0, MAX_ADDRESSES)
       .map(({ address }) => address);
   }
-}
-
-/** Calls at a time. */
-function capacityOf(offers: readonly Offer[]): number {
-  return offers.reduce((sum, { server }) => sum + server.registration.maxConcurrency, 0);
 }

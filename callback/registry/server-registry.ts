@@ -3,8 +3,8 @@
  * servers. It lives in memory; what is written, and when, is its host's to decide.
  */
 import { DurableObject } from 'cloudflare:workers';
-import { serviceLine } from '../../shared/capacity/line.ts';
 import { CROCKFORD_ALPHABET } from '../../shared/crypto/base32.ts';
+import type { ReleaseAnswer } from '../../shared/ledger/line.ts';
 import { logError, logInfo } from '../../shared/log.ts';
 import type {
   Answered,
@@ -16,23 +16,31 @@ import type {
   RegistryDoor,
   ServerMetrics,
   ServerView,
+  ServicePause,
   ServiceView,
 } from '../../shared/registry/door.ts';
 import type { ClusterHeartbeat, Heartbeat, Registration } from '../../shared/registry/registration.ts';
-import type { CallReports, RouteAnswer, RouteRequest, ServiceBook } from '../../shared/registry/routing.ts';
+import type {
+  CallReports,
+  GivenUpLease,
+  RouteAnswer,
+  RouteRequest,
+  ServiceCatalog,
+} from '../../shared/registry/routing.ts';
 import { readEnv } from '../env.ts';
-import { releaseLine } from '../parking.ts';
+import { describeLines, readServiceLines, releaseLine } from '../parking.ts';
+import { countOpenTasks, endOpenTasks } from '../service-tasks.ts';
 import { demandOf } from './demand.ts';
-import { probe } from './health-probe.ts';
+import { probe, reach } from './health-probe.ts';
 import { claimLeadership, heartbeat, heartbeatCluster } from './heartbeat.ts';
 import { RegistryHost } from './host.ts';
+import { type DueRelease, linesOf } from './line.ts';
 import { findServer, register, removeServer, setMaintenance } from './members.ts';
-import { noteResumed } from './parked.ts';
+import { endTask, giveUpLease } from './places.ts';
 import { NO_SUCH_SERVER } from './refusal.ts';
 import { takeReports } from './report.ts';
-import { route } from './route.ts';
 import type { Registry, Server } from './server.ts';
-import { deleteService, putService, readBook, setBalancing, setPaused } from './services.ts';
+import { deleteService, putService, readCatalog, setBalancing, setPaused } from './services.ts';
 import { readSettings } from './settings.ts';
 import { RegistryStorage } from './storage.ts';
 import { viewBalancer, viewMetrics, viewServer, viewServers, viewServices } from './view.ts';
@@ -53,7 +61,9 @@ export class ServerRegistry extends DurableObject<object> implements RegistryDoo
       setAlarm: (at) => context.storage.setAlarm(at),
       setTimer: (afterMs) => this.#setTimer(afterMs),
       probe,
-      release: (service, limit) => this.#release(service, limit),
+      reach,
+      release: (due) => this.#release(due),
+      readLines: () => this.#readLines(),
       inBackground: (work) => context.waitUntil(work),
       log: ({ event, fields }) => logInfo(event, fields),
     });
@@ -108,37 +118,31 @@ export class ServerRegistry extends DurableObject<object> implements RegistryDoo
     return this.#host.decide(viewServices);
   }
 
-  readServices(known: number): Promise<ServiceBook | undefined> {
-    return this.#host.direct((registry) => readBook(registry, known));
+  readServices(known: number): Promise<ServiceCatalog | undefined> {
+    return this.#host.direct((registry) => readCatalog(registry, known));
   }
 
   putService(name: string, definition: unknown): Promise<number> {
-    return this.#host.decide((registry, now) => {
-      const version = putService(registry, name, definition);
-      noteResumed(registry, name, now);
-      return version;
-    });
+    return this.#host.decide((registry) => putService(registry, name, definition));
   }
 
-  deleteService(name: string, force: boolean): Promise<Answered<undefined>> {
-    return this.#host.decide((registry, now) => {
-      const answer = deleteService(registry, name, force, now);
-      // The one of the configuration file is back, if there is one.
-      if (answer.ok) noteResumed(registry, name, now);
-      return answer;
-    });
+  async deleteService(name: string, force: boolean): Promise<Answered<undefined>> {
+    const env = await readEnv(this.env);
+    const waiting = force ? 0 : await countOpenTasks(env, name);
+    const answer = await this.#host.decide((registry) => deleteService(registry, name, force, waiting));
+    if (answer.ok && force) await endOpenTasks(env, name, Date.now());
+    return answer;
   }
 
-  setPaused(name: string, paused: boolean): Promise<Answered<undefined>> {
-    return this.#host.decide((registry, now) => {
-      const answer = setPaused(registry, name, paused);
-      if (answer.ok && !paused) noteResumed(registry, name, now);
-      return answer;
-    });
+  setPaused(name: string, pause: ServicePause | undefined): Promise<Answered<undefined>> {
+    return this.#host.decide((registry) => setPaused(registry, name, pause));
   }
 
-  getDemand(name: string): Promise<Answered<DemandView>> {
-    return this.#host.decide((registry, now) => demandOf(registry, name, now));
+  async getDemand(name: string): Promise<Answered<DemandView>> {
+    const lines = await this.#host.direct((registry) => linesOf(registry, name).map((line) => line.name));
+    const described = await describeLines(await readEnv(this.env), lines);
+    const inLine = described.reduce((sum, { count }) => sum + count, 0);
+    return this.#host.decide((registry, now) => demandOf(registry, name, inLine, now));
   }
 
   getBalancer(): Promise<BalancerView> {
@@ -150,11 +154,20 @@ export class ServerRegistry extends DurableObject<object> implements RegistryDoo
   }
 
   route(request: RouteRequest): Promise<RouteAnswer> {
-    return this.#host.direct((registry, now) => route(registry, request, now, Math.random));
+    return this.#host.route(request, Math.random);
   }
 
   reportCalls(reports: CallReports): Promise<void> {
     return this.#host.direct((registry, now) => takeReports(registry, reports, now, Math.random));
+  }
+
+  giveUp({ leaseId, expiresAt }: GivenUpLease): Promise<void> {
+    return this.#host.direct((registry, now) => giveUpLease(registry, leaseId, expiresAt, now));
+  }
+
+  /** The task has ended while its call goes on, by a callback: its place is free. */
+  endTask(id: string): Promise<void> {
+    return this.#host.direct((registry, now) => endTask(registry, id, now));
   }
 
   override alarm(): Promise<void> {
@@ -168,13 +181,23 @@ export class ServerRegistry extends DurableObject<object> implements RegistryDoo
   }
 
   /** @returns undefined when the database or the queue did not answer */
-  async #release(service: string, limit: number): Promise<number | undefined> {
+  async #release({ line, limit, perSecond }: DueRelease): Promise<ReleaseAnswer | undefined> {
     try {
-      const request = { line: serviceLine(service), limit };
-      return (await releaseLine(await readEnv(this.env), request, Date.now())).released;
+      const request = { line, limit, ...(perSecond !== undefined && { perSecond }) };
+      return await releaseLine(await readEnv(this.env), request, Date.now());
     } catch (error) {
-      logError('release.failed', { service }, error);
+      logError('release.failed', { line }, error);
       return undefined;
+    }
+  }
+
+  async #readLines(): Promise<{ line: string; service: string }[]> {
+    try {
+      return await readServiceLines(await readEnv(this.env));
+    } catch (error) {
+      // Their fallbacks tell of them.
+      logError('lines.unread', {}, error);
+      return [];
     }
   }
 

@@ -7,9 +7,9 @@ import type { OfferedService, Registration } from '../../shared/registry/registr
 import type { ServerAddress } from '../../shared/registry/routing.ts';
 import type { BalancingAlgorithm, ServiceDefinition } from '../../shared/service/definition.ts';
 import { type Circuit, newCircuit } from './circuit.ts';
+import type { Line } from './line.ts';
 import { type Metrics, newMetrics } from './metrics.ts';
-import type { ParkedService } from './parked.ts';
-import type { Block } from './places.ts';
+import type { LeaseGroup } from './places.ts';
 import { newService, type Service } from './service.ts';
 import type { RegistrySettings } from './settings.ts';
 
@@ -72,10 +72,16 @@ export interface OfferCheck {
 export interface Catalog {
   version: number;
   readonly put: Map<string, { readonly sent: unknown; readonly definition: ServiceDefinition }>;
-  readonly paused: Set<string>;
+  readonly paused: Map<string, Pause>;
   readonly balancing: Map<string, BalancingAlgorithm>;
-  /** Services whose parked tasks are to go, whoever is there. */
-  readonly resumed: Set<string>;
+  /** Services with a fixed target whose calls must be asked for, although no limit of their own says so. */
+  limited: ReadonlySet<string>;
+}
+
+export interface Pause {
+  /** Resumed by itself then, Unix ms. */
+  readonly until?: number | undefined;
+  readonly reason?: string | undefined;
 }
 
 /** An event for the log. */
@@ -94,13 +100,13 @@ export interface Registry {
   readonly leaders: Map<string, string>;
   readonly services: Map<string, Service>;
   readonly catalog: Catalog;
-  readonly blocks: Map<string, Block>;
-  /** Blocks whose calls were all given back, and when they expire: what is said of them again is no news. */
+  readonly leases: Map<string, LeaseGroup>;
+  /** Leases whose calls were all given back, and when they expire. */
   readonly spent: Map<string, number>;
-  /** Services that may have parked tasks. */
-  readonly parked: Map<string, ParkedService>;
-  /** Services whose tasks were released at least once since the start: what was parked before is not known. */
-  readonly released: Set<string>;
+  /** Leases whose askers have gone, and when they expire. */
+  readonly givenUp: Map<string, number>;
+  /** By name: lines in which tasks may stand. */
+  readonly lines: Map<string, Line>;
   /** Calls that were given a server so far. */
   picks: number;
   /** What the snapshot does not hold yet; and whether a check is due sooner than it was. */
@@ -121,11 +127,11 @@ export function emptyRegistry(settings: RegistrySettings): Registry {
     offers: new Map(),
     leaders: new Map(),
     services: new Map(),
-    catalog: { version: 0, put: new Map(), paused: new Set(), balancing: new Map(), resumed: new Set() },
-    blocks: new Map(),
+    catalog: { version: 0, put: new Map(), paused: new Map(), balancing: new Map(), limited: new Set() },
+    leases: new Map(),
     spent: new Map(),
-    parked: new Map(),
-    released: new Set(),
+    givenUp: new Map(),
+    lines: new Map(),
     picks: 0,
     changed: { servers: false, heard: false, services: false, checks: false },
     stored: { isComplete: false, graceAt: 0 },

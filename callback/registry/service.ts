@@ -1,38 +1,68 @@
-/** What the registry keeps of a service while it runs: calls, those who wait, and how long a call takes. Pure. */
-import { addStarts, forgetStarts, type StartLog } from '../../shared/pace/start-log.ts';
+/**
+ * What the registry keeps of a service while it runs: its calls, how many more may start, who waits
+ * where it is, and how long a call takes. Deterministic, without I/O.
+ */
+
+import { Limiter } from '../../shared/capacity/limiter.ts';
+import { addStarts, countStarts, forgetStarts, nextStartAt, type StartLog } from '../../shared/pace/start-log.ts';
+import type { ServiceDefinition } from '../../shared/service/definition.ts';
+import type { Outage } from './outage.ts';
 
 export interface Service {
   readonly since: number;
-  inFlight: number;
+  /** Start times of the calls under way, the oldest first. */
+  readonly running: number[];
   /** Calls that were let in, as far as `requestsPerSecond` asks. */
   readonly starts: StartLog;
-  /** Places in the time to come that were promised to calls that wait. */
-  readonly promised: StartLog;
   /** Calls that came for the first time, of the last minute. */
   readonly arrivals: StartLog;
-  /** Who waits, by call id, and when it is forgotten. */
-  readonly waiters: Map<string, number>;
+  /** Calls that wait where they are for a place within a moment, and when each is given up. */
+  readonly inPlace: Map<string, number>;
   /** Moving average of how long an answered call takes; 0: not known. */
   meanMs: number;
+  /** Moving average of the time from a task's release to its question. */
+  comingMs: number;
+  /** Of a fixed address that cannot be reached. */
+  outage: Outage | undefined;
+  /** Of a fixed address that has said that it had enough: learns what it bears. */
+  limiter: { readonly limiter: Limiter; at: number } | undefined;
 }
+
+export type Limits = Pick<ServiceDefinition, 'maxConcurrency' | 'requestsPerSecond'> | undefined;
 
 const MINUTE_MS = 60_000;
 
-/** Beyond this many nobody counts one by one. */
-const MAX_WAITERS = 50_000;
+/** So long after a refusal the calls of a fixed address are counted. */
+const LIMIT_LIFE_MS = 600_000;
 
 /** A call weighs a twentieth. */
 const MEAN_WEIGHT = 0.05;
 
+/** Before any call has ended. */
+const ASSUMED_CALL_MS = 250;
+
+/** Of the usual time: when a call that has taken that long is expected to end. */
+const OVERDUE_SHARE = 0.2;
+
+/** Before any task was released. */
+const ASSUMED_COMING_MS = 300;
+const MIN_COMING_MS = 50;
+const MAX_COMING_MS = 1_500;
+
+/** Who waits in place is here again by then, or has ended. */
+const IN_PLACE_SLACK_MS = 500;
+
 export function newService(now: number): Service {
   return {
     since: now,
-    inFlight: 0,
+    running: [],
     starts: [],
-    promised: [],
     arrivals: [],
-    waiters: new Map(),
+    inPlace: new Map(),
     meanMs: 0,
+    comingMs: ASSUMED_COMING_MS,
+    outage: undefined,
+    limiter: undefined,
   };
 }
 
@@ -41,18 +71,108 @@ export function noteArrival(service: Service, now: number): void {
   addStarts(service.arrivals, now, 1);
 }
 
-/** @param until when it looks again */
-export function noteWaiting(service: Service, call: string, until: number, now: number): void {
-  service.waiters.delete(call);
-  if (service.waiters.size >= MAX_WAITERS) forgetWaiters(service, now);
-  if (service.waiters.size < MAX_WAITERS) service.waiters.set(call, until + MINUTE_MS);
+export function noteStart(service: Service, limits: Limits, now: number): void {
+  service.running.push(now);
+  if (limits?.requestsPerSecond !== undefined) addStarts(service.starts, now, 1);
 }
 
-/** Calls that should have looked again a minute ago have ended, or wait elsewhere. */
-export function forgetWaiters(service: Service, now: number): void {
-  for (const [call, forgetAt] of service.waiters) if (forgetAt <= now) service.waiters.delete(call);
+export function noteEnd({ running }: Service, startedAt: number): void {
+  const index = running.indexOf(startedAt);
+  if (index >= 0) running.splice(index, 1);
 }
 
 export function noteDuration(service: Service, durationMs: number): void {
   service.meanMs = service.meanMs === 0 ? durationMs : service.meanMs * (1 - MEAN_WEIGHT) + durationMs * MEAN_WEIGHT;
+}
+
+/** A released task asks for its place. */
+export function noteComing(service: Service, tookMs: number): void {
+  const bounded = Math.min(MAX_COMING_MS, Math.max(MIN_COMING_MS, tookMs));
+  service.comingMs = service.comingMs * 0.9 + bounded * 0.1;
+}
+
+/** @param until when it asks again */
+export function waitInPlace({ inPlace }: Service, call: string, until: number): void {
+  inPlace.set(call, until + IN_PLACE_SLACK_MS);
+}
+
+export function waitingInPlace({ inPlace }: Service, now: number): number {
+  for (const [call, forgetAt] of inPlace) if (forgetAt <= now) inPlace.delete(call);
+  return inPlace.size;
+}
+
+/** How many more calls the service's own limits let start now. */
+export function roomNow(service: Service, limits: Limits, now: number): number {
+  if ((service.limiter?.limiter.nextAt(now) ?? now) > now) return 0;
+  const atOnce = (limits?.maxConcurrency ?? Number.POSITIVE_INFINITY) - service.running.length;
+  const rate = rateOf(limits);
+  if (rate === undefined) return Math.max(0, atOnce);
+  forgetStarts(service.starts, now - rate.windowMs);
+  return Math.max(0, Math.min(atOnce, rate.limit - countStarts(service.starts, now - rate.windowMs)));
+}
+
+/** How many more will be let start until `until`, as calls under way end and the window moves on. */
+export function roomUntil(service: Service, limits: Limits, now: number, until: number): number {
+  const { maxConcurrency = Number.POSITIVE_INFINITY } = limits ?? {};
+  const learnt = service.limiter?.limiter.room(now, until) ?? Number.POSITIVE_INFINITY;
+  const atOnce = maxConcurrency - service.running.length + endsUntil(service, now, until);
+  const rate = rateOf(limits);
+  if (rate === undefined) return Math.max(0, Math.min(atOnce, learnt));
+  return Math.max(0, Math.min(atOnce, learnt, rate.limit - countStarts(service.starts, until - rate.windowMs)));
+}
+
+/** Calls under way that are expected to have ended by then; one that takes twice the usual time is not. */
+export function endsUntil(service: Service, now: number, until: number): number {
+  const callMs = service.meanMs || ASSUMED_CALL_MS;
+  return service.running.filter((at) => at + callMs <= until && at + 2 * callMs > now).length;
+}
+
+/** When the service's limits let `count` more calls start; infinite when nobody knows. */
+export function roomAt(service: Service, limits: Limits, count: number, now: number): number {
+  const callMs = service.meanMs || ASSUMED_CALL_MS;
+  const { maxConcurrency = Number.POSITIVE_INFINITY } = limits ?? {};
+  const missing = count - (maxConcurrency - service.running.length);
+  let at = Math.max(now, service.limiter?.limiter.nextAt(now) ?? now);
+  if (missing > 0) {
+    const ends = service.running.filter((start) => start + 2 * callMs > now);
+    // A place is taken again by whoever stands before.
+    const places = Math.max(1, ends.length);
+    const start = ends[(missing - 1) % places];
+    const turns = Math.ceil(missing / places);
+    // One that takes longer than usual ends soon, but nobody knows when.
+    at = start === undefined ? Number.POSITIVE_INFINITY : Math.max(at + OVERDUE_SHARE * callMs, start + turns * callMs);
+  }
+  const rate = rateOf(limits);
+  return rate === undefined
+    ? at
+    : Math.max(at, nextStartAt(service.starts, [], rate.limit - count + 1, rate.windowMs, now));
+}
+
+/** Calls a second that its limits bear; undefined without limits, or before any call has ended. */
+export function paceOf(service: Service, limits: Limits): number | undefined {
+  const { maxConcurrency: atOnce = Number.POSITIVE_INFINITY } = limits ?? {};
+  const byPlaces = service.meanMs === 0 ? Number.POSITIVE_INFINITY : (atOnce * 1000) / service.meanMs;
+  const told = limits?.requestsPerSecond ?? Number.POSITIVE_INFINITY;
+  const pace = Math.min(byPlaces, told, service.limiter?.limiter.perSecond() ?? Number.POSITIVE_INFINITY);
+  return Number.isFinite(pace) ? pace : undefined;
+}
+
+/** A fixed address says that it has had enough. @param ticket of the call that it told, if that one was counted */
+export function noteEnough(service: Service, ticket: number | undefined, until: number, now: number): void {
+  service.limiter ??= { limiter: new Limiter(), at: now };
+  service.limiter.at = now;
+  const { limiter } = service.limiter;
+  limiter.end(ticket ?? limiter.start(now), { kind: 'limited', until }, now);
+}
+
+/** One that was last met so long ago is not one any more. */
+export function forgetLimit(service: Service, now: number): void {
+  if (service.limiter !== undefined && now - service.limiter.at > LIMIT_LIFE_MS) service.limiter = undefined;
+}
+
+/** Whole calls in a window that has room for at least one: half a call a second is one in two. */
+function rateOf(limits: Limits): { limit: number; windowMs: number } | undefined {
+  if (limits?.requestsPerSecond === undefined) return undefined;
+  const limit = Math.max(1, Math.floor(limits.requestsPerSecond));
+  return { limit, windowMs: (limit / limits.requestsPerSecond) * 1000 };
 }

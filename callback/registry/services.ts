@@ -1,44 +1,15 @@
 /**
- * Service definitions: those of the configuration file, and those that were put at run time, which
- * win. Changing one keeps all counts: they live with the servers. Pure.
+ * What people and autoscalers change of services: definitions, pauses, balancing; and what consumers learn
+ * of it. Changing a definition keeps all counts: they live with the servers. Deterministic, without I/O.
  */
 import type { Answered } from '../../shared/registry/door.ts';
-import type { ServiceBook } from '../../shared/registry/routing.ts';
-import {
-  BALANCING_ALGORITHMS,
-  type BalancingAlgorithm,
-  type ServiceDefinition,
-  servicesSchema,
-} from '../../shared/service/definition.ts';
+import type { ServiceCatalog } from '../../shared/registry/routing.ts';
+import { BALANCING_ALGORITHMS } from '../../shared/service/definition.ts';
+import { definitionOf, hasFixedTarget, isPaused, parseDefinition } from './definitions.ts';
+import { hastenLines, linesOf } from './line.ts';
 import { noSuchService, refuse } from './refusal.ts';
-import type { Registry } from './server.ts';
-import { forgetWaiters } from './service.ts';
-
-/** How a service that nobody defined is balanced. */
-const DEFAULT_BALANCING: BalancingAlgorithm = 'least-connections';
-
-export function definitionOf({ catalog, settings }: Registry, name: string): ServiceDefinition | undefined {
-  return (
-    catalog.put.get(name)?.definition ?? (Object.hasOwn(settings.services, name) ? settings.services[name] : undefined)
-  );
-}
-
-export function balancingOf(registry: Registry, name: string): BalancingAlgorithm {
-  return registry.catalog.balancing.get(name) ?? definitionOf(registry, name)?.balancing ?? DEFAULT_BALANCING;
-}
-
-export function hasFixedTarget(definition: ServiceDefinition | undefined): boolean {
-  return definition !== undefined && (definition.baseUrl ?? definition.binding) !== undefined;
-}
-
-export function serviceNames({ catalog, settings }: Registry): string[] {
-  return [...new Set([...Object.keys(settings.services), ...catalog.put.keys()])].sort();
-}
-
-/** @returns undefined when it is not valid */
-export function parseDefinition({ settings }: Registry, name: string, sent: unknown): ServiceDefinition | undefined {
-  return servicesSchema(settings.allowPrivateTargets).safeParse({ [name]: sent }).data?.[name];
-}
+import type { Pause, Registry } from './server.ts';
+import { forgetLimit } from './service.ts';
 
 /** @throws when the definition is not valid: who sends it has checked it */
 export function putService(registry: Registry, name: string, sent: unknown): number {
@@ -46,36 +17,68 @@ export function putService(registry: Registry, name: string, sent: unknown): num
   if (definition === undefined) throw new Error(`the definition of ${name} is not valid`);
   registry.catalog.put.set(name, { sent, definition });
   registry.catalog.balancing.delete(name);
-  return renewBook(registry);
+  hastenLines(registry, name);
+  return renewCatalog(registry);
 }
 
-export function deleteService(registry: Registry, name: string, force: boolean, now: number): Answered<undefined> {
+/** @param waiting tasks of the service that have not ended */
+export function deleteService(registry: Registry, name: string, force: boolean, waiting: number): Answered<undefined> {
   if (!registry.catalog.put.has(name)) {
     return Object.hasOwn(registry.settings.services, name)
       ? refuse('invalid-request', `${name} stands in the configuration file; take it out there.`)
       : noSuchService(name);
   }
-  const service = registry.services.get(name);
-  if (service !== undefined) forgetWaiters(service, now);
-  const inFlight = service?.inFlight ?? 0;
-  const waiting = service?.waiters.size ?? 0;
+  const inFlight = registry.services.get(name)?.running.length ?? 0;
   if (!force && inFlight + waiting > 0) {
-    return refuse('service-busy', `${name} has ${inFlight} calls under way and ${waiting} that wait.`);
+    return refuse('service-busy', `${name} has ${inFlight} calls under way and ${waiting} tasks that have not ended.`);
   }
   registry.catalog.put.delete(name);
   registry.catalog.balancing.delete(name);
   registry.catalog.paused.delete(name);
-  renewBook(registry);
+  for (const line of linesOf(registry, name)) registry.lines.delete(line.name);
+  renewCatalog(registry);
   return DONE;
 }
 
-export function setPaused(registry: Registry, name: string, paused: boolean): Answered<undefined> {
+/** @param pause undefined: it goes on */
+export function setPaused(registry: Registry, name: string, pause: Pause | undefined): Answered<undefined> {
   if (definitionOf(registry, name) === undefined) return noSuchService(name);
-  if (registry.catalog.paused.has(name) === paused) return DONE;
-  if (paused) registry.catalog.paused.add(name);
-  else registry.catalog.paused.delete(name);
-  renewBook(registry);
+  if (pause === undefined && !registry.catalog.paused.has(name)) return DONE;
+  if (pause !== undefined) registry.catalog.paused.set(name, pause);
+  else {
+    registry.catalog.paused.delete(name);
+    hastenLines(registry, name);
+  }
+  renewCatalog(registry);
   return DONE;
+}
+
+/** Resumes what was paused until now. */
+export function endPauses(registry: Registry, now: number): void {
+  for (const name of registry.catalog.paused.keys())
+    if (!isPaused(registry, name, now)) setPaused(registry, name, undefined);
+}
+
+export function earliestResumeAt({ catalog }: Registry): number | undefined {
+  const times = [...catalog.paused.values()].flatMap(({ until }) => until ?? []);
+  return times.length === 0 ? undefined : Math.min(...times);
+}
+
+/**
+ * Calls of a service with a fixed target and no limits are not asked for, unless it cannot be reached, said
+ * that it has had enough, or tasks stand in its line: consumers learn it with the definitions.
+ */
+export function noteLimited(registry: Registry, now: number): void {
+  const { catalog, services, lines } = registry;
+  const names = new Set([...lines.values()].filter(({ stands }) => stands).map(({ service }) => service));
+  for (const [name, service] of services) {
+    forgetLimit(service, now);
+    if (service.outage !== undefined || service.limiter !== undefined) names.add(name);
+  }
+  const limited = new Set([...names].filter((name) => hasFixedTarget(definitionOf(registry, name))));
+  if (limited.size === catalog.limited.size && [...limited].every((name) => catalog.limited.has(name))) return;
+  catalog.limited = limited;
+  renewCatalog(registry);
 }
 
 export function setBalancing(registry: Registry, name: string, algorithm: string): Answered<undefined> {
@@ -89,18 +92,19 @@ export function setBalancing(registry: Registry, name: string, algorithm: string
   return DONE;
 }
 
-export function readBook({ catalog }: Registry, known: number): ServiceBook | undefined {
+export function readCatalog({ catalog }: Registry, known: number): ServiceCatalog | undefined {
   if (known === catalog.version) return undefined;
   return {
     version: catalog.version,
     services: Object.fromEntries([...catalog.put].map(([name, { sent }]) => [name, sent])),
-    paused: [...catalog.paused],
+    paused: [...catalog.paused.keys()],
+    limited: [...catalog.limited],
   };
 }
 
 const DONE: Answered<undefined> = { ok: true, value: undefined };
 
-function renewBook(registry: Registry): number {
+function renewCatalog(registry: Registry): number {
   registry.catalog.version += 1;
   registry.changed.services = true;
   return registry.catalog.version;

@@ -10,11 +10,20 @@
 import type { OfferedService } from '../../shared/registry/registration.ts';
 import { BALANCING_ALGORITHMS, type BalancingAlgorithm } from '../../shared/service/definition.ts';
 import { type Circuit, newCircuit } from './circuit.ts';
+import { parseDefinition } from './definitions.ts';
 import { isCovered } from './liveness.ts';
-import { noteResumed } from './parked.ts';
+import type { Outage } from './outage.ts';
 import { type OpenPlace, openPlaces, restorePlaces } from './places.ts';
-import { addServer, newServer, type Offer, offerOf, type Registry, type Server } from './server.ts';
-import { parseDefinition } from './services.ts';
+import {
+  addServer,
+  newServer,
+  type Offer,
+  offerOf,
+  type Pause,
+  type Registry,
+  type Server,
+  serviceOf,
+} from './server.ts';
 import { silentAfterMs } from './settings.ts';
 
 /** Another version is not read: servers register again within a heartbeat. */
@@ -65,9 +74,10 @@ interface ServicesRecord {
   readonly version: number;
   readonly catalogVersion: number;
   readonly put: Readonly<Record<string, unknown>>;
-  readonly paused: readonly string[];
+  readonly paused: Readonly<Record<string, Pause>>;
   readonly balancing: Readonly<Record<string, BalancingAlgorithm>>;
-  readonly resumed: readonly string[];
+  readonly limited: readonly string[];
+  readonly outages: Readonly<Record<string, Outage>>;
 }
 
 export function snapshotServers(registry: Registry, now: number): string {
@@ -97,14 +107,15 @@ function offerRecordOf({ check, busyUntil, circuit }: Offer): OfferRecord {
   return { check, busyUntil, ...(!isNew && { circuit: { state, failures, openings, history } }) };
 }
 
-export function snapshotServices({ catalog }: Registry): string {
+export function snapshotServices({ catalog, services }: Registry): string {
   return JSON.stringify({
     version: VERSION,
     catalogVersion: catalog.version,
     put: Object.fromEntries([...catalog.put].map(([name, { sent }]) => [name, sent])),
-    paused: [...catalog.paused],
+    paused: Object.fromEntries(catalog.paused),
     balancing: Object.fromEntries(catalog.balancing),
-    resumed: [...catalog.resumed],
+    limited: [...catalog.limited],
+    outages: Object.fromEntries([...services].flatMap(([name, { outage }]) => (outage ? [[name, outage]] : []))),
   } satisfies ServicesRecord);
 }
 
@@ -159,7 +170,8 @@ export function restoreServices(registry: Registry, text: string, now: number): 
   if (record.version !== VERSION) return [];
   const { catalog } = registry;
   catalog.version = record.catalogVersion;
-  for (const name of record.paused) catalog.paused.add(name);
+  for (const [name, pause] of Object.entries(record.paused)) catalog.paused.set(name, pause);
+  catalog.limited = new Set(record.limited);
   for (const [name, algorithm] of Object.entries(record.balancing)) {
     if (BALANCING_ALGORITHMS.includes(algorithm)) catalog.balancing.set(name, algorithm);
   }
@@ -169,7 +181,7 @@ export function restoreServices(registry: Registry, text: string, now: number): 
     if (definition === undefined) invalid.push(name);
     else catalog.put.set(name, { sent, definition });
   }
-  for (const name of record.resumed) noteResumed(registry, name, now);
+  for (const [name, outage] of Object.entries(record.outages)) serviceOf(registry, name, now).outage = outage;
   registry.changed.services = false;
   return invalid;
 }

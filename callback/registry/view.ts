@@ -8,13 +8,13 @@ import type {
   ServiceView,
 } from '../../shared/registry/door.ts';
 import { circuitState } from './circuit.ts';
+import { balancingOf, definitionOf, hasFixedTarget, isPaused, serviceNames } from './definitions.ts';
 import { nextCheckAt } from './health-check.ts';
 import { isLeader } from './leadership.ts';
 import { offerProblem, standingOf, takesCalls } from './liveness.ts';
 import { isOwn } from './members.ts';
 import { summarize } from './metrics.ts';
 import { type Offer, offersOf, type Registry, type Server } from './server.ts';
-import { balancingOf, definitionOf, hasFixedTarget, serviceNames } from './services.ts';
 
 export function viewServer(registry: Registry, server: Server, now: number): ServerView {
   const { id, url, owner, registration, inFlight, registeredAt, lastHeardAt } = server;
@@ -96,17 +96,21 @@ export function viewBalancer(registry: Registry): BalancerView {
 export function viewServices(registry: Registry, now: number): ServiceView[] {
   return serviceNames(registry).map((name) => {
     const offers = offersOf(registry, name);
+    const pause = isPaused(registry, name, now) ? registry.catalog.paused.get(name) : undefined;
+    const { outage, running } = registry.services.get(name) ?? {};
     return {
       name,
       source: registry.catalog.put.has(name) ? 'api' : 'file',
-      paused: registry.catalog.paused.has(name),
+      paused: pause !== undefined,
+      pause,
+      unreachable: outage && { since: outage.since, why: outage.why },
       balancing: balancingOf(registry, name),
       target: hasFixedTarget(definitionOf(registry, name)) ? 'fixed' : 'servers',
       servers: {
         total: offers.length,
         available: offers.filter((offer) => takesCalls(registry, offer, now)).length,
       },
-      inFlight: registry.services.get(name)?.inFlight ?? 0,
+      inFlight: running?.length ?? 0,
     };
   });
 }

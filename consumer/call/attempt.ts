@@ -6,7 +6,7 @@
 import { needsServer } from '../../shared/service/definition.ts';
 import { shorten } from '../../shared/task/attempt.ts';
 import { MAX_INLINE_BYTES } from '../../shared/task/content.ts';
-import { serverUseOf, withOtherServers } from '../capacity/server-use.ts';
+import { afterUse, serverUseOf } from '../capacity/server-use.ts';
 import type { ConsumerEnv } from '../env.ts';
 import type { KeyFeedback, LimitFacts } from '../keys/pool/feedback.ts';
 import { hear } from '../keys/provider/hearing.ts';
@@ -24,6 +24,9 @@ import type { Timeouts } from './timeouts.ts';
 /** Configuration is mended by a deploy; looking sooner does not help. */
 const MISCONFIGURED_RETRY_MS = 60_000;
 const UNKNOWN_SERVICE_RETRY_MS = 1_000;
+
+/** Quick retries included: a connection that broke later had stood. */
+const REFUSED_WITHIN_MS = 1_000;
 
 /** Reason of an abort when the task was cancelled. */
 export class CancelledError extends Error {
@@ -48,7 +51,7 @@ export async function attempt(
     const use = serverUseOf(outcome, target !== undefined, call.key !== undefined, endedAt);
     const unreached = target?.unreached ?? [];
     return {
-      outcome: withOtherServers(outcome, use, call.servers?.length ?? 1),
+      outcome: afterUse(outcome, use, call.service, call.servers?.length ?? 1),
       startedAt,
       endedAt,
       server: target?.server,
@@ -94,7 +97,11 @@ export async function attempt(
     const heard = meaning === 'key' ? { verdict: keyAtFault(answer.status) } : hear(answer, now);
     return ended(outcomeWithKey(answer, heard.verdict, now, meaning), target, heard);
   } catch (error) {
-    return ended(outcomeOfError(error, abort.signal, timeoutMs, redact), target);
+    const outcome = outcomeOfError(error, abort.signal, timeoutMs, redact);
+    const address = call.servers?.find(({ id }) => id === target.server)?.baseUrl ?? service.baseUrl;
+    const brokeAtOnce = !abort.signal.aborted && Date.now() - startedAt < REFUSED_WITHIN_MS;
+    const isRefused = brokeAtOnce && address !== undefined && (await env.refusesConnections(address));
+    return ended(isRefused ? unreachable(outcome) : outcome, target);
   } finally {
     timeouts.over(abort);
   }
@@ -102,6 +109,12 @@ export async function attempt(
 
 function keyAtFault(httpStatus: number): KeyFeedback {
   return { kind: 'refused', httpStatus, about: 'key' };
+}
+
+/** Nobody is there: the attempt is not consumed. */
+function unreachable(outcome: Outcome): Outcome {
+  const error = outcome.kind === 'retryable' ? { error: outcome.error } : {};
+  return { kind: 'deferred', reason: 'unreachable', retryAfterMs: undefined, ...error };
 }
 
 /** What is known of a key without an answer: a call that was made may have counted. */

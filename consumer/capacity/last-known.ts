@@ -1,10 +1,10 @@
 /**
- * The servers of the registry's last answers, in the isolate's memory, for when it does not answer: a
+ * What the registry's last answers said of lines, and their servers, in the isolate's memory, for when it does not answer: a
  * call then goes to one of them at random. Plain data: losing it costs a few seconds of waiting.
  * Clock and dice handed in.
  */
-import { meetsWishes, type ServerAddress } from '../../shared/registry/routing.ts';
-import type { ServerWishes } from '../../shared/task/server-wishes.ts';
+import { meetsRequirements, type ServerAddress } from '../../shared/registry/routing.ts';
+import type { ServerRequirements } from '../../shared/task/server-requirements.ts';
 
 /** Servers come and go: what was heard so long ago says nothing of now. */
 const MAX_AGE_MS = 3_600_000;
@@ -16,6 +16,19 @@ interface Heard {
 
 export class LastKnownServers {
   readonly #services = new Map<string, Heard>();
+  /** Until when newcomers join the service's line without a question, Unix ms. */
+  readonly #lines = new Map<string, number>();
+
+  /** @param lines by service: tasks stand in line for it, and newcomers join its end until then */
+  noteLines(lines: Readonly<Record<string, number>>): void {
+    for (const [service, until] of Object.entries(lines)) this.#lines.set(service, until);
+  }
+
+  hasLine(service: string, now: number): boolean {
+    const until = this.#lines.get(service);
+    if (until !== undefined && until <= now) this.#lines.delete(service);
+    return until !== undefined && until > now;
+  }
 
   /** @param servers by service, all that take calls now; none is news too */
   note(servers: Readonly<Record<string, readonly ServerAddress[]>>, now: number): void {
@@ -25,12 +38,17 @@ export class LastKnownServers {
   }
 
   /** One at random for the call, and others for failover; none when none is known. */
-  pick(service: string, wishes: ServerWishes | undefined, now: number, random: () => number): ServerAddress[] {
+  pick(
+    service: string,
+    requirements: ServerRequirements | undefined,
+    now: number,
+    random: () => number,
+  ): ServerAddress[] {
     const heard = this.#services.get(service);
     if (heard === undefined || now - heard.at > MAX_AGE_MS) return [];
-    const fitting = heard.servers.filter((server) => meetsWishes(server, wishes));
+    const fitting = heard.servers.filter((server) => meetsRequirements(server, requirements));
     const first = fitting[Math.floor(random() * fitting.length)];
-    return first === undefined ? [] : [first, ...othersOf(fitting, first, wishes, random)];
+    return first === undefined ? [] : [first, ...othersOf(fitting, first, requirements, random)];
   }
 }
 
@@ -41,14 +59,14 @@ const MAX_OTHERS = 2;
 export function othersOf(
   servers: readonly ServerAddress[],
   chosen: Pick<ServerAddress, 'id'>,
-  wishes: ServerWishes | undefined,
+  requirements: ServerRequirements | undefined,
   random: () => number,
 ): ServerAddress[] {
   const start = Math.floor(random() * servers.length);
   const others: ServerAddress[] = [];
   for (let offset = 0; offset < servers.length && others.length < MAX_OTHERS; offset++) {
     const server = servers[(start + offset) % servers.length];
-    if (server !== undefined && server.id !== chosen.id && meetsWishes(server, wishes)) others.push(server);
+    if (server !== undefined && server.id !== chosen.id && meetsRequirements(server, requirements)) others.push(server);
   }
   return others;
 }

@@ -6,7 +6,7 @@
  * While the registry does not answer, calls go to one of the servers last known, uncounted.
  */
 import pRetry from 'p-retry';
-import { serviceLine } from '../../shared/capacity/line.ts';
+import { serviceLine, targetOfLine } from '../../shared/capacity/line.ts';
 import { logError, logInfo, logWarning } from '../../shared/log.ts';
 import type {
   CallReport,
@@ -17,12 +17,13 @@ import type {
   RouteWait,
 } from '../../shared/registry/routing.ts';
 import { isRouted, needsServer, type ServiceDefinition } from '../../shared/service/definition.ts';
-import type { Call, EndedCall } from '../call/call.ts';
+import type { Attempted, Call, EndedCall } from '../call/call.ts';
 import type { Outcome } from '../call/outcome.ts';
 import type { ConsumerEnv } from '../env.ts';
 import { othersOf } from './last-known.ts';
+import type { ServerUse } from './server-use.ts';
 
-/** Places of calls that were not made go back at once, together. */
+/** Places that others wait for, and those of calls that were not made, go back at once, together. */
 const URGENT_MS = 30;
 
 /** Ended calls are brought back early when they are the larger half, but no more often than this. */
@@ -50,17 +51,23 @@ export interface Waiting {
 }
 
 /** True when the registry has a say in where and when the service is called. */
-export function asksRegistry(env: Pick<ConsumerEnv, 'known'>, name: string, service: ServiceDefinition | undefined) {
-  return service !== undefined && (isRouted(service) || env.known.isPaused(name));
+export function asksRegistry(
+  { known }: Pick<ConsumerEnv, 'known'>,
+  name: string,
+  service: ServiceDefinition | undefined,
+) {
+  return service !== undefined && (isRouted(service) || known.isPaused(name) || known.isLimited(name));
 }
 
 export class ServerLeases {
   readonly #env: ConsumerEnv;
-  readonly #session: Pick<RegistrySession, 'route' | 'reportCalls'>;
+  readonly #session: Pick<RegistrySession, 'route' | 'reportCalls' | 'giveUp'>;
   readonly #onNewerServices: () => Promise<void>;
-  readonly #block = crypto.randomUUID();
+  #leaseId = crypto.randomUUID();
   /** Calls with a place that have not been brought back. */
   readonly #open = new Map<string, Call>();
+  /** Services of calls that need no place, by call. */
+  readonly #direct = new Map<string, string>();
   #pending: CallReport[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #broughtAt = 0;
@@ -69,7 +76,7 @@ export class ServerLeases {
   /** @param onNewerServices the registry has newer service definitions than this consumer */
   constructor(
     env: ConsumerEnv,
-    session: Pick<RegistrySession, 'route' | 'reportCalls'>,
+    session: Pick<RegistrySession, 'route' | 'reportCalls' | 'giveUp'>,
     onNewerServices: () => Promise<void>,
   ) {
     this.#env = env;
@@ -83,23 +90,49 @@ export class ServerLeases {
    */
   async take(calls: readonly Call[], round: number): Promise<Placed> {
     if (round > 0) await this.finish();
-    const { routed = [], direct = [] } = Object.groupBy(calls, ({ service }) =>
-      asksRegistry(this.#env, service, this.#env.services[service]) ? 'routed' : 'direct',
-    );
-    if (routed.length === 0) return { ready: direct, waiting: [] };
-    const placed = await this.#ask(routed, round);
-    return { ready: [...direct, ...placed.ready], waiting: placed.waiting };
+    const now = Date.now();
+    const {
+      routed = [],
+      late = [],
+      direct = [],
+    } = Object.groupBy(calls, (call) => {
+      if (!this.#isAskedFor(call)) return 'direct';
+      return round === 0 && this.#joinsLine(call, now) ? 'late' : 'routed';
+    });
+    for (const { id, service } of direct) this.#direct.set(id, service);
+    const waiting = late.map((call) => notPlaced(call, 'server-busy', now, serviceLine(call.service)));
+    if (routed.length === 0) return { ready: direct, waiting };
+    // Nothing else waits for the answer, and newcomers of short calls find a place or join a line.
+    const mayBeHeld = round === 0 && direct.length === 0 && routed.every(({ state }) => state.deferrals > 0);
+    const placed = await this.#ask(routed, round, mayBeHeld);
+    return { ready: [...direct, ...placed.ready], waiting: [...waiting, ...placed.waiting] };
+  }
+
+  #isAskedFor({ service, line }: Call): boolean {
+    const isReleased = line !== undefined && targetOfLine(line)?.kind === 'service';
+    return isReleased || asksRegistry(this.#env, service, this.#env.services[service]);
+  }
+
+  /** A newcomer, while others stand in line for the same: it is parked without a question. */
+  #joinsLine({ service, state, request }: Call, now: number): boolean {
+    const isNewcomer = state.deferrals === 0 && request.requirements === undefined;
+    return isNewcomer && this.#env.servers.hasLine(service, now);
   }
 
   /** Brings back the places of ended calls; calls without a place are none of its business. */
   giveBack(ended: readonly EndedCall[]): void {
-    let unused = false;
+    let isAwaited = false;
     for (const { id, attempted } of ended) {
-      const call = this.#open.get(id);
-      if (call === undefined) continue;
-      this.#open.delete(id);
       const { use = { outcome: 'unused' as const }, startedAt, endedAt, unreached, server } = attempted;
-      unused ||= use.outcome === 'unused';
+      const call = this.#open.get(id);
+      if (call === undefined) {
+        const service = this.#direct.get(id);
+        if (service !== undefined) this.#tellOfUnplaced(id, attempted, use, service);
+        continue;
+      }
+      this.#open.delete(id);
+      // Others stand in line for the place.
+      isAwaited ||= use.outcome === 'unused' || this.#env.servers.hasLine(call.service, endedAt);
       this.#pending.push({
         id,
         service: call.service,
@@ -111,8 +144,18 @@ export class ServerLeases {
     }
     if (this.#pending.length === 0) return;
     const isHalf = this.#pending.length >= this.#open.size && this.#open.size > 0;
-    if (unused) this.#timer ??= setTimeout(() => this.#bring(), URGENT_MS);
+    if (isAwaited) this.#timer ??= setTimeout(() => this.#bring(), URGENT_MS);
     else if (isHalf && Date.now() - this.#broughtAt >= EARLY_MS) this.#bring();
+  }
+
+  /** A service without servers and limits that cannot take its calls: the registry learns it, and keeps its line. */
+  #tellOfUnplaced(id: string, { startedAt, endedAt, key }: Attempted, use: ServerUse, service: string): void {
+    // With keys it is a key's limit.
+    const isBusy = use.outcome === 'busy' && key === undefined;
+    if (!isBusy && use.outcome !== 'unreachable') return;
+    this.#env.known.noteLimited(service);
+    this.#pending.push({ id, service, durationMs: Math.max(0, endedAt - startedAt), isUnplaced: true, ...use });
+    this.#timer ??= setTimeout(() => this.#bring(), URGENT_MS);
   }
 
   /** Brings back what is left. */
@@ -121,16 +164,17 @@ export class ServerLeases {
     await Promise.all(this.#returning);
   }
 
-  async #ask(calls: readonly Call[], round: number): Promise<Placed> {
+  async #ask(calls: readonly Call[], round: number, mayBeHeld: boolean): Promise<Placed> {
     const env = this.#env;
     const request: RouteRequest = {
-      block: this.#block,
+      leaseId: this.#leaseId,
       expiresAt: Math.max(...calls.map(({ state }) => state.leaseUntil)),
-      calls: calls.map(({ id, service, state, request: { wishes } }) => ({
+      ...(mayBeHeld && { mayBeHeld }),
+      calls: calls.map(({ id, service, state, request: { requirements } }) => ({
         id,
         service,
         waits: state.deferrals + round,
-        ...(wishes !== undefined && { wishes }),
+        ...(requirements !== undefined && { requirements }),
       })),
     };
     let answer: RouteAnswer;
@@ -138,9 +182,11 @@ export class ServerLeases {
       answer = await pRetry(() => withinPatience(this.#session.route(request)), RETRIES);
     } catch (error) {
       logError('registry.unavailable', { shard: env.shard, tasks: calls.length }, error);
+      if (this.#open.size === 0) this.#giveUp(request.expiresAt);
       return this.#withoutRegistry(calls);
     }
     env.servers.note(answer.servers, Date.now());
+    env.servers.noteLines(answer.lines);
     if (answer.servicesVersion === env.known.version) env.known.noteCurrent(Date.now());
     else await this.#onNewerServices();
     return this.#follow(calls, answer);
@@ -161,7 +207,7 @@ export class ServerLeases {
         this.#hold(ready, call);
         continue;
       }
-      const others = othersOf(servers[call.service] ?? [], server, call.request.wishes, Math.random);
+      const others = othersOf(servers[call.service] ?? [], server, call.request.requirements, Math.random);
       this.#hold(ready, { ...call, servers: [server, ...others].map(({ id, baseUrl }) => ({ id, baseUrl })) });
     }
     if (waiting.length > 0) {
@@ -169,6 +215,16 @@ export class ServerLeases {
     }
     this.#broughtAt = Date.now();
     return { ready, waiting };
+  }
+
+  /** The answer may still come, and places with it: they go back, and the lease gets no others. */
+  #giveUp(expiresAt: number): void {
+    const lease = { leaseId: this.#leaseId, expiresAt };
+    this.#leaseId = crypto.randomUUID();
+    const ended = this.#session.giveUp(lease).catch((error: unknown) => {
+      logWarning('registry.unreported', { shard: this.#env.shard, calls: 0, cause: String(error) });
+    });
+    this.#returning.push(ended);
   }
 
   #hold(ready: Call[], call: Call): void {
@@ -185,9 +241,9 @@ export class ServerLeases {
       const service = env.services[call.service];
       const servers =
         service !== undefined && needsServer(service)
-          ? env.servers.pick(call.service, call.request.wishes, Date.now(), Math.random)
+          ? env.servers.pick(call.service, call.request.requirements, Date.now(), Math.random)
           : undefined;
-      if (env.known.isPaused(call.service)) waiting.push(notPlaced(call, 'paused', Date.now() + UNAVAILABLE_MS, false));
+      if (env.known.isPaused(call.service)) waiting.push(notPlaced(call, 'paused', Date.now() + UNAVAILABLE_MS));
       else if (servers === undefined) ready.push(call);
       else if (servers.length === 0) waiting.push(waitingFor(call, undefined));
       else ready.push({ ...call, servers: servers.map(({ id, baseUrl }) => ({ id, baseUrl })) });
@@ -207,7 +263,7 @@ export class ServerLeases {
 
   async #report(reports: CallReport[]): Promise<void> {
     try {
-      await pRetry(() => withinPatience(this.#session.reportCalls({ block: this.#block, reports })), RETRIES);
+      await pRetry(() => withinPatience(this.#session.reportCalls({ leaseId: this.#leaseId, reports })), RETRIES);
     } catch (error) {
       // The registry takes the calls as ended when their lease is over.
       logWarning('registry.unreported', { shard: this.#env.shard, calls: reports.length, cause: String(error) });
@@ -216,11 +272,11 @@ export class ServerLeases {
 }
 
 function waitingFor(call: Call, decision: RouteDecision | undefined): Waiting {
-  if (decision?.is !== 'waiting') return notPlaced(call, 'no-server', Date.now() + UNAVAILABLE_MS, false);
-  return notPlaced(call, decision.why, decision.until, decision.parked);
+  if (decision?.is !== 'waiting') return notPlaced(call, 'no-server', Date.now() + UNAVAILABLE_MS);
+  return notPlaced(call, decision.why, decision.until, decision.line);
 }
 
-function notPlaced(call: Call, reason: RouteWait, until: number, parked: boolean): Waiting {
+function notPlaced(call: Call, reason: RouteWait, until: number, line?: string): Waiting {
   const now = Date.now();
   const retryAfterMs = Math.max(0, until - now);
   const outcome: Outcome = {
@@ -228,10 +284,11 @@ function notPlaced(call: Call, reason: RouteWait, until: number, parked: boolean
     reason,
     retryAfterMs,
     placedBy: 'registry',
-    ...(parked && { park: { line: serviceLine(call.service) } }),
+    ...(line !== undefined && { park: { line } }),
   };
   const ended = { id: call.id, attempted: { outcome, startedAt: now, endedAt: now, server: undefined } };
-  return { call, until: reason === 'server-busy' ? until : Number.POSITIVE_INFINITY, ended };
+  const isSoon = line === undefined && reason !== 'no-server' && reason !== 'paused';
+  return { call, until: isSoon ? until : Number.POSITIVE_INFINITY, ended };
 }
 
 async function withinPatience<Value>(question: Promise<Value>): Promise<Value> {

@@ -1,4 +1,5 @@
 /** What one call said of the server that it was made to, for the registry. Pure. */
+import { serviceLine } from '../../shared/capacity/line.ts';
 import type { CallReport } from '../../shared/registry/routing.ts';
 import type { Outcome } from '../call/outcome.ts';
 
@@ -6,6 +7,8 @@ export interface ServerUse {
   readonly outcome: CallReport['outcome'];
   /** Unix ms: when a busy server may be called again, where it said so. */
   readonly busyUntil?: number;
+  /** Why nobody was reached. */
+  readonly detail?: string;
 }
 
 /**
@@ -19,6 +22,9 @@ export function serverUseOf(outcome: Outcome, wasCalled: boolean, hasKey: boolea
     case 'accepted':
       return { outcome: 'answered' };
     case 'deferred':
+      if (outcome.reason === 'unreachable') {
+        return { outcome: 'unreachable', ...(outcome.error !== undefined && { detail: outcome.error.message }) };
+      }
       if (outcome.reason === 'backend-busy' || (outcome.reason === 'rate-limited' && !hasKey)) {
         const { retryAfterMs } = outcome;
         return { outcome: 'busy', ...(retryAfterMs !== undefined && { busyUntil: now + retryAfterMs }) };
@@ -38,9 +44,11 @@ function isServersFault(httpStatus: number | undefined): boolean {
   return httpStatus === undefined || httpStatus >= 500;
 }
 
-/** A busy server's pause is its own: where there are others, the task looks for one of them at once. */
-export function withOtherServers(outcome: Outcome, { outcome: use }: ServerUse, servers: number): Outcome {
-  return outcome.kind === 'deferred' && use === 'busy' && servers > 1
-    ? { ...outcome, retryAfterMs: undefined }
-    : outcome;
+/** What a task does whose server, or address, could not take it. @param servers that the call could have had */
+export function afterUse(outcome: Outcome, { outcome: use }: ServerUse, service: string, servers: number): Outcome {
+  if (outcome.kind !== 'deferred') return outcome;
+  // The registry knows when somebody is there again.
+  if (use === 'unreachable') return { ...outcome, placedBy: 'registry', park: { line: serviceLine(service) } };
+  // A busy server's pause is its own: where there are others, the task looks for one of them at once.
+  return use === 'busy' && servers > 1 ? { ...outcome, retryAfterMs: undefined } : outcome;
 }

@@ -3,7 +3,13 @@
  * broke (the callback Worker was deployed, say), a bounded number of times.
  */
 import type { ClaimBatch, Denial, Grant, LedgerSession, Settled, Settlement } from '../../shared/ledger/contract.ts';
-import type { CallReports, RouteAnswer, RouteRequest, ServiceBook } from '../../shared/registry/routing.ts';
+import type {
+  CallReports,
+  GivenUpLease,
+  RouteAnswer,
+  RouteRequest,
+  ServiceCatalog,
+} from '../../shared/registry/routing.ts';
 import type { LedgerBinding } from '../env.ts';
 
 /** Opened again at most this often after it broke: each is a Worker invocation. */
@@ -39,7 +45,11 @@ export class LedgerConversation implements LedgerSession, Disposable {
     return this.#ask((session) => session.reportCalls(reports));
   }
 
-  readServices(known: number): Promise<ServiceBook | undefined> {
+  giveUp(lease: GivenUpLease): Promise<void> {
+    return this.#ask((session) => session.giveUp(lease));
+  }
+
+  readServices(known: number): Promise<ServiceCatalog | undefined> {
     return this.#ask((session) => session.readServices(known));
   }
 

@@ -47,20 +47,22 @@ const UNAVAILABLE_MS = 5_000;
 
 export async function takePlace(env: ConsumerEnv, request: PlaceRequest): Promise<PlaceTaken> {
   const { id, service, waits, patientUntil, expiresAt } = request;
-  const call = { id, service, block: crypto.randomUUID() };
-  const question = { block: call.block, expiresAt, calls: [{ id, service, waits, patientUntil }] };
+  const call = { id, service, leaseId: crypto.randomUUID() };
+  const question = { leaseId: call.leaseId, expiresAt, calls: [{ id, service, waits, patientUntil }] };
   try {
     const answer = await pRetry(() => env.registry.route(question), RETRIES);
     env.servers.note(answer.servers, Date.now());
     const [decision] = answer.decisions;
     if (decision?.is !== 'routed') {
       const { why = 'no-server' as const, until = Date.now() + UNAVAILABLE_MS } = decision ?? {};
-      return { is: 'waiting', declined: { why, until } };
+      return { is: 'waiting', declined: { why: why === 'rate-limited' ? 'server-busy' : why, until } };
     }
     const others = answer.servers[service] ?? [];
     return { is: 'held', place: new HeldPlace(env.registry, call, decision.server, others) };
   } catch (error) {
     logError('registry.unavailable', { shard: env.shard, service, calls: 1 }, error);
+    // The answer may still come, and a place with it.
+    await env.registry.giveUp({ leaseId: call.leaseId, expiresAt }).catch(() => undefined);
     return withoutRegistry(env, call);
   }
 }
@@ -80,7 +82,7 @@ function withoutRegistry(env: ConsumerEnv, call: PlacedCall): PlaceTaken {
 interface PlacedCall {
   readonly id: string;
   readonly service: string;
-  readonly block: string;
+  readonly leaseId: string;
 }
 
 class HeldPlace implements Place {
@@ -121,7 +123,7 @@ class HeldPlace implements Place {
   async report({ outcome, durationMs, busyUntil, isOngoing }: PlaceReport): Promise<void> {
     const registry = this.#registry;
     if (registry === undefined) return;
-    const { id, service, block } = this.#call;
+    const { id, service, leaseId } = this.#call;
     const report: CallReport = {
       id,
       service,
@@ -133,7 +135,7 @@ class HeldPlace implements Place {
       ...(isOngoing !== undefined && { isOngoing }),
     };
     try {
-      await pRetry(() => registry.reportCalls({ block, reports: [report] }), RETRIES);
+      await pRetry(() => registry.reportCalls({ leaseId, reports: [report] }), RETRIES);
     } catch (error) {
       logError('registry.unavailable', { service, reports: 1 }, error);
     }

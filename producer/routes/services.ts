@@ -1,17 +1,19 @@
 /** `/api/services`: services put at run time, how they stand, what they need, and pausing them. */
 import { createRoute } from '@hono/zod-openapi';
+import type { ServiceView } from '../../shared/registry/door.ts';
 import { serviceSchema } from '../../shared/service/definition.ts';
 import { isOwnAddress, OWN_ADDRESS_PROBLEM } from '../../shared/service/own-address.ts';
 import { headerSecretNames, reviewService, type ServiceFinding } from '../../shared/service/review.ts';
 import { answerJson, answerNothing, refuse } from '../answer.ts';
 import type { App } from '../app.ts';
-import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
+import { MAX_TASK_BODY_BYTES, mayReadJson, readsJson } from '../body.ts';
 import { invalidRequest } from '../field-errors.ts';
 import { askRegistry, readRegistry } from '../registry-answer.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
 import {
   DeleteServiceQuerySchema,
   DemandSchema,
+  PauseBodySchema,
   PausedSchema,
   PutServiceSchema,
   ServiceDefinitionBodySchema,
@@ -76,8 +78,12 @@ const pauseRoute = createRoute({
   operationId: 'pauseService',
   summary: 'Pause a service',
   description: 'Calls under way finish; tasks wait, within five seconds everywhere, and lose no attempt.',
-  request: { params: ServiceParamsSchema },
-  responses: answers({ 200: jsonAnswer(PausedSchema, 'It is paused.') }, 'invalid-request', 'service-not-found'),
+  middleware: [mayReadJson(MAX_TASK_BODY_BYTES)],
+  request: {
+    params: ServiceParamsSchema,
+    body: { content: { 'application/json': { schema: PauseBodySchema } }, required: false },
+  },
+  responses: answers({ 200: jsonAnswer(PausedSchema, 'It is paused.') }, ...BODY_PROBLEMS, 'service-not-found'),
 });
 
 const resumeRoute = createRoute({
@@ -103,7 +109,7 @@ export function addServices(app: App): void {
     readRegistry(
       c.env.runtime,
       (registry) => registry.listServices(),
-      (services) => answerJson({ services }),
+      (services) => answerJson({ services: services.map(serviceDocument) }),
     ),
   );
 
@@ -163,17 +169,36 @@ export function addServices(app: App): void {
     return answer;
   });
 
-  for (const [route, paused] of [
-    [pauseRoute, true],
-    [resumeRoute, false],
-  ] as const) {
-    app.openapi(route, (c) => {
-      const { name } = c.req.valid('param');
-      return askRegistry(
-        c.env.runtime,
-        (registry) => registry.setPaused(name, paused),
-        () => answerJson({ name, paused }),
-      );
-    });
-  }
+  app.openapi(pauseRoute, (c) => {
+    const { name } = c.req.valid('param');
+    const { until, reason } = c.req.valid('json');
+    const untilMs = until === undefined ? undefined : Date.parse(until);
+    if (untilMs !== undefined && untilMs <= Date.now()) {
+      const why = 'is in the past; leave it out to pause without an end';
+      return refuse('invalid-request', { detail: `/until: ${why}`, errors: [{ field: '/until', reason: why }] });
+    }
+    return askRegistry(
+      c.env.runtime,
+      (registry) => registry.setPaused(name, { until: untilMs, reason }),
+      () => answerJson({ name, paused: true, until, reason }),
+    );
+  });
+
+  app.openapi(resumeRoute, (c) => {
+    const { name } = c.req.valid('param');
+    return askRegistry(
+      c.env.runtime,
+      (registry) => registry.setPaused(name, undefined),
+      () => answerJson({ name, paused: false }),
+    );
+  });
+}
+
+function serviceDocument({ pause, unreachable, ...service }: ServiceView) {
+  const { until, reason } = pause ?? {};
+  return {
+    ...service,
+    pause: pause && { until: until === undefined ? undefined : new Date(until).toISOString(), reason },
+    unreachable: unreachable && { since: new Date(unreachable.since).toISOString(), why: unreachable.why },
+  };
 }

@@ -2,7 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import { SERVICE_NAME_PATTERN } from '../../shared/service/definition.ts';
 import { ERROR_CLASSES } from '../../shared/task/attempt.ts';
-import { LABEL_PATTERN } from '../../shared/task/server-wishes.ts';
+import { LABEL_PATTERN } from '../../shared/task/server-requirements.ts';
 import { TASK_STATUSES } from '../../shared/task/status.ts';
 import { RefSchema } from './submission.ts';
 

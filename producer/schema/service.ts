@@ -15,10 +15,9 @@ export const ServiceParamsSchema = z.object({
 });
 
 export const DeleteServiceQuerySchema = z.strictObject({
-  force: z
-    .enum(['true', 'false'])
-    .default('false')
-    .openapi({ description: 'True: also while calls run or tasks wait.' }),
+  force: z.enum(['true', 'false']).default('false').openapi({
+    description: 'True: also while calls run or tasks wait. Those that wait end as cancelled, with the reason.',
+  }),
 });
 
 export const ServiceDefinitionBodySchema = ServiceDefinitionSchema.meta({
@@ -52,6 +51,14 @@ const ServiceSchema = z
     name: z.string(),
     source: z.enum(['file', 'api']).openapi({ description: 'wrangler.toml, or put at run time, which wins.' }),
     paused: z.boolean(),
+    pause: z
+      .object({ until: z.string().optional(), reason: z.string().optional() })
+      .optional()
+      .openapi({ description: 'Until when it is paused, and why, as far as it was said.' }),
+    unreachable: z
+      .object({ since: z.string(), why: z.string() })
+      .optional()
+      .openapi({ description: 'Nobody is there at its own address: its tasks wait and lose no attempt.' }),
     balancing: z.enum(BALANCING_ALGORITHMS),
     target: z.enum(['servers', 'fixed']).openapi({ description: 'Registered servers, or an address of its own.' }),
     servers: z.object({ total: z.number().int(), available: z.number().int() }),
@@ -75,7 +82,18 @@ export const ServiceListSchema = z.object({ services: z.array(ServiceSchema) }).
   },
 });
 
-export const PausedSchema = z.object({ name: z.string(), paused: z.boolean() }).openapi('PausedService');
+const untilField = z.iso.datetime({ offset: true, error: 'is a time such as 2027-01-31T12:00:00Z' });
+
+export const PauseBodySchema = z
+  .strictObject({
+    until: untilField.optional().openapi({ description: 'It goes on by itself then; without it, when it is resumed.' }),
+    reason: z.string().min(1).max(500).optional().openapi({ description: 'For whoever looks at the service.' }),
+  })
+  .openapi('Pause', { example: { until: '2027-01-31T12:00:00Z', reason: 'maintenance of the backend' } });
+
+export const PausedSchema = z
+  .object({ name: z.string(), paused: z.boolean(), until: z.string().optional(), reason: z.string().optional() })
+  .openapi('PausedService');
 
 export const DemandSchema = z
   .object({
@@ -83,7 +101,7 @@ export const DemandSchema = z
     inFlight: z.number().int(),
     capacity: z.number().openapi({ description: 'Calls at a time that its available servers take.' }),
     available: z.number().int().openapi({ description: 'Servers that take calls.' }),
-    waiting: z.number().int().openapi({ description: 'Tasks that found no place in the last minute and wait.' }),
+    waiting: z.number().int().openapi({ description: 'Tasks that wait for a place, up to 10,000.' }),
     arrivalsPerSecond: z.number(),
     meanLatencyMs: z.number().optional(),
     estimatedWaitSeconds: z

@@ -14,7 +14,7 @@ import { AnswerRulesSchema } from '../../shared/task/answer-rule.ts';
 import { ERROR_CLASSES } from '../../shared/task/attempt.ts';
 import { MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 import { TASK_METHODS } from '../../shared/task/request.ts';
-import { CapabilitiesSchema, TierSchema } from '../../shared/task/server-wishes.ts';
+import { CapabilitiesSchema, TierSchema } from '../../shared/task/server-requirements.ts';
 import { TASK_STATUSES } from '../../shared/task/status.ts';
 import { IdempotencyKeySchema } from '../idempotency/key.ts';
 import { ProblemSchema } from './problem.ts';

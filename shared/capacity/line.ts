@@ -1,26 +1,28 @@
 /**
  * A line is what parked tasks wait for (rule R20), as it is written in `tasks.parked_for`: the keys of a
- * pool, a bucket of them where a provider limits by model, or a place at a service. A pool has one line
+ * pool, a bucket of them where a provider limits by model, or a place at a service, or at those of its
+ * servers that have what the task asks for. A pool has one line
  * over all shards: each shard pulls from it when it has room. Pure.
  */
 
 export type LineTarget =
   | { readonly kind: 'pool'; readonly pool: string; readonly bucket?: string | undefined }
-  | { readonly kind: 'service'; readonly service: string };
+  | { readonly kind: 'service'; readonly service: string; readonly bucket?: string | undefined };
 
 export function poolLine(pool: string, bucket?: string): string {
   return bucket === undefined ? `pool:${pool}` : `pool:${pool}#${bucket}`;
 }
 
-export function serviceLine(service: string): string {
-  return `service:${service}`;
+export function serviceLine(service: string, bucket?: string): string {
+  return bucket === undefined ? `service:${service}` : `service:${service}#${bucket}`;
 }
 
 /** @returns undefined for a text that is no line */
 export function targetOfLine(line: string): LineTarget | undefined {
-  const match = /^(?:service:(?<service>.+)|pool:(?<pool>[^#]+)(?:#(?<bucket>.+))?)$/s.exec(line);
+  const match = /^(?:service:(?<service>[^#]+)|pool:(?<pool>[^#]+))(?:#(?<bucket>.+))?$/s.exec(line);
   const { service, pool, bucket } = match?.groups ?? {};
-  if (service !== undefined) return { kind: 'service', service };
+  if (service !== undefined)
+    return bucket === undefined ? { kind: 'service', service } : { kind: 'service', service, bucket };
   return pool === undefined ? undefined : { kind: 'pool', pool, bucket };
 }
 

@@ -22,17 +22,6 @@ export function addStarts(log: StartLog, at: number, count: number): void {
   else log.splice(index, 0, { at: step, count });
 }
 
-/** Takes back one start that was noted at `at`, or the nearest one that is left. */
-export function removeStart(log: StartLog, at: number): void {
-  const step = stepOf(at);
-  let index = log.findLastIndex((slot) => slot.at <= step);
-  if (index < 0) index = 0;
-  const slot = log[index];
-  if (slot === undefined) return;
-  slot.count -= 1;
-  if (slot.count === 0) log.splice(index, 1);
-}
-
 export function forgetStarts(log: StartLog, before: number): void {
   const kept = log.findIndex((slot) => slot.at > before);
   log.splice(0, kept < 0 ? log.length : kept);
@@ -43,16 +32,6 @@ export function countStarts(log: StartLog, since: number): number {
   for (let index = log.length - 1; index >= 0; index--) {
     const slot = log[index];
     if (slot === undefined || slot.at <= since) break;
-    count += slot.count;
-  }
-  return count;
-}
-
-/** How many lie at or before `until`. */
-export function countUntil(log: StartLog, until: number): number {
-  let count = 0;
-  for (const slot of log) {
-    if (slot.at > until) break;
     count += slot.count;
   }
   return count;

@@ -4,7 +4,7 @@
  * except for whose server it is, which only the registry knows.
  */
 import type { ClusterHeartbeat, Heartbeat, Registration } from './registration.ts';
-import type { CallReports, RouteAnswer, RouteRequest, ServiceBook } from './routing.ts';
+import type { CallReports, GivenUpLease, RouteAnswer, RouteRequest, ServiceCatalog } from './routing.ts';
 
 export type RegistryProblemCode =
   | 'server-not-found'
@@ -112,10 +112,19 @@ export interface ServiceView {
   /** `file`: wrangler.toml; `api`: put at run time, which wins. */
   readonly source: 'file' | 'api';
   readonly paused: boolean;
+  readonly pause: ServicePause | undefined;
+  /** Of a fixed target: since when nobody is there, Unix ms. */
+  readonly unreachable: { readonly since: number; readonly why: string } | undefined;
   readonly balancing: string;
   readonly target: 'servers' | 'fixed';
   readonly servers: { readonly total: number; readonly available: number };
   readonly inFlight: number;
+}
+
+/** Until when, Unix ms, and why; an open end without `until`. */
+export interface ServicePause {
+  readonly until?: number | undefined;
+  readonly reason?: string | undefined;
 }
 
 /** For autoscalers: what a service has to do, and how many servers would do it. */
@@ -125,7 +134,7 @@ export interface DemandView {
   /** Calls at a time that its available servers take. */
   readonly capacity: number;
   readonly available: number;
-  /** Tasks that found no place in the last minute and wait. */
+  /** Tasks that wait in line for a place, and those that wait a moment where they are. */
   readonly waiting: number;
   readonly arrivalsPerSecond: number;
   readonly meanLatencyMs: number | undefined;
@@ -162,12 +171,13 @@ export interface RegistryDoor {
   getMetrics(id: string, asker: Asker): Promise<Answered<ServerMetrics>>;
 
   listServices(): Promise<readonly ServiceView[]>;
-  readServices(known: number): Promise<ServiceBook | undefined>;
+  readServices(known: number): Promise<ServiceCatalog | undefined>;
   /** @param definition as it was sent, checked; @returns the new version of the book */
   putService(name: string, definition: unknown): Promise<number>;
-  /** `service-busy` while it has calls in flight or waiting tasks, unless forced. */
+  /** `service-busy` while it has calls in flight or tasks that have not ended, which `force` ends. */
   deleteService(name: string, force: boolean): Promise<Answered<undefined>>;
-  setPaused(name: string, paused: boolean): Promise<Answered<undefined>>;
+  /** @param pause undefined: it goes on, and its tasks with it */
+  setPaused(name: string, pause: ServicePause | undefined): Promise<Answered<undefined>>;
   getDemand(name: string): Promise<Answered<DemandView>>;
   getBalancer(): Promise<BalancerView>;
   setBalancing(name: string, algorithm: string): Promise<Answered<undefined>>;
@@ -175,4 +185,5 @@ export interface RegistryDoor {
   /** For the synchronous route's consumers, which hold no ledger session. */
   route(request: RouteRequest): Promise<RouteAnswer>;
   reportCalls(reports: CallReports): Promise<void>;
+  giveUp(lease: GivenUpLease): Promise<void>;
 }

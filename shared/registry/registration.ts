@@ -4,7 +4,7 @@
  */
 import * as z from 'zod';
 import { PathSchema, SERVICE_NAME_PATTERN } from '../service/definition.ts';
-import { CapabilitiesSchema, LABEL_PATTERN, TierSchema } from '../task/server-wishes.ts';
+import { CapabilitiesSchema, LABEL_PATTERN, TierSchema } from '../task/server-requirements.ts';
 
 export const SERVER_ID_PATTERN = /^srv_[0-9a-hjkmnp-tv-z]{16}$/;
 

@@ -8,7 +8,7 @@
  */
 import * as z from 'zod';
 import { parseEach } from '../rpc/parse-each.ts';
-import { type Capabilities, type ServerWishes, ServerWishesSchema } from '../task/server-wishes.ts';
+import { type Capabilities, type ServerRequirements, ServerRequirementsSchema } from '../task/server-requirements.ts';
 import { ServiceNameSchema } from './registration.ts';
 
 const callId = z.string().min(1).max(64);
@@ -16,18 +16,20 @@ const callId = z.string().min(1).max(64);
 const RoutedCallSchema = z.object({
   id: callId,
   service: ServiceNameSchema,
-  wishes: ServerWishesSchema.optional(),
-  /** It does not come back after this, Unix ms: no later place is kept for it. Absent: it does. */
+  requirements: ServerRequirementsSchema.optional(),
+  /** It cannot stand in a line, and does not come back after this, Unix ms. Absent: a task, which can. */
   patientUntil: z.number().optional(),
   /** How often it has waited before. */
   waits: z.number().int().min(0),
 });
 
 const RouteRequestSchema = z.object({
-  /** Names the calls of this batch when they are reported. */
-  block: z.string().min(16),
+  /** Names the calls of this batch when they are reported. The same one gets the same places (rule R22). */
+  leaseId: z.string().min(16),
   /** When the last of its calls has ended for sure, Unix ms: a crashed consumer's places are freed then. */
   expiresAt: z.number(),
+  /** The answer may take a second when there is no place for any of the calls yet. */
+  mayBeHeld: z.boolean().optional(),
   calls: z.array(z.unknown()),
 });
 export type RouteRequest = Omit<z.output<typeof RouteRequestSchema>, 'calls'> & {
@@ -45,35 +47,36 @@ export interface ServerAddress {
   readonly id: string;
   /** Of the service on this server, without a slash at the end. */
   readonly baseUrl: string;
-  /** For failover: the other server must meet the call's wishes too. */
+  /** For failover: the other server must meet the call's requirements too. */
   readonly tier: number;
   readonly capabilities: Capabilities;
 }
 
 /** True when the server is one that the call may run on. */
-export function meetsWishes({ tier, capabilities }: ServerAddress, wishes: ServerWishes | undefined): boolean {
-  if (wishes?.tier !== undefined && wishes.tier !== tier) return false;
-  return Object.entries(wishes?.capabilities ?? {}).every(
+export function meetsRequirements(
+  { tier, capabilities }: ServerAddress,
+  requirements: ServerRequirements | undefined,
+): boolean {
+  if (requirements?.tier !== undefined && requirements.tier !== tier) return false;
+  return Object.entries(requirements?.capabilities ?? {}).every(
     ([name, value]) => Object.hasOwn(capabilities, name) && capabilities[name] === value,
   );
 }
 
 /** Why a call gets no server now. */
-export type RouteWait = 'no-server' | 'server-busy' | 'paused';
+export type RouteWait = 'no-server' | 'server-busy' | 'paused' | 'unreachable' | 'rate-limited';
 
 export type RouteDecision =
   /** `server` is undefined for a service with a fixed target, which only has its place counted. */
   | { readonly id: string; readonly is: 'routed'; readonly server: ServerAddress | undefined }
-  /**
-   * Look again at `until` (Unix ms). `parked`: nobody knows when; an event wakes the task, and `until`
-   * is the fallback (rule R20).
-   */
   | {
       readonly id: string;
       readonly is: 'waiting';
       readonly why: RouteWait;
+      /** Ask again then, Unix ms. */
       readonly until: number;
-      readonly parked: boolean;
+      /** It stands in this line, whose owner wakes it; `until` is the fallback (rule R20). */
+      readonly line?: string;
     };
 
 export interface RouteAnswer {
@@ -83,6 +86,8 @@ export interface RouteAnswer {
    * and for bad times.
    */
   readonly servers: Readonly<Record<string, readonly ServerAddress[]>>;
+  /** By service: tasks stand in line for it, and until then (Unix ms) newcomers join its end without asking. */
+  readonly lines: Readonly<Record<string, number>>;
   /** Version of the service definitions; a consumer with an older one reads them again. */
   readonly servicesVersion: number;
 }
@@ -96,9 +101,13 @@ export const CallReportSchema = z.object({
   unreached: z.array(z.string()).optional(),
   /**
    * `answered`: it works, whatever it said of the task. `failed`: a time-out, a broken connection, a
-   * 5xx. `busy`: 429 or 503 with `Retry-After`. `unused`: the call was not made.
+   * 5xx. `busy`: 429 or 503 with `Retry-After`. `unreachable`: nobody was there. `unused`: the call was not made.
    */
-  outcome: z.enum(['answered', 'failed', 'busy', 'unused']),
+  outcome: z.enum(['answered', 'failed', 'busy', 'unreachable', 'unused']),
+  /** Why it is `unreachable`, for people. */
+  detail: z.string().optional(),
+  /** The call had no place: its service has neither servers nor limits. */
+  isUnplaced: z.boolean().optional(),
   /** The backend has begun to answer and the call goes on: a circuit that it tries may close, its place stays. */
   isOngoing: z.boolean().optional(),
   durationMs: z.number().min(0),
@@ -107,32 +116,39 @@ export const CallReportSchema = z.object({
 });
 export type CallReport = z.output<typeof CallReportSchema>;
 
-const CallReportsSchema = z.object({ block: z.string().min(16), reports: z.array(z.unknown()) });
+const CallReportsSchema = z.object({ leaseId: z.string().min(16), reports: z.array(z.unknown()) });
 
 export interface CallReports {
-  readonly block: string;
+  readonly leaseId: string;
   readonly reports: CallReport[];
 }
 
-/** A report that cannot be read is left out: its call ends with the block (rule R21). */
+/** A report that cannot be read is left out: its call ends with the lease (rule R21). */
 export function readCallReports(reports: unknown): CallReports {
-  const { block, reports: elements } = CallReportsSchema.parse(reports);
-  return { block, reports: parseEach(CallReportSchema, elements, 'call report') };
+  const { leaseId, reports: elements } = CallReportsSchema.parse(reports);
+  return { leaseId, reports: parseEach(CallReportSchema, elements, 'call report') };
 }
 
+/** Nobody waits for the lease's answer any more; its places go back, and it gets none later (rule R22). */
+export const GivenUpLeaseSchema = RouteRequestSchema.pick({ leaseId: true, expiresAt: true });
+export type GivenUpLease = z.output<typeof GivenUpLeaseSchema>;
+
 /** All service definitions that were set at run time; those of wrangler.toml are known to everybody. */
-export interface ServiceBook {
+export interface ServiceCatalog {
   readonly version: number;
   /** As they were put: parsed again by who reads them. */
   readonly services: Readonly<Record<string, unknown>>;
   /** Services whose tasks wait until they are resumed. */
   readonly paused: readonly string[];
+  /** Services without limits of their own whose calls are to be asked for all the same, for now. */
+  readonly limited: readonly string[];
 }
 
 /** The part of the ledger session that speaks with the registry. */
 export interface RegistrySession {
   route(request: RouteRequest): Promise<RouteAnswer>;
   reportCalls(reports: CallReports): Promise<void>;
+  giveUp(lease: GivenUpLease): Promise<void>;
   /** @returns undefined when `known` is the current version */
-  readServices(known: number): Promise<ServiceBook | undefined>;
+  readServices(known: number): Promise<ServiceCatalog | undefined>;
 }

@@ -5,7 +5,7 @@
  */
 
 import { byName } from '../by-name.ts';
-import type { ServiceBook } from '../registry/routing.ts';
+import type { ServiceCatalog } from '../registry/routing.ts';
 import type { ServiceDefinition, Services } from './definition.ts';
 
 /** What is older is read again. */
@@ -30,6 +30,7 @@ export class KnownServices {
   #put: Services = byName();
   #all: Services;
   #paused: ReadonlySet<string> = new Set();
+  #limited: ReadonlySet<string> = new Set();
   #askedAt = Number.NEGATIVE_INFINITY;
   #readAt = Number.NEGATIVE_INFINITY;
   /** When a question was last answered, or failed. */
@@ -61,6 +62,16 @@ export class KnownServices {
 
   isPaused(name: string): boolean {
     return this.#paused.has(name);
+  }
+
+  /** The registry is to be asked for its calls, although its definition does not say so. */
+  isLimited(name: string): boolean {
+    return this.#limited.has(name);
+  }
+
+  /** Until the registry says what it makes of it. */
+  noteLimited(name: string): void {
+    this.#limited = new Set([...this.#limited, name]);
   }
 
   /** The registry has neither answered nor failed yet. */
@@ -102,7 +113,7 @@ export class KnownServices {
    * @param book undefined when what is known is current
    * @returns names whose definitions this release cannot read; what was known of them stays
    */
-  take(book: ServiceBook | undefined, now: number): string[] {
+  take(book: ServiceCatalog | undefined, now: number): string[] {
     this.#readAt = Math.max(now, this.#askedAt);
     this.#endedAt = this.#readAt;
     if (book === undefined || book.version === this.#version) return [];
@@ -118,6 +129,7 @@ export class KnownServices {
     this.#put = put;
     this.#all = byName(this.#base, put);
     this.#paused = new Set(book.paused);
+    this.#limited = new Set(book.limited);
     return unreadable;
   }
 }

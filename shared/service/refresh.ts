@@ -3,7 +3,7 @@
  * registry does not answer, what is known stays.
  */
 import { logError, logWarning } from '../log.ts';
-import type { ServiceBook } from '../registry/routing.ts';
+import type { ServiceCatalog } from '../registry/routing.ts';
 import type { ServiceDefinition } from './definition.ts';
 import type { KnownServices, ReadReason } from './known-services.ts';
 
@@ -16,7 +16,7 @@ const LOOK_MS = 20;
 /** @param read asks for the book when it is another than the known version */
 export async function refreshServices(
   services: KnownServices,
-  read: (known: number) => Promise<ServiceBook | undefined>,
+  read: (known: number) => Promise<ServiceCatalog | undefined>,
   reason: ReadReason = {},
 ): Promise<void> {
   const askedAt = Date.now();
@@ -49,7 +49,7 @@ const MAX_LOOKS = 15;
  */
 export async function findService(
   known: KnownServices,
-  read: (known: number) => Promise<ServiceBook | undefined>,
+  read: (known: number) => Promise<ServiceCatalog | undefined>,
   name: string,
   isWanted: (service: ServiceDefinition | undefined) => boolean = (service) => service !== undefined,
 ): Promise<ServiceDefinition | undefined> {

@@ -35,6 +35,8 @@ export const ERROR_CLASSES = [
   'unstorable',
   /** The deadline passed. */
   'deadline',
+  /** Its service was deleted while it waited. */
+  'service-deleted',
 ] as const;
 
 export const TaskErrorSchema = z.object({

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { AnswerRulesSchema } from './answer-rule.ts';
 import { ERROR_CLASSES, type TaskError } from './attempt.ts';
 import { ContentSchema } from './content.ts';
-import { ServerWishesSchema } from './server-wishes.ts';
+import { ServerRequirementsSchema } from './server-requirements.ts';
 
 export const TASK_METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'QUERY'] as const;
 
@@ -17,7 +17,7 @@ export const TaskRequestSchema = z.object({
   traceparent: z.string().optional(),
   /** Through how many deployments the submission came, or how often through this one (`shared/sync/call.ts`). */
   hops: z.number().int().optional(),
-  wishes: ServerWishesSchema.optional(),
+  requirements: ServerRequirementsSchema.optional(),
   /** Shorter than the service's. */
   timeoutSeconds: z.number().positive().optional(),
   /** Services that take it in this order when its own has failed; and errors after which that is at once. */

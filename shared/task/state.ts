@@ -14,6 +14,8 @@ export const DEFERRAL_REASONS = [
   'no-server',
   /** Every server that could take it, or the service itself, has all the calls that it may have. */
   'server-busy',
+  /** Nobody is there at the service's address. */
+  'unreachable',
   /** An administrator paused the service. */
   'paused',
   'key-refused',

@@ -162,16 +162,15 @@ describe('the answer', () => {
   });
 
   it('is read for its status first, however large: an error shows its beginning, and a redirect where it leads', async () => {
-    const page = (code: number, headers: Record<string, string> = {}) =>
+    const page = (code: number, headers: Record<string, string> = {}, task: { service?: string } = {}) =>
       attempt(
         () =>
           new Response('é'.repeat(MAX_INLINE_BYTES), {
             status: code,
             headers: { 'content-type': 'text/html', ...headers },
           }),
+        task,
       );
-    expect(await page(429, { 'retry-after': '7' })).toMatchObject({ status: 'deferred', reason: 'rate-limited' });
-    expect(await page(503, { 'retry-after': '7' })).toMatchObject({ status: 'deferred', reason: 'backend-busy' });
     const failed = await page(500);
     expect(failed).toMatchObject({ status: 'retrying', failures: 1 });
     expect(errorOf(failed).message).toMatch(/^The backend answered 500: é+…$/);
@@ -180,6 +179,10 @@ describe('the answer', () => {
     expect(moved).toMatchObject({ status: 'failed' });
     expect(errorOf(moved)).toMatchObject({ class: 'http', httpStatus: 302 });
     expect(errorOf(moved).message).toContain('http://elsewhere.test/new');
+    const busy = { 'retry-after': '7' };
+    expect(await page(429, busy)).toMatchObject({ status: 'deferred', reason: 'rate-limited' });
+    // That service has had enough.
+    expect(await page(503, busy, { service: 'bound' })).toMatchObject({ status: 'deferred', reason: 'backend-busy' });
   });
 
   it('counts unpacked, and is read no further than the limit', async () => {

@@ -115,6 +115,7 @@ async function openLedger(): Promise<LedgerSession> {
     cancelledAmong: (ids) => readCancelled(callbackEnv.stores.control, ids),
     route: (request) => env.SERVER_REGISTRY.getByName('registry').route(request),
     reportCalls: (reports) => env.SERVER_REGISTRY.getByName('registry').reportCalls(reports),
+    giveUp: (lease) => env.SERVER_REGISTRY.getByName('registry').giveUp(lease),
     readServices: (known) => env.SERVER_REGISTRY.getByName('registry').readServices(known),
   };
 }

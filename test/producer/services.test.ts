@@ -95,7 +95,7 @@ describe('a service that is put', () => {
       expect(queue.sent[0]?.task).toMatchObject({
         service: 'fresh',
         policy: { maxAttempts: 2 },
-        request: { wishes: { affinityKey: 'acme', tier: 2, capabilities: { gpu: true } } },
+        request: { requirements: { affinityKey: 'acme', tier: 2, capabilities: { gpu: true } } },
       });
     }
   });

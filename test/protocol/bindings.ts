@@ -5,11 +5,12 @@
 import { createExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { Ledger } from '../../callback/ledger.ts';
+import { giveUpLease } from '../../callback/registry/places.ts';
 import { NO_SUCH_SERVER } from '../../callback/registry/refusal.ts';
 import { takeReports } from '../../callback/registry/report.ts';
 import { route } from '../../callback/registry/route.ts';
 import type { Registry } from '../../callback/registry/server.ts';
-import { readBook } from '../../callback/registry/services.ts';
+import { readCatalog } from '../../callback/registry/services.ts';
 import { viewServer } from '../../callback/registry/view.ts';
 import type { LastKnownServers } from '../../consumer/capacity/last-known.ts';
 import type { ConsumerEnv, LedgerBinding } from '../../consumer/env.ts';
@@ -186,11 +187,13 @@ export class Bindings {
           this.#world.beat();
           return structuredClone(route(world.registry, structuredClone(request), Date.now(), Math.random));
         }),
+      giveUp: ({ leaseId, expiresAt }) =>
+        effect('registry.give-up', async () => giveUpLease(world.registry, leaseId, expiresAt, Date.now())),
       reportCalls: (reports) =>
         effect('registry.report', async () =>
           takeReports(world.registry, structuredClone(reports), Date.now(), Math.random),
         ),
-      readServices: (known) => effect('registry.services', async () => readBook(world.registry, known)),
+      readServices: (known) => effect('registry.services', async () => readCatalog(world.registry, known)),
     };
   }
 

@@ -101,7 +101,7 @@ describe('R8 local queue in memory', () => {
     const others = () => house.ready().filter(({ taskId }) => taskId !== untouched.id);
     const retrying = await house.submit(order);
     house.backend.answer(retrying.id, status(500, { 'retry-after': '600' }));
-    const deferred = await house.submit();
+    const deferred = await house.submit({ service: 'fetched' });
     house.backend.answer(deferred.id, status(429, { 'retry-after': '7200' }));
     const waiting = await house.submit();
     house.backend.answer(waiting.id, accepted());
@@ -558,11 +558,11 @@ describe('R20 waiting room', () => {
 
   it('a paused service keeps its tasks until it is resumed', async () => {
     house.join('there');
-    setPaused(house.registry, 'served', true);
+    setPaused(house.registry, 'served', {});
     const task = await house.submit({ service: 'served' });
     await house.deliver();
     expect(await house.row(task.id)).toMatchObject({ reason: 'paused', parked_for: 'service:served' });
-    setPaused(house.registry, 'served', false);
+    setPaused(house.registry, 'served', undefined);
     await house.release();
     await comeToRest(house);
     expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2 });

@@ -98,7 +98,7 @@ describe('balancing', () => {
   it('sticky sends a key to the same server, spreads keys, and moves only those of a server that goes', () => {
     const { fleet, ids } = fleetOf('sticky', { a: {}, b: {}, c: {} });
     const home = (key: string) => {
-      const { server, report } = fleet.call({ wishes: { affinityKey: key } });
+      const { server, report } = fleet.call({ requirements: { affinityKey: key } });
       report({});
       return server;
     };
@@ -121,9 +121,9 @@ describe('balancing', () => {
 
   it('sticky waits for its server while that is full, and calls without a key go where there is room', () => {
     const { fleet } = fleetOf('sticky', { a: { maxConcurrency: 2 }, b: { maxConcurrency: 2 } });
-    const { server } = fleet.call({ wishes: { affinityKey: 'k' } });
-    expect(fleet.call({ wishes: { affinityKey: 'k' } }).server).toBe(server);
-    expect(fleet.call({ wishes: { affinityKey: 'k' } }).server).toBe('server-busy');
+    const { server } = fleet.call({ requirements: { affinityKey: 'k' } });
+    expect(fleet.call({ requirements: { affinityKey: 'k' } }).server).toBe(server);
+    expect(fleet.call({ requirements: { affinityKey: 'k' } }).server).toBe('server-busy');
     expect(fleet.call().server).not.toBe(server);
   });
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { demandOf } from '../../callback/registry/demand.ts';
 import { newMetrics, noteCall, summarize } from '../../callback/registry/metrics.ts';
-import { deleteService, putService, readBook, setBalancing, setPaused } from '../../callback/registry/services.ts';
+import { deleteService, putService, readCatalog, setBalancing, setPaused } from '../../callback/registry/services.ts';
 import { viewBalancer, viewServices } from '../../callback/registry/view.ts';
 import { Fleet, seededRandom, T0 } from './fleet.ts';
 
-const demand = (fleet: Fleet, service = 'ocr') => {
-  const answer = demandOf(fleet.registry, service, fleet.now);
+const demand = (fleet: Fleet, inLine = 0, service = 'ocr') => {
+  const answer = demandOf(fleet.registry, service, inLine, fleet.now);
   if (!answer.ok) throw new Error(answer.detail);
   return answer.value;
 };
@@ -17,9 +17,7 @@ describe('demand', () => {
     fleet.add('a', { maxConcurrency: 4 });
     // Ten calls a second of 1.2 seconds each are twelve at a time: three servers of four places.
     for (let second = 0; second < 60; second++) {
-      const { block, decisions } = fleet.route(10);
-      for (const decision of decisions) fleet.report(block, decision, { durationMs: 1_200 });
-      fleet.registry.services.get('ocr')!.waiters.clear();
+      for (let call = 0; call < 10; call++) fleet.call().report({ durationMs: 1_200 });
       fleet.now += 1_000;
     }
     const view = demand(fleet);
@@ -32,32 +30,30 @@ describe('demand', () => {
     const fleet = new Fleet();
     fleet.add('a', { maxConcurrency: 2 });
     const first = fleet.route(2);
-    for (const decision of first.decisions) fleet.report(first.block, decision, { durationMs: 3_000 });
-    const running = fleet.route(2);
-    const waiting = fleet.route(119);
-    const view = demand(fleet);
+    for (const decision of first.decisions) fleet.report(first.leaseId, decision, { durationMs: 3_000 });
+    fleet.route(2);
+    const view = demand(fleet, 119);
     expect(view).toMatchObject({ inFlight: 2, waiting: 119, estimatedWaitSeconds: 180 });
     expect(view.advisedServers).toBeGreaterThan(3);
-    // One that waited has a place now.
-    fleet.report(running.block, running.decisions[0]);
+    // One more waits where it is, for a moment.
     fleet.now += 1_500;
-    fleet.route(1, { block: waiting.block, waits: 1 });
-    expect(demand(fleet)).toMatchObject({ waiting: 118 });
+    fleet.route(1);
+    expect(demand(fleet, 119)).toMatchObject({ waiting: 120 });
     fleet.now += 300_000;
-    expect(demand(fleet)).toMatchObject({ waiting: 0 });
+    expect(demand(fleet, 119)).toMatchObject({ waiting: 119 });
   });
 
   it('knows no wait while nobody is there, and advises a server for those who wait', () => {
     const fleet = new Fleet();
     fleet.route(5);
-    expect(demand(fleet)).toMatchObject({
+    expect(demand(fleet, 5)).toMatchObject({
       available: 0,
       capacity: 0,
       waiting: 5,
       estimatedWaitSeconds: undefined,
       advisedServers: 1,
     });
-    expect(demandOf(fleet.registry, 'none', fleet.now)).toMatchObject({ ok: false, code: 'service-not-found' });
+    expect(demandOf(fleet.registry, 'none', 0, fleet.now)).toMatchObject({ ok: false, code: 'service-not-found' });
   });
 });
 
@@ -90,11 +86,11 @@ describe('services', () => {
   it('put at run time win over the file, and their version grows', () => {
     const fleet = new Fleet({ ocr: { balancing: 'random' } });
     fleet.add('a');
-    expect(readBook(fleet.registry, 0)).toBeUndefined();
+    expect(readCatalog(fleet.registry, 0)).toBeUndefined();
     expect(putService(fleet.registry, 'ocr', { balancing: 'weighted', maxConcurrency: 1 })).toBe(1);
     expect(fleet.route(2).servicesVersion).toBe(1);
     expect(fleet.route(1).decisions).toMatchObject([{ why: 'server-busy' }]);
-    expect(readBook(fleet.registry, 0)).toMatchObject({ version: 1, services: { ocr: { maxConcurrency: 1 } } });
+    expect(readCatalog(fleet.registry, 0)).toMatchObject({ version: 1, services: { ocr: { maxConcurrency: 1 } } });
     expect(viewServices(fleet.registry, fleet.now)).toMatchObject([
       { name: 'ocr', source: 'api', balancing: 'weighted', target: 'servers', servers: { total: 1, available: 1 } },
     ]);
@@ -113,24 +109,24 @@ describe('services', () => {
   it('are deleted when nothing runs or waits, or when forced; the one of the file is back then', () => {
     const fleet = new Fleet({ ocr: { balancing: 'random' } });
     putService(fleet.registry, 'ocr', {});
-    const { block, decisions } = fleet.route(1);
-    const remove = (force: boolean) => deleteService(fleet.registry, 'ocr', force, fleet.now);
+    fleet.add('a');
+    const { leaseId, decisions } = fleet.route(1);
+    const remove = (force: boolean, waiting = 0) => deleteService(fleet.registry, 'ocr', force, waiting);
     expect(remove(false)).toMatchObject({ ok: false, code: 'service-busy' });
-    fleet.report(block, decisions[0]);
-    // It was parked, and waits.
-    expect(remove(false)).toMatchObject({ ok: false, code: 'service-busy' });
+    fleet.report(leaseId, decisions[0]);
+    expect(remove(false, 1)).toMatchObject({ ok: false, code: 'service-busy' });
     expect(remove(true)).toMatchObject({ ok: true });
     expect(viewServices(fleet.registry, fleet.now)).toMatchObject([{ source: 'file', balancing: 'random' }]);
     expect(remove(true)).toMatchObject({ ok: false, code: 'invalid-request' });
-    expect(deleteService(fleet.registry, 'none', true, fleet.now)).toMatchObject({ code: 'service-not-found' });
+    expect(deleteService(fleet.registry, 'none', true, 0)).toMatchObject({ code: 'service-not-found' });
   });
 
   it('that are paused say so, and only those that exist can be', () => {
     const fleet = new Fleet();
-    expect(setPaused(fleet.registry, 'ocr', true)).toMatchObject({ ok: true });
+    expect(setPaused(fleet.registry, 'ocr', {})).toMatchObject({ ok: true });
     expect(viewServices(fleet.registry, fleet.now)).toMatchObject([{ paused: true }]);
-    expect(readBook(fleet.registry, 0)).toMatchObject({ paused: ['ocr'] });
-    expect(setPaused(fleet.registry, 'none', true)).toMatchObject({ code: 'service-not-found' });
+    expect(readCatalog(fleet.registry, 0)).toMatchObject({ paused: ['ocr'] });
+    expect(setPaused(fleet.registry, 'none', {})).toMatchObject({ code: 'service-not-found' });
   });
 
   it('show their balancer: the picks of each server', () => {

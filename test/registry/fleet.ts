@@ -14,7 +14,7 @@ import type { Asker } from '../../shared/registry/door.ts';
 import { RegistrationSchema } from '../../shared/registry/registration.ts';
 import type { CallReport, RouteAnswer, RouteDecision } from '../../shared/registry/routing.ts';
 import { servicesSchema } from '../../shared/service/definition.ts';
-import type { ServerWishes } from '../../shared/task/server-wishes.ts';
+import type { ServerRequirements } from '../../shared/task/server-requirements.ts';
 
 export const T0 = 1_700_000_000_000;
 
@@ -35,10 +35,10 @@ export function seededRandom(seed: number): () => number {
 
 interface RouteOptions {
   readonly service?: string;
-  readonly wishes?: ServerWishes;
+  readonly requirements?: ServerRequirements;
   readonly waits?: number;
   readonly patientUntil?: number;
-  readonly block?: string;
+  readonly leaseId?: string;
   readonly expiresAt?: number;
 }
 
@@ -93,17 +93,17 @@ export class Fleet {
   }
 
   /** A batch of as many calls. */
-  route(count: number, options: RouteOptions = {}): RouteAnswer & { readonly block: string } {
-    const block = options.block ?? `block ${String(this.#blocks++).padStart(12, '0')}`;
+  route(count: number, options: RouteOptions = {}): RouteAnswer & { readonly leaseId: string } {
+    const leaseId = options.leaseId ?? `leaseId ${String(this.#blocks++).padStart(12, '0')}`;
     const calls = Array.from({ length: count }, (_, index) => ({
-      id: `${block}/${index}`,
+      id: `${leaseId}/${index}`,
       service: options.service ?? 'ocr',
       waits: options.waits ?? 0,
-      ...(options.wishes !== undefined && { wishes: options.wishes }),
+      ...(options.requirements !== undefined && { requirements: options.requirements }),
       ...(options.patientUntil !== undefined && { patientUntil: options.patientUntil }),
     }));
-    const request = { block, expiresAt: options.expiresAt ?? this.now + 60_000, calls };
-    return { ...route(this.registry, request, this.now, this.random), block };
+    const request = { leaseId, expiresAt: options.expiresAt ?? this.now + 60_000, calls };
+    return { ...route(this.registry, request, this.now, this.random), leaseId };
   }
 
   /** One call; @returns the id of its server, or why it waits */
@@ -111,10 +111,10 @@ export class Fleet {
     const answer = this.route(1, options);
     const [decision] = answer.decisions;
     const server = decision === undefined ? 'none' : serverOf(decision);
-    return { server, report: (report) => this.report(answer.block, decision, { service: 'ocr', ...report }) };
+    return { server, report: (report) => this.report(answer.leaseId, decision, { service: 'ocr', ...report }) };
   }
 
-  report(block: string, decision: RouteDecision | undefined, report: Partial<CallReport> = {}): void {
+  report(leaseId: string, decision: RouteDecision | undefined, report: Partial<CallReport> = {}): void {
     if (decision?.is !== 'routed') return;
     const full = {
       id: decision.id,
@@ -124,7 +124,7 @@ export class Fleet {
       ...(decision.server !== undefined && { server: decision.server.id }),
       ...report,
     };
-    takeReports(this.registry, { block, reports: [full] }, this.now, this.random);
+    takeReports(this.registry, { leaseId, reports: [full] }, this.now, this.random);
   }
 
   server(id: string): Server {

@@ -3,7 +3,6 @@ import { noteChecks, takeDueChecks } from '../../callback/registry/health-check.
 import { heartbeat } from '../../callback/registry/heartbeat.ts';
 import { isAvailable, standingOf, watchLiveness } from '../../callback/registry/liveness.ts';
 import { setMaintenance } from '../../callback/registry/members.ts';
-import { noticeReturns } from '../../callback/registry/parked.ts';
 import { viewServer } from '../../callback/registry/view.ts';
 import { OfferedServiceSchema } from '../../shared/registry/registration.ts';
 import { alice, BEAT_MS, bob, Fleet } from './fleet.ts';
@@ -116,7 +115,7 @@ describe('a server', () => {
     expect(fleet.register('a')).toMatchObject({ ok: true, value: { created: false } });
     expect(stateOf(fleet, id)).toBe('drained');
     setMaintenance(fleet.registry, fleet.server(id), false, fleet.now);
-    expect(fleet.call().server).toBe(id);
+    expect(fleet.call({ waits: 1 }).server).toBe(id);
   });
 
   it('keeps what is known of its services when it registers again, except for those that moved', () => {
@@ -164,9 +163,6 @@ describe('a server', () => {
     fleet.now += 1_000;
     const beat = heartbeat(fleet.registry, id, { status: 'healthy', services: offered(services) }, alice, fleet.now);
     expect(beat).toMatchObject({ ok: false, code: 'invalid-request' });
-    // Names that nobody defines leave no trace beside it.
-    noticeReturns(fleet.registry, fleet.now);
-    expect([...fleet.registry.parked.keys()]).toEqual(['ocr']);
   });
 
   it('may have an agent in a private network: only its leader calls it', () => {

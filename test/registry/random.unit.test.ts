@@ -9,7 +9,7 @@ import { claimLeadership } from '../../callback/registry/heartbeat.ts';
 import { isLeader } from '../../callback/registry/leadership.ts';
 import { isAvailable } from '../../callback/registry/liveness.ts';
 import { removeServer, setMaintenance } from '../../callback/registry/members.ts';
-import { expireBlocks } from '../../callback/registry/places.ts';
+import { expireLeases } from '../../callback/registry/places.ts';
 import type { Offer } from '../../callback/registry/server.ts';
 import { setBalancing } from '../../callback/registry/services.ts';
 import { BALANCING_ALGORITHMS } from '../../shared/service/definition.ts';
@@ -27,7 +27,7 @@ class History {
     fixed: { baseUrl: 'https://fixed.example.net', maxConcurrency: SERVICE_LIMIT, requestsPerSecond: 50 },
   });
   readonly random: () => number;
-  readonly open: { block: string; answer: ReturnType<Fleet['route']>; service: string }[] = [];
+  readonly open: { leaseId: string; answer: ReturnType<Fleet['route']>; service: string }[] = [];
   /** Calls that were given a registered server. */
   routed = 0;
 
@@ -109,14 +109,14 @@ class History {
   route(): void {
     const { fleet } = this;
     const service = this.pick(['ocr', 'limited', 'fixed']) ?? 'ocr';
-    expireBlocks(fleet.registry, fleet.now);
+    expireLeases(fleet.registry, fleet.now);
     const before = new Map(this.offers.map((offer) => [offer, circuitState(offer.circuit, fleet.now)]));
     const able = new Set(this.offers.filter((offer) => isAvailable(fleet.registry, offer, fleet.now)));
     const answer = fleet.route(1 + Math.floor(this.random() * 20), {
       service,
       waits: this.random() < 0.3 ? 1 : 0,
       expiresAt: fleet.now + Math.floor(this.random() * 60_000),
-      wishes: {
+      requirements: {
         ...(this.random() < 0.3 && { affinityKey: `key-${Math.floor(this.random() * 5)}` }),
         ...(this.random() < 0.2 && { tier: 1 }),
       },
@@ -142,7 +142,7 @@ class History {
       ).length;
       if (state === 'half-open') expect(given).toBeLessThan(2);
     }
-    this.open.push({ block: answer.block, answer, service });
+    this.open.push({ leaseId: answer.leaseId, answer, service });
   }
 
   report(): void {
@@ -154,27 +154,27 @@ class History {
       const others = batch.answer.servers[batch.service] ?? [];
       const unreached = decision.is === 'routed' && decision.server && this.random() < 0.2;
       const other = unreached ? this.pick(others)?.id : undefined;
-      this.fleet.report(batch.block, decision, {
+      this.fleet.report(batch.leaseId, decision, {
         service: batch.service,
         outcome,
         durationMs: Math.floor(this.random() * 500),
         ...(unreached && other && decision.server && { server: other, unreached: [decision.server.id] }),
       });
       // Said twice: changes nothing.
-      if (this.random() < 0.05) this.fleet.report(batch.block, decision, { service: batch.service, outcome });
+      if (this.random() < 0.05) this.fleet.report(batch.leaseId, decision, { service: batch.service, outcome });
     }
   }
 
   checkPromises(): void {
     const { registry } = this.fleet;
-    const open = [...registry.blocks.values()].flatMap((block) => [...block.open.values()]);
+    const open = [...registry.leases.values()].flatMap((lease) => [...lease.open.values()]);
     for (const server of registry.servers.values()) {
       const places = open.filter(({ offer }) => offer?.server === server).length;
       expect(server.inFlight).toBe(places);
     }
-    for (const [name, { inFlight }] of registry.services) {
-      expect(inFlight).toBe(open.filter(({ service }) => service === name).length);
-      if (name !== 'ocr') expect(inFlight).toBeLessThanOrEqual(SERVICE_LIMIT);
+    for (const [name, { running }] of registry.services) {
+      expect(running.length).toBe(open.filter(({ service }) => service === name).length);
+      if (name !== 'ocr') expect(running.length).toBeLessThanOrEqual(SERVICE_LIMIT);
     }
     const leaders = [...registry.leaders.values()];
     expect(new Set(leaders).size).toBe(leaders.length);
@@ -213,8 +213,8 @@ describe('any history of a fleet', () => {
       }
       routed += history.routed;
       history.fleet.now += 120_000;
-      expireBlocks(history.fleet.registry, history.fleet.now);
-      expect(history.fleet.registry.blocks.size).toBe(0);
+      expireLeases(history.fleet.registry, history.fleet.now);
+      expect(history.fleet.registry.leases.size).toBe(0);
       history.checkPromises();
       for (const offer of history.offers) expect([offer.inFlight, offer.server.inFlight]).toEqual([0, 0]);
     }

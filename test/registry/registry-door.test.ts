@@ -12,7 +12,7 @@ const session = () => new Ledger(createExecutionContext(), env as never).open();
 
 const registration = RegistrationSchema.parse({ url: 'https://door.example.net', services: [{ name: 'ocr' }] });
 const request = {
-  block: 'block of the door test',
+  leaseId: 'block of the door test',
   expiresAt: Date.now() + 60_000,
   calls: [{ id: 'a', service: 'ocr', waits: 0 }],
 };
@@ -29,7 +29,7 @@ describe('the registry', () => {
     expect(servers.ocr).toHaveLength(1);
     expect(await door().getServer(id, alice)).toMatchObject({ value: { inFlight: 1 } });
     await ledger.reportCalls({
-      block: request.block,
+      leaseId: request.leaseId,
       reports: [{ id: 'a', service: 'ocr', server: id, outcome: 'answered', durationMs: 100 }],
     });
     const metrics = await door().getMetrics(id, alice);
@@ -50,6 +50,6 @@ describe('the registry', () => {
   it('refuses what is not shaped as agreed', async () => {
     await expect(async () => door().register({ ...registration, weight: -1 }, alice)).rejects.toThrow('weight');
     const ledger = await session();
-    await expect(async () => ledger.route({ ...request, block: 'short' })).rejects.toThrow('block');
+    await expect(async () => ledger.route({ ...request, leaseId: 'short' })).rejects.toThrow('leaseId');
   });
 });

@@ -23,9 +23,9 @@ describe('places', () => {
   it('come back with each report, once', () => {
     const fleet = new Fleet();
     const a = fleet.add('a', { maxConcurrency: 2 });
-    const { block, decisions } = fleet.route(2);
-    fleet.report(block, decisions[0]);
-    fleet.report(block, decisions[0]);
+    const { leaseId, decisions } = fleet.route(2);
+    fleet.report(leaseId, decisions[0]);
+    fleet.report(leaseId, decisions[0]);
     expect(fleet.server(a).inFlight).toBe(1);
     expect(tally(fleet.route(2))).toEqual({ [a]: 1, 'server-busy': 1 });
   });
@@ -41,12 +41,12 @@ describe('places', () => {
     expect(tally(fleet.route(2))).toEqual({ [a]: 2 });
   });
 
-  it('live as long as the latest word on their block', () => {
+  it('live as long as the latest word on their leaseId', () => {
     const fleet = new Fleet();
     const a = fleet.add('a');
-    const { block } = fleet.route(1, { expiresAt: fleet.now + 30_000 });
-    fleet.route(2, { block, expiresAt: fleet.now + 60_000 });
-    fleet.route(3, { block, expiresAt: fleet.now + 40_000 });
+    const { leaseId } = fleet.route(1, { expiresAt: fleet.now + 30_000 });
+    fleet.route(2, { leaseId, expiresAt: fleet.now + 60_000 });
+    fleet.route(3, { leaseId, expiresAt: fleet.now + 40_000 });
     fleet.now += 59_999;
     fleet.route(0);
     expect(fleet.server(a).inFlight).toBe(3);
@@ -59,7 +59,7 @@ describe('places', () => {
     const fleet = new Fleet();
     const ids = [fleet.add('a'), fleet.add('b')];
     const first = fleet.route(10);
-    const again = fleet.route(10, { block: first.block });
+    const again = fleet.route(10, { leaseId: first.leaseId });
     expect(again.decisions).toEqual(first.decisions);
     expect(ids.map((id) => fleet.server(id).inFlight)).toEqual([5, 5]);
   });
@@ -67,10 +67,10 @@ describe('places', () => {
   it('stay the place of a server that was removed, and hurt nobody when they come back', () => {
     const fleet = new Fleet();
     fleet.add('a');
-    const { block, decisions } = fleet.route(1);
+    const { leaseId, decisions } = fleet.route(1);
     fleet.registry.servers.clear();
-    expect(givePlaceBack(fleet.registry, block, decisions[0]!.id, fleet.now)).toBeDefined();
-    expect(fleet.registry.services.get('ocr')?.inFlight).toBe(0);
+    expect(givePlaceBack(fleet.registry, leaseId, decisions[0]!.id, fleet.now)).toBeDefined();
+    expect(fleet.registry.services.get('ocr')?.running.length).toBe(0);
   });
 });
 
@@ -85,9 +85,9 @@ describe('the limits of a service', () => {
 
   it('count the calls of a fixed target too', () => {
     const fleet = new Fleet({ ocr: { baseUrl: 'https://fixed.example.net', maxConcurrency: 2 } });
-    const { block, decisions } = fleet.route(3);
-    expect(tally({ decisions, servers: {}, servicesVersion: 0 })).toEqual({ fixed: 2, 'server-busy': 1 });
-    fleet.report(block, decisions[0]);
+    const { leaseId, decisions } = fleet.route(3);
+    expect(tally({ decisions, servers: {}, lines: {}, servicesVersion: 0 })).toEqual({ fixed: 2, 'server-busy': 1 });
+    fleet.report(leaseId, decisions[0]);
     expect(tally(fleet.route(1, { waits: 1 }))).toEqual({ fixed: 1 });
   });
 
@@ -102,11 +102,11 @@ describe('the limits of a service', () => {
       const fresh = Math.min(left, 10);
       left -= fresh;
       for (const waits of [...back.map((each) => each.waits), ...Array.from({ length: fresh }, () => 0)]) {
-        const { block, decisions } = fleet.route(1, { waits });
+        const { leaseId, decisions } = fleet.route(1, { waits });
         const [decision] = decisions;
         if (decision?.is === 'routed') {
           starts.push(fleet.now);
-          fleet.report(block, decision);
+          fleet.report(leaseId, decision);
         } else if (decision !== undefined) {
           waiting.push({ until: decision.until, waits: waits + 1 });
         }
@@ -119,47 +119,45 @@ describe('the limits of a service', () => {
     expect((starts.at(-1)! - starts[0]!) / 1000).toBeLessThan(40);
   });
 
-  it('space out those that wait, and do not let new calls take what is promised to them', () => {
-    const fleet = new Fleet({ ocr: {} });
-    fleet.add('a', { maxConcurrency: 2 });
+  it('let those go first that have waited: a newcomer joins the line that stands', () => {
+    const fleet = new Fleet({ ocr: { maxConcurrency: 2 } });
+    fleet.add('a');
     const running = fleet.route(2);
-    for (const decision of running.decisions) fleet.report(running.block, decision, { durationMs: 2_000 });
+    for (const decision of running.decisions) fleet.report(running.leaseId, decision, { durationMs: 10_000 });
     const again = fleet.route(2);
-    const { decisions } = fleet.route(3);
-    const times = decisions.map((decision) => (decision.is === 'waiting' ? decision.until - fleet.now : 0));
-    expect(times).toEqual([1_000, 2_000, 3_000]);
-    fleet.now += 1_000;
-    fleet.report(again.block, again.decisions[0]);
-    // One place is free, and one call is expected.
-    expect(fleet.call().server).toBe('server-busy');
+    expect(fleet.route(3).decisions).toMatchObject([
+      { line: 'service:ocr' },
+      { line: 'service:ocr' },
+      { line: 'service:ocr' },
+    ]);
+    fleet.report(again.leaseId, again.decisions[0]);
+    // One place is free, and it is not for whoever comes now.
+    expect(fleet.route(1).decisions).toMatchObject([{ why: 'server-busy', line: 'service:ocr' }]);
     expect(fleet.call({ waits: 1 }).server).toMatch(/^srv_/);
   });
-});
 
-describe('calls that wait', () => {
-  it('do not idle a server from the back of their queue: a quarter of the places is kept for them', () => {
-    const fleet = new Fleet();
-    const a = fleet.add('a', { maxConcurrency: 16 });
-    const first = fleet.route(100);
-    for (const decision of first.decisions) fleet.report(first.block, decision, { durationMs: 20 });
-    fleet.now += 500;
-    expect(tally(fleet.route(100))).toEqual({ [a]: 12, 'server-busy': 88 });
-    // Those that were promised a place have the rest.
-    expect(tally(fleet.route(100, { waits: 1 }))).toEqual({ [a]: 4, 'server-busy': 96 });
+  it('of calls that are short have a call wait where it is, until the others are expected to end', () => {
+    const fleet = new Fleet({ ocr: { maxConcurrency: 1 } });
+    fleet.add('a');
+    fleet.call().report({ durationMs: 400 });
+    fleet.route(1);
+    const [first] = fleet.route(1).decisions;
+    expect(first).toMatchObject({ is: 'waiting', why: 'server-busy', until: fleet.now + 400 });
+    expect(first).not.toHaveProperty('line');
+    expect(fleet.registry.lines.size).toBe(0);
   });
 
-  it('are placed by what a call is known to take, not behind those who were placed before that was known', () => {
+  it('of servers keep those apart that ask for different ones: who waits for one holds up nobody else', () => {
     const fleet = new Fleet();
-    fleet.add('a', { maxConcurrency: 10 });
-    const last = ({ decisions }: ReturnType<Fleet['route']>) =>
-      Math.max(...decisions.map((decision) => (decision.is === 'waiting' ? decision.until - fleet.now : 0)));
-    const first = fleet.route(110);
-    // A quarter of a second a call is assumed: ten a quarter of a second.
-    expect(last(first)).toBe(2_500);
-    for (const decision of first.decisions) fleet.report(first.block, decision, { durationMs: 20 });
-    // Seven of ten go; three places are kept.
-    fleet.route(10);
-    expect(last(fleet.route(50))).toBe((100 + 3 + 50) * 2);
+    fleet.add('a', { capabilities: { gpu: true }, maxConcurrency: 1 });
+    const b = fleet.add('b', { maxConcurrency: 1 });
+    const requirements = { capabilities: { gpu: true } };
+    const first = fleet.route(1, { requirements });
+    fleet.report(first.leaseId, first.decisions[0], { durationMs: 60_000 });
+    fleet.route(1, { requirements });
+    const [parked] = fleet.route(1, { requirements }).decisions;
+    expect(parked).toMatchObject({ line: expect.stringMatching(/^service:ocr#/) });
+    expect(fleet.call().server).toBe(b);
   });
 });
 
@@ -167,36 +165,38 @@ describe('a call that does not come back', () => {
   it('leaves nothing behind when no place is free in time: those after it find what there is', () => {
     const fleet = new Fleet();
     const a = fleet.add('a', { maxConcurrency: 2 });
-    const { block, decisions } = fleet.route(2);
+    const { leaseId, decisions } = fleet.route(2);
     for (let call = 0; call < 50; call++) {
       const [refused] = fleet.route(1, { patientUntil: fleet.now }).decisions;
-      expect(refused).toMatchObject({ why: 'server-busy', until: fleet.now + 125, parked: false });
+      expect(refused).toMatchObject({ why: 'server-busy', until: fleet.now + 250 });
     }
-    for (const decision of decisions) fleet.report(block, decision);
+    for (const decision of decisions) fleet.report(leaseId, decision);
     fleet.now += 200;
     expect(tally(fleet.route(2, { patientUntil: fleet.now }))).toEqual({ [a]: 2 });
-    expect(fleet.registry.services.get('ocr')?.waiters.size).toBe(0);
+    expect(fleet.registry.services.get('ocr')?.inPlace.size).toBe(0);
+    expect(fleet.registry.lines.size).toBe(0);
   });
 
-  it('is promised a place when it is patient for so long', () => {
+  it('has its turn kept while it waits: who comes after it stands behind it', () => {
     const fleet = new Fleet();
     fleet.add('a', { maxConcurrency: 1 });
-    fleet.route(1);
+    const { leaseId, decisions } = fleet.route(1);
     fleet.route(1, { patientUntil: fleet.now + 1_000 });
-    // The next one stands behind it.
-    expect(fleet.route(1).decisions).toMatchObject([{ until: fleet.now + 500 }]);
+    fleet.report(leaseId, decisions[0]);
+    expect(fleet.call().server).toBe('server-busy');
+    expect(fleet.call({ patientUntil: fleet.now + 1_000, waits: 1 }).server).toMatch(/^srv_/);
   });
 
   it('is not parked, and learns when a circuit may be tried', () => {
     const fleet = new Fleet();
     const unknown = fleet.route(1, { patientUntil: fleet.now }).decisions;
-    expect(unknown).toMatchObject([{ why: 'no-server', until: fleet.now + 5_000, parked: false }]);
+    expect(unknown).toMatchObject([{ why: 'no-server', until: fleet.now + 5_000 }]);
     const a = fleet.add('a');
     for (let call = 0; call < 5; call++) fleet.call().report({ outcome: 'failed' });
     const { state } = fleet.offer(a).circuit;
     const open = fleet.route(1, { patientUntil: fleet.now }).decisions;
-    expect(open).toMatchObject([{ why: 'no-server', until: state.is === 'open' && state.until, parked: false }]);
-    expect(fleet.registry.parked.size).toBe(0);
+    expect(open).toMatchObject([{ why: 'no-server', until: state.is === 'open' && state.until }]);
+    expect(fleet.registry.lines.size).toBe(0);
   });
 });
 
@@ -204,29 +204,29 @@ describe('a call', () => {
   it('is parked while nobody offers its service, and goes once somebody does', () => {
     const fleet = new Fleet();
     const [decision] = fleet.route(1).decisions;
-    expect(decision).toMatchObject({ is: 'waiting', why: 'no-server', parked: true });
+    expect(decision).toMatchObject({ is: 'waiting', why: 'no-server', line: 'service:ocr' });
     fleet.add('a');
-    expect(fleet.call().server).toMatch(/^srv_/);
+    expect(fleet.call({ waits: 1 }).server).toMatch(/^srv_/);
   });
 
   it('is parked while its service is paused', () => {
     const fleet = new Fleet();
     fleet.add('a');
-    setPaused(fleet.registry, 'ocr', true);
-    expect(fleet.route(1).decisions).toMatchObject([{ why: 'paused', parked: true }]);
-    setPaused(fleet.registry, 'ocr', false);
-    expect(fleet.call().server).toMatch(/^srv_/);
+    setPaused(fleet.registry, 'ocr', {});
+    expect(fleet.route(1).decisions).toMatchObject([{ why: 'paused', line: 'service:ocr' }]);
+    setPaused(fleet.registry, 'ocr', undefined);
+    expect(fleet.call({ waits: 1 }).server).toMatch(/^srv_/);
   });
 
-  it('goes to servers that meet its wishes only', () => {
+  it('goes to servers that meet its requirements only', () => {
     const fleet = new Fleet();
     fleet.add('a', { tier: 1, capabilities: { gpu: false } });
     const b = fleet.add('b', { tier: 2, capabilities: { gpu: true, lang: 'de' } });
-    const wishes = { capabilities: { gpu: true } };
-    expect(tally(fleet.route(4, { wishes }))).toEqual({ [b]: 4 });
-    expect(tally(fleet.route(4, { wishes: { tier: 2, capabilities: { lang: 'de' } } }))).toEqual({ [b]: 4 });
-    expect(fleet.call({ wishes: { tier: 1, ...wishes } }).server).toBe('no-server');
-    expect(fleet.call({ wishes: { capabilities: { constructor: 'x' } } }).server).toBe('no-server');
+    const requirements = { capabilities: { gpu: true } };
+    expect(tally(fleet.route(4, { requirements }))).toEqual({ [b]: 4 });
+    expect(tally(fleet.route(4, { requirements: { tier: 2, capabilities: { lang: 'de' } } }))).toEqual({ [b]: 4 });
+    expect(fleet.call({ requirements: { tier: 1, ...requirements } }).server).toBe('no-server');
+    expect(fleet.call({ requirements: { capabilities: { constructor: 'x' } } }).server).toBe('no-server');
   });
 
   it('does not go to a server that may not have the secrets of its service: nobody can swallow the traffic', () => {
@@ -240,7 +240,7 @@ describe('a call', () => {
     const hostile = fleet.add('hostile', { services, weight: 1000, maxConcurrency: 10_000 });
     expect(fleet.call().server).toBe('no-server');
     const id = fleet.add('good', { services });
-    expect(tally(fleet.route(10))).toEqual({ [id]: 10 });
+    expect(tally(fleet.route(10, { waits: 1 }))).toEqual({ [id]: 10 });
     expect(tally(fleet.route(3, { service: 'scan' }))).toEqual({ [id]: 3 });
     expect(fleet.route(0).servers).toEqual({});
     expect(fleet.route(1).servers.ocr).toHaveLength(1);
@@ -259,7 +259,7 @@ describe('a call', () => {
     const { report } = fleet.call();
     report({ outcome: 'busy', busyUntil: fleet.now + 20_000 });
     const [decision] = fleet.route(1).decisions;
-    expect(decision).toMatchObject({ why: 'server-busy', until: fleet.now + 20_000, parked: false });
+    expect(decision).toMatchObject({ why: 'server-busy', line: 'service:ocr' });
     fleet.now += 20_000;
     expect(fleet.call({ waits: 1 }).server).toBe(a);
   });
@@ -269,8 +269,8 @@ describe('a call', () => {
     const ids = ['a', 'b', 'c', 'd'].map((name) => fleet.add(name));
     fleet.server(ids[1]!).isDraining = true;
     for (let failure = 0; failure < 5; failure++) {
-      const { block, decisions } = fleet.route(1, { wishes: { affinityKey: 'x' } });
-      fleet.report(block, decisions[0], { server: ids[2]!, outcome: 'failed' });
+      const { leaseId, decisions } = fleet.route(1, { requirements: { affinityKey: 'x' } });
+      fleet.report(leaseId, decisions[0], { server: ids[2]!, outcome: 'failed' });
     }
     const { servers } = fleet.route(1);
     expect(servers.ocr?.map(({ id }) => id)).toEqual([ids[0], ids[3]]);
@@ -281,8 +281,8 @@ describe('a call', () => {
 /** Opens the circuit of `a`, and lets the time of its first probe come. */
 function breakCircuit(fleet: Fleet, a: string): void {
   for (let call = 0; call < 5; call++) {
-    const { block, decisions } = fleet.route(1);
-    fleet.report(block, decisions[0], { server: a, outcome: 'failed' });
+    const { leaseId, decisions } = fleet.route(1);
+    fleet.report(leaseId, decisions[0], { server: a, outcome: 'failed' });
   }
   fleet.now += 12_000;
 }
@@ -291,8 +291,8 @@ describe('what is reported', () => {
   it('counts once, however often it is said', () => {
     const fleet = new Fleet();
     const a = fleet.add('a');
-    const { block, decisions } = fleet.route(2);
-    for (let time = 0; time < 6; time++) fleet.report(block, decisions[0], { outcome: 'failed' });
+    const { leaseId, decisions } = fleet.route(2);
+    for (let time = 0; time < 6; time++) fleet.report(leaseId, decisions[0], { outcome: 'failed' });
     expect(viewMetrics(fleet.server(a), fleet.now).services).toMatchObject([{ calls: 1, failures: 1 }]);
     expect(fleet.offer(a).circuit.state.is).toBe('closed');
   });
@@ -300,10 +300,10 @@ describe('what is reported', () => {
   it('counts once too when all of its batch was said before', () => {
     const fleet = new Fleet();
     const a = fleet.add('a');
-    const { block, decisions } = fleet.route(1);
-    for (let time = 0; time < 6; time++) fleet.report(block, decisions[0], { outcome: 'failed' });
+    const { leaseId, decisions } = fleet.route(1);
+    for (let time = 0; time < 6; time++) fleet.report(leaseId, decisions[0], { outcome: 'failed' });
     expect(viewMetrics(fleet.server(a), fleet.now).services).toMatchObject([{ calls: 1, failures: 1 }]);
-    expect(fleet.registry.blocks.size).toBe(0);
+    expect(fleet.registry.leases.size).toBe(0);
     fleet.now += 60_000;
     fleet.route(0);
     expect(fleet.registry.spent.size).toBe(0);
@@ -314,14 +314,14 @@ describe('what is reported', () => {
     const a = fleet.add('a');
     breakCircuit(fleet, a);
     const streams = [fleet.route(1)];
-    fleet.report(streams[0]!.block, streams[0]!.decisions[0], { isOngoing: true });
+    fleet.report(streams[0]!.leaseId, streams[0]!.decisions[0], { isOngoing: true });
     streams.push(fleet.route(1));
     expect(tally(streams[1]!)).toEqual({ [a]: 1 });
-    fleet.report(streams[1]!.block, streams[1]!.decisions[0], { isOngoing: true });
+    fleet.report(streams[1]!.leaseId, streams[1]!.decisions[0], { isOngoing: true });
     expect(fleet.offer(a).circuit.state.is).toBe('closed');
     expect(fleet.server(a).inFlight).toBe(2);
     expect(viewMetrics(fleet.server(a), fleet.now).services).toMatchObject([{ calls: 5 }]);
-    for (const { block, decisions } of streams) fleet.report(block, decisions[0], { outcome: 'failed' });
+    for (const { leaseId, decisions } of streams) fleet.report(leaseId, decisions[0], { outcome: 'failed' });
     expect(fleet.server(a).inFlight).toBe(0);
     expect(fleet.offer(a).circuit.state.is).toBe('closed');
   });
@@ -338,13 +338,13 @@ describe('what is reported', () => {
   it.each([
     [
       'was not made',
-      (fleet: Fleet, { block, decisions }: ReturnType<Fleet['route']>) =>
-        fleet.report(block, decisions[0], { outcome: 'unused' }),
+      (fleet: Fleet, { leaseId, decisions }: ReturnType<Fleet['route']>) =>
+        fleet.report(leaseId, decisions[0], { outcome: 'unused' }),
     ],
     [
       'went elsewhere',
-      (fleet: Fleet, { block, decisions }: ReturnType<Fleet['route']>) =>
-        fleet.report(block, decisions[0], { server: 'srv_0000000000000009' }),
+      (fleet: Fleet, { leaseId, decisions }: ReturnType<Fleet['route']>) =>
+        fleet.report(leaseId, decisions[0], { server: 'srv_0000000000000009' }),
     ],
     [
       'was never heard of again',
@@ -368,7 +368,7 @@ describe('what is reported', () => {
     const a = fleet.add('a');
     breakCircuit(fleet, a);
     const b = fleet.add('b');
-    for (let call = 0; call < 5; call++) fleet.call({ wishes: { tier: 1 } }).report({ server: b, durationMs: 1 });
+    for (let call = 0; call < 5; call++) fleet.call({ requirements: { tier: 1 } }).report({ server: b, durationMs: 1 });
     expect(fleet.call().server).toBe(a);
     expect(fleet.call().server).toBe(b);
   });
@@ -377,9 +377,9 @@ describe('what is reported', () => {
     const fleet = new Fleet();
     const [a, b] = [fleet.add('a'), fleet.add('b')];
     for (let call = 0; call < 5; call++) {
-      const { block, decisions } = fleet.route(1);
+      const { leaseId, decisions } = fleet.route(1);
       // Failed over from the first to the second, wherever the call was sent.
-      fleet.report(block, decisions[0], { server: b, unreached: [a], durationMs: 5 });
+      fleet.report(leaseId, decisions[0], { server: b, unreached: [a], durationMs: 5 });
     }
     expect(fleet.offer(a).circuit.state.is).toBe('open');
     expect(fleet.offer(b).circuit.state.is).toBe('closed');
@@ -391,19 +391,19 @@ describe('what is reported', () => {
     const fleet = new Fleet();
     const [a, b] = [fleet.add('a'), fleet.add('b')];
     for (let call = 0; call < 5; call++) {
-      const { block, decisions } = fleet.route(1);
-      fleet.report(block, decisions[0], { server: a, outcome: 'failed' });
+      const { leaseId, decisions } = fleet.route(1);
+      fleet.report(leaseId, decisions[0], { server: a, outcome: 'failed' });
     }
     fleet.now += 12_000;
     expect(tally(fleet.route(10))).toEqual({ [a]: 1, [b]: 9 });
     expect(tally(fleet.route(10))).toMatchObject({ [b]: 7, 'server-busy': 3 });
-    const blocks = [...fleet.registry.blocks.keys()];
-    const probe = (block: string) =>
-      fleet.route(10, { block }).decisions.find((each) => each.is === 'routed' && each.server?.id === a);
+    const blocks = [...fleet.registry.leases.keys()];
+    const probe = (leaseId: string) =>
+      fleet.route(10, { leaseId }).decisions.find((each) => each.is === 'routed' && each.server?.id === a);
     fleet.report(blocks[0]!, probe(blocks[0]!));
     const second = fleet.route(1);
     expect(tally(second)).toEqual({ [a]: 1 });
-    fleet.report(second.block, second.decisions[0]);
+    fleet.report(second.leaseId, second.decisions[0]);
     expect(fleet.offer(a).circuit.state.is).toBe('closed');
     expect(tally(fleet.route(3))).toEqual({ [a]: 3 });
   });
@@ -413,7 +413,7 @@ describe('what is reported', () => {
     const a = fleet.add('a');
     const answer = fleet.route(5);
     fleet.restart();
-    for (const decision of answer.decisions) fleet.report(answer.block, decision, { outcome: 'failed' });
+    for (const decision of answer.decisions) fleet.report(answer.leaseId, decision, { outcome: 'failed' });
     expect(fleet.server(a).inFlight).toBe(0);
     expect(fleet.offer(a).circuit.state.is).toBe('open');
   });

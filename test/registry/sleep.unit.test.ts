@@ -35,14 +35,16 @@ class Scene {
 
   /** One task asks for a server. @returns the server, or why it waits */
   async call(outcome: 'answered' | 'failed' = 'answered'): Promise<string> {
-    const block = `block number ${this.#calls++}`.padEnd(16);
-    const request = { block, expiresAt: this.object.now + 60_000, calls: [{ id: 'call', service: 'ocr', waits: 0 }] };
+    const leaseId = `block number ${this.#calls++}`.padEnd(16);
+    const request = { leaseId, expiresAt: this.object.now + 60_000, calls: [{ id: 'call', service: 'ocr', waits: 0 }] };
     const { decisions } = await this.object.host.direct((registry, now) => route(registry, request, now, () => 0));
     const [decision] = decisions;
     if (decision?.is !== 'routed' || decision.server === undefined)
       return decision?.is === 'waiting' ? decision.why : '';
     const report = { id: 'call', service: 'ocr', server: decision.server.id, outcome, durationMs: 5 };
-    await this.object.host.direct((registry, now) => takeReports(registry, { block, reports: [report] }, now, () => 0));
+    await this.object.host.direct((registry, now) =>
+      takeReports(registry, { leaseId, reports: [report] }, now, () => 0),
+    );
     return decision.server.id;
   }
 
@@ -160,7 +162,7 @@ describe('a sleep of the object', () => {
     scene.object.answersChecks = true;
     await scene.add('a');
     const request = {
-      block: 'block of long calls',
+      leaseId: 'block of long calls',
       expiresAt: scene.object.now + 600 * SECOND,
       calls: Array.from({ length: 16 }, (_, index) => ({ id: String(index), service: 'ocr', waits: 0 })),
     };

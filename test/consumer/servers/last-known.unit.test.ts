@@ -45,7 +45,7 @@ describe('the servers last known', () => {
 });
 
 describe('others for failover', () => {
-  it('are two at most, never the chosen one, and meet the same wishes', () => {
+  it('are two at most, never the chosen one, and meet the same requirements', () => {
     const many = [...servers, server('d'), server('e')];
     expect(ids(othersOf(many, server('b'), undefined, () => 0))).toEqual(['a', 'c']);
     expect(ids(othersOf(many, server('b'), { tier: 1 }, () => 0.5))).toEqual(['d', 'e']);

@@ -56,7 +56,7 @@ describe('a batch of a service that lives on servers', () => {
   it('sends a task to a server that it asks for', async () => {
     house.join('small');
     house.join('large', { tier: 2, capabilities: { gpu: true } });
-    await submit(4, { wishes: { tier: 2, capabilities: { gpu: true } } });
+    await submit(4, { requirements: { tier: 2, capabilities: { gpu: true } } });
     await house.deliver();
     expect(hosts()).toEqual(Array(4).fill('large.test'));
   });
@@ -109,14 +109,18 @@ describe('a server that cannot be reached', () => {
     expect(offer(gone!).circuit.failures).toBeGreaterThan(0);
   });
 
-  it('fails the attempt when no other can be reached either; the record names the last', async () => {
+  it('keeps the attempt and waits when no other can be reached either; the record names the last', async () => {
     for (const name of ['one', 'two']) house.join(name);
     for (const host of ['one.test', 'two.test']) house.backend.refusing.add(host);
     const [task] = await submit(1);
     house.backend.answer(task!.id, refused());
     await house.deliver();
-    expect(await house.row(task!.id)).toMatchObject({ status: 'retrying', failures: 1 });
-    expect(await historyOf(task!)).toMatchObject([{ outcome: 'failed', server: expect.stringMatching(/^srv_/) }]);
+    expect(await house.row(task!.id)).toMatchObject({
+      reason: 'unreachable',
+      failures: 0,
+      parked_for: 'service:served',
+    });
+    expect(await historyOf(task!)).toMatchObject([{ outcome: 'deferred', server: expect.stringMatching(/^srv_/) }]);
     expect(house.backend.calls).toHaveLength(1);
   });
 });

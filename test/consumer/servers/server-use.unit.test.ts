@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../../../consumer/call/outcome.ts';
-import { serverUseOf, withOtherServers } from '../../../consumer/capacity/server-use.ts';
+import { afterUse, serverUseOf } from '../../../consumer/capacity/server-use.ts';
 import type { TaskError } from '../../../shared/task/attempt.ts';
 
 const NOW = Date.UTC(2026, 10, 24);
 const failed = (error: Partial<TaskError>): TaskError => ({ class: 'http', message: '', ...error });
-const deferred = (reason: 'rate-limited' | 'backend-busy' | 'key-refused', retryAfterMs?: number): Outcome => ({
+const deferred = (
+  reason: 'rate-limited' | 'backend-busy' | 'key-refused' | 'unreachable',
+  retryAfterMs?: number,
+): Outcome => ({
   kind: 'deferred',
   reason,
   retryAfterMs,
@@ -51,17 +54,24 @@ describe('what a call says of its server', () => {
   });
 });
 
-describe('the task of a busy server', () => {
+describe('the task of a server that cannot take it', () => {
   const busy = deferred('backend-busy', 60_000);
 
   it('looks for another server at once, where there is one', () => {
-    expect(withOtherServers(busy, { outcome: 'busy' }, 2)).toMatchObject({ retryAfterMs: undefined });
+    expect(afterUse(busy, { outcome: 'busy' }, 'ocr', 2)).toMatchObject({ retryAfterMs: undefined });
   });
 
   it('waits for it where there is none', () => {
-    expect(withOtherServers(busy, { outcome: 'busy' }, 1)).toBe(busy);
-    expect(withOtherServers(deferred('rate-limited', 60_000), { outcome: 'answered' }, 2)).toMatchObject({
-      retryAfterMs: 60_000,
-    });
+    expect(afterUse(busy, { outcome: 'busy' }, 'ocr', 1)).toEqual(busy);
+  });
+
+  it('does not wait for a server when the limit is a key of its own', () => {
+    const limited = deferred('rate-limited', 60_000);
+    expect(afterUse(limited, { outcome: 'answered' }, 'ocr', 2)).toEqual(limited);
+  });
+
+  it('stands in line while nobody is there', () => {
+    const gone = deferred('unreachable');
+    expect(afterUse(gone, { outcome: 'unreachable' }, 'ocr', 1)).toMatchObject({ park: { line: 'service:ocr' } });
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ServiceBook } from '../../../shared/registry/routing.ts';
+import type { ServiceCatalog } from '../../../shared/registry/routing.ts';
 import { serviceSchema, servicesSchema } from '../../../shared/service/definition.ts';
 import { KnownServices } from '../../../shared/service/known-services.ts';
 
@@ -10,10 +10,11 @@ const base = servicesSchema(false).parse({
   echo: { baseUrl: 'https://echo.example.com' },
 });
 const known = () => new KnownServices(base, (definition) => schema.safeParse(definition).data);
-const book = (services: Record<string, unknown>, version = 1, paused: string[] = []): ServiceBook => ({
+const book = (services: Record<string, unknown>, version = 1, paused: string[] = []): ServiceCatalog => ({
   version,
   services,
   paused,
+  limited: [],
 });
 
 describe('the services that a Worker knows', () => {

@@ -5,7 +5,7 @@ import { refreshServices } from '../../../shared/service/refresh.ts';
 
 const schema = serviceSchema(true);
 const known = () => new KnownServices({}, (definition) => schema.safeParse(definition).data);
-const book = { version: 1, services: { llm: {} }, paused: [] };
+const book = { version: 1, services: { llm: {} }, paused: [], limited: [] };
 
 let warned: MockInstance;
 beforeEach(() => {

@@ -16,7 +16,7 @@ export const CapabilitiesSchema = z
   .refine((all) => Object.keys(all).length <= MAX_CAPABILITIES, `at most ${MAX_CAPABILITIES} capabilities`);
 export type Capabilities = z.output<typeof CapabilitiesSchema>;
 
-export const ServerWishesSchema = z.object({
+export const ServerRequirementsSchema = z.object({
   /** Tasks of the same key go to the same server while it is there (balancing `sticky`). */
   affinityKey: z.string().max(255).optional(),
   /** Only servers with all of these capabilities. */
@@ -24,4 +24,4 @@ export const ServerWishesSchema = z.object({
   /** Only servers of this tier. */
   tier: TierSchema.optional(),
 });
-export type ServerWishes = z.output<typeof ServerWishesSchema>;
+export type ServerRequirements = z.output<typeof ServerRequirementsSchema>;

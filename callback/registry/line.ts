@@ -1,0 +1,278 @@
+/**
+ * The lines in which tasks wait for a service (rule R20), and how they move: when places will be free,
+ * as many of the oldest are released as can start by the time they are here. Tasks that ask something of
+ * their server stand in a line of their own, so that those whose server is full hold up nobody else.
+ *
+ * Guarantee: a line is given up only when nobody stands in it. What is released finds a place, or waits
+ * a moment where it is; when it must park again instead, releases become slower until that ends.
+ * Deterministic, without I/O.
+ */
+import { bucketOf, serviceLine } from '../../shared/capacity/line.ts';
+import { meetsRequirements } from '../../shared/registry/routing.ts';
+import type { ServerRequirements } from '../../shared/task/server-requirements.ts';
+import { definitionOf, hasFixedTarget, isPaused } from './definitions.ts';
+import { isBack } from './liveness.ts';
+import { mayBeTried } from './outage.ts';
+import { freePlaces } from './places.ts';
+import { type Offer, offersOf, type Registry, serviceOf } from './server.ts';
+import {
+  endsUntil,
+  type Limits,
+  noteComing,
+  paceOf,
+  roomAt,
+  roomUntil,
+  type Service,
+  waitingInPlace,
+} from './service.ts';
+
+export interface Line {
+  readonly name: string;
+  readonly service: string;
+  /** What all in it ask of their server; `unknown` after a restart, until one of them has asked. */
+  readonly needs: LineNeeds | 'unknown' | undefined;
+  /** Somebody stands in it, as far as is known: newcomers join its end. */
+  stands: boolean;
+  /** When a task was told to park; its row may be written a little later. */
+  parkedAt: number;
+  /** When each task that was released and has not asked yet was released. */
+  coming: number[];
+  /** Parked again since the last release, although released. */
+  again: number;
+  /** No release before this. */
+  notBefore: number;
+  pauseMs: number;
+  isReleasing: boolean;
+}
+
+export interface LineNeeds {
+  readonly requirements?: ServerRequirements;
+  /** The one server that its affinity key leads to. */
+  readonly home?: string;
+}
+
+export interface DueRelease {
+  readonly line: string;
+  readonly limit: number;
+  readonly perSecond: number | undefined;
+}
+
+/** Tasks are here so much before their places, and wait for them where they are. */
+const LEAD_MS = 200;
+
+/** Without a limit so many a second. */
+const MAX_RELEASED = 500;
+
+const PAUSE_MS = 1_000;
+const MAX_PAUSE_MS = 60_000;
+
+/** A released task that has not asked by then has ended, or waits elsewhere. */
+const COMING_MS = 5_000;
+
+/** So long after it was told a task is parked in its row for sure. */
+const SETTLED_AFTER_MS = 15_000;
+
+/** Room is looked for again after this, should no event have told of it. */
+const LOOK_MS = 1_000;
+
+function lineName(service: string, needs: LineNeeds | undefined): string {
+  if (needs === undefined) return serviceLine(service);
+  const { requirements: { tier, capabilities = {} } = {}, home } = needs;
+  const parts = Object.entries(capabilities).sort(([a], [b]) => (a < b ? -1 : 1));
+  return serviceLine(service, bucketOf(JSON.stringify([home ?? null, tier ?? null, parts])));
+}
+
+export function lineOf(registry: Registry, service: string, needs: LineNeeds | undefined): Line | undefined {
+  return registry.lines.get(lineName(service, needs));
+}
+
+export function linesOf({ lines }: Registry, service: string): Line[] {
+  return [...lines.values()].filter((line) => line.service === service);
+}
+
+/** A task is told to park. @param wasReleased it stood in the line before */
+export function notePark(
+  registry: Registry,
+  service: string,
+  needs: LineNeeds | undefined,
+  wasReleased: boolean,
+  now: number,
+): Line {
+  const name = lineName(service, needs);
+  const known = registry.lines.get(name);
+  const line = known === undefined || known.needs === 'unknown' ? newLine(name, service, needs) : known;
+  registry.lines.set(name, line);
+  line.stands = true;
+  line.parkedAt = now;
+  if (wasReleased) line.again += 1;
+  return line;
+}
+
+/** The ledger says that somebody stands there, of before a restart. @param name a line's */
+export function noteStanding(registry: Registry, name: string, service: string): void {
+  if (registry.lines.has(name) || definitionOf(registry, service) === undefined) return;
+  registry.lines.set(name, newLine(name, service, name === serviceLine(service) ? undefined : 'unknown'));
+}
+
+function newLine(name: string, service: string, needs: Line['needs']): Line {
+  return {
+    name,
+    service,
+    needs,
+    stands: true,
+    parkedAt: 0,
+    coming: [],
+    again: 0,
+    notBefore: 0,
+    pauseMs: PAUSE_MS,
+    isReleasing: false,
+  };
+}
+
+/** The oldest of those that were released for this service asks. */
+export function noteAsking(service: Service, line: Line | undefined, now: number): void {
+  const releasedAt = line?.coming.shift();
+  if (releasedAt !== undefined) noteComing(service, now - releasedAt);
+}
+
+/** Something has changed for those that wait: they are looked at without a pause. */
+export function hastenLines(registry: Registry, service: string | undefined): void {
+  for (const line of registry.lines.values()) {
+    if (service === undefined || line.service === service)
+      Object.assign(line, { notBefore: 0, pauseMs: PAUSE_MS, again: 0 });
+  }
+}
+
+/** Released tasks of a service that have not asked yet: room is kept for them. */
+export function comingOf(registry: Registry, service: string, now: number): number {
+  return linesOf(registry, service).reduce((sum, line) => sum + coming(line, now), 0);
+}
+
+function coming(line: Line, now: number): number {
+  while (line.coming[0] !== undefined && line.coming[0] <= now - COMING_MS) line.coming.shift();
+  return line.coming.length;
+}
+
+export function takeDueReleases(registry: Registry, now: number): DueRelease[] {
+  return [...registry.lines.values()].flatMap((line) => {
+    if (line.isReleasing || line.notBefore > now) return [];
+    const { count, at } = nextRelease(registry, line, now);
+    if (count === 0 || at > now) return [];
+    line.isReleasing = true;
+    for (let task = 0; task < count; task++) line.coming.push(now);
+    return [{ line: line.name, limit: count, perSecond: paceOfLine(registry, line, now) }];
+  });
+}
+
+/** @param answer undefined: the ledger could not be asked */
+export function noteReleased(
+  registry: Registry,
+  { line: name, limit }: DueRelease,
+  answer: { readonly released: number; readonly left: boolean } | undefined,
+  now: number,
+): void {
+  const line = registry.lines.get(name);
+  if (line === undefined) return;
+  line.isReleasing = false;
+  const { released = 0, left = true } = answer ?? {};
+  line.coming.splice(line.coming.length - Math.min(line.coming.length, limit - released));
+  const isSettled = now - line.parkedAt > SETTLED_AFTER_MS;
+  if (!left && isSettled && line.coming.length === 0 && released === 0) {
+    registry.lines.delete(name);
+    return;
+  }
+  line.stands = left || !isSettled;
+  const isSlow = answer === undefined || released === 0 || line.again > released / 2;
+  line.again = 0;
+  line.pauseMs = isSlow ? Math.min(MAX_PAUSE_MS, 2 * line.pauseMs) : PAUSE_MS;
+  const isEmpty = released < limit;
+  line.notBefore = now + (isSlow || isEmpty ? line.pauseMs : isUnlimited(registry, line) ? PAUSE_MS : 0);
+}
+
+/** When a release of some line is due next. */
+export function earliestReleaseAt(registry: Registry, now: number): number | undefined {
+  const times = [...registry.lines.values()].map((line) => {
+    if (line.isReleasing) return Number.POSITIVE_INFINITY;
+    return Math.max(line.notBefore, nextRelease(registry, line, now).at);
+  });
+  return times.length === 0 ? undefined : Math.min(...times);
+}
+
+/** How many tasks go next, and when; infinite when an event must come first. */
+function nextRelease(registry: Registry, line: Line, now: number): { count: number; at: number } {
+  const service = serviceOf(registry, line.service, now);
+  const nothing = { count: 0, at: Number.POSITIVE_INFINITY };
+  if (isPaused(registry, line.service, now)) return nothing;
+  if (service.outage !== undefined) {
+    const isOpen = mayBeTried(service.outage, now) && comingOf(registry, line.service, now) === 0;
+    return isOpen ? { count: 1, at: now } : nothing;
+  }
+  const limits = limitsOf(registry, line, now);
+  const expected = waitingInPlace(service, now) + comingOf(registry, line.service, now);
+  const room = Math.floor(roomOfLine(registry, line, now) - expected);
+  if (room < 1) {
+    const at = roomAt(service, limits, expected + 1, now) - service.comingMs;
+    // A limit that is lifted, a report that is late: looked at again all the same.
+    return {
+      count: 0,
+      at: hasServers(registry, line, now) ? Math.min(now + LOOK_MS, Math.max(now + 10, at)) : Number.POSITIVE_INFINITY,
+    };
+  }
+  return { count: Math.min(MAX_RELEASED, line.needs === 'unknown' ? 1 : room), at: now };
+}
+
+/** Calls that the line's tasks could start by the time they are here. */
+function roomOfLine(registry: Registry, line: Line, now: number): number {
+  const service = serviceOf(registry, line.service, now);
+  const until = now + service.comingMs + LEAD_MS;
+  const limits = limitsOf(registry, line, now);
+  const byLimits = roomUntil(service, limits, now, until);
+  if (hasFixedTarget(definitionOf(registry, line.service))) return byLimits;
+  const offers = offersFor(registry, line, now).filter(({ busyUntil }) => busyUntil <= until);
+  const free = offers.reduce((sum, offer) => sum + freeOf(offer), 0);
+  return Math.min(byLimits, free + endsUntil(service, now, until));
+}
+
+/** One that is tried again after its circuit was open takes one call. */
+function freeOf(offer: Offer): number {
+  const free = freePlaces(offer);
+  return offer.circuit.state.is === 'closed' ? free : Math.min(1, free);
+}
+
+function offersFor(registry: Registry, { service, needs }: Line, now: number): Offer[] {
+  const back = offersOf(registry, service).filter((offer) => isBack(registry, offer, now));
+  if (needs === undefined || needs === 'unknown') return back;
+  const matching = back.filter(({ address }) => meetsRequirements(address, needs.requirements));
+  const home = matching.filter(({ server }) => server.id === needs.home);
+  // One whose server is gone goes to the next.
+  return home.length > 0 ? home : matching;
+}
+
+function hasServers(registry: Registry, line: Line, now: number): boolean {
+  return hasFixedTarget(definitionOf(registry, line.service)) || offersFor(registry, line, now).length > 0;
+}
+
+/** The service's own, and as many calls at a time as the servers take that the line's tasks can have. */
+function limitsOf(registry: Registry, line: Line, now: number): NonNullable<Limits> {
+  const { maxConcurrency, requestsPerSecond } = definitionOf(registry, line.service) ?? {};
+  if (hasFixedTarget(definitionOf(registry, line.service))) return { maxConcurrency, requestsPerSecond };
+  return {
+    maxConcurrency: Math.min(maxConcurrency ?? Number.POSITIVE_INFINITY, capacityOf(offersFor(registry, line, now))),
+    requestsPerSecond,
+  };
+}
+
+/** Calls at a time. */
+export function capacityOf(offers: readonly Offer[]): number {
+  return offers.reduce((sum, { server }) => sum + server.registration.maxConcurrency, 0);
+}
+
+function isUnlimited(registry: Registry, line: Line): boolean {
+  const definition = definitionOf(registry, line.service);
+  return hasFixedTarget(definition) && (definition?.maxConcurrency ?? definition?.requestsPerSecond) === undefined;
+}
+
+function paceOfLine(registry: Registry, line: Line, now: number): number | undefined {
+  const service = serviceOf(registry, line.service, now);
+  return paceOf(service, limitsOf(registry, line, now));
+}

@@ -1,0 +1,99 @@
+/**
+ * A fixed address that cannot be reached: its tasks wait in line. The address is asked whether anybody is
+ * there, soon and then every few seconds; when somebody is, one task tries it, and when that one is
+ * answered all may go. A service behind a binding cannot be asked from here: a task tries it now and then.
+ * Deterministic, without I/O.
+ */
+
+import { definitionOf, hasFixedTarget } from './definitions.ts';
+import { type Registry, serviceOf } from './server.ts';
+
+export interface Outage {
+  readonly since: number;
+  readonly why: string;
+  /** When it is asked next. */
+  checkAt: number;
+  intervalMs: number;
+  /** Somebody answers: one task may try it. */
+  isBack: boolean;
+  /** When a task was let go to try it. */
+  triedAt: number | undefined;
+}
+
+const FIRST_CHECK_MS = 1_000;
+const MAX_CHECK_MS = 5_000;
+
+/** A service behind a binding costs a task's deferral each time. */
+const MAX_BINDING_CHECK_MS = 60_000;
+
+/** A task that was let go and says nothing: another one may try. */
+const TRY_MS = 30_000;
+
+export function noteUnreachable(registry: Registry, name: string, why: string, now: number): void {
+  const definition = definitionOf(registry, name);
+  if (!hasFixedTarget(definition)) return;
+  const service = serviceOf(registry, name, now);
+  if (service.outage === undefined) {
+    const checkAt = now + FIRST_CHECK_MS;
+    service.outage = { since: now, why, checkAt, intervalMs: FIRST_CHECK_MS, isBack: false, triedAt: undefined };
+    registry.changed.services = true;
+    registry.notices.push({ event: 'service.unreachable', fields: { service: name, why } });
+    return;
+  }
+  // Calls that were under way tell nothing new; the one that tried it does.
+  if (service.outage.isBack) askLater(registry, name, service.outage, now);
+}
+
+/** A call was answered, whatever it was told. */
+export function noteReached(registry: Registry, name: string, now: number): void {
+  const service = registry.services.get(name);
+  if (service?.outage === undefined) return;
+  const seconds = Math.round((now - service.outage.since) / 1000);
+  service.outage = undefined;
+  registry.changed.services = true;
+  registry.notices.push({ event: 'service.reachable', fields: { service: name, seconds } });
+}
+
+/** True when one task may go and try it. */
+export function mayBeTried({ isBack, triedAt }: Outage, now: number): boolean {
+  return isBack && (triedAt === undefined || now - triedAt > TRY_MS);
+}
+
+export interface DueOutageCheck {
+  readonly service: string;
+  readonly url: string;
+}
+
+/** The addresses to ask now; a service behind a binding is taken as back instead. */
+export function takeDueOutageChecks(registry: Registry, now: number): DueOutageCheck[] {
+  return [...registry.services].flatMap(([service, { outage }]) => {
+    if (outage === undefined || outage.isBack || outage.checkAt > now) return [];
+    const { baseUrl } = definitionOf(registry, service) ?? {};
+    outage.checkAt = now + outage.intervalMs;
+    if (baseUrl !== undefined) return [{ service, url: baseUrl }];
+    outage.isBack = true;
+    return [];
+  });
+}
+
+export function noteOutageCheck(registry: Registry, name: string, isReachable: boolean, now: number): void {
+  const outage = registry.services.get(name)?.outage;
+  if (outage === undefined) return;
+  if (isReachable) Object.assign(outage, { isBack: true, triedAt: undefined });
+  else askLater(registry, name, outage, now);
+}
+
+function askLater(registry: Registry, name: string, outage: Outage, now: number): void {
+  const most = definitionOf(registry, name)?.binding === undefined ? MAX_CHECK_MS : MAX_BINDING_CHECK_MS;
+  outage.isBack = false;
+  outage.triedAt = undefined;
+  outage.intervalMs = Math.min(most, 1.5 * outage.intervalMs);
+  outage.checkAt = now + outage.intervalMs;
+}
+
+export function earliestOutageCheckAt({ services }: Registry): number | undefined {
+  const times = [...services.values()].flatMap(({ outage }) =>
+    outage === undefined || outage.isBack ? [] : [outage.checkAt],
+  );
+  return times.length === 0 ? undefined : Math.min(...times);
+}

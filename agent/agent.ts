@@ -5,8 +5,8 @@
  * before each try.
  */
 import pRetry from 'p-retry';
-import type { ServerStateName } from '../shared/registry/door.ts';
 import type { OfferedService } from '../shared/registry/registration.ts';
+import type { ServerStateName } from '../shared/registry/rpc.ts';
 import { advance, type Input } from './advance.ts';
 import { type AgentConfig, agentUrlOf, mayLead } from './config.ts';
 import { type Coordinator, type Reply, Unreachable } from './coordinator.ts';

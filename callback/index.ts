@@ -8,32 +8,32 @@ import {
   CallbackReportSchema,
   type CancelRequest,
   CancelRequestSchema,
-  type CallbackDoor as Door,
-  type DoorAnswer,
+  type LedgerAnswer,
   type RetryRequest,
   RetryRequestSchema,
-} from '../shared/ledger/door.ts';
+  type CallbackRpc as Rpc,
+} from '../shared/ledger/rpc.ts';
 import { logInfo } from '../shared/log.ts';
 import { problemResponse } from '../shared/problem/problem.ts';
 import { takeDeadLetters } from './dead-letter.ts';
-import { acceptCallback, cancelTask, retryTask } from './door.ts';
 import { readEnv } from './env.ts';
 import { sweep } from './sweep.ts';
+import { acceptCallback, cancelTask, retryTask } from './task-requests.ts';
 
 export { Ledger } from './ledger.ts';
-export { RegistryDoor } from './registry/registry-door.ts';
+export { RegistryRpc } from './registry/registry-rpc.ts';
 export { ServerRegistry } from './registry/server-registry.ts';
 
-export class CallbackDoor extends WorkerEntrypoint implements Door {
-  async cancelTask(request: CancelRequest): Promise<DoorAnswer> {
+export class CallbackRpc extends WorkerEntrypoint implements Rpc {
+  async cancelTask(request: CancelRequest): Promise<LedgerAnswer> {
     return cancelTask(await readEnv(this.env as object), CancelRequestSchema.parse(request), Date.now());
   }
 
-  async retryTask(request: RetryRequest): Promise<DoorAnswer> {
+  async retryTask(request: RetryRequest): Promise<LedgerAnswer> {
     return retryTask(await readEnv(this.env as object), RetryRequestSchema.parse(request), Date.now());
   }
 
-  async acceptCallback(report: CallbackReport): Promise<DoorAnswer> {
+  async acceptCallback(report: CallbackReport): Promise<LedgerAnswer> {
     return acceptCallback(
       await readEnv(this.env as object),
       CallbackReportSchema.parse(report),

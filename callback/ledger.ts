@@ -1,5 +1,5 @@
 /**
- * The consumers' door to the ledger. `open()` starts a session that lives as long as the consumer's
+ * The consumers' RPC to the ledger. `open()` starts a session that lives as long as the consumer's
  * batch; all its calls are one Worker invocation. The session holds no state: losing it loses nothing.
  */
 import { RpcTarget, WorkerEntrypoint } from 'cloudflare:workers';

@@ -1,6 +1,6 @@
 /**
  * Names that were replaced, each with the name in its place. In lower case: these words in a row,
- * anywhere in a name (`door` is in `CallbackDoor` and in `registry-door.ts`). With a capital letter:
+ * anywhere in a name (`nap` is in `ShortNap` and in `short-nap.ts`). With a capital letter:
  * this whole identifier and no longer one.
  */
 export interface RetiredName {
@@ -9,6 +9,8 @@ export interface RetiredName {
 }
 
 export const RETIRED_NAMES: readonly RetiredName[] = [
+  { not: 'door', but: 'App, Api or Rpc' },
+  { not: 'doors', but: 'App, Api or Rpc' },
   { not: 'happening', but: 'input' },
   { not: 'aftermath', but: 'StepResult' },
   { not: 'sighting', but: 'ProbeResult' },

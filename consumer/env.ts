@@ -4,7 +4,7 @@ import { FlagSchema, MisconfiguredError, parseEnv } from '../shared/env.ts';
 import type { LedgerSession } from '../shared/ledger/contract.ts';
 import type { LineKeeper } from '../shared/ledger/line.ts';
 import type { TaskMessage } from '../shared/message/task-message.ts';
-import type { RegistryDoor } from '../shared/registry/door.ts';
+import type { RegistryRpc } from '../shared/registry/rpc.ts';
 import { type ServiceDefinition, type Services, serviceSchema, servicesSchema } from '../shared/service/definition.ts';
 import { KnownServices } from '../shared/service/known-services.ts';
 import { joinServices } from '../shared/service/variables.ts';
@@ -30,7 +30,7 @@ export interface ConsumerEnv {
   readonly servers: LastKnownServers;
   readonly ledger: LedgerBinding;
   /** For calls outside a batch, which have no session. */
-  readonly registry: RegistryDoor;
+  readonly registry: RegistryRpc;
   /** Calls over the network that one invocation may have under way. */
   readonly connections: number;
   /** The way out to servers: the binding `OUTBOUND` where there is one, as in the local run, else the global `fetch`. */
@@ -52,7 +52,7 @@ export interface ConsumerEnv {
 
 interface Bindings {
   readonly LEDGER?: LedgerBinding;
-  readonly REGISTRY?: RegistryDoor;
+  readonly REGISTRY?: RegistryRpc;
   readonly OWN_QUEUE?: Queue<TaskMessage>;
   readonly OUTBOUND?: Fetcher;
 }

@@ -4,11 +4,11 @@
  */
 import * as z from 'zod';
 import { FlagSchema, MisconfiguredError, numberedBindings, parseEnv, SecretSchema } from '../shared/env.ts';
-import type { KeyDoor } from '../shared/key/door.ts';
+import type { KeyRpc } from '../shared/key/rpc.ts';
 import { type KeyShards, KeyShardsSchema } from '../shared/key/shards.ts';
-import type { CallbackDoor } from '../shared/ledger/door.ts';
+import type { CallbackRpc } from '../shared/ledger/rpc.ts';
 import type { TaskMessage } from '../shared/message/task-message.ts';
-import type { RegistryDoor } from '../shared/registry/door.ts';
+import type { RegistryRpc } from '../shared/registry/rpc.ts';
 import { type Services, servicesSchema } from '../shared/service/definition.ts';
 import { joinServices } from '../shared/service/variables.ts';
 import { DrainingStoresSchema, StoreLimitSchema, type Stores, storesIn } from '../shared/store/stores.ts';
@@ -23,12 +23,12 @@ export interface Config {
   /** These get no new tasks: they are to be removed. */
   readonly drainingStores: ReadonlySet<number>;
   readonly queues: readonly TaskQueue[];
-  readonly callback: CallbackDoor;
-  readonly registry: RegistryDoor;
-  /** The consumers' doors to their keys. */
-  readonly consumers: readonly { readonly shard: number; readonly door: KeyDoor }[];
-  /** The consumers' doors for synchronous calls. */
-  readonly syncDoors: readonly { readonly shard: number; readonly door: Fetcher }[];
+  readonly callback: CallbackRpc;
+  readonly registry: RegistryRpc;
+  /** The consumers' RPC to their keys. */
+  readonly consumers: readonly { readonly shard: number; readonly rpc: KeyRpc }[];
+  /** The consumers' entrypoints for synchronous calls. */
+  readonly syncConsumers: readonly { readonly shard: number; readonly entrypoint: Fetcher }[];
   /** By pool of API keys, the shards that hold some; a pool that is not named may be anywhere. */
   readonly keyShards: KeyShards;
   /** Pools that have keys; undefined when the deployment does not say. */
@@ -72,8 +72,8 @@ const webAddress = z.url({ protocol: /^https?$/, error: 'is not a web address; w
 const MAX_IDEMPOTENCY_HOURS = 168;
 
 const EnvSchema = z.object({
-  CALLBACK: binding<CallbackDoor>('the service tasklane-callback, entrypoint CallbackDoor,'),
-  REGISTRY: binding<RegistryDoor>('the service tasklane-callback, entrypoint RegistryDoor,'),
+  CALLBACK: binding<CallbackRpc>('the service tasklane-callback, entrypoint CallbackRpc,'),
+  REGISTRY: binding<RegistryRpc>('the service tasklane-callback, entrypoint RegistryRpc,'),
   JWT_SECRET: optional(SecretSchema),
   JWT_SECRET_PREVIOUS: optional(SecretSchema),
   JWKS_URL: optional(webAddress),
@@ -114,11 +114,14 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>): Config {
     queues,
     callback: env.CALLBACK,
     registry: env.REGISTRY,
-    consumers: numberedBindings<KeyDoor>(raw, CONSUMER_PREFIX).map(({ index, binding: door }) => ({
+    consumers: numberedBindings<KeyRpc>(raw, CONSUMER_PREFIX).map(({ index, binding: rpc }) => ({
       shard: index,
-      door,
+      rpc,
     })),
-    syncDoors: numberedBindings<Fetcher>(raw, SYNC_PREFIX).map(({ index, binding: door }) => ({ shard: index, door })),
+    syncConsumers: numberedBindings<Fetcher>(raw, SYNC_PREFIX).map(({ index, binding: entrypoint }) => ({
+      shard: index,
+      entrypoint,
+    })),
     keyShards: env.KEY_SHARDS,
     keyPools: raw.KEY_SHARDS === undefined ? undefined : new Set(Object.keys(env.KEY_SHARDS)),
     wrongTokens: env.WRONG_TOKENS,

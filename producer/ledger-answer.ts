@@ -1,11 +1,11 @@
 /** From the callback Worker's answer to the client's. */
-import type { DoorAnswer } from '../shared/ledger/door.ts';
+import type { LedgerAnswer } from '../shared/ledger/rpc.ts';
 import { answerJson, refuse, statusUrlOf, unauthenticated, unavailable } from './answer.ts';
 import type { Runtime } from './runtime.ts';
 import { UNAVAILABLE } from './upstream.ts';
 
 /** Where the task stands after the request, or why the request was refused. */
-export function answerStanding(runtime: Runtime, id: string, answer: DoorAnswer | typeof UNAVAILABLE): Response {
+export function answerStanding(runtime: Runtime, id: string, answer: LedgerAnswer | typeof UNAVAILABLE): Response {
   if (answer === UNAVAILABLE) return ledgerUnavailable();
   if (!answer.ok) return refuseAnswer(answer);
   const { status, deadlineAt } = answer;
@@ -21,6 +21,6 @@ export function ledgerUnavailable(): Response {
   return unavailable('Nothing is certain to have changed; the request may be repeated.');
 }
 
-function refuseAnswer({ code, detail }: Extract<DoorAnswer, { ok: false }>): Response {
+function refuseAnswer({ code, detail }: Extract<LedgerAnswer, { ok: false }>): Response {
   return code === 'unauthenticated' ? unauthenticated(detail, true) : refuse(code, { detail });
 }

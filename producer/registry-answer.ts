@@ -1,6 +1,6 @@
 /** From the registry's answer to the client's. */
 
-import type { Answered, Asker } from '../shared/registry/door.ts';
+import type { Answered, Asker } from '../shared/registry/rpc.ts';
 import { refuse, unavailable } from './answer.ts';
 import type { Caller } from './app.ts';
 import type { Runtime } from './runtime.ts';

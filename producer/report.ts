@@ -1,5 +1,5 @@
 /** From a backend's report to what the callback Worker takes. Pure. */
-import type { CallbackReport } from '../shared/ledger/door.ts';
+import type { CallbackReport } from '../shared/ledger/rpc.ts';
 import { shorten } from '../shared/task/attempt.ts';
 import { inlineContent } from './inline-content.ts';
 import type { Refusal } from './refusal.ts';

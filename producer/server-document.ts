@@ -1,5 +1,5 @@
 /** Servers as the API shows them: times in ISO 8601, nothing left out that a reader looks for. Pure. */
-import type { ServerView } from '../shared/registry/door.ts';
+import type { ServerView } from '../shared/registry/rpc.ts';
 import type { ServerDocument } from './schema/server.ts';
 
 export function serverDocument({

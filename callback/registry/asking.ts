@@ -1,10 +1,10 @@
 /** Asking the registry's one object; once more when it was moved or restarted in between. */
-import type { RegistryDoor } from '../../shared/registry/door.ts';
+import type { RegistryRpc } from '../../shared/registry/rpc.ts';
 
 /** One object: what servers and calls there are is known in one place. */
 const NAME = 'registry';
 
-export interface RegistryStub extends RegistryDoor {
+export interface RegistryStub extends RegistryRpc {
   /** The task has ended although its call goes on: its place is free. */
   endTask(id: string): Promise<void>;
 }

@@ -4,7 +4,7 @@
  * the circuit's state; the time alone turns open into half-open, so it is asked for, not stored.
  */
 import { addStarts, countStarts, forgetStarts, type StartLog } from '../../shared/pace/start-log.ts';
-import type { CircuitStateName } from '../../shared/registry/door.ts';
+import type { CircuitStateName } from '../../shared/registry/rpc.ts';
 
 export interface CircuitChange {
   readonly at: number;

@@ -1,6 +1,6 @@
 /** How much a service has to do and how many servers would do it: for autoscalers. Pure. */
 import { forgetStarts } from '../../shared/pace/start-log.ts';
-import type { Answered, DemandView } from '../../shared/registry/door.ts';
+import type { Answered, DemandView } from '../../shared/registry/rpc.ts';
 import { definitionOf, hasFixedTarget, isPaused } from './definitions.ts';
 import { isBack } from './liveness.ts';
 import { noSuchService } from './refusal.ts';

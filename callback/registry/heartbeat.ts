@@ -2,8 +2,9 @@
  * Signs of life: a server's own, and a leader's for its cluster. What is as it was changes memory only;
  * news of a server's services, health or leadership is marked for the snapshot. Deterministic, without I/O.
  */
-import type { Answered, Asker, HeartbeatAnswer } from '../../shared/registry/door.ts';
+
 import type { ClusterHeartbeat, Heartbeat } from '../../shared/registry/registration.ts';
+import type { Answered, Asker, HeartbeatAnswer } from '../../shared/registry/rpc.ts';
 import { answerTo, clusterMates, isLeader, leaderOf, leadersOf, leaderUrlOf, settleLeadership } from './leadership.ts';
 import { hear } from './liveness.ts';
 import { changeServices, findServer } from './members.ts';

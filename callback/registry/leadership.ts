@@ -3,7 +3,7 @@
  * silent for more than one and a half intervals, the next that asks takes over; whoever led before is
  * told at its next word. The registry names one leader a cluster at any time. Pure.
  */
-import type { ClusterMember, HeartbeatAnswer } from '../../shared/registry/door.ts';
+import type { ClusterMember, HeartbeatAnswer } from '../../shared/registry/rpc.ts';
 import type { Registry, Server } from './server.ts';
 
 /** One heartbeat may be late; two may not be missing. */

@@ -2,7 +2,7 @@
  * Whether a server is there and an offer takes calls: it follows from when the server was last heard
  * of, what was said of it, and its checks, at the moment of asking. Deterministic, without I/O.
  */
-import type { ServerStateName } from '../../shared/registry/door.ts';
+import type { ServerStateName } from '../../shared/registry/rpc.ts';
 import { hasSecrets, mayHaveSecrets, secretProblem } from '../../shared/service/secret-origin.ts';
 import { admits, circuitState } from './circuit.ts';
 import { definitionOf } from './definitions.ts';

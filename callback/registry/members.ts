@@ -2,8 +2,9 @@
  * Servers come and go: registered (again with the same URL: the same server), drained for maintenance,
  * removed. Whose server it is decides who may do that. Pure over the registry's state.
  */
-import type { Answered, Asker, Registered } from '../../shared/registry/door.ts';
+
 import type { OfferedService, Registration } from '../../shared/registry/registration.ts';
+import type { Answered, Asker, Registered } from '../../shared/registry/rpc.ts';
 import { targetProblem } from '../../shared/service/target.ts';
 import { answerTo, leaveLeadership, settleLeadership } from './leadership.ts';
 import { hastenLines } from './line.ts';

@@ -1,5 +1,5 @@
 /** How the registry says no. */
-import type { Answered, RegistryProblemCode } from '../../shared/registry/door.ts';
+import type { Answered, RegistryProblemCode } from '../../shared/registry/rpc.ts';
 
 type Refusal = Extract<Answered<never>, { ok: false }>;
 

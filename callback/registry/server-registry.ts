@@ -6,19 +6,6 @@ import { DurableObject } from 'cloudflare:workers';
 import { CROCKFORD_ALPHABET } from '../../shared/crypto/base32.ts';
 import type { ReleaseAnswer } from '../../shared/ledger/line.ts';
 import { logError, logInfo } from '../../shared/log.ts';
-import type {
-  Answered,
-  Asker,
-  BalancerView,
-  DemandView,
-  HeartbeatAnswer,
-  Registered,
-  RegistryDoor,
-  ServerMetrics,
-  ServerView,
-  ServicePause,
-  ServiceView,
-} from '../../shared/registry/door.ts';
 import type { ClusterHeartbeat, Heartbeat, Registration } from '../../shared/registry/registration.ts';
 import type {
   CallReports,
@@ -27,6 +14,19 @@ import type {
   RouteRequest,
   ServiceCatalog,
 } from '../../shared/registry/routing.ts';
+import type {
+  Answered,
+  Asker,
+  BalancerView,
+  DemandView,
+  HeartbeatAnswer,
+  Registered,
+  RegistryRpc,
+  ServerMetrics,
+  ServerView,
+  ServicePause,
+  ServiceView,
+} from '../../shared/registry/rpc.ts';
 import { readEnv } from '../env.ts';
 import { describeLines, readServiceLines, releaseLine } from '../parking.ts';
 import { countOpenTasks, endOpenTasks } from '../service-tasks.ts';
@@ -47,7 +47,7 @@ import { viewBalancer, viewMetrics, viewServer, viewServers, viewServices } from
 
 const ID_CHARACTERS = 16;
 
-export class ServerRegistry extends DurableObject<object> implements RegistryDoor {
+export class ServerRegistry extends DurableObject<object> implements RegistryRpc {
   readonly #host: RegistryHost;
   #timer: ReturnType<typeof setTimeout> | undefined;
 

@@ -2,8 +2,9 @@
  * What people and autoscalers change of services: definitions, pauses, balancing; and what consumers learn
  * of it. Changing a definition keeps all counts: they live with the servers. Deterministic, without I/O.
  */
-import type { Answered } from '../../shared/registry/door.ts';
+
 import type { ServiceCatalog } from '../../shared/registry/routing.ts';
+import type { Answered } from '../../shared/registry/rpc.ts';
 import { BALANCING_ALGORITHMS } from '../../shared/service/definition.ts';
 import { definitionOf, hasFixedTarget, isPaused, parseDefinition } from './definitions.ts';
 import { hastenLines, linesOf } from './line.ts';

@@ -6,7 +6,7 @@ import type {
   ServerMetrics,
   ServerView,
   ServiceView,
-} from '../../shared/registry/door.ts';
+} from '../../shared/registry/rpc.ts';
 import { circuitState } from './circuit.ts';
 import { balancingOf, definitionOf, hasFixedTarget, isPaused, serviceNames } from './definitions.ts';
 import { nextCheckAt } from './health-check.ts';

@@ -5,8 +5,8 @@
  */
 import pRetry from 'p-retry';
 import { logError } from '../../shared/log.ts';
-import type { RegistryDoor } from '../../shared/registry/door.ts';
 import type { CallReport, ServerAddress } from '../../shared/registry/routing.ts';
+import type { RegistryRpc } from '../../shared/registry/rpc.ts';
 import type { Declined } from '../../shared/sync/call.ts';
 import type { ConsumerEnv } from '../env.ts';
 
@@ -87,14 +87,14 @@ interface PlacedCall {
 
 class HeldPlace implements Place {
   /** Undefined: the place was not given by the registry, which so wants no report. */
-  readonly #registry: RegistryDoor | undefined;
+  readonly #registry: RegistryRpc | undefined;
   readonly #call: PlacedCall;
   readonly #others: readonly ServerAddress[];
   readonly #unreached: string[] = [];
   #server: ServerAddress | undefined;
 
   constructor(
-    registry: RegistryDoor | undefined,
+    registry: RegistryRpc | undefined,
     call: PlacedCall,
     server: ServerAddress | undefined,
     others: readonly ServerAddress[],

@@ -1,4 +1,4 @@
-/** The producer's door for synchronous calls: each is relayed to a backend with this shard's keys. */
+/** The producer's way to synchronous calls: each is forwarded to a backend with this shard's keys. */
 import { WorkerEntrypoint } from 'cloudflare:workers';
 import { CALL_HEADER, SyncCallSchema } from '../../shared/sync/call.ts';
 import { readEnv } from '../env.ts';

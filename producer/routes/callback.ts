@@ -1,7 +1,7 @@
 /** `PUT /api/task/:id`: the backend's word on the attempt whose token it holds. */
 import { createRoute } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
-import type { CallbackReport } from '../../shared/ledger/door.ts';
+import type { CallbackReport } from '../../shared/ledger/rpc.ts';
 import { TASK_ID_PATTERN } from '../../shared/task/id.ts';
 import { answerJson, refuse, unauthenticated } from '../answer.ts';
 import type { App, AppEnv } from '../app.ts';

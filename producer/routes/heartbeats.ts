@@ -1,6 +1,6 @@
 /** Signs of life: a server's own, and a leader's for its cluster. */
 import { createRoute } from '@hono/zod-openapi';
-import type { HeartbeatAnswer } from '../../shared/registry/door.ts';
+import type { HeartbeatAnswer } from '../../shared/registry/rpc.ts';
 import { answerJson } from '../answer.ts';
 import type { App } from '../app.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';

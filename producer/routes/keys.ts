@@ -3,7 +3,7 @@
  * an administrator does to one. Values never pass here: the consumers do not tell them.
  */
 import { createRoute } from '@hono/zod-openapi';
-import type { KeyView } from '../../shared/key/door.ts';
+import type { KeyView } from '../../shared/key/rpc.ts';
 import { answerJson, refuse, unavailable } from '../answer.ts';
 import type { App } from '../app.ts';
 import { type KeyDocument, KeyParamsSchema, KeySchema, KeyStatsSchema } from '../schema/key.ts';
@@ -36,7 +36,7 @@ export function addKeys(app: App): void {
   app.openapi(statsRoute, async (c) => {
     const { consumers } = c.env.runtime.config;
     const shards = await Promise.all(
-      consumers.map(async ({ shard, door: keys }) => {
+      consumers.map(async ({ shard, rpc: keys }) => {
         const views = await callUpstream('consumer', () => keys.describe());
         return { shard, keys: views === UNAVAILABLE ? undefined : views.map((view) => keyDocument(shard, view)) };
       }),
@@ -51,7 +51,7 @@ export function addKeys(app: App): void {
     const { shard, key, action } = c.req.valid('param');
     const consumer = c.env.runtime.config.consumers.find((each) => each.shard === shard);
     if (consumer === undefined) return refuse('key-not-found', { detail: `There is no shard ${shard}.` });
-    const view = await callUpstream('consumer', () => consumer.door.change(key, action));
+    const view = await callUpstream('consumer', () => consumer.rpc.change(key, action));
     if (view === UNAVAILABLE) return unavailable('The key is not certain to have changed; repeat the request.');
     if (view === undefined) return refuse('key-not-found', { detail: `Shard ${shard} has no key ${key}.` });
     c.set('change', { after: { action, state: view.state } });

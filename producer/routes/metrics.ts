@@ -54,9 +54,9 @@ async function readMetrics({ config }: Runtime, now: number) {
     callUpstream('database', () => readStatistics(config.stores.control, 'service', midnight, undefined, MAX_ROWS)),
     readBacklog(config.queues, config.stores.all, now),
     Promise.all(
-      config.consumers.map(async ({ shard, door }) => ({
+      config.consumers.map(async ({ shard, rpc }) => ({
         shard,
-        keys: await callUpstream('consumer', () => door.describe()),
+        keys: await callUpstream('consumer', () => rpc.describe()),
       })),
     ),
     callUpstream('registry', () => config.registry.listServers({ subject: '', isAdmin: true })),

@@ -1,6 +1,6 @@
 /** `/api/services`: services put at run time, how they stand, what they need, and pausing them. */
 import { createRoute } from '@hono/zod-openapi';
-import type { ServiceView } from '../../shared/registry/door.ts';
+import type { ServiceView } from '../../shared/registry/rpc.ts';
 import { serviceSchema } from '../../shared/service/definition.ts';
 import { isOwnAddress, OWN_ADDRESS_PROBLEM } from '../../shared/service/own-address.ts';
 import { headerSecretNames, reviewService, type ServiceFinding } from '../../shared/service/review.ts';

@@ -124,7 +124,7 @@ async function advise(
 ): Promise<Advice[]> {
   const [shards, servers] = await Promise.all([
     backlog.lines.some(({ pool }) => pool !== undefined)
-      ? Promise.all(config.consumers.map(({ door }) => callUpstream('consumer', () => door.describe())))
+      ? Promise.all(config.consumers.map(({ rpc }) => callUpstream('consumer', () => rpc.describe())))
       : [],
     callUpstream('registry', () => config.registry.listServers({ subject: '', isAdmin: true })),
   ]);

@@ -1,6 +1,6 @@
 /** API keys as administrators see them: by shard, pool, number and fingerprint, never a part of the key. */
 import { z } from '@hono/zod-openapi';
-import { KEY_ACTIONS } from '../../shared/key/door.ts';
+import { KEY_ACTIONS } from '../../shared/key/rpc.ts';
 
 const KeySchema = z
   .object({

@@ -1,12 +1,12 @@
 /** Servers as they register themselves, and as owners and administrators see them. */
 import { z } from '@hono/zod-openapi';
-import { CIRCUIT_STATES, SERVER_STATES } from '../../shared/registry/door.ts';
 import {
   ClusterHeartbeatSchema,
   HeartbeatSchema,
   MaintenanceSchema,
   RegistrationSchema,
 } from '../../shared/registry/registration.ts';
+import { CIRCUIT_STATES, SERVER_STATES } from '../../shared/registry/rpc.ts';
 
 const time = () => z.iso.datetime();
 const EXAMPLE_ID = 'srv_0a1b2c3d4e5f6g7h';

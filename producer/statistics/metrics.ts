@@ -1,6 +1,6 @@
 /** From what is known of tasks, backlog, keys and servers to metrics. Pure. */
-import type { KeyView } from '../../shared/key/door.ts';
-import type { ServerView } from '../../shared/registry/door.ts';
+import type { KeyView } from '../../shared/key/rpc.ts';
+import type { ServerView } from '../../shared/registry/rpc.ts';
 import { BUCKET_BOUNDS_MS } from '../../shared/statistics/histogram.ts';
 import { counterOf, deferralsByReason, type Tally } from '../../shared/statistics/tally.ts';
 import { TERMINAL_STATUSES } from '../../shared/task/status.ts';

@@ -32,11 +32,11 @@ export type Dispatched =
   | { readonly is: 'declined'; readonly declined: Declined; readonly answer?: Response | undefined };
 
 export async function dispatchCall(runtime: Runtime, call: SyncCall, request: CallRequest): Promise<Dispatched> {
-  const doors = shuffled(doorsFor(runtime, call.service));
+  const consumers = shuffled(consumersFor(runtime, call.service));
   let declined: Declined = { why: 'misconfigured', detail: 'No consumer is bound for synchronous calls.' };
   let answer: Response | undefined;
-  for (const { shard, door } of doors) {
-    const dispatched = await tryDoor(shard, door, call, request);
+  for (const { shard, entrypoint } of consumers) {
+    const dispatched = await tryConsumer(shard, entrypoint, call, request);
     if (dispatched.is === 'answered') return dispatched;
     declined = sooner(declined, dispatched.declined);
     answer ??= dispatched.answer;
@@ -47,13 +47,18 @@ export async function dispatchCall(runtime: Runtime, call: SyncCall, request: Ca
   return { is: 'declined', declined, answer };
 }
 
-async function tryDoor(shard: number, door: Fetcher, call: SyncCall, request: CallRequest): Promise<Dispatched> {
+async function tryConsumer(
+  shard: number,
+  entrypoint: Fetcher,
+  call: SyncCall,
+  request: CallRequest,
+): Promise<Dispatched> {
   const headers = new Headers(request.headers);
   headers.set(CALL_HEADER, JSON.stringify(call));
   if (request.body instanceof ArrayBuffer) headers.set('content-length', String(request.body.byteLength));
   try {
     const { method, body, signal } = request;
-    const response = await door.fetch(
+    const response = await entrypoint.fetch(
       new Request(SYNC_ORIGIN + request.path, {
         method,
         headers,
@@ -79,10 +84,10 @@ async function kept(response: Response): Promise<Response> {
   return new Response(await response.arrayBuffer(), { status: response.status, headers });
 }
 
-function doorsFor({ config, services }: Runtime, service: string): Runtime['config']['syncDoors'] {
+function consumersFor({ config, services }: Runtime, service: string): Runtime['config']['syncConsumers'] {
   const shards = shardsForService(services.all, config.keyShards, service);
-  const holding = config.syncDoors.filter(({ shard }) => shards?.includes(shard));
-  return holding.length > 0 ? holding : config.syncDoors;
+  const holding = config.syncConsumers.filter(({ shard }) => shards?.includes(shard));
+  return holding.length > 0 ? holding : config.syncConsumers;
 }
 
 function shuffled<Value>(values: readonly Value[]): Value[] {

@@ -1,6 +1,6 @@
 /**
  * What a server says of itself: its address, the services it offers, and what it can take. Parsed at
- * the producer's door; the registry trusts the types.
+ * the producer's edge; the registry trusts the types.
  */
 import * as z from 'zod';
 import { PathSchema, SERVICE_NAME_PATTERN } from '../service/definition.ts';

@@ -6,7 +6,7 @@
  *   7 bytes  random
  *   6 bytes  HMAC over the 14 bytes above and the owner's subject, truncated to 48 bits
  *
- * Ids sort by time, so the primary key is the timeline. The MAC lets a door refuse a forged id, or
+ * Ids sort by time, so the primary key is the timeline. The MAC lets a Worker refuse a forged id, or
  * one of another owner, without asking the database. It does not replace the owner check on a row.
  */
 import { CROCKFORD_ALPHABET } from '../crypto/base32.ts';

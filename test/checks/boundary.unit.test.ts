@@ -7,7 +7,7 @@ const pack = (from: string, to: string): ImportEdge => ({ from, to, kind: 'packa
 describe('import boundaries', () => {
   it.each([
     file('shared/store/accept.ts', 'consumer/index.ts'),
-    file('producer/index.ts', 'callback/door.ts'),
+    file('producer/index.ts', 'callback/task-requests.ts'),
     file('shared/task/transition.ts', 'shared/store/row.ts'),
     file('local/start.ts', 'test/setup.ts'),
     file('examples/services.ts', 'local/start.ts'),

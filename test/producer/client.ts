@@ -2,12 +2,12 @@
 import { createExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { beforeEach, type MockInstance, vi } from 'vitest';
-import { RegistryDoor } from '../../callback/registry/registry-door.ts';
+import { RegistryRpc } from '../../callback/registry/registry-rpc.ts';
 import { createApp } from '../../producer/api.ts';
 import { serve } from '../../producer/serve.ts';
 import { type Role, signToken } from '../../shared/auth/token.ts';
 import { importMacKey } from '../../shared/crypto/mac.ts';
-import type { CallbackDoor, DoorAnswer } from '../../shared/ledger/door.ts';
+import type { CallbackRpc, LedgerAnswer } from '../../shared/ledger/rpc.ts';
 import type { NewTask } from '../../shared/message/task-message.ts';
 import { mintTaskId } from '../../shared/task/id.ts';
 
@@ -23,7 +23,7 @@ export function catchFailureLog(): MockInstance<typeof console.error> {
 }
 
 /** What the callback Worker was asked, and answers with `answer`. */
-export function callbackStub(answer: DoorAnswer): CallbackDoor & { asked: unknown[] } {
+export function callbackStub(answer: LedgerAnswer): CallbackRpc & { asked: unknown[] } {
   const asked: unknown[] = [];
   const reply = async (request: unknown) => {
     asked.push(request);
@@ -65,14 +65,14 @@ export const noDatabase = {
 } as unknown as D1Database;
 
 /** The real registry, with one object for all tests of a file. */
-const registryDoor = new RegistryDoor(createExecutionContext(), env as never);
+const registryRpc = new RegistryRpc(createExecutionContext(), env as never);
 
 /** An environment of its own, so that nothing is remembered between tests. */
 export function environment(overrides: Record<string, unknown> = {}): object {
   return {
     ...env,
     CALLBACK: callbackStub({ ok: true, status: 'queued', changed: true }),
-    REGISTRY: registryDoor,
+    REGISTRY: registryRpc,
     ...overrides,
   };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { KeyAction, KeyDoor, KeyView } from '../../shared/key/door.ts';
+import type { KeyAction, KeyRpc, KeyView } from '../../shared/key/rpc.ts';
 import { ask, catchFailureLog, documentIn, environment, queueStub, tokenFor } from './client.ts';
 
 catchFailureLog();
@@ -16,7 +16,7 @@ const VIEW: KeyView = {
   lastUsedAt: Date.UTC(2026, 10, 20),
 };
 
-function consumer(views: KeyView[]): KeyDoor & { asked: [string, KeyAction][] } {
+function consumer(views: KeyView[]): KeyRpc & { asked: [string, KeyAction][] } {
   const asked: [string, KeyAction][] = [];
   return {
     asked,
@@ -28,7 +28,7 @@ function consumer(views: KeyView[]): KeyDoor & { asked: [string, KeyAction][] } 
   };
 }
 
-const broken: KeyDoor = {
+const broken: KeyRpc = {
   describe: () => Promise.reject(new Error('gone')),
   change: () => Promise.reject(new Error('gone')),
 };

@@ -1,6 +1,6 @@
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
-import type { DoorAnswer } from '../../shared/ledger/door.ts';
+import type { LedgerAnswer } from '../../shared/ledger/rpc.ts';
 import { recordAccepted } from '../../shared/store/accept.ts';
 import {
   ask,
@@ -22,7 +22,7 @@ async function recorded(subject: string): Promise<string> {
   return id;
 }
 
-const DONE: DoorAnswer = { ok: true, status: 'cancelled', changed: true };
+const DONE: LedgerAnswer = { ok: true, status: 'cancelled', changed: true };
 
 describe('cancelling', () => {
   it('asks for a tombstone when the task is not recorded yet', async () => {
@@ -93,7 +93,7 @@ describe('retrying', () => {
 });
 
 describe('a report on an attempt', () => {
-  const report = (id: string, body: unknown, callback: DoorAnswer, token: string | undefined = 'attempt-token') => {
+  const report = (id: string, body: unknown, callback: LedgerAnswer, token: string | undefined = 'attempt-token') => {
     const CALLBACK = callbackStub(callback);
     const answer = ask(environment({ CALLBACK, TASK_DB_0: noDatabase }), `/api/task/${id}`, {
       method: 'PUT',

@@ -18,8 +18,8 @@ import { readKeyCase } from '../../consumer/keys/secrets/consumer-keys.ts';
 import { Redactor } from '../../consumer/keys/secrets/redaction.ts';
 import type { LineKeeper } from '../../shared/ledger/line.ts';
 import type { TaskMessage } from '../../shared/message/task-message.ts';
-import type { RegistryDoor } from '../../shared/registry/door.ts';
 import type { RegistrySession } from '../../shared/registry/routing.ts';
+import type { RegistryRpc } from '../../shared/registry/rpc.ts';
 import type { KnownServices } from '../../shared/service/known-services.ts';
 import type { StateOf } from '../../shared/task/state.ts';
 import type { Backend } from './backend.ts';
@@ -94,7 +94,7 @@ export class Bindings {
               ? NO_SUCH_SERVER
               : { ok: true, value: viewServer(this.#world.registry, server, Date.now()) };
           }),
-      } as unknown as RegistryDoor,
+      } as unknown as RegistryRpc,
       ledger: {
         open: () => {
           budget.spent += 1;

@@ -6,7 +6,6 @@
 import { env } from 'cloudflare:workers';
 import { vi } from 'vitest';
 import { takeDeadLetters } from '../../callback/dead-letter.ts';
-import { acceptCallback, cancelTask, retryTask } from '../../callback/door.ts';
 import { type CallbackEnv, readEnv, type StoreEnv } from '../../callback/env.ts';
 import { releaseLine } from '../../callback/parking.ts';
 import { heartbeat } from '../../callback/registry/heartbeat.ts';
@@ -20,6 +19,7 @@ import {
   snapshotServices,
 } from '../../callback/registry/snapshot.ts';
 import { sweep } from '../../callback/sweep.ts';
+import { acceptCallback, cancelTask, retryTask } from '../../callback/task-requests.ts';
 import { runBatch } from '../../consumer/batch.ts';
 import { LastKnownServers } from '../../consumer/capacity/last-known.ts';
 import { acceptTask } from '../../producer/accept.ts';
@@ -27,8 +27,8 @@ import type { Runtime } from '../../producer/runtime.ts';
 import { serviceLine } from '../../shared/capacity/line.ts';
 import { importMacKey } from '../../shared/crypto/mac.ts';
 import type { LedgerSession } from '../../shared/ledger/contract.ts';
-import type { CallbackReport, DoorAnswer } from '../../shared/ledger/door.ts';
 import type { ReleaseAnswer } from '../../shared/ledger/line.ts';
+import type { CallbackReport, LedgerAnswer } from '../../shared/ledger/rpc.ts';
 import { type NewTask, NewTaskSchema, newTaskMessage } from '../../shared/message/task-message.ts';
 import { type Registration, RegistrationSchema } from '../../shared/registry/registration.ts';
 import { type Services, serviceSchema, servicesSchema } from '../../shared/service/definition.ts';
@@ -234,7 +234,7 @@ export class House {
     );
   }
 
-  async cancel({ id, subject }: Pick<NewTask, 'id' | 'subject'>): Promise<DoorAnswer | undefined> {
+  async cancel({ id, subject }: Pick<NewTask, 'id' | 'subject'>): Promise<LedgerAnswer | undefined> {
     const answer = await this.#ask('cancel', (callback) =>
       cancelTask(callback, { id, subject, plantTombstone: true }, Date.now()),
     );
@@ -243,7 +243,7 @@ export class House {
   }
 
   /** @param deadlineMs from now; as long as it was given at first when absent */
-  async retry(id: string, deadlineMs?: number): Promise<DoorAnswer | undefined> {
+  async retry(id: string, deadlineMs?: number): Promise<LedgerAnswer | undefined> {
     this.promises.mayReopen(id);
     return this.#ask('retry', (callback) =>
       retryTask(callback, { id, ...(deadlineMs !== undefined && { deadlineAt: Date.now() + deadlineMs }) }, Date.now()),
@@ -253,7 +253,7 @@ export class House {
   async report(
     { id, token }: { readonly id: string; readonly token: string },
     report: CallbackReport['report'],
-  ): Promise<DoorAnswer | undefined> {
+  ): Promise<LedgerAnswer | undefined> {
     const run = Number.parseInt(token, 10);
     if (report.status === 'failed') this.promises.givenUp.add(`${id}/${run}`);
     const answer = await this.#ask(`report ${report.status} by run ${run}`, (callback) =>
@@ -356,7 +356,10 @@ export class House {
     return [...this.promises.violations, ...this.post.violations];
   }
 
-  async #ask(name: string, question: (callback: CallbackEnv) => Promise<DoorAnswer>): Promise<DoorAnswer | undefined> {
+  async #ask(
+    name: string,
+    question: (callback: CallbackEnv) => Promise<LedgerAnswer>,
+  ): Promise<LedgerAnswer | undefined> {
     const ending = await this.callback(name, question);
     if (ending.how === 'returned') this.note(`${name}: ${JSON.stringify(ending.value)}`);
     return ending.how === 'returned' ? ending.value : undefined;

@@ -27,7 +27,7 @@ export interface Row {
 export const CLAIM = 'shared/store/claim.ts';
 export const TRANSITION = 'shared/task/transition.ts';
 export const TRANSITIONS = 'shared/store/transitions.ts';
-export const DOOR = 'callback/door.ts';
+export const TASK_REQUESTS = 'callback/task-requests.ts';
 export const SWEEP = 'callback/sweep.ts';
 export const DECISION = 'callback/sweep-decision.ts';
 export const DELIVERIES = 'consumer/delivery/deliveries.ts';

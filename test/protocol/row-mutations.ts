@@ -1,5 +1,15 @@
 /** For every row of the table in PROTOCOL.md the rules behind it, taken out. */
-import { CLAIM, DECISION, DELIVERIES, DOOR, mutation, type Row, SWEEP, TRANSITION, TRANSITIONS } from './mutation.ts';
+import {
+  CLAIM,
+  DECISION,
+  DELIVERIES,
+  mutation,
+  type Row,
+  SWEEP,
+  TASK_REQUESTS,
+  TRANSITION,
+  TRANSITIONS,
+} from './mutation.ts';
 
 export const ROW_MUTATIONS: readonly Row[] = [
   {
@@ -20,8 +30,8 @@ export const ROW_MUTATIONS: readonly Row[] = [
         'dueAt: now + delayMs + graceMs(sends)',
         'dueAt: undefined',
       ),
-      mutation('R1', 'the due time of a reported failure', DOOR, 'dueAt: next.nextAt + graceMs(0), ', ''),
-      mutation('R1', 'the due time of a manual retry', DOOR, 'dueAt: now + graceMs(0),', ''),
+      mutation('R1', 'the due time of a reported failure', TASK_REQUESTS, 'dueAt: next.nextAt + graceMs(0), ', ''),
+      mutation('R1', 'the due time of a manual retry', TASK_REQUESTS, 'dueAt: now + graceMs(0),', ''),
       mutation(
         'R1',
         'the message of a retrying task',
@@ -53,9 +63,9 @@ export const ROW_MUTATIONS: readonly Row[] = [
         rule: 'R1',
         out: 'the order of callback and manual retry',
         edits: [
-          { file: DOOR, from: 'await followUp(id, decision.after);', to: '' },
+          { file: TASK_REQUESTS, from: 'await followUp(id, decision.after);', to: '' },
           {
-            file: DOOR,
+            file: TASK_REQUESTS,
             from: 'const moved = await recordTransitions(db, [decision.move]);',
             to: `await followUp(id, decision.after);
             const moved = await recordTransitions(db, [decision.move]);`,
@@ -204,7 +214,13 @@ export const ROW_MUTATIONS: readonly Row[] = [
     name: 'cancel before the row exists',
     file: 'schedules.test.ts',
     mutations: [
-      mutation('R12', 'the tombstone', DOOR, 'if (request.plantTombstone && ', 'if (request.id === undefined && '),
+      mutation(
+        'R12',
+        'the tombstone',
+        TASK_REQUESTS,
+        'if (request.plantTombstone && ',
+        'if (request.id === undefined && ',
+      ),
       {
         rule: 'R12',
         out: 'the respect for the tombstone',

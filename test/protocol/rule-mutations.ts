@@ -1,5 +1,5 @@
 /** The rules that no row of the table stands for, taken out. */
-import { CLAIM, DELIVERIES, DOOR, mutation, type Row, SWEEP, TRANSITION, TRANSITIONS } from './mutation.ts';
+import { CLAIM, DELIVERIES, mutation, type Row, SWEEP, TASK_REQUESTS, TRANSITION, TRANSITIONS } from './mutation.ts';
 
 export const RULE_MUTATIONS: readonly Row[] = [
   {
@@ -109,14 +109,14 @@ export const RULE_MUTATIONS: readonly Row[] = [
       mutation(
         'R12',
         'the word to a backend that works on its own',
-        DOOR,
+        TASK_REQUESTS,
         "return state.status === 'waiting'\n",
         "return state.status === 'scheduled'\n",
       ),
       mutation(
         'R12',
         'the server that works on a waiting task',
-        'callback/door.ts',
+        'callback/task-requests.ts',
         'row.server ?? undefined',
         'undefined',
       ),
@@ -189,11 +189,11 @@ export const RULE_MUTATIONS: readonly Row[] = [
       mutation(
         'R17',
         'the memory of what was settled',
-        DOOR,
+        TASK_REQUESTS,
         'row.settled_run === run &&',
         'row.settled_run === -1 &&',
       ),
-      mutation('R17', 'the verdict in that memory', DOOR, ' && row.settled_verdict === report.status', ''),
+      mutation('R17', 'the verdict in that memory', TASK_REQUESTS, ' && row.settled_verdict === report.status', ''),
       mutation(
         'R17',
         'the refusal of an older failure',

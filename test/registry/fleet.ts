@@ -10,9 +10,9 @@ import {
   snapshotServers,
   snapshotServices,
 } from '../../callback/registry/snapshot.ts';
-import type { Asker } from '../../shared/registry/door.ts';
 import { RegistrationSchema } from '../../shared/registry/registration.ts';
 import type { CallReport, RouteAnswer, RouteDecision } from '../../shared/registry/routing.ts';
+import type { Asker } from '../../shared/registry/rpc.ts';
 import { servicesSchema } from '../../shared/service/definition.ts';
 import type { ServerRequirements } from '../../shared/task/server-requirements.ts';
 

@@ -106,11 +106,11 @@ export async function openHouse(
   }
   // Looked up before there is load: a look-up stops this process until the runtime answers.
   const turn = await runtime.getWorker('switch');
-  const doors = new Map<string, Awaited<ReturnType<Miniflare['getWorker']>>>();
+  const producers = new Map<string, Awaited<ReturnType<Miniflare['getWorker']>>>();
   for (const release of RELEASES) {
     for (const calls of RELEASES) {
       const producer = name('producer', release, calls);
-      doors.set(producer, await runtime.getWorker(producer));
+      producers.set(producer, await runtime.getWorker(producer));
     }
   }
   const database = openDatabaseFile(stateDir);
@@ -123,9 +123,9 @@ export async function openHouse(
       stage = next;
     },
     fetch: async (target, init) => {
-      const door = doors.get(name('producer', stage.producer, stage.callback));
-      if (door === undefined) throw new Error('no such producer');
-      const response = await door.fetch(`http://localhost${target}`, init);
+      const producer = producers.get(name('producer', stage.producer, stage.callback));
+      if (producer === undefined) throw new Error('no such producer');
+      const response = await producer.fetch(`http://localhost${target}`, init);
       return { status: response.status, text: await response.text() };
     },
     [Symbol.asyncDispose]: async () => {

@@ -1,9 +1,9 @@
 /** The callback Worker with stores that can be taken away. */
 import callback, {
-  CallbackDoor as Door,
   Ledger as RealLedger,
-  RegistryDoor as RealRegistryDoor,
+  RegistryRpc as RealRegistryRpc,
   ServerRegistry as RealServerRegistry,
+  CallbackRpc as Rpc,
 } from '../../../callback/index.ts';
 import { gatedEnv, setGate } from './gate.ts';
 
@@ -13,7 +13,7 @@ export class ServerRegistry extends RealServerRegistry {
   }
 }
 
-export class RegistryDoor extends RealRegistryDoor {
+export class RegistryRpc extends RealRegistryRpc {
   constructor(context: ExecutionContext, env: object) {
     super(context, gatedEnv(env));
   }
@@ -25,7 +25,7 @@ export class Ledger extends RealLedger {
   }
 }
 
-export class CallbackDoor extends Door {
+export class CallbackRpc extends Rpc {
   constructor(context: ExecutionContext, env: object) {
     super(context, gatedEnv(env));
   }

@@ -1,14 +1,14 @@
 /** The callback Worker with its bindings metered; the cron's work is counted apart. */
 import callback, {
-  CallbackDoor as Door,
   Ledger as RealLedger,
-  RegistryDoor as RealRegistryDoor,
+  RegistryRpc as RealRegistryRpc,
+  CallbackRpc as Rpc,
 } from '../../../callback/index.ts';
 import { meteredEnv, takeCounts } from './meter.ts';
 
 export { ServerRegistry } from '../../../callback/index.ts';
 
-export class RegistryDoor extends RealRegistryDoor {
+export class RegistryRpc extends RealRegistryRpc {
   constructor(context: ExecutionContext, env: object) {
     super(context, meteredEnv(env));
   }
@@ -20,7 +20,7 @@ export class Ledger extends RealLedger {
   }
 }
 
-export class CallbackDoor extends Door {
+export class CallbackRpc extends Rpc {
   constructor(context: ExecutionContext, env: object) {
     super(context, meteredEnv(env));
   }

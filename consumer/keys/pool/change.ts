@@ -1,7 +1,7 @@
 /** What an administrator does to a key. Changes the pool in place, without I/O. */
 
 import { Limiter } from '../../../shared/capacity/limiter.ts';
-import type { KeyAction } from '../../../shared/key/door.ts';
+import type { KeyAction } from '../../../shared/key/rpc.ts';
 import { keysOf, type Pool } from './pool.ts';
 import { newRefusalState } from './status.ts';
 

@@ -1,12 +1,12 @@
-/** The producer's door to this shard's keys: looks at them, and does what an administrator asks. */
+/** The producer's RPC to this shard's keys: looks at them, and does what an administrator asks. */
 import { WorkerEntrypoint } from 'cloudflare:workers';
-import { KEY_ACTIONS, type KeyAction, type KeyDoor, type KeyView } from '../../../shared/key/door.ts';
 import { keyLabel, keyOfLabel } from '../../../shared/key/name.ts';
+import { KEY_ACTIONS, type KeyAction, type KeyRpc, type KeyView } from '../../../shared/key/rpc.ts';
 import { logInfo } from '../../../shared/log.ts';
 import { readEnv } from '../../env.ts';
 import { membersOf } from './members.ts';
 
-export class KeyAdmin extends WorkerEntrypoint implements KeyDoor {
+export class KeyAdmin extends WorkerEntrypoint implements KeyRpc {
   async describe(): Promise<KeyView[]> {
     const env = readEnv(this.env as object);
     const pools = [...env.keys.ring.pools.keys()].map(async (pool) => {

@@ -5,7 +5,7 @@
  * lease and its release.
  */
 import { DurableObject } from 'cloudflare:workers';
-import type { KeyAction } from '../../../shared/key/door.ts';
+import type { KeyAction } from '../../../shared/key/rpc.ts';
 import type { LineKeeper, ReleaseAnswer } from '../../../shared/ledger/line.ts';
 import { logError } from '../../../shared/log.ts';
 import { changeKey } from './change.ts';

@@ -1,5 +1,5 @@
 /** A pool's keys as people see them: by number and fingerprint, never a part of the key. Pure. */
-import type { KeyView } from '../../../shared/key/door.ts';
+import type { KeyView } from '../../../shared/key/rpc.ts';
 import { type Key, keysOf, type Pool } from './pool.ts';
 import { isRefusing } from './status.ts';
 

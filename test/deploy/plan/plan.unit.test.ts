@@ -37,7 +37,7 @@ describe('the shard plan of the repository', () => {
       ]);
       expect(consumer.services).toEqual([
         expect.objectContaining({ binding: 'LEDGER', service: 'tasklane-callback' }),
-        expect.objectContaining({ binding: 'REGISTRY', service: 'tasklane-callback', entrypoint: 'RegistryDoor' }),
+        expect.objectContaining({ binding: 'REGISTRY', service: 'tasklane-callback', entrypoint: 'RegistryRpc' }),
       ]);
       expect(consumer.vars).toMatchObject({ SHARD: String(shard) });
     });

@@ -3,7 +3,7 @@
  * at the row, asks the transition table, and writes under the guard of what it saw; when the row
  * moved in between it looks again.
  */
-import type { CallbackReport, CancelRequest, DoorAnswer, RetryRequest } from '../shared/ledger/door.ts';
+import type { CallbackReport, CancelRequest, LedgerAnswer, RetryRequest } from '../shared/ledger/rpc.ts';
 import { logError } from '../shared/log.ts';
 import { MAX_DEADLINE_SECONDS } from '../shared/service/definition.ts';
 import { plantTombstone } from '../shared/store/cancellation.ts';
@@ -28,18 +28,18 @@ import { sendCancel, sendWakes } from './wake.ts';
 /** A row that moves away this often between look and write is not met by people or backends. */
 const MAX_LOOKS = 5;
 
-const NOT_FOUND: DoorAnswer = { ok: false, code: 'task-not-found', detail: 'There is no task with this id.' };
+const NOT_FOUND: LedgerAnswer = { ok: false, code: 'task-not-found', detail: 'There is no task with this id.' };
 
-const OTHER_RESULT: DoorAnswer = {
+const OTHER_RESULT: LedgerAnswer = {
   ok: false,
   code: 'task-finished',
   detail: 'The task has already succeeded with another result, which stays.',
 };
 
 /** A decision over the row as it stands: an answer at once, or a move and the answer if it holds. */
-type Decision = { readonly answer: DoorAnswer } | { readonly move: Move; readonly after?: () => Promise<void> };
+type Decision = { readonly answer: LedgerAnswer } | { readonly move: Move; readonly after?: () => Promise<void> };
 
-export async function cancelTask(env: CallbackEnv, request: CancelRequest, now: number): Promise<DoorAnswer> {
+export async function cancelTask(env: CallbackEnv, request: CancelRequest, now: number): Promise<LedgerAnswer> {
   if (request.plantTombstone && env.stores.has(request.id)) {
     const deadlineAt = taskCreatedAt(request.id) + MAX_DEADLINE_SECONDS * 1000;
     if (await plantTombstone(env.stores.of(request.id), { ...request, deadlineAt }, now))
@@ -59,7 +59,7 @@ export async function cancelTask(env: CallbackEnv, request: CancelRequest, now: 
   });
 }
 
-export async function retryTask(env: CallbackEnv, request: RetryRequest, now: number): Promise<DoorAnswer> {
+export async function retryTask(env: CallbackEnv, request: RetryRequest, now: number): Promise<LedgerAnswer> {
   const { id } = request;
   return lookAndMove(env, id, (row, state) => {
     // As long as the task was given at first, unless this request says otherwise.
@@ -102,7 +102,7 @@ export async function acceptCallback(
   { id, token, report }: CallbackReport,
   now: number,
   random: number,
-): Promise<DoorAnswer> {
+): Promise<LedgerAnswer> {
   const run = await runOfCallbackToken(env.tokenKey, id, token);
   if (run === undefined)
     return { ok: false, code: 'unauthenticated', detail: 'The token does not belong to this task.' };
@@ -167,7 +167,7 @@ async function lookAndMove(
   env: CallbackEnv,
   id: string,
   decide: (row: StateRow, state: TaskState) => Decision | Promise<Decision>,
-): Promise<DoorAnswer> {
+): Promise<LedgerAnswer> {
   if (!env.stores.has(id)) return NOT_FOUND;
   const db = env.stores.of(id);
   for (let look = 0; look < MAX_LOOKS; look++) {
@@ -248,7 +248,7 @@ function evidenceOf(
   }
 }
 
-function refusal(code: RefusalCode, state: TaskState, run: number): DoorAnswer {
+function refusal(code: RefusalCode, state: TaskState, run: number): LedgerAnswer {
   if (code === 'terminal') {
     return { ok: false, code: 'task-finished', detail: `The task has already ended as ${state.status}.` };
   }

@@ -1,6 +1,6 @@
 /**
  * What the producer asks of the callback Worker, which alone moves recorded tasks. Authentication
- * and ownership are the producer's business; the attempt's token is checked behind this door.
+ * and ownership are the producer's business; the attempt's token is checked behind this RPC.
  */
 import * as z from 'zod';
 import { NewTaskSchema } from '../message/task-message.ts';
@@ -42,7 +42,7 @@ export const CallbackReportSchema = z.object({
 export type CallbackReport = z.infer<typeof CallbackReportSchema>;
 
 /** `status` is where the task stands now; `changed` is false when it already stood there. */
-export type DoorAnswer =
+export type LedgerAnswer =
   | {
       readonly ok: true;
       readonly status: string;
@@ -56,11 +56,11 @@ export type DoorAnswer =
       readonly detail: string;
     };
 
-export interface CallbackDoor {
+export interface CallbackRpc {
   /** Ends the task as `cancelled`; `task-finished` when it had ended otherwise. Safe to repeat. */
-  cancelTask(request: CancelRequest): Promise<DoorAnswer>;
+  cancelTask(request: CancelRequest): Promise<LedgerAnswer>;
   /** Makes a failed or expired task due again, with fresh attempts and a new deadline. */
-  retryTask(request: RetryRequest): Promise<DoorAnswer>;
+  retryTask(request: RetryRequest): Promise<LedgerAnswer>;
   /** A backend's word on the run that the token was given to. Safe to repeat. */
-  acceptCallback(report: CallbackReport): Promise<DoorAnswer>;
+  acceptCallback(report: CallbackReport): Promise<LedgerAnswer>;
 }

@@ -25,7 +25,7 @@ export interface KeyView {
 }
 
 /** The consumer's entrypoint `KeyAdmin`. */
-export interface KeyDoor {
+export interface KeyRpc {
   describe(): Promise<KeyView[]>;
   /** @returns the key afterwards; undefined when this shard has no such key */
   change(key: string, action: KeyAction): Promise<KeyView | undefined>;

@@ -1,9 +1,8 @@
 /**
- * The producer's, and the synchronous route's, door to the server registry: checks what comes by RPC
+ * The producer's, and the synchronous route's, RPC to the server registry: checks what comes by RPC
  * and asks the one object.
  */
 import { WorkerEntrypoint } from 'cloudflare:workers';
-import type { Asker, RegistryDoor as Door, ServicePause } from '../../shared/registry/door.ts';
 import {
   type ClusterHeartbeat,
   ClusterHeartbeatSchema,
@@ -21,10 +20,11 @@ import {
   readCallReports,
   readRouteRequest,
 } from '../../shared/registry/routing.ts';
+import type { Asker, RegistryRpc as Rpc, ServicePause } from '../../shared/registry/rpc.ts';
 import { readEnv } from '../env.ts';
 import { askRegistry, type RegistryStub } from './asking.ts';
 
-export class RegistryDoor extends WorkerEntrypoint implements Door {
+export class RegistryRpc extends WorkerEntrypoint implements Rpc {
   register(registration: Registration, asker: Asker) {
     const parsed = RegistrationSchema.parse(registration);
     return this.#ask((registry) => registry.register(parsed, asker));

@@ -157,8 +157,8 @@ export interface BalancerView {
   }[];
 }
 
-/** The callback Worker's entrypoint `RegistryDoor`. */
-export interface RegistryDoor {
+/** The callback Worker's entrypoint `RegistryRpc`. */
+export interface RegistryRpc {
   register(registration: Registration, asker: Asker): Promise<Answered<Registered>>;
   heartbeat(id: string, heartbeat: Heartbeat, asker: Asker): Promise<Answered<HeartbeatAnswer>>;
   heartbeatCluster(heartbeat: ClusterHeartbeat, asker: Asker): Promise<Answered<HeartbeatAnswer>>;

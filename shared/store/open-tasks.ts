@@ -1,4 +1,4 @@
-/** The tasks of a service that have not ended. No index leads to them: an administrator's question reads the table. */
+/** The tasks of a service that have not ended. No index leads to them: an administrator's question walks the table by its key. */
 import { STATE_COLUMNS, type StateRow } from './row.ts';
 
 /** @returns how many, counted up to `limit` */
@@ -6,7 +6,7 @@ export async function countOpenTasksOf(db: D1Database, service: string, limit: n
   const row = await db
     .prepare(
       `SELECT count(*) AS tasks FROM
-         (SELECT 1 FROM tasks WHERE service = ?1 AND finished_at IS NULL LIMIT ?2)`,
+         (SELECT 1 FROM tasks WHERE id > '' AND service = ?1 AND finished_at IS NULL LIMIT ?2)`,
     )
     .bind(service, limit)
     .first<{ tasks: number }>();

@@ -30,6 +30,7 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   askSize: [[]],
   claimKeys: [['a', [{ key: 'k', id: ID, fields: '{}' }], NOW, NOW]],
   claimTasks: [[{ claims: [CLAIM], nonce: 'n' }, NOW]],
+  countOpenTasksOf: [['s', 10]],
   countSchedules: [['a']],
   decideRuns: [[SCHEDULE, [], 1]],
   deleteExpiredRevocations: [[NOW]],
@@ -55,6 +56,7 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   noteStoreSizes: [[[{ store: 0, bytes: 1 }], NOW]],
   plantTombstone: [[TASK, NOW]],
   putSchedule: [[SCHEDULE, 1]],
+  readOpenTasksOf: [['s', '', 10]],
   readCancelled: [[[ID]]],
   readDue: [
     ['callback', NOW, 10],

@@ -11,6 +11,9 @@ export interface RetiredName {
 export const RETIRED_NAMES: readonly RetiredName[] = [
   { not: 'door', but: 'App, Api or Rpc' },
   { not: 'doors', but: 'App, Api or Rpc' },
+  { not: 'service book', but: 'ServiceCatalog' },
+  { not: 'asker', but: 'RegistryCaller, caller' },
+  { not: 'wishes', but: 'requirements' },
   { not: 'happening', but: 'input' },
   { not: 'aftermath', but: 'StepResult' },
   { not: 'sighting', but: 'ProbeResult' },

@@ -1,12 +1,12 @@
 /** From the registry's answer to the client's. */
 
-import type { Answered, Asker } from '../shared/registry/rpc.ts';
+import type { Answered, RegistryCaller } from '../shared/registry/rpc.ts';
 import { refuse, unavailable } from './answer.ts';
 import type { Caller } from './app.ts';
 import type { Runtime } from './runtime.ts';
 import { callUpstream, UNAVAILABLE } from './upstream.ts';
 
-export function askerOf({ subject, scope }: Caller): Asker {
+export function registryCallerOf({ subject, scope }: Caller): RegistryCaller {
   return { subject, isAdmin: scope === 'all' };
 }
 

@@ -4,7 +4,7 @@
  */
 
 import type { ClusterHeartbeat, Heartbeat } from '../../shared/registry/registration.ts';
-import type { Answered, Asker, HeartbeatAnswer } from '../../shared/registry/rpc.ts';
+import type { Answered, HeartbeatAnswer, RegistryCaller } from '../../shared/registry/rpc.ts';
 import { answerTo, clusterMates, isLeader, leaderOf, leadersOf, leaderUrlOf, settleLeadership } from './leadership.ts';
 import { hear } from './liveness.ts';
 import { changeServices, findServer } from './members.ts';
@@ -15,10 +15,10 @@ export function heartbeat(
   registry: Registry,
   id: string,
   { status, services }: Heartbeat,
-  asker: Asker,
+  caller: RegistryCaller,
   now: number,
 ): Answered<HeartbeatAnswer> {
-  const server = findServer(registry, id, asker);
+  const server = findServer(registry, id, caller);
   if (server === undefined) return NO_SUCH_SERVER;
   const problem = services && changeServices(registry, server, services, now);
   if (problem !== undefined) return refuse('invalid-request', problem);
@@ -33,10 +33,10 @@ export function heartbeat(
 export function heartbeatCluster(
   registry: Registry,
   { leader: id, members }: ClusterHeartbeat,
-  asker: Asker,
+  caller: RegistryCaller,
   now: number,
 ): Answered<HeartbeatAnswer> {
-  const sender = id === undefined ? onlyLeader(registry, asker) : findServer(registry, id, asker);
+  const sender = id === undefined ? onlyLeader(registry, caller) : findServer(registry, id, caller);
   if (sender === undefined) return id === undefined ? NAME_THE_LEADER : NO_SUCH_SERVER;
   hearItself(registry, sender, now);
   settleLeadership(registry, sender, now);
@@ -51,8 +51,13 @@ export function heartbeatCluster(
 }
 
 /** The server asks to lead, whatever it said when it registered. */
-export function claimLeadership(registry: Registry, id: string, asker: Asker, now: number): Answered<HeartbeatAnswer> {
-  const server = findServer(registry, id, asker);
+export function claimLeadership(
+  registry: Registry,
+  id: string,
+  caller: RegistryCaller,
+  now: number,
+): Answered<HeartbeatAnswer> {
+  const server = findServer(registry, id, caller);
   if (server === undefined) return NO_SUCH_SERVER;
   if (server.offers.length === 0) return refuse('invalid-request', 'A server without services cannot lead.');
   if (!server.registration.wantsHeartbeatLeadership) {
@@ -93,7 +98,7 @@ const NAME_THE_LEADER = refuse(
   'Name the leader: none or several of the servers of this token lead a cluster.',
 );
 
-function onlyLeader(registry: Registry, { subject }: Asker): Server | undefined {
+function onlyLeader(registry: Registry, { subject }: RegistryCaller): Server | undefined {
   const [only, ...others] = leadersOf(registry, subject);
   return others.length === 0 ? only : undefined;
 }

@@ -50,7 +50,7 @@ const QUIET_MS = 55_000;
 /** What servers say after an unplanned restart is written together. */
 const TOGETHER_MS = 10_000;
 
-/** Well within an asker's patience. */
+/** Well within a caller's patience. */
 const HOLD_MS = 1_000;
 /** Held questions are looked at after every report, and this often, for what time alone brings. */
 const HELD_LOOK_MS = 50;

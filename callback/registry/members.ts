@@ -4,7 +4,7 @@
  */
 
 import type { OfferedService, Registration } from '../../shared/registry/registration.ts';
-import type { Answered, Asker, Registered } from '../../shared/registry/rpc.ts';
+import type { Answered, Registered, RegistryCaller } from '../../shared/registry/rpc.ts';
 import { targetProblem } from '../../shared/service/target.ts';
 import { answerTo, leaveLeadership, settleLeadership } from './leadership.ts';
 import { hastenLines } from './line.ts';
@@ -29,13 +29,13 @@ const MAX_SERVERS = 2_000;
 const MAX_SERVERS_OF_OWNER = 200;
 const MAX_OFFERS_OF_OWNER = 1_000;
 
-/** @returns the server, or nothing when there is none that the asker may see */
-export function findServer(registry: Registry, id: string, asker: Asker): Server | undefined {
+/** @returns the server, or nothing when there is none that the caller may see */
+export function findServer(registry: Registry, id: string, caller: RegistryCaller): Server | undefined {
   const server = registry.servers.get(id);
-  return server !== undefined && isOwn(server, asker) ? server : undefined;
+  return server !== undefined && isOwn(server, caller) ? server : undefined;
 }
 
-export function isOwn({ owner }: Server, { subject, isAdmin }: Asker): boolean {
+export function isOwn({ owner }: Server, { subject, isAdmin }: RegistryCaller): boolean {
   return isAdmin || owner === subject;
 }
 
@@ -43,7 +43,7 @@ export function isOwn({ owner }: Server, { subject, isAdmin }: Asker): boolean {
 export function register(
   registry: Registry,
   registration: Registration,
-  asker: Asker,
+  caller: RegistryCaller,
   freshId: string,
   now: number,
 ): Answered<Registered> {
@@ -53,12 +53,12 @@ export function register(
   const problem = addressProblem(registry, url, services);
   if (problem !== undefined) return refuse('invalid-request', problem);
   const known = [...registry.servers.values()].find((server) => server.url === url);
-  if (known !== undefined && !isOwn(known, asker)) {
+  if (known !== undefined && !isOwn(known, caller)) {
     return refuse('forbidden', 'A server with this URL is registered by somebody else.');
   }
-  const crowd = crowdProblem(registry, known, known?.owner ?? asker.subject, services);
+  const crowd = crowdProblem(registry, known, known?.owner ?? caller.subject, services);
   if (crowd !== undefined) return refuse('invalid-request', crowd);
-  const server = known ?? newServer({ id: freshId, owner: asker.subject, url, registeredAt: now }, rest, now);
+  const server = known ?? newServer({ id: freshId, owner: caller.subject, url, registeredAt: now }, rest, now);
   if (known === undefined) {
     addServer(registry, server, services, now);
     registry.notices.push({ event: 'server.registered', fields: { id: server.id, owner: server.owner, url } });

@@ -79,7 +79,7 @@ function free(registry: Registry, { service, offer, startedAt }: Place, now: num
   offer.server.inFlight -= 1;
 }
 
-/** Its asker does not wait for an answer any more: what it was given is unused, and it is given nothing later. */
+/** Its caller does not wait for an answer any more: what it was given is unused, and it is given nothing later. */
 export function giveUpLease(registry: Registry, id: string, expiresAt: number, now: number): void {
   endLease(registry, id, now);
   registry.givenUp.set(id, expiresAt);

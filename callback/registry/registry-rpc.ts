@@ -20,49 +20,49 @@ import {
   readCallReports,
   readRouteRequest,
 } from '../../shared/registry/routing.ts';
-import type { Asker, RegistryRpc as Rpc, ServicePause } from '../../shared/registry/rpc.ts';
+import type { RegistryCaller, RegistryRpc as Rpc, ServicePause } from '../../shared/registry/rpc.ts';
 import { readEnv } from '../env.ts';
 import { askRegistry, type RegistryStub } from './asking.ts';
 
 export class RegistryRpc extends WorkerEntrypoint implements Rpc {
-  register(registration: Registration, asker: Asker) {
+  register(registration: Registration, caller: RegistryCaller) {
     const parsed = RegistrationSchema.parse(registration);
-    return this.#ask((registry) => registry.register(parsed, asker));
+    return this.#ask((registry) => registry.register(parsed, caller));
   }
 
-  heartbeat(id: string, heartbeat: Heartbeat, asker: Asker) {
+  heartbeat(id: string, heartbeat: Heartbeat, caller: RegistryCaller) {
     const parsed = HeartbeatSchema.parse(heartbeat);
-    return this.#ask((registry) => registry.heartbeat(id, parsed, asker));
+    return this.#ask((registry) => registry.heartbeat(id, parsed, caller));
   }
 
-  heartbeatCluster(heartbeat: ClusterHeartbeat, asker: Asker) {
+  heartbeatCluster(heartbeat: ClusterHeartbeat, caller: RegistryCaller) {
     const parsed = ClusterHeartbeatSchema.parse(heartbeat);
-    return this.#ask((registry) => registry.heartbeatCluster(parsed, asker));
+    return this.#ask((registry) => registry.heartbeatCluster(parsed, caller));
   }
 
-  claimLeadership(id: string, asker: Asker) {
-    return this.#ask((registry) => registry.claimLeadership(id, asker));
+  claimLeadership(id: string, caller: RegistryCaller) {
+    return this.#ask((registry) => registry.claimLeadership(id, caller));
   }
 
-  setMaintenance(id: string, enabled: boolean, asker: Asker) {
+  setMaintenance(id: string, enabled: boolean, caller: RegistryCaller) {
     const parsed = MaintenanceSchema.parse({ enabled });
-    return this.#ask((registry) => registry.setMaintenance(id, parsed.enabled, asker));
+    return this.#ask((registry) => registry.setMaintenance(id, parsed.enabled, caller));
   }
 
-  removeServer(id: string, asker: Asker) {
-    return this.#ask((registry) => registry.removeServer(id, asker));
+  removeServer(id: string, caller: RegistryCaller) {
+    return this.#ask((registry) => registry.removeServer(id, caller));
   }
 
-  listServers(asker: Asker) {
-    return this.#ask((registry) => registry.listServers(asker));
+  listServers(caller: RegistryCaller) {
+    return this.#ask((registry) => registry.listServers(caller));
   }
 
-  getServer(id: string, asker: Asker) {
-    return this.#ask((registry) => registry.getServer(id, asker));
+  getServer(id: string, caller: RegistryCaller) {
+    return this.#ask((registry) => registry.getServer(id, caller));
   }
 
-  getMetrics(id: string, asker: Asker) {
-    return this.#ask((registry) => registry.getMetrics(id, asker));
+  getMetrics(id: string, caller: RegistryCaller) {
+    return this.#ask((registry) => registry.getMetrics(id, caller));
   }
 
   listServices() {

@@ -16,11 +16,11 @@ import type {
 } from '../../shared/registry/routing.ts';
 import type {
   Answered,
-  Asker,
   BalancerView,
   DemandView,
   HeartbeatAnswer,
   Registered,
+  RegistryCaller,
   RegistryRpc,
   ServerMetrics,
   ServerView,
@@ -72,46 +72,46 @@ export class ServerRegistry extends DurableObject<object> implements RegistryRpc
     });
   }
 
-  register(registration: Registration, asker: Asker): Promise<Answered<Registered>> {
-    return this.#host.decide((registry, now) => register(registry, registration, asker, freshId(), now));
+  register(registration: Registration, caller: RegistryCaller): Promise<Answered<Registered>> {
+    return this.#host.decide((registry, now) => register(registry, registration, caller, freshId(), now));
   }
 
-  heartbeat(id: string, beat: Heartbeat, asker: Asker): Promise<Answered<HeartbeatAnswer>> {
-    return this.#host.decide((registry, now) => heartbeat(registry, id, beat, asker, now));
+  heartbeat(id: string, beat: Heartbeat, caller: RegistryCaller): Promise<Answered<HeartbeatAnswer>> {
+    return this.#host.decide((registry, now) => heartbeat(registry, id, beat, caller, now));
   }
 
-  heartbeatCluster(beat: ClusterHeartbeat, asker: Asker): Promise<Answered<HeartbeatAnswer>> {
-    return this.#host.decide((registry, now) => heartbeatCluster(registry, beat, asker, now));
+  heartbeatCluster(beat: ClusterHeartbeat, caller: RegistryCaller): Promise<Answered<HeartbeatAnswer>> {
+    return this.#host.decide((registry, now) => heartbeatCluster(registry, beat, caller, now));
   }
 
-  claimLeadership(id: string, asker: Asker): Promise<Answered<HeartbeatAnswer>> {
-    return this.#host.decide((registry, now) => claimLeadership(registry, id, asker, now));
+  claimLeadership(id: string, caller: RegistryCaller): Promise<Answered<HeartbeatAnswer>> {
+    return this.#host.decide((registry, now) => claimLeadership(registry, id, caller, now));
   }
 
-  setMaintenance(id: string, enabled: boolean, asker: Asker): Promise<Answered<ServerView>> {
-    return this.#of(id, asker, (registry, server, now) => {
+  setMaintenance(id: string, enabled: boolean, caller: RegistryCaller): Promise<Answered<ServerView>> {
+    return this.#of(id, caller, (registry, server, now) => {
       setMaintenance(registry, server, enabled, now);
       return viewServer(registry, server, now);
     });
   }
 
-  removeServer(id: string, asker: Asker): Promise<Answered<undefined>> {
-    return this.#of(id, asker, (registry, server) => {
+  removeServer(id: string, caller: RegistryCaller): Promise<Answered<undefined>> {
+    return this.#of(id, caller, (registry, server) => {
       removeServer(registry, server);
       return undefined;
     });
   }
 
-  listServers(asker: Asker): Promise<ServerView[]> {
-    return this.#host.decide((registry, now) => viewServers(registry, asker, now));
+  listServers(caller: RegistryCaller): Promise<ServerView[]> {
+    return this.#host.decide((registry, now) => viewServers(registry, caller, now));
   }
 
-  getServer(id: string, asker: Asker): Promise<Answered<ServerView>> {
-    return this.#of(id, asker, viewServer);
+  getServer(id: string, caller: RegistryCaller): Promise<Answered<ServerView>> {
+    return this.#of(id, caller, viewServer);
   }
 
-  getMetrics(id: string, asker: Asker): Promise<Answered<ServerMetrics>> {
-    return this.#of(id, asker, (_registry, server, now) => viewMetrics(server, now));
+  getMetrics(id: string, caller: RegistryCaller): Promise<Answered<ServerMetrics>> {
+    return this.#of(id, caller, (_registry, server, now) => viewMetrics(server, now));
   }
 
   listServices(): Promise<ServiceView[]> {
@@ -203,11 +203,11 @@ export class ServerRegistry extends DurableObject<object> implements RegistryRpc
 
   #of<Value>(
     id: string,
-    asker: Asker,
+    caller: RegistryCaller,
     decide: (registry: Registry, server: Server, now: number) => Value,
   ): Promise<Answered<Value>> {
     return this.#host.decide((registry, now) => {
-      const server = findServer(registry, id, asker);
+      const server = findServer(registry, id, caller);
       return server === undefined ? NO_SUCH_SERVER : { ok: true, value: decide(registry, server, now) };
     });
   }

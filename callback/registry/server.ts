@@ -103,7 +103,7 @@ export interface Registry {
   readonly leases: Map<string, LeaseGroup>;
   /** Leases whose calls were all given back, and when they expire. */
   readonly spent: Map<string, number>;
-  /** Leases whose askers have gone, and when they expire. */
+  /** Leases whose callers have gone, and when they expire. */
   readonly givenUp: Map<string, number>;
   /** By name: lines in which tasks may stand. */
   readonly lines: Map<string, Line>;

@@ -1,8 +1,8 @@
 /** Servers, their metrics and the balancer as people see them. Pure. */
 import type {
-  Asker,
   BalancerView,
   OfferedServiceView,
+  RegistryCaller,
   ServerMetrics,
   ServerView,
   ServiceView,
@@ -39,9 +39,9 @@ export function viewServer(registry: Registry, server: Server, now: number): Ser
   };
 }
 
-export function viewServers(registry: Registry, asker: Asker, now: number): ServerView[] {
+export function viewServers(registry: Registry, caller: RegistryCaller, now: number): ServerView[] {
   return [...registry.servers.values()]
-    .filter((server) => isOwn(server, asker))
+    .filter((server) => isOwn(server, caller))
     .map((server) => viewServer(registry, server, now));
 }
 

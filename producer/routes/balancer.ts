@@ -3,7 +3,7 @@ import { createRoute } from '@hono/zod-openapi';
 import { answerJson } from '../answer.ts';
 import type { App } from '../app.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
-import { askerOf, askRegistry, readRegistry } from '../registry-answer.ts';
+import { askRegistry, readRegistry, registryCallerOf } from '../registry-answer.ts';
 import { AlgorithmChangeSchema, BalancerSchema } from '../schema/balancer.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
 import { ServerParamsSchema, ServerStatsSchema } from '../schema/server.ts';
@@ -49,11 +49,11 @@ const algorithmRoute = createRoute({
 export function addBalancer(app: App): void {
   app.openapi(serverRoute, (c) => {
     const { id } = c.req.valid('param');
-    const asker = askerOf(c.get('principal'));
+    const caller = registryCallerOf(c.get('principal'));
     return askRegistry(
       c.env.runtime,
       async (registry) => {
-        const [server, metrics] = await Promise.all([registry.getServer(id, asker), registry.getMetrics(id, asker)]);
+        const [server, metrics] = await Promise.all([registry.getServer(id, caller), registry.getMetrics(id, caller)]);
         if (!server.ok) return server;
         return metrics.ok ? { ok: true, value: { server: server.value, metrics: metrics.value } } : metrics;
       },

@@ -4,7 +4,7 @@ import type { HeartbeatAnswer } from '../../shared/registry/rpc.ts';
 import { answerJson } from '../answer.ts';
 import type { App } from '../app.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
-import { askerOf, askRegistry } from '../registry-answer.ts';
+import { askRegistry, registryCallerOf } from '../registry-answer.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
 import {
   ClusterHeartbeatBodySchema,
@@ -68,7 +68,7 @@ export function addHeartbeats(app: App): void {
   app.openapi(clusterRoute, (c) =>
     askRegistry(
       c.env.runtime,
-      (registry) => registry.heartbeatCluster(c.req.valid('json'), askerOf(c.get('principal'))),
+      (registry) => registry.heartbeatCluster(c.req.valid('json'), registryCallerOf(c.get('principal'))),
       answerHeartbeat,
     ),
   );
@@ -76,7 +76,8 @@ export function addHeartbeats(app: App): void {
   app.openapi(heartbeatRoute, (c) =>
     askRegistry(
       c.env.runtime,
-      (registry) => registry.heartbeat(c.req.valid('param').id, c.req.valid('json'), askerOf(c.get('principal'))),
+      (registry) =>
+        registry.heartbeat(c.req.valid('param').id, c.req.valid('json'), registryCallerOf(c.get('principal'))),
       answerHeartbeat,
     ),
   );
@@ -84,7 +85,7 @@ export function addHeartbeats(app: App): void {
   app.openapi(leadershipRoute, (c) =>
     askRegistry(
       c.env.runtime,
-      (registry) => registry.claimLeadership(c.req.valid('param').id, askerOf(c.get('principal'))),
+      (registry) => registry.claimLeadership(c.req.valid('param').id, registryCallerOf(c.get('principal'))),
       answerHeartbeat,
     ),
   );

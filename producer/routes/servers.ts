@@ -5,7 +5,7 @@ import { targetProblem } from '../../shared/service/target.ts';
 import { answerJson, answerNothing, refuse } from '../answer.ts';
 import type { App } from '../app.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
-import { askerOf, askRegistry, readRegistry } from '../registry-answer.ts';
+import { askRegistry, readRegistry, registryCallerOf } from '../registry-answer.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
 import {
   MaintenanceBodySchema,
@@ -105,7 +105,7 @@ export function addServers(app: App): void {
     }
     return askRegistry(
       runtime,
-      (registry) => registry.register(registration, askerOf(c.get('principal'))),
+      (registry) => registry.register(registration, registryCallerOf(c.get('principal'))),
       ({ id, created, ...standing }) =>
         answerJson({ id, ...leadershipOf(standing) }, created ? 201 : 200, { location: `/api/servers/${id}` }),
     );
@@ -114,7 +114,7 @@ export function addServers(app: App): void {
   app.openapi(listRoute, (c) =>
     readRegistry(
       c.env.runtime,
-      (registry) => registry.listServers(askerOf(c.get('principal'))),
+      (registry) => registry.listServers(registryCallerOf(c.get('principal'))),
       (servers) => answerJson({ servers: servers.map(serverDocument) }),
     ),
   );
@@ -122,7 +122,7 @@ export function addServers(app: App): void {
   app.openapi(getRoute, (c) =>
     askRegistry(
       c.env.runtime,
-      (registry) => registry.getServer(c.req.valid('param').id, askerOf(c.get('principal'))),
+      (registry) => registry.getServer(c.req.valid('param').id, registryCallerOf(c.get('principal'))),
       (server) => answerJson(serverDocument(server)),
     ),
   );
@@ -130,7 +130,7 @@ export function addServers(app: App): void {
   app.openapi(deleteRoute, (c) =>
     askRegistry(
       c.env.runtime,
-      (registry) => registry.removeServer(c.req.valid('param').id, askerOf(c.get('principal'))),
+      (registry) => registry.removeServer(c.req.valid('param').id, registryCallerOf(c.get('principal'))),
       answerNothing,
     ),
   );
@@ -139,7 +139,7 @@ export function addServers(app: App): void {
     const { enabled } = c.req.valid('json');
     return askRegistry(
       c.env.runtime,
-      (registry) => registry.setMaintenance(c.req.valid('param').id, enabled, askerOf(c.get('principal'))),
+      (registry) => registry.setMaintenance(c.req.valid('param').id, enabled, registryCallerOf(c.get('principal'))),
       (server) => {
         c.set('change', { after: { enabled, state: server.state } });
         return answerJson(serverDocument(server));
@@ -150,7 +150,7 @@ export function addServers(app: App): void {
   app.openapi(metricsRoute, (c) =>
     askRegistry(
       c.env.runtime,
-      (registry) => registry.getMetrics(c.req.valid('param').id, askerOf(c.get('principal'))),
+      (registry) => registry.getMetrics(c.req.valid('param').id, registryCallerOf(c.get('principal'))),
       (metrics) => answerJson(metrics),
     ),
   );

@@ -19,7 +19,7 @@ export type Answered<Value> =
   | { readonly ok: false; readonly code: RegistryProblemCode; readonly detail: string };
 
 /** Who asks. A server's token speaks for the servers of its subject, an admin's for all. */
-export interface Asker {
+export interface RegistryCaller {
   readonly subject: string;
   readonly isAdmin: boolean;
 }
@@ -159,20 +159,20 @@ export interface BalancerView {
 
 /** The callback Worker's entrypoint `RegistryRpc`. */
 export interface RegistryRpc {
-  register(registration: Registration, asker: Asker): Promise<Answered<Registered>>;
-  heartbeat(id: string, heartbeat: Heartbeat, asker: Asker): Promise<Answered<HeartbeatAnswer>>;
-  heartbeatCluster(heartbeat: ClusterHeartbeat, asker: Asker): Promise<Answered<HeartbeatAnswer>>;
+  register(registration: Registration, caller: RegistryCaller): Promise<Answered<Registered>>;
+  heartbeat(id: string, heartbeat: Heartbeat, caller: RegistryCaller): Promise<Answered<HeartbeatAnswer>>;
+  heartbeatCluster(heartbeat: ClusterHeartbeat, caller: RegistryCaller): Promise<Answered<HeartbeatAnswer>>;
   /** The server asks to lead its cluster; granted when nobody does, or the leader is silent. */
-  claimLeadership(id: string, asker: Asker): Promise<Answered<HeartbeatAnswer>>;
-  setMaintenance(id: string, enabled: boolean, asker: Asker): Promise<Answered<ServerView>>;
-  removeServer(id: string, asker: Asker): Promise<Answered<undefined>>;
-  listServers(asker: Asker): Promise<readonly ServerView[]>;
-  getServer(id: string, asker: Asker): Promise<Answered<ServerView>>;
-  getMetrics(id: string, asker: Asker): Promise<Answered<ServerMetrics>>;
+  claimLeadership(id: string, caller: RegistryCaller): Promise<Answered<HeartbeatAnswer>>;
+  setMaintenance(id: string, enabled: boolean, caller: RegistryCaller): Promise<Answered<ServerView>>;
+  removeServer(id: string, caller: RegistryCaller): Promise<Answered<undefined>>;
+  listServers(caller: RegistryCaller): Promise<readonly ServerView[]>;
+  getServer(id: string, caller: RegistryCaller): Promise<Answered<ServerView>>;
+  getMetrics(id: string, caller: RegistryCaller): Promise<Answered<ServerMetrics>>;
 
   listServices(): Promise<readonly ServiceView[]>;
   readServices(known: number): Promise<ServiceCatalog | undefined>;
-  /** @param definition as it was sent, checked; @returns the new version of the book */
+  /** @param definition as it was sent, checked; @returns the new version of the catalog */
   putService(name: string, definition: unknown): Promise<number>;
   /** `service-busy` while it has calls in flight or tasks that have not ended, which `force` ends. */
   deleteService(name: string, force: boolean): Promise<Answered<undefined>>;

@@ -15,7 +15,7 @@ const FRESH_MS = 5_000;
 const ASK_AGAIN_MS = 1_000;
 
 export interface ReadReason {
-  /** A name is not known, or the registry names a newer book. */
+  /** A name is not known, or the registry names a newer catalog. */
   readonly urgent?: boolean;
   /** This Worker has just changed a definition. */
   readonly changed?: boolean;
@@ -110,26 +110,26 @@ export class KnownServices {
   }
 
   /**
-   * @param book undefined when what is known is current
+   * @param catalog undefined when what is known is current
    * @returns names whose definitions this release cannot read; what was known of them stays
    */
-  take(book: ServiceCatalog | undefined, now: number): string[] {
+  take(catalog: ServiceCatalog | undefined, now: number): string[] {
     this.#readAt = Math.max(now, this.#askedAt);
     this.#endedAt = this.#readAt;
-    if (book === undefined || book.version === this.#version) return [];
+    if (catalog === undefined || catalog.version === this.#version) return [];
     const unreadable: string[] = [];
     const put: Record<string, ServiceDefinition> = Object.create(null);
-    for (const [name, definition] of Object.entries(book.services)) {
+    for (const [name, definition] of Object.entries(catalog.services)) {
       const parsed = this.#parse(definition);
       if (parsed === undefined) unreadable.push(name);
       const known = parsed ?? this.findPut(name);
       if (known !== undefined) put[name] = known;
     }
-    this.#version = book.version;
+    this.#version = catalog.version;
     this.#put = put;
     this.#all = byName(this.#base, put);
-    this.#paused = new Set(book.paused);
-    this.#limited = new Set(book.limited);
+    this.#paused = new Set(catalog.paused);
+    this.#limited = new Set(catalog.limited);
     return unreadable;
   }
 }

@@ -13,7 +13,7 @@ const PATIENCE_MS = 1_000;
 /** Another request of this isolate asks: its answer is looked for this often, on a timer of one's own. */
 const LOOK_MS = 20;
 
-/** @param read asks for the book when it is another than the known version */
+/** @param read asks for the catalog when it is another than the known version */
 export async function refreshServices(
   services: KnownServices,
   read: (known: number) => Promise<ServiceCatalog | undefined>,
@@ -27,8 +27,8 @@ export async function refreshServices(
   services.noteAsked(askedAt);
   const late = new AbortController();
   try {
-    const book = await Promise.race([read(services.version), tooLate(late.signal)]);
-    const unreadable = services.take(book, Date.now());
+    const catalog = await Promise.race([read(services.version), tooLate(late.signal)]);
+    const unreadable = services.take(catalog, Date.now());
     if (unreadable.length > 0) logError('services.unreadable', { services: unreadable });
   } catch (error) {
     services.noteFailed(Date.now());

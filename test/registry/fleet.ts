@@ -12,14 +12,14 @@ import {
 } from '../../callback/registry/snapshot.ts';
 import { RegistrationSchema } from '../../shared/registry/registration.ts';
 import type { CallReport, RouteAnswer, RouteDecision } from '../../shared/registry/routing.ts';
-import type { Asker } from '../../shared/registry/rpc.ts';
+import type { RegistryCaller } from '../../shared/registry/rpc.ts';
 import { servicesSchema } from '../../shared/service/definition.ts';
 import type { ServerRequirements } from '../../shared/task/server-requirements.ts';
 
 export const T0 = 1_700_000_000_000;
 
-export const alice: Asker = { subject: 'alice', isAdmin: false };
-export const bob: Asker = { subject: 'bob', isAdmin: false };
+export const alice: RegistryCaller = { subject: 'alice', isAdmin: false };
+export const bob: RegistryCaller = { subject: 'bob', isAdmin: false };
 
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
@@ -68,28 +68,28 @@ export class Fleet {
   }
 
   /** @param name its host; @returns its id */
-  add(name: string, more: Record<string, unknown> = {}, asker: Asker = alice): string {
-    const answer = this.register(name, more, asker);
+  add(name: string, more: Record<string, unknown> = {}, caller: RegistryCaller = alice): string {
+    const answer = this.register(name, more, caller);
     if (!answer.ok) throw new Error(answer.detail);
     return answer.value.id;
   }
 
-  register(name: string, more: Record<string, unknown> = {}, asker: Asker = alice) {
+  register(name: string, more: Record<string, unknown> = {}, caller: RegistryCaller = alice) {
     const registration = RegistrationSchema.parse({
       url: `https://${name}.example.net`,
       services: [{ name: 'ocr' }],
       ...more,
     });
-    return register(this.registry, registration, asker, `srv_${String(this.#ids++).padStart(16, '0')}`, this.now);
+    return register(this.registry, registration, caller, `srv_${String(this.#ids++).padStart(16, '0')}`, this.now);
   }
 
-  beat(id: string, more: { status?: 'healthy' | 'unhealthy' } = {}, asker: Asker = alice) {
-    return heartbeat(this.registry, id, { status: 'healthy', ...more }, asker, this.now);
+  beat(id: string, more: { status?: 'healthy' | 'unhealthy' } = {}, caller: RegistryCaller = alice) {
+    return heartbeat(this.registry, id, { status: 'healthy', ...more }, caller, this.now);
   }
 
-  lead(leader: string, members: Readonly<Record<string, boolean>> = {}, asker: Asker = alice) {
+  lead(leader: string, members: Readonly<Record<string, boolean>> = {}, caller: RegistryCaller = alice) {
     const list = Object.entries(members).map(([id, up]) => ({ id, up }));
-    return heartbeatCluster(this.registry, { leader, members: list }, asker, this.now);
+    return heartbeatCluster(this.registry, { leader, members: list }, caller, this.now);
   }
 
   /** A batch of as many calls. */

@@ -10,7 +10,7 @@ const base = servicesSchema(false).parse({
   echo: { baseUrl: 'https://echo.example.com' },
 });
 const known = () => new KnownServices(base, (definition) => schema.safeParse(definition).data);
-const book = (services: Record<string, unknown>, version = 1, paused: string[] = []): ServiceCatalog => ({
+const catalog = (services: Record<string, unknown>, version = 1, paused: string[] = []): ServiceCatalog => ({
   version,
   services,
   paused,
@@ -28,7 +28,7 @@ describe('the services that a Worker knows', () => {
 
   it('are those put at run time over those of the file', () => {
     const services = known();
-    services.take(book({ ocr: { baseUrl: 'https://new.example.com' }, llm: {} }, 3, ['echo']), NOW);
+    services.take(catalog({ ocr: { baseUrl: 'https://new.example.com' }, llm: {} }, 3, ['echo']), NOW);
     expect(services.find('ocr')?.baseUrl).toBe('https://new.example.com');
     expect(services.findPut('llm')).toMatchObject({ balancing: 'least-connections' });
     expect(services.find('echo')).toBe(base.echo);
@@ -38,22 +38,22 @@ describe('the services that a Worker knows', () => {
 
   it('are those of the file again when a definition was deleted', () => {
     const services = known();
-    services.take(book({ ocr: { baseUrl: 'https://new.example.com' }, llm: {} }), NOW);
-    services.take(book({}, 2), NOW);
+    services.take(catalog({ ocr: { baseUrl: 'https://new.example.com' }, llm: {} }), NOW);
+    services.take(catalog({}, 2), NOW);
     expect(services.all).toEqual(base);
   });
 
   it('keep what was known of a definition that this release cannot read, and name it', () => {
     const services = known();
-    services.take(book({ llm: { timeoutSeconds: 7 } }), NOW);
-    expect(services.take(book({ llm: { sorcery: true }, new: { sorcery: true } }, 2), NOW)).toEqual(['llm', 'new']);
+    services.take(catalog({ llm: { timeoutSeconds: 7 } }), NOW);
+    expect(services.take(catalog({ llm: { sorcery: true }, new: { sorcery: true } }, 2), NOW)).toEqual(['llm', 'new']);
     expect(services.find('llm')?.timeoutSeconds).toBe(7);
     expect(services.find('new')).toBeUndefined();
   });
 
   it('stay as they are when they are current', () => {
     const services = known();
-    services.take(book({ llm: {} }), NOW);
+    services.take(catalog({ llm: {} }), NOW);
     const { all } = services;
     services.take(undefined, NOW + 1);
     expect(services.all).toBe(all);

@@ -5,7 +5,7 @@ import { refreshServices } from '../../../shared/service/refresh.ts';
 
 const schema = serviceSchema(true);
 const known = () => new KnownServices({}, (definition) => schema.safeParse(definition).data);
-const book = { version: 1, services: { llm: {} }, paused: [], limited: [] };
+const catalog = { version: 1, services: { llm: {} }, paused: [], limited: [] };
 
 let warned: MockInstance;
 beforeEach(() => {
@@ -16,7 +16,7 @@ afterEach(() => void vi.restoreAllMocks());
 describe('refreshing the services', () => {
   it('asks with the version that is known, and takes the answer', async () => {
     const services = known();
-    const read = vi.fn(async () => book);
+    const read = vi.fn(async () => catalog);
     await refreshServices(services, read);
     expect(read).toHaveBeenCalledExactlyOnceWith(0);
     expect(services.find('llm')).toBeDefined();
@@ -26,7 +26,7 @@ describe('refreshing the services', () => {
     const services = known();
     const read = vi.fn(async () => {
       await scheduler.wait(50);
-      return book;
+      return catalog;
     });
     await Promise.all([
       refreshServices(services, read, { urgent: true }),
@@ -37,7 +37,7 @@ describe('refreshing the services', () => {
 
   it('keeps what is known when the registry fails, and says so', async () => {
     const services = known();
-    services.take(book, 0);
+    services.take(catalog, 0);
     await refreshServices(services, () => Promise.reject(new Error('no registry')));
     expect(services.find('llm')).toBeDefined();
     expect(warned).toHaveBeenCalledWith(expect.stringContaining('no registry'));

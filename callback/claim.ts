@@ -8,7 +8,7 @@ import { eachAlone } from '../shared/store/parameter.ts';
 import { readRequests, readStates } from '../shared/store/read.ts';
 import { type ClaimedRow, type StateRow, stateOfRow } from '../shared/store/row.ts';
 import type { TaskError } from '../shared/task/attempt.ts';
-import { fateOf } from '../shared/task/fate.ts';
+import { dispositionOf } from '../shared/task/disposition.ts';
 import { taskCreatedAt } from '../shared/task/id.ts';
 import { answerByStore } from './by-store.ts';
 import { mintCallbackToken } from './callback-token.ts';
@@ -83,7 +83,7 @@ async function answerClaimsIn(env: StoreEnv, batch: ClaimBatch, now: number): Pr
 }
 
 function unreadable(id: string): Denial {
-  return { id, granted: false, status: 'unreadable', fate: { verdict: 'retry', delayMs: UNREADABLE_DELAY_MS } };
+  return { id, granted: false, status: 'unreadable', disposition: { kind: 'retry', delayMs: UNREADABLE_DELAY_MS } };
 }
 
 function wakeOnly({ id, leaseMs }: Claim): Claim {
@@ -110,11 +110,11 @@ async function grant(env: CallbackEnv, row: ClaimedRow, request: string | undefi
 }
 
 function deny(id: string, row: StateRow | ClaimedRow | undefined, now: number): Denial {
-  if (row === undefined) return { id, granted: false, status: 'absent', fate: { verdict: 'ack' } };
+  if (row === undefined) return { id, granted: false, status: 'absent', disposition: { kind: 'ack' } };
   return {
     id,
     granted: false,
     status: row.status,
-    fate: fateOf(stateOfRow(row), 'due_at' in row ? (row.due_at ?? undefined) : undefined, now),
+    disposition: dispositionOf(stateOfRow(row), 'due_at' in row ? (row.due_at ?? undefined) : undefined, now),
   };
 }

@@ -35,7 +35,7 @@ import {
 } from '../shared/registry/routing.ts';
 import { parseEach } from '../shared/rpc/parse-each.ts';
 import { readCancelled } from '../shared/store/read.ts';
-import type { Fate } from '../shared/task/fate.ts';
+import type { Disposition } from '../shared/task/disposition.ts';
 import { TASK_ID_PATTERN } from '../shared/task/id.ts';
 import { answerByStore } from './by-store.ts';
 import { answerClaims } from './claim.ts';
@@ -47,7 +47,7 @@ import { writeDueStatistics } from './statistics.ts';
 
 const ElementsSchema = z.array(z.unknown());
 const IdsSchema = z.array(z.string().regex(TASK_ID_PATTERN));
-const UNREADABLE_FATE: Fate = { verdict: 'retry', delayMs: 60_000 };
+const UNREADABLE_DISPOSITION: Disposition = { kind: 'retry', delayMs: 60_000 };
 const LinesSchema = z.array(LineSchema);
 const VersionSchema = z.number().int();
 
@@ -56,7 +56,7 @@ function unreadableAmong(elements: readonly unknown[], readable: readonly Settle
   const known = new Set(readable.map(({ id }) => id));
   const ids = elements.map((element) => (element as { id?: unknown } | null)?.id);
   return ids.flatMap((id): Settled[] =>
-    typeof id !== 'string' || known.has(id) ? [] : [{ id, status: 'unreadable', fate: UNREADABLE_FATE }],
+    typeof id !== 'string' || known.has(id) ? [] : [{ id, status: 'unreadable', disposition: UNREADABLE_DISPOSITION }],
   );
 }
 

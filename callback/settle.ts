@@ -1,7 +1,7 @@
 /**
  * Records outcomes. Each is first tried as the next state of the run that the consumer was granted;
  * where the row has moved meanwhile, it is tried once more against what the row says now, so that a
- * late success still counts and a stale failure changes nothing. The message's fate is read from the
+ * late success still counts and a stale failure changes nothing. The message's disposition is read from the
  * row in every case, which makes a repeated settle harmless.
  */
 import type { Settled, Settlement } from '../shared/ledger/contract.ts';
@@ -10,7 +10,7 @@ import { eachAlone } from '../shared/store/parameter.ts';
 import { readStates } from '../shared/store/read.ts';
 import { type StateRow, stateOfRow } from '../shared/store/row.ts';
 import { type Move, ownDueAt, recordTransitions } from '../shared/store/transitions.ts';
-import { type Fate, fateOf } from '../shared/task/fate.ts';
+import { type Disposition, dispositionOf } from '../shared/task/disposition.ts';
 import type { TaskState } from '../shared/task/state.ts';
 import { isTerminal } from '../shared/task/status.ts';
 import { transition } from '../shared/task/transition.ts';
@@ -45,10 +45,10 @@ async function settleAttemptsIn(env: StoreEnv, settlements: readonly Settlement[
     await settleAs(env, refused, settled, now, ({ id }) => stateIn(rows, id));
     await describeRest(env, refused, settled, now);
   }
-  return settlements.map(({ id }) => settled.get(id) ?? { id, status: 'absent', fate: { verdict: 'ack' } });
+  return settlements.map(({ id }) => settled.get(id) ?? { id, status: 'absent', disposition: { kind: 'ack' } });
 }
 
-/** Moves what `stateFor` and the transition table allow, and notes the fate of what moved. */
+/** Moves what `stateFor` and the transition table allow, and notes the disposition of what moved. */
 async function settleAs(
   env: StoreEnv,
   settlements: readonly Settlement[],
@@ -84,8 +84,8 @@ async function settleAs(
   }
   for (const { id, next, service } of moves) {
     if (!moved.has(id)) continue;
-    const fate: Fate = service === undefined ? fateOf(next, ownDueAt(next), now) : { verdict: 'ack' };
-    settled.set(id, { id, status: next.status, fate });
+    const disposition: Disposition = service === undefined ? dispositionOf(next, ownDueAt(next), now) : { kind: 'ack' };
+    settled.set(id, { id, status: next.status, disposition });
   }
   await wakeFallen(
     env,
@@ -148,10 +148,14 @@ async function describeRest(
   const rest = refused.filter(({ id }) => !settled.has(id)).map(({ id }) => id);
   for (const [id, row] of await readStates(env.db, rest)) {
     try {
-      settled.set(id, { id, status: row.status, fate: fateOf(stateOfRow(row), row.due_at ?? undefined, now) });
+      settled.set(id, {
+        id,
+        status: row.status,
+        disposition: dispositionOf(stateOfRow(row), row.due_at ?? undefined, now),
+      });
     } catch (error) {
       logError('task.unreadable', { id }, error);
-      settled.set(id, { id, status: row.status, fate: { verdict: 'retry', delayMs: UNREADABLE_DELAY_MS } });
+      settled.set(id, { id, status: row.status, disposition: { kind: 'retry', delayMs: UNREADABLE_DELAY_MS } });
     }
   }
 }

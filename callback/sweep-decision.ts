@@ -5,7 +5,7 @@
  */
 import type { AttemptRecord, TaskError } from '../shared/task/attempt.ts';
 import { graceMs, retryDelayMs, wholeSeconds } from '../shared/task/backoff.ts';
-import { MAX_QUEUE_DELAY_MS } from '../shared/task/fate.ts';
+import { MAX_QUEUE_DELAY_MS } from '../shared/task/disposition.ts';
 import { attemptNumber, attemptsUsed, type TaskState } from '../shared/task/state.ts';
 import { type TaskEvent, transition } from '../shared/task/transition.ts';
 

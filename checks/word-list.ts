@@ -14,6 +14,7 @@ export const RETIRED_NAMES: readonly RetiredName[] = [
   { not: 'service book', but: 'ServiceCatalog' },
   { not: 'asker', but: 'RegistryCaller, caller' },
   { not: 'wishes', but: 'requirements' },
+  { not: 'fate', but: 'disposition: ack or retry' },
   { not: 'happening', but: 'input' },
   { not: 'aftermath', but: 'StepResult' },
   { not: 'sighting', but: 'ProbeResult' },

@@ -1,5 +1,5 @@
 /**
- * The way of a batch: read, claim, call, settle, and a verdict for every message. Any await may be
+ * The way of a batch: read, claim, call, settle, and a disposition for every message. Any await may be
  * the last one: whatever was not settled is still leased in its row and unacked in its queue.
  */
 import type { Settlement } from '../shared/ledger/contract.ts';
@@ -50,7 +50,7 @@ export async function runBatch(worker: ConsumerEnv, messages: readonly Message<u
   try {
     for (const key of [...inbox.newer, ...inbox.foreign]) {
       logError('message.unreadable', { shard: env.shard, key, newer: inbox.newer.has(key) });
-      deliveries.decide(key, { verdict: 'retry', delayMs: UNREADABLE_DELAY_MS });
+      deliveries.decide(key, { kind: 'retry', delayMs: UNREADABLE_DELAY_MS });
     }
     await Promise.all([runTasks(env, inbox, deliveries, ledger), runCancels(env, inbox, deliveries)]);
   } catch (error) {
@@ -74,7 +74,7 @@ async function runTasks(
   const unreadable: EndedCall[] = [];
   for (const answer of answers) {
     const message = inbox.tasks.get(answer.id);
-    if (!answer.granted) deliveries.decide(answer.id, answer.fate);
+    if (!answer.granted) deliveries.decide(answer.id, answer.disposition);
     if (!answer.granted || message === undefined) continue;
     const { call, problem } = callOf(answer, message);
     calls.push(call);
@@ -83,9 +83,9 @@ async function runTasks(
   /** With the registered servers that work on them. */
   const accepted = new Map<string, string | undefined>();
   const telling: Promise<void>[] = [];
-  const settler = new Settler(ledger, calls.length, ({ id, status, fate }) => {
+  const settler = new Settler(ledger, calls.length, ({ id, status, disposition }) => {
     const shard = keys.shardFor(id);
-    deliveries.decide(id, fate, shard === undefined ? undefined : env.keys.shardQueue(shard));
+    deliveries.decide(id, disposition, shard === undefined ? undefined : env.keys.shardQueue(shard));
     // Cancelled before its 202 was recorded: only this batch knows that a backend works on it.
     const message = status === 'cancelled' && accepted.has(id) ? inbox.tasks.get(id) : undefined;
     if (message !== undefined) telling.push(tellAccepted(env, serviceOf(message), id, accepted.get(id)));
@@ -183,14 +183,14 @@ function settlementsOf(env: ConsumerEnv, call: Call | undefined, { attempted }: 
   return [settlementOf(call, attempted, callbackTimeoutMs, Math.random())];
 }
 
-/** The tasks that this invocation may run; the others get their verdict at once. */
+/** The tasks that this invocation may run; the others get their disposition at once. */
 function admit(env: ConsumerEnv, inbox: Inbox, deliveries: Deliveries): WaitingTask[] {
   const tasks = [...inbox.tasks.values()];
   const isBound = (message: WaitingTask) => env.services[serviceOf(message)]?.binding !== undefined;
   const bound = tasks.filter(isBound);
   const fetched = tasks.filter((message) => !isBound(message));
   for (const message of bound.slice(MAX_BOUND_CALLS)) {
-    deliveries.decide(idOf(message), { verdict: 'retry', delayMs: CROWDED_OUT_DELAY_MS });
+    deliveries.decide(idOf(message), { kind: 'retry', delayMs: CROWDED_OUT_DELAY_MS });
   }
   return [...fetched, ...bound.slice(0, MAX_BOUND_CALLS)];
 }
@@ -210,11 +210,11 @@ async function runCancels(env: ConsumerEnv, { cancels }: Inbox, deliveries: Deli
     [...cancels].map(async ([key, { id, service, server }]) => {
       const isBound = env.services[service]?.binding !== undefined;
       if (isBound ? ++bound > MAX_TOLD_BOUND : ++fetched > MAX_TOLD_FETCHED) {
-        deliveries.decide(key, { verdict: 'retry', delayMs: CROWDED_OUT_DELAY_MS });
+        deliveries.decide(key, { kind: 'retry', delayMs: CROWDED_OUT_DELAY_MS });
         return;
       }
       await tellCancelled(env, service, id, await serversOf(env, service, server));
-      deliveries.decide(key, { verdict: 'ack' });
+      deliveries.decide(key, { kind: 'ack' });
     }),
   );
 }

@@ -11,7 +11,7 @@ import { shardsForService } from '../shared/key/shards.ts';
 import { logError } from '../shared/log.ts';
 import { type NewTask, newTaskMessage } from '../shared/message/task-message.ts';
 import { recordAccepted } from '../shared/store/accept.ts';
-import { MAX_QUEUE_DELAY_MS } from '../shared/task/fate.ts';
+import { MAX_QUEUE_DELAY_MS } from '../shared/task/disposition.ts';
 import type { Runtime } from './runtime.ts';
 import { chooseShard } from './shard.ts';
 import { chunkTasks } from './task-size.ts';

@@ -1,8 +1,8 @@
 /**
- * The messages of one batch and what becomes of each. Every message gets its verdict explicitly and
+ * The messages of one batch and what becomes of each. Every message gets its disposition explicitly and
  * only after its outcome is durable; what has none at the end is retried (rule R5).
  *
- * The platform may apply verdicts only when the invocation ends. A short delay beside a long call is
+ * The platform may apply dispositions only when the invocation ends. A short delay beside a long call is
  * therefore counted here: if it passes while the batch still runs, a copy is sent and the message
  * acked (rule R15).
  */
@@ -10,7 +10,7 @@
 import { logError } from '../../shared/log.ts';
 import { deliveryDelayMs, needsFreshCopy } from '../../shared/message/delivery.ts';
 import type { TaskMessage } from '../../shared/message/task-message.ts';
-import type { Fate } from '../../shared/task/fate.ts';
+import type { Disposition } from '../../shared/task/disposition.ts';
 
 interface Held {
   /** Unix ms. */
@@ -23,7 +23,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export class Deliveries {
   readonly #queue: Queue<TaskMessage>;
-  /** Messages without a verdict, by task: duplicates share one fate (rule R10). */
+  /** Messages without a disposition, by task: duplicates share one disposition (rule R10). */
   readonly #open: Map<string, readonly Message<unknown>[]>;
   readonly #uncopied: ReadonlySet<string>;
   readonly #leaves: boolean;
@@ -48,28 +48,28 @@ export class Deliveries {
   }
 
   /** @param elsewhere where the task is to go on when it has to wait, if not in this queue */
-  decide(key: string, fate: Fate, elsewhere?: Queue<TaskMessage>): void {
+  decide(key: string, disposition: Disposition, elsewhere?: Queue<TaskMessage>): void {
     if (!this.#open.has(key)) return;
-    if (fate.verdict === 'ack') {
+    if (disposition.kind === 'ack') {
       this.#ack(key);
       return;
     }
     this.#release(key);
-    const until = Date.now() + fate.delayMs;
+    const until = Date.now() + disposition.delayMs;
     if (elsewhere !== undefined) {
       // Should that queue not take it, it waits here.
       this.#held.set(key, { until, timer: undefined });
-      this.#copying.push(this.#replace(key, fate.delayMs, elsewhere));
+      this.#copying.push(this.#replace(key, disposition.delayMs, elsewhere));
       return;
     }
     const copy = () => {
       if (!this.#uncopied.has(key)) this.#copying.push(this.#replace(key, 0));
     };
-    const timer = setTimeout(copy, Math.min(fate.delayMs, MAX_TIMER_MS));
+    const timer = setTimeout(copy, Math.min(disposition.delayMs, MAX_TIMER_MS));
     this.#held.set(key, { until, timer });
   }
 
-  /** Gives every message that is still open its verdict. */
+  /** Gives every message that is still open its disposition. */
   async finish(): Promise<void> {
     for (const { timer } of this.#held.values()) if (timer !== undefined) clearTimeout(timer);
     await Promise.all(this.#copying);

@@ -12,7 +12,7 @@ const NewerSchema = z.object({ v: z.number().int().gt(MESSAGE_VERSION) });
 export type WaitingTask = Exclude<TaskMessage, { kind: 'cancel' }>;
 
 export interface Inbox {
-  /** All messages of the batch by the key under which their verdict is given. */
+  /** All messages of the batch by the key under which their disposition is given. */
   readonly messages: ReadonlyMap<string, readonly Message<unknown>[]>;
   /** One a task: the one that carries the task, when there is one. */
   readonly tasks: ReadonlyMap<string, WaitingTask>;

@@ -11,7 +11,7 @@ import { NewTaskSchema } from '../message/task-message.ts';
 import type { RegistrySession } from '../registry/routing.ts';
 import { AttemptRecordSchema, TaskErrorSchema } from '../task/attempt.ts';
 import { ContentSchema } from '../task/content.ts';
-import type { Fate } from '../task/fate.ts';
+import type { Disposition } from '../task/disposition.ts';
 import { DEFERRAL_REASONS, type StateOf } from '../task/state.ts';
 import type { TaskStatus } from '../task/status.ts';
 import { LineSchema } from './line.ts';
@@ -72,7 +72,7 @@ export interface Denial {
   readonly granted: false;
   /** `absent`: there is no such task any more. `unreadable`: its claim or its row cannot be read, only this one. */
   readonly status: TaskStatus | 'absent' | 'unreadable';
-  readonly fate: Fate;
+  readonly disposition: Disposition;
 }
 
 export const SettlementSchema = z.object({
@@ -121,7 +121,7 @@ export interface Settled {
   readonly id: string;
   /** `unreadable`: this settlement cannot be read; the task runs again after its lease. */
   readonly status: TaskStatus | 'absent' | 'unreadable';
-  readonly fate: Fate;
+  readonly disposition: Disposition;
 }
 
 /** One consumer batch's conversation with the ledger. */

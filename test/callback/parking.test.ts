@@ -66,7 +66,7 @@ const woken = (released: number, left = false) => ({ how: 'returned', value: { r
 describe('a parked task', () => {
   it('has its message acked: its row wakes it', async () => {
     const task = await house.mint();
-    expect(await park([task])).toEqual([{ id: task.id, status: 'deferred', fate: { verdict: 'ack' } }]);
+    expect(await park([task])).toEqual([{ id: task.id, status: 'deferred', disposition: { kind: 'ack' } }]);
     expect(await house.row(task.id)).toMatchObject({
       status: 'deferred',
       reason: 'no-server',

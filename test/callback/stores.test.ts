@@ -141,7 +141,7 @@ describe('a batch over three stores', () => {
     const claims = [claimOf(known!), claimOf(unknown!), { id: gone!.id, leaseMs: 1000 }];
     const answers = await answerClaims(callback, { nonce: NONCE, claims }, now);
     expect(answers.map(({ id }) => id).sort()).toEqual([known!.id, gone!.id].sort());
-    expect(answers.find(({ id }) => id === gone!.id)).toMatchObject({ status: 'absent', fate: { verdict: 'ack' } });
+    expect(answers.find(({ id }) => id === gone!.id)).toMatchObject({ status: 'absent', disposition: { kind: 'ack' } });
   });
 
   it('is looked up for cancellations in all of them', async () => {

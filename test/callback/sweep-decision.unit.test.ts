@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { decideSweep } from '../../callback/sweep-decision.ts';
 import { graceMs } from '../../shared/task/backoff.ts';
-import { MAX_QUEUE_DELAY_MS } from '../../shared/task/fate.ts';
+import { MAX_QUEUE_DELAY_MS } from '../../shared/task/disposition.ts';
 import type { Counters } from '../../shared/task/state.ts';
 
 const NOW = Date.UTC(2026, 10, 20);

@@ -25,14 +25,14 @@ function hold(messages: readonly NotedMessage[], refuses = false, uncopied?: Rea
 describe('verdicts (rule R5)', () => {
   it('acks at once what is decided so', () => {
     const message = notedMessage(body);
-    hold([message]).deliveries.decide(KEY, { verdict: 'ack' });
+    hold([message]).deliveries.decide(KEY, { kind: 'ack' });
     expect(message.verdict).toEqual({ kind: 'ack' });
   });
 
   it('retries at the end what was decided so, with the time that is left', async () => {
     const message = notedMessage(body);
     const { deliveries, sent } = hold([message]);
-    deliveries.decide(KEY, { verdict: 'retry', delayMs: 61_000 });
+    deliveries.decide(KEY, { kind: 'retry', delayMs: 61_000 });
     await vi.advanceTimersByTimeAsync(20_500);
     expect(message.verdict).toBeUndefined();
     await deliveries.finish();
@@ -52,12 +52,12 @@ describe('verdicts (rule R5)', () => {
 
   it('gives all messages of a task one verdict (rule R10)', async () => {
     const messages = [notedMessage(body), notedMessage(body), notedMessage(body)];
-    hold(messages).deliveries.decide(KEY, { verdict: 'ack' });
+    hold(messages).deliveries.decide(KEY, { kind: 'ack' });
     expect(messages.map(({ verdict }) => verdict?.kind)).toEqual(['ack', 'ack', 'ack']);
 
     const others = [notedMessage(body), notedMessage(body)];
     const { deliveries } = hold(others);
-    deliveries.decide(KEY, { verdict: 'retry', delayMs: 5_000 });
+    deliveries.decide(KEY, { kind: 'retry', delayMs: 5_000 });
     await deliveries.finish();
     expect(others.map(({ verdict }) => verdict)).toEqual(Array(2).fill({ kind: 'retry', delaySeconds: 5 }));
   });
@@ -65,13 +65,13 @@ describe('verdicts (rule R5)', () => {
   it('follows the latest decision, and none after the verdict', async () => {
     const message = notedMessage(body);
     const { deliveries, sent } = hold([message]);
-    deliveries.decide(KEY, { verdict: 'retry', delayMs: 5_000 });
-    deliveries.decide(KEY, { verdict: 'retry', delayMs: 60_000 });
+    deliveries.decide(KEY, { kind: 'retry', delayMs: 5_000 });
+    deliveries.decide(KEY, { kind: 'retry', delayMs: 60_000 });
     await vi.advanceTimersByTimeAsync(10_000);
     expect(sent).toEqual([]);
-    deliveries.decide(KEY, { verdict: 'ack' });
-    deliveries.decide(KEY, { verdict: 'retry', delayMs: 1_000 });
-    deliveries.decide('somebody else', { verdict: 'ack' });
+    deliveries.decide(KEY, { kind: 'ack' });
+    deliveries.decide(KEY, { kind: 'retry', delayMs: 1_000 });
+    deliveries.decide('somebody else', { kind: 'ack' });
     await deliveries.finish();
     expect(message.verdict).toEqual({ kind: 'ack' });
   });
@@ -81,7 +81,7 @@ describe('a delay that passes while the batch still runs (rule R15)', () => {
   it('is over by a copy, sent before the message is acked', async () => {
     const message = notedMessage(body);
     const { deliveries, sent } = hold([message]);
-    deliveries.decide(KEY, { verdict: 'retry', delayMs: 5_000 });
+    deliveries.decide(KEY, { kind: 'retry', delayMs: 5_000 });
     await vi.advanceTimersByTimeAsync(4_999);
     expect(sent).toEqual([]);
     await vi.advanceTimersByTimeAsync(1);
@@ -94,7 +94,7 @@ describe('a delay that passes while the batch still runs (rule R15)', () => {
   it('is one copy for all messages of the task', async () => {
     const messages = [notedMessage(body), notedMessage(body)];
     const { deliveries, sent } = hold(messages);
-    deliveries.decide(KEY, { verdict: 'retry', delayMs: 5_000 });
+    deliveries.decide(KEY, { kind: 'retry', delayMs: 5_000 });
     await vi.advanceTimersByTimeAsync(5_000);
     expect(sent).toHaveLength(1);
     expect(messages.map(({ verdict }) => verdict?.kind)).toEqual(['ack', 'ack']);
@@ -103,7 +103,7 @@ describe('a delay that passes while the batch still runs (rule R15)', () => {
   it('keeps the message when the copy cannot be sent', async () => {
     const message = notedMessage(body);
     const { deliveries } = hold([message], true);
-    deliveries.decide(KEY, { verdict: 'retry', delayMs: 5_000 });
+    deliveries.decide(KEY, { kind: 'retry', delayMs: 5_000 });
     await vi.advanceTimersByTimeAsync(10_000);
     expect(message.verdict).toBeUndefined();
     await deliveries.finish();
@@ -113,7 +113,7 @@ describe('a delay that passes while the batch still runs (rule R15)', () => {
   it('makes no copy of what the platform shall give up on', async () => {
     const message = notedMessage(body, { attempts: 95 });
     const { deliveries, sent } = hold([message], false, new Set([KEY]));
-    deliveries.decide(KEY, { verdict: 'retry', delayMs: 5_000 });
+    deliveries.decide(KEY, { kind: 'retry', delayMs: 5_000 });
     await vi.advanceTimersByTimeAsync(10_000);
     await deliveries.finish();
     expect(sent).toEqual([]);
@@ -125,7 +125,7 @@ describe('a worn message (rule R16)', () => {
   it('is replaced by a fresh copy near its hundredth delivery', async () => {
     const message = notedMessage(body, { attempts: 90 });
     const { deliveries, sent } = hold([message]);
-    deliveries.decide(KEY, { verdict: 'retry', delayMs: 61_000 });
+    deliveries.decide(KEY, { kind: 'retry', delayMs: 61_000 });
     await deliveries.finish();
     expect(sent).toEqual([{ body, delaySeconds: 61 }]);
     expect(message.verdict).toEqual({ kind: 'ack' });
@@ -142,7 +142,7 @@ describe('a worn message (rule R16)', () => {
   it('is retried when no copy can be sent', async () => {
     const message = notedMessage(body, { attempts: 95 });
     const { deliveries } = hold([message], true);
-    deliveries.decide(KEY, { verdict: 'retry', delayMs: 61_000 });
+    deliveries.decide(KEY, { kind: 'retry', delayMs: 61_000 });
     await deliveries.finish();
     expect(message.verdict).toEqual({ kind: 'retry', delaySeconds: 61 });
   });
@@ -160,7 +160,7 @@ describe('a shard that is drained', () => {
   it('sends on what has to wait, with the time that is left, and keeps nothing', async () => {
     const message = notedMessage(body);
     const { deliveries, sent } = hold([message], false, undefined, true);
-    deliveries.decide(KEY, { verdict: 'retry', delayMs: 61_000 });
+    deliveries.decide(KEY, { kind: 'retry', delayMs: 61_000 });
     await deliveries.finish();
     expect(sent).toEqual([{ body, delaySeconds: 61 }]);
     expect(message.verdict).toEqual({ kind: 'ack' });

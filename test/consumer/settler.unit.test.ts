@@ -12,7 +12,7 @@ afterEach(() => {
 });
 
 const settlement = (id: string) => ({ id }) as Settlement;
-const settledOf = ({ id }: Settlement): Settled => ({ id, status: 'succeeded', fate: { verdict: 'ack' } });
+const settledOf = ({ id }: Settlement): Settled => ({ id, status: 'succeeded', disposition: { kind: 'ack' } });
 
 /** A ledger that answers after `ms`, and refuses its first `refusals` questions. */
 function ledgerOf({ ms = 0, refusals = 0 } = {}) {

@@ -35,9 +35,9 @@ export const ROW_MUTATIONS: readonly Row[] = [
       mutation(
         'R1',
         'the message of a retrying task',
-        'shared/task/fate.ts',
+        'shared/task/disposition.ts',
         'return retryAt(state.nextAt, now);',
-        "return { verdict: 'ack' };",
+        "return { kind: 'ack' };",
       ),
     ],
   },
@@ -163,7 +163,7 @@ export const ROW_MUTATIONS: readonly Row[] = [
       },
       mutation(
         'R10',
-        'the shared fate',
+        'the shared disposition',
         DELIVERIES,
         'for (const message of messages) message.retry(',
         'for (const message of messages.slice(0, 1)) message.retry(',
@@ -299,7 +299,7 @@ export const ROW_MUTATIONS: readonly Row[] = [
         'the wait for a durable outcome',
         'consumer/delivery/settler.ts',
         "logError('settle.failed', { tasks: open.length }, error);",
-        "logError('settle.failed', {}, error); for (const { id } of open) this.#onSettled({ id, status: 'failed', fate: { verdict: 'ack' } });",
+        "logError('settle.failed', {}, error); for (const { id } of open) this.#onSettled({ id, status: 'failed', disposition: { kind: 'ack' } });",
       ),
       mutation(
         'R3',

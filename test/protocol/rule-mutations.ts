@@ -264,8 +264,8 @@ export const RULE_MUTATIONS: readonly Row[] = [
       mutation(
         'R20',
         'the ack of a parked task',
-        'shared/task/fate.ts',
-        "its row wakes it (rule R20).\n      return dueAt === undefined ? retryAt(state.nextAt, now) : { verdict: 'ack' };",
+        'shared/task/disposition.ts',
+        "its row wakes it (rule R20).\n      return dueAt === undefined ? retryAt(state.nextAt, now) : { kind: 'ack' };",
         'its row wakes it.\n      return retryAt(state.nextAt, now);',
       ),
       mutation(

@@ -593,8 +593,8 @@ describe('R21 alone', () => {
     house.refusals.length = 0;
     expect(settlements).toMatchObject([
       // It is tried once more against what its row says.
-      { id: odd.id, status: 'succeeded', fate: { verdict: 'ack' } },
-      { id: mate.id, status: 'succeeded', fate: { verdict: 'ack' } },
+      { id: odd.id, status: 'succeeded', disposition: { kind: 'ack' } },
+      { id: mate.id, status: 'succeeded', disposition: { kind: 'ack' } },
     ]);
   });
 
@@ -619,7 +619,7 @@ describe('R21 alone', () => {
     );
     expect(answers).toMatchObject([
       { id: task.id, status: 'succeeded' },
-      { id: odd.id, status: 'unreadable', fate: { verdict: 'retry' } },
+      { id: odd.id, status: 'unreadable', disposition: { kind: 'retry' } },
     ]);
   });
 
@@ -636,7 +636,7 @@ describe('R21 alone', () => {
     });
     house.refusals.length = 0;
     expect(answers).toMatchObject([
-      { id: odd.id, granted: false, status: 'unreadable', fate: { verdict: 'retry' } },
+      { id: odd.id, granted: false, status: 'unreadable', disposition: { kind: 'retry' } },
       { id: mate.id, granted: true },
     ]);
   });

@@ -219,7 +219,7 @@ describe('`waiting` recorded, ack lost', () => {
 });
 
 describe('the same task twice in one batch', () => {
-  it('is claimed once, called once, and both messages share its fate', async () => {
+  it('is claimed once, called once, and both messages share its disposition', async () => {
     const task = await house.submit();
     house.backend.answer(task.id, status(500));
     house.post.duplicate(house.ready()[0]!);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fateOf, MAX_QUEUE_DELAY_MS } from '../../../shared/task/fate.ts';
+import { dispositionOf, MAX_QUEUE_DELAY_MS } from '../../../shared/task/disposition.ts';
 import type { Counters } from '../../../shared/task/state.ts';
 import { TERMINAL_STATUSES } from '../../../shared/task/status.ts';
 
@@ -11,12 +11,12 @@ const COUNTERS: Counters = {
   policy: { maxAttempts: 3, baseSeconds: 2, capSeconds: 60 },
   deadlineAt: NOW + 86_400_000,
 };
-const retryIn = (delayMs: number) => ({ verdict: 'retry', delayMs });
+const retryIn = (delayMs: number) => ({ kind: 'retry', delayMs });
 
-describe('fateOf', () => {
+describe('dispositionOf', () => {
   it('acks the message of a task that has ended', () => {
     for (const status of TERMINAL_STATUSES) {
-      expect(fateOf({ ...COUNTERS, status, finishedAt: NOW }, undefined, NOW)).toEqual({ verdict: 'ack' });
+      expect(dispositionOf({ ...COUNTERS, status, finishedAt: NOW }, undefined, NOW)).toEqual({ kind: 'ack' });
     }
   });
 
@@ -24,10 +24,10 @@ describe('fateOf', () => {
     const waiting = { ...COUNTERS, status: 'waiting', callbackUntil: NOW + 60_000, callbackTimeoutMs: 60_000 } as const;
     const scheduled = { ...COUNTERS, status: 'scheduled', nextAt: NOW + 60_000 } as const;
     for (const state of [waiting, scheduled]) {
-      expect(fateOf(state, NOW + 60_000, NOW)).toEqual({ verdict: 'ack' });
+      expect(dispositionOf(state, NOW + 60_000, NOW)).toEqual({ kind: 'ack' });
     }
-    expect(fateOf(waiting, undefined, NOW)).toEqual(retryIn(1_000));
-    expect(fateOf(scheduled, undefined, NOW)).toEqual(retryIn(60_000));
+    expect(dispositionOf(waiting, undefined, NOW)).toEqual(retryIn(1_000));
+    expect(dispositionOf(scheduled, undefined, NOW)).toEqual(retryIn(60_000));
   });
 
   it('acks what is parked: its row wakes it (rule R20)', () => {
@@ -38,15 +38,17 @@ describe('fateOf', () => {
       reason: 'no-server',
       parkedFor: 'service:ocr',
     } as const;
-    expect(fateOf(parked, NOW + 9_000, NOW)).toEqual({ verdict: 'ack' });
-    expect(fateOf(parked, undefined, NOW)).toEqual(retryIn(9_000));
+    expect(dispositionOf(parked, NOW + 9_000, NOW)).toEqual({ kind: 'ack' });
+    expect(dispositionOf(parked, undefined, NOW)).toEqual(retryIn(9_000));
   });
 
   it('retries when the row says: at the end of the lease, at the next time', () => {
-    expect(fateOf({ ...COUNTERS, status: 'running', leaseUntil: NOW + 61_000 }, undefined, NOW)).toEqual(
+    expect(dispositionOf({ ...COUNTERS, status: 'running', leaseUntil: NOW + 61_000 }, undefined, NOW)).toEqual(
       retryIn(61_000),
     );
-    expect(fateOf({ ...COUNTERS, status: 'retrying', nextAt: NOW + 4_000 }, undefined, NOW)).toEqual(retryIn(4_000));
+    expect(dispositionOf({ ...COUNTERS, status: 'retrying', nextAt: NOW + 4_000 }, undefined, NOW)).toEqual(
+      retryIn(4_000),
+    );
     const deferred = {
       ...COUNTERS,
       status: 'deferred',
@@ -54,20 +56,24 @@ describe('fateOf', () => {
       reason: 'rate-limited',
       parkedFor: undefined,
     } as const;
-    expect(fateOf(deferred, undefined, NOW)).toEqual(retryIn(9_000));
+    expect(dispositionOf(deferred, undefined, NOW)).toEqual(retryIn(9_000));
   });
 
   it('rounds up, so that a message is never early', () => {
-    expect(fateOf({ ...COUNTERS, status: 'retrying', nextAt: NOW + 4_001 }, undefined, NOW)).toEqual(retryIn(5_000));
+    expect(dispositionOf({ ...COUNTERS, status: 'retrying', nextAt: NOW + 4_001 }, undefined, NOW)).toEqual(
+      retryIn(5_000),
+    );
   });
 
   it('leaves at least a second, so that a wrong clock cannot spin', () => {
-    expect(fateOf({ ...COUNTERS, status: 'retrying', nextAt: NOW - 60_000 }, undefined, NOW)).toEqual(retryIn(1_000));
-    expect(fateOf({ ...COUNTERS, status: 'queued' }, undefined, NOW)).toEqual(retryIn(1_000));
+    expect(dispositionOf({ ...COUNTERS, status: 'retrying', nextAt: NOW - 60_000 }, undefined, NOW)).toEqual(
+      retryIn(1_000),
+    );
+    expect(dispositionOf({ ...COUNTERS, status: 'queued' }, undefined, NOW)).toEqual(retryIn(1_000));
   });
 
   it("stays within the queues' longest delay", () => {
     const far = { ...COUNTERS, status: 'retrying', nextAt: NOW + 86_400_000 } as const;
-    expect(fateOf(far, undefined, NOW)).toEqual(retryIn(MAX_QUEUE_DELAY_MS));
+    expect(dispositionOf(far, undefined, NOW)).toEqual(retryIn(MAX_QUEUE_DELAY_MS));
   });
 });

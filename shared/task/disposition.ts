@@ -6,7 +6,7 @@
 import { wholeSeconds } from './backoff.ts';
 import type { TaskState } from './state.ts';
 
-export type Fate = { readonly verdict: 'ack' } | { readonly verdict: 'retry'; readonly delayMs: number };
+export type Disposition = { readonly kind: 'ack' } | { readonly kind: 'retry'; readonly delayMs: number };
 
 /** 12 hours: the longest delay that every generation of Cloudflare Queues accepts. */
 export const MAX_QUEUE_DELAY_MS = 12 * 3600_000;
@@ -14,22 +14,22 @@ export const MAX_QUEUE_DELAY_MS = 12 * 3600_000;
 /**
  * @param dueAt the row's `due_at`, when it has one
  */
-export function fateOf(state: TaskState, dueAt: number | undefined, now: number): Fate {
+export function dispositionOf(state: TaskState, dueAt: number | undefined, now: number): Disposition {
   switch (state.status) {
     case 'succeeded':
     case 'failed':
     case 'cancelled':
     case 'expired':
-      return { verdict: 'ack' };
+      return { kind: 'ack' };
     case 'waiting':
-      return dueAt === undefined ? retryAt(now, now) : { verdict: 'ack' };
+      return dueAt === undefined ? retryAt(now, now) : { kind: 'ack' };
     case 'scheduled':
-      return dueAt === undefined ? retryAt(state.nextAt, now) : { verdict: 'ack' };
+      return dueAt === undefined ? retryAt(state.nextAt, now) : { kind: 'ack' };
     case 'running':
       return retryAt(state.leaseUntil, now);
     case 'deferred':
       // Parked, or sent again by the sweeper: its row wakes it (rule R20).
-      return dueAt === undefined ? retryAt(state.nextAt, now) : { verdict: 'ack' };
+      return dueAt === undefined ? retryAt(state.nextAt, now) : { kind: 'ack' };
     case 'retrying':
       return retryAt(state.nextAt, now);
     case 'queued':
@@ -38,7 +38,7 @@ export function fateOf(state: TaskState, dueAt: number | undefined, now: number)
 }
 
 /** A retry at `at`: at least a second away, so that a wrong clock cannot spin. */
-function retryAt(at: number, now: number): Fate {
+function retryAt(at: number, now: number): Disposition {
   const delayMs = Math.min(MAX_QUEUE_DELAY_MS, Math.max(1000, wholeSeconds(at - now)));
-  return { verdict: 'retry', delayMs };
+  return { kind: 'retry', delayMs };
 }

@@ -52,7 +52,7 @@ function KeyTable({ keys, onChanged }: { keys: readonly Key[]; onChanged: () => 
             <th class="number">Calls</th>
             <th class="number">Limited</th>
             <th>Used</th>
-            <th />
+            <th>Actions</th>
           </tr>
         </thead>
         <tbody>

@@ -27,7 +27,7 @@ export function SchedulesPage() {
                   <th>Runs</th>
                   <th>Next</th>
                   <th>Last</th>
-                  <th />
+                  <th>Actions</th>
                 </tr>
               </thead>
               <tbody>

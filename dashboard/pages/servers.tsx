@@ -36,7 +36,7 @@ export function ServerTable({
             <th>Services and circuits</th>
             <th class="number">Calls</th>
             <th>Heard</th>
-            <th />
+            <th>Actions</th>
           </tr>
         </thead>
         <tbody>

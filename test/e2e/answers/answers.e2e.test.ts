@@ -421,7 +421,7 @@ describe('a request on its way', () => {
     expect([told.status, backend.seen.at(-1)?.method]).toEqual([200, 'QUERY']);
     const id = await client.submit({ service: 'open', method: 'QUERY', path: '/target/q', payload: { select: 1 } });
     expect(await client.task(id, 20)).toMatchObject({ status: 'succeeded' });
-    expect(backend.seen.at(-1)).toMatchObject({ method: 'QUERY', body: '{"select":1}' });
+    expect(backend.seen).toContainEqual(expect.objectContaining({ method: 'QUERY', body: '{"select":1}' }));
   });
 
   it('made a task keeps a chunked body and the lack of a content type', async () => {

@@ -236,7 +236,7 @@ beforeAll(async () => {
         headers: { 'x-api-key': { secret: 'ANSWERS_SECRET' }, 'x-second': { secret: 'SECOND_SECRET' } },
       },
       pooled: { ...keyed, auth: { query: 'key' } },
-      limited: { baseUrl: backend.url, timeoutSeconds: 20 },
+      ...limitedServices(backend.url),
       lone: { ...keyed, keyPool: 'lone' },
       open: { baseUrl: backend.url },
       refused: { baseUrl: 'http://127.0.0.1:9' },
@@ -253,7 +253,16 @@ afterAll(async () => {
 });
 
 /** Without a secret, where an answer is about limits. */
-const serviceOf = (name: string) => (name.startsWith('large-') ? 'limited' : 'keyed');
+const serviceOf = (name: string, way: 'task' | 'sync') => (isOwn(name) ? `${way}-${name}` : 'keyed');
+const isOwn = (name: string) => name.startsWith('large-');
+
+/** One a row and way: a service that is limited is limited for whoever calls it next. */
+function limitedServices(baseUrl: string) {
+  const names = Object.keys(ROWS)
+    .filter(isOwn)
+    .flatMap((name) => [serviceOf(name, 'task'), serviceOf(name, 'sync')]);
+  return Object.fromEntries(names.map((name) => [name, { baseUrl, timeoutSeconds: 20 }]));
+}
 
 interface Told {
   readonly status: number | 'broken';
@@ -284,7 +293,10 @@ describe('an answer as the result of a task', () => {
     const ids = await Promise.all(
       Object.keys(ROWS).map(
         async (name) =>
-          [name, await client.submit({ service: serviceOf(name), path: `/${name}`, payload: { any: 1 } })] as const,
+          [
+            name,
+            await client.submit({ service: serviceOf(name, 'task'), path: `/${name}`, payload: { any: 1 } }),
+          ] as const,
       ),
     );
     for (const [name, id] of ids) {
@@ -306,7 +318,7 @@ describe('an answer as the result of a task', () => {
 
 describe('an answer on the synchronous route', () => {
   it.each(Object.entries(ROWS))('%s', async (name, { sync }) => {
-    const told = await callSync(`${serviceOf(name)}/${name}`, { method: 'POST', body: '{}' });
+    const told = await callSync(`${serviceOf(name, 'sync')}/${name}`, { method: 'POST', body: '{}' });
     const shown = JSON.stringify([told.text, [...told.headers]]);
     expect(told.status, shown.slice(0, 500)).toBe(sync.status);
     if (sync.says !== undefined) expect(shown).toContain(sync.says);

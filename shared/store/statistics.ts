@@ -20,8 +20,8 @@ interface StatisticsRow {
 /** The sum of two arrays of numbers, as long as the newer one: a newer release counts more at the end. */
 function summed(column: string): string {
   return `${column} = (
-    SELECT json_group_array(added.value + coalesce(held.value, 0) ORDER BY added.key)
-    FROM json_each(excluded.${column}) AS added LEFT JOIN json_each(statistics.${column}) AS held ON held.key = added.key)`;
+    SELECT json_group_array(added.value + coalesce(statistics.${column}->>added.key, 0) ORDER BY added.key)
+    FROM json_each(excluded.${column}) AS added)`;
 }
 
 const ADD = `

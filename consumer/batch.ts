@@ -43,7 +43,7 @@ export async function runBatch(worker: ConsumerEnv, messages: readonly Message<u
   const inbox = readInbox(messages);
   const deliveries = new Deliveries(worker.ownQueue, inbox.messages, inbox.foreign, worker.draining);
   using ledger = new LedgerConversation(worker.ledger);
-  const reading = learnServices(worker, ledger, new Set([...inbox.tasks.values()].map(serviceOf)));
+  const reading = loadServices(worker, ledger, new Set([...inbox.tasks.values()].map(serviceOf)));
   if (worker.known.isUnread || reading.isUrgent) await reading.done;
   // A copy: the definitions stay what they are while the batch lasts.
   const env: ConsumerEnv = { ...worker };
@@ -103,7 +103,7 @@ async function runTasks(
   };
   const keys = new KeyLeases(env, {
     ended: (over) => {
-      servers.giveBack(over);
+      servers.release(over);
       settle(over);
     },
     ready: (calls) => start(calls),
@@ -111,15 +111,15 @@ async function runTasks(
   const servers = new ServerLeases(env, ledger, () => readServices(env, ledger, true));
   using runner = new CallRunner(env, {
     ended: (over) => {
-      servers.giveBack(over);
-      keys.giveBack(over);
+      servers.release(over);
+      keys.release(over);
     },
     cancelledAmong: (ids) => ledger.cancelledAmong(ids),
   });
   const running: Promise<void>[] = [];
   const run = async (placed: readonly Call[]) => {
     const { ready, ended } = await keys.take(placed.map(withDefinition(env)));
-    servers.giveBack(ended);
+    servers.release(ended);
     settle(ended);
     await start(ready);
   };
@@ -162,7 +162,7 @@ function notStarted(id: string, reason: 'misconfigured' | 'not-started', problem
  * What is unknown, or was never read, is asked for before the batch; what is merely old, beside it.
  * Where the registry is asked for servers anyway, its answer says whether anything has changed.
  */
-function learnServices(
+function loadServices(
   env: ConsumerEnv,
   ledger: LedgerConversation,
   names: ReadonlySet<string>,

@@ -11,7 +11,7 @@ import { joinServices } from '../shared/service/variables.ts';
 import type { Call } from './call/call.ts';
 import { refusesConnections } from './call/connection-check.ts';
 import { LastKnownServers } from './capacity/last-known.ts';
-import { type KeyCase, readKeyCase } from './keys/secrets/consumer-keys.ts';
+import { type ConsumerKeys, readConsumerKeys } from './keys/secrets/consumer-keys.ts';
 import { secretsInHeader } from './keys/secrets/notation.ts';
 import { Redactor } from './keys/secrets/redaction.ts';
 
@@ -45,7 +45,7 @@ export interface ConsumerEnv {
   readonly backend: (binding: string) => Fetcher | undefined;
   /** A secret that a service's header names. */
   readonly secret: (name: string) => string | undefined;
-  readonly keys: KeyCase;
+  readonly keys: ConsumerKeys;
   /** Takes a call's key and its service's header secrets out of what a backend says. */
   readonly redactor: (call: Pick<Call, 'service' | 'key' | 'definition'>) => Redactor;
 }
@@ -124,7 +124,7 @@ export function readEnv(env: object): ConsumerEnv {
   const bindings = env as Record<string, unknown>;
   const schema = serviceSchema(vars.ALLOW_PRIVATE_TARGETS);
   const known = new KnownServices(SERVICES, (definition) => schema.safeParse(definition).data);
-  const keys = readKeyCase(env, vars.SHARD, known);
+  const keys = readConsumerKeys(env, vars.SHARD, known);
   const redactors = new RedactorMemory((service, key) => {
     const value = key && keys.value(key.pool, key.number);
     return [

@@ -17,13 +17,13 @@ export default {
   fetch: () => problemResponse('not-found', { detail: 'This Worker is reached through its queue.' }),
 
   async queue(batch: MessageBatch<unknown>, bindings: object): Promise<void> {
-    const env = readEnvOrGiveBack(bindings, batch);
+    const env = readEnvOrRetry(bindings, batch);
     if (env !== undefined) await runBatch(env, batch.messages);
   },
 } satisfies ExportedHandler<object>;
 
 /** A consumer that is not configured keeps its messages for the one that will be. */
-function readEnvOrGiveBack(bindings: object, batch: MessageBatch<unknown>): ConsumerEnv | undefined {
+function readEnvOrRetry(bindings: object, batch: MessageBatch<unknown>): ConsumerEnv | undefined {
   try {
     return readEnv(bindings);
   } catch (error) {

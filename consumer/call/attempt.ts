@@ -9,7 +9,7 @@ import { MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 import { afterUse, serverUseOf } from '../capacity/server-use.ts';
 import type { ConsumerEnv } from '../env.ts';
 import type { KeyFeedback, LimitFacts } from '../keys/pool/feedback.ts';
-import { hear } from '../keys/provider/hearing.ts';
+import { observeKey } from '../keys/provider/key-feedback.ts';
 import { tokenRedaction } from '../keys/secrets/callback-token.ts';
 import { type Redact, redactContent } from '../keys/secrets/redaction.ts';
 import { meaningOf } from './answer-rules.ts';
@@ -45,7 +45,7 @@ export async function attempt(
   const ended = (
     outcome: Outcome,
     target?: Target,
-    heard?: { verdict: KeyFeedback; facts?: LimitFacts },
+    observed?: { feedback: KeyFeedback; facts?: LimitFacts },
   ): Attempted => {
     const endedAt = Date.now();
     const use = serverUseOf(outcome, target !== undefined, call.key !== undefined, endedAt);
@@ -60,7 +60,7 @@ export async function attempt(
       ...(httpStatus !== undefined && { httpStatus }),
       ...(unreached.length > 0 && { unreached }),
       ...(target !== undefined && { traceId: target.traceId }),
-      ...(call.key !== undefined && { key: { ...call.key, ...(heard ?? unheard(target)) } satisfies KeyUse }),
+      ...(call.key !== undefined && { key: { ...call.key, ...(observed ?? unobserved(target)) } satisfies KeyUse }),
     };
   };
 
@@ -94,8 +94,8 @@ export async function attempt(
     const now = Date.now();
     const meaning = meaningOf([...(call.request.answers ?? []), ...service.answers], answer);
     if (call.key === undefined) return ended(outcomeOfAnswer(answer, now, meaning), target);
-    const heard = meaning === 'key' ? { verdict: keyAtFault(answer.status) } : hear(answer, now);
-    return ended(outcomeWithKey(answer, heard.verdict, now, meaning), target, heard);
+    const observed = meaning === 'key' ? { feedback: keyAtFault(answer.status) } : observeKey(answer, now);
+    return ended(outcomeWithKey(answer, observed.feedback, now, meaning), target, observed);
   } catch (error) {
     const outcome = outcomeOfError(error, abort.signal, timeoutMs, redact);
     const address = call.servers?.find(({ id }) => id === target.server)?.baseUrl ?? service.baseUrl;
@@ -118,8 +118,8 @@ function unreachable(outcome: Outcome): Outcome {
 }
 
 /** What is known of a key without an answer: a call that was made may have counted. */
-function unheard(target: Target | undefined): { verdict: KeyFeedback } {
-  return { verdict: { kind: target === undefined ? 'unused' : 'unknown' } };
+function unobserved(target: Target | undefined): { feedback: KeyFeedback } {
+  return { feedback: { kind: target === undefined ? 'unused' : 'unknown' } };
 }
 
 function misconfigured(message: string, retryAfterMs = MISCONFIGURED_RETRY_MS): Outcome {

@@ -57,7 +57,7 @@ export interface Attempted {
 export interface KeyUse {
   readonly pool: string;
   readonly number: number;
-  readonly verdict: KeyFeedback;
+  readonly feedback: KeyFeedback;
   readonly facts?: LimitFacts;
 }
 

@@ -100,15 +100,15 @@ const UNPLACED_MS = 5_000;
  */
 export function outcomeWithKey(
   answer: Answer,
-  verdict: KeyFeedback,
+  feedback: KeyFeedback,
   now: number,
   meaning?: AnswerRule['meaning'],
 ): Outcome {
   if (meaning !== undefined && meaning !== 'key') return outcomeOfAnswer(answer, now, meaning);
-  if (!isAboutKey(verdict)) return outcomeOfAnswer(answer, now);
+  if (!isAboutKey(feedback)) return outcomeOfAnswer(answer, now);
   return {
     kind: 'deferred',
-    reason: verdict.kind === 'limited' ? 'rate-limited' : 'key-refused',
+    reason: feedback.kind === 'limited' ? 'rate-limited' : 'key-refused',
     retryAfterMs: UNPLACED_MS,
     error: httpError(answer),
   };

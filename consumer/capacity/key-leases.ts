@@ -90,7 +90,7 @@ export class KeyLeases {
   }
 
   /** Brings calls back; those without a key are passed on as they are. */
-  giveBack(ended: readonly EndedCall[]): void {
+  release(ended: readonly EndedCall[]): void {
     const settled: EndedCall[] = [];
     for (const each of ended) {
       const { key } = each.attempted;
@@ -102,7 +102,7 @@ export class KeyLeases {
       this.#leaseOf.delete(each.id);
       lease.pending.push(reportOf(each, key));
       lease.open -= 1;
-      if (isAboutKey(key.verdict)) {
+      if (isAboutKey(key.feedback)) {
         lease.again.push(each);
         lease.timer ??= setTimeout(() => this.#bring(lease), URGENT_MS);
       } else {
@@ -263,8 +263,8 @@ function jsonOf({ body }: Call['request']): string | undefined {
   return body?.encoding === 'json' ? body.text : undefined;
 }
 
-function reportOf({ id, attempted }: EndedCall, { verdict, facts }: KeyUse): KeyReport {
-  return { task: id, endedAt: attempted.endedAt, feedback: verdict, ...(facts !== undefined && { facts }) };
+function reportOf({ id, attempted }: EndedCall, { feedback, facts }: KeyUse): KeyReport {
+  return { task: id, endedAt: attempted.endedAt, feedback, ...(facts !== undefined && { facts }) };
 }
 
 function outcomeOf(answer: Extract<KeyAnswer, { kind: 'park' | 'fail' }>): Outcome {

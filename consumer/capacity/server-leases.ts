@@ -120,7 +120,7 @@ export class ServerLeases {
   }
 
   /** Brings back the places of ended calls; calls without a place are none of its business. */
-  giveBack(ended: readonly EndedCall[]): void {
+  release(ended: readonly EndedCall[]): void {
     let isAwaited = false;
     for (const { id, attempted } of ended) {
       const { use = { outcome: 'unused' as const }, startedAt, endedAt, unreached, server } = attempted;

@@ -12,7 +12,7 @@ import { deliveryDelayMs, needsFreshCopy } from '../../shared/message/delivery.t
 import type { TaskMessage } from '../../shared/message/task-message.ts';
 import type { Disposition } from '../../shared/task/disposition.ts';
 
-interface Held {
+interface OpenMessages {
   /** Unix ms. */
   readonly until: number;
   readonly timer: ReturnType<typeof setTimeout> | undefined;
@@ -25,25 +25,25 @@ export class Deliveries {
   readonly #queue: Queue<TaskMessage>;
   /** Messages without a disposition, by task: duplicates share one disposition (rule R10). */
   readonly #open: Map<string, readonly Message<unknown>[]>;
-  readonly #uncopied: ReadonlySet<string>;
-  readonly #leaves: boolean;
-  readonly #held = new Map<string, Held>();
+  readonly #noReenqueue: ReadonlySet<string>;
+  readonly #draining: boolean;
+  readonly #held = new Map<string, OpenMessages>();
   readonly #copying: Promise<unknown>[] = [];
 
   /**
    * @param queue takes the copies
-   * @param uncopied keys of messages that must not be renewed: the platform shall give up on them
-   * @param leaves nothing is given back to the queue it came from as long as a copy can be sent
+   * @param noReenqueue keys of messages that must not be renewed: the platform shall give up on them
+   * @param draining nothing is given back to the queue it came from as long as a copy can be sent
    */
   constructor(
     queue: Queue<TaskMessage>,
     messagesByKey: ReadonlyMap<string, readonly Message<unknown>[]>,
-    uncopied: ReadonlySet<string> = new Set(),
-    leaves = false,
+    noReenqueue: ReadonlySet<string> = new Set(),
+    draining = false,
   ) {
     this.#queue = queue;
-    this.#uncopied = uncopied;
-    this.#leaves = leaves;
+    this.#noReenqueue = noReenqueue;
+    this.#draining = draining;
     this.#open = new Map(messagesByKey);
   }
 
@@ -63,7 +63,7 @@ export class Deliveries {
       return;
     }
     const copy = () => {
-      if (!this.#uncopied.has(key)) this.#copying.push(this.#replace(key, 0));
+      if (!this.#noReenqueue.has(key)) this.#copying.push(this.#replace(key, 0));
     };
     const timer = setTimeout(copy, Math.min(disposition.delayMs, MAX_TIMER_MS));
     this.#held.set(key, { until, timer });
@@ -73,17 +73,20 @@ export class Deliveries {
   async finish(): Promise<void> {
     for (const { timer } of this.#held.values()) if (timer !== undefined) clearTimeout(timer);
     await Promise.all(this.#copying);
-    await Promise.all([...this.#open.keys()].map((key) => this.#giveBack(key)));
+    await Promise.all([...this.#open.keys()].map((key) => this.#returnToQueue(key)));
   }
 
-  async #giveBack(key: string): Promise<void> {
+  async #returnToQueue(key: string): Promise<void> {
     const messages = this.#open.get(key) ?? [];
     const until = this.#held.get(key)?.until;
     const [first] = messages;
     if (first === undefined) return;
     const delayMs = until === undefined ? deliveryDelayMs(first.attempts) : Math.max(0, until - Date.now());
-    const worn = messages.some(({ attempts, timestamp }) => needsFreshCopy(attempts, Date.now() - timestamp.getTime()));
-    if ((worn || this.#leaves) && !this.#uncopied.has(key) && (await this.#replace(key, delayMs))) return;
+    const nearDeliveryLimit = messages.some(({ attempts, timestamp }) =>
+      needsFreshCopy(attempts, Date.now() - timestamp.getTime()),
+    );
+    const wantsCopy = nearDeliveryLimit || this.#draining;
+    if (wantsCopy && !this.#noReenqueue.has(key) && (await this.#replace(key, delayMs))) return;
     for (const message of messages) message.retry({ delaySeconds: Math.ceil(delayMs / 1000) });
     this.#open.delete(key);
   }

@@ -4,7 +4,7 @@ import type { Declined, SyncCall } from '../../shared/sync/call.ts';
 import { poolOf } from '../capacity/pool-of.ts';
 import { asksRegistry } from '../capacity/server-leases.ts';
 import type { ConsumerEnv } from '../env.ts';
-import { Held } from './held.ts';
+import { Acquired } from './acquired.ts';
 import { takeKey } from './key-hold.ts';
 import { FREE_PLACE, type Place, takePlace } from './place-hold.ts';
 
@@ -16,7 +16,7 @@ const MAX_PAUSE_MS = 1_000;
 const MIN_PAUSE_MS = 50;
 
 export type Taken =
-  | { readonly is: 'held'; readonly held: Held }
+  | { readonly is: 'acquired'; readonly acquired: Acquired }
   | { readonly is: 'declined'; readonly declined: Declined };
 
 type Waiting = { readonly is: 'waiting'; readonly declined: Declined & { readonly until: number } };
@@ -55,17 +55,17 @@ export class Capacity {
     if (placed.is === 'waiting') return placed;
     const { place } = placed;
     const pool = poolOf(this.#env, this.#call.service);
-    if (pool === undefined) return { is: 'held', held: new Held(place, undefined) };
+    if (pool === undefined) return { is: 'acquired', acquired: new Acquired(place, undefined) };
     const { id } = this.#call;
     const keyed = await takeKey(this.#env, { id, pool, bucket: this.#bucket, expiresAt });
-    if (keyed.is === 'held') return { is: 'held', held: new Held(place, keyed.key) };
+    if (keyed.is === 'acquired') return { is: 'acquired', acquired: new Acquired(place, keyed.key) };
     await place.report({ outcome: 'unused', durationMs: 0 });
     return keyed.is === 'waiting' ? keyed : { is: 'declined', declined: { why: 'key-refused' } };
   }
 
-  async #takePlace(expiresAt: number): Promise<{ readonly is: 'held'; readonly place: Place } | Waiting> {
+  async #takePlace(expiresAt: number): Promise<{ readonly is: 'acquired'; readonly place: Place } | Waiting> {
     const { id, service, patientUntil } = this.#call;
-    if (!asksRegistry(this.#env, service, this.#env.known.find(service))) return { is: 'held', place: FREE_PLACE };
+    if (!asksRegistry(this.#env, service, this.#env.known.find(service))) return { is: 'acquired', place: FREE_PLACE };
     return takePlace(this.#env, { id, service, waits: this.#waits, patientUntil, expiresAt });
   }
 }

@@ -10,15 +10,15 @@ import type { KeyFeedback, LimitFacts } from '../keys/pool/feedback.ts';
 /** The pool does not answer, or does not know when: the client may try again after this. */
 const UNKNOWN_MS = 5_000;
 
-export interface HeldKey {
+export interface AcquiredKey {
   readonly pool: string;
   readonly number: number;
   /** Safe to call once; never rejects: the pool takes a call that it hears nothing of as ended in the end. */
-  giveBack(feedback: KeyFeedback, facts?: LimitFacts): Promise<void>;
+  release(feedback: KeyFeedback, facts?: LimitFacts): Promise<void>;
 }
 
 export type KeyTaken =
-  | { readonly is: 'held'; readonly key: HeldKey }
+  | { readonly is: 'acquired'; readonly key: AcquiredKey }
   | { readonly is: 'waiting'; readonly declined: Declined & { readonly until: number } }
   /** Two keys that work for others were refused for this call: it is the call. */
   | { readonly is: 'refused' };
@@ -42,9 +42,9 @@ export async function takeKey(env: ConsumerEnv, { id, pool, bucket, expiresAt }:
   const [answer] = (await askForKeys(env, { pool, leaseId, expiresAt, calls: [call] })) ?? [];
   switch (answer?.kind) {
     case 'granted': {
-      const giveBack = (feedback: KeyFeedback, facts?: LimitFacts) =>
+      const release = (feedback: KeyFeedback, facts?: LimitFacts) =>
         releaseKeys(env, pool, leaseId, [{ task: id, endedAt: Date.now(), feedback, ...(facts && { facts }) }]);
-      return { is: 'held', key: { pool, number: answer.key, giveBack } };
+      return { is: 'acquired', key: { pool, number: answer.key, release } };
     }
     case 'fail':
       return { is: 'refused' };

@@ -1,6 +1,6 @@
 /**
  * The client's request as it goes out to a backend: read once, so that it can be sent to another
- * server or with another key. A body larger than what is held goes out as it comes, once.
+ * server or with another key. A body larger than what is kept goes out as it comes, once.
  */
 import { toHex } from '../../shared/crypto/hex.ts';
 import { HOPS_HEADER, MAX_HELD_BYTES, SYNC_ORIGIN, type SyncCall } from '../../shared/sync/call.ts';
@@ -20,8 +20,8 @@ export interface Outbound {
 /** The id of the call makes a repeat recognisable, unless the client says so itself. */
 export async function outboundOf(request: Request, { id, hops }: SyncCall): Promise<Outbound> {
   const length = Number(request.headers.get('content-length') ?? Number.NaN);
-  const held = request.body === null || length <= MAX_HELD_BYTES;
-  const bytes = held && request.body !== null ? await request.arrayBuffer() : undefined;
+  const acquired = request.body === null || length <= MAX_HELD_BYTES;
+  const bytes = acquired && request.body !== null ? await request.arrayBuffer() : undefined;
   const headers = headersToBackend(request.headers);
   const traceId = /^00-([0-9a-f]{32})-/.exec(headers.traceparent ?? '')?.[1] ?? randomHex(16);
   return {
@@ -33,8 +33,8 @@ export async function outboundOf(request: Request, { id, hops }: SyncCall): Prom
       traceparent: `00-${traceId}-${randomHex(8)}-01`,
       [HOPS_HEADER]: String(hops + 1),
     },
-    body: held ? bytes : (request.body ?? undefined),
-    isRepeatable: held,
+    body: acquired ? bytes : (request.body ?? undefined),
+    isRepeatable: acquired,
     traceId,
   };
 }

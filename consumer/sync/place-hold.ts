@@ -26,7 +26,7 @@ export type PlaceReport = Pick<CallReport, 'outcome' | 'durationMs' | 'isOngoing
 };
 
 export type PlaceTaken =
-  | { readonly is: 'held'; readonly place: Place }
+  | { readonly is: 'acquired'; readonly place: Place }
   | { readonly is: 'waiting'; readonly declined: Declined & { readonly until: number } };
 
 export interface PlaceRequest {
@@ -58,7 +58,7 @@ export async function takePlace(env: ConsumerEnv, request: PlaceRequest): Promis
       return { is: 'waiting', declined: { why: why === 'rate-limited' ? 'server-busy' : why, until } };
     }
     const others = answer.servers[service] ?? [];
-    return { is: 'held', place: new HeldPlace(env.registry, call, decision.server, others) };
+    return { is: 'acquired', place: new AcquiredPlace(env.registry, call, decision.server, others) };
   } catch (error) {
     logError('registry.unavailable', { shard: env.shard, service, calls: 1 }, error);
     // The answer may still come, and a place with it.
@@ -72,10 +72,10 @@ function withoutRegistry(env: ConsumerEnv, call: PlacedCall): PlaceTaken {
   const until = Date.now() + UNAVAILABLE_MS;
   if (env.known.isPaused(call.service)) return { is: 'waiting', declined: { why: 'paused', until } };
   const { baseUrl, binding } = env.known.find(call.service) ?? {};
-  if (baseUrl !== undefined || binding !== undefined) return { is: 'held', place: FREE_PLACE };
+  if (baseUrl !== undefined || binding !== undefined) return { is: 'acquired', place: FREE_PLACE };
   const [server, ...others] = env.servers.pick(call.service, undefined, Date.now(), Math.random);
   if (server === undefined) return { is: 'waiting', declined: { why: 'no-server', until } };
-  return { is: 'held', place: new HeldPlace(undefined, call, server, others) };
+  return { is: 'acquired', place: new AcquiredPlace(undefined, call, server, others) };
 }
 
 /** How the registry knows the call. */
@@ -85,7 +85,7 @@ interface PlacedCall {
   readonly leaseId: string;
 }
 
-class HeldPlace implements Place {
+class AcquiredPlace implements Place {
   /** Undefined: the place was not given by the registry, which so wants no report. */
   readonly #registry: RegistryRpc | undefined;
   readonly #call: PlacedCall;

@@ -5,8 +5,8 @@
 import { createRoute } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { RequestTargetSchema } from '../../shared/service/definition.ts';
+import { readBounded } from '../../shared/sync/bounded-read.ts';
 import { type Declined, hopsOf, MAX_HELD_BYTES } from '../../shared/sync/call.ts';
-import { peekBody } from '../../shared/sync/peeked-body.ts';
 import { MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 import { mintTaskId } from '../../shared/task/id.ts';
 import { acceptTask } from '../accept.ts';
@@ -123,14 +123,14 @@ async function callRequestOf(request: Request, path: string, mayBecomeTask: bool
   const body = isHeld
     ? await request.arrayBuffer()
     : mayBecomeTask && isUnknown
-      ? await peekedBody(request)
+      ? await boundedBody(request)
       : request.body;
   return { method: request.method, path, headers, body, signal: request.signal };
 }
 
-async function peekedBody(request: Request): Promise<CallRequest['body']> {
-  const peeked = await peekBody(request, MAX_INLINE_BYTES);
-  return 'whole' in peeked ? peeked.whole.slice().buffer : peeked.stream;
+async function boundedBody(request: Request): Promise<CallRequest['body']> {
+  const read = await readBounded(request, MAX_INLINE_BYTES);
+  return 'whole' in read ? read.whole.slice().buffer : read.stream;
 }
 
 /** True when no backend has been asked: it may be asked later. */

@@ -17,9 +17,9 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-function hold(messages: readonly NotedMessage[], refuses = false, uncopied?: ReadonlySet<string>, leaves = false) {
+function hold(messages: readonly NotedMessage[], refuses = false, noReenqueue?: ReadonlySet<string>, draining = false) {
   const { queue, sent } = notedQueue(refuses);
-  return { deliveries: new Deliveries(queue, new Map([[KEY, messages]]), uncopied, leaves), sent };
+  return { deliveries: new Deliveries(queue, new Map([[KEY, messages]]), noReenqueue, draining), sent };
 }
 
 describe('verdicts (rule R5)', () => {
@@ -121,7 +121,7 @@ describe('a delay that passes while the batch still runs (rule R15)', () => {
   });
 });
 
-describe('a worn message (rule R16)', () => {
+describe('a message near its delivery limit (rule R16)', () => {
   it('is replaced by a fresh copy near its hundredth delivery', async () => {
     const message = notedMessage(body, { attempts: 90 });
     const { deliveries, sent } = hold([message]);

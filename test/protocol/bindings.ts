@@ -14,7 +14,7 @@ import { readCatalog } from '../../callback/registry/services.ts';
 import { viewServer } from '../../callback/registry/view.ts';
 import type { LastKnownServers } from '../../consumer/capacity/last-known.ts';
 import type { ConsumerEnv, LedgerBinding } from '../../consumer/env.ts';
-import { readKeyCase } from '../../consumer/keys/secrets/consumer-keys.ts';
+import { readConsumerKeys } from '../../consumer/keys/secrets/consumer-keys.ts';
 import { Redactor } from '../../consumer/keys/secrets/redaction.ts';
 import type { LineKeeper } from '../../shared/ledger/line.ts';
 import type { TaskMessage } from '../../shared/message/task-message.ts';
@@ -115,7 +115,7 @@ export class Bindings {
         return { fetch } as unknown as Fetcher;
       },
       secret: (name) => this.#world.secrets.get(name),
-      keys: readKeyCase({}, '0', { all: {} }),
+      keys: readConsumerKeys({}, '0', { all: {} }),
     };
   }
 

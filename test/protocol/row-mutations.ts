@@ -82,7 +82,7 @@ export const ROW_MUTATIONS: readonly Row[] = [
         'R16',
         "the consumer's fresh copy",
         DELIVERIES,
-        'if ((worn || this.#leaves) && !this.#uncopied.has(key) && (await this.#replace(key, delayMs))) return;',
+        'if (wantsCopy && !this.#noReenqueue.has(key) && (await this.#replace(key, delayMs))) return;',
         '',
       ),
       mutation(
@@ -291,7 +291,7 @@ export const ROW_MUTATIONS: readonly Row[] = [
         'R5',
         'the verdict on what is left',
         DELIVERIES,
-        'await Promise.all([...this.#open.keys()].map((key) => this.#giveBack(key)));',
+        'await Promise.all([...this.#open.keys()].map((key) => this.#returnToQueue(key)));',
         '',
       ),
       mutation(

@@ -150,7 +150,7 @@ export const RULE_MUTATIONS: readonly Row[] = [
         'R15',
         'the copy beside a long call',
         DELIVERIES,
-        'if (!this.#uncopied.has(key)) this.#copying.push(this.#replace(key, 0));',
+        'if (!this.#noReenqueue.has(key)) this.#copying.push(this.#replace(key, 0));',
         '',
       ),
     ],

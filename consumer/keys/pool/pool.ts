@@ -56,7 +56,7 @@ export interface Room {
   raises: number;
 }
 
-export interface HeldCall {
+export interface LeasedCall {
   readonly key: Key;
   readonly room: Room;
   readonly ticket: number;
@@ -69,7 +69,7 @@ export interface Lease {
   readonly expiresAt: number;
   readonly answers: unknown;
   /** By task. */
-  readonly open: Map<string, HeldCall>;
+  readonly open: Map<string, LeasedCall>;
 }
 
 export interface Pool {

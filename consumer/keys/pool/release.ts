@@ -5,7 +5,7 @@
 import type { ToldLimit } from '../../../shared/capacity/limit.ts';
 import type { KeyReport, LimitFacts } from './feedback.ts';
 import { abandonLease, endCall } from './lease.ts';
-import { equalsOf, type HeldCall, keysOf, type Pool, type Room } from './pool.ts';
+import { equalsOf, keysOf, type LeasedCall, type Pool, type Room } from './pool.ts';
 import { clearTask, isRefusing, noteRefused, noteWorked, tryAgain } from './status.ts';
 
 export interface KeyRelease {
@@ -46,7 +46,7 @@ export function release(pool: Pool, { leaseId, reports }: KeyRelease, now: numbe
     lease.open.delete(report.task);
     endCall(call.key, call.room, report.task);
     touched.add(call.room);
-    const notice = hear(pool, call, report, now);
+    const notice = applyReport(pool, call, report, now);
     if (notice !== undefined) notices.push(notice);
   }
   if (lease.open.size === 0) pool.leases.delete(leaseId);
@@ -58,7 +58,7 @@ function rank({ feedback: { kind } }: KeyReport): number {
   return kind === 'worked' ? 0 : 1;
 }
 
-function hear(pool: Pool, call: HeldCall, report: KeyReport, now: number): KeyNotice | undefined {
+function applyReport(pool: Pool, call: LeasedCall, report: KeyReport, now: number): KeyNotice | undefined {
   const { key, room, ticket, startedAt } = call;
   const { task, feedback, facts } = report;
   const { limiter } = room;
@@ -100,7 +100,7 @@ function hear(pool: Pool, call: HeldCall, report: KeyReport, now: number): KeyNo
   return undefined;
 }
 
-function noteWorkedEverywhere(pool: Pool, { key, room, startedAt }: HeldCall, task: string, now: number): void {
+function noteWorkedEverywhere(pool: Pool, { key, room, startedAt }: LeasedCall, task: string, now: number): void {
   const wasRefusing = isRefusing(key.refusals) || isRefusing(room.refusals);
   noteWorked(key.refusals, task, startedAt);
   noteWorked(room.refusals, task, startedAt);

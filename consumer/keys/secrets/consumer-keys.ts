@@ -15,7 +15,7 @@ import type { KeyPool } from '../pool/key-pool.ts';
 import type { ConfiguredLimits } from '../pool/pool.ts';
 import { discoverKeys, KeyGroupsSchema, type KeyRing } from './discovery.ts';
 
-export interface KeyCase {
+export interface ConsumerKeys {
   readonly ring: KeyRing;
   /** The value of a key; asked for only where a call is made. */
   readonly value: (pool: string, number: number) => string | undefined;
@@ -31,7 +31,7 @@ export interface KeyCase {
 const VarsSchema = z.object({ KEY_GROUPS: KeyGroupsSchema, KEY_SHARDS: KeyShardsSchema });
 
 /** @throws MisconfiguredError */
-export function readKeyCase(env: object, shard: string, services: Pick<KnownServices, 'all'>): KeyCase {
+export function readConsumerKeys(env: object, shard: string, services: Pick<KnownServices, 'all'>): ConsumerKeys {
   const { KEY_GROUPS, KEY_SHARDS } = parseEnv(VarsSchema, env);
   const { KEY_POOL } = env as { readonly KEY_POOL?: DurableObjectNamespace<KeyPool> };
   if (KEY_POOL === undefined && Object.values(services.all).some(({ keyPool }) => keyPool !== undefined)) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type BodyEnd, watchedBody } from '../../../consumer/sync/watched-body.ts';
-import { peekBody } from '../../../shared/sync/peeked-body.ts';
+import { type BodyEnd, observedStream } from '../../../consumer/sync/observed-stream.ts';
+import { readBounded } from '../../../shared/sync/bounded-read.ts';
 
 function bodyOf(...chunks: string[]): ReadableStream<Uint8Array> {
   const left = chunks.map((chunk) => new TextEncoder().encode(chunk));
@@ -15,15 +15,15 @@ function bodyOf(...chunks: string[]): ReadableStream<Uint8Array> {
 
 const textOf = (stream: ReadableStream<Uint8Array>) => new Response(stream).text();
 
-describe('a peeked body', () => {
+describe('a bounded read', () => {
   it('is read whole when it is short enough, and empty when there is none', async () => {
-    const short = await peekBody(new Response(bodyOf('one', 'two')), 6);
+    const short = await readBounded(new Response(bodyOf('one', 'two')), 6);
     expect('whole' in short && new TextDecoder().decode(short.whole)).toBe('onetwo');
-    expect(await peekBody(new Response(null), 6)).toEqual({ whole: new Uint8Array() });
+    expect(await readBounded(new Response(null), 6)).toEqual({ whole: new Uint8Array() });
   });
 
   it('loses nothing when it is longer', async () => {
-    const long = await peekBody(new Response(bodyOf('one', 'two', 'three', 'four')), 5);
+    const long = await readBounded(new Response(bodyOf('one', 'two', 'three', 'four')), 5);
     expect('stream' in long && (await textOf(long.stream))).toBe('onetwothreefour');
   });
 });
@@ -31,7 +31,7 @@ describe('a peeked body', () => {
 describe('a watched body', () => {
   it('passes through and says once that it is complete', async () => {
     const ends: BodyEnd[] = [];
-    expect(await textOf(watchedBody(bodyOf('one', 'two'), { onEnd: (end) => ends.push(end) }))).toBe('onetwo');
+    expect(await textOf(observedStream(bodyOf('one', 'two'), { onEnd: (end) => ends.push(end) }))).toBe('onetwo');
     expect(ends).toEqual(['complete']);
   });
 
@@ -44,7 +44,7 @@ describe('a watched body', () => {
         cancelled = reason;
       },
     });
-    const reader = watchedBody(source, { onEnd: (end) => ends.push(end) }).getReader();
+    const reader = observedStream(source, { onEnd: (end) => ends.push(end) }).getReader();
     await reader.read();
     await reader.cancel('enough');
     expect([ends, cancelled]).toEqual([['abandoned'], 'enough']);
@@ -55,7 +55,7 @@ describe('a watched body', () => {
     const source = new ReadableStream<Uint8Array>({
       pull: (controller) => controller.error(new Error('connection lost')),
     });
-    await expect(textOf(watchedBody(source, { onEnd: (end) => ends.push(end) }))).rejects.toThrow('connection lost');
+    await expect(textOf(observedStream(source, { onEnd: (end) => ends.push(end) }))).rejects.toThrow('connection lost');
     expect(ends).toEqual(['broken']);
   });
 });

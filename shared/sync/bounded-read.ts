@@ -1,12 +1,12 @@
 /** Reading a body to its end if that comes soon enough, without losing anything if it does not. */
 
-export type PeekedBody = { readonly whole: Uint8Array } | { readonly stream: ReadableStream<Uint8Array> };
+export type BoundedRead = { readonly whole: Uint8Array } | { readonly stream: ReadableStream<Uint8Array> };
 
 /** @returns all of it when it has at most `maxBytes`, else a stream of all of it */
-export async function peekBody(
+export async function readBounded(
   { body }: { readonly body: ReadableStream<Uint8Array> | null },
   maxBytes: number,
-): Promise<PeekedBody> {
+): Promise<BoundedRead> {
   if (body === null) return { whole: new Uint8Array() };
   const reader = body.getReader();
   const chunks: Uint8Array[] = [];

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { hear } from '../../consumer/keys/provider/hearing.ts';
+import { observeKey } from '../../consumer/keys/provider/key-feedback.ts';
 import { nextPacificMidnight } from '../../consumer/keys/provider/refusal-body.ts';
 
 const NOW = Date.UTC(2026, 10, 20, 12);
 const said = (status: number, json?: unknown, headers: Record<string, string> = {}) =>
-  hear(
+  observeKey(
     {
       status,
       headers: new Headers(headers),
@@ -21,24 +21,24 @@ const retryIn = (retryDelay: string) => ({ '@type': 'type.googleapis.com/google.
 
 describe('what an answer says of its key', () => {
   it.each([200, 201, 202, 302, 404, 409, 422])('%i: the key works', (status) => {
-    expect(said(status).verdict).toEqual({ kind: 'worked' });
+    expect(said(status).feedback).toEqual({ kind: 'worked' });
   });
 
   it.each([500, 502, 503, 529, 408])('%i: nothing', (status) => {
-    expect(said(status).verdict).toEqual({ kind: 'unknown' });
+    expect(said(status).feedback).toEqual({ kind: 'unknown' });
   });
 
   it.each([401, 402, 403])('%i: the key is refused', (httpStatus) => {
-    expect(said(httpStatus).verdict).toEqual({ kind: 'refused', httpStatus, about: 'key' });
+    expect(said(httpStatus).feedback).toEqual({ kind: 'refused', httpStatus, about: 'key' });
   });
 
   it('429: the key is limited, until the time that is said', () => {
-    expect(said(429, undefined, { 'retry-after': '3' }).verdict).toEqual({
+    expect(said(429, undefined, { 'retry-after': '3' }).feedback).toEqual({
       kind: 'limited',
       quota: false,
       resetAt: NOW + 3_000,
     });
-    expect(said(429).verdict).toEqual({ kind: 'limited', quota: false, resetAt: undefined });
+    expect(said(429).feedback).toEqual({ kind: 'limited', quota: false, resetAt: undefined });
   });
 
   it("an exhausted quota is no matter of seconds: OpenAI's, Anthropic's, Google APIs'", () => {
@@ -47,27 +47,27 @@ describe('what an answer says of its key', () => {
       [400, { error: { type: 'invalid_request_error', message: 'Your credit balance is too low to access the API' } }],
       [403, { error: { code: 403, errors: [{ reason: 'quotaExceeded' }] } }],
     ] as const) {
-      expect(said(status, body).verdict).toEqual({ kind: 'limited', quota: true, resetAt: undefined });
+      expect(said(status, body).feedback).toEqual({ kind: 'limited', quota: true, resetAt: undefined });
     }
   });
 
   it("Google's day ends at midnight Pacific time, whatever it says about trying again", () => {
     const body = google(quota('GenerateRequestsPerDayPerProjectPerModel-FreeTier'), retryIn('30s'));
-    const { verdict } = said(429, body);
+    const { feedback } = said(429, body);
     // 12:00 UTC in November is 04:00 in California.
-    expect(verdict).toEqual({ kind: 'limited', quota: true, resetAt: NOW + 20 * 3_600_000 });
+    expect(feedback).toEqual({ kind: 'limited', quota: true, resetAt: NOW + 20 * 3_600_000 });
     expect(nextPacificMidnight(NOW)).toBe(NOW + 20 * 3_600_000);
   });
 
   it("Google's minute is a rate limit", () => {
     const body = google(quota('GenerateRequestsPerMinutePerProjectPerModel-FreeTier'), retryIn('17s'));
-    expect(said(429, body).verdict).toEqual({ kind: 'limited', quota: false, resetAt: NOW + 17_000 });
+    expect(said(429, body).feedback).toEqual({ kind: 'limited', quota: false, resetAt: NOW + 17_000 });
   });
 
   it("Google's 400 for an invalid key is a refusal, any other 400 is about the request", () => {
     const info = { '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason: 'API_KEY_INVALID' };
-    expect(said(400, google(info)).verdict).toEqual({ kind: 'refused', httpStatus: 400, about: 'key' });
-    expect(said(400, google()).verdict).toEqual({ kind: 'worked' });
+    expect(said(400, google(info)).feedback).toEqual({ kind: 'refused', httpStatus: 400, about: 'key' });
+    expect(said(400, google()).feedback).toEqual({ kind: 'worked' });
   });
 });
 

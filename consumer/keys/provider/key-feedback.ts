@@ -18,20 +18,20 @@ import {
 } from './refusal-body.ts';
 import { resetAtOf } from './reset-time.ts';
 
-export interface Hearing {
-  readonly verdict: KeyFeedback;
+export interface KeyObservation {
+  readonly feedback: KeyFeedback;
   readonly facts?: LimitFacts;
 }
 
-export function hear({ status, headers, body }: Answer, now: number): Hearing {
+export function observeKey({ status, headers, body }: Answer, now: number): KeyObservation {
   const fields = limitFieldsOf(headers);
   // What worked is read for what it used, and only if it says so: results can be long.
   const json = status >= 400 || body?.text.includes('"usage') ? jsonOf(body) : undefined;
   const facts = limitFactsOf(fields, json, now);
-  return { verdict: verdictOf(status, fields, json, now), ...(facts !== undefined && { facts }) };
+  return { feedback: feedbackOf(status, fields, json, now), ...(facts !== undefined && { facts }) };
 }
 
-function verdictOf(status: number, fields: LimitFields, json: unknown, now: number): KeyFeedback {
+function feedbackOf(status: number, fields: LimitFields, json: unknown, now: number): KeyFeedback {
   if (status < 400) return { kind: 'worked' };
   if (isTooLarge(status, json)) return { kind: 'too-large', httpStatus: status };
   // An exhausted quota comes as 429, 403 or even 400; only its words tell.

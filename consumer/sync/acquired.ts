@@ -4,41 +4,41 @@
  */
 import type { CallReport } from '../../shared/registry/routing.ts';
 import type { KeyFeedback, LimitFacts } from '../keys/pool/feedback.ts';
-import type { HeldKey } from './key-hold.ts';
+import type { AcquiredKey } from './key-hold.ts';
 import type { Place } from './place-hold.ts';
 
 /** How the call went, for the registry and the key pool. */
 export interface Report {
   readonly outcome: CallReport['outcome'];
-  readonly verdict: KeyFeedback;
+  readonly feedback: KeyFeedback;
   readonly facts?: LimitFacts | undefined;
   /** Unix ms: when a busy server may be called again. */
   readonly busyUntil?: number | undefined;
 }
 
-export class Held {
+export class Acquired {
   readonly place: Place;
-  readonly key: HeldKey | undefined;
+  readonly key: AcquiredKey | undefined;
   readonly #since = Date.now();
-  readonly #returned = Promise.withResolvers<void>();
-  #isGivenBack = false;
+  readonly #released = Promise.withResolvers<void>();
+  #isReleased = false;
 
-  constructor(place: Place, key: HeldKey | undefined) {
+  constructor(place: Place, key: AcquiredKey | undefined) {
     this.place = place;
     this.key = key;
   }
 
-  /** Resolves when all is given back: the invocation is kept until then. */
-  get returned(): Promise<void> {
-    return this.#returned.promise;
+  /** Resolves when all is released: the invocation is kept until then. */
+  get released(): Promise<void> {
+    return this.#released.promise;
   }
 
   /** Never rejects. Only the first report counts. */
-  async giveBack({ outcome, verdict, facts, busyUntil }: Report): Promise<void> {
-    if (this.#isGivenBack) return;
-    this.#isGivenBack = true;
+  async release({ outcome, feedback, facts, busyUntil }: Report): Promise<void> {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
     const durationMs = Date.now() - this.#since;
-    await Promise.all([this.place.report({ outcome, durationMs, busyUntil }), this.key?.giveBack(verdict, facts)]);
-    this.#returned.resolve();
+    await Promise.all([this.place.report({ outcome, durationMs, busyUntil }), this.key?.release(feedback, facts)]);
+    this.#released.resolve();
   }
 }

@@ -18,14 +18,14 @@ import { bucketOfRequest } from '../capacity/pool-of.ts';
 import type { ConsumerEnv } from '../env.ts';
 import type { Redactor } from '../keys/secrets/redaction.ts';
 import { redactedStream } from '../keys/secrets/redaction-stream.ts';
+import type { Acquired } from './acquired.ts';
 import { Capacity } from './capacity.ts';
-import { type HeardAnswer, heardAnswer } from './heard-answer.ts';
-import type { Held } from './held.ts';
+import { type ClassifiedResponse, classifyResponse } from './classify-response.ts';
+import { forward, type Sent } from './forward.ts';
+import { IdleTimeout } from './idle-timeout.ts';
+import { type BodyEnd, observedStream } from './observed-stream.ts';
 import { type Outbound, outboundOf } from './outbound.ts';
-import { logRelayed } from './relay-log.ts';
-import { type Sent, sendOut } from './send-out.ts';
-import { Silence } from './silence.ts';
-import { type BodyEnd, watchedBody } from './watched-body.ts';
+import { logProxied } from './proxy-log.ts';
 
 /** Servers that answer "busy", and keys, that one call may try. */
 const MAX_TRIES = 3;
@@ -37,7 +37,7 @@ const ONGOING_MS = 2_000;
 const BODILESS = new Set([204, 205, 304]);
 
 /** @param inBackground work that outlives the answer: the platform keeps the invocation for it */
-export async function relay(
+export async function proxy(
   env: ConsumerEnv,
   request: Request,
   call: SyncCall,
@@ -47,7 +47,7 @@ export async function relay(
   if (service === undefined)
     return declinedResponse({ why: 'misconfigured', detail: 'The service is not known here.' });
   const outbound = await outboundOf(request, call);
-  return new Relay(env, service, call, outbound, inBackground).run(request.signal);
+  return new ProxiedCall(env, service, call, outbound, inBackground).run(request.signal);
 }
 
 /** The definition of a service, at least as new as the one that the producer went by. */
@@ -71,7 +71,7 @@ interface Refusal {
   readonly body: Uint8Array;
 }
 
-class Relay {
+class ProxiedCall {
   readonly #env: ConsumerEnv;
   readonly #service: ServiceDefinition;
   readonly #call: SyncCall;
@@ -105,60 +105,60 @@ class Relay {
     for (;;) {
       const taken = await capacity.take(timeoutMs);
       if (taken.is === 'declined') return this.#declineWithAnswer(taken.declined) ?? this.#decline(taken.declined);
-      const { held } = taken;
-      this.#inBackground(held.returned);
+      const { acquired } = taken;
+      this.#inBackground(acquired.released);
       this.#tries += 1;
-      const silence = new Silence(timeoutMs, client);
-      const response = await this.#attempt(held, silence);
+      const idle = new IdleTimeout(timeoutMs, client);
+      const response = await this.#attempt(acquired, idle);
       if (response !== undefined) return response;
     }
   }
 
   /** @returns undefined when another server or key is to be tried */
-  async #attempt(held: Held, silence: Silence): Promise<Response | undefined> {
+  async #attempt(acquired: Acquired, idle: IdleTimeout): Promise<Response | undefined> {
     try {
-      const sent = await sendOut(this.#env, this.#service, this.#outbound, held, silence);
-      if (sent.is !== 'answered') return this.#fail(sent, held, silence);
-      const answer = await heardAnswer(sent.response, held, Date.now());
+      const sent = await forward(this.#env, this.#service, this.#outbound, acquired, idle);
+      if (sent.is !== 'answered') return this.#fail(sent, acquired, idle);
+      const answer = await classifyResponse(sent.response, acquired, Date.now());
       if (answer.isForAnother && this.#outbound.isRepeatable && this.#tries < MAX_TRIES) {
-        silence[Symbol.dispose]();
+        idle[Symbol.dispose]();
         // Before the next is asked for, so that it is not this one again.
-        await held.giveBack(answer.report);
-        this.#log(held, 'tried-another', answer.status);
-        this.#refusal ??= this.#refusalOf(answer, sent, held);
+        await acquired.release(answer.report);
+        this.#log(acquired, 'tried-another', answer.status);
+        this.#refusal ??= this.#refusalOf(answer, sent, acquired);
         return undefined;
       }
-      return this.#passOn(answer, sent, held, silence);
+      return this.#passOn(answer, sent, acquired, idle);
     } catch (error) {
       logError('call.broken', { id: this.#call.id, service: this.#call.service }, error);
       const detail = 'Its answer broke off before it could be passed on';
-      return this.#fail({ is: 'failed', why: silence.isTooLong ? 'timeout' : 'unreachable', detail }, held, silence);
+      return this.#fail({ is: 'failed', why: idle.isTooLong ? 'timeout' : 'unreachable', detail }, acquired, idle);
     }
   }
 
-  #fail(sent: Exclude<Sent, { is: 'answered' }>, held: Held, silence: Silence): Response {
-    silence[Symbol.dispose]();
+  #fail(sent: Exclude<Sent, { is: 'answered' }>, acquired: Acquired, idle: IdleTimeout): Response {
+    idle[Symbol.dispose]();
     const isUnused = sent.is === 'failed' && sent.why === 'misconfigured';
     const outcome = isUnused || sent.is === 'abandoned' ? 'unused' : 'failed';
-    this.#inBackground(held.giveBack({ outcome, verdict: { kind: isUnused ? 'unused' : 'unknown' } }));
+    this.#inBackground(acquired.release({ outcome, feedback: { kind: isUnused ? 'unused' : 'unknown' } }));
     // Nobody hears the answer to a call that was abandoned.
-    if (sent.is === 'abandoned') return this.#decline({ why: 'timeout' }, held);
-    return this.#decline({ why: sent.why, detail: sent.detail }, held);
+    if (sent.is === 'abandoned') return this.#decline({ why: 'timeout' }, acquired);
+    return this.#decline({ why: sent.why, detail: sent.detail }, acquired);
   }
 
-  #passOn(answer: HeardAnswer, sent: Answered, held: Held, silence: Silence): Response {
+  #passOn(answer: ClassifiedResponse, sent: Answered, acquired: Acquired, idle: IdleTimeout): Response {
     const { status } = answer;
-    const secrets = this.#secretsOf(held);
+    const secrets = this.#secretsOf(acquired);
     if (status < 200 || status > 599) throw new RangeError(`the backend answered with ${status}, which is no status`);
     const packing =
       secrets.isEmpty || BODILESS.has(status) || this.#outbound.method === 'HEAD' ? undefined : packingOf(answer);
     if (packing !== undefined) {
       const unread = 'stream' in answer.body ? answer.body.stream.cancel() : Promise.resolve();
       this.#inBackground(unread.catch(() => {}));
-      return this.#fail(unreadable(secrets.text(packing)), held, silence);
+      return this.#fail(unreadable(secrets.text(packing)), acquired, idle);
     }
-    const headers = this.#headersOf(answer, sent, held, secrets);
-    const onEnd = this.#whenOver(answer, held, silence);
+    const headers = this.#headersOf(answer, sent, acquired, secrets);
+    const onEnd = this.#whenOver(answer, acquired, idle);
     if (BODILESS.has(status) || this.#outbound.method === 'HEAD') {
       onEnd('complete');
       return new Response(null, { status, headers });
@@ -169,15 +169,15 @@ class Relay {
     }
     const { stream } = answer.body;
     return new Response(
-      watchedBody(redactedStream(stream, secrets, answer.headers.get('content-type')), {
-        onPiece: () => silence.heard(),
+      observedStream(redactedStream(stream, secrets, answer.headers.get('content-type')), {
+        onPiece: () => idle.restart(),
         onEnd,
       }),
       { status, headers },
     );
   }
 
-  #secretsOf({ key }: Held): Redactor {
+  #secretsOf({ key }: Acquired): Redactor {
     return this.#env.redactor({
       service: this.#call.service,
       definition: this.#service,
@@ -185,7 +185,7 @@ class Relay {
     });
   }
 
-  #headersOf(answer: HeardAnswer, { from }: Answered, { place }: Held, secrets: Redactor): Headers {
+  #headersOf(answer: ClassifiedResponse, { from }: Answered, { place }: Acquired, secrets: Redactor): Headers {
     const asked = { ...from, service: this.#call.service, publicUrl: this.#env.publicUrl };
     const headers = headersToClient(answer.headers, (text) => secrets.text(text), asked);
     // Of an answer to HEAD the length is all that there is of the body; packed, it would be another one's.
@@ -197,12 +197,12 @@ class Relay {
     return headers;
   }
 
-  #refusalOf(answer: HeardAnswer, sent: Answered, held: Held): Refusal | undefined {
+  #refusalOf(answer: ClassifiedResponse, sent: Answered, acquired: Acquired): Refusal | undefined {
     const { status, report, body } = answer;
-    const secrets = this.#secretsOf(held);
-    const isAboutTime = (status === 429 && report.verdict.kind === 'limited') || report.outcome === 'busy';
+    const secrets = this.#secretsOf(acquired);
+    const isAboutTime = (status === 429 && report.feedback.kind === 'limited') || report.outcome === 'busy';
     if (!isAboutTime || !('whole' in body) || packingOf(answer) !== undefined) return undefined;
-    return { status, headers: this.#headersOf(answer, sent, held, secrets), body: secrets.bytes(body.whole) };
+    return { status, headers: this.#headersOf(answer, sent, acquired, secrets), body: secrets.bytes(body.whole) };
   }
 
   /** Nothing else is free: what the last backend said goes along. */
@@ -218,41 +218,41 @@ class Relay {
   }
 
   /** @returns to be called when the answer has ended */
-  #whenOver({ status, report }: HeardAnswer, held: Held, silence: Silence): (end: BodyEnd) => void {
+  #whenOver({ status, report }: ClassifiedResponse, acquired: Acquired, idle: IdleTimeout): (end: BodyEnd) => void {
     const startedAt = Date.now();
     const ongoing = setTimeout(() => {
       const durationMs = Date.now() - startedAt;
-      this.#inBackground(held.place.report({ outcome: report.outcome, durationMs, isOngoing: true }));
+      this.#inBackground(acquired.place.report({ outcome: report.outcome, durationMs, isOngoing: true }));
     }, ONGOING_MS);
     const over = (end: BodyEnd) => {
       clearTimeout(ongoing);
-      silence.signal.removeEventListener('abort', breakOff);
-      silence[Symbol.dispose]();
-      this.#log(held, end, status);
+      idle.signal.removeEventListener('abort', breakOff);
+      idle[Symbol.dispose]();
+      this.#log(acquired, end, status);
       const outcome = end === 'complete' ? report.outcome : end === 'broken' ? 'failed' : 'unused';
-      this.#inBackground(held.giveBack({ ...report, outcome }));
+      this.#inBackground(acquired.release({ ...report, outcome }));
     };
     // Nothing may be reading when the call is broken off: a client that stopped to read would hold place and key.
-    const breakOff = () => over(silence.isTooLong ? 'broken' : 'abandoned');
-    silence.signal.addEventListener('abort', breakOff);
+    const breakOff = () => over(idle.isTooLong ? 'broken' : 'abandoned');
+    idle.signal.addEventListener('abort', breakOff);
     return (end) => {
-      if (!silence.signal.aborted) over(end);
+      if (!idle.signal.aborted) over(end);
     };
   }
 
-  #decline(declined: Declined, held?: Held): Response {
-    this.#log(held, declined.why);
+  #decline(declined: Declined, acquired?: Acquired): Response {
+    this.#log(acquired, declined.why);
     return declinedResponse(declined);
   }
 
   /** @param outcome how the answer ended, or why there was none */
-  #log(held: Held | undefined, outcome: string, httpStatus?: number): void {
-    logRelayed({
+  #log(acquired: Acquired | undefined, outcome: string, httpStatus?: number): void {
+    logProxied({
       id: this.#call.id,
       service: this.#call.service,
       shard: this.#env.shard,
-      server: held?.place.server?.id,
-      key: held?.key?.number,
+      server: acquired?.place.server?.id,
+      key: acquired?.key?.number,
       outcome,
       httpStatus,
       tries: this.#tries,
@@ -262,7 +262,7 @@ class Relay {
   }
 }
 
-function packingOf({ headers, body }: HeardAnswer): string | undefined {
+function packingOf({ headers, body }: ClassifiedResponse): string | undefined {
   return (
     opaquePackingOf(headers) ?? ('whole' in body ? unsaidPackingOf(headers.get('content-type'), body.whole) : undefined)
   );

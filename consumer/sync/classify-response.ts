@@ -4,45 +4,49 @@
  * that may be about a key, because their words say it; others pass unread.
  */
 
-import { type PeekedBody, peekBody } from '../../shared/sync/peeked-body.ts';
+import { type BoundedRead, readBounded } from '../../shared/sync/bounded-read.ts';
 import { contentFromBytes, MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 import { retryAfterMs } from '../call/retry-after.ts';
 import { isAboutKey } from '../keys/pool/feedback.ts';
-import { hear } from '../keys/provider/hearing.ts';
-import type { Held, Report } from './held.ts';
+import { observeKey } from '../keys/provider/key-feedback.ts';
+import type { Acquired, Report } from './acquired.ts';
 
-export interface HeardAnswer {
+export interface ClassifiedResponse {
   readonly status: number;
   readonly headers: Headers;
-  readonly body: PeekedBody;
+  readonly body: BoundedRead;
   readonly report: Report;
   /** Another server or key may do what this one would not. */
   readonly isForAnother: boolean;
 }
 
-export async function heardAnswer(response: Response, { key, place }: Held, now: number): Promise<HeardAnswer> {
+export async function classifyResponse(
+  response: Response,
+  { key, place }: Acquired,
+  now: number,
+): Promise<ClassifiedResponse> {
   const { status, headers } = response;
   const busyMs = retryAfterMs(headers.get('retry-after'), now);
   // With a key a 429 is about the key; a 503 that says when is about the server all the same.
   const isBusy = (status === 503 && busyMs !== undefined) || (status === 429 && key === undefined);
   const isShort = Number(headers.get('content-length') ?? Number.NaN) <= MAX_INLINE_BYTES;
   const isRead = isShort || isBusy || (key !== undefined && status >= 400);
-  const body = isRead ? await peekBody(response, MAX_INLINE_BYTES) : unread(response);
+  const body = isRead ? await readBounded(response, MAX_INLINE_BYTES) : unread(response);
   const busyUntil = isBusy && busyMs !== undefined ? now + busyMs : undefined;
   const outcome: Report['outcome'] = isBusy ? 'busy' : status >= 500 ? 'failed' : 'answered';
   const isForAnotherServer = isBusy && place.server !== undefined;
   if (key === undefined) {
-    const report = { outcome, verdict: { kind: 'unused' }, busyUntil } as const;
+    const report = { outcome, feedback: { kind: 'unused' }, busyUntil } as const;
     return { status, headers, body, report, isForAnother: isForAnotherServer };
   }
   const type = headers.get('content-type') ?? 'application/octet-stream';
   const content = 'whole' in body && body.whole.length > 0 ? contentFromBytes(type, body.whole) : undefined;
-  const { verdict, facts } = hear({ status, headers, body: content }, now);
-  const isForAnotherKey = isAboutKey(verdict);
-  const report = { outcome, verdict, facts, busyUntil };
+  const { feedback, facts } = observeKey({ status, headers, body: content }, now);
+  const isForAnotherKey = isAboutKey(feedback);
+  const report = { outcome, feedback, facts, busyUntil };
   return { status, headers, body, report, isForAnother: isForAnotherServer || isForAnotherKey };
 }
 
-function unread({ body }: Response): PeekedBody {
+function unread({ body }: Response): BoundedRead {
   return body === null ? { whole: new Uint8Array() } : { stream: body };
 }

@@ -3,15 +3,15 @@
  * A call that is silent for longer, or whose client has gone, is aborted.
  */
 
-class SilenceError extends Error {
-  override readonly name = 'SilenceError';
+class IdleTimeoutError extends Error {
+  override readonly name = 'IdleTimeoutError';
 }
 
-export class Silence implements Disposable {
+export class IdleTimeout implements Disposable {
   readonly #abort = new AbortController();
   readonly #client: AbortSignal;
   readonly #maxMs: number;
-  #heardAt = Date.now();
+  #lastPieceAt = Date.now();
   #timer: ReturnType<typeof setTimeout>;
 
   /** @param client aborted when the client goes away */
@@ -29,12 +29,12 @@ export class Silence implements Disposable {
   }
 
   get isTooLong(): boolean {
-    return this.#abort.signal.reason instanceof SilenceError;
+    return this.#abort.signal.reason instanceof IdleTimeoutError;
   }
 
   /** A piece of the answer came. */
-  heard(): void {
-    this.#heardAt = Date.now();
+  restart(): void {
+    this.#lastPieceAt = Date.now();
   }
 
   [Symbol.dispose](): void {
@@ -46,8 +46,8 @@ export class Silence implements Disposable {
 
   /** One timer for all pieces: it looks when the last one was, and goes on. */
   #look(): void {
-    const leftMs = this.#heardAt + this.#maxMs - Date.now();
+    const leftMs = this.#lastPieceAt + this.#maxMs - Date.now();
     if (leftMs > 0) this.#timer = setTimeout(() => this.#look(), leftMs);
-    else this.#abort.abort(new SilenceError());
+    else this.#abort.abort(new IdleTimeoutError());
   }
 }

@@ -11,9 +11,9 @@ import { mayBeRepeated, wasNotDelivered } from '../call/repeat.ts';
 import { joinUrl, placeOf, setServiceHeaders } from '../call/target.ts';
 import type { ConsumerEnv } from '../env.ts';
 import { placeKey } from '../keys/secrets/credential.ts';
-import type { Held } from './held.ts';
+import type { Acquired } from './acquired.ts';
+import type { IdleTimeout } from './idle-timeout.ts';
 import type { Outbound } from './outbound.ts';
-import type { Silence } from './silence.ts';
 
 /** Where an answer came from, without a key in the address. */
 export interface Source {
@@ -31,42 +31,42 @@ export type Sent =
   /** Nobody is left to hear an answer. */
   | { readonly is: 'abandoned' };
 
-export async function sendOut(
+export async function forward(
   env: ConsumerEnv,
   service: ServiceDefinition,
   outbound: Outbound,
-  held: Held,
-  silence: Silence,
+  acquired: Acquired,
+  idle: IdleTimeout,
 ): Promise<Sent> {
   for (;;) {
-    const prepared = prepare(env, service, outbound, held, silence.signal);
+    const prepared = prepare(env, service, outbound, acquired, idle.signal);
     if (!prepared.ok) {
       // Another server may be one that is allowed what this one is not.
-      if (held.place.moveOn()) continue;
+      if (acquired.place.moveOn()) continue;
       return { is: 'failed', why: 'misconfigured', detail: prepared.problem };
     }
     const mayRepeat = mayBeRepeated({ method: outbound.method, hasBody: outbound.body !== undefined }, service);
     // Once it is sent it may have been read: whether anybody is there is asked before.
-    if (held.place.server !== undefined && !mayRepeat && (await env.refusesConnections(prepared.from.baseUrl))) {
-      if (held.place.moveOn()) continue;
+    if (acquired.place.server !== undefined && !mayRepeat && (await env.refusesConnections(prepared.from.baseUrl))) {
+      if (acquired.place.moveOn()) continue;
       return unreachable();
     }
     const startedAt = Date.now();
     try {
       const response = await prepared.send();
-      if (wasNotDelivered(response.status) && outbound.isRepeatable && held.place.moveOn()) {
+      if (wasNotDelivered(response.status) && outbound.isRepeatable && acquired.place.moveOn()) {
         await response.body?.cancel();
         continue;
       }
       return { is: 'answered', response, from: prepared.from };
     } catch (error) {
-      if (silence.isTooLong) {
+      if (idle.isTooLong) {
         const detail = `The backend did not answer within ${service.timeoutSeconds} s; it may have done the work.`;
         return { is: 'failed', why: 'timeout', detail };
       }
-      if (silence.signal.aborted) return { is: 'abandoned' };
+      if (idle.signal.aborted) return { is: 'abandoned' };
       const mayMoveOn = outbound.isRepeatable && mayRepeat && isUnreached(error, Date.now() - startedAt);
-      if (!mayMoveOn || !held.place.moveOn()) return unreachable();
+      if (!mayMoveOn || !acquired.place.moveOn()) return unreachable();
     }
   }
 }
@@ -83,10 +83,10 @@ function prepare(
   env: ConsumerEnv,
   service: ServiceDefinition,
   { method, path, headers, body }: Outbound,
-  held: Held,
+  acquired: Acquired,
   signal: AbortSignal,
 ): Prepared {
-  const { server } = held.place;
+  const { server } = acquired.place;
   const place = placeOf(env, service, server === undefined ? [] : [server]);
   if (!place.ok) return place;
   const all = { ...headers };
@@ -95,8 +95,9 @@ function prepare(
   all['accept-encoding'] = ACCEPTED_ENCODINGS;
   const { baseUrl } = place.servers[0];
   const url = joinUrl(baseUrl, path);
-  const key = held.key && env.keys.value(held.key.pool, held.key.number);
-  if (held.key !== undefined && key === undefined) return { ok: false, problem: `Key ${held.key.number} is not set.` };
+  const key = acquired.key && env.keys.value(acquired.key.pool, acquired.key.number);
+  if (acquired.key !== undefined && key === undefined)
+    return { ok: false, problem: `Key ${acquired.key.number} is not set.` };
   const placed = key === undefined ? { ok: true as const, url } : placeKey(service, url, all, key);
   if (!placed.ok) return placed;
   // A redirect would carry headers to wherever it points; it is an answer like any other.

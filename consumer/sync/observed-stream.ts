@@ -2,13 +2,13 @@
 
 export type BodyEnd = 'complete' | 'broken' | 'abandoned';
 
-interface Watcher {
+interface Observer {
   onPiece?(): void;
   /** Called once. */
   onEnd(end: BodyEnd): void;
 }
 
-export function watchedBody(body: ReadableStream<Uint8Array>, watcher: Watcher): ReadableStream<Uint8Array> {
+export function observedStream(body: ReadableStream<Uint8Array>, observer: Observer): ReadableStream<Uint8Array> {
   const reader = body.getReader();
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
@@ -16,18 +16,18 @@ export function watchedBody(body: ReadableStream<Uint8Array>, watcher: Watcher):
         const { done, value } = await reader.read();
         if (done) {
           controller.close();
-          watcher.onEnd('complete');
+          observer.onEnd('complete');
         } else {
-          watcher.onPiece?.();
+          observer.onPiece?.();
           controller.enqueue(value);
         }
       } catch (error) {
-        watcher.onEnd('broken');
+        observer.onEnd('broken');
         controller.error(error);
       }
     },
     async cancel(reason) {
-      watcher.onEnd('abandoned');
+      observer.onEnd('abandoned');
       await reader.cancel(reason);
     },
   });

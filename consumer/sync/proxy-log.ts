@@ -1,7 +1,7 @@
 /** The one log event of a synchronous call's try: fixed fields, and never a header, body or secret. */
 import { logInfo } from '../../shared/log.ts';
 
-interface RelayFacts {
+interface ProxyFacts {
   readonly id: string;
   readonly service: string;
   readonly shard: string;
@@ -16,7 +16,7 @@ interface RelayFacts {
   readonly traceId: string;
 }
 
-export function logRelayed({ startedAt, ...facts }: RelayFacts): void {
+export function logProxied({ startedAt, ...facts }: ProxyFacts): void {
   const now = Date.now();
   logInfo('call.relayed', { ...facts, startedAt: new Date(startedAt).toISOString(), durationMs: now - startedAt });
 }

@@ -29,6 +29,8 @@ export const RETIRED_NAMES: readonly RetiredName[] = [
   { not: 'hearing', but: 'KeyObservation' },
   { not: 'key case', but: 'ConsumerKeys' },
   { not: 'learn services', but: 'loadServices' },
+  { not: 'turnstile', but: 'limiter, admission' },
+  { not: 'Standing', but: 'a status type' },
   { not: 'happening', but: 'input' },
   { not: 'aftermath', but: 'StepResult' },
   { not: 'sighting', but: 'ProbeResult' },

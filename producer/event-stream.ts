@@ -4,7 +4,7 @@
  * Each stream waits on timers of its own request.
  */
 
-export interface Standing {
+export interface StreamStatus {
   /** Changes whenever the data do. */
   readonly version: string;
   /** JSON. */
@@ -18,7 +18,7 @@ export interface EventStreamOptions {
   /** What the client has seen. */
   readonly lastSeen: string | undefined;
   /** Undefined when it cannot be read at the moment. */
-  readonly look: () => Promise<Standing | undefined>;
+  readonly look: () => Promise<StreamStatus | undefined>;
   readonly signal: AbortSignal;
   readonly maxMs?: number;
 }

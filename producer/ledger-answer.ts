@@ -5,7 +5,7 @@ import type { Runtime } from './runtime.ts';
 import { UNAVAILABLE } from './upstream.ts';
 
 /** Where the task stands after the request, or why the request was refused. */
-export function answerStanding(runtime: Runtime, id: string, answer: LedgerAnswer | typeof UNAVAILABLE): Response {
+export function answerTaskStatus(runtime: Runtime, id: string, answer: LedgerAnswer | typeof UNAVAILABLE): Response {
   if (answer === UNAVAILABLE) return ledgerUnavailable();
   if (!answer.ok) return refuseAnswer(answer);
   const { status, deadlineAt } = answer;

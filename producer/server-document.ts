@@ -26,7 +26,7 @@ export function serverDocument({
 }
 
 /** `heartbeatLeaderUrl` is there in every answer: null, not absent. */
-export function leadershipOf<Standing extends { readonly heartbeatLeaderUrl: string | undefined }>(standing: Standing) {
+export function leadershipOf<Status extends { readonly heartbeatLeaderUrl: string | undefined }>(standing: Status) {
   return { ...standing, heartbeatLeaderUrl: standing.heartbeatLeaderUrl ?? null };
 }
 

@@ -10,7 +10,7 @@
  */
 import type { RouteAnswer, RouteRequest } from '../../shared/registry/routing.ts';
 import { type CheckResult, type DueCheck, earliestCheckAt, noteChecks, takeDueChecks } from './health-check.ts';
-import { type DueRelease, earliestReleaseAt, noteReleased, noteStanding, takeDueReleases } from './line.ts';
+import { type DueRelease, earliestReleaseAt, noteReleased, noteStatus, takeDueReleases } from './line.ts';
 import { watchLiveness } from './liveness.ts';
 import { type DueOutageCheck, earliestOutageCheckAt, noteOutageCheck, takeDueOutageChecks } from './outage.ts';
 import { expireLeases } from './places.ts';
@@ -205,7 +205,7 @@ export class RegistryHost {
 
   /** After a start: lines in which tasks stood before. */
   async #findLines(): Promise<void> {
-    for (const { line, service } of await this.#platform.readLines()) noteStanding(this.#registry, line, service);
+    for (const { line, service } of await this.#platform.readLines()) noteStatus(this.#registry, line, service);
     await this.#settle(this.#platform.now());
   }
 

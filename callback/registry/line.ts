@@ -109,7 +109,7 @@ export function notePark(
 }
 
 /** The ledger says that somebody stands there, of before a restart. @param name a line's */
-export function noteStanding(registry: Registry, name: string, service: string): void {
+export function noteStatus(registry: Registry, name: string, service: string): void {
   if (registry.lines.has(name) || definitionOf(registry, service) === undefined) return;
   registry.lines.set(name, newLine(name, service, name === serviceLine(service) ? undefined : 'unknown'));
 }

@@ -15,7 +15,7 @@ const CHECK_GRACE_MS = 60_000;
 /** One failed check may be a hiccup. */
 const MAX_CHECK_FAILURES = 1;
 
-export interface Standing<State> {
+export interface LivenessStatus<State> {
   readonly state: State;
   readonly why: string | undefined;
 }
@@ -32,7 +32,7 @@ export function isCovered({ settings }: Registry, server: Server, now: number): 
   return server.coveredAt > 0 && now - server.coveredAt <= silentAfterMs(settings);
 }
 
-export function standingOf(registry: Registry, server: Server, now: number): Standing<ServerStateName> {
+export function livenessStatusOf(registry: Registry, server: Server, now: number): LivenessStatus<ServerStateName> {
   if (server.isDraining) {
     return server.inFlight > 0
       ? { state: 'draining', why: `in maintenance; ${server.inFlight} calls are still running` }
@@ -68,7 +68,9 @@ export function isOut({ check, server }: Offer): boolean {
 
 /** There and well; its circuit and its places are another matter. */
 export function isAvailable(registry: Registry, offer: Offer, now: number): boolean {
-  return standingOf(registry, offer.server, now).state === 'healthy' && offerProblem(registry, offer) === undefined;
+  return (
+    livenessStatusOf(registry, offer.server, now).state === 'healthy' && offerProblem(registry, offer) === undefined
+  );
 }
 
 /** May get at least one more call once it has a place free. */

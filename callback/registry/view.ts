@@ -11,14 +11,14 @@ import { circuitState } from './circuit.ts';
 import { balancingOf, definitionOf, hasFixedTarget, isPaused, serviceNames } from './definitions.ts';
 import { nextCheckAt } from './health-check.ts';
 import { isLeader } from './leadership.ts';
-import { offerProblem, standingOf, takesCalls } from './liveness.ts';
+import { livenessStatusOf, offerProblem, takesCalls } from './liveness.ts';
 import { isOwn } from './members.ts';
 import { summarize } from './metrics.ts';
 import { type Offer, offersOf, type Registry, type Server } from './server.ts';
 
 export function viewServer(registry: Registry, server: Server, now: number): ServerView {
   const { id, url, owner, registration, inFlight, registeredAt, lastHeardAt } = server;
-  const { state, why } = standingOf(registry, server, now);
+  const { state, why } = livenessStatusOf(registry, server, now);
   return {
     id,
     url,

@@ -27,7 +27,7 @@ export function ServicePage({ name }: { name: string }) {
     <>
       <Fresh live={services}>
         {(data) => (
-          <Standing
+          <ServiceStatus
             service={data.services.find((each) => each.name === name)}
             name={name}
             onChanged={services.refresh}
@@ -52,7 +52,7 @@ export function ServicePage({ name }: { name: string }) {
   );
 }
 
-function Standing({
+function ServiceStatus({
   service,
   name,
   onChanged,

@@ -3,7 +3,7 @@ import { createRoute } from '@hono/zod-openapi';
 import { readStatus } from '../../shared/store/read.ts';
 import { unavailable } from '../answer.ts';
 import type { App } from '../app.ts';
-import { answerStanding } from '../ledger-answer.ts';
+import { answerTaskStatus } from '../ledger-answer.ts';
 import { mayBeUnrecorded, mayName, owns, taskNotFound } from '../ownership.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { TaskParamsSchema, TaskStandingSchema } from '../schema/task.ts';
@@ -35,6 +35,6 @@ export function addCancel(app: App): void {
     const answer = await callUpstream('callback', () =>
       runtime.config.callback.cancelTask({ id, subject, plantTombstone }),
     );
-    return answerStanding(runtime, id, answer);
+    return answerTaskStatus(runtime, id, answer);
   });
 }

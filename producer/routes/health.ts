@@ -7,7 +7,7 @@ import { answerJson } from '../answer.ts';
 import type { App } from '../app.ts';
 import type { Runtime } from '../runtime.ts';
 import { jsonAnswer, problemAnswers } from '../schema/problem.ts';
-import { describeStores, type StoreStanding, warningsOf } from '../statistics/stores.ts';
+import { describeStores, type StoreStatus, warningsOf } from '../statistics/stores.ts';
 
 const HealthSchema = z
   .object({
@@ -45,9 +45,9 @@ export function addHealth(app: App): void {
 
 /** Anybody may ask, so what was found is told again for a while. */
 const HOLDS_MS = 10_000;
-const known = new WeakMap<Runtime, { readonly at: number; readonly standings: readonly StoreStanding[] }>();
+const known = new WeakMap<Runtime, { readonly at: number; readonly standings: readonly StoreStatus[] }>();
 
-async function recentStandings(runtime: Runtime): Promise<readonly StoreStanding[]> {
+async function recentStandings(runtime: Runtime): Promise<readonly StoreStatus[]> {
   const now = Date.now();
   const last = known.get(runtime);
   if (last !== undefined && now - last.at < HOLDS_MS) return last.standings;

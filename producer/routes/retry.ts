@@ -3,7 +3,7 @@ import { createRoute } from '@hono/zod-openapi';
 import { readTask } from '../../shared/store/read.ts';
 import { refuse, unavailable } from '../answer.ts';
 import type { App } from '../app.ts';
-import { answerStanding } from '../ledger-answer.ts';
+import { answerTaskStatus } from '../ledger-answer.ts';
 import { mayBeUnrecorded, mayName, owns, taskNotFound } from '../ownership.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { TaskParamsSchema, TaskStandingSchema } from '../schema/task.ts';
@@ -38,6 +38,6 @@ export function addRetry(app: App): void {
     const answer = await callUpstream('callback', () =>
       runtime.config.callback.retryTask({ id, by: principal.subject }),
     );
-    return answerStanding(runtime, id, answer);
+    return answerTaskStatus(runtime, id, answer);
   });
 }

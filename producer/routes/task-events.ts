@@ -5,7 +5,7 @@ import type { TaskSummaryRow } from '../../shared/store/row.ts';
 import { isTerminal } from '../../shared/task/status.ts';
 import { statusUrlOf, unavailable } from '../answer.ts';
 import type { App } from '../app.ts';
-import { eventStream, type Standing } from '../event-stream.ts';
+import { eventStream, type StreamStatus } from '../event-stream.ts';
 import { mayBeUnrecorded, mayName, owns, taskNotFound } from '../ownership.ts';
 import { answers } from '../schema/problem.ts';
 import { TaskParamsSchema } from '../schema/task.ts';
@@ -70,7 +70,7 @@ export function addTaskEvents(app: App): void {
       signal: c.req.raw.signal,
       async look() {
         const now = await read();
-        return now === UNAVAILABLE || now === undefined ? undefined : standingOf(now, statusUrl);
+        return now === UNAVAILABLE || now === undefined ? undefined : taskStatusOf(now, statusUrl);
       },
     });
     return new Response(stream, {
@@ -83,7 +83,7 @@ export function addTaskEvents(app: App): void {
   });
 }
 
-function standingOf(row: TaskSummaryRow, statusUrl: string): Standing {
+function taskStatusOf(row: TaskSummaryRow, statusUrl: string): StreamStatus {
   const summary = taskSummary(row, statusUrl);
   const changes = [
     row.run,

@@ -8,7 +8,7 @@ import type { Runtime } from '../runtime.ts';
 import { askDueStores, fillsOf } from '../store-choice.ts';
 import { callUpstream, UNAVAILABLE } from '../upstream.ts';
 
-export interface StoreStanding {
+export interface StoreStatus {
   readonly store: number;
   readonly state: StoreState;
   readonly bytes: number | undefined;
@@ -18,7 +18,7 @@ export interface StoreStanding {
   readonly daysLeft: number | undefined;
 }
 
-export async function describeStores(runtime: Runtime, now: number): Promise<StoreStanding[]> {
+export async function describeStores(runtime: Runtime, now: number): Promise<StoreStatus[]> {
   const { stores, storeLimitBytes: limitBytes } = runtime.config;
   await askDueStores(runtime);
   const samples = await callUpstream('database', () => readStoreSizes(stores.control, now));
@@ -37,7 +37,7 @@ export async function describeStores(runtime: Runtime, now: number): Promise<Sto
 }
 
 /** What a person should hear of, as sentences. */
-export function warningsOf(standings: readonly StoreStanding[]): string[] {
+export function warningsOf(standings: readonly StoreStatus[]): string[] {
   return standings.flatMap(({ store, state, usedPercent, daysLeft: days }) => {
     if (state === 'away') return [`store ${store} does not answer`];
     if (state !== 'nearly-full' && state !== 'full') return [];

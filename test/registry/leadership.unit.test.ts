@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { claimLeadership } from '../../callback/registry/heartbeat.ts';
 import { isLeader } from '../../callback/registry/leadership.ts';
-import { standingOf } from '../../callback/registry/liveness.ts';
+import { livenessStatusOf } from '../../callback/registry/liveness.ts';
 import { alice, BEAT_MS, bob, Fleet } from './fleet.ts';
 
 const WANTS = { wantsHeartbeatLeadership: true };
@@ -34,7 +34,7 @@ describe('leadership', () => {
     // Bob's leader cannot speak for Alice's servers.
     fleet.now += 10_000;
     fleet.lead(ids[2]!, { [ids[3]!]: false }, bob);
-    expect(standingOf(fleet.registry, fleet.server(ids[3]!), fleet.now).state).toBe('healthy');
+    expect(livenessStatusOf(fleet.registry, fleet.server(ids[3]!), fleet.now).state).toBe('healthy');
   });
 
   it('tells the leader whom to look after', () => {
@@ -72,7 +72,7 @@ describe('leadership', () => {
     expect(answer).toMatchObject({ ok: false, code: 'not-heartbeat-leader' });
     expect(answer).toHaveProperty('detail', expect.stringContaining('https://b.example.net'));
     // Its word on others does not count, its own life does.
-    expect(standingOf(fleet.registry, fleet.server(next), fleet.now).state).toBe('healthy');
+    expect(livenessStatusOf(fleet.registry, fleet.server(next), fleet.now).state).toBe('healthy');
     expect(fleet.server(old).lastHeardAt).toBe(fleet.now);
     expect(fleet.beat(old)).toMatchObject({
       value: { isHeartbeatLeader: false, heartbeatLeaderUrl: 'https://b.example.net', members: [] },
@@ -104,7 +104,7 @@ describe('leadership', () => {
       if (at % 40_000 === 0) fleet.lead(ids[0]!, { [ids[1]!]: true });
       if (at % 20_000 === 0) fleet.lead(ids[1]!, { [ids[0]!]: true });
       if (leadersAmong(fleet, ids).length === 1) leads++;
-      for (const id of ids) expect(standingOf(fleet.registry, fleet.server(id), fleet.now).state).toBe('healthy');
+      for (const id of ids) expect(livenessStatusOf(fleet.registry, fleet.server(id), fleet.now).state).toBe('healthy');
     }
     expect(leads).toBe(3_600);
     expect(leadersAmong(fleet, ids)).toEqual([ids[0]]);

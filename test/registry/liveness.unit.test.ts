@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { noteChecks, takeDueChecks } from '../../callback/registry/health-check.ts';
 import { heartbeat } from '../../callback/registry/heartbeat.ts';
-import { isAvailable, standingOf, watchLiveness } from '../../callback/registry/liveness.ts';
+import { isAvailable, livenessStatusOf, watchLiveness } from '../../callback/registry/liveness.ts';
 import { setMaintenance } from '../../callback/registry/members.ts';
 import { viewServer } from '../../callback/registry/view.ts';
 import { OfferedServiceSchema } from '../../shared/registry/registration.ts';
 import { alice, BEAT_MS, bob, Fleet } from './fleet.ts';
 
-const stateOf = (fleet: Fleet, id: string) => standingOf(fleet.registry, fleet.server(id), fleet.now).state;
+const stateOf = (fleet: Fleet, id: string) => livenessStatusOf(fleet.registry, fleet.server(id), fleet.now).state;
 
 const offered = (services: readonly object[]) => services.map((service) => OfferedServiceSchema.parse(service));
 

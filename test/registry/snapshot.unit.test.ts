@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { noteChecks, takeDueChecks } from '../../callback/registry/health-check.ts';
 import { isLeader } from '../../callback/registry/leadership.ts';
-import { standingOf } from '../../callback/registry/liveness.ts';
+import { livenessStatusOf } from '../../callback/registry/liveness.ts';
 import { removeServer } from '../../callback/registry/members.ts';
 import { restoreServers, snapshotServers } from '../../callback/registry/snapshot.ts';
 import { BEAT_MS, Fleet } from './fleet.ts';
@@ -19,7 +19,7 @@ describe('after an eviction', () => {
     fleet.now += 60_000;
     // No checks: the leader has three intervals to speak for its members again.
     expect(takeDueChecks(fleet.registry, fleet.now)).toEqual([]);
-    expect(standingOf(fleet.registry, fleet.server(member), fleet.now).state).toBe('healthy');
+    expect(livenessStatusOf(fleet.registry, fleet.server(member), fleet.now).state).toBe('healthy');
     expect(fleet.beat(member)).toMatchObject({ value: { isHeartbeatLeader: true } });
   });
 

@@ -210,6 +210,7 @@ function sayWhereThingsAre(url: string, tokens: RoleTokens, localFile: string, l
   const fact = (name: string, value: string) => say(`${style.dim(pad(name, 10))}${value}`);
   fact('API', style.bold(url));
   fact('Try it', `${url}/docs`);
+  fact('Watch it', `${url}/dashboard`);
   fact('Document', `${url}/openapi.json`);
   fact('Log', logFile);
   say();

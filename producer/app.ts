@@ -2,12 +2,19 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Principal } from '../shared/auth/token.ts';
 import type { Scope } from './access.ts';
-import type { Change } from './audit.ts';
 import type { Runtime } from './runtime.ts';
 
 /** Who asks, and whether about its own things or everybody's: the access table says which. */
 export interface Caller extends Principal {
   readonly scope: Scope;
+}
+
+/** What a route says of the change that it made, beside what its address says. */
+export interface Change {
+  readonly before?: unknown;
+  readonly after?: unknown;
+  /** How many things it concerned; one when absent. */
+  readonly count?: number;
 }
 
 export interface AppEnv {

@@ -10,14 +10,6 @@ import { auditId, recordAct } from '../shared/store/audit.ts';
 import { accessOf } from './access.ts';
 import type { AppEnv } from './app.ts';
 
-/** What a route says of the change that it made, beside what its address says. */
-export interface Change {
-  readonly before?: unknown;
-  readonly after?: unknown;
-  /** How many things it concerned; one when absent. */
-  readonly count?: number;
-}
-
 const MAX_CHANGE_CHARS = 8_000;
 
 export const recordActs: MiddlewareHandler<AppEnv> = async (c, next) => {

@@ -11,9 +11,6 @@ import { beside } from './beside.ts';
 import type { Runtime } from './runtime.ts';
 import type { AcceptedTask } from './schema/submission.ts';
 
-/** What the registry said of a service, by its name. */
-export type WaitNews = Map<string, { readonly seconds: number | undefined; readonly askedAt: number }>;
-
 const ASK_AGAIN_MS = 5_000;
 const NEWS_AGE_MS = 15_000;
 

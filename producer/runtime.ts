@@ -13,9 +13,11 @@ import { KnownServices } from '../shared/service/known-services.ts';
 import { readRevokedTokens } from '../shared/store/revocation.ts';
 import { EndWatch } from './end-watch.ts';
 import { type Config, parseConfig } from './env.ts';
-import type { WaitNews } from './expectation.ts';
 import { FinishedTasks } from './finished-tasks.ts';
 import type { ShardNews } from './shard.ts';
+
+/** What the registry said of a service, by its name. */
+export type WaitNews = Map<string, { readonly seconds: number | undefined; readonly askedAt: number }>;
 
 export interface Runtime {
   readonly config: Config;

@@ -4,25 +4,13 @@
  * sends to it, a Worker has its secrets before anything reaches it, and nobody sends to a queue any more
  * before it is drained. Pure.
  */
-import type { Account, AccountWorker } from '../account/account.ts';
-import { type Desired, type DesiredWorker, queueOfConsumer } from '../desired.ts';
+import type { AccountWorker } from '../account/account.ts';
+import { type DesiredWorker, queueOfConsumer } from '../desired.ts';
 import { wholeSettings } from '../upload/metadata.ts';
 import { connectionSteps, withoutQueues } from './connections.ts';
+import type { DiffInput } from './diff-input.ts';
 import { givenSecrets, secretsToRemove, secretsToSet } from './secrets.ts';
 import type { Step } from './step.ts';
-
-export interface DiffInput {
-  readonly desired: Desired;
-  readonly account: Account;
-  /** Names of the secrets that are given. */
-  readonly given: ReadonlySet<string>;
-  /** Names that are set to nothing: to be removed. */
-  readonly emptied: ReadonlySet<string>;
-  /** No key is given: those that the account has stay. */
-  readonly keepsKeys: boolean;
-  /** What an upload of this Worker would be tagged with. */
-  readonly releaseOf: (worker: DesiredWorker) => string;
-}
 
 export function diffAccount(input: DiffInput): Step[] {
   const { desired, account } = input;

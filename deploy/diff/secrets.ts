@@ -6,7 +6,7 @@
 import { keyNameOf } from '../../shared/key/name.ts';
 import type { AccountWorker } from '../account/account.ts';
 import type { DesiredWorker } from '../desired.ts';
-import type { DiffInput } from './diff.ts';
+import type { DiffInput } from './diff-input.ts';
 import type { Step } from './step.ts';
 
 export function givenSecrets({ given }: DiffInput, { secrets }: DesiredWorker): string[] {

@@ -99,7 +99,7 @@ export function estimatePrice(load: Load, pollsPerTask: number, lives: Lives = D
     const billed = Math.max(0, amount - INCLUDED[metered]);
     return { what: NAMES[metered], amount: Math.round(amount), dollars: (billed / 1_000_000) * PER_MILLION[metered] };
   });
-  const storage = storageOf(load, lives);
+  const storage = storageOf(load.tasksAMonth, lives);
   lines.push({ what: 'GB stored in D1', amount: Math.round(storage.gigabytes), dollars: storage.dollars });
   const totalDollars = lines.reduce((sum, { dollars }) => sum + dollars, PLAN);
   return { load, pollsPerTask, lines, totalDollars, storage };

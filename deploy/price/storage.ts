@@ -2,7 +2,6 @@
  * How many stores a load needs, and what their storage costs. Pure. Sizes are those that `npm run
  * bench:growth` prints; people's bodies differ, so they can be stated.
  */
-import type { Load } from './estimate.ts';
 
 /** A row whose bodies are gone, of a table that is full of them. */
 const ROW_BYTES = 400;
@@ -36,7 +35,7 @@ export interface Storage {
 
 const DAYS_A_MONTH = 30.4;
 
-export function storageOf({ tasksAMonth }: Load, { days, bodyDays }: Lives): Storage {
+export function storageOf(tasksAMonth: number, { days, bodyDays }: Lives): Storage {
   const withBodies = Math.min(days, bodyDays);
   const tasksADay = tasksAMonth / DAYS_A_MONTH;
   const bytes = tasksADay * (withBodies * ROW_WITH_BODIES_BYTES + (days - withBodies) * ROW_BYTES);

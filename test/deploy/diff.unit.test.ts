@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Account, AccountQueue, AccountWorker } from '../../deploy/account/account.ts';
 import { type Desired, type DesiredWorker, desiredOf, queueOfConsumer } from '../../deploy/desired.ts';
-import { type DiffInput, diffAccount } from '../../deploy/diff/diff.ts';
+import { diffAccount } from '../../deploy/diff/diff.ts';
+import type { DiffInput } from '../../deploy/diff/diff-input.ts';
 import { type Step, targetOf } from '../../deploy/diff/step.ts';
 import { planKeys } from '../../deploy/plan/key-plan.ts';
 import { readPlan } from '../../deploy/plan/plan-files.ts';

@@ -72,12 +72,12 @@ describe('the stores of a load', () => {
     ['100/s', 27],
     ['1000/s', 270],
   ])('%s', (text, stores) => {
-    expect(storageOf(parseLoad(text)!, lives).stores).toBe(stores);
+    expect(storageOf(parseLoad(text)!.tasksAMonth, lives).stores).toBe(stores);
   });
 
   it('are fewer when bodies go at once, and more when they stay as long as rows', () => {
     const load = parseLoad('100/s')!;
-    expect(storageOf(load, { days: 30, bodyDays: 0 }).stores).toBeLessThan(15);
-    expect(storageOf(load, { days: 30, bodyDays: 30 }).stores).toBeGreaterThan(140);
+    expect(storageOf(load.tasksAMonth, { days: 30, bodyDays: 0 }).stores).toBeLessThan(15);
+    expect(storageOf(load.tasksAMonth, { days: 30, bodyDays: 30 }).stores).toBeGreaterThan(140);
   });
 });

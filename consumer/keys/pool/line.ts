@@ -6,24 +6,8 @@
  */
 import { poolLine } from '../../../shared/capacity/line.ts';
 import type { ReleaseAnswer, ReleaseRequest } from '../../../shared/ledger/line.ts';
-import { equalsOf, keysOf, type Pool, type Room, roomOf, WHOLE_KEY } from './pool.ts';
+import { equalsOf, keysOf, type LineState, type Pool, type Room, roomOf, WHOLE_KEY } from './pool.ts';
 import { isSuspected, openAt } from './status.ts';
-
-export interface LineState {
-  /** When a task was last told to join: its row is written a moment later. */
-  joinedAt: number;
-  /** Woken tasks that are on their way here, oldest first. */
-  readonly coming: { readonly at: number; count: number }[];
-  /** Moving average of how long they take. */
-  delayMs: number;
-  askedAt: number;
-  /** Grows as long as those who are woken only come to wait again. */
-  askPauseMs: number;
-  hasGranted: boolean;
-  hasBounced: boolean;
-  shownAt: number;
-  isAsking: boolean;
-}
 
 /** A woken task that has not come by then has ended, or went elsewhere. */
 const LOST_AFTER_MS = 30_000;

@@ -8,7 +8,6 @@
  */
 import type { ConfiguredLimit } from '../../../shared/capacity/limit.ts';
 import { Limiter } from '../../../shared/capacity/limiter.ts';
-import type { LineState } from './line.ts';
 import { newRefusalState, type RefusalState } from './status.ts';
 
 export interface Member {
@@ -70,6 +69,23 @@ export interface Lease {
   readonly answers: unknown;
   /** By task. */
   readonly open: Map<string, LeasedCall>;
+}
+
+/** What the pool knows of the line of a bucket. */
+export interface LineState {
+  /** When a task was last told to join: its row is written a moment later. */
+  joinedAt: number;
+  /** Woken tasks that are on their way here, oldest first. */
+  readonly coming: { readonly at: number; count: number }[];
+  /** Moving average of how long they take. */
+  delayMs: number;
+  askedAt: number;
+  /** Grows as long as those who are woken only come to wait again. */
+  askPauseMs: number;
+  hasGranted: boolean;
+  hasBounced: boolean;
+  shownAt: number;
+  isAsking: boolean;
 }
 
 export interface Pool {

@@ -65,7 +65,7 @@ function takeReport(
   const isTold = place?.offer === called || report.unreached?.includes(place?.offer?.server.id ?? '');
   if (place?.isProbe && place.offer !== undefined && !isTold) releaseProbe(place.offer.circuit);
   // Its task is parked by whoever made the call.
-  if (report.outcome === 'unreachable') {
+  if (report.outcome === 'unreachable' && report.isSynchronous !== true) {
     notePark(registry, report.service, undefined, false, now);
   }
 }

@@ -4,6 +4,7 @@
  */
 
 import { needsServer } from '../../shared/service/definition.ts';
+import { saysUnsent } from '../../shared/service/unreachable.ts';
 import { shorten } from '../../shared/task/attempt.ts';
 import { MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 import { afterUse, serverUseOf } from '../capacity/server-use.ts';
@@ -98,10 +99,12 @@ export async function attempt(
     return ended(outcomeWithKey(answer, observed.feedback, now, meaning), target, observed);
   } catch (error) {
     const outcome = outcomeOfError(error, abort.signal, timeoutMs, redact);
+    if (abort.signal.aborted) return ended(outcome, target);
     const address = call.servers?.find(({ id }) => id === target.server)?.baseUrl ?? service.baseUrl;
-    const brokeAtOnce = !abort.signal.aborted && Date.now() - startedAt < REFUSED_WITHIN_MS;
-    const isRefused = brokeAtOnce && address !== undefined && (await env.refusesConnections(address));
-    return ended(isRefused ? unreachable(outcome) : outcome, target);
+    const brokeAtOnce = Date.now() - startedAt < REFUSED_WITHIN_MS;
+    const isUnreached =
+      saysUnsent(String(error)) || (brokeAtOnce && address !== undefined && (await env.refusesConnections(address)));
+    return ended(isUnreached ? unreachable(outcome) : outcome, target);
   } finally {
     timeouts.over(abort);
   }

@@ -1,7 +1,7 @@
 /**
  * What a backend's answer means: the outcome table of the design. Pure.
  */
-import { isUnreachableStatus } from '../../shared/service/unreachable.ts';
+import { isUnreachableStatus, isUnsentByProxy } from '../../shared/service/unreachable.ts';
 import type { AnswerRule } from '../../shared/task/answer-rule.ts';
 import { shorten, type TaskError } from '../../shared/task/attempt.ts';
 import type { Content } from '../../shared/task/content.ts';
@@ -82,7 +82,8 @@ function usualOutcome(answer: Answer, now: number): Outcome {
   const isRefused = REFUSED_DELIVERY.test(headers.get('webhook-delivery')?.trim() ?? '');
   if (shouldRetry === 'false' || isRefused) return { kind: 'permanent', error };
   if (status === 429) return { kind: 'deferred', reason: 'rate-limited', retryAfterMs: after, error };
-  if (isUnreachableStatus(status)) return { kind: 'deferred', reason: 'unreachable', retryAfterMs: after, error };
+  if (isUnreachableStatus(status) || isUnsentByProxy(status, headers.get('proxy-status')))
+    return { kind: 'deferred', reason: 'unreachable', retryAfterMs: after, error };
   if (status === 503 && after !== undefined)
     return { kind: 'deferred', reason: 'backend-busy', retryAfterMs: after, error };
   if (shouldRetry === 'true' || status === 408 || status === 425 || status >= 500) {

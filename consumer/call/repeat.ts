@@ -19,14 +19,3 @@ export function mayBeRepeated(
 ): boolean {
   return idempotent || (!hasBody && IDEMPOTENT.has(method));
 }
-
-/**
- * Statuses by which a proxy before a server says that it did not get through to it: nothing of the
- * request was read (developers.cloudflare.com, "Cloudflare 5xx errors": 521 refused, 523 unreachable, 525 and
- * 526 no TLS, 530 with 1016 no DNS). 520, 522, 524 and 527 may come after it was read.
- */
-const NOT_DELIVERED = new Set([521, 523, 525, 526, 530]);
-
-export function wasNotDelivered(status: number): boolean {
-  return NOT_DELIVERED.has(status);
-}

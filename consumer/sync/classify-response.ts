@@ -4,6 +4,7 @@
  * that may be about a key, because their words say it; others pass unread.
  */
 
+import { isUnreachableStatus, isUnsentByProxy } from '../../shared/service/unreachable.ts';
 import { type BoundedRead, readBounded } from '../../shared/sync/bounded-read.ts';
 import { contentFromBytes, MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 import { retryAfterMs } from '../call/retry-after.ts';
@@ -33,7 +34,14 @@ export async function classifyResponse(
   const isRead = isShort || isBusy || (key !== undefined && status >= 400);
   const body = isRead ? await readBounded(response, MAX_INLINE_BYTES) : unread(response);
   const busyUntil = isBusy && busyMs !== undefined ? now + busyMs : undefined;
-  const outcome: Report['outcome'] = isBusy ? 'busy' : status >= 500 ? 'failed' : 'answered';
+  const isUnreached = isUnreachableStatus(status) || isUnsentByProxy(status, headers.get('proxy-status'));
+  const outcome: Report['outcome'] = isUnreached
+    ? 'unreachable'
+    : isBusy
+      ? 'busy'
+      : status >= 500
+        ? 'failed'
+        : 'answered';
   const isForAnotherServer = isBusy && place.server !== undefined;
   if (key === undefined) {
     const report = { outcome, feedback: { kind: 'unused' }, busyUntil } as const;

@@ -4,10 +4,11 @@
  * is sent twice only where that does no harm (`repeat.ts`).
  */
 import type { ServiceDefinition } from '../../shared/service/definition.ts';
+import { isUnreachableStatus, isUnsentByProxy, saysUnsent, wasNotDelivered } from '../../shared/service/unreachable.ts';
 import type { Declined } from '../../shared/sync/call.ts';
 import { ACCEPTED_ENCODINGS } from '../../shared/sync/packing.ts';
 import { isUnreached } from '../call/quick-retry.ts';
-import { mayBeRepeated, wasNotDelivered } from '../call/repeat.ts';
+import { mayBeRepeated } from '../call/repeat.ts';
 import { joinUrl, placeOf, setServiceHeaders } from '../call/target.ts';
 import type { ConsumerEnv } from '../env.ts';
 import { placeKey } from '../keys/secrets/credential.ts';
@@ -27,6 +28,8 @@ export type Sent =
       readonly is: 'failed';
       readonly why: Extract<Declined['why'], 'misconfigured' | 'unreachable' | 'unreadable' | 'timeout'>;
       readonly detail: string;
+      /** No connection was made: nothing of the request was read. */
+      readonly isUnsent?: boolean;
     }
   /** Nobody is left to hear an answer. */
   | { readonly is: 'abandoned' };
@@ -49,12 +52,13 @@ export async function forward(
     // Once it is sent it may have been read: whether anybody is there is asked before.
     if (acquired.place.server !== undefined && !mayRepeat && (await env.refusesConnections(prepared.from.baseUrl))) {
       if (acquired.place.moveOn()) continue;
-      return unreachable();
+      return unreachable(true);
     }
     const startedAt = Date.now();
     try {
       const response = await prepared.send();
-      if (wasNotDelivered(response.status) && outbound.isRepeatable && acquired.place.moveOn()) {
+      const isForAnother = wasUnsent(response) || (mayRepeat && isUnreachableStatus(response.status));
+      if (isForAnother && outbound.isRepeatable && acquired.place.moveOn()) {
         await response.body?.cancel();
         continue;
       }
@@ -65,14 +69,26 @@ export async function forward(
         return { is: 'failed', why: 'timeout', detail };
       }
       if (idle.signal.aborted) return { is: 'abandoned' };
-      const mayMoveOn = outbound.isRepeatable && mayRepeat && isUnreached(error, Date.now() - startedAt);
-      if (!mayMoveOn || !acquired.place.moveOn()) return unreachable();
+      const elapsedMs = Date.now() - startedAt;
+      const isUnsent =
+        saysUnsent(String(error)) ||
+        (elapsedMs < REFUSED_WITHIN_MS && (await env.refusesConnections(prepared.from.baseUrl)));
+      // What the runtime says of a broken connection is no proof that nobody has read (decision 0041).
+      const mayMoveOn = saysUnsent(String(error)) || (mayRepeat && isUnreached(error, elapsedMs));
+      if (!mayMoveOn || !outbound.isRepeatable || !acquired.place.moveOn()) return unreachable(isUnsent);
     }
   }
 }
 
-function unreachable(): Sent {
-  return { is: 'failed', why: 'unreachable', detail: 'The connection to the backend failed.' };
+/** A connection that broke later had stood. */
+const REFUSED_WITHIN_MS = 1_000;
+
+function wasUnsent({ status, headers }: Response): boolean {
+  return wasNotDelivered(status) || isUnsentByProxy(status, headers.get('proxy-status'));
+}
+
+function unreachable(isUnsent: boolean): Sent {
+  return { is: 'failed', why: 'unreachable', detail: 'The connection to the backend failed.', isUnsent };
 }
 
 type Prepared =

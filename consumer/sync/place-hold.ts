@@ -133,6 +133,7 @@ class AcquiredPlace implements Place {
       ...(this.#unreached.length > 0 && { unreached: this.#unreached }),
       ...(busyUntil !== undefined && { busyUntil }),
       ...(isOngoing !== undefined && { isOngoing }),
+      isSynchronous: true,
     };
     try {
       await pRetry(() => registry.reportCalls({ leaseId, reports: [report] }), RETRIES);

@@ -139,8 +139,9 @@ class ProxiedCall {
   #fail(sent: Exclude<Sent, { is: 'answered' }>, acquired: Acquired, idle: IdleTimeout): Response {
     idle[Symbol.dispose]();
     const isUnused = sent.is === 'failed' && sent.why === 'misconfigured';
-    const outcome = isUnused || sent.is === 'abandoned' ? 'unused' : 'failed';
-    this.#inBackground(acquired.release({ outcome, feedback: { kind: isUnused ? 'unused' : 'unknown' } }));
+    const isUnsent = sent.is === 'failed' && sent.isUnsent === true;
+    const outcome = isUnused || sent.is === 'abandoned' ? 'unused' : isUnsent ? 'unreachable' : 'failed';
+    this.#inBackground(acquired.release({ outcome, feedback: { kind: isUnused || isUnsent ? 'unused' : 'unknown' } }));
     // Nobody hears the answer to a call that was abandoned.
     if (sent.is === 'abandoned') return this.#decline({ why: 'timeout' }, acquired);
     return this.#decline({ why: sent.why, detail: sent.detail }, acquired);

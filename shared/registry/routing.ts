@@ -108,6 +108,8 @@ export const CallReportSchema = z.object({
   detail: z.string().optional(),
   /** The call had no place: its service has neither servers nor limits. */
   isUnplaced: z.boolean().optional(),
+  /** A client waits for it: no task is parked for it. */
+  isSynchronous: z.boolean().optional(),
   /** The backend has begun to answer and the call goes on: a circuit that it tries may close, its place stays. */
   isOngoing: z.boolean().optional(),
   durationMs: z.number().min(0),

@@ -57,15 +57,25 @@ describe('the outcome table (DESIGN.md section 4)', () => {
   });
 
   it('408, 425, other 5xx: retrying, never before Retry-After', () => {
-    for (const status of [408, 425, 500, 501, 502, 504, 507, 528, 529, 599]) {
+    for (const status of [408, 425, 500, 501, 502, 504, 507, 524, 528, 529, 599]) {
       expect(outcome(status), String(status)).toMatchObject({ kind: 'retryable', retryAfterMs: undefined });
       expect(outcome(status, { 'retry-after': '7' })).toMatchObject({ kind: 'retryable', retryAfterMs: 7_000 });
     }
   });
 
-  it('520 to 527 and 530: nobody was reached, the attempt is not consumed', () => {
-    for (const status of [520, 521, 522, 523, 524, 525, 526, 527, 530]) {
+  it('520 to 527 but 524, and 530: nobody was reached, the attempt is not consumed', () => {
+    for (const status of [520, 521, 522, 523, 525, 526, 527, 530]) {
       expect(outcome(status), String(status)).toMatchObject({ kind: 'deferred', reason: 'unreachable' });
+    }
+  });
+
+  it('502 to 504 of a proxy that says that it reached nobody: the same', () => {
+    for (const status of [502, 503, 504]) {
+      const said = { 'proxy-status': 'edge.example; error=connection_refused' };
+      expect(outcome(status, said)).toMatchObject({ kind: 'deferred', reason: 'unreachable' });
+      expect(outcome(status, { 'proxy-status': 'edge.example; error=http_response_incomplete' })).toMatchObject({
+        kind: 'retryable',
+      });
     }
   });
 

@@ -30,7 +30,7 @@ export async function buildDashboard(): Promise<void> {
       const target = `${file}.txt`;
       if ((await readFile(target, 'utf8').catch(() => undefined)) === text) return;
       // Renamed into place: another build never reads half a file.
-      const draft = `${target}.${process.pid}`;
+      const draft = `${target}.${crypto.randomUUID()}`;
       await writeFile(draft, text);
       await rename(draft, target);
     }),

@@ -56,7 +56,7 @@ export function planLocal(options: LocalPlanOptions, url: string): Plan {
       ...vars,
     },
   });
-  const local = asDeployed ? plan : withLargeBatches(plan);
+  const local = asDeployed ? plan : withoutRequestCounts(withLargeBatches(plan));
   return mains === undefined ? local : withMains(local, mains);
 }
 
@@ -77,6 +77,15 @@ function withLargeBatches(plan: Plan): Plan {
       },
     })),
   };
+}
+
+/**
+ * Deployed, a count of requests is kept in the memory of a location; the local runtime writes each to a Durable
+ * Object, which costs more than accepting a task, and everything on a machine comes from one address.
+ */
+function withoutRequestCounts(plan: Plan): Plan {
+  const ratelimits = plan.producer.ratelimits.filter(({ name }) => !name.startsWith('REQUESTS_BY_'));
+  return { ...plan, producer: { ...plan.producer, ratelimits } };
 }
 
 function withMains(plan: Plan, mains: Mains): Plan {

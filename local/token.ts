@@ -3,7 +3,7 @@
  * the environment or from the local run's `.dev.vars`, never from the command line, which others see.
  */
 import { parseArgs } from 'node:util';
-import { ROLES, type Role, signToken } from '../shared/auth/token.ts';
+import { claimsFault, ROLES, type Role, signToken } from '../shared/auth/token.ts';
 import { SecretSchema } from '../shared/env.ts';
 import { LaunchError, reasonOf } from '../terminal/launch-error.ts';
 import { loadSecrets } from './secrets.ts';
@@ -11,11 +11,13 @@ import { loadSecrets } from './secrets.ts';
 const HELP = `Prints a token.
 
   npm run token -- --role client --sub alice
-                   [--ttl 12h] [--jti ID] [--secret-env NAME]
+                   [--ttl 12h] [--jti ID] [--services A,B] [--read] [--secret-env NAME]
 
   --role         ${ROLES.join(', ')}
   --sub          who it speaks for; a client sees the tasks of its own subject
   --ttl          how long it is good for: 30m, 12h, 7d (12h)
+  --services     only for these services, such as ocr,llm (all that its role reaches)
+  --read         only for reading
   --jti          its id, by which it can be revoked (a random one)
   --secret-env   the environment variable that holds the secret to sign with
                  (by default the local run's: JWT_SECRET, else .dev.vars)`;
@@ -50,6 +52,8 @@ async function printToken(): Promise<void> {
       sub: { type: 'string' },
       ttl: { type: 'string', default: '12h' },
       jti: { type: 'string', default: crypto.randomUUID() },
+      services: { type: 'string' },
+      read: { type: 'boolean', default: false },
       'secret-env': { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -58,9 +62,11 @@ async function printToken(): Promise<void> {
   const role = readRole(values.role);
   if (!values.sub) throw new LaunchError('--sub says who the token speaks for');
   const lifetimeSeconds = readTtlSeconds(values.ttl);
-  console.log(
-    await signToken({ role, sub: values.sub, jti: values.jti }, readSecret(values['secret-env']), lifetimeSeconds),
-  );
+  const { sub, jti, read } = values;
+  const claims = { role, sub, jti, read: read || undefined, services: values.services?.split(',') };
+  const fault = claimsFault(claims);
+  if (fault !== undefined) throw new LaunchError(fault);
+  console.log(await signToken(claims, readSecret(values['secret-env']), lifetimeSeconds));
 }
 
 try {

@@ -18,6 +18,12 @@ export type Access =
       readonly roles: Readonly<Partial<Record<Role, Scope>>>;
       /** Packages of providers send the token as if it were their own key, in a header of theirs. */
       readonly tokenAsKey?: true;
+      /**
+       * What a token that is limited to services may do here. `checked`: the route lets it reach these services and
+       * their tasks only. `own`: what belongs to its subject, as servers do. Absent: nothing, because the route is
+       * about more than these services.
+       */
+      readonly forLimited?: 'checked' | 'own';
       /** Done to what is everybody's or somebody else's, it is recorded in the audit under this name. */
       readonly act?: string;
     };
@@ -25,39 +31,44 @@ export type Access =
 const forClients: Access = { roles: { client: 'own', admin: 'own' } };
 const forOwners: Access = { roles: { client: 'own', admin: 'all' } };
 const forReaders: Access = { roles: { client: 'own', admin: 'all', viewer: 'all' } };
-const forServers: Access = { roles: { server: 'own', admin: 'all' } };
+const forServers: Access = { roles: { server: 'own', admin: 'all' }, forLimited: 'own' };
 const forWatchers: Access = { roles: { admin: 'all', viewer: 'all' } };
 const forAdmins: Access = { roles: { admin: 'all' } };
-const forCallers: Access = { ...forClients, tokenAsKey: true };
+const forCallers: Access = { ...forClients, tokenAsKey: true, forLimited: 'checked' };
+const forSubmitters: Access = { ...forClients, forLimited: 'checked' };
+const forTaskOwners: Access = { ...forOwners, forLimited: 'checked' };
+const forTaskReaders: Access = { ...forReaders, forLimited: 'checked' };
+const forServerReaders: Access = { roles: { server: 'own', admin: 'all', viewer: 'all' }, forLimited: 'own' };
+const forEverybody: Access = { roles: { client: 'all', admin: 'all', viewer: 'all' }, forLimited: 'checked' };
 
 /** By method and path as the router knows them. */
 export const ACCESS: ReadonlyMap<string, Access> = new Map(
   Object.entries({
-    'POST /api/task': forClients,
-    'POST /api/tasks/batch': forClients,
-    'GET /api/tasks': forReaders,
-    'GET /api/tasks/count': forReaders,
-    'GET /api/tasks/errors': forReaders,
-    'GET /api/task/:id': forReaders,
-    'GET /api/task/:id/events': forReaders,
-    'POST /api/task/:id/cancel': { ...forOwners, act: 'task.cancel' },
-    'POST /api/task/:id/retry': { ...forOwners, act: 'task.retry' },
+    'POST /api/task': forSubmitters,
+    'POST /api/tasks/batch': forSubmitters,
+    'GET /api/tasks': forTaskReaders,
+    'GET /api/tasks/count': forTaskReaders,
+    'GET /api/tasks/errors': forTaskReaders,
+    'GET /api/task/:id': forTaskReaders,
+    'GET /api/task/:id/events': forTaskReaders,
+    'POST /api/task/:id/cancel': { ...forTaskOwners, act: 'task.cancel' },
+    'POST /api/task/:id/retry': { ...forTaskOwners, act: 'task.retry' },
     'PUT /api/task/:id': 'attempt',
 
     'ALL /api/service/:name': forCallers,
     'ALL /api/service/:name/*': forCallers,
 
-    'GET /api/services': { roles: { client: 'all', admin: 'all', viewer: 'all' } },
-    'GET /api/services/:name/demand': { roles: { client: 'all', admin: 'all', viewer: 'all' } },
+    'GET /api/services': forEverybody,
+    'GET /api/services/:name/demand': forEverybody,
     'PUT /api/services/:name': { ...forAdmins, act: 'service.put' },
     'DELETE /api/services/:name': { ...forAdmins, act: 'service.delete' },
     'POST /api/services/:name/pause': { ...forAdmins, act: 'service.pause' },
     'POST /api/services/:name/resume': { ...forAdmins, act: 'service.resume' },
 
     'POST /api/servers': { ...forServers, act: 'server.register' },
-    'GET /api/servers': { roles: { server: 'own', admin: 'all', viewer: 'all' } },
-    'GET /api/servers/:id': { roles: { server: 'own', admin: 'all', viewer: 'all' } },
-    'GET /api/servers/:id/metrics': { roles: { server: 'own', admin: 'all', viewer: 'all' } },
+    'GET /api/servers': forServerReaders,
+    'GET /api/servers/:id': forServerReaders,
+    'GET /api/servers/:id/metrics': forServerReaders,
     'DELETE /api/servers/:id': { ...forServers, act: 'server.remove' },
     'POST /api/servers/:id/maintenance': { ...forServers, act: 'server.maintenance' },
     'POST /api/servers/:id/heartbeat': forServers,

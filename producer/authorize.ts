@@ -4,6 +4,7 @@
  */
 import type { MiddlewareHandler } from 'hono';
 import { matchedRoutes } from 'hono/route';
+import type { Principal } from '../shared/auth/token.ts';
 import { type Access, accessOf } from './access.ts';
 import { refuse, unauthenticated, unavailable } from './answer.ts';
 import type { AppEnv } from './app.ts';
@@ -32,9 +33,21 @@ export const requireAccess: MiddlewareHandler<AppEnv> = async (c, next) => {
     const allowed = Object.keys(access.roles).join(' or ');
     return refuse('forbidden', { detail: `This needs the role ${allowed}; the token's role is ${principal.role}.` });
   }
-  c.set('principal', { ...principal, scope });
+  const limit = limitOf(c.req.method, access, principal);
+  if (limit !== undefined) return refuse('forbidden', { detail: limit });
+  const isOwn = principal.services !== undefined && access.forLimited === 'own';
+  c.set('principal', { ...principal, scope: isOwn ? 'own' : scope });
   return next();
 };
+
+/** What the token itself does not allow, whatever its role may do. */
+function limitOf(method: string, access: Exclude<Access, string>, { services, readsOnly }: Principal) {
+  // The synchronous route's GET is a call of a backend.
+  const isRead = (method === 'GET' || method === 'HEAD') && access.tokenAsKey !== true;
+  if (readsOnly && !isRead) return 'The token is limited to reading (its claim `read`).';
+  if (services === undefined || access.forLimited !== undefined) return undefined;
+  return `The token is limited to ${services.join(', ')} (its claim \`services\`), and this is about more than these.`;
+}
 
 function tokenOf(request: Request, access: Exclude<Access, string>): string | undefined {
   return bearerToken(request) ?? (access.tokenAsKey ? keyHeaderToken(request) : undefined);
@@ -48,9 +61,14 @@ function keyHeaderToken(request: Request): string | undefined {
   return KEY_HEADERS.map((header) => request.headers.get(header)?.trim()).find((token) => token);
 }
 
+/** The token that a request shows, wherever; whether a route takes it there is not said. */
+export function presentedToken(request: Request): string | undefined {
+  return bearerToken(request) ?? keyHeaderToken(request);
+}
+
 /** Every header in which the request carries its token: none of them may go on to a backend. */
 export function tokenHeaders(request: Request): string[] {
-  const token = bearerToken(request) ?? keyHeaderToken(request);
+  const token = presentedToken(request);
   const carriers = KEY_HEADERS.filter((header) => request.headers.get(header)?.trim() === token);
   return ['authorization', ...carriers];
 }

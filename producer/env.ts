@@ -35,6 +35,11 @@ export interface Config {
   readonly keyPools: ReadonlySet<string> | undefined;
   /** Counts wrong tokens by who sends them; undefined where it is not bound. */
   readonly wrongTokens: RateLimit | undefined;
+  /** Count requests by token and by address before anything is known of them; undefined where they are not bound. */
+  readonly requestsByToken: RateLimit | undefined;
+  readonly requestsByAddress: RateLimit | undefined;
+  /** Origins whose pages may read answers. */
+  readonly corsOrigins: ReadonlySet<string>;
   readonly jwtSecrets: readonly string[];
   readonly jwks:
     | { readonly url: string; readonly issuer: string | undefined; readonly audience: string | undefined }
@@ -68,6 +73,27 @@ function optional<Schema extends z.ZodType>(schema: Schema) {
 
 const webAddress = z.url({ protocol: /^https?$/, error: 'is not a web address; write https://…' });
 
+/** Exact origins, separated by commas: what a browser sends as `Origin`. */
+const CorsOriginsSchema = z
+  .string({ error: 'is a list of origins, separated by commas' })
+  .default('')
+  .transform(
+    (text) =>
+      new Set(
+        text
+          .split(',')
+          .map((origin) => origin.trim())
+          .filter((origin) => origin !== ''),
+      ),
+  )
+  .refine((origins) => !origins.has('*'), {
+    error: 'names origins, such as https://app.example.com; `*` would open the API to every page',
+    abort: true,
+  })
+  .refine((origins) => [...origins].every((origin) => URL.parse(origin)?.origin === origin), {
+    error: 'is a list of origins as browsers send them: https://app.example.com, without a path or a slash at the end',
+  });
+
 /** A week: well below the shortest retention of a task's row, by which a repeat is recognised. */
 const MAX_IDEMPOTENCY_HOURS = 168;
 
@@ -82,6 +108,9 @@ const EnvSchema = z.object({
   ID_SECRET: SecretSchema,
   ID_SECRET_PREVIOUS: optional(SecretSchema),
   WRONG_TOKENS: z.custom<RateLimit>().optional(),
+  REQUESTS_BY_TOKEN: z.custom<RateLimit>().optional(),
+  REQUESTS_BY_ADDRESS: z.custom<RateLimit>().optional(),
+  CORS_ORIGINS: CorsOriginsSchema,
   ACCEPT: z.enum(['queue', 'queue+record'], { error: 'is `queue` or `queue+record`' }).default('queue'),
   IDEMPOTENCY_HOURS: z.coerce
     .number({ error: 'is a number of hours' })
@@ -125,6 +154,9 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>): Config {
     keyShards: env.KEY_SHARDS,
     keyPools: raw.KEY_SHARDS === undefined ? undefined : new Set(Object.keys(env.KEY_SHARDS)),
     wrongTokens: env.WRONG_TOKENS,
+    requestsByToken: env.REQUESTS_BY_TOKEN,
+    requestsByAddress: env.REQUESTS_BY_ADDRESS,
+    corsOrigins: env.CORS_ORIGINS,
     jwtSecrets: [env.JWT_SECRET, env.JWT_SECRET_PREVIOUS].filter((secret) => secret !== undefined),
     jwks:
       env.JWKS_URL === undefined

@@ -2,6 +2,7 @@
 import type { TaskFilter } from '../shared/store/find.ts';
 import type { Caller } from './app.ts';
 import { decodeCursor } from './cursor.ts';
+import { refusalOfServices } from './limited-token.ts';
 import type { Refusal } from './refusal.ts';
 import type { CountQuery } from './schema/find.ts';
 
@@ -19,10 +20,13 @@ export function filterOf(caller: Caller, query: CountQuery, limit: number): Read
   if (subject !== undefined && caller.scope === 'own' && subject !== caller.subject) {
     return invalid('subject', 'is for who may see the tasks of others; leave it out');
   }
+  const service = serviceOf(caller, query.service);
+  if (typeof service === 'object') return { ok: false, refusal: service };
   return {
     ok: true,
     filter: {
       ...same,
+      service,
       subject: caller.scope === 'own' ? caller.subject : subject,
       statuses: status,
       labels: label?.map(labelOf),
@@ -34,12 +38,22 @@ export function filterOf(caller: Caller, query: CountQuery, limit: number): Read
   };
 }
 
+/** A token that is limited to one service means that one; of several, the query names which. */
+function serviceOf(caller: Caller, named: string | undefined): string | undefined | Refusal {
+  if (named !== undefined) return refusalOfServices(caller, named) ?? named;
+  if (caller.services === undefined || caller.services.length === 1) return caller.services?.[0];
+  return invalidDetails('service', `is needed: the token is limited to ${caller.services.join(', ')}`);
+}
+
 function labelOf(label: string): readonly [string, string] {
   const colon = label.indexOf(':');
   return [label.slice(0, colon), label.slice(colon + 1)];
 }
 
 function invalid(field: string, reason: string): ReadQuery {
-  const details = { detail: `${field}: ${reason}`, errors: [{ field, reason }] };
-  return { ok: false, refusal: { code: 'invalid-request', details } };
+  return { ok: false, refusal: invalidDetails(field, reason) };
+}
+
+function invalidDetails(field: string, reason: string): Refusal {
+  return { code: 'invalid-request', details: { detail: `${field}: ${reason}`, errors: [{ field, reason }] } };
 }

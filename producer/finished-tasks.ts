@@ -6,6 +6,7 @@
 
 export interface FinishedTask {
   readonly subject: string;
+  readonly service: string;
   readonly json: string;
 }
 

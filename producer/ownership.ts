@@ -6,6 +6,7 @@
 import { isTaskIdOf, TASK_ID_PATTERN, taskCreatedAt } from '../shared/task/id.ts';
 import { refuse } from './answer.ts';
 import type { Caller } from './app.ts';
+import { mayUse } from './limited-token.ts';
 import { idKeyOf, type Runtime } from './runtime.ts';
 
 /** A task without a row is on its way for as long as a queue keeps a message: 4 days. */
@@ -17,8 +18,16 @@ export async function mayName(runtime: Runtime, principal: Caller, id: string): 
   return principal.scope === 'all' || isTaskIdOf(await idKeyOf(runtime), id, principal.subject);
 }
 
-export function owns(principal: Caller, subject: string): boolean {
-  return principal.scope === 'all' || principal.subject === subject;
+interface Owned {
+  readonly subject: string;
+  /** Of a task that was cancelled before it was recorded: none. */
+  readonly service: string;
+}
+
+/** Whether a task is in the reach of whoever asks: by its owner, and by what its token is limited to. */
+export function owns(principal: Caller, { subject, service }: Owned): boolean {
+  if (principal.scope !== 'all' && principal.subject !== subject) return false;
+  return service === '' || mayUse(principal, service);
 }
 
 /** True when a task of this id may exist although no row does. `mayName` has said yes. */

@@ -14,6 +14,9 @@ const MEANINGS: Readonly<Record<ProblemCode, string>> = {
   forbidden: 'The token is good, but its role may not do this. docs/access.md says which role may do what.',
   'too-many-wrong-tokens':
     'Many wrong tokens came from this address within seconds. Wait as long as `Retry-After` says, and use a right one: those are never held up.',
+  'too-many-requests':
+    'More requests came from this address, or with this token, within seconds than are taken. Wait as long as `Retry-After` says. POST /api/tasks/batch submits a thousand tasks at once, and GET /api/task/ID?wait=30 waits in one request.',
+  'headers-too-large': 'The headers are too many or too long. `detail` says how many there may be.',
   'not-found': 'Nothing answers at this address. /docs lists what there is.',
   'task-not-found':
     'No task has this id, it belongs to somebody else, or its retention has ended. An administrator finds a task once it is recorded, a second after it was submitted.',

@@ -7,12 +7,19 @@ import { refuse } from './answer.ts';
 import type { App } from './app.ts';
 import { requestIdOf } from './request-id.ts';
 import { runtimeOf } from './runtime.ts';
+import { secured } from './security-headers.ts';
+import { isOfBackend } from './sync/sdk-error.ts';
 
-export function serve(
+export async function serve(app: App, request: Request, env: object, context?: ExecutionContext): Promise<Response> {
+  const response = await answer(app, request, env, context);
+  return secured(response, isOfBackend(response));
+}
+
+function answer(
   app: App,
   request: Request,
   env: object,
-  context?: ExecutionContext,
+  context: ExecutionContext | undefined,
 ): Response | Promise<Response> {
   const runtime = runtimeOf(env);
   if (runtime instanceof MisconfiguredError) return refuseMisconfigured(runtime, requestIdOf(request));

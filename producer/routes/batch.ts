@@ -5,12 +5,13 @@ import type { ProblemDocument } from '../../shared/problem/problem.ts';
 import { mintTaskId } from '../../shared/task/id.ts';
 import { acceptTasks } from '../accept.ts';
 import { answerJson, refuse } from '../answer.ts';
-import type { App } from '../app.ts';
+import type { App, Caller } from '../app.ts';
 import { MAX_BATCH_BODY_BYTES, readsJson } from '../body.ts';
 import { invalidRequest } from '../field-errors.ts';
 import { acceptOnce, type KeyedTask } from '../idempotency/accept-once.ts';
 import { acceptedTask, answerOfOutcome } from '../idempotency/answer.ts';
 import { fieldsOf } from '../idempotency/fields.ts';
+import { refusalOfServices } from '../limited-token.ts';
 import { documentOf } from '../refusal.ts';
 import { idKeyOf, type Runtime } from '../runtime.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
@@ -49,7 +50,8 @@ type Item = { readonly index: number } & (
 export function addBatch(app: App): void {
   app.openapi(route, async (c) => {
     const { runtime } = c.env;
-    const { subject } = c.get('principal');
+    const caller = c.get('principal');
+    const { subject } = caller;
     const now = Date.now();
     if (c.req.header('idempotency-key') !== undefined) {
       const reason = 'belongs to a single task; give each task of a batch its idempotencyKey';
@@ -60,9 +62,7 @@ export function addBatch(app: App): void {
     const submissions = c.req.valid('json').tasks;
     await loadServices(c, serviceNamesIn(submissions));
     const items = await Promise.all(
-      submissions.map((submission, index) =>
-        itemOf(runtime, submission, index, subject, now, store, c.req.raw.headers),
-      ),
+      submissions.map((submission, index) => itemOf(runtime, submission, index, caller, now, store, c.req.raw.headers)),
     );
     const [accepted, outcomes] = await Promise.all([
       acceptTasks(
@@ -104,7 +104,7 @@ async function itemOf(
   runtime: Runtime,
   submission: unknown,
   index: number,
-  subject: string,
+  caller: Caller,
   now: number,
   store: number,
   headers: Headers,
@@ -115,6 +115,9 @@ async function itemOf(
     return { index, problem: documentOf({ code: 'invalid-request', details }) };
   }
   const { idempotencyKey: key, ...said } = checked.data;
+  const notForToken = refusalOfServices(caller, said.service, ...(said.fallback ?? []));
+  if (notForToken !== undefined) return { index, problem: documentOf(notForToken) };
+  const { subject } = caller;
   const drafted = draftTask(runtime.services.all, said, now, headers);
   if (!drafted.ok) return { index, problem: documentOf(drafted.refusal) };
   const { draft } = drafted;

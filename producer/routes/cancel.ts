@@ -28,7 +28,7 @@ export function addCancel(app: App): void {
     if (!(await mayName(runtime, principal, id))) return taskNotFound();
     const standing = await callUpstream('database', () => readStatus(runtime.config.stores.of(id), id));
     if (standing === UNAVAILABLE) return unavailable('The task cannot be read at the moment.');
-    if (standing !== undefined && !owns(principal, standing.subject)) return taskNotFound();
+    if (standing !== undefined && !owns(principal, standing)) return taskNotFound();
     const plantTombstone = mayBeUnrecorded(principal, id, Date.now());
     if (standing === undefined && !plantTombstone) return taskNotFound();
     const subject = standing?.subject ?? principal.subject;

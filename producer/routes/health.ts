@@ -30,7 +30,7 @@ const route = createRoute({
   summary: 'Ask whether the deployment can serve',
   responses: {
     200: jsonAnswer(HealthSchema, 'It is configured.'),
-    ...problemAnswers(['method-not-allowed', 'misconfigured', 'internal']),
+    ...problemAnswers(['too-many-requests', 'headers-too-large', 'method-not-allowed', 'misconfigured', 'internal']),
   } as ReturnType<typeof problemAnswers>,
 });
 

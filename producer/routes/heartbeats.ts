@@ -1,9 +1,10 @@
 /** Signs of life: a server's own, and a leader's for its cluster. */
 import { createRoute } from '@hono/zod-openapi';
 import type { HeartbeatAnswer } from '../../shared/registry/rpc.ts';
-import { answerJson } from '../answer.ts';
+import { answerJson, refuse } from '../answer.ts';
 import type { App } from '../app.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
+import { refusalOfServices } from '../limited-token.ts';
 import { askRegistry, registryCallerOf } from '../registry-answer.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
 import {
@@ -73,14 +74,17 @@ export function addHeartbeats(app: App): void {
     ),
   );
 
-  app.openapi(heartbeatRoute, (c) =>
-    askRegistry(
+  app.openapi(heartbeatRoute, async (c) => {
+    const principal = c.get('principal');
+    const sign = c.req.valid('json');
+    const notForToken = refusalOfServices(principal, ...(sign.services ?? []).map(({ name }) => name));
+    if (notForToken !== undefined) return refuse(notForToken.code, notForToken.details);
+    return askRegistry(
       c.env.runtime,
-      (registry) =>
-        registry.heartbeat(c.req.valid('param').id, c.req.valid('json'), registryCallerOf(c.get('principal'))),
+      (registry) => registry.heartbeat(c.req.valid('param').id, sign, registryCallerOf(principal)),
       answerHeartbeat,
-    ),
-  );
+    );
+  });
 
   app.openapi(leadershipRoute, (c) =>
     askRegistry(

@@ -43,22 +43,17 @@ export function addPoll(app: App): void {
     const { id } = c.req.valid('param');
     const startedAt = Date.now();
     const hot = runtime.finished.find(id, startedAt);
-    if (hot !== undefined) return owns(principal, hot.subject) ? answerJsonText(hot.json) : taskNotFound();
+    if (hot !== undefined) return owns(principal, hot) ? answerJsonText(hot.json) : taskNotFound();
     if (!(await mayName(runtime, principal, id))) return taskNotFound();
     const read = () => callUpstream('database', () => readTask(runtime.config.stores.of(id), id));
     let row = await read();
     const waitUntil = startedAt + c.req.valid('query').wait * 1000;
-    if (
-      waitUntil > startedAt &&
-      row !== UNAVAILABLE &&
-      !isEnded(row) &&
-      (row === undefined || owns(principal, row.subject))
-    ) {
+    if (waitUntil > startedAt && row !== UNAVAILABLE && !isEnded(row) && (row === undefined || owns(principal, row))) {
       if (await awaitEnd(runtime, id, waitUntil, c.req.raw.signal)) row = await read();
     }
     if (row === UNAVAILABLE) return unavailable('The task cannot be read at the moment.');
     if (row !== undefined) {
-      if (!owns(principal, row.subject)) return taskNotFound();
+      if (!owns(principal, row)) return taskNotFound();
       await loadServices(c, [row.service]);
       return answerRow(runtime, principal, row);
     }
@@ -80,7 +75,7 @@ async function answerRow(runtime: Runtime, caller: Caller, row: TaskRow): Promis
   const isLasting = row.status === 'succeeded' || (row.status === 'cancelled' && row.service !== '');
   // What is kept is shown to everybody who may see the task.
   if (isLasting && !hidesBodies) {
-    runtime.finished.keep(row.id, { subject: row.subject, json }, Date.now());
+    runtime.finished.keep(row.id, { subject: row.subject, service: row.service, json }, Date.now());
   }
   return answerJsonText(json);
 }

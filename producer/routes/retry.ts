@@ -34,7 +34,7 @@ export function addRetry(app: App): void {
       if (!mayBeUnrecorded(principal, id, now)) return taskNotFound();
       return refuse('not-retryable', { detail: 'The task is queued and has not run yet.' });
     }
-    if (!owns(principal, row.subject)) return taskNotFound();
+    if (!owns(principal, row)) return taskNotFound();
     const answer = await callUpstream('callback', () =>
       runtime.config.callback.retryTask({ id, by: principal.subject }),
     );

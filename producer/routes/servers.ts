@@ -5,6 +5,7 @@ import { targetProblem } from '../../shared/service/target.ts';
 import { answerJson, answerNothing, refuse } from '../answer.ts';
 import type { App } from '../app.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
+import { refusalOfServices } from '../limited-token.ts';
 import { askRegistry, readRegistry, registryCallerOf } from '../registry-answer.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
 import {
@@ -96,6 +97,8 @@ export function addServers(app: App): void {
   app.openapi(registerRoute, async (c) => {
     const { runtime } = c.env;
     const registration = c.req.valid('json');
+    const notForToken = refusalOfServices(c.get('principal'), ...registration.services.map(({ name }) => name));
+    if (notForToken !== undefined) return refuse(notForToken.code, notForToken.details);
     const { allowsPrivateTargets, publicUrl } = runtime.config;
     const problem = isOwnAddress(registration.url, publicUrl)
       ? OWN_ADDRESS_PROBLEM

@@ -8,6 +8,7 @@ import { answerJson, answerNothing, refuse } from '../answer.ts';
 import type { App } from '../app.ts';
 import { MAX_TASK_BODY_BYTES, mayReadJson, readsJson } from '../body.ts';
 import { invalidRequest } from '../field-errors.ts';
+import { mayUse, refusalOfServices } from '../limited-token.ts';
 import { askRegistry, readRegistry } from '../registry-answer.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
 import {
@@ -109,17 +110,23 @@ export function addServices(app: App): void {
     readRegistry(
       c.env.runtime,
       (registry) => registry.listServices(),
-      (services) => answerJson({ services: services.map(serviceDocument) }),
+      (services) => {
+        const reached = services.filter(({ name }) => mayUse(c.get('principal'), name));
+        return answerJson({ services: reached.map(serviceDocument) });
+      },
     ),
   );
 
-  app.openapi(demandRoute, (c) =>
-    askRegistry(
+  app.openapi(demandRoute, async (c) => {
+    const { name } = c.req.valid('param');
+    const notForToken = refusalOfServices(c.get('principal'), name);
+    if (notForToken !== undefined) return refuse(notForToken.code, notForToken.details);
+    return askRegistry(
       c.env.runtime,
-      (registry) => registry.getDemand(c.req.valid('param').name),
+      (registry) => registry.getDemand(name),
       (demand) => answerJson(demand),
-    ),
-  );
+    );
+  });
 
   app.openapi(putRoute, async (c) => {
     const { runtime } = c.env;

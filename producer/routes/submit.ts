@@ -10,6 +10,7 @@ import { acceptOnce } from '../idempotency/accept-once.ts';
 import { acceptedTask, answerOfOutcome } from '../idempotency/answer.ts';
 import { fieldsOf } from '../idempotency/fields.ts';
 import { readKeyHeader } from '../idempotency/key.ts';
+import { refusalOfServices } from '../limited-token.ts';
 import { idKeyOf } from '../runtime.ts';
 import { answers, jsonAnswer, jsonBody } from '../schema/problem.ts';
 import {
@@ -59,6 +60,8 @@ export function addSubmit(app: App): void {
     if (header.key !== undefined && idempotencyKey !== undefined && header.key !== idempotencyKey) {
       return invalidKey('differs from idempotencyKey in the body; give one of them');
     }
+    const notForToken = refusalOfServices(c.get('principal'), submission.service, ...(submission.fallback ?? []));
+    if (notForToken !== undefined) return refuse(notForToken.code, notForToken.details);
     const services = await loadServices(c, [submission.service]);
     const now = Date.now();
     const drafted = draftTask(services.all, submission, now, c.req.raw.headers);

@@ -13,6 +13,7 @@ import { acceptTask } from '../accept.ts';
 import { answerJson, refuse, statusUrlOf } from '../answer.ts';
 import type { App, AppEnv } from '../app.ts';
 import { tokenHeaders } from '../authorize.ts';
+import { refusalOfServices } from '../limited-token.ts';
 import { idKeyOf } from '../runtime.ts';
 import { answers } from '../schema/problem.ts';
 import { CallParamsSchema } from '../schema/sync.ts';
@@ -66,6 +67,8 @@ async function answerCall(c: Context<AppEnv>): Promise<Response> {
   const { runtime } = c.env;
   const request = c.req.raw;
   const name = c.req.param('name') ?? '';
+  const notForToken = refusalOfServices(c.get('principal'), name);
+  if (notForToken !== undefined) return refuse(notForToken.code, notForToken.details);
   const services = await loadServices(c, [name]);
   const service = services.find(name);
   if (service === undefined) return unknownServiceCall(services.all, name);

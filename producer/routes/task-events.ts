@@ -61,8 +61,7 @@ export function addTaskEvents(app: App): void {
     const read = () => callUpstream('database', () => readSummary(runtime.config.stores.of(id), id));
     const row = await read();
     if (row === UNAVAILABLE) return unavailable('The task cannot be read at the moment.');
-    if (row === undefined ? !mayBeUnrecorded(caller, id, Date.now()) : !owns(caller, row.subject))
-      return taskNotFound();
+    if (row === undefined ? !mayBeUnrecorded(caller, id, Date.now()) : !owns(caller, row)) return taskNotFound();
     const statusUrl = statusUrlOf(runtime, id);
     const stream = eventStream({
       event: 'task',

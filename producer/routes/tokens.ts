@@ -1,10 +1,11 @@
 /** `POST /api/tokens/revoke`: a token is refused from now on, everywhere within half a minute. */
 import { createRoute } from '@hono/zod-openapi';
-import { MAX_TOKEN_LIFETIME_SECONDS } from '../../shared/auth/token.ts';
+import { MAX_TOKEN_LIFETIME_SECONDS, type Principal } from '../../shared/auth/token.ts';
 import { revokeToken } from '../../shared/store/revocation.ts';
 import { answerJson, refuse, unavailable } from '../answer.ts';
 import type { App } from '../app.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
+import type { Runtime } from '../runtime.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { RevocationSchema, RevokedSchema } from '../schema/token.ts';
 import { callUpstream, UNAVAILABLE } from '../upstream.ts';
@@ -18,7 +19,9 @@ const route = createRoute({
   operationId: 'revokeToken',
   tags: ['tokens'],
   summary: 'Revoke a token',
-  description: 'By its jti. Other isolates refuse it within 30 seconds.',
+  description:
+    'Show the token, or name its jti. Other isolates refuse it within 30 seconds. A token without a jti cannot be revoked: ' +
+    'it ends by itself, or with the secret that it was signed with.',
   middleware: [readsJson(MAX_TASK_BODY_BYTES)],
   request: { body: { required: true, content: { 'application/json': { schema: RevocationSchema } } } },
   responses: answers(
@@ -33,8 +36,11 @@ const route = createRoute({
 export function addTokens(app: App): void {
   app.openapi(route, async (c) => {
     const { runtime } = c.env;
-    const { jti, expiresAt: given } = c.req.valid('json');
+    const { token, jti: named, expiresAt: given } = c.req.valid('json');
     const now = Date.now();
+    const shown = token === undefined ? undefined : await holderOf(runtime, token, now);
+    if (shown instanceof Response) return shown;
+    const jti = shown?.jti ?? named ?? '';
     if (given !== undefined && Date.parse(given) <= now) {
       const reason = 'is past: a token that has ended needs no revoking; leave it out when the end is not known';
       return refuse('invalid-request', {
@@ -46,7 +52,29 @@ export function addTokens(app: App): void {
     const done = await callUpstream('database', () => revokeToken(runtime.config.stores.control, jti, expiresAt));
     if (done === UNAVAILABLE) return unavailable('The token is not certain to be revoked; repeat the request.');
     runtime.authenticator.forget(jti);
-    c.set('change', { after: { jti, expiresAt: new Date(expiresAt).toISOString() } });
-    return answerJson({ jti, expiresAt: new Date(expiresAt).toISOString() });
+    const revoked = {
+      jti,
+      issued: shown === undefined ? 'unknown' : 'yes',
+      ...(shown !== undefined && { subject: shown.subject, role: shown.role }),
+      expiresAt: new Date(expiresAt).toISOString(),
+    };
+    c.set('change', { after: revoked });
+    return answerJson(revoked);
+  });
+}
+
+/** Of a token that is shown: who holds it, or why it needs no revoking, or cannot be revoked. */
+async function holderOf(runtime: Runtime, token: string, now: number): Promise<Principal | Response> {
+  const verdict = await runtime.authenticator.identify(token, now);
+  if (!verdict.ok && verdict.code === 'unreachable') return unavailable(verdict.reason);
+  const reason = !verdict.ok
+    ? `is not good here, so there is nothing to revoke: ${verdict.reason}`
+    : verdict.principal.jti === undefined
+      ? 'has no jti by which it could be revoked: change the secret that it was signed with'
+      : undefined;
+  if (verdict.ok && reason === undefined) return verdict.principal;
+  return refuse('invalid-request', {
+    detail: `/token: ${reason}`,
+    errors: [{ field: '/token', reason: reason ?? '' }],
   });
 }

@@ -32,7 +32,9 @@ type Answers = RouteConfig['responses'];
 const COMMON: readonly ProblemCode[] = [
   'unauthenticated',
   'forbidden',
+  'too-many-requests',
   'too-many-wrong-tokens',
+  'headers-too-large',
   'internal',
   'misconfigured',
   'unavailable',

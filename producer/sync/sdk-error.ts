@@ -27,6 +27,10 @@ export function passedOn(response: Response): Response {
   return response;
 }
 
+export function isOfBackend(response: Response): boolean {
+  return backendAnswers.has(response);
+}
+
 export const speakToPackages: MiddlewareHandler<AppEnv> = async (c, next) => {
   await next();
   if (!c.req.path.startsWith(PREFIX) || backendAnswers.has(c.res)) return;

@@ -1,6 +1,6 @@
 /** Who is behind a token: the cache first, then the signature, then whether it was revoked. */
 import { type ReadRevoked, RevocationList } from './revocation-list.ts';
-import { type Principal, type TokenKeys, verifyToken } from './token.ts';
+import { type Principal, type TokenKeys, type TokenVerdict, verifyToken } from './token.ts';
 import { VerifiedTokens } from './verified-tokens.ts';
 
 export type Authentication =
@@ -17,6 +17,16 @@ export class Authenticator {
   constructor(keys: TokenKeys, readRevoked: ReadRevoked) {
     this.#keys = keys;
     this.#readRevoked = readRevoked;
+  }
+
+  /** True for a token whose signature this isolate has verified lately. */
+  knows(token: string, now: number): boolean {
+    return this.#verified.find(token, now) !== undefined;
+  }
+
+  /** Who is behind a token that may have been revoked, or has ended: for whoever revokes it. */
+  async identify(token: string, now: number): Promise<TokenVerdict> {
+    return verifyToken(this.#keys, token, now);
   }
 
   async authenticate(token: string, now: number): Promise<Authentication> {

@@ -1,6 +1,6 @@
 /**
  * Tasklane's tokens: JWTs with a subject, one of four roles, an optional `jti` by which they can be
- * revoked, and an end. HS256 with the deployment's secret (the previous one is accepted while it is
+ * revoked, an end, and what limits them further: `services`, `read`. HS256 with the deployment's secret (the previous one is accepted while it is
  * rotated out), or asymmetric algorithms with the keys behind a JWKS URL. The family of the algorithm
  * decides which keys are tried, so a public key can never pass for a shared secret.
  */
@@ -14,6 +14,7 @@ import {
   SignJWT,
 } from 'jose';
 import * as z from 'zod';
+import { SERVICE_NAME_PATTERN } from '../service/definition.ts';
 
 /** `viewer` reads everything and changes nothing; what the others may do stands in `producer/access.ts`. */
 export const ROLES = ['admin', 'client', 'server', 'viewer'] as const;
@@ -26,6 +27,10 @@ export interface Principal {
   readonly jti: string | undefined;
   /** Unix milliseconds. */
   readonly expiresAt: number;
+  /** The token is good for these services alone; undefined: for all. */
+  readonly services?: readonly string[] | undefined;
+  /** The token may look, whatever its role may do. */
+  readonly readsOnly?: true | undefined;
 }
 
 /** What tokens are checked against. At least one of `secrets` and `keySet` is there. */
@@ -66,6 +71,8 @@ export const MAX_TOKEN_LIFETIME_SECONDS = 10 * 365 * 86_400;
 /** 8 KB, which is also about what servers accept as one header. */
 const MAX_TOKEN_CHARS = 8192;
 
+export const MAX_TOKEN_SERVICES = 100;
+
 const ClaimsSchema = z.object({
   // A subject travels in messages and rows and into the MAC of task ids: bounded, printable, no lone surrogates.
   sub: z
@@ -75,9 +82,18 @@ const ClaimsSchema = z.object({
     .refine((sub) => sub.isWellFormed() && !/\p{Cc}/u.test(sub)),
   role: z.enum(ROLES),
   jti: z.string().min(1).max(255).optional(),
+  // What limits a token and cannot be read makes it wrong: ignored, it would be good for more than it says.
+  services: z.array(z.string().regex(SERVICE_NAME_PATTERN)).min(1).max(MAX_TOKEN_SERVICES).optional(),
+  read: z.boolean().optional(),
   exp: z.number(),
   iat: z.number().optional(),
 });
+
+/** What a token could not say, or undefined: checked where it is made, so that nobody finds out where it is used. */
+export function claimsFault(claims: TokenClaims): string | undefined {
+  const issue = ClaimsSchema.omit({ exp: true }).safeParse(claims).error?.issues[0];
+  return issue === undefined ? undefined : `${issue.path.join('.')}: ${issue.message}`;
+}
 
 export function remoteKeySet(url: string): JWTVerifyGetKey {
   return createRemoteJWKSet(new URL(url));
@@ -126,6 +142,8 @@ export interface TokenClaims {
   readonly sub: string;
   readonly role: Role;
   readonly jti?: string | undefined;
+  readonly services?: readonly string[] | undefined;
+  readonly read?: boolean | undefined;
 }
 
 /**
@@ -140,7 +158,8 @@ export async function signToken(
   now: number = Date.now(),
 ): Promise<string> {
   const issuedAt = Math.floor(now / 1000);
-  const jwt = new SignJWT({ role: claims.role })
+  const { role, services, read } = claims;
+  const jwt = new SignJWT({ role, ...(services !== undefined && { services }), ...(read !== undefined && { read }) })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
     .setSubject(claims.sub)
     .setIssuedAt(issuedAt)
@@ -182,7 +201,7 @@ function verdictOf(payload: unknown, now: number): TokenVerdict {
       `The token's claims do not fit: ${[...names].join(', ')}. It needs sub, role (${ROLES.join(', ')}) and exp.`,
     );
   }
-  const { sub, role, jti, exp, iat } = claims.data;
+  const { sub, role, jti, services, read, exp, iat } = claims.data;
   const nowSeconds = now / 1000;
   if (exp > nowSeconds + MAX_TOKEN_LIFETIME_SECONDS + CLOCK_TOLERANCE_SECONDS) {
     return invalid("The token's claim exp is more than ten years away.");
@@ -190,7 +209,15 @@ function verdictOf(payload: unknown, now: number): TokenVerdict {
   if (iat !== undefined && iat > nowSeconds + CLOCK_TOLERANCE_SECONDS) {
     return invalid("The token's claim iat is in the future.");
   }
-  return { ok: true, principal: { subject: sub, role, jti, expiresAt: exp * 1000 } };
+  const principal = {
+    subject: sub,
+    role,
+    jti,
+    expiresAt: exp * 1000,
+    ...(services !== undefined && { services }),
+    ...(read === true && { readsOnly: true as const }),
+  };
+  return { ok: true, principal };
 }
 
 /** jose's own errors speak of the token; anything else, and its generic one, of the way to the keys. */

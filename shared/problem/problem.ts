@@ -20,6 +20,8 @@ export const PROBLEMS = {
   'not-retryable': { status: 409, title: 'Only a failed or expired task can be retried' },
   'service-busy': { status: 409, title: 'The service has work to do' },
   'not-heartbeat-leader': { status: 409, title: 'Another server leads the cluster' },
+  'too-many-requests': { status: 429, title: 'Too many requests' },
+  'headers-too-large': { status: 431, title: 'The headers are too large' },
   'too-many-wrong-tokens': { status: 429, title: 'Too many wrong tokens' },
   'body-too-large': { status: 413, title: 'The body is too large' },
   'unsupported-media-type': { status: 415, title: 'The body must be JSON' },

@@ -32,15 +32,15 @@ export async function readEnded(db: D1Database, ids: readonly string[]): Promise
   return rows.filter(({ status }) => isTerminal(status)).map(({ id }) => id);
 }
 
-/** Status and owner only. */
+/** Status, owner and service only. */
 export async function readStatus(
   db: D1Database,
   id: string,
-): Promise<{ status: TaskStatus; subject: string } | undefined> {
+): Promise<{ status: TaskStatus; subject: string; service: string } | undefined> {
   const row = await db
-    .prepare('SELECT status, subject FROM tasks WHERE id = ?1')
+    .prepare('SELECT status, subject, service FROM tasks WHERE id = ?1')
     .bind(id)
-    .first<{ status: TaskStatus; subject: string }>();
+    .first<{ status: TaskStatus; subject: string; service: string }>();
   return row ?? undefined;
 }
 

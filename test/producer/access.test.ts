@@ -113,6 +113,25 @@ describe('revoking a token', () => {
     expect([refused.status, (await documentIn(refused)).errors]).toMatchObject([400, [{ field: '/expiresAt' }]]);
   });
 
+  it('says whether the token was issued: known when it is shown, unknown of an id alone', async () => {
+    const admin = await tokenFor('root', 'admin');
+    const revoke = (body: object) => ask(environment(), '/api/tokens/revoke', { body, token: admin });
+    const token = await tokenFor('alice', 'client', 'desktop');
+    const shown = { jti: 'desktop', issued: 'yes', subject: 'alice', role: 'client' };
+    expect(await documentIn(await revoke({ token }))).toMatchObject(shown);
+    expect((await ask(environment(), '/api/tasks', { token })).status).toBe(401);
+    expect(await documentIn(await revoke({ jti: 'dekstop' }))).toMatchObject({ jti: 'dekstop', issued: 'unknown' });
+    for (const [body, field] of [
+      [{ token: 'a.b.c' }, '/token'],
+      [{ token: await tokenFor('alice') }, '/token'],
+      [{ token, jti: 'desktop' }, '/jti'],
+      [{}, '/jti'],
+    ] as const) {
+      const refused = await revoke(body);
+      expect([refused.status, (await documentIn(refused)).errors]).toMatchObject([400, [{ field }]]);
+    }
+  });
+
   it('fails closed while nobody knows what was revoked', async () => {
     const token = await tokenFor('alice', 'client', 'phone');
     expect((await ask(environment({ TASK_DB_0: noDatabase }), '/api/tasks', { token })).status).toBe(503);

@@ -5,7 +5,7 @@ const NOW = 1_000_000;
 
 it('finds what was kept, until it is a minute old', () => {
   const finished = new FinishedTasks();
-  const task = { subject: 'alice', json: '{}' };
+  const task = { subject: 'alice', service: 'ocr', json: '{}' };
   finished.keep('a', task, NOW);
   expect(finished.find('a', NOW + 59_999)).toBe(task);
   expect(finished.find('a', NOW + 60_000)).toBeUndefined();
@@ -14,7 +14,8 @@ it('finds what was kept, until it is a minute old', () => {
 
 it('drops the oldest entries when there are too many', () => {
   const finished = new FinishedTasks();
-  for (let index = 0; index <= 10_000; index++) finished.keep(`t${index}`, { subject: 'a', json: '{}' }, NOW);
+  for (let index = 0; index <= 10_000; index++)
+    finished.keep(`t${index}`, { subject: 'a', service: 'ocr', json: '{}' }, NOW);
   expect(finished.find('t0', NOW)).toBeUndefined();
   expect(finished.find('t1', NOW)).toBeDefined();
   expect(finished.find('t10000', NOW)).toBeDefined();
@@ -23,6 +24,6 @@ it('drops the oldest entries when there are too many', () => {
 it('drops the oldest entries when they are too large together', () => {
   const finished = new FinishedTasks();
   const json = 'x'.repeat(6_000_000);
-  for (const id of ['a', 'b', 'b', 'b', 'c']) finished.keep(id, { subject: 'a', json }, NOW);
+  for (const id of ['a', 'b', 'b', 'b', 'c']) finished.keep(id, { subject: 'a', service: 'ocr', json }, NOW);
   expect(['a', 'b', 'c'].map((id) => finished.find(id, NOW) !== undefined)).toEqual([false, true, true]);
 });

@@ -1,0 +1,45 @@
+/**
+ * What every answer of this origin carries, whoever made it: no sniffing, no framing, no referrer, https from
+ * now on, and a policy under which nothing runs unless the page has one of its own. What a backend answered on
+ * the synchronous route is shown to a browser as nobody's page, so that it cannot act with a token that the
+ * dashboard keeps for this origin; and who may read answers across origins is said by `CORS_ORIGINS` alone.
+ */
+
+/** Two years, as browsers' lists ask for. Browsers leave it alone over plain HTTP (RFC 6797, section 8.1). */
+const HTTPS_FOR = 'max-age=63072000';
+
+const NOTHING_RUNS = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/** Of a backend's answer: `sandbox` without `allow-same-origin` makes it a document of an origin of its own. */
+const NOBODYS_PAGE = `sandbox; ${NOTHING_RUNS}`;
+
+const ALWAYS = {
+  'strict-transport-security': HTTPS_FOR,
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'x-frame-options': 'DENY',
+} as const;
+
+const CROSS_ORIGIN_HEADER = /^access-control-/;
+
+/** @param ofBackend true for what a service's backend answered */
+export function secured(response: Response, ofBackend: boolean): Response {
+  const headers = new Headers(response.headers);
+  for (const [name, value] of Object.entries(ALWAYS)) headers.set(name, value);
+  if (ofBackend) {
+    for (const name of [...headers.keys()].filter((key) => CROSS_ORIGIN_HEADER.test(key))) headers.delete(name);
+    headers.set('content-security-policy', NOBODYS_PAGE);
+  } else {
+    if (!headers.has('content-security-policy')) headers.set('content-security-policy', NOTHING_RUNS);
+    // Whatever does not say how long it may be kept is about somebody's tasks.
+    if (!headers.has('cache-control')) headers.set('cache-control', 'no-store');
+  }
+  return replaceHeaders(response, headers);
+}
+
+/** The same answer under other headers: its body goes through as it is, packed or not. */
+export function replaceHeaders(response: Response, headers: Headers): Response {
+  const { status, statusText, body } = response;
+  const isPacked = headers.has('content-encoding');
+  return new Response(body, { status, statusText, headers, ...(isPacked && { encodeBody: 'manual' as const }) });
+}

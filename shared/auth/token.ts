@@ -71,7 +71,7 @@ export const MAX_TOKEN_LIFETIME_SECONDS = 10 * 365 * 86_400;
 /** 8 KB, which is also about what servers accept as one header. */
 const MAX_TOKEN_CHARS = 8192;
 
-export const MAX_TOKEN_SERVICES = 100;
+const MAX_TOKEN_SERVICES = 100;
 
 const ClaimsSchema = z.object({
   // A subject travels in messages and rows and into the MAC of task ids: bounded, printable, no lone surrogates.

@@ -30,8 +30,7 @@ export async function signRoleTokens(secret: string): Promise<RoleTokens> {
 export function writeLocalFile(dir: string, url: string, tokens: RoleTokens): string {
   const file = path.join(dir, 'local.json');
   mkdirSync(path.dirname(file), { recursive: true });
-  // The dashboard's place is taken by the API's page as long as there is no dashboard.
-  const content = { url, dashboardUrl: `${url}/docs`, tokens };
+  const content = { url, dashboardUrl: `${url}/dashboard`, tokens };
   writeFileSync(file, `${JSON.stringify(content, undefined, 2)}\n`, { mode: 0o600 });
   chmodSync(file, 0o600);
   return path.relative('.', file);

@@ -9,7 +9,7 @@ import { ROOT } from '../deploy/plan/plan-files.ts';
 import { exampleServices, providerServices } from '../examples/services.ts';
 import { ROLES } from '../shared/auth/token.ts';
 import { DEFAULT_POOL, keyNameOf } from '../shared/key/name.ts';
-import { LaunchError, reasonOf } from '../terminal/launch-error.ts';
+import { reasonOf } from '../terminal/launch-error.ts';
 import { pad, style } from '../terminal/style.ts';
 import { runDemo } from './demo/demo.ts';
 import { tableHead, tableLine } from './demo/table.ts';
@@ -19,6 +19,7 @@ import { keepFilesPrivate } from './private-files.ts';
 import { type RoleTokens, SUBJECTS, signRoleTokens, writeLocalFile } from './role-tokens.ts';
 import { type LocalRun, startLocal } from './runtime.ts';
 import { keyVariables } from './secrets.ts';
+import { MAX_LOCAL_SHARDS, wholeNumber } from './whole-number.ts';
 
 const HELP = `Starts Tasklane on this machine.
 
@@ -36,7 +37,6 @@ const HELP = `Starts Tasklane on this machine.
 const DEFAULT_PORT = '8787';
 /** Two keys on each: sharding is to be seen. */
 const SHARDS_OF_THE_EXAMPLE = 2;
-const MAX_LOCAL_SHARDS = 64;
 const MAX_LOCAL_STORES = 16;
 
 interface StartOptions {
@@ -69,12 +69,6 @@ function readOptions(): StartOptions {
     demo: !values['no-demo'],
     dir: path.resolve(values.dir),
   };
-}
-
-function wholeNumber(name: string, text: string, min: number, max: number): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value >= min && value <= max) return value;
-  throw new LaunchError(`${name} is a whole number from ${min} to ${max}, not ${JSON.stringify(text)}`);
 }
 
 const interrupted = new AbortController();

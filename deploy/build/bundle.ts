@@ -5,7 +5,7 @@
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
+import { promisify, stripVTControlCharacters } from 'node:util';
 import { buildDashboard } from '../../dashboard/build.ts';
 import { LaunchError } from '../../terminal/launch-error.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -88,11 +88,17 @@ export async function runWrangler(worker: WorkerConfig, args: readonly string[])
   }
 }
 
+/** In colours whatever one asks for, with the place two lines below. */
 function firstComplaint(error: unknown): string {
   const { stderr = '', message = '' } = error as { stderr?: string; message?: string };
-  const complaints = stderr.split('\n').filter((line) => line.includes('[ERROR]'));
+  const lines = stripVTControlCharacters(stderr).split('\n');
+  const complaints = lines.filter((line) => line.includes('[ERROR]'));
   const complaint = complaints.find((line) => !line.includes('Build failed')) ?? complaints[0] ?? message;
-  return complaint.replace(/^.*\[ERROR\]\s*/, '').trim();
+  const place = lines
+    .map((line) => /^\s+(?:\.\.\/)*(\S+:\d+:\d+):$/.exec(line)?.[1])
+    .find((found) => found !== undefined);
+  const text = complaint.replace(/^.*\[ERROR\]\s*/, '').trim();
+  return place === undefined ? text : `${text} (${place})`;
 }
 
 async function readBundle(worker: WorkerConfig, outDir: string): Promise<BundleModule[]> {

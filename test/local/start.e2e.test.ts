@@ -1,7 +1,7 @@
 /** `npm start` as a person meets it: what it prints, how it ends, and what it leaves behind. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -38,8 +38,8 @@ interface Program {
   ended: Promise<number | null>;
 }
 
-function start(args: readonly string[] = [], env: Record<string, string> = {}): Program {
-  const argv = ['--import', './terminal/node-guard.mjs', 'local/start.ts', '--dir', dir, ...args];
+function start(args: readonly string[] = [], env: Record<string, string> = {}, main = 'local/start.ts'): Program {
+  const argv = ['--import', './terminal/node-guard.mjs', main, '--dir', dir, ...args];
   const child = spawn(process.execPath, argv, {
     env: { ...process.env, ...SECRETS, PORT: String(port), NO_COLOR: '1', npm_lifecycle_event: undefined, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -196,5 +196,22 @@ describe('npm start that cannot', () => {
     const program = start(args);
     expect(await program.ended).toBe(1);
     expect(program.errors()).toMatch(message);
+  });
+});
+
+describe('npm run dev', () => {
+  it('starts again at a change, with the same tokens and what was accepted, and Ctrl-C leaves nothing', async () => {
+    const program = start([], {}, 'local/dev.ts');
+    await program.says('Waits for changes');
+    const before = await readLocalFile();
+    const now = new Date();
+    await utimes('wrangler.toml', now, now);
+    await program.says('✓ wrangler.toml');
+    expect(await call('/api/tasks')).toMatchObject({ tasks: [] });
+    expect((await readLocalFile()).tokens).toEqual(before.tokens);
+
+    program.child.kill('SIGINT');
+    expect(await program.ended).toBe(0);
+    expect(await nobodyListens(before.url)).toBe(true);
   });
 });

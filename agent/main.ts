@@ -74,9 +74,9 @@ async function testOnce(config: AgentConfig, coordinator: Coordinator, json: boo
     console.log(JSON.stringify({ check: 'registration', passed, registration }));
   } else {
     const mark = { ok: '✓', warning: '!', problem: '✗' };
-    for (const { subject, verdict, text } of findings) console.log(`${mark[verdict]} ${subject}: ${text}`);
+    for (const { subject, severity, text } of findings) console.log(`${mark[severity]} ${subject}: ${text}`);
     console.log(`\nWould register:\n${JSON.stringify(registration, undefined, 2)}`);
-    const isClear = findings.every(({ verdict }) => verdict === 'ok');
+    const isClear = findings.every(({ severity }) => severity === 'ok');
     const works = isClear ? 'This works.' : 'This may work: see what is marked with ! above.';
     console.log(passed ? `\n${works}` : '\nThis does not work yet.');
   }

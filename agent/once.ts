@@ -13,7 +13,7 @@ export interface Finding {
   readonly check: 'service' | 'public-address' | 'coordinator' | 'listen';
   readonly subject: string;
   /** `warning`: it may work all the same. */
-  readonly verdict: 'ok' | 'warning' | 'problem';
+  readonly severity: 'ok' | 'warning' | 'problem';
   readonly text: string;
 }
 
@@ -33,17 +33,17 @@ export async function inspect(config: AgentConfig, coordinator: Coordinator): Pr
       return {
         check: 'service',
         subject: name,
-        verdict: failure(result),
+        severity: failure(result),
         text: `${where}: ${result?.why ?? 'not seen'}`,
       };
     }
     if (version !== undefined && result.version === undefined) {
-      return { check: 'service', subject: name, verdict: 'warning', text: `${where} answers, and tells no version` };
+      return { check: 'service', subject: name, severity: 'warning', text: `${where} answers, and tells no version` };
     }
     return {
       check: 'service',
       subject: name,
-      verdict: 'ok',
+      severity: 'ok',
       text: `${where} answers${result.version === undefined ? '' : `, version ${result.version}`}`,
     };
   });
@@ -60,12 +60,12 @@ export async function inspect(config: AgentConfig, coordinator: Coordinator): Pr
   return {
     findings,
     registration: { ...request, services },
-    passed: services.length > 0 && findings.every(({ verdict }) => verdict !== 'problem'),
+    passed: services.length > 0 && findings.every(({ severity }) => severity !== 'problem'),
   };
 }
 
 /** What is not there may come; what answers that it is not that, is something else or at another path. */
-function failure(result: Exclude<ProbeResult, { kind: 'answers' }> | undefined): Finding['verdict'] {
+function failure(result: Exclude<ProbeResult, { kind: 'answers' }> | undefined): Finding['severity'] {
   return result?.kind === 'fails' && result.status !== undefined ? 'problem' : 'warning';
 }
 
@@ -83,17 +83,17 @@ async function lookFromOutside(config: AgentConfig, names: readonly string[]): P
     const result = results.find((each) => each.name === name);
     const where = localUrl + healthPath;
     if (result?.kind === 'answers')
-      return { check: 'public-address', subject: name, verdict: 'ok', text: `${where} answers` };
+      return { check: 'public-address', subject: name, severity: 'ok', text: `${where} answers` };
     const text = `${where}: ${result?.why ?? 'not seen'}, as seen from here; Tasklane calls the service there`;
-    return { check: 'public-address', subject: name, verdict: failure(result), text };
+    return { check: 'public-address', subject: name, severity: failure(result), text };
   });
 }
 
 async function askCoordinator({ coordinator: url }: AgentConfig, coordinator: Coordinator): Promise<Finding> {
-  const finding = (verdict: Finding['verdict'], text: string): Finding => ({
+  const finding = (severity: Finding['severity'], text: string): Finding => ({
     check: 'coordinator',
     subject: url,
-    verdict,
+    severity,
     text,
   });
   try {
@@ -115,8 +115,8 @@ async function tryPort(config: AgentConfig): Promise<Finding[]> {
   try {
     const listener = await listen(port, host, { id: () => undefined, probedByLeader: () => {}, status: () => ({}) });
     listener.close();
-    return [{ check: 'listen', subject, verdict: 'ok', text: `is free; the agent ${will}` }];
+    return [{ check: 'listen', subject, severity: 'ok', text: `is free; the agent ${will}` }];
   } catch (error) {
-    return [{ check: 'listen', subject, verdict: 'problem', text: `cannot be used: ${(error as Error).message}` }];
+    return [{ check: 'listen', subject, severity: 'problem', text: `cannot be used: ${(error as Error).message}` }];
   }
 }

@@ -27,7 +27,7 @@ const CHECKS: readonly { readonly name: string; readonly command: readonly strin
 /** As many as there are processors on a small machine; more only makes each of them slower. */
 const AT_ONCE = 2;
 
-interface Verdict {
+interface CheckResult {
   readonly name: string;
   readonly passed: boolean;
 }
@@ -43,8 +43,8 @@ function runCheck([command = '', ...args]: readonly string[]): Promise<{ passed:
   });
 }
 
-async function runAll(): Promise<Verdict[]> {
-  const verdicts: Verdict[] = [];
+async function runAll(): Promise<CheckResult[]> {
+  const results: CheckResult[] = [];
   const waiting = [...CHECKS];
   const worker = async () => {
     for (let check = waiting.shift(); check !== undefined; check = waiting.shift()) {
@@ -53,17 +53,17 @@ async function runAll(): Promise<Verdict[]> {
       const seconds = style.dim(`${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
       console.log(`${passed ? style.green('✓') : style.red('✗')} ${check.name} ${seconds}`);
       if (!passed) console.log(output.trimEnd().replaceAll(/^/gm, '  '));
-      verdicts.push({ name: check.name, passed });
+      results.push({ name: check.name, passed });
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
-  return verdicts;
+  return results;
 }
 
 await buildDashboard();
-const verdicts = await runAll();
-const failed = verdicts.filter(({ passed }) => !passed).length;
+const results = await runAll();
+const failed = results.filter(({ passed }) => !passed).length;
 mkdirSync('.wrangler', { recursive: true });
-writeFileSync('.wrangler/check-results.json', JSON.stringify({ passed: verdicts.length - failed, failed }));
-console.log(failed === 0 ? `\n${verdicts.length} checks passed` : `\n${failed} of ${verdicts.length} checks failed`);
+writeFileSync('.wrangler/check-results.json', JSON.stringify({ passed: results.length - failed, failed }));
+console.log(failed === 0 ? `\n${results.length} checks passed` : `\n${failed} of ${results.length} checks failed`);
 if (failed > 0) process.exitCode = 1;

@@ -65,14 +65,14 @@ export function addTokens(app: App): void {
 
 /** Of a token that is shown: who holds it, or why it needs no revoking, or cannot be revoked. */
 async function holderOf(runtime: Runtime, token: string, now: number): Promise<Principal | Response> {
-  const verdict = await runtime.authenticator.identify(token, now);
-  if (!verdict.ok && verdict.code === 'unreachable') return unavailable(verdict.reason);
-  const reason = !verdict.ok
-    ? `is not good here, so there is nothing to revoke: ${verdict.reason}`
-    : verdict.principal.jti === undefined
+  const identified = await runtime.authenticator.identify(token, now);
+  if (!identified.ok && identified.code === 'unreachable') return unavailable(identified.reason);
+  const reason = !identified.ok
+    ? `is not good here, so there is nothing to revoke: ${identified.reason}`
+    : identified.principal.jti === undefined
       ? 'has no jti by which it could be revoked: change the secret that it was signed with'
       : undefined;
-  if (verdict.ok && reason === undefined) return verdict.principal;
+  if (identified.ok && reason === undefined) return identified.principal;
   return refuse('invalid-request', {
     detail: `/token: ${reason}`,
     errors: [{ field: '/token', reason: reason ?? '' }],

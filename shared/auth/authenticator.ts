@@ -32,12 +32,12 @@ export class Authenticator {
   async authenticate(token: string, now: number): Promise<Authentication> {
     let principal = this.#verified.find(token, now);
     if (principal === undefined) {
-      const verdict = await verifyToken(this.#keys, token, now);
-      if (!verdict.ok) {
-        const code = verdict.code === 'invalid' ? 'unauthenticated' : 'unavailable';
-        return { ok: false, code, detail: verdict.reason };
+      const verified = await verifyToken(this.#keys, token, now);
+      if (!verified.ok) {
+        const code = verified.code === 'invalid' ? 'unauthenticated' : 'unavailable';
+        return { ok: false, code, detail: verified.reason };
       }
-      principal = verdict.principal;
+      principal = verified.principal;
       this.#verified.keep(token, principal, now);
     }
     if (principal.jti === undefined) return { ok: true, principal };

@@ -124,18 +124,18 @@ export async function verifyToken(keys: TokenKeys, token: string, now: number): 
 }
 
 async function verifyWithSecrets(keys: TokenKeys, token: string, now: number): Promise<TokenVerdict> {
-  let verdict = invalid('This deployment does not accept HS256 tokens.');
+  let outcome = invalid('This deployment does not accept HS256 tokens.');
   for (const secret of keys.secrets) {
     try {
       const { payload } = await jwtVerify(token, secret, { ...checks(now), algorithms: ['HS256'] });
       return verdictOf(payload, now);
     } catch (error) {
-      verdict = refusal(error);
+      outcome = refusal(error);
       // Only another signature is worth another secret: an expired token stays expired.
-      if (!(error instanceof errors.JWSSignatureVerificationFailed)) return verdict;
+      if (!(error instanceof errors.JWSSignatureVerificationFailed)) return outcome;
     }
   }
-  return verdict;
+  return outcome;
 }
 
 export interface TokenClaims {

@@ -31,7 +31,7 @@ describe('a configuration', () => {
   it('works when every service answers', async () => {
     const { passed, findings } = await inspect(configured({ name: 'ocr', localUrl: url }), coordinator);
     expect(passed).toBe(true);
-    expect(findings.map(({ verdict }) => verdict)).not.toContain('problem');
+    expect(findings.map(({ severity }) => severity)).not.toContain('problem');
   });
 
   it('does not work when one of its services answers that it is not there', async () => {
@@ -39,7 +39,7 @@ describe('a configuration', () => {
     const { passed, findings } = await inspect(configured({ name: 'ocr', localUrl: url }, broken), coordinator);
     expect(passed).toBe(false);
     expect(findings).toContainEqual(
-      expect.objectContaining({ subject: 'llm', verdict: 'problem', text: expect.stringContaining('404') }),
+      expect.objectContaining({ subject: 'llm', severity: 'problem', text: expect.stringContaining('404') }),
     );
   });
 
@@ -47,6 +47,6 @@ describe('a configuration', () => {
     const away = { name: 'llm', localUrl: 'http://127.0.0.1:9' };
     const { passed, findings } = await inspect(configured({ name: 'ocr', localUrl: url }, away), coordinator);
     expect(passed).toBe(true);
-    expect(findings).toContainEqual(expect.objectContaining({ subject: 'llm', verdict: 'warning' }));
+    expect(findings).toContainEqual(expect.objectContaining({ subject: 'llm', severity: 'warning' }));
   });
 });

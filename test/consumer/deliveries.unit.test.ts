@@ -22,11 +22,11 @@ function hold(messages: readonly NotedMessage[], refuses = false, noReenqueue?: 
   return { deliveries: new Deliveries(queue, new Map([[KEY, messages]]), noReenqueue, draining), sent };
 }
 
-describe('verdicts (rule R5)', () => {
+describe('dispositions (rule R5)', () => {
   it('acks at once what is decided so', () => {
     const message = notedMessage(body);
     hold([message]).deliveries.decide(KEY, { kind: 'ack' });
-    expect(message.verdict).toEqual({ kind: 'ack' });
+    expect(message.disposition).toEqual({ kind: 'ack' });
   });
 
   it('retries at the end what was decided so, with the time that is left', async () => {
@@ -34,9 +34,9 @@ describe('verdicts (rule R5)', () => {
     const { deliveries, sent } = hold([message]);
     deliveries.decide(KEY, { kind: 'retry', delayMs: 61_000 });
     await vi.advanceTimersByTimeAsync(20_500);
-    expect(message.verdict).toBeUndefined();
+    expect(message.disposition).toBeUndefined();
     await deliveries.finish();
-    expect(message.verdict).toEqual({ kind: 'retry', delaySeconds: 41 });
+    expect(message.disposition).toEqual({ kind: 'retry', delaySeconds: 41 });
     expect(sent).toEqual([]);
   });
 
@@ -45,24 +45,24 @@ describe('verdicts (rule R5)', () => {
     for (const attempts of [1, 2, 5, 20]) {
       const message = notedMessage(body, { attempts });
       await hold([message]).deliveries.finish();
-      delays.push(message.verdict);
+      delays.push(message.disposition);
     }
     expect(delays).toEqual([2, 4, 32, 600].map((delaySeconds) => ({ kind: 'retry', delaySeconds })));
   });
 
-  it('gives all messages of a task one verdict (rule R10)', async () => {
+  it('gives all messages of a task one disposition (rule R10)', async () => {
     const messages = [notedMessage(body), notedMessage(body), notedMessage(body)];
     hold(messages).deliveries.decide(KEY, { kind: 'ack' });
-    expect(messages.map(({ verdict }) => verdict?.kind)).toEqual(['ack', 'ack', 'ack']);
+    expect(messages.map(({ disposition }) => disposition?.kind)).toEqual(['ack', 'ack', 'ack']);
 
     const others = [notedMessage(body), notedMessage(body)];
     const { deliveries } = hold(others);
     deliveries.decide(KEY, { kind: 'retry', delayMs: 5_000 });
     await deliveries.finish();
-    expect(others.map(({ verdict }) => verdict)).toEqual(Array(2).fill({ kind: 'retry', delaySeconds: 5 }));
+    expect(others.map(({ disposition }) => disposition)).toEqual(Array(2).fill({ kind: 'retry', delaySeconds: 5 }));
   });
 
-  it('follows the latest decision, and none after the verdict', async () => {
+  it('follows the latest decision, and none after the disposition', async () => {
     const message = notedMessage(body);
     const { deliveries, sent } = hold([message]);
     deliveries.decide(KEY, { kind: 'retry', delayMs: 5_000 });
@@ -73,7 +73,7 @@ describe('verdicts (rule R5)', () => {
     deliveries.decide(KEY, { kind: 'retry', delayMs: 1_000 });
     deliveries.decide('somebody else', { kind: 'ack' });
     await deliveries.finish();
-    expect(message.verdict).toEqual({ kind: 'ack' });
+    expect(message.disposition).toEqual({ kind: 'ack' });
   });
 });
 
@@ -86,7 +86,7 @@ describe('a delay that passes while the batch still runs (rule R15)', () => {
     expect(sent).toEqual([]);
     await vi.advanceTimersByTimeAsync(1);
     expect(sent).toEqual([{ body, delaySeconds: 0 }]);
-    expect(message.verdict).toEqual({ kind: 'ack' });
+    expect(message.disposition).toEqual({ kind: 'ack' });
     await deliveries.finish();
     expect(sent).toHaveLength(1);
   });
@@ -97,7 +97,7 @@ describe('a delay that passes while the batch still runs (rule R15)', () => {
     deliveries.decide(KEY, { kind: 'retry', delayMs: 5_000 });
     await vi.advanceTimersByTimeAsync(5_000);
     expect(sent).toHaveLength(1);
-    expect(messages.map(({ verdict }) => verdict?.kind)).toEqual(['ack', 'ack']);
+    expect(messages.map(({ disposition }) => disposition?.kind)).toEqual(['ack', 'ack']);
   });
 
   it('keeps the message when the copy cannot be sent', async () => {
@@ -105,9 +105,9 @@ describe('a delay that passes while the batch still runs (rule R15)', () => {
     const { deliveries } = hold([message], true);
     deliveries.decide(KEY, { kind: 'retry', delayMs: 5_000 });
     await vi.advanceTimersByTimeAsync(10_000);
-    expect(message.verdict).toBeUndefined();
+    expect(message.disposition).toBeUndefined();
     await deliveries.finish();
-    expect(message.verdict).toEqual({ kind: 'retry', delaySeconds: 0 });
+    expect(message.disposition).toEqual({ kind: 'retry', delaySeconds: 0 });
   });
 
   it('makes no copy of what the platform shall give up on', async () => {
@@ -117,7 +117,7 @@ describe('a delay that passes while the batch still runs (rule R15)', () => {
     await vi.advanceTimersByTimeAsync(10_000);
     await deliveries.finish();
     expect(sent).toEqual([]);
-    expect(message.verdict).toEqual({ kind: 'retry', delaySeconds: 0 });
+    expect(message.disposition).toEqual({ kind: 'retry', delaySeconds: 0 });
   });
 });
 
@@ -128,7 +128,7 @@ describe('a message near its delivery limit (rule R16)', () => {
     deliveries.decide(KEY, { kind: 'retry', delayMs: 61_000 });
     await deliveries.finish();
     expect(sent).toEqual([{ body, delaySeconds: 61 }]);
-    expect(message.verdict).toEqual({ kind: 'ack' });
+    expect(message.disposition).toEqual({ kind: 'ack' });
   });
 
   it('is replaced when it has lain for half its retention', async () => {
@@ -136,7 +136,7 @@ describe('a message near its delivery limit (rule R16)', () => {
     const { deliveries, sent } = hold([message]);
     await deliveries.finish();
     expect(sent).toEqual([{ body, delaySeconds: 2 }]);
-    expect(message.verdict).toEqual({ kind: 'ack' });
+    expect(message.disposition).toEqual({ kind: 'ack' });
   });
 
   it('is retried when no copy can be sent', async () => {
@@ -144,7 +144,7 @@ describe('a message near its delivery limit (rule R16)', () => {
     const { deliveries } = hold([message], true);
     deliveries.decide(KEY, { kind: 'retry', delayMs: 61_000 });
     await deliveries.finish();
-    expect(message.verdict).toEqual({ kind: 'retry', delaySeconds: 61 });
+    expect(message.disposition).toEqual({ kind: 'retry', delaySeconds: 61 });
   });
 
   it('leaves a message alone that is neither', async () => {
@@ -152,7 +152,7 @@ describe('a message near its delivery limit (rule R16)', () => {
     const { deliveries, sent } = hold([message]);
     await deliveries.finish();
     expect(sent).toEqual([]);
-    expect(message.verdict?.kind).toBe('retry');
+    expect(message.disposition?.kind).toBe('retry');
   });
 });
 
@@ -163,7 +163,7 @@ describe('a shard that is drained', () => {
     deliveries.decide(KEY, { kind: 'retry', delayMs: 61_000 });
     await deliveries.finish();
     expect(sent).toEqual([{ body, delaySeconds: 61 }]);
-    expect(message.verdict).toEqual({ kind: 'ack' });
+    expect(message.disposition).toEqual({ kind: 'ack' });
   });
 
   it('sends on what nobody decided', async () => {
@@ -171,13 +171,13 @@ describe('a shard that is drained', () => {
     const { deliveries, sent } = hold([message], false, undefined, true);
     await deliveries.finish();
     expect(sent).toHaveLength(1);
-    expect(message.verdict).toEqual({ kind: 'ack' });
+    expect(message.disposition).toEqual({ kind: 'ack' });
   });
 
   it('keeps a message as long as the other queue refuses it', async () => {
     const message = notedMessage(body);
     const { deliveries } = hold([message], true, undefined, true);
     await deliveries.finish();
-    expect(message.verdict?.kind).toBe('retry');
+    expect(message.disposition?.kind).toBe('retry');
   });
 });

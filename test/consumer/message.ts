@@ -1,8 +1,11 @@
-/** Queue messages that note their verdict: the first one wins, as on the platform. */
+/** Queue messages that note their disposition: the first one wins, as on the platform. */
 import type { TaskMessage } from '../../shared/message/task-message.ts';
 
 export interface NotedMessage extends Message<unknown> {
-  readonly verdict: { readonly kind: 'ack' } | { readonly kind: 'retry'; readonly delaySeconds: number } | undefined;
+  readonly disposition:
+    | { readonly kind: 'ack' }
+    | { readonly kind: 'retry'; readonly delaySeconds: number }
+    | undefined;
 }
 
 export function notedMessage(
@@ -13,21 +16,21 @@ export function notedMessage(
     timestamp = new Date(),
   }: Partial<Pick<Message, 'id' | 'attempts' | 'timestamp'>> = {},
 ): NotedMessage {
-  let verdict: NotedMessage['verdict'];
+  let disposition: NotedMessage['disposition'];
   return {
     id,
     attempts,
     timestamp,
     body,
     metadata: {},
-    get verdict() {
-      return verdict;
+    get disposition() {
+      return disposition;
     },
     ack: () => {
-      verdict ??= { kind: 'ack' };
+      disposition ??= { kind: 'ack' };
     },
     retry: ({ delaySeconds = 0 } = {}) => {
-      verdict ??= { kind: 'retry', delaySeconds };
+      disposition ??= { kind: 'retry', delaySeconds };
     },
   } as NotedMessage;
 }

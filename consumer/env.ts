@@ -1,6 +1,6 @@
 /** What a consumer is given, checked. Nothing else in this room reads a variable by name. */
 import * as z from 'zod';
-import { FlagSchema, MisconfiguredError, parseEnv } from '../shared/env.ts';
+import { FlagSchema, MisconfiguredError, parseEnv, SecretSchema } from '../shared/env.ts';
 import type { LedgerSession } from '../shared/ledger/contract.ts';
 import type { LineKeeper } from '../shared/ledger/line.ts';
 import type { TaskMessage } from '../shared/message/task-message.ts';
@@ -8,6 +8,7 @@ import type { RegistryRpc } from '../shared/registry/rpc.ts';
 import { type ServiceDefinition, type Services, serviceSchema, servicesSchema } from '../shared/service/definition.ts';
 import { KnownServices } from '../shared/service/known-services.ts';
 import { joinServices } from '../shared/service/variables.ts';
+import type { WebhookSecrets } from '../shared/webhook/signature.ts';
 import type { Call } from './call/call.ts';
 import { refusesConnections } from './call/connection-check.ts';
 import { LastKnownServers } from './capacity/last-known.ts';
@@ -46,6 +47,8 @@ export interface ConsumerEnv {
   /** A secret that a service's header names. */
   readonly secret: (name: string) => string | undefined;
   readonly keys: ConsumerKeys;
+  /** What messages to clients' receivers are signed with. */
+  readonly webhookSecrets: WebhookSecrets;
   /** Takes a call's key and its service's header secrets out of what a backend says. */
   readonly redactor: (call: Pick<Call, 'service' | 'key' | 'definition'>) => Redactor;
 }
@@ -66,6 +69,8 @@ const VarsSchema = z.object({
     })
     .transform((url) => url.replace(/\/+$/, '')),
   ALLOW_PRIVATE_TARGETS: FlagSchema,
+  WEBHOOK_SECRET: SecretSchema,
+  WEBHOOK_SECRET_PREVIOUS: SecretSchema.optional(),
   DRAINING: FlagSchema,
   /** The platform lets six connections of a request wait for headers; the local runtime, any number. */
   CONNECTIONS: z.coerce
@@ -156,6 +161,7 @@ export function readEnv(env: object): ConsumerEnv {
       return typeof value === 'string' ? value : undefined;
     },
     keys,
+    webhookSecrets: [vars.WEBHOOK_SECRET, vars.WEBHOOK_SECRET_PREVIOUS].filter((secret) => secret !== undefined),
     redactor: ({ service, key, definition = known.find(service) }) => redactors.of(definition, key),
   };
   parsedEnvs.set(env, parsed);

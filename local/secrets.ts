@@ -11,7 +11,7 @@ import { SecretSchema } from '../shared/env.ts';
 import { keyNameOf } from '../shared/key/name.ts';
 import { LaunchError } from '../terminal/launch-error.ts';
 
-const GENERATED = ['JWT_SECRET', 'ID_SECRET', 'CALLBACK_SECRET'] as const;
+const GENERATED = ['JWT_SECRET', 'ID_SECRET', 'CALLBACK_SECRET', 'WEBHOOK_SECRET'] as const;
 
 export type LocalSecrets = Readonly<Record<(typeof GENERATED)[number], string>> & Readonly<Record<string, string>>;
 
@@ -21,8 +21,8 @@ const DEV_VARS = path.join(ROOT, '.dev.vars');
 const SECRET_BYTES = 48;
 
 /**
- * The three that are created when missing, and those `others` that are set somewhere.
- * @throws LaunchError when one of the three is too short to be safe
+ * Those that are created when missing, and those `others` that are set somewhere.
+ * @throws LaunchError when one of them is too short to be safe
  */
 export function loadSecrets(
   others: readonly string[] = [],

@@ -12,6 +12,7 @@ import type { RegistryRpc } from '../shared/registry/rpc.ts';
 import { type Services, servicesSchema } from '../shared/service/definition.ts';
 import { joinServices } from '../shared/service/variables.ts';
 import { DrainingStoresSchema, StoreLimitSchema, type Stores, storesIn } from '../shared/store/stores.ts';
+import type { WebhookSecrets } from '../shared/webhook/signature.ts';
 
 /** What accept needs of a queue. */
 export type TaskQueue = Pick<Queue<TaskMessage>, 'send' | 'sendBatch' | 'metrics'>;
@@ -46,6 +47,8 @@ export interface Config {
     | undefined;
   readonly idSecret: string;
   readonly previousIdSecret: string | undefined;
+  /** What receivers of messages verify with is derived from these. */
+  readonly webhookSecrets: WebhookSecrets;
   readonly recordsAtAccept: boolean;
   /** How long an idempotency key is remembered. */
   readonly idempotencyMs: number;
@@ -107,6 +110,8 @@ const EnvSchema = z.object({
   JWT_AUDIENCE: optional(z.string()),
   ID_SECRET: SecretSchema,
   ID_SECRET_PREVIOUS: optional(SecretSchema),
+  WEBHOOK_SECRET: SecretSchema,
+  WEBHOOK_SECRET_PREVIOUS: optional(SecretSchema),
   WRONG_TOKENS: z.custom<RateLimit>().optional(),
   REQUESTS_BY_TOKEN: z.custom<RateLimit>().optional(),
   REQUESTS_BY_ADDRESS: z.custom<RateLimit>().optional(),
@@ -164,6 +169,7 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>): Config {
         : { url: env.JWKS_URL, issuer: env.JWT_ISSUER, audience: env.JWT_AUDIENCE },
     idSecret: env.ID_SECRET,
     previousIdSecret: env.ID_SECRET_PREVIOUS,
+    webhookSecrets: [env.WEBHOOK_SECRET, env.WEBHOOK_SECRET_PREVIOUS].filter((secret) => secret !== undefined),
     recordsAtAccept: env.ACCEPT === 'queue+record',
     idempotencyMs: env.IDEMPOTENCY_HOURS * 3600_000,
     services,

@@ -14,7 +14,11 @@ import { type Call, CloudflareStub } from './server.ts';
 import { snapshotOf } from './snapshot.ts';
 
 /** What the Workers cannot do without, as their `env.ts` says. */
-const REQUIRED_SECRETS = { producer: ['JWT_SECRET', 'ID_SECRET'], callback: ['CALLBACK_SECRET'] };
+const REQUIRED_SECRETS = {
+  producer: ['JWT_SECRET', 'ID_SECRET', 'WEBHOOK_SECRET'],
+  callback: ['CALLBACK_SECRET'],
+  consumer: ['WEBHOOK_SECRET'],
+};
 
 /** Long enough for an upload on a busy machine; shorter where nobody is going to answer. */
 const TIMEOUT_MS = 60_000;

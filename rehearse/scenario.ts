@@ -28,6 +28,7 @@ const SECRETS = {
   JWT_SECRET: 'rehearsal-jwt-secret-0123456789abcdef',
   ID_SECRET: 'rehearsal-id-secret-0123456789abcdef',
   CALLBACK_SECRET: 'rehearsal-callback-secret-0123456789abcdef',
+  WEBHOOK_SECRET: 'rehearsal-webhook-secret-0123456789abcdef',
 };
 
 const ROTATED = { JWT_SECRET: 'rehearsal-jwt-secret-rotated-0123456789', JWT_SECRET_PREVIOUS: SECRETS.JWT_SECRET };

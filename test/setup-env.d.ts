@@ -15,6 +15,7 @@ declare namespace Cloudflare {
     JWT_SECRET: string;
     ID_SECRET: string;
     CALLBACK_SECRET: string;
+    WEBHOOK_SECRET: string;
     ACCEPT: string;
     PUBLIC_URL: string;
     SHARD: string;

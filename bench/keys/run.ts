@@ -40,6 +40,7 @@ const SECRETS = {
   JWT_SECRET: 'jwt-secret-of-the-benchmark-32-bytes-or-more',
   ID_SECRET: 'id-secret-of-the-benchmark-32-bytes-or-more',
   CALLBACK_SECRET: 'callback-secret-of-the-benchmark-32-bytes-or-more',
+  WEBHOOK_SECRET: 'webhook-secret-of-the-benchmark-32-bytes-or-more',
 };
 
 /** Revoked keys stand among the others, on different shards. */

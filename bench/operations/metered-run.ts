@@ -44,7 +44,13 @@ export async function startMetered(): Promise<MeteredRun> {
   /** By server. */
   const offered = new Map<string, { readonly name: string }[]>();
   const secret = () => randomBytes(48).toString('base64url');
-  const secrets = { JWT_SECRET: secret(), ID_SECRET: secret(), CALLBACK_SECRET: secret(), ...API_KEYS };
+  const secrets = {
+    JWT_SECRET: secret(),
+    ID_SECRET: secret(),
+    CALLBACK_SECRET: secret(),
+    WEBHOOK_SECRET: secret(),
+    ...API_KEYS,
+  };
   const keyLimits = { requestsPerMinute: 100_000 };
   const run = await startLocal({
     stateDir,

@@ -18,6 +18,7 @@ const SECRETS = {
   JWT_SECRET: 'jwt-secret-of-the-stores-32-bytes-or-more',
   ID_SECRET: 'id-secret-of-the-stores-32-bytes-or-more',
   CALLBACK_SECRET: 'callback-secret-of-the-stores-32-bytes-or-more',
+  WEBHOOK_SECRET: 'webhook-secret-of-the-stores-32-bytes-or-more',
 };
 
 const BATCH = 1_000;

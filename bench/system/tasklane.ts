@@ -51,7 +51,7 @@ export async function startTasklane(accept: Pair, backendPort: number): Promise<
 /** The bench leaves the local run's own secrets alone. */
 function throwawaySecrets(): LocalSecrets {
   const secret = () => randomBytes(48).toString('base64url');
-  return { JWT_SECRET: secret(), ID_SECRET: secret(), CALLBACK_SECRET: secret(), ...KEYS };
+  return { JWT_SECRET: secret(), ID_SECRET: secret(), CALLBACK_SECRET: secret(), WEBHOOK_SECRET: secret(), ...KEYS };
 }
 
 const KEYS = Object.fromEntries(Array.from({ length: 8 }, (_, index) => [`KEY${index + 1}`, `bench-key-${index + 1}`]));

@@ -13,6 +13,7 @@ const SECRETS = {
   JWT_SECRET: 'commands-jwt-secret-0123456789abcdefghij',
   ID_SECRET: 'commands-id-secret-0123456789abcdefghij',
   CALLBACK_SECRET: 'commands-callback-secret-0123456789abcdef',
+  WEBHOOK_SECRET: 'commands-webhook-secret-0123456789abcdef',
 };
 
 const keys = (count: number) =>
@@ -22,7 +23,11 @@ const keys = (count: number) =>
 
 const VALUES = [...Object.values(SECRETS), ...Object.values(keys(12))];
 
-const REQUIRED = { producer: ['JWT_SECRET', 'ID_SECRET'], callback: ['CALLBACK_SECRET'] };
+const REQUIRED = {
+  producer: ['JWT_SECRET', 'ID_SECRET', 'WEBHOOK_SECRET'],
+  callback: ['CALLBACK_SECRET'],
+  consumer: ['WEBHOOK_SECRET'],
+};
 
 let stub: CloudflareStub;
 let dir: string;
@@ -78,7 +83,7 @@ async function says(child: ChildProcess, texts: { readonly stderr: string }, tex
 
 it('what is missing is said in one line with the fix, and nothing is changed', async () => {
   const { status, stderr } = await start('deploy', []).ended;
-  expect(stderr).toContain('JWT_SECRET, ID_SECRET are needed, not given, and not in the account');
+  expect(stderr).toContain('WEBHOOK_SECRET, JWT_SECRET, ID_SECRET are needed, not given, and not in the account');
   expect(stderr).not.toContain('stands');
   expect(status).toBe(1);
   expect(stub.calls.some(({ changes }) => changes)).toBe(false);
@@ -103,7 +108,7 @@ it('a deploy that is killed in the middle is finished by the next, with the plan
   const second = await start('deploy', ['--github-output', path.join(dir, 'output')], environment).ended;
   expect(second).toMatchObject({ status: 0, stdout: 'https://tasklane-producer.rehearsal.workers.dev\n' });
   expect(await readFile(path.join(dir, 'output'), 'utf8')).toBe(`url=${second.stdout}`);
-  expect(stub.cloud.script('tasklane-consumer-1').secrets.size).toBe(4);
+  expect(stub.cloud.script('tasklane-consumer-1').secrets.size).toBe(5);
 });
 
 it('an interrupted drain leaves a system that works, and says how to go on', async () => {

@@ -13,6 +13,7 @@ export const SECRETS = {
   JWT_SECRET: 'jwt-secret-of-the-tests-32-bytes-or-more',
   ID_SECRET: 'id-secret-of-the-tests-32-bytes-or-more',
   CALLBACK_SECRET: 'callback-secret-of-the-tests-32-bytes-or-more',
+  WEBHOOK_SECRET: 'webhook-secret-of-the-tests-32-bytes-or-more',
 };
 
 /** A task as the API shows it; tests look at what they need. */

@@ -16,9 +16,10 @@ const STRONG = 'a-secret-from-the-environment-of-32-bytes-or-more';
 
 describe('secrets of the local run', () => {
   it('are created on the first run, strong, different, readable by the owner alone', () => {
-    const { JWT_SECRET, ID_SECRET, CALLBACK_SECRET } = loadSecrets([], file, {});
-    expect(new Set([JWT_SECRET, ID_SECRET, CALLBACK_SECRET]).size).toBe(3);
-    for (const secret of [JWT_SECRET, ID_SECRET, CALLBACK_SECRET]) expect(secret).toMatch(/^[\w-]{64}$/);
+    const { JWT_SECRET, ID_SECRET, CALLBACK_SECRET, WEBHOOK_SECRET } = loadSecrets([], file, {});
+    expect(new Set([JWT_SECRET, ID_SECRET, CALLBACK_SECRET, WEBHOOK_SECRET]).size).toBe(4);
+    for (const secret of [JWT_SECRET, ID_SECRET, CALLBACK_SECRET, WEBHOOK_SECRET])
+      expect(secret).toMatch(/^[\w-]{64}$/);
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 

@@ -12,6 +12,7 @@ const SECRETS = {
   JWT_SECRET: 'jwt-secret-of-the-tests-32-bytes-or-more',
   ID_SECRET: 'id-secret-of-the-tests-32-bytes-or-more',
   CALLBACK_SECRET: 'callback-secret-of-the-tests-32-bytes-or-more',
+  WEBHOOK_SECRET: 'webhook-secret-of-the-tests-32-bytes-or-more',
 };
 
 let dir: string;

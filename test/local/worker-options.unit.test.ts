@@ -11,6 +11,7 @@ const SECRETS = {
   JWT_SECRET: 'jwt',
   ID_SECRET: 'id',
   CALLBACK_SECRET: 'callback',
+  WEBHOOK_SECRET: 'webhook',
   CALLBACK_SECRET_PREVIOUS: 'old',
   API_KEY: 'key',
   KEY1: 'first',
@@ -45,9 +46,9 @@ describe('the Workers of the local run', () => {
 
   it('get their own secrets and no others; what services send is for consumers alone', () => {
     const given = (name: string) => Object.keys(SECRETS).filter((secret) => secret in (named(name)?.bindings ?? {}));
-    expect(given('tasklane-producer')).toEqual(['JWT_SECRET', 'ID_SECRET']);
+    expect(given('tasklane-producer')).toEqual(['JWT_SECRET', 'ID_SECRET', 'WEBHOOK_SECRET']);
     expect(given('tasklane-callback')).toEqual(['CALLBACK_SECRET', 'CALLBACK_SECRET_PREVIOUS']);
-    expect(given('tasklane-consumer-1')).toEqual(['API_KEY', 'KEY2']);
+    expect(given('tasklane-consumer-1')).toEqual(['WEBHOOK_SECRET', 'API_KEY', 'KEY2']);
   });
 
   it('have every option of their queues set', () => {

@@ -116,6 +116,7 @@ export class Bindings {
       },
       secret: (name) => this.#world.secrets.get(name),
       keys: readConsumerKeys({}, '0', { all: {} }),
+      webhookSecrets: [env.WEBHOOK_SECRET],
     };
   }
 

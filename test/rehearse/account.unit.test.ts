@@ -13,6 +13,7 @@ const SECRETS = {
   JWT_SECRET: 'account-jwt-secret-0123456789abcdefghij',
   ID_SECRET: 'account-id-secret-0123456789abcdefghijk',
   CALLBACK_SECRET: 'account-callback-secret-0123456789abcd',
+  WEBHOOK_SECRET: 'account-webhook-secret-0123456789abcd',
 };
 
 const keys = (count: number) =>
@@ -90,7 +91,8 @@ describe('logs that somebody turned off', () => {
     const consumer = cloud.script('tasklane-consumer-0');
     cloud.setSettings(consumer.name, { observability: { enabled: false } });
     const versions = consumer.versions.length;
-    await deploy();
+    // Without a secret to write: that would be a version too.
+    await deploy({ WEBHOOK_SECRET: '' });
     expect(consumer.settings).toMatchObject({ observability: { enabled: true } });
     expect(consumer.versions).toHaveLength(versions);
   });

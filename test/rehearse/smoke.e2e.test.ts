@@ -12,6 +12,7 @@ const SECRETS = {
   JWT_SECRET: 'smoke-jwt-secret-0123456789abcdefghijkl',
   ID_SECRET: 'smoke-id-secret-0123456789abcdefghijklm',
   CALLBACK_SECRET: 'smoke-callback-secret-0123456789abcdef',
+  WEBHOOK_SECRET: 'smoke-webhook-secret-0123456789abcdef',
 };
 
 const { signal } = new AbortController();

@@ -13,6 +13,7 @@ const SECRETS = {
   JWT_SECRET: 'drain-jwt-secret-0123456789abcdefghijkl',
   ID_SECRET: 'drain-id-secret-0123456789abcdefghijklm',
   CALLBACK_SECRET: 'drain-callback-secret-0123456789abcdef',
+  WEBHOOK_SECRET: 'drain-webhook-secret-0123456789abcdef',
 };
 
 const keys = (...numbers: number[]) =>
@@ -48,6 +49,10 @@ function deploy(
     signal: new AbortController().signal,
   });
 }
+
+/** The API keys that a consumer has. */
+const keysOf = (consumer: string) =>
+  [...cloud.script(consumer).secrets.keys()].filter((name) => name.startsWith('KEY')).sort();
 
 const shards = () => [...cloud.scripts.keys()].filter((name) => name.includes('consumer')).sort();
 
@@ -87,9 +92,9 @@ describe('a shard whose queue does not become empty', () => {
   it('is taken back into use when keys need it again', async () => {
     await expect(deploy(keys(...upTo(8)))).rejects.toThrow(/still about/);
     await deploy(keys(...upTo(10)));
-    const { metadata, secrets } = cloud.script('tasklane-consumer-1');
+    const { metadata } = cloud.script('tasklane-consumer-1');
     expect(metadata.bindings.map(({ name }) => name)).not.toContain('DRAINING');
-    expect([...secrets.keys()]).toEqual(['KEY9', 'KEY10']);
+    expect(keysOf('tasklane-consumer-1')).toEqual(['KEY10', 'KEY9']);
     expect(cloud.sendersTo('tasklane-tasks-1').map(({ name }) => name)).toContain('tasklane-producer');
   });
 
@@ -111,24 +116,24 @@ describe('keys in the account', () => {
   it('stay where they are when others come and go', async () => {
     await deploy(keys(...upTo(12)));
     await deploy(keys(2, 9, 10, 11, 12, 30));
-    expect([...cloud.script('tasklane-consumer-0').secrets.keys()].sort()).toEqual(['KEY2', 'KEY30']);
-    expect([...cloud.script('tasklane-consumer-1').secrets.keys()].sort()).toEqual(['KEY10', 'KEY11', 'KEY12', 'KEY9']);
+    expect(keysOf('tasklane-consumer-0')).toEqual(['KEY2', 'KEY30']);
+    expect(keysOf('tasklane-consumer-1')).toEqual(['KEY10', 'KEY11', 'KEY12', 'KEY9']);
   });
 
   it('are packed anew when that is asked for', async () => {
     await deploy(keys(...upTo(12)));
     await deploy(keys(2, 9, 10), {}, { repack: true });
     expect(shards()).toEqual(['tasklane-consumer-0']);
-    expect([...cloud.script('tasklane-consumer-0').secrets.keys()].sort()).toEqual(['KEY10', 'KEY2', 'KEY9']);
+    expect(keysOf('tasklane-consumer-0')).toEqual(['KEY10', 'KEY2', 'KEY9']);
   });
 
   it('stay when none is given, and go when that is meant', async () => {
     await deploy(keys(...upTo(9)));
     await deploy({});
     expect(shards()).toHaveLength(2);
-    expect(cloud.script('tasklane-consumer-0').secrets.size).toBe(8);
+    expect(keysOf('tasklane-consumer-0')).toHaveLength(8);
     await deploy({}, {}, { noKeys: true });
     expect(shards()).toEqual(['tasklane-consumer-0']);
-    expect(cloud.script('tasklane-consumer-0').secrets.size).toBe(0);
+    expect(keysOf('tasklane-consumer-0')).toHaveLength(0);
   });
 });

@@ -1,6 +1,5 @@
-/** From a backend's report to what the callback Worker takes. Pure. */
+/** From a backend's report to what the callback Worker takes, which shortens its texts. Pure. */
 import type { CallbackReport } from '../shared/ledger/rpc.ts';
-import { shorten } from '../shared/task/attempt.ts';
 import { inlineContent } from './inline-content.ts';
 import type { Refusal } from './refusal.ts';
 import type { TaskReport } from './schema/report.ts';
@@ -22,7 +21,7 @@ export function reportOf(report: TaskReport): ReadReport {
     }
     case 'failed': {
       const { error, retryable } = report;
-      return { ok: true, report: { status: 'failed', message: shorten(error.message), retryable } };
+      return { ok: true, report: { status: 'failed', message: error.message, retryable } };
     }
     case 'running':
       return { ok: true, report: { status: 'running', ...progressOf(report) } };
@@ -34,6 +33,6 @@ function progressOf({ progress, message }: Extract<TaskReport, { status: 'runnin
   const text = said.message ?? message;
   return {
     ...(said.percent === undefined ? {} : { percent: said.percent }),
-    ...(text === undefined ? {} : { message: shorten(text) }),
+    ...(text === undefined ? {} : { message: text }),
   };
 }

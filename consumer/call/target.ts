@@ -1,4 +1,7 @@
 /** The HTTP request that a call becomes: where it goes, and the headers it carries. */
+
+import { keyLabel } from '../../shared/key/name.ts';
+import { type SecretsHolder, tokenForBackend } from '../../shared/key/report-token.ts';
 import type { ServiceDefinition } from '../../shared/service/definition.ts';
 import { isOwnAddress, OWN_ADDRESS_PROBLEM } from '../../shared/service/own-address.ts';
 import { hasSecrets, mayHaveSecrets, secretProblem } from '../../shared/service/secret-origin.ts';
@@ -56,7 +59,7 @@ export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Cal
   all['task-attempt'] = String(attemptNumber(call.state));
   all['task-deadline'] = new Date(call.state.deadlineAt).toISOString();
   all['task-callback-url'] = `${env.publicUrl}/api/task/${call.id}`;
-  all['task-callback-token'] = call.callbackToken;
+  all['task-callback-token'] = tokenForBackend(call.callbackToken, holderOf(env, service, call));
   all.traceparent = `00-${traceId}-${spanId()}-01`;
 
   const init: RequestInit = {
@@ -95,6 +98,12 @@ export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Cal
       },
     },
   };
+}
+
+/** Who can take the secrets of this call out of what is reported of it. */
+function holderOf(env: ConsumerEnv, service: ServiceDefinition, call: Call): SecretsHolder | undefined {
+  if (!hasSecrets(service)) return undefined;
+  return { shard: Number(env.shard), service: call.service, key: call.key && keyLabel(call.key) };
 }
 
 type Addressed =

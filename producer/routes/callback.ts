@@ -1,6 +1,7 @@
 /** `PUT /api/task/:id`: the backend's word on the attempt whose token it holds. */
 import { createRoute } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
+import { readReportToken } from '../../shared/key/report-token.ts';
 import type { CallbackReport } from '../../shared/ledger/rpc.ts';
 import { TASK_ID_PATTERN } from '../../shared/task/id.ts';
 import { answerJson, refuse, unauthenticated } from '../answer.ts';
@@ -10,6 +11,7 @@ import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
 import { ledgerUnavailable } from '../ledger-answer.ts';
 import { taskNotFound } from '../ownership.ts';
 import { reportOf } from '../report.ts';
+import { withoutSecrets } from '../reported-secrets.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { ReportAnswerSchema, TaskReportSchema } from '../schema/report.ts';
 import { TaskParamsSchema } from '../schema/task.ts';
@@ -56,12 +58,15 @@ const route = createRoute({
 export function addCallback(app: App): void {
   app.openapi(route, async (c) => {
     const { id } = c.req.valid('param');
-    const token = bearerToken(c.req.raw) ?? '';
+    const { token, holder } = readReportToken(bearerToken(c.req.raw) ?? '');
     if (!TASK_ID_PATTERN.test(id)) return taskNotFound();
     const read = reportOf(c.req.valid('json'));
     if (!read.ok) return refuse(read.refusal.code, read.refusal.details);
-    const report: CallbackReport = { id, token, report: read.report };
-    const answer = await callUpstream('callback', () => c.env.runtime.config.callback.acceptCallback(report));
+    const { config } = c.env.runtime;
+    const clean = await withoutSecrets(config, holder, token, read.report);
+    if (clean === UNAVAILABLE) return ledgerUnavailable();
+    const report: CallbackReport = { id, token, report: clean };
+    const answer = await callUpstream('callback', () => config.callback.acceptCallback(report));
     if (answer === UNAVAILABLE) return ledgerUnavailable();
     if (!answer.ok) {
       const { code, detail } = answer;

@@ -1,7 +1,10 @@
 /**
  * What the producer asks of a consumer about its keys: how they stand, and what an administrator does
- * to them. Keys are named by pool, number and fingerprint; their values stay where they are.
+ * to them; and to take keys out of what backends report. Keys are named by pool, number and fingerprint;
+ * their values stay where they are.
  */
+
+import type { Content } from '../task/content.ts';
 
 export const KEY_ACTIONS = ['disable', 'enable', 'reset'] as const;
 export type KeyAction = (typeof KEY_ACTIONS)[number];
@@ -24,9 +27,27 @@ export interface KeyView {
   readonly lastUsedAt: number | undefined;
 }
 
+/** What a backend reports of a run, and where the secrets of its call are. */
+export interface ReportToRedact {
+  readonly service: string;
+  /** The label of the key that the call carried. */
+  readonly key?: string;
+  /** Of the run. */
+  readonly token: string;
+  readonly result?: Content;
+  readonly message?: string;
+}
+
+export interface RedactedReport extends Pick<ReportToRedact, 'result' | 'message'> {
+  /** False: the key is not here, another shard may have it. */
+  readonly hasKey: boolean;
+}
+
 /** The consumer's entrypoint `KeyAdmin`. */
 export interface KeyRpc {
   describe(): Promise<KeyView[]>;
   /** @returns the key afterwards; undefined when this shard has no such key */
   change(key: string, action: KeyAction): Promise<KeyView | undefined>;
+  /** Takes the secrets of its call out of a report. */
+  redactReport(report: ReportToRedact): Promise<RedactedReport>;
 }

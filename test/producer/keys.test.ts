@@ -25,12 +25,14 @@ function consumer(views: KeyView[]): KeyRpc & { asked: [string, KeyAction][] } {
       asked.push([key, action]);
       return views.find((view) => view.key === key);
     },
+    redactReport: () => Promise.reject(new Error('nobody reports here')),
   };
 }
 
 const broken: KeyRpc = {
   describe: () => Promise.reject(new Error('gone')),
   change: () => Promise.reject(new Error('gone')),
+  redactReport: () => Promise.reject(new Error('gone')),
 };
 
 describe('the keys', () => {

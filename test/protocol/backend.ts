@@ -2,6 +2,7 @@
  * A backend that answers as it was told: per task a list of answers, taken one by one, and a success
  * when the list is used up. It keeps every call it gets.
  */
+import { readReportToken } from '../../shared/key/report-token.ts';
 import { type Clock, never } from './clock.ts';
 import type { Invocation } from './faults.ts';
 
@@ -100,7 +101,7 @@ export class Backend {
     }
     const { signal } = request;
     if (signal.aborted) throw signal.reason;
-    const token = headers.get('task-callback-token') ?? '';
+    const { token } = readReportToken(headers.get('task-callback-token') ?? '');
     const call: BackendCall = {
       id,
       run: Number.parseInt(token, 10),

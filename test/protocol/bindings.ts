@@ -16,6 +16,7 @@ import type { LastKnownServers } from '../../consumer/capacity/last-known.ts';
 import type { ConsumerEnv, LedgerBinding } from '../../consumer/env.ts';
 import { readConsumerKeys } from '../../consumer/keys/secrets/consumer-keys.ts';
 import { Redactor } from '../../consumer/keys/secrets/redaction.ts';
+import { readReportToken } from '../../shared/key/report-token.ts';
 import type { LineKeeper } from '../../shared/ledger/line.ts';
 import type { TaskMessage } from '../../shared/message/task-message.ts';
 import type { RegistrySession } from '../../shared/registry/routing.ts';
@@ -123,7 +124,7 @@ export class Bindings {
   /** Calls over the network and to bound Workers alike: an effect of whoever holds the run. */
   callBackend(input: RequestInfo, init?: RequestInit, overNetwork = true): Promise<Response> {
     const request = new Request(input, init);
-    const holder = this.#holders.get(request.headers.get('task-callback-token') ?? '');
+    const holder = this.#holders.get(readReportToken(request.headers.get('task-callback-token') ?? '').token);
     // Who tells of a cancellation holds no run; it is a courtesy and may go wrong unseen.
     if (holder === undefined) return this.#world.backend.fetch(request, new Invocation('courtesy'));
     const call = () => this.#world.faults.effect(holder, 'backend', () => this.#world.backend.fetch(request, holder));

@@ -1,9 +1,17 @@
 /** The producer's RPC to this shard's keys: looks at them, and does what an administrator asks. */
 import { WorkerEntrypoint } from 'cloudflare:workers';
 import { keyLabel, keyOfLabel } from '../../../shared/key/name.ts';
-import { KEY_ACTIONS, type KeyAction, type KeyRpc, type KeyView } from '../../../shared/key/rpc.ts';
+import {
+  KEY_ACTIONS,
+  type KeyAction,
+  type KeyRpc,
+  type KeyView,
+  type RedactedReport,
+  type ReportToRedact,
+} from '../../../shared/key/rpc.ts';
 import { logInfo } from '../../../shared/log.ts';
 import { readEnv } from '../../env.ts';
+import { redactReport } from '../secrets/reported.ts';
 import { membersOf } from './members.ts';
 
 export class KeyAdmin extends WorkerEntrypoint implements KeyRpc {
@@ -24,5 +32,9 @@ export class KeyAdmin extends WorkerEntrypoint implements KeyRpc {
     if (view === undefined) return undefined;
     logInfo('key.changed', { shard: env.shard, pool: name.pool, key: name.number, action });
     return { ...view, pool: name.pool, key: keyLabel(name) };
+  }
+
+  redactReport(report: ReportToRedact): Promise<RedactedReport> {
+    return redactReport(readEnv(this.env as object), report);
   }
 }

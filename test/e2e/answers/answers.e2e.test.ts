@@ -213,6 +213,7 @@ const logged: string[] = [];
 const scriptOf = (request: RawRequest): Script | undefined => {
   const name = request.target.split(/[/?]/)[1] ?? '';
   if (name === 'target') return { steps: ({ method, target }) => answer(200, TEXT, method === 'HEAD' ? '' : target) };
+  if (name === 'later') return { steps: () => answer(202, {}) };
   if (name === 'length') return { steps: () => ['HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n'] };
   if (name === 'headers')
     return { steps: (each) => answer(200, JSON_TYPE, JSON.stringify(Object.fromEntries(each.headers))) };
@@ -313,6 +314,59 @@ describe('an answer as the result of a task', () => {
     }
     const sent = backend.seen.filter(({ target }) => target === '/read-and-reset');
     expect(sent.map(({ headers }) => headers.get('task-attempt'))).toEqual(['1']);
+  });
+});
+
+describe('what a backend reports later', () => {
+  const REPORTED = ['plain', 'all-escapes', 'percent-twice', 'html', 'hex', 'base64-1', 'base64-2'] as const;
+
+  /** What the row would have answered at once. */
+  const reported = (name: string) => {
+    const request = { headers: new Map([['x-api-key', KEY]]) } as unknown as RawRequest;
+    return String(Buffer.from((ROWS[name] as Row).steps(request).at(-1) as Uint8Array));
+  };
+
+  async function accepted(service: string, name: string) {
+    const id = await client.submit({ service, path: `/later?${name}`, payload: {} });
+    await expect.poll(async () => (await client.task(id)).status, { timeout: 20_000 }).toBe('waiting');
+    const { headers } = backend.seen.findLast((each) => each.headers.get('task-id') === id) as RawRequest;
+    const report = async (body: object) =>
+      fetch(`${run.url}/api/task/${id}`, {
+        method: 'PUT',
+        headers: { authorization: `Bearer ${headers.get('task-callback-token')}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      }).then(({ status: code }) => code);
+    return { id, report, token: headers.get('task-callback-token')?.split('~')[0] as string };
+  }
+
+  it.each(REPORTED)('shows no secret either: %s', async (name) => {
+    const { id, report } = await accepted('keyed', name);
+    expect(await report({ status: 'running', progress: { percent: 1, message: reported(name) } })).toBe(200);
+    expect(await report({ status: 'succeeded', result: { said: reported(name) } })).toBe(200);
+    // The same once more is no other result.
+    expect(await report({ status: 'succeeded', result: { said: reported(name) } })).toBe(200);
+    const shown = JSON.stringify(await client.task(id));
+    expect(shown).toContain('[redacted]');
+    expectNoSecret(shown, name);
+  });
+
+  it('shows no key of a pool, no token, and none in bytes or in an error', async () => {
+    const { id, report, token: callbackToken } = await accepted('pooled', 'key');
+    const failure = `${'x'.repeat(480)} ${percent(KEY)} ${callbackToken}`;
+    expect(await report({ status: 'running', message: `${KEY} ${callbackToken}` })).toBe(200);
+    expect(await report({ status: 'failed', error: { message: failure }, retryable: false })).toBe(200);
+    const shown = JSON.stringify(await client.task(id));
+    expect(shown).not.toContain(callbackToken);
+    expectNoSecret(shown, 'failure');
+    const bytes = await accepted('pooled', 'bytes');
+    const resultBase64 = Buffer.concat([Buffer.from([0, 255]), Buffer.from(KEY)]).toString('base64');
+    expect(await bytes.report({ status: 'succeeded', resultBase64 })).toBe(200);
+    const { result } = (await client.task(bytes.id)) as { result?: { base64?: string } };
+    const kept = Buffer.from(JSON.stringify(result).match(/[A-Za-z0-9+/=]{12,}/)?.[0] ?? '', 'base64').toString(
+      'latin1',
+    );
+    expect(kept).toContain('[redacted]');
+    expectNoSecret(kept, 'bytes');
   });
 });
 

@@ -3,6 +3,8 @@
  * address; consumers and the producer reach it by RPC, the platform by cron and the dead-letter queue.
  */
 import { WorkerEntrypoint } from 'cloudflare:workers';
+import * as z from 'zod';
+import type { Pace } from '../shared/job/job.ts';
 import {
   type CallbackReport,
   CallbackReportSchema,
@@ -15,14 +17,19 @@ import {
 } from '../shared/ledger/rpc.ts';
 import { logInfo } from '../shared/log.ts';
 import { problemResponse } from '../shared/problem/problem.ts';
+import { ServiceNameSchema } from '../shared/registry/registration.ts';
 import { takeDeadLetters } from './dead-letter.ts';
 import { readEnv } from './env.ts';
+import { pacesOfServices } from './jobs/paces.ts';
+import { JOBS_A_ROUND, JOBS_AT_ONCE, runJobs } from './jobs/run.ts';
 import { sweep } from './sweep.ts';
 import { acceptCallback, cancelTask, retryTask } from './task-requests.ts';
 
 export { Ledger } from './ledger.ts';
 export { RegistryRpc } from './registry/registry-rpc.ts';
 export { ServerRegistry } from './registry/server-registry.ts';
+
+const ServiceNamesSchema = z.array(ServiceNameSchema);
 
 export class CallbackRpc extends WorkerEntrypoint implements Rpc {
   async cancelTask(request: CancelRequest): Promise<LedgerAnswer> {
@@ -31,6 +38,14 @@ export class CallbackRpc extends WorkerEntrypoint implements Rpc {
 
   async retryTask(request: RetryRequest): Promise<LedgerAnswer> {
     return retryTask(await readEnv(this.env as object), RetryRequestSchema.parse(request), Date.now());
+  }
+
+  async runJobs(): Promise<void> {
+    await runJobs(await readEnv(this.env as object), JOBS_AT_ONCE, Date.now);
+  }
+
+  async paces(services: readonly string[]): Promise<Map<string, Pace>> {
+    return pacesOfServices(await readEnv(this.env as object), ServiceNamesSchema.parse(services), Date.now());
   }
 
   async acceptCallback(report: CallbackReport): Promise<LedgerAnswer> {
@@ -51,7 +66,9 @@ export default {
   },
 
   async scheduled(_controller: ScheduledController, env: object): Promise<void> {
-    const report = await sweep(await readEnv(env), Date.now());
+    const parsed = await readEnv(env);
+    const report = await sweep(parsed, Date.now());
     if (Object.values(report).some((count) => count > 0)) logInfo('sweep.done', { ...report });
+    await runJobs(parsed, JOBS_A_ROUND, Date.now);
   },
 } satisfies ExportedHandler<object>;

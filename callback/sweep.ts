@@ -18,6 +18,7 @@ import {
 } from '../shared/store/carrier.ts';
 import { forgetFinds } from '../shared/store/find.ts';
 import { forgetExpiredKeys } from '../shared/store/idempotency.ts';
+import { deleteOldJobs, deleteOldProgress, forgetRedriveStarts } from '../shared/store/jobs.ts';
 import { forgetPaces, readLines, releaseDueHeads } from '../shared/store/parking.ts';
 import { deleteExpiredRevocations } from '../shared/store/revocation.ts';
 import { type StateRow, stateOfRow } from '../shared/store/row.ts';
@@ -66,6 +67,11 @@ const FINDS_NAME = 'finds';
 const AUDIT_KEPT_MS = 400 * 86_400_000;
 const AUDIT_ROWS = 1_000;
 
+/** Ended ones; progress is kept for longer than any job runs. */
+const JOBS_KEPT_MS = 30 * 86_400_000;
+const PROGRESS_KEPT_MS = 60 * 86_400_000;
+const JOB_ROWS = 1_000;
+
 export interface SweepReport {
   readonly woken: number;
   readonly ended: number;
@@ -87,6 +93,7 @@ const SHARES: readonly (readonly [name: string, share: Share])[] = [
   ['strays', sweepStrays],
   ['retention', (env, now) => forgetOld(env.db, env, now)],
   ['finds', sweepFinds],
+  ['job progress', sweepJobProgress],
 ];
 
 /** Of tables that are in the control database alone. */
@@ -95,6 +102,7 @@ const CONTROL_SHARES: typeof SHARES = [
   ['idempotency keys', sweepIdempotencyKeys],
   ['statistics', sweepStatistics],
   ['audit', sweepAudit],
+  ['jobs', sweepJobs],
   ['stores', (env, now) => watchStores(env, now).then(() => ({}))],
 ];
 
@@ -240,5 +248,16 @@ async function sweepFinds({ db, retentionMs }: StoreEnv, now: number): Promise<P
 
 async function sweepAudit({ stores: { control } }: CallbackEnv, now: number): Promise<Partial<SweepReport>> {
   await deleteOldActs(control, now - AUDIT_KEPT_MS, AUDIT_ROWS);
+  return {};
+}
+
+async function sweepJobs({ db: control }: StoreEnv, now: number): Promise<Partial<SweepReport>> {
+  await deleteOldJobs(control, now - JOBS_KEPT_MS, JOB_ROWS);
+  await forgetRedriveStarts(control, now - JOBS_KEPT_MS);
+  return {};
+}
+
+async function sweepJobProgress({ db }: StoreEnv, now: number): Promise<Partial<SweepReport>> {
+  await deleteOldProgress(db, now - PROGRESS_KEPT_MS, JOB_ROWS);
   return {};
 }

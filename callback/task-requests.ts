@@ -22,6 +22,7 @@ import { runOfCallbackToken } from './callback-token.ts';
 import type { CallbackEnv } from './env.ts';
 import { fallBack, wakeFallen } from './fallback.ts';
 import { askRegistry } from './registry/asking.ts';
+import { retryMove } from './retry-move.ts';
 import { samplesOfMoves } from './statistics.ts';
 import { sendCancel, sendWakes } from './wake.ts';
 
@@ -62,38 +63,18 @@ export async function cancelTask(env: CallbackEnv, request: CancelRequest, now: 
 export async function retryTask(env: CallbackEnv, request: RetryRequest, now: number): Promise<LedgerAnswer> {
   const { id } = request;
   return lookAndMove(env, id, (row, state) => {
-    // As long as the task was given at first, unless this request says otherwise.
-    const lifeMs = row.life_ms ?? Math.min(row.deadline_at - taskCreatedAt(id), MAX_DEADLINE_SECONDS * 1000);
-    const deadlineAt = request.deadlineAt ?? now + lifeMs;
-    const decision = transition(state, { type: 'retry', at: now, deadlineAt });
+    const decision = transition(state, { type: 'retry', at: now, deadlineAt: request.deadlineAt ?? now });
     if (!decision.ok) {
       const detail = `The task is ${state.status}; only failed and expired tasks can be retried.`;
       return { answer: { ok: false, code: 'not-retryable', detail } };
     }
-    if (row.bodies_deleted_at !== null) {
-      const since = new Date(row.bodies_deleted_at).toISOString();
+    const move = retryMove(row, { ...request, startAt: now }, now);
+    if (move === undefined) {
+      const since = new Date(row.bodies_deleted_at ?? now).toISOString();
       const detail = `The request was deleted on ${since} (BODY_RETENTION_DAYS); submit it again.`;
       return { answer: { ok: false, code: 'not-retryable', detail } };
     }
-    return {
-      move: {
-        id,
-        expected: { status: row.status, run: row.run },
-        next: decision.next,
-        dueAt: now + graceMs(0),
-        sends: 1,
-        lifeMs,
-        record: {
-          run: state.run,
-          attempt: attemptNumber(state),
-          outcome: 'retried',
-          startedAt: now,
-          endedAt: now,
-          ...(request.by !== undefined && { by: request.by }),
-        },
-      },
-      after: () => sendWakes(env.taskQueues, [{ id, service: row.service, delayMs: 0 }]),
-    };
+    return { move, after: () => sendWakes(env.taskQueues, [{ id, service: row.service, delayMs: 0 }]) };
   });
 }
 

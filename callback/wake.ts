@@ -36,6 +36,24 @@ export async function sendCancel(queues: Queues, id: string, service: string, se
   await sendToAny(queues, (queue) => queue.send(cancelMessage(id, service, server), { contentType: 'json' }));
 }
 
+export interface CancelledTask {
+  readonly id: string;
+  readonly service: string;
+  /** The registered server that works on it. */
+  readonly server: string | null;
+}
+
+/** The same for many. */
+export async function sendCancels(queues: Queues, cancelled: readonly CancelledTask[]): Promise<void> {
+  for (let at = 0; at < cancelled.length; at += MAX_BATCH_MESSAGES) {
+    const messages = cancelled.slice(at, at + MAX_BATCH_MESSAGES).map(({ id, service, server }) => ({
+      body: cancelMessage(id, service, server ?? undefined),
+      contentType: 'json' as const,
+    }));
+    await sendToAny(queues, (queue) => queue.sendBatch(messages));
+  }
+}
+
 /** Starts at the wanted shard, or a random one, and goes on to the next when one refuses. */
 async function sendToAny(
   queues: Queues,

@@ -17,6 +17,7 @@ import { addCancel } from './routes/cancel.ts';
 import { addDocument } from './routes/document.ts';
 import { addHealth } from './routes/health.ts';
 import { addHeartbeats } from './routes/heartbeats.ts';
+import { addJobs } from './routes/jobs.ts';
 import { addKeys } from './routes/keys.ts';
 import { addList } from './routes/list.ts';
 import { addMetrics } from './routes/metrics.ts';
@@ -59,6 +60,7 @@ export function createApp(...more: readonly ((app: App) => void)[]): App {
     addCancel,
     addRetry,
     addSchedules,
+    addJobs,
   ])
     add(app);
   for (const add of [addHeartbeats, addServers, addServices, addBalancer, addSync, addKeys, addTokens]) add(app);

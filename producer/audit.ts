@@ -22,6 +22,8 @@ export const recordActs: MiddlewareHandler<AppEnv> = async (c, next) => {
   if (act === undefined) return;
   const at = Date.now();
   const { before, after, count = 1 } = c.get('change') ?? {};
+  // It only asked what would be done, or there was nothing to do.
+  if (count === 0) return;
   const row = {
     id: auditId(at, crypto.randomUUID().slice(0, 8)),
     at,

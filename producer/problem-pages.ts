@@ -26,6 +26,7 @@ const MEANINGS: Readonly<Record<ProblemCode, string>> = {
   'key-not-found': 'No shard has a key of this name. GET /api/stats/keys lists them.',
   'schedule-not-found':
     'No schedule of yours has this name. `GET /api/schedules` lists them; an administrator names the owner with `?subject=`.',
+  'job-not-found': 'No job of yours has this id, or it ended more than 30 days ago. `GET /api/jobs` lists them.',
   'server-not-found':
     'No server of yours has this id: it was removed, or was silent for too long. A server that gets this for a heartbeat registers again.',
   'method-not-allowed': 'The address exists, but not for this method. The header `Allow` lists those that it answers.',

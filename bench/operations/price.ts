@@ -3,7 +3,7 @@
  * allowances left aside.
  */
 import { REGISTRY_GIGABYTE_SECONDS_A_MONTH } from '../../deploy/price/estimate.ts';
-import { PER_MILLION } from '../../deploy/price/list.ts';
+import { PER_MILLION } from '../../shared/price/list.ts';
 import type { Cost } from './paths.ts';
 
 /** The design's budget for everything together, retention apart. */

@@ -89,6 +89,10 @@ export class RegistryRpc extends WorkerEntrypoint implements Rpc {
     return this.#ask((registry) => registry.getDemand(name));
   }
 
+  getPaces(names: readonly string[]) {
+    return this.#ask((registry) => registry.getPaces(names));
+  }
+
   getBalancer() {
     return this.#ask((registry) => registry.getBalancer());
   }

@@ -24,6 +24,7 @@ import type {
   RegistryRpc,
   ServerMetrics,
   ServerView,
+  ServicePace,
   ServicePause,
   ServiceView,
 } from '../../shared/registry/rpc.ts';
@@ -36,6 +37,7 @@ import { claimLeadership, heartbeat, heartbeatCluster } from './heartbeat.ts';
 import { RegistryHost } from './host.ts';
 import { type DueRelease, linesOf } from './line.ts';
 import { findServer, register, removeServer, setMaintenance } from './members.ts';
+import { pacesOf } from './pace.ts';
 import { endTask, giveUpLease } from './places.ts';
 import { NO_SUCH_SERVER } from './refusal.ts';
 import { takeReports } from './report.ts';
@@ -143,6 +145,10 @@ export class ServerRegistry extends DurableObject<object> implements RegistryRpc
     const described = await describeLines(await readEnv(this.env), lines);
     const inLine = described.reduce((sum, { count }) => sum + count, 0);
     return this.#host.decide((registry, now) => demandOf(registry, name, inLine, now));
+  }
+
+  getPaces(names: readonly string[]): Promise<ServicePace[]> {
+    return this.#host.direct((registry, now) => pacesOf(registry, names, now));
   }
 
   getBalancer(): Promise<BalancerView> {

@@ -1,5 +1,6 @@
 /** A plan for a person's eyes, and for a program's. Names only: no value of a secret is anywhere near. */
 
+import { PLAN } from '../../shared/price/list.ts';
 import type { ServiceDefinition } from '../../shared/service/definition.ts';
 import { headerSecretNames } from '../../shared/service/review.ts';
 import { MAX_STORES } from '../../shared/task/id.ts';
@@ -10,7 +11,6 @@ import { type Finding, findingText } from '../finding.ts';
 import { SIGNING } from '../inputs/inputs.ts';
 import type { Prepared } from '../prepare.ts';
 import type { Estimate } from '../price/estimate.ts';
-import { PLAN } from '../price/list.ts';
 
 const SIGN: Readonly<Record<string, (text: string) => string>> = {
   '+': style.green,

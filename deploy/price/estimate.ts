@@ -3,7 +3,7 @@
  * meters (docs/operations.md; a test holds the two together), the prices those of `list.ts`. Pure.
  */
 
-import { INCLUDED, type Metered, PER_MILLION, PLAN } from './list.ts';
+import { INCLUDED, type Metered, PER_MILLION, PLAN } from '../../shared/price/list.ts';
 import { type Lives, ROWS_WRITTEN_FOR_BODIES, type Storage, storageOf } from './storage.ts';
 
 /**

@@ -67,6 +67,10 @@ const filters = {
     .openapi({ description: 'The owner: for who may see the tasks of others.' }),
 };
 
+/** In a body, where a list is a list. */
+export const TaskFiltersSchema = z.strictObject(filters);
+export type TaskFilters = z.output<typeof TaskFiltersSchema>;
+
 const cursor = z.string().max(100).optional().openapi({ description: 'nextCursor of the answer before.' });
 
 export const CountQuerySchema = z.strictObject({ ...filters, cursor });

@@ -3,6 +3,7 @@
  * and ownership are the producer's business; the attempt's token is checked behind this RPC.
  */
 import * as z from 'zod';
+import type { Pace } from '../job/job.ts';
 import { NewTaskSchema } from '../message/task-message.ts';
 import { ContentSchema } from '../task/content.ts';
 
@@ -61,6 +62,10 @@ export interface CallbackRpc {
   cancelTask(request: CancelRequest): Promise<LedgerAnswer>;
   /** Makes a failed or expired task due again, with fresh attempts and a new deadline. */
   retryTask(request: RetryRequest): Promise<LedgerAnswer>;
+  /** Begins, or goes on with, jobs; the minute's round does the rest. */
+  runJobs(): Promise<void>;
+  /** Calls a second that services bear, and whether that is known. */
+  paces(services: readonly string[]): Promise<ReadonlyMap<string, Pace>>;
   /** A backend's word on the run that the token was given to. Safe to repeat. */
   acceptCallback(report: CallbackReport): Promise<LedgerAnswer>;
 }

@@ -13,6 +13,7 @@ export const PROBLEMS = {
   'service-not-found': { status: 404, title: 'There is no such service' },
   'key-not-found': { status: 404, title: 'There is no such key' },
   'schedule-not-found': { status: 404, title: 'There is no such schedule' },
+  'job-not-found': { status: 404, title: 'There is no such job' },
   'server-not-found': { status: 404, title: 'There is no such server' },
   'method-not-allowed': { status: 405, title: 'This address does not answer that method' },
   'stale-attempt': { status: 409, title: 'The attempt is no longer the current one' },

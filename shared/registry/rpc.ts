@@ -127,6 +127,16 @@ export interface ServicePause {
   readonly reason?: string | undefined;
 }
 
+/** Calls a second that a service bears, as far as that is told or learnt; undefined where it is not. */
+export interface ServicePace {
+  readonly service: string;
+  readonly perSecond: number | undefined;
+  /** The pool of keys that its calls need; its pace is for the pool to say. */
+  readonly pool: string | undefined;
+  /** As the definition says of one key. */
+  readonly perSecondOfKey: number | undefined;
+}
+
 /** For autoscalers: what a service has to do, and how many servers would do it. */
 export interface DemandView {
   readonly service: string;
@@ -179,6 +189,7 @@ export interface RegistryRpc {
   /** @param pause undefined: it goes on, and its tasks with it */
   setPaused(name: string, pause: ServicePause | undefined): Promise<Answered<undefined>>;
   getDemand(name: string): Promise<Answered<DemandView>>;
+  getPaces(names: readonly string[]): Promise<readonly ServicePace[]>;
   getBalancer(): Promise<BalancerView>;
   setBalancing(name: string, algorithm: string): Promise<Answered<undefined>>;
 

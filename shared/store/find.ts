@@ -56,6 +56,7 @@ const SHAPES = {
   summary: SUMMARY_COLUMNS,
   error: 'id, service, status, error, finished_at',
   id: 'id',
+  job: 'id, service',
 } as const;
 
 export interface FoundError {
@@ -70,6 +71,7 @@ interface Found {
   readonly summary: TaskSummaryRow;
   readonly error: FoundError;
   readonly id: { readonly id: string };
+  readonly job: { readonly id: string; readonly service: string };
 }
 
 export type Shape = keyof typeof SHAPES;
@@ -117,7 +119,7 @@ const forEachWay = (text: (shape: Shape, way: Way) => string) => {
     'subject-term': text(shape, 'subject-term'),
     term: text(shape, 'term'),
   });
-  return { summary: ofShape('summary'), error: ofShape('error'), id: ofShape('id') };
+  return { summary: ofShape('summary'), error: ofShape('error'), id: ofShape('id'), job: ofShape('job') };
 };
 
 const FOUND = forEachWay(found);

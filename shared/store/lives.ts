@@ -36,9 +36,11 @@ const LOOK = `
 /** A task that was retried by hand has no `finished_at`, and so is kept for its full time again. */
 const DELETE_ROWS = 'DELETE FROM tasks WHERE id > ?1 AND id <= ?2 AND finished_at < ?3';
 
+const WITHOUT_BODIES = `request = NULL, request_body = NULL, result_type = NULL, result_encoding = NULL, result = NULL,
+    history = '[]', bodies_deleted_at = ?3`;
+
 const DELETE_BODIES = `
-  UPDATE tasks SET request = NULL, request_body = NULL, result_type = NULL, result_encoding = NULL, result = NULL,
-    history = '[]', bodies_deleted_at = ?3
+  UPDATE tasks SET ${WITHOUT_BODIES}
   WHERE id > ?1 AND id <= ?2 AND ${HAS_OLD_BODIES}`;
 
 /** One step of a walk. Safe to run twice at once: both statements are guarded by what they look for. */
@@ -61,4 +63,42 @@ export async function endLives(db: D1Database, lives: Lives, now: number): Promi
     deletedBodies = meta.changes;
   }
   return { deletedBodies, deletedRows, last, isEnd: rows < limit };
+}
+
+/** The job stands where its chunk began: somebody who repeats the chunk purges nothing that came later. */
+const IN_CHUNK = 'EXISTS (SELECT 1 FROM job_progress WHERE job = ?4 AND position = ?5)';
+
+/** Nothing that was said of the task, or by it, is left: its number, labels and what it is found by go too. */
+const EMPTY = `
+  UPDATE tasks SET ${WITHOUT_BODIES}, ref = NULL, labels = NULL, error = NULL, progress = NULL
+  WHERE id IN (SELECT value FROM json_each(?1)) AND finished_at >= ?2 AND service <> '' AND ${IN_CHUNK}`;
+
+const DELETE_OLD = `DELETE FROM tasks WHERE id IN (SELECT value FROM json_each(?1)) AND finished_at < ?2 AND ?3 > 0 AND ${IN_CHUNK}`;
+
+/** What leads to them. Two statements: of a union the table would be walked. */
+const DELETE_FINDS = [
+  `SELECT 'ref:' || tasks.ref, tasks.subject, tasks.id
+   FROM json_each(?1) AS purged CROSS JOIN tasks ON tasks.id = purged.value
+   WHERE tasks.ref IS NOT NULL AND tasks.finished_at IS NOT NULL`,
+  `SELECT 'label:' || label.key || ':' || label.value, tasks.subject, tasks.id
+   FROM json_each(?1) AS purged CROSS JOIN tasks ON tasks.id = purged.value
+     CROSS JOIN json_each(coalesce(tasks.labels, '{}')) AS label
+   WHERE tasks.finished_at IS NOT NULL`,
+].map((found) => `DELETE FROM finds WHERE (term, subject, entry) IN (${found}) AND ${IN_CHUNK} AND ?2 > 0 AND ?3 > 0`);
+
+/**
+ * Ended tasks are purged: a young one leaves its emptied row, which outlives its messages (rule R6).
+ * @param rowsOf tasks that finished before, Unix ms, go with their rows
+ * @returns what is written first, and then the statements whose changes are the tasks that are purged
+ */
+export function purgeStatements(
+  db: D1Database,
+  ids: readonly string[],
+  { job, from }: { readonly job: string; readonly from: string },
+  rowsOf: number,
+  now: number,
+): { readonly first: readonly D1PreparedStatement[]; readonly purging: readonly D1PreparedStatement[] } {
+  const values = [JSON.stringify(ids), rowsOf, now, job, from];
+  const statement = (sql: string) => db.prepare(sql).bind(...values);
+  return { first: DELETE_FINDS.map(statement), purging: [statement(EMPTY), statement(DELETE_OLD)] };
 }

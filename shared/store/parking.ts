@@ -104,6 +104,15 @@ export function releaseDueHeads(
   );
 }
 
+/** The paces of lines that were noted since then, Unix ms. */
+export async function readPaces(db: D1Database, since: number): Promise<{ line: string; perSecond: number }[]> {
+  const { results } = await db
+    .prepare('SELECT line, per_second FROM lines WHERE noted_at >= ?1 AND per_second IS NOT NULL')
+    .bind(since)
+    .all<{ line: string; per_second: number }>();
+  return results.map(({ line, per_second }) => ({ line, perSecond: per_second }));
+}
+
 /** Paces that nobody has noted for so long are of lines that are gone. */
 export async function forgetPaces(db: D1Database, before: number): Promise<void> {
   await db.prepare('DELETE FROM lines WHERE noted_at < ?1').bind(before).run();

@@ -101,6 +101,11 @@ export async function recordTransitions(db: D1Database, moves: readonly Move[]):
   return new Map(rows.map((row) => [row.id, row]));
 }
 
+/** The same as statements, for who writes something else in their transaction. */
+export function transitionStatements(db: D1Database, moves: readonly Move[]): D1PreparedStatement[] {
+  return jsonParameters(moves.map(moveParameter)).map((parameter) => db.prepare(RECORD).bind(parameter));
+}
+
 /** When the sweeper looks at a task that no message carries: its callback is overdue, its event did not come. */
 export function ownDueAt(state: TaskState): number | undefined {
   if (state.status === 'waiting') return state.callbackUntil;

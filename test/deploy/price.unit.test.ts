@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { estimatePrice, OF_A_POLL, OF_A_SWEEP, OF_A_TASK, parseLoad } from '../../deploy/price/estimate.ts';
-import { PLAN } from '../../deploy/price/list.ts';
 import { ROWS_WRITTEN_FOR_BODIES, storageOf } from '../../deploy/price/storage.ts';
+import { PLAN } from '../../shared/price/list.ts';
 
 /** A row of the table that `npm run ops -- --write` renews: queue operations, statements, rows written and read, object calls. */
 function metered(path: string): number[] {

@@ -29,7 +29,14 @@ export function callbackStub(answer: LedgerAnswer): CallbackRpc & { asked: unkno
     asked.push(request);
     return answer;
   };
-  return { asked, cancelTask: reply, retryTask: reply, acceptCallback: reply };
+  return {
+    asked,
+    cancelTask: reply,
+    retryTask: reply,
+    acceptCallback: reply,
+    runJobs: async () => undefined,
+    paces: async (services) => new Map(services.map((service) => [service, { perSecond: 10, isKnown: true }])),
+  };
 }
 
 export interface SentMessage {

@@ -14,12 +14,11 @@ import {
   readProgress,
 } from '../../shared/store/jobs.ts';
 import { answerJson, refuse, unavailable } from '../answer.ts';
-import type { App, AppEnv } from '../app.ts';
+import type { App, AppEnv, Caller } from '../app.ts';
 import { beside } from '../beside.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
 import { filterOf } from '../find-query.ts';
 import { countByService, estimateJob } from '../jobs/estimate.ts';
-import { owns } from '../ownership.ts';
 import type { Runtime } from '../runtime.ts';
 import type { TaskFilters } from '../schema/find.ts';
 import {
@@ -137,7 +136,7 @@ export function addJobs(app: App): void {
     const { control } = c.env.runtime.config.stores;
     const { id } = c.req.valid('param');
     const job = await callUpstream('database', () => readJob(control, id));
-    if (job !== UNAVAILABLE && job !== undefined && owns(c.get('principal'), job.subject)) {
+    if (job !== UNAVAILABLE && job !== undefined && mayTouch(c.get('principal'), job)) {
       const ended = await callUpstream('database', () => endJob(control, id, 'aborted', Date.now()));
       if (ended === UNAVAILABLE) return unavailable('The job cannot be written at the moment.');
       c.set('change', { before: { status: job.status }, after: { status: ended ? 'aborted' : job.status } });
@@ -219,10 +218,14 @@ async function answerJob(c: Context<AppEnv>, id: string): Promise<Response> {
     return job === undefined ? undefined : { job, progress: await progressOf(runtime, [job]) };
   });
   if (found === UNAVAILABLE) return unavailable('The job cannot be read at the moment.');
-  if (found === undefined || !owns(c.get('principal'), found.job.subject)) {
+  if (found === undefined || !mayTouch(c.get('principal'), found.job)) {
     return refuse('job-not-found', { detail: 'No job of yours has this id.' });
   }
   return answerJson(jobDocument(found.job, found.progress.get(id) ?? []));
+}
+
+function mayTouch({ scope, subject }: Caller, job: JobRow): boolean {
+  return scope === 'all' || subject === job.subject;
 }
 
 async function progressOf({ config }: Runtime, jobs: readonly JobRow[]): Promise<Map<string, JobProgress[]>> {

@@ -7,7 +7,14 @@
  */
 import { serviceLine, targetOfLine } from '../shared/capacity/line.ts';
 import type { LineDescription, ReleaseAnswer, ReleaseRequest } from '../shared/ledger/line.ts';
-import { describeParked, readLineHeads, readLines, releaseParkedTasks } from '../shared/store/parking.ts';
+import {
+  describeParked,
+  type ReleasedTask,
+  readLineHeads,
+  readLines,
+  releaseParkedAmong,
+  releaseParkedTasks,
+} from '../shared/store/parking.ts';
 import { inAllStores } from './by-store.ts';
 import type { CallbackEnv, StoreEnv } from './env.ts';
 import { sendWakes } from './wake.ts';
@@ -27,23 +34,32 @@ export async function releaseLine(env: CallbackEnv, request: ReleaseRequest, now
 /** @param limit undefined: the request's own */
 async function releaseIn(
   { db, taskQueues }: StoreEnv,
-  { line, limit: wanted, shard, perSecond }: ReleaseRequest,
+  { line, limit: wanted, shard, perSecond, tasks }: ReleaseRequest,
   limit: number | undefined,
   now: number,
 ): Promise<ReleaseAnswer> {
+  if (tasks !== undefined) {
+    const among = await releaseParkedAmong(db, line, tasks, now);
+    await sendWakes(taskQueues, wakesOf(among.released, line), shard);
+    return { released: among.released.length, left: among.left };
+  }
   const { released, left } = await releaseParkedTasks(db, line, limit ?? wanted, perSecond, now);
-  const wakes = released.map(({ id, service }) => ({ id, service, delayMs: 0, line }));
+  const wakes = wakesOf(released, line);
   await sendWakes(taskQueues, wakes, shard);
   return { released: released.length, left };
+}
+
+function wakesOf(released: readonly ReleasedTask[], line: string) {
+  return released.map(({ id, service }) => ({ id, service, delayMs: 0, line }));
 }
 
 /** How many of the oldest tasks of the line each store has; undefined with one store, which has them all. */
 async function countsByStore(
   env: CallbackEnv,
-  { line, limit }: ReleaseRequest,
+  { line, limit, tasks }: ReleaseRequest,
   now: number,
 ): Promise<Map<D1Database, number> | undefined> {
-  if (env.stores.all.length === 1) return undefined;
+  if (env.stores.all.length === 1 || tasks !== undefined) return undefined;
   const heads = await inAllStores(env, async ({ db }) => ({ db, ids: await readLineHeads(db, line, limit, now) }));
   const oldest = heads
     .flatMap(({ db, ids }) => ids.map((id) => ({ db, id })))

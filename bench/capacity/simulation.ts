@@ -143,7 +143,7 @@ class Simulation {
       },
       now,
     );
-    const again = { isInTurn: turn.isInTurn };
+    const again = { isInTurn: true };
     switch (answer?.kind) {
       case 'granted':
         this.#call(running, shard, since, leaseId, answer.key, again);
@@ -241,11 +241,22 @@ class Simulation {
     for (const each of pulls) {
       noteAsking(host.pool, each, now);
       this.#clock.after(WRITE_MS, () => {
-        const waiting = this.#lines.get(each.request.line) ?? [];
-        const released = waiting.splice(0, each.request.limit);
-        for (const running of released) this.#wake(running, each.request.shard ?? shard);
+        const { line, limit, tasks } = each.request;
+        const waiting = this.#lines.get(line) ?? [];
+        const named = waiting.filter(({ index }) => tasks?.includes(`tsk_${index}`) ?? true);
+        const released = named.slice(0, limit);
+        this.#lines.set(
+          line,
+          waiting.filter((running) => !released.includes(running)),
+        );
+        for (const running of released) this.#wake(running, each.request.shard ?? shard, each.of !== 'refused');
         this.#clock.after(WRITE_MS, () => {
-          notePulled(host.pool, each, { released: released.length, left: waiting.length > 0 }, this.#clock.now);
+          notePulled(
+            host.pool,
+            each,
+            { released: released.length, left: waiting.length > released.length },
+            this.#clock.now,
+          );
           this.#serve(shard);
         });
       });
@@ -256,10 +267,10 @@ class Simulation {
     }
   }
 
-  #wake(running: Running, shard: number): void {
+  #wake(running: Running, shard: number, hasArrived: boolean): void {
     const { queueMs = DEFAULT_QUEUE_MS } = this.#scenario;
     this.#clock.after(MIN_QUEUE_MS + this.#random() * (queueMs - MIN_QUEUE_MS), () =>
-      this.#ask(running, shard, this.#clock.now, { hasArrived: true, isInTurn: true }),
+      this.#ask(running, shard, this.#clock.now, { hasArrived, isInTurn: true }),
     );
   }
 

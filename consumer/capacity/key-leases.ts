@@ -4,6 +4,7 @@
  * others stand in the pool's line. Two calls a pool and batch, mostly: bad news goes at once, and a long
  * batch brings back what has ended in halves, so that one slow call does not hold the others' places.
  */
+import { targetOfLine } from '../../shared/capacity/line.ts';
 import { logInfo } from '../../shared/log.ts';
 import type { Attempted, Call, EndedCall, KeyUse } from '../call/call.ts';
 import { type Outcome, permanentRefusal } from '../call/outcome.ts';
@@ -148,11 +149,13 @@ export class KeyLeases {
   #askedOf({ id, service, line, request }: Call, isFirst: boolean, mustNotWait: boolean): KeyCall {
     const bucket = bucketOfRequest(this.#env, service, { headers: request.headers ?? {}, json: jsonOf(request) });
     const wasWoken = line !== undefined;
+    const target = wasWoken ? targetOfLine(line) : undefined;
+    const stoodAside = target?.kind === 'pool' && target.isOfRefused === true;
     return {
       task: id,
       ...(bucket !== undefined && { bucket }),
       ...((wasWoken || !isFirst) && { isInTurn: true }),
-      ...(wasWoken && isFirst && { hasArrived: true }),
+      ...(wasWoken && isFirst && !stoodAside && { hasArrived: true }),
       ...(mustNotWait && { mustNotWait }),
     };
   }

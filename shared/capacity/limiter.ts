@@ -182,6 +182,15 @@ export class Limiter {
     return Math.max(at, this.#learntAt(now));
   }
 
+  /** A call that ends may make room before the time that is known. */
+  opensByEnd(now: number): boolean {
+    if (this.#open.length === 0) return false;
+    if (this.#closed !== undefined) return this.#closed.probe !== undefined || this.#closed.test !== undefined;
+    if (this.#open.length >= this.#mostAtOnce()) return true;
+    this.#noteLetIn(now);
+    return this.#unsure().length >= this.#mostUnsure();
+  }
+
   /** @returns the call's ticket, for `end` */
   start(now: number): number {
     const closed = this.#closed;

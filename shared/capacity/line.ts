@@ -6,11 +6,22 @@
  */
 
 export type LineTarget =
-  | { readonly kind: 'pool'; readonly pool: string; readonly bucket?: string | undefined }
+  | {
+      readonly kind: 'pool';
+      readonly pool: string;
+      readonly bucket?: string | undefined;
+      /** Of the tasks that keys of the pool refused. */
+      readonly isOfRefused?: boolean;
+    }
   | { readonly kind: 'service'; readonly service: string; readonly bucket?: string | undefined };
 
 export function poolLine(pool: string, bucket?: string): string {
   return bucket === undefined ? `pool:${pool}` : `pool:${pool}#${bucket}`;
+}
+
+/** Where tasks stand that keys refused: they wait until it is known whose fault it was. */
+export function refusedLine(pool: string, bucket?: string): string {
+  return `refused:${bucket === undefined ? pool : `${pool}#${bucket}`}`;
 }
 
 export function serviceLine(service: string, bucket?: string): string {
@@ -19,11 +30,11 @@ export function serviceLine(service: string, bucket?: string): string {
 
 /** @returns undefined for a text that is no line */
 export function targetOfLine(line: string): LineTarget | undefined {
-  const match = /^(?:service:(?<service>[^#]+)|pool:(?<pool>[^#]+))(?:#(?<bucket>.+))?$/s.exec(line);
-  const { service, pool, bucket } = match?.groups ?? {};
-  if (service !== undefined)
-    return bucket === undefined ? { kind: 'service', service } : { kind: 'service', service, bucket };
-  return pool === undefined ? undefined : { kind: 'pool', pool, bucket };
+  const match = /^(?<kind>service|pool|refused):(?<name>[^#]+)(?:#(?<bucket>.+))?$/s.exec(line);
+  const { kind, name, bucket } = match?.groups ?? {};
+  if (name === undefined) return undefined;
+  if (kind === 'service') return { kind, service: name, ...(bucket !== undefined && { bucket }) };
+  return { kind: 'pool', pool: name, bucket, ...(kind === 'refused' && { isOfRefused: true }) };
 }
 
 /** Names of buckets come from tasks: long or odd ones are cut, with a hash of all of it in their place. */

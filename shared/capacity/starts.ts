@@ -18,10 +18,7 @@ export class Starts {
   }
 
   countSince(from: number): number {
-    const times = this.#times;
-    let count = 0;
-    while (count < times.length && (times[times.length - 1 - count] ?? 0) >= from) count++;
-    return count;
+    return this.#times.length - this.#indexOf((at) => at >= from);
   }
 
   /** When so many calls within such a period allow one more, Unix ms; in the past when they do now. */
@@ -32,16 +29,25 @@ export class Starts {
 
   /** How many more could start until then: each place of the limit as often as the period passes. */
   room(calls: number, periodMs: number, now: number, until: number): number {
-    const times = this.#times;
     const limit = Math.min(calls, MAX_STARTS);
     let room = 0;
-    for (let back = 1; back <= limit; back++) {
-      const at = times[times.length - back];
-      const freeAt = at === undefined ? now : Math.max(now, at + periodMs);
-      if (freeAt <= until) room += 1 + Math.floor((until - freeAt) / periodMs);
-      // The others have been free for longer.
-      if (freeAt === now) return room + (limit - back) * (1 + Math.floor((until - now) / periodMs));
+    for (let at = until; at >= now; at -= Math.max(1, periodMs)) {
+      const taken = this.#times.length - this.#indexOf((start) => start > at - periodMs);
+      room += Math.max(0, limit - taken);
     }
     return room;
+  }
+
+  /** Of the first start for which this is so; it is for all later ones. */
+  #indexOf(isSo: (at: number) => boolean): number {
+    const times = this.#times;
+    let low = 0;
+    let high = times.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (isSo(times[middle] ?? Infinity)) high = middle;
+      else low = middle + 1;
+    }
+    return low;
   }
 }

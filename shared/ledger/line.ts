@@ -13,11 +13,14 @@ export const LineSchema = z
 
 /** More at once are released by asking again. */
 const MAX_RELEASED = 1_000;
+export const MAX_RELEASED_BY_ID = 100;
 
 /** Wake the oldest that wait, at most so many. */
 export const ReleaseRequestSchema = z.object({
   line: LineSchema,
   limit: z.number().int().min(1).max(MAX_RELEASED),
+  /** These alone, as far as they stand in it. */
+  tasks: z.array(z.string()).min(1).max(MAX_RELEASED_BY_ID).optional(),
   /** Whose queue takes the wake-ups: a key pool pulls for itself. Any, where there is no such shard. */
   shard: z.number().int().min(0).optional(),
   /** How fast the line moves, tasks a second: a poll says by it how long a task will wait. */

@@ -44,10 +44,31 @@ export async function releaseParkedTasks(
        RETURNING id, service`,
     )
     .bind(line, now, limit);
-  const rest = db.prepare(`SELECT 1 AS found FROM tasks WHERE parked_for = ?1 AND ${STANDS} LIMIT 1`).bind(line, now);
+  const rest = anyStanding(db, line, now);
   const notes = perSecond === undefined ? [] : [paceNote(db, line, perSecond, now)];
   const [released, left] = await db.batch<ReleasedTask>([release, rest, ...notes]);
   return { released: released?.results ?? [], left: (left?.results.length ?? 0) > 0 };
+}
+
+/** As `releaseParkedTasks`, of those tasks alone that stand in the line. */
+export async function releaseParkedAmong(
+  db: D1Database,
+  line: string,
+  ids: readonly string[],
+  now: number,
+): Promise<{ released: ReleasedTask[]; left: boolean }> {
+  const release = db
+    .prepare(
+      `UPDATE tasks SET ${RELEASED}
+       WHERE id IN (SELECT value FROM json_each(?3)) AND parked_for = ?1 AND ${STANDS} RETURNING id, service`,
+    )
+    .bind(line, now, JSON.stringify(ids));
+  const [released, left] = await db.batch<ReleasedTask>([release, anyStanding(db, line, now)]);
+  return { released: released?.results ?? [], left: (left?.results.length ?? 0) > 0 };
+}
+
+function anyStanding(db: D1Database, line: string, now: number): D1PreparedStatement {
+  return db.prepare(`SELECT 1 AS found FROM tasks WHERE parked_for = ?1 AND ${STANDS} LIMIT 1`).bind(line, now);
 }
 
 function paceNote(db: D1Database, line: string, perSecond: number, now: number): D1PreparedStatement {

@@ -117,6 +117,20 @@ describe('releaseLine', () => {
     expect(await house.row(other!.id)).toMatchObject({ parked_for: 'service:fetched', released_at: null });
   });
 
+  it('wakes those alone that are named, as far as they stand in the line, and each once', async () => {
+    const [first, second, third] = await parkedTasks(3);
+    const [other] = await parkedTasks(1, 'fetched');
+    const tasks = [third!.id, other!.id, second!.id];
+    const wake = () =>
+      house.callback('release', (callback) =>
+        releaseLine(callback, { line: 'service:bound', limit: 3, tasks }, Date.now()),
+      );
+    expect(await wake()).toEqual(woken(2, true));
+    expect(wokenIds().toSorted()).toEqual([second!.id, third!.id].toSorted());
+    expect(await house.row(first!.id)).toMatchObject({ released_at: null });
+    expect(await wake()).toEqual(woken(0, true));
+  });
+
   it('leaves a released task in its line until its claim, and passes it over until its wake-up counts as lost', async () => {
     const [first, second] = await parkedTasks(2);
     house.post.loses = () => house.post.sent.length < 2;

@@ -2,12 +2,13 @@
 
 import { Limiter } from '../../../shared/capacity/limiter.ts';
 import type { KeyAction } from '../../../shared/key/rpc.ts';
-import { keysOf, type Pool } from './pool.ts';
+import { keysOf, noteNews, type Pool } from './pool.ts';
 import { newRefusalState } from './status.ts';
 
 export function changeKey(pool: Pool, number: number, action: KeyAction, now: number): void {
   const key = keysOf(pool).find((each) => each.number === number);
   if (key === undefined) return;
+  noteNews(pool);
   switch (action) {
     case 'disable':
       key.disabledAt ??= now;

@@ -6,8 +6,9 @@
  */
 import { poolLine } from '../../../shared/capacity/line.ts';
 import type { ReleaseAnswer, ReleaseRequest } from '../../../shared/ledger/line.ts';
-import { equalsOf, keysOf, type LineState, type Pool, type Room, roomOf, WHOLE_KEY } from './pool.ts';
-import { isSuspected, openAt } from './status.ts';
+import { isBeingTried, isOutage, isTried, openFor, type Place, placesOf } from './place.ts';
+import { equalsOf, type LineState, type Pool, WHOLE_KEY } from './pool.ts';
+import { notePulledRefused, pullRefused } from './refused.ts';
 
 /** A woken task that has not come by then has ended, or went elsewhere. */
 const LOST_AFTER_MS = 30_000;
@@ -33,16 +34,13 @@ const LOOK_AGAIN_MS = 5_000;
 const SHOWN_AFTER_MS = 1_000;
 const SHOWN_AGAIN_AFTER_MS = 10_000;
 
-/** Among those that wait may be tasks that may not try a refused key: others come with them. */
-const MAX_COMPANIONS = 16;
-
 const MAX_RELEASED = 1_000;
 
 export interface Pull {
   readonly bucket: string;
   readonly request: ReleaseRequest;
-  /** To show another shard the line: nobody comes here. */
-  readonly isShown: boolean;
+  /** `other`: to show another shard the line, so nobody comes here. `refused`: of those that stand aside. */
+  readonly of: 'line' | 'other' | 'refused';
 }
 
 export function bucketLine(pool: string, bucket: string): string {
@@ -88,21 +86,31 @@ function newLine(joinedAt: number): LineState {
 export function pull(pool: Pool, now: number): { readonly pulls: Pull[]; readonly nextAt: number } {
   const pulls: Pull[] = [];
   let nextAt = Infinity;
+  const pulledRefused = new Map<string, number>();
+  for (const [bucket, state] of pool.refused) {
+    const soon = roomWithin(pool, bucket, now, now + IN_PLACE_MS);
+    const { request, nextAt: againAt } = pullRefused(pool, bucket, state, soon, now);
+    nextAt = Math.min(nextAt, Math.max(now + MIN_ASK_PAUSE_MS, againAt));
+    if (request === undefined) continue;
+    pulls.push({ bucket, request, of: 'refused' });
+    pulledRefused.set(bucket, request.limit);
+  }
   for (const [bucket, line] of pool.lines) {
     if (line.isAsking) continue;
     while (line.coming[0] !== undefined && line.coming[0].at < now - LOST_AFTER_MS) line.coming.shift();
     const aheadMs = Math.min(MAX_AHEAD_MS, line.delayMs + IN_PLACE_MS);
     const coming = line.coming.reduce((sum, { count }) => sum + count, 0);
-    const room = roomWithin(pool, bucket, now, now + aheadMs) - coming - waitingInPlace(pool, bucket, now);
+    const taken = coming + waitingInPlace(pool, bucket, now) + (pulledRefused.get(bucket) ?? 0);
+    const room = roomWithin(pool, bucket, now, now + aheadMs) - taken;
     const mayAskAt = line.askedAt + line.askPauseMs;
     if (room >= 1 && mayAskAt <= now) {
-      const limit = Math.min(MAX_RELEASED, Math.floor(room) + companions(pool, bucket, now));
-      pulls.push({ bucket, request: requestOf(pool, bucket, limit, pool.shard), isShown: false });
+      const limit = Math.min(MAX_RELEASED, Math.floor(room));
+      pulls.push({ bucket, request: requestOf(pool, bucket, limit, pool.shard), of: 'line' });
     }
     if (line.shownAt <= now - SHOWN_AGAIN_AFTER_MS) {
       line.shownAt = now;
       for (const shard of pool.otherShards) {
-        pulls.push({ bucket, request: requestOf(pool, bucket, 1, shard), isShown: true });
+        pulls.push({ bucket, request: requestOf(pool, bucket, 1, shard), of: 'other' });
       }
     }
     const soonest = room >= 1 ? mayAskAt : nextRoomAt(pool, bucket, now) - aheadMs;
@@ -111,9 +119,11 @@ export function pull(pool: Pool, now: number): { readonly pulls: Pull[]; readonl
   return { pulls, nextAt };
 }
 
-export function noteAsking(pool: Pool, { bucket, isShown }: Pull, now: number): void {
+export function noteAsking(pool: Pool, { bucket, of }: Pull, now: number): void {
+  const refused = pool.refused.get(bucket);
+  if (of === 'refused' && refused !== undefined) refused.isAsking = true;
   const line = pool.lines.get(bucket);
-  if (line === undefined || isShown) return;
+  if (line === undefined || of !== 'line') return;
   line.isAsking = true;
   line.askedAt = now;
   if (line.hasGranted) line.askPauseMs = MIN_ASK_PAUSE_MS;
@@ -123,61 +133,54 @@ export function noteAsking(pool: Pool, { bucket, isShown }: Pull, now: number): 
 }
 
 /** @param answer undefined when the ledger did not answer */
-export function notePulled(
-  pool: Pool,
-  { bucket, isShown }: Pull,
-  answer: ReleaseAnswer | undefined,
-  now: number,
-): void {
+export function notePulled(pool: Pool, { bucket, of }: Pull, answer: ReleaseAnswer | undefined, now: number): void {
+  if (of === 'refused') {
+    notePulledRefused(pool, bucket, answer, now);
+    return;
+  }
   const line = pool.lines.get(bucket);
   if (line === undefined) return;
-  if (!isShown) line.isAsking = false;
+  if (of === 'line') line.isAsking = false;
   if (answer === undefined) return;
-  if (answer.released > 0 && !isShown) line.coming.push({ at: now, count: answer.released });
+  if (answer.released > 0 && of === 'line') line.coming.push({ at: now, count: answer.released });
   if (!answer.left && line.joinedAt < now - WRITTEN_WITHIN_MS) pool.lines.delete(bucket);
 }
 
 /** How many calls could start until then, over all keys. */
 export function roomWithin(pool: Pool, bucket: string, now: number, until: number): number {
+  const places = placesOf(pool, bucket);
+  const isOneAtATime = isOutage(places);
+  if (isOneAtATime && isBeingTried(places)) return 0;
   let room = 0;
-  for (const { limiter, isTried } of usableRooms(pool, bucket, until)) {
-    const calls = limiter.room(now, until);
-    room += isTried ? Math.min(1, calls) : calls;
+  for (const place of byQuota(places.filter((each) => openFor(each, '', true, 0) <= until))) {
+    const calls = place.room.limiter.room(now, until);
+    room += isTried(place) ? Math.min(1, calls) : calls;
   }
-  return room;
+  return isOneAtATime ? Math.min(1, room) : room;
 }
 
 function nextRoomAt(pool: Pool, bucket: string, now: number): number {
   let at = Infinity;
-  for (const { limiter } of usableRooms(pool, bucket, Infinity)) at = Math.min(at, limiter.nextAt(now));
+  for (const place of byQuota(placesOf(pool, bucket))) {
+    at = Math.min(at, Math.max(openFor(place, '', true, now), place.room.limiter.nextAt(now)));
+  }
   return at;
 }
 
-/** Each quota once; those that are tried by one call at a time say so. */
-function usableRooms(pool: Pool, bucket: string, until: number): (Room & { readonly isTried: boolean })[] {
-  const rooms = new Map<string, Room & { readonly isTried: boolean }>();
-  for (const key of keysOf(pool)) {
-    const room = roomOf(pool, key.quotaId, bucket);
-    const states = [key.refusals, room.refusals];
-    if (key.disabledAt !== undefined || states.some((state) => openAt(state, '', true, 0) > until)) continue;
-    const isTried = states.some(isSuspected);
-    if (rooms.get(room.quotaId)?.isTried !== false) rooms.set(room.quotaId, { ...room, isTried });
+/** Each quota once, with a key that need not be tried first. */
+function byQuota(places: readonly Place[]): Place[] {
+  const rooms = new Map<string, Place>();
+  for (const place of places) {
+    const known = rooms.get(place.room.quotaId);
+    if (known === undefined || (isTried(known) && !isTried(place))) rooms.set(place.room.quotaId, place);
   }
   return [...rooms.values()];
 }
 
-function waitingInPlace(pool: Pool, bucket: string, now: number): number {
+export function waitingInPlace(pool: Pool, bucket: string, now: number): number {
   let count = 0;
   for (const until of pool.inPlace.get(bucket)?.values() ?? []) if (until > now) count++;
   return count;
-}
-
-/** Tasks that were refused and may stand at the head of the line. */
-function companions(pool: Pool, bucket: string, now: number): number {
-  const states = usableRooms(pool, bucket, now).some(({ isTried }) => isTried);
-  if (!states) return 0;
-  const refused = new Set(keysOf(pool).flatMap(({ refusals }) => refusals.refusals.map(({ task }) => task)));
-  return Math.min(MAX_COMPANIONS, refused.size);
 }
 
 function requestOf(pool: Pool, bucket: string, limit: number, shard: number): ReleaseRequest {

@@ -88,17 +88,34 @@ export interface LineState {
   isAsking: boolean;
 }
 
+/** What the pool knows of the tasks of a bucket that keys refused, and that stand aside. */
+export interface RefusedState {
+  /** When each was told to stand there: its row is written a moment later. */
+  readonly tasks: Map<string, number>;
+  /** Something has changed that may be news for one of them. */
+  hasNews: boolean;
+  lookedAt: number;
+  /** One of them was woken to try a key. */
+  triedAt: number;
+  isAsking: boolean;
+}
+
 export interface Pool {
   /** As its lines are called. */
   readonly name: string;
   members: readonly Member[];
+  /** Of these members. */
+  current: readonly Key[];
   /** By fingerprint; keys that are no members any more stay known. */
   readonly keys: Map<string, Key>;
   /** By quota and bucket. */
   readonly rooms: Map<string, Room>;
+  readonly buckets: Set<string>;
   readonly leases: Map<string, Lease>;
   /** By bucket. */
   readonly lines: Map<string, LineState>;
+  /** By bucket. */
+  readonly refused: Map<string, RefusedState>;
   /** Tasks that wait in place, by bucket, with the time until which they are expected to ask again. */
   readonly inPlace: Map<string, Map<string, number>>;
   /** Tasks that are larger than a key allows, with the keys that said so. */
@@ -121,10 +138,13 @@ export function emptyPool(name: string): Pool {
   return {
     name,
     members: [],
+    current: [],
     keys: new Map(),
     rooms: new Map(),
+    buckets: new Set(),
     leases: new Map(),
     lines: new Map(),
+    refused: new Map(),
     inPlace: new Map(),
     tooLarge: new Map(),
     configured: {},
@@ -155,25 +175,34 @@ export function newKey({ number, fingerprint, group }: Member): Key {
  */
 export function setMembers(pool: Pool, members: readonly Member[]): void {
   if (pool.members === members) return;
+  let isChanged = pool.members.length !== members.length;
   pool.members = members;
   for (const member of members) {
     const known = pool.keys.get(member.fingerprint);
     const quotaId = member.group ?? member.fingerprint;
-    if (known === undefined) pool.keys.set(member.fingerprint, newKey(member));
-    else if (known.number !== member.number || known.quotaId !== quotaId) {
-      pool.keys.set(member.fingerprint, { ...known, number: member.number, quotaId });
-    }
+    if (known?.number === member.number && known.quotaId === quotaId) continue;
+    isChanged = true;
+    pool.keys.set(
+      member.fingerprint,
+      known === undefined ? newKey(member) : { ...known, number: member.number, quotaId },
+    );
   }
+  pool.current = members.flatMap(({ fingerprint }) => pool.keys.get(fingerprint) ?? []);
+  if (isChanged) noteNews(pool);
 }
 
-export function keysOf(pool: Pool): Key[] {
-  return pool.members.flatMap(({ fingerprint }) => pool.keys.get(fingerprint) ?? []);
+/** Something happened to the keys that those who stand aside may have waited for. */
+export function noteNews(pool: Pool): void {
+  for (const refused of pool.refused.values()) refused.hasNews = true;
+}
+
+export function keysOf(pool: Pool): readonly Key[] {
+  return pool.current;
 }
 
 /** The bucket that a call's limits are counted in. */
 export function knownBucket(pool: Pool, bucket: string): string {
-  const buckets = new Set(Array.from(pool.rooms.values(), (room) => room.bucket));
-  return buckets.has(bucket) || buckets.size < MAX_BUCKETS ? bucket : OTHER_BUCKETS;
+  return pool.buckets.has(bucket) || pool.buckets.size < MAX_BUCKETS ? bucket : OTHER_BUCKETS;
 }
 
 export function roomOf(pool: Pool, quotaId: string, bucket: string): Room {
@@ -193,6 +222,7 @@ export function roomOf(pool: Pool, quotaId: string, bucket: string): Room {
   };
   for (const { limiter } of equalsOf(pool, bucket)) room.limiter.learnFrom(limiter, 0);
   pool.rooms.set(id, room);
+  pool.buckets.add(bucket);
   return room;
 }
 

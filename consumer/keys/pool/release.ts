@@ -5,8 +5,9 @@
 import type { ToldLimit } from '../../../shared/capacity/limit.ts';
 import type { KeyReport, LimitFacts } from './feedback.ts';
 import { abandonLease, endCall } from './lease.ts';
-import { equalsOf, keysOf, type LeasedCall, type Pool, type Room } from './pool.ts';
-import { clearTask, isRefusing, noteRefused, noteWorked, tryAgain } from './status.ts';
+import { isOutage, placesOf, refusalsOf } from './place.ts';
+import { equalsOf, keysOf, type LeasedCall, noteNews, type Pool, type Room } from './pool.ts';
+import { clearTask, hasRefused, holdAll, isRefusing, noteRefused, noteWorked, tryAgain } from './status.ts';
 
 export interface KeyRelease {
   readonly leaseId: string;
@@ -80,7 +81,9 @@ function applyReport(pool: Pool, call: LeasedCall, report: KeyReport, now: numbe
       limiter.end(ticket, { kind: 'unused' }, now);
       const { httpStatus } = feedback;
       const state = feedback.about === 'bucket' ? room.refusals : key.refusals;
+      const isRepeated = hasRefused(state, task);
       const isNews = noteRefused(state, task, startedAt, httpStatus, now);
+      holdInOutage(pool, room.bucket, !isRepeated, now);
       if (isNews && feedback.about === 'key') return { kind: 'refused', ...about, httpStatus };
       break;
     }
@@ -100,11 +103,17 @@ function applyReport(pool: Pool, call: LeasedCall, report: KeyReport, now: numbe
   return undefined;
 }
 
+function holdInOutage(pool: Pool, bucket: string, isNew: boolean, now: number): void {
+  const places = placesOf(pool, bucket);
+  if (isOutage(places)) holdAll(refusalsOf(places), isNew, now);
+}
+
 function noteWorkedEverywhere(pool: Pool, { key, room, startedAt }: LeasedCall, task: string, now: number): void {
   const wasRefusing = isRefusing(key.refusals) || isRefusing(room.refusals);
   noteWorked(key.refusals, task, startedAt);
   noteWorked(room.refusals, task, startedAt);
   pool.tooLarge.delete(task);
+  noteNews(pool);
   for (const { refusals } of [...keysOf(pool), ...equalsOf(pool, room.bucket)]) {
     if (refusals.refusals.length === 0) continue;
     clearTask(refusals, task, startedAt, now);

@@ -17,6 +17,7 @@ import {
   roomOf,
   setMembers,
 } from './pool.ts';
+import { restoreRefused } from './refused.ts';
 import type { RefusalState } from './status.ts';
 
 export interface SnapshotRow {
@@ -43,6 +44,8 @@ interface PoolSnapshot {
   readonly shard: number;
   readonly otherShards: readonly number[];
   readonly lines: readonly string[];
+  /** Of the tasks that keys refused. */
+  readonly refused?: readonly string[];
 }
 
 /** Calls, of them rate limited, last used; by fingerprint. */
@@ -63,10 +66,17 @@ const STEP = 1.1;
 /** Rows that are not here any more have nothing left to keep. */
 export function snapshot(pool: Pool, now: number): SnapshotRow[] {
   const rows: SnapshotRow[] = [];
-  const { members, configured, shard, otherShards, lines } = pool;
+  const { members, configured, shard, otherShards, lines, refused } = pool;
   const add = (id: string, value: KeySnapshot | RoomSnapshot | PoolSnapshot) =>
     rows.push({ id, value: JSON.stringify(value) });
-  add(POOL_ID, { members, configured, shard, otherShards, lines: [...lines.keys()].sort() });
+  add(POOL_ID, {
+    members,
+    configured,
+    shard,
+    otherShards,
+    lines: [...lines.keys()].sort(),
+    ...(refused.size > 0 && { refused: [...refused.keys()].sort() }),
+  });
   for (const key of pool.keys.values()) {
     const { disabledAt, refusals } = key;
     if (disabledAt === undefined && refusals.refusals.length === 0) continue;
@@ -98,7 +108,12 @@ export function useSnapshot(pool: Pool): SnapshotRow {
 export function restore(pool: Pool, rows: readonly SnapshotRow[], now: number): void {
   const byId = new Map(rows.map(({ id, value }) => [id, value]));
   const whole = byId.get(POOL_ID);
-  const { lines = [], members = [], ...rest } = whole === undefined ? {} : (JSON.parse(whole) as Partial<PoolSnapshot>);
+  const {
+    lines = [],
+    refused = [],
+    members = [],
+    ...rest
+  } = whole === undefined ? {} : (JSON.parse(whole) as Partial<PoolSnapshot>);
   Object.assign(pool, rest);
   for (const [id, value] of byId) {
     if (id.startsWith(KEY_PREFIX)) {
@@ -122,6 +137,7 @@ export function restore(pool: Pool, rows: readonly SnapshotRow[], now: number): 
     Object.assign(room.refusals, refusals);
   }
   for (const bucket of lines) joinLine(pool, bucket, now);
+  for (const bucket of refused) restoreRefused(pool, bucket);
 }
 
 /** Its members say its number. */
@@ -132,7 +148,7 @@ function knownKey(pool: Pool, fingerprint: string): Key {
 }
 
 /** Only whether it worked after a refusal matters: a time that moves would be written at every call. */
-function settled({ refusals, workedAt, proofs, probeAt, refusingSince }: RefusalState): RefusalState {
+function settled({ refusals, workedAt, proofs, probeAt, refusingSince, triedAt }: RefusalState): RefusalState {
   const latest = Math.max(0, ...refusals.map(({ at }) => at));
   return {
     refusals,
@@ -141,6 +157,7 @@ function settled({ refusals, workedAt, proofs, probeAt, refusingSince }: Refusal
     probeAt,
     prober: undefined,
     refusingSince,
+    triedAt,
   };
 }
 

@@ -11,7 +11,7 @@
 
 /** After a second refusal; then a share of the time that it has refused everybody, so that it is used soon after its return. */
 const FIRST_PAUSE_MS = 50;
-const PAUSE_SHARE = 0.12;
+const PAUSE_SHARE = 0.1;
 const MAX_PAUSE_MS = 600_000;
 
 /** Once tasks that it refused have worked elsewhere: 30 s, 2 min, 8 min, 32 min, 1 h. */
@@ -29,8 +29,12 @@ const LONG_MS = 30_000;
 /** A task that another key takes so soon after a refusal shows that it was this key. */
 const SAME_TIME_MS = 2_000;
 
-/** With nobody else to try a key, a task that was refused may after this. */
+/** With nobody else to try a key, a task that was refused may after this; then after twice the time, and so on. */
 const LONE_RETRY_MS = 2_000;
+const MAX_LONE_PAUSE_MS = 3_600_000;
+
+/** When all keys refuse, one call tries them no more often than this. */
+const OUTAGE_PAUSE_MS = 250;
 
 /** Keys that a task needs to have been refused by, and that worked for others afterwards. */
 const KEYS_TO_BLAME = 2;
@@ -55,10 +59,12 @@ export interface RefusalState {
   prober: string | undefined;
   /** Of the first refusal since it last worked. */
   refusingSince: number;
+  /** While all keys refuse, when the last of them was tried. */
+  triedAt: number;
 }
 
 export function newRefusalState(): RefusalState {
-  return { refusals: [], workedAt: 0, proofs: 0, probeAt: 0, prober: undefined, refusingSince: 0 };
+  return { refusals: [], workedAt: 0, proofs: 0, probeAt: 0, prober: undefined, refusingSince: 0, triedAt: 0 };
 }
 
 /** Refusals since it last worked: while there is one, only one call at a time uses the key. */
@@ -96,6 +102,7 @@ function wasOutage(state: RefusalState, now: number): boolean {
 /** @returns true when this is what takes it out of use */
 export function noteRefused(state: RefusalState, task: string, at: number, httpStatus: number, now: number): boolean {
   const wasRefusing = isRefusing(state);
+  const isNew = !hasRefused(state, task);
   if (!isSuspected(state)) state.refusingSince = now;
   const others = state.refusals.filter((refusal) => refusal.task !== task && refusal.at > now - REFUSAL_TTL_MS);
   const refusal = { task, at, httpStatus, isCleared: false };
@@ -103,7 +110,8 @@ export function noteRefused(state: RefusalState, task: string, at: number, httpS
   if (state.prober === task) state.prober = undefined;
   // It has worked for another task since: the task is to blame.
   if (state.workedAt >= at) return false;
-  state.probeAt = now + pauseMs(state, now);
+  // A second refusal of the same task says nothing of the key: others try it no later for it.
+  if (isNew) state.probeAt = now + pauseMs(state, now);
   return !wasRefusing && isRefusing(state);
 }
 
@@ -138,8 +146,22 @@ export function openAt(state: RefusalState, task: string, isFresh: boolean, now:
   if (state.prober !== undefined) return now + FIRST_PAUSE_MS;
   if (isFresh) return Math.max(now, state.probeAt);
   // Nobody else has come to try it: better this one than none.
-  const last = refusals.reduce((latest, { at }) => Math.max(latest, at), 0);
-  return Math.max(now, state.probeAt, last + shareOfOutage(state, LONE_RETRY_MS, now));
+  const last = refusals.reduce((latest, { at }) => Math.max(latest, at), state.triedAt);
+  const pause = Math.min(MAX_LONE_PAUSE_MS, Math.max(LONE_RETRY_MS, last - state.refusingSince));
+  return Math.max(now, state.probeAt, last + pause);
+}
+
+/** All keys have refused: the others wait as long as the one that did last. */
+export function holdAll(states: Iterable<RefusalState>, isNew: boolean, now: number): void {
+  for (const state of states) {
+    if (!isRefusing(state)) continue;
+    if (isNew) state.probeAt = Math.max(state.probeAt, now + shareOfOutage(state, OUTAGE_PAUSE_MS, now));
+    state.triedAt = now;
+  }
+}
+
+export function hasRefused({ refusals }: RefusalState, task: string): boolean {
+  return refusals.some((refusal) => refusal.task === task);
 }
 
 function shareOfOutage(state: RefusalState, leastMs: number, now: number): number {
@@ -148,7 +170,7 @@ function shareOfOutage(state: RefusalState, leastMs: number, now: number): numbe
 
 /** Whether any of these has refused the task. */
 export function isRefusedBy(states: Iterable<RefusalState>, task: string): boolean {
-  for (const { refusals } of states) if (refusals.some((refusal) => refusal.task === task)) return true;
+  for (const state of states) if (hasRefused(state, task)) return true;
   return false;
 }
 

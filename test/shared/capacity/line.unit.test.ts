@@ -1,9 +1,15 @@
 import { expect, test } from 'vitest';
-import { bucketOf, poolLine, serviceLine, targetOfLine } from '../../../shared/capacity/line.ts';
+import { bucketOf, poolLine, refusedLine, serviceLine, targetOfLine } from '../../../shared/capacity/line.ts';
 
 test('a line is read back as what it was written for', () => {
   expect(targetOfLine(poolLine('gemini'))).toEqual({ kind: 'pool', pool: 'gemini', bucket: undefined });
   expect(targetOfLine(poolLine('gemini', 'pro/1.5'))).toEqual({ kind: 'pool', pool: 'gemini', bucket: 'pro/1.5' });
+  expect(targetOfLine(refusedLine('gemini', 'pro'))).toEqual({
+    kind: 'pool',
+    pool: 'gemini',
+    bucket: 'pro',
+    isOfRefused: true,
+  });
   expect(targetOfLine(serviceLine('ocr'))).toEqual({ kind: 'service', service: 'ocr' });
   expect(targetOfLine('ocr')).toBeUndefined();
 });

@@ -101,6 +101,7 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   // At the start of a local run, once, before anything is served.
   recoverAfterRestart: [],
   releaseDueHeads: [[['l'], NOW]],
+  releaseParkedAmong: [['l', [ID], NOW]],
   releaseParkedTasks: [['l', 10, 1, NOW]],
   releaseJobRunner: [[NOW]],
   revokeToken: [['j', NOW]],

@@ -1,0 +1,69 @@
+/** Which key a call gets: the least used of those that have room now. No I/O; the clock is handed in. */
+import { isBeingTried, isOutage, isTried, openFor, type Place } from './place.ts';
+import { limitOf, type Pool, type Room, recentCalls } from './pool.ts';
+import { isSuspected } from './status.ts';
+
+/** A canary key goes ahead of its equals while no limit is known; the others may do this much without it. */
+const CALLS_WITHOUT_CANARY = 4;
+
+/** While calls must end before there is room, looks again after this. */
+export const PAUSE_MS = 100;
+
+export interface Choice {
+  readonly best: Place | undefined;
+  /** When a key may be free for the task, as far as it is known; infinite when calls must end first. */
+  readonly nextAt: number;
+  /** A call that ends may make room sooner. */
+  readonly isOpenedByEnd: boolean;
+  /** All keys are out of use because the backend refuses them. */
+  readonly isRefused: boolean;
+}
+
+/** @param isFresh no key has refused the task */
+export function choose(pool: Pool, places: readonly Place[], task: string, isFresh: boolean, now: number): Choice {
+  const isRefused = isOutage(places);
+  const isHeld = isRefused && isBeingTried(places);
+  const canary = canaryOf(places);
+  const isProbing = places.some(({ room: { limiter } }) => limiter.isBlind && limiter.isProbed);
+  let best: Place | undefined;
+  let nextAt = Infinity;
+  let isOpenedByEnd = isHeld;
+  for (const place of places) {
+    const { key, room } = place;
+    if (pool.tooLarge.get(task)?.keys.has(key.fingerprint)) continue;
+    room.limiter.configured = limitOf(pool.configured, room);
+    const { limiter } = room;
+    const refusedUntil = isHeld ? now + PAUSE_MS : openFor(place, task, isFresh, now);
+    const isAhead =
+      canary !== undefined &&
+      canary !== room &&
+      limiter.ofRound >= Math.max(CALLS_WITHOUT_CANARY, canary.limiter.confirmed, limiter.borne);
+    const waitsForProbe = isProbing && limiter.isBlind;
+    const at = Math.max(limiter.nextAt(now), refusedUntil, isAhead || waitsForProbe ? Infinity : 0);
+    if (at > now) {
+      nextAt = Math.min(nextAt, at);
+      isOpenedByEnd ||= refusedUntil <= now && (isAhead || waitsForProbe || limiter.opensByEnd(now));
+    } else if (best === undefined || goesBefore(place, best, canary, now)) best = place;
+  }
+  return { best, nextAt, isOpenedByEnd: isOpenedByEnd || isBeingTried(places), isRefused };
+}
+
+/** Where nothing is known of any limit, the one that has done most. */
+function canaryOf(places: readonly Place[]): Room | undefined {
+  if (places.some(({ room: { limiter } }) => limiter.isKnown)) return undefined;
+  let canary: Room | undefined;
+  for (const { key, room } of places) {
+    if (isSuspected(key.refusals)) continue;
+    if (canary === undefined || room.limiter.borne > canary.limiter.borne) canary = room;
+  }
+  return canary;
+}
+
+/** A key that is to be tried comes first, then the canary, then the least used. */
+function goesBefore(a: Place, b: Place, canary: Room | undefined, now: number): boolean {
+  const [tries, triesOther] = [isTried(a), isTried(b)];
+  if (tries !== triesOther) return tries;
+  if (a.room === canary || b.room === canary) return a.room === canary;
+  const load = recentCalls(a.key, now) - recentCalls(b.key, now);
+  return load !== 0 ? load < 0 : a.key.lastUsedAt < b.key.lastUsedAt;
+}

@@ -1,0 +1,139 @@
+/**
+ * Tasks that keys refused. Such a task goes on as long as there is a key that has not refused it; then it
+ * stands aside (a line of its own in the ledger), and is woken when there is news for it: it is known to be to
+ * blame, or a key may take it. With nobody else to try the keys, one of them does, after pauses that double.
+ * Changes the pool in place, without I/O.
+ */
+import type { LeaseAnswer } from '../../../shared/capacity/lease.ts';
+import { refusedLine } from '../../../shared/capacity/line.ts';
+import { MAX_RELEASED_BY_ID, type ReleaseAnswer, type ReleaseRequest } from '../../../shared/ledger/line.ts';
+import { isBeingTried, isTried, openFor, type Place, placesOf, refusalsOf } from './place.ts';
+import { keysOf, type Pool, type RefusedState, WHOLE_KEY } from './pool.ts';
+import { blameOf, isRefusedBy } from './status.ts';
+
+/** A row is written by then, if it is ever. */
+const WRITTEN_WITHIN_MS = 3_000;
+
+/** A woken task that has not come by then has ended, or went elsewhere. */
+const COMES_WITHIN_MS = 30_000;
+
+/** Looks again after this, whatever is known: refusals are forgotten in time. */
+const LOOK_AGAIN_MS = 60_000;
+
+type Failure = Extract<LeaseAnswer<unknown>, { kind: 'fail' }>;
+
+export function isRefused(places: readonly Place[], task: string): boolean {
+  return isRefusedBy(refusalsOf(places), task);
+}
+
+/** Refused for what it says: by two keys that worked for others afterwards, or as larger than they allow. */
+export function failureOf(pool: Pool, bucket: string, places: readonly Place[], task: string): Failure | undefined {
+  const large = pool.tooLarge.get(task);
+  if (large !== undefined && large.keys.size >= Math.min(2, keysOf(pool).length)) {
+    const detail = 'The request is larger than the limit of the API keys that it was tried with.';
+    return { task, kind: 'fail', httpStatus: large.httpStatus, detail };
+  }
+  const states = [...new Set(refusalsOf(places))];
+  if (!isRefusedBy(states, task)) return undefined;
+  const status = blameOf(states, task);
+  if (status !== undefined) {
+    const detail = `The backend refused this task (${status}) with two API keys that work for others.`;
+    return { task, kind: 'fail', httpStatus: status, detail };
+  }
+  // A bucket that has never worked for anyone: what it names is not there, or not for these keys.
+  const rooms = [...new Set(places.map(({ room }) => room))];
+  const refusing = rooms.filter(({ refusals }) => refusals.refusals.some((refusal) => refusal.task === task));
+  if (refusing.length < Math.min(2, rooms.length) || refusing.length === 0) return undefined;
+  if (rooms.some(({ refusals }) => refusals.workedAt > 0)) return undefined;
+  const httpStatus = refusing[0]?.refusals.refusals.find((refusal) => refusal.task === task)?.httpStatus ?? 404;
+  const what = bucket === WHOLE_KEY ? 'what the task asks for' : bucket;
+  return {
+    task,
+    kind: 'fail',
+    httpStatus,
+    detail: `The backend refused ${what} (${httpStatus}) with every API key that was tried.`,
+  };
+}
+
+/** There is a key that works and has not refused the task: all it may lack is room. */
+export function hasOtherKey(pool: Pool, places: readonly Place[], task: string, now: number): boolean {
+  const large = pool.tooLarge.get(task)?.keys;
+  return places.some(
+    (place) => large?.has(place.key.fingerprint) !== true && !isTried(place) && openFor(place, task, false, now) <= now,
+  );
+}
+
+export function refusedLineOf(pool: string, bucket: string): string {
+  return refusedLine(pool, bucket === WHOLE_KEY ? undefined : bucket);
+}
+
+export function standAside(pool: Pool, bucket: string, task: string, now: number): void {
+  const state = pool.refused.get(bucket) ?? newRefused();
+  state.tasks.set(task, now);
+  pool.refused.set(bucket, state);
+}
+
+function newRefused(): RefusedState {
+  return { tasks: new Map(), hasNews: true, lookedAt: 0, triedAt: 0, isAsking: false };
+}
+
+/** They stood there when the owner of the pool was evicted. */
+export function restoreRefused(pool: Pool, bucket: string): void {
+  const state = newRefused();
+  for (const { refusals } of refusalsOf(placesOf(pool, bucket)))
+    for (const { task } of refusals) state.tasks.set(task, 0);
+  pool.refused.set(bucket, state);
+}
+
+/**
+ * What is to be asked of the ledger now, and when to look again, Unix ms.
+ * @param room for so many calls soon
+ */
+export function pullRefused(
+  pool: Pool,
+  bucket: string,
+  state: RefusedState,
+  room: number,
+  now: number,
+): { readonly request?: ReleaseRequest; readonly nextAt: number } {
+  if (state.isAsking) return { nextAt: Infinity };
+  const places = placesOf(pool, bucket);
+  const line = refusedLineOf(pool.name, bucket);
+  if (state.hasNews || state.lookedAt <= now - LOOK_AGAIN_MS) {
+    state.hasNews = false;
+    state.lookedAt = now;
+    const tasks: string[] = [];
+    let left = room;
+    for (const [task, joinedAt] of state.tasks) {
+      const isToFail = failureOf(pool, bucket, places, task) !== undefined;
+      if (!isToFail && !hasOtherKey(pool, places, task, now)) continue;
+      const isReady = joinedAt <= now - WRITTEN_WITHIN_MS && tasks.length < MAX_RELEASED_BY_ID;
+      if (isReady && (isToFail || left-- >= 1)) tasks.push(task);
+      else state.hasNews = true;
+    }
+    if (tasks.length > 0) {
+      for (const task of tasks) state.tasks.delete(task);
+      return { request: { line, limit: tasks.length, shard: pool.shard, tasks }, nextAt: Infinity };
+    }
+  }
+  const newsAt = now + (state.hasNews ? WRITTEN_WITHIN_MS : LOOK_AGAIN_MS);
+  // Those that have not been refused try the keys, as long as there are any.
+  if (pool.lines.has(bucket) || isBeingTried(places)) return { nextAt: newsAt };
+  const loneAt = Math.max(
+    Math.min(...places.map((place) => Math.max(openFor(place, '', false, now), place.room.limiter.nextAt(now)))),
+    state.triedAt + COMES_WITHIN_MS,
+    Math.min(Infinity, ...state.tasks.values()) + WRITTEN_WITHIN_MS,
+  );
+  if (loneAt > now) return { nextAt: Math.min(newsAt, loneAt) };
+  state.triedAt = now;
+  return { request: { line, limit: 1, shard: pool.shard }, nextAt: Infinity };
+}
+
+export function notePulledRefused(pool: Pool, bucket: string, answer: ReleaseAnswer | undefined, now: number): void {
+  const state = pool.refused.get(bucket);
+  if (state === undefined) return;
+  state.isAsking = false;
+  if (answer === undefined || answer.left) return;
+  for (const joinedAt of state.tasks.values()) if (joinedAt > now - WRITTEN_WITHIN_MS) return;
+  pool.refused.delete(bucket);
+}

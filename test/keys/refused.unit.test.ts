@@ -1,0 +1,114 @@
+import { describe, expect, test } from 'vitest';
+import type { KeyFeedback } from '../../consumer/keys/pool/feedback.ts';
+import { type KeyAnswer, type KeyCall, lease } from '../../consumer/keys/pool/lease.ts';
+import { noteAsking, notePulled, type Pull, pull } from '../../consumer/keys/pool/line.ts';
+import { emptyPool, type Pool } from '../../consumer/keys/pool/pool.ts';
+import { release } from '../../consumer/keys/pool/release.ts';
+import { restore, snapshot } from '../../consumer/keys/pool/snapshot.ts';
+
+const MEMBERS = [
+  { number: 1, fingerprint: 'aaaaaaaa' },
+  { number: 2, fingerprint: 'bbbbbbbb' },
+];
+const START = 1_000_000;
+const LINE = 'refused:llm';
+const REFUSED: KeyFeedback = { kind: 'refused', httpStatus: 403, about: 'key' };
+const WORKED: KeyFeedback = { kind: 'worked' };
+
+let leases = 0;
+
+function ask(pool: Pool, task: string, now: number, more: Partial<KeyCall> = {}): KeyAnswer & { leaseId: string } {
+  const leaseId = `lease-${++leases}`;
+  const [answer] = lease(
+    pool,
+    {
+      leaseId,
+      expiresAt: now + 600_000,
+      calls: [{ task, ...more }],
+      members: MEMBERS,
+      configured: {},
+      shard: 0,
+      otherShards: [],
+    },
+    now,
+  );
+  if (answer === undefined) throw new Error('no answer');
+  return { ...answer, leaseId };
+}
+
+/** Asks until there is nothing but to stand aside; each call ends with `feedback`. */
+function run(pool: Pool, task: string, now: number, feedback: KeyFeedback): KeyAnswer {
+  for (let at = now; ; at += 10) {
+    const answer = ask(pool, task, at, { mustNotWait: at > now + 100 });
+    if (answer.kind === 'start-at') continue;
+    if (answer.kind !== 'granted') return answer;
+    release(pool, { leaseId: answer.leaseId, reports: [{ task, endedAt: at + 5, feedback }] }, at + 5);
+    if (feedback.kind === 'worked') return answer;
+  }
+}
+
+/** What the pool asks of the ledger until then, with the time; each is answered as if one task had been there. */
+function pulls(pool: Pool, from: number, until: number): { at: number; request: Pull['request'] }[] {
+  const asked: { at: number; request: Pull['request'] }[] = [];
+  for (let now = from; now <= until; ) {
+    const { pulls: due, nextAt } = pull(pool, now);
+    for (const each of due) {
+      noteAsking(pool, each, now);
+      asked.push({ at: now, request: each.request });
+      notePulled(pool, each, { released: 1, left: true }, now);
+    }
+    now = Math.max(now + 50, nextAt);
+  }
+  return asked;
+}
+
+describe('a task that all keys refused', () => {
+  test('stands aside, and is woken by its name when the keys have worked for others: it is to blame', () => {
+    const pool = emptyPool('llm');
+    expect(run(pool, 'bad', START, REFUSED)).toMatchObject({ kind: 'park', line: LINE, reason: 'key-refused' });
+    expect(pulls(pool, START + 200, START + 1_500)).toEqual([]);
+    for (const good of ['a', 'b']) run(pool, good, START + 1_600, WORKED);
+    const asked = pulls(pool, START + 1_700, START + 10_000);
+    expect(asked.map(({ request }) => request)).toEqual([{ line: LINE, limit: 1, shard: 0, tasks: ['bad'] }]);
+    expect(ask(pool, 'bad', START + 10_100, { isInTurn: true })).toMatchObject({ kind: 'fail', httpStatus: 403 });
+  });
+
+  test('is not woken in between: with nobody else, one tries after pauses that double', () => {
+    const pool = emptyPool('llm');
+    for (const bad of ['x', 'y', 'z']) run(pool, bad, START, REFUSED);
+    let tries = 0;
+    let now = START + 1_000;
+    for (const until = START + 3_600_000; now < until; ) {
+      const [first] = pulls(pool, now, now).concat(pulls(pool, now, now + 60_000).slice(0, 1));
+      if (first === undefined) {
+        now += 60_000;
+        continue;
+      }
+      tries += 1;
+      expect(first.request).toEqual({ line: LINE, limit: 1, shard: 0 });
+      now = first.at + 100;
+      const answer = ask(pool, 'x', now, { isInTurn: true });
+      if (answer.kind !== 'granted') continue;
+      release(pool, { leaseId: answer.leaseId, reports: [{ task: 'x', endedAt: now, feedback: REFUSED }] }, now);
+      ask(pool, 'x', now, { isInTurn: true, mustNotWait: true });
+    }
+    expect(tries).toBeGreaterThan(5);
+    expect(tries).toBeLessThan(20);
+  });
+
+  test('holds up no newcomer, however long it has been refused', () => {
+    const pool = emptyPool('llm');
+    for (const bad of ['x', 'y', 'z']) run(pool, bad, START, REFUSED);
+    for (let round = 1; round < 12; round++) run(pool, 'x', START + 2_000 * 2 ** round, REFUSED);
+    expect(ask(pool, 'good', START + 2_000 * 2 ** 11 + 2_000)).toMatchObject({ kind: 'granted' });
+  });
+
+  test('is not forgotten when the owner of the pool is evicted', () => {
+    const pool = emptyPool('llm');
+    run(pool, 'bad', START, REFUSED);
+    const again = emptyPool('llm');
+    restore(again, snapshot(pool, START + 1_000), START + 1_000);
+    for (const good of ['a', 'b']) run(again, good, START + 5_000, WORKED);
+    expect(pulls(again, START + 6_000, START + 6_000)).toMatchObject([{ request: { line: LINE, tasks: ['bad'] } }]);
+  });
+});

@@ -6,7 +6,9 @@
 import { logError, logWarning } from '../shared/log.ts';
 import { deliveryDelayMs, needsFreshCopy } from '../shared/message/delivery.ts';
 import { type TaskMessage, TaskMessageSchema } from '../shared/message/task-message.ts';
+import { hourOf } from '../shared/statistics/tally.ts';
 import { recordAccepted } from '../shared/store/accept.ts';
+import { noteDeadLetters } from '../shared/store/alerts.ts';
 import { makeDue } from '../shared/store/carrier.ts';
 import { storeOfTask } from '../shared/task/id.ts';
 import type { CallbackEnv } from './env.ts';
@@ -20,6 +22,7 @@ interface DeadLetter {
 }
 
 export async function takeDeadLetters(env: CallbackEnv, batch: MessageBatch<unknown>, now: number): Promise<void> {
+  await countThem(env, batch.messages.filter(({ attempts }) => attempts === 1).length, now);
   const letters: DeadLetter[] = [];
   for (const message of batch.messages) {
     const parsed = TaskMessageSchema.safeParse(message.body);
@@ -32,6 +35,16 @@ export async function takeDeadLetters(env: CallbackEnv, batch: MessageBatch<unkn
   }
   const byStore = Map.groupBy(letters, ({ body }) => storeOf(body));
   await Promise.all([...byStore].map(([number, group]) => take(env, number, group, now)));
+}
+
+/** Counted at their first delivery, for whoever watches; that they cannot be counted keeps none of them. */
+async function countThem({ stores }: CallbackEnv, messages: number, now: number): Promise<void> {
+  if (messages === 0) return;
+  try {
+    await noteDeadLetters(stores.control, messages, hourOf(now));
+  } catch (error) {
+    logWarning('dead-letter.uncounted', { messages, cause: String(error) });
+  }
 }
 
 /** @param number of the store; undefined: no store need be asked */

@@ -6,6 +6,7 @@
  */
 import { logError } from '../shared/log.ts';
 import { hourOf } from '../shared/statistics/tally.ts';
+import { forgetDeadLetters } from '../shared/store/alerts.ts';
 import { deleteOldActs } from '../shared/store/audit.ts';
 import {
   DUE_KINDS,
@@ -13,6 +14,7 @@ import {
   makeDue,
   readDue,
   readScanPosition,
+  SWEPT_NAME,
   scanForStrays,
   writeScanPosition,
 } from '../shared/store/carrier.ts';
@@ -98,6 +100,7 @@ const SHARES: readonly (readonly [name: string, share: Share])[] = [
 
 /** Of tables that are in the control database alone. */
 const CONTROL_SHARES: typeof SHARES = [
+  ['note', noteRound],
   ['revocations', sweepRevocations],
   ['idempotency keys', sweepIdempotencyKeys],
   ['statistics', sweepStatistics],
@@ -218,6 +221,13 @@ async function sweepStrays(env: StoreEnv, now: number): Promise<Partial<SweepRep
   await makeDue(env.db, step.strays, now);
   if (step.position !== position) await writeScanPosition(env.db, SCAN_NAME, step.position);
   return { strays: step.strays.length };
+}
+
+/** What is watched to know that rounds go on. */
+async function noteRound({ db }: StoreEnv, now: number): Promise<Partial<SweepReport>> {
+  await writeScanPosition(db, SWEPT_NAME, String(now));
+  await forgetDeadLetters(db, hourOf(now));
+  return {};
 }
 
 async function sweepRevocations(env: StoreEnv, now: number): Promise<Partial<SweepReport>> {

@@ -100,6 +100,11 @@ export const ACCESS: ReadonlyMap<string, Access> = new Map(
     'POST /api/schedules/:name/resume': { ...forOwners, act: 'schedule.resume' },
     'POST /api/schedules/:name/run': { ...forOwners, act: 'schedule.run' },
 
+    'GET /api/alerts': forWatchers,
+    'PUT /api/alerts/settings': { ...forAdmins, act: 'alerts.set' },
+    'POST /api/alerts/test': { ...forAdmins, act: 'alerts.test' },
+    'POST /api/alerts/silence': { ...forAdmins, act: 'alerts.silence' },
+
     'GET /api/audit': forWatchers,
     'GET /metrics': forWatchers,
     'GET /healthz': 'open',

@@ -9,6 +9,7 @@ import { guardErrors, refuseInvalid } from './error-edge.ts';
 import { refuseParameters, routesWithoutQuery } from './no-parameters.ts';
 import { nameRequests } from './request-id.ts';
 import { limitRequests } from './request-limits.ts';
+import { addAlerts } from './routes/alerts.ts';
 import { addAudit } from './routes/audit.ts';
 import { addBalancer } from './routes/balancer.ts';
 import { addBatch } from './routes/batch.ts';
@@ -64,7 +65,7 @@ export function createApp(...more: readonly ((app: App) => void)[]): App {
   ])
     add(app);
   for (const add of [addHeartbeats, addServers, addServices, addBalancer, addSync, addKeys, addTokens]) add(app);
-  for (const add of [addStatistics, addMetrics, addAudit, addProblems]) add(app);
+  for (const add of [addStatistics, addMetrics, addAlerts, addAudit, addProblems]) add(app);
   addHealth(app);
   addDocument(app);
   for (const add of more) add(app);

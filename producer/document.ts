@@ -12,6 +12,7 @@ const TAGS = [
   { name: 'keys', description: 'The API keys with which backends are called.' },
   { name: 'tokens', description: 'Who may ask.' },
   { name: 'statistics', description: 'What became of the tasks, what waits, and what would help.' },
+  { name: 'alerts', description: 'What is wrong now, what helps, and who is told.' },
   { name: 'audit', description: 'Who changed what.' },
   { name: 'deployment', description: 'The state of the deployment itself.' },
 ];

@@ -1,5 +1,7 @@
 /** The producer Worker: the clients' side of Tasklane. It accepts tasks into queues and answers polls from D1. */
 import { MisconfiguredError } from '../shared/env.ts';
+import { logError } from '../shared/log.ts';
+import { evaluateAlerts } from './alerts/evaluate.ts';
 import { createApp } from './api.ts';
 import { addDashboard } from './routes/dashboard.ts';
 import { addDocs } from './routes/docs.ts';
@@ -15,6 +17,9 @@ export default {
   async scheduled(_controller: ScheduledController, env: object): Promise<void> {
     const runtime = runtimeOf(env);
     if (runtime instanceof MisconfiguredError) throw runtime;
-    await runDueSchedules(runtime, Date.now());
+    const now = Date.now();
+    const rounds = [runDueSchedules(runtime, now), evaluateAlerts(runtime, now)];
+    const failed = (await Promise.allSettled(rounds)).filter(({ status }) => status === 'rejected');
+    for (const { reason } of failed as PromiseRejectedResult[]) logError('round.failed', {}, reason);
   },
 };

@@ -17,6 +17,11 @@ CREATE TABLE audit (
   request_id TEXT NOT NULL
 ) WITHOUT ROWID;
 
+CREATE TABLE dead_letters (
+  hour INTEGER PRIMARY KEY,
+  messages INTEGER NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE finds (
   term TEXT NOT NULL,
   subject TEXT NOT NULL,
@@ -111,6 +116,13 @@ CREATE TABLE schedules (
 CREATE INDEX schedules_due ON schedules (next_at) WHERE paused = 0 AND next_at IS NOT NULL;
 
 CREATE INDEX schedules_pending ON schedules (subject, name) WHERE pending IS NOT NULL;
+
+CREATE TABLE settings (
+  name TEXT PRIMARY KEY,
+  -- JSON.
+  value TEXT NOT NULL,
+  version INTEGER NOT NULL
+) WITHOUT ROWID;
 
 CREATE TABLE statistics (
   kind TEXT NOT NULL CHECK (kind IN ('service', 'subject', 'server')),

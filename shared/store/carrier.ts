@@ -67,6 +67,9 @@ export async function scanForStrays(
   };
 }
 
+/** Where the sweeper notes when it last began a round, Unix ms. */
+export const SWEPT_NAME = 'swept';
+
 export async function readScanPosition(db: D1Database, name: string): Promise<string> {
   const row = await db.prepare('SELECT position FROM scans WHERE name = ?1').bind(name).first<{ position: string }>();
   return row?.position ?? '';

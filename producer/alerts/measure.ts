@@ -1,0 +1,259 @@
+/**
+ * From what was observed to what is measured: a value for each thing that may be wrong, in words that say what
+ * it is and what helps. Pure. What could not be observed is named, so that no alert ends for lack of an answer.
+ */
+import type { KeyView } from '../../shared/key/rpc.ts';
+import type { ServerView, ServiceView } from '../../shared/registry/rpc.ts';
+import type { Tally } from '../../shared/statistics/tally.ts';
+import { counterOf } from '../../shared/statistics/tally.ts';
+import type { LineDeadline, NearDeadline } from '../../shared/store/alerts.ts';
+import { taskCreatedAt } from '../../shared/task/id.ts';
+import type { Backlog } from '../schema/statistics.ts';
+import type { StoreStatus } from '../statistics/stores.ts';
+import type { AlertKind } from './settings.ts';
+
+export interface Measure {
+  readonly kind: AlertKind;
+  /** Of what: a line, a service, a pool, a store. Empty where there is one. */
+  readonly target: string;
+  readonly value: number;
+  readonly summary: string;
+  readonly remedy: string;
+}
+
+/** Undefined: not known this time. */
+export interface Observed {
+  readonly backlog: Backlog | undefined;
+  readonly deadlines: readonly LineDeadline[] | undefined;
+  readonly near: readonly NearDeadline[] | undefined;
+  /** By service, of this hour and the one before. */
+  readonly tallies: readonly Tally[] | undefined;
+  readonly hour: number;
+  /** With very many shards not all of them: of pools that are not among these nothing is known. */
+  readonly keys: { readonly views: readonly KeyView[]; readonly areAll: boolean } | undefined;
+  readonly servers: readonly ServerView[] | undefined;
+  readonly services: readonly ServiceView[] | undefined;
+  readonly deadLetters: number | undefined;
+  readonly stores: readonly StoreStatus[] | undefined;
+  /** Unix ms; undefined: no round has been noted. */
+  readonly sweptAt: number | undefined;
+  /** Since when rounds are waited for, Unix ms. */
+  readonly watchedSince: number;
+}
+
+export interface Measured {
+  readonly measures: readonly Measure[];
+  /** Of these kinds nothing is known this time. */
+  readonly unknown: ReadonlySet<AlertKind>;
+}
+
+/** A rate of fewer tasks says little. */
+const MIN_ENDED = 20;
+
+/** A task is about to expire when less than a fifth of its time is left. */
+const SHARE_LEFT = 5;
+
+const KEY_KINDS = ['keys-cooling', 'keys-refused'] as const;
+
+const MINUTE_MS = 60_000;
+
+export function measure(observed: Observed, now: number): Measured {
+  const unknown = new Set<AlertKind>();
+  const known = <Value>(value: Value | undefined, kinds: readonly AlertKind[], of: (value: Value) => Measure[]) => {
+    if (value !== undefined) return of(value);
+    for (const kind of kinds) unknown.add(kind);
+    return [];
+  };
+  if (observed.keys?.areAll === false) for (const kind of KEY_KINDS) unknown.add(kind);
+  const { backlog, deadlines, near, tallies, hour, keys, servers, services, deadLetters, stores } = observed;
+  const measures = [
+    ...known(deadlines && backlog && { deadlines, backlog }, ['backlog-late'], (both) => lateLines(both, now)),
+    ...known(near, ['tasks-expiring'], (tasks) => expiring(tasks, now)),
+    ...known(tallies, ['failure-rate'], (rows) => failureRates(rows, hour)),
+    ...known(keys?.views, KEY_KINDS, poolsShort),
+    ...known(servers, ['circuit-open'], openCircuits),
+    ...known(services, ['service-unreachable'], unreachableServices),
+    ...known(deadLetters, ['dead-letters'], deadLetterMeasure),
+    ...known(stores, ['store-fill'], fullStores),
+    sweepMeasure(observed, now),
+    ...partsAway(observed),
+  ];
+  return { measures, unknown };
+}
+
+function lateLines(
+  { deadlines, backlog }: { deadlines: readonly LineDeadline[]; backlog: Backlog },
+  now: number,
+): Measure[] {
+  const rowsOf = Map.groupBy(deadlines, ({ line }) => line);
+  return backlog.lines.flatMap(({ line, tasks, perSecond, emptyAt }) => {
+    const rows = rowsOf.get(line) ?? [];
+    if (perSecond === undefined || perSecond <= 0 || emptyAt === undefined) return [];
+    const startOf = (ahead: number) => now + (ahead / perSecond) * 1000;
+    const late = rows.filter((row) => row.is_last === 0 && startOf(row.ahead) > row.deadline_at).length;
+    const lastDeadline = Math.max(0, ...rows.filter((row) => row.is_last === 1).map((row) => row.deadline_at));
+    const lateAtEnd =
+      lastDeadline === 0 ? 0 : Math.ceil(Math.max(0, Date.parse(emptyAt) - lastDeadline) * (perSecond / 1000));
+    const value = Math.min(tasks, Math.max(late, lateAtEnd));
+    return [
+      {
+        kind: 'backlog-late' as const,
+        target: line,
+        value,
+        summary: `About ${value} of ${tasks} tasks in the line ${line} will not start before their deadline: it ends at ${emptyAt.slice(0, 16)}Z at ${rounded(perSecond)} a second.`,
+        remedy: line.startsWith('pool:')
+          ? 'Add keys to the pool, or raise the limit at the provider; cancel what is no longer wanted.'
+          : 'Add servers or raise their concurrency, or resume the service if it is paused; cancel what is no longer wanted.',
+      },
+    ];
+  });
+}
+
+function expiring(tasks: readonly NearDeadline[], now: number): Measure[] {
+  const soon = tasks.filter(({ id, deadline_at, life_ms }) => {
+    const lifeMs = life_ms ?? deadline_at - taskCreatedAt(id);
+    return (deadline_at - now) * SHARE_LEFT < lifeMs;
+  });
+  return [...Map.groupBy(soon, ({ service }) => service)].map(([service, group]) => ({
+    kind: 'tasks-expiring',
+    target: service,
+    value: group.length,
+    summary: `${group.length} tasks of ${service} have less than a fifth of their time left and are not running.`,
+    remedy: 'See what they wait for under Tasks; give the service more capacity, or submit with a longer deadline.',
+  }));
+}
+
+function failureRates(rows: readonly Tally[], hour: number): Measure[] {
+  return [...Map.groupBy(rows, ({ name }) => name)].flatMap(([service, hours]) => {
+    const sum = (tallies: readonly Tally[]) => {
+      const of = (counter: 'succeeded' | 'failed' | 'expired') =>
+        tallies.reduce((total, tally) => total + counterOf(tally, counter), 0);
+      const failed = of('failed') + of('expired');
+      return { failed, ended: failed + of('succeeded') };
+    };
+    const present = sum(hours.filter((tally) => tally.hour === hour));
+    const { failed, ended } = present.ended >= MIN_ENDED ? present : sum(hours);
+    if (ended < MIN_ENDED) return [];
+    const value = Math.round((failed / ended) * 1000) / 10;
+    return [
+      {
+        kind: 'failure-rate' as const,
+        target: service,
+        value,
+        summary: `${value}% of the last ${ended} tasks of ${service} failed or expired.`,
+        remedy: `GET /api/tasks/errors?service=${service} groups them by error. Pause the service while its backend is mended; run them again afterwards under Redrive.`,
+      },
+    ];
+  });
+}
+
+function poolsShort(keys: readonly KeyView[]): Measure[] {
+  return [...Map.groupBy(keys, ({ pool }) => pool)].flatMap(([pool, group]): Measure[] => {
+    const cooling = group.filter(({ state }) => state === 'cooling');
+    const refused = group.filter(({ state, why }) => state === 'disabled' && why?.startsWith('refused'));
+    const usable = group.length - refused.length;
+    const soonest = Math.min(...cooling.map(({ until }) => until ?? Number.POSITIVE_INFINITY));
+    const when = Number.isFinite(soonest)
+      ? `, the first until ${new Date(soonest).toISOString().slice(11, 19)} UTC`
+      : '';
+    return [
+      {
+        kind: 'keys-cooling',
+        target: pool,
+        value: usable === 0 ? 0 : Math.round((cooling.length / usable) * 100),
+        summary: `${cooling.length} of ${usable} keys of the pool ${pool} are cooling${when}.`,
+        remedy: 'Tasks wait and go on by themselves. Add keys, or raise the limit at the provider, if it lasts.',
+      },
+      {
+        kind: 'keys-refused',
+        target: pool,
+        value: refused.length,
+        summary: `${refused.length} keys of the pool ${pool} are refused by the provider.`,
+        remedy:
+          'Look at the keys in the provider’s console (revoked, unpaid, restricted), then deploy new values or reset them under Keys.',
+      },
+    ];
+  });
+}
+
+function openCircuits(servers: readonly ServerView[]): Measure[] {
+  const circuits = servers.flatMap(({ url, services }) =>
+    services.map(({ name, circuit }) => ({ url, service: name, isOpen: circuit.state !== 'closed' })),
+  );
+  return [...Map.groupBy(circuits, ({ service }) => service)].map(([service, group]) => {
+    const open = group.filter(({ isOpen }) => isOpen);
+    return {
+      kind: 'circuit-open',
+      target: service,
+      value: open.length,
+      summary: `${open.length} of ${group.length} servers of ${service} are not called because their calls failed: ${open
+        .map(({ url }) => url)
+        .slice(0, 3)
+        .join(', ')}.`,
+      remedy: 'See why under Servers. They are tried again by themselves; drain one that stays broken.',
+    };
+  });
+}
+
+function unreachableServices(services: readonly ServiceView[]): Measure[] {
+  return services.map(({ name, unreachable }) => ({
+    kind: 'service-unreachable',
+    target: name,
+    value: unreachable === undefined ? 0 : 1,
+    summary: `Nobody answers at the address of ${name}: ${unreachable?.why ?? 'unknown'}.`,
+    remedy:
+      'Tasks wait and are tried by themselves. Check the address and the backend; pause the service if it takes long.',
+  }));
+}
+
+function deadLetterMeasure(messages: number): Measure[] {
+  const summary = `The platform gave up on ${messages} messages within the last two hours.`;
+  const remedy =
+    'Their tasks go on by the sweeper. The log says why consumers failed: `batch.failed`, `consumer.misconfigured`.';
+  return [{ kind: 'dead-letters', target: '', value: messages, summary, remedy }];
+}
+
+function fullStores(stores: readonly StoreStatus[]): Measure[] {
+  return stores.map(({ store, state, usedPercent = 0, daysLeft }) => ({
+    kind: 'store-fill',
+    target: String(store),
+    value: state === 'away' ? 100 : usedPercent,
+    summary:
+      state === 'away'
+        ? `Store ${store} does not answer.`
+        : `Store ${store} is ${usedPercent}% full${daysLeft === undefined ? '' : `, with ${daysLeft} days left`}.`,
+    remedy: 'Lower BODY_RETENTION_DAYS or RETENTION_DAYS, or deploy with one more store (docs/scaling.md).',
+  }));
+}
+
+function sweepMeasure({ sweptAt, watchedSince }: Observed, now: number): Measure {
+  const value = Math.floor((now - (sweptAt ?? watchedSince)) / MINUTE_MS);
+  return {
+    kind: 'sweep-late',
+    target: '',
+    value,
+    summary: `The minute’s round of the callback Worker was last seen ${value} minutes ago.`,
+    remedy:
+      'See its cron and its log in the dashboard of the platform; deploy again. Tasks whose wake-up is lost wait for it.',
+  };
+}
+
+function partsAway({ backlog, keys, servers, tallies }: Observed): Measure[] {
+  const parts: readonly (readonly [string, boolean])[] = [
+    ['registry', servers === undefined],
+    ['consumers', keys === undefined],
+    ['control database', tallies === undefined],
+    ['queues', backlog === undefined || backlog.unavailableQueues.length > 0],
+  ];
+  return parts.map(([part, isAway]) => ({
+    kind: 'part-away',
+    target: part,
+    value: isAway ? 1 : 0,
+    summary: `The ${part} did not answer the minute’s look.`,
+    remedy: 'See the log events `upstream.failed`, and the platform’s status page.',
+  }));
+}
+
+function rounded(value: number): number {
+  return value >= 10 ? Math.round(value) : Math.round(value * 100) / 100;
+}

@@ -1,5 +1,5 @@
 /** What administrators set about alerts: where they are told, from when on something is wrong, and what is silenced. */
-import * as z from 'zod';
+import { z } from '@hono/zod-openapi';
 
 export const ALERT_KINDS = [
   'backlog-late',

@@ -43,13 +43,6 @@ export async function fillTo(db: D1Database, from: number, to: number): Promise<
       )
       .bind(first, last, JSON.stringify(heads), START)
       .run();
-    await db
-      .prepare(
-        `INSERT INTO finds (term, subject, entry)
-         SELECT DISTINCT '', subject, substr(id, 1, 10) FROM tasks WHERE id >= ?1 || '' AND id < ?2 ON CONFLICT DO NOTHING`,
-      )
-      .bind(smallestTaskIdAt(createdAt(first)), smallestTaskIdAt(createdAt(last + 1_000)))
-      .run();
   }
   return to;
 }

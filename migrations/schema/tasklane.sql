@@ -157,8 +157,11 @@ BEGIN
 END;
 
 CREATE TRIGGER tasks_found_by_subject AFTER INSERT ON tasks
+WHEN NOT EXISTS (SELECT 1 FROM finds WHERE term = '' AND subject = new.subject AND entry = substr(new.id, 1, 10))
 BEGIN
-  INSERT OR IGNORE INTO finds (term, subject, entry) VALUES ('', new.subject, substr(new.id, 1, 10));
+  INSERT OR IGNORE INTO finds (term, subject, entry)
+  SELECT '', new.subject, CASE WHEN count(*) < 4 THEN new.id ELSE substr(new.id, 1, 10) END
+  FROM finds WHERE term = '' AND subject = new.subject AND entry > substr(new.id, 1, 10) AND entry < substr(new.id, 1, 10) || '~';
 END;
 
 CREATE TRIGGER tasks_found_later AFTER UPDATE OF service ON tasks WHEN old.service = '' AND new.service <> ''

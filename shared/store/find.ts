@@ -4,8 +4,9 @@
  * empty, and still say where to go on. Guarantee: who follows a filter from page to page meets each task that was
  * there when it began exactly once, whatever is inserted or changes its status meanwhile, because ids do not change.
  *
- * The ways, best first: a subject's ref or label leads to ids; a subject leads to the spans of time in which it has
- * tasks; a ref alone leads to ids of whoever has it; anything else walks the timeline.
+ * The ways, best first: a subject's ref or label leads to ids; a subject leads to the ids of its tasks where it has few,
+ * and to the spans of time in which it has many; a ref alone leads to ids of whoever has it; anything else walks the
+ * timeline.
  */
 import { smallestTaskIdAt } from '../task/id.ts';
 import type { TaskStatus } from '../task/status.ts';
@@ -42,9 +43,11 @@ const windowRows = (shape: Shape, way: Way) => {
   return way === 'span' ? 5_000 : 1_000;
 };
 
-/** Spans of time that are looked at for one page, in growing groups of statements. */
-const SPAN_GROUPS = [1, 4, 16, 43] as const;
-const MAX_SPANS = SPAN_GROUPS.reduce((sum, size) => sum + size, 0);
+/** Parts of a subject's time that are looked at for one page, in growing groups of statements. */
+const PART_GROUPS = [1, 4, 16, 43] as const;
+
+/** A subject has at most five in a span, so that these are eighty spans of a busy one. */
+const MAX_ENTRIES = 400;
 
 /** Sorts after every id. */
 const NEWEST = 'tsk_~';
@@ -125,8 +128,8 @@ const forEachWay = (text: (shape: Shape, way: Way) => string) => {
 const FOUND = forEachWay(found);
 const WINDOW_END = forEachWay(windowEnd);
 
-const SPANS = `SELECT entry FROM finds WHERE term = '' AND subject = ?1 AND entry <= ?2 AND entry >= ?3
-  ORDER BY entry DESC LIMIT ${MAX_SPANS}`;
+const ENTRIES = `SELECT entry FROM finds WHERE term = '' AND subject = ?1 AND entry < ?2 AND entry >= ?3
+  ORDER BY entry DESC LIMIT ${MAX_ENTRIES}`;
 
 export function findTasks<As extends Shape>(db: D1Database, shape: As, filter: TaskFilter): Promise<Page<Found[As]>> {
   const search = searchOf(filter);
@@ -135,7 +138,7 @@ export function findTasks<As extends Shape>(db: D1Database, shape: As, filter: T
     const isByRef = filter.ref !== undefined && term !== undefined;
     return walk(db, shape, isByRef ? 'term' : 'timeline', search);
   }
-  return term === undefined ? walkSpans(db, shape, filter.subject, search) : walk(db, shape, 'subject-term', search);
+  return term === undefined ? walkSubject(db, shape, filter.subject, search) : walk(db, shape, 'subject-term', search);
 }
 
 interface Search {
@@ -192,50 +195,88 @@ async function walk<As extends Shape>(db: D1Database, shape: As, way: Way, searc
   return { rows, nextBefore: (await end.first<{ id: string }>())?.id };
 }
 
-/** The spans of time in which the subject has tasks, one window each, in groups that grow while the page is short. */
-async function walkSpans<As extends Shape>(
+/** What the subject's entries lead to, in groups that grow while the page is short. */
+async function walkSubject<As extends Shape>(
   db: D1Database,
   shape: As,
   subject: string,
   search: Search,
 ): Promise<Page<Found[As]>> {
   const { results } = await db
-    .prepare(SPANS)
-    .bind(subject, search.below.slice(0, SPAN_CHARS), search.from.slice(0, SPAN_CHARS))
+    .prepare(ENTRIES)
+    .bind(subject, search.below, search.from.slice(0, SPAN_CHARS))
     .all<{ entry: string }>();
-  const spans = results.map(({ entry }) => entry);
+  const { parts, nextBefore } = partsOf(
+    results.map(({ entry }) => entry),
+    results.length === MAX_ENTRIES,
+  );
   const rows: Found[As][] = [];
   let at = 0;
-  for (const size of SPAN_GROUPS) {
-    const group = spans.slice(at, at + size);
+  for (const size of PART_GROUPS) {
+    const group = parts.slice(at, at + size);
     if (group.length === 0) break;
     at += size;
-    const page = await walkGroup(db, shape, group, { ...search, limit: search.limit - rows.length });
+    const page = await walkParts(db, shape, group, { ...search, limit: search.limit - rows.length });
     rows.push(...page.rows);
     if (rows.length === search.limit) return { rows, nextBefore: rows.at(-1)?.id };
     if (page.nextBefore !== undefined) return { rows, nextBefore: page.nextBefore };
   }
-  return { rows, nextBefore: spans.length < MAX_SPANS ? undefined : startOf(spans.at(-1) ?? '') };
+  return { rows, nextBefore: at < parts.length ? parts[at - 1]?.from : nextBefore };
 }
 
-/** @returns `nextBefore` where a window ended before its span did, or the page is full */
-async function walkGroup<As extends Shape>(
+/** A part of the timeline in which the subject's tasks are all entered by their ids, or are looked for among others'. */
+interface Part {
+  readonly way: 'subject-term' | 'span';
+  /** Its smallest possible id. */
+  readonly from: string;
+  /** Greater than all of its ids. */
+  readonly below: string;
+}
+
+/**
+ * Pure. Neighbouring spans whose tasks are entered by their ids are one part.
+ * @param entries newest first: ids, and after those of its span the span itself where there are more
+ * @param isCut there may be older entries
+ */
+export function partsOf(
+  entries: readonly string[],
+  isCut: boolean,
+): Pick<Page<never>, 'nextBefore'> & { parts: Part[] } {
+  const spans = [...Map.groupBy(entries, (entry) => entry.slice(0, SPAN_CHARS))];
+  const last = spans.at(-1);
+  // Whether the last span has more than its ids stands behind them.
+  const isOpen = isCut && last !== undefined && !last[1].includes(last[0]);
+  if (isOpen) spans.pop();
+  const parts: Part[] = [];
+  for (const [span, found] of spans) {
+    const way = found.includes(span) ? 'span' : 'subject-term';
+    const before = parts.at(-1);
+    if (way === 'subject-term' && before?.way === way) parts[parts.length - 1] = { ...before, from: startOf(span) };
+    else parts.push({ way, from: startOf(span), below: `${span}~` });
+  }
+  return { parts, nextBefore: isCut ? parts.at(-1)?.from : undefined };
+}
+
+/** @returns `nextBefore` where a window ended before its part did, or the page is full */
+async function walkParts<As extends Shape>(
   db: D1Database,
   shape: As,
-  spans: readonly string[],
+  parts: readonly Part[],
   search: Search,
 ): Promise<Page<Found[As]>> {
-  const searches = spans.map((span) => {
-    const [end, start] = [`${span}~`, startOf(span)];
-    const below = search.below < end ? search.below : end;
-    return { ...search, below, from: search.from > start ? search.from : start };
-  });
+  const searches = parts.map(({ way, from, below }) => ({
+    way,
+    ...search,
+    below: search.below < below ? search.below : below,
+    from: search.from > from ? search.from : from,
+    terms: way === 'subject-term' ? [''] : [],
+  }));
   const [only] = searches;
-  if (only !== undefined && searches.length === 1) return walk(db, shape, 'span', only);
+  if (only !== undefined && searches.length === 1) return walk(db, shape, only.way, only);
   // In one round trip: most spans of a subject with few tasks hold one or two of them.
   const answers = await db.batch(
     searches.flatMap((each) => {
-      const { found: first, end } = statements(db, shape, 'span', each);
+      const { found: first, end } = statements(db, shape, each.way, each);
       return [first, end];
     }),
   );

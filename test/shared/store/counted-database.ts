@@ -1,15 +1,21 @@
-/** The real database, and how many rows the statements that go through it wrote. */
+/** The real database, and how many rows the statements that go through it read and wrote. */
 import { env } from 'cloudflare:workers';
 
 export interface CountedDatabase {
   readonly db: D1Database;
   rowsWritten: number;
+  rowsRead: number;
 }
 
 export function countedDatabase(): CountedDatabase {
-  const counted: { db: D1Database; rowsWritten: number } = { db: env.DB, rowsWritten: 0 };
+  const counted: { db: D1Database; rowsWritten: number; rowsRead: number } = {
+    db: env.DB,
+    rowsWritten: 0,
+    rowsRead: 0,
+  };
   const note = <Result extends D1Result>(result: Result): Result => {
     counted.rowsWritten += result.meta.rows_written;
+    counted.rowsRead += result.meta.rows_read;
     return result;
   };
   const real = new WeakMap<object, D1PreparedStatement>();

@@ -7,6 +7,7 @@ import { claimTasks } from '../../../shared/store/claim.ts';
 import { findTasks, forgetFinds, type TaskFilter } from '../../../shared/store/find.ts';
 import { smallestTaskIdAt } from '../../../shared/task/id.ts';
 import { aTask, idFor } from '../../producer/client.ts';
+import { countedDatabase } from './counted-database.ts';
 
 const START = Date.UTC(2026, 10, 1);
 const SPAN_MS = 2 ** 18;
@@ -36,18 +37,31 @@ beforeEach(async () => {
 });
 
 describe('what a task costs to be found', () => {
-  it('is one row for a subject and a span of time, however many tasks it has there', async () => {
-    for (let at = 0; at < 20; at++) await plant('alice', START + at);
-    expect(await rowsIn('finds')).toBe(1);
+  it('is one row for each of a subject’s first four in a span of time, and one more for all others there', async () => {
+    for (let at = 0; at < 4; at++) await plant('alice', START + at);
+    expect(await rowsIn('finds')).toBe(4);
+    for (let at = 4; at < 20; at++) await plant('alice', START + at);
+    expect(await rowsIn('finds')).toBe(5);
     await plant('alice', START + 2 * SPAN_MS);
     await plant('bob', START);
-    expect(await rowsIn('finds')).toBe(3);
+    expect(await rowsIn('finds')).toBe(7);
+  });
+
+  it('is the same for tasks that come in one statement', async () => {
+    const ids = await Promise.all(Array.from({ length: 20 }, (_, at) => idFor('alice', START + at)));
+    await recordAccepted(
+      env.DB,
+      ids.map((id) => aTask(id, 'alice')),
+      undefined,
+    );
+    expect(await rowsIn('finds')).toBe(5);
+    expect(await walk({ subject: 'alice' })).toEqual(ids.toReversed());
   });
 
   it('is one row for each ref and label that it brings', async () => {
     await plant('alice', START);
     await plant('alice', START + 1, { ref: 'order-77', labels: { customer: 'acme', tier: 'gold' } });
-    expect(await rowsIn('finds')).toBe(1 + 3);
+    expect(await rowsIn('finds')).toBe(2 + 3);
   });
 });
 
@@ -66,6 +80,38 @@ describe('a subject among many', () => {
     expect(await walk({ subject: 'alice' })).toEqual(own.toReversed());
     expect(await walk({ subject: 'alice' }, 200)).toEqual(own.toReversed());
     expect(await walk({ subject: 'nobody' })).toEqual([]);
+  });
+
+  it('finds all of its tasks where it has few in one span and many in the next, with and without a filter', async () => {
+    own = [];
+    for (let span = 0; span < 40; span++) {
+      for (let at = 0; at < ([1, 7, 4, 5, 2][span % 5] ?? 0); at++) {
+        own.push(await plant('alice', START + span * SPAN_MS + at * 1_000, { service: at === 0 ? 'ocr' : 'llm' }));
+        await plant('bob', START + span * SPAN_MS + at * 1_000 + 1);
+      }
+    }
+    for (const limit of [1, 4, 50, 200]) expect(await walk({ subject: 'alice' }, limit)).toEqual(own.toReversed());
+    expect(await walk({ subject: 'alice', service: 'ocr' })).toHaveLength(40);
+    const [from, until] = [START + 3 * SPAN_MS + 1_000, START + 31 * SPAN_MS + 2_000];
+    const between = own.filter((id) => id >= smallestTaskIdAt(from) && id < smallestTaskIdAt(until));
+    expect(await walk({ subject: 'alice', createdFrom: from, createdBefore: until }, 5)).toEqual(between.toReversed());
+  });
+
+  it('finds all of its tasks over more entries than one page looks at', async () => {
+    own = [];
+    for (let at = 0; at < 410; at++) own.push(await plant('alice', START + at * (SPAN_MS / 3)));
+    expect(await walk({ subject: 'alice', statuses: ['failed'] })).toEqual([]);
+    expect(await walk({ subject: 'alice' }, 200)).toEqual(own.toReversed());
+  });
+
+  it('reads the rows of its own tasks, and none of others’, where it has few', async () => {
+    for (let span = 0; span < 10; span++) {
+      for (let at = 0; at < 50; at++) await plant('bob', START + span * SPAN_MS + at);
+      for (let at = 0; at < 2; at++) await plant('alice', START + span * SPAN_MS + at * 90);
+    }
+    const counted = countedDatabase();
+    expect((await findTasks(counted.db, 'summary', { subject: 'alice', limit: 20 })).rows).toHaveLength(20);
+    expect(counted.rowsRead).toBeLessThan(150);
   });
 
   it('meets each task once while others come and change', async () => {

@@ -13,8 +13,8 @@ import { alignedTable } from '../terminal/table.ts';
 
 const HELP = `npm run bench:finding -- [--tasks 1000000] [--days 30]
 
-Fills a database with tasks of 100 busy subjects, evenly over the days, and 60 tasks of a small one among them; then
-reads the small one's first page, cold and again.`;
+Fills a database with tasks of 100 busy subjects, evenly over the days, one in a thousand of a small one and 60 of a
+tiny one among them; then reads their first pages, cold and again.`;
 
 const { values } = parseArgs({
   options: {
@@ -25,7 +25,8 @@ const { values } = parseArgs({
 });
 
 const DAY_MS = 86_400_000;
-const SMALL_TASKS = 60;
+const TINY_TASKS = 60;
+const SMALL_STEP = 1_000;
 
 /** What the statements use of D1, over a file. */
 function asD1(database: DatabaseSync): D1Database {
@@ -53,11 +54,15 @@ function fill(database: DatabaseSync, tasks: number, days: number): void {
     `INSERT INTO tasks (id, subject, service, status, max_attempts, base_seconds, cap_seconds, deadline_at, finished_at, request, result)
      VALUES (?, ?, 'quick', 'succeeded', 8, 2, 3600, 0, 1, '{"method":"POST","path":"/v1/read"}', '{"ok":true}')`,
   );
-  const everySmall = Math.max(1, Math.floor(tasks / SMALL_TASKS));
+  const everyTiny = Math.max(1, Math.floor(tasks / TINY_TASKS));
+  const subjectOf = (at: number) => {
+    if (at % everyTiny === 0) return 'tiny';
+    return at % SMALL_STEP === 1 ? 'small' : `busy-${at % 100}`;
+  };
   database.exec('BEGIN');
   for (let at = 0; at < tasks; at++) {
     const id = smallestTaskIdAt(start + at * stepMs).slice(0, -8) + String(at).padStart(8, '0');
-    insert.run(id, at % everySmall === 0 ? 'small' : `busy-${at % 100}`);
+    insert.run(id, subjectOf(at));
     if (at % 100_000 === 99_999) {
       database.exec('COMMIT; BEGIN');
       process.stderr.write(`  ${at + 1} tasks\n`);
@@ -92,6 +97,8 @@ if (values.help) {
     for (const [name, filter] of [
       ['small subject, first page', { subject: 'small' }],
       ['small subject, first page again', { subject: 'small' }],
+      ['tiny subject, first page', { subject: 'tiny' }],
+      ['tiny subject, first page again', { subject: 'tiny' }],
       ['small subject, failed ones', { subject: 'small', statuses: ['failed'] as const }],
       ['busy subject, first page', { subject: 'busy-7' }],
       ['everybody, first page', {}],

@@ -6,6 +6,7 @@ import { keyNameOf } from '../shared/key/name.ts';
 import type { Services } from '../shared/service/definition.ts';
 import { reviewServices, type ServiceSurroundings } from '../shared/service/review.ts';
 import { type Account, type NameFamily, shardOf } from './account/account.ts';
+import type { Migration } from './account/database.ts';
 import type { FormOf } from './apply/apply.ts';
 import { DeployError } from './deploy-error.ts';
 import { type Desired, type DesiredWorker, desiredOf, familyOf } from './desired.ts';
@@ -75,7 +76,16 @@ export function inputsFor(
   return { inputs: readInputs(environment, wanted), family: familyOf(plan), name: plan.name };
 }
 
-export function resolvePlan(request: DeployRequest, inputs: Inputs, account: Account): Resolved {
+/** By database name. */
+export type MigrationsOf = (plan: Plan) => ReadonlyMap<string, readonly Migration[]>;
+
+/** @param migrationsOf those of the tree, unless a rehearsal has others */
+export function resolvePlan(
+  request: DeployRequest,
+  inputs: Inputs,
+  account: Account,
+  migrationsOf: MigrationsOf = readMigrationFiles,
+): Resolved {
   const family = familyOf(readPlan({ shards: 1, preview: request.preview }));
   const placement = placementIn(account, family);
   const keepsKeys = inputs.keys.length === 0 && request.noKeys !== true;
@@ -94,7 +104,7 @@ export function resolvePlan(request: DeployRequest, inputs: Inputs, account: Acc
     preview: request.preview,
     vars: { PUBLIC_URL: publicUrl, KEY_SHARDS: keys.shardsOfPool },
   });
-  const desired = desiredOf(plan, secretNames(plan, keys), readMigrationFiles(plan), request.free === true);
+  const desired = desiredOf(plan, secretNames(plan, keys), migrationsOf(plan), request.free === true);
   const workers = [desired.callback, ...desired.consumers, desired.producer];
   const missing = missingSecrets(workers, account.workers, new Set(inputs.values.names));
   const services = servicesOf(plan);

@@ -11,7 +11,7 @@ import { findingText, refusalsIn } from './finding.ts';
 import { checkStrength, SIGNING } from './inputs/inputs.ts';
 import { SecretValues } from './inputs/secret-values.ts';
 import type { Plan } from './plan/plan.ts';
-import { compare, type DeployRequest, inputsFor, type Prepared, resolvePlan } from './prepare.ts';
+import { compare, type DeployRequest, inputsFor, type MigrationsOf, type Prepared, resolvePlan } from './prepare.ts';
 import type { Uploads } from './upload/build-uploads.ts';
 
 export interface RunContext {
@@ -21,6 +21,8 @@ export interface RunContext {
   readonly build: (plan: Plan) => Promise<Uploads>;
   /** Makes secrets that are needed and missing, and keeps them where they are found again. */
   readonly generate?: ((deployment: string, names: readonly string[]) => SecretValues) | undefined;
+  /** By default those of the tree. */
+  readonly migrationsOf?: MigrationsOf | undefined;
   readonly drain: DrainOptions;
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
@@ -36,7 +38,7 @@ export async function runDeploy(context: RunContext): Promise<Deployed> {
   const { api, request, environment, build, drain, say, signal } = context;
   const { inputs, family, name } = readChecked(request, environment);
   const account = await readAccount(api, family, say);
-  const resolved = resolvePlan(request, inputs, account);
+  const resolved = resolvePlan(request, inputs, account, context.migrationsOf);
   const refused = refusalsIn(resolved.findings);
   if (refused.length > 0) throw new DeployError(refused.map(findingText).join('; '));
   const values =

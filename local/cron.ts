@@ -1,4 +1,5 @@
 /** A clock for the local run's cron, which never fires by itself there. Never two rounds at once. */
+import { CoreHeaders, CorePaths, type Miniflare } from 'miniflare';
 
 export interface Cron {
   /** Runs a round now; when one is under way, the next starts after it. Never rejects. */
@@ -32,4 +33,12 @@ export function startCron(intervalMs: number, round: () => Promise<void>, onErro
       return last;
     },
   };
+}
+
+/** Over HTTP: `getWorker().scheduled()` would stop this process, and its reading of the log, for a whole round. */
+export async function runScheduled(miniflare: Miniflare, workerName: string): Promise<void> {
+  const target = `http://localhost${CorePaths.SCHEDULED}?cron=${encodeURIComponent('* * * * *')}`;
+  const response = await miniflare.dispatchFetch(target, { headers: { [CoreHeaders.ROUTE_OVERRIDE]: workerName } });
+  const outcome = await response.text();
+  if (outcome !== 'ok') throw new Error(`outcome ${outcome}`);
 }

@@ -5,14 +5,14 @@
  */
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { CoreHeaders, CorePaths, convertV4MiniflareOptions, Miniflare, NoOpLog } from 'miniflare';
+import { convertV4MiniflareOptions, Miniflare, NoOpLog } from 'miniflare';
 import { buildBundles } from '../deploy/build/bundle.ts';
 import { planKeys } from '../deploy/plan/key-plan.ts';
 import { ROOT } from '../deploy/plan/plan-files.ts';
 import { secretNames } from '../deploy/plan/secret-names.ts';
 import { RECOVER_AFTER_RESTART } from '../shared/store/recovery.ts';
 import { LaunchError, reasonOf } from '../terminal/launch-error.ts';
-import { type Cron, startCron } from './cron.ts';
+import { type Cron, runScheduled, startCron } from './cron.ts';
 import { prepareDatabase } from './database.ts';
 import { countDatabaseFiles, openDatabaseFiles } from './database-file.ts';
 import { checkServices, localWorkers, type Mains, planLocal, type ServiceInputs } from './local-plan.ts';
@@ -188,14 +188,6 @@ function recoverDatabase(persistencePath: string): void {
       database.close();
     }
   }
-}
-
-/** Over HTTP: `getWorker().scheduled()` would stop this process, and its reading of the log, for a whole round. */
-async function runScheduled(miniflare: Miniflare, workerName: string): Promise<void> {
-  const target = `http://localhost${CorePaths.SCHEDULED}?cron=${encodeURIComponent('* * * * *')}`;
-  const response = await miniflare.dispatchFetch(target, { headers: { [CoreHeaders.ROUTE_OVERRIDE]: workerName } });
-  const outcome = await response.text();
-  if (outcome !== 'ok') throw new Error(`outcome ${outcome}`);
 }
 
 function startProblem(error: unknown, port: number): Error {

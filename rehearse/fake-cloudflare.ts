@@ -34,6 +34,8 @@ export interface CloudDatabase {
   readonly statements: { readonly sql: string; readonly params: readonly SQLInputValue[] }[];
 }
 
+type Rows = Record<string, unknown>[];
+
 const MAX_SECRETS_AT_ONCE = 100;
 
 export class FakeCloudflare {
@@ -58,11 +60,14 @@ export class FakeCloudflare {
     }
     for (const [uuid, { name, statements }] of this.databases) {
       copy.createDatabase(name);
-      for (const { sql, params } of statements) copy.query(uuid, sql, params);
+      for (const { sql, params } of statements) copy.runStatements(uuid, sql, params);
     }
     for (const bucket of this.buckets) copy.buckets.add(bucket);
     return copy;
   }
+
+  /** Told after each change: an account whose Workers run makes them run as they are now. */
+  async follow(): Promise<void> {}
 
   /** @throws Refusal for bindings to what does not exist, classes without a migration, missing modules, limits */
   upload(name: string, sent: UploadMetadata, files: readonly UploadedFile[]): void {
@@ -263,8 +268,12 @@ export class FakeCloudflare {
     return { uuid, name };
   }
 
-  /** Several statements of one text are one transaction. */
-  query(uuid: string, sql: string, params: readonly SQLInputValue[]): Record<string, unknown>[] {
+  query(uuid: string, sql: string, params: readonly SQLInputValue[]): Rows | Promise<Rows> {
+    return this.runStatements(uuid, sql, params);
+  }
+
+  /** In memory. Several statements of one text are one transaction. */
+  protected runStatements(uuid: string, sql: string, params: readonly SQLInputValue[]): Rows {
     const found = this.databases.get(uuid);
     if (found === undefined) throw new Refusal(404, 7404, 'no such database');
     try {

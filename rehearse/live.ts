@@ -10,19 +10,15 @@ import {
   Response as MiniflareResponse,
   NoOpLog,
 } from 'miniflare';
-import type { Binding } from '../deploy/upload/metadata.ts';
 import { startExample } from '../local/example-process.ts';
 import { guardRuntimes } from '../local/orphan-guard.ts';
 import { withoutSignalHandlers } from '../local/signals.ts';
 import { signToken } from '../shared/auth/token.ts';
-import type { CloudQueue, FakeCloudflare } from './fake-cloudflare.ts';
+import type { FakeCloudflare } from './fake-cloudflare.ts';
+import { localWorker } from './local-worker.ts';
 import type { Script } from './script.ts';
 
-const MODULES_ROOT = '/uploaded';
-
 const WAIT_SECONDS = 30;
-
-type Json = NonNullable<LegacyWorkerOptions['bindings']>[string];
 
 /** What the account holds, running. */
 export interface Live {
@@ -81,7 +77,7 @@ export async function startLive(
       new Miniflare(
         convertV4MiniflareOptions({
           workers: workers.map((script) => ({
-            ...workerOf(cloud, script, vars ?? {}),
+            ...localWorker(cloud, script, vars ?? {}),
             ...(vars === undefined && outside(script)),
           })),
           handleStructuredLogs: () => {},
@@ -131,75 +127,4 @@ async function submit(runtime: Miniflare, producer: string, jwtSecret: string): 
   const polled = await worker.fetch(`http://tasklane/api/task/${id}?wait=${WAIT_SECONDS}`, { headers });
   const { status } = (await polled.json()) as { status: string };
   if (status !== 'succeeded') throw new Error(`a task through the deployed Workers is ${status}`);
-}
-
-function workerOf(cloud: FakeCloudflare, script: Script, vars: Readonly<Record<string, unknown>>): LegacyWorkerOptions {
-  const { bindings } = script.metadata;
-  const of = (type: string) => bindings.filter((binding) => binding.type === type);
-  const [main, ...others] = [...script.files]
-    .filter(({ name }) => !name.endsWith('.map'))
-    .sort((a, b) => Number(b.name === script.metadata.main_module) - Number(a.name === script.metadata.main_module));
-  if (main === undefined) throw new Error(`${script.name} has no modules`);
-  const consumed = [...cloud.queues.values()].filter(({ consumers }) =>
-    [...consumers.values()].some((consumer) => consumer.script === script.name),
-  );
-  return {
-    name: script.name,
-    compatibilityDate: script.metadata.compatibility_date,
-    compatibilityFlags: [...script.metadata.compatibility_flags],
-    modulesRoot: MODULES_ROOT,
-    modules: [
-      { type: 'ESModule', path: `${MODULES_ROOT}/${main.name}`, contents: main.contents },
-      ...others.map(({ name, contents }) => ({
-        type: 'Text' as const,
-        path: `${MODULES_ROOT}/${name.replace(/^\.\//, '')}`,
-        contents,
-      })),
-    ],
-    bindings: { ...plainBindings(bindings), ...Object.fromEntries(script.secrets), ...(vars as Record<string, Json>) },
-    serviceBindings: Object.fromEntries(
-      of('service').map(({ name, service, entrypoint }) => [
-        name,
-        { name: String(service), ...(entrypoint !== undefined && { entrypoint: String(entrypoint) }) },
-      ]),
-    ),
-    ratelimits: Object.fromEntries(
-      of('ratelimit').map(({ name, namespace_id, simple }) => [
-        name,
-        { namespace_id: String(namespace_id), simple: simple as { limit: number; period: 10 | 60 } },
-      ]),
-    ),
-    d1Databases: Object.fromEntries(of('d1').map(({ name, id }) => [name, String(id)])),
-    durableObjects: Object.fromEntries(
-      of('durable_object_namespace').map(({ name, class_name }) => [
-        name,
-        { className: String(class_name), useSQLite: true },
-      ]),
-    ),
-    queueProducers: Object.fromEntries(
-      of('queue').map(({ name, queue_name }) => [name, { queueName: String(queue_name) }]),
-    ),
-    queueConsumers: Object.fromEntries(consumed.map((queue) => [queue.name, settingsOf(queue)])),
-  };
-}
-
-function plainBindings(bindings: readonly Binding[]): Record<string, Json> {
-  return Object.fromEntries(
-    bindings.flatMap(({ name, type, text, json }): [string, Json][] => {
-      if (type === 'plain_text') return [[name, String(text)]];
-      return type === 'json' ? [[name, json as Json]] : [];
-    }),
-  );
-}
-
-function settingsOf({ consumers }: CloudQueue) {
-  const [consumer] = consumers.values();
-  const { batch_size, max_wait_time_ms, max_retries } = consumer?.settings ?? {};
-  return {
-    maxBatchSize: Number(batch_size),
-    maxBatchTimeout: Number(max_wait_time_ms) / 1000,
-    maxRetries: Number(max_retries),
-    retryDelay: 0,
-    ...(consumer?.deadLetterQueue !== undefined && { deadLetterQueue: consumer.deadLetterQueue }),
-  };
 }

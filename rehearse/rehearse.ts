@@ -55,7 +55,7 @@ export interface Trial {
 export async function rehearseScenario(scenario: Scenario, uploads: Uploads): Promise<Rehearsal> {
   const before = new FakeCloudflare();
   for (const stage of scenario.before) await succeed(scenario, new StageRun(before, stage, uploads));
-  scenario.stage.meanwhile?.(before);
+  await scenario.stage.meanwhile?.(before);
   const run = new StageRun(before.copy(), scenario.stage, uploads);
   await succeed(scenario, run);
   return { scenario, before, after: run.cloud, calls: run.calls, said: run.said };
@@ -81,16 +81,17 @@ export async function tryFault(
   return { scenario: scenario.name, fault, call, healed: first === undefined, problems };
 }
 
-async function succeed(scenario: Scenario, run: StageRun): Promise<void> {
+/** @throws when the run does not come to its end, or does anything that it must not */
+export async function succeed({ name }: Pick<Scenario, 'name'>, run: StageRun): Promise<void> {
   await run.open();
   const ended = await run.attempt(undefined);
   await run.close();
   const problems = [...(ended === undefined ? [] : [ended]), ...run.problems()];
-  if (problems.length > 0) throw new Error(`${scenario.name}: ${problems.join('; ')}`);
+  if (problems.length > 0) throw new Error(`${name}: ${problems.join('; ')}`);
 }
 
 /** One stage, run against an account as often as it takes. */
-class StageRun {
+export class StageRun {
   readonly cloud: FakeCloudflare;
   readonly said: string[] = [];
   readonly #stage: Stage;
@@ -146,7 +147,7 @@ class StageRun {
       signal: life.signal,
       onPause: say,
     });
-    const { request, environment, destroys } = this.#stage;
+    const { request, environment, destroys, migrationsOf } = this.#stage;
     try {
       if (destroys === true) {
         await runDestroy({ api, request, say, signal: life.signal }, false);
@@ -155,6 +156,7 @@ class StageRun {
           api,
           request,
           environment,
+          migrationsOf,
           build: () => Promise.resolve(this.#uploads),
           drain: { maxMs: 5_000, pollMs: 1, force: false },
           say,

@@ -203,9 +203,9 @@ const ROUTES: readonly Route[] = [
     const { uuid, name } = cloud.createDatabase(parse(DatabaseSchema, request).name);
     return databaseAnswer(uuid, name);
   }),
-  change('POST', `/d1/database/${UUID}/query`, (cloud, [id = ''], request) => {
+  change('POST', `/d1/database/${UUID}/query`, async (cloud, [id = ''], request) => {
     const { sql, params } = parse(QuerySchema, request);
-    return [queryAnswer(cloud.query(id, sql, params))];
+    return [queryAnswer(await cloud.query(id, sql, params))];
   }),
   change('DELETE', `/d1/database/${UUID}`, (cloud, [id = '']) => {
     cloud.deleteDatabase(id);

@@ -1,5 +1,5 @@
 /** What a deployment goes through in its life, each as a step from one account to the next. */
-import type { DeployRequest } from '../deploy/prepare.ts';
+import type { DeployRequest, MigrationsOf } from '../deploy/prepare.ts';
 import type { Upload, Uploads } from '../deploy/upload/build-uploads.ts';
 import { exportsOf } from './exports.ts';
 import type { FakeCloudflare } from './fake-cloudflare.ts';
@@ -11,8 +11,10 @@ export interface Stage {
   /** Which release is deployed; the second differs from the first in every Worker. */
   readonly release?: 2;
   readonly destroys?: boolean;
+  /** By default those of the tree. */
+  readonly migrationsOf?: MigrationsOf;
   /** What happened in the account meanwhile. */
-  readonly meanwhile?: (cloud: FakeCloudflare) => void;
+  readonly meanwhile?: (cloud: FakeCloudflare) => void | Promise<void>;
   /** What the account refuses now and not later. */
   readonly refuses?: TransientOptions;
 }
@@ -24,7 +26,10 @@ export interface Scenario {
   readonly stage: Stage;
 }
 
-const SECRETS = {
+/** As wrangler.toml names it. */
+export const DEPLOYMENT = 'tasklane';
+
+export const SECRETS = {
   JWT_SECRET: 'rehearsal-jwt-secret-0123456789abcdef',
   ID_SECRET: 'rehearsal-id-secret-0123456789abcdef',
   CALLBACK_SECRET: 'rehearsal-callback-secret-0123456789abcdef',
@@ -55,9 +60,9 @@ const fourStores: Stage = { ...small, request: { stores: 4 } };
 const twoStores: Stage = { ...small, request: { stores: 2 } };
 
 /** As if the stores that get no new tasks had been so for a month. */
-function ageDrainingStores(cloud: FakeCloudflare): void {
-  for (const { database } of cloud.databases.values()) {
-    database.exec(`UPDATE scans SET position = '1' WHERE name = 'draining'`);
+export async function ageDrainingStores(cloud: FakeCloudflare): Promise<void> {
+  for (const uuid of cloud.databases.keys()) {
+    await cloud.query(uuid, `UPDATE scans SET position = '1' WHERE name = 'draining'`, []);
   }
 }
 
@@ -85,10 +90,10 @@ export const SCENARIOS: readonly Scenario[] = [
     before: [fourStores, twoStores],
     stage: {
       ...twoStores,
-      meanwhile: (cloud) => {
-        ageDrainingStores(cloud);
-        for (const { name, database } of cloud.databases.values()) {
-          if (name.endsWith('-store-3')) database.exec(ONE_TASK);
+      meanwhile: async (cloud) => {
+        await ageDrainingStores(cloud);
+        for (const [uuid, { name }] of cloud.databases) {
+          if (name.endsWith('-store-3')) await cloud.query(uuid, ONE_TASK, []);
         }
       },
     },

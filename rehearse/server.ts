@@ -147,6 +147,7 @@ export class CloudflareStub {
       if (changes) {
         const found = faultsOf(this.cloud, this.#options.requiredSecrets);
         this.violations.push(...found.map((fault) => `after ${request.method} ${request.path}: ${fault}`));
+        await this.cloud.follow();
       }
       const answer = result instanceof Page ? result.answer(request.query) : { result };
       return { status: 200, result: { success: true, errors: [], messages: [], ...answer }, changes };

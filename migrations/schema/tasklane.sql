@@ -160,8 +160,13 @@ CREATE TRIGGER tasks_found_by_subject AFTER INSERT ON tasks
 WHEN NOT EXISTS (SELECT 1 FROM finds WHERE term = '' AND subject = new.subject AND entry = substr(new.id, 1, 10))
 BEGIN
   INSERT OR IGNORE INTO finds (term, subject, entry)
-  SELECT '', new.subject, CASE WHEN count(*) < 4 THEN new.id ELSE substr(new.id, 1, 10) END
-  FROM finds WHERE term = '' AND subject = new.subject AND entry > substr(new.id, 1, 10) AND entry < substr(new.id, 1, 10) || '~';
+  SELECT '', new.subject, CASE WHEN
+      (SELECT count(*) FROM finds WHERE term = '' AND subject = new.subject
+         AND entry > substr(new.id, 1, 10) AND entry < substr(new.id, 1, 10) || '~') < 4
+      AND (SELECT count(*) FROM (
+         SELECT 1 FROM (SELECT subject FROM tasks WHERE id < new.id ORDER BY id DESC LIMIT 200) AS before
+         WHERE before.subject = new.subject LIMIT 2)) < 2
+    THEN new.id ELSE substr(new.id, 1, 10) END;
 END;
 
 CREATE TRIGGER tasks_found_later AFTER UPDATE OF service ON tasks WHEN old.service = '' AND new.service <> ''

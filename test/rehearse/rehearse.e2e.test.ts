@@ -37,6 +37,19 @@ it('what is deployed, grown and shrunk takes tasks', async () => {
   await runTaskThrough(after, 'tasklane', scenario.stage.environment.JWT_SECRET!);
 });
 
+it('stores that drain go when they are empty, and stay as long as they have a task', async () => {
+  const databasesAfter = async (name: string) => {
+    const { after } = await rehearseScenario(SCENARIOS.find((scenario) => scenario.name === name)!, light);
+    return [...after.databases.values()].map((database) => database.name).sort();
+  };
+  const two = ['tasklane', 'tasklane-store-1'];
+  expect(await databasesAfter('take away the stores that are empty')).toEqual(two);
+  expect(await databasesAfter('keep a store that drains as long as it has a task')).toEqual([
+    ...two,
+    'tasklane-store-3',
+  ]);
+});
+
 it('a second deploy of the same changes no Worker, queue or database', async () => {
   const { calls } = await rehearseScenario(SCENARIOS.find(({ name }) => name === 'the same again')!, light);
   const changes = calls.filter(({ changes: isChange }) => isChange);

@@ -9,8 +9,9 @@ import { smallestTaskIdAt } from '../../../shared/task/id.ts';
 import { aTask, idFor } from '../../producer/client.ts';
 import { countedDatabase } from './counted-database.ts';
 
-const START = Date.UTC(2026, 10, 1);
 const SPAN_MS = 2 ** 18;
+/** Where a span starts. */
+const START = Math.ceil(Date.UTC(2026, 10, 1) / SPAN_MS) * SPAN_MS;
 
 async function plant(subject: string, at: number, overrides: Partial<NewTask> = {}): Promise<string> {
   const id = await idFor(subject, at);
@@ -30,6 +31,17 @@ async function walk(filter: Omit<TaskFilter, 'limit'>, limit = 3, between?: () =
   return ids;
 }
 
+/** Enough of others' tasks from `at` on that a subject with one more has few. */
+async function crowd(at: number, tasks = 250): Promise<void> {
+  await env.DB.prepare(
+    `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?2)
+     INSERT INTO tasks (id, subject, service, status, max_attempts, base_seconds, cap_seconds, deadline_at, finished_at)
+     SELECT substr(?1, 1, 28) || printf('%08d', n), 'crowd', 'quick', 'succeeded', 1, 0, 0, 1, 1 FROM numbers`,
+  )
+    .bind(smallestTaskIdAt(at), tasks)
+    .run();
+}
+
 const rowsIn = async (table: string) => env.DB.prepare(`SELECT count(*) AS rows FROM ${table}`).first<number>('rows');
 
 beforeEach(async () => {
@@ -37,24 +49,32 @@ beforeEach(async () => {
 });
 
 describe('what a task costs to be found', () => {
-  it('is one row for each of a subject’s first four in a span of time, and one more for all others there', async () => {
-    for (let at = 0; at < 4; at++) await plant('alice', START + at);
-    expect(await rowsIn('finds')).toBe(4);
-    for (let at = 4; at < 20; at++) await plant('alice', START + at);
-    expect(await rowsIn('finds')).toBe(5);
-    await plant('alice', START + 2 * SPAN_MS);
-    await plant('bob', START);
-    expect(await rowsIn('finds')).toBe(7);
+  it('is one row in a span of time for a subject with many of the tasks around, however many it has there', async () => {
+    await plant('alice', START - 2);
+    await plant('alice', START - 1);
+    const before = await rowsIn('finds');
+    for (let at = 0; at < 20; at++) await plant('alice', START + SPAN_MS + at);
+    expect(await rowsIn('finds')).toBe((before ?? 0) + 1);
+    await plant('alice', START + 3 * SPAN_MS);
+    expect(await rowsIn('finds')).toBe((before ?? 0) + 2);
+  });
+
+  it('is one row a task for a subject with few of the tasks around, and five at most in a span', async () => {
+    for (let at = 0; at < 8; at++) {
+      await crowd(START + at * 1_000);
+      await plant('alice', START + at * 1_000 + 500);
+      const own = await env.DB.prepare(`SELECT count(*) AS rows FROM finds WHERE subject = 'alice'`).first('rows');
+      expect(own).toBe(Math.min(at + 1, 5));
+    }
   });
 
   it('is the same for tasks that come in one statement', async () => {
-    const ids = await Promise.all(Array.from({ length: 20 }, (_, at) => idFor('alice', START + at)));
-    await recordAccepted(
-      env.DB,
-      ids.map((id) => aTask(id, 'alice')),
-      undefined,
-    );
-    expect(await rowsIn('finds')).toBe(5);
+    await crowd(START);
+    const ids = await Promise.all(Array.from({ length: 20 }, (_, at) => idFor('alice', START + 500 + at)));
+    const tasks = ids.map((id) => aTask(id, 'alice'));
+    const before = await rowsIn('finds');
+    await recordAccepted(env.DB, tasks, undefined);
+    expect(await rowsIn('finds')).toBe((before ?? 0) + 3);
     expect(await walk({ subject: 'alice' })).toEqual(ids.toReversed());
   });
 
@@ -84,30 +104,41 @@ describe('a subject among many', () => {
 
   it('finds all of its tasks where it has few in one span and many in the next, with and without a filter', async () => {
     own = [];
-    for (let span = 0; span < 40; span++) {
+    for (let span = 0; span < 10; span++) {
       for (let at = 0; at < ([1, 7, 4, 5, 2][span % 5] ?? 0); at++) {
-        own.push(await plant('alice', START + span * SPAN_MS + at * 1_000, { service: at === 0 ? 'ocr' : 'llm' }));
-        await plant('bob', START + span * SPAN_MS + at * 1_000 + 1);
+        await crowd(START + span * SPAN_MS + at * 1_000);
+        own.push(
+          await plant('alice', START + span * SPAN_MS + at * 1_000 + 500, { service: at === 0 ? 'ocr' : 'llm' }),
+        );
       }
     }
     for (const limit of [1, 4, 50, 200]) expect(await walk({ subject: 'alice' }, limit)).toEqual(own.toReversed());
-    expect(await walk({ subject: 'alice', service: 'ocr' })).toHaveLength(40);
-    const [from, until] = [START + 3 * SPAN_MS + 1_000, START + 31 * SPAN_MS + 2_000];
+    expect(await walk({ subject: 'alice', service: 'ocr' })).toHaveLength(10);
+    const [from, until] = [START + 3 * SPAN_MS + 1_000, START + 8 * SPAN_MS + 2_000];
     const between = own.filter((id) => id >= smallestTaskIdAt(from) && id < smallestTaskIdAt(until));
     expect(await walk({ subject: 'alice', createdFrom: from, createdBefore: until }, 5)).toEqual(between.toReversed());
   });
 
   it('finds all of its tasks over more entries than one page looks at', async () => {
-    own = [];
-    for (let at = 0; at < 410; at++) own.push(await plant('alice', START + at * (SPAN_MS / 3)));
+    const entries = Array.from({ length: 410 }, (_, at) => smallestTaskIdAt(START + at * (SPAN_MS / 3)));
+    await env.DB.prepare(
+      `INSERT INTO tasks (id, subject, service, status, max_attempts, base_seconds, cap_seconds, deadline_at, finished_at)
+       SELECT value, 'alice', 'quick', 'succeeded', 1, 0, 0, 1, 1 FROM json_each(?1)`,
+    )
+      .bind(JSON.stringify(entries))
+      .run();
+    await env.DB.batch([
+      env.DB.prepare('DELETE FROM finds'),
+      env.DB.prepare(`INSERT INTO finds SELECT '', 'alice', value FROM json_each(?1)`).bind(JSON.stringify(entries)),
+    ]);
     expect(await walk({ subject: 'alice', statuses: ['failed'] })).toEqual([]);
-    expect(await walk({ subject: 'alice' }, 200)).toEqual(own.toReversed());
+    expect(await walk({ subject: 'alice' }, 200)).toEqual(entries.toReversed());
   });
 
   it('reads the rows of its own tasks, and none of others’, where it has few', async () => {
-    for (let span = 0; span < 10; span++) {
-      for (let at = 0; at < 50; at++) await plant('bob', START + span * SPAN_MS + at);
-      for (let at = 0; at < 2; at++) await plant('alice', START + span * SPAN_MS + at * 90);
+    for (let at = 0; at < 20; at++) {
+      await crowd(START + at * (SPAN_MS / 4));
+      await plant('alice', START + at * (SPAN_MS / 4) + 500);
     }
     const counted = countedDatabase();
     expect((await findTasks(counted.db, 'summary', { subject: 'alice', limit: 20 })).rows).toHaveLength(20);

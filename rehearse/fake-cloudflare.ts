@@ -272,8 +272,8 @@ export class FakeCloudflare {
     return this.runStatements(uuid, sql, params);
   }
 
-  /** In memory. Several statements of one text are one transaction. */
-  protected runStatements(uuid: string, sql: string, params: readonly SQLInputValue[]): Rows {
+  /** In memory, at once. Several statements of one text are one transaction. */
+  runStatements(uuid: string, sql: string, params: readonly SQLInputValue[]): Rows {
     const found = this.databases.get(uuid);
     if (found === undefined) throw new Refusal(404, 7404, 'no such database');
     try {

@@ -238,7 +238,7 @@ interface Part {
  * @param entries newest first: ids, and after those of its span the span itself where there are more
  * @param isCut there may be older entries
  */
-export function partsOf(
+function partsOf(
   entries: readonly string[],
   isCut: boolean,
 ): Pick<Page<never>, 'nextBefore'> & { parts: Part[] } {

@@ -28,7 +28,7 @@ function working(): FakeCloudflare {
   const cloud = new FakeCloudflare();
   const queue = cloud.createQueue('t-tasks-0', {});
   const { uuid } = cloud.createDatabase('t');
-  cloud.query(uuid, 'CREATE TABLE tasks (id TEXT)', []);
+  cloud.runStatements(uuid, 'CREATE TABLE tasks (id TEXT)', []);
   cloud.upload('t-consumer-0', metadata([]), module('KeyAdmin'));
   cloud.attach(queue.id, { script: 't-consumer-0', deadLetterQueue: undefined, settings: {} });
   cloud.upload(
@@ -220,8 +220,8 @@ describe('what the platform refuses', () => {
   it('is wrong SQL, and all of it', () => {
     const cloud = working();
     const [uuid] = cloud.databases.keys();
-    refused(() => cloud.query(uuid!, 'CREATE TABLE other (id TEXT); CREATE TABEL tasks2 (id TEXT);', []));
-    expect(cloud.query(uuid!, "SELECT name FROM sqlite_schema WHERE name = 'other'", [])).toEqual([]);
+    refused(() => cloud.runStatements(uuid!, 'CREATE TABLE other (id TEXT); CREATE TABEL tasks2 (id TEXT);', []));
+    expect(cloud.runStatements(uuid!, "SELECT name FROM sqlite_schema WHERE name = 'other'", [])).toEqual([]);
   });
 
   it('is an address that it does not have', () => {

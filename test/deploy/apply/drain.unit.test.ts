@@ -67,7 +67,7 @@ function tasks(): { readonly id: string; readonly due_at: number | null }[] {
 
 function addTask(id: string, status: 'queued' | 'succeeded'): void {
   const [uuid] = cloud.databases.keys();
-  cloud.query(
+  cloud.runStatements(
     uuid!,
     `INSERT INTO tasks (id, subject, service, status, max_attempts, base_seconds, cap_seconds, deadline_at, finished_at)
      VALUES (?1, 's', 'ocr', ?2, 8, 2, 60, 9e12, CAST(?3 AS INTEGER))`,

@@ -238,10 +238,7 @@ interface Part {
  * @param entries newest first: ids, and after those of its span the span itself where there are more
  * @param isCut there may be older entries
  */
-function partsOf(
-  entries: readonly string[],
-  isCut: boolean,
-): Pick<Page<never>, 'nextBefore'> & { parts: Part[] } {
+function partsOf(entries: readonly string[], isCut: boolean): Pick<Page<never>, 'nextBefore'> & { parts: Part[] } {
   const spans = [...Map.groupBy(entries, (entry) => entry.slice(0, SPAN_CHARS))];
   const last = spans.at(-1);
   // Whether the last span has more than its ids stands behind them.

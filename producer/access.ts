@@ -65,6 +65,7 @@ export const ACCESS: ReadonlyMap<string, Access> = new Map(
     'ALL /api/service/:name/*': forCallers,
 
     'GET /api/services': forEverybody,
+    'GET /api/services/:name': forWatchers,
     'GET /api/services/:name/demand': forEverybody,
     'PUT /api/services/:name': { ...forAdmins, act: 'service.put' },
     'DELETE /api/services/:name': { ...forAdmins, act: 'service.delete' },

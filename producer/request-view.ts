@@ -28,7 +28,8 @@ export function requestView(row: TaskRow, isRedacted: boolean): RequestView | un
   };
 }
 
-function withoutSecrets(headers: Readonly<Record<string, string>>): Record<string, string> {
+/** What looks like a secret by its name is not shown. */
+export function withoutSecrets(headers: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [name, SECRET_HEADER.test(name) ? HIDDEN : value]),
   );

@@ -14,6 +14,7 @@ import { definitionOf, hasFixedTarget, isPaused } from './definitions.ts';
 import { isBack } from './liveness.ts';
 import { mayBeTried } from './outage.ts';
 import { freePlaces } from './places.ts';
+import { limitsInForce } from './ramp.ts';
 import { type Offer, offersOf, type Registry, serviceOf } from './server.ts';
 import {
   endsUntil,
@@ -186,7 +187,7 @@ export function noteReleased(
   line.again = 0;
   line.pauseMs = isSlow ? Math.min(MAX_PAUSE_MS, 2 * line.pauseMs) : PAUSE_MS;
   const isEmpty = released < limit;
-  line.notBefore = now + (isSlow || isEmpty ? line.pauseMs : isUnlimited(registry, line) ? PAUSE_MS : 0);
+  line.notBefore = now + (isSlow || isEmpty ? line.pauseMs : isUnlimited(registry, line, now) ? PAUSE_MS : 0);
 }
 
 /** When a release of some line is due next. */
@@ -254,7 +255,7 @@ function hasServers(registry: Registry, line: Line, now: number): boolean {
 
 /** The service's own, and as many calls at a time as the servers take that the line's tasks can have. */
 function limitsOf(registry: Registry, line: Line, now: number): NonNullable<Limits> {
-  const { maxConcurrency, requestsPerSecond } = definitionOf(registry, line.service) ?? {};
+  const { maxConcurrency, requestsPerSecond } = limitsInForce(registry, line.service, now) ?? {};
   if (hasFixedTarget(definitionOf(registry, line.service))) return { maxConcurrency, requestsPerSecond };
   return {
     maxConcurrency: Math.min(maxConcurrency ?? Number.POSITIVE_INFINITY, capacityOf(offersFor(registry, line, now))),
@@ -267,9 +268,10 @@ export function capacityOf(offers: readonly Offer[]): number {
   return offers.reduce((sum, { server }) => sum + server.registration.maxConcurrency, 0);
 }
 
-function isUnlimited(registry: Registry, line: Line): boolean {
-  const definition = definitionOf(registry, line.service);
-  return hasFixedTarget(definition) && (definition?.maxConcurrency ?? definition?.requestsPerSecond) === undefined;
+function isUnlimited(registry: Registry, line: Line, now: number): boolean {
+  const limits = limitsInForce(registry, line.service, now);
+  const isFixed = hasFixedTarget(definitionOf(registry, line.service));
+  return isFixed && (limits?.maxConcurrency ?? limits?.requestsPerSecond) === undefined;
 }
 
 function paceOfLine(registry: Registry, line: Line, now: number): number | undefined {

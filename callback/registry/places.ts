@@ -5,7 +5,7 @@
  * Deterministic, without I/O.
  */
 import { beginCall, releaseProbe } from './circuit.ts';
-import { definitionOf } from './definitions.ts';
+import { limitsInForce } from './ramp.ts';
 import { type Offer, offerOf, type Registry, serviceOf } from './server.ts';
 import { noteEnd, noteStart } from './service.ts';
 
@@ -52,7 +52,7 @@ export function takePlace(
 function hold(registry: Registry, lease: LeaseGroup, call: string, place: Place, now: number): void {
   const { service, offer, startedAt } = place;
   lease.open.set(call, place);
-  noteStart(serviceOf(registry, service, now), definitionOf(registry, service), startedAt);
+  noteStart(serviceOf(registry, service, now), limitsInForce(registry, service, now), startedAt);
   if (offer === undefined) return;
   offer.inFlight += 1;
   offer.server.inFlight += 1;

@@ -89,6 +89,14 @@ export class RegistryRpc extends WorkerEntrypoint implements Rpc {
     return this.#ask((registry) => registry.getDemand(name));
   }
 
+  resume(name: string, rampSeconds: number | undefined) {
+    return this.#ask((registry) => registry.resume(name, rampSeconds));
+  }
+
+  getService(name: string) {
+    return this.#ask((registry) => registry.getService(name));
+  }
+
   getPaces(names: readonly string[]) {
     return this.#ask((registry) => registry.getPaces(names));
   }

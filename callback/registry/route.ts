@@ -12,7 +12,7 @@ import type {
   ServerAddress,
 } from '../../shared/registry/routing.ts';
 import { meetsRequirements } from '../../shared/registry/routing.ts';
-import type { BalancingAlgorithm, ServiceDefinition } from '../../shared/service/definition.ts';
+import type { BalancingAlgorithm } from '../../shared/service/definition.ts';
 import { homeOf, pickOffer } from './balance.ts';
 import { admits, circuitState } from './circuit.ts';
 import { balancingOf, definitionOf, hasFixedTarget, isPaused } from './definitions.ts';
@@ -20,8 +20,9 @@ import { capacityOf, comingOf, type LineNeeds, lineOf, noteAsking, notePark } fr
 import { isAvailable } from './liveness.ts';
 import { mayBeTried } from './outage.ts';
 import { expireLeases, freePlaces, type LeaseGroup, leaseOf, takePlace } from './places.ts';
+import { limitsInForce } from './ramp.ts';
 import { type Offer, offersOf, type Registry, serviceOf } from './server.ts';
-import { noteArrival, roomAt, roomNow, type Service, waitInPlace, waitingInPlace } from './service.ts';
+import { type Limits, noteArrival, roomAt, roomNow, type Service, waitInPlace, waitingInPlace } from './service.ts';
 
 type Call = RouteRequest['calls'][number];
 
@@ -83,7 +84,7 @@ class Admission {
   readonly #now: number;
   readonly #random: () => number;
   readonly #service: Service;
-  readonly #definition: ServiceDefinition | undefined;
+  readonly #limits: Limits;
   readonly #isFixed: boolean;
   readonly #algorithm: BalancingAlgorithm;
   readonly #available: readonly Offer[];
@@ -94,8 +95,8 @@ class Admission {
     this.#now = now;
     this.#random = random;
     this.#service = serviceOf(registry, name, now);
-    this.#definition = definitionOf(registry, name);
-    this.#isFixed = hasFixedTarget(this.#definition);
+    this.#limits = limitsInForce(registry, name, now);
+    this.#isFixed = hasFixedTarget(definitionOf(registry, name));
     this.#algorithm = balancingOf(registry, name);
     this.#available = this.#isFixed
       ? []
@@ -163,7 +164,7 @@ class Admission {
 
   /** What is released, or waits in place, has its room kept. */
   #hasRoom({ waits }: Call, places: number): boolean {
-    const room = Math.min(places, roomNow(this.#service, this.#definition, this.#now));
+    const room = Math.min(places, roomNow(this.#service, this.#limits, this.#now));
     return room >= 1 && (waits > 0 || room - this.#expected() >= 1);
   }
 
@@ -191,7 +192,7 @@ class Admission {
 
   /** @param capacity calls at a time that its servers take @param notBefore until then it cannot, whatever the places */
   #wait(call: Call, needs: LineNeeds | undefined, capacity: number, notBefore: number): RouteDecision {
-    const { maxConcurrency = Number.POSITIVE_INFINITY, requestsPerSecond } = this.#definition ?? {};
+    const { maxConcurrency = Number.POSITIVE_INFINITY, requestsPerSecond } = this.#limits ?? {};
     const limits = { maxConcurrency: Math.min(maxConcurrency, capacity), requestsPerSecond };
     const at = Math.max(notBefore, roomAt(this.#service, limits, this.#expected() + 1, this.#now));
     const { id, patientUntil } = call;

@@ -24,6 +24,7 @@ import type {
   RegistryRpc,
   ServerMetrics,
   ServerView,
+  ServiceDetail,
   ServicePace,
   ServicePause,
   ServiceView,
@@ -42,10 +43,10 @@ import { endTask, giveUpLease } from './places.ts';
 import { NO_SUCH_SERVER } from './refusal.ts';
 import { takeReports } from './report.ts';
 import type { Registry, Server } from './server.ts';
-import { deleteService, putService, readCatalog, setBalancing, setPaused } from './services.ts';
+import { deleteService, putService, readCatalog, resume, setBalancing, setPaused } from './services.ts';
 import { readSettings } from './settings.ts';
 import { RegistryStorage } from './storage.ts';
-import { viewBalancer, viewMetrics, viewServer, viewServers, viewServices } from './view.ts';
+import { viewBalancer, viewMetrics, viewServer, viewServers, viewService, viewServices } from './view.ts';
 
 const ID_CHARACTERS = 16;
 
@@ -145,6 +146,14 @@ export class ServerRegistry extends DurableObject<object> implements RegistryRpc
     const described = await describeLines(await readEnv(this.env), lines);
     const inLine = described.reduce((sum, { count }) => sum + count, 0);
     return this.#host.decide((registry, now) => demandOf(registry, name, inLine, now));
+  }
+
+  resume(name: string, rampSeconds: number | undefined): Promise<Answered<undefined>> {
+    return this.#host.decide((registry, now) => resume(registry, name, rampSeconds, now));
+  }
+
+  getService(name: string): Promise<Answered<ServiceDetail>> {
+    return this.#host.decide((registry, now) => viewService(registry, name, now));
   }
 
   getPaces(names: readonly string[]): Promise<ServicePace[]> {

@@ -10,6 +10,7 @@ import { type Circuit, newCircuit } from './circuit.ts';
 import type { Line } from './line.ts';
 import { type Metrics, newMetrics } from './metrics.ts';
 import type { LeaseGroup } from './places.ts';
+import type { Ramp } from './ramp.ts';
 import { newService, type Service } from './service.ts';
 import type { RegistrySettings } from './settings.ts';
 
@@ -74,6 +75,8 @@ export interface Catalog {
   readonly put: Map<string, { readonly sent: unknown; readonly definition: ServiceDefinition }>;
   readonly paused: Map<string, Pause>;
   readonly balancing: Map<string, BalancingAlgorithm>;
+  /** Services that were resumed of late, and begin slowly. */
+  readonly ramps: Map<string, Ramp>;
   /** Services with a fixed target whose calls must be asked for, although no limit of their own says so. */
   limited: ReadonlySet<string>;
 }
@@ -127,7 +130,14 @@ export function emptyRegistry(settings: RegistrySettings): Registry {
     offers: new Map(),
     leaders: new Map(),
     services: new Map(),
-    catalog: { version: 0, put: new Map(), paused: new Map(), balancing: new Map(), limited: new Set() },
+    catalog: {
+      version: 0,
+      put: new Map(),
+      paused: new Map(),
+      balancing: new Map(),
+      ramps: new Map(),
+      limited: new Set(),
+    },
     leases: new Map(),
     spent: new Map(),
     givenUp: new Map(),

@@ -8,6 +8,7 @@ import type { Answered } from '../../shared/registry/rpc.ts';
 import { BALANCING_ALGORITHMS } from '../../shared/service/definition.ts';
 import { definitionOf, hasFixedTarget, isPaused, parseDefinition } from './definitions.ts';
 import { hastenLines, linesOf } from './line.ts';
+import { endRamps } from './ramp.ts';
 import { noSuchService, refuse } from './refusal.ts';
 import type { Pause, Registry } from './server.ts';
 import { forgetLimit } from './service.ts';
@@ -36,6 +37,7 @@ export function deleteService(registry: Registry, name: string, force: boolean, 
   registry.catalog.put.delete(name);
   registry.catalog.balancing.delete(name);
   registry.catalog.paused.delete(name);
+  registry.catalog.ramps.delete(name);
   for (const line of linesOf(registry, name)) registry.lines.delete(line.name);
   renewCatalog(registry);
   return DONE;
@@ -45,6 +47,7 @@ export function deleteService(registry: Registry, name: string, force: boolean, 
 export function setPaused(registry: Registry, name: string, pause: Pause | undefined): Answered<undefined> {
   if (definitionOf(registry, name) === undefined) return noSuchService(name);
   if (pause === undefined && !registry.catalog.paused.has(name)) return DONE;
+  registry.catalog.ramps.delete(name);
   if (pause !== undefined) registry.catalog.paused.set(name, pause);
   else {
     registry.catalog.paused.delete(name);
@@ -55,6 +58,21 @@ export function setPaused(registry: Registry, name: string, pause: Pause | undef
 }
 
 /** Resumes what was paused until now. */
+/** @param rampSeconds so long its calls grow to what it bears; undefined: it goes on at once */
+export function resume(
+  registry: Registry,
+  name: string,
+  rampSeconds: number | undefined,
+  now: number,
+): Answered<undefined> {
+  const answer = setPaused(registry, name, undefined);
+  if (!answer.ok || rampSeconds === undefined) return answer;
+  registry.catalog.ramps.set(name, { since: now, seconds: rampSeconds });
+  noteLimited(registry, now);
+  renewCatalog(registry);
+  return answer;
+}
+
 export function endPauses(registry: Registry, now: number): void {
   for (const name of registry.catalog.paused.keys())
     if (!isPaused(registry, name, now)) setPaused(registry, name, undefined);
@@ -67,11 +85,13 @@ export function earliestResumeAt({ catalog }: Registry): number | undefined {
 
 /**
  * Calls of a service with a fixed target and no limits are not asked for, unless it cannot be reached, said
- * that it has had enough, or tasks stand in its line: consumers learn it with the definitions.
+ * that it has had enough, was resumed with a ramp, or tasks stand in its line: consumers learn it with the definitions.
  */
 export function noteLimited(registry: Registry, now: number): void {
   const { catalog, services, lines } = registry;
-  const names = new Set([...lines.values()].filter(({ stands }) => stands).map(({ service }) => service));
+  endRamps(registry, now);
+  const standing = [...lines.values()].filter(({ stands }) => stands).map(({ service }) => service);
+  const names = new Set([...standing, ...catalog.ramps.keys()]);
   for (const [name, service] of services) {
     forgetLimit(service, now);
     if (service.outage !== undefined || service.limiter !== undefined) names.add(name);

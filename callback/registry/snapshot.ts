@@ -14,6 +14,7 @@ import { parseDefinition } from './definitions.ts';
 import { isCovered } from './liveness.ts';
 import type { Outage } from './outage.ts';
 import { type OpenPlace, openPlaces, restorePlaces } from './places.ts';
+import type { Ramp } from './ramp.ts';
 import {
   addServer,
   newServer,
@@ -77,6 +78,8 @@ interface ServicesRecord {
   readonly paused: Readonly<Record<string, Pause>>;
   readonly balancing: Readonly<Record<string, BalancingAlgorithm>>;
   readonly limited: readonly string[];
+  /** Absent in what an older release wrote. */
+  readonly ramps?: Readonly<Record<string, Ramp>>;
   readonly outages: Readonly<Record<string, Outage>>;
 }
 
@@ -115,6 +118,7 @@ export function snapshotServices({ catalog, services }: Registry): string {
     paused: Object.fromEntries(catalog.paused),
     balancing: Object.fromEntries(catalog.balancing),
     limited: [...catalog.limited],
+    ramps: Object.fromEntries(catalog.ramps),
     outages: Object.fromEntries([...services].flatMap(([name, { outage }]) => (outage ? [[name, outage]] : []))),
   } satisfies ServicesRecord);
 }
@@ -171,6 +175,7 @@ export function restoreServices(registry: Registry, text: string, now: number): 
   const { catalog } = registry;
   catalog.version = record.catalogVersion;
   for (const [name, pause] of Object.entries(record.paused)) catalog.paused.set(name, pause);
+  for (const [name, ramp] of Object.entries(record.ramps ?? {})) catalog.ramps.set(name, ramp);
   catalog.limited = new Set(record.limited);
   for (const [name, algorithm] of Object.entries(record.balancing)) {
     if (BALANCING_ALGORITHMS.includes(algorithm)) catalog.balancing.set(name, algorithm);

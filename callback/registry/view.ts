@@ -1,10 +1,12 @@
 /** Servers, their metrics and the balancer as people see them. Pure. */
 import type {
+  Answered,
   BalancerView,
   OfferedServiceView,
   RegistryCaller,
   ServerMetrics,
   ServerView,
+  ServiceDetail,
   ServiceView,
 } from '../../shared/registry/rpc.ts';
 import { circuitState } from './circuit.ts';
@@ -14,6 +16,8 @@ import { isLeader } from './leadership.ts';
 import { livenessStatusOf, offerProblem, takesCalls } from './liveness.ts';
 import { isOwn } from './members.ts';
 import { summarize } from './metrics.ts';
+import { limitsInForce } from './ramp.ts';
+import { noSuchService } from './refusal.ts';
 import { type Offer, offersOf, type Registry, type Server } from './server.ts';
 
 export function viewServer(registry: Registry, server: Server, now: number): ServerView {
@@ -94,23 +98,48 @@ export function viewBalancer(registry: Registry): BalancerView {
 }
 
 export function viewServices(registry: Registry, now: number): ServiceView[] {
-  return serviceNames(registry).map((name) => {
-    const offers = offersOf(registry, name);
-    const pause = isPaused(registry, name, now) ? registry.catalog.paused.get(name) : undefined;
-    const { outage, running } = registry.services.get(name) ?? {};
-    return {
-      name,
-      source: registry.catalog.put.has(name) ? 'api' : 'file',
-      paused: pause !== undefined,
-      pause,
-      unreachable: outage && { since: outage.since, why: outage.why },
-      balancing: balancingOf(registry, name),
-      target: hasFixedTarget(definitionOf(registry, name)) ? 'fixed' : 'servers',
-      servers: {
-        total: offers.length,
-        available: offers.filter((offer) => takesCalls(registry, offer, now)).length,
-      },
-      inFlight: running?.length ?? 0,
-    };
-  });
+  return serviceNames(registry).map((name) => viewOf(registry, name, now));
+}
+
+export function viewService(registry: Registry, name: string, now: number): Answered<ServiceDetail> {
+  const definition = definitionOf(registry, name);
+  if (definition === undefined && offersOf(registry, name).length === 0) return noSuchService(name);
+  const { catalog, settings } = registry;
+  const isOverridden = catalog.put.has(name) && Object.hasOwn(settings.services, name);
+  const ramp = catalog.ramps.get(name);
+  const perSecond = limitsInForce(registry, name, now)?.requestsPerSecond;
+  return {
+    ok: true,
+    value: {
+      ...viewOf(registry, name, now),
+      definition,
+      overridden: isOverridden ? settings.services[name] : undefined,
+      ramp: ramp && perSecond !== undefined ? { perSecond, until: ramp.since + ramp.seconds * 1000 } : undefined,
+    },
+  };
+}
+
+function viewOf(registry: Registry, name: string, now: number): ServiceView {
+  const offers = offersOf(registry, name);
+  const pause = isPaused(registry, name, now) ? registry.catalog.paused.get(name) : undefined;
+  const { outage, running } = registry.services.get(name) ?? {};
+  return {
+    name,
+    source: sourceOf(registry, name),
+    paused: pause !== undefined,
+    pause,
+    unreachable: outage && { since: outage.since, why: outage.why },
+    balancing: balancingOf(registry, name),
+    target: hasFixedTarget(definitionOf(registry, name)) ? 'fixed' : 'servers',
+    servers: {
+      total: offers.length,
+      available: offers.filter((offer) => takesCalls(registry, offer, now)).length,
+    },
+    inFlight: running?.length ?? 0,
+  };
+}
+
+function sourceOf({ catalog, settings }: Registry, name: string): ServiceView['source'] {
+  if (catalog.put.has(name)) return 'api';
+  return Object.hasOwn(settings.services, name) ? 'file' : 'servers';
 }

@@ -10,6 +10,7 @@ import { MAX_TASK_BODY_BYTES, mayReadJson, readsJson } from '../body.ts';
 import { invalidRequest } from '../field-errors.ts';
 import { mayUse, refusalOfServices } from '../limited-token.ts';
 import { askRegistry, readRegistry } from '../registry-answer.ts';
+import { withoutSecrets } from '../request-view.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
 import {
   DeleteServiceQuerySchema,
@@ -17,7 +18,9 @@ import {
   PauseBodySchema,
   PausedSchema,
   PutServiceSchema,
+  ResumeBodySchema,
   ServiceDefinitionBodySchema,
+  ServiceDetailSchema,
   ServiceListSchema,
   ServiceParamsSchema,
 } from '../schema/service.ts';
@@ -32,6 +35,20 @@ const listRoute = createRoute({
   operationId: 'listServices',
   summary: 'List services, with their servers',
   responses: answers({ 200: jsonAnswer(ServiceListSchema, 'All services.') }),
+});
+
+const getRoute = createRoute({
+  ...shared,
+  method: 'get',
+  path: '/api/services/{name}',
+  operationId: 'getService',
+  summary: 'See a service, its definition in force and where that comes from',
+  request: { params: ServiceParamsSchema },
+  responses: answers(
+    { 200: jsonAnswer(ServiceDetailSchema, 'As it stands now.') },
+    'invalid-request',
+    'service-not-found',
+  ),
 });
 
 const demandRoute = createRoute({
@@ -93,9 +110,14 @@ const resumeRoute = createRoute({
   path: '/api/services/{name}/resume',
   operationId: 'resumeService',
   summary: 'Resume a service',
-  description: 'Tasks that waited go out within seconds, the oldest first.',
-  request: { params: ServiceParamsSchema },
-  responses: answers({ 200: jsonAnswer(PausedSchema, 'It goes on.') }, 'invalid-request', 'service-not-found'),
+  description:
+    'Tasks that waited go out within seconds, or, with a ramp, slowly at first. A service that is not paused takes a ramp too.',
+  middleware: [mayReadJson(MAX_TASK_BODY_BYTES)],
+  request: {
+    params: ServiceParamsSchema,
+    body: { content: { 'application/json': { schema: ResumeBodySchema } }, required: false },
+  },
+  responses: answers({ 200: jsonAnswer(PausedSchema, 'It goes on.') }, ...BODY_PROBLEMS, 'service-not-found'),
 });
 
 /** What a deploy's plan says in the same words, as errors of the body's fields. */
@@ -114,6 +136,20 @@ export function addServices(app: App): void {
         const reached = services.filter(({ name }) => mayUse(c.get('principal'), name));
         return answerJson({ services: reached.map(serviceDocument) });
       },
+    ),
+  );
+
+  app.openapi(getRoute, (c) =>
+    askRegistry(
+      c.env.runtime,
+      (registry) => registry.getService(c.req.valid('param').name),
+      ({ definition, overridden, ramp, ...service }) =>
+        answerJson({
+          ...serviceDocument(service),
+          definition: definition && shownDefinition(definition),
+          overridden: overridden && shownDefinition(overridden),
+          ramp: ramp && { perSecond: ramp.perSecond, until: new Date(ramp.until).toISOString() },
+        }),
     ),
   );
 
@@ -193,12 +229,20 @@ export function addServices(app: App): void {
 
   app.openapi(resumeRoute, (c) => {
     const { name } = c.req.valid('param');
+    const { rampSeconds } = c.req.valid('json');
     return askRegistry(
       c.env.runtime,
-      (registry) => registry.setPaused(name, undefined),
-      () => answerJson({ name, paused: false }),
+      (registry) => registry.resume(name, rampSeconds),
+      () => answerJson({ name, paused: false, rampSeconds }),
     );
   });
+}
+
+/** A header is a text, or names the secret that holds it. */
+function shownDefinition({ headers, ...rest }: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const given = Object.entries((headers ?? {}) as Readonly<Record<string, unknown>>);
+  const texts = given.filter((entry): entry is [string, string] => typeof entry[1] === 'string');
+  return { ...rest, headers: { ...Object.fromEntries(given), ...withoutSecrets(Object.fromEntries(texts)) } };
 }
 
 function serviceDocument({ pause, unreachable, ...service }: ServiceView) {

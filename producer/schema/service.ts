@@ -49,7 +49,9 @@ export const PutServiceSchema = z
 const ServiceSchema = z
   .object({
     name: z.string(),
-    source: z.enum(['file', 'api']).openapi({ description: 'wrangler.toml, or put at run time, which wins.' }),
+    source: z.enum(['file', 'api', 'servers']).openapi({
+      description: 'wrangler.toml; put at run time, which wins; or offered by servers and defined nowhere.',
+    }),
     paused: z.boolean(),
     pause: z
       .object({ until: z.string().optional(), reason: z.string().optional() })
@@ -65,6 +67,42 @@ const ServiceSchema = z
     inFlight: z.number().int().openapi({ description: 'Calls under way, as far as they are counted.' }),
   })
   .openapi('Service');
+
+const definition = (description: string) => z.record(z.string(), z.unknown()).optional().openapi({ description });
+
+export const ServiceDetailSchema = ServiceSchema.extend({
+  definition: definition('What is in force, with its defaults. Values of headers that look like secrets are `***`.'),
+  overridden: definition('What wrangler.toml says, which is not in force.'),
+  ramp: z
+    .object({ perSecond: z.number(), until: z.iso.datetime() })
+    .optional()
+    .openapi({ description: 'Calls that may start in a second now, while it is resumed with a ramp.' }),
+}).openapi('ServiceDetail', {
+  example: {
+    name: 'ocr',
+    source: 'api',
+    paused: false,
+    balancing: 'peak-ewma',
+    target: 'servers',
+    servers: { total: 3, available: 2 },
+    inFlight: 5,
+    definition: { method: 'POST', timeoutSeconds: 30, maxConcurrency: 50 },
+  },
+});
+
+/** An hour is long for a backend to warm up in. */
+const MAX_RAMP_SECONDS = 3_600;
+
+export const ResumeBodySchema = z
+  .strictObject({
+    rampSeconds: z
+      .number()
+      .positive()
+      .max(MAX_RAMP_SECONDS)
+      .optional()
+      .openapi({ description: 'So long its calls grow from one a second to what it bears; without it, at once.' }),
+  })
+  .openapi('Resume', { example: { rampSeconds: 300 } });
 
 export const ServiceListSchema = z.object({ services: z.array(ServiceSchema) }).openapi('ServiceList', {
   example: {
@@ -93,6 +131,7 @@ export const PauseBodySchema = z
 
 export const PausedSchema = z
   .object({ name: z.string(), paused: z.boolean(), until: z.string().optional(), reason: z.string().optional() })
+  .extend({ rampSeconds: z.number().optional() })
   .openapi('PausedService');
 
 export const DemandSchema = z

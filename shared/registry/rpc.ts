@@ -109,8 +109,8 @@ export interface ServerMetrics {
 
 export interface ServiceView {
   readonly name: string;
-  /** `file`: wrangler.toml; `api`: put at run time, which wins. */
-  readonly source: 'file' | 'api';
+  /** `file`: wrangler.toml; `api`: put at run time, which wins; `servers`: offered by servers, and defined nowhere. */
+  readonly source: 'file' | 'api' | 'servers';
   readonly paused: boolean;
   readonly pause: ServicePause | undefined;
   /** Of a fixed target: since when nobody is there, Unix ms. */
@@ -119,6 +119,16 @@ export interface ServiceView {
   readonly target: 'servers' | 'fixed';
   readonly servers: { readonly total: number; readonly available: number };
   readonly inFlight: number;
+}
+
+/** One service, with the definition that is in force. */
+export interface ServiceDetail extends ServiceView {
+  /** With its defaults; undefined: servers offer it, and nobody has defined it. */
+  readonly definition: Readonly<Record<string, unknown>> | undefined;
+  /** What wrangler.toml says, where it is not what is in force. */
+  readonly overridden: Readonly<Record<string, unknown>> | undefined;
+  /** Calls a second that it may start now, while it is resumed with a ramp; and until when, Unix ms. */
+  readonly ramp: { readonly perSecond: number; readonly until: number } | undefined;
 }
 
 /** Until when, Unix ms, and why; an open end without `until`. */
@@ -188,6 +198,9 @@ export interface RegistryRpc {
   deleteService(name: string, force: boolean): Promise<Answered<undefined>>;
   /** @param pause undefined: it goes on, and its tasks with it */
   setPaused(name: string, pause: ServicePause | undefined): Promise<Answered<undefined>>;
+  /** @param rampSeconds so long its calls grow to what it bears */
+  resume(name: string, rampSeconds: number | undefined): Promise<Answered<undefined>>;
+  getService(name: string): Promise<Answered<ServiceDetail>>;
   getDemand(name: string): Promise<Answered<DemandView>>;
   getPaces(names: readonly string[]): Promise<readonly ServicePace[]>;
   getBalancer(): Promise<BalancerView>;

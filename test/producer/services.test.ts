@@ -148,10 +148,41 @@ describe('pausing', () => {
     expect(await listed('resting')).toMatchObject({ paused: false });
   });
 
+  it('may end with a ramp, which the service shows while it lasts', async () => {
+    await put('warming', { requestsPerSecond: 50 });
+    const token = await root();
+    const resume = (body: object) => ask(here, '/api/services/warming/resume', { body, token });
+    expect(await documentIn(await resume({ rampSeconds: 60 }))).toEqual({
+      name: 'warming',
+      paused: false,
+      rampSeconds: 60,
+    });
+    const detail = await documentIn(await ask(here, '/api/services/warming', { token }));
+    expect(detail).toMatchObject({ ramp: { perSecond: expect.closeTo(1, 0) } });
+    expect((await resume({ rampSecond: 60 })).status).toBe(400);
+  });
+
   it('of what is not there is refused', async () => {
     const answer = await ask(here, '/api/services/nobody/pause', { method: 'POST', token: await root() });
     expect(answer.status).toBe(404);
     expect(await documentIn(answer)).toMatchObject({ type: '/docs/problems/service-not-found' });
+  });
+});
+
+describe('one service', () => {
+  it('shows the definition that is in force, where it comes from, and what it overrides, without secrets', async () => {
+    const see = async (name: string) => ask(here, `/api/services/${name}`, { token: await tokenFor('vera', 'viewer') });
+    expect(await documentIn(await see('echo'))).toMatchObject({ source: 'file', definition: { timeoutSeconds: 30 } });
+    await put('echo', { baseUrl: 'https://other.example.com', headers: { 'x-api-key': 'geheim', 'x-team': 'blue' } });
+    const detail = await documentIn(await see('echo'));
+    expect(detail).toMatchObject({
+      source: 'api',
+      definition: { baseUrl: 'https://other.example.com', headers: { 'x-api-key': '***', 'x-team': 'blue' } },
+      overridden: { method: 'POST' },
+    });
+    expect(JSON.stringify(detail)).not.toContain('geheim');
+    await ask(here, '/api/services/echo', { method: 'DELETE', token: await root() });
+    expect((await see('nobody')).status).toBe(404);
   });
 });
 

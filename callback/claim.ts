@@ -13,6 +13,7 @@ import { taskCreatedAt } from '../shared/task/id.ts';
 import { answerByStore } from './by-store.ts';
 import { mintCallbackToken } from './callback-token.ts';
 import type { CallbackEnv, StoreEnv } from './env.ts';
+import { tellEnds, toldClaims } from './messages.ts';
 import { samplesOfClaims } from './statistics.ts';
 
 const TOO_LATE: TaskError = { class: 'deadline', message: 'The deadline passed before the task could run.' };
@@ -55,6 +56,7 @@ async function answerClaimsIn(env: StoreEnv, batch: ClaimBatch, now: number): Pr
   );
   const claimed = new Map(rows.map((row) => [row.id, row]));
   env.statistics.note(samplesOfClaims([...claimed.values()], now), now);
+  await tellEnds(env, toldClaims([...claimed.values()]));
   const untouched = batch.claims.filter(({ id }) => !claimed.has(id)).map(({ id }) => id);
   const others = await readStates(env.db, untouched);
   await recordUnseen(

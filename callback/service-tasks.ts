@@ -9,6 +9,7 @@ import type { TaskError } from '../shared/task/attempt.ts';
 import { transition } from '../shared/task/transition.ts';
 import { inAllStores } from './by-store.ts';
 import type { CallbackEnv, StoreEnv } from './env.ts';
+import { tellEnds, toldMoves } from './messages.ts';
 import { samplesOfMoves } from './statistics.ts';
 
 /** More is said as this many. */
@@ -26,7 +27,7 @@ export async function endOpenTasks(env: CallbackEnv, service: string, now: numbe
   await inAllStores(env, (store) => endIn(store, service, now));
 }
 
-async function endIn({ db, statistics }: StoreEnv, service: string, now: number): Promise<void> {
+async function endIn({ db, statistics, taskQueues }: StoreEnv, service: string, now: number): Promise<void> {
   let after = '';
   for (;;) {
     const rows = await readOpenTasksOf(db, service, after, CHUNK);
@@ -38,6 +39,7 @@ async function endIn({ db, statistics }: StoreEnv, service: string, now: number)
     });
     const moved = await recordTransitions(db, moves);
     statistics.note(samplesOfMoves(moves, moved, now), now);
+    await tellEnds({ db, taskQueues }, toldMoves(moves, moved));
     if (rows.length < CHUNK) return;
     after = rows.at(-1)?.id ?? '';
   }

@@ -17,6 +17,7 @@ import { transition } from '../shared/task/transition.ts';
 import { answerByStore } from './by-store.ts';
 import type { CallbackEnv, StoreEnv } from './env.ts';
 import { fallBack, wakeFallen } from './fallback.ts';
+import { tellEnds, toldMoves } from './messages.ts';
 import { samplesOfMoves } from './statistics.ts';
 
 /** How long a message waits whose row cannot be read. */
@@ -91,6 +92,7 @@ async function settleAs(
     env,
     moves.filter(({ id }) => moved.has(id)),
   );
+  await tellEnds(env, toldMoves(moves, moved));
   env.statistics.note(samplesOfMoves(moves, moved, now), now);
 }
 

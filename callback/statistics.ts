@@ -18,6 +18,7 @@ import { addToStatistics } from '../shared/store/statistics.ts';
 import type { Move, MovedRow } from '../shared/store/transitions.ts';
 import { taskCreatedAt } from '../shared/task/id.ts';
 import { isTerminal } from '../shared/task/status.ts';
+import { isHookService } from '../shared/webhook/hook.ts';
 
 /** Tasks a row: with three kinds of rows this keeps statistics under 0.05 rows a task. */
 const TASKS_PER_ROW = 25;
@@ -83,9 +84,19 @@ export async function writeDueStatistics(db: D1Database, statistics: Statistics,
   }
 }
 
+/** Messages are counted together, whatever hook they are of, and are not among the tasks of their owner. */
+const MESSAGES = 'webhook:*';
+
+function countedAs({ service, subject }: Pick<MovedRow, 'service' | 'subject'>) {
+  return isHookService(service)
+    ? { service: MESSAGES, subject: undefined, isMessage: true }
+    : { service, subject, isMessage: false };
+}
+
 /** A task's first start; what a claim ended is not a start. */
 export function samplesOfClaims(rows: readonly ClaimedRow[], now: number): Sample[] {
-  return rows.flatMap(({ id, subject, service, status, run, finished_at }): Sample[] => {
+  return rows.flatMap(({ id, status, run, finished_at, ...row }): Sample[] => {
+    const { service, subject } = countedAs(row);
     const waitedMs = now - taskCreatedAt(id);
     if (status === 'running') {
       if (run !== 1) return [];
@@ -102,8 +113,9 @@ export function samplesOfMoves(moves: readonly Move[], moved: ReadonlyMap<string
   return moves.flatMap(({ id, expected, next, record }): Sample[] => {
     const row = moved.get(id);
     if (row === undefined) return [];
-    const { subject, service } = row;
-    const of = (event: Sample['event']): Sample => ({ service, subject, server: record?.server, at: now, event });
+    const { service, subject, isMessage } = countedAs(row);
+    const server = isMessage ? undefined : record?.server;
+    const of = (event: Sample['event']): Sample => ({ service, subject, server, at: now, event });
     const samples: Sample[] = [];
     if (next.status === 'deferred' && expected.status === 'running') {
       samples.push(of({ kind: 'deferred', reason: next.reason }));

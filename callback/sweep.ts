@@ -29,6 +29,7 @@ import type { Store } from '../shared/store/stores.ts';
 import { type Move, recordTransitions } from '../shared/store/transitions.ts';
 import { smallestTaskIdAt } from '../shared/task/id.ts';
 import type { CallbackEnv, StoreEnv } from './env.ts';
+import { tellEnds, toldMoves } from './messages.ts';
 import { forgetOld } from './retention.ts';
 import { samplesOfMoves, writeDueStatistics } from './statistics.ts';
 import { watchStores } from './store-watch.ts';
@@ -159,6 +160,7 @@ async function sweepDue(env: StoreEnv, kind: DueKind, now: number): Promise<Part
     const moves = decisions.map(({ row, decision }) => moveOf(row, decision));
     const moved = await recordTransitions(env.db, moves);
     env.statistics.note(samplesOfMoves(moves, moved, now), now);
+    await tellEnds(env, toldMoves(moves, moved));
     const wakes = decisions.flatMap(({ row, decision }): Wake[] =>
       decision.wakeDelayMs === undefined || !moved.has(row.id)
         ? []

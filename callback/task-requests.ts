@@ -21,6 +21,7 @@ import { type RefusalCode, type TaskEvent, transition } from '../shared/task/tra
 import { runOfCallbackToken } from './callback-token.ts';
 import type { CallbackEnv } from './env.ts';
 import { fallBack, wakeFallen } from './fallback.ts';
+import { tellEnds, toldMoves } from './messages.ts';
 import { askRegistry } from './registry/asking.ts';
 import { retryMove } from './retry-move.ts';
 import { samplesOfMoves } from './statistics.ts';
@@ -160,6 +161,7 @@ async function lookAndMove(
     if (!moved.has(id)) continue;
     env.statistics.note(samplesOfMoves([decision.move], moved, Date.now()), Date.now());
     await followUp(id, decision.after);
+    await tellEnds({ db, taskQueues: env.taskQueues }, toldMoves([decision.move], moved));
     const { next } = decision.move;
     return {
       ok: true,

@@ -5,6 +5,7 @@
 import type { Settlement } from '../shared/ledger/contract.ts';
 import { logError } from '../shared/log.ts';
 import { refreshServices } from '../shared/service/refresh.ts';
+import { definitionOfMessage } from '../shared/webhook/definition.ts';
 import { type Call, type EndedCall, settlementOf } from './call/call.ts';
 import { CallRunner } from './call/call-runner.ts';
 import type { Outcome } from './call/outcome.ts';
@@ -195,10 +196,11 @@ function admit(env: ConsumerEnv, inbox: Inbox, deliveries: Deliveries): WaitingT
   return [...fetched, ...bound.slice(0, MAX_BOUND_CALLS)];
 }
 
-/** Of a service that was put at run time: where the call is made it may not be known yet. */
+/** Of a service that was put at run time: where the call is made it may not be known yet. Of a message: nobody defines it. */
 function withDefinition({ known }: ConsumerEnv): (call: Call) => Call {
   return (call) => {
-    const definition = known.findPut(call.service);
+    const { webhook } = call.request;
+    const definition = webhook === undefined ? known.findPut(call.service) : definitionOfMessage(webhook.url);
     return definition === undefined ? call : { ...call, definition };
   };
 }

@@ -3,7 +3,7 @@
  * refused without a read; a row's owner is checked all the same. Who may see every task sees
  * only those that are recorded, because an id alone does not tell whether it is real.
  */
-import { isTaskIdOf, TASK_ID_PATTERN, taskCreatedAt } from '../shared/task/id.ts';
+import { isMessageId, isTaskIdOf, TASK_ID_PATTERN, taskCreatedAt } from '../shared/task/id.ts';
 import { refuse } from './answer.ts';
 import type { Caller } from './app.ts';
 import { mayUse } from './limited-token.ts';
@@ -32,7 +32,7 @@ export function owns(principal: Caller, { subject, service }: Owned): boolean {
 
 /** True when a task of this id may exist although no row does. `mayName` has said yes. */
 export function mayBeUnrecorded(principal: Caller, id: string, now: number): boolean {
-  return principal.scope !== 'all' && now - taskCreatedAt(id) < QUEUE_RETENTION_MS;
+  return principal.scope !== 'all' && !isMessageId(id) && now - taskCreatedAt(id) < QUEUE_RETENTION_MS;
 }
 
 export function taskNotFound(): Response {

@@ -5,14 +5,23 @@
 import type { NewTask } from '../shared/message/task-message.ts';
 import type { ServiceDefinition, Services } from '../shared/service/definition.ts';
 import type { TaskRequest } from '../shared/task/request.ts';
+import type { BoundHook, Hook } from '../shared/webhook/hook.ts';
+import { bindHook } from './completion-hook.ts';
 import { inlineContent } from './inline-content.ts';
 import type { Refusal } from './refusal.ts';
+import type { Runtime } from './runtime.ts';
 import type { TaskSubmission } from './schema/submission.ts';
 import { type Timing, timesOf, timingOf } from './start-time.ts';
 import { hopsField } from './sync/hops.ts';
 import { fitToMessage } from './task-size.ts';
 
-export type TaskDraft = Omit<NewTask, 'id' | 'subject' | 'deadlineAt' | 'runAt'> & { readonly timing: Timing };
+export type TaskDraft = Omit<NewTask, 'id' | 'subject' | 'deadlineAt' | 'runAt' | 'onComplete'> & {
+  readonly timing: Timing;
+  readonly hook?: Hook;
+};
+
+/** A draft whose hook is checked and has its owner's name: `bindHook`. */
+export type BoundDraft = Omit<TaskDraft, 'hook'> & { readonly onComplete: BoundHook | undefined };
 
 export type Drafted =
   | { readonly ok: true; readonly draft: TaskDraft }
@@ -37,7 +46,7 @@ export const NOT_ACCEPTED: Refusal = {
 /** What a task may say instead of its service. */
 type Settings = Pick<
   TaskSubmission,
-  'retry' | 'delaySeconds' | 'runAt' | 'deadline' | 'ttlSeconds' | 'deadlineSeconds' | 'labels' | 'ref'
+  'retry' | 'delaySeconds' | 'runAt' | 'deadline' | 'ttlSeconds' | 'deadlineSeconds' | 'labels' | 'ref' | 'onComplete'
 >;
 
 /** @param headers of the submission itself */
@@ -80,7 +89,7 @@ export function draftOf(services: Services, name: string, request: TaskRequest, 
   if (unknown >= 0) return invalid(`/fallback/${unknown}`, 'is not another configured service');
   const timed = timingOf(own, service.deadlineSeconds, now);
   if (!timed.ok) return timed;
-  const { retry, labels, ref } = own;
+  const { retry, labels, ref, onComplete: hook = service.onComplete } = own;
   const policy = {
     maxAttempts: retry?.maxAttempts ?? service.retry.maxAttempts,
     baseSeconds: retry?.baseSeconds ?? service.retry.baseSeconds,
@@ -94,6 +103,7 @@ export function draftOf(services: Services, name: string, request: TaskRequest, 
       timing: timed.timing,
       ...(labels !== undefined && { labels }),
       ...(ref !== undefined && { ref }),
+      ...(hook !== undefined && { hook }),
       request: {
         ...request,
         ...(fallback !== undefined && { fallback, ...(fallbackOn !== undefined && { fallbackOn }) }),
@@ -102,7 +112,18 @@ export function draftOf(services: Services, name: string, request: TaskRequest, 
   };
 }
 
-export function taskOf(draft: TaskDraft, id: string, subject: string, now: number): NewTask {
+/** What of a draft needs to know the deployment and the owner: its hook. */
+export async function bindDraft(
+  runtime: Runtime,
+  subject: string,
+  { hook, ...draft }: TaskDraft,
+): Promise<{ readonly ok: true; readonly draft: BoundDraft } | { readonly ok: false; readonly refusal: Refusal }> {
+  const bound = await bindHook(runtime, subject, hook);
+  if (!bound.ok) return bound;
+  return { ok: true, draft: { ...draft, onComplete: bound.hook } };
+}
+
+export function taskOf(draft: BoundDraft, id: string, subject: string, now: number): NewTask {
   const { timing, ...rest } = draft;
   return fitToMessage({ id, subject, ...rest, ...timesOf(timing, now) });
 }

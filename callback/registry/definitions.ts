@@ -3,6 +3,7 @@
  * put at run time, which win. Pure.
  */
 import { type BalancingAlgorithm, type ServiceDefinition, servicesSchema } from '../../shared/service/definition.ts';
+import { hookServiceOf } from '../../shared/webhook/definition.ts';
 import type { Registry } from './server.ts';
 
 /** How a service that nobody defined is balanced. */
@@ -10,7 +11,8 @@ const DEFAULT_BALANCING: BalancingAlgorithm = 'least-connections';
 
 export function definitionOf({ catalog, settings }: Registry, name: string): ServiceDefinition | undefined {
   return (
-    catalog.put.get(name)?.definition ?? (Object.hasOwn(settings.services, name) ? settings.services[name] : undefined)
+    catalog.put.get(name)?.definition ??
+    (Object.hasOwn(settings.services, name) ? settings.services[name] : hookServiceOf(name))
   );
 }
 

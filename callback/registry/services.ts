@@ -6,12 +6,16 @@
 import type { ServiceCatalog } from '../../shared/registry/routing.ts';
 import type { Answered } from '../../shared/registry/rpc.ts';
 import { BALANCING_ALGORITHMS } from '../../shared/service/definition.ts';
+import { isHookService } from '../../shared/webhook/hook.ts';
 import { definitionOf, hasFixedTarget, isPaused, parseDefinition } from './definitions.ts';
 import { hastenLines, linesOf } from './line.ts';
 import { endRamps } from './ramp.ts';
 import { noSuchService, refuse } from './refusal.ts';
 import type { Pause, Registry } from './server.ts';
 import { forgetLimit } from './service.ts';
+
+/** Anybody's receiver can have its hook paused, and every consumer is told the names of all that are. */
+const MAX_PAUSED_HOOKS = 1_000;
 
 /** @throws when the definition is not valid: who sends it has checked it */
 export function putService(registry: Registry, name: string, sent: unknown): number {
@@ -47,6 +51,14 @@ export function deleteService(registry: Registry, name: string, force: boolean, 
 export function setPaused(registry: Registry, name: string, pause: Pause | undefined): Answered<undefined> {
   if (definitionOf(registry, name) === undefined) return noSuchService(name);
   if (pause === undefined && !registry.catalog.paused.has(name)) return DONE;
+  if (
+    pause !== undefined &&
+    isHookService(name) &&
+    !registry.catalog.paused.has(name) &&
+    pausedHooks(registry) >= MAX_PAUSED_HOOKS
+  ) {
+    return refuse('invalid-request', `${MAX_PAUSED_HOOKS} webhooks are paused, which is the most; resume some.`);
+  }
   registry.catalog.ramps.delete(name);
   if (pause !== undefined) registry.catalog.paused.set(name, pause);
   else {
@@ -57,7 +69,10 @@ export function setPaused(registry: Registry, name: string, pause: Pause | undef
   return DONE;
 }
 
-/** Resumes what was paused until now. */
+function pausedHooks({ catalog }: Registry): number {
+  return [...catalog.paused.keys()].filter(isHookService).length;
+}
+
 /** @param rampSeconds so long its calls grow to what it bears; undefined: it goes on at once */
 export function resume(
   registry: Registry,

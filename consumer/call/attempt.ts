@@ -16,6 +16,7 @@ import { type Redact, redactContent } from '../keys/secrets/redaction.ts';
 import { meaningOf } from './answer-rules.ts';
 import type { Attempted, Call, KeyUse } from './call.ts';
 import { callTimeoutMs } from './lease.ts';
+import { hearReceiver, messageTarget } from './message.ts';
 import { type Answer, type Outcome, outcomeOfAnswer, outcomeWithKey } from './outcome.ts';
 import { withQuickRetries } from './quick-retry.ts';
 import { type ReadBody, readBody } from './response-body.ts';
@@ -79,7 +80,11 @@ export async function attempt(
   const timeoutMs = callTimeoutMs(timeoutSeconds * 1000, call.state, startedAt);
   if (timeoutMs === undefined) return ended({ kind: 'deferred', reason: 'lease-too-short', retryAfterMs: undefined });
 
-  const resolved = targetOf(env, service, call, abort.signal);
+  const message = call.request.webhook;
+  const resolved =
+    message === undefined
+      ? targetOf(env, service, call, abort.signal)
+      : await messageTarget(env, call, message, abort.signal);
   if (!resolved.ok) return ended(misconfigured(resolved.problem));
   const { target } = resolved;
 
@@ -91,6 +96,7 @@ export async function attempt(
         ? await withQuickRetries(target.call, abort.signal)
         : await target.call();
     httpStatus = response.status;
+    if (message !== undefined) return ended(await hearReceiver(env, call, response), target);
     const answer = cleanAnswer(response, await readBody(response), redact);
     const now = Date.now();
     const meaning = meaningOf([...(call.request.answers ?? []), ...service.answers], answer);
@@ -99,7 +105,7 @@ export async function attempt(
     return ended(outcomeWithKey(answer, observed.feedback, now, meaning), target, observed);
   } catch (error) {
     const outcome = outcomeOfError(error, abort.signal, timeoutMs, redact);
-    if (abort.signal.aborted) return ended(outcome, target);
+    if (abort.signal.aborted || message !== undefined) return ended(outcome, target);
     const address = call.servers?.find(({ id }) => id === target.server)?.baseUrl ?? service.baseUrl;
     const brokeAtOnce = Date.now() - startedAt < REFUSED_WITHIN_MS;
     const isUnreached =

@@ -42,7 +42,7 @@ export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Cal
   const { method = service.method, path = service.path, body, headers = {} } = call.request;
   const place = placeOf(env, service, call.servers);
   if (!place.ok) return place;
-  const traceId = traceIdOfCall(call.request, call.id);
+  const { traceId, traceparent } = traceParentOf(call.request, call.id);
 
   const hasBody = body !== undefined && method !== 'GET';
   // A plain record: the runtime copies headers into every object on their way, and names are lower case once.
@@ -60,7 +60,7 @@ export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Cal
   all['task-deadline'] = new Date(call.state.deadlineAt).toISOString();
   all['task-callback-url'] = `${env.publicUrl}/api/task/${call.id}`;
   all['task-callback-token'] = tokenForBackend(call.callbackToken, holderOf(env, service, call));
-  all.traceparent = `00-${traceId}-${spanId()}-01`;
+  all.traceparent = traceparent;
 
   const init: RequestInit = {
     method,
@@ -226,6 +226,12 @@ export function setServiceHeaders(
 /** Below the base path, whatever the path says: it starts with one slash and has no dot segments. */
 export function joinUrl(baseUrl: string, path: string): string {
   return baseUrl.replace(/\/+$/, '') + path;
+}
+
+/** The call's place in the trace of its task. */
+export function traceParentOf(request: TaskRequest, id: string): { traceId: string; traceparent: string } {
+  const traceId = traceIdOfCall(request, id);
+  return { traceId, traceparent: `00-${traceId}-${spanId()}-01` };
 }
 
 function traceIdOfCall({ traceparent }: TaskRequest, id: string): string {

@@ -110,7 +110,7 @@ export class ServerLeases {
 
   #isAskedFor({ service, line }: Call): boolean {
     const isReleased = line !== undefined && targetOfLine(line)?.kind === 'service';
-    return isReleased || asksRegistry(this.#env, service, this.#env.services[service]);
+    return isReleased || asksRegistry(this.#env, service, this.#env.known.find(service));
   }
 
   /** A newcomer, while others stand in line for the same: it is parked without a question. */

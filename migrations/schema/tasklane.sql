@@ -145,6 +145,27 @@ CREATE TABLE store_sizes (
   PRIMARY KEY (hour, store)
 ) WITHOUT ROWID;
 
+CREATE VIEW task_ends AS SELECT '' AS id WHERE false;
+
+CREATE TRIGGER task_ends_are_told INSTEAD OF INSERT ON task_ends
+BEGIN
+  INSERT INTO webhook_messages (id, subject, hook, at, type, data, hops)
+  SELECT id || '_w' || (1 + coalesce((SELECT max(CAST(substr(message.id, 39) AS INTEGER)) FROM tasks AS message
+      WHERE message.id > new.id || '_w' AND message.id < new.id || '_x'), 0)),
+    subject, on_complete, finished_at, 'task.' || status,
+    json_object('id', id, 'status', status, 'service', service, 'ref', ref, 'labels', json(labels), 'group', group_name,
+      'attempts', run - deferrals, 'finishedAt', strftime('%Y-%m-%dT%H:%M:%fZ', finished_at / 1000.0, 'unixepoch'),
+      'errorClass', error->>'class', 'httpStatus', error->>'httpStatus', 'taskUrl', (on_complete->>'taskUrl') || id),
+    request->>'hops'
+  FROM tasks WHERE id = new.id AND status IN (SELECT value FROM json_each(on_complete, '$.on'));
+END;
+
+CREATE TRIGGER tasks_end_is_told AFTER UPDATE OF status ON tasks
+WHEN new.on_complete IS NOT NULL AND old.finished_at IS NULL AND new.finished_at IS NOT NULL AND json_valid(new.on_complete)
+BEGIN
+  INSERT INTO task_ends (id) VALUES (new.id);
+END;
+
 CREATE TRIGGER tasks_found_by_label AFTER INSERT ON tasks WHEN new.labels IS NOT NULL
 BEGIN
   INSERT OR IGNORE INTO finds (term, subject, entry)
@@ -175,6 +196,18 @@ BEGIN
   SELECT 'ref:' || new.ref, new.subject, new.id WHERE new.ref IS NOT NULL
   UNION ALL
   SELECT 'label:' || key || ':' || value, new.subject, new.id FROM json_each(coalesce(new.labels, '{}'));
+END;
+
+CREATE TRIGGER tasks_late_end_is_told AFTER INSERT ON tasks
+WHEN new.on_complete IS NOT NULL AND new.finished_at IS NOT NULL AND json_valid(new.on_complete)
+BEGIN
+  INSERT INTO task_ends (id) VALUES (new.id);
+END;
+
+CREATE TRIGGER tasks_tombstone_is_told AFTER UPDATE OF service ON tasks
+WHEN new.on_complete IS NOT NULL AND old.service = '' AND new.service <> '' AND new.finished_at IS NOT NULL AND json_valid(new.on_complete)
+BEGIN
+  INSERT INTO task_ends (id) VALUES (new.id);
 END;
 
 CREATE TABLE tasks (
@@ -216,7 +249,7 @@ CREATE TABLE tasks (
   request TEXT,
   result_type TEXT,
   result_encoding TEXT CHECK (result_encoding IN ('json', 'text', 'base64')),
-  result TEXT, parked_for TEXT CHECK (parked_for IS NULL OR (status = 'deferred' AND due_at IS NOT NULL)), released_at INTEGER, server TEXT, bodies_deleted_at INTEGER CHECK (bodies_deleted_at IS NULL OR finished_at IS NOT NULL), request_body TEXT, life_ms INTEGER, ref TEXT,
+  result TEXT, parked_for TEXT CHECK (parked_for IS NULL OR (status = 'deferred' AND due_at IS NOT NULL)), released_at INTEGER, server TEXT, bodies_deleted_at INTEGER CHECK (bodies_deleted_at IS NULL OR finished_at IS NOT NULL), request_body TEXT, life_ms INTEGER, ref TEXT, on_complete TEXT, group_name TEXT,
   CHECK ((finished_at IS NOT NULL) = (status IN ('succeeded', 'failed', 'cancelled', 'expired'))),
   CHECK ((lease_until IS NOT NULL) = (status = 'running')),
   CHECK ((next_at IS NOT NULL) = (status IN ('scheduled', 'retrying', 'deferred'))),
@@ -233,3 +266,19 @@ CREATE INDEX tasks_deadline_due ON tasks (due_at) WHERE status <> 'waiting' AND 
 CREATE INDEX tasks_parked ON tasks (parked_for, id) WHERE parked_for IS NOT NULL;
 
 CREATE INDEX tasks_send_due ON tasks (due_at) WHERE status <> 'waiting' AND parked_for IS NULL AND due_at < deadline_at;
+
+CREATE VIEW webhook_messages AS
+SELECT '' AS id, '' AS subject, '' AS hook, 0 AS at, '' AS type, '' AS data, 0 AS hops WHERE false;
+
+CREATE TRIGGER webhook_messages_are_tasks INSTEAD OF INSERT ON webhook_messages
+BEGIN
+  INSERT INTO tasks (id, subject, service, status, max_attempts, base_seconds, cap_seconds, deadline_at, life_ms, due_at, sends,
+    request, request_body)
+  VALUES (new.id, new.subject, new.hook->>'service', 'queued', 100, 5, 14400, new.at + 259200000, 259200000, new.at + 60000, 1,
+    json_object('method', 'POST', 'path', new.hook->>'path', 'hops', coalesce(new.hops, 0),
+      'webhook', json_object('url', new.hook->>'url', 'owner', new.subject, 'format', new.hook->>'format'),
+      'body', json_object('type', 'application/json', 'encoding', 'json')),
+    -- The patch leaves out what is null.
+    json_object('type', new.type, 'timestamp', strftime('%Y-%m-%dT%H:%M:%fZ', new.at / 1000.0, 'unixepoch'),
+      'data', json_patch('{}', new.data)));
+END;

@@ -18,7 +18,7 @@ import { answers, jsonAnswer } from '../schema/problem.ts';
 import { BatchResultSchema, BatchSubmissionSchema, TaskSubmissionSchema } from '../schema/submission.ts';
 import { loadServices } from '../services.ts';
 import { chooseStore, STORAGE_FULL } from '../store-choice.ts';
-import { draftTask, NOT_ACCEPTED, taskOf } from '../submission.ts';
+import { bindDraft, draftTask, NOT_ACCEPTED, taskOf } from '../submission.ts';
 
 const route = createRoute({
   method: 'post',
@@ -120,7 +120,9 @@ async function itemOf(
   const { subject } = caller;
   const drafted = draftTask(runtime.services.all, said, now, headers);
   if (!drafted.ok) return { index, problem: documentOf(drafted.refusal) };
-  const { draft } = drafted;
+  const bound = await bindDraft(runtime, subject, drafted.draft);
+  if (!bound.ok) return { index, problem: documentOf(bound.refusal) };
+  const { draft } = bound;
   const newId = await mintTaskId(await idKeyOf(runtime), subject, now, store);
   if (key === undefined) return { index, task: taskOf(draft, newId, subject, now) };
   const taskAs = (id: string, createdAt: number) => taskOf(draft, id, subject, createdAt);

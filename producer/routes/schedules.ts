@@ -27,7 +27,7 @@ import {
   ScheduleSchema,
 } from '../schema/schedule.ts';
 import { loadServices } from '../services.ts';
-import { draftTask } from '../submission.ts';
+import { bindDraft, draftTask } from '../submission.ts';
 import { callUpstream, UNAVAILABLE } from '../upstream.ts';
 
 /** Of one owner: each costs a look a minute. */
@@ -140,6 +140,8 @@ export function addSchedules(app: App): void {
     const services = (await loadServices(c, [definition.task.service])).all;
     const drafted = draftTask(services, definition.task, Date.now());
     if (!drafted.ok) return refuse(drafted.refusal.code, drafted.refusal.details);
+    const bound = await bindDraft(runtime, subject, drafted.draft);
+    if (!bound.ok) return refuse(bound.refusal.code, bound.refusal.details);
     const { control } = runtime.config.stores;
     const row = {
       subject,

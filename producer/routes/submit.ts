@@ -22,7 +22,7 @@ import {
 } from '../schema/submission.ts';
 import { loadServices } from '../services.ts';
 import { chooseStore, STORAGE_FULL } from '../store-choice.ts';
-import { draftTask, NOT_ACCEPTED, taskOf } from '../submission.ts';
+import { bindDraft, draftTask, NOT_ACCEPTED, taskOf } from '../submission.ts';
 
 const route = createRoute({
   method: 'post',
@@ -66,9 +66,11 @@ export function addSubmit(app: App): void {
     const now = Date.now();
     const drafted = draftTask(services.all, submission, now, c.req.raw.headers);
     if (!drafted.ok) return refuse(drafted.refusal.code, drafted.refusal.details);
-    const { draft } = drafted;
-    refreshWaitNews(c, draft.service, now);
     const { subject } = c.get('principal');
+    const bound = await bindDraft(runtime, subject, drafted.draft);
+    if (!bound.ok) return refuse(bound.refusal.code, bound.refusal.details);
+    const { draft } = bound;
+    refreshWaitNews(c, draft.service, now);
     const store = await chooseStore(c);
     if (store === undefined) return refuse(STORAGE_FULL.code, STORAGE_FULL.details);
     const id = await mintTaskId(await idKeyOf(runtime), subject, now, store);

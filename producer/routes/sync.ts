@@ -19,7 +19,7 @@ import { answers } from '../schema/problem.ts';
 import { CallParamsSchema } from '../schema/sync.ts';
 import { loadServices } from '../services.ts';
 import { chooseStore, STORAGE_FULL } from '../store-choice.ts';
-import { NOT_ACCEPTED, taskOf } from '../submission.ts';
+import { bindDraft, NOT_ACCEPTED, taskOf } from '../submission.ts';
 import { draftFromCall } from '../sync/async-task.ts';
 import { type CallRequest, dispatchCall } from '../sync/dispatch.ts';
 import { preferenceOf } from '../sync/prefer.ts';
@@ -146,11 +146,13 @@ async function answerWithTask(c: Context<AppEnv>, name: string, call: CallReques
   const drafted = draftFromCall(runtime.services.all, name, call);
   if (!drafted.ok) return refuse(drafted.refusal.code, drafted.refusal.details);
   const { subject } = c.get('principal');
+  const bound = await bindDraft(runtime, subject, drafted.draft);
+  if (!bound.ok) return refuse(bound.refusal.code, bound.refusal.details);
   const now = Date.now();
   const store = await chooseStore(c);
   if (store === undefined) return refuse(STORAGE_FULL.code, STORAGE_FULL.details);
   const id = await mintTaskId(await idKeyOf(runtime), subject, now, store);
-  const accepted = await acceptTask(runtime, taskOf(drafted.draft, id, subject, now));
+  const accepted = await acceptTask(runtime, taskOf(bound.draft, id, subject, now));
   if (!accepted) return refuse(NOT_ACCEPTED.code, NOT_ACCEPTED.details);
   const statusUrl = statusUrlOf(runtime, id);
   return answerJson({ id, status: 'queued', statusUrl }, 202, {

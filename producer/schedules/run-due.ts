@@ -22,7 +22,7 @@ import { idKeyOf, type Runtime } from '../runtime.ts';
 import { TaskSubmissionSchema } from '../schema/submission.ts';
 import { readServices } from '../services.ts';
 import { askDueStores, fillsOf } from '../store-choice.ts';
-import { draftTask, taskOf } from '../submission.ts';
+import { bindDraft, draftTask, taskOf } from '../submission.ts';
 import { submissionOf } from './submission.ts';
 
 /** Schedules a round; with more the rest waits a minute. */
@@ -107,7 +107,9 @@ async function submit(runtime: Runtime, schedule: ScheduleRow, id: string, now: 
   if (!submission.success) return submission.error.issues[0]?.message ?? 'the task is not valid any more';
   const drafted = draftTask(runtime.services.all, submission.data, now);
   if (!drafted.ok) return drafted.refusal.details?.detail ?? drafted.refusal.code;
-  if (!(await acceptTask(runtime, taskOf(drafted.draft, id, schedule.subject, now)))) throw new NotNow(schedule.name);
+  const bound = await bindDraft(runtime, schedule.subject, drafted.draft);
+  if (!bound.ok) return bound.refusal.details?.detail ?? bound.refusal.code;
+  if (!(await acceptTask(runtime, taskOf(bound.draft, id, schedule.subject, now)))) throw new NotNow(schedule.name);
   return undefined;
 }
 

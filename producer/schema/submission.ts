@@ -16,6 +16,7 @@ import { MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 import { TASK_METHODS } from '../../shared/task/request.ts';
 import { CapabilitiesSchema, TierSchema } from '../../shared/task/server-requirements.ts';
 import { TASK_STATUSES } from '../../shared/task/status.ts';
+import { HookSchema } from '../../shared/webhook/hook.ts';
 import { IdempotencyKeySchema } from '../idempotency/key.ts';
 import { ProblemSchema } from './problem.ts';
 import { verbatimJson } from './verbatim.ts';
@@ -101,6 +102,14 @@ const MAX_DELAY_SECONDS = 3653 * 86_400;
 const moment = z.iso
   .datetime({ offset: true, error: 'must be a time such as 2026-12-24T18:00:00Z or 2026-12-24T19:00:00+01:00' })
   .optional();
+
+export const OnCompleteSchema = HookSchema.meta({
+  id: 'OnComplete',
+  description:
+    'Whom the end is told to, by a signed message (Standard Webhooks). `on`: the ends that are told, all of them unless said; ' +
+    'of a group: when a task of it ended so. `format`: standard, or cloudevents for CloudEvents 1.0.',
+  example: { url: 'https://hooks.example.com/tasks', on: ['failed', 'expired'] },
+});
 
 export const TaskSubmissionSchema = z
   .strictObject({
@@ -191,6 +200,7 @@ export const TaskSubmissionSchema = z
     deadlineSeconds: z.number().positive().max(MAX_DEADLINE_SECONDS).optional().openapi({
       description: 'The older name of ttlSeconds.',
     }),
+    onComplete: OnCompleteSchema.optional(),
     idempotencyKey: IdempotencyKeySchema.optional().openapi({
       description:
         'Like the header Idempotency-Key, which only a single task can have: a repeat with the same key and the same ' +

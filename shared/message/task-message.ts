@@ -5,6 +5,7 @@
 import * as z from 'zod';
 import { TASK_ID_PATTERN } from '../task/id.ts';
 import { TaskRequestSchema } from '../task/request.ts';
+import { BoundHookSchema } from '../webhook/hook.ts';
 
 export const MESSAGE_VERSION = 1;
 
@@ -29,6 +30,8 @@ export const NewTaskSchema = z.object({
   labels: z.record(z.string(), z.string()).optional(),
   /** The client's own number of it. */
   ref: z.string().optional(),
+  /** Whom its end is told to. */
+  onComplete: BoundHookSchema.optional(),
   request: TaskRequestSchema,
 });
 export type NewTask = z.infer<typeof NewTaskSchema>;

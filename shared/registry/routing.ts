@@ -9,13 +9,17 @@
 import * as z from 'zod';
 import { parseEach } from '../rpc/parse-each.ts';
 import { type Capabilities, type ServerRequirements, ServerRequirementsSchema } from '../task/server-requirements.ts';
+import { isHookService } from '../webhook/hook.ts';
 import { ServiceNameSchema } from './registration.ts';
 
 const callId = z.string().min(1).max(64);
 
+/** A service, or the messages of a hook. */
+const RoutedServiceSchema = z.union([ServiceNameSchema, z.string().refine(isHookService)]);
+
 const RoutedCallSchema = z.object({
   id: callId,
-  service: ServiceNameSchema,
+  service: RoutedServiceSchema,
   requirements: ServerRequirementsSchema.optional(),
   /** It cannot stand in a line, and does not come back after this, Unix ms. Absent: a task, which can. */
   patientUntil: z.number().optional(),
@@ -94,7 +98,7 @@ export interface RouteAnswer {
 
 export const CallReportSchema = z.object({
   id: callId,
-  service: ServiceNameSchema,
+  service: RoutedServiceSchema,
   /** The server that was called last; absent for a fixed target, or when none was called. */
   server: z.string().optional(),
   /** Servers tried before it that could not be reached. */

@@ -9,6 +9,7 @@ import { AnswerRulesSchema } from '../task/answer-rule.ts';
 import { ERROR_CLASSES } from '../task/attempt.ts';
 import { DEFAULT_RETRY_POLICY } from '../task/backoff.ts';
 import { TASK_METHODS } from '../task/request.ts';
+import { HookSchema, hookUrlProblem } from '../webhook/hook.ts';
 import { isOfOneHop } from './request-headers.ts';
 import { hasSecrets } from './secret-origin.ts';
 import { targetProblem } from './target.ts';
@@ -171,6 +172,8 @@ export const ServiceDefinitionSchema = z
     /** Services that take its failed tasks, in this order; and errors after which that is at once. */
     fallback: FallbackSchema.optional(),
     fallbackOn: z.array(z.enum(ERROR_CLASSES)).max(ERROR_CLASSES.length).optional(),
+    /** Whom the end of its tasks is told to, unless a task says it itself or belongs to a group. */
+    onComplete: HookSchema.optional(),
     /** Requests' bodies are shown to nobody, results to their owner alone. */
     redactBodies: z.boolean().default(false),
     /** `DELETE` goes here when a task is cancelled while the backend works on it; `{id}` is the task's id. */
@@ -212,9 +215,12 @@ export type Services = Readonly<Record<string, ServiceDefinition>>;
  * @param allowPrivateTargets true in the local run only: base URLs may be private addresses
  */
 export function serviceSchema(allowPrivateTargets: boolean) {
-  return ServiceDefinitionSchema.superRefine(({ baseUrl }, context) => {
+  return ServiceDefinitionSchema.superRefine(({ baseUrl, onComplete }, context) => {
     const problem = baseUrl === undefined ? undefined : targetProblem(baseUrl, allowPrivateTargets);
     if (problem !== undefined) context.addIssue({ code: 'custom', path: ['baseUrl'], message: problem });
+    const hookProblem = onComplete && hookUrlProblem(onComplete.url, allowPrivateTargets, undefined);
+    if (hookProblem !== undefined)
+      context.addIssue({ code: 'custom', path: ['onComplete', 'url'], message: hookProblem });
   });
 }
 

@@ -6,6 +6,7 @@
 
 import { byName } from '../by-name.ts';
 import type { ServiceCatalog } from '../registry/routing.ts';
+import { hookServiceOf } from '../webhook/definition.ts';
 import type { ServiceDefinition, Services } from './definition.ts';
 
 /** What is older is read again. */
@@ -52,7 +53,7 @@ export class KnownServices {
   }
 
   find(name: string): ServiceDefinition | undefined {
-    return this.#all[name];
+    return this.#all[name] ?? hookServiceOf(name);
   }
 
   /** The definition when it was put at run time: another isolate may not know it yet. */

@@ -8,12 +8,12 @@ import { requestColumns } from './request-columns.ts';
 
 const INSERT = `
   INSERT INTO tasks (id, subject, service, status, max_attempts, base_seconds, cap_seconds, deadline_at, life_ms, next_at, due_at,
-    labels, ref, request, request_body)
+    labels, ref, request, request_body, on_complete)
   SELECT value->>'id', value->>'subject', value->>'service',
     CASE WHEN value->>'runAt' IS NULL THEN 'queued' ELSE 'scheduled' END,
     value->>'$.policy.maxAttempts', value->>'$.policy.baseSeconds', value->>'$.policy.capSeconds',
     value->>'deadlineAt', (value->>'deadlineAt') - (value->>'runAt'), value->>'runAt', coalesce(value->>'dueAt', ?2),
-    value->'labels', value->>'ref', value->'request', value->>'body'
+    value->'labels', value->>'ref', value->'request', value->>'body', value->>'onComplete'
   FROM ${ROWS}
   WHERE true
   ON CONFLICT (id) DO NOTHING`;

@@ -37,11 +37,12 @@ const fromTombstone = (column: string) => `CASE WHEN ${tombstone} THEN excluded.
 
 const CLAIM = `
   INSERT INTO tasks (id, subject, service, status, run, max_attempts, base_seconds, cap_seconds, deadline_at,
-    lease_until, nonce, started_at, labels, ref, request, request_body)
+    lease_until, nonce, started_at, labels, ref, request, request_body, on_complete)
   SELECT value->>'id', coalesce(value->>'$.task.subject', ''), coalesce(value->>'$.task.service', ''), 'running', 1,
     coalesce(value->>'$.task.policy.maxAttempts', 1), coalesce(value->>'$.task.policy.baseSeconds', 0),
     coalesce(value->>'$.task.policy.capSeconds', 0), coalesce(value->>'$.task.deadlineAt', 0),
-    ?2 + (value->>'leaseMs'), ?3, ?2, value->'$.task.labels', value->>'$.task.ref', value->>'$.task.request', value->>'$.task.body'
+    ?2 + (value->>'leaseMs'), ?3, ?2, value->'$.task.labels', value->>'$.task.ref', value->>'$.task.request', value->>'$.task.body',
+    value->>'$.task.onComplete'
   FROM ${ROWS}
   -- A bare wake-up never makes a row: it only meets one.
   WHERE value->'task' IS NOT NULL OR EXISTS (SELECT 1 FROM tasks WHERE tasks.id = value->>'id')
@@ -72,7 +73,8 @@ const CLAIM = `
     labels = ${fromTombstone('labels')},
     ref = ${fromTombstone('ref')},
     request = ${fromTombstone('request')},
-    request_body = ${fromTombstone('request_body')}
+    request_body = ${fromTombstone('request_body')},
+    on_complete = ${fromTombstone('on_complete')}
   WHERE ${claimable} OR ${repeated} OR (${tombstone} AND excluded.service <> '')
   RETURNING ${CLAIMED_COLUMNS}`;
 

@@ -12,10 +12,11 @@ export async function recordExpired(
 ): Promise<void> {
   await runForEach(
     db,
-    `INSERT INTO tasks (id, subject, service, status, max_attempts, base_seconds, cap_seconds, deadline_at, finished_at, labels, ref, error, request, request_body)
+    `INSERT INTO tasks (id, subject, service, status, max_attempts, base_seconds, cap_seconds, deadline_at, finished_at, labels, ref, error, request, request_body, on_complete)
      SELECT value->>'id', value->>'$.task.subject', value->>'$.task.service', 'expired',
        value->>'$.task.policy.maxAttempts', value->>'$.task.policy.baseSeconds', value->>'$.task.policy.capSeconds',
-       value->>'$.task.deadlineAt', ?2, value->'$.task.labels', value->>'$.task.ref', ?3, value->>'$.task.request', value->>'$.task.body'
+       value->>'$.task.deadlineAt', ?2, value->'$.task.labels', value->>'$.task.ref', ?3, value->>'$.task.request', value->>'$.task.body',
+       value->>'$.task.onComplete'
      FROM ${ROWS}
      WHERE true
      ON CONFLICT (id) DO NOTHING`,

@@ -43,7 +43,8 @@ export interface StateRow {
 
 /** The columns that say how a claimed task stands: it runs, or it has ended. */
 export const CLAIMED_COLUMNS =
-  'id, subject, service, status, run, deferrals, base, max_attempts, base_seconds, cap_seconds, deadline_at, lease_until, finished_at';
+  'id, subject, service, status, run, deferrals, base, max_attempts, base_seconds, cap_seconds, deadline_at, lease_until, finished_at, ' +
+  'on_complete IS NOT NULL AS is_told';
 
 export type ClaimedRow = Pick<
   StateRow,
@@ -59,10 +60,14 @@ export type ClaimedRow = Pick<
   | 'deadline_at'
   | 'lease_until'
   | 'finished_at'
-> & { status: 'running' | TerminalStatus };
+> & {
+  status: 'running' | TerminalStatus;
+  /** 1: somebody is told of its end. */
+  is_told: number;
+};
 
 /** What a list shows of a task. */
-export const SUMMARY_COLUMNS = `${STATE_COLUMNS}, started_at, failures, progress, labels, error, ref`;
+export const SUMMARY_COLUMNS = `${STATE_COLUMNS}, started_at, failures, progress, labels, error, ref, on_complete, group_name`;
 
 export interface TaskSummaryRow extends StateRow {
   started_at: number | null;
@@ -71,6 +76,9 @@ export interface TaskSummaryRow extends StateRow {
   labels: string | null;
   error: string | null;
   ref: string | null;
+  /** `BoundHook`, as JSON. */
+  on_complete: string | null;
+  group_name: string | null;
 }
 
 /** Everything that a poll shows. */

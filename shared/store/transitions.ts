@@ -90,10 +90,10 @@ const RECORD = `
     AND (move.expected_due_at IS NULL OR tasks.due_at = move.expected_due_at)
     -- Without its request a task cannot run again.
     AND (move.finished_at IS NOT NULL OR tasks.bodies_deleted_at IS NULL)
-  RETURNING tasks.id, tasks.subject, tasks.service`;
+  RETURNING tasks.id, tasks.subject, tasks.service, tasks.on_complete IS NOT NULL AS is_told`;
 
-/** Whose task moved, and for which backend. */
-export type MovedRow = Pick<StateRow, 'id' | 'subject' | 'service'>;
+/** Whose task moved, for which backend, and (1) whether somebody is told of its end. */
+export type MovedRow = Pick<StateRow, 'id' | 'subject' | 'service'> & { readonly is_told: number };
 
 /** @returns the tasks that moved, by id */
 export async function recordTransitions(db: D1Database, moves: readonly Move[]): Promise<Map<string, MovedRow>> {

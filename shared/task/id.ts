@@ -8,6 +8,9 @@
  *
  * Ids sort by time, so the primary key is the timeline. The MAC lets a Worker refuse a forged id, or
  * one of another owner, without asking the database. It does not replace the owner check on a row.
+ *
+ * The message that tells of a task's end is a task too (`shared/webhook/hook.ts`): its id is that of the task and `_w1`, or `_w2`
+ * when the task ended a second time. It stands in the same store, belongs to the same owner, and sorts behind it.
  */
 import { CROCKFORD_ALPHABET } from '../crypto/base32.ts';
 import { toHex } from '../crypto/hex.ts';
@@ -18,7 +21,8 @@ const HEAD_BYTES = 14;
 const ID_BYTES = 20;
 const MAC_BYTES = ID_BYTES - HEAD_BYTES;
 
-export const TASK_ID_PATTERN = /^tsk_[0-9a-hjkmnp-tv-z]{32}$/;
+export const TASK_ID_PATTERN = /^tsk_[0-9a-hjkmnp-tv-z]{32}(?:_w[1-9]\d{0,5})?$/;
+const TASK_ID_CHARS = 36;
 
 const encoder = new TextEncoder();
 
@@ -44,6 +48,11 @@ export async function isTaskIdOf(key: MacKey, id: string, subject: string): Prom
   const bytes = decode(id);
   if (bytes === undefined) return false;
   return verify(key, macInput(bytes, subject), bytes.slice(HEAD_BYTES));
+}
+
+/** True of the message that tells of a task's end: it has a row from its first moment. */
+export function isMessageId(id: string): boolean {
+  return id.length > TASK_ID_CHARS;
 }
 
 /** The creation time in an id, Unix milliseconds. The id must match `TASK_ID_PATTERN`. */

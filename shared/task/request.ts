@@ -1,5 +1,6 @@
 /** The HTTP request that a task stands for, relative to its service's base URL. */
 import * as z from 'zod';
+import { WEBHOOK_FORMATS } from '../webhook/hook.ts';
 import { AnswerRulesSchema } from './answer-rule.ts';
 import { ERROR_CLASSES, type TaskError } from './attempt.ts';
 import { ContentSchema } from './content.ts';
@@ -25,6 +26,8 @@ export const TaskRequestSchema = z.object({
   fallbackOn: z.array(z.enum(ERROR_CLASSES)).optional(),
   /** Looked at before those of the service. */
   answers: AnswerRulesSchema.optional(),
+  /** It delivers a message to a client's receiver, signed for its owner. */
+  webhook: z.object({ url: z.string(), owner: z.string(), format: z.enum(WEBHOOK_FORMATS) }).optional(),
 });
 export type TaskRequest = z.infer<typeof TaskRequestSchema>;
 

@@ -43,6 +43,8 @@ function rowWith(columns: Partial<TaskRow>): TaskRow {
     progress: null,
     labels: null,
     ref: null,
+    on_complete: null,
+    group_name: null,
     request: null,
     request_body: null,
     error: null,

@@ -10,7 +10,7 @@ import { NO_SUCH_SERVER } from '../../callback/registry/refusal.ts';
 import { takeReports } from '../../callback/registry/report.ts';
 import { route } from '../../callback/registry/route.ts';
 import type { Registry } from '../../callback/registry/server.ts';
-import { readCatalog } from '../../callback/registry/services.ts';
+import { readCatalog, setPaused } from '../../callback/registry/services.ts';
 import { viewServer } from '../../callback/registry/view.ts';
 import type { LastKnownServers } from '../../consumer/capacity/last-known.ts';
 import type { ConsumerEnv, LedgerBinding } from '../../consumer/env.ts';
@@ -20,7 +20,7 @@ import { readReportToken } from '../../shared/key/report-token.ts';
 import type { LineKeeper } from '../../shared/ledger/line.ts';
 import type { TaskMessage } from '../../shared/message/task-message.ts';
 import type { RegistrySession } from '../../shared/registry/routing.ts';
-import type { RegistryRpc } from '../../shared/registry/rpc.ts';
+import type { RegistryRpc, ServicePause } from '../../shared/registry/rpc.ts';
 import type { KnownServices } from '../../shared/service/known-services.ts';
 import type { StateOf } from '../../shared/task/state.ts';
 import type { Backend } from './backend.ts';
@@ -30,6 +30,7 @@ import { type Faults, Invocation } from './faults.ts';
 import { Network } from './network.ts';
 import type { Post, QueueName } from './post.ts';
 import type { Promises } from './promises.ts';
+import type { Receiver } from './receiver.ts';
 
 /** What the bindings lead to. */
 interface World {
@@ -37,6 +38,7 @@ interface World {
   readonly post: Post;
   readonly faults: Faults;
   readonly backend: Backend;
+  readonly receiver: Receiver;
   readonly promises: Promises;
   readonly connections: number;
   readonly known: KnownServices;
@@ -67,6 +69,8 @@ export class Bindings {
   readonly #world: World;
   /** Who holds a run, by its callback token. */
   readonly #holders = new Map<string, Invocation>();
+  /** Who delivers a message, by its id: a receiver gets no token. */
+  readonly #messengers = new Map<string, Invocation>();
   readonly #network = new Network();
 
   constructor(world: World) {
@@ -88,6 +92,8 @@ export class Bindings {
       servers: this.#world.servers,
       registry: {
         ...this.#registry(effect),
+        setPaused: (name: string, pause: ServicePause | undefined) =>
+          effect('registry.pause', async () => setPaused(this.#world.registry, name, pause)),
         getServer: (id: string) =>
           effect('registry.server', async () => {
             const server = this.#world.registry.servers.get(id);
@@ -124,6 +130,9 @@ export class Bindings {
   /** Calls over the network and to bound Workers alike: an effect of whoever holds the run. */
   callBackend(input: RequestInfo, init?: RequestInit, overNetwork = true): Promise<Response> {
     const request = new Request(input, init);
+    const messenger = this.#messengers.get(request.headers.get('webhook-id') ?? '');
+    if (messenger !== undefined)
+      return this.#world.faults.effect(messenger, 'receiver', () => this.#world.receiver.fetch(request));
     const holder = this.#holders.get(readReportToken(request.headers.get('task-callback-token') ?? '').token);
     // Who tells of a cancellation holds no run; it is a courtesy and may go wrong unseen.
     if (holder === undefined) return this.#world.backend.fetch(request, new Invocation('courtesy'));
@@ -152,6 +161,7 @@ export class Bindings {
             if (!grant.granted) return grant;
             this.#world.promises.leases.set(`${grant.id}/${grant.state.run}`, grant.state.leaseUntil);
             this.#holders.set(grant.callbackToken, invocation);
+            this.#messengers.set(grant.id, invocation);
             return { ...grant, state: shifted(grant.state, -this.#world.skewMs) };
           });
         }),

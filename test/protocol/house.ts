@@ -36,6 +36,7 @@ import { KnownServices } from '../../shared/service/known-services.ts';
 import { storesIn } from '../../shared/store/stores.ts';
 import { mintTaskId } from '../../shared/task/id.ts';
 import type { TaskRequest } from '../../shared/task/request.ts';
+import { type BoundHook, boundHook, type Hook, HookSchema } from '../../shared/webhook/hook.ts';
 import { Backend } from './backend.ts';
 import { Bindings, type Budget } from './bindings.ts';
 import { Clock } from './clock.ts';
@@ -43,6 +44,7 @@ import { Dice } from './dice.ts';
 import { Faults, Invocation } from './faults.ts';
 import { type Letter, Post, type QueueName } from './post.ts';
 import { Promises, type Row } from './promises.ts';
+import { RECEIVER_URL, Receiver } from './receiver.ts';
 
 /** Every schedule starts here. */
 export const START = Date.UTC(2026, 10, 20, 12);
@@ -82,6 +84,13 @@ export interface Order {
   readonly capSeconds?: number;
   readonly deadlineMs?: number;
   readonly request?: TaskRequest;
+  /** Whom its end is told to: the house's receiver. */
+  readonly onComplete?: Partial<Hook>;
+}
+
+/** @returns a hook of alice's at the house's receiver, as the producer makes it */
+export function hookOf(hook: Partial<Hook> = {}): Promise<BoundHook> {
+  return boundHook(HookSchema.parse({ url: RECEIVER_URL, ...hook }), 'alice', `${env.PUBLIC_URL}/api/task/`);
 }
 
 export type Ending<Value> =
@@ -94,6 +103,8 @@ export class House {
   readonly post = new Post();
   readonly faults = new Faults();
   readonly backend = new Backend(this.clock);
+  /** Whom messages about ends go to. */
+  readonly receiver = new Receiver();
   readonly promises = new Promises(this.post, this.backend);
   services: Services = servicesSchema(true).parse(SERVICES);
   #known: { readonly base: Services; readonly services: KnownServices } | undefined;
@@ -199,6 +210,7 @@ export class House {
       policy: { maxAttempts, baseSeconds, capSeconds },
       deadlineAt: Date.now() + deadlineMs,
       request: order.request ?? { path: '/work' },
+      ...(order.onComplete !== undefined && { onComplete: await hookOf(order.onComplete) }),
     });
   }
 

@@ -106,6 +106,10 @@ export const ACCESS: ReadonlyMap<string, Access> = new Map(
     'POST /api/alerts/test': { ...forAdmins, act: 'alerts.test' },
     'POST /api/alerts/silence': { ...forAdmins, act: 'alerts.silence' },
 
+    'GET /api/webhooks/secret': forOwners,
+    'POST /api/webhooks/pause': { ...forOwners, act: 'webhook.pause' },
+    'POST /api/webhooks/resume': { ...forOwners, act: 'webhook.resume' },
+
     'GET /api/audit': forWatchers,
     'GET /metrics': forWatchers,
     'GET /healthz': 'open',

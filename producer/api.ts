@@ -33,6 +33,7 @@ import { addSubmit } from './routes/submit.ts';
 import { addSync } from './routes/sync.ts';
 import { addTaskEvents } from './routes/task-events.ts';
 import { addTokens } from './routes/tokens.ts';
+import { addWebhooks } from './routes/webhooks.ts';
 import { cutCircles } from './sync/hops.ts';
 import { speakToPackages } from './sync/sdk-error.ts';
 
@@ -64,7 +65,8 @@ export function createApp(...more: readonly ((app: App) => void)[]): App {
     addJobs,
   ])
     add(app);
-  for (const add of [addHeartbeats, addServers, addServices, addBalancer, addSync, addKeys, addTokens]) add(app);
+  for (const add of [addHeartbeats, addServers, addServices, addBalancer, addSync, addKeys, addTokens, addWebhooks])
+    add(app);
   for (const add of [addStatistics, addMetrics, addAlerts, addAudit, addProblems]) add(app);
   addHealth(app);
   addDocument(app);

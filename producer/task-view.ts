@@ -8,12 +8,14 @@ import type { TaskRow, TaskSummaryRow } from '../shared/store/row.ts';
 import { type AttemptRecord, TaskErrorSchema } from '../shared/task/attempt.ts';
 import { taskCreatedAt } from '../shared/task/id.ts';
 import { attemptNumber } from '../shared/task/state.ts';
+import { HookSchema } from '../shared/webhook/hook.ts';
 import { attemptEntry, attemptsIn, attemptView } from './attempt-view.ts';
 import { JsonText } from './json/json-text.ts';
 import { requestView } from './request-view.ts';
 import type { TaskSummary, TaskView, TimelineEntry, WaitReason } from './schema/task.ts';
 
 const LabelsSchema = z.record(z.string(), z.string());
+const KeptHookSchema = z.object(HookSchema.shape);
 const ReportSchema = z.object({ at: z.number(), percent: z.number().optional(), message: z.string().optional() });
 const ProgressSchema = ReportSchema.extend({ log: z.array(ReportSchema).optional() });
 
@@ -97,6 +99,8 @@ export function taskSummary(row: TaskSummaryRow, statusUrl: string, position?: L
     progressMessage: progress?.message,
     labels: parsed(LabelsSchema, row.labels),
     ref: row.ref ?? undefined,
+    group: row.group_name ?? undefined,
+    onComplete: parsed(KeptHookSchema, row.on_complete),
     error: parsed(TaskErrorSchema, row.error),
     bodiesDeletedAt: isoOrNone(row.bodies_deleted_at),
   };

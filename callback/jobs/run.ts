@@ -28,6 +28,7 @@ import type { StateRow } from '../../shared/store/row.ts';
 import type { Store } from '../../shared/store/stores.ts';
 import { type MovedRow, transitionStatements } from '../../shared/store/transitions.ts';
 import type { CallbackEnv, StoreEnv } from '../env.ts';
+import { tellEnds, toldMoves } from '../messages.ts';
 import { samplesOfMoves } from '../statistics.ts';
 import { sendCancels, sendWakes } from '../wake.ts';
 import { movesOf, type PlannedTask } from './chunk.ts';
@@ -170,6 +171,7 @@ async function writeTasks(
   const written = await writeChunk<MovedRow>(db, chunk, [], transitionStatements(db, moves));
   const moved = new Map(written.map((row) => [row.id, row]));
   env.statistics.note(samplesOfMoves(moves, moved, now), now);
+  await tellEnds(env, toldMoves(moves, moved));
   await tell(env, act, planned, rows, moved, now);
 }
 

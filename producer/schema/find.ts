@@ -4,6 +4,7 @@ import { SERVICE_NAME_PATTERN } from '../../shared/service/definition.ts';
 import { ERROR_CLASSES } from '../../shared/task/attempt.ts';
 import { LABEL_PATTERN } from '../../shared/task/server-requirements.ts';
 import { TASK_STATUSES } from '../../shared/task/status.ts';
+import { isHookService } from '../../shared/webhook/hook.ts';
 import { RefSchema } from './submission.ts';
 
 const MAX_PAGE_TASKS = 200;
@@ -50,7 +51,9 @@ const filters = {
   }),
   service: z
     .string()
-    .regex(SERVICE_NAME_PATTERN, 'a service name is lower-case letters, digits and dashes')
+    .refine((name) => SERVICE_NAME_PATTERN.test(name) || isHookService(name), {
+      message: 'a service name is lower-case letters, digits and dashes',
+    })
     .optional()
     .openapi({ example: 'echo' }),
   errorClass: z.enum(ERROR_CLASSES).optional().openapi({ description: 'Of the error that it shows.' }),

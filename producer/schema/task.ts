@@ -4,6 +4,7 @@ import { AttemptRecordSchema, TaskErrorSchema } from '../../shared/task/attempt.
 import { TASK_METHODS } from '../../shared/task/request.ts';
 import { DEFERRAL_REASONS } from '../../shared/task/state.ts';
 import { TASK_STATUSES } from '../../shared/task/status.ts';
+import { OnCompleteSchema } from './submission.ts';
 
 const MAX_WAIT_SECONDS = 30;
 
@@ -122,6 +123,10 @@ export const TaskSummarySchema = z
     progressMessage: z.string().optional(),
     labels: z.record(z.string(), z.string()).optional(),
     ref: z.string().optional().openapi({ description: "The client's own number." }),
+    group: z.string().optional().openapi({ description: 'The group that it belongs to.' }),
+    onComplete: OnCompleteSchema.optional().openapi({
+      description: 'Whom its end is told to. The message is the task of its id and `_w1`.',
+    }),
     error: ErrorSchema.optional(),
     bodiesDeletedAt: time().optional().openapi({
       description: 'Since when request, result and timeline are gone: BODY_RETENTION_DAYS after the end.',

@@ -22,7 +22,9 @@ export const PauseWebhookSchema = z
     subject: WebhookSecretQuerySchema.shape.subject,
     reason: z.string().min(1).max(500).optional(),
   })
-  .openapi('PauseWebhook', { example: { url: 'https://hooks.example.com/tasks', reason: 'the receiver is being moved' } });
+  .openapi('PauseWebhook', {
+    example: { url: 'https://hooks.example.com/tasks', reason: 'the receiver is being moved' },
+  });
 
 export const ResumeWebhookSchema = PauseWebhookSchema.omit({ reason: true }).openapi('ResumeWebhook', {
   example: { url: 'https://hooks.example.com/tasks' },

@@ -1,12 +1,14 @@
 /** The HTTP request that a task stands for, relative to its service's base URL. */
 import * as z from 'zod';
-import { WEBHOOK_FORMATS } from '../webhook/hook.ts';
 import { AnswerRulesSchema } from './answer-rule.ts';
 import { ERROR_CLASSES, type TaskError } from './attempt.ts';
 import { ContentSchema } from './content.ts';
 import { ServerRequirementsSchema } from './server-requirements.ts';
 
 export const TASK_METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'QUERY'] as const;
+
+/** Of messages about ends: as `Standard Webhooks` has them, or CloudEvents 1.0. */
+export const WEBHOOK_FORMATS = ['standard', 'cloudevents'] as const;
 
 export const TaskRequestSchema = z.object({
   /** The service's default applies when absent. */

@@ -10,11 +10,10 @@ import * as z from 'zod';
 import { toHex } from '../crypto/hex.ts';
 import { isOwnAddress, OWN_ADDRESS_PROBLEM } from '../service/own-address.ts';
 import { targetProblem } from '../service/target.ts';
+import { WEBHOOK_FORMATS } from '../task/request.ts';
 import { TERMINAL_STATUSES } from '../task/status.ts';
 
 const MAX_URL_CHARS = 2_000;
-
-export const WEBHOOK_FORMATS = ['standard', 'cloudevents'] as const;
 
 export const HookSchema = z.strictObject({
   /** Where the message is posted to. */

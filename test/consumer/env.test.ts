@@ -10,6 +10,7 @@ it("takes the secrets of a service's headers out of what its backend sends back"
       ocr: { baseUrl: 'https://ocr.example.com', headers: { 'x-api-key': { secret: 'OCR_KEY' }, 'x-team': 'blue' } },
       other: { baseUrl: 'https://other.example.com' },
     },
+    WEBHOOK_SECRET: env.WEBHOOK_SECRET,
     OCR_KEY: 'recognisable-secret\n',
     LEDGER: {},
     REGISTRY: {},

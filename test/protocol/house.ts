@@ -89,7 +89,7 @@ export interface Order {
 }
 
 /** @returns a hook of alice's at the house's receiver, as the producer makes it */
-export function hookOf(hook: Partial<Hook> = {}): Promise<BoundHook> {
+function hookOf(hook: Partial<Hook> = {}): Promise<BoundHook> {
   return boundHook(HookSchema.parse({ url: RECEIVER_URL, ...hook }), 'alice', `${env.PUBLIC_URL}/api/task/`);
 }
 

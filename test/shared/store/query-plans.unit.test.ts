@@ -66,6 +66,7 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   plantTombstone: [[TASK, NOW]],
   purgeStatements: [[[ID], { job: 'job_0', from: '~' }, NOW, NOW]],
   putSchedule: [[SCHEDULE, 1]],
+  readMessagesOf: [[[ID]]],
   readOpenTasksOf: [['s', '', 10]],
   readCancelled: [[[ID]]],
   readDue: [

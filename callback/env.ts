@@ -1,5 +1,6 @@
 /** What the callback Worker is given, checked. Nothing else in this room reads a variable by name. */
 import * as z from 'zod';
+import { reportSecret, type SecretReport } from '../shared/auth/secret-strength.ts';
 import { importMacKey, type MacKey } from '../shared/crypto/mac.ts';
 import { MisconfiguredError, numberedBindings, parseEnv, SecretSchema } from '../shared/env.ts';
 import type { TaskMessage } from '../shared/message/task-message.ts';
@@ -40,6 +41,9 @@ export interface CallbackEnv {
   readonly taskQueues: readonly ShardQueue[];
   readonly deadQueue: Queue<TaskMessage>;
   readonly tokenKey: MacKey;
+  /** How the secret looks, and whether a rotation of it is under way. */
+  readonly secretReport: SecretReport;
+  readonly hasPreviousSecret: boolean;
   readonly retentionMs: number;
   /** From a task's end; what is longer than `retentionMs` means that bodies go with their rows. */
   readonly bodyRetentionMs: number;
@@ -83,6 +87,8 @@ export async function readEnv(env: object): Promise<CallbackEnv> {
     deadQueue: DEAD_QUEUE,
     taskQueues,
     tokenKey: await importMacKey(vars.CALLBACK_SECRET, vars.CALLBACK_SECRET_PREVIOUS),
+    secretReport: await reportSecret('CALLBACK_SECRET', vars.CALLBACK_SECRET),
+    hasPreviousSecret: vars.CALLBACK_SECRET_PREVIOUS !== undefined,
     retentionMs: vars.RETENTION_DAYS * DAY_MS,
     bodyRetentionMs: vars.BODY_RETENTION_DAYS * DAY_MS,
     storeLimitBytes: vars.STORE_LIMIT_BYTES,

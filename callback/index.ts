@@ -40,6 +40,11 @@ export class CallbackRpc extends WorkerEntrypoint implements Rpc {
     return retryTask(await readEnv(this.env as object), RetryRequestSchema.parse(request), Date.now());
   }
 
+  async reportSecrets() {
+    const { secretReport, hasPreviousSecret } = await readEnv(this.env as object);
+    return { secrets: [secretReport], previous: hasPreviousSecret ? ['CALLBACK_SECRET_PREVIOUS'] : [] };
+  }
+
   async runJobs(): Promise<void> {
     await runJobs(await readEnv(this.env as object), JOBS_AT_ONCE, Date.now);
   }

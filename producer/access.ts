@@ -110,6 +110,9 @@ export const ACCESS: ReadonlyMap<string, Access> = new Map(
     'POST /api/webhooks/pause': { ...forOwners, act: 'webhook.pause' },
     'POST /api/webhooks/resume': { ...forOwners, act: 'webhook.resume' },
 
+    'GET /api/checklist': forWatchers,
+    'POST /api/checklist/:item': { ...forAdmins, act: 'checklist.note' },
+
     'GET /api/audit': forWatchers,
     'GET /metrics': forWatchers,
     'GET /healthz': 'open',

@@ -15,6 +15,7 @@ import { addBalancer } from './routes/balancer.ts';
 import { addBatch } from './routes/batch.ts';
 import { addCallback } from './routes/callback.ts';
 import { addCancel } from './routes/cancel.ts';
+import { addChecklist } from './routes/checklist.ts';
 import { addDocument } from './routes/document.ts';
 import { addHealth } from './routes/health.ts';
 import { addHeartbeats } from './routes/heartbeats.ts';
@@ -67,7 +68,7 @@ export function createApp(...more: readonly ((app: App) => void)[]): App {
     add(app);
   for (const add of [addHeartbeats, addServers, addServices, addBalancer, addSync, addKeys, addTokens, addWebhooks])
     add(app);
-  for (const add of [addStatistics, addMetrics, addAlerts, addAudit, addProblems]) add(app);
+  for (const add of [addStatistics, addMetrics, addAlerts, addChecklist, addAudit, addProblems]) add(app);
   addHealth(app);
   addDocument(app);
   for (const add of more) add(app);

@@ -2,7 +2,9 @@
  * What the producer asks of the callback Worker, which alone moves recorded tasks. Authentication
  * and ownership are the producer's business; the attempt's token is checked behind this RPC.
  */
+
 import * as z from 'zod';
+import type { SecretReport } from '../auth/secret-strength.ts';
 import type { Pace } from '../job/job.ts';
 import { NewTaskSchema } from '../message/task-message.ts';
 import { ContentSchema } from '../task/content.ts';
@@ -66,6 +68,8 @@ export interface CallbackRpc {
   runJobs(): Promise<void>;
   /** Calls a second that services bear, and whether that is known. */
   paces(services: readonly string[]): Promise<ReadonlyMap<string, Pace>>;
+  /** How its secrets look, for the deployment's checklist, and which of a rotation are still accepted. */
+  reportSecrets(): Promise<{ readonly secrets: readonly SecretReport[]; readonly previous: readonly string[] }>;
   /** A backend's word on the run that the token was given to. Safe to repeat. */
   acceptCallback(report: CallbackReport): Promise<LedgerAnswer>;
 }

@@ -132,6 +132,24 @@ describe('npm start', () => {
       expect((await stat(path.join(dir, entry))).mode & 0o077, entry).toBe(0);
     }
 
+    const doctor = start(['--json'], {}, 'deploy/doctor.ts');
+    expect(await doctor.ended).toBe(1);
+    const { findings } = JSON.parse(doctor.output()) as { findings: { item: string; state: string }[] };
+    expect(findings.filter(({ state }) => state === 'missing').map(({ item }) => item)).toEqual([
+      'address',
+      'secrets-strong',
+      'https',
+      'private-targets',
+      'backends-https',
+      'limits',
+      'alerts',
+      'backup',
+      'restore',
+      'rollback',
+    ]);
+    expect(findings.filter(({ state }) => state === 'unknown')).toEqual([]);
+    for (const secret of Object.values(SECRETS)) expect(doctor.output()).not.toContain(secret);
+
     program.child.kill('SIGINT');
     expect(await program.ended).toBe(0);
     expect(await nobodyListens(url)).toBe(true);

@@ -34,6 +34,7 @@ export function callbackStub(answer: LedgerAnswer): CallbackRpc & { asked: unkno
     cancelTask: reply,
     retryTask: reply,
     acceptCallback: reply,
+    reportSecrets: async () => ({ secrets: [], previous: [] }),
     runJobs: async () => undefined,
     paces: async (services) => new Map(services.map((service) => [service, { perSecond: 10, isKnown: true }])),
   };

@@ -1,6 +1,6 @@
 /**
  * How much an account takes, by its plan: developers.cloudflare.com/workers/platform/limits and
- * /queues/platform/limits, November 2026. Numbers of the refusals as wrangler and the documentation name them.
+ * /queues/platform/limits, November 2026.
  */
 import type { UploadMetadata } from '../deploy/upload/metadata.ts';
 import { Refusal } from './refusal.ts';

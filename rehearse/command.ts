@@ -9,6 +9,7 @@ import { runTaskThrough } from './live.ts';
 import { EXTENTS, faultRows, faultsFor, MATRIX_HEADER, scenarioRows } from './matrix.ts';
 import { type Rehearsal, rehearseScenario, type Trial, tryFault } from './rehearse.ts';
 import { hollow, SCENARIOS } from './scenario.ts';
+import { faultsOfGrowth, growAndShrink, growthLines } from './stores-under-load.ts';
 
 const PAGE = path.join(ROOT, 'docs', 'rehearsal.md');
 
@@ -17,6 +18,8 @@ const SECTION = /(<!-- rehearsed -->\n)[\s\S]*(<!-- \/rehearsed -->)/;
 const SHOWN_FAILURES = 20;
 
 const TRIALS_A_LINE = 50;
+
+const TASKS_A_PHASE = 200;
 
 /**
  * @param faults how many are tried: `none`, `some` or `all`
@@ -51,6 +54,10 @@ export async function rehearse(
       if ((index + 1) % TRIALS_A_LINE === 0) say(`  ${index + 1} of ${injected.length} trials with a fault`);
     }
   }
+  signal.throwIfAborted();
+  say('stores that come and go under load, with the Workers that are deployed at each moment …');
+  const growth = await growAndShrink(uploads, TASKS_A_PHASE);
+  for (const line of growthLines(growth)) say(`  ${line}`);
   const failed = trials.filter(({ problems }) => problems.length > 0);
   for (const { scenario, fault, call, problems } of failed.slice(0, SHOWN_FAILURES)) {
     say(`FAILED ${scenario}: ${fault.kind} at call ${fault.call} (${call}): ${problems.join('; ')}`);
@@ -63,7 +70,9 @@ export async function rehearse(
   if (writes) writePage(tables.map(([header, rows]) => markdownTable(header, rows)).join('\n\n'));
   const seconds = Math.round((performance.now() - startedAt) / 1000);
   say(`\n${rehearsals.length} scenarios, ${trials.length} trials with a fault, ${failed.length} failed, ${seconds} s`);
-  return failed.length === 0;
+  const lost = faultsOfGrowth(growth);
+  for (const fault of lost) say(`FAILED under load: ${fault}`);
+  return failed.length + lost.length === 0;
 }
 
 /** Deployments that are there at the end take a task; those that were removed are gone. */

@@ -8,7 +8,7 @@ import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import type { Binding, UploadMetadata } from '../deploy/upload/metadata.ts';
 import { type AccountLimits, checkCompatibility, checkVariables, PAID } from './account-limits.ts';
 import { exportsOf } from './exports.ts';
-import { Refusal } from './refusal.ts';
+import { Refusal, UNPUBLISHED } from './refusal.ts';
 import { dashedId, Script, type ScriptSettings, type UploadedFile } from './script.ts';
 
 export interface CloudConsumer {
@@ -141,11 +141,21 @@ export class FakeCloudflare {
   /**
    * Makes a version of its own, and only of the newest: a secret must not bring code along that was rolled back.
    * @param changed null takes one away
+   * @param notDeployed many at once are a change of settings (10214), a single one is not (10215): wrangler's
+   *   `src/secret/index.ts`, and github.com/cloudflare/workers-sdk/pull/15283
    */
-  patchSecrets(name: string, changed: Readonly<Record<string, { readonly text: string } | null>>): void {
+  patchSecrets(
+    name: string,
+    changed: Readonly<Record<string, { readonly text: string } | null>>,
+    notDeployed: 10214 | 10215 = 10214,
+  ): void {
     const script = this.script(name);
     if (script.live !== script.newest) {
-      throw new Refusal(400, 10214, 'the latest version of the Worker is not deployed; deploy it, then edit secrets');
+      throw new Refusal(
+        400,
+        notDeployed,
+        'the latest version of the Worker is not deployed; deploy it, then edit secrets',
+      );
     }
     if (Object.keys(changed).length > MAX_SECRETS_AT_ONCE)
       throw new Refusal(400, 10021, 'more than 100 secrets at once');
@@ -169,8 +179,9 @@ export class FakeCloudflare {
 
   setCrons(name: string, crons: readonly string[]): void {
     const script = this.script(name);
-    const others = [...this.scripts.values()].filter((other) => other !== script).flatMap((other) => other.crons);
-    if (others.length + crons.length > this.limits.crons) {
+    const all = [...this.scripts.values()].flatMap((other) => other.crons);
+    // Also a change to fewer is refused as long as there are too many (workers-sdk/issues/15194).
+    if (Math.max(all.length, all.length - script.crons.length + crons.length) > this.limits.crons) {
       throw new Refusal(400, 10072, `an account has at most ${this.limits.crons} cron triggers`);
     }
     script.crons = crons;
@@ -180,7 +191,7 @@ export class FakeCloudflare {
     const script = this.script(name);
     for (const domain of domains) {
       const owner = [...this.scripts.values()].find((other) => other !== script && other.domains.includes(domain));
-      if (owner !== undefined) throw new Refusal(409, 100116, `${domain} is attached to ${owner.name}`);
+      if (owner !== undefined) throw new Refusal(409, UNPUBLISHED, `${domain} is attached to ${owner.name}`);
       if (this.takenDomains.has(domain)) throw new Refusal(409, 100117, `${domain} has DNS records already`);
     }
     script.domains = domains;
@@ -221,10 +232,10 @@ export class FakeCloudflare {
   }
 
   createQueue(name: string, settings: CloudQueue['settings']): CloudQueue {
-    if (this.queueNamed(name) !== undefined) throw new Refusal(409, 11009, `queue name ${name} is taken`);
+    if (this.queueNamed(name) !== undefined) throw new Refusal(409, UNPUBLISHED, `queue name ${name} is taken`);
     const { message_retention_period: retention } = settings;
     if (Number(retention) > this.limits.retentionSeconds) {
-      throw new Refusal(400, 11010, `messages are kept ${this.limits.retentionSeconds} s at most on this plan`);
+      throw new Refusal(400, UNPUBLISHED, `messages are kept ${this.limits.retentionSeconds} s at most on this plan`);
     }
     const queue = { id: idOf('queue', name), name, settings, consumers: new Map(), backlog: 0 };
     this.queues.set(queue.id, queue);
@@ -243,13 +254,14 @@ export class FakeCloudflare {
 
   reattach(queueId: string, consumerId: string, changed: Pick<CloudConsumer, 'deadLetterQueue' | 'settings'>): void {
     const consumer = this.queue(queueId).consumers.get(consumerId);
-    if (consumer === undefined) throw new Refusal(404, 11006, 'no such consumer');
+    if (consumer === undefined) throw new Refusal(404, UNPUBLISHED, 'no such consumer');
     this.#checkDeadLetters(changed.deadLetterQueue);
     Object.assign(consumer, changed);
   }
 
   #checkDeadLetters(name: string | undefined): void {
-    if (name !== undefined && this.queueNamed(name) === undefined) throw new Refusal(400, 11003, `no queue ${name}`);
+    if (name !== undefined && this.queueNamed(name) === undefined)
+      throw new Refusal(400, UNPUBLISHED, `no queue ${name}`);
   }
 
   deleteQueue(id: string): void {

@@ -9,7 +9,7 @@ import type { Script } from './script.ts';
 
 /** Secrets have two ways into an account: the call that sets them, and an upload's bindings of their own type. */
 export function leaks(request: ApiRequest, secrets: readonly string[]): string[] {
-  const isSecretsCall = request.method === 'PATCH' && request.path.endsWith('/secrets-bulk');
+  const isSecretsCall = /\/(?:secrets|secrets-bulk)$/.test(request.path);
   const isUpload = request.method === 'PUT' && /^\/workers\/scripts\/[^/]+$/.test(request.path);
   const address = `${request.path}?${request.query}`;
   const found = secrets.filter((secret) => request.body.includes(secret));

@@ -37,6 +37,9 @@ const HOLDER_SOURCE = `export default {
   },
 };`;
 
+/** The line that a migration writes of itself. */
+const MIGRATION = /INSERT INTO d1_migrations \(name\) VALUES \('([^']+)'\)/;
+
 /** Quicker than the platform's minute: nobody wants to wait for it. */
 const CRON_MS = 1_000;
 
@@ -49,6 +52,9 @@ export interface LiveOptions {
 }
 
 export class LiveAccount extends FakeCloudflare implements AsyncDisposable {
+  /** Migrations that a deploy sent, and how long the database took. */
+  readonly migrated: { readonly name: string; readonly ms: number }[] = [];
+
   readonly #options: LiveOptions;
   readonly #stateDir = mkdtempSync(path.join(tmpdir(), 'tasklane-live-'));
   readonly #cron: NodeJS.Timeout;
@@ -95,7 +101,11 @@ export class LiveAccount extends FakeCloudflare implements AsyncDisposable {
     if (!this.databases.has(uuid)) throw new Refusal(404, 7404, 'no such database');
     if (!/^\s*SELECT/i.test(sql)) this.runStatements(uuid, sql, params);
     if (this.#runtime === undefined) await this.follow();
-    return this.ask(uuid, sql, params);
+    const startedAt = performance.now();
+    const rows = await this.ask(uuid, sql, params);
+    const [, migration] = MIGRATION.exec(sql) ?? [];
+    if (migration !== undefined) this.migrated.push({ name: migration, ms: performance.now() - startedAt });
+    return rows;
   }
 
   /** The database alone. */
@@ -123,7 +133,8 @@ export class LiveAccount extends FakeCloudflare implements AsyncDisposable {
   }
 
   #whatRuns(): string {
-    const scripts = [...this.scripts.values()].map(({ name, deployments }) => [name, deployments[0]]);
+    // By what versions are made of: one that differs in its number alone runs as the one before.
+    const scripts = [...this.scripts.values()].map(({ name, metadata, secrets }) => [name, metadata, [...secrets]]);
     const queues = [...this.queues.values()].map(({ name, consumers }) => [name, ...consumers.values()]);
     return JSON.stringify([scripts, queues]);
   }

@@ -19,7 +19,7 @@ import {
 } from './answers.ts';
 import type { CloudQueue, FakeCloudflare } from './fake-cloudflare.ts';
 import { Page } from './page.ts';
-import { Refusal } from './refusal.ts';
+import { Refusal, UNPUBLISHED } from './refusal.ts';
 
 export interface ApiRequest {
   readonly method: string;
@@ -39,12 +39,9 @@ interface Route {
   readonly handle: Handler;
 }
 
-const SecretsSchema = z.strictObject({
-  secrets: z.record(
-    z.string(),
-    z.union([z.null(), z.strictObject({ name: z.string(), type: z.literal('secret_text'), text: z.string().min(1) })]),
-  ),
-});
+const SecretSchema = z.strictObject({ name: z.string(), type: z.literal('secret_text'), text: z.string().min(1) });
+
+const SecretsSchema = z.strictObject({ secrets: z.record(z.string(), z.union([z.null(), SecretSchema])) });
 
 const ConsumerSchema = z.strictObject({
   type: z.literal('worker'),
@@ -145,6 +142,12 @@ const ROUTES: readonly Route[] = [
     cloud.patchSecrets(name, parse(SecretsSchema, request).secrets);
     return {};
   }),
+  // What `wrangler secret put` calls: nobody is kept from it between two deploys.
+  change('PUT', `/workers/scripts/${SCRIPT}/secrets`, (cloud, [name = ''], request) => {
+    const { name: secret, text } = parse(SecretSchema, request);
+    cloud.patchSecrets(name, { [secret]: { text } }, 10215);
+    return { name: secret, type: 'secret_text' };
+  }),
   change('PUT', `/workers/scripts/${SCRIPT}/schedules`, (cloud, [name = ''], request) => {
     const crons = parse(z.array(z.strictObject({ cron: z.string() })), request);
     cloud.setCrons(
@@ -192,7 +195,7 @@ const ROUTES: readonly Route[] = [
     return {};
   }),
   change('DELETE', `/queues/${ID}/consumers/${ID}`, (cloud, [id = '', consumer = '']) => {
-    if (!cloud.queue(id).consumers.delete(consumer)) throw new Refusal(404, 11006, 'no such consumer');
+    if (!cloud.queue(id).consumers.delete(consumer)) throw new Refusal(404, UNPUBLISHED, 'no such consumer');
     return {};
   }),
   change('DELETE', `/queues/${ID}`, (cloud, [id = '']) => {
@@ -213,7 +216,7 @@ const ROUTES: readonly Route[] = [
   }),
   change('POST', '/r2/buckets', (cloud, _names, request) => {
     const { name } = parse(DatabaseSchema, request);
-    if (cloud.buckets.has(name)) throw new Refusal(409, 10004, 'the bucket exists');
+    if (cloud.buckets.has(name)) throw new Refusal(409, UNPUBLISHED, 'the bucket exists');
     cloud.buckets.add(name);
     return {};
   }),

@@ -29,6 +29,11 @@ export interface Scenario {
 /** As wrangler.toml names it. */
 export const DEPLOYMENT = 'tasklane';
 
+/** The database of a store. */
+export function storeName(store: number): string {
+  return store === 0 ? DEPLOYMENT : `${DEPLOYMENT}-store-${store}`;
+}
+
 export const SECRETS = {
   JWT_SECRET: 'rehearsal-jwt-secret-0123456789abcdef',
   ID_SECRET: 'rehearsal-id-secret-0123456789abcdef',

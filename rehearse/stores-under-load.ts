@@ -9,7 +9,7 @@ import { storeOfTask } from '../shared/task/id.ts';
 import { LiveAccount } from './live-account.ts';
 import { startLoad, untilAllEnded } from './load.ts';
 import { StageRun, succeed } from './rehearse.ts';
-import { ageDrainingStores, DEPLOYMENT, SECRETS, type Stage } from './scenario.ts';
+import { ageDrainingStores, DEPLOYMENT, SECRETS, type Stage, storeName } from './scenario.ts';
 
 export interface GrowthReport {
   readonly accepted: number;
@@ -35,7 +35,7 @@ export async function growAndShrink(uploads: Uploads, tasks: number): Promise<Gr
       ALLOW_PRIVATE_TARGETS: 'true',
       SERVICES: { quick: { baseUrl: backend.url, path: '/quick' } },
     },
-    databases: STORES.map((store) => storeName(store)),
+    databases: STORES.map(storeName),
   });
   try {
     const deploy = (stores: number) => {
@@ -82,6 +82,15 @@ export async function growAndShrink(uploads: Uploads, tasks: number): Promise<Gr
   }
 }
 
+/** For a person's eyes. */
+export function growthLines({ accepted, interrupted, statuses, stores, left }: GrowthReport): string[] {
+  return [
+    `tasks went to store ${stores.one.join(', ')}, then to ${stores.four.join(', ')}, then to ${stores.two.join(', ')}`,
+    `${accepted} tasks were accepted, ${statuses.succeeded ?? 0} of them succeeded; left: ${left.join(', ')}`,
+    `${interrupted} submissions had no answer, because the local runtime was exchanged`,
+  ];
+}
+
 /** @returns what is wrong; empty when all is as it should be */
 export function faultsOfGrowth({ accepted, statuses, stores, left }: GrowthReport): string[] {
   const expected = { one: '0', four: '0,1,2,3', two: '0,1' };
@@ -97,8 +106,4 @@ export function faultsOfGrowth({ accepted, statuses, stores, left }: GrowthRepor
 
 function storesOf(ids: readonly string[]): number[] {
   return [...new Set(ids.map(storeOfTask))].sort((a, b) => a - b);
-}
-
-function storeName(store: number): string {
-  return store === 0 ? DEPLOYMENT : `${DEPLOYMENT}-store-${store}`;
 }

@@ -19,6 +19,7 @@ const MEANINGS: ReadonlyMap<number, string> = new Map([
   [524, LATE],
   [525, 'the backend and the proxy before it could not agree on TLS'],
   [526, 'the proxy before the backend does not accept its certificate'],
+  [527, 'the connection between the proxy before the backend and its own listener at the backend was interrupted'],
   [530, 'the proxy or tunnel before the backend has no backend behind it; its name leads nowhere'],
 ]);
 

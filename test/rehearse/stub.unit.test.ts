@@ -119,6 +119,16 @@ describe('what the platform refuses', () => {
     expect(act).toThrow(Refusal);
   };
 
+  const codeOf = (act: () => unknown): number => {
+    try {
+      act();
+    } catch (error) {
+      if (error instanceof Refusal) return error.code;
+      throw error;
+    }
+    return 0;
+  };
+
   it.each<[string, Binding]>([
     ['queue', { name: 'Q', type: 'queue', queue_name: 'nowhere' }],
     ['database', { name: 'D', type: 'd1', id: 'nowhere' }],
@@ -149,27 +159,22 @@ describe('what the platform refuses', () => {
     refused(() => cloud.patchSecrets('t-producer', Object.fromEntries(many)));
   });
 
-  it('is a change of secrets while an older version runs, as after a rollback (10214)', () => {
+  it('is a change of secrets while an older version runs, as after a rollback: many (10214) or one (10215)', () => {
     const cloud = working();
     cloud.upload('t-consumer-0', metadata([]), module('KeyAdmin'));
     cloud.script('t-consumer-0').rollBack();
-    expect(() => cloud.patchSecrets('t-consumer-0', { KEY1: { text: 'x' } })).toThrow(
-      expect.objectContaining({ code: 10214 }),
-    );
+    const byWay = (method: string, path: string, contentType: string, body: unknown) => {
+      const query = new URLSearchParams();
+      const request = { method, path: `/workers/scripts/t-consumer-0/${path}`, query, contentType };
+      return codeOf(() => routeOf({ ...request, body: Buffer.from(JSON.stringify(body)) }).run(cloud));
+    };
+    const secret = { name: 'KEY1', type: 'secret_text', text: 'x' };
+    expect(byWay('PATCH', 'secrets-bulk', 'application/merge-patch+json', { secrets: { KEY1: secret } })).toBe(10214);
+    expect(byWay('PUT', 'secrets', 'application/json', secret)).toBe(10215);
     cloud.upload('t-consumer-0', metadata([{ name: 'KEY1', type: 'secret_text', text: 'x' }]), module('KeyAdmin'));
     cloud.patchSecrets('t-consumer-0', { KEY2: { text: 'y' } });
     expect([...cloud.script('t-consumer-0').secrets.keys()]).toEqual(['KEY1', 'KEY2']);
   });
-
-  const codeOf = (act: () => unknown): number => {
-    try {
-      act();
-    } catch (error) {
-      if (error instanceof Refusal) return error.code;
-      throw error;
-    }
-    return 0;
-  };
 
   it('is a variable over 5 KB, and more of them than a Worker may have', () => {
     const cloud = working();
@@ -194,7 +199,15 @@ describe('what the platform refuses', () => {
         ),
       ),
     ).toBe(10072);
-    expect(codeOf(() => cloud.createQueue('t-more', { message_retention_period: 86_401 }))).toBe(11010);
+    refused(() => cloud.createQueue('t-more', { message_retention_period: 86_401 }));
+    cloud.createQueue('t-more', { message_retention_period: 86_400 });
+  });
+
+  it('is any change of crons while the account has too many, also one to fewer', () => {
+    const cloud = working();
+    cloud.setCrons('t-producer', ['* * * * *', '0 * * * *']);
+    cloud.limits = { ...FREE, crons: 1 };
+    expect(codeOf(() => cloud.setCrons('t-producer', []))).toBe(10072);
   });
 
   it('is the removal of a queue that a Worker sends to, and of a Worker that another is bound to', () => {
@@ -211,7 +224,7 @@ describe('what the platform refuses', () => {
     cloud.takenDomains.add('tasks.example.com');
     expect(codeOf(() => cloud.setDomains('t-producer', ['tasks.example.com']))).toBe(100117);
     cloud.setDomains('t-producer', ['other.example.com']);
-    expect(codeOf(() => cloud.setDomains('t-consumer-0', ['other.example.com']))).toBe(100116);
+    refused(() => cloud.setDomains('t-consumer-0', ['other.example.com']));
     const with_ = (more: Partial<UploadMetadata>) => () => cloud.upload('t-other', metadata([], more), module());
     expect(codeOf(with_({ compatibility_date: '2199-01-01' }))).toBe(10021);
     expect(codeOf(with_({ compatibility_flags: ['no_such_flag'] }))).toBe(10021);

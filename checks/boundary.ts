@@ -96,7 +96,7 @@ const BOUNDARIES: readonly Boundary[] = [
   { within: 'client/', files: ['client/', 'shared/'], notPackages: WORKERS_ONLY },
   {
     within: 'bench/',
-    files: ['bench/', 'deploy/', 'local/', 'examples/', 'shared/', 'terminal/'],
+    files: ['bench/', 'deploy/', 'local/', 'examples/', 'rehearse/', 'shared/', 'terminal/'],
     notPackages: WORKERS_ONLY,
   },
   { within: 'test/', files: [''], notPackages: [] },

@@ -131,8 +131,8 @@ export class ServerRegistry extends DurableObject<object> implements RegistryRpc
 
   async deleteService(name: string, force: boolean): Promise<Answered<undefined>> {
     const env = await readEnv(this.env);
-    const waiting = force ? 0 : await countOpenTasks(env, name);
-    const answer = await this.#host.decide((registry) => deleteService(registry, name, force, waiting));
+    const waiting = force ? 0 : await countOpenTasks(env, name, Date.now());
+    const answer = await this.#host.decide((registry, now) => deleteService(registry, name, force, waiting, now));
     if (answer.ok && force) await endOpenTasks(env, name, Date.now());
     return answer;
   }

@@ -79,6 +79,8 @@ export interface Catalog {
   readonly ramps: Map<string, Ramp>;
   /** Services with a fixed target whose calls must be asked for, although no limit of their own says so. */
   limited: ReadonlySet<string>;
+  /** When names were deleted that nobody has defined since, the latest last: tasks of before may still be in a queue. */
+  readonly deleted: Map<string, number>;
 }
 
 export interface Pause {
@@ -137,6 +139,7 @@ export function emptyRegistry(settings: RegistrySettings): Registry {
       balancing: new Map(),
       ramps: new Map(),
       limited: new Set(),
+      deleted: new Map(),
     },
     leases: new Map(),
     spent: new Map(),

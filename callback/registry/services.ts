@@ -23,12 +23,22 @@ export function putService(registry: Registry, name: string, sent: unknown): num
   if (definition === undefined) throw new Error(`the definition of ${name} is not valid`);
   registry.catalog.put.set(name, { sent, definition });
   registry.catalog.balancing.delete(name);
+  registry.catalog.deleted.delete(name);
   hastenLines(registry, name);
   return renewCatalog(registry);
 }
 
+/** Of more deletions the oldest are forgotten. */
+const MAX_DELETED = 1_000;
+
 /** @param waiting tasks of the service that have not ended */
-export function deleteService(registry: Registry, name: string, force: boolean, waiting: number): Answered<undefined> {
+export function deleteService(
+  registry: Registry,
+  name: string,
+  force: boolean,
+  waiting: number,
+  now: number,
+): Answered<undefined> {
   if (!registry.catalog.put.has(name)) {
     return Object.hasOwn(registry.settings.services, name)
       ? refuse('invalid-request', `${name} stands in the configuration file; take it out there.`)
@@ -42,9 +52,22 @@ export function deleteService(registry: Registry, name: string, force: boolean, 
   registry.catalog.balancing.delete(name);
   registry.catalog.paused.delete(name);
   registry.catalog.ramps.delete(name);
+  noteDeleted(registry, name, now);
   for (const line of linesOf(registry, name)) registry.lines.delete(line.name);
   renewCatalog(registry);
   return DONE;
+}
+
+function noteDeleted(registry: Registry, name: string, now: number): void {
+  const { deleted } = registry.catalog;
+  deleted.delete(name);
+  // The one of the file is in force again.
+  if (definitionOf(registry, name) !== undefined) return;
+  deleted.set(name, now);
+  for (const oldest of deleted.keys()) {
+    if (deleted.size <= MAX_DELETED) return;
+    deleted.delete(oldest);
+  }
 }
 
 /** @param pause undefined: it goes on */
@@ -135,6 +158,7 @@ export function readCatalog({ catalog }: Registry, known: number): ServiceCatalo
     services: Object.fromEntries([...catalog.put].map(([name, { sent }]) => [name, sent])),
     paused: [...catalog.paused.keys()],
     limited: [...catalog.limited],
+    deleted: Object.fromEntries(catalog.deleted),
   };
 }
 

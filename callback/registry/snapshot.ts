@@ -80,6 +80,8 @@ interface ServicesRecord {
   readonly limited: readonly string[];
   /** Absent in what an older release wrote. */
   readonly ramps?: Readonly<Record<string, Ramp>>;
+  /** Absent before services were remembered that are gone. */
+  readonly deleted?: Readonly<Record<string, number>>;
   readonly outages: Readonly<Record<string, Outage>>;
 }
 
@@ -119,6 +121,7 @@ export function snapshotServices({ catalog, services }: Registry): string {
     balancing: Object.fromEntries(catalog.balancing),
     limited: [...catalog.limited],
     ramps: Object.fromEntries(catalog.ramps),
+    deleted: Object.fromEntries(catalog.deleted),
     outages: Object.fromEntries([...services].flatMap(([name, { outage }]) => (outage ? [[name, outage]] : []))),
   } satisfies ServicesRecord);
 }
@@ -177,6 +180,7 @@ export function restoreServices(registry: Registry, text: string, now: number): 
   for (const [name, pause] of Object.entries(record.paused)) catalog.paused.set(name, pause);
   for (const [name, ramp] of Object.entries(record.ramps ?? {})) catalog.ramps.set(name, ramp);
   catalog.limited = new Set(record.limited);
+  for (const [name, at] of Object.entries(record.deleted ?? {})) catalog.deleted.set(name, at);
   for (const [name, algorithm] of Object.entries(record.balancing)) {
     if (BALANCING_ALGORITHMS.includes(algorithm)) catalog.balancing.set(name, algorithm);
   }

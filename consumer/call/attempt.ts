@@ -7,6 +7,7 @@ import { needsServer } from '../../shared/service/definition.ts';
 import { saysUnsent } from '../../shared/service/unreachable.ts';
 import { shorten } from '../../shared/task/attempt.ts';
 import { MAX_INLINE_BYTES } from '../../shared/task/content.ts';
+import { taskCreatedAt } from '../../shared/task/id.ts';
 import { afterUse, serverUseOf } from '../capacity/server-use.ts';
 import type { ConsumerEnv } from '../env.ts';
 import type { KeyFeedback, LimitFacts } from '../keys/pool/feedback.ts';
@@ -26,6 +27,11 @@ import type { Timeouts } from './timeouts.ts';
 /** Configuration is mended by a deploy; looking sooner does not help. */
 const MISCONFIGURED_RETRY_MS = 60_000;
 const UNKNOWN_SERVICE_RETRY_MS = 1_000;
+
+const SERVICE_DELETED: Outcome = {
+  kind: 'permanent',
+  error: { class: 'service-deleted', message: 'The service was deleted while the task waited.' },
+};
 
 /** Quick retries included: a connection that broke later had stood. */
 const REFUSED_WITHIN_MS = 1_000;
@@ -68,6 +74,9 @@ export async function attempt(
 
   const service = call.definition ?? env.services[call.service];
   if (service === undefined) {
+    const deletedAt = env.known.deletedAt(call.service);
+    // It was in the queue meanwhile, and so not among those that ended with their service.
+    if (deletedAt !== undefined && taskCreatedAt(call.id) <= deletedAt) return ended(SERVICE_DELETED);
     // Put a moment ago, it is known at the next look; definitions are asked for once a second.
     const lookAgainMs = Math.min(MISCONFIGURED_RETRY_MS, UNKNOWN_SERVICE_RETRY_MS * 2 ** call.state.deferrals);
     return ended(misconfigured(`The service ${call.service} is not configured on this consumer.`, lookAgainMs));

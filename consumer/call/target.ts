@@ -45,8 +45,9 @@ export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Cal
   const { traceId, traceparent } = traceParentOf(call.request, call.id);
 
   const hasBody = body !== undefined && method !== 'GET';
-  // A plain record: the runtime copies headers into every object on their way, and names are lower case once.
-  const all: Record<string, string> = {};
+  // A plain record: the runtime copies headers into every object on their way, and names are lower case once. Without
+  // a prototype a header may be called `__proto__`.
+  const all: Record<string, string> = Object.create(null);
   // A body without a type is sent without one.
   if (body !== undefined && body.type !== '') all['content-type'] = body.type;
   for (const [name, value] of Object.entries(headers)) all[name.toLowerCase()] = value;

@@ -6,6 +6,7 @@
  * While the registry does not answer, calls go to one of the servers last known, uncounted.
  */
 import pRetry from 'p-retry';
+import { byName } from '../../shared/by-name.ts';
 import { serviceLine, targetOfLine } from '../../shared/capacity/line.ts';
 import { logError, logInfo, logWarning } from '../../shared/log.ts';
 import type {
@@ -194,6 +195,8 @@ export class ServerLeases {
 
   #follow(calls: readonly Call[], { decisions, servers }: RouteAnswer): Placed {
     const byId = new Map(decisions.map((decision) => [decision.id, decision]));
+    // RPC gives it a prototype, and a service may be called `constructor`.
+    const serversOf = byName(servers);
     const ready: Call[] = [];
     const waiting: Waiting[] = [];
     for (const call of calls) {
@@ -207,7 +210,7 @@ export class ServerLeases {
         this.#hold(ready, call);
         continue;
       }
-      const others = othersOf(servers[call.service] ?? [], server, call.request.requirements, Math.random);
+      const others = othersOf(serversOf[call.service] ?? [], server, call.request.requirements, Math.random);
       this.#hold(ready, { ...call, servers: [server, ...others].map(({ id, baseUrl }) => ({ id, baseUrl })) });
     }
     if (waiting.length > 0) {

@@ -105,7 +105,7 @@ function prepare(
   const { server } = acquired.place;
   const place = placeOf(env, service, server === undefined ? [] : [server]);
   if (!place.ok) return place;
-  const all = { ...headers };
+  const all: Record<string, string> = Object.assign(Object.create(null), headers);
   const problem = setServiceHeaders(env, service, place.servers[0].baseUrl, all);
   if (problem !== undefined) return { ok: false, problem };
   all['accept-encoding'] = ACCEPTED_ENCODINGS;

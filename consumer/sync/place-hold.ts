@@ -4,6 +4,7 @@
  * and no limits need none.
  */
 import pRetry from 'p-retry';
+import { byName } from '../../shared/by-name.ts';
 import { logError } from '../../shared/log.ts';
 import type { CallReport, ServerAddress } from '../../shared/registry/routing.ts';
 import type { RegistryRpc } from '../../shared/registry/rpc.ts';
@@ -57,7 +58,7 @@ export async function takePlace(env: ConsumerEnv, request: PlaceRequest): Promis
       const { why = 'no-server' as const, until = Date.now() + UNAVAILABLE_MS } = decision ?? {};
       return { is: 'waiting', declined: { why: why === 'rate-limited' ? 'server-busy' : why, until } };
     }
-    const others = answer.servers[service] ?? [];
+    const others = byName(answer.servers)[service] ?? [];
     return { is: 'acquired', place: new AcquiredPlace(env.registry, call, decision.server, others) };
   } catch (error) {
     logError('registry.unavailable', { shard: env.shard, service, calls: 1 }, error);

@@ -148,6 +148,8 @@ export interface ServiceCatalog {
   readonly paused: readonly string[];
   /** Services without limits of their own whose calls are to be asked for all the same, for now. */
   readonly limited: readonly string[];
+  /** When services were deleted, Unix ms; absent in what an earlier release tells. */
+  readonly deleted?: Readonly<Record<string, number>>;
 }
 
 /** The part of the ledger session that speaks with the registry. */

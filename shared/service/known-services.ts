@@ -32,6 +32,7 @@ export class KnownServices {
   #all: Services;
   #paused: ReadonlySet<string> = new Set();
   #limited: ReadonlySet<string> = new Set();
+  #deleted: Readonly<Record<string, number>> = byName();
   #askedAt = Number.NEGATIVE_INFINITY;
   #readAt = Number.NEGATIVE_INFINITY;
   /** When a question was last answered, or failed. */
@@ -63,6 +64,11 @@ export class KnownServices {
 
   isPaused(name: string): boolean {
     return this.#paused.has(name);
+  }
+
+  /** When the service of this name was deleted, Unix ms; undefined when it was not. */
+  deletedAt(name: string): number | undefined {
+    return this.#deleted[name];
   }
 
   /** The registry is to be asked for its calls, although its definition does not say so. */
@@ -131,6 +137,7 @@ export class KnownServices {
     this.#all = byName(this.#base, put);
     this.#paused = new Set(catalog.paused);
     this.#limited = new Set(catalog.limited);
+    this.#deleted = byName(catalog.deleted ?? {});
     return unreadable;
   }
 }

@@ -47,7 +47,8 @@ const UNSENT =
  * troubleshooting); workerd's own network says the others (kj: `connect(): Connection refused`, `DNS lookup failed`).
  * "Network connection lost." and "internal error" say nothing of the kind: they come of a reset, too.
  */
-const UNSENT_TEXT = /\bConnection refused\b|\bDNS lookup failed\b|\bNo route to host\b|\bNetwork is unreachable\b/i;
+const UNSENT_TEXT =
+  /\bConnection refused\b|\bDNS lookup failed\b|\bfailed to lookup address\b|\bNo route to host\b|\bNetwork is unreachable\b/i;
 
 /** True when what a call threw says that no connection was made. */
 export function saysUnsent(message: string): boolean {

@@ -85,7 +85,7 @@ const GUARDS = {
 
 /** As a plain record, names in lower case: what is added later replaces what came. */
 export function headersToBackend(headers: Headers): Record<string, string> {
-  const forwarded: Record<string, string> = {};
+  const forwarded: Record<string, string> = Object.create(null);
   const named = hopHeadersOf(headers);
   for (const [name, value] of headers) {
     if (!isInternal(name) && !isNotForClients(name) && !named.has(name) && !OF_THE_WAY_THERE.test(name)) {

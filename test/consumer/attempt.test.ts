@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { deleteService, putService } from '../../callback/registry/services.ts';
 import { servicesSchema } from '../../shared/service/definition.ts';
 import { MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 import { type Answer, refused, status } from '../protocol/backend.ts';
@@ -114,6 +115,24 @@ describe('a call that cannot be made', () => {
       await house.deliver();
     }
     expect((await house.row(row.id)).next_at! - house.clock.now).toBeGreaterThanOrEqual(30_000);
+  });
+
+  it('ends where its service was deleted after it was submitted, and not where before', async () => {
+    const task = await house.submit({ service: 'gone' });
+    putService(house.registry, 'gone', {});
+    deleteService(house.registry, 'gone', true, 0, house.clock.now + 1);
+    await house.deliver();
+    const row = await house.row(task.id);
+    expect(row).toMatchObject({ status: 'failed' });
+    expect(errorOf(row)).toEqual({
+      class: 'service-deleted',
+      message: 'The service was deleted while the task waited.',
+    });
+    await house.clock.moveTo(house.clock.now + 10_000);
+    expect(await attempt(undefined, { service: 'gone' })).toMatchObject({
+      status: 'deferred',
+      reason: 'misconfigured',
+    });
   });
 
   it('never shows a secret that no header can carry, and leaves the other calls alone', async () => {

@@ -137,7 +137,71 @@ describe('a service that is put', () => {
   });
 });
 
+describe('a service with tasks that have not ended', () => {
+  const recording = () => {
+    const queue = queueStub();
+    return environment({ ACCEPT: 'queue+record', TASK_QUEUE_0: queue, TASK_QUEUE_1: queue });
+  };
+  const remove = async (name: string, query = '') =>
+    ask(here, `/api/services/${name}${query}`, { method: 'DELETE', token: await root() });
+  const submit = async (body: object) => {
+    const { id } = await documentIn(await ask(recording(), '/api/task', { body }));
+    return async () => documentIn(await ask(recording(), `/api/task/${id}`));
+  };
+
+  it('is not deleted, unless that is forced: they end then, and say why', async () => {
+    await put('leaving', { baseUrl: 'http://backend.test' });
+    const waiting = await submit({ service: 'leaving' });
+    const later = await submit({ service: 'leaving', delaySeconds: 3600 });
+    const other = await submit({ service: 'echo' });
+    const refused = await remove('leaving');
+    expect(refused.status).toBe(409);
+    expect(await documentIn(refused)).toMatchObject({
+      type: '/docs/problems/service-busy',
+      detail: expect.stringContaining('2 tasks'),
+    });
+    expect((await remove('leaving', '?force=false')).status).toBe(409);
+    expect(await waiting()).toMatchObject({ status: 'queued' });
+    expect((await remove('leaving', '?force=true')).status).toBe(204);
+    for (const task of [waiting, later]) {
+      expect(await task()).toMatchObject({ status: 'cancelled', error: { class: 'service-deleted' } });
+    }
+    expect(await other()).toMatchObject({ status: 'queued' });
+  });
+
+  it.each(['?force=yes', '?force', '?forced=true', '?force=true&force=false'])(
+    'is not deleted by %s',
+    async (query) => {
+      await put('staying', { baseUrl: 'http://backend.test' });
+      expect((await remove('staying', query)).status).toBe(400);
+      expect(await listed('staying')).toBeDefined();
+    },
+  );
+});
+
 describe('pausing', () => {
+  it.each([
+    [{ untill: '2099-01-01T00:00:00Z' }, '/untill', /did you mean until/],
+    [{ until: '2020-01-01T00:00:00Z' }, '/until', /past/],
+    [{ until: 'tomorrow' }, '/until', /./],
+    [{ reason: 5 }, '/reason', /./],
+    [{ __proto__: null, constructor: 1 }, '/constructor', /not known/],
+  ])('refuses %j, and the service goes on', async (body, field, reason) => {
+    await put('restless', {});
+    const answer = await ask(here, '/api/services/restless/pause', { body, token: await root() });
+    expect(answer.status).toBe(400);
+    expect(await documentIn(answer)).toMatchObject({ errors: [{ field, reason: expect.stringMatching(reason) }] });
+    expect(await listed('restless')).toMatchObject({ paused: false });
+  });
+
+  it('keeps its reason and its end, with a body or none', async () => {
+    await put('tired', {});
+    const body = { until: '2099-01-01T00:00:00.000Z', reason: 'maintenance' };
+    const paused = await ask(here, '/api/services/tired/pause', { body, token: await root() });
+    expect([paused.status, await documentIn(paused)]).toEqual([200, { name: 'tired', paused: true, ...body }]);
+    expect(await listed('tired')).toMatchObject({ paused: true, pause: body });
+  });
+
   it('is shown, and ends with resume', async () => {
     await put('resting', {});
     const post = async (action: string) =>

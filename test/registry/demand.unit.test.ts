@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { demandOf } from '../../callback/registry/demand.ts';
 import { newMetrics, noteCall, summarize } from '../../callback/registry/metrics.ts';
+import { emptyRegistry } from '../../callback/registry/server.ts';
 import { deleteService, putService, readCatalog, setBalancing, setPaused } from '../../callback/registry/services.ts';
+import { restoreServices, snapshotServices } from '../../callback/registry/snapshot.ts';
 import { viewBalancer, viewServices } from '../../callback/registry/view.ts';
 import { Fleet, seededRandom, T0 } from './fleet.ts';
 
@@ -111,14 +113,33 @@ describe('services', () => {
     putService(fleet.registry, 'ocr', {});
     fleet.add('a');
     const { leaseId, decisions } = fleet.route(1);
-    const remove = (force: boolean, waiting = 0) => deleteService(fleet.registry, 'ocr', force, waiting);
+    const remove = (force: boolean, waiting = 0) => deleteService(fleet.registry, 'ocr', force, waiting, fleet.now);
     expect(remove(false)).toMatchObject({ ok: false, code: 'service-busy' });
     fleet.report(leaseId, decisions[0]);
     expect(remove(false, 1)).toMatchObject({ ok: false, code: 'service-busy' });
     expect(remove(true)).toMatchObject({ ok: true });
     expect(viewServices(fleet.registry, fleet.now)).toMatchObject([{ source: 'file', balancing: 'random' }]);
     expect(remove(true)).toMatchObject({ ok: false, code: 'invalid-request' });
-    expect(deleteService(fleet.registry, 'none', true, 0)).toMatchObject({ code: 'service-not-found' });
+    expect(deleteService(fleet.registry, 'none', true, 0, fleet.now)).toMatchObject({ code: 'service-not-found' });
+  });
+
+  it('that are gone are told to consumers with the time, until one of the same name is put', () => {
+    const fleet = new Fleet({ file: {} });
+    const gone = () => {
+      const restored = emptyRegistry(fleet.registry.settings);
+      restoreServices(restored, snapshotServices(fleet.registry), fleet.now);
+      return readCatalog(restored, -1)?.deleted;
+    };
+    for (const name of ['constructor', 'file', 'back']) putService(fleet.registry, name, {});
+    for (const name of ['constructor', 'file', 'back']) deleteService(fleet.registry, name, true, 0, fleet.now);
+    putService(fleet.registry, 'back', {});
+    expect(gone()).toEqual({ constructor: fleet.now });
+    for (let at = 1; at <= 1_000; at++) {
+      putService(fleet.registry, `service-${at}`, {});
+      deleteService(fleet.registry, `service-${at}`, false, 0, fleet.now + at);
+    }
+    expect(Object.keys(gone() ?? {})).toHaveLength(1_000);
+    expect(Object.hasOwn(gone() ?? {}, 'constructor')).toBe(false);
   });
 
   it('that are paused say so, and only those that exist can be', () => {

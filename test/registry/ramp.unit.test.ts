@@ -44,7 +44,7 @@ describe('a service that is resumed with a ramp', () => {
 
   it.each([
     ['paused', (fleet: Fleet) => setPaused(fleet.registry, 'ocr', {})],
-    ['deleted', (fleet: Fleet) => deleteService(fleet.registry, 'ocr', true, 0)],
+    ['deleted', (fleet: Fleet) => deleteService(fleet.registry, 'ocr', true, 0, fleet.now)],
   ])('has no ramp any more when it is %s', (_, act) => {
     const fleet = resumed();
     act(fleet);

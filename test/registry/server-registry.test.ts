@@ -150,6 +150,7 @@ describe("the registry's object", () => {
       services: { late: { balancing: 'random' } },
       paused: ['late'],
       limited: [],
+      deleted: {},
     });
     expect(await again.listServices()).toContainEqual(
       expect.objectContaining({ name: 'late', source: 'api', balancing: 'weighted', paused: true }),

@@ -14,6 +14,9 @@ const MAX_GROWTH = 1.3;
 const TELLING_ROUNDS = 3;
 const HELD_ROUNDS = 4;
 
+/** So much more cannot have been saved up. */
+const MUCH_MORE = 1.8;
+
 export class Doubt {
   /** How often equals should look whether they bear more too. */
   raises = 0;
@@ -23,6 +26,9 @@ export class Doubt {
   #passed = 0;
   #raisedFor: number | undefined;
   #numberBefore = 0;
+  /** What the raises began from. */
+  #base = 0;
+  #hasTold = false;
 
   /** @param turn equals doubt one after the other */
   constructor(turn: number) {
@@ -46,7 +52,7 @@ export class Doubt {
     if (this.#raisedFor !== undefined && wasFull) {
       this.#raisedFor += 1;
       if (this.#raisedFor === 1) this.soon();
-      if (this.#raisedFor === TELLING_ROUNDS) this.raises += 1;
+      if (this.#raisedFor === TELLING_ROUNDS || number >= MUCH_MORE * this.#base) this.#tell();
       if (this.#raisedFor === HELD_ROUNDS) {
         this.#patience = FIRST_PATIENCE;
         this.#raisedFor = undefined;
@@ -70,10 +76,19 @@ export class Doubt {
     if (++this.#passed < this.#step) return 0;
     const raise = this.#step;
     this.#passed = 0;
-    if (this.#raisedFor === 0) this.#step *= 2;
+    if (this.#raisedFor === undefined) {
+      this.#base = number;
+      this.#hasTold = false;
+    } else if (this.#raisedFor === 0) this.#step *= 2;
     this.#raisedFor = 0;
     if (number + raise > this.#numberBefore * MAX_GROWTH) this.#step = 0;
     return raise;
+  }
+
+  #tell(): void {
+    if (this.#hasTold) return;
+    this.#hasTold = true;
+    this.raises += 1;
   }
 
   /** It was refused: the number stands. */

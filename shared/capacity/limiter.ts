@@ -72,6 +72,8 @@ interface OpenCall {
   isLetIn: boolean;
   /** More than the learnt limit allows: it tries the number of calls, how long the period is, or calls at a time. */
   readonly doubts: 'calls' | 'period' | 'at-once' | undefined;
+  /** It tries, after another has ended, whether there is a limit of calls at a time. */
+  readonly isTest: boolean;
 }
 
 interface Closed {
@@ -196,7 +198,7 @@ export class Limiter {
     const closed = this.#closed;
     const doubts = closed === undefined ? this.#doubted(now) : undefined;
     if (closed === undefined && doubts !== 'period') this.#beginRound(now);
-    const call: OpenCall = { ticket: ++this.#lastTicket, at: now, isLetIn: false, doubts };
+    const call: OpenCall = { ticket: ++this.#lastTicket, at: now, isLetIn: false, doubts, isTest: closed?.test?.isDue === true };
     if (closed !== undefined) closed.probe = call;
     this.#open.push(call);
     this.#starts.add(now);
@@ -267,7 +269,11 @@ export class Limiter {
   /** How many calls could start until then, if as many wanted to. */
   room(now: number, until: number): number {
     this.#noteLetIn(now);
-    if (this.#closed !== undefined && this.#opensAt(this.#closed) > until) return 0;
+    if (this.#closed !== undefined) {
+      if (this.#opensAt(this.#closed) > until) return 0;
+      // When it opens is a guess: one call tries it.
+      if (this.#closed.until === undefined) return this.#closed.probe === undefined ? 1 : 0;
+    }
     const turns = Math.max(1, (until - now) / Math.max(50, this.#meanMs ?? FIRST_MEAN_MS));
     const rooms: number[] = [this.#told.room(until)];
     const atOnce = this.#mostAtOnce();
@@ -328,7 +334,7 @@ export class Limiter {
     call.isLetIn = true;
     const closed = this.#closed;
     if (closed !== undefined) {
-      if (closed.probe === call) this.#reopen(closed, call.at);
+      if (closed.probe === call) this.#reopen(closed, call);
       return;
     }
     if (call.doubts === 'at-once' && this.#top !== undefined) this.#top += this.#doubt.pass(this.#top);
@@ -344,10 +350,10 @@ export class Limiter {
     }
   }
 
-  #reopen({ test }: Closed, at: number): void {
+  #reopen({ test }: Closed, { at, isTest }: OpenCall): void {
     const roundAt = this.#round?.at ?? at;
     this.#closed = undefined;
-    if (test?.isDue) {
+    if (isTest && test !== undefined) {
       this.#top = test.others;
       this.#learnt = undefined;
       return;
@@ -361,7 +367,7 @@ export class Limiter {
     this.#starts.remove(call.at);
     const closed = this.#closed;
     if (closed !== undefined) {
-      if (closed.probe === call) this.#probeFailed(closed, call.at, until, now);
+      if (closed.probe === call) this.#probeFailed(closed, call, until, now);
       else this.#refusedToo(closed, until);
       return;
     }
@@ -438,9 +444,9 @@ export class Limiter {
     return true;
   }
 
-  #probeFailed(closed: Closed, at: number, until: number | undefined, now: number): void {
+  #probeFailed(closed: Closed, { at, isTest }: OpenCall, until: number | undefined, now: number): void {
     closed.probe = undefined;
-    if (closed.test?.isDue) {
+    if (isTest) {
       closed.test = undefined;
       this.#isTopRefuted = true;
     }

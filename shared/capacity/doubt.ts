@@ -14,7 +14,7 @@ const MAX_GROWTH = 1.3;
 const TELLING_ROUNDS = 3;
 const HELD_ROUNDS = 4;
 
-/** So much more cannot have been saved up. */
+/** So much more, and more than was ever let in at a time, is no small change: equals hear of it at once. */
 const MUCH_MORE = 1.8;
 
 export class Doubt {
@@ -44,16 +44,21 @@ export class Doubt {
     return this.#raisedFor !== undefined;
   }
 
-  /** @returns true when something is to be doubted in the round that begins */
-  beginRound(wasFull: boolean, number: number): boolean {
+  /**
+   * @param most calls that were once let in at a time: so many may be saved up again, and let a higher number pass
+   * @returns true when something is to be doubted in the round that begins
+   */
+  beginRound(wasFull: boolean, number: number, most: number): boolean {
     this.#step = 0;
     this.#passed = 0;
     this.#numberBefore = number;
     if (this.#raisedFor !== undefined && wasFull) {
       this.#raisedFor += 1;
       if (this.#raisedFor === 1) this.soon();
-      if (this.#raisedFor === TELLING_ROUNDS || number >= MUCH_MORE * this.#base) this.#tell();
-      if (this.#raisedFor === HELD_ROUNDS) {
+      const saved = Math.max(0, most - number) / Math.max(1, number - this.#base);
+      const isNew = number > most && number >= MUCH_MORE * this.#base;
+      if (isNew || this.#raisedFor >= Math.max(TELLING_ROUNDS, saved)) this.#tell();
+      if (this.#raisedFor >= Math.max(HELD_ROUNDS, saved)) {
         this.#patience = FIRST_PATIENCE;
         this.#raisedFor = undefined;
       }

@@ -34,6 +34,8 @@ const FIRST_CALLS = 2;
 /** How often over that may happen soon: at the end of it a limit may stand. */
 const MAX_UNSURE_TURNS = 2;
 
+const TURNS_TO_PROVE_TOP = 3;
+
 /** Where nothing else says how long a round is. */
 const ROUND_MS = 60_000;
 
@@ -101,6 +103,8 @@ export class Limiter {
   #learnt: Learnt | undefined;
   /** Calls at a time, as learnt. */
   #top: number | undefined;
+  /** Calls that were let in since. */
+  #heldTop = 0;
   #closed: Closed | undefined;
   readonly #told = new ToldLimits();
   readonly #starts = new Starts();
@@ -112,9 +116,13 @@ export class Limiter {
   #isTopRefuted = false;
   /** What was learnt has held for a full round. */
   #isProven = false;
+  /** The most calls that were let in before a refusal: what may be saved up when fewer are made. */
+  #most = 0;
   #isPeriodDoubted = false;
   #isCallsTurn = true;
   #copiesLeft = MAX_COPIES;
+  /** What was learnt is an equal's, and nothing of one's own has been added to it. */
+  #copied: Learnt | undefined;
   #meanMs: number | undefined;
   /** Calls that were let in in the round before. */
   #borne = 0;
@@ -198,7 +206,13 @@ export class Limiter {
     const closed = this.#closed;
     const doubts = closed === undefined ? this.#doubted(now) : undefined;
     if (closed === undefined && doubts !== 'period') this.#beginRound(now);
-    const call: OpenCall = { ticket: ++this.#lastTicket, at: now, isLetIn: false, doubts, isTest: closed?.test?.isDue === true };
+    const call: OpenCall = {
+      ticket: ++this.#lastTicket,
+      at: now,
+      isLetIn: false,
+      doubts,
+      isTest: closed?.test?.isDue === true,
+    };
     if (closed !== undefined) closed.probe = call;
     this.#open.push(call);
     this.#starts.add(now);
@@ -216,6 +230,7 @@ export class Limiter {
     switch (end.kind) {
       case 'let-in':
         this.#meanMs = mean(this.#meanMs, now - call.at);
+        this.#heldTop += 1;
         if (!call.isLetIn) this.#confirm(call);
         break;
       case 'limited':
@@ -243,6 +258,7 @@ export class Limiter {
     if (other.#top !== undefined) {
       if (this.#isTopRefuted) return;
       this.#top = other.#top;
+      this.#heldTop = other.#heldTop;
       this.#learnt = undefined;
       this.#closed = undefined;
       return;
@@ -253,6 +269,14 @@ export class Limiter {
       if (closed !== undefined && closed.probe === undefined) closed.test = undefined;
     }
     if (other.#learnt === undefined) return;
+    this.#most = Math.max(this.#most, other.#most);
+    if (this.#learnt === undefined || (this.#isCopy && !other.#isCopy && !this.#isProven)) {
+      // Also where it was copied a moment ago: of calls that are refused together the equal hears one by one.
+      this.#learnt = other.#learnt;
+      this.#copied = other.#learnt;
+      this.#closeWhenFull(now);
+      return;
+    }
     const isMuchMore = other.#isProven && other.#learnt.calls > MUCH_MORE * (this.#learnt?.calls ?? Infinity);
     if (isMuchMore && this.#copiesLeft > 0) {
       this.#copiesLeft -= 1;
@@ -277,11 +301,17 @@ export class Limiter {
     const turns = Math.max(1, (until - now) / Math.max(50, this.#meanMs ?? FIRST_MEAN_MS));
     const rooms: number[] = [this.#told.room(until)];
     const atOnce = this.#mostAtOnce();
-    if (atOnce < Infinity) rooms.push(Math.floor(atOnce * turns) - this.#open.length);
+    // It may have been by chance that a call was let in when another had ended.
+    const isTopProven = this.#top === undefined || this.#heldTop >= TURNS_TO_PROVE_TOP * this.#top;
+    const mostTurns = isTopProven ? turns : Math.min(turns, MAX_UNSURE_TURNS);
+    if (atOnce < Infinity) rooms.push(Math.floor(atOnce * mostTurns) - this.#open.length);
     const { rate } = this.configured;
     if (rate !== undefined) rooms.push(this.#starts.room(rate.calls, rate.periodMs, now, until));
     if (this.#learnt !== undefined) {
-      rooms.push(this.#starts.room(this.#learnt.calls, this.#learnt.periodMs, now, until) + this.#doubting(until));
+      const { calls, periodMs } = this.#learnt;
+      // What has not held for a round may have been saved up: it is there once.
+      const mostCalls = this.#isProven ? Infinity : calls;
+      rooms.push(Math.min(mostCalls, this.#starts.room(calls, periodMs, now, until)) + this.#doubting(until));
     }
     const unsure = this.#mostUnsure();
     if (unsure < Infinity) rooms.push(Math.floor(unsure * Math.min(turns, MAX_UNSURE_TURNS)) - this.#unsure().length);
@@ -313,6 +343,10 @@ export class Limiter {
     if (closedUntil !== undefined && closedUntil > now) {
       this.#closed = { since: now, until: closedUntil, isCounted: false };
     }
+  }
+
+  get #isCopy(): boolean {
+    return this.#learnt !== undefined && this.#learnt === this.#copied;
   }
 
   #noteLetIn(now: number): void {
@@ -355,6 +389,7 @@ export class Limiter {
     this.#closed = undefined;
     if (isTest && test !== undefined) {
       this.#top = test.others;
+      this.#heldTop = 0;
       this.#learnt = undefined;
       return;
     }
@@ -403,6 +438,7 @@ export class Limiter {
       this.#learnt = shutAt(learnt, call.at - previousAt, until && until - previousAt);
       return 0;
     }
+    this.#most = Math.max(this.#most, count);
     const isLong = until !== undefined && until - now > MAX_LEARNT_PERIOD_MS;
     if (count === 0 || isLong) return 0;
     const toldMs = until && until - roundAt;
@@ -484,7 +520,7 @@ export class Limiter {
     this.#round = { at: now, previousAt: round?.at };
     this.#isProven ||= isSteady;
     this.#isPeriodDoubted = false;
-    if (!this.#doubt.beginRound(wasFull, learnt?.calls ?? this.#top ?? 0)) return;
+    if (!this.#doubt.beginRound(wasFull, learnt?.calls ?? this.#top ?? 0, this.#most)) return;
     this.#isCallsTurn = !this.#isCallsTurn;
     if (learnt !== undefined && isPeriodVague(learnt) && !this.#isCallsTurn) this.#isPeriodDoubted = true;
     else this.#doubt.begin();

@@ -6,6 +6,7 @@ import { counterOf, deferralsByReason, type Tally } from '../../shared/statistic
 import { TERMINAL_STATUSES } from '../../shared/task/status.ts';
 import type { Backlog } from '../schema/statistics.ts';
 import type { HistogramMetric, Labels, Metric } from './exposition.ts';
+import type { StoreStatus } from './stores.ts';
 
 const BOUNDS_SECONDS = BUCKET_BOUNDS_MS.map((bound) => bound / 1000);
 
@@ -86,6 +87,42 @@ export function backlogMetrics({ queues, lines }: Backlog, now: number): Metric[
     gauge('tasklane_line_tasks_per_second', 'How fast a line moves.', lines, ({ line, perSecond }) => [
       { line },
       perSecond ?? 0,
+    ]),
+  ];
+}
+
+export function storeMetrics(stores: readonly StoreStatus[]): Metric[] {
+  const sized = stores.flatMap(({ store, bytes, limitBytes }) =>
+    bytes === undefined ? [] : [{ store, bytes, limitBytes }],
+  );
+  return [
+    gauge('tasklane_store_bytes', 'What a store weighs.', sized, ({ store, bytes }) => [{ store }, bytes]),
+    gauge('tasklane_store_used_ratio', 'How full a store is, from 0 to 1.', sized, ({ store, bytes, limitBytes }) => [
+      { store },
+      bytes / limitBytes,
+    ]),
+    gauge('tasklane_store_state', 'One for the state in which a store is.', stores, ({ store, state }) => [
+      { store, state },
+      1,
+    ]),
+  ];
+}
+
+/** Measured by asking, at this very moment: of whoever did not answer there is no sample. */
+export function answerMetrics(
+  stores: readonly { readonly store: number; readonly ms: number | undefined }[],
+  queueMs: readonly (number | undefined)[],
+): Metric[] {
+  const answered = stores.flatMap(({ store, ms }) => (ms === undefined ? [] : [{ store, ms }]));
+  const queues = queueMs.flatMap((ms, shard) => (ms === undefined ? [] : [{ shard, ms }]));
+  return [
+    gauge('tasklane_store_answer_seconds', 'How long a store took to answer a question.', answered, ({ store, ms }) => [
+      { store },
+      ms / 1000,
+    ]),
+    gauge('tasklane_queue_answer_seconds', 'How long a queue took to answer a question.', queues, ({ shard, ms }) => [
+      { shard },
+      ms / 1000,
     ]),
   ];
 }

@@ -1,0 +1,99 @@
+/**
+ * Everything that `/metrics` and the push of metrics tell, collected at once: one look at each part, and how long
+ * the stores and the queues took to answer it. Who does not answer is missing, and `tasklane_up` says so.
+ */
+import { hourOf, startOfHour } from '../../shared/statistics/tally.ts';
+import { readStatistics } from '../../shared/store/statistics.ts';
+import { askSize } from '../../shared/store/store-size.ts';
+import type { Runtime } from '../runtime.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream.ts';
+import { readBacklog } from './backlog.ts';
+import type { HistogramMetric, Metric } from './exposition.ts';
+import { answerMetrics, backlogMetrics, keyMetrics, serverMetrics, storeMetrics, taskMetrics } from './metrics.ts';
+import { describeStores } from './stores.ts';
+import { sumOf } from './summary.ts';
+
+const HOURS_A_DAY = 24;
+
+/** A thousand services for a day. */
+const MAX_ROWS = 24_000;
+
+/** Since when counters count, Unix ms: they start anew at midnight UTC. */
+export function countersSince(now: number): number {
+  const hour = hourOf(now);
+  return startOfHour(hour - (hour % HOURS_A_DAY));
+}
+
+export async function collectMetrics(runtime: Runtime, now: number): Promise<(Metric | HistogramMetric)[]> {
+  const { config } = runtime;
+  const { control, all } = config.stores;
+  const queueMs: (number | undefined)[] = [];
+  const queues = config.queues.map((queue, shard) => ({
+    metrics: () =>
+      timed(
+        (ms) => (queueMs[shard] = ms),
+        () => queue.metrics(),
+      ),
+  }));
+  const [tallies, backlog, stores, storeMs, shards, servers] = await Promise.all([
+    callUpstream('database', () => readStatistics(control, 'service', hourOf(countersSince(now)), undefined, MAX_ROWS)),
+    readBacklog(queues, all, now),
+    describeStores(runtime, now),
+    Promise.all(all.map(({ number, db }) => probe(number, db))),
+    Promise.all(
+      config.consumers.map(async ({ shard, rpc }) => ({
+        shard,
+        keys: await callUpstream('consumer', () => rpc.describe()),
+      })),
+    ),
+    callUpstream('registry', () => config.registry.listServers({ subject: '', isAdmin: true })),
+  ]);
+  const byService =
+    tallies === UNAVAILABLE
+      ? []
+      : [...Map.groupBy(tallies, ({ name }) => name)].map(([name, rows]) => ({ ...sumOf(rows), name }));
+  const keys = shards.flatMap(({ shard, keys: views }) =>
+    typeof views === 'symbol' ? [] : views.map((view) => ({ ...view, shard })),
+  );
+  const up: Metric = {
+    name: 'tasklane_up',
+    help: 'Whether a part of Tasklane answered.',
+    type: 'gauge',
+    samples: [
+      [{ part: 'database' }, tallies === UNAVAILABLE ? 0 : 1],
+      [{ part: 'registry' }, servers === UNAVAILABLE ? 0 : 1],
+      ...storeMs.map(({ store, ms }) => [{ part: 'store', store }, ms === undefined ? 0 : 1] as const),
+      ...shards.map(({ shard, keys: views }) => [{ part: 'consumer', shard }, views === UNAVAILABLE ? 0 : 1] as const),
+    ],
+  };
+  return [
+    up,
+    ...taskMetrics(byService),
+    ...backlogMetrics(backlog, now),
+    ...storeMetrics(stores),
+    ...answerMetrics(storeMs, queueMs),
+    ...keyMetrics(keys),
+    ...(servers === UNAVAILABLE ? [] : serverMetrics(servers)),
+  ];
+}
+
+async function probe(
+  store: number,
+  db: D1Database,
+): Promise<{ readonly store: number; readonly ms: number | undefined }> {
+  let ms: number | undefined;
+  const answer = await callUpstream('database', () =>
+    timed(
+      (took) => (ms = took),
+      () => askSize(db),
+    ),
+  );
+  return { store, ms: answer === UNAVAILABLE ? undefined : ms };
+}
+
+async function timed<Value>(note: (ms: number) => void, work: () => Promise<Value>): Promise<Value> {
+  const startedAt = performance.now();
+  const value = await work();
+  note(performance.now() - startedAt);
+  return value;
+}

@@ -13,7 +13,7 @@ describe('the Grafana dashboard', () => {
     const asked = dashboard.panels.flatMap(({ targets }) =>
       targets.flatMap(({ expr }) => expr.match(/tasklane_[a-z_]+/g) ?? []),
     );
-    const sources = ['producer/statistics/metrics.ts', 'producer/routes/metrics.ts'].map(read).join('\n');
+    const sources = ['producer/statistics/metrics.ts', 'producer/statistics/collect.ts'].map(read).join('\n');
     expect(asked.length).toBeGreaterThan(10);
     for (const name of asked) expect(sources, name).toContain(`'${name.replace(/_bucket$/, '')}'`);
   });

@@ -34,7 +34,7 @@ export async function runTaskThrough(cloud: FakeCloudflare, deployment: string, 
   const services = { echo: { baseUrl: backend.url, path: '/echo' } };
   const live = await startLive(cloud, deployment, { SERVICES: services, ALLOW_PRIVATE_TARGETS: 'true' });
   try {
-    await submit(live.runtime, `${deployment}-producer`, jwtSecret);
+    await submitTask(live.runtime, `${deployment}-producer`, jwtSecret, 'echo');
   } finally {
     await live.stop();
     await backend.stop();
@@ -115,11 +115,17 @@ function workerAt(cloud: FakeCloudflare, url: string): string | undefined {
   return isOurs && cloud.scripts.get(name)?.hasAddress === true ? name : undefined;
 }
 
-async function submit(runtime: Miniflare, producer: string, jwtSecret: string): Promise<void> {
+/** @throws when it does not succeed */
+export async function submitTask(
+  runtime: Miniflare,
+  producer: string,
+  jwtSecret: string,
+  service: string,
+): Promise<void> {
   const worker = await runtime.getWorker(producer);
   const token = await signToken({ role: 'client', sub: 'rehearsal' }, jwtSecret, 600);
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-  const body = JSON.stringify({ service: 'echo', payload: { rehearsed: true } });
+  const body = JSON.stringify({ service, payload: { rehearsed: true } });
   const accepted = await worker.fetch('http://tasklane/api/task', { method: 'POST', headers, body });
   if (accepted.status !== 202)
     throw new Error(`the deployed producer answered ${accepted.status}: ${await accepted.text()}`);

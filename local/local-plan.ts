@@ -8,6 +8,7 @@ import { type Plan, workersOf } from '../deploy/plan/plan.ts';
 import { readPlan } from '../deploy/plan/plan-files.ts';
 import { secretNames } from '../deploy/plan/secret-names.ts';
 import { servicesOf, surroundingsOf } from '../deploy/plan/services.ts';
+import { keyProblems } from '../shared/key/review.ts';
 import type { ServiceDefinitionSchema } from '../shared/service/definition.ts';
 import { reviewServices } from '../shared/service/review.ts';
 import { joinServices } from '../shared/service/variables.ts';
@@ -97,8 +98,10 @@ function withMains(plan: Plan, mains: Mains): Plan {
   };
 }
 
-/** @throws LaunchError naming the service that cannot work, and what it lacks */
+/** @throws LaunchError naming keys that are given twice, or the service that cannot work and what it lacks */
 export function checkServices(plan: Plan, keys: KeyPlan, secrets: LocalSecrets): void {
+  const [problem] = keyProblems(keys.variables.flat(), (name) => secrets[name]);
+  if (problem !== undefined) throw new LaunchError(problem);
   const around = surroundingsOf(plan, keys, (name) => secrets[name] !== undefined, true);
   const [refused] = reviewServices(servicesOf(plan), around).filter(({ kind }) => kind === 'refused');
   if (refused !== undefined) throw new LaunchError(`SERVICES.${refused.path.join('.')}: ${refused.message}`);

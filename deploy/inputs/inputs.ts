@@ -6,6 +6,7 @@ import { parseEnv } from 'node:util';
 import * as z from 'zod';
 import { SecretSchema } from '../../shared/env.ts';
 import { keyNameOf } from '../../shared/key/name.ts';
+import { keyProblems } from '../../shared/key/review.ts';
 import { PlanError } from '../plan/plan.ts';
 import { SecretValues } from './secret-values.ts';
 
@@ -16,9 +17,6 @@ const JSON_VARIABLE = 'TASKLANE_SECRETS';
 const LINES_VARIABLE = 'TASKLANE_KEYS';
 
 const JsonSchema = z.record(z.string(), z.string());
-
-/** As the consumers take them (`consumer/keys/secrets/discovery.ts`). */
-const KEY_VALUE = /^[\x21-\x7e]+$/;
 
 /** Secrets that tokens and ids are signed with, and that can be made. */
 export const SIGNING = /^(?:JWT|ID|CALLBACK)_SECRET(?:_PREVIOUS)?$/;
@@ -72,12 +70,6 @@ function readJson(text: string | undefined): Record<string, string> {
 }
 
 function checkKeys(values: SecretValues, keys: readonly string[]): void {
-  const [same] = values.sameValues(keys);
-  if (same !== undefined) {
-    throw new PlanError(
-      `${same.join(' and ')} hold the same key, which would be called more often than its limits allow; remove one`,
-    );
-  }
-  const odd = keys.filter((name) => !KEY_VALUE.test(values.get(name) ?? ''));
-  if (odd.length > 0) throw new PlanError(`${odd.join(', ')}: a key is printable ASCII without spaces`);
+  const [problem] = keyProblems(keys, (name) => values.get(name));
+  if (problem !== undefined) throw new PlanError(problem);
 }

@@ -28,12 +28,6 @@ export class SecretValues {
     return new SecretValues([...others.#values, ...this.#values]);
   }
 
-  /** Names by value, for telling duplicates apart; the values stay inside. */
-  sameValues(names: readonly string[]): readonly (readonly string[])[] {
-    const byValue = Map.groupBy(names, (name) => this.#values.get(name));
-    return [...byValue].flatMap(([value, same]) => (value !== undefined && same.length > 1 ? [same] : []));
-  }
-
   /** A text with every value taken out, for messages that come from elsewhere. */
   redact(text: string): string {
     return [...this.#values.values()].reduce((clean, value) => clean.replaceAll(value, '[redacted]'), text);

@@ -35,7 +35,9 @@ describe('keys in the environment', () => {
     const { pools, problems } = discoverKeys({ KEY1: 'sk-same', KEY2: 'sk-other', KEY_X_1: 'sk-same' });
     expect(pools.get('default')).toHaveLength(2);
     expect(pools.has('x')).toBe(false);
-    expect(problems).toEqual(['KEY_X_1 is not used: it is the same key as KEY1']);
+    expect(problems).toEqual([
+      'KEY_X_1 is not used: KEY1 and KEY_X_1 hold the same key, which would be called more often than its limits allow; remove one',
+    ]);
     expect(JSON.stringify(problems)).not.toContain('sk-');
   });
 

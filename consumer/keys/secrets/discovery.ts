@@ -6,6 +6,7 @@
 import * as z from 'zod';
 import { toHex } from '../../../shared/crypto/hex.ts';
 import { DEFAULT_POOL, type KeyName, keyNameOf, poolNameOf } from '../../../shared/key/name.ts';
+import { isKeyValue, oddKeyText, sharedKeyText } from '../../../shared/key/review.ts';
 
 export interface PoolKey {
   readonly number: number;
@@ -45,14 +46,14 @@ export function discoverKeys(bindings: Readonly<Record<string, unknown>>, groups
     return name === undefined || value === '' ? [] : [{ variable, value, name }];
   });
   for (const { variable, value, name } of named.sort((a, b) => inOrder(a.name, b.name))) {
-    if (!/^[\x21-\x7e]+$/.test(value)) {
-      problems.push(`${variable} is not used: a key is printable ASCII without spaces`);
+    if (!isKeyValue(value)) {
+      problems.push(`not used: ${oddKeyText([variable])}`);
       continue;
     }
     const same = variableOf.get(value);
     if (same !== undefined) {
       // Used twice it would be called twice as often as its limits allow.
-      problems.push(`${variable} is not used: it is the same key as ${same}`);
+      problems.push(`${variable} is not used: ${sharedKeyText([same, variable])}`);
       continue;
     }
     variableOf.set(value, variable);

@@ -10,9 +10,10 @@ import { type Call, type EndedCall, settlementOf } from './call/call.ts';
 import { CallRunner } from './call/call-runner.ts';
 import type { Outcome } from './call/outcome.ts';
 import { serversOf, tellAborted, tellCancelled } from './call/tell-cancelled.ts';
+import { Background } from './capacity/background.ts';
 import { KeyLeases } from './capacity/key-leases.ts';
-import { runInRounds } from './capacity/rounds.ts';
-import { asksRegistry, ServerLeases } from './capacity/server-leases.ts';
+import { asksRegistry } from './capacity/place-source.ts';
+import { ServerLeases } from './capacity/server-leases.ts';
 import { callOf, claimTasks, idOf, serviceOf } from './delivery/claims.ts';
 import { Deliveries } from './delivery/deliveries.ts';
 import { type Inbox, readInbox, type WaitingTask } from './delivery/inbox.ts';
@@ -102,44 +103,48 @@ async function runTasks(
     }
     settler.add(settlements);
   };
-  const keys = new KeyLeases(env, {
-    ended: (over) => {
-      servers.release(over);
-      settle(over);
-    },
-    ready: (calls) => start(calls),
-  });
-  const servers = new ServerLeases(env, ledger, () => readServices(env, ledger, true));
-  using runner = new CallRunner(env, {
-    ended: (over) => {
-      servers.release(over);
-      keys.release(over);
-    },
-    cancelledAmong: (ids) => ledger.cancelledAmong(ids),
-  });
-  const running: Promise<void>[] = [];
-  const run = async (placed: readonly Call[]) => {
-    const { ready, ended } = await keys.take(placed.map(withDefinition(env)));
+  const background = new Background(env.shard);
+  const end = (ended: readonly EndedCall[]) => {
     servers.release(ended);
     settle(ended);
-    await start(ready);
   };
   const start = (ready: readonly Call[]) => {
     for (const { id } of ready) pending.delete(id);
-    const run = runner.run(ready);
-    running.push(run);
-    return run;
+    return runner.run(ready);
   };
+  const place = async (placed: readonly Call[]) => {
+    const { ready, ended } = await keys.take(placed.map(withDefinition(env)));
+    end(ended);
+    await start(ready);
+  };
+  const keys = new KeyLeases(env, background, { ended: end, ready: start });
+  using servers = new ServerLeases(env, ledger, background, {
+    ended: end,
+    ready: place,
+    onNewerServices: () => readServices(env, ledger, true),
+  });
+  using runner = new CallRunner(env, {
+    over: (call) => servers.over(call),
+    ended: (over) => keys.release(over),
+    cancelledAmong: (ids) => ledger.cancelledAmong(ids),
+  });
   settle(unreadable);
-  try {
-    await runInRounds(servers, [...pending.values()], run, settle);
-  } catch (error) {
+  background.add(
+    servers.take([...pending.values()]).then(({ ready, ended }) => {
+      settle(ended);
+      return place(ready);
+    }),
+  );
+  for (;;) {
+    await background.pass();
+    keys.flush();
+    servers.flush();
+    if (!background.isIdle) continue;
+    if (pending.size === 0) break;
     // Nothing between the claim and the call may cost a task its attempt (rule R21).
-    logError('batch.broken', { shard: env.shard, tasks: pending.size }, error);
-    await Promise.allSettled(running);
-    settle([...pending.keys()].map((id) => notStarted(id, 'not-started')));
+    end([...pending.keys()].map((id) => notStarted(id, 'not-started')));
   }
-  await Promise.all([servers.finish(), keys.finish().then(() => settler.drain())]);
+  await settler.drain();
   await Promise.all(telling);
 }
 

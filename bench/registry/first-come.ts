@@ -21,6 +21,10 @@ const SETTLE_MS = 50;
 /** As `consumer/capacity/server-leases.ts` reports while others stand in line. */
 const TOGETHER_MS = 50;
 
+/** As it asks again for calls that are to have a place within a moment: the registry may hold the question. */
+const MIN_PAUSE_MS = 20;
+const HELD_MS = 300;
+
 const STEP_MS = 5;
 const START = Date.UTC(2026, 0, 1);
 
@@ -45,9 +49,12 @@ interface Task {
   stands: boolean;
 }
 
-interface Batch {
+/** The calls that one question gave places to. */
+interface Lease {
   readonly leaseId: string;
   readonly open: Set<Task>;
+  /** By the call that each follows. */
+  readonly followers: Map<number, Task>;
   pending: CallReport[];
 }
 
@@ -65,7 +72,7 @@ class Run {
   readonly #tasks: Task[] = [];
   readonly #events: { readonly at: number; readonly act: () => Promise<void> | void }[] = [];
   readonly #queue: { readonly at: number; readonly task: Task }[] = [];
-  #batches = 0;
+  #leases = 0;
   #questions = 0;
   #reports = 0;
   #running = 0;
@@ -142,38 +149,42 @@ class Run {
       const ready = this.#queue.slice(0, BATCH).filter(({ at }) => at <= this.#now);
       if (ready.length === 0) return;
       this.#queue.splice(0, ready.length);
-      const batch = {
-        leaseId: `lease number ${this.#batches++}`,
-        open: new Set<Task>(),
-        pending: [],
-      };
       const late = ready.filter(({ task }) => task.parkings === 0 && this.#now < this.#lineUntil);
       for (const { task } of late) this.#park(task);
       const asking = ready.filter((each) => !late.includes(each)).map(({ task }) => task);
       // Its answer may take a moment.
-      if (asking.length > 0) void this.#ask(batch, asking, 0);
+      if (asking.length > 0) void this.#ask(asking, 0);
     }
   }
 
-  async #ask(batch: Batch, tasks: readonly Task[], round: number): Promise<void> {
+  async #ask(tasks: readonly Task[], round: number): Promise<void> {
     this.#questions += 1;
     const calls = tasks.map(({ id, parkings }) => ({ id: String(id), service: SERVICE, waits: parkings + round }));
-    const mayBeHeld = round === 0 && tasks.every(({ parkings }) => parkings > 0);
-    const request = { leaseId: batch.leaseId, expiresAt: this.#now + 120_000, mayBeHeld, calls };
+    const mayBeHeld = calls.every(({ waits }) => waits > 0);
+    const lease: Lease = {
+      leaseId: `lease number ${this.#leases++}`,
+      open: new Set(),
+      followers: new Map(),
+      pending: [],
+    };
+    const request = { leaseId: lease.leaseId, expiresAt: this.#now + 120_000, mayBeHeld, calls };
     const answer = await this.#object.host.route(request, this.#random);
     this.#lineUntil = answer.lines[SERVICE] ?? this.#lineUntil;
     const soon: { task: Task; until: number }[] = [];
     for (const [index, decision] of answer.decisions.entries()) {
       const task = tasks[index];
       if (task === undefined) continue;
-      if (decision.is === 'routed') this.#call(batch, task);
-      else if (decision.line === undefined) soon.push({ task, until: decision.until });
+      if (decision.is === 'routed') this.#call(lease, task);
+      else if (decision.is === 'following') {
+        lease.open.add(task);
+        lease.followers.set(Number(decision.call), task);
+      } else if (decision.line === undefined) soon.push({ task, until: decision.until });
       else this.#park(task);
     }
     if (soon.length === 0) return;
-    const pauseMs = Math.max(1, Math.min(...soon.map(({ until }) => until)) - this.#now);
+    const pauseMs = Math.max(MIN_PAUSE_MS, Math.min(...soon.map(({ until }) => until)) - this.#now - HELD_MS);
     const left = soon.map(({ task }) => task);
-    this.#later(pauseMs, () => this.#ask(batch, left, round + 1));
+    this.#later(pauseMs, () => void this.#ask(left, round + 1));
   }
 
   #park(task: Task): void {
@@ -183,26 +194,29 @@ class Run {
     });
   }
 
-  #call(batch: Batch, task: Task): void {
+  #call(lease: Lease, task: Task): void {
     task.startedAt = this.#now;
     this.#running += 1;
     this.#mostAtOnce = Math.max(this.#mostAtOnce, this.#running);
-    batch.open.add(task);
+    lease.open.add(task);
     this.#later(task.callMs, () => {
       this.#running -= 1;
-      batch.open.delete(task);
-      batch.pending.push({ id: String(task.id), service: SERVICE, outcome: 'answered', durationMs: task.callMs });
-      if (batch.open.size === 0) return this.#report(batch);
-      if (batch.pending.length === 1) this.#later(TOGETHER_MS, () => this.#report(batch));
+      lease.open.delete(task);
+      lease.pending.push({ id: String(task.id), service: SERVICE, outcome: 'answered', durationMs: task.callMs });
+      const follower = lease.followers.get(task.id);
+      // Its place goes on: nobody waits for the report.
+      if (follower !== undefined) return this.#call(lease, follower);
+      if (lease.open.size === 0) return this.#report(lease);
+      this.#later(TOGETHER_MS, () => this.#report(lease));
       return undefined;
     });
   }
 
-  async #report(batch: Batch): Promise<void> {
-    if (batch.pending.length === 0) return;
+  async #report(lease: Lease): Promise<void> {
+    if (lease.pending.length === 0) return;
     this.#reports += 1;
-    const reports = { leaseId: batch.leaseId, reports: batch.pending };
-    batch.pending = [];
+    const reports = { leaseId: lease.leaseId, reports: lease.pending };
+    lease.pending = [];
     await this.#object.host.direct((registry, now) => takeReports(registry, reports, now, this.#random));
   }
 }

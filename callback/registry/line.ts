@@ -17,6 +17,7 @@ import { freePlaces } from './places.ts';
 import { limitsInForce } from './ramp.ts';
 import { type Offer, offersOf, type Registry, serviceOf } from './server.ts';
 import {
+  callsInTurn,
   endsUntil,
   type Limits,
   noteComing,
@@ -209,7 +210,9 @@ function nextRelease(registry: Registry, line: Line, now: number): { count: numb
     return isOpen ? { count: 1, at: now } : nothing;
   }
   const limits = limitsOf(registry, line, now);
-  const expected = waitingInPlace(service, now) + comingOf(registry, line.service, now);
+  // Short calls follow one another in a place: so many come for each.
+  const inTurn = line.needs === undefined ? callsInTurn(service, limits) : 1;
+  const expected = Math.ceil((waitingInPlace(service, now) + comingOf(registry, line.service, now)) / inTurn);
   const room = Math.floor(roomOfLine(registry, line, now) - expected);
   if (room < 1) {
     const at = roomAt(service, limits, expected + 1, now) - service.comingMs;
@@ -219,7 +222,7 @@ function nextRelease(registry: Registry, line: Line, now: number): { count: numb
       at: hasServers(registry, line, now) ? Math.min(now + LOOK_MS, Math.max(now + 10, at)) : Number.POSITIVE_INFINITY,
     };
   }
-  return { count: Math.min(MAX_RELEASED, line.needs === 'unknown' ? 1 : room), at: now };
+  return { count: Math.min(MAX_RELEASED, line.needs === 'unknown' ? 1 : room * inTurn), at: now };
 }
 
 /** Calls that the line's tasks could start by the time they are here. */

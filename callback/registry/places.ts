@@ -1,19 +1,29 @@
 /**
- * Calls under way, over all shards. A batch takes its places under one lease (rule R22): asked again it
- * gets the same ones, it gives them back one by one, and what a crashed consumer never gives back is
- * freed when the lease expires. A lease that was given up gets none, however late its question comes.
+ * Calls under way, over all shards. A question's places are under one lease (rule R22): asked again it
+ * gets the same ones, gives them back one by one, and what a crashed consumer never gives back is freed
+ * when the lease expires. A lease that was given up gets none, however late its question comes. Short calls
+ * of one batch may follow one another in a place, without a question in between.
  * Deterministic, without I/O.
  */
 import { beginCall, releaseProbe } from './circuit.ts';
 import { limitsInForce } from './ramp.ts';
 import { type Offer, offerOf, type Registry, serviceOf } from './server.ts';
-import { noteEnd, noteStart } from './service.ts';
+import { addRunning, noteEnd, noteStart } from './service.ts';
 
 export interface Place {
   readonly service: string;
   /** Undefined for a service with a fixed target. */
   readonly offer: Offer | undefined;
-  readonly startedAt: number;
+  /** The calls that have it one after the other, as they were promised it. */
+  readonly calls: string[];
+  /** Of them, not given back. */
+  left: number;
+  /** When the call that has it now began. */
+  beganAt: number;
+  /** What a call of its service is expected to take; 0: not known. */
+  readonly callMs: number;
+  /** When the last of its calls is expected to start: how the service counts it among those that run. */
+  startedAt: number;
   /** Of the limiter that a fixed address has, once it has said that it had enough. */
   readonly ticket?: number | undefined;
   /** It tries a circuit that was open. */
@@ -46,20 +56,70 @@ export function takePlace(
 ): void {
   const isProbe = offer !== undefined && beginCall(offer.circuit, now);
   const ticket = serviceOf(registry, service, now).limiter?.limiter.start(now);
-  hold(registry, lease, call, { service, offer, startedAt: now, ticket, isProbe }, now);
+  const callMs = offer?.metrics.ewmaMs || serviceOf(registry, service, now).meanMs;
+  const place = { service, offer, calls: [call], left: 1, beganAt: now, callMs, startedAt: now, ticket, isProbe };
+  hold(registry, lease, place, now);
 }
 
-function hold(registry: Registry, lease: LeaseGroup, call: string, place: Place, now: number): void {
-  const { service, offer, startedAt } = place;
-  lease.open.set(call, place);
+function hold(registry: Registry, lease: LeaseGroup, place: Place, now: number): void {
+  const { service, offer, calls, startedAt } = place;
+  for (const call of calls) lease.open.set(call, place);
   noteStart(serviceOf(registry, service, now), limitsInForce(registry, service, now), startedAt);
   if (offer === undefined) return;
   offer.inFlight += 1;
   offer.server.inFlight += 1;
 }
 
-/** @returns the place, or undefined when it was given back, or freed, before */
-export function givePlaceBack(registry: Registry, leaseId: string, call: string, now: number): Place | undefined {
+/**
+ * Lets a call follow those that have a place of the same lease: in the one that is free first.
+ * @returns the call that it follows; undefined when it would have to wait longer than `withinMs`, or behind too many
+ */
+export function followInPlace(
+  registry: Registry,
+  lease: LeaseGroup,
+  call: string,
+  service: string,
+  now: number,
+  limits: { readonly withinMs: number; readonly calls: number },
+): string | undefined {
+  let first: Place | undefined;
+  for (const place of new Set(lease.open.values())) {
+    if (place.service !== service || place.isProbe || place.ticket !== undefined || place.callMs === 0) continue;
+    if (place.left >= limits.calls) continue;
+    if (first === undefined || freeAt(place) < freeAt(first)) first = place;
+  }
+  if (first === undefined || freeAt(first) > now + limits.withinMs) return undefined;
+  const before = first.calls.at(-1);
+  first.calls.push(call);
+  first.left += 1;
+  lease.open.set(call, first);
+  noteMoved(registry, first, now);
+  return before;
+}
+
+/** When all its calls are expected to have ended. */
+function freeAt({ beganAt, callMs, left }: Place): number {
+  return beganAt + left * callMs;
+}
+
+function noteMoved(registry: Registry, place: Place, now: number): void {
+  const service = serviceOf(registry, place.service, now);
+  noteEnd(service, place.startedAt);
+  place.startedAt = place.beganAt + (place.left - 1) * place.callMs;
+  addRunning(service, place.startedAt);
+}
+
+/**
+ * @param tookMs as long as the call had its place
+ * @returns the place, or undefined when it was given back, or freed, before
+ */
+export function givePlaceBack(
+  registry: Registry,
+  leaseId: string,
+  call: string,
+  now: number,
+  tookMs = 0,
+): Place | undefined {
   const lease = registry.leases.get(leaseId);
   const place = lease?.open.get(call);
   if (lease === undefined || place === undefined) return undefined;
@@ -68,7 +128,10 @@ export function givePlaceBack(registry: Registry, leaseId: string, call: string,
     registry.leases.delete(leaseId);
     registry.spent.set(leaseId, lease.expiresAt);
   }
-  free(registry, place, now);
+  place.left -= 1;
+  place.beganAt += tookMs;
+  if (place.left > 0) noteMoved(registry, place, now);
+  else free(registry, place, now);
   return place;
 }
 
@@ -88,7 +151,7 @@ export function giveUpLease(registry: Registry, id: string, expiresAt: number, n
 function endLease(registry: Registry, id: string, now: number): void {
   const lease = registry.leases.get(id);
   registry.leases.delete(id);
-  for (const place of lease?.open.values() ?? []) {
+  for (const place of new Set(lease?.open.values() ?? [])) {
     free(registry, place, now);
     endTicket(registry, place, 'unknown', now);
     if (place.isProbe && place.offer !== undefined) releaseProbe(place.offer.circuit);
@@ -138,26 +201,30 @@ export function reportedOffer(registry: Registry, server: string | undefined, se
 export interface OpenPlace {
   readonly lease: string;
   readonly expiresAt: number;
-  readonly call: string;
+  readonly calls: readonly string[];
   readonly service: string;
-  readonly startedAt: number;
+  readonly beganAt: number;
+  readonly callMs: number;
   readonly server?: string;
 }
 
 export function openPlaces({ leases }: Registry): OpenPlace[] {
   return [...leases].flatMap(([lease, { expiresAt, open }]) =>
-    Array.from(open, ([call, { service, startedAt, offer }]) => {
-      const place = { lease, expiresAt, call, service, startedAt };
+    Array.from(new Set(open.values()), ({ service, beganAt, callMs, offer, calls }) => {
+      const left = calls.filter((call) => open.has(call));
+      const place = { lease, expiresAt, calls: left, service, beganAt, callMs };
       return offer === undefined ? place : { ...place, server: offer.server.id };
     }),
   );
 }
 
 export function restorePlaces(registry: Registry, places: readonly OpenPlace[], now: number): void {
-  for (const { lease, expiresAt, call, service, startedAt, server } of places) {
-    const offer = reportedOffer(registry, server, service);
-    if (expiresAt > now && (server === undefined || offer !== undefined)) {
-      hold(registry, leaseOf(registry, lease, expiresAt), call, { service, offer, startedAt, isProbe: false }, now);
-    }
+  for (const { lease, expiresAt, calls, server, ...place } of places) {
+    const offer = reportedOffer(registry, server, place.service);
+    if (expiresAt <= now || (server !== undefined && offer === undefined)) continue;
+    const left = calls.length;
+    const startedAt = place.beganAt + (left - 1) * place.callMs;
+    const held = { ...place, offer, calls: [...calls], left, startedAt, isProbe: false };
+    hold(registry, leaseOf(registry, lease, expiresAt), held, now);
   }
 }

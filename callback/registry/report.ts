@@ -26,7 +26,7 @@ export function takeReports(
       endProbe(registry, leaseId, report, now);
       continue;
     }
-    const place = givePlaceBack(registry, leaseId, report.id, now);
+    const place = givePlaceBack(registry, leaseId, report.id, now, report.durationMs);
     // It was reported before. A lease that nobody knows is from before a restart: its calls still tell something.
     if (place === undefined && isKnown && report.isUnplaced !== true) continue;
     takeReport(registry, report, place, now, random);

@@ -19,10 +19,20 @@ import { balancingOf, definitionOf, hasFixedTarget, isPaused } from './definitio
 import { capacityOf, comingOf, type LineNeeds, lineOf, noteAsking, notePark } from './line.ts';
 import { isAvailable } from './liveness.ts';
 import { mayBeTried } from './outage.ts';
-import { expireLeases, freePlaces, type LeaseGroup, leaseOf, takePlace } from './places.ts';
+import { expireLeases, followInPlace, freePlaces, type LeaseGroup, leaseOf, type Place, takePlace } from './places.ts';
 import { limitsInForce } from './ramp.ts';
 import { type Offer, offersOf, type Registry, serviceOf } from './server.ts';
-import { type Limits, noteArrival, roomAt, roomNow, type Service, waitInPlace, waitingInPlace } from './service.ts';
+import {
+  callsInTurn,
+  FOLLOW_WITHIN_MS,
+  type Limits,
+  noteArrival,
+  roomAt,
+  roomNow,
+  type Service,
+  waitInPlace,
+  waitingInPlace,
+} from './service.ts';
 
 type Call = RouteRequest['calls'][number];
 
@@ -62,6 +72,11 @@ export function route(registry: Registry, request: RouteRequest, now: number, ra
     lines: Object.fromEntries([...admissions.keys()].flatMap((service) => standing(registry, service, now))),
     servicesVersion: registry.catalog.version,
   };
+}
+
+function sameAgain({ calls, offer }: Place, id: string): RouteDecision {
+  const before = calls[calls.indexOf(id) - 1];
+  return before === undefined ? { id, is: 'routed', server: offer?.address } : { id, is: 'following', call: before };
 }
 
 /** Nobody reads it. */
@@ -105,7 +120,7 @@ class Admission {
 
   decide(lease: LeaseGroup, call: Call): RouteDecision {
     const place = lease.open.get(call.id);
-    if (place !== undefined) return { id: call.id, is: 'routed', server: place.offer?.address };
+    if (place !== undefined) return sameAgain(place, call.id);
     if (call.waits === 0) noteArrival(this.#service, this.#now);
     const waitedInPlace = this.#service.inPlace.delete(call.id);
     const matching = this.#matching(call);
@@ -142,7 +157,7 @@ class Admission {
     if (this.#mustJoinLine(call, needs)) return this.#park(call, this.#busy(), needs);
     return this.#hasRoom(call, Number.POSITIVE_INFINITY)
       ? this.#go(lease, call, undefined)
-      : this.#wait(call, needs, Number.POSITIVE_INFINITY, 0);
+      : this.#wait(lease, call, needs, Number.POSITIVE_INFINITY, 0);
   }
 
   #send(lease: LeaseGroup, call: Call, matching: readonly Offer[], needs: LineNeeds | undefined): RouteDecision {
@@ -154,7 +169,7 @@ class Admission {
     const offer = this.#hasRoom(call, places) ? this.#pick(matching, open, call) : undefined;
     if (offer !== undefined) return this.#go(lease, call, offer);
     // All servers that it could have are full, or said that they are busy.
-    return this.#wait(call, needs, capacityOf(working), Math.min(...working.map(({ busyUntil }) => busyUntil)));
+    return this.#wait(lease, call, needs, capacityOf(working), Math.min(...working.map(({ busyUntil }) => busyUntil)));
   }
 
   /** Nobody overtakes those who stand there. */
@@ -168,8 +183,10 @@ class Admission {
     return room >= 1 && (waits > 0 || room - this.#expected() >= 1);
   }
 
+  /** Places that those will take who wait where they are, or were released. */
   #expected(): number {
-    return waitingInPlace(this.#service, this.#now) + comingOf(this.#registry, this.#name, this.#now);
+    const calls = waitingInPlace(this.#service, this.#now) + comingOf(this.#registry, this.#name, this.#now);
+    return Math.ceil(calls / callsInTurn(this.#service, this.#limits));
   }
 
   #isOpen(offer: Offer): boolean {
@@ -191,15 +208,33 @@ class Admission {
   }
 
   /** @param capacity calls at a time that its servers take @param notBefore until then it cannot, whatever the places */
-  #wait(call: Call, needs: LineNeeds | undefined, capacity: number, notBefore: number): RouteDecision {
+  #wait(
+    lease: LeaseGroup,
+    call: Call,
+    needs: LineNeeds | undefined,
+    capacity: number,
+    notBefore: number,
+  ): RouteDecision {
+    const before = this.#placeToFollow(lease, call);
+    if (before !== undefined) return { id: call.id, is: 'following', call: before };
     const { maxConcurrency = Number.POSITIVE_INFINITY, requestsPerSecond } = this.#limits ?? {};
     const limits = { maxConcurrency: Math.min(maxConcurrency, capacity), requestsPerSecond };
     const at = Math.max(notBefore, roomAt(this.#service, limits, this.#expected() + 1, this.#now));
-    const { id, patientUntil } = call;
-    if (patientUntil === undefined && !waitsInPlace(at, this.#now)) return this.#park(call, this.#busy(), needs);
+    const { id, patientUntil, waits } = call;
+    // What was released has stood in line; it waits as long as it may for those before it.
+    const withinMs = waits > 0 ? FOLLOW_WITHIN_MS : undefined;
+    const mayWait = waitsInPlace(at, this.#now, withinMs) && call.mustNotWait !== true;
+    if (patientUntil === undefined && !mayWait) return this.#park(call, this.#busy(), needs);
     const until = Number.isFinite(at) ? Math.max(at, this.#now + 1) : this.#now + LOOK_AGAIN_MS;
     if (until <= (patientUntil ?? until)) waitInPlace(this.#service, id, until);
     return { id, is: 'waiting', why: this.#busy(), until };
+  }
+
+  /** Any server's place does for a call that asks nothing of its server. */
+  #placeToFollow(lease: LeaseGroup, { id, patientUntil, requirements }: Call): string | undefined {
+    if (patientUntil !== undefined || requirements !== undefined) return undefined;
+    const limits = { withinMs: FOLLOW_WITHIN_MS, calls: callsInTurn(this.#service, this.#limits) };
+    return limits.calls === 1 ? undefined : followInPlace(this.#registry, lease, id, this.#name, this.#now, limits);
   }
 
   #busy(): RouteWait {

@@ -10,7 +10,7 @@ import type { Outage } from './outage.ts';
 
 export interface Service {
   readonly since: number;
-  /** Start times of the calls under way, the oldest first. */
+  /** Of each place that is taken, when its last call started, or is expected to; the oldest first. */
   readonly running: number[];
   /** Calls that were let in, as far as `requestsPerSecond` asks. */
   readonly starts: StartLog;
@@ -31,6 +31,12 @@ export interface Service {
 export type Limits = Pick<ServiceDefinition, 'maxConcurrency' | 'requestsPerSecond'> | undefined;
 
 const MINUTE_MS = 60_000;
+
+/** So long a call may wait for one of its own batch to end, whose place it then has. */
+export const FOLLOW_WITHIN_MS = 5_000;
+
+/** Calls that have a place one after the other: parts of a batch of ten, so that no batch waits for odd ones. */
+const CALLS_IN_TURN = [10, 5, 2, 1];
 
 /** So long after a refusal the calls of a fixed address are counted. */
 const LIMIT_LIFE_MS = 600_000;
@@ -72,8 +78,15 @@ export function noteArrival(service: Service, now: number): void {
 }
 
 export function noteStart(service: Service, limits: Limits, now: number): void {
-  service.running.push(now);
+  addRunning(service, now);
   if (limits?.requestsPerSecond !== undefined) addStarts(service.starts, now, 1);
+}
+
+/** @param startedAt of the last call that has the place: it may lie ahead */
+export function addRunning({ running }: Service, startedAt: number): void {
+  let at = running.length;
+  while (at > 0 && (running[at - 1] ?? 0) > startedAt) at--;
+  running.splice(at, 0, startedAt);
 }
 
 export function noteEnd({ running }: Service, startedAt: number): void {
@@ -99,6 +112,14 @@ export function waitInPlace({ inPlace }: Service, call: string, until: number): 
 export function waitingInPlace({ inPlace }: Service, now: number): number {
   for (const [call, forgetAt] of inPlace) if (forgetAt <= now) inPlace.delete(call);
   return inPlace.size;
+}
+
+/** How many calls can have a place one after the other before the last of them would wait too long. */
+export function callsInTurn({ meanMs, limiter }: Service, limits: Limits): number {
+  // A pace must be kept by each call; only calls at a time are kept by whoever waits for one to end.
+  if (meanMs === 0 || limiter !== undefined || limits?.requestsPerSecond !== undefined) return 1;
+  const most = 1 + Math.floor(FOLLOW_WITHIN_MS / meanMs);
+  return CALLS_IN_TURN.find((calls) => calls <= most) ?? 1;
 }
 
 /** How many more calls the service's own limits let start now. */

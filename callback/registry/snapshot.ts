@@ -28,7 +28,7 @@ import {
 import { silentAfterMs } from './settings.ts';
 
 /** Another version is not read: servers register again within a heartbeat. */
-const VERSION = 2;
+const VERSION = 3;
 
 /** A snapshot may be this old. */
 export const SNAPSHOT_MS = 3_600_000;

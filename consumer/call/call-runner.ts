@@ -22,7 +22,9 @@ const REPORT_WINDOW_MS = 50;
 const FIRST_CANCEL_CHECK_MS = 5_000;
 
 interface RunnerHost {
-  /** Told of every call once. */
+  /** Told of every call as soon as it has ended. */
+  over(ended: EndedCall): void;
+  /** Told of every call once, together with others. */
   ended(ended: EndedCall[]): void;
   /** Which of these tasks have been cancelled meanwhile. */
   cancelledAmong(ids: string[]): Promise<string[]>;
@@ -165,6 +167,7 @@ export class CallRunner implements Disposable {
   }
 
   #end(ended: EndedCall): void {
+    this.#host.over(ended);
     this.#unreported.push(ended);
     this.#reportTimer ??= setTimeout(() => this.#report(), REPORT_WINDOW_MS);
   }

@@ -1,8 +1,7 @@
 /**
  * One batch's dealings with the key pools: takes keys for its calls, brings them back with what they said,
  * and asks anew for calls that were limited or refused. Calls whose key comes within moments wait here;
- * others stand in the pool's line. Two calls a pool and batch, mostly: bad news goes at once, and a long
- * batch brings back what has ended in halves, so that one slow call does not hold the others' places.
+ * others stand in the pool's line. Two calls a pool and batch, mostly: bad news goes at once.
  */
 import { targetOfLine } from '../../shared/capacity/line.ts';
 import { logInfo } from '../../shared/log.ts';
@@ -11,14 +10,10 @@ import { type Outcome, permanentRefusal } from '../call/outcome.ts';
 import type { ConsumerEnv } from '../env.ts';
 import { isAboutKey, type KeyReport } from '../keys/pool/feedback.ts';
 import type { KeyAnswer, KeyCall } from '../keys/pool/lease.ts';
+import type { Background } from './background.ts';
 import { askForKeys, releaseKeys } from './key-source.ts';
+import { type OpenLease, OpenLeases } from './open-leases.ts';
 import { bucketOfRequest, poolOf } from './pool-of.ts';
-
-/** Bad news of calls that end together goes together. */
-const URGENT_MS = 30;
-
-/** Ended calls are brought back early when they are the larger half, but no more often than this. */
-const EARLY_MS = 1_000;
 
 /** The pool does not answer: tasks come back after this. */
 const UNAVAILABLE_MS = 5_000;
@@ -32,46 +27,36 @@ const MAX_IN_PLACE_MS = 6_000;
 /** Between two questions for the same calls. */
 const MIN_PAUSE_MS = 20;
 
-interface Lease {
-  readonly pool: string;
-  readonly leaseId: string;
-  /** Calls that have not been brought back. */
-  open: number;
-  pending: KeyReport[];
-  /** Calls that were limited or refused. */
-  again: EndedCall[];
-  timer: ReturnType<typeof setTimeout> | undefined;
-  broughtAt: number;
-}
-
 export interface Leased {
   readonly ready: Call[];
-  /** Calls that are over before they began: no key now. */
+  /** Calls that are over before they began: no room now. */
   readonly ended: EndedCall[];
 }
 
-interface Host {
-  /** Hears of every call, when what becomes of it is known. */
-  ended(ended: readonly EndedCall[]): void;
-  /** Calls that waited, or were to have another key, can be made now. */
-  ready(calls: readonly Call[]): Promise<void>;
+/** The batch, as those see it who lease for it. */
+export interface CallHost {
+  /** What becomes of these calls is known. */
+  readonly ended: (ended: readonly EndedCall[]) => void;
+  /** Calls that waited can be made now; resolves when they have ended. */
+  readonly ready: (calls: readonly Call[]) => Promise<void>;
 }
 
 export class KeyLeases {
   readonly #env: ConsumerEnv;
-  readonly #host: Host;
+  readonly #host: CallHost;
   readonly #startedAt = Date.now();
-  readonly #leases = new Map<string, Lease>();
-  /** By task. */
-  readonly #leaseOf = new Map<string, Lease>();
+  readonly #background: Background;
+  readonly #leases = new OpenLeases<KeyReport>((lease, reports) => this.#background.add(this.#return(lease, reports)));
+  /** Calls that were limited or refused, by lease. */
+  readonly #again = new Map<string, EndedCall[]>();
   readonly #calls = new Map<string, Call>();
   /** Why a call that was made before waits again. */
   readonly #before = new Map<string, EndedCall>();
   readonly #moves = new Map<string, number>();
-  readonly #work = new Set<Promise<void>>();
 
-  constructor(env: ConsumerEnv, host: Host) {
+  constructor(env: ConsumerEnv, background: Background, host: CallHost) {
     this.#env = env;
+    this.#background = background;
     this.#host = host;
   }
 
@@ -90,37 +75,24 @@ export class KeyLeases {
     return { ready: leased.flatMap(({ ready }) => ready), ended: leased.flatMap(({ ended }) => ended) };
   }
 
-  /** Brings calls back; those without a key are passed on as they are. */
+  /** Brings calls back; those that have nothing more to say of their key are passed on. */
   release(ended: readonly EndedCall[]): void {
     const settled: EndedCall[] = [];
     for (const each of ended) {
       const { key } = each.attempted;
-      const lease = this.#leaseOf.get(each.id);
-      if (key === undefined || lease === undefined) {
-        settled.push(each);
-        continue;
-      }
-      this.#leaseOf.delete(each.id);
-      lease.pending.push(reportOf(each, key));
-      lease.open -= 1;
-      if (isAboutKey(key.feedback)) {
-        lease.again.push(each);
-        lease.timer ??= setTimeout(() => this.#bring(lease), URGENT_MS);
-      } else {
-        settled.push(each);
-        const isHalf = lease.pending.length >= lease.open && lease.open > 0;
-        if (isHalf && Date.now() - lease.broughtAt >= EARLY_MS) this.#bring(lease);
-      }
+      const isAgain = key !== undefined && this.#leases.has(each.id) && isAboutKey(key.feedback);
+      if (!isAgain) settled.push(each);
+      if (key === undefined) continue;
+      const lease = this.#leases.end(each.id, reportOf(each, key), isAgain ? 'awaited' : 'free');
+      if (isAgain && lease !== undefined) this.#again.set(lease.id, [...(this.#again.get(lease.id) ?? []), each]);
     }
+    this.#leases.flushHalves();
     this.#host.ended(settled);
   }
 
-  /** Brings back what is left; resolves when every call has been passed on. */
-  async finish(): Promise<void> {
-    do {
-      for (const lease of this.#leases.values()) this.#bring(lease);
-      await Promise.all(this.#work);
-    } while (this.#work.size > 0 || [...this.#leases.values()].some(({ pending }) => pending.length > 0));
+  /** Brings back what is left. */
+  flush(): void {
+    this.#leases.flush();
   }
 
   async #takeFrom(pool: string, calls: readonly Call[], isFirst: boolean): Promise<Leased> {
@@ -165,28 +137,24 @@ export class KeyLeases {
     const ready: Call[] = [];
     const ended: EndedCall[] = [];
     const waiting: { readonly call: Call; readonly at: number }[] = [];
-    const lease: Lease = { pool, leaseId, open: 0, pending: [], again: [], timer: undefined, broughtAt: Date.now() };
     for (const answer of answers) {
       const call = byTask.get(answer.task);
       if (call === undefined) continue;
       this.#calls.set(call.id, call);
       if (answer.kind === 'granted') {
-        lease.open += 1;
-        this.#leaseOf.set(call.id, lease);
         ready.push({ ...call, key: { pool, number: answer.key } });
       } else if (answer.kind === 'start-at') waiting.push({ call, at: answer.at });
       else ended.push(this.#over(call.id, outcomeOf(answer)));
     }
-    if (lease.open > 0) this.#leases.set(leaseId, lease);
+    this.#leases.add(
+      leaseId,
+      pool,
+      ready.map(({ id }) => id),
+    );
     if (waiting.length > 0) {
       const at = Math.min(...waiting.map((each) => each.at));
-      this.#do(
-        this.#askAgain(
-          pool,
-          waiting.map(({ call }) => call),
-          at,
-        ),
-      );
+      const calls = waiting.map(({ call }) => call);
+      this.#background.add(this.#askAgain(pool, calls, at));
     }
     if (ended.length > 0) {
       logInfo('keys.short', { shard: this.#env.shard, pool, granted: ready.length, waiting: ended.length });
@@ -197,6 +165,11 @@ export class KeyLeases {
   async #askAgain(pool: string, calls: readonly Call[], at: number): Promise<void> {
     const pauseMs = Math.max(MIN_PAUSE_MS, at - Date.now());
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    await this.#takeAnew(pool, calls);
+  }
+
+  async #takeAnew(pool: string, calls: readonly Call[]): Promise<void> {
+    if (calls.length === 0) return;
     const { ready, ended } = await this.#takeFrom(pool, calls, false);
     this.#host.ended(ended);
     if (ready.length > 0) await this.#host.ready(ready);
@@ -213,32 +186,20 @@ export class KeyLeases {
     return this.#over(call.id, { kind: 'deferred', reason: 'no-key', retryAfterMs, placedBy: 'key-pool' });
   }
 
-  #bring(lease: Lease): void {
-    if (lease.timer !== undefined) clearTimeout(lease.timer);
-    lease.timer = undefined;
-    if (lease.open === 0) this.#leases.delete(lease.leaseId);
-    if (lease.pending.length === 0) return;
-    const { pending, again } = lease;
-    lease.pending = [];
-    lease.again = [];
-    lease.broughtAt = Date.now();
-    this.#do(this.#return(lease, pending, again));
-  }
-
-  async #return({ pool, leaseId }: Lease, reports: KeyReport[], again: readonly EndedCall[]): Promise<void> {
+  async #return({ id: leaseId, owner: pool }: OpenLease<KeyReport>, reports: KeyReport[]): Promise<void> {
+    const again = this.#again.get(leaseId) ?? [];
+    this.#again.delete(leaseId);
     await releaseKeys(this.#env, pool, leaseId, reports);
     if (again.length === 0) return;
     for (const each of again) this.#before.set(each.id, each);
-    // A place at a server went back with the call: such a task comes again.
-    const { placed = [], calls = [] } = Object.groupBy(
-      again.flatMap(({ id }) => this.#calls.get(id) ?? []),
-      ({ servers }) => (servers === undefined ? 'calls' : 'placed'),
+    // One that was limited with a server's place looks for a key, and a place, later.
+    const calls = new Map(again.flatMap(({ id }) => this.#calls.get(id) ?? []).map((call) => [call.id, call]));
+    const isPlaced = ({ id }: EndedCall) => calls.get(id)?.servers !== undefined;
+    this.#host.ended(again.filter(isPlaced));
+    await this.#takeAnew(
+      pool,
+      again.filter((each) => !isPlaced(each)).flatMap(({ id }) => calls.get(id) ?? []),
     );
-    this.#host.ended(again.filter(({ id }) => placed.some((call) => call.id === id)));
-    if (calls.length === 0) return;
-    const { ready, ended } = await this.#takeFrom(pool, calls, false);
-    this.#host.ended(ended);
-    if (ready.length > 0) await this.#host.ready(ready);
   }
 
   /** The reason why a call waits is how it ended, if it was made; what becomes of it is what the pool says. */
@@ -254,11 +215,6 @@ export class KeyLeases {
       return { id, attempted: { ...attempted, outcome } };
     const { reason, error } = attempted.outcome;
     return { id, attempted: { ...attempted, outcome: { ...outcome, reason, ...(error && { error }) } } };
-  }
-
-  #do(work: Promise<void>): void {
-    const tracked = work.finally(() => this.#work.delete(tracked));
-    this.#work.add(tracked);
   }
 }
 

@@ -1,112 +1,90 @@
 /**
  * One batch's dealings with the server registry: takes a place for each call of a routed service, and
- * brings the places back with how the calls went. One question and one report a batch; a long batch
- * brings back early what has ended, in halves, so that one slow call does not hold the others' places.
- *
- * While the registry does not answer, calls go to one of the servers last known, uncounted.
+ * brings the places back with how the calls went. One question and one report a batch, mostly. Short calls
+ * follow one another in a place; calls whose place comes within moments wait here; others stand in line.
  */
-import pRetry from 'p-retry';
-import { byName } from '../../shared/by-name.ts';
 import { serviceLine, targetOfLine } from '../../shared/capacity/line.ts';
-import { logError, logInfo, logWarning } from '../../shared/log.ts';
+import { logInfo } from '../../shared/log.ts';
 import type {
   CallReport,
-  RegistrySession,
   RouteAnswer,
   RouteDecision,
   RouteRequest,
   RouteWait,
+  ServerAddress,
 } from '../../shared/registry/routing.ts';
-import { isRouted, needsServer, type ServiceDefinition } from '../../shared/service/definition.ts';
 import type { Attempted, Call, EndedCall } from '../call/call.ts';
 import type { Outcome } from '../call/outcome.ts';
 import type { ConsumerEnv } from '../env.ts';
+import { isAboutKey } from '../keys/pool/feedback.ts';
+import type { Background } from './background.ts';
+import type { CallHost, Leased } from './key-leases.ts';
 import { othersOf } from './last-known.ts';
-import type { ServerUse } from './server-use.ts';
-
-/** Places that others wait for, and those of calls that were not made, go back at once, together. */
-const URGENT_MS = 30;
-
-/** Ended calls are brought back early when they are the larger half, but no more often than this. */
-const EARLY_MS = 1_000;
+import { OpenLeases } from './open-leases.ts';
+import { askForPlaces, asksRegistry, type PlaceSession, reportPlaces, withoutRegistry } from './place-source.ts';
 
 /** The registry does not answer and no server is known: tasks come back after this. */
 const UNAVAILABLE_MS = 5_000;
 
-/** Well within the slack of the lease. */
-const PATIENCE_MS = 2_000;
-const RETRIES = { retries: 1, minTimeout: 50, shouldRetry: () => true };
+/** A call waits here no longer than this in all: well within the slack of the task's lease. */
+const MAX_IN_PLACE_MS = 6_000;
 
-export interface Placed {
-  readonly ready: Call[];
-  readonly waiting: Waiting[];
+/** Asked so long before a place is expected, because the registry may hold the question until it is there. */
+const LEAD_MS = 300;
+const MIN_PAUSE_MS = 20;
+
+const UNUSED = { outcome: 'unused', durationMs: 0 } as const;
+
+export interface RegistryHost extends CallHost {
+  /** The registry has newer service definitions than this consumer. */
+  readonly onNewerServices: () => Promise<void>;
 }
 
-/** A call that has no place now. */
-export interface Waiting {
-  readonly call: Call;
-  /** When a place may be free, Unix ms; infinite when an event must come first. */
-  readonly until: number;
-  /** How it ends if it is not asked for again. */
-  readonly ended: EndedCall;
-}
-
-/** True when the registry has a say in where and when the service is called. */
-export function asksRegistry(
-  { known }: Pick<ConsumerEnv, 'known'>,
-  name: string,
-  service: ServiceDefinition | undefined,
-) {
-  return service !== undefined && (isRouted(service) || known.isPaused(name) || known.isLimited(name));
-}
-
-export class ServerLeases {
+export class ServerLeases implements Disposable {
   readonly #env: ConsumerEnv;
-  readonly #session: Pick<RegistrySession, 'route' | 'reportCalls' | 'giveUp'>;
-  readonly #onNewerServices: () => Promise<void>;
-  #leaseId = crypto.randomUUID();
-  /** Calls with a place that have not been brought back. */
-  readonly #open = new Map<string, Call>();
+  readonly #session: PlaceSession;
+  readonly #background: Background;
+  readonly #host: RegistryHost;
+  readonly #startedAt = Date.now();
+  readonly #leases = new OpenLeases<CallReport>(({ id }, reports) =>
+    this.#background.add(reportPlaces(this.#env, this.#session, id, reports)),
+  );
+  /** Calls under a lease. */
+  readonly #placed = new Map<string, Call>();
+  /** Calls that have the place of another when that has ended, by the other. */
+  readonly #followers = new Map<string, Call>();
+  /** Calls whose place was passed on before they were brought back. */
+  readonly #passedOn = new Set<string>();
   /** Services of calls that need no place, by call. */
   readonly #direct = new Map<string, string>();
-  #pending: CallReport[] = [];
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #broughtAt = 0;
-  readonly #returning: Promise<void>[] = [];
+  readonly #timers: ReturnType<typeof setTimeout>[] = [];
+  /** Calls that wait here for a place. */
+  #waiting = 0;
 
-  /** @param onNewerServices the registry has newer service definitions than this consumer */
-  constructor(
-    env: ConsumerEnv,
-    session: Pick<RegistrySession, 'route' | 'reportCalls' | 'giveUp'>,
-    onNewerServices: () => Promise<void>,
-  ) {
+  constructor(env: ConsumerEnv, session: PlaceSession, background: Background, host: RegistryHost) {
     this.#env = env;
     this.#session = session;
-    this.#onNewerServices = onNewerServices;
+    this.#background = background;
+    this.#host = host;
   }
 
-  /**
-   * @param round how often the batch has asked for these calls before: then the places of those that
-   *   have ended are brought back first
-   */
-  async take(calls: readonly Call[], round: number): Promise<Placed> {
-    if (round > 0) await this.finish();
+  async take(calls: readonly Call[]): Promise<Leased> {
     const now = Date.now();
     const {
-      routed = [],
+      asking = [],
       late = [],
       direct = [],
     } = Object.groupBy(calls, (call) => {
       if (!this.#isAskedFor(call)) return 'direct';
-      return round === 0 && this.#joinsLine(call, now) ? 'late' : 'routed';
+      return this.#joinsLine(call, now) ? 'late' : 'asking';
     });
     for (const { id, service } of direct) this.#direct.set(id, service);
-    const waiting = late.map((call) => notPlaced(call, 'server-busy', now, serviceLine(call.service)));
-    if (routed.length === 0) return { ready: direct, waiting };
+    const ended = late.map((call) => notPlaced(call, 'server-busy', now, serviceLine(call.service)));
+    if (asking.length === 0) return { ready: direct, ended };
     // Nothing else waits for the answer, and newcomers of short calls find a place or join a line.
-    const mayBeHeld = round === 0 && direct.length === 0 && routed.every(({ state }) => state.deferrals > 0);
-    const placed = await this.#ask(routed, round, mayBeHeld);
-    return { ready: [...direct, ...placed.ready], waiting: [...waiting, ...placed.waiting] };
+    const mayBeHeld = direct.length === 0 && asking.every(({ state }) => state.deferrals > 0);
+    const placed = await this.#ask(asking, 0, mayBeHeld);
+    return { ready: [...direct, ...placed.ready], ended: [...ended, ...placed.ended] };
   }
 
   #isAskedFor({ service, line }: Call): boolean {
@@ -120,188 +98,201 @@ export class ServerLeases {
     return isNewcomer && this.#env.servers.hasLine(service, now);
   }
 
-  /** Brings back the places of ended calls; calls without a place are none of its business. */
+  /** The call has ended, and is brought back in a moment: the one that follows it starts at once. */
+  over(ended: EndedCall): void {
+    const { key } = ended.attempted;
+    // With another key it may go on.
+    if (key !== undefined && isAboutKey(key.feedback)) return;
+    if (this.#placed.has(ended.id) && this.#passOn(ended)) this.#passedOn.add(ended.id);
+  }
+
+  /** Brings back the places of ended calls. */
   release(ended: readonly EndedCall[]): void {
-    let isAwaited = false;
-    for (const { id, attempted } of ended) {
-      const { use = { outcome: 'unused' as const }, startedAt, endedAt, unreached, server } = attempted;
-      const call = this.#open.get(id);
+    for (const each of ended) {
+      const { id, attempted } = each;
+      const call = this.#placed.get(id);
       if (call === undefined) {
-        const service = this.#direct.get(id);
-        if (service !== undefined) this.#tellOfUnplaced(id, attempted, use, service);
+        this.#tellOfUnplaced(id, attempted);
         continue;
       }
-      this.#open.delete(id);
-      // Others stand in line for the place.
-      isAwaited ||= use.outcome === 'unused' || this.#env.servers.hasLine(call.service, endedAt);
-      this.#pending.push({
+      this.#placed.delete(id);
+      const { use = UNUSED, startedAt, endedAt, unreached, server } = attempted;
+      const isKept = this.#passedOn.delete(id) || this.#passOn(each);
+      const isAwaited =
+        use.outcome === 'unused' || this.#waiting > 0 || this.#env.servers.hasLine(call.service, endedAt);
+      const report = {
         id,
         service: call.service,
         durationMs: Math.max(0, endedAt - startedAt),
         ...(call.servers !== undefined && server !== undefined && { server }),
         ...(unreached !== undefined && unreached.length > 0 && { unreached: [...unreached] }),
         ...use,
-      });
+      };
+      this.#leases.end(id, report, isKept ? 'kept' : isAwaited ? 'awaited' : 'free');
     }
-    if (this.#pending.length === 0) return;
-    const isHalf = this.#pending.length >= this.#open.size && this.#open.size > 0;
-    if (isAwaited) this.#timer ??= setTimeout(() => this.#bring(), URGENT_MS);
-    else if (isHalf && Date.now() - this.#broughtAt >= EARLY_MS) this.#bring();
+    this.#leases.flushHalves();
   }
 
   /** A service without servers and limits that cannot take its calls: the registry learns it, and keeps its line. */
-  #tellOfUnplaced(id: string, { startedAt, endedAt, key }: Attempted, use: ServerUse, service: string): void {
+  #tellOfUnplaced(id: string, { startedAt, endedAt, key, use = UNUSED }: Attempted): void {
+    const service = this.#direct.get(id);
     // With keys it is a key's limit.
     const isBusy = use.outcome === 'busy' && key === undefined;
-    if (!isBusy && use.outcome !== 'unreachable') return;
+    if (service === undefined || (!isBusy && use.outcome !== 'unreachable')) return;
     this.#env.known.noteLimited(service);
-    this.#pending.push({ id, service, durationMs: Math.max(0, endedAt - startedAt), isUnplaced: true, ...use });
-    this.#timer ??= setTimeout(() => this.#bring(), URGENT_MS);
+    this.#leases.add(crypto.randomUUID(), service, [id]);
+    const durationMs = Math.max(0, endedAt - startedAt);
+    this.#leases.end(id, { id, service, durationMs, isUnplaced: true, ...use }, 'awaited');
   }
 
   /** Brings back what is left. */
-  async finish(): Promise<void> {
-    this.#bring();
-    await Promise.all(this.#returning);
+  flush(): void {
+    this.#leases.flush();
   }
 
-  async #ask(calls: readonly Call[], round: number, mayBeHeld: boolean): Promise<Placed> {
+  /** @returns true when the call's place has gone on to the one that follows it */
+  #passOn({ id, attempted: { use, unreached } }: EndedCall): boolean {
+    const follower = this.#followers.get(id);
+    if (follower === undefined) return false;
+    const isGood = use?.outcome === 'answered' && (unreached === undefined || unreached.length === 0);
+    if (!isGood) {
+      this.#dismiss(id);
+      return false;
+    }
+    this.#followers.delete(id);
+    this.#background.add(this.#host.ready([follower]));
+    return true;
+  }
+
+  /** Those that were to follow this call look for places of their own. */
+  #dismiss(id: string): void {
+    const calls: Call[] = [];
+    for (let next = this.#followers.get(id); next !== undefined; next = this.#followers.get(next.id)) calls.push(next);
+    for (const before of [id, ...calls.map((call) => call.id)]) this.#followers.delete(before);
+    for (const call of calls) {
+      this.#placed.delete(call.id);
+      this.#leases.end(call.id, { id: call.id, service: call.service, ...UNUSED }, 'awaited');
+    }
+    if (calls.length > 0) this.#background.add(this.#askAgain(calls, 0, 1));
+  }
+
+  async #ask(calls: readonly Call[], round: number, mayBeHeld: boolean): Promise<Leased> {
     const env = this.#env;
+    const mustNotWait = Date.now() - this.#startedAt > MAX_IN_PLACE_MS;
     const request: RouteRequest = {
-      leaseId: this.#leaseId,
+      leaseId: crypto.randomUUID(),
       expiresAt: Math.max(...calls.map(({ state }) => state.leaseUntil)),
-      ...(mayBeHeld && { mayBeHeld }),
+      ...(mayBeHeld && !mustNotWait && { mayBeHeld }),
       calls: calls.map(({ id, service, state, request: { requirements } }) => ({
         id,
         service,
         waits: state.deferrals + round,
         ...(requirements !== undefined && { requirements }),
+        ...(mustNotWait && { mustNotWait }),
       })),
     };
-    let answer: RouteAnswer;
-    try {
-      answer = await pRetry(() => withinPatience(this.#session.route(request)), RETRIES);
-    } catch (error) {
-      logError('registry.unavailable', { shard: env.shard, tasks: calls.length }, error);
-      if (this.#open.size === 0) this.#giveUp(request.expiresAt);
-      return this.#withoutRegistry(calls);
-    }
-    env.servers.note(answer.servers, Date.now());
-    env.servers.noteLines(answer.lines);
+    const answer = await askForPlaces(env, this.#session, request);
+    if (answer === undefined) return this.#withoutRegistry(calls);
     if (answer.servicesVersion === env.known.version) env.known.noteCurrent(Date.now());
-    else await this.#onNewerServices();
-    return this.#follow(calls, answer);
+    else await this.#host.onNewerServices();
+    const { ready, ended, waiting, until } = this.#obey(request.leaseId, calls, answer, mustNotWait);
+    if (waiting.length > 0) this.#background.add(this.#askAgain(waiting, until, round + 1));
+    const short = waiting.length + ended.length;
+    if (short > 0) logInfo('servers.short', { shard: env.shard, placed: calls.length - short, waiting: short });
+    return { ready, ended };
   }
 
-  #follow(calls: readonly Call[], { decisions, servers }: RouteAnswer): Placed {
-    const byId = new Map(decisions.map((decision) => [decision.id, decision]));
-    // RPC gives it a prototype, and a service may be called `constructor`.
-    const serversOf = byName(servers);
+  #obey(leaseId: string, calls: readonly Call[], answer: RouteAnswer, mustNotWait: boolean) {
+    const decisions = new Map(answer.decisions.map((decision) => [decision.id, decision]));
     const ready: Call[] = [];
-    const waiting: Waiting[] = [];
+    const ended: EndedCall[] = [];
+    const waiting: Call[] = [];
+    const placed: string[] = [];
+    let until = Number.POSITIVE_INFINITY;
     for (const call of calls) {
-      const decision = byId.get(call.id);
-      if (decision?.is !== 'routed') {
-        waiting.push(waitingFor(call, decision));
-        continue;
+      const decision = decisions.get(call.id);
+      if (decision?.is === 'routed' || decision?.is === 'following') {
+        const held = atServer(call, serverOf(decision, decisions), answer);
+        placed.push(call.id);
+        this.#placed.set(call.id, held);
+        if (decision.is === 'routed') ready.push(held);
+        else this.#followers.set(decision.call, held);
+      } else if (decision === undefined || decision.line !== undefined || mustNotWait) {
+        ended.push(declined(call, decision));
+      } else {
+        waiting.push(call);
+        until = Math.min(until, decision.until);
       }
-      const { server } = decision;
-      if (server === undefined) {
-        this.#hold(ready, call);
-        continue;
-      }
-      const others = othersOf(serversOf[call.service] ?? [], server, call.request.requirements, Math.random);
-      this.#hold(ready, { ...call, servers: [server, ...others].map(({ id, baseUrl }) => ({ id, baseUrl })) });
     }
-    if (waiting.length > 0) {
-      logInfo('servers.short', { shard: this.#env.shard, placed: ready.length, waiting: waiting.length });
-    }
-    this.#broughtAt = Date.now();
-    return { ready, waiting };
+    this.#leases.add(leaseId, '', placed);
+    if (placed.length > ready.length) this.#watchFollowers(placed);
+    return { ready, ended, waiting, until };
   }
 
-  /** The answer may still come, and places with it: they go back, and the lease gets no others. */
-  #giveUp(expiresAt: number): void {
-    const lease = { leaseId: this.#leaseId, expiresAt };
-    this.#leaseId = crypto.randomUUID();
-    const ended = this.#session.giveUp(lease).catch((error: unknown) => {
-      logWarning('registry.unreported', { shard: this.#env.shard, calls: 0, cause: String(error) });
-    });
-    this.#returning.push(ended);
+  /** A call that takes longer than usual keeps those that follow it no longer than a call may wait here. */
+  #watchFollowers(ids: readonly string[]): void {
+    const dismissAll = () => {
+      for (const id of ids) this.#dismiss(id);
+    };
+    this.#timers.push(setTimeout(dismissAll, MAX_IN_PLACE_MS));
   }
 
-  #hold(ready: Call[], call: Call): void {
-    this.#open.set(call.id, call);
-    ready.push(call);
+  [Symbol.dispose](): void {
+    for (const timer of this.#timers) clearTimeout(timer);
   }
 
-  /** No place is counted then; limits hold again when the registry answers. */
-  #withoutRegistry(calls: readonly Call[]): Placed {
-    const env = this.#env;
+  async #askAgain(calls: readonly Call[], until: number, round: number): Promise<void> {
+    this.#waiting += calls.length;
+    await new Promise((resolve) => setTimeout(resolve, Math.max(MIN_PAUSE_MS, until - Date.now() - LEAD_MS)));
+    const { ready, ended } = await this.#ask(calls, round, true);
+    this.#waiting -= calls.length;
+    this.#host.ended(ended);
+    if (ready.length > 0) await this.#host.ready(ready);
+  }
+
+  #withoutRegistry(calls: readonly Call[]): Leased {
     const ready: Call[] = [];
-    const waiting: Waiting[] = [];
+    const ended: EndedCall[] = [];
     for (const call of calls) {
-      const service = env.services[call.service];
-      const servers =
-        service !== undefined && needsServer(service)
-          ? env.servers.pick(call.service, call.request.requirements, Date.now(), Math.random)
-          : undefined;
-      if (env.known.isPaused(call.service)) waiting.push(notPlaced(call, 'paused', Date.now() + UNAVAILABLE_MS));
-      else if (servers === undefined) ready.push(call);
-      else if (servers.length === 0) waiting.push(waitingFor(call, undefined));
-      else ready.push({ ...call, servers: servers.map(({ id, baseUrl }) => ({ id, baseUrl })) });
+      const found = withoutRegistry(this.#env, call.service, call.request.requirements);
+      if (found.kind === 'waits') ended.push(notPlaced(call, found.why, Date.now() + UNAVAILABLE_MS));
+      else if (found.servers === undefined) ready.push(call);
+      else ready.push({ ...call, servers: addressesOf(found.servers) });
     }
-    return { ready, waiting };
-  }
-
-  #bring(): void {
-    if (this.#timer !== undefined) clearTimeout(this.#timer);
-    this.#timer = undefined;
-    if (this.#pending.length === 0) return;
-    const reports = this.#pending;
-    this.#pending = [];
-    this.#broughtAt = Date.now();
-    this.#returning.push(this.#report(reports));
-  }
-
-  async #report(reports: CallReport[]): Promise<void> {
-    try {
-      await pRetry(() => withinPatience(this.#session.reportCalls({ leaseId: this.#leaseId, reports })), RETRIES);
-    } catch (error) {
-      // The registry takes the calls as ended when their lease is over.
-      logWarning('registry.unreported', { shard: this.#env.shard, calls: reports.length, cause: String(error) });
-    }
+    return { ready, ended };
   }
 }
 
-function waitingFor(call: Call, decision: RouteDecision | undefined): Waiting {
-  if (decision?.is !== 'waiting') return notPlaced(call, 'no-server', Date.now() + UNAVAILABLE_MS);
+/** A call that follows another is made where that one is. */
+function serverOf(decision: RouteDecision, decisions: ReadonlyMap<string, RouteDecision>): ServerAddress | undefined {
+  let first: RouteDecision | undefined = decision;
+  while (first?.is === 'following') first = decisions.get(first.call);
+  return first?.is === 'routed' ? first.server : undefined;
+}
+
+function atServer(call: Call, server: ServerAddress | undefined, { servers }: RouteAnswer): Call {
+  if (server === undefined) return call;
+  const others = othersOf(servers[call.service] ?? [], server, call.request.requirements, Math.random);
+  return { ...call, servers: addressesOf([server, ...others]) };
+}
+
+function addressesOf(servers: readonly ServerAddress[]): NonNullable<Call['servers']> {
+  return servers.map(({ id, baseUrl }) => ({ id, baseUrl }));
+}
+
+function declined(call: Call, decision: Extract<RouteDecision, { is: 'waiting' }> | undefined): EndedCall {
+  if (decision === undefined) return notPlaced(call, 'no-server', Date.now() + UNAVAILABLE_MS);
   return notPlaced(call, decision.why, decision.until, decision.line);
 }
 
-function notPlaced(call: Call, reason: RouteWait, until: number, line?: string): Waiting {
+function notPlaced(call: Call, reason: RouteWait, until: number, line?: string): EndedCall {
   const now = Date.now();
-  const retryAfterMs = Math.max(0, until - now);
   const outcome: Outcome = {
     kind: 'deferred',
     reason,
-    retryAfterMs,
+    retryAfterMs: Math.max(0, until - now),
     placedBy: 'registry',
     ...(line !== undefined && { park: { line } }),
   };
-  const ended = { id: call.id, attempted: { outcome, startedAt: now, endedAt: now, server: undefined } };
-  const isSoon = line === undefined && reason !== 'no-server' && reason !== 'paused';
-  return { call, until: isSoon ? until : Number.POSITIVE_INFINITY, ended };
-}
-
-async function withinPatience<Value>(question: Promise<Value>): Promise<Value> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`the registry did not answer within ${PATIENCE_MS} ms`)), PATIENCE_MS);
-  });
-  try {
-    return await Promise.race([question, late]);
-  } finally {
-    if (timer !== undefined) clearTimeout(timer);
-  }
+  return { id: call.id, attempted: { outcome, startedAt: now, endedAt: now, server: undefined } };
 }

@@ -1,8 +1,8 @@
 /** Takes what a synchronous call needs, and waits for it as long as the client is patient. */
 
 import type { Declined, SyncCall } from '../../shared/sync/call.ts';
+import { asksRegistry } from '../capacity/place-source.ts';
 import { poolOf } from '../capacity/pool-of.ts';
-import { asksRegistry } from '../capacity/server-leases.ts';
 import type { ConsumerEnv } from '../env.ts';
 import { Acquired } from './acquired.ts';
 import { takeKey } from './key-hold.ts';

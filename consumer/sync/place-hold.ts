@@ -3,15 +3,11 @@
  * server when one cannot be reached, and reported when the call is over. Services with a fixed target
  * and no limits need none.
  */
-import pRetry from 'p-retry';
-import { byName } from '../../shared/by-name.ts';
-import { logError } from '../../shared/log.ts';
-import type { CallReport, ServerAddress } from '../../shared/registry/routing.ts';
+import type { CallReport, RouteWait, ServerAddress } from '../../shared/registry/routing.ts';
 import type { RegistryRpc } from '../../shared/registry/rpc.ts';
 import type { Declined } from '../../shared/sync/call.ts';
+import { askForPlaces, reportPlaces, withoutRegistry } from '../capacity/place-source.ts';
 import type { ConsumerEnv } from '../env.ts';
-
-const RETRIES = { retries: 1, minTimeout: 50, shouldRetry: () => true };
 
 export interface Place {
   /** Undefined for a fixed target. */
@@ -49,34 +45,23 @@ const UNAVAILABLE_MS = 5_000;
 export async function takePlace(env: ConsumerEnv, request: PlaceRequest): Promise<PlaceTaken> {
   const { id, service, waits, patientUntil, expiresAt } = request;
   const call = { id, service, leaseId: crypto.randomUUID() };
+  const waiting = (why: RouteWait, until: number): PlaceTaken => ({
+    is: 'waiting',
+    declined: { why: why === 'rate-limited' ? 'server-busy' : why, until },
+  });
   const question = { leaseId: call.leaseId, expiresAt, calls: [{ id, service, waits, patientUntil }] };
-  try {
-    const answer = await pRetry(() => env.registry.route(question), RETRIES);
-    env.servers.note(answer.servers, Date.now());
-    const [decision] = answer.decisions;
-    if (decision?.is !== 'routed') {
-      const { why = 'no-server' as const, until = Date.now() + UNAVAILABLE_MS } = decision ?? {};
-      return { is: 'waiting', declined: { why: why === 'rate-limited' ? 'server-busy' : why, until } };
-    }
-    const others = byName(answer.servers)[service] ?? [];
-    return { is: 'acquired', place: new AcquiredPlace(env.registry, call, decision.server, others) };
-  } catch (error) {
-    logError('registry.unavailable', { shard: env.shard, service, calls: 1 }, error);
-    // The answer may still come, and a place with it.
-    await env.registry.giveUp({ leaseId: call.leaseId, expiresAt }).catch(() => undefined);
-    return withoutRegistry(env, call);
+  const answer = await askForPlaces(env, env.registry, question);
+  if (answer === undefined) {
+    const found = withoutRegistry(env, service, undefined);
+    if (found.kind === 'waits') return waiting(found.why, Date.now() + UNAVAILABLE_MS);
+    const [server, ...others] = found.servers ?? [];
+    return { is: 'acquired', place: new AcquiredPlace(env, undefined, call, server, others) };
   }
-}
-
-/** No place is counted then, and nothing is reported; limits hold again when the registry answers. */
-function withoutRegistry(env: ConsumerEnv, call: PlacedCall): PlaceTaken {
-  const until = Date.now() + UNAVAILABLE_MS;
-  if (env.known.isPaused(call.service)) return { is: 'waiting', declined: { why: 'paused', until } };
-  const { baseUrl, binding } = env.known.find(call.service) ?? {};
-  if (baseUrl !== undefined || binding !== undefined) return { is: 'acquired', place: FREE_PLACE };
-  const [server, ...others] = env.servers.pick(call.service, undefined, Date.now(), Math.random);
-  if (server === undefined) return { is: 'waiting', declined: { why: 'no-server', until } };
-  return { is: 'acquired', place: new AcquiredPlace(undefined, call, server, others) };
+  const [decision] = answer.decisions;
+  if (decision?.is === 'waiting') return waiting(decision.why, decision.until);
+  if (decision?.is !== 'routed') return waiting('no-server', Date.now() + UNAVAILABLE_MS);
+  const others = answer.servers[service] ?? [];
+  return { is: 'acquired', place: new AcquiredPlace(env, env.registry, call, decision.server, others) };
 }
 
 /** How the registry knows the call. */
@@ -89,17 +74,20 @@ interface PlacedCall {
 class AcquiredPlace implements Place {
   /** Undefined: the place was not given by the registry, which so wants no report. */
   readonly #registry: RegistryRpc | undefined;
+  readonly #env: ConsumerEnv;
   readonly #call: PlacedCall;
   readonly #others: readonly ServerAddress[];
   readonly #unreached: string[] = [];
   #server: ServerAddress | undefined;
 
   constructor(
+    env: ConsumerEnv,
     registry: RegistryRpc | undefined,
     call: PlacedCall,
     server: ServerAddress | undefined,
     others: readonly ServerAddress[],
   ) {
+    this.#env = env;
     this.#registry = registry;
     this.#call = call;
     this.#server = server;
@@ -136,10 +124,6 @@ class AcquiredPlace implements Place {
       ...(isOngoing !== undefined && { isOngoing }),
       isSynchronous: true,
     };
-    try {
-      await pRetry(() => registry.reportCalls({ leaseId, reports: [report] }), RETRIES);
-    } catch (error) {
-      logError('registry.unavailable', { service, reports: 1 }, error);
-    }
+    await reportPlaces(this.#env, registry, leaseId, [report]);
   }
 }

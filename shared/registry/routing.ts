@@ -25,6 +25,8 @@ const RoutedCallSchema = z.object({
   patientUntil: z.number().optional(),
   /** How often it has waited before. */
   waits: z.number().int().min(0),
+  /** It has waited where it is as long as it may: a place now, or a line. */
+  mustNotWait: z.boolean().optional(),
 });
 
 const RouteRequestSchema = z.object({
@@ -73,6 +75,8 @@ export type RouteWait = 'no-server' | 'server-busy' | 'paused' | 'unreachable' |
 export type RouteDecision =
   /** `server` is undefined for a service with a fixed target, which only has its place counted. */
   | { readonly id: string; readonly is: 'routed'; readonly server: ServerAddress | undefined }
+  /** It starts when that call of the same answer has been answered, in its place and at its server. */
+  | { readonly id: string; readonly is: 'following'; readonly call: string }
   | {
       readonly id: string;
       readonly is: 'waiting';

@@ -5,12 +5,9 @@
 import { createExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { Ledger } from '../../callback/ledger.ts';
-import { giveUpLease } from '../../callback/registry/places.ts';
 import { NO_SUCH_SERVER } from '../../callback/registry/refusal.ts';
-import { takeReports } from '../../callback/registry/report.ts';
-import { route } from '../../callback/registry/route.ts';
 import type { Registry } from '../../callback/registry/server.ts';
-import { readCatalog, setPaused } from '../../callback/registry/services.ts';
+import { setPaused } from '../../callback/registry/services.ts';
 import { viewServer } from '../../callback/registry/view.ts';
 import type { LastKnownServers } from '../../consumer/capacity/last-known.ts';
 import type { ConsumerEnv, LedgerBinding } from '../../consumer/env.ts';
@@ -31,6 +28,7 @@ import { Network } from './network.ts';
 import type { Post, QueueName } from './post.ts';
 import type { Promises } from './promises.ts';
 import type { Receiver } from './receiver.ts';
+import type { RegistryObject } from './registry.ts';
 
 /** What the bindings lead to. */
 interface World {
@@ -44,6 +42,7 @@ interface World {
   readonly known: KnownServices;
   readonly servers: LastKnownServers;
   readonly registry: Registry;
+  readonly registryObject: RegistryObject;
   readonly secrets: ReadonlyMap<string, string>;
   readonly watching: boolean;
   readonly skewMs: number;
@@ -93,7 +92,9 @@ export class Bindings {
       registry: {
         ...this.#registry(effect),
         setPaused: (name: string, pause: ServicePause | undefined) =>
-          effect('registry.pause', async () => setPaused(this.#world.registry, name, pause)),
+          effect('registry.pause', async () =>
+            this.#world.registryObject.change((registry) => setPaused(registry, name, pause)),
+          ),
         getServer: (id: string) =>
           effect('registry.server', async () => {
             const server = this.#world.registry.servers.get(id);
@@ -189,23 +190,18 @@ export class Bindings {
     };
   }
 
-  /** The registry's core as it is, on the house's clock. */
+  /** The registry's object, which may be gone from memory in between. */
   #registry(effect: <Value>(name: string, take: () => Promise<Value>) => Promise<Value>): RegistrySession {
-    // Looked up at each question: the object may have been restarted in between.
-    const world = this.#world;
+    const object = this.#world.registryObject;
     return {
       route: (request) =>
         effect('registry.route', async () => {
           this.#world.beat();
-          return structuredClone(route(world.registry, structuredClone(request), Date.now(), Math.random));
+          return structuredClone(await object.route(structuredClone(request)));
         }),
-      giveUp: ({ leaseId, expiresAt }) =>
-        effect('registry.give-up', async () => giveUpLease(world.registry, leaseId, expiresAt, Date.now())),
-      reportCalls: (reports) =>
-        effect('registry.report', async () =>
-          takeReports(world.registry, structuredClone(reports), Date.now(), Math.random),
-        ),
-      readServices: (known) => effect('registry.services', async () => readCatalog(world.registry, known)),
+      giveUp: (lease) => effect('registry.give-up', () => object.giveUp(lease)),
+      reportCalls: (reports) => effect('registry.report', () => object.reportCalls(structuredClone(reports))),
+      readServices: (known) => effect('registry.services', () => object.readServices(known)),
     };
   }
 
@@ -230,7 +226,12 @@ export class Bindings {
       DEAD_QUEUE: this.#queue('dead', invocation),
       CALLBACK_SECRET: env.CALLBACK_SECRET,
       RETENTION_DAYS: env.RETENTION_DAYS,
-      SERVER_REGISTRY: env.SERVER_REGISTRY,
+      SERVER_REGISTRY: {
+        getByName: () => ({
+          endTask: (id: string) =>
+            this.#world.faults.effect(invocation, 'registry.end-task', () => this.#world.registryObject.endTask(id)),
+        }),
+      } as unknown as DurableObjectNamespace,
     };
   }
 

@@ -29,6 +29,7 @@ export class Clock {
   #busy = 0;
   #idle = Promise.withResolvers<void>();
   #driving = false;
+  readonly #driven = new Set<Promise<unknown>>();
 
   constructor(now: number) {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'], now });
@@ -64,27 +65,29 @@ export class Clock {
     });
   }
 
-  /** Starts work and drives it to its end. Work that waits for what will never come is an error. */
+  /**
+   * Starts work and drives it to its end, and with it what others want driven meanwhile. Work that waits for
+   * what will never come is an error.
+   */
   async drive<Value>(start: () => Promise<Value>): Promise<Value> {
-    if (this.#driving) return start();
+    const isDriver = !this.#driving;
     this.#driving = true;
     const work = start();
-    let settled = false;
-    const settle = () => {
-      settled = true;
-    };
+    this.#driven.add(work);
+    const settle = () => this.#driven.delete(work);
     work.then(settle, settle);
+    if (!isDriver) return work;
     try {
       let quiet = 0;
       let jumps = 0;
-      while (!settled) {
+      while (this.#driven.size > 0) {
         if (this.#busy > 0) {
           await this.#idle.promise;
           quiet = 0;
         }
         await turn();
         if (this.#busy === 0) quiet += 1;
-        if (settled || quiet < QUIET_TURNS) continue;
+        if (this.#driven.size === 0 || quiet < QUIET_TURNS) continue;
         if (vi.getTimerCount() === 0) throw new Error('nothing moves any more: an invocation hangs');
         if (++jumps > MAX_JUMPS) throw new Error('time passes and nothing comes of it: an invocation never ends');
         vi.advanceTimersToNextTimer();

@@ -7,17 +7,11 @@ import { env } from 'cloudflare:workers';
 import { vi } from 'vitest';
 import { takeDeadLetters } from '../../callback/dead-letter.ts';
 import { type CallbackEnv, readEnv, type StoreEnv } from '../../callback/env.ts';
-import { releaseLine } from '../../callback/parking.ts';
+import { readServiceLines, releaseLine } from '../../callback/parking.ts';
 import { heartbeat } from '../../callback/registry/heartbeat.ts';
 import { register } from '../../callback/registry/members.ts';
-import { emptyRegistry } from '../../callback/registry/server.ts';
+import type { Registry } from '../../callback/registry/server.ts';
 import type { RegistrySettings } from '../../callback/registry/settings.ts';
-import {
-  restoreServers,
-  restoreServices,
-  snapshotServers,
-  snapshotServices,
-} from '../../callback/registry/snapshot.ts';
 import { sweep } from '../../callback/sweep.ts';
 import { acceptCallback, cancelTask, retryTask } from '../../callback/task-requests.ts';
 import { runBatch } from '../../consumer/batch.ts';
@@ -45,6 +39,7 @@ import { Faults, Invocation } from './faults.ts';
 import { type Letter, Post, type QueueName } from './post.ts';
 import { Promises, type Row } from './promises.ts';
 import { RECEIVER_URL, Receiver } from './receiver.ts';
+import { RegistryObject } from './registry.ts';
 
 /** Every schedule starts here. */
 export const START = Date.UTC(2026, 10, 20, 12);
@@ -111,9 +106,9 @@ export class House {
   readonly servers = new LastKnownServers();
   readonly #up = new Set<string>();
   readonly #registrations = new Map<string, Registration>();
-  registry = emptyRegistry(registrySettings(() => this.services));
-  /** What the registry's object wrote last. */
-  #snapshot: { readonly servers: string; readonly services: string } | undefined;
+  readonly registryObject: RegistryObject;
+  /** Whether owners of lines wake anybody. */
+  servesLines = true;
   /** What services' headers name. */
   readonly secrets = new Map<string, string>();
   readonly log: string[] = [];
@@ -137,6 +132,40 @@ export class House {
   invocations = 0;
   /** Calls over the network that a consumer's invocation makes at a time. */
   connections = 6;
+
+  constructor() {
+    const isThere = (url: string) => !this.backend.refusing.has(new URL(url).hostname);
+    this.registryObject = new RegistryObject(
+      registrySettings(() => this.services),
+      {
+        probe: async (checks) =>
+          new Map(
+            [...Map.groupBy(checks, ({ serverId }) => serverId)].map(([server, ofServer]) => [
+              server,
+              ofServer.map(({ service, url }) => ({
+                service,
+                problem: isThere(url) ? undefined : 'could not be reached',
+              })),
+            ]),
+          ),
+        reach: async (checks) => new Set(checks.filter(({ url }) => isThere(url)).map(({ service }) => service)),
+        release: async (request) => {
+          if (!this.servesLines) return undefined;
+          const ending = await this.callback('release', (callback) => releaseLine(callback, request, Date.now()));
+          return ending.how === 'returned' ? ending.value : undefined;
+        },
+        readLines: async () => {
+          const ending = await this.callback('lines', (callback) => readServiceLines(callback));
+          return ending.how === 'returned' ? ending.value : [];
+        },
+        log: ({ event, fields }) => this.note(`${event} ${JSON.stringify(fields)}`),
+      },
+    );
+  }
+
+  get registry(): Registry {
+    return this.registryObject.registry;
+  }
 
   /** Of one consumer isolate that lives as long as its configuration. */
   get known(): KnownServices {
@@ -283,7 +312,7 @@ export class House {
       ...more,
     });
     const id = `srv_${name.padStart(16, '0')}`;
-    const answer = register(this.registry, registration, OWNER, id, Date.now());
+    const answer = this.registryObject.change((registry, now) => register(registry, registration, OWNER, id, now));
     this.#registrations.set(id, registration);
     if (!answer.ok) throw new Error(answer.detail);
     this.#up.add(answer.value.id);
@@ -292,34 +321,26 @@ export class House {
   }
 
   leave(id: string): void {
-    heartbeat(this.registry, id, { status: 'unhealthy' }, OWNER, Date.now());
+    this.registryObject.change((registry, now) => heartbeat(registry, id, { status: 'unhealthy' }, OWNER, now));
     this.#up.delete(id);
     this.note(`${id} leaves`);
   }
 
-  /** The registry's object writes what it knows, as it does before it sleeps. */
-  writeRegistry(): void {
-    const now = Date.now();
-    this.#snapshot = { servers: snapshotServers(this.registry, now), services: snapshotServices(this.registry) };
-  }
-
   /** The object is gone from memory: what it knew since it wrote last is lost. */
   restartRegistry(): void {
-    this.registry = emptyRegistry(registrySettings(() => this.services));
-    if (this.#snapshot !== undefined) {
-      restoreServices(this.registry, this.#snapshot.services, Date.now());
-      restoreServers(this.registry, this.#snapshot.servers, Date.now());
-    }
+    this.registryObject.evict();
     this.note('the registry restarts');
   }
 
   /** Servers that are up say so, as often as somebody asks. */
   beat(): void {
     for (const id of this.#up) {
-      const answer = heartbeat(this.registry, id, { status: 'healthy' }, OWNER, Date.now());
-      // It was forgotten: an agent that hears so registers its server again.
-      const registration = this.#registrations.get(id);
-      if (!answer.ok && registration !== undefined) register(this.registry, registration, OWNER, id, Date.now());
+      this.registryObject.change((registry, now) => {
+        const answer = heartbeat(registry, id, { status: 'healthy' }, OWNER, now);
+        // It was forgotten: an agent that hears so registers its server again.
+        const registration = this.#registrations.get(id);
+        if (!answer.ok && registration !== undefined) register(registry, registration, OWNER, id, now);
+      });
     }
   }
 

@@ -79,11 +79,8 @@ function comeAndGo(house: House, dice: Dice): void {
   }
   for (let count = dice.pick([0, 0, 1, 3]); count > 0; count--) {
     house.plan(house.clock.now + dice.between(0, 300_000), async () => {
-      // Asleep it has written everything before; lost from memory, only what it wrote some time ago.
-      if (dice.chance(0.5)) house.writeRegistry();
       house.restartRegistry();
     });
-    if (dice.chance(0.5)) house.plan(house.clock.now + dice.between(0, 200_000), async () => house.writeRegistry());
   }
   if (!dice.chance(0.2)) return;
   const at = house.clock.now + dice.between(0, 60_000);

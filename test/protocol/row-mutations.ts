@@ -156,8 +156,8 @@ export const ROW_MUTATIONS: readonly Row[] = [
           },
           {
             file: 'consumer/batch.ts',
-            from: 'await runInRounds(servers, [...pending.values()], run, settle);',
-            to: 'await runInRounds(servers, calls, run, settle);',
+            from: 'servers.take([...pending.values()])',
+            to: 'servers.take(calls)',
           },
         ],
       },

@@ -245,8 +245,8 @@ export const RULE_MUTATIONS: readonly Row[] = [
         'R21',
         'the release of what broke before its call',
         'consumer/batch.ts',
-        "settle([...pending.keys()].map((id) => notStarted(id, 'not-started')));",
-        '',
+        "end([...pending.keys()].map((id) => notStarted(id, 'not-started')));",
+        'pending.clear();',
       ),
       mutation(
         'R21',

@@ -509,6 +509,7 @@ describe('R20 waiting room', () => {
 
   it('an event that never comes: the task looks again at its fallback, and is sent again if that is lost', async () => {
     const task = await parkedTask();
+    house.servesLines = false;
     house.join('late');
     const { due_at: fallback } = await house.row(task.id);
     const sent = house.post.sent.length;
@@ -558,11 +559,11 @@ describe('R20 waiting room', () => {
 
   it('a paused service keeps its tasks until it is resumed', async () => {
     house.join('there');
-    setPaused(house.registry, 'served', {});
+    house.registryObject.change((registry) => setPaused(registry, 'served', {}));
     const task = await house.submit({ service: 'served' });
     await house.deliver();
     expect(await house.row(task.id)).toMatchObject({ reason: 'paused', parked_for: 'service:served' });
-    setPaused(house.registry, 'served', undefined);
+    house.registryObject.change((registry) => setPaused(registry, 'served', undefined));
     await house.release();
     await comeToRest(house);
     expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2 });

@@ -115,13 +115,13 @@ export class Fleet {
   }
 
   report(leaseId: string, decision: RouteDecision | undefined, report: Partial<CallReport> = {}): void {
-    if (decision?.is !== 'routed') return;
+    if (decision === undefined || decision.is === 'waiting') return;
     const full = {
       id: decision.id,
       service: 'ocr',
       outcome: 'answered' as const,
       durationMs: 10,
-      ...(decision.server !== undefined && { server: decision.server.id }),
+      ...(decision.is === 'routed' && decision.server !== undefined && { server: decision.server.id }),
       ...report,
     };
     takeReports(this.registry, { leaseId, reports: [full] }, this.now, this.random);
@@ -151,6 +151,7 @@ export class Fleet {
 }
 
 function serverOf(decision: RouteDecision): string {
+  if (decision.is === 'following') return 'following';
   return decision.is === 'routed' ? (decision.server?.id ?? 'fixed') : decision.why;
 }
 

@@ -99,9 +99,22 @@ describe('a line', () => {
     // They ask, and their calls end: as many again.
     const { leaseId, decisions } = await scene.ask(16, { waits: 1 });
     expect(routed(decisions)).toBe(16);
-    for (const decision of decisions) await scene.report(leaseId, decision);
+    for (const decision of decisions) await scene.report(leaseId, decision, { durationMs: 10 * SECOND });
     await scene.pass(SECOND);
     expect(scene.left).toBe(8);
+  });
+
+  it('of short calls moves by as many as follow one another in each place', async () => {
+    const scene = new Scene({ ocr: { baseUrl: 'https://ocr.example.net', maxConcurrency: 2 } });
+    const first = await scene.ask(2);
+    for (const decision of first.decisions) await scene.report(first.leaseId, decision, { durationMs: SECOND });
+    const running = await scene.ask(2);
+    expect(routed(running.decisions)).toBe(2);
+    scene.parked.set('service:ocr', 100);
+    await scene.ask(1, { mustNotWait: true });
+    for (const decision of running.decisions) await scene.report(running.leaseId, decision, { durationMs: SECOND });
+    await scene.pass(SECOND);
+    expect(scene.releases[0]).toMatchObject({ count: 10 });
   });
 
   it('moves when a server leaves maintenance', async () => {

@@ -30,6 +30,7 @@ class History {
   readonly open: { leaseId: string; answer: ReturnType<Fleet['route']>; service: string }[] = [];
   /** Calls that were given a registered server. */
   routed = 0;
+  following = 0;
 
   constructor(seed: number) {
     this.random = seededRandom(seed);
@@ -116,14 +117,22 @@ class History {
       service,
       waits: this.random() < 0.3 ? 1 : 0,
       expiresAt: fleet.now + Math.floor(this.random() * 60_000),
-      requirements: {
-        ...(this.random() < 0.3 && { affinityKey: `key-${Math.floor(this.random() * 5)}` }),
-        ...(this.random() < 0.2 && { tier: 1 }),
-      },
+      ...(this.random() < 0.5 && {
+        requirements: {
+          ...(this.random() < 0.3 && { affinityKey: `key-${Math.floor(this.random() * 5)}` }),
+          ...(this.random() < 0.2 && { tier: 1 }),
+        },
+      }),
     });
     for (const decision of answer.decisions) {
       if (decision.is === 'waiting') {
         expect(decision.until).toBeGreaterThan(fleet.now);
+        continue;
+      }
+      if (decision.is === 'following') {
+        const others = answer.decisions.filter((other) => other.is === 'following' && other.call === decision.call);
+        expect(others).toEqual([decision]);
+        this.following += 1;
         continue;
       }
       if (decision.server === undefined) {
@@ -158,7 +167,10 @@ class History {
         service: batch.service,
         outcome,
         durationMs: Math.floor(this.random() * 500),
-        ...(unreached && other && decision.server && { server: other, unreached: [decision.server.id] }),
+        ...(unreached &&
+          other &&
+          decision.is === 'routed' &&
+          decision.server && { server: other, unreached: [decision.server.id] }),
       });
       // Said twice: changes nothing.
       if (this.random() < 0.05) this.fleet.report(batch.leaseId, decision, { service: batch.service, outcome });
@@ -167,7 +179,7 @@ class History {
 
   checkPromises(): void {
     const { registry } = this.fleet;
-    const open = [...registry.leases.values()].flatMap((lease) => [...lease.open.values()]);
+    const open = [...new Set([...registry.leases.values()].flatMap((lease) => [...lease.open.values()]))];
     for (const server of registry.servers.values()) {
       const places = open.filter(({ offer }) => offer?.server === server).length;
       expect(server.inFlight).toBe(places);
@@ -198,6 +210,7 @@ class History {
 describe('any history of a fleet', () => {
   it('keeps the promises of the registry, and gives every place back', () => {
     let routed = 0;
+    let following = 0;
     for (let seed = 1; seed <= HISTORIES; seed++) {
       const history = new History(seed);
       for (let step = 0; step < STEPS; step++) {
@@ -212,6 +225,7 @@ describe('any history of a fleet', () => {
         }
       }
       routed += history.routed;
+      following += history.following;
       history.fleet.now += 120_000;
       expireLeases(history.fleet.registry, history.fleet.now);
       expect(history.fleet.registry.leases.size).toBe(0);
@@ -219,5 +233,6 @@ describe('any history of a fleet', () => {
       for (const offer of history.offers) expect([offer.inFlight, offer.server.inFlight]).toEqual([0, 0]);
     }
     expect(routed).toBeGreaterThan(3_000);
+    expect(following).toBeGreaterThan(500);
   }, 60_000);
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { givePlaceBack } from '../../callback/registry/places.ts';
+import { givePlaceBack, giveUpLease } from '../../callback/registry/places.ts';
 import { setPaused } from '../../callback/registry/services.ts';
 import { viewMetrics, viewServer } from '../../callback/registry/view.ts';
 import { Fleet, tally } from './fleet.ts';
@@ -24,8 +24,8 @@ describe('places', () => {
     const fleet = new Fleet();
     const a = fleet.add('a', { maxConcurrency: 2 });
     const { leaseId, decisions } = fleet.route(2);
-    fleet.report(leaseId, decisions[0]);
-    fleet.report(leaseId, decisions[0]);
+    fleet.report(leaseId, decisions[0], { durationMs: 10_000 });
+    fleet.report(leaseId, decisions[0], { durationMs: 10_000 });
     expect(fleet.server(a).inFlight).toBe(1);
     expect(tally(fleet.route(2))).toEqual({ [a]: 1, 'server-busy': 1 });
   });
@@ -107,7 +107,7 @@ describe('the limits of a service', () => {
         if (decision?.is === 'routed') {
           starts.push(fleet.now);
           fleet.report(leaseId, decision);
-        } else if (decision !== undefined) {
+        } else if (decision?.is === 'waiting') {
           waiting.push({ until: decision.until, waits: waits + 1 });
         }
       }
@@ -158,6 +158,59 @@ describe('the limits of a service', () => {
     const [parked] = fleet.route(1, { requirements }).decisions;
     expect(parked).toMatchObject({ line: expect.stringMatching(/^service:ocr#/) });
     expect(fleet.call().server).toBe(b);
+  });
+});
+
+describe('short calls of one batch', () => {
+  const known = (definition: Record<string, unknown>, durationMs = 1_000) => {
+    const fleet = new Fleet({ ocr: { baseUrl: 'https://fixed.example.net', ...definition } });
+    fleet.call().report({ durationMs });
+    return fleet;
+  };
+  const running = (fleet: Fleet) => fleet.registry.services.get('ocr')?.running.length;
+
+  it('follow one another in their places, as long as none would wait for more than a few seconds', () => {
+    const fleet = known({ maxConcurrency: 2 });
+    const { leaseId, decisions } = fleet.route(12, { waits: 1 });
+    expect(tally({ decisions, servers: {}, lines: {}, servicesVersion: 0 })).toEqual({
+      fixed: 2,
+      following: 8,
+      'server-busy': 2,
+    });
+    expect(running(fleet)).toBe(2);
+    for (const [index, decision] of decisions.slice(0, 10).entries()) {
+      expect(running(fleet)).toBe(index < 9 ? 2 : 1);
+      fleet.report(leaseId, decision, { durationMs: 1_000 });
+    }
+    expect(running(fleet)).toBe(0);
+  });
+
+  it('are promised the same when they are asked for again', () => {
+    const fleet = known({ maxConcurrency: 1 });
+    const first = fleet.route(4, { waits: 1 });
+    expect(first.decisions.map(({ is }) => is)).toEqual(['routed', 'following', 'following', 'following']);
+    expect(fleet.route(4, { waits: 1, leaseId: first.leaseId }).decisions).toEqual(first.decisions);
+    expect(running(fleet)).toBe(1);
+  });
+
+  it('are all gone when their lease ends, or is given up', () => {
+    const fleet = known({ maxConcurrency: 1 });
+    fleet.route(4, { waits: 1, expiresAt: fleet.now + 10_000 });
+    fleet.now += 10_000;
+    const { leaseId, decisions } = fleet.route(4, { waits: 1 });
+    expect(decisions[0]).toMatchObject({ is: 'routed' });
+    giveUpLease(fleet.registry, leaseId, fleet.now + 60_000, fleet.now);
+    expect([running(fleet), fleet.registry.leases.size]).toEqual([0, 0]);
+  });
+
+  it('keep to a pace one by one: each of those asks', () => {
+    const fleet = known({ maxConcurrency: 1, requestsPerSecond: 100 });
+    expect(tally(fleet.route(3, { waits: 1 }))).toEqual({ fixed: 1, 'server-busy': 2 });
+  });
+
+  it('that take long do not wait for one another', () => {
+    const fleet = known({ maxConcurrency: 1 }, 60_000);
+    expect(tally(fleet.route(3, { waits: 1 }))).toEqual({ fixed: 1, 'server-busy': 2 });
   });
 });
 

@@ -51,7 +51,7 @@ describe('after an eviction', () => {
   it('the snapshot of another version is not read: servers register again', () => {
     const fleet = new Fleet();
     fleet.add('a', { wantsHeartbeatLeadership: true });
-    const text = snapshotServers(fleet.registry, fleet.now).replace('"version":2', '"version":0');
+    const text = snapshotServers(fleet.registry, fleet.now).replace(/"version":\d+/, '"version":0');
     const other = new Fleet();
     restoreServers(other.registry, text, fleet.now);
     expect([other.registry.servers.size, other.registry.leaders.size]).toEqual([0, 0]);

@@ -1,0 +1,90 @@
+/**
+ * The calls of one batch that are under leases, of keys and of places alike, and how they go back (rule R22): at
+ * once where somebody waits for what they held, in halves from a long batch, so that one slow call does not
+ * hold the others' capacity, and the rest at the batch's end.
+ */
+
+/** Ended calls that somebody waits for go together when they end together. */
+const URGENT_MS = 30;
+
+/** Ended calls are brought back early when they are the larger half, but no more often than this. */
+const EARLY_MS = 1_000;
+
+/** `awaited`: somebody waits for what it held. `kept`: another call has it now, so nothing comes free. */
+type Urgency = 'awaited' | 'free' | 'kept';
+
+/** @template Report what its owner is told of a call */
+export interface OpenLease<Report> {
+  readonly id: string;
+  /** Who lent: a pool's name, for instance. */
+  readonly owner: string;
+  /** Calls that have not ended. */
+  open: number;
+  pending: Report[];
+  /** Of the pending calls, those that set something free. */
+  freed: number;
+  timer: ReturnType<typeof setTimeout> | undefined;
+  broughtAt: number;
+}
+
+export class OpenLeases<Report> {
+  readonly #bring: (lease: OpenLease<Report>, reports: Report[]) => void;
+  readonly #leases = new Map<string, OpenLease<Report>>();
+  readonly #leaseOf = new Map<string, OpenLease<Report>>();
+
+  /** @param bring sends reports to the lease's owner */
+  constructor(bring: (lease: OpenLease<Report>, reports: Report[]) => void) {
+    this.#bring = bring;
+  }
+
+  add(id: string, owner: string, tasks: readonly string[]): void {
+    if (tasks.length === 0) return;
+    const fresh = { id, owner, open: 0, pending: [], freed: 0, timer: undefined, broughtAt: Date.now() };
+    const lease = this.#leases.get(id) ?? fresh;
+    this.#leases.set(id, lease);
+    lease.open += tasks.length;
+    for (const task of tasks) this.#leaseOf.set(task, lease);
+  }
+
+  has(task: string): boolean {
+    return this.#leaseOf.has(task);
+  }
+
+  /** The call has ended. @returns its lease, or undefined when it has none */
+  end(task: string, report: Report, urgency: Urgency): OpenLease<Report> | undefined {
+    const lease = this.#leaseOf.get(task);
+    if (lease === undefined) return undefined;
+    this.#leaseOf.delete(task);
+    lease.open -= 1;
+    lease.pending.push(report);
+    if (urgency !== 'kept') lease.freed += 1;
+    if (urgency === 'awaited') lease.timer ??= setTimeout(() => this.#flush(lease), URGENT_MS);
+    return lease;
+  }
+
+  /** After calls have ended: brings back the larger halves of those that go on. */
+  flushHalves(): void {
+    const now = Date.now();
+    for (const lease of [...this.#leases.values()]) {
+      const isHalf = lease.freed > 0 && lease.open > 0 && lease.freed >= lease.open;
+      if (isHalf && now - lease.broughtAt >= EARLY_MS) this.#flush(lease);
+    }
+  }
+
+  /** Brings back what is left. */
+  flush(): void {
+    for (const lease of [...this.#leases.values()]) this.#flush(lease);
+  }
+
+  #flush(lease: OpenLease<Report>): void {
+    if (lease.timer !== undefined) clearTimeout(lease.timer);
+    lease.timer = undefined;
+    if (lease.open === 0) this.#leases.delete(lease.id);
+    if (lease.pending.length === 0) return;
+    const reports = lease.pending;
+    lease.pending = [];
+    lease.freed = 0;
+    lease.broughtAt = Date.now();
+    this.#bring(lease, reports);
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * The server registry as batch and synchronous route ask it: a question has an id, may be repeated (rule R22),
+ * and what is answered to nobody goes back by it. An outage of the registry degrades to servers last known.
+ */
+import pRetry from 'p-retry';
+import { byName } from '../../shared/by-name.ts';
+import { logError, logWarning } from '../../shared/log.ts';
+import type {
+  CallReport,
+  RegistrySession,
+  RouteAnswer,
+  RouteRequest,
+  RouteWait,
+  ServerAddress,
+} from '../../shared/registry/routing.ts';
+import { isRouted, needsServer, type ServiceDefinition } from '../../shared/service/definition.ts';
+import type { ServerRequirements } from '../../shared/task/server-requirements.ts';
+import type { ConsumerEnv } from '../env.ts';
+
+export type PlaceSession = Pick<RegistrySession, 'route' | 'reportCalls' | 'giveUp'>;
+
+/** Well within the slack of a task's lease. */
+const PATIENCE_MS = 2_000;
+const RETRIES = { retries: 1, minTimeout: 50, shouldRetry: () => true };
+
+/** True when the registry has a say in where and when the service is called. */
+export function asksRegistry(
+  { known }: Pick<ConsumerEnv, 'known'>,
+  name: string,
+  service: ServiceDefinition | undefined,
+): boolean {
+  return service !== undefined && (isRouted(service) || known.isPaused(name) || known.isLimited(name));
+}
+
+/** @returns undefined when the registry does not answer in time: then no place of the lease stays taken */
+export async function askForPlaces(
+  env: ConsumerEnv,
+  session: PlaceSession,
+  request: RouteRequest,
+): Promise<RouteAnswer | undefined> {
+  const { leaseId, expiresAt, calls } = request;
+  try {
+    const answer = await pRetry(() => withinPatience(session.route(request)), RETRIES);
+    env.servers.note(answer.servers, Date.now());
+    env.servers.noteLines(answer.lines);
+    // RPC gives it a prototype, and a service may be called `constructor`.
+    return { ...answer, servers: byName(answer.servers) };
+  } catch (error) {
+    logError('registry.unavailable', { shard: env.shard, tasks: calls.length }, error);
+    // The answer may still come, and places with it: they go back, and the lease gets no others.
+    await session.giveUp({ leaseId, expiresAt }).catch((cause: unknown) => {
+      logWarning('registry.unreported', { shard: env.shard, calls: 0, cause: String(cause) });
+    });
+    return undefined;
+  }
+}
+
+/** Never rejects: the registry takes calls that it hears nothing of as ended when their lease is over. */
+export async function reportPlaces(
+  { shard }: Pick<ConsumerEnv, 'shard'>,
+  session: PlaceSession,
+  leaseId: string,
+  reports: CallReport[],
+): Promise<void> {
+  try {
+    await pRetry(() => withinPatience(session.reportCalls({ leaseId, reports })), RETRIES);
+  } catch (error) {
+    logWarning('registry.unreported', { shard, calls: reports.length, cause: String(error) });
+  }
+}
+
+export type Unregistered =
+  /** `servers`: undefined for a fixed target. Nobody counts its place. */
+  | { readonly kind: 'goes'; readonly servers: readonly ServerAddress[] | undefined }
+  | { readonly kind: 'waits'; readonly why: RouteWait };
+
+/**
+ * What becomes of a call while the registry does not answer: it goes to its fixed target, or to a server last known,
+ * uncounted; unless the service has a limit, which nobody would keep then.
+ */
+export function withoutRegistry(
+  env: ConsumerEnv,
+  name: string,
+  requirements: ServerRequirements | undefined,
+): Unregistered {
+  const service = env.known.find(name);
+  if (env.known.isPaused(name)) return { kind: 'waits', why: 'paused' };
+  if (service?.maxConcurrency !== undefined || service?.requestsPerSecond !== undefined) {
+    return { kind: 'waits', why: 'server-busy' };
+  }
+  if (service === undefined || !needsServer(service)) return { kind: 'goes', servers: undefined };
+  const servers = env.servers.pick(name, requirements, Date.now(), Math.random);
+  return servers.length === 0 ? { kind: 'waits', why: 'no-server' } : { kind: 'goes', servers };
+}
+
+async function withinPatience<Value>(question: Promise<Value>): Promise<Value> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`the registry did not answer within ${PATIENCE_MS} ms`)), PATIENCE_MS);
+  });
+  try {
+    return await Promise.race([question, late]);
+  } finally {
+    if (timer !== undefined) clearTimeout(timer);
+  }
+}

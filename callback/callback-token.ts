@@ -20,6 +20,12 @@ export async function mintCallbackToken(key: MacKey, id: string, run: number): P
   return `${run}.${toHex(mac.subarray(0, MAC_BYTES))}`;
 }
 
+/** The tokens of a run, under the current secret and the one before it. */
+export async function callbackTokensOf({ current, previous }: MacKey, id: string, run: number): Promise<string[]> {
+  const secrets = [current, previous].filter((secret) => secret !== undefined);
+  return Promise.all(secrets.map((secret) => mintCallbackToken({ current: secret, previous: undefined }, id, run)));
+}
+
 /** The run that `token` speaks for, or undefined when it is not a token of this task. */
 export async function runOfCallbackToken(key: MacKey, id: string, token: string): Promise<number | undefined> {
   const [, digits, text] = TOKEN_PATTERN.exec(token) ?? [];

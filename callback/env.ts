@@ -38,6 +38,8 @@ export interface ShardQueue {
 
 export interface CallbackEnv {
   readonly stores: Stores;
+  /** Bodies that are too large for a row; undefined where the deployment has no bucket. */
+  readonly bodies: R2Bucket | undefined;
   readonly taskQueues: readonly ShardQueue[];
   readonly deadQueue: Queue<TaskMessage>;
   readonly tokenKey: MacKey;
@@ -61,6 +63,7 @@ export interface StoreEnv extends CallbackEnv {
 }
 
 interface Bindings {
+  readonly BODIES?: R2Bucket;
   readonly DEAD_QUEUE?: Queue<TaskMessage>;
   readonly SERVER_REGISTRY?: DurableObjectNamespace;
 }
@@ -72,7 +75,7 @@ export async function readEnv(env: object): Promise<CallbackEnv> {
   const known = parsedEnvs.get(env);
   if (known !== undefined) return known;
   const vars = parseEnv(EnvSchema, env);
-  const { DEAD_QUEUE, SERVER_REGISTRY } = env as Bindings;
+  const { DEAD_QUEUE, SERVER_REGISTRY, BODIES } = env as Bindings;
   const stores = storesIn(env);
   const taskQueues = numberedBindings<Queue<TaskMessage>>(env, 'TASK_QUEUE_').map(
     ({ index: shard, binding: queue }): ShardQueue => ({ shard, queue }),
@@ -84,6 +87,7 @@ export async function readEnv(env: object): Promise<CallbackEnv> {
   }
   const parsed: CallbackEnv = {
     stores,
+    bodies: BODIES,
     deadQueue: DEAD_QUEUE,
     taskQueues,
     tokenKey: await importMacKey(vars.CALLBACK_SECRET, vars.CALLBACK_SECRET_PREVIOUS),

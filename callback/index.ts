@@ -6,11 +6,15 @@ import { WorkerEntrypoint } from 'cloudflare:workers';
 import * as z from 'zod';
 import type { Pace } from '../shared/job/job.ts';
 import {
+  type BackendLink,
+  BackendLinkSchema,
   type CallbackReport,
   CallbackReportSchema,
   type CancelRequest,
   CancelRequestSchema,
   type LedgerAnswer,
+  type Reporter,
+  ReporterSchema,
   type RetryRequest,
   RetryRequestSchema,
   type CallbackRpc as Rpc,
@@ -23,7 +27,7 @@ import { readEnv } from './env.ts';
 import { pacesOfServices } from './jobs/paces.ts';
 import { JOBS_A_ROUND, JOBS_AT_ONCE, runJobs } from './jobs/run.ts';
 import { sweep } from './sweep.ts';
-import { acceptCallback, cancelTask, retryTask } from './task-requests.ts';
+import { acceptCallback, cancelTask, isBackendLink, mayReport, retryTask } from './task-requests.ts';
 
 export { Ledger } from './ledger.ts';
 export { RegistryRpc } from './registry/registry-rpc.ts';
@@ -60,6 +64,14 @@ export class CallbackRpc extends WorkerEntrypoint implements Rpc {
       Date.now(),
       Math.random(),
     );
+  }
+
+  async mayReport(reporter: Reporter): Promise<LedgerAnswer> {
+    return mayReport(await readEnv(this.env as object), ReporterSchema.parse(reporter), Date.now());
+  }
+
+  async isBackendLink(link: BackendLink): Promise<boolean> {
+    return isBackendLink(await readEnv(this.env as object), BackendLinkSchema.parse(link));
   }
 }
 

@@ -6,7 +6,10 @@
  * - `bodies` follows the clock where tasks become old enough, and meets nearly all of them there,
  * - `late` goes round the whole table and finds what the others passed: tasks that took longer than an
  *   hour, or were retried by hand.
+ *
+ * Bodies in the bucket go with those in the row, after them: what a crash leaves there is an orphan (`orphans.ts`).
  */
+import { deleteBodies } from '../shared/bodies/delete-bodies.ts';
 import { endLives, type Lives } from '../shared/store/lives.ts';
 import { readScanPositions, writeScanPositions } from '../shared/store/scan-position.ts';
 import { smallestTaskIdAt } from '../shared/task/id.ts';
@@ -28,6 +31,8 @@ const STEPS: Readonly<Record<Walk, { readonly limit: number; readonly count: num
 const FOLLOW_MS = 3600_000;
 
 export interface RetentionSettings {
+  /** Of the bodies that are too large for a row. */
+  readonly bodies?: R2Bucket | undefined;
   readonly retentionMs: number;
   readonly bodyRetentionMs: number;
 }
@@ -40,7 +45,7 @@ export interface Forgotten {
 
 /** One round in one store. */
 export async function forgetOld(db: D1Database, settings: RetentionSettings, now: number): Promise<Forgotten> {
-  const { retentionMs, bodyRetentionMs } = settings;
+  const { retentionMs, bodyRetentionMs, bodies } = settings;
   const rowsOf = now - retentionMs;
   const bodiesOf = now - bodyRetentionMs;
   const positions = await readScanPositions(db);
@@ -54,9 +59,10 @@ export async function forgetOld(db: D1Database, settings: RetentionSettings, now
     let position = started;
     for (let step = 0; step < count; step++) {
       const lives: Lives = { after: position, before, bodiesOf, rowsOf, limit };
-      const { deletedRows, deletedBodies, last, isEnd } = await endLives(db, lives, now);
+      const { deletedRows, deletedBodies, last, isEnd, objects } = await endLives(db, lives, now);
       deleted += deletedRows;
       bodiesDeleted += deletedBodies;
+      await deleteBodies(bodies, objects);
       // Who follows the clock stays at the end; the others start over.
       if (name === 'bodies') position = last ?? position;
       else position = isEnd ? '' : (last ?? '');

@@ -108,7 +108,7 @@ function unwritable({ id, state, event }: Settlement): Settlement {
 }
 
 function moveOf(settlement: Settlement, state: TaskState, now: number): Move | undefined {
-  const { id, event, result, error, server, record } = settlement;
+  const { id, event, result, storedResult, error, server, record } = settlement;
   const decision = transition(state, event);
   if (!decision.ok) return undefined;
   const { next } = decision;
@@ -123,6 +123,7 @@ function moveOf(settlement: Settlement, state: TaskState, now: number): Move | u
     ...(event.type === 'succeed' && { settled: { run: event.run, verdict: 'succeeded' as const } }),
     ...(event.type === 'fail' && { settled: { run: event.run, verdict: 'failed' as const } }),
     ...(result !== undefined && { result }),
+    ...(storedResult !== undefined && { storedResult }),
     ...(error !== undefined && { error }),
     ...(server !== undefined && { server }),
     ...(record !== undefined && {

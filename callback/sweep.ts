@@ -30,6 +30,7 @@ import { type Move, recordTransitions } from '../shared/store/transitions.ts';
 import { smallestTaskIdAt } from '../shared/task/id.ts';
 import type { CallbackEnv, StoreEnv } from './env.ts';
 import { tellEnds, toldMoves } from './messages.ts';
+import { sweepOrphans } from './orphans.ts';
 import { forgetOld } from './retention.ts';
 import { samplesOfMoves, writeDueStatistics } from './statistics.ts';
 import { watchStores } from './store-watch.ts';
@@ -81,9 +82,11 @@ export interface SweepReport {
   readonly strays: number;
   readonly deleted: number;
   readonly bodiesDeleted: number;
+  /** Bodies in the bucket that nothing led to. */
+  readonly orphans: number;
 }
 
-const NOTHING: SweepReport = { woken: 0, ended: 0, strays: 0, deleted: 0, bodiesDeleted: 0 };
+const NOTHING: SweepReport = { woken: 0, ended: 0, strays: 0, deleted: 0, bodiesDeleted: 0, orphans: 0 };
 
 type Share = (env: StoreEnv, now: number) => Promise<Partial<SweepReport>>;
 
@@ -107,6 +110,7 @@ const CONTROL_SHARES: typeof SHARES = [
   ['statistics', sweepStatistics],
   ['audit', sweepAudit],
   ['jobs', sweepJobs],
+  ['orphans', async (env, now) => ({ orphans: await sweepOrphans(env, now) })],
   ['stores', (env, now) => watchStores(env, now).then(() => ({}))],
 ];
 
@@ -141,13 +145,14 @@ export function storesOfRound<Any extends Pick<Store, 'number'>>(all: readonly A
 }
 
 function sum(report: SweepReport, more: Partial<SweepReport>): SweepReport {
-  const { woken = 0, ended = 0, strays = 0, deleted = 0, bodiesDeleted = 0 } = more;
+  const { woken = 0, ended = 0, strays = 0, deleted = 0, bodiesDeleted = 0, orphans = 0 } = more;
   return {
     woken: report.woken + woken,
     ended: report.ended + ended,
     strays: report.strays + strays,
     deleted: report.deleted + deleted,
     bodiesDeleted: report.bodiesDeleted + bodiesDeleted,
+    orphans: report.orphans + orphans,
   };
 }
 

@@ -3,7 +3,16 @@
  * at the row, asks the transition table, and writes under the guard of what it saw; when the row
  * moved in between it looks again.
  */
-import type { CallbackReport, CancelRequest, LedgerAnswer, RetryRequest } from '../shared/ledger/rpc.ts';
+import { isSignatureOf } from '../shared/bodies/link.ts';
+import { importMacKey } from '../shared/crypto/mac.ts';
+import type {
+  BackendLink,
+  CallbackReport,
+  CancelRequest,
+  LedgerAnswer,
+  Reporter,
+  RetryRequest,
+} from '../shared/ledger/rpc.ts';
 import { logError } from '../shared/log.ts';
 import { MAX_DEADLINE_SECONDS } from '../shared/service/definition.ts';
 import { plantTombstone } from '../shared/store/cancellation.ts';
@@ -12,13 +21,13 @@ import { type StateRow, stateOfRow } from '../shared/store/row.ts';
 import { type Move, recordTransitions } from '../shared/store/transitions.ts';
 import { type AttemptRecord, shorten, type TaskError } from '../shared/task/attempt.ts';
 import { graceMs, retryDelayMs } from '../shared/task/backoff.ts';
-import type { Content } from '../shared/task/content.ts';
 import { taskCreatedAt } from '../shared/task/id.ts';
 import { type Fallback, fallbackOf, TaskRequestSchema } from '../shared/task/request.ts';
 import { attemptNumber, attemptsUsed, type TaskState } from '../shared/task/state.ts';
 import { isTerminal } from '../shared/task/status.ts';
+import { isSameBody } from '../shared/task/stored-body.ts';
 import { type RefusalCode, type TaskEvent, transition } from '../shared/task/transition.ts';
-import { runOfCallbackToken } from './callback-token.ts';
+import { callbackTokensOf, runOfCallbackToken } from './callback-token.ts';
 import type { CallbackEnv } from './env.ts';
 import { fallBack, wakeFallen } from './fallback.ts';
 import { tellEnds, toldMoves } from './messages.ts';
@@ -31,6 +40,12 @@ import { sendCancel, sendWakes } from './wake.ts';
 const MAX_LOOKS = 5;
 
 const NOT_FOUND: LedgerAnswer = { ok: false, code: 'task-not-found', detail: 'There is no task with this id.' };
+
+const WRONG_TOKEN: LedgerAnswer = {
+  ok: false,
+  code: 'unauthenticated',
+  detail: 'The token does not belong to this task.',
+};
 
 const OTHER_RESULT: LedgerAnswer = {
   ok: false,
@@ -86,12 +101,11 @@ export async function acceptCallback(
   random: number,
 ): Promise<LedgerAnswer> {
   const run = await runOfCallbackToken(env.tokenKey, id, token);
-  if (run === undefined)
-    return { ok: false, code: 'unauthenticated', detail: 'The token does not belong to this task.' };
+  if (run === undefined) return WRONG_TOKEN;
 
   return lookAndMove(env, id, async (row, state) => {
     if (report.status !== 'running' && row.settled_run === run && row.settled_verdict === report.status) {
-      const isOther = report.status === 'succeeded' && (await isOtherResult(env, id, report.result));
+      const isOther = report.status === 'succeeded' && (await isOtherResult(env, id, report));
       return { answer: isOther ? OTHER_RESULT : { ok: true, status: row.status, changed: false } };
     }
     const failureDelayMs = retryDelayMs(state.policy, Math.max(1, attemptsUsed(state)), random);
@@ -138,11 +152,41 @@ async function fallbackIn(
 }
 
 /** A result that is no longer kept cannot be compared: the repeat is then taken for the same. */
-async function isOtherResult(env: CallbackEnv, id: string, result: Content | undefined): Promise<boolean> {
+async function isOtherResult(
+  env: CallbackEnv,
+  id: string,
+  { result, storedResult }: Extract<CallbackReport['report'], { status: 'succeeded' }>,
+): Promise<boolean> {
   const known = await readResult(env.stores.of(id), id);
   if (known === undefined) return false;
-  if (known === null || result === undefined) return (known ?? undefined) !== result;
-  return known.type !== result.type || known.encoding !== result.encoding || known.text !== result.text;
+  const { content, stored } = known;
+  if (stored !== undefined || storedResult !== undefined) {
+    return stored === undefined || storedResult === undefined || !isSameBody(stored, storedResult);
+  }
+  if (content === undefined || result === undefined) return content !== result;
+  return content.type !== result.type || content.encoding !== result.encoding || content.text !== result.text;
+}
+
+/** Large results are stored before they are reported: who may not report stores nothing. */
+export async function mayReport(env: CallbackEnv, { id, token }: Reporter, now: number): Promise<LedgerAnswer> {
+  const run = await runOfCallbackToken(env.tokenKey, id, token);
+  if (run === undefined) return WRONG_TOKEN;
+  const row = env.stores.has(id) ? (await readStates(env.stores.of(id), [id])).get(id) : undefined;
+  if (row === undefined) return NOT_FOUND;
+  // A repeat of what was taken already is compared with it.
+  if (row.settled_verdict === 'succeeded' && run === row.settled_run) {
+    return { ok: true, status: row.status, changed: false };
+  }
+  const state = stateOfRow(row);
+  const decision = transition(state, { type: 'succeed', at: now, run });
+  return decision.ok ? { ok: true, status: row.status, changed: false } : refusal(decision.code, state, run);
+}
+
+/** A link is signed with the token of its attempt. */
+export async function isBackendLink(env: CallbackEnv, { id, run, claims, signature }: BackendLink): Promise<boolean> {
+  const tokens = await callbackTokensOf(env.tokenKey, id, run);
+  const checks = tokens.map(async (token) => isSignatureOf(await importMacKey(token), claims, signature));
+  return (await Promise.all(checks)).includes(true);
 }
 
 async function lookAndMove(
@@ -203,7 +247,11 @@ function evidenceOf(
 ): Partial<Move> {
   switch (report.status) {
     case 'succeeded':
-      return { settled: { run, verdict: 'succeeded' }, ...(report.result !== undefined && { result: report.result }) };
+      return {
+        settled: { run, verdict: 'succeeded' },
+        ...(report.result !== undefined && { result: report.result }),
+        ...(report.storedResult !== undefined && { storedResult: report.storedResult }),
+      };
     case 'failed': {
       const error: TaskError = { class: 'callback', message: shorten(report.message) };
       const record: AttemptRecord = {

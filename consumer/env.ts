@@ -36,6 +36,8 @@ export interface ConsumerEnv {
   readonly connections: number;
   /** The way out to servers: the binding `OUTBOUND` where there is one, as in the local run, else the global `fetch`. */
   readonly outbound: (url: string, init: RequestInit) => Promise<Response>;
+  /** Payloads and results that are too large for messages and rows; undefined where the deployment has no bucket. */
+  readonly bodies: R2Bucket | undefined;
   /** True when nobody listens there. Asked before a request is sent that may not be sent twice. */
   readonly refusesConnections: (url: string) => Promise<boolean>;
   /** Where a task goes on that must wait: this shard's queue, or another's while this one is drained. */
@@ -54,6 +56,7 @@ export interface ConsumerEnv {
 }
 
 interface Bindings {
+  readonly BODIES?: R2Bucket;
   readonly LEDGER?: LedgerBinding;
   readonly REGISTRY?: RegistryRpc;
   readonly OWN_QUEUE?: Queue<TaskMessage>;
@@ -120,7 +123,7 @@ export function readEnv(env: object): ConsumerEnv {
   const { SERVICES } = parseEnv(z.object({ SERVICES: servicesSchema(vars.ALLOW_PRIVATE_TARGETS).prefault({}) }), {
     SERVICES: joinServices(env),
   });
-  const { LEDGER, REGISTRY, OWN_QUEUE, OUTBOUND } = env as Bindings;
+  const { LEDGER, REGISTRY, OWN_QUEUE, OUTBOUND, BODIES } = env as Bindings;
   if (LEDGER === undefined || REGISTRY === undefined || OWN_QUEUE === undefined) {
     throw new MisconfiguredError([
       'the bindings LEDGER, REGISTRY and OWN_QUEUE are needed; deploy with `npm run deploy`',
@@ -148,6 +151,7 @@ export function readEnv(env: object): ConsumerEnv {
     ledger: LEDGER,
     registry: REGISTRY,
     connections: vars.CONNECTIONS,
+    bodies: BODIES,
     outbound: OUTBOUND === undefined ? (url, init) => fetch(url, init) : (url, init) => OUTBOUND.fetch(url, init),
     refusesConnections: OUTBOUND === undefined ? async () => false : (url) => refusesConnections(OUTBOUND, url),
     ownQueue: OWN_QUEUE,

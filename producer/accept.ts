@@ -19,9 +19,9 @@ import { chunkTasks } from './task-size.ts';
 /** True when the task will reach an end; false when nothing is promised. */
 export type Accepted = boolean;
 
-/** One task, one send, and nothing else while the queues answer, unless it is to start later. */
+/** One task, one send, and nothing else while the queues answer, unless it is to start later or its payload lies in the bucket. */
 export async function acceptTask(runtime: Runtime, task: NewTask): Promise<Accepted> {
-  if (task.runAt !== undefined) return (await acceptTasks(runtime, [task]))[0] === true;
+  if (task.runAt !== undefined || isStored(task)) return (await acceptTasks(runtime, [task]))[0] === true;
   const message = newTaskMessage(task);
   const sent = await sendToAnyShard(
     runtime,
@@ -52,18 +52,26 @@ export async function acceptTasks(runtime: Runtime, tasks: readonly NewTask[]): 
   const carried = items.filter(({ sent }) => sent).map(({ task }) => task);
   const later = carried.filter(({ runAt }) => runAt !== undefined);
   const atOnce = carried.filter(({ runAt }) => runAt === undefined);
-  const [rescued, recorded, noted] = await Promise.all([
+  const stored = atOnce.filter(isStored);
+  const [rescued, recorded, noted, storedRecorded] = await Promise.all([
     record(runtime, [...unsent, ...[...distant].map(withDueAt)], false),
     !runtime.config.recordsAtAccept || record(runtime, atOnce, true),
     record(runtime, later, true),
+    runtime.config.recordsAtAccept || record(runtime, stored, true),
   ]);
   // Its message carries a task that starts later too; its row only shows it.
   const laterAccepted = noted || !runtime.config.recordsAtAccept;
   const sent = new Set(carried);
   return tasks.map((task) => {
     if (!sent.has(task)) return rescued;
+    if (isStored(task)) return recorded && noted && storedRecorded;
     return task.runAt === undefined ? recorded : laterAccepted;
   });
+}
+
+/** Its row is written at once: a payload in the bucket that no row leads to is an orphan, and deleted. */
+function isStored({ request }: NewTask): boolean {
+  return request.storedBody !== undefined;
 }
 
 function delayMs({ runAt }: NewTask, now: number): number {

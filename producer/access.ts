@@ -14,6 +14,8 @@ export type Access =
   | 'open'
   /** Whoever holds the token of the attempt; the callback Worker checks it. */
   | 'attempt'
+  /** Whoever has a link that was signed for it; the route checks it. */
+  | 'signed'
   | {
       readonly roles: Readonly<Partial<Record<Role, Scope>>>;
       /** Packages of providers send the token as if it were their own key, in a header of theirs. */
@@ -60,6 +62,17 @@ export const ACCESS: ReadonlyMap<string, Access> = new Map(
     'POST /api/task/:id/cancel': { ...forTaskOwners, act: 'task.cancel' },
     'POST /api/task/:id/retry': { ...forTaskOwners, act: 'task.retry' },
     'PUT /api/task/:id': 'attempt',
+    'PUT /api/task/:id/result': 'attempt',
+    'POST /api/task/:id/result/uploads': 'attempt',
+    'GET /api/task/:id/result': forTaskReaders,
+    'GET /api/task/:id/payload': forTaskReaders,
+    'POST /api/task/:id/links': { ...forTaskOwners, act: 'task.link' },
+
+    'POST /api/uploads': forSubmitters,
+    'GET /api/bodies/:key': 'signed',
+    'PUT /api/bodies/:key': 'signed',
+    'PUT /api/bodies/:key/parts/:part': 'signed',
+    'POST /api/bodies/:key/complete': 'signed',
 
     'ALL /api/service/:name': forCallers,
     'ALL /api/service/:name/*': forCallers,

@@ -13,6 +13,7 @@ import { addAlerts } from './routes/alerts.ts';
 import { addAudit } from './routes/audit.ts';
 import { addBalancer } from './routes/balancer.ts';
 import { addBatch } from './routes/batch.ts';
+import { addBodies } from './routes/bodies.ts';
 import { addCallback } from './routes/callback.ts';
 import { addCancel } from './routes/cancel.ts';
 import { addChecklist } from './routes/checklist.ts';
@@ -25,6 +26,7 @@ import { addList } from './routes/list.ts';
 import { addMetrics } from './routes/metrics.ts';
 import { addPoll } from './routes/poll.ts';
 import { addProblems } from './routes/problems.ts';
+import { addResultUpload } from './routes/result-upload.ts';
 import { addRetry } from './routes/retry.ts';
 import { addSchedules } from './routes/schedules.ts';
 import { addServers } from './routes/servers.ts';
@@ -32,8 +34,10 @@ import { addServices } from './routes/services.ts';
 import { addStatistics } from './routes/statistics.ts';
 import { addSubmit } from './routes/submit.ts';
 import { addSync } from './routes/sync.ts';
+import { addTaskBodies } from './routes/task-bodies.ts';
 import { addTaskEvents } from './routes/task-events.ts';
 import { addTokens } from './routes/tokens.ts';
+import { addUploads } from './routes/uploads.ts';
 import { addWebhooks } from './routes/webhooks.ts';
 import { cutCircles } from './sync/hops.ts';
 import { speakToPackages } from './sync/sdk-error.ts';
@@ -59,6 +63,10 @@ export function createApp(...more: readonly ((app: App) => void)[]): App {
     addList,
     addPoll,
     addTaskEvents,
+    addTaskBodies,
+    addResultUpload,
+    addUploads,
+    addBodies,
     addCallback,
     addCancel,
     addRetry,

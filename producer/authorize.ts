@@ -22,7 +22,7 @@ export const requireAccess: MiddlewareHandler<AppEnv> = async (c, next) => {
   const access = matchedRoutes(c)
     .map(accessOf)
     .find((found) => found !== undefined);
-  if (access === undefined || access === 'open' || access === 'attempt') return next();
+  if (access === undefined || access === 'open' || access === 'attempt' || access === 'signed') return next();
   const token = tokenOf(c.req.raw, access);
   if (token === undefined) return unauthenticated(access.tokenAsKey ? HOW_TO_SEND_AS_KEY : HOW_TO_SEND, false);
   const answer = await c.env.runtime.authenticator.authenticate(token, Date.now());

@@ -65,7 +65,7 @@ function accessOfOperation(method: string, path: string): Access {
 
 /** What the table says about a route, as the document says it. */
 function accessDocument(access: Access, description = '') {
-  if (access === 'open') return { security: [] };
+  if (access === 'open' || access === 'signed') return { security: [] };
   if (access === 'attempt') return { security: [{ attempt: [] }] };
   const roles = Object.keys(access.roles).map((role) => `\`${role}\``);
   return {

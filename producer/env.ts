@@ -23,6 +23,8 @@ export interface Config {
   readonly storeLimitBytes: number;
   /** These get no new tasks: they are to be removed. */
   readonly drainingStores: ReadonlySet<number>;
+  /** Bodies that are too large for messages and rows; undefined where the deployment has no bucket. */
+  readonly bodies: R2Bucket | undefined;
   readonly queues: readonly TaskQueue[];
   readonly callback: CallbackRpc;
   readonly registry: RegistryRpc;
@@ -116,6 +118,7 @@ const EnvSchema = z.object({
   REQUESTS_BY_TOKEN: z.custom<RateLimit>().optional(),
   REQUESTS_BY_ADDRESS: z.custom<RateLimit>().optional(),
   CORS_ORIGINS: CorsOriginsSchema,
+  BODIES: z.custom<R2Bucket>().optional(),
   ACCEPT: z.enum(['queue', 'queue+record'], { error: 'is `queue` or `queue+record`' }).default('queue'),
   IDEMPOTENCY_HOURS: z.coerce
     .number({ error: 'is a number of hours' })
@@ -145,6 +148,7 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>): Config {
     stores,
     storeLimitBytes: env.STORE_LIMIT_BYTES,
     drainingStores: env.STORES_DRAINING,
+    bodies: env.BODIES,
     queues,
     callback: env.CALLBACK,
     registry: env.REGISTRY,

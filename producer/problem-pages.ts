@@ -17,9 +17,13 @@ const MEANINGS: Readonly<Record<ProblemCode, string>> = {
   'too-many-requests':
     'More requests came from this address, or with this token, within seconds than are taken. Wait as long as `Retry-After` says. POST /api/tasks/batch submits a thousand tasks at once, and GET /api/task/ID?wait=30 waits in one request.',
   'headers-too-large': 'The headers are too many or too long. `detail` says how many there may be.',
+  'link-not-valid':
+    'The link has expired, was changed, or is for something else. Ask for a new one: POST /api/uploads for an upload, POST /api/task/ID/links for a download. A backend gets a new one with each attempt.',
   'not-found': 'Nothing answers at this address. /docs lists what there is.',
   'task-not-found':
     'No task has this id, it belongs to somebody else, or its retention has ended. An administrator finds a task once it is recorded, a second after it was submitted.',
+  'body-not-found':
+    'The task has no such body: it has no result yet, or none at all, or its bodies were deleted (`bodiesDeletedAt`).',
   'service-not-found': 'No service has this name. GET /api/services lists those that there are.',
   'unknown-service':
     'The task names a service that does not exist. `detail` lists those that do; PUT /api/services/NAME or wrangler.toml adds one.',
@@ -34,6 +38,10 @@ const MEANINGS: Readonly<Record<ProblemCode, string>> = {
     'The report is about an attempt that is no longer the current one: it was given up, or another has begun. Stop the work; a success would still count until the task ends.',
   'task-finished': 'The task has already ended otherwise. What has ended stays as it is; a poll shows how.',
   'not-retryable': 'Only a task that failed or expired can be retried by hand. A cancelled one is submitted anew.',
+  'upload-complete':
+    'The body was uploaded already, and stays as it is. `detail` says how large it is. Submit the task with it, or ask for another upload.',
+  'upload-used':
+    'An upload makes one task. `detail` names it. Run that task again, or upload the body again for another task.',
   'service-busy':
     'Calls of the service run, or tasks wait for it. Wait until they have ended, or repeat with `?force=true`.',
   'not-heartbeat-leader':

@@ -36,6 +36,32 @@ export async function withoutSecrets(
   return withTexts(report, redacted);
 }
 
+export interface CleanBody {
+  readonly type: string;
+  readonly body: ReadableStream<Uint8Array>;
+}
+
+/** The same for a result that streams. */
+export async function bodyWithoutSecrets(
+  config: Config,
+  holder: SecretsHolder | undefined,
+  token: string,
+  result: CleanBody,
+): Promise<CleanBody | typeof UNAVAILABLE> {
+  if (holder === undefined) return result;
+  let clean = result;
+  for (const { rpc } of consumersOf(config, holder)) {
+    const { service, key } = holder;
+    const { type, body } = clean;
+    const question = { service, token, type, ...(key !== undefined && { key }) };
+    const answer = await callUpstream('consumer', () => rpc.redactBody(question, body));
+    if (answer === UNAVAILABLE) return UNAVAILABLE;
+    clean = { type: answer.type, body: answer.body };
+    if (answer.hasKey) break;
+  }
+  return clean;
+}
+
 /** The one that made the call first, then those that hold keys of the pool by now. */
 function consumersOf({ consumers, keyShards }: Config, { shard, key }: SecretsHolder): Config['consumers'] {
   const pool = key === undefined ? undefined : keyOfLabel(key)?.pool;

@@ -15,15 +15,20 @@ const HIDDEN = '***';
 const SECRET_HEADER = /auth|api-?key|token|secret|cookie|passw|credential|signature|session/i;
 
 /** @param isRedacted the service keeps bodies out of what is shown */
-export function requestView(row: TaskRow, isRedacted: boolean): RequestView | undefined {
+export function requestView(row: TaskRow, statusUrl: string, isRedacted: boolean): RequestView | undefined {
   const request = row.request === null ? undefined : requestIn(row.request);
   if (request === undefined) return undefined;
-  const { method, path, headers, body, traceparent } = request;
+  const { method, path, headers, body, storedBody, traceparent } = request;
   return {
     method,
     path,
     headers: headers === undefined ? undefined : withoutSecrets(headers),
     ...(body !== undefined && bodyView({ ...body, text: row.request_body ?? body.text }, isRedacted)),
+    ...(storedBody !== undefined && {
+      contentType: storedBody.type,
+      bodyBytes: storedBody.bytes,
+      ...(isRedacted ? { bodyRedacted: true } : { bodyUrl: `${statusUrl}/payload` }),
+    }),
     traceId: /^00-([0-9a-f]{32})-/.exec(traceparent ?? '')?.[1] ?? traceIdOf(row.id),
   };
 }
@@ -52,7 +57,7 @@ const RowRequestSchema = TaskRequestSchema.extend({
     .optional(),
 });
 
-function requestIn(text: string) {
+export function requestIn(text: string) {
   try {
     return RowRequestSchema.safeParse(JSON.parse(text)).data;
   } catch {

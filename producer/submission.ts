@@ -2,9 +2,11 @@
  * From a checked submission to the task that is sent: the service's defaults, the task's own requirements,
  * and the refusals that need both. Pure; the id, the owner and the clock are handed in.
  */
+import { ownerOf, payloadKey, uploadKey } from '../shared/bodies/object-key.ts';
 import type { NewTask } from '../shared/message/task-message.ts';
 import type { ServiceDefinition, Services } from '../shared/service/definition.ts';
 import type { TaskRequest } from '../shared/task/request.ts';
+import type { StoredBody } from '../shared/task/stored-body.ts';
 import type { BoundHook, Hook } from '../shared/webhook/hook.ts';
 import { bindHook } from './completion-hook.ts';
 import { inlineContent } from './inline-content.ts';
@@ -49,16 +51,29 @@ type Settings = Pick<
   'retry' | 'delaySeconds' | 'runAt' | 'deadline' | 'ttlSeconds' | 'deadlineSeconds' | 'labels' | 'ref' | 'onComplete'
 >;
 
-/** @param headers of the submission itself */
-export function draftTask(services: Services, submission: TaskSubmission, now: number, headers?: Headers): Drafted {
-  const { payload, payloadBase64, contentType } = submission;
-  const inline = inlineContent({ value: payload, base64: payloadBase64, contentType }, PAYLOAD_FIELDS);
+/**
+ * @param headers of the submission itself
+ * @param maxPayloadBytes what is larger than a message takes must be placed before the task is sent (`place-payload.ts`)
+ */
+export function draftTask(
+  services: Services,
+  submission: TaskSubmission,
+  now: number,
+  headers?: Headers,
+  maxPayloadBytes?: number,
+): Drafted {
+  const { payload, payloadBase64, payloadUpload, contentType } = submission;
+  const inline = inlineContent({ value: payload, base64: payloadBase64, contentType }, PAYLOAD_FIELDS, maxPayloadBytes);
   if (!inline.ok) return inline;
+  if (payloadUpload !== undefined && inline.content !== undefined) {
+    return invalid('/payloadUpload', 'cannot stand beside /payload or /payloadBase64; send one of them');
+  }
   const request: TaskRequest = {
     ...(submission.method === undefined ? {} : { method: submission.method }),
     ...(submission.path === undefined ? {} : { path: submission.path }),
     ...(submission.headers === undefined ? {} : { headers: submission.headers }),
     ...(inline.content === undefined ? {} : { body: inline.content }),
+    ...(payloadUpload !== undefined && { storedBody: notYetPlaced(payloadUpload, contentType) }),
     ...(headers !== undefined && hopsField(headers)),
     ...requirementsOf(submission),
     ...(submission.timeoutSeconds === undefined ? {} : { timeoutSeconds: submission.timeoutSeconds }),
@@ -76,7 +91,7 @@ export function draftTask(services: Services, submission: TaskSubmission, now: n
 export function draftOf(services: Services, name: string, request: TaskRequest, own: Settings = {}, now = 0): Drafted {
   const service = Object.hasOwn(services, name) ? services[name] : undefined;
   if (service === undefined) return { ok: false, refusal: unknownService(services, name) };
-  if (request.body !== undefined && (request.method ?? service.method) === 'GET') {
+  if ((request.body ?? request.storedBody) !== undefined && (request.method ?? service.method) === 'GET') {
     return invalid('/payload', 'a GET carries no body; choose another method or leave it out');
   }
   const taken = headerOfService(service, request.headers);
@@ -124,8 +139,19 @@ export async function bindDraft(
 }
 
 export function taskOf(draft: BoundDraft, id: string, subject: string, now: number): NewTask {
-  const { timing, ...rest } = draft;
-  return fitToMessage({ id, subject, ...rest, ...timesOf(timing, now) });
+  const { timing, request, ...rest } = draft;
+  return fitToMessage({ id, subject, ...rest, request: withOwnPayload(request, id), ...timesOf(timing, now) });
+}
+
+/** A repeated submission is sent under the id of the first, whose payload is there already and is the same. */
+function withOwnPayload(request: TaskRequest, id: string): TaskRequest {
+  const { storedBody } = request;
+  if (storedBody === undefined || ownerOf(storedBody.key)?.kind !== 'task') return request;
+  return { ...request, storedBody: { ...storedBody, key: payloadKey(id) } };
+}
+
+function notYetPlaced(upload: string, type = ''): StoredBody {
+  return { key: uploadKey(upload), type, bytes: 0, etag: '' };
 }
 
 function requirementsOf({ affinityKey, requires }: TaskSubmission): Pick<TaskRequest, 'requirements'> {

@@ -10,6 +10,7 @@ import { taskCreatedAt } from '../shared/task/id.ts';
 import { attemptNumber } from '../shared/task/state.ts';
 import { HookSchema } from '../shared/webhook/hook.ts';
 import { attemptEntry, attemptsIn, attemptView } from './attempt-view.ts';
+import { storedResultOf } from './bodies/task-bodies.ts';
 import { JsonText } from './json/json-text.ts';
 import { requestView } from './request-view.ts';
 import type { TaskSummary, TaskView, TimelineEntry, WaitReason } from './schema/task.ts';
@@ -46,8 +47,8 @@ export function taskView(
   const attempts = attemptsIn(row.history);
   return {
     ...summary,
-    request: requestView(row, redaction.request),
-    ...resultOf(row, redaction.result),
+    request: requestView(row, statusUrl, redaction.request),
+    ...resultOf(row, statusUrl, redaction.result),
     attemptLog: attempts.map(attemptView),
     progressLog: reportsOf(row)?.map(({ at, ...report }) => ({ at: iso(at), ...report })),
     timeline: timelineOf(row, summary, attempts),
@@ -136,9 +137,17 @@ function waitingFor(row: TaskSummaryRow, position: LinePosition | undefined): Ta
   }
 }
 
-type ShownResult = Pick<TaskView, 'result' | 'resultContentType' | 'resultEncoding' | 'resultRedacted'>;
+type ShownResult = Pick<
+  TaskView,
+  'result' | 'resultContentType' | 'resultEncoding' | 'resultRedacted' | 'resultBytes' | 'resultUrl'
+>;
 
-function resultOf(row: TaskRow, isRedacted: boolean): ShownResult {
+function resultOf(row: TaskRow, statusUrl: string, isRedacted: boolean): ShownResult {
+  const stored = storedResultOf(row);
+  if (stored !== undefined) {
+    const shown = isRedacted ? { resultRedacted: true } : { resultUrl: `${statusUrl}/result` };
+    return { resultContentType: stored.type, resultBytes: stored.bytes, ...shown };
+  }
   if (row.result === null || row.result_type === null || row.result_encoding === null) return {};
   if (isRedacted) {
     return { resultContentType: row.result_type, resultEncoding: row.result_encoding, resultRedacted: true };

@@ -16,11 +16,13 @@ import { tokenRedaction } from '../keys/secrets/callback-token.ts';
 import { type Redact, redactContent } from '../keys/secrets/redaction.ts';
 import { meaningOf } from './answer-rules.ts';
 import type { Attempted, Call, KeyUse } from './call.ts';
+import { keepResult } from './large-result.ts';
 import { callTimeoutMs } from './lease.ts';
 import { hearReceiver, messageTarget } from './message.ts';
 import { type Answer, type Outcome, outcomeOfAnswer, outcomeWithKey } from './outcome.ts';
 import { withQuickRetries } from './quick-retry.ts';
 import { type ReadBody, readBody } from './response-body.ts';
+import { PayloadMissingError } from './stored-payload.ts';
 import { type Target, targetOf } from './target.ts';
 import type { Timeouts } from './timeouts.ts';
 
@@ -106,13 +108,21 @@ export async function attempt(
         : await target.call();
     httpStatus = response.status;
     if (message !== undefined) return ended(await hearReceiver(env, call, response), target);
-    const answer = cleanAnswer(response, await readBody(response), redact);
+    const read = await readBody(response, env.bodies !== undefined);
+    const answer = cleanAnswer(response, read, redact);
     const now = Date.now();
     const meaning = meaningOf([...(call.request.answers ?? []), ...service.answers], answer);
-    if (call.key === undefined) return ended(outcomeOfAnswer(answer, now, meaning), target);
+    const kept = async (outcome: Outcome): Promise<Outcome> => {
+      if (read.kind !== 'large' || env.bodies === undefined) return outcome;
+      if (outcome.kind === 'succeeded') return keepResult(env, env.bodies, call, read, abort.signal);
+      await read.stream.cancel();
+      return outcome;
+    };
+    if (call.key === undefined) return ended(await kept(outcomeOfAnswer(answer, now, meaning)), target);
     const observed = meaning === 'key' ? { feedback: keyAtFault(answer.status) } : observeKey(answer, now);
-    return ended(outcomeWithKey(answer, observed.feedback, now, meaning), target, observed);
+    return ended(await kept(outcomeWithKey(answer, observed.feedback, now, meaning)), target, observed);
   } catch (error) {
+    if (error instanceof PayloadMissingError) return ended(PAYLOAD_MISSING, target);
     const outcome = outcomeOfError(error, abort.signal, timeoutMs, redact);
     if (abort.signal.aborted || message !== undefined) return ended(outcome, target);
     const address = call.servers?.find(({ id }) => id === target.server)?.baseUrl ?? service.baseUrl;
@@ -124,6 +134,11 @@ export async function attempt(
     timeouts.over(abort);
   }
 }
+
+const PAYLOAD_MISSING: Outcome = {
+  kind: 'permanent',
+  error: { class: 'payload-missing', message: 'The payload is not in the bucket any more.' },
+};
 
 function keyAtFault(httpStatus: number): KeyFeedback {
   return { kind: 'refused', httpStatus, about: 'key' };
@@ -165,8 +180,8 @@ function cleanAnswer({ status, headers }: Response, read: ReadBody, redact: Reda
     return { ...answer, body: undefined, lacking: { class: 'result-unreadable', why } };
   }
   const body = read.content && redactContent(read.content, redact);
-  if (read.kind === 'whole' || read.why === 'broken') return { ...answer, body };
-  const why = `The backend's answer is larger than ${MAX_INLINE_BYTES} bytes, the most that is stored with a task.`;
+  if (read.kind !== 'cut' || read.why === 'broken') return { ...answer, body };
+  const why = `The backend's answer is larger than ${MAX_INLINE_BYTES} bytes, the most that is kept without a bucket (r2_buckets in wrangler.toml).`;
   return { ...answer, body, lacking: { class: 'result-too-large', why } };
 }
 

@@ -83,6 +83,7 @@ export function settlementOf(call: Call, attempted: Attempted, callbackTimeoutMs
         event: { type: 'succeed', at, run },
         record: { ...recordOf(call, attempted), outcome: 'succeeded' },
         ...(outcome.result !== undefined && { result: outcome.result }),
+        ...(outcome.stored !== undefined && { storedResult: outcome.stored }),
       };
     case 'accepted':
       return {

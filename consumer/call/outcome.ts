@@ -6,12 +6,18 @@ import type { AnswerRule } from '../../shared/task/answer-rule.ts';
 import { shorten, type TaskError } from '../../shared/task/attempt.ts';
 import type { Content } from '../../shared/task/content.ts';
 import type { DeferralReason } from '../../shared/task/state.ts';
+import type { StoredBody } from '../../shared/task/stored-body.ts';
 import { isAboutKey, type KeyFeedback } from '../keys/pool/feedback.ts';
 import { edgeMeaning } from './edge-status.ts';
 import { retryAfterMs } from './retry-after.ts';
 
 export type Outcome =
-  | { readonly kind: 'succeeded'; readonly result: Content | undefined }
+  | {
+      readonly kind: 'succeeded';
+      readonly result: Content | undefined;
+      /** Instead of `result`: where it lies, when it is too large for a row. */
+      readonly stored?: StoredBody;
+    }
   /** The backend works on and will call back. */
   | { readonly kind: 'accepted' }
   /** No capacity; the attempt is not consumed. */

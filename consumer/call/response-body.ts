@@ -1,7 +1,9 @@
 /**
- * Reads a backend's answer up to the inline limit, counted after unpacking; what is larger is not read
- * to its end. What there is of it is kept: an error speaks by its status, and its beginning tells why.
+ * Reads a backend's answer up to the inline limit, counted after unpacking. A result that is larger is handed on
+ * as a stream where it can be kept; nothing else is read to its end. What there is of it is kept: an error speaks by
+ * its status, and its beginning tells why.
  */
+import { continued } from '../../shared/sync/bounded-read.ts';
 import { isUnpackedOnReading, opaquePackingOf, unsaidPackingOf } from '../../shared/sync/packing.ts';
 import { type Content, contentFromBytes, MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 
@@ -9,13 +11,23 @@ export type ReadBody =
   | { readonly kind: 'whole'; readonly content: Content | undefined }
   /** Larger than the limit, or broken off: its beginning. */
   | { readonly kind: 'cut'; readonly content: Content | undefined; readonly why: 'too-large' | 'broken' }
+  /** A result that is larger than the limit: its beginning, and a stream of all of it, which must be read or cancelled. */
+  | {
+      readonly kind: 'large';
+      readonly content: Content | undefined;
+      readonly type: string;
+      readonly stream: ReadableStream<Uint8Array>;
+    }
   /** Packed in a way that nobody here undoes. */
   | { readonly kind: 'opaque'; readonly packing: string };
 
 const DEFAULT_TYPE = 'application/octet-stream';
 
-/** @throws what a body that breaks off throws, where it is a result: an error's beginning will do. */
-export async function readBody(response: Response): Promise<ReadBody> {
+/**
+ * @param keepsLarge whether there is a place for large results
+ * @throws what a body that breaks off throws, where it is a result: an error's beginning will do
+ */
+export async function readBody(response: Response, keepsLarge: boolean): Promise<ReadBody> {
   const { status, headers, body } = response;
   // The backend works on: whatever it says is not the result.
   if (body === null || status === 202) {
@@ -30,53 +42,66 @@ export async function readBody(response: Response): Promise<ReadBody> {
   const isResult = status >= 200 && status < 300;
   const length = headers.get('content-length');
   const isLengthKnown = length !== null && !isUnpackedOnReading(headers);
-  if (isLengthKnown && Number(length) > MAX_INLINE_BYTES && isResult) {
+  if (isLengthKnown && Number(length) > MAX_INLINE_BYTES && isResult && !keepsLarge) {
     await body.cancel();
     return { kind: 'cut', content: undefined, why: 'too-large' };
   }
   // With a known length within the limit there is nothing to guard against.
   const isSmall = isLengthKnown && Number(length) <= MAX_INLINE_BYTES && isResult;
-  const { bytes, cut } = isSmall
+  const { bytes, cut, stream } = isSmall
     ? { bytes: new Uint8Array(await response.arrayBuffer()), cut: undefined }
-    : await readStart(body as ReadableStream<Uint8Array>, isResult);
+    : await readStart(body as ReadableStream<Uint8Array>, isResult, isResult && keepsLarge);
   const type = headers.get('content-type');
   const unsaid = unsaidPackingOf(type, bytes);
-  if (unsaid !== undefined) return { kind: 'opaque', packing: unsaid };
+  if (unsaid !== undefined) {
+    await stream?.cancel();
+    return { kind: 'opaque', packing: unsaid };
+  }
   const kept = cut === undefined ? bytes : withoutBrokenCharacter(bytes);
   const content = kept.length === 0 ? undefined : contentFromBytes(type ?? DEFAULT_TYPE, kept);
+  if (stream !== undefined) return { kind: 'large', content, type: type ?? DEFAULT_TYPE, stream };
   return cut === undefined ? { kind: 'whole', content } : { kind: 'cut', content, why: cut };
 }
 
 interface Start {
   readonly bytes: Uint8Array;
   readonly cut: 'too-large' | 'broken' | undefined;
+  /** All of it, where more than the start is wanted. */
+  readonly stream?: ReadableStream<Uint8Array>;
 }
 
-async function readStart(body: ReadableStream<Uint8Array>, mustBeWhole: boolean): Promise<Start> {
+async function readStart(body: ReadableStream<Uint8Array>, mustBeWhole: boolean, wantsAll: boolean): Promise<Start> {
+  const reader = body.getReader();
   const chunks: Uint8Array[] = [];
   let length = 0;
   let cut: Start['cut'];
   try {
-    for await (const chunk of body) {
-      const room = MAX_INLINE_BYTES - length;
-      chunks.push(chunk.length > room ? chunk.subarray(0, room) : chunk);
-      length += Math.min(chunk.length, room);
-      if (chunk.length > room) {
-        cut = 'too-large';
-        break;
-      }
+    while (cut === undefined) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      chunks.push(value);
+      length += value.length;
+      if (length > MAX_INLINE_BYTES) cut = 'too-large';
     }
   } catch (error) {
     if (mustBeWhole) throw error;
     cut = 'broken';
   }
+  const bytes = startOf(chunks, Math.min(length, MAX_INLINE_BYTES));
+  if (cut !== 'too-large') return { bytes, cut };
+  if (wantsAll) return { bytes, cut, stream: continued(chunks, reader) };
+  await reader.cancel();
+  return { bytes, cut };
+}
+
+function startOf(chunks: readonly Uint8Array[], length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   let at = 0;
   for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
+    bytes.set(chunk.subarray(0, length - at), at);
+    at += Math.min(chunk.length, length - at);
   }
-  return { bytes, cut };
+  return bytes;
 }
 
 /** The cut may have gone through a character of UTF-8: at most four bytes from its first. */

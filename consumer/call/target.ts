@@ -16,6 +16,7 @@ import type { ConsumerEnv } from '../env.ts';
 import { placeKey } from '../keys/secrets/credential.ts';
 import type { Call } from './call.ts';
 import { mayBeRepeated } from './repeat.ts';
+import { NO_BUCKET, storedPayload } from './stored-payload.ts';
 
 /** A Worker behind a service binding is addressed by path; the host says nothing. */
 const BINDING_ORIGIN = 'https://backend.tasklane.internal';
@@ -39,12 +40,15 @@ export type TargetResult =
   | { readonly ok: false; readonly problem: string };
 
 export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Call, signal: AbortSignal): TargetResult {
-  const { method = service.method, path = service.path, body, headers = {} } = call.request;
+  const { method = service.method, path = service.path, body, storedBody, headers = {} } = call.request;
   const place = placeOf(env, service, call.servers);
   if (!place.ok) return place;
   const { traceId, traceparent } = traceParentOf(call.request, call.id);
 
-  const hasBody = body !== undefined && method !== 'GET';
+  const stored = storedBody && storedPayload(env, service, call, storedBody);
+  if (storedBody !== undefined && stored === undefined) return { ok: false, problem: NO_BUCKET };
+  const hasInlineBody = body !== undefined && method !== 'GET';
+  const hasBody = hasInlineBody || stored?.hasBody === true;
   // A plain record: the runtime copies headers into every object on their way, and names are lower case once. Without
   // a prototype a header may be called `__proto__`.
   const all: Record<string, string> = Object.create(null);
@@ -69,7 +73,7 @@ export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Cal
     // A redirect would carry headers to wherever it points; it is an answer like any other.
     redirect: 'manual',
     signal,
-    ...(hasBody && { body: bodyOf(body) }),
+    ...(hasInlineBody && { body: bodyOf(body) }),
   };
   const key = call.key === undefined ? undefined : env.keys.value(call.key.pool, call.key.number);
   if (call.key !== undefined && key === undefined)
@@ -95,7 +99,7 @@ export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Cal
           if (!(await env.refusesConnections(server.url))) break;
           server = failover.next();
         }
-        return place.fetch(server?.url ?? '', init);
+        return place.fetch(server?.url ?? '', stored === undefined ? init : await stored.prepare(init));
       },
     },
   };

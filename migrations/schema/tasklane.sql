@@ -249,7 +249,7 @@ CREATE TABLE tasks (
   request TEXT,
   result_type TEXT,
   result_encoding TEXT CHECK (result_encoding IN ('json', 'text', 'base64')),
-  result TEXT, parked_for TEXT CHECK (parked_for IS NULL OR (status = 'deferred' AND due_at IS NOT NULL)), released_at INTEGER, server TEXT, bodies_deleted_at INTEGER CHECK (bodies_deleted_at IS NULL OR finished_at IS NOT NULL), request_body TEXT, life_ms INTEGER, ref TEXT, on_complete TEXT, group_name TEXT,
+  result TEXT, parked_for TEXT CHECK (parked_for IS NULL OR (status = 'deferred' AND due_at IS NOT NULL)), released_at INTEGER, server TEXT, bodies_deleted_at INTEGER CHECK (bodies_deleted_at IS NULL OR finished_at IS NOT NULL), request_body TEXT, life_ms INTEGER, ref TEXT, on_complete TEXT, group_name TEXT, result_stored TEXT CHECK (result_stored IS NULL OR result IS NULL),
   CHECK ((finished_at IS NOT NULL) = (status IN ('succeeded', 'failed', 'cancelled', 'expired'))),
   CHECK ((lease_until IS NOT NULL) = (status = 'running')),
   CHECK ((next_at IS NOT NULL) = (status IN ('scheduled', 'retrying', 'deferred'))),

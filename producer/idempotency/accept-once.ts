@@ -35,6 +35,11 @@ export type OnceOutcome =
   /** Nothing is promised. */
   | { readonly kind: 'unavailable' };
 
+/** Whether the key led to another task than the one that was to be made under `id`. */
+export function isOfAnother(outcome: OnceOutcome, id: string): boolean {
+  return outcome.kind === 'differs' || (outcome.kind === 'replayed' && outcome.id !== id);
+}
+
 const UNCERTAIN: OnceOutcome = { kind: 'unavailable' };
 
 const FREES_THE_KEY: ReadonlySet<TaskStatus> = new Set(['failed', 'cancelled', 'expired']);

@@ -3,6 +3,7 @@
  * draft has it (draft-ietf-httpapi-idempotency-key-header-07, section 2.1), or the bare text that many clients send.
  */
 import { z } from '@hono/zod-openapi';
+import type { Refusal } from '../refusal.ts';
 
 const MAX_KEY_CHARS = 255;
 
@@ -30,4 +31,9 @@ export function readKeyHeader(header: string | undefined): ReadKey {
   const checked = IdempotencyKeySchema.safeParse(key);
   if (!checked.success) return { ok: false, reason: `must be 1 to ${MAX_KEY_CHARS} characters of printable ASCII` };
   return { ok: true, key };
+}
+
+export function invalidKey(reason: string): Refusal {
+  const field = 'Idempotency-Key';
+  return { code: 'invalid-request', details: { detail: `${field}: ${reason}`, errors: [{ field, reason }] } };
 }

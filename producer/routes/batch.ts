@@ -2,15 +2,18 @@
 import { createRoute } from '@hono/zod-openapi';
 import type { NewTask } from '../../shared/message/task-message.ts';
 import type { ProblemDocument } from '../../shared/problem/problem.ts';
-import { mintTaskId } from '../../shared/task/id.ts';
+import { mintTaskId, taskCreatedAt } from '../../shared/task/id.ts';
 import { acceptTasks } from '../accept.ts';
 import { answerJson, refuse } from '../answer.ts';
 import type { App, Caller } from '../app.ts';
+import { beside } from '../beside.ts';
+import { dropPlaced, placePayload } from '../bodies/place-payload.ts';
 import { MAX_BATCH_BODY_BYTES, readsJson } from '../body.ts';
 import { invalidRequest } from '../field-errors.ts';
-import { acceptOnce, type KeyedTask } from '../idempotency/accept-once.ts';
+import { acceptOnce, isOfAnother, type KeyedTask, type OnceOutcome } from '../idempotency/accept-once.ts';
 import { acceptedTask, answerOfOutcome } from '../idempotency/answer.ts';
 import { fieldsOf } from '../idempotency/fields.ts';
+import { bodyLimit } from '../inline-content.ts';
 import { refusalOfServices } from '../limited-token.ts';
 import { documentOf } from '../refusal.ts';
 import { idKeyOf, type Runtime } from '../runtime.ts';
@@ -18,7 +21,7 @@ import { answers, jsonAnswer } from '../schema/problem.ts';
 import { BatchResultSchema, BatchSubmissionSchema, TaskSubmissionSchema } from '../schema/submission.ts';
 import { loadServices } from '../services.ts';
 import { chooseStore, STORAGE_FULL } from '../store-choice.ts';
-import { bindDraft, draftTask, NOT_ACCEPTED, taskOf } from '../submission.ts';
+import { type BoundDraft, bindDraft, draftTask, NOT_ACCEPTED, taskOf } from '../submission.ts';
 
 const route = createRoute({
   method: 'post',
@@ -43,7 +46,9 @@ const route = createRoute({
 
 type Item = { readonly index: number } & (
   | { readonly task: NewTask }
-  | { readonly keyed: KeyedTask }
+  | { readonly keyed: KeyedTask; readonly draft: BoundDraft }
+  /** Of an upload that made its task before. */
+  | { readonly earlier: OnceOutcome }
   | { readonly problem: ProblemDocument }
 );
 
@@ -84,7 +89,11 @@ export function addBatch(app: App): void {
         if (nextAccepted.next().value !== true) return { index, problem: documentOf(NOT_ACCEPTED) };
         return { index, ...acceptedTask(runtime, item.task, now) };
       }
-      const answer = answerOfOutcome(runtime, nextOutcome.next().value ?? { kind: 'unavailable' }, now);
+      const outcome = 'earlier' in item ? item.earlier : (nextOutcome.next().value ?? { kind: 'unavailable' as const });
+      if ('keyed' in item && isOfAnother(outcome, item.keyed.newId)) {
+        beside(c, dropPlaced(runtime, item.draft, item.keyed.newId));
+      }
+      const answer = answerOfOutcome(runtime, outcome, now);
       return { index, ...(answer.ok ? answer.accepted : { problem: documentOf(answer.refusal) }) };
     });
     return answerJson({ results }, 202);
@@ -118,13 +127,22 @@ async function itemOf(
   const notForToken = refusalOfServices(caller, said.service, ...(said.fallback ?? []));
   if (notForToken !== undefined) return { index, problem: documentOf(notForToken) };
   const { subject } = caller;
-  const drafted = draftTask(runtime.services.all, said, now, headers);
+  const drafted = draftTask(runtime.services.all, said, now, headers, bodyLimit(runtime.config.bodies));
   if (!drafted.ok) return { index, problem: documentOf(drafted.refusal) };
   const bound = await bindDraft(runtime, subject, drafted.draft);
   if (!bound.ok) return { index, problem: documentOf(bound.refusal) };
-  const { draft } = bound;
-  const newId = await mintTaskId(await idKeyOf(runtime), subject, now, store);
-  if (key === undefined) return { index, task: taskOf(draft, newId, subject, now) };
+  const ownId = await mintTaskId(await idKeyOf(runtime), subject, now, store);
+  const fields = () => fieldsOf(said);
+  const upload = said.payloadUpload;
+  const placed = await placePayload(runtime, { draft: bound.draft, id: ownId, subject, fields, upload });
+  if (!placed.ok) return { index, problem: documentOf(placed.refusal) };
+  const { draft, id: newId, earlier } = placed;
+  if (earlier !== undefined && earlier !== 'unrecorded') {
+    return { index, earlier: { kind: 'replayed', id: newId, status: earlier } };
+  }
+  if (key === undefined) {
+    return { index, task: taskOf(draft, newId, subject, earlier === undefined ? now : taskCreatedAt(newId)) };
+  }
   const taskAs = (id: string, createdAt: number) => taskOf(draft, id, subject, createdAt);
-  return { index, keyed: { key, fields: await fieldsOf(said), newId, taskAs } };
+  return { index, keyed: { key, fields: await fields(), newId, taskAs }, draft };
 }

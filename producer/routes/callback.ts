@@ -2,16 +2,19 @@
 import { createRoute } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
 import { readReportToken } from '../../shared/key/report-token.ts';
-import type { CallbackReport } from '../../shared/ledger/rpc.ts';
 import { TASK_ID_PATTERN } from '../../shared/task/id.ts';
-import { answerJson, refuse, unauthenticated } from '../answer.ts';
+import { refuse, unauthenticated } from '../answer.ts';
 import type { App, AppEnv } from '../app.ts';
 import { bearerToken } from '../authorize.ts';
+import { type Reporting, reportLarge, reportUploaded } from '../bodies/large-result.ts';
+import { storeContent } from '../bodies/store-content.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
-import { ledgerUnavailable } from '../ledger-answer.ts';
+import { bodyLimit } from '../inline-content.ts';
+import { answerReport } from '../ledger-answer.ts';
 import { taskNotFound } from '../ownership.ts';
-import { reportOf } from '../report.ts';
+import { type ReadReport, reportOf } from '../report.ts';
 import { withoutSecrets } from '../reported-secrets.ts';
+import type { Runtime } from '../runtime.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { ReportAnswerSchema, TaskReportSchema } from '../schema/report.ts';
 import { TaskParamsSchema } from '../schema/task.ts';
@@ -22,7 +25,7 @@ import { refuseToken } from '../wrong-token.ts';
 const MAX_TOKEN_CHARS = 512;
 
 /** Only that a token is there: what it is worth is known by the callback Worker. */
-const carriesToken: MiddlewareHandler<AppEnv> = async (c, next) => {
+export const carriesToken: MiddlewareHandler<AppEnv> = async (c, next) => {
   const token = bearerToken(c.req.raw);
   if (token !== undefined && token.length <= MAX_TOKEN_CHARS) return next();
   const detail = "Send the attempt's token: `Authorization: Bearer <Task-Callback-Token>`.";
@@ -57,21 +60,33 @@ const route = createRoute({
 
 export function addCallback(app: App): void {
   app.openapi(route, async (c) => {
+    const { runtime } = c.env;
     const { id } = c.req.valid('param');
     const { token, holder } = readReportToken(bearerToken(c.req.raw) ?? '');
     if (!TASK_ID_PATTERN.test(id)) return taskNotFound();
-    const read = reportOf(c.req.valid('json'));
+    const read = reportOf(c.req.valid('json'), bodyLimit(runtime.config.bodies));
     if (!read.ok) return refuse(read.refusal.code, read.refusal.details);
-    const { config } = c.env.runtime;
-    const clean = await withoutSecrets(config, holder, token, read.report);
-    if (clean === UNAVAILABLE) return ledgerUnavailable();
-    const report: CallbackReport = { id, token, report: clean };
-    const answer = await callUpstream('callback', () => config.callback.acceptCallback(report));
-    if (answer === UNAVAILABLE) return ledgerUnavailable();
-    if (!answer.ok) {
-      const { code, detail } = answer;
-      return code === 'unauthenticated' ? refuseToken(c, detail) : refuse(code, { detail });
-    }
-    return answerJson({ id, status: answer.status, changed: answer.changed });
+    return answerReport(c, id, await taken(runtime, { id, token, holder }, read));
   });
+}
+
+async function taken(runtime: Runtime, reporting: Reporting, read: Extract<ReadReport, { ok: true }>) {
+  const { config } = runtime;
+  const { id, token, holder } = reporting;
+  if ('upload' in read) return (await reportUploaded(runtime, reporting, read.upload)) ?? noUpload();
+  const said = 'report' in read ? read.report : ({ status: 'succeeded', result: read.large } as const);
+  const report = await withoutSecrets(config, holder, token, said);
+  if (report === UNAVAILABLE) return UNAVAILABLE;
+  const large = 'large' in read && report.status === 'succeeded' ? report.result : undefined;
+  const { bodies } = config;
+  if (large === undefined || bodies === undefined) {
+    return callUpstream('callback', () => config.callback.acceptCallback({ id, token, report }));
+  }
+  return reportLarge(runtime, reporting, async (key) => ({ ok: true, body: await storeContent(bodies, key, large) }));
+}
+
+function noUpload(): Response {
+  const field = '/resultUpload';
+  const reason = 'is no upload for a result of this task, or is not complete yet';
+  return refuse('invalid-request', { detail: `${field}: ${reason}`, errors: [{ field, reason }] });
 }

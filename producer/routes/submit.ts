@@ -1,28 +1,27 @@
 /** `POST /api/task`: one task, accepted by one send. */
 import { createRoute } from '@hono/zod-openapi';
 import { mintTaskId } from '../../shared/task/id.ts';
-import { acceptTask } from '../accept.ts';
-import { answerJson, refuse } from '../answer.ts';
+import { acceptSubmission } from '../accept-submission.ts';
+import { refuse } from '../answer.ts';
 import type { App } from '../app.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
 import { refreshWaitNews } from '../expectation.ts';
-import { acceptOnce } from '../idempotency/accept-once.ts';
-import { acceptedTask, answerOfOutcome } from '../idempotency/answer.ts';
 import { fieldsOf } from '../idempotency/fields.ts';
-import { readKeyHeader } from '../idempotency/key.ts';
+import { invalidKey, readKeyHeader } from '../idempotency/key.ts';
+import { bodyLimit } from '../inline-content.ts';
 import { refusalOfServices } from '../limited-token.ts';
+import type { Refusal } from '../refusal.ts';
 import { idKeyOf } from '../runtime.ts';
 import { answers, jsonAnswer, jsonBody } from '../schema/problem.ts';
 import {
   ACCEPTED_EXAMPLE,
-  type AcceptedTask,
   AcceptedTaskSchema,
   SubmissionHeadersSchema,
   TaskSubmissionSchema,
 } from '../schema/submission.ts';
 import { loadServices } from '../services.ts';
 import { chooseStore, STORAGE_FULL } from '../store-choice.ts';
-import { bindDraft, draftTask, NOT_ACCEPTED, taskOf } from '../submission.ts';
+import { bindDraft, draftTask } from '../submission.ts';
 
 const route = createRoute({
   method: 'post',
@@ -47,6 +46,7 @@ const route = createRoute({
     'unsupported-media-type',
     'unknown-service',
     'idempotency-key-reused',
+    'upload-used',
     'storage-full',
   ),
 });
@@ -56,47 +56,30 @@ export function addSubmit(app: App): void {
     const { runtime } = c.env;
     const { idempotencyKey, ...submission } = c.req.valid('json');
     const header = readKeyHeader(c.req.valid('header')['idempotency-key']);
-    if (!header.ok) return invalidKey(header.reason);
+    if (!header.ok) return refused(invalidKey(header.reason));
     if (header.key !== undefined && idempotencyKey !== undefined && header.key !== idempotencyKey) {
-      return invalidKey('differs from idempotencyKey in the body; give one of them');
+      return refused(invalidKey('differs from idempotencyKey in the body; give one of them'));
     }
     const notForToken = refusalOfServices(c.get('principal'), submission.service, ...(submission.fallback ?? []));
     if (notForToken !== undefined) return refuse(notForToken.code, notForToken.details);
     const services = await loadServices(c, [submission.service]);
     const now = Date.now();
-    const drafted = draftTask(services.all, submission, now, c.req.raw.headers);
+    const limit = bodyLimit(runtime.config.bodies);
+    const drafted = draftTask(services.all, submission, now, c.req.raw.headers, limit);
     if (!drafted.ok) return refuse(drafted.refusal.code, drafted.refusal.details);
     const { subject } = c.get('principal');
     const bound = await bindDraft(runtime, subject, drafted.draft);
     if (!bound.ok) return refuse(bound.refusal.code, bound.refusal.details);
-    const { draft } = bound;
-    refreshWaitNews(c, draft.service, now);
+    refreshWaitNews(c, bound.draft.service, now);
     const store = await chooseStore(c);
     if (store === undefined) return refuse(STORAGE_FULL.code, STORAGE_FULL.details);
     const id = await mintTaskId(await idKeyOf(runtime), subject, now, store);
-    const key = header.key ?? idempotencyKey;
-    if (key === undefined) {
-      const task = taskOf(draft, id, subject, now);
-      const accepted = await acceptTask(runtime, task);
-      if (!accepted) return refuse(NOT_ACCEPTED.code, NOT_ACCEPTED.details);
-      return answerAccepted(acceptedTask(runtime, task, now));
-    }
-    const taskAs = (as: string, createdAt: number) => taskOf(draft, as, subject, createdAt);
-    const item = { key, fields: await fieldsOf(submission), newId: id, taskAs };
-    const [outcome = { kind: 'unavailable' as const }] = await acceptOnce(runtime, subject, [item], now);
-    const answer = answerOfOutcome(runtime, outcome, now);
-    return answer.ok ? answerAccepted(answer.accepted) : refuse(answer.refusal.code, answer.refusal.details);
+    const upload = submission.payloadUpload;
+    const submitted = { draft: bound.draft, id, subject, fields: () => fieldsOf(submission), upload };
+    return acceptSubmission(c, submitted, header.key ?? idempotencyKey, now);
   });
 }
 
-function answerAccepted(accepted: AcceptedTask): Response {
-  return answerJson(accepted, 202, {
-    location: accepted.statusUrl,
-    ...(accepted.replayed === true && { 'idempotency-replayed': 'true' }),
-  });
-}
-
-function invalidKey(reason: string): Response {
-  const field = 'Idempotency-Key';
-  return refuse('invalid-request', { detail: `${field}: ${reason}`, errors: [{ field, reason }] });
+function refused({ code, details }: Refusal): Response {
+  return refuse(code, details);
 }

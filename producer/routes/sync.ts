@@ -8,19 +8,14 @@ import { RequestTargetSchema } from '../../shared/service/definition.ts';
 import { readBounded } from '../../shared/sync/bounded-read.ts';
 import { type Declined, hopsOf, MAX_HELD_BYTES } from '../../shared/sync/call.ts';
 import { MAX_INLINE_BYTES } from '../../shared/task/content.ts';
-import { mintTaskId } from '../../shared/task/id.ts';
-import { acceptTask } from '../accept.ts';
-import { answerJson, refuse, statusUrlOf } from '../answer.ts';
+import { refuse } from '../answer.ts';
 import type { App, AppEnv } from '../app.ts';
 import { tokenHeaders } from '../authorize.ts';
 import { refusalOfServices } from '../limited-token.ts';
-import { idKeyOf } from '../runtime.ts';
 import { answers } from '../schema/problem.ts';
 import { CallParamsSchema } from '../schema/sync.ts';
 import { loadServices } from '../services.ts';
-import { chooseStore, STORAGE_FULL } from '../store-choice.ts';
-import { bindDraft, NOT_ACCEPTED, taskOf } from '../submission.ts';
-import { draftFromCall } from '../sync/async-task.ts';
+import { answerWithTask } from '../sync/answer-with-task.ts';
 import { type CallRequest, dispatchCall } from '../sync/dispatch.ts';
 import { preferenceOf } from '../sync/prefer.ts';
 import { refuseDeclined, unknownServiceCall } from '../sync/refusal.ts';
@@ -82,7 +77,7 @@ async function answerCall(c: Context<AppEnv>): Promise<Response> {
 
   const { respondAsync, waitSeconds } = preferenceOf(request.headers.get('prefer'));
   const call = await callRequestOf(request, path, respondAsync);
-  if (respondAsync && waitSeconds === undefined) return answerWithTask(c, name, call);
+  if (respondAsync && waitSeconds === undefined) return answerWithTask(c, name, call, false);
   const patientUntil = Date.now() + (waitSeconds ?? 0) * 1000;
   const syncCall = {
     id: crypto.randomUUID(),
@@ -93,7 +88,7 @@ async function answerCall(c: Context<AppEnv>): Promise<Response> {
   };
   const dispatched = await dispatchCall(runtime, syncCall, call);
   if (dispatched.is === 'answered') return passedOn(dispatched.response);
-  if (respondAsync && isOverloaded(dispatched.declined)) return answerWithTask(c, name, call);
+  if (respondAsync && isOverloaded(dispatched.declined)) return answerWithTask(c, name, call, true);
   if (dispatched.answer !== undefined) return passedOn(dispatched.answer);
   return refuseDeclined(runtime, name, dispatched.declined);
 }
@@ -139,24 +134,4 @@ async function boundedBody(request: Request): Promise<CallRequest['body']> {
 /** True when no backend has been asked: it may be asked later. */
 function isOverloaded({ why }: Declined): boolean {
   return why !== 'timeout' && why !== 'misconfigured' && why !== 'unreachable' && why !== 'unreadable';
-}
-
-async function answerWithTask(c: Context<AppEnv>, name: string, call: CallRequest): Promise<Response> {
-  const { runtime } = c.env;
-  const drafted = draftFromCall(runtime.services.all, name, call);
-  if (!drafted.ok) return refuse(drafted.refusal.code, drafted.refusal.details);
-  const { subject } = c.get('principal');
-  const bound = await bindDraft(runtime, subject, drafted.draft);
-  if (!bound.ok) return refuse(bound.refusal.code, bound.refusal.details);
-  const now = Date.now();
-  const store = await chooseStore(c);
-  if (store === undefined) return refuse(STORAGE_FULL.code, STORAGE_FULL.details);
-  const id = await mintTaskId(await idKeyOf(runtime), subject, now, store);
-  const accepted = await acceptTask(runtime, taskOf(bound.draft, id, subject, now));
-  if (!accepted) return refuse(NOT_ACCEPTED.code, NOT_ACCEPTED.details);
-  const statusUrl = statusUrlOf(runtime, id);
-  return answerJson({ id, status: 'queued', statusUrl }, 202, {
-    location: statusUrl,
-    'preference-applied': 'respond-async',
-  });
 }

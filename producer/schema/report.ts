@@ -15,8 +15,16 @@ export const TaskReportSchema = z
       status: z.literal('succeeded'),
       result: verbatimJson()
         .optional()
-        .openapi({ description: `Any JSON, up to ${MAX_INLINE_BYTES} bytes; polls show it byte for byte.` }),
+        .openapi({
+          description:
+            `Any JSON. Polls show it byte for byte up to ${MAX_INLINE_BYTES} bytes; up to 25 MB it is kept for a download, ` +
+            'where the deployment has a bucket.',
+        }),
       resultBase64: z.base64().optional().openapi({ description: 'A binary result, instead of result.' }),
+      resultUpload: z.string().optional().openapi({
+        description: 'The id of an upload (POST /api/task/ID/result/uploads), up to 5 GB, instead of result.',
+        example: 't.06fkcm2m9g0000000000000000000000.result-0123456789abcdef',
+      }),
       resultContentType: ContentTypeSchema.optional(),
     }),
     z.strictObject({

@@ -1,5 +1,6 @@
 /** What a client sends to submit tasks, and what it gets back at once. */
 import { z } from '@hono/zod-openapi';
+import { UPLOAD_ID_PATTERN } from '../../shared/bodies/object-key.ts';
 import {
   FallbackSchema,
   HeaderNameSchema,
@@ -125,10 +126,18 @@ export const TaskSubmissionSchema = z
       .optional()
       .openapi({
         description:
-          `Any JSON, up to ${MAX_INLINE_BYTES} bytes; the backend gets it byte for byte. With a contentType other than ` +
-          'JSON: a string, sent as text.',
+          `Any JSON; the backend gets it byte for byte. Up to 25 MB where the deployment has a bucket, else ` +
+          `${MAX_INLINE_BYTES} bytes. With a contentType other than JSON: a string, sent as text.`,
       }),
     payloadBase64: z.base64().optional().openapi({ description: 'A binary body, instead of payload.' }),
+    payloadUpload: z
+      .string()
+      .regex(UPLOAD_ID_PATTERN, 'an upload is named like upl_06fkcm2m9g0000000000000000000000')
+      .optional()
+      .openapi({
+        description: 'A body that was uploaded before (POST /api/uploads), up to 5 GB, instead of payload.',
+        example: 'upl_06fkcm2m9g0000000000000000000000',
+      }),
     contentType: ContentTypeSchema.optional().openapi({
       description: 'application/json for payload and application/octet-stream for payloadBase64 when absent.',
     }),

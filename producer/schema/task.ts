@@ -82,6 +82,8 @@ const RequestSchema = z
     body: z.unknown().optional(),
     contentType: z.string().optional(),
     bodyEncoding: z.enum(['json', 'text', 'base64']).optional(),
+    bodyBytes: z.number().int().optional().openapi({ description: 'Of a body that is too large to be shown.' }),
+    bodyUrl: z.string().optional().openapi({ description: 'Where it is downloaded, with the same token.' }),
     bodyRedacted: z.boolean().optional().openapi({ description: 'True: its service keeps bodies out of sight.' }),
     traceId: z.string().openapi({ description: 'The W3C trace that the backend sees.' }),
   })
@@ -141,6 +143,8 @@ export const TaskSchema = TaskSummarySchema.extend({
   }),
   resultContentType: z.string().optional(),
   resultEncoding: z.enum(['json', 'text', 'base64']).optional(),
+  resultBytes: z.number().int().optional().openapi({ description: 'Of a result that is too large to be shown.' }),
+  resultUrl: z.string().optional().openapi({ description: 'Where it is downloaded, with the same token.' }),
   resultRedacted: z
     .boolean()
     .optional()

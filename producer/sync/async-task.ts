@@ -2,10 +2,13 @@
  * A synchronous request made into a task, when the client prefers an answer later (`Prefer:
  * respond-async`): the same method, path, headers and body, byte for byte.
  */
+
 import type { Services } from '../../shared/service/definition.ts';
 import { headersToBackend } from '../../shared/sync/forwarded-headers.ts';
-import { contentFromBytes, MAX_INLINE_BYTES } from '../../shared/task/content.ts';
+import { contentFromBytes } from '../../shared/task/content.ts';
 import { TASK_METHODS } from '../../shared/task/request.ts';
+import type { StoredBody } from '../../shared/task/stored-body.ts';
+import { tooLarge } from '../inline-content.ts';
 import type { Refusal } from '../refusal.ts';
 import { taskHeadersAmong } from '../schema/submission.ts';
 import { type Drafted, draftOf } from '../submission.ts';
@@ -15,15 +18,24 @@ import { hopsField } from './hops.ts';
 /** A trace is a field of its own, so that a task's attempts join it. */
 const TRACE_HEADER = 'traceparent';
 
-export function draftFromCall(services: Services, service: string, request: CallRequest): Drafted {
+/**
+ * @param maxBytes what is larger than a message takes must be placed before the task is sent; a body that streams already is
+ * @param storedBody where that lies
+ */
+export function draftFromCall(
+  services: Services,
+  service: string,
+  request: CallRequest,
+  maxBytes: number,
+  storedBody?: StoredBody,
+): Drafted {
   const { path, body } = request;
   const method = TASK_METHODS.find((known) => known === request.method);
   if (method === undefined) {
     return refused('invalid-request', `A task cannot be made of ${request.method}; leave out respond-async.`);
   }
-  if (body instanceof ReadableStream || (body?.byteLength ?? 0) > MAX_INLINE_BYTES) {
-    const limit = `A task's body has at most ${MAX_INLINE_BYTES} bytes`;
-    return refused('body-too-large', `${limit}; leave out respond-async, or send less.`);
+  if (body instanceof ArrayBuffer && body.byteLength > maxBytes) {
+    return { ok: false, refusal: tooLarge(`The body has ${body.byteLength} bytes`, maxBytes) };
   }
   const forwarded = headersToBackend(request.headers);
   const headers = taskHeadersAmong(forwarded);
@@ -34,7 +46,8 @@ export function draftFromCall(services: Services, service: string, request: Call
     method,
     path,
     headers,
-    ...(body !== null && body.byteLength > 0 && { body: contentFromBytes(type, new Uint8Array(body)) }),
+    ...(body instanceof ArrayBuffer && body.byteLength > 0 && { body: contentFromBytes(type, new Uint8Array(body)) }),
+    ...(storedBody !== undefined && { storedBody }),
     ...hopsField(request.headers),
     ...(forwarded[TRACE_HEADER] !== undefined && { traceparent: forwarded[TRACE_HEADER] }),
   });

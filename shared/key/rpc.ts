@@ -43,6 +43,17 @@ export interface RedactedReport extends Pick<ReportToRedact, 'result' | 'message
   readonly hasKey: boolean;
 }
 
+/** Of a body that streams. */
+export interface BodyToRedact extends Pick<ReportToRedact, 'service' | 'key' | 'token'> {
+  /** Its media type. */
+  readonly type: string;
+}
+
+export interface RedactedBody extends Pick<RedactedReport, 'hasKey'> {
+  readonly type: string;
+  readonly body: ReadableStream<Uint8Array>;
+}
+
 /** The consumer's entrypoint `KeyAdmin`. */
 export interface KeyRpc {
   describe(): Promise<KeyView[]>;
@@ -50,4 +61,6 @@ export interface KeyRpc {
   change(key: string, action: KeyAction): Promise<KeyView | undefined>;
   /** Takes the secrets of its call out of a report. */
   redactReport(report: ReportToRedact): Promise<RedactedReport>;
+  /** The same for a body, while it streams. */
+  redactBody(description: BodyToRedact, body: ReadableStream<Uint8Array>): Promise<RedactedBody>;
 }

@@ -14,6 +14,7 @@ import { ContentSchema } from '../task/content.ts';
 import type { Disposition } from '../task/disposition.ts';
 import { DEFERRAL_REASONS, type StateOf } from '../task/state.ts';
 import type { TaskStatus } from '../task/status.ts';
+import { StoredBodySchema } from '../task/stored-body.ts';
 import { LineSchema } from './line.ts';
 
 const runningState = z.object({
@@ -105,6 +106,8 @@ export const SettlementSchema = z.object({
   ]),
   /** The result of a success. */
   result: ContentSchema.optional(),
+  /** Or where it lies, when it is too large for a row. */
+  storedResult: StoredBodySchema.optional(),
   /** Of a failed attempt: the service that takes the task when no other attempt is left, or at once. */
   fallback: z.object({ service: z.string(), atOnce: z.boolean() }).optional(),
   /** What a terminal failure is reported as. */

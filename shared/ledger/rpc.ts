@@ -5,9 +5,11 @@
 
 import * as z from 'zod';
 import type { SecretReport } from '../auth/secret-strength.ts';
+import { LINK_ACTIONS } from '../bodies/link.ts';
 import type { Pace } from '../job/job.ts';
 import { NewTaskSchema } from '../message/task-message.ts';
 import { ContentSchema } from '../task/content.ts';
+import { StoredBodySchema } from '../task/stored-body.ts';
 
 const id = NewTaskSchema.shape.id;
 
@@ -33,7 +35,12 @@ export const CallbackReportSchema = z.object({
   id,
   token: z.string(),
   report: z.discriminatedUnion('status', [
-    z.object({ status: z.literal('succeeded'), result: ContentSchema.optional() }),
+    z.object({
+      status: z.literal('succeeded'),
+      result: ContentSchema.optional(),
+      /** Or where it lies, when it is too large for a row. */
+      storedResult: StoredBodySchema.optional(),
+    }),
     z.object({ status: z.literal('failed'), message: z.string(), retryable: z.boolean() }),
     z.object({
       status: z.literal('running'),
@@ -43,6 +50,24 @@ export const CallbackReportSchema = z.object({
   ]),
 });
 export type CallbackReport = z.infer<typeof CallbackReportSchema>;
+
+export const ReporterSchema = z.object({ id, token: z.string() });
+/** Who wants to report a large result: asked before it is taken. */
+export type Reporter = z.infer<typeof ReporterSchema>;
+
+export const BackendLinkSchema = z.object({
+  id,
+  /** Of the attempt that the link was made for. */
+  run: z.number().int().min(1),
+  claims: z.object({
+    action: z.enum(LINK_ACTIONS),
+    key: z.string(),
+    expires: z.number().int(),
+    more: z.array(z.string()).optional(),
+  }),
+  signature: z.string(),
+});
+export type BackendLink = z.infer<typeof BackendLinkSchema>;
 
 /** `status` is where the task stands now; `changed` is false when it already stood there. */
 export type LedgerAnswer =
@@ -72,4 +97,8 @@ export interface CallbackRpc {
   reportSecrets(): Promise<{ readonly secrets: readonly SecretReport[]; readonly previous: readonly string[] }>;
   /** A backend's word on the run that the token was given to. Safe to repeat. */
   acceptCallback(report: CallbackReport): Promise<LedgerAnswer>;
+  /** Whether a result of this reporter would be taken now. Changes nothing. */
+  mayReport(reporter: Reporter): Promise<LedgerAnswer>;
+  /** Whether a link was made for an attempt of the task. */
+  isBackendLink(link: BackendLink): Promise<boolean>;
 }

@@ -3,6 +3,7 @@
  * Each costs one row written. Walks go over the primary key in bounded steps, so what a step costs does
  * not grow with the table.
  */
+import { jsonParameters, runForEach } from './parameter.ts';
 
 export interface Lives {
   /** Only ids above this one, and below `before`. */
@@ -23,6 +24,8 @@ export interface Step {
   readonly last: string | undefined;
   /** Nothing is left below `before`. */
   readonly isEnd: boolean;
+  /** Names of bodies in the bucket that no row leads to any more. */
+  readonly objects: readonly string[];
 }
 
 // A tombstone has no service and no bodies; a claim may still bring it some.
@@ -30,14 +33,17 @@ const HAS_OLD_BODIES = `finished_at < ?4 AND bodies_deleted_at IS NULL AND servi
 
 const LOOK = `
   SELECT max(id) AS last, count(*) AS rows, count(*) FILTER (WHERE finished_at < ?5) AS old_rows,
-    count(*) FILTER (WHERE ${HAS_OLD_BODIES} AND finished_at >= ?5) AS old_bodies
-  FROM (SELECT id, service, finished_at, bodies_deleted_at FROM tasks WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3)`;
+    count(*) FILTER (WHERE ${HAS_OLD_BODIES} AND finished_at >= ?5) AS old_bodies,
+    json_group_array(json_array(id, request->>'$.storedBody.key', result_stored->>'$.key'))
+      FILTER (WHERE finished_at < max(?4, ?5) AND bodies_deleted_at IS NULL AND (result_stored IS NOT NULL OR request->'$.storedBody' IS NOT NULL)) AS stored
+  FROM (SELECT id, service, finished_at, bodies_deleted_at, request, result_stored FROM tasks
+    WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3)`;
 
 /** A task that was retried by hand has no `finished_at`, and so is kept for its full time again. */
 const DELETE_ROWS = 'DELETE FROM tasks WHERE id > ?1 AND id <= ?2 AND finished_at < ?3';
 
 const WITHOUT_BODIES = `request = NULL, request_body = NULL, result_type = NULL, result_encoding = NULL, result = NULL,
-    history = '[]', bodies_deleted_at = ?3`;
+    result_stored = NULL, history = '[]', bodies_deleted_at = ?3`;
 
 const DELETE_BODIES = `
   UPDATE tasks SET ${WITHOUT_BODIES}
@@ -49,8 +55,10 @@ export async function endLives(db: D1Database, lives: Lives, now: number): Promi
   const look = await db
     .prepare(LOOK)
     .bind(after, before, limit, bodiesOf, rowsOf)
-    .first<{ last: string | null; rows: number; old_rows: number; old_bodies: number }>();
-  if (look === null || look.last === null) return { deletedBodies: 0, deletedRows: 0, last: undefined, isEnd: true };
+    .first<{ last: string | null; rows: number; old_rows: number; old_bodies: number; stored: string }>();
+  if (look === null || look.last === null) {
+    return { deletedBodies: 0, deletedRows: 0, last: undefined, isEnd: true, objects: [] };
+  }
   const { last, rows, old_rows, old_bodies } = look;
   let deletedRows = 0;
   let deletedBodies = 0;
@@ -62,7 +70,23 @@ export async function endLives(db: D1Database, lives: Lives, now: number): Promi
     const { meta } = await db.prepare(DELETE_BODIES).bind(after, last, now, bodiesOf).run();
     deletedBodies = meta.changes;
   }
-  return { deletedBodies, deletedRows, last, isEnd: rows < limit };
+  const objects = await objectsWithoutRow(db, JSON.parse(look.stored) as StoredOfRow[]);
+  return { deletedBodies, deletedRows, last, isEnd: rows < limit, objects };
+}
+
+type StoredOfRow = readonly [id: string, payload: string | null, result: string | null];
+
+/** A task that was run again by hand between the look and the deletion keeps its bodies. */
+async function objectsWithoutRow(db: D1Database, stored: readonly StoredOfRow[]): Promise<string[]> {
+  if (stored.length === 0) return [];
+  const kept = await runForEach<{ id: string }>(
+    db,
+    `SELECT id FROM tasks WHERE bodies_deleted_at IS NULL AND id IN (SELECT value FROM json_each(?1))`,
+    jsonParameters(stored.map(([id]) => id)),
+  );
+  const keptIds = new Set(kept.map(({ id }) => id));
+  const gone = stored.filter(([id]) => !keptIds.has(id));
+  return gone.flatMap(([, payload, result]) => [payload, result].filter((key) => key !== null));
 }
 
 /** The job stands where its chunk began: somebody who repeats the chunk purges nothing that came later. */

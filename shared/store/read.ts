@@ -1,6 +1,8 @@
 /** Reads by id: a hit is one row read, a miss none. */
+
 import type { Content } from '../task/content.ts';
 import { isTerminal, type TaskStatus } from '../task/status.ts';
+import { type StoredBody, StoredBodySchema } from '../task/stored-body.ts';
 import { jsonParameters, runForEach } from './parameter.ts';
 import { REQUEST_TEXT } from './request-columns.ts';
 import {
@@ -53,16 +55,22 @@ export async function readStates(db: D1Database, ids: readonly string[]): Promis
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-/** The result of a task that has succeeded: null when it has none, undefined when it is not kept any more, or not there yet. */
-export async function readResult(db: D1Database, id: string): Promise<Content | null | undefined> {
+export interface RecordedResult {
+  readonly content?: Content;
+  readonly stored?: StoredBody;
+}
+
+/** The result of a task that has succeeded, if it has one; undefined when it is not kept any more, or not there yet. */
+export async function readResult(db: D1Database, id: string): Promise<RecordedResult | undefined> {
   const row = await db
-    .prepare(`SELECT result_type, result_encoding, result FROM tasks WHERE id = ?1 AND status = 'succeeded'
+    .prepare(`SELECT result_type, result_encoding, result, result_stored FROM tasks WHERE id = ?1 AND status = 'succeeded'
          AND bodies_deleted_at IS NULL`)
     .bind(id)
-    .first<Pick<TaskRow, 'result_type' | 'result_encoding' | 'result'>>();
+    .first<Pick<TaskRow, 'result_type' | 'result_encoding' | 'result' | 'result_stored'>>();
   if (row === null) return undefined;
-  if (row.result_type === null || row.result_encoding === null || row.result === null) return null;
-  return { type: row.result_type, encoding: row.result_encoding, text: row.result };
+  if (row.result_stored !== null) return { stored: StoredBodySchema.parse(JSON.parse(row.result_stored)) };
+  if (row.result_type === null || row.result_encoding === null || row.result === null) return {};
+  return { content: { type: row.result_type, encoding: row.result_encoding, text: row.result } };
 }
 
 /** The requests (JSON text) of recorded tasks, for wake-ups that carry none. */

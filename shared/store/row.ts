@@ -82,13 +82,15 @@ export interface TaskSummaryRow extends StateRow {
 }
 
 /** Everything that a poll shows. */
-export const DETAIL_COLUMNS = `${SUMMARY_COLUMNS}, history, result_type, result_encoding, result, request, request_body`;
+export const DETAIL_COLUMNS = `${SUMMARY_COLUMNS}, history, result_type, result_encoding, result, result_stored, request, request_body`;
 
 export interface TaskRow extends TaskSummaryRow {
   history: string;
   result_type: string | null;
   result_encoding: 'json' | 'text' | 'base64' | null;
   result: string | null;
+  /** Where the result lies that is too large for the row: a `StoredBody` as JSON. */
+  result_stored: string | null;
   /** The request as JSON; the text of its body is in `request_body`. */
   request: string | null;
   request_body: string | null;

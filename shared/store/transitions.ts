@@ -3,10 +3,12 @@
  * state, one statement for any number of tasks. A move whose expectation no longer holds changes
  * nothing and is missing from the answer, so that its author looks again.
  */
+
 import { type AttemptRecord, MAX_ATTEMPT_RECORDS, MAX_PROGRESS_REPORTS, type TaskError } from '../task/attempt.ts';
 import type { Content } from '../task/content.ts';
 import type { TaskState } from '../task/state.ts';
 import { isTerminal } from '../task/status.ts';
+import type { StoredBody } from '../task/stored-body.ts';
 import { jsonParameters, ROWS, runForEach } from './parameter.ts';
 import type { StateRow } from './row.ts';
 
@@ -30,6 +32,8 @@ export interface Move {
   readonly service?: string;
   readonly error?: TaskError;
   readonly result?: Content;
+  /** Instead of `result`. */
+  readonly storedResult?: StoredBody;
   readonly progress?: { readonly at: number; readonly percent?: number; readonly message?: string };
 }
 
@@ -72,7 +76,8 @@ const RECORD = `
       '$[#]', json(move.record)) END,
     result_type = move.result_type,
     result_encoding = move.result_encoding,
-    result = move.result
+    result = move.result,
+    result_stored = move.result_stored
   FROM (
     SELECT value->>'id' AS id, value->>'expectedStatus' AS expected_status, value->>'expectedRun' AS expected_run,
       value->>'expectedDueAt' AS expected_due_at, value->>'status' AS status, value->>'service' AS service, value->>'deferrals' AS deferrals,
@@ -83,7 +88,7 @@ const RECORD = `
       value->>'settledVerdict' AS settled_verdict, value->>'finishedAt' AS finished_at, value->>'failed' AS failed,
       value->'progress' AS progress, value->>'keepError' AS keep_error, value->'error' AS error,
       value->'record' AS record, value->>'resultType' AS result_type, value->>'resultEncoding' AS result_encoding,
-      value->>'result' AS result, value->>'lifeMs' AS life_ms
+      value->>'result' AS result, value->'storedResult' AS result_stored, value->>'lifeMs' AS life_ms
     FROM ${ROWS}
   ) AS move
   WHERE tasks.id = move.id AND tasks.status = move.expected_status AND tasks.run = move.expected_run
@@ -145,5 +150,6 @@ function moveParameter(move: Move): Record<string, unknown> {
     resultType: result?.type,
     resultEncoding: result?.encoding,
     result: result?.text,
+    storedResult: move.storedResult,
   };
 }

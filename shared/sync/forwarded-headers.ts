@@ -77,7 +77,7 @@ const OF_THE_WAY_BACK = new RegExp(
 );
 
 /** What a browser makes of a backend's page must not be able to act as a page of this origin. */
-const GUARDS = {
+export const SERVED_AS_FILE = {
   'content-security-policy': "default-src 'none'; sandbox",
   'x-content-type-options': 'nosniff',
   'cache-control': 'no-store',
@@ -112,7 +112,7 @@ export function headersToClient(headers: Headers, redact: (text: string) => stri
   const location = headers.get('location');
   const place = location === null ? undefined : locationForClient(location, asked);
   if (place !== undefined) forwarded.set('location', redact(place));
-  for (const [name, value] of Object.entries(GUARDS)) forwarded.set(name, value);
+  for (const [name, value] of Object.entries(SERVED_AS_FILE)) forwarded.set(name, value);
   return forwarded;
 }
 

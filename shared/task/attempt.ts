@@ -31,6 +31,8 @@ export const ERROR_CLASSES = [
   'result-too-large',
   /** The answer is packed in a way that cannot be looked into. */
   'result-unreadable',
+  /** The payload is not in the bucket any more. */
+  'payload-missing',
   /** The database refused what came of the attempt. */
   'unstorable',
   /** The deadline passed. */

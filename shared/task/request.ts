@@ -4,6 +4,7 @@ import { AnswerRulesSchema } from './answer-rule.ts';
 import { ERROR_CLASSES, type TaskError } from './attempt.ts';
 import { ContentSchema } from './content.ts';
 import { ServerRequirementsSchema } from './server-requirements.ts';
+import { StoredBodySchema } from './stored-body.ts';
 
 export const TASK_METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'QUERY'] as const;
 
@@ -16,6 +17,8 @@ export const TaskRequestSchema = z.object({
   path: z.string().optional(),
   headers: z.record(z.string(), z.string()).optional(),
   body: ContentSchema.optional(),
+  /** The body, when it lies in the bucket: then there is no other. */
+  storedBody: StoredBodySchema.optional(),
   /** W3C trace context of the submission, so that the backend's spans join the client's trace. */
   traceparent: z.string().optional(),
   /** Through how many deployments the submission came, or how often through this one (`shared/sync/call.ts`). */

@@ -102,14 +102,14 @@ export interface Pipeline extends AsyncDisposable {
 }
 
 export async function startPipeline(
-  options: Pick<LocalOptions, 'vars' | 'services' | 'shards' | 'network'> = {},
+  options: Pick<LocalOptions, 'vars' | 'services' | 'shards' | 'network' | 'secrets'> = {},
 ): Promise<Pipeline> {
   const stateDir = await mkdtemp(path.join(tmpdir(), 'tasklane-'));
   const backend = await startBackend();
   const run = await startLocal({
     stateDir,
     services: { ...exampleServices(backend.url), ...options.services },
-    secrets: SECRETS,
+    secrets: options.secrets ?? SECRETS,
     ...(options.vars !== undefined && { vars: options.vars }),
     ...(options.shards !== undefined && { shards: options.shards }),
     ...(options.network !== undefined && { network: options.network }),

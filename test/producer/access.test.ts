@@ -20,7 +20,11 @@ const ID = `tsk_${'0'.repeat(32)}`;
 
 /** Addresses of the routes, with something in the place of each parameter. */
 function addressOf(path: string): string {
-  const values: Record<string, string> = { id: path.includes('task') ? ID : 'srv_0000000000000000', name: 'ocr' };
+  const values: Record<string, string> = {
+    id: path.includes('task') ? ID : 'srv_0000000000000000',
+    name: 'ocr',
+    part: '1',
+  };
   return path.replace(/:(\w+)/g, (_, name: string) => values[name] ?? '0').replace('*', 'v1/read');
 }
 
@@ -66,12 +70,29 @@ describe('the access table', () => {
 });
 
 describe('every address that is not open', () => {
-  it.each(ROWS.filter(({ access }) => access !== 'open'))('$row asks for a token', async ({ method, path }) => {
-    const answer = await ask(environment({ TASK_DB_0: noDatabase }), path, { method, token: undefined });
-    expect(answer.status).toBe(401);
-    expect(answer.headers.get('www-authenticate')).toBe('Bearer realm="tasklane"');
-    expect(answer.headers.get('content-type')).toBe('application/problem+json');
+  it.each(ROWS.filter(({ access }) => access === 'signed'))('$row asks for a signature', async ({ method, path }) => {
+    const isInParts = /parts|complete/.test(path);
+    const terms = method === 'GET' ? '' : `&bytes=4${isInParts ? '&upload=u' : ''}`;
+    const body =
+      { GET: undefined, PUT: 'body' }[method] ?? (method === 'POST' ? { parts: [{ part: 1, etag: 'e' }] } : undefined);
+    const answer = await ask(environment({ TASK_DB_0: noDatabase }), `${path}?expires=4000000000&signature=0${terms}`, {
+      method,
+      body,
+      token: undefined,
+    });
+    expect(answer.status).toBe(403);
+    expect(await documentIn(answer)).toMatchObject({ type: '/docs/problems/link-not-valid' });
   });
+
+  it.each(ROWS.filter(({ access }) => access !== 'open' && access !== 'signed'))(
+    '$row asks for a token',
+    async ({ method, path }) => {
+      const answer = await ask(environment({ TASK_DB_0: noDatabase }), path, { method, token: undefined });
+      expect(answer.status).toBe(401);
+      expect(answer.headers.get('www-authenticate')).toBe('Bearer realm="tasklane"');
+      expect(answer.headers.get('content-type')).toBe('application/problem+json');
+    },
+  );
 
   it.each(BY_ROLE)('$row refuses a forged token', async ({ method, path }) => {
     const answer = await ask(environment({ TASK_DB_0: noDatabase }), path, { method, token: 'a.b.c' });

@@ -85,10 +85,11 @@ describe('a body', () => {
     expect((await submit(streamOf('x'.repeat(100_000), 7))).status).toBe(413);
   });
 
-  it('with a payload above the inline limit is refused with both sizes', async () => {
-    const answer = await submit(JSON.stringify({ service: 'echo', payload: 'x'.repeat(70_000) }));
+  it('with a payload above the inline limit is refused with both sizes, and why, where there is no bucket', async () => {
+    const body = { service: 'echo', payload: 'x'.repeat(70_000) };
+    const answer = await ask(environment({ TASK_DB_0: noDatabase, BODIES: undefined }), '/api/task', { body });
     expect(answer.status).toBe(413);
-    expect((await documentIn(answer)).detail).toMatch(/70002.*65536/);
+    expect((await documentIn(answer)).detail).toMatch(/70002.*65536.*no bucket.*r2_buckets/);
   });
 
   it.each(['1', 'null', '[]', '"x"'])('that is %s and no object is refused', async (body) => {

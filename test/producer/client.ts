@@ -35,6 +35,8 @@ export function callbackStub(answer: LedgerAnswer): CallbackRpc & { asked: unkno
     retryTask: reply,
     acceptCallback: reply,
     reportSecrets: async () => ({ secrets: [], previous: [] }),
+    mayReport: reply,
+    isBackendLink: async () => false,
     runJobs: async () => undefined,
     paces: async (services) => new Map(services.map((service) => [service, { perSecond: 10, isKnown: true }])),
   };

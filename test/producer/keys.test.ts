@@ -26,6 +26,7 @@ function consumer(views: KeyView[]): KeyRpc & { asked: [string, KeyAction][] } {
       return views.find((view) => view.key === key);
     },
     redactReport: () => Promise.reject(new Error('nobody reports here')),
+    redactBody: () => Promise.reject(new Error('nobody reports here')),
   };
 }
 
@@ -33,6 +34,7 @@ const broken: KeyRpc = {
   describe: () => Promise.reject(new Error('gone')),
   change: () => Promise.reject(new Error('gone')),
   redactReport: () => Promise.reject(new Error('gone')),
+  redactBody: () => Promise.reject(new Error('gone')),
 };
 
 describe('the keys', () => {

@@ -140,8 +140,12 @@ describe('a report on an attempt', () => {
     expect(CALLBACK.asked).toEqual([]);
   });
 
-  it('is refused with a result above the inline limit', async () => {
-    const { answer } = report(await idFor('alice'), { status: 'succeeded', result: 'x'.repeat(70_000) }, DONE);
-    expect((await answer).status).toBe(413);
+  it('is refused with a result above the inline limit where there is no bucket', async () => {
+    const answer = await ask(environment({ BODIES: undefined }), `/api/task/${await idFor('alice')}`, {
+      method: 'PUT',
+      body: { status: 'succeeded', result: 'x'.repeat(70_000) },
+      token: 'attempt-token',
+    });
+    expect(answer.status).toBe(413);
   });
 });

@@ -52,6 +52,7 @@ function rowWith(columns: Partial<TaskRow>): TaskRow {
     result_type: null,
     result_encoding: null,
     result: null,
+    result_stored: null,
     ...columns,
   };
 }

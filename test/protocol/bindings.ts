@@ -111,6 +111,7 @@ export class Bindings {
         ...this.#lineKeeper(effect),
       },
       connections: this.#world.connections,
+      bodies: undefined,
       ownQueue: this.#queue('tasks', invocation),
       draining: false,
       outbound: (url, init) => fetch(url, init),

@@ -2,16 +2,18 @@
 import { WorkerEntrypoint } from 'cloudflare:workers';
 import { keyLabel, keyOfLabel } from '../../../shared/key/name.ts';
 import {
+  type BodyToRedact,
   KEY_ACTIONS,
   type KeyAction,
   type KeyRpc,
   type KeyView,
+  type RedactedBody,
   type RedactedReport,
   type ReportToRedact,
 } from '../../../shared/key/rpc.ts';
 import { logInfo } from '../../../shared/log.ts';
 import { readEnv } from '../../env.ts';
-import { redactReport } from '../secrets/reported.ts';
+import { redactBody, redactReport } from '../secrets/reported.ts';
 import { membersOf } from './members.ts';
 
 export class KeyAdmin extends WorkerEntrypoint implements KeyRpc {
@@ -36,5 +38,9 @@ export class KeyAdmin extends WorkerEntrypoint implements KeyRpc {
 
   redactReport(report: ReportToRedact): Promise<RedactedReport> {
     return redactReport(readEnv(this.env as object), report);
+  }
+
+  redactBody(description: BodyToRedact, body: ReadableStream<Uint8Array>): Promise<RedactedBody> {
+    return redactBody(readEnv(this.env as object), description, body);
   }
 }

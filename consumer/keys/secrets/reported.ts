@@ -4,23 +4,53 @@
  */
 import * as z from 'zod';
 import { keyOfLabel } from '../../../shared/key/name.ts';
-import type { RedactedReport, ReportToRedact } from '../../../shared/key/rpc.ts';
+import type { BodyToRedact, RedactedBody, RedactedReport, ReportToRedact } from '../../../shared/key/rpc.ts';
 import { findService } from '../../../shared/service/refresh.ts';
 import { ContentSchema } from '../../../shared/task/content.ts';
 import type { ConsumerEnv } from '../../env.ts';
 import { tokenRedaction } from './callback-token.ts';
-import { redactContent } from './redaction.ts';
+import { Redactor, redactContent } from './redaction.ts';
+import { redactedStream } from './redaction-stream.ts';
 
-const ReportToRedactSchema = z.object({
-  service: z.string(),
-  key: z.string().optional(),
-  token: z.string(),
+const SourceSchema = z.object({ service: z.string(), key: z.string().optional(), token: z.string() });
+
+const ReportToRedactSchema = SourceSchema.extend({
   result: ContentSchema.optional(),
   message: z.string().optional(),
 });
 
+const BodyToRedactSchema = SourceSchema.extend({ type: z.string() });
+
 export async function redactReport(env: ConsumerEnv, report: ReportToRedact): Promise<RedactedReport> {
-  const { service, key: label, token, result, message } = ReportToRedactSchema.parse(report);
+  const { result, message, ...source } = ReportToRedactSchema.parse(report);
+  const { hasKey, ofService } = await secretsOf(env, source);
+  const ofCall = tokenRedaction(source.token);
+  const redact = (text: string) => ofCall(ofService.text(text));
+  return {
+    hasKey,
+    ...(result !== undefined && { result: redactContent(result, redact) }),
+    ...(message !== undefined && { message: redact(message) }),
+  };
+}
+
+/** The answer comes before the body has been read. */
+export async function redactBody(
+  env: ConsumerEnv,
+  description: BodyToRedact,
+  body: ReadableStream<Uint8Array>,
+): Promise<RedactedBody> {
+  const { type, ...source } = BodyToRedactSchema.parse(description);
+  const { hasKey, ofService } = await secretsOf(env, source);
+  const ofCall = new Redactor([source.token]);
+  const clean = redactedStream(redactedStream(body, ofService, type), ofCall, type);
+  // Between Workers only the runtime's own streams of bytes travel.
+  return { hasKey, type: ofCall.text(ofService.text(type)), body: clean.pipeThrough(new IdentityTransformStream()) };
+}
+
+async function secretsOf(
+  env: ConsumerEnv,
+  { service, key: label }: z.output<typeof SourceSchema>,
+): Promise<{ readonly hasKey: boolean; readonly ofService: Redactor }> {
   const key = label === undefined ? undefined : keyOfLabel(label);
   const definition = await findService(
     env.known,
@@ -28,12 +58,8 @@ export async function redactReport(env: ConsumerEnv, report: ReportToRedact): Pr
     service,
     (known) => known !== undefined,
   );
-  const ofService = env.redactor({ service, ...(definition && { definition }), ...(key && { key }) });
-  const ofCall = tokenRedaction(token);
-  const redact = (text: string) => ofCall(ofService.text(text));
   return {
     hasKey: key === undefined || env.keys.value(key.pool, key.number) !== undefined,
-    ...(result !== undefined && { result: redactContent(result, redact) }),
-    ...(message !== undefined && { message: redact(message) }),
+    ofService: env.redactor({ service, ...(definition && { definition }), ...(key && { key }) }),
   };
 }

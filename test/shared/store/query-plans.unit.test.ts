@@ -67,6 +67,7 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   purgeStatements: [[[ID], { job: 'job_0', from: '~' }, NOW, NOW]],
   putSchedule: [[SCHEDULE, 1]],
   readMessagesOf: [[[ID]]],
+  readBodyOwners: [[[ID]]],
   readCancelled: [[[ID]]],
   readCarriedTasksOf: [['s', ID, 10]],
   readDue: [
@@ -134,6 +135,8 @@ function capturing(): { readonly db: unknown; readonly statements: Set<string> }
     old_rows: 1,
     old_bodies: 1,
     strays: '[]',
+    stored: JSON.stringify([[ID, 'k', null]]),
+    result_stored: JSON.stringify({ key: 'k', type: 't', bytes: 1, etag: 'e' }),
     entry: ID.slice(0, 10),
     id: ID,
     line: 'l',

@@ -1,0 +1,42 @@
+/**
+ * Keeps a result that is too large for a row: it streams into the bucket, and what the backend was sent in confidence is
+ * taken out on its way, wherever the pieces of the stream are cut.
+ */
+import { newResultKey } from '../../shared/bodies/object-key.ts';
+import { writeBody } from '../../shared/bodies/write-body.ts';
+import { shorten } from '../../shared/task/attempt.ts';
+import { MAX_STORED_BYTES } from '../../shared/task/stored-body.ts';
+import type { ConsumerEnv } from '../env.ts';
+import { Redactor } from '../keys/secrets/redaction.ts';
+import { redactedStream } from '../keys/secrets/redaction-stream.ts';
+import type { Call } from './call.ts';
+import type { Outcome } from './outcome.ts';
+import type { ReadBody } from './response-body.ts';
+
+type LargeBody = Extract<ReadBody, { kind: 'large' }>;
+
+/** @returns the outcome, once the result is safe. Rejects only when the attempt was aborted. */
+export async function keepResult(
+  env: ConsumerEnv,
+  bucket: R2Bucket,
+  call: Call,
+  { stream, type }: LargeBody,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const ofService = env.redactor(call);
+  const ofCall = new Redactor([call.callbackToken]);
+  const clean = redactedStream(redactedStream(stream, ofService, type), ofCall, type);
+  try {
+    const cleanType = ofCall.text(ofService.text(type));
+    const options = { type: cleanType, maxBytes: MAX_STORED_BYTES };
+    const written = await writeBody(bucket, newResultKey(call.id), clean, options);
+    if (written.ok) return { kind: 'succeeded', result: undefined, stored: written.body };
+    const message = `The backend's answer is larger than ${MAX_STORED_BYTES} bytes, the most that is kept.`;
+    return { kind: 'permanent', error: { class: 'result-too-large', message } };
+  } catch (error) {
+    if (signal.aborted) throw error;
+    const cause = ofCall.text(ofService.text(error instanceof Error ? error.message : String(error)));
+    const message = shorten(`The result could not be kept: ${cause}`);
+    return { kind: 'retryable', error: { class: 'network', message }, retryAfterMs: undefined };
+  }
+}

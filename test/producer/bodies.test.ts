@@ -1,0 +1,209 @@
+/** Bodies in the bucket as the producer takes and gives them: uploads, links, and whose they are. */
+import { env } from 'cloudflare:workers';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { UPLOAD_ID_PATTERN } from '../../shared/bodies/object-key.ts';
+import { recordAccepted } from '../../shared/store/accept.ts';
+import { ask, aTask, documentIn, environment, idFor, queueStub, tokenFor } from './client.ts';
+
+const bucket = (env as unknown as { BODIES: R2Bucket }).BODIES;
+
+interface UploadView {
+  readonly id: string;
+  readonly url?: string;
+  readonly parts?: readonly { readonly part: number; readonly bytes: number; readonly url: string }[];
+  readonly completeUrl?: string;
+}
+
+let queue: ReturnType<typeof queueStub>;
+let here: object;
+
+beforeEach(() => {
+  queue = queueStub();
+  here = environment({ TASK_QUEUE_0: queue, TASK_QUEUE_1: queue });
+});
+
+const pathOf = (url = '') => url.replace('http://tasklane.test', '');
+
+async function created(bytes: number): Promise<UploadView> {
+  const answer = await ask(here, '/api/uploads', { body: { bytes, contentType: 'text/csv' } });
+  expect(answer.status).toBe(201);
+  return answer.json<UploadView>();
+}
+
+function put(url: string | undefined, body: string, headers: Record<string, string> = {}): Promise<Response> {
+  const length = { 'content-length': String(body.length) };
+  return ask(here, pathOf(url), { method: 'PUT', token: undefined, body, headers: { ...length, ...headers } });
+}
+
+async function uploaded(text: string): Promise<string> {
+  const { id, url } = await created(text.length);
+  expect((await put(url, text)).status).toBe(200);
+  return id;
+}
+
+describe('an upload', () => {
+  it('is asked for with a token, made without one, and becomes the payload of a task', async () => {
+    const id = await uploaded('a,b,c');
+    expect(id).toMatch(UPLOAD_ID_PATTERN);
+    const answer = await ask(here, '/api/task', { body: { service: 'echo', payloadUpload: id } });
+    expect(answer.status).toBe(202);
+    const [{ task } = { task: undefined }] = queue.sent;
+    expect(task?.request.storedBody).toMatchObject({ key: `u.${id.slice(4)}.payload`, type: 'text/csv', bytes: 5 });
+    expect(task?.request.body).toBeUndefined();
+    const row = await env.DB.prepare('SELECT id FROM tasks WHERE id = ?').bind(task?.id).first();
+    expect(row).toEqual({ id: task?.id });
+  });
+
+  it('takes exactly what it was asked for, once', async () => {
+    const { url } = await created(5);
+    expect((await put(url, 'toolong')).status).toBe(413);
+    expect((await put(url, 'few')).status).toBe(400);
+    expect((await put(url, 'right')).status).toBe(200);
+    const again = await put(url, 'other');
+    expect(again.status).toBe(409);
+    expect(await documentIn(again)).toMatchObject({ type: '/docs/problems/upload-complete' });
+  });
+
+  it.each([
+    ['another size', (url: string) => url.replace('bytes=5', 'bytes=6')],
+    ['another body', (url: string) => url.replace(/u\.[0-9a-z]{8}/, 'u.00000000')],
+    ['a later end', (url: string) => url.replace(/expires=\d+/, 'expires=4000000000')],
+    ['another type', (url: string) => url.replace('text%2Fcsv', 'text%2Fhtml')],
+    ['another signature', (url: string) => url.replace(/signature=..../, 'signature=0000')],
+  ])('has a link that is not good for %s', async (_, change) => {
+    const { url = '' } = await created(5);
+    const changed = change(url);
+    expect(changed).not.toBe(url);
+    const answer = await put(changed, changed.includes('bytes=6') ? 'right!' : 'right');
+    expect(answer.status).toBe(403);
+    expect(await documentIn(answer)).toMatchObject({ type: '/docs/problems/link-not-valid' });
+  });
+
+  it('has a link that ends', async () => {
+    const { url } = await created(5);
+    vi.setSystemTime(Date.now() + 25 * 3_600_000);
+    try {
+      const answer = await put(url, 'right');
+      expect(answer.status).toBe(403);
+      expect((await documentIn(answer)).detail).toContain('expired');
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('makes one task: a repeat leads to it, other settings and other owners are refused', async () => {
+    const payloadUpload = await uploaded('one task');
+    const submit = (body: object, token?: string) =>
+      ask(here, '/api/task', { body: { service: 'echo', payloadUpload, ...body }, ...(token && { token }) });
+    const first = await documentIn(await submit({}));
+    const again = await submit({});
+    expect(again.status).toBe(202);
+    expect(again.headers.get('idempotency-replayed')).toBe('true');
+    expect((await documentIn(again)).id).toBe(first.id);
+    const other = await submit({ path: '/elsewhere' });
+    expect(other.status).toBe(409);
+    expect((await documentIn(other)).detail).toContain(String(first.id));
+    const foreign = await submit({}, await tokenFor('bob'));
+    expect(foreign.status).toBe(400);
+    expect((await documentIn(foreign)).detail).toMatch(/no upload of yours/);
+  });
+
+  it('whose task has failed makes no other', async () => {
+    const payloadUpload = await uploaded('it failed');
+    const submit = () => ask(here, '/api/task', { body: { service: 'echo', payloadUpload } });
+    const { id } = await documentIn(await submit());
+    await env.DB.prepare(`UPDATE tasks SET status = 'failed', finished_at = 1, due_at = NULL WHERE id = ?`)
+      .bind(id)
+      .run();
+    const again = await submit();
+    expect(again.status).toBe(409);
+    expect((await documentIn(again)).detail).toMatch(/failed.*retry/);
+  });
+
+  it('that is not complete is refused, as is one beside a payload', async () => {
+    const { id } = await created(5);
+    const early = await ask(here, '/api/task', { body: { service: 'echo', payloadUpload: id } });
+    expect(early.status).toBe(400);
+    expect(await documentIn(early)).toMatchObject({ errors: [{ field: '/payloadUpload' }] });
+    const both = await ask(here, '/api/task', { body: { service: 'echo', payloadUpload: id, payload: 1 } });
+    expect(both.status).toBe(400);
+  });
+
+  it('above 64 MB goes in parts, which are put together in their order', async () => {
+    const bytes = 64 * 1024 * 1024 + 3;
+    const { id, parts = [], completeUrl } = await created(bytes);
+    expect(parts.map((part) => part.bytes)).toEqual([64 * 1024 * 1024, 3]);
+    const big = 'x'.repeat(64 * 1024 * 1024);
+    const last = (await (await put(parts[1]?.url, 'end')).json()) as { part: number; etag: string };
+    const first = (await (await put(parts[0]?.url, big)).json()) as { part: number; etag: string };
+    const early = await ask(here, pathOf(completeUrl), {
+      token: undefined,
+      body: { parts: [{ part: 1, etag: 'wrong' }] },
+    });
+    expect(early.status).toBe(400);
+    const done = await ask(here, pathOf(completeUrl), { token: undefined, body: { parts: [first, last] } });
+    expect(await documentIn(done)).toMatchObject({ bytes });
+    const object = await bucket.get(`u.${id.slice(4)}.payload`, { range: { suffix: 4 } });
+    expect(await object?.text()).toBe('xend');
+  });
+
+  it('is refused without a bucket, before anything is accepted', async () => {
+    const without = environment({ BODIES: undefined });
+    const answer = await ask(without, '/api/uploads', { body: { bytes: 100_000 } });
+    expect(answer.status).toBe(413);
+    expect((await documentIn(answer)).detail).toMatch(/100000 bytes.*65536.*r2_buckets/);
+    const task = await ask(without, '/api/task', { body: { service: 'echo', payloadUpload: `upl_${'0'.repeat(32)}` } });
+    expect(task.status).toBe(413);
+  });
+});
+
+describe('a payload that is too large for a message', () => {
+  const body = { service: 'echo', payload: { text: 'x'.repeat(100_000) } };
+
+  it('lies in the bucket under the name of its task, whose row is written at once', async () => {
+    const { id } = await documentIn(await ask(here, '/api/task', { body }));
+    const key = `t.${String(id).slice(4)}.payload`;
+    expect(queue.sent[0]?.task.request.storedBody).toMatchObject({ key, type: 'application/json' });
+    expect(await (await bucket.get(key))?.text()).toBe(JSON.stringify(body.payload));
+    const payload = await ask(here, `/api/task/${String(id)}/payload`);
+    expect(payload.headers.get('content-type')).toBe('application/json');
+    expect(payload.headers.get('content-disposition')).toBe('attachment');
+    expect(await payload.text()).toBe(JSON.stringify(body.payload));
+  });
+
+  it('is stored once for an idempotency key: what a repeat brought goes', async () => {
+    const send = (more: object = {}) =>
+      ask(here, '/api/task', { body: { ...body, ...more }, headers: { 'idempotency-key': 'large-1' } });
+    const before = (await bucket.list()).objects.length;
+    const first = await documentIn(await send());
+    const again = await send();
+    expect((await documentIn(again)).id).toBe(first.id);
+    expect((await send({ payload: { text: 'y'.repeat(100_000) } })).status).toBe(422);
+    await vi.waitFor(async () => expect((await bucket.list()).objects.length).toBe(before + 1));
+  });
+
+  it('comes in a batch too', async () => {
+    const answer = await ask(here, '/api/tasks/batch', { body: { tasks: [{ service: 'echo' }, body] } });
+    const { results } = (await documentIn(answer)) as { results: { id: string }[] };
+    const sent = queue.sent.map(({ task }) => [task.id, task.request.storedBody?.bytes]);
+    expect(sent).toEqual([
+      [results[0]?.id, undefined],
+      [results[1]?.id, JSON.stringify(body.payload).length],
+    ]);
+  });
+});
+
+describe('the bodies of a task', () => {
+  it('are its owner’s, and an administrator’s', async () => {
+    const id = await idFor('alice');
+    const text = '{"small":true}';
+    const request = { body: { type: 'application/json', encoding: 'json' as const, text } };
+    await recordAccepted(env.DB, [aTask(id, 'alice', { request })], undefined);
+    expect(await (await ask(here, `/api/task/${id}/payload`)).text()).toBe(text);
+    expect((await ask(here, `/api/task/${id}/payload`, { token: await tokenFor('bob') })).status).toBe(404);
+    expect((await ask(here, `/api/task/${id}/payload`, { token: await tokenFor('pat', 'viewer') })).status).toBe(200);
+    const result = await ask(here, `/api/task/${id}/result`);
+    expect(result.status).toBe(404);
+    expect(await documentIn(result)).toMatchObject({ type: '/docs/problems/body-not-found' });
+  });
+});

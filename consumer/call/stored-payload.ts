@@ -32,7 +32,7 @@ export function storedPayload(
 ): StoredPayload | undefined {
   const { bodies: bucket } = env;
   if (bucket === undefined) return undefined;
-  if (bodies === 'stream') return { hasBody: true, prepare: (init) => withBody(bucket, stored, init) };
+  if (bodies !== 'link') return { hasBody: true, prepare: (init) => withBody(bucket, stored, init) };
   // As long as the backend may work on the attempt.
   const until = Math.min(call.state.deadlineAt, Date.now() + (timeoutSeconds + callbackTimeoutSeconds) * 1000);
   const claims: LinkClaims = { action: 'get', key: stored.key, expires: Math.ceil(until / 1000) };

@@ -275,7 +275,11 @@ async function readBuckets(api: CloudflareApi, family: NameFamily): Promise<Set<
     return new Set(names.filter((name) => family.buckets.includes(name)));
   } catch (error) {
     if (error instanceof ApiError && error.status === 403) {
-      throw new ApiError('R2', 403, 'is not enabled in this account; open R2 in the dashboard once');
+      throw new ApiError(
+        'R2',
+        403,
+        'is not enabled in this account; open R2 in the dashboard once, or leave r2_buckets out of wrangler.toml (bodies above 64 KB are refused then)',
+      );
     }
     throw error;
   }

@@ -177,10 +177,10 @@ export const ServiceDefinitionSchema = z
     /** Requests' bodies are shown to nobody, results to their owner alone. */
     redactBodies: z.boolean().default(false),
     /**
-     * How a payload that is too large for a message reaches the backend: as the body, streamed, or as a link that it
-     * fetches (`Task-Payload-Url`).
+     * How a payload that is too large for a message reaches the backend: as the body, streamed (unless this says
+     * otherwise), or as a link that it fetches (`Task-Payload-Url`).
      */
-    bodies: z.enum(['stream', 'link']).default('stream'),
+    bodies: z.enum(['stream', 'link']).optional(),
     /** `DELETE` goes here when a task is cancelled while the backend works on it; `{id}` is the task's id. */
     cancelPath: PathSchema.refine((path) => path.includes('{id}'), 'names the task as {id}').optional(),
   })

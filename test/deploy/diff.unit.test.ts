@@ -37,7 +37,7 @@ const EMPTY: Account = {
 };
 
 /** What an account has after a deploy of this. */
-function deployed({ callback, consumers, producer, queues }: Desired): Account {
+function deployed({ callback, consumers, producer, queues, buckets }: Desired): Account {
   const workers = [callback, ...consumers, producer].map(({ name, config, secrets }): [string, AccountWorker] => [
     name,
     {
@@ -82,6 +82,7 @@ function deployed({ callback, consumers, producer, queues }: Desired): Account {
     ...EMPTY,
     workers: new Map(workers),
     queues: new Map(attached),
+    buckets: new Set(buckets),
     databases: new Map([['tasklane', { name: 'tasklane', id: 'd1', migrations: new Set(['0001.sql', '0002.sql']) }]]),
   };
 }
@@ -115,7 +116,7 @@ describe('a first deploy', () => {
   it('makes what is bound before who binds it', () => {
     const first = Math.min(...steps.flatMap((step, index) => (step.do === 'upload' ? [index] : [])));
     for (const [index, step] of steps.entries()) {
-      if (step.do === 'create-queue' || step.do === 'create-database' || step.do === 'migrate') {
+      if (['create-queue', 'create-bucket', 'create-database', 'migrate'].includes(step.do)) {
         expect(index).toBeLessThan(first);
       }
     }

@@ -2,14 +2,15 @@
  * `npm run bench:finding`: how long the first page of a small tenant takes among many tasks of others, in SQLite on
  * this machine, and what finding costs. Everything is asked with the statements that the producer asks.
  */
-import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import { DatabaseSync } from 'node:sqlite';
 import { parseArgs } from 'node:util';
 import { findTasks } from '../shared/store/find.ts';
 import { smallestTaskIdAt } from '../shared/task/id.ts';
 import { alignedTable } from '../terminal/table.ts';
+import { asD1, migrate } from './sqlite/d1.ts';
 
 const HELP = `npm run bench:finding -- [--tasks 1000000] [--days 30]
 
@@ -27,25 +28,6 @@ const { values } = parseArgs({
 const DAY_MS = 86_400_000;
 const TINY_TASKS = 60;
 const SMALL_STEP = 1_000;
-
-/** What the statements use of D1, over a file. */
-function asD1(database: DatabaseSync): D1Database {
-  const statement = (sql: string, bound: SQLInputValue[] = []) => {
-    // Placeholders carry numbers; those that the statement does not use are left out.
-    const used = Math.max(0, ...[...sql.matchAll(/\?(\d+)/g)].map(([, number]) => Number(number)));
-    const all = () => ({ results: database.prepare(sql).all(...bound.slice(0, used)) });
-    return {
-      bind: (...next: SQLInputValue[]) => statement(sql, next),
-      all: async () => all(),
-      first: async () => all().results[0] ?? null,
-      run: all,
-    };
-  };
-  return {
-    prepare: (sql: string) => statement(sql),
-    batch: async (statements: { run: () => unknown }[]) => statements.map((each) => each.run()),
-  } as unknown as D1Database;
-}
 
 function fill(database: DatabaseSync, tasks: number, days: number): void {
   const start = Date.UTC(2026, 9, 1);
@@ -85,8 +67,7 @@ if (values.help) {
     const file = path.join(directory, 'tasks.sqlite');
     const writer = new DatabaseSync(file);
     writer.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF');
-    const migrations = path.resolve(import.meta.dirname, '../migrations');
-    for (const migration of globSync(`${migrations}/[0-9]*.sql`).sort()) writer.exec(readFileSync(migration, 'utf8'));
+    migrate(writer);
     const tasks = Number(values.tasks);
     fill(writer, tasks, Number(values.days));
     const finds = Number(writer.prepare('SELECT count(*) AS rows FROM finds').get()?.rows);

@@ -62,8 +62,8 @@ async function countsByStore(
   if (env.stores.all.length === 1 || tasks !== undefined) return undefined;
   const heads = await inAllStores(env, async ({ db }) => ({ db, ids: await readLineHeads(db, line, limit, now) }));
   const oldest = heads
-    .flatMap(({ db, ids }) => ids.map((id) => ({ db, id })))
-    .sort((a, b) => (a.id < b.id ? -1 : 1))
+    .flatMap(({ db, ids }) => ids.map((head) => ({ db, ...head })))
+    .sort((a, b) => (a.place ?? 0) - (b.place ?? 0) || (a.id < b.id ? -1 : 1))
     .slice(0, limit);
   const counts = new Map(env.stores.all.map(({ db }) => [db, 0]));
   for (const { db } of oldest) counts.set(db, (counts.get(db) ?? 0) + 1);

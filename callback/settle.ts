@@ -126,6 +126,8 @@ function moveOf(settlement: Settlement, state: TaskState, now: number): Move | u
     ...(storedResult !== undefined && { storedResult }),
     ...(error !== undefined && { error }),
     ...(server !== undefined && { server }),
+    ...(event.type === 'defer' &&
+      event.park !== undefined && { park: { at: event.at, isAgain: event.park.isAgain === true } }),
     ...(record !== undefined && {
       record: withoutStaleTimes({ ...record, ...timing }, next),
     }),

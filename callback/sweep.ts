@@ -27,6 +27,7 @@ import { type StateRow, stateOfRow } from '../shared/store/row.ts';
 import { deleteOldStatistics } from '../shared/store/statistics.ts';
 import type { Store } from '../shared/store/stores.ts';
 import { type Move, recordTransitions } from '../shared/store/transitions.ts';
+import { forgetTurns } from '../shared/store/turns.ts';
 import { smallestTaskIdAt } from '../shared/task/id.ts';
 import type { CallbackEnv, StoreEnv } from './env.ts';
 import { tellEnds, toldMoves } from './messages.ts';
@@ -76,6 +77,9 @@ const JOBS_KEPT_MS = 30 * 86_400_000;
 const PROGRESS_KEPT_MS = 60 * 86_400_000;
 const JOB_ROWS = 1_000;
 
+const TURN_ROWS = 1_000;
+const TURNS_NAME = 'turns';
+
 export interface SweepReport {
   readonly woken: number;
   readonly ended: number;
@@ -100,6 +104,7 @@ const SHARES: readonly (readonly [name: string, share: Share])[] = [
   ['retention', (env, now) => forgetOld(env.db, env, now)],
   ['finds', sweepFinds],
   ['job progress', sweepJobProgress],
+  ['turns', sweepTurns],
 ];
 
 /** Of tables that are in the control database alone. */
@@ -265,6 +270,13 @@ async function sweepFinds({ db, retentionMs }: StoreEnv, now: number): Promise<P
 
 async function sweepAudit({ stores: { control } }: CallbackEnv, now: number): Promise<Partial<SweepReport>> {
   await deleteOldActs(control, now - AUDIT_KEPT_MS, AUDIT_ROWS);
+  return {};
+}
+
+async function sweepTurns({ db }: StoreEnv, now: number): Promise<Partial<SweepReport>> {
+  const position = await readScanPosition(db, TURNS_NAME);
+  const next = await forgetTurns(db, position, TURN_ROWS, now);
+  if (next !== position) await writeScanPosition(db, TURNS_NAME, next);
   return {};
 }
 

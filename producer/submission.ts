@@ -76,6 +76,7 @@ export function draftTask(
     ...(payloadUpload !== undefined && { storedBody: notYetPlaced(payloadUpload, contentType) }),
     ...(headers !== undefined && hopsField(headers)),
     ...requirementsOf(submission),
+    ...(submission.priority !== 2 && { priority: submission.priority }),
     ...(submission.timeoutSeconds === undefined ? {} : { timeoutSeconds: submission.timeoutSeconds }),
     ...(submission.fallback === undefined ? {} : { fallback: submission.fallback }),
     ...(submission.fallbackOn === undefined ? {} : { fallbackOn: submission.fallbackOn }),

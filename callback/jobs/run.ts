@@ -168,7 +168,8 @@ async function writeTasks(
   }
   const rows = await readStates(db, ids);
   const moves = movesOf(act, planned, rows, subject, now);
-  const written = await writeChunk<MovedRow>(db, chunk, [], transitionStatements(db, moves));
+  const { first, moving } = transitionStatements(db, moves);
+  const written = await writeChunk<MovedRow>(db, chunk, first, moving);
   const moved = new Map(written.map((row) => [row.id, row]));
   env.statistics.note(samplesOfMoves(moves, moved, now), now);
   await tellEnds(env, toldMoves(moves, moved));

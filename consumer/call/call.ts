@@ -100,7 +100,7 @@ export function settlementOf(call: Call, attempted: Attempted, callbackTimeoutMs
       return {
         id,
         state,
-        event: { type: 'defer', at, run, reason: outcome.reason, delayMs, ...(park !== undefined && { park }) },
+        event: { type: 'defer', at, run, reason: outcome.reason, delayMs, ...parkPart(call, park) },
         record: {
           ...recordOf(call, attempted),
           outcome: 'deferred',
@@ -133,6 +133,12 @@ export function settlementOf(call: Call, attempted: Attempted, callbackTimeoutMs
         record: { ...recordOf(call, attempted), outcome: 'failed', error: outcome.error },
       };
   }
+}
+
+/** Who was released from this very line goes back to its head. */
+function parkPart({ line }: Call, park: { readonly line: string } | undefined) {
+  if (park === undefined) return {};
+  return { park: { ...park, ...(park.line === line && { isAgain: true }) } };
 }
 
 function deferralOf(

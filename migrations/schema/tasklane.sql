@@ -71,6 +71,17 @@ CREATE TABLE jobs (
 
 CREATE INDEX jobs_running ON jobs (id) WHERE status = 'running';
 
+CREATE TABLE line_turns (
+  line TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  -- The lowest place that a submitter without tasks in the line had when this row was written.
+  since INTEGER NOT NULL,
+  first INTEGER NOT NULL,
+  second INTEGER NOT NULL,
+  third INTEGER NOT NULL,
+  PRIMARY KEY (line, subject)
+) WITHOUT ROWID;
+
 CREATE TABLE lines (
   line TEXT PRIMARY KEY,
   per_second REAL,
@@ -249,7 +260,7 @@ CREATE TABLE tasks (
   request TEXT,
   result_type TEXT,
   result_encoding TEXT CHECK (result_encoding IN ('json', 'text', 'base64')),
-  result TEXT, parked_for TEXT CHECK (parked_for IS NULL OR (status = 'deferred' AND due_at IS NOT NULL)), released_at INTEGER, server TEXT, bodies_deleted_at INTEGER CHECK (bodies_deleted_at IS NULL OR finished_at IS NOT NULL), request_body TEXT, life_ms INTEGER, ref TEXT, on_complete TEXT, group_name TEXT, result_stored TEXT CHECK (result_stored IS NULL OR result IS NULL),
+  result TEXT, parked_for TEXT CHECK (parked_for IS NULL OR (status = 'deferred' AND due_at IS NOT NULL)), released_at INTEGER, server TEXT, bodies_deleted_at INTEGER CHECK (bodies_deleted_at IS NULL OR finished_at IS NOT NULL), request_body TEXT, life_ms INTEGER, ref TEXT, on_complete TEXT, group_name TEXT, result_stored TEXT CHECK (result_stored IS NULL OR result IS NULL), place INTEGER,
   CHECK ((finished_at IS NOT NULL) = (status IN ('succeeded', 'failed', 'cancelled', 'expired'))),
   CHECK ((lease_until IS NOT NULL) = (status = 'running')),
   CHECK ((next_at IS NOT NULL) = (status IN ('scheduled', 'retrying', 'deferred'))),
@@ -263,7 +274,7 @@ CREATE INDEX tasks_callback_due ON tasks (due_at) WHERE status = 'waiting';
 
 CREATE INDEX tasks_deadline_due ON tasks (due_at) WHERE status <> 'waiting' AND due_at = deadline_at;
 
-CREATE INDEX tasks_parked ON tasks (parked_for, id) WHERE parked_for IS NOT NULL;
+CREATE INDEX tasks_parked ON tasks (parked_for, place) WHERE parked_for IS NOT NULL;
 
 CREATE INDEX tasks_send_due ON tasks (due_at) WHERE status <> 'waiting' AND parked_for IS NULL AND due_at < deadline_at;
 

@@ -158,6 +158,10 @@ export const TaskSubmissionSchema = z
           'Tasks of the same key go to the same server while it is there, where the service balances `sticky`.',
       }),
     requires: RequiresSchema.optional(),
+    priority: z.number().int().min(1).max(3).default(2).openapi({
+      description:
+        'Where tasks wait for capacity: 1 goes before your other tasks, 3 after those of everybody, but not for ever.',
+    }),
     retry: z
       .strictObject({
         maxAttempts: z.number().int().min(1).max(100).optional(),

@@ -94,7 +94,8 @@ export const SettlementSchema = z.object({
       run: z.number().int(),
       reason: z.enum(DEFERRAL_REASONS),
       delayMs: z.number(),
-      park: z.object({ line: LineSchema }).optional(),
+      /** `isAgain`: it stood in this line, was released, and found no room. */
+      park: z.object({ line: LineSchema, isAgain: z.boolean().optional() }).optional(),
     }),
     z.object({
       type: z.literal('fail'),

@@ -25,13 +25,14 @@ export interface LineDeadline {
 export function readLineDeadlines(db: D1Database, lines: readonly string[]): Promise<LineDeadline[]> {
   return runForEach<LineDeadline>(
     db,
-    `SELECT wanted.value AS line, row_number() OVER (PARTITION BY wanted.value ORDER BY tasks.id) - 1 AS ahead,
+    `SELECT wanted.value AS line, row_number() OVER (PARTITION BY wanted.value ORDER BY tasks.place, tasks.id) - 1 AS ahead,
        tasks.deadline_at, 0 AS is_last
      FROM json_each(?1) AS wanted JOIN tasks ON tasks.id IN (
-       SELECT id FROM tasks WHERE parked_for = wanted.value ORDER BY id LIMIT ${HEADS})
+       SELECT id FROM tasks WHERE parked_for = wanted.value ORDER BY place, id LIMIT ${HEADS})
      UNION ALL
      SELECT wanted.value, 0, tasks.deadline_at, 1
-     FROM json_each(?1) AS wanted JOIN tasks ON tasks.id = (SELECT max(id) FROM tasks WHERE parked_for = wanted.value)`,
+     FROM json_each(?1) AS wanted JOIN tasks ON tasks.id = (
+       SELECT id FROM tasks WHERE parked_for = wanted.value ORDER BY place DESC, id DESC LIMIT 1)`,
     jsonParameters(lines),
   );
 }

@@ -26,7 +26,7 @@ const PACE_HOLDS_MS = 10_000;
 const MAX_COUNTED = 10_000;
 
 /**
- * Makes tasks of a line claimable now, the oldest first, each once however often this runs at the same
+ * Makes tasks of a line claimable now, by their places, each once however often this runs at the same
  * time. The caller sends their wake-ups afterwards (rule R1).
  * @param perSecond the line's pace, when its owner knows it
  */
@@ -40,7 +40,7 @@ export async function releaseParkedTasks(
   const release = db
     .prepare(
       `UPDATE tasks SET ${RELEASED}
-       WHERE id IN (SELECT id FROM tasks WHERE parked_for = ?1 AND ${STANDS} ORDER BY id LIMIT ?3) AND parked_for = ?1
+       WHERE id IN (SELECT id FROM tasks WHERE parked_for = ?1 AND ${STANDS} ORDER BY place, id LIMIT ?3) AND parked_for = ?1
        RETURNING id, service`,
     )
     .bind(line, now, limit);
@@ -81,16 +81,22 @@ function paceNote(db: D1Database, line: string, perSecond: number, now: number):
     .bind(line, perSecond, now);
 }
 
-/** The oldest tasks of a line that a release would take. */
-export async function readLineHeads(db: D1Database, line: string, limit: number, now: number): Promise<string[]> {
-  const { results } = await db
-    .prepare(`SELECT id FROM tasks WHERE parked_for = ?1 AND ${STANDS} ORDER BY id LIMIT ?3`)
-    .bind(line, now, limit)
-    .all<{ id: string }>();
-  return results.map(({ id }) => id);
+export interface LineHead {
+  readonly id: string;
+  /** Null in what an older release parked: they come first. */
+  readonly place: number | null;
 }
 
-/** How many stand in each line, counted up to a bound, and who is the oldest. */
+/** The tasks of a line that a release would take. */
+export async function readLineHeads(db: D1Database, line: string, limit: number, now: number): Promise<LineHead[]> {
+  const { results } = await db
+    .prepare(`SELECT id, place FROM tasks WHERE parked_for = ?1 AND ${STANDS} ORDER BY place, id LIMIT ?3`)
+    .bind(line, now, limit)
+    .all<LineHead>();
+  return results;
+}
+
+/** How many stand in each line, counted up to a bound, and who is at its head. */
 export function describeParked(
   db: D1Database,
   lines: readonly string[],
@@ -99,14 +105,14 @@ export function describeParked(
     db,
     `SELECT value AS line,
        (SELECT count(*) FROM (SELECT 1 FROM tasks WHERE parked_for = value LIMIT ${MAX_COUNTED})) AS count,
-       (SELECT min(id) FROM tasks WHERE parked_for = value) AS oldest_id
+       (SELECT id FROM tasks WHERE parked_for = value ORDER BY place, id LIMIT 1) AS oldest_id
      FROM json_each(?1)`,
     jsonParameters(lines),
   );
 }
 
 /**
- * Wakes the oldest of each line when its fallback has come: whoever owns the capacity learns by it that the
+ * Wakes the head of each line when its fallback has come: whoever owns the capacity learns by it that the
  * line stands, should that have been forgotten. A task that is past its deadline is not this one's matter.
  */
 export function releaseDueHeads(
@@ -117,7 +123,7 @@ export function releaseDueHeads(
   return runForEach(
     db,
     `UPDATE tasks SET ${RELEASED}
-     WHERE id IN (SELECT (SELECT min(id) FROM tasks WHERE parked_for = value) FROM json_each(?1))
+     WHERE id IN (SELECT (SELECT id FROM tasks WHERE parked_for = value ORDER BY place, id LIMIT 1) FROM json_each(?1))
        AND parked_for IS NOT NULL AND due_at <= ?2 AND deadline_at > ?2
      RETURNING id, service, parked_for AS line`,
     jsonParameters(lines),
@@ -161,7 +167,7 @@ const MAX_AHEAD = 1_000;
 /**
  * Where a task stands, and how fast its line moves.
  * @param since a pace that is older says nothing of now, Unix ms
- * @returns `ahead`: older tasks in the line, counted up to `MAX_AHEAD`; `perSecond`: null when its owner has not
+ * @returns `ahead`: tasks before it in the line, counted up to `MAX_AHEAD`; `perSecond`: null when its owner has not
  *   said it of late
  */
 export async function readLinePosition(
@@ -172,7 +178,7 @@ export async function readLinePosition(
 ): Promise<{ ahead: number; perSecond: number | null }> {
   const row = await db
     .prepare(
-      `SELECT (SELECT count(*) FROM (SELECT 1 FROM tasks WHERE parked_for = ?1 AND id < ?2 LIMIT ${MAX_AHEAD})) AS ahead,
+      `SELECT (SELECT count(*) FROM (SELECT 1 FROM tasks WHERE parked_for = ?1 AND place < (SELECT place FROM tasks WHERE id = ?2) LIMIT ${MAX_AHEAD})) AS ahead,
          (SELECT per_second FROM lines WHERE line = ?1 AND noted_at >= ?3) AS per_second`,
     )
     .bind(line, id, since)

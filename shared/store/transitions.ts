@@ -9,8 +9,9 @@ import type { Content } from '../task/content.ts';
 import type { TaskState } from '../task/state.ts';
 import { isTerminal } from '../task/status.ts';
 import type { StoredBody } from '../task/stored-body.ts';
-import { jsonParameters, ROWS, runForEach } from './parameter.ts';
+import { jsonParameters, ROWS } from './parameter.ts';
 import type { StateRow } from './row.ts';
+import { leaveTurns, type Park, PLACED, takeTurns } from './turns.ts';
 
 export interface Move {
   readonly id: string;
@@ -28,6 +29,8 @@ export interface Move {
   /** The registered server that works on the task. */
   readonly server?: string;
   readonly record?: AttemptRecord;
+  /** Of a task that is parked: when, and whether it stood in this line before and was released (`turns.ts`). */
+  readonly park?: { readonly at: number; readonly isAgain: boolean };
   /** The service that takes the task from now on. */
   readonly service?: string;
   readonly error?: TaskError;
@@ -43,7 +46,8 @@ const PROGRESS_LOG = `json_insert(CASE
       THEN json_remove(tasks.progress->'$.log', '$[0]')
     ELSE coalesce(tasks.progress->'$.log', '[]') END, '$[#]', json(move.progress))`;
 
-const RECORD = `
+/** @param placed where places were taken: `placed` says them */
+const record = ({ placed }: { readonly placed: boolean }) => `${placed ? PLACED : ''}
   UPDATE tasks SET
     status = move.status,
     service = coalesce(move.service, tasks.service),
@@ -58,6 +62,7 @@ const RECORD = `
     sends = move.sends,
     reason = move.reason,
     parked_for = move.parked_for,
+    place = CASE WHEN move.parked_for IS NOT NULL THEN ${placed ? 'coalesce(placed.places->>move.id, tasks.place)' : 'tasks.place'} END,
     released_at = NULL,
     server = CASE WHEN move.status = 'waiting' THEN coalesce(move.server, tasks.server) END,
     callback_timeout_ms = move.callback_timeout_ms,
@@ -90,25 +95,63 @@ const RECORD = `
       value->'record' AS record, value->>'resultType' AS result_type, value->>'resultEncoding' AS result_encoding,
       value->>'result' AS result, value->'storedResult' AS result_stored, value->>'lifeMs' AS life_ms
     FROM ${ROWS}
-  ) AS move
+  ) AS move${placed ? ' CROSS JOIN placed' : ''}
   WHERE tasks.id = move.id AND tasks.status = move.expected_status AND tasks.run = move.expected_run
     AND (move.expected_due_at IS NULL OR tasks.due_at = move.expected_due_at)
     -- Without its request a task cannot run again.
     AND (move.finished_at IS NOT NULL OR tasks.bodies_deleted_at IS NULL)
   RETURNING tasks.id, tasks.subject, tasks.service, tasks.on_complete IS NOT NULL AS is_told`;
 
+const RECORD = record({ placed: false });
+const PARK = record({ placed: true });
+
 /** Whose task moved, for which backend, and (1) whether somebody is told of its end. */
 export type MovedRow = Pick<StateRow, 'id' | 'subject' | 'service'> & { readonly is_told: number };
 
 /** @returns the tasks that moved, by id */
 export async function recordTransitions(db: D1Database, moves: readonly Move[]): Promise<Map<string, MovedRow>> {
-  const rows = await runForEach<MovedRow>(db, RECORD, jsonParameters(moves.map(moveParameter)));
+  const { first, moving } = transitionStatements(db, moves);
+  const [only] = moving;
+  if (only === undefined) return new Map();
+  const rows =
+    first.length + moving.length === 1
+      ? (await only.all<MovedRow>()).results
+      : (await db.batch<MovedRow>([...first, ...moving])).slice(first.length).flatMap(({ results }) => results);
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-/** The same as statements, for who writes something else in their transaction. */
-export function transitionStatements(db: D1Database, moves: readonly Move[]): D1PreparedStatement[] {
-  return jsonParameters(moves.map(moveParameter)).map((parameter) => db.prepare(RECORD).bind(parameter));
+/** @returns for one transaction: what comes first, and the statements that move tasks and return them */
+export function transitionStatements(
+  db: D1Database,
+  moves: readonly Move[],
+): { readonly first: readonly D1PreparedStatement[]; readonly moving: readonly D1PreparedStatement[] } {
+  const parks = moves.flatMap(parkOf);
+  const leaving = moves.filter(({ expected, next }) => expected.status === 'deferred' && isTerminal(next.status));
+  const parkedAt = Math.max(0, ...moves.map(({ park }) => park?.at ?? 0));
+  const parameters = jsonParameters(moves.map(moveParameter));
+  return {
+    first: [
+      ...(parks.length > 0 ? [takeTurns(db, parks, parkedAt)] : []),
+      ...(leaving.length > 0
+        ? [
+            leaveTurns(
+              db,
+              leaving.map(({ id }) => id),
+            ),
+          ]
+        : []),
+    ],
+    moving: parameters.map((parameter) =>
+      parks.length > 0
+        ? db.prepare(PARK).bind(parameter, JSON.stringify(parks), parkedAt)
+        : db.prepare(RECORD).bind(parameter),
+    ),
+  };
+}
+
+function parkOf({ id, expected, next, park }: Move): Park[] {
+  if (park === undefined || next.status !== 'deferred' || next.parkedFor === undefined) return [];
+  return [{ id, run: expected.run, line: next.parkedFor, ...(park.isAgain && { isAgain: true }) }];
 }
 
 /** When the sweeper looks at a task that no message carries: its callback is overdue, its event did not come. */

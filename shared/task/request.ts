@@ -24,6 +24,8 @@ export const TaskRequestSchema = z.object({
   /** Through how many deployments the submission came, or how often through this one (`shared/sync/call.ts`). */
   hops: z.number().int().optional(),
   requirements: ServerRequirementsSchema.optional(),
+  /** Its turn in a line: 1 before its submitter's others, 3 after everybody's; 2 when absent (`shared/store/turns.ts`). */
+  priority: z.number().int().min(1).max(3).optional(),
   /** Shorter than the service's. */
   timeoutSeconds: z.number().positive().optional(),
   /** Services that take it in this order when its own has failed; and errors after which that is at once. */

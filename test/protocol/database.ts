@@ -7,7 +7,7 @@ const NAMES: readonly (readonly [RegExp, string])[] = [
   [/^INSERT INTO tasks[^)]*\bdue_at\b/, 'accept'],
   [/^INSERT INTO tasks[^)]*\berror\b/, 'expire'],
   [/^INSERT INTO tasks/, 'tombstone'],
-  [/^UPDATE tasks SET\s+status = move/, 'record'],
+  [/^(?:WITH placed[\s\S]*\s)?UPDATE tasks SET\s+status = move/, 'record'],
   [/^UPDATE tasks SET due_at/, 'make-due'],
   [/^UPDATE tasks SET next_at/, 'release'],
   [/^UPDATE tasks SET request = NULL/, 'forget-bodies'],
@@ -74,7 +74,9 @@ export function gatedDatabase(db: D1Database, gate: Gate): D1Database {
   const gated = {
     prepare: (sql: string) => new GatedStatement(nameOf(sql), db.prepare(sql), gate),
     batch: (statements: readonly GatedStatement[]) =>
-      gate(statements[0]?.name ?? 'other', () => db.batch(statements.map(({ statement }) => statement))),
+      gate(statements.find(({ name }) => name !== 'other')?.name ?? 'other', () =>
+        db.batch(statements.map(({ statement }) => statement)),
+      ),
   };
   return gated as unknown as D1Database;
 }

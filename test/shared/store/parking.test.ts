@@ -35,7 +35,7 @@ async function move(db: D1Database, ids: readonly string[], run: number, next: T
   const expected = { status: 'running', run } as const;
   await recordTransitions(
     db,
-    ids.map((id) => ({ id, expected, next })),
+    ids.map((id) => ({ id, expected, next, park: { at: NOW, isAgain: false } })),
   );
 }
 

@@ -21,6 +21,7 @@ const CLAIM = { id: ID, leaseMs: 1, task: TASK };
 const LIVES = { after: '', before: '~', bodiesOf: NOW, rowsOf: NOW, limit: 10 };
 const STATE = { run: 1, deferrals: 0, base: 0, policy: POLICY, deadlineAt: NOW, status: 'queued' };
 const MOVE = { id: ID, expected: { status: 'running', run: 1 }, next: STATE };
+const PARKED = { ...STATE, status: 'deferred', reason: 'no-key', nextAt: NOW, parkedFor: 'l' };
 const SCHEDULE = { subject: 'a', name: 'n', cron: '* * * * *', time_zone: 'UTC', task: '{}', next_at: 1 };
 const TALLY = { kind: 'service', name: 's', hour: 1, counts: [], deferrals: [], start: [], call: [], total: [] };
 
@@ -57,6 +58,8 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   forgetFinds: [['', 10, '~']],
   forgetPaces: [[NOW]],
   forgetRedriveStarts: [[NOW]],
+  forgetTurns: [['', 10, NOW]],
+  leaveTurns: [[[ID]]],
   listActs: [[{ act: undefined, subject: undefined, below: undefined, since: 0, until: NOW, limit: 10 }]],
   listJobs: [['a', undefined, 10]],
   listSchedules: [['a', 10]],
@@ -118,7 +121,8 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   setSchedulePaused: [['a', 'n', true, 1]],
   takeJobRunner: [[NOW, NOW]],
   takeKeyOver: [['a', { key: 'k', id: ID, fields: '{}' }, ID, NOW]],
-  transitionStatements: [[[MOVE]]],
+  takeTurns: [[[{ id: ID, run: 1, line: 'l' }], NOW]],
+  transitionStatements: [[[MOVE]], [[{ ...MOVE, next: PARKED, park: { at: NOW, isAgain: true } }]]],
   writeChunk: [[{ job: 'job_0', from: '~', to: '', tasks: 1 }, [], []]],
   writeRedriveStarts: [[new Map([['s', 1]])]],
   writeSetting: [['n', '{}', undefined]],

@@ -1,13 +1,14 @@
 /**
- * Serves the owners of lines (rule R20): wakes the oldest tasks of a line as room comes, and says how long
+ * Serves the owners of lines (rule R20): wakes the tasks whose turn it is as room comes, and says how long
  * lines are. Rows are written first, then the wake-ups are sent (rule R1), so a crash in between costs a
  * grace and no task. Safe to run twice at once.
  *
- * A line is one over all stores: the oldest tasks go first, wherever their rows are.
+ * A line is one over all stores: the lowest places go first, wherever their rows are.
  */
 import { serviceLine, targetOfLine } from '../shared/capacity/line.ts';
 import type { LineDescription, ReleaseAnswer, ReleaseRequest } from '../shared/ledger/line.ts';
 import {
+  byPlace,
   describeParked,
   type ReleasedTask,
   readLineHeads,
@@ -53,7 +54,7 @@ function wakesOf(released: readonly ReleasedTask[], line: string) {
   return released.map(({ id, service }) => ({ id, service, delayMs: 0, line }));
 }
 
-/** How many of the oldest tasks of the line each store has; undefined with one store, which has them all. */
+/** How many of the tasks whose turn it is each store has; undefined with one store, which has them all. */
 async function countsByStore(
   env: CallbackEnv,
   { line, limit, tasks }: ReleaseRequest,
@@ -63,7 +64,7 @@ async function countsByStore(
   const heads = await inAllStores(env, async ({ db }) => ({ db, ids: await readLineHeads(db, line, limit, now) }));
   const oldest = heads
     .flatMap(({ db, ids }) => ids.map((head) => ({ db, ...head })))
-    .sort((a, b) => (a.place ?? 0) - (b.place ?? 0) || (a.id < b.id ? -1 : 1))
+    .sort(byPlace)
     .slice(0, limit);
   const counts = new Map(env.stores.all.map(({ db }) => [db, 0]));
   for (const { db } of oldest) counts.set(db, (counts.get(db) ?? 0) + 1);

@@ -41,13 +41,19 @@ export async function releaseParkedTasks(
     .prepare(
       `UPDATE tasks SET ${RELEASED}
        WHERE id IN (SELECT id FROM tasks WHERE parked_for = ?1 AND ${STANDS} ORDER BY place, id LIMIT ?3) AND parked_for = ?1
-       RETURNING id, service`,
+       RETURNING id, service, place`,
     )
     .bind(line, now, limit);
   const rest = anyStanding(db, line, now);
   const notes = perSecond === undefined ? [] : [paceNote(db, line, perSecond, now)];
-  const [released, left] = await db.batch<ReleasedTask>([release, rest, ...notes]);
-  return { released: released?.results ?? [], left: (left?.results.length ?? 0) > 0 };
+  const [released, left] = await db.batch<ReleasedTask & LineHead>([release, rest, ...notes]);
+  const inTurn = (released?.results ?? []).sort(byPlace);
+  return { released: inTurn, left: (left?.results.length ?? 0) > 0 };
+}
+
+/** Whose turn comes first. */
+export function byPlace(one: LineHead, other: LineHead): number {
+  return (one.place ?? 0) - (other.place ?? 0) || (one.id < other.id ? -1 : 1);
 }
 
 /** As `releaseParkedTasks`, of those tasks alone that stand in the line. */

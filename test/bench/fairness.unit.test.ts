@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { BenchLine } from '../../bench/fairness/line.ts';
-import { scenarios } from '../../bench/fairness/scenario.ts';
+import { type Measured, scenarios } from '../../bench/fairness/scenario.ts';
 
 const START = Date.UTC(2026, 10, 27);
 
 describe('submitters that share a line', () => {
   it('delay each other within the bounds that npm run bench:fairness shows', async () => {
-    const measured = [];
+    const measured: Measured[] = [];
     for (const measure of scenarios(1_500).slice(0, 3)) measured.push(await measure());
     expect(measured.filter(({ isKept }) => !isKept)).toEqual([]);
   });

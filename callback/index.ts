@@ -12,6 +12,8 @@ import {
   CallbackReportSchema,
   type CancelRequest,
   CancelRequestSchema,
+  type GroupRequest,
+  GroupRequestSchema,
   type LedgerAnswer,
   type Reporter,
   ReporterSchema,
@@ -22,8 +24,10 @@ import {
 import { logInfo } from '../shared/log.ts';
 import { problemResponse } from '../shared/problem/problem.ts';
 import { ServiceNameSchema } from '../shared/registry/registration.ts';
+import type { GroupRow } from '../shared/store/groups.ts';
 import { takeDeadLetters } from './dead-letter.ts';
 import { readEnv } from './env.ts';
+import { changeGroup } from './groups.ts';
 import { pacesOfServices } from './jobs/paces.ts';
 import { JOBS_A_ROUND, JOBS_AT_ONCE, runJobs } from './jobs/run.ts';
 import { sweep } from './sweep.ts';
@@ -55,6 +59,10 @@ export class CallbackRpc extends WorkerEntrypoint implements Rpc {
 
   async paces(services: readonly string[]): Promise<Map<string, Pace>> {
     return pacesOfServices(await readEnv(this.env as object), ServiceNamesSchema.parse(services), Date.now());
+  }
+
+  async changeGroup(request: GroupRequest): Promise<GroupRow | undefined> {
+    return changeGroup(await readEnv(this.env as object), GroupRequestSchema.parse(request), Date.now());
   }
 
   async acceptCallback(report: CallbackReport): Promise<LedgerAnswer> {

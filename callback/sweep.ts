@@ -30,6 +30,7 @@ import { type Move, recordTransitions } from '../shared/store/transitions.ts';
 import { forgetTurns } from '../shared/store/turns.ts';
 import { smallestTaskIdAt } from '../shared/task/id.ts';
 import type { CallbackEnv, StoreEnv } from './env.ts';
+import { sweepGroups } from './groups.ts';
 import { tellEnds, toldMoves } from './messages.ts';
 import { sweepOrphans } from './orphans.ts';
 import { forgetOld } from './retention.ts';
@@ -102,6 +103,7 @@ const SHARES: readonly (readonly [name: string, share: Share])[] = [
   ['lines', sweepLines],
   ['strays', sweepStrays],
   ['retention', (env, now) => forgetOld(env.db, env, now)],
+  ['groups', sweepGroups],
   ['finds', sweepFinds],
   ['job progress', sweepJobProgress],
   ['turns', sweepTurns],

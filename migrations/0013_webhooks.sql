@@ -37,7 +37,7 @@ BEGIN
     subject, on_complete, finished_at, 'task.' || status,
     json_object('id', id, 'status', status, 'service', service, 'ref', ref, 'labels', json(labels), 'group', group_name,
       'attempts', run - deferrals, 'finishedAt', strftime('%Y-%m-%dT%H:%M:%fZ', finished_at / 1000.0, 'unixepoch'),
-      'errorClass', error->>'class', 'httpStatus', error->>'httpStatus', 'taskUrl', (on_complete->>'taskUrl') || id),
+      'errorClass', error->>'class', 'httpStatus', error->>'httpStatus', 'taskUrl', (on_complete->>'linkBase') || id),
     request->>'hops'
   FROM tasks WHERE id = new.id AND status IN (SELECT value FROM json_each(on_complete, '$.on'));
 END;

@@ -14,7 +14,7 @@ import { acceptOnce, isOfAnother, type OnceOutcome } from './idempotency/accept-
 import { acceptedTask, answerOfOutcome } from './idempotency/answer.ts';
 import type { Runtime } from './runtime.ts';
 import type { AcceptedTask } from './schema/submission.ts';
-import { NOT_ACCEPTED, taskOf } from './submission.ts';
+import { GROUP_CLOSED, NOT_ACCEPTED, taskOf } from './submission.ts';
 
 /** @param headers of the answer when it is accepted */
 export async function acceptSubmission(
@@ -35,6 +35,7 @@ export async function acceptSubmission(
   if (key === undefined) {
     const task = taskOf(draft, id, subject, earlier === undefined ? now : taskCreatedAt(id));
     const accepted = await acceptTask(runtime, task);
+    if (accepted === 'group-closed') return refuse(GROUP_CLOSED.code, GROUP_CLOSED.details);
     if (!accepted) return refuse(NOT_ACCEPTED.code, NOT_ACCEPTED.details);
     if (earlier !== undefined) return answerOutcome(runtime, replayed(id, undefined), now, headers);
     return answerAccepted(acceptedTask(runtime, task, now), headers);

@@ -11,17 +11,21 @@ import { shardsForService } from '../shared/key/shards.ts';
 import { logError } from '../shared/log.ts';
 import { type NewTask, newTaskMessage } from '../shared/message/task-message.ts';
 import { recordAccepted } from '../shared/store/accept.ts';
+import { graceMs } from '../shared/task/backoff.ts';
 import { MAX_QUEUE_DELAY_MS } from '../shared/task/disposition.ts';
+import { type Admitted, admitToGroups } from './groups/admission.ts';
 import type { Runtime } from './runtime.ts';
 import { chooseShard } from './shard.ts';
 import { chunkTasks } from './task-size.ts';
 
-/** True when the task will reach an end; false when nothing is promised. */
-export type Accepted = boolean;
+/** True when the task will reach an end; false when nothing is promised; or its group takes no more, for certain. */
+export type Accepted = Admitted;
 
 /** One task, one send, and nothing else while the queues answer, unless it is to start later or its payload lies in the bucket. */
 export async function acceptTask(runtime: Runtime, task: NewTask): Promise<Accepted> {
-  if (task.runAt !== undefined || isStored(task)) return (await acceptTasks(runtime, [task]))[0] === true;
+  if (task.runAt !== undefined || task.group !== undefined || isStored(task)) {
+    return (await acceptTasks(runtime, [task]))[0] ?? false;
+  }
   const message = newTaskMessage(task);
   const sent = await sendToAnyShard(
     runtime,
@@ -34,16 +38,60 @@ export async function acceptTask(runtime: Runtime, task: NewTask): Promise<Accep
 
 /** Many tasks, in as few sends as the platform allows; answers in the order of `tasks`. */
 export async function acceptTasks(runtime: Runtime, tasks: readonly NewTask[]): Promise<Accepted[]> {
+  const grouped = tasks.filter(({ group }) => group !== undefined);
+  if (grouped.length === 0) return acceptUngrouped(runtime, tasks);
+  const [admitted, accepted] = await Promise.all([
+    acceptGrouped(runtime, grouped),
+    acceptUngrouped(
+      runtime,
+      tasks.filter(({ group }) => group === undefined),
+    ),
+  ]);
+  const rest = accepted.values();
+  return tasks.map((task) => (task.group === undefined ? (rest.next().value ?? false) : (admitted.get(task) ?? false)));
+}
+
+/**
+ * Tasks of groups are counted in their row, which comes first and carries them (rule R1); then their messages are sent. So
+ * a group knows of each of its tasks before anybody can end it, and one that is closed takes no more.
+ */
+async function acceptGrouped(runtime: Runtime, tasks: readonly NewTask[]): Promise<ReadonlyMap<NewTask, Accepted>> {
+  const now = Date.now();
+  const admitted = await admitToGroups(
+    runtime,
+    tasks.map((task) => withGrace(task, now)),
+  );
+  const entered = tasks.filter(({ id }) => admitted.get(id) === true);
+  // A message that is not sent now is the sweeper's.
+  await Promise.all(
+    chunkTasks(entered.filter((task) => delayMs(task, now) <= MAX_QUEUE_DELAY_MS)).map((chunk) =>
+      sendChunk(runtime, chunk, now),
+    ),
+  );
+  return new Map(tasks.map((task) => [task, admitted.get(task.id) ?? false]));
+}
+
+/** When its wake-up counts as lost, or can be sent. */
+function withGrace(task: NewTask, now: number): NewTask & { readonly dueAt: number } {
+  const { dueAt = (task.runAt ?? now) + graceMs(0) } = delayMs(task, now) > MAX_QUEUE_DELAY_MS ? withDueAt(task) : {};
+  return { ...task, dueAt: Math.min(dueAt, task.deadlineAt) };
+}
+
+async function sendChunk(runtime: Runtime, chunk: readonly NewTask[], now: number): Promise<boolean> {
+  const messages = chunk.map((task) => ({
+    body: newTaskMessage(task),
+    contentType: 'json' as const,
+    ...(task.runAt !== undefined && { delaySeconds: Math.ceil(delayMs(task, now) / 1000) }),
+  }));
+  return sendToAnyShard(runtime, (shard) => runtime.config.queues[shard]?.sendBatch(messages), chunk);
+}
+
+async function acceptUngrouped(runtime: Runtime, tasks: readonly NewTask[]): Promise<boolean[]> {
   const now = Date.now();
   const distant = new Set(tasks.filter((task) => delayMs(task, now) > MAX_QUEUE_DELAY_MS));
   const chunks = await Promise.all(
     chunkTasks(tasks.filter((task) => !distant.has(task))).map(async (chunk) => {
-      const messages = chunk.map((task) => ({
-        body: newTaskMessage(task),
-        contentType: 'json' as const,
-        ...(task.runAt !== undefined && { delaySeconds: Math.ceil(delayMs(task, now) / 1000) }),
-      }));
-      const sent = await sendToAnyShard(runtime, (shard) => runtime.config.queues[shard]?.sendBatch(messages), chunk);
+      const sent = await sendChunk(runtime, chunk, now);
       return chunk.map((task) => ({ task, sent }));
     }),
   );

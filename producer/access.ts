@@ -119,6 +119,12 @@ export const ACCESS: ReadonlyMap<string, Access> = new Map(
     'POST /api/alerts/test': { ...forAdmins, act: 'alerts.test' },
     'POST /api/alerts/silence': { ...forAdmins, act: 'alerts.silence' },
 
+    'POST /api/groups': forClients,
+    'GET /api/groups': forReaders,
+    'GET /api/groups/:id': forReaders,
+    'POST /api/groups/:id/close': { ...forOwners, act: 'group.close' },
+    'POST /api/groups/:id/cancel': { ...forOwners, act: 'group.cancel' },
+
     'GET /api/webhooks/secret': forOwners,
     'POST /api/webhooks/pause': { ...forOwners, act: 'webhook.pause' },
     'POST /api/webhooks/resume': { ...forOwners, act: 'webhook.resume' },

@@ -18,6 +18,7 @@ import { addCallback } from './routes/callback.ts';
 import { addCancel } from './routes/cancel.ts';
 import { addChecklist } from './routes/checklist.ts';
 import { addDocument } from './routes/document.ts';
+import { addGroups } from './routes/groups.ts';
 import { addHealth } from './routes/health.ts';
 import { addHeartbeats } from './routes/heartbeats.ts';
 import { addJobs } from './routes/jobs.ts';
@@ -71,6 +72,7 @@ export function createApp(...more: readonly ((app: App) => void)[]): App {
     addCancel,
     addRetry,
     addSchedules,
+    addGroups,
     addJobs,
   ])
     add(app);

@@ -11,16 +11,16 @@ export type HookResult =
   | { readonly ok: true; readonly hook: BoundHook | undefined }
   | { readonly ok: false; readonly refusal: Refusal };
 
-/** @param field where the request has it */
+/** @param field where the request has it @param linkBase what the id of the task or group is put behind */
 export async function bindHook(
   runtime: Runtime,
   owner: string,
   hook: Hook | undefined,
-  field = '/onComplete/url',
+  { field = '/onComplete/url', linkBase = statusUrlOf(runtime, '') } = {},
 ): Promise<HookResult> {
   if (hook === undefined) return { ok: true, hook: undefined };
   const reason = hookUrlProblem(hook.url, runtime.config.allowsPrivateTargets, runtime.config.publicUrl);
-  if (reason === undefined) return { ok: true, hook: await boundHook(hook, owner, statusUrlOf(runtime, '')) };
+  if (reason === undefined) return { ok: true, hook: await boundHook(hook, owner, linkBase) };
   const details = { detail: `${field}: ${reason}`, errors: [{ field, reason }] };
   return { ok: false, refusal: { code: 'invalid-request', details } };
 }

@@ -30,6 +30,8 @@ const MEANINGS: Readonly<Record<ProblemCode, string>> = {
   'key-not-found': 'No shard has a key of this name. GET /api/stats/keys lists them.',
   'schedule-not-found':
     'No schedule of yours has this name. `GET /api/schedules` lists them; an administrator names the owner with `?subject=`.',
+  'group-not-found':
+    'No group of yours has this id: no task has named it, or it ended more than RETENTION_DAYS ago. `GET /api/groups` lists them; an administrator names the owner with `?subject=`.',
   'job-not-found': 'No job of yours has this id, or it ended more than 30 days ago. `GET /api/jobs` lists them.',
   'server-not-found':
     'No server of yours has this id: it was removed, or was silent for too long. A server that gets this for a heartbeat registers again.',
@@ -42,6 +44,8 @@ const MEANINGS: Readonly<Record<ProblemCode, string>> = {
     'The body was uploaded already, and stays as it is. `detail` says how large it is. Submit the task with it, or ask for another upload.',
   'upload-used':
     'An upload makes one task. `detail` names it. Run that task again, or upload the body again for another task.',
+  'group-closed':
+    'The group takes no more tasks: a batch or POST /api/groups/ID/close closed it, or it was cancelled or has ended. Nothing was submitted; name another group, such as one with the date in its id.',
   'service-busy':
     'Calls of the service run, or tasks wait for it. Wait until they have ended, or repeat with `?force=true`.',
   'not-heartbeat-leader':

@@ -14,6 +14,7 @@ import { readRevokedTokens } from '../shared/store/revocation.ts';
 import { EndWatch } from './end-watch.ts';
 import { type Config, parseConfig } from './env.ts';
 import { FinishedTasks } from './finished-tasks.ts';
+import type { KnownGroups } from './groups/admission.ts';
 import type { ShardNews } from './shard.ts';
 
 /** What the registry said of a service, by its name. */
@@ -30,6 +31,7 @@ export interface Runtime {
   /** A number in [0, 1) of this isolate's own: which of several stores it fills at a time. */
   readonly lane: number;
   readonly waitNews: WaitNews;
+  readonly groups: KnownGroups;
   idKey: MacKey | undefined;
 }
 
@@ -81,6 +83,7 @@ function createRuntime(env: object): Runtime | MisconfiguredError {
       shardNews: [],
       lane: Math.random(),
       waitNews: new Map(),
+      groups: new Map(),
       idKey: undefined,
     };
   } catch (error) {

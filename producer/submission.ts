@@ -45,10 +45,28 @@ export const NOT_ACCEPTED: Refusal = {
   },
 };
 
+/** For certain: nothing was sent. */
+export const GROUP_CLOSED: Refusal = {
+  code: 'group-closed',
+  details: {
+    detail: 'The group is closed and takes no more tasks; nothing was submitted. Name another group.',
+    errors: [{ field: '/group', reason: 'is closed' }],
+  },
+};
+
 /** What a task may say instead of its service. */
 type Settings = Pick<
   TaskSubmission,
-  'retry' | 'delaySeconds' | 'runAt' | 'deadline' | 'ttlSeconds' | 'deadlineSeconds' | 'labels' | 'ref' | 'onComplete'
+  | 'retry'
+  | 'delaySeconds'
+  | 'runAt'
+  | 'deadline'
+  | 'ttlSeconds'
+  | 'deadlineSeconds'
+  | 'labels'
+  | 'ref'
+  | 'onComplete'
+  | 'group'
 >;
 
 /**
@@ -105,7 +123,9 @@ export function draftOf(services: Services, name: string, request: TaskRequest, 
   if (unknown >= 0) return invalid(`/fallback/${unknown}`, 'is not another configured service');
   const timed = timingOf(own, service.deadlineSeconds, now);
   if (!timed.ok) return timed;
-  const { retry, labels, ref, onComplete: hook = service.onComplete } = own;
+  const { retry, labels, ref, group } = own;
+  // A group tells of its end once: its tasks have the hooks of their own only.
+  const { onComplete: hook = group === undefined ? service.onComplete : undefined } = own;
   const policy = {
     maxAttempts: retry?.maxAttempts ?? service.retry.maxAttempts,
     baseSeconds: retry?.baseSeconds ?? service.retry.baseSeconds,
@@ -119,6 +139,7 @@ export function draftOf(services: Services, name: string, request: TaskRequest, 
       timing: timed.timing,
       ...(labels !== undefined && { labels }),
       ...(ref !== undefined && { ref }),
+      ...(group !== undefined && { group }),
       ...(hook !== undefined && { hook }),
       request: {
         ...request,

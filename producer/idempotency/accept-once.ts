@@ -32,6 +32,8 @@ export type OnceOutcome =
   | { readonly kind: 'replayed'; readonly id: string; readonly status: TaskStatus | undefined }
   /** Submitted before with another body. */
   | { readonly kind: 'differs'; readonly fields: readonly string[] }
+  /** Its group takes no more tasks. */
+  | { readonly kind: 'group-closed' }
   /** Nothing is promised. */
   | { readonly kind: 'unavailable' };
 
@@ -64,10 +66,12 @@ export async function acceptOnce(
   const sent = new Map<string, NewTask>();
   for (const { send } of decisions.values()) if (send !== undefined && !sent.has(send.id)) sent.set(send.id, send);
   const accepted = await acceptTasks(runtime, [...sent.values()]);
-  const failed = new Set([...sent.keys()].filter((_, index) => accepted[index] !== true));
+  const answers = new Map([...sent.keys()].map((id, index) => [id, accepted[index] ?? false]));
   return items.map((item) => {
     const outcome = decisions.get(item)?.outcome ?? UNCERTAIN;
-    return 'id' in outcome && failed.has(outcome.id) ? UNCERTAIN : outcome;
+    const answer = 'id' in outcome ? (answers.get(outcome.id) ?? true) : true;
+    if (answer === 'group-closed') return { kind: 'group-closed' };
+    return answer ? outcome : UNCERTAIN;
   });
 }
 

@@ -5,7 +5,7 @@ import { expectationOf } from '../expectation.ts';
 import type { Refusal } from '../refusal.ts';
 import type { Runtime } from '../runtime.ts';
 import type { AcceptedTask } from '../schema/submission.ts';
-import { NOT_ACCEPTED } from '../submission.ts';
+import { GROUP_CLOSED, NOT_ACCEPTED } from '../submission.ts';
 import type { OnceOutcome } from './accept-once.ts';
 
 export type OnceAnswer =
@@ -28,6 +28,8 @@ export function answerOfOutcome(runtime: Runtime, outcome: OnceOutcome, now: num
       };
     case 'differs':
       return { ok: false, refusal: reusedKey(outcome.fields) };
+    case 'group-closed':
+      return { ok: false, refusal: GROUP_CLOSED };
     case 'unavailable':
       return { ok: false, refusal: NOT_ACCEPTED };
   }

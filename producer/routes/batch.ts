@@ -10,6 +10,9 @@ import { beside } from '../beside.ts';
 import { dropPlaced, placePayload } from '../bodies/place-payload.ts';
 import { MAX_BATCH_BODY_BYTES, readsJson } from '../body.ts';
 import { invalidRequest } from '../field-errors.ts';
+import { enterGroups, NOT_CLOSED } from '../groups/batch-group.ts';
+import { changeGroup } from '../groups/group.ts';
+import type { StoreFor } from '../groups/store-choice.ts';
 import { acceptOnce, isOfAnother, type KeyedTask, type OnceOutcome } from '../idempotency/accept-once.ts';
 import { acceptedTask, answerOfOutcome } from '../idempotency/answer.ts';
 import { fieldsOf } from '../idempotency/fields.ts';
@@ -20,8 +23,9 @@ import { idKeyOf, type Runtime } from '../runtime.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { BatchResultSchema, BatchSubmissionSchema, TaskSubmissionSchema } from '../schema/submission.ts';
 import { loadServices } from '../services.ts';
-import { chooseStore, STORAGE_FULL } from '../store-choice.ts';
-import { type BoundDraft, bindDraft, draftTask, NOT_ACCEPTED, taskOf } from '../submission.ts';
+import { STORAGE_FULL } from '../store-choice.ts';
+import { type BoundDraft, bindDraft, draftTask, GROUP_CLOSED, NOT_ACCEPTED, taskOf } from '../submission.ts';
+import { UNAVAILABLE } from '../upstream.ts';
 
 const route = createRoute({
   method: 'post',
@@ -62,13 +66,13 @@ export function addBatch(app: App): void {
       const reason = 'belongs to a single task; give each task of a batch its idempotencyKey';
       return refuse('invalid-request', { detail: `Idempotency-Key: ${reason}` });
     }
-    const store = await chooseStore(c);
-    if (store === undefined) return refuse(STORAGE_FULL.code, STORAGE_FULL.details);
-    const submissions = c.req.valid('json').tasks;
+    const { tasks: submissions, group: named } = c.req.valid('json');
+    const entered = await enterGroups(c, subject, named, submissions);
+    if (!entered.ok) return refuse(entered.refusal.code, entered.refusal.details);
+    const { stores, group } = entered;
     await loadServices(c, serviceNamesIn(submissions));
-    const items = await Promise.all(
-      submissions.map((submission, index) => itemOf(runtime, submission, index, caller, now, store, c.req.raw.headers)),
-    );
+    const around = { caller, now, stores, group: group?.id, headers: c.req.raw.headers };
+    const items = await Promise.all(submissions.map((submission, index) => itemOf(runtime, submission, index, around)));
     const [accepted, outcomes] = await Promise.all([
       acceptTasks(
         runtime,
@@ -86,7 +90,9 @@ export function addBatch(app: App): void {
       if ('problem' in item) return item;
       const { index } = item;
       if ('task' in item) {
-        if (nextAccepted.next().value !== true) return { index, problem: documentOf(NOT_ACCEPTED) };
+        const answer = nextAccepted.next().value ?? false;
+        if (answer === 'group-closed') return { index, problem: documentOf(GROUP_CLOSED) };
+        if (!answer) return { index, problem: documentOf(NOT_ACCEPTED) };
         return { index, ...acceptedTask(runtime, item.task, now) };
       }
       const outcome = 'earlier' in item ? item.earlier : (nextOutcome.next().value ?? { kind: 'unavailable' as const });
@@ -96,8 +102,24 @@ export function addBatch(app: App): void {
       const answer = answerOfOutcome(runtime, outcome, now);
       return { index, ...(answer.ok ? answer.accepted : { problem: documentOf(answer.refusal) }) };
     });
-    return answerJson({ results }, 202);
+    if (group === undefined) return answerJson({ results }, 202);
+    // What was refused may be sent again, and join it.
+    const closes = group.closes && !results.some((result) => 'problem' in result);
+    const closed = closes ? await changeGroup(runtime, subject, group.id, 'close') : undefined;
+    if (closed === UNAVAILABLE) return refuse(NOT_CLOSED.code, NOT_CLOSED.details);
+    return answerJson({ results, group: { id: group.id, closed: closed !== undefined } }, 202);
   });
+}
+
+/** What all items of a batch have in common. */
+interface Around {
+  readonly caller: Caller;
+  readonly now: number;
+  /** By group; undefined: those of none. */
+  readonly stores: ReadonlyMap<string | undefined, StoreFor>;
+  /** Of the batch as a whole. */
+  readonly group: string | undefined;
+  readonly headers: Headers;
 }
 
 /** As far as they are names: each item is checked by itself. */
@@ -113,17 +135,20 @@ async function itemOf(
   runtime: Runtime,
   submission: unknown,
   index: number,
-  caller: Caller,
-  now: number,
-  store: number,
-  headers: Headers,
+  { caller, now, stores, group, headers }: Around,
 ): Promise<Item> {
   const checked = TaskSubmissionSchema.safeParse(submission);
   if (!checked.success) {
     const details = invalidRequest(checked.error.issues, 'body');
     return { index, problem: documentOf({ code: 'invalid-request', details }) };
   }
-  const { idempotencyKey: key, ...said } = checked.data;
+  const { idempotencyKey: key, ...own } = checked.data;
+  if (group !== undefined && own.group !== undefined && own.group !== group) {
+    const reason = 'differs from the group of the batch; leave it out';
+    const details = { detail: `/group: ${reason}`, errors: [{ field: '/group', reason }] };
+    return { index, problem: documentOf({ code: 'invalid-request', details }) };
+  }
+  const said = group === undefined ? own : { ...own, group };
   const notForToken = refusalOfServices(caller, said.service, ...(said.fallback ?? []));
   if (notForToken !== undefined) return { index, problem: documentOf(notForToken) };
   const { subject } = caller;
@@ -131,7 +156,9 @@ async function itemOf(
   if (!drafted.ok) return { index, problem: documentOf(drafted.refusal) };
   const bound = await bindDraft(runtime, subject, drafted.draft);
   if (!bound.ok) return { index, problem: documentOf(bound.refusal) };
-  const ownId = await mintTaskId(await idKeyOf(runtime), subject, now, store);
+  const chosen = stores.get(said.group) ?? { ok: false, refusal: STORAGE_FULL };
+  if (!chosen.ok) return { index, problem: documentOf(chosen.refusal) };
+  const ownId = await mintTaskId(await idKeyOf(runtime), subject, now, chosen.store);
   const fields = () => fieldsOf(said);
   const upload = said.payloadUpload;
   const placed = await placePayload(runtime, { draft: bound.draft, id: ownId, subject, fields, upload });

@@ -6,6 +6,7 @@ import { refuse } from '../answer.ts';
 import type { App } from '../app.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
 import { refreshWaitNews } from '../expectation.ts';
+import { chooseStoreFor } from '../groups/store-choice.ts';
 import { fieldsOf } from '../idempotency/fields.ts';
 import { invalidKey, readKeyHeader } from '../idempotency/key.ts';
 import { bodyLimit } from '../inline-content.ts';
@@ -20,7 +21,6 @@ import {
   TaskSubmissionSchema,
 } from '../schema/submission.ts';
 import { loadServices } from '../services.ts';
-import { chooseStore, STORAGE_FULL } from '../store-choice.ts';
 import { bindDraft, draftTask } from '../submission.ts';
 
 const route = createRoute({
@@ -47,6 +47,7 @@ const route = createRoute({
     'unknown-service',
     'idempotency-key-reused',
     'upload-used',
+    'group-closed',
     'storage-full',
   ),
 });
@@ -71,9 +72,9 @@ export function addSubmit(app: App): void {
     const bound = await bindDraft(runtime, subject, drafted.draft);
     if (!bound.ok) return refuse(bound.refusal.code, bound.refusal.details);
     refreshWaitNews(c, bound.draft.service, now);
-    const store = await chooseStore(c);
-    if (store === undefined) return refuse(STORAGE_FULL.code, STORAGE_FULL.details);
-    const id = await mintTaskId(await idKeyOf(runtime), subject, now, store);
+    const chosen = await chooseStoreFor(c, subject, bound.draft.group);
+    if (!chosen.ok) return refuse(chosen.refusal.code, chosen.refusal.details);
+    const id = await mintTaskId(await idKeyOf(runtime), subject, now, chosen.store);
     const upload = submission.payloadUpload;
     const submitted = { draft: bound.draft, id, subject, fields: () => fieldsOf(submission), upload };
     return acceptSubmission(c, submitted, header.key ?? idempotencyKey, now);

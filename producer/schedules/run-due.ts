@@ -18,11 +18,12 @@ import {
 import { mintTaskId } from '../../shared/task/id.ts';
 import { isTerminal } from '../../shared/task/status.ts';
 import { acceptTask } from '../accept.ts';
+import { enterGroup } from '../groups/admission.ts';
 import { idKeyOf, type Runtime } from '../runtime.ts';
 import { TaskSubmissionSchema } from '../schema/submission.ts';
 import { readServices } from '../services.ts';
 import { askDueStores, fillsOf } from '../store-choice.ts';
-import { bindDraft, draftTask, taskOf } from '../submission.ts';
+import { bindDraft, draftTask, GROUP_CLOSED, taskOf } from '../submission.ts';
 import { submissionOf } from './submission.ts';
 
 /** Schedules a round; with more the rest waits a minute. */
@@ -109,12 +110,18 @@ async function submit(runtime: Runtime, schedule: ScheduleRow, id: string, now: 
   if (!drafted.ok) return drafted.refusal.details?.detail ?? drafted.refusal.code;
   const bound = await bindDraft(runtime, schedule.subject, drafted.draft);
   if (!bound.ok) return bound.refusal.details?.detail ?? bound.refusal.code;
-  if (!(await acceptTask(runtime, taskOf(bound.draft, id, schedule.subject, now)))) throw new NotNow(schedule.name);
-  return undefined;
+  const accepted = await acceptTask(runtime, taskOf(bound.draft, id, schedule.subject, now));
+  if (accepted === false) throw new NotNow(schedule.name);
+  return accepted === 'group-closed' ? GROUP_CLOSED.details.detail : undefined;
 }
 
-async function mintId(runtime: Runtime, { subject, name }: ScheduleRow, now: number): Promise<string> {
-  const store = chooseStore(fillsOf(runtime), runtime.config.storeLimitBytes, 0, now);
+async function mintId(runtime: Runtime, { subject, name, task }: ScheduleRow, now: number): Promise<string> {
+  const candidate = chooseStore(fillsOf(runtime), runtime.config.storeLimitBytes, 0, now);
+  const { group } = submissionOf(task);
+  const store =
+    candidate === undefined || typeof group !== 'string'
+      ? candidate
+      : await enterGroup(runtime, subject, group, candidate);
   if (store === undefined) throw new NotNow(name);
   return mintTaskId(await idKeyOf(runtime), subject, now, store);
 }

@@ -5,7 +5,7 @@ import { ERROR_CLASSES } from '../../shared/task/attempt.ts';
 import { LABEL_PATTERN } from '../../shared/task/server-requirements.ts';
 import { TASK_STATUSES } from '../../shared/task/status.ts';
 import { isHookService } from '../../shared/webhook/hook.ts';
-import { RefSchema } from './submission.ts';
+import { GroupIdSchema, RefSchema } from './submission.ts';
 
 const MAX_PAGE_TASKS = 200;
 const DEFAULT_PAGE_TASKS = 50;
@@ -33,6 +33,7 @@ const moment = (what: string) =>
 
 const filters = {
   ref: RefSchema.optional().openapi({ description: "The client's own number.", example: 'order-77' }),
+  group: GroupIdSchema.optional().openapi({ description: 'The group that they belong to.', example: 'night-7' }),
   label: several(LabelSchema)
     .refine((labels) => (labels?.length ?? 0) <= MAX_LABELS, `at most ${MAX_LABELS} labels`)
     .openapi({

@@ -56,6 +56,14 @@ export const RefSchema = z
   .max(255)
   .refine((ref) => ref.isWellFormed() && !/\p{Cc}/u.test(ref), 'a ref has no control characters');
 
+/** A group by the name that its owner gave it: it stands in addresses. */
+export const GroupIdSchema = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/,
+    'a group is up to 128 letters, digits, dots, dashes, colons or underscores, a letter or digit first',
+  );
+
 const TaskHeaderNameSchema = HeaderNameSchema.refine(
   (name) => !REFUSED_HEADER.test(name),
   'a task may not set this header: credentials belong to the service, the media type to contentType',
@@ -213,6 +221,10 @@ export const TaskSubmissionSchema = z
     deadlineSeconds: z.number().positive().max(MAX_DEADLINE_SECONDS).optional().openapi({
       description: 'The older name of ttlSeconds.',
     }),
+    group: GroupIdSchema.optional().openapi({
+      description: 'The group that it joins; a group is there when its first task names it. `GET /api/groups/{id}`.',
+      example: 'night-7',
+    }),
     onComplete: OnCompleteSchema.optional(),
     idempotencyKey: IdempotencyKeySchema.optional().openapi({
       description:
@@ -263,6 +275,22 @@ export const ACCEPTED_EXAMPLE = {
 /** Items are checked one by one, so that a bad one does not sink the others. */
 export const BatchSubmissionSchema = z
   .strictObject({
+    group: z
+      .union([
+        GroupIdSchema,
+        z.strictObject({
+          id: GroupIdSchema,
+          onComplete: OnCompleteSchema.optional(),
+          keepOpen: z.boolean().default(false).openapi({ description: 'More tasks will come: it is not closed.' }),
+        }),
+      ])
+      .optional()
+      .openapi({
+        description:
+          'The group that all of them join. When all of them are taken it is closed with the batch: when they have ended, the ' +
+          'group has. While one is refused it stays open, so that it can be sent again.',
+        example: 'night-7',
+      }),
     tasks: z
       .array(z.unknown())
       .min(1)
@@ -278,6 +306,7 @@ export const BatchSubmissionSchema = z
 
 export const BatchResultSchema = z
   .object({
+    group: z.object({ id: z.string(), closed: z.boolean() }).optional(),
     results: z.array(
       z.union([
         AcceptedTaskSchema.extend({ index: z.number().int() }),

@@ -8,6 +8,7 @@ import type { SecretReport } from '../auth/secret-strength.ts';
 import { LINK_ACTIONS } from '../bodies/link.ts';
 import type { Pace } from '../job/job.ts';
 import { NewTaskSchema } from '../message/task-message.ts';
+import type { GroupRow } from '../store/groups.ts';
 import { ContentSchema } from '../task/content.ts';
 import { StoredBodySchema } from '../task/stored-body.ts';
 
@@ -30,6 +31,16 @@ export const RetryRequestSchema = z.object({
   by: z.string().optional(),
 });
 export type RetryRequest = z.infer<typeof RetryRequestSchema>;
+
+export const GroupRequestSchema = z.object({
+  subject: z.string(),
+  name: z.string(),
+  /** In which it is. */
+  store: z.number().int(),
+  /** `cancel` closes it too. */
+  act: z.enum(['close', 'cancel']),
+});
+export type GroupRequest = z.infer<typeof GroupRequestSchema>;
 
 export const CallbackReportSchema = z.object({
   id,
@@ -95,6 +106,8 @@ export interface CallbackRpc {
   paces(services: readonly string[]): Promise<ReadonlyMap<string, Pace>>;
   /** How its secrets look, for the deployment's checklist, and which of a rotation are still accepted. */
   reportSecrets(): Promise<{ readonly secrets: readonly SecretReport[]; readonly previous: readonly string[] }>;
+  /** Closes a group, or cancels its tasks. Safe to repeat. @returns undefined when there is no such group */
+  changeGroup(request: GroupRequest): Promise<GroupRow | undefined>;
   /** A backend's word on the run that the token was given to. Safe to repeat. */
   acceptCallback(report: CallbackReport): Promise<LedgerAnswer>;
   /** Whether a result of this reporter would be taken now. Changes nothing. */

@@ -30,6 +30,8 @@ export const NewTaskSchema = z.object({
   labels: z.record(z.string(), z.string()).optional(),
   /** The client's own number of it. */
   ref: z.string().optional(),
+  /** Of its owner's groups, by name. It has a row before its message is sent. */
+  group: z.string().optional(),
   /** Whom its end is told to. */
   onComplete: BoundHookSchema.optional(),
   request: TaskRequestSchema,

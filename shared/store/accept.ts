@@ -1,6 +1,6 @@
 /**
  * Rows written at accept: with `ACCEPT=queue+record`, and when no queue takes the task. Such a row
- * may arrive after the claim, or after the end, so it never overwrites (rule R11).
+ * may arrive after the claim, or after the end, so it never overwrites (rule R11). A group that is closed takes none.
  */
 import type { NewTask } from '../message/task-message.ts';
 import { jsonParameters, ROWS, runForEach } from './parameter.ts';
@@ -8,29 +8,33 @@ import { requestColumns } from './request-columns.ts';
 
 const INSERT = `
   INSERT INTO tasks (id, subject, service, status, max_attempts, base_seconds, cap_seconds, deadline_at, life_ms, next_at, due_at,
-    labels, ref, request, request_body, on_complete)
+    labels, ref, request, request_body, on_complete, group_name)
   SELECT value->>'id', value->>'subject', value->>'service',
     CASE WHEN value->>'runAt' IS NULL THEN 'queued' ELSE 'scheduled' END,
     value->>'$.policy.maxAttempts', value->>'$.policy.baseSeconds', value->>'$.policy.capSeconds',
     value->>'deadlineAt', (value->>'deadlineAt') - (value->>'runAt'), value->>'runAt', coalesce(value->>'dueAt', ?2),
-    value->'labels', value->>'ref', value->'request', value->>'body', value->>'onComplete'
+    value->'labels', value->>'ref', value->'request', value->>'body', value->>'onComplete', value->>'group'
   FROM ${ROWS}
-  WHERE true
-  ON CONFLICT (id) DO NOTHING`;
+  WHERE value->>'group' IS NULL OR NOT EXISTS (
+    SELECT 1 FROM groups WHERE subject = value->>'subject' AND name = value->>'group' AND closed_at IS NOT NULL)
+  ON CONFLICT (id) DO NOTHING
+  RETURNING id`;
 
 /**
  * @param dueAt when the sweeper shall send the tasks that do not say it themselves (Unix ms), or undefined when a
  *   message carries them
+ * @returns the ids of those that were not recorded yet
  */
 export async function recordAccepted(
   db: D1Database,
   tasks: readonly (NewTask & { readonly dueAt?: number })[],
   dueAt: number | undefined,
-): Promise<void> {
-  await runForEach(
+): Promise<Set<string>> {
+  const rows = await runForEach<{ id: string }>(
     db,
     INSERT,
     jsonParameters(tasks.map((task) => ({ ...task, ...requestColumns(task.request) }))),
     dueAt ?? null,
   );
+  return new Set(rows.map(({ id }) => id));
 }

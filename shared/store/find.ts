@@ -4,7 +4,7 @@
  * empty, and still say where to go on. Guarantee: who follows a filter from page to page meets each task that was
  * there when it began exactly once, whatever is inserted or changes its status meanwhile, because ids do not change.
  *
- * The ways, best first: a subject's ref or label leads to ids; a subject leads to the ids of its tasks where it has few,
+ * The ways, best first: a subject's ref, group or label leads to ids; a subject leads to the ids of its tasks where it has few,
  * and to the spans of time in which it has many; a ref alone leads to ids of whoever has it; anything else walks the
  * timeline.
  */
@@ -23,6 +23,8 @@ export interface TaskFilter {
   /** Where its last attempt was made that is on record. */
   readonly server?: string | undefined;
   readonly ref?: string | undefined;
+  /** By name. */
+  readonly group?: string | undefined;
   /** All of these. */
   readonly labels?: readonly (readonly [name: string, value: string])[] | undefined;
   /** Created at this time or later, Unix ms. */
@@ -135,8 +137,8 @@ export function findTasks<As extends Shape>(db: D1Database, shape: As, filter: T
   const search = searchOf(filter);
   const [term] = search.terms;
   if (filter.subject === undefined) {
-    const isByRef = filter.ref !== undefined && term !== undefined;
-    return walk(db, shape, isByRef ? 'term' : 'timeline', search);
+    const isByTerm = (filter.ref ?? filter.group) !== undefined && term !== undefined;
+    return walk(db, shape, isByTerm ? 'term' : 'timeline', search);
   }
   return term === undefined ? walkSubject(db, shape, filter.subject, search) : walk(db, shape, 'subject-term', search);
 }
@@ -152,9 +154,10 @@ interface Search {
 }
 
 function searchOf(filter: TaskFilter): Search {
-  const { ref, labels = [], createdFrom, createdBefore, before = NEWEST } = filter;
+  const { ref, group, labels = [], createdFrom, createdBefore, before = NEWEST } = filter;
   const terms = [
     ...(ref === undefined ? [] : [`ref:${ref}`]),
+    ...(group === undefined ? [] : [`group:${group}`]),
     ...labels.map(([name, value]) => `label:${name}:${value}`),
   ];
   const created = createdBefore === undefined ? NEWEST : smallestTaskIdAt(createdBefore);

@@ -44,7 +44,7 @@ export interface StateRow {
 /** The columns that say how a claimed task stands: it runs, or it has ended. */
 export const CLAIMED_COLUMNS =
   'id, subject, service, status, run, deferrals, base, max_attempts, base_seconds, cap_seconds, deadline_at, lease_until, finished_at, ' +
-  'on_complete IS NOT NULL AS is_told';
+  '(on_complete IS NOT NULL OR group_name IS NOT NULL) AS is_told';
 
 export type ClaimedRow = Pick<
   StateRow,
@@ -62,7 +62,7 @@ export type ClaimedRow = Pick<
   | 'finished_at'
 > & {
   status: 'running' | TerminalStatus;
-  /** 1: somebody is told of its end. */
+  /** 1: somebody may be told of its end, or of that of its group. */
   is_told: number;
 };
 

@@ -100,12 +100,13 @@ const record = ({ placed }: { readonly placed: boolean }) => `${placed ? PLACED 
     AND (move.expected_due_at IS NULL OR tasks.due_at = move.expected_due_at)
     -- Without its request a task cannot run again.
     AND (move.finished_at IS NOT NULL OR tasks.bodies_deleted_at IS NULL)
-  RETURNING tasks.id, tasks.subject, tasks.service, tasks.on_complete IS NOT NULL AS is_told`;
+  RETURNING tasks.id, tasks.subject, tasks.service,
+    (tasks.on_complete IS NOT NULL OR tasks.group_name IS NOT NULL) AS is_told`;
 
 const RECORD = record({ placed: false });
 const PARK = record({ placed: true });
 
-/** Whose task moved, for which backend, and (1) whether somebody is told of its end. */
+/** Whose task moved, for which backend, and (1) whether somebody may be told of its end, or of that of its group. */
 export type MovedRow = Pick<StateRow, 'id' | 'subject' | 'service'> & { readonly is_told: number };
 
 /** @returns the tasks that moved, by id */

@@ -36,15 +36,15 @@ export const BoundHookSchema = HookSchema.extend({
   service: z.string(),
   /** Path and query of `url`. */
   path: z.string(),
-  /** What a task's id is put behind, for the link in the message. */
-  taskUrl: z.string(),
+  /** What the id of the task, or of the group, is put behind, for the link in the message. */
+  linkBase: z.string(),
 });
 export type BoundHook = z.output<typeof BoundHookSchema>;
 
-/** @param taskUrl what a task's id is put behind */
-export async function boundHook(hook: Hook, owner: string, taskUrl: string): Promise<BoundHook> {
+/** @param linkBase what the id of the task or group is put behind */
+export async function boundHook(hook: Hook, owner: string, linkBase: string): Promise<BoundHook> {
   const { pathname, search } = new URL(hook.url);
-  return { ...hook, service: await hookService(hook.url, owner), path: pathname + search, taskUrl };
+  return { ...hook, service: await hookService(hook.url, owner), path: pathname + search, linkBase };
 }
 
 const HASH_BYTES = 8;

@@ -37,6 +37,10 @@ export function callbackStub(answer: LedgerAnswer): CallbackRpc & { asked: unkno
     reportSecrets: async () => ({ secrets: [], previous: [] }),
     mayReport: reply,
     isBackendLink: async () => false,
+    changeGroup: async (request: unknown) => {
+      asked.push(request);
+      return undefined;
+    },
     runJobs: async () => undefined,
     paces: async (services) => new Map(services.map((service) => [service, { perSecond: 10, isKnown: true }])),
   };

@@ -16,7 +16,7 @@ import { sweep } from '../../callback/sweep.ts';
 import { acceptCallback, cancelTask, retryTask } from '../../callback/task-requests.ts';
 import { runBatch } from '../../consumer/batch.ts';
 import { LastKnownServers } from '../../consumer/capacity/last-known.ts';
-import { acceptTask } from '../../producer/accept.ts';
+import { type Accepted, acceptTask } from '../../producer/accept.ts';
 import type { Runtime } from '../../producer/runtime.ts';
 import { serviceLine } from '../../shared/capacity/line.ts';
 import { importMacKey } from '../../shared/crypto/mac.ts';
@@ -81,11 +81,12 @@ export interface Order {
   readonly request?: TaskRequest;
   /** Whom its end is told to: the house's receiver. */
   readonly onComplete?: Partial<Hook>;
+  readonly group?: string;
 }
 
 /** @returns a hook of alice's at the house's receiver, as the producer makes it */
-function hookOf(hook: Partial<Hook> = {}): Promise<BoundHook> {
-  return boundHook(HookSchema.parse({ url: RECEIVER_URL, ...hook }), 'alice', `${env.PUBLIC_URL}/api/task/`);
+export function hookOf(hook: Partial<Hook>, linkBase = `${env.PUBLIC_URL}/api/task/`): Promise<BoundHook> {
+  return boundHook(HookSchema.parse({ url: RECEIVER_URL, ...hook }), 'alice', linkBase);
 }
 
 export type Ending<Value> =
@@ -181,6 +182,7 @@ export class House {
       env.DB.prepare('DELETE FROM tasks'),
       env.DB.prepare('DELETE FROM scans'),
       env.DB.prepare('DELETE FROM lines'),
+      env.DB.prepare('DELETE FROM groups'),
     ]);
     const house = new House();
     for (const method of ['log', 'warn', 'error'] as const) {
@@ -218,7 +220,7 @@ export class House {
   }
 
   /** Accept as the producer does it, with faults; undefined when it was killed. */
-  async accept(task: NewTask, recordsAtAccept: boolean): Promise<boolean | undefined> {
+  async accept(task: NewTask, recordsAtAccept: boolean): Promise<Accepted | undefined> {
     const ending = await this.#invoke(new Invocation('accept'), async (invocation) => {
       const bindings = this.#bindings.callback(invocation);
       const queues = [bindings.TASK_QUEUE_0, bindings.TASK_QUEUE_1];
@@ -239,6 +241,7 @@ export class House {
       policy: { maxAttempts, baseSeconds, capSeconds },
       deadlineAt: Date.now() + deadlineMs,
       request: order.request ?? { path: '/work' },
+      ...(order.group !== undefined && { group: order.group }),
       ...(order.onComplete !== undefined && { onComplete: await hookOf(order.onComplete) }),
     });
   }

@@ -11,7 +11,7 @@ const STORE = path.resolve(import.meta.dirname, '../../../shared/store');
 const MIGRATIONS = path.resolve(import.meta.dirname, '../../../migrations');
 
 /** They grow with the tasks, or with what people do. */
-const GROWING = /^(?:SCAN|SEARCH) (tasks|finds|idempotency_keys|audit|seen|entries)\b/;
+const GROWING = /^(?:SCAN|SEARCH) (tasks|finds|groups|group_stores|idempotency_keys|audit|seen|entries)\b/;
 
 const ID = 'tsk_06gzhmza000c7atjtd8wxv0zpad2p9kg';
 const NOW = 1_780_000_000_000;
@@ -22,6 +22,7 @@ const LIVES = { after: '', before: '~', bodiesOf: NOW, rowsOf: NOW, limit: 10 };
 const STATE = { run: 1, deferrals: 0, base: 0, policy: POLICY, deadlineAt: NOW, status: 'queued' };
 const MOVE = { id: ID, expected: { status: 'running', run: 1 }, next: STATE };
 const PARKED = { ...STATE, status: 'deferred', reason: 'no-key', nextAt: NOW, parkedFor: 'l' };
+const GROUP = { subject: 'a', name: 'g' };
 const SCHEDULE = { subject: 'a', name: 'n', cron: '* * * * *', time_zone: 'UTC', task: '{}', next_at: 1 };
 const TALLY = { kind: 'service', name: 's', hour: 1, counts: [], deferrals: [], start: [], call: [], total: [] };
 
@@ -29,12 +30,14 @@ const TALLY = { kind: 'service', name: 's', hour: 1, counts: [], deferrals: [], 
 const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   addToStatistics: [[[TALLY]]],
   askSize: [[]],
+  closeGroup: [[GROUP, true, NOW]],
   claimKeys: [['a', [{ key: 'k', id: ID, fields: '{}' }], NOW, NOW]],
   claimTasks: [[{ claims: [CLAIM], nonce: 'n' }, NOW]],
   countDeadLetters: [[1]],
   countOpenTasksOf: [['s', ID, 10]],
   countSchedules: [['a']],
   createJob: [[{ id: 'job_0' }]],
+  createGroup: [[GROUP, ID, NOW]],
   decideRuns: [[SCHEDULE, [], 1]],
   deleteExpiredRevocations: [[NOW]],
   deleteOldActs: [[NOW, 10]],
@@ -52,25 +55,35 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
     ['summary', { limit: 10, subject: 'a', ref: 'r', statuses: ['failed'], errorClass: 'http', server: 's' }],
     ['error', { limit: 10, ref: 'r' }],
     ['id', { limit: 10, service: 's', labels: [['a', 'b']] }],
+    ['summary', { limit: 10, subject: 'a', group: 'g' }],
   ],
   forgetDeadLetters: [[1]],
   forgetExpiredKeys: [['', 10, NOW]],
   forgetFinds: [['', 10, '~']],
+  forgetGroupStores: [[[GROUP]]],
+  forgetGroups: [[NOW, 10]],
   forgetPaces: [[NOW]],
   forgetRedriveStarts: [[NOW]],
   forgetTurns: [['', 10, NOW]],
   leaveTurns: [[[ID]]],
   listActs: [[{ act: undefined, subject: undefined, below: undefined, since: 0, until: NOW, limit: 10 }]],
   listJobs: [['a', undefined, 10]],
+  listGroups: [
+    ['a', NOW, 10],
+    [undefined, NOW, 10],
+  ],
   listSchedules: [['a', 10]],
   makeDue: [[[ID], NOW]],
   noteDeadLetters: [[1, 1]],
   noteStoreSizes: [[[{ store: 0, bytes: 1 }], NOW]],
+  placeGroup: [[GROUP, 0]],
   plantTombstone: [[TASK, NOW]],
   purgeStatements: [[[ID], { job: 'job_0', from: '~' }, NOW, NOW]],
   putSchedule: [[SCHEDULE, 1]],
   readMessagesOf: [[[ID]]],
   readBodyOwners: [[[ID]]],
+  readOpenOfGroup: [[GROUP, '', 10]],
+  readCancellingGroups: [[10]],
   readCancelled: [[[ID]]],
   readCarriedTasksOf: [['s', ID, 10]],
   readDue: [
@@ -80,6 +93,8 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   ],
   readDueSchedules: [[NOW, 10]],
   readEnded: [[[ID]]],
+  readGroup: [[GROUP]],
+  readGroupStore: [[GROUP]],
   readKeys: [['a', ['k']]],
   readJob: [['job_0']],
   readLineHeads: [['l', 10, NOW]],
@@ -118,6 +133,7 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   releaseJobRunner: [[NOW]],
   revokeToken: [['j', NOW]],
   scanForStrays: [['', 10, NOW]],
+  setGroupHook: [[GROUP, '{}']],
   setSchedulePaused: [['a', 'n', true, 1]],
   takeJobRunner: [[NOW, NOW]],
   takeKeyOver: [['a', { key: 'k', id: ID, fields: '{}' }, ID, NOW]],

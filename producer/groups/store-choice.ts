@@ -1,0 +1,26 @@
+/** The store of a task that is to be accepted: that of its group, or the one whose turn it is. */
+import type { Context } from 'hono';
+import type { AppEnv } from '../app.ts';
+import type { Refusal } from '../refusal.ts';
+import { chooseStore, STORAGE_FULL } from '../store-choice.ts';
+import { NOT_ACCEPTED } from '../submission.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream.ts';
+import { enterGroup } from './admission.ts';
+
+export type StoreFor =
+  | { readonly ok: true; readonly store: number }
+  | { readonly ok: false; readonly refusal: Refusal };
+
+/** @param group its name; undefined: it belongs to none */
+export async function chooseStoreFor(
+  c: Context<AppEnv>,
+  subject: string,
+  group: string | undefined,
+): Promise<StoreFor> {
+  const candidate = await chooseStore(c);
+  if (candidate === undefined) return { ok: false, refusal: STORAGE_FULL };
+  if (group === undefined) return { ok: true, store: candidate };
+  const store = await callUpstream('database', () => enterGroup(c.env.runtime, subject, group, candidate));
+  if (store === UNAVAILABLE) return { ok: false, refusal: NOT_ACCEPTED };
+  return store === undefined ? { ok: false, refusal: STORAGE_FULL } : { ok: true, store };
+}

@@ -1,0 +1,42 @@
+/** From a group's row to what the API shows. Pure. */
+import * as z from 'zod';
+import type { GroupRow } from '../../shared/store/groups.ts';
+import { HookSchema } from '../../shared/webhook/hook.ts';
+import type { GroupView } from '../schema/group.ts';
+
+const KeptHookSchema = z.object(HookSchema.shape);
+
+export function groupView(row: GroupRow, groupUrl: string): GroupView {
+  const { name, subject, total, succeeded, failed, cancelled, expired } = row;
+  const done = succeeded + failed + cancelled + expired;
+  const onComplete = row.on_complete === null ? undefined : KeptHookSchema.safeParse(JSON.parse(row.on_complete)).data;
+  return {
+    id: name,
+    subject,
+    status: statusOf(row),
+    total,
+    done,
+    progress: total === 0 ? 0 : Math.floor((1000 * done) / total) / 10,
+    counts: { open: total - done, succeeded, failed, cancelled, expired },
+    createdAt: iso(row.created_at),
+    closedAt: isoOrNone(row.closed_at),
+    endedAt: isoOrNone(row.ended_at),
+    cancelledAt: isoOrNone(row.cancelled_at),
+    onComplete,
+    messageId: onComplete !== undefined && row.ended_at !== null ? row.message : undefined,
+    groupUrl,
+  };
+}
+
+function statusOf({ closed_at, ended_at }: GroupRow): GroupView['status'] {
+  if (ended_at !== null) return 'ended';
+  return closed_at === null ? 'open' : 'closed';
+}
+
+function iso(at: number): string {
+  return new Date(at).toISOString();
+}
+
+function isoOrNone(at: number | null): string | undefined {
+  return at === null ? undefined : iso(at);
+}

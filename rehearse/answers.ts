@@ -2,7 +2,7 @@
  * What the API answers, from what the account holds. A test holds each against the type that the official `cloudflare`
  * package gives it, so that the stub cannot drift from the API (`test/rehearse/answers.unit.test.ts`).
  */
-import type { CloudConsumer, CloudQueue } from './fake-cloudflare.ts';
+import type { CloudConsumer, CloudQueue, KeptLine } from './fake-cloudflare.ts';
 import { bindingsOf, type Script, type Version } from './script.ts';
 
 export function scriptAnswer({ name, live, migrationTag, settings }: Script) {
@@ -114,4 +114,39 @@ export function queryAnswer(results: readonly Readonly<Record<string, unknown>>[
 
 export function bucketAnswer(name: string) {
   return { name, creation_date: '2026-11-27T00:00:00Z' };
+}
+
+export function telemetryAnswer(lines: readonly KeptLine[], timeframe: { readonly from: number; readonly to: number }) {
+  return {
+    run: {
+      id: 'run-1',
+      accountId: 'account',
+      dry: false,
+      granularity: 0,
+      query: {
+        id: 'query-1',
+        adhoc: true,
+        created: '2026-11-27T00:00:00Z',
+        createdBy: 'token',
+        description: null,
+        name: 'query-1',
+        parameters: {},
+        updated: '2026-11-27T00:00:00Z',
+        updatedBy: 'token',
+      },
+      status: 'COMPLETED' as const,
+      timeframe,
+      userId: 'token',
+    },
+    statistics: { bytes_read: 0, elapsed: 0, rows_read: lines.length },
+    events: {
+      count: lines.length,
+      events: lines.map(({ script, timestamp, line }, index) => ({
+        $metadata: { id: `event-${index}`, service: script },
+        dataset: 'cloudflare-workers',
+        source: { ...line },
+        timestamp,
+      })),
+    },
+  };
 }

@@ -34,6 +34,12 @@ export interface CloudDatabase {
   readonly statements: { readonly sql: string; readonly params: readonly SQLInputValue[] }[];
 }
 
+export interface KeptLine {
+  readonly script: string;
+  readonly timestamp: number;
+  readonly line: Readonly<Record<string, unknown>>;
+}
+
 type Rows = Record<string, unknown>[];
 
 const MAX_SECRETS_AT_ONCE = 100;
@@ -44,6 +50,10 @@ export class FakeCloudflare {
   readonly queues = new Map<string, CloudQueue>();
   readonly databases = new Map<string, CloudDatabase>();
   readonly buckets = new Set<string>();
+  /** What its Workers wrote and it keeps, those apart whose log is off. */
+  readonly logs: KeptLine[] = [];
+  /** The token may not read them. */
+  withholdsLogs = false;
   /** Hosts of the account's zones that lead elsewhere already. */
   readonly takenDomains = new Set<string>();
   limits: AccountLimits = PAID;

@@ -45,11 +45,13 @@ export async function runTaskThrough(cloud: FakeCloudflare, deployment: string, 
  * The Workers of a deployment as they stand in the account now.
  * @param vars in place of what was deployed; with them Workers reach private addresses, and without them the public
  *   ones of the account alone
+ * @param connections to the public ones that a Worker may have open at a time; who wants more waits
  */
 export async function startLive(
   cloud: FakeCloudflare,
   deployment: string,
   vars?: Readonly<Record<string, unknown>>,
+  connections = Number.POSITIVE_INFINITY,
 ): Promise<Live> {
   guardRuntimes();
   const workers = [...cloud.scripts.values()].filter(({ name }) => name.startsWith(`${deployment}-`));
@@ -60,18 +62,25 @@ export async function startLive(
     // Miniflare's own types of the same things.
     return (await worker.fetch(url, init as object)) as unknown as Response;
   };
-  const outside = (script: Script): Pick<LegacyWorkerOptions, 'outboundService'> => ({
-    outboundService: (async (request: Request) => {
-      // The platform's refusal of a fetch to one's own account, unless the flag makes it a public one.
-      if (!script.metadata.compatibility_flags.includes('global_fetch_strictly_public')) {
-        return new MiniflareResponse('error code: 1042', { status: 404 });
-      }
-      const { method, headers, url } = request;
-      const body = method === 'GET' || method === 'HEAD' ? undefined : await request.arrayBuffer();
-      const answer = await ask(url, { method, headers: [...headers], ...(body !== undefined && { body }) });
-      return new MiniflareResponse(await answer.arrayBuffer(), { status: answer.status, headers: [...answer.headers] });
-    }) as unknown as NonNullable<LegacyWorkerOptions['outboundService']>,
-  });
+  const outside = (script: Script): Pick<LegacyWorkerOptions, 'outboundService'> => {
+    const open = atATime(connections);
+    return {
+      outboundService: (async (request: Request) => {
+        // The platform's refusal of a fetch to one's own account, unless the flag makes it a public one.
+        if (!script.metadata.compatibility_flags.includes('global_fetch_strictly_public')) {
+          return new MiniflareResponse('error code: 1042', { status: 404 });
+        }
+        const { method, headers, url } = request;
+        const body = method === 'GET' || method === 'HEAD' ? undefined : await request.arrayBuffer();
+        const sent = { method, headers: [...headers], ...(body !== undefined && { body }) } as RequestInit;
+        const answer = await open(() => ask(url, sent));
+        return new MiniflareResponse(await answer.arrayBuffer(), {
+          status: answer.status,
+          headers: [...answer.headers],
+        });
+      }) as unknown as NonNullable<LegacyWorkerOptions['outboundService']>,
+    };
+  };
   const runtime = withoutSignalHandlers(
     () =>
       new Miniflare(
@@ -80,7 +89,7 @@ export async function startLive(
             ...localWorker(cloud, script, vars ?? {}),
             ...(vars === undefined && outside(script)),
           })),
-          handleStructuredLogs: () => {},
+          handleStructuredLogs: ({ timestamp, message }) => keep(cloud, deployment, timestamp, message),
           log: new NoOpLog(),
           telemetry: { enabled: false },
           cf: false,
@@ -106,6 +115,34 @@ export async function startLive(
     throw error;
   }
   return { ask, runtime, stop: () => runtime.dispose() };
+}
+
+/** Runs so many at the same time; others wait in the order in which they came. */
+function atATime(most: number): <Result>(run: () => Promise<Result>) => Promise<Result> {
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  return async (run) => {
+    if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve));
+    else running += 1;
+    try {
+      return await run();
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) running -= 1;
+      else next();
+    }
+  };
+}
+
+/** What the account keeps of a text that a Worker wrote: of those whose log is on, as far as a line says whose it is. */
+function keep(cloud: FakeCloudflare, deployment: string, timestamp: number, text: string): void {
+  for (const line of text.split('\n')) {
+    const parsed = line.startsWith('{') ? (JSON.parse(line) as Readonly<Record<string, unknown>>) : {};
+    const script = `${deployment}-consumer-${String(parsed.shard)}`;
+    if (cloud.scripts.get(script)?.settings.observability?.enabled === true) {
+      cloud.logs.push({ script, timestamp, line: parsed });
+    }
+  }
 }
 
 /** The Worker behind an address of the account's workers.dev, if it has one. */

@@ -14,6 +14,7 @@ import {
   scriptAnswer,
   settingsAnswer,
   subdomainAnswer,
+  telemetryAnswer,
   versionAnswer,
   versionItem,
 } from './answers.ts';
@@ -74,6 +75,23 @@ const SettingsSchema = z.strictObject({
   logpush: z.boolean(),
   tail_consumers: z.array(z.looseObject({ service: z.string() })),
 });
+
+/** Of the filters those that a smoke test asks with; others are refused, and not passed over. */
+const TelemetrySchema = z.strictObject({
+  queryId: z.string(),
+  timeframe: z.strictObject({ from: z.number(), to: z.number() }),
+  view: z.literal('events'),
+  limit: z.number().int().max(2_000),
+  parameters: z.strictObject({
+    datasets: z.array(z.literal('cloudflare-workers')),
+    filterCombination: z.literal('and'),
+    filters: z.array(
+      z.strictObject({ key: z.string(), operation: z.literal('eq'), type: z.literal('string'), value: z.string() }),
+    ),
+  }),
+});
+
+const TELEMETRY = '/workers/observability/telemetry/query';
 
 const SCRIPT = '([a-z0-9-]+)';
 const ID = '([0-9a-f]{32})';
@@ -214,6 +232,21 @@ const ROUTES: readonly Route[] = [
     cloud.deleteDatabase(id);
     return {};
   }),
+  // A question, although it is posted.
+  {
+    ...read(TELEMETRY, (cloud, _names, request) => {
+      if (cloud.withholdsLogs) throw new Refusal(403, 10000, 'Authentication error');
+      const { timeframe, parameters } = parse(TelemetrySchema, request);
+      const lines = cloud.logs.filter(
+        ({ timestamp, line }) =>
+          timestamp >= timeframe.from &&
+          timestamp <= timeframe.to &&
+          parameters.filters.every(({ key, value }) => line[key] === value),
+      );
+      return telemetryAnswer(lines, timeframe);
+    }),
+    method: 'POST',
+  },
   change('POST', '/r2/buckets', (cloud, _names, request) => {
     const { name } = parse(DatabaseSchema, request);
     if (cloud.buckets.has(name)) throw new Refusal(409, UNPUBLISHED, 'the bucket exists');

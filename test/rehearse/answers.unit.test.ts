@@ -8,6 +8,7 @@ import type { Consumer } from 'cloudflare/resources/queues/consumers';
 import type { Queue, QueueGetMetricsResponse } from 'cloudflare/resources/queues/queues';
 import type { Bucket } from 'cloudflare/resources/r2/buckets/buckets';
 import type { DomainListResponse } from 'cloudflare/resources/workers/domains';
+import type { TelemetryQueryResponse } from 'cloudflare/resources/workers/observability/telemetry';
 import type { DeploymentListResponse } from 'cloudflare/resources/workers/scripts/deployments';
 import type { ScheduleGetResponse } from 'cloudflare/resources/workers/scripts/schedules';
 import type { ScriptListResponse, ScriptSetting } from 'cloudflare/resources/workers/scripts/scripts';
@@ -34,8 +35,9 @@ it('is what the official client expects', () => {
   expectTypeOf<Answer<typeof answers.databaseAnswer>>().toExtend<DatabaseListResponse & D1>();
   expectTypeOf<Answer<typeof answers.queryAnswer>>().toExtend<QueryResult>();
   expectTypeOf<Answer<typeof answers.bucketAnswer>>().toExtend<Bucket>();
+  expectTypeOf<Answer<typeof answers.telemetryAnswer>>().toExtend<TelemetryQueryResponse>();
 });
 
 it('has a type for every answer', () => {
-  expect(Object.keys(answers)).toHaveLength(14);
+  expect(Object.keys(answers)).toHaveLength(15);
 });

@@ -50,12 +50,12 @@ function deploy(): Promise<Deployed> {
 }
 
 /** Quicker than in an account, where definitions take their five seconds. */
-const timing = { knownAfterMs: 1_200, slowMs: 1_000, timeoutSeconds: 2 };
+const timing = { knownAfterMs: 1_200, slowMs: 1_000, timeoutSeconds: 2, logs: { withinMs: 3_000, pollMs: 200 } };
 
-async function look({ desired, publicUrl }: Deployed): Promise<readonly SmokeCheck[]> {
+async function look({ desired, publicUrl }: Deployed, connections?: number): Promise<readonly SmokeCheck[]> {
   const ask = async (url: string, init?: RequestInit) => {
     // The echo is uploaded before anything is asked: what the account holds then is what runs.
-    live ??= await startLive(cloud, 'tasklane');
+    live ??= await startLive(cloud, 'tasklane', undefined, connections);
     return live.ask(url, init);
   };
   return smoke({ api: api(), desired, publicUrl, jwtSecret: SECRETS.JWT_SECRET, ask, timing, say: () => {}, signal });
@@ -72,8 +72,12 @@ it('sees a deployment that is well, at an echo on the account’s own workers.de
     'public address',
     'a task',
     'six connections',
+    'logs',
   ]);
-  expect(checks.at(-1)?.seen).toMatch(/^12 calls of 1 s with a time-out of 2 s: 12 succeeded at once, \d+ at a time$/);
+  expect(checks.at(-2)?.seen).toMatch(
+    /^(12|60) calls of 1 s with a time-out of 2 s: \1 succeeded at once, \d+ at a time, [1-9]\d* after their turn came$/,
+  );
+  expect(checks.at(-1)?.seen).toMatch(/^the task's line was there after \d s: task\.attempted, succeeded$/);
   expect([...cloud.scripts.keys()]).toEqual(before);
   expect(stub.violations).toEqual([]);
 });
@@ -95,4 +99,13 @@ it('says what is not well: a log that is off, a cron that is gone, calls to the 
   });
   expect(seen('a task')).toMatchObject({ isGood: false, seen: expect.stringMatching(/^failed in .*404/) });
   expect(cloud.scripts.has('tasklane-smoke-echo')).toBe(false);
+});
+
+it('says that calls wait for connections which the platform does not give, and that the token may not read logs', async () => {
+  const deployed = await deploy();
+  cloud.withholdsLogs = true;
+  const checks = await look(deployed, 3);
+  const seen = (what: string) => checks.find((check) => check.what === what);
+  expect(seen('six connections')).toMatchObject({ isGood: false, seen: expect.stringMatching(/time/) });
+  expect(seen('logs')).toMatchObject({ isGood: true, seen: expect.stringMatching(/^not looked at: the token lacks/) });
 });

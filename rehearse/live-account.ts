@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { SQLInputValue } from 'node:sqlite';
 import { convertV4MiniflareOptions, Miniflare, NoOpLog } from 'miniflare';
-import { runScheduled } from '../local/cron.ts';
+import { type Cron, runScheduled, startCron } from '../local/cron.ts';
 import { guardRuntimes } from '../local/orphan-guard.ts';
 import { withoutSignalHandlers } from '../local/signals.ts';
 import { RECOVER_AFTER_RESTART } from '../shared/store/recovery.ts';
@@ -57,7 +57,7 @@ export class LiveAccount extends FakeCloudflare implements AsyncDisposable {
 
   readonly #options: LiveOptions;
   readonly #stateDir = mkdtempSync(path.join(tmpdir(), 'tasklane-live-'));
-  readonly #cron: NodeJS.Timeout;
+  readonly #cron: Cron;
   #runtime: Miniflare | undefined;
   /** What runs, to tell whether a change has changed it. */
   #running = '';
@@ -70,7 +70,8 @@ export class LiveAccount extends FakeCloudflare implements AsyncDisposable {
     super();
     this.#options = options;
     guardRuntimes();
-    this.#cron = setInterval(() => void this.#runCrons(), CRON_MS);
+    // A runtime that is exchanged meanwhile fails the round: the next one comes.
+    this.#cron = startCron(CRON_MS, () => this.#runCrons(), () => {});
   }
 
   /** From now on the Workers run. */
@@ -126,9 +127,10 @@ export class LiveAccount extends FakeCloudflare implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#cron);
+    const stopped = this.#cron.stop();
     await this.#ready.catch(() => {});
     await this.#runtime?.dispose();
+    await stopped;
     rmSync(this.#stateDir, { recursive: true, force: true });
   }
 
@@ -185,9 +187,7 @@ export class LiveAccount extends FakeCloudflare implements AsyncDisposable {
   async #runCrons(): Promise<void> {
     const runtime = this.#runtime;
     if (runtime === undefined || !this.#isServing) return;
-    for (const { name, crons } of this.scripts.values()) {
-      // A runtime that is exchanged meanwhile fails the round: the next one comes.
-      if (crons.length > 0) await runScheduled(runtime, name).catch(() => {});
-    }
+    const names = [...this.scripts.values()].filter(({ crons }) => crons.length > 0).map(({ name }) => name);
+    await Promise.all(names.map((name) => runScheduled(runtime, name)));
   }
 }

@@ -73,7 +73,7 @@ export async function smoke(context: SmokeContext): Promise<readonly SmokeCheck[
     await visitor.reach(baseUrl);
     await look('public address', async () => {
       await visitor.health();
-      return { isGood: true, seen: `${publicUrl}/healthz answers` };
+      return { isGood: true, seen: 'its /healthz answers' };
     });
     await visitor.define(quick, { baseUrl });
     await visitor.define(slow, slowService(baseUrl, timing));

@@ -71,7 +71,11 @@ export class LiveAccount extends FakeCloudflare implements AsyncDisposable {
     this.#options = options;
     guardRuntimes();
     // A runtime that is exchanged meanwhile fails the round: the next one comes.
-    this.#cron = startCron(CRON_MS, () => this.#runCrons(), () => {});
+    this.#cron = startCron(
+      CRON_MS,
+      () => this.#runCrons(),
+      () => {},
+    );
   }
 
   /** From now on the Workers run. */

@@ -58,6 +58,13 @@ const BOUNDARIES: readonly Boundary[] = [
   },
   // The registry's core under a clock of the bench.
   { within: 'bench/registry/', files: ['bench/registry/', 'callback/registry/', 'shared/'], notPackages: WORKERS_ONLY },
+  // Jobs, under one too.
+  {
+    within: 'bench/redrive/',
+    files: ['bench/redrive/', 'bench/sqlite/', 'callback/', 'shared/'],
+    notPackages: WORKERS_ONLY,
+  },
+  { within: 'bench/fairness/', files: ['bench/fairness/', 'bench/sqlite/', 'shared/'], notPackages: WORKERS_ONLY },
   // Limiter and key pool, under one too.
   {
     within: 'bench/capacity/',

@@ -32,6 +32,8 @@ export interface MeteredRun extends AsyncDisposable {
   parked(tasks: number): Promise<void>;
   /** The counts since the last time. */
   takeCounts(): Promise<Meter>;
+  /** Waits until so many tasks meet the condition, in SQL. */
+  until(condition: string, tasks: number): Promise<void>;
   /** Waits until no task is open. */
   idle(): Promise<void>;
   tick(): Promise<void>;
@@ -63,6 +65,7 @@ export async function startMetered(): Promise<MeteredRun> {
       served: { path: '/quick' },
       'served-keyed': { path: '/quick', keyPool: 'default', keyLimits, auth: { origins: farm.map(({ url }) => url) } },
       late: { path: '/quick' },
+      'late-ordered': { path: '/quick' },
     },
     vars: { ACCEPT: 'queue' },
     secrets,
@@ -84,7 +87,9 @@ export async function startMetered(): Promise<MeteredRun> {
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
     const answer = (await response.json()) as Body;
-    if (response.status === 202) submitted += (answer as { results?: readonly unknown[] }).results?.length ?? 1;
+    const isJob = (answer as { act?: string }).act !== undefined;
+    if (response.status === 202 && !isJob)
+      submitted += (answer as { results?: readonly unknown[] }).results?.length ?? 1;
     if (!response.ok || response.status !== (status ?? response.status)) {
       throw new Error(`${target}: ${response.status} ${JSON.stringify(answer)}`);
     }
@@ -93,6 +98,14 @@ export async function startMetered(): Promise<MeteredRun> {
   const database = openDatabaseFile(stateDir, { readOnly: false });
   const tasksWhere = (condition: string) =>
     database.prepare(`SELECT count(*) AS tasks FROM tasks WHERE ${condition}`).get()?.tasks;
+
+  const until = async (condition: string, tasks: number) => {
+    for (let look = 0; look < 600; look++) {
+      if (tasksWhere(condition) === tasks) return;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    throw new Error(`${condition} is not true of ${tasks} tasks after a minute`);
+  };
 
   const countsOf = async (worker: WorkerName): Promise<Meter[WorkerName]> => {
     if (worker === 'producer') return (await fetch(`${run.url}/meter`)).json() as Promise<Meter[WorkerName]>;
@@ -110,13 +123,8 @@ export async function startMetered(): Promise<MeteredRun> {
         await call(serverToken, 'POST', '/api/servers', undefined, { url, services, maxConcurrency: 200 });
       }
     },
-    async parked(tasks) {
-      for (let look = 0; look < 600; look++) {
-        if (tasksWhere('parked_for IS NOT NULL') === tasks) return;
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
-      throw new Error(`${tasks} tasks are not parked after a minute`);
-    },
+    parked: (tasks) => until('parked_for IS NOT NULL', tasks),
+    until,
     async takeCounts() {
       const [producer, callback, consumer] = await Promise.all([
         countsOf('producer'),

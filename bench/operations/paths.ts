@@ -70,6 +70,21 @@ async function plantOldTasks(run: MeteredRun): Promise<void> {
     .run(first, createdAt);
 }
 
+/** Tasks of a job. */
+const JOB = 1_000;
+
+/** With a ref, by which they are found. */
+async function plantFailedTasks(run: MeteredRun): Promise<void> {
+  const createdAt = Date.now() - DAY_MS;
+  run.database
+    .prepare(
+      `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ${JOB})
+       INSERT INTO tasks (id, subject, service, status, run, max_attempts, base_seconds, cap_seconds, deadline_at, finished_at, ref, request)
+       SELECT substr(?1, 1, 28) || printf('%08d', n), 'operations', 'quick', 'failed', 1, 1, 0, 0, ?2, ?2, 'planted', '{}' FROM numbers`,
+    )
+    .run(smallestTaskIdAt(createdAt), createdAt + 3600_000);
+}
+
 export const PATHS: readonly Path[] = [
   {
     name: 'accept, single',
@@ -131,6 +146,36 @@ export const PATHS: readonly Path[] = [
       await run.join('late', 1);
       await run.idle();
       return BATCH;
+    },
+  },
+  {
+    name: 'the same with a priority',
+    budget: { queueOperations: 6, rowsWritten: 6.1 },
+    async work(run) {
+      await submitBatch(run, { service: 'late-ordered', payload: { page: 1 }, priority: 1 });
+      await run.parked(BATCH);
+      await run.join('late-ordered', 1);
+      await run.idle();
+      return BATCH;
+    },
+  },
+  {
+    name: 'job: task that is redriven, its next run included, per task of 1,000',
+    budget: { queueOperations: 3.1, rowsWritten: 4.1 },
+    prepare: plantFailedTasks,
+    async work(run) {
+      await run.call('POST', '/api/tasks/redrive', 202, { filter: { ref: 'planted' }, perSecond: 500 });
+      await run.until(`status = 'succeeded' AND ref = 'planted'`, JOB);
+      return JOB;
+    },
+  },
+  {
+    name: 'job: task that is purged, per task of 1,000',
+    budget: { queueOperations: 0, rowsWritten: 2.1 },
+    async work(run) {
+      await run.call('POST', '/api/tasks/purge', 202, { filter: { ref: 'planted' } });
+      await run.until(`ref = 'planted'`, 0);
+      return JOB;
     },
   },
   {

@@ -6,6 +6,8 @@
  * Guarantee: each task that a job finds is moved once, wherever its runner dies: what is written carries its own
  * time to look at it (rule R1), what is not is found again. One runner works at a time, because paces are for all jobs.
  */
+
+import { deleteBodies } from '../../shared/bodies/delete-bodies.ts';
 import { ASSUMED_PER_SECOND, type Pace, planStarts, redrivePerSecond } from '../../shared/job/job.ts';
 import { logError, logInfo } from '../../shared/log.ts';
 import { findTasks, type TaskFilter } from '../../shared/store/find.ts';
@@ -22,7 +24,7 @@ import {
   writeChunk,
   writeRedriveStarts,
 } from '../../shared/store/jobs.ts';
-import { purgeStatements } from '../../shared/store/lives.ts';
+import { objectsWithoutRow, purgeStatements, readStoredBodies } from '../../shared/store/lives.ts';
 import { readStates } from '../../shared/store/read.ts';
 import type { StateRow } from '../../shared/store/row.ts';
 import type { Store } from '../../shared/store/stores.ts';
@@ -162,8 +164,10 @@ async function writeTasks(
   const { db } = env;
   const ids = planned.map(({ id }) => id);
   if (act === 'purge') {
+    const stored = await readStoredBodies(db, ids);
     const { first, purging } = purgeStatements(db, ids, chunk, now - ROW_LIFE_MS, now);
     await writeChunk(db, chunk, first, purging);
+    await deleteBodies(env.bodies, await objectsWithoutRow(db, stored));
     return;
   }
   const rows = await readStates(db, ids);

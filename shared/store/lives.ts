@@ -74,10 +74,22 @@ export async function endLives(db: D1Database, lives: Lives, now: number): Promi
   return { deletedBodies, deletedRows, last, isEnd: rows < limit, objects };
 }
 
-type StoredOfRow = readonly [id: string, payload: string | null, result: string | null];
+/** Names of bodies in the bucket, of rows that are about to lose them. */
+export async function readStoredBodies(db: D1Database, ids: readonly string[]): Promise<StoredOfRow[]> {
+  const { results } = await db
+    .prepare(
+      `SELECT id, request->>'$.storedBody.key' AS payload, result_stored->>'$.key' AS result FROM tasks
+       WHERE id IN (SELECT value FROM json_each(?1)) AND (result_stored IS NOT NULL OR request->'$.storedBody' IS NOT NULL)`,
+    )
+    .bind(JSON.stringify(ids))
+    .all<{ id: string; payload: string | null; result: string | null }>();
+  return results.map(({ id, payload, result }) => [id, payload, result]);
+}
+
+export type StoredOfRow = readonly [id: string, payload: string | null, result: string | null];
 
 /** A task that was run again by hand between the look and the deletion keeps its bodies. */
-async function objectsWithoutRow(db: D1Database, stored: readonly StoredOfRow[]): Promise<string[]> {
+export async function objectsWithoutRow(db: D1Database, stored: readonly StoredOfRow[]): Promise<string[]> {
   if (stored.length === 0) return [];
   const kept = await runForEach<{ id: string }>(
     db,
@@ -94,7 +106,7 @@ const IN_CHUNK = 'EXISTS (SELECT 1 FROM job_progress WHERE job = ?4 AND position
 
 /** Nothing that was said of the task, or by it, is left: its number, labels and what it is found by go too. */
 const EMPTY = `
-  UPDATE tasks SET ${WITHOUT_BODIES}, ref = NULL, labels = NULL, error = NULL, progress = NULL
+  UPDATE tasks SET ${WITHOUT_BODIES}, ref = NULL, labels = NULL, error = NULL, progress = NULL, on_complete = NULL
   WHERE id IN (SELECT value FROM json_each(?1)) AND finished_at >= ?2 AND service <> '' AND ${IN_CHUNK}`;
 
 const DELETE_OLD = `DELETE FROM tasks WHERE id IN (SELECT value FROM json_each(?1)) AND finished_at < ?2 AND ?3 > 0 AND ${IN_CHUNK}`;

@@ -265,6 +265,8 @@ export const PATHS: readonly Path[] = [
     name: 'sweep with nothing due',
     budget: { rowsWritten: 0 },
     of: 'cron',
+    // What the paths before have left to be forgotten.
+    prepare: (run) => run.tick(),
     async work(run) {
       await run.tick();
       return 1;

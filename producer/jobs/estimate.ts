@@ -16,7 +16,8 @@ const COSTS: Readonly<Record<JobAct, { readonly rows: number; readonly queueOper
   cancel: { rows: 1, queueOperations: 0 },
   // The row and its place among what is due; the wake-up; then it runs like any other.
   redrive: { rows: 4, queueOperations: 3 },
-  purge: { rows: 1, queueOperations: 0 },
+  // The row, and what leads to it.
+  purge: { rows: 2, queueOperations: 0 },
 };
 
 export interface Counted {

@@ -50,7 +50,7 @@ export class ProviderKey {
   }
 
   call(now: number): Said {
-    const waitMs = this.#waitMs(now);
+    const waitMs = this.take(now);
     const { tells, tellsLeft, windowMs = 0 } = this.#limits;
     if (waitMs > 0) return { status: 429, ...(tells && { retryAfterMs: Math.ceil(waitMs / 1_000) * 1_000 }) };
     if (!tellsLeft) return { status: 200 };
@@ -62,8 +62,8 @@ export class ProviderKey {
     if (this.#busy > 0) this.#busy -= 1;
   }
 
-  /** @returns 0 when the call is let in */
-  #waitMs(now: number): number {
+  /** @returns 0 when the call is let in, else how long it is until one is */
+  take(now: number): number {
     const { kind, windowMs = 0, burst = 0, perSecond = 1 } = this.#limits;
     const limit = this.#limit(now);
     switch (kind) {

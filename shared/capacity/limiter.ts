@@ -54,7 +54,8 @@ const MIN_TEST_MS = 200;
 const MAX_LEARNT_PERIOD_MS = 120_000;
 
 /** An equal that bears so much more is believed, but only so often. */
-const MUCH_MORE = 5;
+const MUCH_MORE = 1.5;
+const SOME_MORE = 3;
 const MAX_COPIES = 2;
 
 /** A start is noted when it leaves here and counted when it arrives. */
@@ -277,7 +278,7 @@ export class Limiter {
       this.#closeWhenFull(now);
       return;
     }
-    const isMuchMore = other.#isProven && other.#learnt.calls > MUCH_MORE * (this.#learnt?.calls ?? Infinity);
+    const isMuchMore = other.#isProven && other.#learnt.calls > MUCH_MORE * (this.#learnt?.calls ?? Infinity) + SOME_MORE;
     if (isMuchMore && this.#copiesLeft > 0) {
       this.#copiesLeft -= 1;
       this.#learnt = other.#learnt;

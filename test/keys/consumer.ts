@@ -59,6 +59,7 @@ export class TestConsumer {
       SERVICES: services,
       SHARD: String(shard),
       PUBLIC_URL: 'http://tasklane.test',
+      WEBHOOK_SECRET: env.WEBHOOK_SECRET,
       ALLOW_PRIVATE_TARGETS: 'true',
       LEDGER: { open: async () => openLedger() },
       REGISTRY: env.SERVER_REGISTRY.getByName('registry'),

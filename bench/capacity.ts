@@ -4,8 +4,10 @@
  */
 import { parseArgs } from 'node:util';
 import { judge } from './capacity/judgement.ts';
+import { bestOf } from './capacity/oracle.ts';
 import { ROWS } from './capacity/rows.ts';
 import { simulate } from './capacity/simulation.ts';
+import { HEADING, lineOf } from './capacity/table.ts';
 
 const USAGE = `npm run bench:capacity -- [options]
 
@@ -24,32 +26,16 @@ const { values } = parseArgs({
 
 function run(): number {
   const seeds = Array.from({ length: Number(values.seeds) }, (_, index) => index * 7 + 1);
-  console.log(`${'provider'.padEnd(48)} time / ideal   429s          spread  deferrals  wait`);
+  console.log(HEADING);
   let missed = 0;
   for (const row of ROWS.filter(({ name }) => name.includes(values.only))) {
-    const verdict = judge(
-      row,
-      seeds.map((seed) => simulate(row.scenario, seed)),
-    );
-    const { time, limited, spread, deferrals, waitMs, misses } = verdict;
-    const columns = [
-      row.name.padEnd(48),
-      (time === undefined ? '–' : `${time.median.toFixed(2)} (${time.worst.toFixed(2)})`).padEnd(14),
-      `${percent(limited.median)} (${percent(limited.worst)})`.padEnd(14),
-      (spread === undefined ? '–' : percent(spread)).padEnd(7),
-      deferrals.toFixed(2).padEnd(10),
-      `${(waitMs / 1_000).toFixed(1)} s`.padEnd(9),
-      misses.length === 0 ? '' : `✗ ${misses.join(', ')}`,
-    ];
-    console.log(columns.join(' ').trimEnd());
-    if (misses.length > 0) missed += 1;
+    const runs = seeds.map((seed) => ({ result: simulate(row.scenario, seed), best: bestOf(row.scenario, seed) }));
+    const judgement = judge(row, runs);
+    console.log(lineOf(row.name, judgement));
+    if (judgement.misses.length > 0) missed += 1;
   }
   console.log(missed === 0 ? '\nEvery row is within its bounds.' : `\n${missed} rows miss a bound.`);
   return missed === 0 ? 0 : 1;
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)}%`;
 }
 
 if (values.help) console.log(USAGE);

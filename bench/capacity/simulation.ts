@@ -36,6 +36,8 @@ export interface TaskResult {
   readonly outcome: 'succeeded' | 'failed' | 'open';
   /** Start of the call that ended it. */
   readonly startedAt: number | undefined;
+  /** Of that call. */
+  readonly key: number | undefined;
   readonly deferrals: number;
   readonly calls: number;
 }
@@ -45,9 +47,9 @@ export interface Result {
   readonly calls: number;
   readonly limited: number;
   readonly tasks: readonly TaskResult[];
-  /** Calls that were let in, by key. */
-  readonly useByKey: ReadonlyMap<number, number>;
   readonly starts: readonly number[];
+  /** When calls were answered with 429. */
+  readonly refusals: readonly number[];
 }
 
 interface Running {
@@ -57,6 +59,7 @@ interface Running {
   calls: number;
   endedAt: number | undefined;
   startedAt: number | undefined;
+  key: number | undefined;
   outcome: TaskResult['outcome'];
 }
 
@@ -79,12 +82,11 @@ class Simulation {
   readonly #provider = new Map<string, ProviderKey>();
   readonly #lines = new Map<string, Running[]>();
   readonly #running: Running[];
-  readonly #useByKey = new Map<number, number>();
   readonly #starts: number[] = [];
+  readonly #refusals: number[] = [];
   #open: number;
   #leases = 0;
   #calls = 0;
-  #limited = 0;
   #lastEndAt = 0;
 
   constructor(scenario: Scenario, random: Random) {
@@ -102,6 +104,7 @@ class Simulation {
       calls: 0,
       endedAt: undefined,
       startedAt: undefined,
+      key: undefined,
       outcome: 'open',
     }));
     this.#open = this.#running.length;
@@ -116,10 +119,10 @@ class Simulation {
     return {
       ms: this.#lastEndAt,
       calls: this.#calls,
-      limited: this.#limited,
+      limited: this.#refusals.length,
       tasks: this.#running,
-      useByKey: this.#useByKey,
       starts: this.#starts,
+      refusals: this.#refusals,
     };
   }
 
@@ -184,8 +187,7 @@ class Simulation {
     running.calls += 1;
     const isLetIn = said.status < 400;
     const { latencyMs } = this.#scenario;
-    if (isLetIn) this.#useByKey.set(key, (this.#useByKey.get(key) ?? 0) + 1);
-    if (said.status === 429) this.#limited += 1;
+    if (said.status === 429) this.#refusals.push(startedAt);
     clock.after(isLetIn ? latencyMs * (0.7 + 0.6 * this.#random()) : 5 + 10 * this.#random(), () => {
       if (isLetIn) this.#keyAtProvider(key, running.task.bucket).end();
       const { left } = said;
@@ -206,6 +208,7 @@ class Simulation {
       );
       if (isLetIn) {
         running.startedAt = startedAt;
+        running.key = key;
         this.#end(running, 'succeeded', clock.now);
       } else this.#ask(running, shard, since, again);
       this.#serve(shard);

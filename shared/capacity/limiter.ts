@@ -146,6 +146,11 @@ export class Limiter {
     return this.ofRound - this.#unsure().length;
   }
 
+  /** Calls that were let in in the round before. */
+  get borneBefore(): number {
+    return this.#borne;
+  }
+
   /** What it was seen to bear, in this round or the one before. */
   get borne(): number {
     return Math.max(this.confirmed, this.#borne);
@@ -270,6 +275,8 @@ export class Limiter {
       if (closed !== undefined && closed.probe === undefined) closed.test = undefined;
     }
     if (other.#learnt === undefined) return;
+    // This one has borne more for a whole round: it may have been a stray refusal.
+    if (this.#learnt === undefined && other.#learnt.calls / other.#learnt.periodMs < this.#borne / ROUND_MS) return;
     this.#most = Math.max(this.#most, other.#most);
     if (this.#learnt === undefined || (this.#isCopy && !other.#isCopy && !this.#isProven)) {
       // Also where it was copied a moment ago: of calls that are refused together the equal hears one by one.
@@ -278,7 +285,8 @@ export class Limiter {
       this.#closeWhenFull(now);
       return;
     }
-    const isMuchMore = other.#isProven && other.#learnt.calls > MUCH_MORE * (this.#learnt?.calls ?? Infinity) + SOME_MORE;
+    const isMuchMore =
+      other.#isProven && other.#learnt.calls > MUCH_MORE * (this.#learnt?.calls ?? Infinity) + SOME_MORE;
     if (isMuchMore && this.#copiesLeft > 0) {
       this.#copiesLeft -= 1;
       this.#learnt = other.#learnt;

@@ -5,6 +5,7 @@ import { isSuspected } from './status.ts';
 
 /** A canary key goes ahead of its equals while no limit is known; the others may do this much without it. */
 const CALLS_WITHOUT_CANARY = 4;
+const SAFE_SHARE = 0.9;
 
 /** While calls must end before there is room, looks again after this. */
 export const PAUSE_MS = 100;
@@ -59,11 +60,17 @@ function canaryOf(places: readonly Place[]): Room | undefined {
   return canary;
 }
 
-/** A key that is to be tried comes first, then the canary, then the least used. */
+/** The canary has borne more than that for a whole round. */
+function isSafe({ limiter }: Room, canary: Room): boolean {
+  return limiter.ofRound < SAFE_SHARE * canary.limiter.borneBefore;
+}
+
+/** A key that is to be tried comes first, then the canary where others would follow it too closely, then the least used. */
 function goesBefore(a: Place, b: Place, canary: Room | undefined, now: number): boolean {
   const [tries, triesOther] = [isTried(a), isTried(b)];
   if (tries !== triesOther) return tries;
-  if (a.room === canary || b.room === canary) return a.room === canary;
+  if (canary !== undefined && a.room === canary && !isSafe(b.room, canary)) return true;
+  if (canary !== undefined && b.room === canary && !isSafe(a.room, canary)) return false;
   const load = recentCalls(a.key, now) - recentCalls(b.key, now);
   return load !== 0 ? load < 0 : a.key.lastUsedAt < b.key.lastUsedAt;
 }

@@ -6,6 +6,7 @@ import type { Settlement } from '../shared/ledger/contract.ts';
 import { logError } from '../shared/log.ts';
 import { refreshServices } from '../shared/service/refresh.ts';
 import { definitionOfMessage } from '../shared/webhook/definition.ts';
+import { AttemptSpans } from './call/attempt-spans.ts';
 import { type Call, type EndedCall, settlementOf } from './call/call.ts';
 import { CallRunner } from './call/call-runner.ts';
 import type { Outcome } from './call/outcome.ts';
@@ -41,7 +42,12 @@ const MAX_TOLD_FETCHED = 6;
 /** A row of another release: minutes until that release is here. */
 const UNREADABLE_REQUEST_DELAY_MS = 60_000;
 
-export async function runBatch(worker: ConsumerEnv, messages: readonly Message<unknown>[]): Promise<void> {
+/** @param background takes what nothing waits for: the push of traces */
+export async function runBatch(
+  worker: ConsumerEnv,
+  messages: readonly Message<unknown>[],
+  background: (work: Promise<void>) => void = () => undefined,
+): Promise<void> {
   const inbox = readInbox(messages);
   const deliveries = new Deliveries(worker.ownQueue, inbox.messages, inbox.foreign, worker.draining);
   using ledger = new LedgerConversation(worker.ledger);
@@ -49,16 +55,18 @@ export async function runBatch(worker: ConsumerEnv, messages: readonly Message<u
   if (worker.known.isUnread || reading.isUrgent) await reading.done;
   // A copy: the definitions stay what they are while the batch lasts.
   const env: ConsumerEnv = { ...worker };
+  const spans = env.otlp && new AttemptSpans(env.otlp, env.shard);
   try {
     for (const key of [...inbox.newer, ...inbox.foreign]) {
       logError('message.unreadable', { shard: env.shard, key, newer: inbox.newer.has(key) });
       deliveries.decide(key, { kind: 'retry', delayMs: UNREADABLE_DELAY_MS });
     }
-    await Promise.all([runTasks(env, inbox, deliveries, ledger), runCancels(env, inbox, deliveries)]);
+    await Promise.all([runTasks(env, inbox, deliveries, ledger, spans), runCancels(env, inbox, deliveries)]);
   } catch (error) {
     logError('batch.failed', { shard: env.shard, tasks: inbox.tasks.size }, error);
   } finally {
     await Promise.all([reading.done, deliveries.finish()]);
+    if (spans !== undefined) background(spans.push());
   }
 }
 
@@ -67,6 +75,7 @@ async function runTasks(
   inbox: Inbox,
   deliveries: Deliveries,
   ledger: LedgerConversation,
+  spans: AttemptSpans | undefined,
 ): Promise<void> {
   const admitted = admit(env, inbox, deliveries);
   if (admitted.length === 0) return;
@@ -123,11 +132,12 @@ async function runTasks(
     ready: place,
     onNewerServices: () => readServices(env, ledger, true),
   });
-  using runner = new CallRunner(env, {
-    over: (call) => servers.over(call),
-    ended: (over) => keys.release(over),
-    cancelledAmong: (ids) => ledger.cancelledAmong(ids),
-  });
+  const host = {
+    over: (call: EndedCall) => servers.over(call),
+    ended: (over: EndedCall[]) => keys.release(over),
+    cancelledAmong: (ids: string[]) => ledger.cancelledAmong(ids),
+  };
+  using runner = new CallRunner(env, host, spans);
   settle(unreadable);
   background.add(
     servers.take([...pending.values()]).then(({ ready, ended }) => {

@@ -4,6 +4,7 @@ import { FlagSchema, MisconfiguredError, parseEnv, SecretSchema } from '../share
 import type { LedgerSession } from '../shared/ledger/contract.ts';
 import type { LineKeeper } from '../shared/ledger/line.ts';
 import type { TaskMessage } from '../shared/message/task-message.ts';
+import { type OtlpEndpoint, OtlpEndpointSchema, OtlpHeadersSchema, otlpEndpoint } from '../shared/otlp/endpoint.ts';
 import type { RegistryRpc } from '../shared/registry/rpc.ts';
 import { type ServiceDefinition, type Services, serviceSchema, servicesSchema } from '../shared/service/definition.ts';
 import { KnownServices } from '../shared/service/known-services.ts';
@@ -49,6 +50,8 @@ export interface ConsumerEnv {
   /** A secret that a service's header names. */
   readonly secret: (name: string) => string | undefined;
   readonly keys: ConsumerKeys;
+  /** Where spans of attempts go; undefined: nowhere. */
+  readonly otlp: OtlpEndpoint | undefined;
   /** What messages to clients' receivers are signed with. */
   readonly webhookSecrets: WebhookSecrets;
   /** Takes a call's key and its service's header secrets out of what a backend says. */
@@ -74,6 +77,8 @@ const VarsSchema = z.object({
   ALLOW_PRIVATE_TARGETS: FlagSchema,
   WEBHOOK_SECRET: SecretSchema,
   WEBHOOK_SECRET_PREVIOUS: SecretSchema.optional(),
+  OTLP_ENDPOINT: OtlpEndpointSchema,
+  OTLP_HEADERS: OtlpHeadersSchema,
   DRAINING: FlagSchema,
   /** The platform lets six connections of a request wait for headers; the local runtime, any number. */
   CONNECTIONS: z.coerce
@@ -165,6 +170,7 @@ export function readEnv(env: object): ConsumerEnv {
       return typeof value === 'string' ? value : undefined;
     },
     keys,
+    otlp: otlpEndpoint(vars.OTLP_ENDPOINT, vars.OTLP_HEADERS),
     webhookSecrets: [vars.WEBHOOK_SECRET, vars.WEBHOOK_SECRET_PREVIOUS].filter((secret) => secret !== undefined),
     redactor: ({ service, key, definition = known.find(service) }) => redactors.of(definition, key),
   };

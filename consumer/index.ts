@@ -16,9 +16,9 @@ export { SyncCall } from './sync/sync-call.ts';
 export default {
   fetch: () => problemResponse('not-found', { detail: 'This Worker is reached through its queue.' }),
 
-  async queue(batch: MessageBatch<unknown>, bindings: object): Promise<void> {
+  async queue(batch: MessageBatch<unknown>, bindings: object, context: ExecutionContext): Promise<void> {
     const env = readEnvOrRetry(bindings, batch);
-    if (env !== undefined) await runBatch(env, batch.messages);
+    if (env !== undefined) await runBatch(env, batch.messages, (work) => context.waitUntil(work));
   },
 } satisfies ExportedHandler<object>;
 

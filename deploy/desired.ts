@@ -6,7 +6,7 @@ import { keyNameOf } from '../shared/key/name.ts';
 import type { NameFamily } from './account/account.ts';
 import type { Migration } from './account/database.ts';
 import { type Plan, PlanError, STORE_ZERO, storePrefixOf } from './plan/plan.ts';
-import { PREVIOUS } from './plan/secret-names.ts';
+import { isOptional } from './plan/secret-names.ts';
 import type { WorkerConfig } from './plan/wrangler-file.ts';
 
 export type WorkerKind = 'callback' | 'consumer' | 'draining' | 'producer';
@@ -59,7 +59,7 @@ export function desiredOf(
     (kind: WorkerKind) =>
     (config: WorkerConfig): DesiredWorker => {
       const own = secrets.get(config) ?? [];
-      const requiredSecrets = own.filter((secret) => keyNameOf(secret) === undefined && !secret.endsWith(PREVIOUS));
+      const requiredSecrets = own.filter((secret) => keyNameOf(secret) === undefined && !isOptional(secret));
       return { name: config.name, kind, config, secrets: own, requiredSecrets };
     };
   const [shardZero] = plan.consumers;

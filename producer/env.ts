@@ -8,6 +8,7 @@ import type { KeyRpc } from '../shared/key/rpc.ts';
 import { type KeyShards, KeyShardsSchema } from '../shared/key/shards.ts';
 import type { CallbackRpc } from '../shared/ledger/rpc.ts';
 import type { TaskMessage } from '../shared/message/task-message.ts';
+import { type OtlpEndpoint, OtlpEndpointSchema, OtlpHeadersSchema, otlpEndpoint } from '../shared/otlp/endpoint.ts';
 import type { RegistryRpc } from '../shared/registry/rpc.ts';
 import { type Services, servicesSchema } from '../shared/service/definition.ts';
 import { joinServices } from '../shared/service/variables.ts';
@@ -43,6 +44,8 @@ export interface Config {
   readonly requestsByAddress: RateLimit | undefined;
   /** Origins whose pages may read answers. */
   readonly corsOrigins: ReadonlySet<string>;
+  /** Where metrics, and spans of callbacks, are pushed; undefined: nowhere. */
+  readonly otlp: OtlpEndpoint | undefined;
   readonly jwtSecrets: readonly string[];
   readonly jwks:
     | { readonly url: string; readonly issuer: string | undefined; readonly audience: string | undefined }
@@ -119,6 +122,8 @@ const EnvSchema = z.object({
   REQUESTS_BY_ADDRESS: z.custom<RateLimit>().optional(),
   CORS_ORIGINS: CorsOriginsSchema,
   BODIES: z.custom<R2Bucket>().optional(),
+  OTLP_ENDPOINT: OtlpEndpointSchema,
+  OTLP_HEADERS: OtlpHeadersSchema,
   ACCEPT: z.enum(['queue', 'queue+record'], { error: 'is `queue` or `queue+record`' }).default('queue'),
   IDEMPOTENCY_HOURS: z.coerce
     .number({ error: 'is a number of hours' })
@@ -166,6 +171,7 @@ export function parseConfig(raw: Readonly<Record<string, unknown>>): Config {
     requestsByToken: env.REQUESTS_BY_TOKEN,
     requestsByAddress: env.REQUESTS_BY_ADDRESS,
     corsOrigins: env.CORS_ORIGINS,
+    otlp: otlpEndpoint(env.OTLP_ENDPOINT, env.OTLP_HEADERS),
     jwtSecrets: [env.JWT_SECRET, env.JWT_SECRET_PREVIOUS].filter((secret) => secret !== undefined),
     jwks:
       env.JWKS_URL === undefined

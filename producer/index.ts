@@ -3,6 +3,7 @@ import { MisconfiguredError } from '../shared/env.ts';
 import { logError } from '../shared/log.ts';
 import { evaluateAlerts } from './alerts/evaluate.ts';
 import { createApp } from './api.ts';
+import { pushMetrics } from './otlp/metrics.ts';
 import { addDashboard } from './routes/dashboard.ts';
 import { addDocs } from './routes/docs.ts';
 import { runtimeOf } from './runtime.ts';
@@ -18,7 +19,7 @@ export default {
     const runtime = runtimeOf(env);
     if (runtime instanceof MisconfiguredError) throw runtime;
     const now = Date.now();
-    const rounds = [runDueSchedules(runtime, now), evaluateAlerts(runtime, now)];
+    const rounds = [runDueSchedules(runtime, now), evaluateAlerts(runtime, now), pushMetrics(runtime, now)];
     const failed = (await Promise.allSettled(rounds)).filter(({ status }) => status === 'rejected');
     for (const { reason } of failed as PromiseRejectedResult[]) logError('round.failed', {}, reason);
   },

@@ -6,6 +6,7 @@ import type { TaskRow } from '../shared/store/row.ts';
 import { isJsonText } from '../shared/task/content.ts';
 import { traceIdOf } from '../shared/task/id.ts';
 import { TaskRequestSchema } from '../shared/task/request.ts';
+import { readTraceParent } from '../shared/trace/context.ts';
 import { JsonText } from './json/json-text.ts';
 import type { RequestView } from './schema/task.ts';
 
@@ -29,7 +30,7 @@ export function requestView(row: TaskRow, statusUrl: string, isRedacted: boolean
       bodyBytes: storedBody.bytes,
       ...(isRedacted ? { bodyRedacted: true } : { bodyUrl: `${statusUrl}/payload` }),
     }),
-    traceId: /^00-([0-9a-f]{32})-/.exec(traceparent ?? '')?.[1] ?? traceIdOf(row.id),
+    traceId: readTraceParent(traceparent)?.traceId ?? traceIdOf(row.id),
   };
 }
 

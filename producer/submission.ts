@@ -7,6 +7,7 @@ import type { NewTask } from '../shared/message/task-message.ts';
 import type { ServiceDefinition, Services } from '../shared/service/definition.ts';
 import type { TaskRequest } from '../shared/task/request.ts';
 import type { StoredBody } from '../shared/task/stored-body.ts';
+import { traceFields } from '../shared/trace/context.ts';
 import type { BoundHook, Hook } from '../shared/webhook/hook.ts';
 import { bindHook } from './completion-hook.ts';
 import { inlineContent } from './inline-content.ts';
@@ -92,7 +93,7 @@ export function draftTask(
     ...(submission.headers === undefined ? {} : { headers: submission.headers }),
     ...(inline.content === undefined ? {} : { body: inline.content }),
     ...(payloadUpload !== undefined && { storedBody: notYetPlaced(payloadUpload, contentType) }),
-    ...(headers !== undefined && hopsField(headers)),
+    ...(headers !== undefined && { ...hopsField(headers), ...traceFields(headers) }),
     ...requirementsOf(submission),
     ...(submission.priority !== 2 && { priority: submission.priority }),
     ...(submission.timeoutSeconds === undefined ? {} : { timeoutSeconds: submission.timeoutSeconds }),

@@ -69,7 +69,7 @@ export async function attempt(
       use,
       ...(httpStatus !== undefined && { httpStatus }),
       ...(unreached.length > 0 && { unreached }),
-      ...(target !== undefined && { traceId: target.traceId }),
+      ...(target !== undefined && { traceId: target.traceId, spanId: target.spanId }),
       ...(call.key !== undefined && { key: { ...call.key, ...(observed ?? unobserved(target)) } satisfies KeyUse }),
     };
   };

@@ -8,6 +8,7 @@ import { logError, logWarning } from '../../shared/log.ts';
 import type { ConsumerEnv } from '../env.ts';
 import { attempt, CancelledError } from './attempt.ts';
 import { AttemptLog } from './attempt-log.ts';
+import type { AttemptSpans } from './attempt-spans.ts';
 import type { Call, EndedCall } from './call.ts';
 import { latestStart } from './lease.ts';
 import type { Outcome } from './outcome.ts';
@@ -41,6 +42,7 @@ export class CallRunner implements Disposable {
   readonly #env: ConsumerEnv;
   readonly #host: RunnerHost;
   readonly #log: AttemptLog;
+  readonly #spans: AttemptSpans | undefined;
   readonly #timeouts = new Timeouts();
   /** For a turn, in the order of their coming. */
   #waiting: Waiting[] = [];
@@ -55,10 +57,11 @@ export class CallRunner implements Disposable {
   #lateTimer: ReturnType<typeof setTimeout> | undefined;
   #isOver = false;
 
-  constructor(env: ConsumerEnv, host: RunnerHost) {
+  constructor(env: ConsumerEnv, host: RunnerHost, spans?: AttemptSpans) {
     this.#env = env;
     this.#host = host;
     this.#log = new AttemptLog(env.shard);
+    this.#spans = spans;
   }
 
   /** Resolves when all of these calls have ended and the host has been told. */
@@ -119,6 +122,7 @@ export class CallRunner implements Disposable {
       const attempted = await attempt(this.#env, call, abort, this.#timeouts);
       this.#running.delete(call.id);
       this.#log.note(call, attempted);
+      this.#spans?.note(call, attempted);
       this.#end({ id: call.id, attempted });
       if (abort.signal.reason instanceof CancelledError) await this.#tellAborted(call, attempted.server);
     } catch (error) {

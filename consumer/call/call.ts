@@ -48,6 +48,7 @@ export interface Attempted {
   readonly unreached?: readonly string[];
   readonly use?: ServerUse;
   readonly traceId?: string;
+  readonly spanId?: string;
   /** The backend's answer, where there was one. */
   readonly httpStatus?: number;
   readonly key?: KeyUse;

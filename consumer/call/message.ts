@@ -14,7 +14,7 @@ import type { ConsumerEnv } from '../env.ts';
 import type { Call } from './call.ts';
 import type { Outcome } from './outcome.ts';
 import { retryAfterMs } from './retry-after.ts';
-import { type TargetResult, traceParentOf } from './target.ts';
+import { type TargetResult, traceOf } from './target.ts';
 
 type Message = NonNullable<TaskRequest['webhook']>;
 
@@ -26,14 +26,14 @@ export async function messageTarget(
 ): Promise<TargetResult> {
   if (isOwnAddress(url, env.publicUrl)) return { ok: false, problem: `The receiver ${OWN_ADDRESS_PROBLEM}.` };
   const { contentType, text } = wireBody(format, request.body?.text ?? '{}', id, env.publicUrl);
-  const trace = traceParentOf(request, id);
+  const trace = traceOf(request, id);
   const init: RequestInit = {
     method: 'POST',
     headers: {
       'content-type': contentType,
       'user-agent': 'Tasklane',
       [HOPS_HEADER]: String((request.hops ?? 0) + 1),
-      traceparent: trace.traceparent,
+      ...trace.headers,
       ...(await signedHeaders(env.webhookSecrets, owner, { id, at: Date.now(), body: text })),
     },
     redirect: 'manual',
@@ -46,6 +46,7 @@ export async function messageTarget(
       server: new URL(url).host,
       unreached: [],
       traceId: trace.traceId,
+      spanId: trace.spanId,
       // A receiver knows a repeat by its `webhook-id`.
       mayBeRepeated: true,
       call: () => env.outbound(url, init),

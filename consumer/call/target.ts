@@ -11,6 +11,7 @@ import { bytesFromContent, type Content } from '../../shared/task/content.ts';
 import { traceIdOf } from '../../shared/task/id.ts';
 import type { TaskRequest } from '../../shared/task/request.ts';
 import { attemptNumber } from '../../shared/task/state.ts';
+import { newSpanId, readTraceParent, traceParent } from '../../shared/trace/context.ts';
 import { type CallableServer, Failover } from '../capacity/failover.ts';
 import type { ConsumerEnv } from '../env.ts';
 import { placeKey } from '../keys/secrets/credential.ts';
@@ -29,6 +30,8 @@ export interface Target {
   /** Servers that were tried before this one and not reached. */
   readonly unreached: readonly string[];
   readonly traceId: string;
+  /** Of the attempt: what the backend's spans have for a parent. */
+  readonly spanId: string;
   /** False: a request that got no answer may have been read all the same. */
   readonly mayBeRepeated: boolean;
   /** Calls the backend; each time a request of its own. */
@@ -43,7 +46,7 @@ export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Cal
   const { method = service.method, path = service.path, body, storedBody, headers = {} } = call.request;
   const place = placeOf(env, service, call.servers);
   if (!place.ok) return place;
-  const { traceId, traceparent } = traceParentOf(call.request, call.id);
+  const { traceId, spanId, headers: traceHeaders } = traceOf(call.request, call.id);
 
   const stored = storedBody && storedPayload(env, service, call, storedBody);
   if (storedBody !== undefined && stored === undefined) return { ok: false, problem: NO_BUCKET };
@@ -65,7 +68,7 @@ export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Cal
   all['task-deadline'] = new Date(call.state.deadlineAt).toISOString();
   all['task-callback-url'] = `${env.publicUrl}/api/task/${call.id}`;
   all['task-callback-token'] = tokenForBackend(call.callbackToken, holderOf(env, service, call));
-  all.traceparent = traceparent;
+  Object.assign(all, traceHeaders);
 
   const init: RequestInit = {
     method,
@@ -91,6 +94,7 @@ export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Cal
         return failover.unreached;
       },
       traceId,
+      spanId,
       mayBeRepeated: mayBeRepeated({ method, hasBody }, service),
       call: async () => {
         let server = failover.next();
@@ -233,19 +237,14 @@ export function joinUrl(baseUrl: string, path: string): string {
   return baseUrl.replace(/\/+$/, '') + path;
 }
 
-/** The call's place in the trace of its task. */
-export function traceParentOf(request: TaskRequest, id: string): { traceId: string; traceparent: string } {
-  const traceId = traceIdOfCall(request, id);
-  return { traceId, traceparent: `00-${traceId}-${spanId()}-01` };
-}
-
-function traceIdOfCall({ traceparent }: TaskRequest, id: string): string {
-  const [, traceId] = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(traceparent ?? '') ?? [];
-  return traceId ?? traceIdOf(id);
-}
-
-/** 16 random digits; a UUID is the cheapest source of them. */
-function spanId(): string {
-  const uuid = crypto.randomUUID();
-  return uuid.slice(0, 4) + uuid.slice(24);
+/** The attempt's place in the trace of its task, and the headers by which a backend joins it. */
+export function traceOf({ traceparent, tracestate }: TaskRequest, id: string) {
+  const parent = readTraceParent(traceparent);
+  const traceId = parent?.traceId ?? traceIdOf(id);
+  const spanId = newSpanId();
+  const headers = {
+    traceparent: traceParent(traceId, spanId, parent?.flags),
+    ...(parent !== undefined && tracestate !== undefined && { tracestate }),
+  };
+  return { traceId, spanId, headers };
 }

@@ -5,7 +5,15 @@ import { type Plan, workersOf } from './plan.ts';
 import { servicesOf } from './services.ts';
 import type { WorkerConfig } from './wrangler-file.ts';
 
-export const PREVIOUS = '_PREVIOUS';
+/** With what traces and metrics are pushed; many collectors need none. */
+const OTLP_HEADERS = 'OTLP_HEADERS';
+
+const PREVIOUS = '_PREVIOUS';
+
+/** A deployment works without it. */
+export function isOptional(name: string): boolean {
+  return name === OTLP_HEADERS || name.endsWith(PREVIOUS);
+}
 
 /**
  * Those that a Worker's section requires, the ones before them during a rotation, and, in consumers
@@ -19,7 +27,9 @@ export function secretNames(plan: Plan, keys: KeyPlan): ReadonlyMap<WorkerConfig
     workersOf(plan).map((worker) => {
       const required = worker.secrets.required.flatMap((name) => [name, name + PREVIOUS]);
       const ofKeys = keys.variables[plan.consumers.indexOf(worker)] ?? [];
-      return [worker, isConsumer(worker) ? [...required, ...inHeaders, ...ofKeys] : required];
+      const pushes = worker.vars.OTLP_ENDPOINT ? [OTLP_HEADERS] : [];
+      const all = isConsumer(worker) ? [...required, ...inHeaders, ...ofKeys, ...pushes] : [...required, ...pushes];
+      return [worker, all];
     }),
   );
 }

@@ -11,6 +11,7 @@ import { storeContent } from '../bodies/store-content.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
 import { bodyLimit } from '../inline-content.ts';
 import { answerReport } from '../ledger-answer.ts';
+import { tellCallback } from '../otlp/callback-span.ts';
 import { taskNotFound } from '../ownership.ts';
 import { type ReadReport, reportOf } from '../report.ts';
 import { withoutSecrets } from '../reported-secrets.ts';
@@ -61,12 +62,15 @@ const route = createRoute({
 export function addCallback(app: App): void {
   app.openapi(route, async (c) => {
     const { runtime } = c.env;
+    const startedAt = Date.now();
     const { id } = c.req.valid('param');
     const { token, holder } = readReportToken(bearerToken(c.req.raw) ?? '');
     if (!TASK_ID_PATTERN.test(id)) return taskNotFound();
     const read = reportOf(c.req.valid('json'), bodyLimit(runtime.config.bodies));
     if (!read.ok) return refuse(read.refusal.code, read.refusal.details);
-    return answerReport(c, id, await taken(runtime, { id, token, holder }, read));
+    const answer = await answerReport(c, id, await taken(runtime, { id, token, holder }, read));
+    if (answer.ok) tellCallback(c, id, 'report' in read ? read.report.status : 'succeeded', startedAt);
+    return answer;
   });
 }
 

@@ -19,7 +19,7 @@ const HOURS_A_DAY = 24;
 const MAX_ROWS = 24_000;
 
 /** Since when counters count, Unix ms: they start anew at midnight UTC. */
-function countersSince(now: number): number {
+export function countersSince(now: number): number {
   const hour = hourOf(now);
   return startOfHour(hour - (hour % HOURS_A_DAY));
 }

@@ -8,15 +8,13 @@ import { headersToBackend } from '../../shared/sync/forwarded-headers.ts';
 import { contentFromBytes } from '../../shared/task/content.ts';
 import { TASK_METHODS } from '../../shared/task/request.ts';
 import type { StoredBody } from '../../shared/task/stored-body.ts';
+import { traceFields } from '../../shared/trace/context.ts';
 import { tooLarge } from '../inline-content.ts';
 import type { Refusal } from '../refusal.ts';
 import { taskHeadersAmong } from '../schema/submission.ts';
 import { type Drafted, draftOf } from '../submission.ts';
 import type { CallRequest } from './dispatch.ts';
 import { hopsField } from './hops.ts';
-
-/** A trace is a field of its own, so that a task's attempts join it. */
-const TRACE_HEADER = 'traceparent';
 
 /**
  * @param maxBytes what is larger than a message takes must be placed before the task is sent; a body that streams already is
@@ -49,7 +47,7 @@ export function draftFromCall(
     ...(body instanceof ArrayBuffer && body.byteLength > 0 && { body: contentFromBytes(type, new Uint8Array(body)) }),
     ...(storedBody !== undefined && { storedBody }),
     ...hopsField(request.headers),
-    ...(forwarded[TRACE_HEADER] !== undefined && { traceparent: forwarded[TRACE_HEADER] }),
+    ...traceFields(request.headers),
   });
 }
 

@@ -41,7 +41,7 @@ export const MAX_DEADLINE_SECONDS = 7 * 86_400;
 
 /** Headers that Tasklane sets itself; a definition or a task may not. */
 const RESERVED_HEADER =
-  /^(?:host|content-length|accept-encoding|idempotency-key|task-.*|tasklane-.*|traceparent|cf-.*)$/i;
+  /^(?:host|content-length|accept-encoding|idempotency-key|task-.*|tasklane-.*|traceparent|tracestate|cf-.*)$/i;
 
 export const HeaderNameSchema = z
   .string()

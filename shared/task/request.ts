@@ -21,6 +21,7 @@ export const TaskRequestSchema = z.object({
   storedBody: StoredBodySchema.optional(),
   /** W3C trace context of the submission, so that the backend's spans join the client's trace. */
   traceparent: z.string().optional(),
+  tracestate: z.string().optional(),
   /** Through how many deployments the submission came, or how often through this one (`shared/sync/call.ts`). */
   hops: z.number().int().optional(),
   requirements: ServerRequirementsSchema.optional(),

@@ -126,6 +126,7 @@ export class Bindings {
       secret: (name) => this.#world.secrets.get(name),
       keys: readConsumerKeys({}, '0', { all: {} }),
       webhookSecrets: [env.WEBHOOK_SECRET],
+      otlp: undefined,
     };
   }
 

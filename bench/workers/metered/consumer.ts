@@ -12,6 +12,6 @@ export class SyncCall extends RealSyncCall {
 
 export default {
   fetch: () => Response.json(takeCounts()),
-  queue: (batch: MessageBatch<unknown>, env: object) =>
-    countingInvocations(() => consumer.queue(meteredBatch(batch), meteredEnv(env))),
+  queue: (batch: MessageBatch<unknown>, env: object, context: ExecutionContext) =>
+    countingInvocations(() => consumer.queue(meteredBatch(batch), meteredEnv(env), context)),
 };

@@ -19,7 +19,7 @@ const LINES_VARIABLE = 'TASKLANE_KEYS';
 const JsonSchema = z.record(z.string(), z.string());
 
 /** Secrets that tokens and ids are signed with, and that can be made. */
-export const SIGNING = /^(?:JWT|ID|CALLBACK)_SECRET(?:_PREVIOUS)?$/;
+export const SIGNING = /^(?:JWT|ID|CALLBACK|WEBHOOK)_SECRET(?:_PREVIOUS)?$/;
 
 export interface Inputs {
   readonly values: SecretValues;

@@ -37,7 +37,7 @@ export class AttemptSpans {
 }
 
 /** Undefined: no call was made, or its trace is not sampled. */
-export function spanOf(shard: string, call: Call, attempted: Attempted): Span | undefined {
+function spanOf(shard: string, call: Call, attempted: Attempted): Span | undefined {
   const { outcome, startedAt, endedAt, server, traceId, spanId, httpStatus, key } = attempted;
   if (traceId === undefined || spanId === undefined) return undefined;
   const { traceparent, tracestate } = call.request;

@@ -142,7 +142,7 @@ it('a preview comes with secrets of its own making, and goes without a question'
   const [, value = ''] = /^JWT_SECRET=(.+)$/m.exec(made) ?? [];
   expect(value.length).toBeGreaterThanOrEqual(64);
   expect(deployed.stderr + deployed.stdout).not.toContain(value);
-  expect(stub.cloud.script('tasklane-test-9-consumer-0').secrets.size).toBe(12);
+  expect(stub.cloud.script('tasklane-test-9-consumer-0').secrets.size).toBe(13);
 
   const removed = await start('destroy', ['--preview', 'test-9']).ended;
   expect(removed.status).toBe(0);

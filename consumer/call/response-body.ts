@@ -4,7 +4,7 @@
  * its status, and its beginning tells why.
  */
 import { continued } from '../../shared/sync/bounded-read.ts';
-import { isUnpackedOnReading, opaquePackingOf, unsaidPackingOf } from '../../shared/sync/packing.ts';
+import { hasNoBytes, isUnpackedOnReading, opaquePackingOf, unsaidPackingOf } from '../../shared/sync/packing.ts';
 import { type Content, contentFromBytes, MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 
 export type ReadBody =
@@ -29,8 +29,8 @@ const DEFAULT_TYPE = 'application/octet-stream';
  */
 export async function readBody(response: Response, keepsLarge: boolean): Promise<ReadBody> {
   const { status, headers, body } = response;
-  // The backend works on: whatever it says is not the result.
-  if (body === null || status === 202) {
+  // Of a 202 the backend works on: whatever it says is not the result.
+  if (body === null || status === 202 || hasNoBytes(headers)) {
     await body?.cancel();
     return { kind: 'whole', content: undefined };
   }

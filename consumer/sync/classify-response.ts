@@ -6,6 +6,7 @@
 
 import { isUnreachableStatus, isUnsentByProxy } from '../../shared/service/unreachable.ts';
 import { type BoundedRead, readBounded } from '../../shared/sync/bounded-read.ts';
+import { hasNoBytes } from '../../shared/sync/packing.ts';
 import { contentFromBytes, MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 import { retryAfterMs } from '../call/retry-after.ts';
 import { isAboutKey } from '../keys/pool/feedback.ts';
@@ -32,7 +33,11 @@ export async function classifyResponse(
   const isBusy = (status === 503 && busyMs !== undefined) || (status === 429 && key === undefined);
   const isShort = Number(headers.get('content-length') ?? Number.NaN) <= MAX_INLINE_BYTES;
   const isRead = isShort || isBusy || (key !== undefined && status >= 400);
-  const body = isRead ? await readBounded(response, MAX_INLINE_BYTES) : unread(response);
+  const body = hasNoBytes(headers)
+    ? await withoutBytes(response)
+    : isRead
+      ? await readBounded(response, MAX_INLINE_BYTES)
+      : unread(response);
   const busyUntil = isBusy && busyMs !== undefined ? now + busyMs : undefined;
   const isUnreached = isUnreachableStatus(status) || isUnsentByProxy(status, headers.get('proxy-status'));
   const outcome: Report['outcome'] = isUnreached
@@ -53,6 +58,11 @@ export async function classifyResponse(
   const isForAnotherKey = isAboutKey(feedback);
   const report = { outcome, feedback, facts, busyUntil };
   return { status, headers, body, report, isForAnother: isForAnotherServer || isForAnotherKey };
+}
+
+async function withoutBytes({ body }: Response): Promise<BoundedRead> {
+  await body?.cancel();
+  return { whole: new Uint8Array() };
 }
 
 function unread({ body }: Response): BoundedRead {

@@ -150,12 +150,15 @@ class ProxiedCall {
   #passOn(answer: ClassifiedResponse, sent: Answered, acquired: Acquired, idle: IdleTimeout): Response {
     const { status } = answer;
     const secrets = this.#secretsOf(acquired);
-    if (status < 200 || status > 599) throw new RangeError(`the backend answered with ${status}, which is no status`);
+    if (status < 200 || status > 599) {
+      this.#leaveUnread(answer);
+      const detail = `The backend answered with the status ${status}, which is none of HTTP`;
+      return this.#fail({ is: 'failed', why: 'unreadable', detail }, acquired, idle);
+    }
     const packing =
       secrets.isEmpty || BODILESS.has(status) || this.#outbound.method === 'HEAD' ? undefined : packingOf(answer);
     if (packing !== undefined) {
-      const unread = 'stream' in answer.body ? answer.body.stream.cancel() : Promise.resolve();
-      this.#inBackground(unread.catch(() => {}));
+      this.#leaveUnread(answer);
       return this.#fail(unreadable(secrets.text(packing)), acquired, idle);
     }
     const headers = this.#headersOf(answer, sent, acquired, secrets);
@@ -176,6 +179,10 @@ class ProxiedCall {
       }),
       { status, headers },
     );
+  }
+
+  #leaveUnread({ body }: ClassifiedResponse): void {
+    if ('stream' in body) this.#inBackground(body.stream.cancel().catch(() => {}));
   }
 
   #secretsOf({ key }: Acquired): Redactor {

@@ -37,7 +37,7 @@ export async function refuseDeclined(runtime: Runtime, name: string, declined: D
       });
     case 'unreadable':
       return refuse('backend-unreadable', {
-        detail: `${reason} It did the work; have it answer with gzip, br, or unpacked.`,
+        detail: `${reason} It did the work; have it answer with a status of HTTP, and with gzip, br, or unpacked.`,
       });
     case 'misconfigured':
       return refuse('misconfigured', { detail: reason });

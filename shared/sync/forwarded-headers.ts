@@ -66,6 +66,7 @@ const OF_THE_WAY_BACK = new RegExp(
     // What proxies and caches before us act on.
     'x-accel-.*',
     'x-sendfile.*',
+    'x-reproxy-.*',
     'x-lighttpd-.*',
     'x-litespeed-.*',
     'surrogate-.*',

@@ -14,6 +14,11 @@ export function isUnpackedOnReading(headers: Headers): boolean {
   return UNDONE_BY_RUNTIME.has(packingOf(headers));
 }
 
+/** True for an answer without a body, whatever it says of packing: the runtime fails to unpack nothing. */
+export function hasNoBytes(headers: Headers): boolean {
+  return headers.get('content-length') === '0';
+}
+
 /** What the body is packed in when it cannot be looked into, in the backend's own words. */
 export function opaquePackingOf(headers: Headers): string | undefined {
   const packing = packingOf(headers);

@@ -96,8 +96,6 @@ describe('a secret that a backend sends back', () => {
   it('leaves a document of JSON one', () => {
     fc.assert(
       fc.property(secrets, fc.nat(6), fc.string(), (secret, way, beside) => {
-        // Three backslashes in a row may be read in two ways.
-        fc.pre(!secret.endsWith('\\') && !beside.endsWith('\\'));
         const written = JSON.stringify({ [beside]: `${beside}${secret}${beside}`, [secret]: [secret] });
         const document = way === 0 ? written : rewritten(written, way);
         const clean = new Redactor([secret]).text(document);

@@ -16,6 +16,9 @@ const ESCAPES: readonly ((char: string, upper: boolean) => string)[] = [
   (char) => encodeURIComponent(char),
   (char) => `&#${char.charCodeAt(0)};`,
   (char) => `&#000${char.charCodeAt(0)};`,
+  (char) => `&#${'0'.repeat(30)}${char.charCodeAt(0)};`,
+  (char, upper) => `&#x000000000${anyCase(hexOf(char), upper)};`,
+  (char, upper) => `%u${anyCase(hexOf(char, 4), upper)}`,
   (char, upper) => `&#x${anyCase(hexOf(char), upper)};`,
   (char) =>
     ({ '/': '&sol;', '+': '&plus;', '"': '&quot;', '=': '&equals;', '&': '&amp;', '<': '&lt;', "'": '&apos;' })[char] ??
@@ -33,6 +36,8 @@ const LAYERS: readonly ((text: string) => string)[] = [
   (text) => Array.from(text, (char) => `%${hexOf(char)}`).join(''),
   (text) => text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;'),
   (text) => Array.from(text, (char) => `\\u${hexOf(char, 4)}`).join(''),
+  (text) => encodeURIComponent(encodeURIComponent(encodeURIComponent(text))),
+  (text) => JSON.stringify(JSON.stringify(JSON.stringify(text))).slice(7, -7),
 ];
 
 export interface Written {
@@ -83,19 +88,72 @@ function inBase64(secret: string): fc.Arbitrary<Written> {
 
 function asNumbers(secret: string): fc.Arbitrary<Written> {
   const codes = Array.from(secret, (char) => char.charCodeAt(0));
+  const hex = fc
+    .tuple(
+      fc.constantFrom('', ':', '-', ' ', ', ', '\\x', ', 0x', '/', '*', ' - ', '","', '\n', ')(', 'h ', ' U+00', '#'),
+      fc.boolean(),
+    )
+    .map(([separator, upper]) =>
+      codes.map((code) => anyCase(code.toString(16).padStart(2, '0'), upper)).join(separator),
+    );
+  const others = fc.constantFrom(
+    codes.join(','),
+    codes.join(', '),
+    codes.join('","'),
+    codes.map((code, at) => (at === 0 ? code : `"${at}":${code}`)).join(','),
+    codes.map((code) => code.toString(8).padStart(3, '0')).join(' '),
+    codes.map((code, at) => (at === 0 ? code : String(code).padStart(3, '0'))).join(' '),
+    JSON.stringify(codes, null, 4).slice(6, -2),
+  );
+  return fc.oneof(hex, others).map((text) => ({ text, slack: 0 }));
+}
+
+/** Character by character, as program text and broken lines have it. */
+function inPieces(secret: string): fc.Arbitrary<Written> {
+  const chars = Array.from(secret);
+  // What is between two characters may be read as the next one.
+  const isPlain = /^[A-Za-z0-9]+$/.test(secret);
+  const apart = [' ', '.', '","', "', '", '  '].map((separator) => chars.join(separator));
+  const indexed = chars.map((char, at) => (at === 0 ? char : `"${at}":"${char}`)).join('",');
+  const broken = [secret.replace(/.{11}(?=.)/g, '$&\n'), secret.replace(/.{5}(?=.)/g, '$&\r\n  ')];
+  return fc.constantFrom(...broken, ...(isPlain ? [...apart, indexed] : [])).map((text) => ({ text, slack: 0 }));
+}
+
+const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+
+function inBase32(secret: string): fc.Arbitrary<Written> {
   return fc
-    .tuple(fc.constantFrom('', ':', '-', ' ', ', ', '\\x', ', 0x', ',10'), fc.boolean())
-    .map(([separator, upper]) => {
-      const text =
-        separator === ',10'
-          ? codes.join(',')
-          : codes.map((code) => anyCase(code.toString(16).padStart(2, '0'), upper)).join(separator);
-      return { text, slack: 0 };
+    .record({ before: fc.string({ maxLength: 7 }), after: fc.string({ maxLength: 7 }), isHex: fc.boolean() })
+    .map(({ before, after, isHex }) => {
+      const bytes = Buffer.concat([Buffer.from(before), Buffer.from(secret, 'latin1'), Buffer.from(after)]);
+      const bits = Array.from(bytes as Uint8Array, (byte) => byte.toString(2).padStart(8, '0')).join('');
+      const alphabet = isHex ? '0123456789ABCDEFGHIJKLMNOPQRSTUV' : BASE32;
+      const signs = bits.match(/.{1,5}/g) ?? [];
+      const text = signs.map((sign) => alphabet[Number.parseInt(sign.padEnd(5, '0'), 2)]).join('');
+      return { text, slack: 4 * (Buffer.from(before).length + Buffer.from(after).length + 2) };
     });
 }
 
+/** An encoding of an encoding. */
+function inTwo(secret: string): fc.Arbitrary<Written> {
+  const bytes = Buffer.from(secret, 'latin1');
+  return fc.constantFrom(
+    { text: Buffer.from(bytes.toString('hex')).toString('base64'), slack: 4 },
+    { text: Buffer.from(bytes.toString('base64')).toString('hex'), slack: 12 },
+    { text: Buffer.from(bytes.toString('base64')).toString('base64'), slack: 12 },
+    { text: Buffer.from(secret.toUpperCase()).toString('base64'), slack: 4 },
+  );
+}
+
 export function writtenDown(secret: string): fc.Arbitrary<Written> {
-  return fc.oneof({ weight: 4, arbitrary: escaped(secret) }, inBase64(secret), asNumbers(secret));
+  return fc.oneof(
+    { weight: 4, arbitrary: escaped(secret) },
+    inBase64(secret),
+    inBase32(secret),
+    asNumbers(secret),
+    inPieces(secret),
+    inTwo(secret),
+  );
 }
 
 /** Keys as providers make them, and whatever else is printable. */

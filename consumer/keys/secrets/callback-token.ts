@@ -5,8 +5,12 @@
  */
 import { type Redact, Redactor } from './redaction.ts';
 
-/** A run of its digits or of its base64, an escape or a zero between, or bytes with separators. */
-const MAY_HOLD_TOKEN = /[A-Za-z0-9+/_-]{16}|[\\%&=\0]|(?:[0-9A-Fa-f]{2,3}[^0-9A-Za-z]{1,4}(?:0x)?){8}/;
+/**
+ * A run of its digits or of its base64, an escape or a zero between, bytes or digits with separators, lines of a few
+ * digits each.
+ */
+const MAY_HOLD_TOKEN =
+  /[A-Za-z0-9+/_-]{16}|[\\%&=\0]|(?:[0-9A-Fa-f.]{1,3}[^0-9A-Za-z]{1,16}(?:0x|U\+00)?){8}|(?:[0-9a-fA-F.]{4,}\s+){3}|(?:[0-9A-Fa-f]{2}[hH] ){8}/;
 
 export function tokenRedaction(token: string): Redact {
   const redactor = new Redactor([token]);

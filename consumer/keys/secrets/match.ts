@@ -30,7 +30,15 @@ export function matchAt(speller: Speller, notation: Notation, at: number): Match
     if (next.length === 0) return speller.metEnd ? { kind: 'begun', share: index / length } : NONE;
     places = next;
   }
-  return { kind: 'whole', end: Math.max(...places), mayGrow: speller.metEnd };
+  const whole = places.filter((place) => isEven(speller.text, place));
+  return { kind: 'whole', end: Math.max(...(whole.length > 0 ? whole : places)), mayGrow: speller.metEnd };
+}
+
+/** Not within an escape: half of `\\\\` left would escape what follows. */
+function isEven(text: string, place: number): boolean {
+  let from = place;
+  while (text.charCodeAt(from - 1) === BACKSLASH) from -= 1;
+  return (place - from) % 2 === 0;
 }
 
 function addEnds(speller: Speller, { kind, text }: Notation, index: number, at: number, ends: number[]): void {
@@ -49,12 +57,15 @@ function addEnds(speller: Speller, { kind, text }: Notation, index: number, at: 
 
 /** UTF-32 puts three between its characters. */
 const MAX_ZEROS = 3;
-const MAX_SEPARATORS = 4;
+/** `",\n        "` of pretty JSON, and an index with its quotes. */
+const MAX_SEPARATORS = 16;
 const MAX_INDENT = 8;
+const MAX_INDEX_DIGITS = 4;
 
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 const ZERO = 0x30;
+const BACKSLASH = 0x5c;
 
 /** What a gap has taken so far. */
 interface Taken {
@@ -62,23 +73,29 @@ interface Taken {
   readonly breaks: number;
   readonly blanks: number;
   readonly separators: number;
+  /** Digits of an index, which stands behind a quote. */
+  readonly digits: number;
+  readonly isQuoted: boolean;
 }
 
-const NOTHING: Taken = { zeros: 0, breaks: 0, blanks: 0, separators: 0 };
+const NOTHING: Taken = { zeros: 0, breaks: 0, blanks: 0, separators: 0, digits: 0, isQuoted: false };
 
 /** Every place that a gap before a sign may lead to. */
 function gapEnds(speller: Speller, gap: Gap, at: number): number[] {
   const code = speller.text.charCodeAt(at);
   // Nearly always there is none.
-  if (gap !== 'separated' && !mayBeOfGap(code, gap)) return [at];
-  const ends: number[] = gap === 'separated' ? [] : [at];
+  const mustBe = gap === 'separated' || gap === 'apart';
+  if (!mustBe && !mayBeOfGap(code, gap)) return [at];
+  const ends: number[] = mustBe ? [] : [at];
   widen(speller, gap, at, NOTHING, ends);
   return ends;
 }
 
 function mayBeOfGap(code: number, gap: Gap): boolean {
   if (Number.isNaN(code)) return false;
-  return code === 0 || startsEscape(code) || (gap !== 'none' && (code <= 0x20 || isSeparator(code) || code === ZERO));
+  if (code === 0 || startsEscape(code)) return true;
+  if (gap === 'none') return false;
+  return code <= 0x20 || (gap !== 'lines' && (isSeparator(code) || code === ZERO || isLetterOfPrefix(code)));
 }
 
 function widen(speller: Speller, gap: Gap, at: number, taken: Taken, ends: number[]): void {
@@ -93,7 +110,7 @@ function widen(speller: Speller, gap: Gap, at: number, taken: Taken, ends: numbe
     widen(speller, gap, end, more, ends);
   };
   const soft = softBreakEnd(speller, at);
-  if (soft !== undefined && taken.breaks === 0) to(soft, { ...taken, breaks: 1 });
+  if (soft !== undefined && taken.breaks === 0 && gap !== 'apart') to(soft, { ...taken, breaks: 1 });
   const code = text.charCodeAt(at);
   const readings = startsEscape(code) ? speller.readingsAt(at) : [{ code, end: at + 1 }];
   for (const reading of readings) {
@@ -109,12 +126,17 @@ function widen(speller: Speller, gap: Gap, at: number, taken: Taken, ends: numbe
   }
 }
 
-/** What stands before a byte, beside separators; `00` is one of a wide encoding. */
-const PREFIXES = ['0x', '0X', '00', '\\x', '\\\\x'];
+/** What stands before a byte, or behind it (`50h`), beside separators; `00` is one of a wide encoding. */
+const PREFIXES = ['0x', '0X', '00', '\\x', '\\\\x', 'U+00', 'u+00', 'h', 'H'];
+
+function isLetterOfPrefix(code: number): boolean {
+  return 'UuHh'.includes(String.fromCharCode(code));
+}
 
 function afterReading(gap: Gap, code: number, taken: Taken): Taken | undefined {
   if (code === 0) return taken.zeros < MAX_ZEROS ? { ...taken, zeros: taken.zeros + 1 } : undefined;
   if (gap === 'none') return undefined;
+  if (gap === 'apart' && (code === CARRIAGE_RETURN || code === LINE_FEED)) return undefined;
   if (code === CARRIAGE_RETURN) return taken.breaks === 0 ? taken : undefined;
   // One only: an empty line ends a server-sent event, which is not to be held back.
   if (code === LINE_FEED) return taken.breaks === 0 ? { ...taken, breaks: 1 } : undefined;
@@ -123,12 +145,29 @@ function afterReading(gap: Gap, code: number, taken: Taken): Taken | undefined {
     if (!isBlank || taken.breaks === 0) return undefined;
     return taken.blanks < MAX_INDENT ? { ...taken, blanks: taken.blanks + 1 } : undefined;
   }
+  if (gap !== 'separators' && isDigit(code)) {
+    if (taken.isQuoted && taken.digits < MAX_INDEX_DIGITS) return { ...taken, digits: taken.digits + 1 };
+    // Leading zeros of a number.
+    const isLeading = gap === 'separated' && code === ZERO && taken.separators > 0 && taken.zeros < MAX_ZEROS;
+    return isLeading ? { ...taken, zeros: taken.zeros + 1 } : undefined;
+  }
   if (!isBlank && !isSeparator(code)) return undefined;
-  return taken.separators < MAX_SEPARATORS ? { ...taken, separators: taken.separators + 1 } : undefined;
+  if (taken.separators >= MAX_SEPARATORS) return undefined;
+  const isQuoted = isQuote(code) && taken.digits === 0;
+  return { ...taken, separators: taken.separators + 1, isQuoted };
 }
 
+function isQuote(code: number): boolean {
+  return code === 0x22 || code === 0x27;
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
+}
+
+/** Whatever is printable and neither a letter nor a digit. */
 function isSeparator(code: number): boolean {
-  return ',:;._|-'.includes(String.fromCharCode(code));
+  return code > 0x20 && code < 0x7f && !/[0-9A-Za-z]/.test(String.fromCharCode(code));
 }
 
 /** `=` at the end of a line of quoted-printable. */

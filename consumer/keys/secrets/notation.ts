@@ -1,8 +1,9 @@
 /**
  * The notations in which a secret may come back: as it is in any case of its letters, in base64
  * wherever it starts inside a longer text (in alphabets of MIME and of URLs, broken into lines, of the
- * secret as JSON, URLs and UTF-16 write it, and of its base64 once more), as hexadecimal and as
- * decimal bytes. How each of their signs is spelt is `spelling.ts`. Pure.
+ * secret as JSON, URLs, HTML and UTF-16 write it, of its hexadecimal, and of its base64 once more), in base32,
+ * as hexadecimal, octal and decimal bytes, and character by character. How each of their signs is spelt is
+ * `spelling.ts`. Pure.
  */
 
 /** What may stand before a sign without ending the notation. */
@@ -11,17 +12,19 @@ export type Gap =
   | 'none'
   /** A line break, with an indentation. */
   | 'lines'
-  /** `73:6b`, `73 6b`, `0x73, 0x6b` */
+  /** `73:6b`, `73 6b`, `0x73, 0x6b`, `["73","6b"]` */
   | 'separators'
-  /** The same, and at least one: `115,107`. */
-  | 'separated';
+  /** The same, and at least one, an index perhaps: `115,107`, `{"0":115,"1":107}`. */
+  | 'separated'
+  /** The same on one line: `"s","k"`. The end of a line is not held back for it. */
+  | 'apart';
 
-type Kind = 'literal' | 'hexadecimal' | 'decimal' | 'base64';
+type Kind = 'literal' | 'hexadecimal' | 'numbers' | 'base64' | 'base32' | 'characters';
 
 export interface Notation {
   readonly kind: Kind;
   readonly text: string;
-  /** Of decimal bytes: where a byte begins. */
+  /** Of bytes as numbers: where a byte begins. */
   readonly begins?: ReadonlySet<number>;
 }
 
@@ -29,15 +32,21 @@ export interface Notation {
 export function gapBefore({ kind, begins }: Notation, index: number): Gap {
   switch (kind) {
     case 'literal':
-      return 'none';
+      // Text is broken into lines, too; the end of a line is not held back for its last letter.
+      return index < CHARS_BEFORE_BREAK ? 'none' : 'lines';
     case 'base64':
+    case 'base32':
       return 'lines';
     case 'hexadecimal':
       return index % 2 === 0 ? 'separators' : 'none';
-    case 'decimal':
+    case 'numbers':
       return begins?.has(index) === true ? 'separated' : 'none';
+    case 'characters':
+      return 'apart';
   }
 }
+
+const CHARS_BEFORE_BREAK = 4;
 
 /** Every character that the sign at `index` may be. */
 export function codesAt({ kind, text }: Notation, index: number): number[] {
@@ -53,7 +62,7 @@ export function isSign(kind: Kind, expected: number, code: number): boolean {
 
 /** A URL parser writes a host in small letters, a runtime the name of a header; a form writes + for a space. */
 function otherCode(kind: Kind, code: number): number | undefined {
-  if (kind === 'decimal') return undefined;
+  if (kind === 'numbers') return undefined;
   if (kind === 'base64') return code === PLUS ? 0x2d : code === SLASH ? 0x5f : undefined;
   if (isLetter(code)) return code ^ CASE;
   return code === SPACE ? PLUS : undefined;
@@ -79,11 +88,12 @@ export function notationsOf(secrets: readonly string[]): Notation[] {
   const longEnough = new Set(secrets.filter((secret) => secret.length >= MIN_CHARS));
   return Array.from(longEnough).flatMap((secret): Notation[] => [
     { kind: 'literal', text: secret },
-    {
-      kind: 'hexadecimal',
-      text: Array.from(secret, (char) => char.charCodeAt(0).toString(16).padStart(2, '0')).join(''),
-    },
-    decimal(secret),
+    { kind: 'hexadecimal', text: hexOf(secret) },
+    numbers(Array.from(secret, (char) => String(char.charCodeAt(0)))),
+    numbers(Array.from(secret, (char) => char.charCodeAt(0).toString(8).padStart(3, '0'))),
+    { kind: 'characters', text: secret },
+    ...base32Texts(secret).map((text) => ({ kind: 'base32' as const, text })),
+    ...hexadecimalOf(base64Parts(secret)[0]),
     ...base64Texts(secret).map((text) => ({ kind: 'base64' as const, text })),
   ]);
 }
@@ -104,14 +114,47 @@ export function secretsInHeader(value: string): string[] {
   }
 }
 
-function decimal(secret: string): Notation {
+function hexOf(text: string): string {
+  return Array.from(text, (char) => char.charCodeAt(0).toString(16).padStart(2, '0')).join('');
+}
+
+function hexadecimalOf(text: string | undefined): Notation[] {
+  return text === undefined ? [] : [{ kind: 'hexadecimal', text: hexOf(text) }];
+}
+
+function numbers(bytes: readonly string[]): Notation {
   const begins = new Set<number>();
   let text = '';
-  for (const char of secret) {
+  for (const byte of bytes) {
     begins.add(text.length);
-    text += char.charCodeAt(0);
+    text += byte;
   }
-  return { kind: 'decimal', text, begins };
+  return { kind: 'numbers', text, begins };
+}
+
+const BASE32_ALPHABETS = ['ABCDEFGHIJKLMNOPQRSTUVWXYZ234567', '0123456789ABCDEFGHIJKLMNOPQRSTUV'];
+
+/** As `base64Parts`, of RFC 4648's two alphabets. */
+function base32Texts(secret: string): string[] {
+  return [0, 1, 2, 3, 4].flatMap((offset) => {
+    // Bits of the neighbour before it, which shares a sign with it.
+    let skipped = (5 - ((offset * 8) % 5)) % 5;
+    let buffer = 0;
+    let bits = 0;
+    const texts = ['', ''];
+    for (let at = 0; at < secret.length; at++) {
+      buffer = ((buffer << 8) | secret.charCodeAt(at)) & 0xfff;
+      bits += 8 - skipped;
+      skipped = 0;
+      while (bits >= 5) {
+        bits -= 5;
+        for (const [which, alphabet] of BASE32_ALPHABETS.entries()) {
+          texts[which] += alphabet.charAt((buffer >> bits) & 31);
+        }
+      }
+    }
+    return texts.filter(({ length }) => length >= MIN_ENCODED_CHARS);
+  });
 }
 
 /** Every text of base64 that a text with the secret in it would hold. */
@@ -122,6 +165,11 @@ function base64Texts(secret: string): string[] {
     json,
     json.replaceAll('/', '\\/'),
     encodeURIComponent(secret),
+    secret.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;').replaceAll('>', '&gt;'),
+    secret.toLowerCase(),
+    secret.toUpperCase(),
+    hexOf(secret),
+    hexOf(secret).toUpperCase(),
     Array.from(secret, (char) => `${char}\0`).join(''),
     Array.from(secret, (char) => `\0${char}`).join(''),
   ]);

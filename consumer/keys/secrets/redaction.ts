@@ -8,7 +8,7 @@ import { type Content, isJsonText } from '../../../shared/task/content.ts';
 import { bytesFromLatin1, latin1FromBytes } from './latin1.ts';
 import { matchAt } from './match.ts';
 import { codesAt, type Notation, notationsOf } from './notation.ts';
-import { Speller, startsEscape } from './spelling.ts';
+import { MAX_BACKSLASHES, Speller, startsEscape } from './spelling.ts';
 
 export const REPLACEMENT = '[redacted]';
 
@@ -87,6 +87,8 @@ export class Redactor {
         : starts.notationsFrom(text.charCodeAt(at));
       if (speller.metEnd) share = 0;
       for (const notation of notations) {
+        // What stands there as it is has no separators: what follows it would be taken for its last character.
+        if (notation.kind === 'characters' && to >= 0) continue;
         const match = matchAt(speller, notation, at);
         if (match.kind === 'whole') {
           if (match.mayGrow) share = 1;
@@ -123,11 +125,14 @@ class Starts {
 
   constructor(notations: readonly Notation[]) {
     for (const notation of notations) {
-      const seconds = codesAt(notation, 1);
+      const seconds = notation.kind === 'characters' ? SEPARATORS : codesAt(notation, 1);
       for (const code of codesAt(notation, 0)) {
-        this.#byFirst.set(code, [...(this.#byFirst.get(code) ?? []), notation]);
+        const same = this.#byFirst.get(code);
+        if (same === undefined) this.#byFirst.set(code, [notation]);
+        else same.push(notation);
         // Between two characters there may be a gap, and the second may be escaped.
-        for (const next of [...seconds, ...GAP_STARTS, ...ESCAPE_STARTS]) this.#pairs[(code << 8) | next] = 1;
+        for (const next of seconds) this.#pairs[(code << 8) | next] = 1;
+        for (const next of BETWEEN) this.#pairs[(code << 8) | next] = 1;
       }
     }
     for (const lead of ESCAPE_STARTS) this.#pairs.set(ESCAPE_ROWS[lead] ?? [], lead << 8);
@@ -143,6 +148,7 @@ class Starts {
     const last = text.length - 1;
     for (let at = from; at < last; at++) {
       const code = text.charCodeAt(at);
+      if (code === BACKSLASH && !this.#byFirst.has(BACKSLASH)) at = skipBackslashes(text, at);
       const following = text.charCodeAt(at + 1);
       if (code < 256 && following < 256 && this.#pairs[(code << 8) | following] === 1) return at;
     }
@@ -152,9 +158,22 @@ class Starts {
 }
 
 const BACKSLASH = 0x5c;
+
+/** The first place in a run of them from which an escape may reach beyond it. */
+function skipBackslashes(text: string, at: number): number {
+  let end = at;
+  while (text.charCodeAt(end) === BACKSLASH) end += 1;
+  return Math.max(at, end - MAX_BACKSLASHES);
+}
+
 const ESCAPE_STARTS = Array.from('%&=\\', (char) => char.charCodeAt(0));
 /** Zero, and line breaks. */
 const GAP_STARTS = [0, 10, 13];
+const BETWEEN = [...GAP_STARTS, ...ESCAPE_STARTS];
+/** Blanks, and what is printable and neither letter nor digit. */
+const SEPARATORS = Array.from({ length: 0x7f }, (_, code) => code).filter(
+  (code) => /[\t\x20-\x7e]/.test(String.fromCharCode(code)) && !/[0-9A-Za-z]/.test(String.fromCharCode(code)),
+);
 
 /** How an escape of a first character may go on, by the sign that it begins with. */
 const ESCAPE_ROWS: Readonly<Record<number, Uint8Array>> = Object.fromEntries(
@@ -165,5 +184,6 @@ function goesOn(lead: number, next: number): boolean {
   if (startsEscape(next)) return true;
   const char = String.fromCharCode(next);
   if (lead === 0x26) return /[#a-z]/i.test(char);
-  return lead === BACKSLASH ? /[uxU0-7]/.test(char) : /[0-9a-f]/i.test(char);
+  if (lead === BACKSLASH) return /[uxU0-7]/.test(char);
+  return (lead === 0x25 ? /[0-9a-fu]/i : /[0-9a-f]/i).test(char);
 }

@@ -10,16 +10,17 @@ export interface Reading {
   readonly end: number;
 }
 
-/** An escape of an escape of an escape: a key in JSON, inside JSON, inside a URL. */
-const MAX_DEPTH = 3;
+/** An escape of an escape of an escape, and so on: a key in JSON, inside JSON, inside a URL, inside JSON. */
+const MAX_DEPTH = 5;
 
 const BACKSLASH = 0x5c;
 const PERCENT = 0x25;
 const AMPERSAND = 0x26;
 const EQUALS = 0x3d;
 
-/** Leading zeros included: `&#0000115;`. */
+/** Leading zeros not included: `&#0000115;`. */
 const MAX_DIGITS = 8;
+const MAX_LEADING_ZEROS = 64;
 const MAX_NAME = 8;
 
 const LETTER_ESCAPES: Readonly<Record<string, number>> = { n: 10, r: 13, t: 9, b: 8, f: 12, v: 11 };
@@ -71,36 +72,81 @@ const ENTITIES: Readonly<Record<string, string>> = {
   newline: '\n',
 };
 
+/** A longer run of backslashes spells, but for its end, only backslashes. */
+export const MAX_BACKSLASHES = 2 ** MAX_DEPTH;
+
 export function startsEscape(code: number): boolean {
   return code === BACKSLASH || code === PERCENT || code === AMPERSAND || code === EQUALS;
 }
 
+/**
+ * A text that is full of escapes of escapes would cost seconds: when it has cost so much a character, the rest of
+ * it is read less deep. What programs write stays far below.
+ */
+const STEPS_A_CHARACTER = 20;
+const FREE_STEPS = 20_000;
+const DEPTH_OF_THE_REST = 2;
+
+/** So many places are remembered; a text is read forwards. */
+const MAX_REMEMBERED = 20_000;
+
+interface Remembered {
+  readonly readings: Reading[];
+  readonly metEnd: boolean;
+}
+
 export class Speller {
   readonly text: string;
+  /** By place and depth: signs of escapes are met again and again, by every escape around them. */
+  readonly #remembered = new Map<number, Remembered>();
+  #stepsLeft: number;
   /** The text ended inside what may be more than was read: only with more of it can one know. */
   metEnd = false;
 
   constructor(text: string) {
     this.text = text;
+    this.#stepsLeft = FREE_STEPS + STEPS_A_CHARACTER * text.length;
   }
 
   /** All that stands at `at`: the character itself, and what it may be the escape of. */
-  readingsAt(at: number, depth = MAX_DEPTH): Reading[] {
+  readingsAt(at: number, wanted = MAX_DEPTH): Reading[] {
     if (at >= this.text.length) {
       this.metEnd = true;
       return [];
     }
     const code = this.text.charCodeAt(at);
-    const readings = [{ code, end: at + 1 }];
-    if (depth > 0 && startsEscape(code)) this.#addEscapes(at, depth - 1, readings);
+    const depth = this.#stepsLeft > 0 ? wanted : Math.min(wanted, DEPTH_OF_THE_REST);
+    if (depth === 0 || !startsEscape(code)) return [{ code, end: at + 1 }];
+    const place = at * (MAX_DEPTH + 1) + depth;
+    const known = this.#remembered.get(place);
+    if (known !== undefined) {
+      this.metEnd ||= known.metEnd;
+      return known.readings;
+    }
+    const metBefore = this.metEnd;
+    this.metEnd = false;
+    const found = [{ code, end: at + 1 }];
+    this.#addEscapes(at, depth - 1, found);
+    this.#stepsLeft -= found.length;
+    const readings = found.length === 1 ? found : distinct(found);
+    if (this.#remembered.size >= MAX_REMEMBERED) this.#remembered.clear();
+    this.#remembered.set(place, { readings, metEnd: this.metEnd });
+    this.metEnd ||= metBefore;
     return readings;
   }
 
   #addEscapes(at: number, depth: number, readings: Reading[]): void {
     // The sign that begins the escape may be escaped itself.
     for (const lead of this.readingsAt(at, depth)) {
-      if (lead.code === PERCENT || lead.code === EQUALS) this.#addHex(lead.end, 2, depth, readings);
-      else if (lead.code === BACKSLASH) this.#addBackslashed(lead.end, depth, readings);
+      if (lead.code === PERCENT || lead.code === EQUALS) {
+        this.#addHex(lead.end, 2, depth, readings);
+        // `%u0073`, as scripts of old wrote it.
+        if (lead.code === PERCENT) {
+          for (const { code, end } of this.readingsAt(lead.end, depth)) {
+            if (isU(code)) this.#addHex(end, 4, depth, readings);
+          }
+        }
+      } else if (lead.code === BACKSLASH) this.#addBackslashed(lead.end, lead.end - at, depth, readings);
       else if (lead.code === AMPERSAND) this.#addEntity(lead.end, depth, readings);
     }
   }
@@ -109,8 +155,10 @@ export class Speller {
     for (const { value, end } of this.#numbersAt(at, 16, digits, digits, depth)) readings.push({ code: value, end });
   }
 
-  #addBackslashed(at: number, depth: number, readings: Reading[]): void {
+  /** @param width of the backslash: whoever escapes one writes two of a kind */
+  #addBackslashed(at: number, width: number, depth: number, readings: Reading[]): void {
     for (const { code, end } of this.readingsAt(at, depth)) {
+      if (code === BACKSLASH && end - at !== width) continue;
       const char = String.fromCharCode(code);
       if (char === 'u') {
         this.#addHex(end, 4, depth, readings);
@@ -183,15 +231,34 @@ export class Speller {
     const numbers: { value: number; end: number }[] = [];
     let value = 0;
     let end = at;
-    for (let digits = 1; digits <= max; digits++) {
+    let zeros = min === max ? MAX_LEADING_ZEROS : 0;
+    for (let digits = 1; digits <= max; ) {
       const digit = this.readingsAt(end, depth).find(({ code }) => digitOf(code) < base);
       if (digit === undefined) break;
       value = value * base + digitOf(digit.code);
       end = digit.end;
       if (digits >= min) numbers.push({ value, end });
+      // Where the number of digits is open, zeros before it are none.
+      if (max === MAX_DIGITS && value === 0 && zeros < MAX_LEADING_ZEROS) zeros += 1;
+      else digits += 1;
     }
     return numbers;
   }
+}
+
+/** Different escapes of one sign may end at one place. */
+function distinct(readings: readonly Reading[]): Reading[] {
+  const seen = new Set<number>();
+  return readings.filter(({ code, end }) => {
+    const sign = end * 0x110000 + code;
+    if (seen.has(sign)) return false;
+    seen.add(sign);
+    return true;
+  });
+}
+
+function isU(code: number): boolean {
+  return code === 0x75 || code === 0x55;
 }
 
 function isLetter(code: number): boolean {

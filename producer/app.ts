@@ -2,6 +2,7 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Principal } from '../shared/auth/token.ts';
 import type { Scope } from './access.ts';
+import type { LargeValue } from './large-json.ts';
 import type { Runtime } from './runtime.ts';
 
 /** Who asks, and whether about its own things or everybody's: the access table says which. */
@@ -19,7 +20,7 @@ export interface Change {
 
 export interface AppEnv {
   Bindings: { readonly runtime: Runtime };
-  Variables: { requestId: string; principal: Caller; change?: Change };
+  Variables: { requestId: string; principal: Caller; change?: Change; large?: LargeValue };
 }
 
 export type App = OpenAPIHono<AppEnv>;

@@ -2,12 +2,14 @@
  * Reading a JSON body safely: its type, size, encoding and depth are checked before anything parses
  * it. It is parsed once, and what a task carries through to its backend keeps its own spelling.
  */
-import type { MiddlewareHandler } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import type { ProblemDetails } from '../shared/problem/problem.ts';
+import { readBounded } from '../shared/sync/bounded-read.ts';
 import { refuse } from './answer.ts';
 import type { AppEnv } from './app.ts';
 import { type JsonPath, JsonText, parseJson } from './json/json-text.ts';
 import { nestsDeeperThan } from './json/scan.ts';
+import { dropRefused, type LargeJson, type LargeValue, MAX_LARGE_JSON_BYTES, splitJson } from './large-json.ts';
 
 const MAX_DEPTH = 64;
 
@@ -21,26 +23,67 @@ const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
 
 /**
  * @param verbatim where values stand that are kept as they were written: the schema sees a `JsonText` there
+ * @param large what may be larger than all of this, and streams into the bucket where there is one
  */
-export function readsJson(maxBytes: number, verbatim: readonly JsonPath[] = []): MiddlewareHandler<AppEnv> {
+export function readsJson(
+  maxBytes: number,
+  verbatim: readonly JsonPath[] = [],
+  large?: LargeJson,
+): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
-    const request = c.req.raw;
-    const refusal = headersRefusal(request.headers, maxBytes);
+    const largeJson = c.env.runtime.config.bodies === undefined ? undefined : large;
+    const refusal = headersRefusal(c.req.raw.headers, largeJson === undefined ? maxBytes : MAX_LARGE_JSON_BYTES);
     if (refusal !== undefined) return refusal;
-    const read = await readBytes(request, maxBytes);
-    if (!read.ok)
-      return read.code === 'too-large' ? tooLarge(maxBytes) : malformed('The body ended before it was complete.');
-    const text = decode(read.bytes);
-    if (text === undefined) return malformed('The body is not valid UTF-8.');
+    const read = await readText(c, maxBytes, largeJson);
+    if (!read.ok) return read.refusal;
+    const { text, value: taken } = read;
     if (nestsDeeperThan(text, MAX_DEPTH)) return malformed(`The body nests deeper than ${MAX_DEPTH} levels.`);
     const parsed = parseJson(text, verbatim);
     if (!parsed.ok) return malformed(parsed.fault);
     const reserved = reservedName(parsed.value, text);
     if (reserved !== undefined) return refuse('invalid-request', reserved);
+    if (taken !== undefined) {
+      Reflect.deleteProperty(parsed.value as object, taken.name);
+      c.set('large', taken);
+    }
     // Hono's validator, and handlers, ask the request for its JSON.
     c.req.json = async <Value>() => parsed.value as Value;
-    return next();
+    await next();
+    await dropRefused(c, taken);
+    return undefined;
   };
+}
+
+type ReadText =
+  | { readonly ok: true; readonly text: string; readonly value?: LargeValue | undefined }
+  | { readonly ok: false; readonly refusal: Response };
+
+async function readText(c: Context<AppEnv>, maxBytes: number, large: LargeJson | undefined): Promise<ReadText> {
+  const request = c.req.raw;
+  if (large !== undefined && request.body !== null) {
+    const said = request.headers.get('content-length');
+    const stream = said === null ? await streamOfLarge(request, maxBytes) : request.body;
+    if (stream instanceof Uint8Array) return decoded(stream);
+    if (said === null || Number(said) > maxBytes) {
+      const split = await splitJson(c, stream, large, maxBytes);
+      return split.ok ? { ok: true, text: split.rest, value: split.large } : split;
+    }
+  }
+  const read = await readBytes(request, maxBytes);
+  if (read.ok) return decoded(read.bytes);
+  const isLarge = read.code === 'too-large';
+  return { ok: false, refusal: isLarge ? tooLarge(maxBytes) : malformed('The body ended before it was complete.') };
+}
+
+/** All of a body whose length is not said, if it is small. */
+async function streamOfLarge(request: Request, maxBytes: number): Promise<Uint8Array | ReadableStream<Uint8Array>> {
+  const read = await readBounded(request, maxBytes);
+  return 'whole' in read ? read.whole : read.stream;
+}
+
+function decoded(bytes: Uint8Array): ReadText {
+  const text = decode(bytes);
+  return text === undefined ? { ok: false, refusal: malformed('The body is not valid UTF-8.') } : { ok: true, text };
 }
 
 /** For what may be asked with a body or without: none is an empty object. */

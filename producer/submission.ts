@@ -11,6 +11,7 @@ import { traceFields } from '../shared/trace/context.ts';
 import type { BoundHook, Hook } from '../shared/webhook/hook.ts';
 import { bindHook } from './completion-hook.ts';
 import { inlineContent } from './inline-content.ts';
+import { type LargeValue, notAsText, typedBody } from './large-json.ts';
 import type { Refusal } from './refusal.ts';
 import type { Runtime } from './runtime.ts';
 import type { TaskSubmission } from './schema/submission.ts';
@@ -72,6 +73,7 @@ type Settings = Pick<
 
 /**
  * @param headers of the submission itself
+ * @param large the payload, when it lies in the bucket already
  * @param maxPayloadBytes what is larger than a message takes must be placed before the task is sent (`place-payload.ts`)
  */
 export function draftTask(
@@ -80,18 +82,24 @@ export function draftTask(
   now: number,
   headers?: Headers,
   maxPayloadBytes?: number,
+  large?: LargeValue,
 ): Drafted {
   const { payload, payloadBase64, payloadUpload, contentType } = submission;
   const inline = inlineContent({ value: payload, base64: payloadBase64, contentType }, PAYLOAD_FIELDS, maxPayloadBytes);
   if (!inline.ok) return inline;
-  if (payloadUpload !== undefined && inline.content !== undefined) {
-    return invalid('/payloadUpload', 'cannot stand beside /payload or /payloadBase64; send one of them');
+  const given = [inline.content, payloadUpload, large].filter((each) => each !== undefined);
+  if (given.length > 1) {
+    const field = payloadUpload === undefined ? '/payloadBase64' : '/payloadUpload';
+    return invalid(field, 'cannot stand beside another payload; send one of them');
   }
+  const storedBody = large === undefined ? undefined : typedBody(large, contentType);
+  if (large !== undefined && storedBody === undefined) return { ok: false, refusal: notAsText(large.name) };
   const request: TaskRequest = {
     ...(submission.method === undefined ? {} : { method: submission.method }),
     ...(submission.path === undefined ? {} : { path: submission.path }),
     ...(submission.headers === undefined ? {} : { headers: submission.headers }),
     ...(inline.content === undefined ? {} : { body: inline.content }),
+    ...(storedBody !== undefined && { storedBody }),
     ...(payloadUpload !== undefined && { storedBody: notYetPlaced(payloadUpload, contentType) }),
     ...(headers !== undefined && { ...hopsField(headers), ...traceFields(headers) }),
     ...requirementsOf(submission),

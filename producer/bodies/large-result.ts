@@ -30,18 +30,21 @@ export async function reportLarge(
   { id, token }: Reporting,
   store: (key: string) => Promise<Stored>,
 ): Promise<Answer | Response> {
-  const { callback, bodies } = runtime.config;
   const may = await mayReport(runtime, { id, token });
   if (may === UNAVAILABLE || !may.ok) return may;
   const key = newResultKey(id);
   const stored = await callUpstream('bucket', () => store(key));
   if (stored === UNAVAILABLE) return UNAVAILABLE;
   if (!stored.ok) return stored.refusal;
-  const answer = await callUpstream('callback', () =>
-    callback.acceptCallback(reportOfStored({ id, token }, stored.body)),
-  );
+  return reportStored(runtime, { id, token }, stored.body);
+}
+
+/** @param body that this report alone leads to */
+export async function reportStored({ config }: Runtime, { id, token }: Reporter, body: StoredBody): Promise<Answer> {
+  const report = reportOfStored({ id, token }, body);
+  const answer = await callUpstream('callback', () => config.callback.acceptCallback(report));
   // Without an answer it may have been taken: then it stays, or is found as an orphan.
-  if (answer !== UNAVAILABLE && !(answer.ok && answer.changed)) await deleteBodies(bodies, [key]);
+  if (answer !== UNAVAILABLE && !(answer.ok && answer.changed)) await deleteBodies(config.bodies, [body.key]);
   return answer;
 }
 

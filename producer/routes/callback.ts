@@ -1,23 +1,25 @@
 /** `PUT /api/task/:id`: the backend's word on the attempt whose token it holds. */
 import { createRoute } from '@hono/zod-openapi';
-import type { MiddlewareHandler } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
+import { newResultKey } from '../../shared/bodies/object-key.ts';
 import { readReportToken } from '../../shared/key/report-token.ts';
 import { TASK_ID_PATTERN } from '../../shared/task/id.ts';
 import { refuse, unauthenticated } from '../answer.ts';
 import type { App, AppEnv } from '../app.ts';
 import { bearerToken } from '../authorize.ts';
-import { type Reporting, reportLarge, reportUploaded } from '../bodies/large-result.ts';
+import { mayReport, type Reporting, reportLarge, reportStored, reportUploaded } from '../bodies/large-result.ts';
 import { storeContent } from '../bodies/store-content.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
 import { bodyLimit } from '../inline-content.ts';
+import { type LargeJson, type LargeValue, notAsText, typedBody } from '../large-json.ts';
 import { answerReport } from '../ledger-answer.ts';
 import { tellCallback } from '../otlp/callback-span.ts';
 import { taskNotFound } from '../ownership.ts';
 import { type ReadReport, reportOf } from '../report.ts';
-import { withoutSecrets } from '../reported-secrets.ts';
+import { bodyWithoutSecrets, withoutSecrets } from '../reported-secrets.ts';
 import type { Runtime } from '../runtime.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
-import { ReportAnswerSchema, TaskReportSchema } from '../schema/report.ts';
+import { ReportAnswerSchema, type TaskReport, TaskReportSchema } from '../schema/report.ts';
 import { TaskParamsSchema } from '../schema/task.ts';
 import { callUpstream, UNAVAILABLE } from '../upstream.ts';
 import { refuseToken } from '../wrong-token.ts';
@@ -33,6 +35,26 @@ export const carriesToken: MiddlewareHandler<AppEnv> = async (c, next) => {
   return token === undefined ? unauthenticated(detail, false) : refuseToken(c, detail);
 };
 
+/** Taken only from who may report it, and looked through on its way. */
+const LARGE_RESULT: LargeJson = {
+  members: { result: false, resultBase64: true },
+  async place(c) {
+    const { config } = c.env.runtime;
+    const { bodies: bucket } = config;
+    const id = c.req.param('id') ?? '';
+    const { token, holder } = readReportToken(bearerToken(c.req.raw) ?? '');
+    if (!TASK_ID_PATTERN.test(id) || bucket === undefined) return taskNotFound();
+    const may = await mayReport(c.env.runtime, { id, token });
+    if (may === UNAVAILABLE || !may.ok) return answerReport(c, id, may);
+    const clean = async (body: ReadableStream<Uint8Array>, type: string) => {
+      const cleaned = await bodyWithoutSecrets(config, holder, token, { type, body });
+      if (cleaned === UNAVAILABLE) throw new Error('the consumer that holds the secrets does not answer');
+      return cleaned.body;
+    };
+    return { bucket, key: newResultKey(id), id, clean };
+  },
+};
+
 const route = createRoute({
   method: 'put',
   path: '/api/task/{id}',
@@ -42,7 +64,7 @@ const route = createRoute({
   description:
     'For backends that answered 202: a result, a failure, or progress, with the token of the attempt ' +
     '(`Task-Callback-Token`). Safe to repeat.',
-  middleware: [carriesToken, readsJson(MAX_TASK_BODY_BYTES, [['result']])],
+  middleware: [carriesToken, readsJson(MAX_TASK_BODY_BYTES, [['result']], LARGE_RESULT)],
   request: {
     params: TaskParamsSchema,
     body: { required: true, content: { 'application/json': { schema: TaskReportSchema } } },
@@ -68,7 +90,12 @@ export function addCallback(app: App): void {
     if (!TASK_ID_PATTERN.test(id)) return taskNotFound();
     const read = reportOf(c.req.valid('json'), bodyLimit(runtime.config.bodies));
     if (!read.ok) return refuse(read.refusal.code, read.refusal.details);
-    const answer = await answerReport(c, id, await taken(runtime, { id, token, holder }, read));
+    const large = c.get('large');
+    const reporting = { id, token, holder };
+    const answer =
+      large === undefined
+        ? await answerReport(c, id, await taken(runtime, reporting, read))
+        : await answerLarge(c, reporting, large, c.req.valid('json'));
     if (answer.ok) tellCallback(c, id, 'report' in read ? read.report.status : 'succeeded', startedAt);
     return answer;
   });
@@ -87,6 +114,29 @@ async function taken(runtime: Runtime, reporting: Reporting, read: Extract<ReadR
     return callUpstream('callback', () => config.callback.acceptCallback({ id, token, report }));
   }
   return reportLarge(runtime, reporting, async (key) => ({ ok: true, body: await storeContent(bodies, key, large) }));
+}
+
+/** The result lies in the bucket; the rest of the report says what it is. */
+async function answerLarge(
+  c: Context<AppEnv>,
+  reporting: Reporting,
+  large: LargeValue,
+  report: TaskReport,
+): Promise<Response> {
+  if (report.status !== 'succeeded') return onlyAlone(large, 'belongs to a success');
+  const { result, resultBase64, resultUpload, resultContentType } = report;
+  if ((result ?? resultBase64 ?? resultUpload) !== undefined) return onlyAlone(large, 'stands alone; send one result');
+  const body = typedBody(large, resultContentType);
+  if (body === undefined) {
+    const { code, details } = notAsText(large.name);
+    return refuse(code, details);
+  }
+  return answerReport(c, reporting.id, await reportStored(c.env.runtime, reporting, body));
+}
+
+function onlyAlone({ name }: LargeValue, reason: string): Response {
+  const field = `/${name}`;
+  return refuse('invalid-request', { detail: `${field}: ${reason}`, errors: [{ field, reason }] });
 }
 
 function noUpload(): Response {

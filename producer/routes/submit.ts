@@ -1,15 +1,18 @@
 /** `POST /api/task`: one task, accepted by one send. */
 import { createRoute } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import { payloadKey } from '../../shared/bodies/object-key.ts';
 import { mintTaskId } from '../../shared/task/id.ts';
 import { acceptSubmission } from '../accept-submission.ts';
 import { refuse } from '../answer.ts';
-import type { App } from '../app.ts';
+import type { App, AppEnv } from '../app.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
 import { refreshWaitNews } from '../expectation.ts';
-import { chooseStoreFor } from '../groups/store-choice.ts';
+import { chooseStoreFor, type StoreFor } from '../groups/store-choice.ts';
 import { fieldsOf } from '../idempotency/fields.ts';
 import { invalidKey, readKeyHeader } from '../idempotency/key.ts';
 import { bodyLimit } from '../inline-content.ts';
+import { comparable, type LargeJson } from '../large-json.ts';
 import { refusalOfServices } from '../limited-token.ts';
 import type { Refusal } from '../refusal.ts';
 import { idKeyOf } from '../runtime.ts';
@@ -23,6 +26,21 @@ import {
 import { loadServices } from '../services.ts';
 import { bindDraft, draftTask } from '../submission.ts';
 
+/** It is named after its task, whose id is minted for it. */
+const LARGE_PAYLOAD: LargeJson = {
+  members: { payload: false, payloadBase64: true },
+  async place(c, before) {
+    const { bodies: bucket } = c.env.runtime.config;
+    const { subject } = c.get('principal');
+    // The tasks of a group are in one store, which the id names.
+    const group = typeof before.group === 'string' ? before.group : undefined;
+    const id = await newId(c, subject, group, Date.now());
+    if (typeof id !== 'string') return refused(id.refusal);
+    if (bucket === undefined) throw new Error('a large payload was let through without a bucket');
+    return { bucket, key: payloadKey(id), id, group };
+  },
+};
+
 const route = createRoute({
   method: 'post',
   path: '/api/task',
@@ -30,7 +48,7 @@ const route = createRoute({
   tags: ['tasks'],
   summary: 'Submit a task',
   description: 'Answers as soon as the task is safe; 202 means that it will reach an end, whatever happens.',
-  middleware: [readsJson(MAX_TASK_BODY_BYTES, [['payload']])],
+  middleware: [readsJson(MAX_TASK_BODY_BYTES, [['payload']], LARGE_PAYLOAD)],
   request: { headers: SubmissionHeadersSchema, body: jsonBody(TaskSubmissionSchema) },
   responses: answers(
     {
@@ -66,20 +84,41 @@ export function addSubmit(app: App): void {
     const services = await loadServices(c, [submission.service]);
     const now = Date.now();
     const limit = bodyLimit(runtime.config.bodies);
-    const drafted = draftTask(services.all, submission, now, c.req.raw.headers, limit);
+    const large = c.get('large');
+    const drafted = draftTask(services.all, submission, now, c.req.raw.headers, limit, large);
     if (!drafted.ok) return refuse(drafted.refusal.code, drafted.refusal.details);
     const { subject } = c.get('principal');
     const bound = await bindDraft(runtime, subject, drafted.draft);
     if (!bound.ok) return refuse(bound.refusal.code, bound.refusal.details);
+    if (large !== undefined && large.group !== bound.draft.group) return refused(GROUP_TOO_LATE);
     refreshWaitNews(c, bound.draft.service, now);
-    const chosen = await chooseStoreFor(c, subject, bound.draft.group);
-    if (!chosen.ok) return refuse(chosen.refusal.code, chosen.refusal.details);
-    const id = await mintTaskId(await idKeyOf(runtime), subject, now, chosen.store);
+    const id = large === undefined ? await newId(c, subject, bound.draft.group, now) : large.id;
+    if (typeof id !== 'string') return refused(id.refusal);
     const upload = submission.payloadUpload;
-    const submitted = { draft: bound.draft, id, subject, fields: () => fieldsOf(submission), upload };
+    const fields = () => fieldsOf(large === undefined ? submission : { ...submission, ...comparable(large) });
+    const submitted = { draft: bound.draft, id, subject, fields, upload };
     return acceptSubmission(c, submitted, header.key ?? idempotencyKey, now);
   });
 }
+
+async function newId(
+  c: Context<AppEnv>,
+  subject: string,
+  group: string | undefined,
+  now: number,
+): Promise<string | Extract<StoreFor, { ok: false }>> {
+  const chosen = await chooseStoreFor(c, subject, group);
+  return chosen.ok ? mintTaskId(await idKeyOf(c.env.runtime), subject, now, chosen.store) : chosen;
+}
+
+/** A group that is named behind the payload was not known when the payload was stored. */
+const GROUP_TOO_LATE: Refusal = {
+  code: 'invalid-request',
+  details: {
+    detail: '/group: must stand before a payload of this size',
+    errors: [{ field: '/group', reason: 'must stand before a payload of this size' }],
+  },
+};
 
 function refused({ code, details }: Refusal): Response {
   return refuse(code, details);

@@ -19,7 +19,7 @@ const PATIENCE_MS = 60_000;
 let writing = 0;
 
 /** Too many large bodies are under way in this isolate. */
-class BodiesBusyError extends Error {
+export class BodiesBusyError extends Error {
   override readonly name = 'BodiesBusyError';
 }
 

@@ -2,8 +2,10 @@
 import { env } from 'cloudflare:workers';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { UPLOAD_ID_PATTERN } from '../../shared/bodies/object-key.ts';
+import { toHex } from '../../shared/crypto/hex.ts';
+import type { LedgerAnswer } from '../../shared/ledger/rpc.ts';
 import { recordAccepted } from '../../shared/store/accept.ts';
-import { ask, aTask, documentIn, environment, idFor, queueStub, tokenFor } from './client.ts';
+import { ask, aTask, callbackStub, documentIn, environment, idFor, queueStub, tokenFor } from './client.ts';
 
 const bucket = (env as unknown as { BODIES: R2Bucket }).BODIES;
 
@@ -21,6 +23,10 @@ beforeEach(() => {
   queue = queueStub();
   here = environment({ TASK_QUEUE_0: queue, TASK_QUEUE_1: queue });
 });
+
+async function sha256(bytes: ArrayBuffer): Promise<string> {
+  return toHex(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)));
+}
 
 const pathOf = (url = '') => url.replace('http://tasklane.test', '');
 
@@ -190,6 +196,126 @@ describe('a payload that is too large for a message', () => {
       [results[0]?.id, undefined],
       [results[1]?.id, JSON.stringify(body.payload).length],
     ]);
+  });
+});
+
+describe('a payload that is too large to be held', () => {
+  const MB = 1024 * 1024;
+  const submit = (body: string, headers: Record<string, string> = {}, more: Record<string, unknown> = {}) =>
+    ask(environment({ TASK_QUEUE_0: queue, TASK_QUEUE_1: queue, ...more }), '/api/task', { body, headers });
+  const objects = async () => (await bucket.list({ prefix: 't.' })).objects.map(({ key }) => key);
+
+  it('streams into the bucket, in its own spelling, wherever it stands in the body', async () => {
+    const payload = `{"n":[1.10, 12345678901234567890],"text":${JSON.stringify('ä€\n'.repeat(400_000))}}`;
+    const answer = await submit(`{"service":"echo","payload":${payload},"labels":{"a":"b"}}`);
+    expect(answer.status).toBe(202);
+    const { id } = await documentIn(answer);
+    const task = queue.sent[0]?.task;
+    expect(task).toMatchObject({ id, labels: { a: 'b' }, request: { storedBody: { type: 'application/json' } } });
+    expect(task?.request.storedBody?.bytes).toBe(new TextEncoder().encode(payload).length);
+    expect(await (await bucket.get(`t.${String(id).slice(4)}.payload`))?.text()).toBe(payload);
+  });
+
+  it('may be base64, and is stored as what it stands for', async () => {
+    const bytes = new Uint8Array(2 * MB + 1).map((_, index) => (index * 31) % 251);
+    let binary = '';
+    for (const byte of bytes) binary += String.fromCharCode(byte);
+    const text = btoa(binary).replaceAll('/', '\\/');
+    const answer = await submit(`{"payloadBase64":"${text}","contentType":"image/tiff","service":"echo"}`);
+    expect(answer.status).toBe(202);
+    const { storedBody } = queue.sent[0]?.task.request ?? {};
+    expect(storedBody).toMatchObject({ type: 'image/tiff', bytes: bytes.length });
+    const kept = await (await bucket.get(storedBody?.key ?? ''))?.arrayBuffer();
+    expect(await sha256(kept ?? new ArrayBuffer())).toBe(await sha256(bytes.buffer));
+  });
+
+  it.each([
+    ['that is no JSON', `{"service":"echo","payload":["${'x'.repeat(MB)}",]}`, 400],
+    ['that ends too soon', `{"service":"echo","payload":["${'x'.repeat(MB)}"`, 400],
+    ['that is no base64', `{"service":"echo","payloadBase64":"${'x!!x'.repeat(MB / 4)}"}`, 400],
+    ['of an unknown service', `{"payload":"${'x'.repeat(MB)}","service":"nowhere"}`, 422],
+    [
+      'beside another',
+      `{"service":"echo","payload":"${'x'.repeat(MB)}","payloadBase64":"${'abcd'.repeat(MB / 4)}"}`,
+      400,
+    ],
+    ['that is to be sent as text', `{"service":"echo","payload":"${'x'.repeat(MB)}","contentType":"text/plain"}`, 400],
+    ['whose group stands behind it', `{"service":"echo","payload":"${'x'.repeat(MB)}","group":"night"}`, 400],
+    ['beside too much else', `{"service":"echo","payload":1,"labels":{"a":"${'x'.repeat(MB)}"}}`, 413],
+    ['above 25 MB', `{"service":"echo","payload":"${'x'.repeat(26 * MB)}"}`, 413],
+  ])('%s is refused, and leaves nothing behind', async (_, body, status) => {
+    const before = await objects();
+    const answer = await submit(body);
+    expect([answer.status, (await documentIn(answer)).type]).toEqual([
+      status,
+      expect.stringContaining('/docs/problems/'),
+    ]);
+    expect(await objects()).toEqual(before);
+    expect(queue.sent).toEqual([]);
+  });
+
+  it('is one task for a key, and the repeat leaves nothing behind', async () => {
+    const send = (text: string) =>
+      submit(`{"service":"echo","payload":"${text.repeat(MB)}"}`, { 'idempotency-key': 'huge' });
+    const { id } = await documentIn(await send('x'));
+    const before = await objects();
+    const again = await send('x');
+    expect((await documentIn(again)).id).toBe(id);
+    expect((await send('y')).status).toBe(422);
+    await vi.waitFor(async () => expect(await objects()).toEqual(before));
+  });
+
+  it('is refused without a bucket', async () => {
+    expect((await submit(`{"service":"echo","payload":"${'x'.repeat(MB)}"}`, {}, { BODIES: undefined })).status).toBe(
+      413,
+    );
+  });
+});
+
+describe('a result that is too large to be held', () => {
+  const result = JSON.stringify({ text: 'x'.repeat(1024 * 1024) });
+  const report = async (body: string, callback: LedgerAnswer) => {
+    const id = await idFor('alice');
+    const CALLBACK = callbackStub(callback);
+    const answer = await ask(environment({ CALLBACK }), `/api/task/${id}`, { method: 'PUT', token: 'attempt', body });
+    return { id, answer, asked: CALLBACK.asked as { report?: { storedResult?: { key: string } } }[] };
+  };
+
+  it('streams into the bucket and is reported from there', async () => {
+    const { answer, asked } = await report(`{"result":${result},"status":"succeeded"}`, {
+      ok: true,
+      status: 'succeeded',
+      changed: true,
+    });
+    expect(answer.status).toBe(200);
+    const stored = asked[1]?.report?.storedResult;
+    expect(stored).toMatchObject({ type: 'application/json', bytes: result.length });
+    expect(await (await bucket.get(stored?.key ?? ''))?.text()).toBe(result);
+  });
+
+  it.each([
+    [
+      'of who may not report',
+      `{"status":"succeeded","result":${result}}`,
+      { ok: false, code: 'stale-attempt', detail: 'x' },
+      409,
+    ],
+    [
+      'of a failure',
+      `{"status":"failed","error":{"message":"x"},"result":${result}}`,
+      { ok: true, status: 'waiting', changed: false },
+      400,
+    ],
+    [
+      'that is known already',
+      `{"status":"succeeded","result":${result}}`,
+      { ok: true, status: 'succeeded', changed: false },
+      200,
+    ],
+  ] as const)('%s leaves nothing behind', async (_, body, callback, status) => {
+    const { id, answer } = await report(body, callback);
+    expect(answer.status).toBe(status);
+    expect((await bucket.list({ prefix: `t.${id.slice(4)}` })).objects).toEqual([]);
   });
 });
 

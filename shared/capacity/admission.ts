@@ -1,0 +1,133 @@
+/**
+ * When one more call may start, and how many could until a time: the strictest of what is configured, told and
+ * learnt. Deterministic, without I/O.
+ */
+import { middleMs } from './learnt.ts';
+import { FIRST_MEAN_MS, LET_IN_MS, type LimiterState, type OpenCall } from './limiter-state.ts';
+import { opensAt } from './opening.ts';
+
+/** Before anything is known, so many calls more than half of those that were let in are under way. */
+const FIRST_CALLS = 2;
+
+/** How often over that may happen soon: at the end of it a limit may stand. */
+const MAX_UNSURE_TURNS = 2;
+
+/** Calls that must have been let in, for each of those at a time, before such a limit is believed. */
+const TURNS_TO_PROVE_TOP = 3;
+
+/** Of what the round before bore, when not so much is known any more. */
+const CAREFUL_SHARE = 0.25;
+
+/** A start is noted when it leaves here and counted when it arrives. */
+const guardMs = (periodMs: number): number => Math.min(100, 5 + periodMs * 0.005);
+
+/** When one more call may start, Unix ms: `now`, later, or infinite when a call must end first. */
+export function nextAt(state: LimiterState, now: number): number {
+  const closed = state.closed;
+  if (state.open.length >= mostAtOnce(state)) return Infinity;
+  let at = Math.max(configuredAt(state, now), state.told.nextAt(now));
+  if (closed !== undefined) {
+    if (closed.probe !== undefined) return closed.probe.at + LET_IN_MS;
+    return closed.test?.isDue ? at : Math.max(at, opensAt(state, closed));
+  }
+  const unsure = state.unsure;
+  const [first] = unsure;
+  if (first !== undefined && unsure.length >= mostUnsure(state)) at = Math.max(at, first.at + LET_IN_MS);
+  return Math.max(at, learntAt(state, now));
+}
+
+/** A call that ends may make room before the time that is known. */
+export function opensByEnd(state: LimiterState): boolean {
+  if (state.open.length === 0) return false;
+  if (state.closed !== undefined) return state.closed.probe !== undefined || state.closed.test !== undefined;
+  if (state.open.length >= mostAtOnce(state)) return true;
+  return state.unsure.length >= mostUnsure(state);
+}
+
+/** How many calls could start until then, if as many wanted to. */
+export function room(state: LimiterState, now: number, until: number): number {
+  if (state.closed !== undefined) {
+    if (opensAt(state, state.closed) > until) return 0;
+    // When it opens is a guess: one call tries it.
+    if (state.closed.until === undefined) return state.closed.probe === undefined ? 1 : 0;
+  }
+  const turns = Math.max(1, (until - now) / Math.max(50, state.meanMs ?? FIRST_MEAN_MS));
+  const rooms: number[] = [state.told.room(until)];
+  const atOnce = mostAtOnce(state);
+  // It may have been by chance that a call was let in when another had ended.
+  const isTopProven = state.top === undefined || state.heldTop >= TURNS_TO_PROVE_TOP * state.top;
+  const mostTurns = isTopProven ? turns : Math.min(turns, MAX_UNSURE_TURNS);
+  if (atOnce < Infinity) rooms.push(Math.floor(atOnce * mostTurns) - state.open.length);
+  const { rate } = state.configured;
+  if (rate !== undefined) rooms.push(state.starts.room(rate.calls, rate.periodMs, now, until));
+  if (state.learnt !== undefined) {
+    const { calls, periodMs } = state.learnt;
+    // What has not held for a round may have been saved up: it is there once.
+    const mostCalls = state.isProven ? Infinity : calls;
+    rooms.push(Math.min(mostCalls, state.starts.room(calls, periodMs, now, until)) + doubting(state, until));
+  }
+  const unsure = mostUnsure(state);
+  if (unsure < Infinity) rooms.push(Math.floor(unsure * Math.min(turns, MAX_UNSURE_TURNS)) - state.unsure.length);
+  return Math.max(state.closed === undefined ? 0 : 1, Math.min(...rooms), 0);
+}
+
+/** Calls a second that it bears for good, as far as that is known. */
+export function perSecond(state: LimiterState): number | undefined {
+  const { rate } = state.configured;
+  const rates = [
+    rate === undefined ? Infinity : (rate.calls * 1_000) / rate.periodMs,
+    state.learnt === undefined ? Infinity : (state.learnt.calls * 1_000) / state.learnt.periodMs,
+    (mostAtOnce(state) * 1_000) / Math.max(1, state.meanMs ?? FIRST_MEAN_MS),
+    state.told.perSecond(),
+  ];
+  const slowest = Math.min(...rates);
+  return slowest > 0 && slowest < Infinity ? slowest : undefined;
+}
+
+function mostAtOnce(state: LimiterState): number {
+  const configured = state.configured.atOnce ?? Infinity;
+  if (state.top === undefined || state.closed?.test?.isDue) return configured;
+  return Math.min(configured, state.top + state.doubt.step);
+}
+
+/** Calls that may be refused together when what is known turns out to be wrong. */
+function mostUnsure(state: LimiterState): number {
+  if (state.configured.rate !== undefined || state.told.isAny || state.top !== undefined) return Infinity;
+  if (state.learnt === undefined) return FIRST_CALLS + state.borne / 2;
+  if (!state.isProven) return FIRST_CALLS + Math.max(state.confirmed, state.borneBefore * CAREFUL_SHARE) / 3;
+  return state.learnt.periodMs < 3 * LET_IN_MS ? Infinity : Math.max(FIRST_CALLS, state.learnt.calls / 3);
+}
+
+function learntAt(state: LimiterState, now: number): number {
+  const learnt = state.learnt;
+  if (learnt === undefined) return now;
+  const at = state.starts.nextAt(learnt.calls, learnt.periodMs);
+  if (at <= now) return now;
+  const round = state.round;
+  if (round === undefined || state.ofRound < learnt.calls) return at;
+  const { step } = state.doubt;
+  if (step > 0 && countDoubting(state, 'calls') < step) {
+    return Math.max(now, state.starts.nextAt(learnt.calls + step, learnt.periodMs));
+  }
+  if (!state.isPeriodDoubted || state.open.some(({ doubts }) => doubts === 'period')) return at;
+  return Math.min(at, Math.max(now, round.at + middleMs(learnt)));
+}
+
+function configuredAt(state: LimiterState, now: number): number {
+  const { rate } = state.configured;
+  return rate === undefined
+    ? now
+    : Math.max(now, state.starts.nextAt(rate.calls, rate.periodMs + guardMs(rate.periodMs)));
+}
+
+/** Calls beyond the learnt limit that are wanted until then, to doubt it. */
+function doubting(state: LimiterState, until: number): number {
+  const learnt = state.learnt;
+  if (learnt === undefined || state.round === undefined || state.ofRound < learnt.calls) return 0;
+  if (state.isPeriodDoubted) return state.round.at + middleMs(learnt) <= until ? 1 : 0;
+  return state.doubt.step;
+}
+
+function countDoubting(state: LimiterState, what: OpenCall['doubts']): number {
+  return state.open.filter(({ doubts, isLetIn }) => doubts === what && !isLetIn).length;
+}

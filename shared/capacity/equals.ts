@@ -1,0 +1,48 @@
+/** What keys of a pool that are equals take over from each other. Changes the state in place, without I/O. */
+import { mergeLearnt } from './learnt.ts';
+import { type LimiterState, ROUND_MS } from './limiter-state.ts';
+import { closeWhenFull } from './opening.ts';
+
+/** An equal that bears so much more is believed, but only so often. */
+const MUCH_MORE = 1.5;
+const SOME_MORE = 3;
+
+/** Takes what an equal has learnt, as far as nothing of one's own speaks against it. */
+export function learnFrom(state: LimiterState, other: LimiterState, now: number): void {
+  if (state.top !== undefined) return;
+  if (other.top !== undefined) {
+    if (state.isTopRefuted) return;
+    state.top = other.top;
+    state.heldTop = other.heldTop;
+    state.learnt = undefined;
+    state.closed = undefined;
+    return;
+  }
+  const closed = state.closed;
+  if (other.isTopRefuted && (state.learnt === undefined || closed?.test !== undefined)) {
+    state.isTopRefuted = true;
+    if (closed !== undefined && closed.probe === undefined) closed.test = undefined;
+  }
+  if (other.learnt === undefined) return;
+  // This one has borne more for a whole round: it may have been a stray refusal.
+  if (state.learnt === undefined && other.learnt.calls / other.learnt.periodMs < state.borneBefore / ROUND_MS) return;
+  state.most = Math.max(state.most, other.most);
+  if (state.learnt === undefined || (state.isCopy && !other.isCopy && !state.isProven)) {
+    // Also where it was copied a moment ago: of calls that are refused together the equal hears one by one.
+    state.learnt = other.learnt;
+    state.copied = other.learnt;
+    closeWhenFull(state, now);
+    return;
+  }
+  const isMuchMore = other.isProven && other.learnt.calls > MUCH_MORE * (state.learnt?.calls ?? Infinity) + SOME_MORE;
+  if (isMuchMore && state.copiesLeft > 0) {
+    state.copiesLeft -= 1;
+    state.learnt = other.learnt;
+  } else state.learnt = mergeLearnt(state.learnt, other.learnt);
+  closeWhenFull(state, now);
+}
+
+/** An equal was found to bear more: this one is tried in its next round. */
+export function encourage(state: LimiterState, other: LimiterState): void {
+  if ((state.learnt?.calls ?? Infinity) < (other.learnt?.calls ?? 0)) state.doubt.soon();
+}

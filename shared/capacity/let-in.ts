@@ -1,0 +1,70 @@
+/**
+ * What calls that are let in say: the number that was doubted is higher, the period shorter, the limiter open
+ * again; and where a round begins. Changes the state in place, without I/O.
+ */
+import { isPeriodVague, openedAt } from './learnt.ts';
+import { type Closed, LET_IN_MS, type LimiterState, type OpenCall, ROUND_MS } from './limiter-state.ts';
+
+export function noteLetIn(state: LimiterState, now: number): void {
+  for (const call of state.open) {
+    if (call.at > now - LET_IN_MS) break;
+    if (!call.isLetIn) confirm(state, call);
+  }
+}
+
+export function confirm(state: LimiterState, call: OpenCall): void {
+  call.isLetIn = true;
+  const closed = state.closed;
+  if (closed !== undefined) {
+    if (closed.probe === call) reopen(state, closed, call);
+    return;
+  }
+  if (call.doubts === 'at-once' && state.top !== undefined) state.top += state.doubt.pass(state.top);
+  if (state.learnt === undefined) return;
+  if (call.doubts === 'calls') {
+    const raise = state.doubt.pass(state.learnt.calls);
+    if (raise > 0) state.learnt = { ...state.learnt, calls: state.learnt.calls + raise };
+  } else if (call.doubts === 'period' && state.isPeriodDoubted) {
+    state.learnt = openedAt(state.learnt, call.at - (state.round?.at ?? call.at));
+    state.isPeriodDoubted = false;
+    state.doubt.relax();
+    state.round = { at: call.at, previousAt: state.round?.at };
+  }
+}
+
+export function beginRound(state: LimiterState, now: number): void {
+  const round = state.round;
+  if (round !== undefined && now < round.at + (state.learnt?.periodMs ?? ROUND_MS)) return;
+  const learnt = state.learnt;
+  const isSteady = learnt !== undefined && state.ofRound >= learnt.calls;
+  const wasFull = isSteady || (state.top !== undefined && state.ofRound > state.top);
+  state.borneBefore = state.confirmed;
+  state.round = { at: now, previousAt: round?.at };
+  state.isProven ||= isSteady;
+  state.isPeriodDoubted = false;
+  if (!state.doubt.beginRound(wasFull, learnt?.calls ?? state.top ?? 0, state.most)) return;
+  state.isCallsTurn = !state.isCallsTurn;
+  if (learnt !== undefined && isPeriodVague(learnt) && !state.isCallsTurn) state.isPeriodDoubted = true;
+  else state.doubt.begin();
+}
+
+export function doubted(state: LimiterState, now: number): OpenCall['doubts'] {
+  if (state.top !== undefined && state.open.length >= state.top) return 'at-once';
+  const learnt = state.learnt;
+  if (learnt === undefined || state.starts.nextAt(learnt.calls, learnt.periodMs) <= now) return undefined;
+  return state.isPeriodDoubted ? 'period' : 'calls';
+}
+
+function reopen(state: LimiterState, { test }: Closed, { at, isTest }: OpenCall): void {
+  const roundAt = state.round?.at ?? at;
+  state.closed = undefined;
+  if (isTest && test !== undefined) {
+    state.top = test.others;
+    state.heldTop = 0;
+    state.learnt = undefined;
+    return;
+  }
+  if (state.learnt !== undefined) state.learnt = openedAt(state.learnt, at - roundAt);
+  state.borneBefore = state.confirmed;
+  state.round = { at, previousAt: roundAt };
+}

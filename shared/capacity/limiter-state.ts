@@ -1,0 +1,95 @@
+/** What a limiter knows: the calls that it let start, what it has learnt, and whether it is closed. No I/O. */
+import type { Doubt } from './doubt.ts';
+import type { Learnt } from './learnt.ts';
+import type { ConfiguredLimit } from './limit.ts';
+import { Starts } from './starts.ts';
+import { ToldLimits } from './told.ts';
+
+/** A refusal comes at once: a call that has been under way for so long was let in. */
+export const LET_IN_MS = 1_500;
+
+/** Where nothing else says how long a round is. */
+export const ROUND_MS = 60_000;
+
+export const FIRST_MEAN_MS = 1_000;
+
+/** How often an equal that bears far more is believed. */
+const MAX_COPIES = 2;
+
+export interface OpenCall {
+  readonly ticket: number;
+  readonly at: number;
+  isLetIn: boolean;
+  /** More than the learnt limit allows: it tries the number of calls, how long the period is, or calls at a time. */
+  readonly doubts: 'calls' | 'period' | 'at-once' | undefined;
+  /** It tries, after another has ended, whether there is a limit of calls at a time. */
+  readonly isTest: boolean;
+}
+
+export interface Closed {
+  /** Time of the last refusal. */
+  since: number;
+  /** As told; a silent backend is tried at growing intervals. */
+  until: number | undefined;
+  /** The one call that tries it. */
+  probe?: OpenCall | undefined;
+  /** A limit of calls at a time would explain it: `others` were under way. Tried when one of them ends. */
+  test?: { readonly others: number; isDue: boolean } | undefined;
+  /** Calls that turn out to have been refused with the first one make the learnt number smaller. */
+  readonly isCounted: boolean;
+}
+
+export class LimiterState {
+  configured: ConfiguredLimit = {};
+  learnt: Learnt | undefined;
+  /** Calls at a time, as learnt. */
+  top: number | undefined;
+  /** Calls that were let in since. */
+  heldTop = 0;
+  closed: Closed | undefined;
+  readonly told = new ToldLimits();
+  readonly starts = new Starts();
+  readonly open: OpenCall[] = [];
+  readonly doubt: Doubt;
+  round: { readonly at: number; readonly previousAt: number | undefined } | undefined;
+  lastTicket = 0;
+  strikeAt = -1;
+  isTopRefuted = false;
+  /** What was learnt has held for a full round. */
+  isProven = false;
+  /** The most calls that were let in before a refusal: what may be saved up when fewer are made. */
+  most = 0;
+  isPeriodDoubted = false;
+  isCallsTurn = true;
+  copiesLeft = MAX_COPIES;
+  /** What was learnt is an equal's, and nothing of one's own has been added to it. */
+  copied: Learnt | undefined;
+  /** Of the times that calls take. */
+  meanMs: number | undefined;
+  /** Calls that were let in in the round before. */
+  borneBefore = 0;
+
+  constructor(doubt: Doubt) {
+    this.doubt = doubt;
+  }
+
+  get ofRound(): number {
+    return this.starts.countSince(this.round?.at ?? -Infinity);
+  }
+
+  get unsure(): OpenCall[] {
+    return this.open.filter(({ isLetIn }) => !isLetIn);
+  }
+
+  get confirmed(): number {
+    return this.ofRound - this.unsure.length;
+  }
+
+  get borne(): number {
+    return Math.max(this.confirmed, this.borneBefore);
+  }
+
+  get isCopy(): boolean {
+    return this.learnt !== undefined && this.learnt === this.copied;
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * Whether a limiter is closed, and when it opens: as it was told, or when a call is let in again, which tries a
+ * silent backend at growing intervals. Changes the state in place, without I/O.
+ */
+import { type Closed, FIRST_MEAN_MS, type LimiterState } from './limiter-state.ts';
+
+/** Pauses of the calls that try a silent backend: each waits so much longer than the last. */
+const FIRST_PROBE_MS = 250;
+const MAX_PROBE_PAUSE_MS = 600_000;
+const PROBE_GROWTH = 1.35;
+const KNOWN_PROBE_GROWTH = 1.15;
+const MIN_PROBE_PAUSE_MS = 100;
+
+const MIN_TEST_MS = 200;
+
+export function opensAt(state: LimiterState, { since, until }: Closed): number {
+  if (until !== undefined) return until;
+  const roundAt = state.round?.at ?? since;
+  const learnt = state.learnt;
+  if (learnt !== undefined && learnt.periodMs < Infinity) {
+    const growth = learnt.shutMs >= learnt.periodMs ? KNOWN_PROBE_GROWTH : 1;
+    return Math.max(since + MIN_PROBE_PAUSE_MS, roundAt + Math.max(learnt.periodMs, learnt.shutMs * growth));
+  }
+  const shutMs = Math.max(since - roundAt, 1, learnt?.shutMs ?? 0);
+  return since + Math.min(MAX_PROBE_PAUSE_MS, Math.max(FIRST_PROBE_MS, roundAt + shutMs * PROBE_GROWTH - since));
+}
+
+/** Where an equal has found how many calls there may be, and nobody yet for how long. */
+export function closeWhenFull(state: LimiterState, now: number): void {
+  if (state.closed !== undefined || state.learnt?.periodMs !== Infinity) return;
+  if (state.ofRound >= state.learnt.calls) state.closed = { since: now, until: undefined, isCounted: false };
+}
+
+/** Later, a call may be let in for any reason. */
+export function dropLateTest(state: LimiterState, now: number): void {
+  const closed = state.closed;
+  if (closed?.test === undefined || closed.probe !== undefined) return;
+  const lastsMs = Math.max(MIN_TEST_MS, 2 * (state.meanMs ?? FIRST_MEAN_MS));
+  if (now > closed.since + lastsMs) closed.test = undefined;
+}

@@ -233,6 +233,23 @@ export const PATHS: readonly Path[] = [
       runBatches(run, { service: 'quick', ref: 'order-77', labels: { customer: 'acme', tier: 'gold' } }, 2),
   },
   {
+    name: 'task that joins a group by its batch, per task in batches of 10',
+    budget: { queueOperations: 3.1, rowsWritten: 7.2 },
+    async work(run) {
+      for (let batch = 0; batch < 2; batch++) {
+        const tasks = Array.from({ length: BATCH }, () => ({ service: 'quick' }));
+        await run.call('POST', '/api/tasks/batch', 202, { group: `operations-${batch}`, tasks });
+        await run.idle();
+      }
+      return 2 * BATCH;
+    },
+  },
+  {
+    name: 'task whose end is told to its hook, per task in batches of 10',
+    budget: { queueOperations: 6.1, rowsWritten: 6.2 },
+    work: (run) => runBatches(run, { service: 'quick', onComplete: { url: `${run.backendUrl}/quick` } }, 2),
+  },
+  {
     name: 'task that starts a second later, per task in batches of 10',
     budget: { queueOperations: 3, rowsWritten: 3.1 },
     work: (run) => runBatches(run, { service: 'quick', delaySeconds: 1 }, 2),

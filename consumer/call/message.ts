@@ -6,6 +6,7 @@
  */
 import { logError } from '../../shared/log.ts';
 import { isOwnAddress, OWN_ADDRESS_PROBLEM } from '../../shared/service/own-address.ts';
+import { refreshServices } from '../../shared/service/refresh.ts';
 import { HOPS_HEADER } from '../../shared/sync/call.ts';
 import type { TaskRequest } from '../../shared/task/request.ts';
 import { wireBody } from '../../shared/webhook/event.ts';
@@ -78,9 +79,11 @@ export async function hearReceiver(env: ConsumerEnv, { service }: Call, response
 }
 
 /** Should it fail, the next message to the same address hears the same and tries again. */
-async function pauseHook({ registry }: ConsumerEnv, service: string, reason: string): Promise<void> {
+async function pauseHook({ registry, known }: ConsumerEnv, service: string, reason: string): Promise<void> {
   try {
     await registry.setPaused(service, { reason });
+    // Other consumers learn it within seconds.
+    await refreshServices(known, (version) => registry.readServices(version), { changed: true });
   } catch (error) {
     logError('webhook.not-paused', { service, reason }, error);
   }

@@ -79,14 +79,15 @@ describe('R24 told once', () => {
   });
 
   it('a receiver that is down for an hour gets each message once when it is back', async () => {
+    house.watching = false;
     house.receiver.isDown = true;
     const tasks: { readonly id: string }[] = [];
-    for (let count = 0; count < 20; count++) tasks.push(await house.submit({ onComplete: {} }));
+    for (let count = 0; count < 5; count++) tasks.push(await house.submit({ onComplete: {} }));
     house.plan(START + HOUR_MS, async () => {
       house.receiver.isDown = false;
     });
     await comeToRest(house);
-    expect(house.receiver.calls).toBeGreaterThan(20 * 5);
+    expect(house.receiver.calls).toBeGreaterThan(5 * 5);
     expect(house.receiver.received.every(({ at }) => at >= START + HOUR_MS)).toBe(true);
     expect(house.receiver.received.map(({ id }) => id).sort()).toEqual(tasks.map(({ id }) => `${id}_w1`).sort());
     // What was submitted ended at once: a receiver that is away holds up no task.

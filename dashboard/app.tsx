@@ -2,14 +2,18 @@
 import { useMemo, useState } from 'preact/hooks';
 import { apiFor } from './api.ts';
 import { ToolsContext } from './live.ts';
+import { AlertsPage } from './pages/alerts.tsx';
 import { AuditPage } from './pages/audit.tsx';
+import { GroupsPage } from './pages/groups.tsx';
 import { KeysPage } from './pages/keys.tsx';
 import { OverviewPage } from './pages/overview.tsx';
+import { RedrivePage } from './pages/redrive.tsx';
 import { SchedulesPage } from './pages/schedules.tsx';
 import { ServersPage } from './pages/servers.tsx';
 import { ServicePage } from './pages/service.tsx';
 import { SettingsPage } from './pages/settings.tsx';
 import { SignInPage } from './pages/sign-in.tsx';
+import { StoresPage } from './pages/stores.tsx';
 import { TaskPage } from './pages/task.tsx';
 import { TasksPage } from './pages/tasks.tsx';
 import { link, type Place, usePlace } from './route.ts';
@@ -30,10 +34,14 @@ const PAGES: Readonly<Record<string, Page>> = {
   overview: { title: 'Overview', roles: WATCHERS, show: () => <OverviewPage /> },
   tasks: { title: 'Tasks', roles: READERS, show: ({ query }) => <TasksPage query={query} /> },
   task: { title: 'Task', roles: READERS, show: ({ name = '' }) => <TaskPage id={name} />, isDetail: true },
+  groups: { title: 'Groups', roles: READERS, show: ({ query }) => <GroupsPage query={query} /> },
+  redrive: { title: 'Redrive', roles: READERS, show: ({ query }) => <RedrivePage query={query} /> },
   service: { title: 'Service', roles: WATCHERS, show: ({ name = '' }) => <ServicePage name={name} />, isDetail: true },
   servers: { title: 'Servers', roles: ['admin', 'viewer', 'server'], show: () => <ServersPage /> },
   keys: { title: 'Keys', roles: WATCHERS, show: () => <KeysPage /> },
   schedules: { title: 'Schedules', roles: READERS, show: () => <SchedulesPage /> },
+  stores: { title: 'Stores', roles: WATCHERS, show: () => <StoresPage /> },
+  alerts: { title: 'Alerts', roles: WATCHERS, show: () => <AlertsPage /> },
   audit: { title: 'Audit', roles: WATCHERS, show: ({ query }) => <AuditPage query={query} /> },
   settings: { title: 'Settings', roles: ['admin', 'viewer', 'client', 'server'], show: () => <SettingsPage /> },
 };

@@ -33,6 +33,20 @@ export function percent(share: number): string {
   return `${(share * 100).toFixed(share > 0.999 || share < 0.1 ? 1 : 0)} %`;
 }
 
+/** `$0.004`, `$12.30` */
+export function money(dollars: number): string {
+  if (dollars === 0) return '$0';
+  return dollars < 0.01 ? `$${dollars.toPrecision(1)}` : `$${dollars.toFixed(2)}`;
+}
+
+/** `512 B`, `1.4 MB`, `10 GB`, in thousands as the platform counts. */
+export function bytes(size: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  const step = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, size)) / 3));
+  const value = size / 1000 ** step;
+  return `${value >= 10 || step === 0 ? Math.round(value) : value.toFixed(1)} ${units[step]}`;
+}
+
 const REASONS: Readonly<Record<string, string>> = {
   queue: 'in the queue',
   scheduled: 'until its start time',

@@ -8,6 +8,7 @@ import { Scroll } from '../parts/scroll.tsx';
 import { Time } from '../parts/time.tsx';
 import { link } from '../route.ts';
 import { count, duration, percent, waitingFor } from '../words.ts';
+import { FiringAlerts } from './alerts.tsx';
 
 type TaskStats = z.infer<typeof TaskStatsSchema>;
 
@@ -18,6 +19,7 @@ export function OverviewPage() {
   return (
     <>
       <Fresh live={stats}>{(data) => <Summary stats={data} />}</Fresh>
+      <FiringAlerts />
       <FlowPanel />
       <Fresh live={stats}>
         {(data) => (

@@ -1,8 +1,9 @@
 /** Finding tasks: filters that stand in the address, page by page, newest first. */
 import type { z } from 'zod';
 import type { TaskListSchema } from '../../producer/schema/task.ts';
+import { ERROR_CLASSES } from '../../shared/task/error-class.ts';
 import { TASK_STATUSES } from '../../shared/task/status.ts';
-import { useLive } from '../live.ts';
+import { useLive, useTools } from '../live.ts';
 import { Fresh, Status } from '../parts/panel.tsx';
 import { Scroll } from '../parts/scroll.tsx';
 import { Time } from '../parts/time.tsx';
@@ -13,7 +14,7 @@ type TaskList = z.infer<typeof TaskListSchema>;
 
 const EVERY_MS = 5_000;
 const PAGE_TASKS = '50';
-const FILTERS = ['status', 'service'] as const;
+const FILTERS = ['status', 'service', 'ref', 'label', 'errorClass', 'subject', 'group'] as const;
 
 export function TasksPage({ query }: { query: URLSearchParams }) {
   const asked = new URLSearchParams([...query].filter(([name]) => name !== 'id'));
@@ -28,6 +29,7 @@ export function TasksPage({ query }: { query: URLSearchParams }) {
 }
 
 function Filters({ query }: { query: URLSearchParams }) {
+  const { session } = useTools();
   const apply = (event: SubmitEvent) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget as HTMLFormElement);
@@ -56,6 +58,35 @@ function Filters({ query }: { query: URLSearchParams }) {
       <label>
         Service
         <input name="service" defaultValue={query.get('service') ?? ''} />
+      </label>
+      <label>
+        Reference
+        <input name="ref" defaultValue={query.get('ref') ?? ''} placeholder="order-77" />
+      </label>
+      <label>
+        Label
+        <input name="label" defaultValue={query.get('label') ?? ''} placeholder="customer:acme" />
+      </label>
+      <label>
+        Error
+        <select name="errorClass">
+          <option value="">any</option>
+          {ERROR_CLASSES.map((name) => (
+            <option key={name} value={name} selected={query.get('errorClass') === name}>
+              {name}
+            </option>
+          ))}
+        </select>
+      </label>
+      {session.role !== 'client' && (
+        <label>
+          By
+          <input name="subject" defaultValue={query.get('subject') ?? ''} />
+        </label>
+      )}
+      <label>
+        Group
+        <input name="group" defaultValue={query.get('group') ?? ''} />
       </label>
       <label>
         Id

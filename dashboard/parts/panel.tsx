@@ -58,6 +58,7 @@ export function Figure({ label, value, hint }: { label: string; value: string; h
   );
 }
 
-export function Status({ status }: { status: string }) {
-  return <span class={`status ${status}`}>{status}</span>;
+/** @param text what is shown, where it is not the status itself */
+export function Status({ status, text = status }: { status: string; text?: string }) {
+  return <span class={`status ${status}`}>{text}</span>;
 }

@@ -1,7 +1,7 @@
 /** Filters by which tasks are found, and what is answered: a page, a count, failures by error. */
 import { z } from '@hono/zod-openapi';
 import { SERVICE_NAME_PATTERN } from '../../shared/service/definition.ts';
-import { ERROR_CLASSES } from '../../shared/task/attempt.ts';
+import { ERROR_CLASSES } from '../../shared/task/error-class.ts';
 import { LABEL_PATTERN } from '../../shared/task/server-requirements.ts';
 import { TASK_STATUSES } from '../../shared/task/status.ts';
 import { isHookService } from '../../shared/webhook/hook.ts';

@@ -12,8 +12,8 @@ import {
 } from '../../shared/service/definition.ts';
 import { isNotForClients } from '../../shared/service/request-headers.ts';
 import { AnswerRulesSchema } from '../../shared/task/answer-rule.ts';
-import { ERROR_CLASSES } from '../../shared/task/attempt.ts';
 import { MAX_INLINE_BYTES } from '../../shared/task/content.ts';
+import { ERROR_CLASSES } from '../../shared/task/error-class.ts';
 import { TASK_METHODS } from '../../shared/task/request.ts';
 import { CapabilitiesSchema, TierSchema } from '../../shared/task/server-requirements.ts';
 import { TASK_STATUSES } from '../../shared/task/status.ts';

@@ -3,6 +3,7 @@
  * attempts. Texts are bounded; keys and tokens never enter them, of a key only its number.
  */
 import * as z from 'zod';
+import { ERROR_CLASSES } from './error-class.ts';
 import { DEFERRAL_REASONS } from './state.ts';
 
 /** Latest records kept on a task's row; older ones are dropped, their count is kept. */
@@ -13,33 +14,6 @@ export const MAX_PROGRESS_REPORTS = 20;
 
 /** Bytes of a backend's error text worth keeping, in characters. */
 const MAX_ERROR_MESSAGE_CHARS = 500;
-
-export const ERROR_CLASSES = [
-  /** The backend answered with an error status. */
-  'http',
-  /** No answer within the service's time-out. */
-  'timeout',
-  /** The connection failed. */
-  'network',
-  /** The backend accepted the work and did not call back in time. */
-  'callback-timeout',
-  /** The backend called back with a failure. */
-  'callback',
-  /** The consumer stopped before it could record an outcome. */
-  'lost',
-  /** The answer was larger than can be stored. */
-  'result-too-large',
-  /** The answer is packed in a way that cannot be looked into. */
-  'result-unreadable',
-  /** The payload is not in the bucket any more. */
-  'payload-missing',
-  /** The database refused what came of the attempt. */
-  'unstorable',
-  /** The deadline passed. */
-  'deadline',
-  /** Its service was deleted while it waited. */
-  'service-deleted',
-] as const;
 
 export const TaskErrorSchema = z.object({
   class: z.enum(ERROR_CLASSES),

@@ -1,8 +1,9 @@
 /** The HTTP request that a task stands for, relative to its service's base URL. */
 import * as z from 'zod';
 import { AnswerRulesSchema } from './answer-rule.ts';
-import { ERROR_CLASSES, type TaskError } from './attempt.ts';
+import type { TaskError } from './attempt.ts';
 import { ContentSchema } from './content.ts';
+import { ERROR_CLASSES } from './error-class.ts';
 import { ServerRequirementsSchema } from './server-requirements.ts';
 import { StoredBodySchema } from './stored-body.ts';
 

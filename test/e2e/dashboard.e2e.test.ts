@@ -4,7 +4,9 @@
  * themes. Screenshots stay in `.wrangler/screenshots` for a person to look at.
  */
 import { mkdir, readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import chromium from '@sparticuz/chromium';
 import { type Browser, type Page, chromium as playwright } from 'playwright-core';
@@ -38,6 +40,14 @@ beforeAll(async () => {
   const client = await Client.as(pipeline.run.url, 'alice');
   tasks.quick = await client.submit({ service: 'quick', payload: { hello: 'world' } });
   tasks.failing = await client.submit({ service: 'quick', path: '/no-such-path' });
+  const many = Array.from({ length: 3 }, (_, at) => ({
+    service: 'quick',
+    path: '/no-such-path',
+    ref: `order-${at}`,
+    labels: { customer: 'acme' },
+    group: 'night-7',
+  }));
+  for (const id of await client.submitMany(many)) await client.task(id, 20);
   await client.call('POST', '/api/schedules', { name: 'nightly', cron: '30 2 * * *', task: { service: 'quick' } });
   for (const id of Object.values(tasks)) await client.call('GET', `/api/task/${id}?wait=20`);
 });
@@ -82,6 +92,24 @@ async function go(place: string, heading: string): Promise<void> {
   await expect.poll(() => page.getByText('Loading …').count(), { timeout: 20_000 }).toBe(0);
 }
 
+async function startReceiver() {
+  const types: string[] = [];
+  const server = createServer(async (request, response) => {
+    let body = '';
+    for await (const chunk of request) body += chunk;
+    types.push(JSON.parse(body).type);
+    response.writeHead(204).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    types,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`,
+    [Symbol.asyncDispose]: async () => {
+      server.close();
+    },
+  };
+}
+
 /** What axe, the checker of accessibility, finds: rule and element. */
 async function violations(): Promise<string[]> {
   // The policy of the page allows no script from outside; the checker comes in by the debugger.
@@ -115,12 +143,56 @@ describe('the dashboard', () => {
     await page.getByText('2 (2 failed)').waitFor({ timeout: 20_000 });
   });
 
+  it('finds tasks by reference, label and error', async () => {
+    await signIn('admin');
+    await go('#/tasks', 'Tasks');
+    const found = () => page.getByRole('row').filter({ has: page.getByRole('link') });
+    await page.getByLabel('Reference').fill('order-1');
+    await page.getByRole('button', { name: 'Find' }).click();
+    await expect.poll(() => found().count(), { timeout: 10_000 }).toBe(1);
+    await page.getByLabel('Reference').fill('');
+    await page.getByLabel('Label').fill('customer:acme');
+    await page.getByLabel('Error').selectOption('http');
+    await page.getByRole('button', { name: 'Find' }).click();
+    await expect.poll(() => found().count(), { timeout: 10_000 }).toBe(3);
+  });
+
+  it('runs failed tasks again, and says before what that does and takes', async () => {
+    await signIn('admin');
+    await go('#/redrive', 'Redrive');
+    await page.getByLabel('Label').fill('customer:acme');
+    await page.getByRole('button', { name: 'Look what that would do' }).click();
+    await page.getByText('quick: 3 tasks').waitFor();
+    await page.getByRole('button', { name: 'Run 3 tasks' }).click();
+    await page.getByRole('dialog').getByText('3 tasks run again from the start').waitFor();
+    await page.screenshot({ path: path.join(SCREENSHOTS, 'dashboard-redrive-confirm.png') });
+    await page.getByRole('dialog').getByRole('button', { name: 'Run 3 tasks' }).click();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await page.getByRole('row').getByText('3 of 3').waitFor({ timeout: 30_000 });
+  });
+
+  it('says who is told of alerts, and sends a test', async () => {
+    await using receiver = await startReceiver();
+    const admin = await Client.as(pipeline.run.url, 'root', 'admin');
+    await admin.call('PUT', '/api/alerts/settings', { url: receiver.url });
+    await signIn('admin');
+    await go('#/alerts', 'Alerts');
+    await page.getByRole('button', { name: 'Send a test' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Send a test' }).click();
+    await page.getByText('Delivered: it answered 204.').waitFor();
+    expect(receiver.types).toEqual(['alert.test']);
+  });
+
   it('shows a viewer everything and no button that changes anything', async () => {
     await signIn('viewer');
     for (const [place, heading] of [
       ['#/overview', 'Overview'],
       [`#/task/${tasks.failing}`, 'Task'],
       ['#/service/quick', 'Service'],
+      ['#/groups', 'Groups'],
+      ['#/redrive', 'Redrive'],
+      ['#/stores', 'Stores'],
+      ['#/alerts', 'Alerts'],
       ['#/servers', 'Servers'],
       ['#/keys', 'Keys'],
     ] as const) {
@@ -136,6 +208,8 @@ describe('the dashboard', () => {
     await page.getByRole('alert').waitFor();
     expect(await page.getByRole('navigation').getByRole('link').allInnerTexts()).toEqual([
       'Tasks',
+      'Groups',
+      'Redrive',
       'Schedules',
       'Settings',
     ]);
@@ -167,6 +241,10 @@ describe('the dashboard', () => {
           ['#/tasks', 'Tasks'],
           [`#/task/${tasks.quick}`, 'Task'],
           ['#/service/quick', 'Service'],
+          ['#/groups', 'Groups'],
+          ['#/redrive', 'Redrive'],
+          ['#/stores', 'Stores'],
+          ['#/alerts', 'Alerts'],
           ['#/servers', 'Servers'],
           ['#/keys', 'Keys'],
           ['#/schedules', 'Schedules'],

@@ -1,0 +1,186 @@
+/** Alerts: what is wrong now and what helps, who is told, and silences. */
+import { useState } from 'preact/hooks';
+import type { z } from 'zod';
+import type { AlertsSchema, AlertTestSchema } from '../../producer/schema/alert.ts';
+import { useLive, useTools } from '../live.ts';
+import { Act } from '../parts/act.tsx';
+import { Fresh, Panel, Status } from '../parts/panel.tsx';
+import { Time } from '../parts/time.tsx';
+import { count } from '../words.ts';
+
+type Alerts = z.infer<typeof AlertsSchema>;
+type Alert = Alerts['alerts'][number];
+
+const HOUR_MS = 3600_000;
+const SILENCE_HOURS = [1, 8] as const;
+const LATE_MS = 5 * 60_000;
+
+const KINDS: Readonly<Record<Alert['kind'], string>> = {
+  'backlog-late': 'Backlog will end too late',
+  'tasks-expiring': 'Tasks are about to expire',
+  'failure-rate': 'Many tasks fail',
+  'keys-cooling': 'API keys are cooling',
+  'keys-refused': 'API keys are refused',
+  'circuit-open': 'Servers are not called',
+  'service-unreachable': 'Nobody answers',
+  'dead-letters': 'Messages were given up on',
+  'store-fill': 'A store fills up',
+  'sweep-late': 'The sweeper is late',
+  'part-away': 'A part does not answer',
+};
+
+export function AlertsPage() {
+  const live = useLive<Alerts>('/api/alerts');
+  return (
+    <Fresh live={live}>
+      {(data) => (
+        <>
+          <AlertList alerts={data.alerts} evaluatedAt={data.evaluatedAt} onChanged={live.refresh} />
+          <Receiver data={data} onChanged={live.refresh} />
+        </>
+      )}
+    </Fresh>
+  );
+}
+
+/** Those that fire, in short, for whoever looks at the overview. */
+export function FiringAlerts() {
+  const { data } = useLive<Alerts>('/api/alerts', 15_000);
+  const firing = data?.alerts.filter(({ phase }) => phase !== 'raising') ?? [];
+  if (firing.length === 0) return null;
+  return (
+    <Panel title="Needs a person" aside={<a href="#/alerts">All alerts</a>}>
+      {firing.map((alert) => (
+        <p key={alert.name} class="notice bad">
+          {alert.summary} <span class="quiet">{alert.remedy}</span>
+        </p>
+      ))}
+    </Panel>
+  );
+}
+
+function AlertList({
+  alerts,
+  evaluatedAt,
+  onChanged,
+}: {
+  alerts: readonly Alert[];
+  evaluatedAt: string | null;
+  onChanged: () => void;
+}) {
+  const isLate = evaluatedAt !== null && Date.now() - Date.parse(evaluatedAt) > LATE_MS;
+  return (
+    <>
+      <p class={isLate ? 'notice bad' : 'quiet'}>
+        {evaluatedAt === null ? (
+          'Nothing was looked at yet; the first look comes within a minute.'
+        ) : (
+          <>
+            Last looked at <Time at={evaluatedAt} />.
+            {isLate && ' It should be every minute: see the cron of the producer.'}
+          </>
+        )}
+      </p>
+      {alerts.length === 0 && <p>Nothing is wrong.</p>}
+      {alerts.map((alert) => (
+        <AlertCard key={alert.name} alert={alert} onChanged={onChanged} />
+      ))}
+    </>
+  );
+}
+
+function AlertCard({ alert, onChanged }: { alert: Alert; onChanged: () => void }) {
+  const { api } = useTools();
+  const { name, kind, target, phase, since, value, threshold, unit, summary, remedy, silencedUntil } = alert;
+  const silence = (until: string | null) => api.send('POST', '/api/alerts/silence', { alert: name, until });
+  return (
+    <Panel
+      title={target === '' ? KINDS[kind] : `${KINDS[kind]}: ${target}`}
+      aside={<Status status={phase === 'firing' ? 'failed' : 'deferred'} text={phase} />}
+    >
+      <p>{summary}</p>
+      <p class="notice">{remedy}</p>
+      <p class="quiet">
+        Since <Time at={since} />. {value} {unit}; told from {threshold} on.
+        {silencedUntil !== undefined && (
+          <>
+            {' '}
+            Nobody is told: silenced, ends <Time at={silencedUntil} />.
+          </>
+        )}
+      </p>
+      <div class="row">
+        {silencedUntil === undefined ? (
+          SILENCE_HOURS.map((hours) => (
+            <Act
+              key={hours}
+              label={`Silence for ${hours} h`}
+              consequence={`Nobody is told of this alert for ${hours} h. It stays here; if it still fires then, it is told.`}
+              run={() => silence(new Date(Date.now() + hours * HOUR_MS).toISOString())}
+              onDone={onChanged}
+            />
+          ))
+        ) : (
+          <Act
+            label="End the silence"
+            consequence="Whoever receives alerts is told again, of this one at the next look."
+            run={() => silence(null)}
+            onDone={onChanged}
+          />
+        )}
+      </div>
+    </Panel>
+  );
+}
+
+function Receiver({ data: { settings, unsent }, onChanged }: { data: Alerts; onChanged: () => void }) {
+  const { api } = useTools();
+  const [said, setSaid] = useState<string>();
+  const test = async () => {
+    const answer = await api.send<z.infer<typeof AlertTestSchema>>('POST', '/api/alerts/test');
+    setSaid(answer.delivered ? `Delivered: it answered ${answer.status}.` : `Not delivered: ${answer.why}.`);
+  };
+  return (
+    <Panel title="Who is told">
+      {settings.url === null ? (
+        <p>
+          Nobody. Set a receiver with <code>PUT /api/alerts/settings</code>: messages are signed as Standard Webhooks.
+        </p>
+      ) : (
+        <>
+          <dl>
+            <dt>Receiver</dt>
+            <dd>
+              <code>{settings.url}</code>
+            </dd>
+            <dt>Tested</dt>
+            <dd>
+              <Time at={settings.testedAt} />
+            </dd>
+            <dt>Not taken yet</dt>
+            <dd>
+              {count(unsent)} {unsent === 1 ? 'message' : 'messages'}
+            </dd>
+            <dt>Fires after</dt>
+            <dd>{settings.raiseAfterMinutes} min</dd>
+            <dt>Ends after</dt>
+            <dd>{settings.clearAfterMinutes} min</dd>
+          </dl>
+          <div class="row">
+            <Act
+              label="Send a test"
+              consequence={`A test message goes to ${settings.url} now.`}
+              run={test}
+              onDone={onChanged}
+            />
+          </div>
+          {said !== undefined && (
+            <p class="notice" role="status">
+              {said}
+            </p>
+          )}
+        </>
+      )}
+    </Panel>
+  );
+}

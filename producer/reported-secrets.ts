@@ -6,6 +6,7 @@ import { keyOfLabel } from '../shared/key/name.ts';
 import type { SecretsHolder } from '../shared/key/report-token.ts';
 import type { RedactedReport, ReportToRedact } from '../shared/key/rpc.ts';
 import type { CallbackReport } from '../shared/ledger/rpc.ts';
+import { unsaidPackingOf } from '../shared/sync/packing.ts';
 import type { Config } from './env.ts';
 import { callUpstream, UNAVAILABLE } from './upstream.ts';
 
@@ -35,6 +36,21 @@ export async function withoutSecrets(
   }
   return withTexts(report, redacted);
 }
+
+/** Said of a result that is packed without a word about it, where a secret was sent: nobody looks into it. */
+export function packedResult(holder: SecretsHolder | undefined, report: Report): string | undefined {
+  if (holder === undefined || report.status !== 'succeeded' || report.result?.encoding !== 'base64') return undefined;
+  const { type, text } = report.result;
+  const head = Uint8Array.from(atob(text.slice(0, HEAD_DIGITS)), (char) => char.charCodeAt(0));
+  const packing = unsaidPackingOf(type, head);
+  return (
+    packing &&
+    `The result is packed as ${packing}, and the call carried a secret that cannot be looked for in it: send it unpacked.`
+  );
+}
+
+/** Of base64: enough bytes to tell a packing by. */
+const HEAD_DIGITS = 16;
 
 export interface CleanBody {
   readonly type: string;

@@ -16,7 +16,7 @@ import { answerReport } from '../ledger-answer.ts';
 import { tellCallback } from '../otlp/callback-span.ts';
 import { taskNotFound } from '../ownership.ts';
 import { type ReadReport, reportOf } from '../report.ts';
-import { bodyWithoutSecrets, withoutSecrets } from '../reported-secrets.ts';
+import { bodyWithoutSecrets, packedResult, withoutSecrets } from '../reported-secrets.ts';
 import type { Runtime } from '../runtime.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { ReportAnswerSchema, type TaskReport, TaskReportSchema } from '../schema/report.ts';
@@ -106,6 +106,8 @@ async function taken(runtime: Runtime, reporting: Reporting, read: Extract<ReadR
   const { id, token, holder } = reporting;
   if ('upload' in read) return (await reportUploaded(runtime, reporting, read.upload)) ?? noUpload();
   const said = 'report' in read ? read.report : ({ status: 'succeeded', result: read.large } as const);
+  const packed = packedResult(holder, said);
+  if (packed !== undefined) return refuse('invalid-request', { detail: packed });
   const report = await withoutSecrets(config, holder, token, said);
   if (report === UNAVAILABLE) return UNAVAILABLE;
   const large = 'large' in read && report.status === 'succeeded' ? report.result : undefined;

@@ -21,7 +21,7 @@ import { bodyLimit, tooLarge } from '../inline-content.ts';
 import { answerReport } from '../ledger-answer.ts';
 import { taskNotFound } from '../ownership.ts';
 import type { Refusal } from '../refusal.ts';
-import { bodyWithoutSecrets, withoutSecrets } from '../reported-secrets.ts';
+import { bodyWithoutSecrets, packedResult, withoutSecrets } from '../reported-secrets.ts';
 import { UploadSchema, UploadViewSchema } from '../schema/body.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
 import { ReportAnswerSchema } from '../schema/report.ts';
@@ -45,6 +45,7 @@ const put = createRoute({
     { 200: jsonAnswer(ReportAnswerSchema, 'Taken, or known already.') },
     'invalid-request',
     'body-too-large',
+    'unsupported-media-type',
     'task-not-found',
     'stale-attempt',
     'task-finished',
@@ -80,12 +81,17 @@ export function addResultUpload(app: App): void {
     if (!ContentTypeSchema.safeParse(type).success) {
       return refuse('invalid-request', { detail: 'Content-Type: a media type looks like text/plain' });
     }
+    if (/[^\s,]/.test((c.req.header('content-encoding') ?? '').replaceAll(/identity/gi, ''))) {
+      return refuse('unsupported-media-type', { detail: 'Send the result without Content-Encoding.' });
+    }
     const limit = bodies === undefined ? MAX_INLINE_BYTES : MAX_UPLOAD_BYTES;
     const said = c.req.header('content-length');
     if (Number(said ?? 0) > limit) return refused(tooLarge(`The result has ${said} bytes`, limit));
     const read = await readBounded(c.req.raw, MAX_INLINE_BYTES);
     if ('whole' in read) {
       const said = { status: 'succeeded', result: contentFromBytes(type, read.whole) } as const;
+      const packed = packedResult(holder, said);
+      if (packed !== undefined) return refuse('invalid-request', { detail: packed });
       const report = await withoutSecrets(runtime.config, holder, token, said);
       if (report === UNAVAILABLE) return answerReport(c, id, UNAVAILABLE);
       return answerReport(c, id, await callUpstream('callback', () => callback.acceptCallback({ id, token, report })));

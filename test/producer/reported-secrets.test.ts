@@ -70,3 +70,23 @@ it('a report on a call without secrets, or without a text, asks no shard', async
   await report({ CONSUMER_0: zero }, tokenForBackend(TOKEN, { shard: 0, service: 'ocr' }), { status: 'succeeded' });
   expect(zero.asked).toEqual([]);
 });
+
+it('a result that is packed is not taken where a secret was sent, for nobody can look into it', async () => {
+  const zero = shard('3');
+  const token = tokenForBackend(TOKEN, { shard: 0, service: 'ocr', key: '3' });
+  const gzip = btoa(String.fromCharCode(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1, 2, 3));
+  for (const resultContentType of ['text/plain', 'application/json']) {
+    const body = { status: 'succeeded', resultBase64: gzip, resultContentType };
+    expect(await report({ CONSUMER_0: zero }, token, body)).toEqual({ status: 400, stored: [] });
+    expect((await report({ CONSUMER_0: zero }, TOKEN, body)).status).toBe(200);
+  }
+  const file = { status: 'succeeded', resultBase64: gzip, resultContentType: 'application/gzip' };
+  expect((await report({ CONSUMER_0: zero }, token, file)).status).toBe(200);
+  const answer = await ask(environment({ CONSUMER_0: zero }), `/api/task/${await idFor('alice')}/result`, {
+    method: 'PUT',
+    token,
+    body: 'packed',
+    headers: { 'content-type': 'text/plain', 'content-encoding': 'gzip' },
+  });
+  expect(answer.status).toBe(415);
+});

@@ -42,10 +42,14 @@ const MAX_TOLD_FETCHED = 6;
 /** A row of another release: minutes until that release is here. */
 const UNREADABLE_REQUEST_DELAY_MS = 60_000;
 
-/** @param background takes what nothing waits for: the push of traces */
+/**
+ * @param backlog messages that wait in the queue meanwhile
+ * @param background takes what nothing waits for: the push of traces
+ */
 export async function runBatch(
   worker: ConsumerEnv,
   messages: readonly Message<unknown>[],
+  backlog: number,
   background: (work: Promise<void>) => void = () => undefined,
 ): Promise<void> {
   const inbox = readInbox(messages);
@@ -61,7 +65,7 @@ export async function runBatch(
       logError('message.unreadable', { shard: env.shard, key, newer: inbox.newer.has(key) });
       deliveries.decide(key, { kind: 'retry', delayMs: UNREADABLE_DELAY_MS });
     }
-    await Promise.all([runTasks(env, inbox, deliveries, ledger, spans), runCancels(env, inbox, deliveries)]);
+    await Promise.all([runTasks(env, inbox, deliveries, ledger, backlog, spans), runCancels(env, inbox, deliveries)]);
   } catch (error) {
     logError('batch.failed', { shard: env.shard, tasks: inbox.tasks.size }, error);
   } finally {
@@ -75,6 +79,7 @@ async function runTasks(
   inbox: Inbox,
   deliveries: Deliveries,
   ledger: LedgerConversation,
+  backlog: number,
   spans: AttemptSpans | undefined,
 ): Promise<void> {
   const admitted = admit(env, inbox, deliveries);
@@ -127,11 +132,8 @@ async function runTasks(
     await start(ready);
   };
   const keys = new KeyLeases(env, background, { ended: end, ready: start });
-  using servers = new ServerLeases(env, ledger, background, {
-    ended: end,
-    ready: place,
-    onNewerServices: () => readServices(env, ledger, true),
-  });
+  const onNewerServices = () => readServices(env, ledger, true);
+  using servers = new ServerLeases(env, ledger, background, { ended: end, ready: place, onNewerServices }, backlog);
   const host = {
     over: (call: EndedCall) => servers.over(call),
     ended: (over: EndedCall[]) => keys.release(over),

@@ -13,6 +13,7 @@ import type { WebhookSecrets } from '../shared/webhook/signature.ts';
 import type { Call } from './call/call.ts';
 import { refusesConnections } from './call/connection-check.ts';
 import { LastKnownServers } from './capacity/last-known.ts';
+import { LongCalls } from './capacity/long-calls.ts';
 import { type ConsumerKeys, readConsumerKeys } from './keys/secrets/consumer-keys.ts';
 import { secretsInHeader } from './keys/secrets/notation.ts';
 import { Redactor } from './keys/secrets/redaction.ts';
@@ -35,6 +36,11 @@ export interface ConsumerEnv {
   readonly registry: RegistryRpc;
   /** Calls over the network that one invocation may have under way. */
   readonly connections: number;
+  /** Of one batch's turns, what calls of one service may hold while those of others wait. */
+  readonly serviceShare: number;
+  /** Invocations of this shard that calls of one service may keep; undefined: as many as there are. */
+  readonly mostInvocations: number | undefined;
+  readonly longCalls: LongCalls;
   /** The way out to servers: the binding `OUTBOUND` where there is one, as in the local run, else the global `fetch`. */
   readonly outbound: (url: string, init: RequestInit) => Promise<Response>;
   /** Payloads and results that are too large for messages and rows; undefined where the deployment has no bucket. */
@@ -87,7 +93,20 @@ const VarsSchema = z.object({
     .min(1, { error: 'is at least 1' })
     .max(100, { error: 'is at most 100, the largest batch' })
     .default(6),
+  /** What the calls of one service may hold of a shard while others wait. */
+  SERVICE_SHARE: z.coerce
+    .number({ error: 'is a share between 0.1 and 1' })
+    .min(0.1, { error: 'is at least 0.1' })
+    .max(1, { error: 'is at most 1: nothing is kept for others' })
+    .default(0.6),
+  /** Batches of this shard's queue that run at once; what `max_concurrency` says, written in by the deploy. */
+  INVOCATIONS: z.coerce.number().int().min(1).max(250).default(250),
 });
+
+/** Undefined where there is nothing to share: one invocation at a time, as in the local run, or all of them. */
+function mostInvocationsOf(invocations: number, share: number): number | undefined {
+  return share === 1 || invocations === 1 ? undefined : Math.max(1, Math.floor(invocations * share));
+}
 
 /** The secrets that a service's headers carry: a backend may send them back, and they must not be stored. */
 function headerSecrets({ headers }: ServiceDefinition, bindings: Record<string, unknown>): string[] {
@@ -157,6 +176,9 @@ export function readEnv(env: object): ConsumerEnv {
     registry: REGISTRY,
     connections: vars.CONNECTIONS,
     bodies: BODIES,
+    serviceShare: vars.SERVICE_SHARE,
+    mostInvocations: mostInvocationsOf(vars.INVOCATIONS, vars.SERVICE_SHARE),
+    longCalls: new LongCalls(),
     outbound: OUTBOUND === undefined ? (url, init) => fetch(url, init) : (url, init) => OUTBOUND.fetch(url, init),
     refusesConnections: OUTBOUND === undefined ? async () => false : (url) => refusesConnections(OUTBOUND, url),
     ownQueue: OWN_QUEUE,

@@ -18,7 +18,8 @@ export default {
 
   async queue(batch: MessageBatch<unknown>, bindings: object, context: ExecutionContext): Promise<void> {
     const env = readEnvOrRetry(bindings, batch);
-    if (env !== undefined) await runBatch(env, batch.messages, (work) => context.waitUntil(work));
+    const backlog = batch.metadata?.metrics?.backlogCount ?? 0;
+    if (env !== undefined) await runBatch(env, batch.messages, backlog, (work) => context.waitUntil(work));
   },
 } satisfies ExportedHandler<object>;
 

@@ -72,6 +72,7 @@ function withLargeBatches(plan: Plan): Plan {
     ...plan,
     consumers: plan.consumers.map((consumer) => ({
       ...consumer,
+      vars: { ...consumer.vars, INVOCATIONS: '1' },
       queues: {
         ...consumer.queues,
         consumers: consumer.queues.consumers.map((settings) => ({ ...settings, max_batch_size: LOCAL_BATCH })),

@@ -125,7 +125,8 @@ export class RegistryHost {
     const { lines, changed } = this.#registry;
     // They are not under way as they were when the object went to sleep.
     if (this.#hasStoredPlaces) changed.servers = true;
-    if (lines.size > 0 || this.#held.length > 0 || changed.servers || changed.services) this.#follow(now);
+    if (lines.size > 0 || this.#held.length > 0 || changed.servers || changed.services || changed.limits)
+      this.#follow(now);
     if (lines.size > 0 || changed.checks || this.#timerAt === undefined) await this.#plan(now);
     changed.checks = false;
     return value;
@@ -226,6 +227,7 @@ export class RegistryHost {
     watchLiveness(this.#registry, now);
     this.#answerHeld(now);
     noteLimited(this.#registry, now);
+    this.#registry.changed.limits = false;
     for (const notice of this.#registry.notices.splice(0)) this.#platform.log(notice);
     const { changed, servers } = this.#registry;
     if (changed.services) this.#platform.writeSnapshot('services', snapshotServices(this.#registry));

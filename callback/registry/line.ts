@@ -27,6 +27,7 @@ import {
   type Service,
   waitingInPlace,
 } from './service.ts';
+import { roomiestShard } from './shares.ts';
 
 export interface Line {
   readonly name: string;
@@ -57,6 +58,8 @@ export interface DueRelease {
   readonly line: string;
   readonly limit: number;
   readonly perSecond: number | undefined;
+  /** Where they are woken; undefined: anywhere. */
+  readonly shard: number | undefined;
 }
 
 /** Tasks are here so much before their places, and wait for them where they are. */
@@ -158,11 +161,11 @@ function coming(line: Line, now: number): number {
 export function takeDueReleases(registry: Registry, now: number): DueRelease[] {
   return [...registry.lines.values()].flatMap((line) => {
     if (line.isReleasing || line.notBefore > now) return [];
-    const { count, at } = nextRelease(registry, line, now);
+    const { count, at, shard } = nextRelease(registry, line, now);
     if (count === 0 || at > now) return [];
     line.isReleasing = true;
     for (let task = 0; task < count; task++) line.coming.push(now);
-    return [{ line: line.name, limit: count, perSecond: paceOfLine(registry, line, now) }];
+    return [{ line: line.name, limit: count, perSecond: paceOfLine(registry, line, now), shard }];
   });
 }
 
@@ -201,7 +204,7 @@ export function earliestReleaseAt(registry: Registry, now: number): number | und
 }
 
 /** How many tasks go next, and when; infinite when an event must come first. */
-function nextRelease(registry: Registry, line: Line, now: number): { count: number; at: number } {
+function nextRelease(registry: Registry, line: Line, now: number): { count: number; at: number; shard?: number } {
   const service = serviceOf(registry, line.service, now);
   const nothing = { count: 0, at: Number.POSITIVE_INFINITY };
   if (isPaused(registry, line.service, now)) return nothing;
@@ -214,7 +217,9 @@ function nextRelease(registry: Registry, line: Line, now: number): { count: numb
   const inTurn = line.needs === undefined ? callsInTurn(service, limits) : 1;
   const expected = Math.ceil((waitingInPlace(service, now) + comingOf(registry, line.service, now)) / inTurn);
   const room = Math.floor(roomOfLine(registry, line, now) - expected);
-  if (room < 1) {
+  const roomiest = roomiestShard(service);
+  const shareRoom = (roomiest?.room ?? Number.POSITIVE_INFINITY) - comingOf(registry, line.service, now);
+  if (room < 1 || shareRoom < 1) {
     const at = roomAt(service, limits, expected + 1, now) - service.comingMs;
     // A limit that is lifted, a report that is late: looked at again all the same.
     return {
@@ -222,7 +227,8 @@ function nextRelease(registry: Registry, line: Line, now: number): { count: numb
       at: hasServers(registry, line, now) ? Math.min(now + LOOK_MS, Math.max(now + 10, at)) : Number.POSITIVE_INFINITY,
     };
   }
-  return { count: Math.min(MAX_RELEASED, line.needs === 'unknown' ? 1 : room * inTurn), at: now };
+  const count = Math.min(MAX_RELEASED, shareRoom, line.needs === 'unknown' ? 1 : room * inTurn);
+  return { count, at: now, ...(roomiest !== undefined && { shard: roomiest.shard }) };
 }
 
 /** Calls that the line's tasks could start by the time they are here. */

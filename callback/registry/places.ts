@@ -5,10 +5,12 @@
  * of one batch may follow one another in a place, without a question in between.
  * Deterministic, without I/O.
  */
+import type { Invocation } from '../../shared/registry/routing.ts';
 import { beginCall, releaseProbe } from './circuit.ts';
 import { limitsInForce } from './ramp.ts';
 import { type Offer, offerOf, type Registry, serviceOf } from './server.ts';
 import { addRunning, noteEnd, noteStart } from './service.ts';
+import { keepInvocation, leaveInvocation } from './shares.ts';
 
 export interface Place {
   readonly service: string;
@@ -28,10 +30,13 @@ export interface Place {
   readonly ticket?: number | undefined;
   /** It tries a circuit that was open. */
   isProbe: boolean;
+  /** In which its calls are made. */
+  readonly invocation?: Invocation | undefined;
 }
 
 export interface LeaseGroup {
   expiresAt: number;
+  readonly invocation: Invocation | undefined;
   /** By call. */
   readonly open: Map<string, Place>;
 }
@@ -39,8 +44,8 @@ export interface LeaseGroup {
 /** More are forgotten before their time. */
 const MAX_SPENT = 10_000;
 
-export function leaseOf({ leases }: Registry, id: string, expiresAt: number): LeaseGroup {
-  const lease = leases.get(id) ?? { expiresAt, open: new Map() };
+export function leaseOf({ leases }: Registry, id: string, expiresAt: number, invocation?: Invocation): LeaseGroup {
+  const lease = leases.get(id) ?? { expiresAt, invocation, open: new Map() };
   lease.expiresAt = Math.max(lease.expiresAt, expiresAt);
   leases.set(id, lease);
   return lease;
@@ -57,14 +62,17 @@ export function takePlace(
   const isProbe = offer !== undefined && beginCall(offer.circuit, now);
   const ticket = serviceOf(registry, service, now).limiter?.limiter.start(now);
   const callMs = offer?.metrics.ewmaMs || serviceOf(registry, service, now).meanMs;
-  const place = { service, offer, calls: [call], left: 1, beganAt: now, callMs, startedAt: now, ticket, isProbe };
-  hold(registry, lease, place, now);
+  const { invocation } = lease;
+  const times = { beganAt: now, callMs, startedAt: now };
+  hold(registry, lease, { service, offer, calls: [call], left: 1, ...times, ticket, isProbe, invocation }, now);
 }
 
 function hold(registry: Registry, lease: LeaseGroup, place: Place, now: number): void {
-  const { service, offer, calls, startedAt } = place;
+  const { offer, calls, startedAt, invocation } = place;
   for (const call of calls) lease.open.set(call, place);
-  noteStart(serviceOf(registry, service, now), limitsInForce(registry, service, now), startedAt);
+  const service = serviceOf(registry, place.service, now);
+  noteStart(service, limitsInForce(registry, place.service, now), startedAt);
+  if (invocation !== undefined && keepInvocation(service, invocation)) registry.changed.limits = true;
   if (offer === undefined) return;
   offer.inFlight += 1;
   offer.server.inFlight += 1;
@@ -135,8 +143,10 @@ export function givePlaceBack(
   return place;
 }
 
-function free(registry: Registry, { service, offer, startedAt }: Place, now: number): void {
-  noteEnd(serviceOf(registry, service, now), startedAt);
+function free(registry: Registry, { service: name, offer, startedAt, invocation }: Place, now: number): void {
+  const service = serviceOf(registry, name, now);
+  noteEnd(service, startedAt);
+  if (invocation !== undefined && leaveInvocation(service, invocation)) registry.changed.limits = true;
   if (offer === undefined) return;
   offer.inFlight -= 1;
   offer.server.inFlight -= 1;
@@ -206,13 +216,14 @@ export interface OpenPlace {
   readonly beganAt: number;
   readonly callMs: number;
   readonly server?: string;
+  readonly invocation?: Invocation;
 }
 
 export function openPlaces({ leases }: Registry): OpenPlace[] {
   return [...leases].flatMap(([lease, { expiresAt, open }]) =>
-    Array.from(new Set(open.values()), ({ service, beganAt, callMs, offer, calls }) => {
+    Array.from(new Set(open.values()), ({ service, beganAt, callMs, offer, calls, invocation }) => {
       const left = calls.filter((call) => open.has(call));
-      const place = { lease, expiresAt, calls: left, service, beganAt, callMs };
+      const place = { lease, expiresAt, calls: left, service, beganAt, callMs, ...(invocation && { invocation }) };
       return offer === undefined ? place : { ...place, server: offer.server.id };
     }),
   );

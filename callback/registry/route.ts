@@ -33,6 +33,7 @@ import {
   waitInPlace,
   waitingInPlace,
 } from './service.ts';
+import { isOverShare } from './shares.ts';
 
 type Call = RouteRequest['calls'][number];
 
@@ -53,7 +54,7 @@ const LINE_HOLDS_MS = 2_000;
 export function route(registry: Registry, request: RouteRequest, now: number, random: () => number): RouteAnswer {
   expireLeases(registry, now);
   const isGivenUp = registry.givenUp.has(request.leaseId);
-  const lease = leaseOf(registry, request.leaseId, request.expiresAt);
+  const lease = leaseOf(registry, request.leaseId, request.expiresAt, request.invocation);
   const admissions = new Map<string, Admission>();
   const admissionOf = (service: string) => {
     const known = admissions.get(service) ?? new Admission(registry, service, now, random);
@@ -121,6 +122,7 @@ class Admission {
   decide(lease: LeaseGroup, call: Call): RouteDecision {
     const place = lease.open.get(call.id);
     if (place !== undefined) return sameAgain(place, call.id);
+    if (call.isUnderWay === true) return this.#go(lease, call, undefined);
     if (call.waits === 0) noteArrival(this.#service, this.#now);
     const waitedInPlace = this.#service.inPlace.delete(call.id);
     const matching = this.#matching(call);
@@ -129,6 +131,9 @@ class Admission {
       noteAsking(this.#service, lineOf(this.#registry, this.#name, needs), this.#now);
     }
     if (isPaused(this.#registry, this.#name, this.#now)) return this.#park(call, 'paused', needs);
+    const { invocation } = lease;
+    if (invocation !== undefined && isOverShare(this.#service, invocation))
+      return this.#park(call, 'server-busy', needs);
     return this.#isFixed ? this.#admit(lease, call, needs) : this.#send(lease, call, matching, needs);
   }
 

@@ -196,9 +196,14 @@ export class ServerRegistry extends DurableObject<object> implements RegistryRpc
   }
 
   /** @returns undefined when the database or the queue did not answer */
-  async #release({ line, limit, perSecond }: DueRelease): Promise<ReleaseAnswer | undefined> {
+  async #release({ line, limit, perSecond, shard }: DueRelease): Promise<ReleaseAnswer | undefined> {
     try {
-      const request = { line, limit, ...(perSecond !== undefined && { perSecond }) };
+      const request = {
+        line,
+        limit,
+        ...(perSecond !== undefined && { perSecond }),
+        ...(shard !== undefined && { shard }),
+      };
       return await releaseLine(await readEnv(this.env), request, Date.now());
     } catch (error) {
       logError('release.failed', { line }, error);

@@ -114,8 +114,8 @@ export interface Registry {
   readonly lines: Map<string, Line>;
   /** Calls that were given a server so far. */
   picks: number;
-  /** What the snapshot does not hold yet; and whether a check is due sooner than it was. */
-  readonly changed: { servers: boolean; heard: boolean; services: boolean; checks: boolean };
+  /** What the snapshot does not hold yet; whether a check is due sooner than it was, and who must ask for its calls. */
+  readonly changed: { servers: boolean; heard: boolean; services: boolean; checks: boolean; limits: boolean };
   /** Of the snapshot of servers: whether nothing was left out, and when the latest grace began (see `snapshot.ts`). */
   readonly stored: { isComplete: boolean; graceAt: number };
   /** What people should know, once; its owner takes it out. */
@@ -146,7 +146,7 @@ export function emptyRegistry(settings: RegistrySettings): Registry {
     givenUp: new Map(),
     lines: new Map(),
     picks: 0,
-    changed: { servers: false, heard: false, services: false, checks: false },
+    changed: { servers: false, heard: false, services: false, checks: false, limits: false },
     stored: { isComplete: false, graceAt: 0 },
     notices: [],
   };

@@ -7,6 +7,7 @@ import { Limiter } from '../../shared/capacity/limiter.ts';
 import { addStarts, countStarts, forgetStarts, nextStartAt, type StartLog } from '../../shared/pace/start-log.ts';
 import type { ServiceDefinition } from '../../shared/service/definition.ts';
 import type { Outage } from './outage.ts';
+import type { Share } from './shares.ts';
 
 export interface Service {
   readonly since: number;
@@ -16,6 +17,8 @@ export interface Service {
   readonly starts: StartLog;
   /** Calls that came for the first time, of the last minute. */
   readonly arrivals: StartLog;
+  /** By shard. */
+  readonly shares: Map<number, Share>;
   /** Calls that wait where they are for a place within a moment, and when each is given up. */
   readonly inPlace: Map<string, number>;
   /** Moving average of how long an answered call takes; 0: not known. */
@@ -64,6 +67,7 @@ export function newService(now: number): Service {
     running: [],
     starts: [],
     arrivals: [],
+    shares: new Map(),
     inPlace: new Map(),
     meanMs: 0,
     comingMs: ASSUMED_COMING_MS,

@@ -13,6 +13,7 @@ import { endRamps } from './ramp.ts';
 import { noSuchService, refuse } from './refusal.ts';
 import type { Pause, Registry } from './server.ts';
 import { forgetLimit } from './service.ts';
+import { mustAsk } from './shares.ts';
 
 /** Anybody's receiver can have its hook paused, and every consumer is told the names of all that are. */
 const MAX_PAUSED_HOOKS = 1_000;
@@ -123,7 +124,8 @@ export function earliestResumeAt({ catalog }: Registry): number | undefined {
 
 /**
  * Calls of a service with a fixed target and no limits are not asked for, unless it cannot be reached, said
- * that it has had enough, was resumed with a ramp, or tasks stand in its line: consumers learn it with the definitions.
+ * that it has had enough, was resumed with a ramp, keeps much of a shard, or tasks stand in its line: consumers
+ * learn it with the definitions.
  */
 export function noteLimited(registry: Registry, now: number): void {
   const { catalog, services, lines } = registry;
@@ -132,7 +134,8 @@ export function noteLimited(registry: Registry, now: number): void {
   const names = new Set([...standing, ...catalog.ramps.keys()]);
   for (const [name, service] of services) {
     forgetLimit(service, now);
-    if (service.outage !== undefined || service.limiter !== undefined) names.add(name);
+    const isCrowding = mustAsk(service, catalog.limited.has(name));
+    if (service.outage !== undefined || service.limiter !== undefined || isCrowding) names.add(name);
   }
   const limited = new Set([...names].filter((name) => hasFixedTarget(definitionOf(registry, name))));
   if (limited.size === catalog.limited.size && [...limited].every((name) => catalog.limited.has(name))) return;

@@ -97,8 +97,9 @@ export class CallRunner implements Disposable {
   }
 
   #giveTurns(): void {
-    while (this.#waiting.length > 0 && this.#taken < this.#env.connections) {
-      const [next] = this.#waiting.splice(nextTurn(this.#waiting, this.#takenBy, this.#env.connections), 1);
+    const { connections, serviceShare } = this.#env;
+    while (this.#waiting.length > 0 && this.#taken < connections) {
+      const [next] = this.#waiting.splice(nextTurn(this.#waiting, this.#takenBy, connections, serviceShare), 1);
       if (next !== undefined) void this.#takeTurn(next);
     }
     this.#watchLate();

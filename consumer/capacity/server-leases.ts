@@ -7,6 +7,7 @@ import { serviceLine, targetOfLine } from '../../shared/capacity/line.ts';
 import { logInfo } from '../../shared/log.ts';
 import type {
   CallReport,
+  Invocation,
   RouteAnswer,
   RouteDecision,
   RouteRequest,
@@ -20,6 +21,7 @@ import { isAboutKey } from '../keys/pool/feedback.ts';
 import type { Background } from './background.ts';
 import type { CallHost, Leased } from './key-leases.ts';
 import { othersOf } from './last-known.ts';
+import { LONG_MS } from './long-calls.ts';
 import { OpenLeases } from './open-leases.ts';
 import { askForPlaces, asksRegistry, type PlaceSession, reportPlaces, withoutRegistry } from './place-source.ts';
 
@@ -32,6 +34,9 @@ const MAX_IN_PLACE_MS = 6_000;
 /** Asked so long before a place is expected, because the registry may hold the question until it is there. */
 const LEAD_MS = 300;
 const MIN_PAUSE_MS = 20;
+
+/** Messages in the queue from which on services that may keep their invocations long ask before they do: ten batches. */
+const CROWDED_FROM = 100;
 
 const UNUSED = { outcome: 'unused', durationMs: 0 } as const;
 
@@ -55,13 +60,22 @@ export class ServerLeases implements Disposable {
   readonly #followers = new Map<string, Call>();
   /** Calls whose place was passed on before they were brought back. */
   readonly #passedOn = new Set<string>();
-  /** Services of calls that need no place, by call. */
-  readonly #direct = new Map<string, string>();
+  /** Calls under way without a place. */
+  readonly #direct = new Map<string, Call>();
+  /** The invocation of this batch, as the registry counts it. */
+  readonly #invocation: Invocation | undefined;
+  /** More tasks wait in the queue than are taken out within moments. */
+  readonly #isCrowded: boolean;
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
   /** Calls that wait here for a place. */
   #waiting = 0;
 
-  constructor(env: ConsumerEnv, session: PlaceSession, background: Background, host: RegistryHost) {
+  /** @param backlog messages that wait in the queue */
+  constructor(env: ConsumerEnv, session: PlaceSession, background: Background, host: RegistryHost, backlog: number) {
+    const { mostInvocations: most, shard } = env;
+    const isShared = most !== undefined && Object.keys(env.services).length > 1;
+    this.#invocation = isShared ? { id: crypto.randomUUID(), shard: Number(shard), most } : undefined;
+    this.#isCrowded = isShared && backlog >= CROWDED_FROM;
     this.#env = env;
     this.#session = session;
     this.#background = background;
@@ -78,7 +92,8 @@ export class ServerLeases implements Disposable {
       if (!this.#isAskedFor(call)) return 'direct';
       return this.#joinsLine(call, now) ? 'late' : 'asking';
     });
-    for (const { id, service } of direct) this.#direct.set(id, service);
+    for (const call of direct) this.#direct.set(call.id, call);
+    if (direct.length > 0 && this.#invocation !== undefined) this.#countWhenLong();
     const ended = late.map((call) => notPlaced(call, 'server-busy', now, serviceLine(call.service)));
     if (asking.length === 0) return { ready: direct, ended };
     // Nothing else waits for the answer, and newcomers of short calls find a place or join a line.
@@ -89,7 +104,49 @@ export class ServerLeases implements Disposable {
 
   #isAskedFor({ service, line }: Call): boolean {
     const isReleased = line !== undefined && targetOfLine(line)?.kind === 'service';
-    return isReleased || asksRegistry(this.#env, service, this.#env.known.find(service));
+    const definition = this.#env.known.find(service);
+    const isCrowding = this.#isCrowded && definition !== undefined && this.#env.longCalls.mayBeLong(service);
+    return isReleased || isCrowding || asksRegistry(this.#env, service, definition);
+  }
+
+  /** Calls that nobody asked for and that last: the registry counts what they keep of the shard. */
+  #countWhenLong(): void {
+    const count = () => {
+      const calls = [...this.#direct.values()];
+      if (calls.length > 0) this.#background.add(this.#count(calls));
+    };
+    this.#timers.push(setTimeout(count, LONG_MS));
+  }
+
+  async #count(calls: readonly Call[]): Promise<void> {
+    const request = this.#requestFor(calls, ({ id, service }) => ({ id, service, waits: 0, isUnderWay: true }));
+    for (const call of calls) {
+      this.#direct.delete(call.id);
+      this.#placed.set(call.id, call);
+    }
+    this.#leases.add(
+      request.leaseId,
+      '',
+      calls.map(({ id }) => id),
+    );
+    const answer = await askForPlaces(this.#env, this.#session, request);
+    if (answer !== undefined) await this.#heed(answer);
+  }
+
+  #requestFor(calls: readonly Call[], asked: (call: Call) => RouteRequest['calls'][number]): RouteRequest {
+    const invocation = this.#invocation;
+    return {
+      leaseId: crypto.randomUUID(),
+      expiresAt: Math.max(...calls.map(({ state }) => state.leaseUntil)),
+      ...(invocation !== undefined && { invocation }),
+      calls: calls.map(asked),
+    };
+  }
+
+  /** Its definitions may be newer. */
+  async #heed({ servicesVersion }: RouteAnswer): Promise<void> {
+    if (servicesVersion === this.#env.known.version) this.#env.known.noteCurrent(Date.now());
+    else await this.#host.onNewerServices();
   }
 
   /** A newcomer, while others stand in line for the same: it is parked without a question. */
@@ -117,6 +174,7 @@ export class ServerLeases implements Disposable {
       }
       this.#placed.delete(id);
       const { use = UNUSED, startedAt, endedAt, unreached, server } = attempted;
+      this.#noteDuration(call, attempted);
       const isKept = this.#passedOn.delete(id) || this.#passOn(each);
       const isAwaited =
         use.outcome === 'unused' || this.#waiting > 0 || this.#env.servers.hasLine(call.service, endedAt);
@@ -134,15 +192,24 @@ export class ServerLeases implements Disposable {
   }
 
   /** A service without servers and limits that cannot take its calls: the registry learns it, and keeps its line. */
-  #tellOfUnplaced(id: string, { startedAt, endedAt, key, use = UNUSED }: Attempted): void {
-    const service = this.#direct.get(id);
+  #tellOfUnplaced(id: string, attempted: Attempted): void {
+    const call = this.#direct.get(id);
+    if (call === undefined) return;
+    this.#direct.delete(id);
+    this.#noteDuration(call, attempted);
+    const { startedAt, endedAt, key, use = UNUSED } = attempted;
+    const { service } = call;
     // With keys it is a key's limit.
     const isBusy = use.outcome === 'busy' && key === undefined;
-    if (service === undefined || (!isBusy && use.outcome !== 'unreachable')) return;
+    if (!isBusy && use.outcome !== 'unreachable') return;
     this.#env.known.noteLimited(service);
     this.#leases.add(crypto.randomUUID(), service, [id]);
     const durationMs = Math.max(0, endedAt - startedAt);
     this.#leases.end(id, { id, service, durationMs, isUnplaced: true, ...use }, 'awaited');
+  }
+
+  #noteDuration({ service }: Call, { startedAt, endedAt, use }: Attempted): void {
+    if (use !== undefined && use.outcome !== 'unused') this.#env.longCalls.note(service, endedAt - startedAt);
   }
 
   /** Brings back what is left. */
@@ -180,21 +247,18 @@ export class ServerLeases implements Disposable {
     const env = this.#env;
     const mustNotWait = Date.now() - this.#startedAt > MAX_IN_PLACE_MS;
     const request: RouteRequest = {
-      leaseId: crypto.randomUUID(),
-      expiresAt: Math.max(...calls.map(({ state }) => state.leaseUntil)),
-      ...(mayBeHeld && !mustNotWait && { mayBeHeld }),
-      calls: calls.map(({ id, service, state, request: { requirements } }) => ({
+      ...this.#requestFor(calls, ({ id, service, state, request: { requirements } }) => ({
         id,
         service,
         waits: state.deferrals + round,
         ...(requirements !== undefined && { requirements }),
         ...(mustNotWait && { mustNotWait }),
       })),
+      ...(mayBeHeld && !mustNotWait && { mayBeHeld }),
     };
     const answer = await askForPlaces(env, this.#session, request);
     if (answer === undefined) return this.#withoutRegistry(calls);
-    if (answer.servicesVersion === env.known.version) env.known.noteCurrent(Date.now());
-    else await this.#host.onNewerServices();
+    await this.#heed(answer);
     const { ready, ended, waiting, until } = this.#obey(request.leaseId, calls, answer, mustNotWait);
     if (waiting.length > 0) this.#background.add(this.#askAgain(waiting, until, round + 1));
     const short = waiting.length + ended.length;

@@ -126,6 +126,9 @@ function ofShard(nameOfShardZero: string, shard: number): string {
   return `${nameOfShardZero.slice(0, -2)}-${shard}`;
 }
 
+/** Of one queue's consumer. */
+const MAX_INVOCATIONS = 250;
+
 /** `OWN_QUEUE` is the shard's own; `TASK_QUEUE_0` stands for one binding per shard, as elsewhere. */
 function consumerOfShard(
   consumer: WorkerConfig,
@@ -134,10 +137,13 @@ function consumerOfShard(
   shards: readonly number[],
 ): WorkerConfig {
   const renamed = (name: string) => (name === queue || name === consumer.name ? ofShard(name, shard) : name);
+  const consumers = queueSettings(consumer, queue, shard);
+  // Without a word of it the platform runs as many as it has (Queues limits, "Concurrent consumer invocations").
+  const invocations = consumers[0]?.max_concurrency ?? MAX_INVOCATIONS;
   return {
     ...consumer,
     name: renamed(consumer.name),
-    vars: { ...consumer.vars, SHARD: String(shard) },
+    vars: { ...consumer.vars, SHARD: String(shard), INVOCATIONS: String(invocations) },
     services: consumer.services.map((service) => ({ ...service, service: renamed(service.service) })),
     queues: {
       producers: consumer.queues.producers.flatMap((producer) =>
@@ -145,7 +151,7 @@ function consumerOfShard(
           ? perShard(producer, shards, (other) => ({ queue: ofShard(queue, other) }))
           : [{ ...producer, queue: renamed(producer.queue) }],
       ),
-      consumers: queueSettings(consumer, queue, shard),
+      consumers,
     },
   };
 }

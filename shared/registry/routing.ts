@@ -27,7 +27,18 @@ const RoutedCallSchema = z.object({
   waits: z.number().int().min(0),
   /** It has waited where it is as long as it may: a place now, or a line. */
   mustNotWait: z.boolean().optional(),
+  /** It runs already, without a place, and for long: its place is only counted. */
+  isUnderWay: z.boolean().optional(),
 });
+
+const InvocationSchema = z.object({
+  id: z.string().min(16).max(64),
+  shard: z.number().int().min(0),
+  /** Invocations of the shard that calls of one service may keep at a time (decision 0037). */
+  most: z.number().int().min(1),
+});
+/** The consumer's invocation that asks. */
+export type Invocation = z.output<typeof InvocationSchema>;
 
 const RouteRequestSchema = z.object({
   /** Names the calls of this batch when they are reported. The same one gets the same places (rule R22). */
@@ -36,6 +47,8 @@ const RouteRequestSchema = z.object({
   expiresAt: z.number(),
   /** The answer may take a second when there is no place for any of the calls yet. */
   mayBeHeld: z.boolean().optional(),
+  /** Absent: nothing is shared, or the call is synchronous and keeps no invocation of the queue's. */
+  invocation: InvocationSchema.optional(),
   calls: z.array(z.unknown()),
 });
 export type RouteRequest = Omit<z.output<typeof RouteRequestSchema>, 'calls'> & {

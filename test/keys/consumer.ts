@@ -97,7 +97,7 @@ export class TestConsumer {
         retry(options);
       });
     }
-    await runBatch(this.env, batch.messages);
+    await runBatch(this.env, batch.messages, 0);
     const { explicitAcks } = await getQueueResult(batch, createExecutionContext());
     const acked = explicitAcks.map((index) => idOf(messages[Number(index)] as TaskMessage));
     return { acked, retried, sent: [...this.#sent] };

@@ -10,6 +10,7 @@ import type { Registry } from '../../callback/registry/server.ts';
 import { setPaused } from '../../callback/registry/services.ts';
 import { viewServer } from '../../callback/registry/view.ts';
 import type { LastKnownServers } from '../../consumer/capacity/last-known.ts';
+import type { LongCalls } from '../../consumer/capacity/long-calls.ts';
 import type { ConsumerEnv, LedgerBinding } from '../../consumer/env.ts';
 import { readConsumerKeys } from '../../consumer/keys/secrets/consumer-keys.ts';
 import { Redactor } from '../../consumer/keys/secrets/redaction.ts';
@@ -39,6 +40,8 @@ interface World {
   readonly receiver: Receiver;
   readonly promises: Promises;
   readonly connections: number;
+  readonly mostInvocations: number | undefined;
+  readonly longCalls: LongCalls;
   readonly known: KnownServices;
   readonly servers: LastKnownServers;
   readonly registry: Registry;
@@ -112,6 +115,9 @@ export class Bindings {
       },
       connections: this.#world.connections,
       bodies: undefined,
+      serviceShare: 0.6,
+      mostInvocations: this.#world.mostInvocations,
+      longCalls: this.#world.longCalls,
       ownQueue: this.#queue('tasks', invocation),
       draining: false,
       outbound: (url, init) => fetch(url, init),

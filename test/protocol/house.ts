@@ -16,6 +16,7 @@ import { sweep } from '../../callback/sweep.ts';
 import { acceptCallback, cancelTask, retryTask } from '../../callback/task-requests.ts';
 import { runBatch } from '../../consumer/batch.ts';
 import { LastKnownServers } from '../../consumer/capacity/last-known.ts';
+import { LongCalls } from '../../consumer/capacity/long-calls.ts';
 import { type Accepted, acceptTask } from '../../producer/accept.ts';
 import type { Runtime } from '../../producer/runtime.ts';
 import { serviceLine } from '../../shared/capacity/line.ts';
@@ -121,6 +122,8 @@ export class House {
   readonly claimed: number[] = [];
   /** Check rule R1 after every write, not only after every step. */
   watching = true;
+  /** Messages that the queue says to have besides those of a batch. */
+  backlog = 0;
   /** How far the consumers' clocks are ahead of the ledger's. */
   skewMs = 0;
   /** What happens at a time whatever else does. */
@@ -133,6 +136,9 @@ export class House {
   invocations = 0;
   /** Calls over the network that a consumer's invocation makes at a time. */
   connections = 6;
+  /** Of a shard's 250 invocations, those that one service may keep. */
+  mostInvocations: number | undefined = 150;
+  readonly longCalls = new LongCalls();
 
   constructor() {
     const isThere = (url: string) => !this.backend.refusing.has(new URL(url).hostname);
@@ -259,7 +265,7 @@ export class House {
   async deliver(letters = this.ready()): Promise<Ending<void>> {
     return this.#hand('consumer', letters, async (invocation, messages) => {
       const budget: Budget = { spent: 0 };
-      await runBatch(this.#bindings.consumer(invocation, budget), messages);
+      await runBatch(this.#bindings.consumer(invocation, budget), messages, this.backlog);
       this.invocations = budget.spent;
       if (budget.spent > MAX_INVOCATIONS) this.post.violations.push(`a batch caused ${budget.spent} invocations`);
     });

@@ -11,7 +11,7 @@ import {
   snapshotServices,
 } from '../../callback/registry/snapshot.ts';
 import { RegistrationSchema } from '../../shared/registry/registration.ts';
-import type { CallReport, RouteAnswer, RouteDecision } from '../../shared/registry/routing.ts';
+import type { CallReport, Invocation, RouteAnswer, RouteDecision } from '../../shared/registry/routing.ts';
 import type { RegistryCaller } from '../../shared/registry/rpc.ts';
 import { servicesSchema } from '../../shared/service/definition.ts';
 import type { ServerRequirements } from '../../shared/task/server-requirements.ts';
@@ -40,6 +40,8 @@ interface RouteOptions {
   readonly patientUntil?: number;
   readonly leaseId?: string;
   readonly expiresAt?: number;
+  readonly invocation?: Invocation;
+  readonly isUnderWay?: boolean;
 }
 
 /** Milliseconds between heartbeats. */
@@ -101,8 +103,10 @@ export class Fleet {
       waits: options.waits ?? 0,
       ...(options.requirements !== undefined && { requirements: options.requirements }),
       ...(options.patientUntil !== undefined && { patientUntil: options.patientUntil }),
+      ...(options.isUnderWay !== undefined && { isUnderWay: options.isUnderWay }),
     }));
-    const request = { leaseId, expiresAt: options.expiresAt ?? this.now + 60_000, calls };
+    const { expiresAt = this.now + 60_000, invocation } = options;
+    const request = { leaseId, expiresAt, calls, ...(invocation !== undefined && { invocation }) };
     return { ...route(this.registry, request, this.now, this.random), leaseId };
   }
 

@@ -11,7 +11,7 @@ import { describeMachine } from './report/machine.ts';
 
 const HELP = `npm run bench:migrations -- [options]
 
-  --rows N   rows in three stores, as many in each state (100000)
+  --rows N   rows in three stores, in every state (100000)
   --help     this text`;
 
 const { values } = parseArgs({

@@ -1,6 +1,6 @@
 /**
  * `npm run bench:scaling`: what a load needs and costs, from measured sizes and statements, and how long tasks
- * take then, by a small simulation of queues, consumers and stores. First it is held against this machine.
+ * take then, by a small simulation of queues, consumers and stores. With `--compare` it is first held against the local run on this machine.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -8,11 +8,13 @@ import { parseArgs } from 'node:util';
 import { estimatePrice, parseLoad } from '../deploy/price/estimate.ts';
 import { MAX_STORES } from '../shared/task/id.ts';
 import { alignedTable, markdownTable } from '../terminal/table.ts';
+import { compareLocalRun } from './scaling/local-run.ts';
 import { type Setting, simulate } from './scaling/simulation.ts';
 
-const HELP = `npm run bench:scaling -- [--write]
+const HELP = `npm run bench:scaling -- [--compare] [--write]
 
-  --write   also writes the tables into docs/scaling.md`;
+  --compare   also measures the local run, and what is simulated of it
+  --write     also writes the tables into docs/scaling.md`;
 
 const PAGE = path.resolve(import.meta.dirname, '../docs/scaling.md');
 
@@ -75,7 +77,11 @@ function row(perSecond: number, lives: (typeof LIVES)[number]): string[] {
 }
 
 const { values } = parseArgs({
-  options: { write: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
+  options: {
+    write: { type: 'boolean', default: false },
+    compare: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
 });
 if (values.help) {
   console.log(HELP);
@@ -95,33 +101,32 @@ const HEADER = [
 ];
 const rows = [1, 10, 100, 1_000, 10_000].flatMap((perSecond) => LIVES.map((lives) => row(perSecond, lives)));
 
-/** One thread does everything: a fetch takes 0.29 ms of it, claim and settle of a task 0.12 (8,000 a second). */
-const local = simulate(
-  {
-    perSecond: 20_000,
-    shards: 2,
-    stores: 1,
-    batch: 100,
-    connections: 100,
-    invocations: 1,
-    callMs: 0,
-    statement: { base: 0.7, row: 0.055 },
-    threadMsACall: 0.29,
-  },
-  3,
-);
-const LOCAL_HEADER = ['the local run, quick backend', 'tasks/s'];
-const localRows = [
-  ['simulated', String(Math.round(local.endedPerSecond))],
-  ['measured (decision 0012, lowest to highest round)', '1,875 to 2,789'],
-];
-console.log(`${alignedTable(LOCAL_HEADER, localRows)}\n\n${alignedTable(HEADER, rows)}`);
+const tables: (readonly [readonly string[], readonly string[][]])[] = [];
+if (values.compare) {
+  const compared = await compareLocalRun((line) => console.error(line));
+  const shown = (value: number) => Math.round(value).toLocaleString('en-US');
+  tables.push([
+    ['the local run', 'simulated', 'measured, the median of three', 'lowest to highest', 'simulated ÷ measured'],
+    compared.map(({ what, unit, simulated, measured: [lowest, median, highest] }) => [
+      what,
+      `${shown(simulated)} ${unit}`,
+      shown(median),
+      `${shown(lowest)} to ${shown(highest)}`,
+      (simulated / median).toFixed(2),
+    ]),
+  ]);
+}
+tables.push([HEADER, rows]);
+console.log(tables.map(([header, lines]) => alignedTable(header, lines)).join('\n\n'));
 if (values.write) {
-  const tables = `${markdownTable(LOCAL_HEADER, localRows)}\n\n${markdownTable(HEADER, rows)}`;
   const page = readFileSync(PAGE, 'utf8');
-  const between = /(<!-- simulated -->\n\n)[\s\S]*(\n\n<!-- \/simulated -->)/;
-  writeFileSync(
-    PAGE,
-    page.replace(between, (_, start: string, end: string) => start + tables + end),
-  );
+  const written = tables.reduce((text, [header, lines], index) => {
+    const name = index === tables.length - 1 ? 'simulated' : 'compared';
+    const between = new RegExp(`(<!-- ${name} -->\\n)[\\s\\S]*(<!-- /${name} -->)`);
+    return text.replace(
+      between,
+      (_, start: string, end: string) => `${start}\n${markdownTable(header, lines)}\n\n${end}`,
+    );
+  }, page);
+  writeFileSync(PAGE, written);
 }

@@ -54,7 +54,7 @@ INSERT OR IGNORE INTO next_releases (id, status) SELECT id, status FROM tasks;`,
 
 const STORES = [0, 1, 2];
 const CHUNK = 2_000;
-const ENDED_WITHIN_MS = 600_000;
+const ENDED_WITHIN_MS = 1_200_000;
 
 /** @param rows of all stores together */
 export async function migrateUnderLoad(

@@ -4,7 +4,7 @@
  */
 import { importMacKey } from '../shared/crypto/mac.ts';
 import { mintTaskId } from '../shared/task/id.ts';
-import { isTerminal, TASK_STATUSES, type TaskStatus } from '../shared/task/status.ts';
+import { isTerminal, OPEN_STATUSES, type TaskStatus, TERMINAL_STATUSES } from '../shared/task/status.ts';
 
 export interface OldRow {
   readonly id: string;
@@ -23,14 +23,20 @@ const BODY = JSON.stringify({
   body: { type: 'application/json', encoding: 'json', text: JSON.stringify({ text: 'y'.repeat(500) }) },
 });
 
-/** @returns `count` rows of one store, as many in each state, created within the last hour */
+/** Every fifth row is open, as many in each open state; the others have ended, as many in each way. */
+function statusOf(number: number): TaskStatus {
+  const all = number % 5 === 0 ? OPEN_STATUSES : TERMINAL_STATUSES;
+  return all[Math.floor(number / (number % 5 === 0 ? 5 : 1)) % all.length] ?? 'queued';
+}
+
+/** @returns `count` rows of one store, created within the last hour */
 export async function oldRows(idSecret: string, store: number, count: number, now: number): Promise<OldRow[]> {
   const key = await importMacKey(idSecret);
   return Promise.all(
     Array.from({ length: count }, async (_, number) => {
       const createdAt = now - HOUR_MS + Math.floor((number * HOUR_MS) / count);
       const id = await mintTaskId(key, 'load', createdAt, store);
-      const status = TASK_STATUSES[number % TASK_STATUSES.length] ?? 'queued';
+      const status = statusOf(number);
       const at = now + ((number * 7) % SPREAD_MS);
       return { ...PLAIN, id, status, deadline_at: now + 24 * HOUR_MS, ...columnsOf(status, at, createdAt) };
     }),

@@ -3,6 +3,7 @@
  * thing and leaves the system idle. An answer that is not the expected one fails the bench: a rate of
  * errors is not a rate.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Driven } from '../load/job.ts';
 import type { Outside } from '../load/outside.ts';
 import type { ServiceName, System, TASKLANE_SERVICES } from '../system/system.ts';
@@ -24,6 +25,8 @@ const TASKS_PER_BULK = 500;
 const HOT_TASKS = 100;
 const LONE_TASKS = 20;
 const DRAIN_TIMEOUT_MS = 60_000;
+/** Every isolate asks every five seconds whether definitions have changed. */
+const KNOWN_AFTER_MS = 6_000;
 
 /** About what a small real task carries. */
 const PAYLOAD = {
@@ -89,6 +92,29 @@ export async function wholeWay(
   const processorMicros = (system.runtime.processorMicroseconds() - before) / tasks;
   expectOnly(202, driven, `${system.name}, submit`);
   return { value: tasks / seconds, processorMicros, ids: driven.bodies.flatMap(acceptedIds) };
+}
+
+/** Tasks of a service that is paused, all of them in its line, from the moment in which it goes on to the last outcome. */
+export async function releaseLine(system: System, outside: Outside, tasks: number): Promise<Sample> {
+  await outside.perform<'reset'>({ type: 'reset', gateClosed: false });
+  const newest = system.records.newest();
+  await steer(system, 'pause');
+  await sleep(KNOWN_AFTER_MS);
+  await submitBatches(system, outside, tasks, TASKS_PER_BULK, 'instant');
+  await system.records.awaitParked(newest, tasks, DRAIN_TIMEOUT_MS);
+  const before = system.runtime.processorMicroseconds();
+  const startedAt = performance.now();
+  await steer(system, 'resume');
+  await system.records.awaitSucceeded(newest, tasks, DRAIN_TIMEOUT_MS);
+  const seconds = (performance.now() - startedAt) / 1000;
+  return { value: tasks / seconds, processorMicros: (system.runtime.processorMicroseconds() - before) / tasks };
+}
+
+async function steer({ address, operatorHeaders }: System, what: 'pause' | 'resume'): Promise<void> {
+  const url = `http://${address.host}:${address.port}/api/services/instant/${what}`;
+  const headers = { ...operatorHeaders, 'content-type': 'application/json' };
+  const response = await fetch(url, { method: 'POST', headers, body: '{}' });
+  if (!response.ok) throw new Error(`${what}: ${response.status} ${await response.text()}`);
 }
 
 /** Polls of tasks that have finished: each once, or a hundred of them again and again. */

@@ -20,6 +20,14 @@ export interface Setting {
   readonly statement: { readonly base: number; readonly row: number };
   /** Of the one thread that all Workers share in the local run; absent where each has its own. */
   readonly threadMsACall?: number;
+  readonly releases?: Releases;
+}
+
+/** Instead of a stream: a line from which so many are let go at a time, the first at once. */
+export interface Releases {
+  readonly size: number;
+  readonly everyMs: number;
+  readonly total: number;
 }
 
 export interface Outcome {
@@ -36,9 +44,11 @@ const MIN_TASKS = 40_000;
 const SLOT_MS = 250;
 
 export function simulate(setting: Setting, seed: number): Outcome {
-  const { perSecond, shards, stores, batch, connections, invocations, callMs, statement, threadMsACall } = setting;
+  const { shards, stores, batch, connections, invocations, callMs, statement, threadMsACall } = setting;
   const random = dice(seed);
-  const total = Math.max(MIN_TASKS, perSecond * SECONDS);
+  const arrivals = arrivalsOf(setting, random);
+  const total = arrivals.length;
+  const now = arrivals.at(-1) ?? 0;
   const free = Array.from({ length: shards }, () => Array.from({ length: invocations }, () => 0));
   const storeFree = new Map<number, number>();
   let worked = 0;
@@ -48,11 +58,7 @@ export function simulate(setting: Setting, seed: number): Outcome {
 
   // Ran through shard by shard in the order of arrival: who waits for an invocation waits with its batch.
   const waiting = Array.from({ length: shards }, (): number[] => []);
-  let now = 0;
-  for (let task = 0; task < total; task++) {
-    now += (-Math.log(1 - random()) * 1_000) / perSecond;
-    waiting[Math.floor(random() * shards)]?.push(now);
-  }
+  for (const arrival of arrivals) waiting[Math.floor(random() * shards)]?.push(arrival);
   const heads = waiting.map(() => 0);
   for (;;) {
     // The shard whose next batch can start first.
@@ -108,6 +114,39 @@ export function simulate(setting: Setting, seed: number): Outcome {
     endedPerSecond: (total / endAt) * 1_000,
     storeLoad: worked / endAt / stores,
   };
+}
+
+/** When tasks come to their queues, in order. */
+function arrivalsOf({ perSecond, releases }: Setting, random: () => number): number[] {
+  if (releases !== undefined) {
+    const { size, everyMs, total } = releases;
+    return Array.from({ length: total }, (_, task) => Math.floor(task / size) * everyMs);
+  }
+  const arrivals: number[] = [];
+  for (let now = 0, task = 0; task < Math.max(MIN_TASKS, perSecond * SECONDS); task++) {
+    now += (-Math.log(1 - random()) * 1_000) / perSecond;
+    arrivals.push(now);
+  }
+  return arrivals;
+}
+
+/**
+ * Requests that clients make one after the other, each on its own connection, of one thread that takes `requestMs` of
+ * processor for one, a quarter more or less.
+ * @returns how many a second
+ */
+export function simulateAccepts(requestMs: number, connections: number, seed: number): number {
+  const random = dice(seed);
+  const asks = Array.from({ length: connections }, () => 0);
+  let free = 0;
+  const requests = 20_000;
+  for (let request = 0; request < requests; request++) {
+    let next = 0;
+    for (let other = 1; other < connections; other++) if ((asks[other] ?? 0) < (asks[next] ?? 0)) next = other;
+    free = Math.max(free, asks[next] ?? 0) + requestMs * (0.75 + random() / 2);
+    asks[next] = free;
+  }
+  return requests / (free / 1_000);
 }
 
 /** The same store for all tasks of a slot and lane, as `shared/store/fill.ts` chooses among equals. */

@@ -41,6 +41,20 @@ export class Records {
     }
   }
 
+  /** Resolves when `count` tasks newer than `id` stand in a line. */
+  async awaitParked(id: string, count: number, timeoutMs: number): Promise<void> {
+    const parked = this.#database.prepare(
+      'SELECT count(*) AS tasks FROM tasks WHERE id > ? AND parked_for IS NOT NULL AND released_at IS NULL',
+    );
+    const end = performance.now() + timeoutMs;
+    for (;;) {
+      const { tasks } = parked.get(id) as { tasks: number };
+      if (tasks >= count) return;
+      if (performance.now() > end) throw new Error(`${tasks} of ${count} tasks stand in their line`);
+      await sleep(20);
+    }
+  }
+
   close(): void {
     this.#database.close();
   }

@@ -21,6 +21,19 @@ export class RuntimeProcess {
     return fields === undefined ? Number.NaN : ((Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND) * 1e6;
   }
 
+  /**
+   * How long the main thread has stood in line for a processor since its start, in microseconds: what others on the
+   * machine took from it. 0 where the kernel does not say.
+   */
+  waitedMicroseconds(): number {
+    try {
+      const [, waited] = readFileSync(`/proc/${this.#pid}/task/${this.#pid}/schedstat`, 'utf8').split(' ');
+      return Number(waited) / 1_000;
+    } catch {
+      return 0;
+    }
+  }
+
   residentMegabytes(): number {
     if (this.#pid === undefined) return Number.NaN;
     const kilobytes = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${this.#pid}/status`, 'utf8'))?.[1];

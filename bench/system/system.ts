@@ -16,6 +16,8 @@ export interface System {
   readonly backend: Address;
   /** Headers of every request: the client's token, if the system wants one. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Of whoever pauses a service, where it can be paused. */
+  readonly operatorHeaders?: Readonly<Record<string, string>>;
   readonly runtime: RuntimeProcess;
   readonly records: Records;
   stop(): Promise<void>;

@@ -27,6 +27,7 @@ export async function startTasklane(accept: Pair, backendPort: number): Promise<
     secrets: throwawaySecrets(),
   });
   const token = await signToken({ sub: 'bench', role: 'client' }, local.secrets.JWT_SECRET, TOKEN_SECONDS);
+  const operator = await signToken({ sub: 'bench', role: 'admin' }, local.secrets.JWT_SECRET, TOKEN_SECONDS);
   await registerServer(local, backendPort);
   const records = new Records(stateDir);
   return {
@@ -38,6 +39,7 @@ export async function startTasklane(accept: Pair, backendPort: number): Promise<
     address: { host: LOCAL_HOST, port: local.port },
     backend: { host: '127.0.0.1', port: backendPort },
     headers: { authorization: `Bearer ${token}` },
+    operatorHeaders: { authorization: `Bearer ${operator}` },
     runtime: new RuntimeProcess(local.runtimePid),
     records,
     async stop() {

@@ -9,6 +9,6 @@ it('loses and changes nothing, and all that was open ends', async () => {
   const report = await migrateUnderLoad(uploads, 900, () => {});
   expect(faultsOfMigrations(report)).toEqual([]);
   const ended = (counts: Readonly<Record<string, number>>) => Object.values(counts).reduce((sum, count) => sum + count);
-  expect(ended(report.open)).toBe(540);
+  expect(ended(report.open)).toBe(180);
   expect(ended(report.accepted)).toBeGreaterThan(200);
 });

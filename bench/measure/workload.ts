@@ -13,6 +13,8 @@ export interface Sample {
   readonly value: number;
   /** Processor time of the runtime, microseconds per operation. */
   readonly processorMicros: number;
+  /** The share of the time in which the runtime stood in line for a processor, because others had it. */
+  readonly waitedShare?: number;
 }
 
 type AnyService = ServiceName | (typeof TASKLANE_SERVICES)[number];
@@ -66,12 +68,16 @@ async function acceptBehindGate(
   await outside.perform<'reset'>({ type: 'reset', gateClosed: true });
   const newest = system.records.newest();
   const before = system.runtime.processorMicroseconds();
+  const waitedShare = waiting(system);
   const driven = await submit();
-  const processorMicros = (system.runtime.processorMicroseconds() - before) / tasks;
+  const sample = {
+    waitedShare: waitedShare(),
+    processorMicros: (system.runtime.processorMicroseconds() - before) / tasks,
+  };
   expectOnly(202, driven, `${system.name}, accept`);
   await outside.perform<'reset'>({ type: 'reset', gateClosed: false });
   await system.records.awaitSucceeded(newest, tasks, DRAIN_TIMEOUT_MS);
-  return { value: tasks / driven.seconds, processorMicros };
+  return { value: tasks / driven.seconds, ...sample };
 }
 
 /** From the first byte of the first batch to the last task's outcome on disk. */
@@ -84,6 +90,7 @@ export async function wholeWay(
   await outside.perform<'reset'>({ type: 'reset', gateClosed: false });
   const newest = system.records.newest();
   const before = system.runtime.processorMicroseconds();
+  const waitedShare = waiting(system);
   const startedAt = performance.now();
   const driven = await submitBatches(system, outside, tasks, TASKS_PER_BULK, service);
   await outside.perform<'await-calls'>({ type: 'await-calls', count: tasks, timeoutMs: DRAIN_TIMEOUT_MS });
@@ -91,7 +98,12 @@ export async function wholeWay(
   const seconds = (performance.now() - startedAt) / 1000;
   const processorMicros = (system.runtime.processorMicroseconds() - before) / tasks;
   expectOnly(202, driven, `${system.name}, submit`);
-  return { value: tasks / seconds, processorMicros, ids: driven.bodies.flatMap(acceptedIds) };
+  return {
+    value: tasks / seconds,
+    processorMicros,
+    waitedShare: waitedShare(),
+    ids: driven.bodies.flatMap(acceptedIds),
+  };
 }
 
 /** Tasks of a service that is paused, all of them in its line, from the moment in which it goes on to the last outcome. */
@@ -103,11 +115,19 @@ export async function releaseLine(system: System, outside: Outside, tasks: numbe
   await submitBatches(system, outside, tasks, TASKS_PER_BULK, 'instant');
   await system.records.awaitParked(newest, tasks, DRAIN_TIMEOUT_MS);
   const before = system.runtime.processorMicroseconds();
+  const waitedShare = waiting(system);
   const startedAt = performance.now();
   await steer(system, 'resume');
   await system.records.awaitSucceeded(newest, tasks, DRAIN_TIMEOUT_MS);
   const seconds = (performance.now() - startedAt) / 1000;
-  return { value: tasks / seconds, processorMicros: (system.runtime.processorMicroseconds() - before) / tasks };
+  const processorMicros = (system.runtime.processorMicroseconds() - before) / tasks;
+  return { value: tasks / seconds, processorMicros, waitedShare: waitedShare() };
+}
+
+/** From now on. */
+function waiting({ runtime }: System): () => number {
+  const [startedAt, before] = [performance.now(), runtime.waitedMicroseconds()];
+  return () => (runtime.waitedMicroseconds() - before) / 1_000 / (performance.now() - startedAt);
 }
 
 async function steer({ address, operatorHeaders }: System, what: 'pause' | 'resume'): Promise<void> {

@@ -3,7 +3,7 @@
  * processor time of a request and of a task. What comes of them under load is then simulated, and measured.
  */
 import { Outside } from '../load/outside.ts';
-import { acceptSingly, releaseLine, wholeWay } from '../measure/workload.ts';
+import { acceptSingly, releaseLine, type Sample, wholeWay } from '../measure/workload.ts';
 import { startTasklane } from '../system/tasklane.ts';
 import { type Setting, simulate, simulateAccepts } from './simulation.ts';
 
@@ -44,42 +44,35 @@ export async function compareLocalRun(say: (line: string) => void): Promise<read
     const threadMsACall = Math.max(0, taskMs - 2 * (STATEMENT.row + STATEMENT.base / LOCAL.batch));
     const local = (more: Pick<Setting, 'perSecond' | 'callMs'> & Partial<Setting>) =>
       simulate({ ...LOCAL, statement: STATEMENT, threadMsACall, ...more }, 3).endedPerSecond;
-    // Others on the machine take the processor away; the time for which the runtime stood in line for it is left out.
-    const alone = async (measure: () => Promise<{ readonly value: number }>) => {
-      const [startedAt, before] = [performance.now(), system.runtime.waitedMicroseconds()];
-      const { value } = await measure();
-      const waited = (system.runtime.waitedMicroseconds() - before) / 1_000;
-      return value / Math.max(0.05, 1 - waited / (performance.now() - startedAt));
-    };
-    const rounds = async (measure: () => Promise<{ readonly value: number }>) => {
+    const rounds = async (boundBy: 'processor' | 'clock', measure: () => Promise<Sample>) => {
       const values: number[] = [];
-      for (let round = 0; round < ROUNDS; round++) values.push(await alone(measure));
+      for (let round = 0; round < ROUNDS; round++) {
+        const { value, waitedShare = 0 } = await measure();
+        // Others on the machine take the processor away: that time is left out where the processor decides.
+        values.push(boundBy === 'clock' ? value : value / Math.max(0.02, 1 - waitedShare));
+      }
       values.sort((a, b) => a - b);
       return [values[0] ?? 0, values[1] ?? 0, values[2] ?? 0] as const;
     };
     const compared: Compared[] = [];
-    const compare = async (
-      what: string,
-      unit: string,
-      simulated: number,
-      measure: () => Promise<{ readonly value: number }>,
-    ) => {
+    const compare = async (what: string, unit: string, simulated: number, measure: () => Promise<Sample>) => {
       compared.push({ what, unit, simulated, measured: await rounds(measure) });
       say(what);
     };
-    await compare('accept, 32 connections', 'requests/s', simulateAccepts(acceptMs, 32, 3), () =>
+    await compare('accept, 32 connections', 'requests/s', simulateAccepts(acceptMs, 32, 3), 'processor', () =>
       acceptSingly(system, outside, 3_000),
     );
-    await compare('whole way, instant backend', 'tasks/s', local({ perSecond: 20_000, callMs: 0 }), () =>
+    await compare('whole way, instant backend', 'tasks/s', local({ perSecond: 20_000, callMs: 0 }), 'processor', () =>
       wholeWay(system, outside, 4_000, 'instant'),
     );
-    await compare('whole way, backend of 50 ms', 'tasks/s', local({ perSecond: 20_000, callMs: 50 }), () =>
+    await compare('whole way, backend of 50 ms', 'tasks/s', local({ perSecond: 20_000, callMs: 50 }), 'processor', () =>
       wholeWay(system, outside, 4_000, 'slow50'),
     );
     await compare(
       `a parked line of ${LINE_TASKS.toLocaleString('en-US')}, released`,
       'tasks/s',
       local({ perSecond: 0, callMs: 0, releases: { ...RELEASE, total: LINE_TASKS } }),
+      'clock',
       () => releaseLine(system, outside, LINE_TASKS),
     );
     return compared;

@@ -43,7 +43,8 @@ const HELP = `Deploys Tasklane to a Cloudflare account, again and again.
   --polls N             for the price: polls per task (1)
   --preview NAME        small letters, digits and dashes; removed again by
                         npm run destroy -- --preview NAME
-  --generate-secrets    makes JWT_SECRET, ID_SECRET, CALLBACK_SECRET, WEBHOOK_SECRET if missing;
+  --generate-secrets    makes JWT_SECRET, ID_SECRET, CALLBACK_SECRET and
+                        WEBHOOK_SECRET if missing;
                         .wrangler/secrets/ keeps them
   --drain-minutes N     how long a shard that goes is waited for (15)
   --force               removes such a shard after that time whatever is in its
@@ -62,9 +63,10 @@ const HELP = `Deploys Tasklane to a Cloudflare account, again and again.
 
 From the environment: CLOUDFLARE_API_TOKEN, CLOUDFLARE_ACCOUNT_ID, PUBLIC_URL
 (else the producer's own address), JWT_SECRET, ID_SECRET, CALLBACK_SECRET,
-WEBHOOK_SECRET, each with _PREVIOUS, KEY1…, KEY_<POOL>_1…; or all of these in TASKLANE_SECRETS as one
-JSON object, and keys as lines KEY1=… in TASKLANE_KEYS. What is not given stays
-as it is in the account. docs/operating.md tells the rest.`;
+WEBHOOK_SECRET, each with _PREVIOUS, KEY1…, KEY_<POOL>_1…; or all of these in
+TASKLANE_SECRETS as one JSON object, and keys as lines KEY1=… in TASKLANE_KEYS.
+What is not given stays as it is in the account. docs/operating.md tells the
+rest.`;
 
 const DEFAULT_LOAD = '1M/month';
 

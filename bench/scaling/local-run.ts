@@ -55,8 +55,14 @@ export async function compareLocalRun(say: (line: string) => void): Promise<read
       return [values[0] ?? 0, values[1] ?? 0, values[2] ?? 0] as const;
     };
     const compared: Compared[] = [];
-    const compare = async (what: string, unit: string, simulated: number, measure: () => Promise<Sample>) => {
-      compared.push({ what, unit, simulated, measured: await rounds(measure) });
+    const compare = async (
+      what: string,
+      unit: string,
+      simulated: number,
+      boundBy: 'processor' | 'clock',
+      measure: () => Promise<Sample>,
+    ) => {
+      compared.push({ what, unit, simulated, measured: await rounds(boundBy, measure) });
       say(what);
     };
     await compare('accept, 32 connections', 'requests/s', simulateAccepts(acceptMs, 32, 3), 'processor', () =>

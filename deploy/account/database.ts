@@ -31,11 +31,11 @@ export interface Migration {
   readonly sql: string;
 }
 
-/** The migration and its line in the table together: the API runs one text's statements in one transaction. */
+/** The table, the migration and its line in it together: the API runs one text's statements in one transaction. */
 export async function applyMigration(api: CloudflareApi, databaseId: string, migration: Migration): Promise<void> {
-  await queryDatabase(api, databaseId, CREATE_MIGRATIONS_TABLE);
   const record = `INSERT INTO ${MIGRATIONS_TABLE} (name) VALUES ('${migration.name.replaceAll("'", "''")}');`;
-  await api.post(`/d1/database/${databaseId}/query`, { sql: `${migration.sql}\n${record}` }, z.unknown());
+  const sql = [CREATE_MIGRATIONS_TABLE, migration.sql, record].join('\n');
+  await api.post(`/d1/database/${databaseId}/query`, { sql }, z.unknown());
 }
 
 /** A store that is to go keeps this line: since when it gets no new tasks. */

@@ -65,7 +65,7 @@ export function planLines(prepared: Prepared): string[] {
     ...serviceLines(prepared),
     '',
     style.bold(steps.length === 0 ? 'Nothing to do' : `${steps.length} steps`),
-    ...steps.flatMap(stepLines),
+    ...shownSteps(steps).flatMap(stepLines),
     ...(missing.length > 0 ? ['', ...missingLines(missing)] : []),
     ...(findings.length > 0 ? ['', ...findings.flatMap(findingLines)] : []),
   ];
@@ -114,13 +114,33 @@ function findingLines(finding: Finding): string[] {
   return wrap(`${isRefused ? 'Cannot be deployed' : 'Mind'}: ${findingText(finding)}`, 2).map(paint);
 }
 
+interface ShownStep {
+  readonly sign: ReturnType<typeof signOf>;
+  readonly what: string;
+  readonly target: string;
+  readonly why: string;
+}
+
+/** The migrations of a database are one line: there are dozens of them, and more for each store. */
+function shownSteps(steps: readonly Step[]): ShownStep[] {
+  return steps.flatMap((step): ShownStep[] => {
+    const shown = { sign: signOf(step), what: step.do, target: targetOf(step), why: step.why };
+    if (step.do !== 'migrate') return [shown];
+    const all = steps.filter((other) => other.do === 'migrate' && other.database === step.database);
+    if (all.length === 1) return [shown];
+    if (all[0] !== step) return [];
+    const last = all.at(-1);
+    const name = last?.do === 'migrate' ? last.migration.name : '';
+    return [{ ...shown, target: step.database, why: `${all.length} migrations, up to ${name}` }];
+  });
+}
+
 /** The reason beside the step where there is room, else below it. */
-function stepLines(step: Step): string[] {
-  const sign = signOf(step);
-  const what = `${pad(step.do, 16)}${pad(targetOf(step), 32)}`;
+function stepLines({ sign, what, target, why }: ShownStep): string[] {
+  const line = `${pad(what, 16)}${pad(target, 32)}`;
   const colored = (SIGN[sign] ?? String)(sign);
-  if (what.length + 5 + step.why.length <= 80) return [`  ${colored} ${what} ${style.dim(step.why)}`];
-  return [`  ${colored} ${what.trimEnd()}`, ...wrap(`      ${step.why}`, 6).map(style.dim)];
+  if (target.length <= 32 && line.length + 5 + why.length <= 80) return [`  ${colored} ${line} ${style.dim(why)}`];
+  return [`  ${colored} ${line.trimEnd()}`, ...wrap(`      ${why}`, 6).map(style.dim)];
 }
 
 export function estimateLines(

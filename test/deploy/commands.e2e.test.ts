@@ -89,6 +89,21 @@ it('what is missing is said in one line with the fix, and nothing is changed', a
   expect(stub.calls.some(({ changes }) => changes)).toBe(false);
 });
 
+it('what a person reads is no wider than 80 columns: help, and a plan with 20 keys', async () => {
+  const nowhere = { CLOUDFLARE_ACCOUNT_ID: '', CLOUDFLARE_API_TOKEN: '', ...keys(20) };
+  const [help, removal, plan] = await Promise.all([
+    start('deploy', ['--help']).ended,
+    start('destroy', ['--help']).ended,
+    start('deploy', ['--plan', '--load', '200/s'], nowhere).ended,
+  ]);
+  for (const { stdout } of [help, removal, plan]) {
+    expect(stdout.length).toBeGreaterThan(300);
+    for (const line of stdout.split('\n')) expect([...line].length, line).toBeLessThanOrEqual(80);
+  }
+  expect(plan.stdout).toMatch(/^3 shards$/m);
+  expect(plan.stdout).toMatch(/^ {2}\+ migrate {9}tasklane\n {6}\d+ migrations, up to \d{4}_\w+\.sql$/m);
+});
+
 it('a deploy that is killed in the middle is finished by the next, with the plan in between telling the rest', async () => {
   const environment = { TASKLANE_SECRETS: JSON.stringify({ ...SECRETS, ...keys(12), github_token: 'not ours' }) };
   const first = start('deploy', [], environment);

@@ -25,17 +25,18 @@ const keyOf = (subject: string, name: string) => JSON.stringify([subject, name])
 /**
  * The store of a group, which is made when it is not there.
  * @param candidate where a new one goes
- * @returns undefined when its store has no room
+ * @returns `full`: its store has no room; `leaving`: its store is being removed, and takes nothing new
  */
 export async function enterGroup(
   runtime: Runtime,
   subject: string,
   name: string,
   candidate: number,
-): Promise<number | undefined> {
+): Promise<number | 'full' | 'leaving'> {
   const store = await knownOrMade(runtime, subject, name, candidate);
   const fill = fillsOf(runtime).find(({ number }) => number === store);
-  return fill === undefined || stateOfStore(fill, runtime.config.storeLimitBytes) === 'full' ? undefined : store;
+  if (fill === undefined || fill.isDraining) return 'leaving';
+  return stateOfStore(fill, runtime.config.storeLimitBytes) === 'full' ? 'full' : store;
 }
 
 async function knownOrMade(runtime: Runtime, subject: string, name: string, candidate: number): Promise<number> {

@@ -3,7 +3,7 @@ import type { Context } from 'hono';
 import type { AppEnv } from '../app.ts';
 import type { Refusal } from '../refusal.ts';
 import { chooseStore, STORAGE_FULL } from '../store-choice.ts';
-import { NOT_ACCEPTED } from '../submission.ts';
+import { GROUP_CLOSED, NOT_ACCEPTED } from '../submission.ts';
 import { callUpstream, UNAVAILABLE } from '../upstream.ts';
 import { enterGroup } from './admission.ts';
 
@@ -22,5 +22,7 @@ export async function chooseStoreFor(
   if (group === undefined) return { ok: true, store: candidate };
   const store = await callUpstream('database', () => enterGroup(c.env.runtime, subject, group, candidate));
   if (store === UNAVAILABLE) return { ok: false, refusal: NOT_ACCEPTED };
-  return store === undefined ? { ok: false, refusal: STORAGE_FULL } : { ok: true, store };
+  if (store === 'full') return { ok: false, refusal: STORAGE_FULL };
+  // Otherwise a group that stays open would keep the store from being removed.
+  return store === 'leaving' ? { ok: false, refusal: GROUP_CLOSED } : { ok: true, store };
 }

@@ -122,6 +122,8 @@ async function mintId(runtime: Runtime, { subject, name, task }: ScheduleRow, no
     candidate === undefined || typeof group !== 'string'
       ? candidate
       : await enterGroup(runtime, subject, group, candidate);
-  if (store === undefined) throw new NotNow(name);
+  // Of a group that takes no more the task is refused under any id.
+  if (store === 'leaving') return mintTaskId(await idKeyOf(runtime), subject, now, candidate ?? 0);
+  if (store === undefined || store === 'full') throw new NotNow(name);
   return mintTaskId(await idKeyOf(runtime), subject, now, store);
 }

@@ -1,6 +1,7 @@
 /**
  * Rows written at accept: with `ACCEPT=queue+record`, and when no queue takes the task. Such a row
- * may arrive after the claim, or after the end, so it never overwrites (rule R11). A group that is closed takes none.
+ * may arrive after the claim, or after the end, so it never overwrites (rule R11). A group takes them while it is open,
+ * in its own store.
  */
 import type { NewTask } from '../message/task-message.ts';
 import { jsonParameters, ROWS, runForEach } from './parameter.ts';
@@ -15,8 +16,8 @@ const INSERT = `
     value->>'deadlineAt', (value->>'deadlineAt') - (value->>'runAt'), value->>'runAt', coalesce(value->>'dueAt', ?2),
     value->'labels', value->>'ref', value->'request', value->>'body', value->>'onComplete', value->>'group'
   FROM ${ROWS}
-  WHERE value->>'group' IS NULL OR NOT EXISTS (
-    SELECT 1 FROM groups WHERE subject = value->>'subject' AND name = value->>'group' AND closed_at IS NOT NULL)
+  WHERE value->>'group' IS NULL OR EXISTS (
+    SELECT 1 FROM groups WHERE subject = value->>'subject' AND name = value->>'group' AND closed_at IS NULL)
   ON CONFLICT (id) DO NOTHING
   RETURNING id`;
 

@@ -2,7 +2,7 @@
 
 import { applyD1Migrations } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readEnv } from '../../callback/env.ts';
 import { changeGroup } from '../../callback/groups.ts';
 import type { GroupRequest } from '../../shared/ledger/rpc.ts';
@@ -28,6 +28,8 @@ const rowOf = (id: unknown) =>
 
 const problemsIn = (document: Record<string, unknown>) =>
   (document.results as { problem?: { type: string } }[]).map(({ problem }) => problem?.type.split('/').at(-1));
+
+beforeAll(() => applyD1Migrations(env.STORE_1, env.TEST_MIGRATIONS));
 
 afterEach(async () => {
   for (const table of ['tasks', 'groups', 'group_stores', 'idempotency_keys'])
@@ -90,7 +92,6 @@ describe('a task of a group', () => {
   });
 
   it('is in the store of its group, whichever store the next task would be in', async () => {
-    await applyD1Migrations(env.STORE_1, env.TEST_MIGRATIONS);
     const { queue, bindings } = producer({ TASK_DB_1: env.STORE_1 });
     for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) {
       const tasks = Array.from({ length: 3 }, () => ({ service: 'echo', group: `stores-${name}` }));
@@ -100,6 +101,18 @@ describe('a task of a group', () => {
     }
     const stores = Map.groupBy(queue.sent, ({ task }) => task.group);
     for (const sent of stores.values()) expect(new Set(sent.map(({ task }) => storeOfTask(task.id))).size).toBe(1);
+  });
+});
+
+describe('a group whose store is being removed', () => {
+  it('takes no more tasks, so that the store becomes empty', async () => {
+    const { bindings } = producer({ TASK_DB_1: env.STORE_1 });
+    await env.DB.prepare(`INSERT INTO group_stores (subject, name, store) VALUES ('alice', 'old', 1)`).run();
+    expect((await ask(bindings, '/api/task', { body: { service: 'echo', group: 'old' } })).status).toBe(202);
+    const leaving = producer({ TASK_DB_1: env.STORE_1, STORES_DRAINING: '1' });
+    const answer = await ask(leaving.bindings, '/api/task', { body: { service: 'echo', group: 'old' } });
+    expect(await documentIn(answer)).toMatchObject({ type: '/docs/problems/group-closed' });
+    expect(leaving.queue.sent).toEqual([]);
   });
 });
 

@@ -41,7 +41,7 @@ import { answerByStore } from './by-store.ts';
 import { answerClaims } from './claim.ts';
 import { type CallbackEnv, readEnv } from './env.ts';
 import { describeLines, releaseLine } from './parking.ts';
-import { askRegistry } from './registry/asking.ts';
+import { askFlows, askRegistry } from './registry/asking.ts';
 import { settleAttempts } from './settle.ts';
 import { writeDueStatistics } from './statistics.ts';
 
@@ -50,6 +50,7 @@ const IdsSchema = z.array(z.string().regex(TASK_ID_PATTERN));
 const UNREADABLE_DISPOSITION: Disposition = { kind: 'retry', delayMs: 60_000 };
 const LinesSchema = z.array(LineSchema);
 const VersionSchema = z.number().int();
+const FlowShardSchema = z.number().int().min(0);
 
 /** A settlement that cannot be read is answered too: its task runs again after the lease. */
 function unreadableAmong(elements: readonly unknown[], readable: readonly Settlement[]): Settled[] {
@@ -119,6 +120,21 @@ class Session extends RpcTarget implements LedgerSession {
   giveUp(lease: GivenUpLease): Promise<void> {
     const parsed = GivenUpLeaseSchema.parse(lease);
     return askRegistry(this.#env.serverRegistry, (registry) => registry.giveUp(parsed));
+  }
+
+  routeFlows(shard: number, request: RouteRequest): Promise<RouteAnswer> {
+    const parsed = readRouteRequest(request);
+    return askFlows(this.#env.serverRegistry, FlowShardSchema.parse(shard), (flows) => flows.route(parsed));
+  }
+
+  reportFlows(shard: number, reports: CallReports): Promise<void> {
+    const parsed = readCallReports(reports);
+    return askFlows(this.#env.serverRegistry, FlowShardSchema.parse(shard), (flows) => flows.reportCalls(parsed));
+  }
+
+  giveUpFlows(shard: number, lease: GivenUpLease): Promise<void> {
+    const parsed = GivenUpLeaseSchema.parse(lease);
+    return askFlows(this.#env.serverRegistry, FlowShardSchema.parse(shard), (flows) => flows.giveUp(parsed));
   }
 
   readServices(known: number): Promise<ServiceCatalog | undefined> {

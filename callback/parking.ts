@@ -22,6 +22,7 @@ import { sendWakes } from './wake.ts';
 
 /** Before the first of them. */
 const SERVICE_LINES = serviceLine('');
+const FLOW_LINES = 'flow:';
 
 export async function releaseLine(env: CallbackEnv, request: ReleaseRequest, now: number): Promise<ReleaseAnswer> {
   const counts = await countsByStore(env, request, now);
@@ -86,6 +87,14 @@ export async function describeLines(env: CallbackEnv, lines: readonly string[]):
 
 /** More services than have a line at once; the others are told of by the fallbacks of their heads. */
 const MAX_LINES = 1_000;
+
+/** The lines of flows in which somebody stands. */
+export async function readFlowLines(env: CallbackEnv): Promise<{ line: string; service: string }[]> {
+  const lines = await inAllStores(env, ({ db }) => readLines(db, FLOW_LINES, MAX_LINES));
+  return [...new Set(lines.flat())].flatMap((line) =>
+    targetOfLine(line)?.kind === 'flow' ? [{ line, service: line }] : [],
+  );
+}
 
 /** The lines of services in which somebody stands. */
 export async function readServiceLines(env: CallbackEnv): Promise<{ line: string; service: string }[]> {

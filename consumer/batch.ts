@@ -12,6 +12,7 @@ import { CallRunner } from './call/call-runner.ts';
 import type { Outcome } from './call/outcome.ts';
 import { serversOf, tellAborted, tellCancelled } from './call/tell-cancelled.ts';
 import { Background } from './capacity/background.ts';
+import { FlowLeases } from './capacity/flow-leases.ts';
 import { KeyLeases } from './capacity/key-leases.ts';
 import { asksRegistry } from './capacity/place-source.ts';
 import { ServerLeases } from './capacity/server-leases.ts';
@@ -110,6 +111,7 @@ async function runTasks(
   const pending = new Map(calls.map((call) => [call.id, call]));
   const callOfId = new Map(pending);
   const settle = (ended: readonly EndedCall[]) => {
+    flows.release(ended);
     const settlements = ended.flatMap((each) => settlementsOf(env, callOfId.get(each.id), each));
     for (const { id, event, server } of settlements) {
       pending.delete(id);
@@ -122,6 +124,11 @@ async function runTasks(
     servers.release(ended);
     settle(ended);
   };
+  const enter = async (inFlow: readonly Call[]) => {
+    const { ready, ended } = await servers.take(inFlow);
+    settle(ended);
+    await place(ready);
+  };
   const start = (ready: readonly Call[]) => {
     for (const { id } of ready) pending.delete(id);
     return runner.run(ready);
@@ -131,6 +138,7 @@ async function runTasks(
     end(ended);
     await start(ready);
   };
+  const flows = new FlowLeases(env, ledger, background, { ended: settle, ready: enter });
   const keys = new KeyLeases(env, background, { ended: end, ready: start });
   const onNewerServices = () => readServices(env, ledger, true);
   using servers = new ServerLeases(env, ledger, background, { ended: end, ready: place, onNewerServices }, backlog);
@@ -142,15 +150,16 @@ async function runTasks(
   using runner = new CallRunner(env, host, spans);
   settle(unreadable);
   background.add(
-    servers.take([...pending.values()]).then(({ ready, ended }) => {
+    flows.take([...pending.values()]).then(({ ready, ended }) => {
       settle(ended);
-      return place(ready);
+      return enter(ready);
     }),
   );
   for (;;) {
     await background.pass();
     keys.flush();
     servers.flush();
+    flows.flush();
     if (!background.isIdle) continue;
     if (pending.size === 0) break;
     // Nothing between the claim and the call may cost a task its attempt (rule R21).

@@ -59,6 +59,7 @@ const REASONS: Readonly<Record<string, string>> = {
   'server-busy': 'for a free place at a server',
   paused: 'until its service is resumed',
   'key-refused': 'for an API key that is not refused',
+  'flow-limited': 'for its turn in its flow',
   misconfigured: 'for its service to be configured',
 };
 

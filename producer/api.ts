@@ -18,6 +18,7 @@ import { addCallback } from './routes/callback.ts';
 import { addCancel } from './routes/cancel.ts';
 import { addChecklist } from './routes/checklist.ts';
 import { addDocument } from './routes/document.ts';
+import { addFlows } from './routes/flows.ts';
 import { addGroups } from './routes/groups.ts';
 import { addHealth } from './routes/health.ts';
 import { addHeartbeats } from './routes/heartbeats.ts';
@@ -74,6 +75,7 @@ export function createApp(...more: readonly ((app: App) => void)[]): App {
     addSchedules,
     addGroups,
     addJobs,
+    addFlows,
   ])
     add(app);
   for (const add of [addHeartbeats, addServers, addServices, addBalancer, addSync, addKeys, addTokens, addWebhooks])

@@ -32,6 +32,8 @@ const MEANINGS: Readonly<Record<ProblemCode, string>> = {
     'No schedule of yours has this name. `GET /api/schedules` lists them; an administrator names the owner with `?subject=`.',
   'group-not-found':
     'No group of yours has this id: no task has named it, or it ended more than RETENTION_DAYS ago. `GET /api/groups` lists them; an administrator names the owner with `?subject=`.',
+  'flow-not-found':
+    'No task of yours was in a flow of this key in the last ten minutes, and nobody has put its limits. The first task with the key makes it, or `PUT /api/flows/KEY`.',
   'job-not-found': 'No job of yours has this id, or it ended more than 30 days ago. `GET /api/jobs` lists them.',
   'server-not-found':
     'No server of yours has this id: it was removed, or was silent for too long. A server that gets this for a heartbeat registers again.',

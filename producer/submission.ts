@@ -3,6 +3,7 @@
  * and the refusals that need both. Pure; the id, the owner and the clock are handed in.
  */
 import { ownerOf, payloadKey, uploadKey } from '../shared/bodies/object-key.ts';
+import { type FlowOfTask, flowName } from '../shared/flow/flow.ts';
 import type { NewTask } from '../shared/message/task-message.ts';
 import type { ServiceDefinition, Services } from '../shared/service/definition.ts';
 import type { TaskRequest } from '../shared/task/request.ts';
@@ -21,6 +22,7 @@ import { fitToMessage } from './task-size.ts';
 
 export type TaskDraft = Omit<NewTask, 'id' | 'subject' | 'deadlineAt' | 'runAt' | 'onComplete'> & {
   readonly timing: Timing;
+  readonly flow?: FlowOfTask;
   readonly hook?: Hook;
 };
 
@@ -59,6 +61,7 @@ export const GROUP_CLOSED: Refusal = {
 /** What a task may say instead of its service. */
 type Settings = Pick<
   TaskSubmission,
+  | 'flow'
   | 'retry'
   | 'delaySeconds'
   | 'runAt'
@@ -132,7 +135,7 @@ export function draftOf(services: Services, name: string, request: TaskRequest, 
   if (unknown >= 0) return invalid(`/fallback/${unknown}`, 'is not another configured service');
   const timed = timingOf(own, service.deadlineSeconds, now);
   if (!timed.ok) return timed;
-  const { retry, labels, ref, group } = own;
+  const { retry, labels, ref, group, flow } = own;
   // A group tells of its end once: its tasks have the hooks of their own only.
   const { onComplete: hook = group === undefined ? service.onComplete : undefined } = own;
   const policy = {
@@ -150,6 +153,7 @@ export function draftOf(services: Services, name: string, request: TaskRequest, 
       ...(ref !== undefined && { ref }),
       ...(group !== undefined && { group }),
       ...(hook !== undefined && { hook }),
+      ...(flow !== undefined && { flow }),
       request: {
         ...request,
         ...(fallback !== undefined && { fallback, ...(fallbackOn !== undefined && { fallbackOn }) }),
@@ -169,9 +173,16 @@ export async function bindDraft(
   return { ok: true, draft: { ...draft, onComplete: bound.hook } };
 }
 
+/** Keys of submitters do not meet. */
+function taskFlow({ key, ...limits }: FlowOfTask, subject: string): NonNullable<TaskRequest['flow']> {
+  return { name: flowName(subject, key), ...limits };
+}
+
 export function taskOf(draft: BoundDraft, id: string, subject: string, now: number): NewTask {
-  const { timing, request, ...rest } = draft;
-  return fitToMessage({ id, subject, ...rest, request: withOwnPayload(request, id), ...timesOf(timing, now) });
+  const { timing, request, flow, ...rest } = draft;
+  const own = withOwnPayload(request, id);
+  const complete = flow === undefined ? own : { ...own, flow: taskFlow(flow, subject) };
+  return fitToMessage({ id, subject, ...rest, request: complete, ...timesOf(timing, now) });
 }
 
 /** A repeated submission is sent under the id of the first, whose payload is there already and is the same. */

@@ -13,11 +13,39 @@ export interface RegistryStub extends RegistryRpc {
  * Questions are safe to repeat: a call that has its place keeps it, a registration is one per URL.
  * @throws what the object throws, and when it does not answer twice
  */
-export async function askRegistry<Value>(
+export function askRegistry<Value>(
   namespace: DurableObjectNamespace,
   question: (registry: RegistryStub) => Promise<Value>,
 ): Promise<Value> {
-  const stub = () => namespace.getByName(NAME) as unknown as RegistryStub;
+  return ask(namespace, NAME, question);
+}
+
+/** Flows are looked after by objects of their own, of the same class. */
+export function askFlows<Value>(
+  namespace: DurableObjectNamespace,
+  shard: number,
+  question: (flows: RegistryStub) => Promise<Value>,
+): Promise<Value> {
+  return ask(namespace, flowObjectName(shard), question);
+}
+
+const FLOW_PREFIX = 'flows-';
+
+function flowObjectName(shard: number): string {
+  return `${FLOW_PREFIX}${shard}`;
+}
+
+/** @param name of the object */
+export function isFlowObject(name: string | undefined): boolean {
+  return name?.startsWith(FLOW_PREFIX) === true;
+}
+
+async function ask<Value>(
+  namespace: DurableObjectNamespace,
+  name: string,
+  question: (object: RegistryStub) => Promise<Value>,
+): Promise<Value> {
+  const stub = () => namespace.getByName(name) as unknown as RegistryStub;
   try {
     return await question(stub());
   } catch (error) {

@@ -9,10 +9,11 @@ import type { Registry } from './server.ts';
 /** How a service that nobody defined is balanced. */
 const DEFAULT_BALANCING: BalancingAlgorithm = 'least-connections';
 
-export function definitionOf({ catalog, settings }: Registry, name: string): ServiceDefinition | undefined {
+export function definitionOf({ catalog, settings, flows }: Registry, name: string): ServiceDefinition | undefined {
   return (
     catalog.put.get(name)?.definition ??
-    (Object.hasOwn(settings.services, name) ? settings.services[name] : hookServiceOf(name))
+    (Object.hasOwn(settings.services, name) ? settings.services[name] : hookServiceOf(name)) ??
+    flows.get(name)?.definition
   );
 }
 

@@ -8,6 +8,7 @@
  * Deterministic, without I/O.
  */
 import { bucketOf, serviceLine } from '../../shared/capacity/line.ts';
+import { isFlowName } from '../../shared/flow/flow.ts';
 import { meetsRequirements } from '../../shared/registry/routing.ts';
 import type { ServerRequirements } from '../../shared/task/server-requirements.ts';
 import { definitionOf, hasFixedTarget, isPaused } from './definitions.ts';
@@ -81,6 +82,7 @@ const SETTLED_AFTER_MS = 15_000;
 const LOOK_MS = 1_000;
 
 function lineName(service: string, needs: LineNeeds | undefined): string {
+  if (isFlowName(service)) return service;
   if (needs === undefined) return serviceLine(service);
   const { requirements: { tier, capabilities = {} } = {}, home } = needs;
   const parts = Object.entries(capabilities).sort(([a], [b]) => (a < b ? -1 : 1));
@@ -116,7 +118,7 @@ export function notePark(
 /** The ledger says that somebody stands there, of before a restart. @param name a line's */
 export function noteStatus(registry: Registry, name: string, service: string): void {
   if (registry.lines.has(name) || definitionOf(registry, service) === undefined) return;
-  registry.lines.set(name, newLine(name, service, name === serviceLine(service) ? undefined : 'unknown'));
+  registry.lines.set(name, newLine(name, service, name === lineName(service, undefined) ? undefined : 'unknown'));
 }
 
 function newLine(name: string, service: string, needs: Line['needs']): Line {

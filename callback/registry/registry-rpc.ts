@@ -3,6 +3,7 @@
  * and asks the one object.
  */
 import { WorkerEntrypoint } from 'cloudflare:workers';
+import { type FlowLimits, FlowLimitsSchema, shardOfFlow } from '../../shared/flow/flow.ts';
 import {
   type ClusterHeartbeat,
   ClusterHeartbeatSchema,
@@ -22,7 +23,7 @@ import {
 } from '../../shared/registry/routing.ts';
 import type { RegistryCaller, RegistryRpc as Rpc, ServicePause } from '../../shared/registry/rpc.ts';
 import { readEnv } from '../env.ts';
-import { askRegistry, type RegistryStub } from './asking.ts';
+import { askFlows, askRegistry, type RegistryStub } from './asking.ts';
 
 export class RegistryRpc extends WorkerEntrypoint implements Rpc {
   register(registration: Registration, caller: RegistryCaller) {
@@ -97,6 +98,19 @@ export class RegistryRpc extends WorkerEntrypoint implements Rpc {
     return this.#ask((registry) => registry.getService(name));
   }
 
+  getFlow(name: string) {
+    return this.#askFlow(name, (flows) => flows.getFlow(name));
+  }
+
+  putFlow(name: string, limits: FlowLimits) {
+    const parsed = FlowLimitsSchema.parse(limits);
+    return this.#askFlow(name, (flows) => flows.putFlow(name, parsed));
+  }
+
+  pauseFlow(name: string, pause: ServicePause | undefined) {
+    return this.#askFlow(name, (flows) => flows.pauseFlow(name, pause));
+  }
+
   getPaces(names: readonly string[]) {
     return this.#ask((registry) => registry.getPaces(names));
   }
@@ -122,6 +136,10 @@ export class RegistryRpc extends WorkerEntrypoint implements Rpc {
   giveUp(lease: GivenUpLease) {
     const parsed = GivenUpLeaseSchema.parse(lease);
     return this.#ask((registry) => registry.giveUp(parsed));
+  }
+
+  async #askFlow<Value>(name: string, question: (flows: RegistryStub) => Promise<Value>): Promise<Value> {
+    return askFlows((await readEnv(this.env as object)).serverRegistry, shardOfFlow(name), question);
   }
 
   async #ask<Value>(question: (registry: RegistryStub) => Promise<Value>): Promise<Value> {

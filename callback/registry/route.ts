@@ -16,6 +16,7 @@ import type { BalancingAlgorithm } from '../../shared/service/definition.ts';
 import { homeOf, pickOffer } from './balance.ts';
 import { admits, circuitState } from './circuit.ts';
 import { balancingOf, definitionOf, hasFixedTarget, isPaused } from './definitions.ts';
+import { learnFlow } from './flows.ts';
 import { capacityOf, comingOf, type LineNeeds, lineOf, noteAsking, notePark } from './line.ts';
 import { isAvailable } from './liveness.ts';
 import { mayBeTried } from './outage.ts';
@@ -53,6 +54,9 @@ const LINE_HOLDS_MS = 2_000;
 
 export function route(registry: Registry, request: RouteRequest, now: number, random: () => number): RouteAnswer {
   expireLeases(registry, now);
+  for (const { service, limits } of request.calls) {
+    if (limits !== undefined) learnFlow(registry, service, limits, now);
+  }
   const isGivenUp = registry.givenUp.has(request.leaseId);
   const lease = leaseOf(registry, request.leaseId, request.expiresAt, request.invocation);
   const admissions = new Map<string, Admission>();

@@ -4,6 +4,7 @@
  */
 import { DurableObject } from 'cloudflare:workers';
 import { CROCKFORD_ALPHABET } from '../../shared/crypto/base32.ts';
+import type { FlowLimits } from '../../shared/flow/flow.ts';
 import type { ReleaseAnswer } from '../../shared/ledger/line.ts';
 import { logError, logInfo } from '../../shared/log.ts';
 import type { ClusterHeartbeat, Heartbeat, Registration } from '../../shared/registry/registration.ts';
@@ -18,6 +19,7 @@ import type {
   Answered,
   BalancerView,
   DemandView,
+  FlowView,
   HeartbeatAnswer,
   Registered,
   RegistryCaller,
@@ -30,9 +32,11 @@ import type {
   ServiceView,
 } from '../../shared/registry/rpc.ts';
 import { readEnv } from '../env.ts';
-import { describeLines, readServiceLines, releaseLine } from '../parking.ts';
+import { describeLines, readFlowLines, readServiceLines, releaseLine } from '../parking.ts';
 import { countOpenTasks, endOpenTasks } from '../service-tasks.ts';
+import { isFlowObject } from './asking.ts';
 import { demandOf } from './demand.ts';
+import { pauseFlow, putFlow, viewFlow } from './flows.ts';
 import { probe, reach } from './health-probe.ts';
 import { claimLeadership, heartbeat, heartbeatCluster } from './heartbeat.ts';
 import { RegistryHost } from './host.ts';
@@ -156,6 +160,19 @@ export class ServerRegistry extends DurableObject<object> implements RegistryRpc
     return this.#host.decide((registry, now) => viewService(registry, name, now));
   }
 
+  putFlow(name: string, limits: FlowLimits): Promise<FlowView> {
+    return this.#host.decide((registry, now) => putFlow(registry, name, limits, now));
+  }
+
+  pauseFlow(name: string, pause: ServicePause | undefined): Promise<Answered<FlowView>> {
+    return this.#host.decide((registry, now) => pauseFlow(registry, name, pause, now));
+  }
+
+  async getFlow(name: string): Promise<Answered<FlowView>> {
+    const [line] = await describeLines(await readEnv(this.env), [name]);
+    return this.#host.decide((registry, now) => viewFlow(registry, name, line?.count ?? 0, now));
+  }
+
   getPaces(names: readonly string[]): Promise<ServicePace[]> {
     return this.#host.direct((registry, now) => pacesOf(registry, names, now));
   }
@@ -213,7 +230,8 @@ export class ServerRegistry extends DurableObject<object> implements RegistryRpc
 
   async #readLines(): Promise<{ line: string; service: string }[]> {
     try {
-      return await readServiceLines(await readEnv(this.env));
+      const env = await readEnv(this.env);
+      return await (isFlowObject(this.ctx.id.name) ? readFlowLines(env) : readServiceLines(env));
     } catch (error) {
       // Their fallbacks tell of them.
       logError('lines.unread', {}, error);

@@ -7,6 +7,7 @@ import type { OfferedService, Registration } from '../../shared/registry/registr
 import type { ServerAddress } from '../../shared/registry/routing.ts';
 import type { BalancingAlgorithm, ServiceDefinition } from '../../shared/service/definition.ts';
 import { type Circuit, newCircuit } from './circuit.ts';
+import type { Flow } from './flows.ts';
 import type { Line } from './line.ts';
 import { type Metrics, newMetrics } from './metrics.ts';
 import type { LeaseGroup } from './places.ts';
@@ -104,6 +105,8 @@ export interface Registry {
   /** The leader's id by cluster. */
   readonly leaders: Map<string, string>;
   readonly services: Map<string, Service>;
+  /** By name; in the objects of flows alone. */
+  readonly flows: Map<string, Flow>;
   readonly catalog: Catalog;
   readonly leases: Map<string, LeaseGroup>;
   /** Leases whose calls were all given back, and when they expire. */
@@ -132,6 +135,7 @@ export function emptyRegistry(settings: RegistrySettings): Registry {
     offers: new Map(),
     leaders: new Map(),
     services: new Map(),
+    flows: new Map(),
     catalog: {
       version: 0,
       put: new Map(),

@@ -3,6 +3,7 @@
  * of it. Changing a definition keeps all counts: they live with the servers. Deterministic, without I/O.
  */
 
+import { isFlowName } from '../../shared/flow/flow.ts';
 import type { ServiceCatalog } from '../../shared/registry/routing.ts';
 import type { Answered } from '../../shared/registry/rpc.ts';
 import { BALANCING_ALGORITHMS } from '../../shared/service/definition.ts';
@@ -137,7 +138,8 @@ export function noteLimited(registry: Registry, now: number): void {
     const isCrowding = mustAsk(service, catalog.limited.has(name));
     if (service.outage !== undefined || service.limiter !== undefined || isCrowding) names.add(name);
   }
-  const limited = new Set([...names].filter((name) => hasFixedTarget(definitionOf(registry, name))));
+  const mayBeUnasked = (name: string) => !isFlowName(name) && hasFixedTarget(definitionOf(registry, name));
+  const limited = new Set([...names].filter(mayBeUnasked));
   if (limited.size === catalog.limited.size && [...limited].every((name) => catalog.limited.has(name))) return;
   catalog.limited = limited;
   renewCatalog(registry);

@@ -11,6 +11,7 @@ import type { OfferedService } from '../../shared/registry/registration.ts';
 import { BALANCING_ALGORITHMS, type BalancingAlgorithm } from '../../shared/service/definition.ts';
 import { type Circuit, newCircuit } from './circuit.ts';
 import { parseDefinition } from './definitions.ts';
+import { type FlowRecord, flowRecords, restoreFlows } from './flows.ts';
 import { isCovered } from './liveness.ts';
 import type { Outage } from './outage.ts';
 import { type OpenPlace, openPlaces, restorePlaces } from './places.ts';
@@ -67,6 +68,8 @@ interface ServersRecord {
   readonly graceAt: number;
   readonly servers: readonly ServerRecord[];
   readonly leaders: Readonly<Record<string, string>>;
+  /** Absent in what an older release wrote. */
+  readonly flows?: Readonly<Record<string, FlowRecord>>;
   /** Of a complete snapshot: calls under way. */
   readonly places: readonly OpenPlace[];
 }
@@ -92,6 +95,7 @@ export function snapshotServers(registry: Registry, now: number): string {
     ...stored,
     servers: Array.from(servers.values(), (server) => recordOf(registry, server, now)),
     leaders: Object.fromEntries(leaders),
+    ...(registry.flows.size > 0 && { flows: flowRecords(registry) }),
     places: stored.isComplete ? openPlaces(registry) : [],
   } satisfies ServersRecord);
 }
@@ -130,6 +134,7 @@ export function snapshotServices({ catalog, services }: Registry): string {
 export function restoreServers(registry: Registry, text: string, now: number): void {
   const record = JSON.parse(text) as ServersRecord;
   if (record.version !== VERSION) return;
+  restoreFlows(registry, record.flows ?? {}, now);
   const { goneAfterMs } = registry.settings;
   const isInGrace = now - record.graceAt <= silentAfterMs(registry.settings);
   const graceAt = isInGrace ? record.graceAt : now;

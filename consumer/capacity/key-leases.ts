@@ -120,8 +120,9 @@ export class KeyLeases {
 
   #askedOf({ id, service, line, request }: Call, isFirst: boolean, mustNotWait: boolean): KeyCall {
     const bucket = bucketOfRequest(this.#env, service, { headers: request.headers ?? {}, json: jsonOf(request) });
-    const wasWoken = line !== undefined;
-    const target = wasWoken ? targetOfLine(line) : undefined;
+    const target = line === undefined ? undefined : targetOfLine(line);
+    // In a flow it has had its turn, and none here.
+    const wasWoken = target !== undefined && target.kind !== 'flow';
     const stoodAside = target?.kind === 'pool' && target.isOfRefused === true;
     return {
       task: id,

@@ -9,6 +9,7 @@ import type { App } from '../app.ts';
 import { MAX_TASK_BODY_BYTES, mayReadJson, readsJson } from '../body.ts';
 import { invalidRequest } from '../field-errors.ts';
 import { mayUse, refusalOfServices } from '../limited-token.ts';
+import { pauseOf } from '../pause.ts';
 import { askRegistry, readRegistry } from '../registry-answer.ts';
 import { withoutSecrets } from '../request-view.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
@@ -215,14 +216,11 @@ export function addServices(app: App): void {
   app.openapi(pauseRoute, (c) => {
     const { name } = c.req.valid('param');
     const { until, reason } = c.req.valid('json');
-    const untilMs = until === undefined ? undefined : Date.parse(until);
-    if (untilMs !== undefined && untilMs <= Date.now()) {
-      const why = 'is in the past; leave it out to pause without an end';
-      return refuse('invalid-request', { detail: `/until: ${why}`, errors: [{ field: '/until', reason: why }] });
-    }
+    const read = pauseOf({ until, reason }, Date.now());
+    if (!read.ok) return refuse(read.refusal.code, read.refusal.details);
     return askRegistry(
       c.env.runtime,
-      (registry) => registry.setPaused(name, { until: untilMs, reason }),
+      (registry) => registry.setPaused(name, read.pause),
       () => answerJson({ name, paused: true, until, reason }),
     );
   });

@@ -1,6 +1,7 @@
 /** What a client sends to submit tasks, and what it gets back at once. */
 import { z } from '@hono/zod-openapi';
 import { UPLOAD_ID_PATTERN } from '../../shared/bodies/object-key.ts';
+import { FlowSchema } from '../../shared/flow/flow.ts';
 import {
   FallbackSchema,
   HeaderNameSchema,
@@ -166,6 +167,11 @@ export const TaskSubmissionSchema = z
           'Tasks of the same key go to the same server while it is there, where the service balances `sticky`.',
       }),
     requires: RequiresSchema.optional(),
+    flow: FlowSchema.optional().openapi({
+      description:
+        'Your tasks with this key share limits of their own: calls at a time, and calls in a period. What PUT /api/flows/{key} says wins.',
+      example: { key: 'customer-acme', concurrency: 2, rate: 100, periodSeconds: 60 },
+    }),
     priority: z.number().int().min(1).max(3).default(2).openapi({
       description:
         'Where tasks wait for capacity: 1 goes before your other tasks, 3 after those of everybody, but not for ever.',

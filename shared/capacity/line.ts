@@ -1,7 +1,7 @@
 /**
  * A line is what parked tasks wait for (rule R20), as it is written in `tasks.parked_for`: the keys of a
  * pool, a bucket of them where a provider limits by model, or a place at a service, or at those of its
- * servers that have what the task asks for. A pool has one line
+ * servers that have what the task asks for; or a place in a flow. A pool has one line
  * over all shards: each shard pulls from it when it has room. Pure.
  */
 
@@ -13,7 +13,9 @@ export type LineTarget =
       /** Of the tasks that keys of the pool refused. */
       readonly isOfRefused?: boolean;
     }
-  | { readonly kind: 'service'; readonly service: string; readonly bucket?: string | undefined };
+  | { readonly kind: 'service'; readonly service: string; readonly bucket?: string | undefined }
+  /** The whole text is the flow's name. */
+  | { readonly kind: 'flow'; readonly flow: string };
 
 export function poolLine(pool: string, bucket?: string): string {
   return bucket === undefined ? `pool:${pool}` : `pool:${pool}#${bucket}`;
@@ -30,9 +32,10 @@ export function serviceLine(service: string, bucket?: string): string {
 
 /** @returns undefined for a text that is no line */
 export function targetOfLine(line: string): LineTarget | undefined {
-  const match = /^(?<kind>service|pool|refused):(?<name>[^#]+)(?:#(?<bucket>.+))?$/s.exec(line);
+  const match = /^(?<kind>service|pool|refused|flow):(?<name>[^#]+)(?:#(?<bucket>.+))?$/s.exec(line);
   const { kind, name, bucket } = match?.groups ?? {};
   if (name === undefined) return undefined;
+  if (kind === 'flow') return { kind, flow: line };
   if (kind === 'service') return { kind, service: name, ...(bucket !== undefined && { bucket }) };
   return { kind: 'pool', pool: name, bucket, ...(kind === 'refused' && { isOfRefused: true }) };
 }

@@ -8,7 +8,7 @@
  */
 import * as z from 'zod';
 import { NewTaskSchema } from '../message/task-message.ts';
-import type { RegistrySession } from '../registry/routing.ts';
+import type { CallReports, GivenUpLease, RegistrySession, RouteAnswer, RouteRequest } from '../registry/routing.ts';
 import { AttemptRecordSchema, TaskErrorSchema } from '../task/attempt.ts';
 import { ContentSchema } from '../task/content.ts';
 import type { Disposition } from '../task/disposition.ts';
@@ -137,6 +137,10 @@ export interface LedgerSession extends RegistrySession {
   claim(batch: ClaimBatch): Promise<(Grant | Denial)[]>;
   /** Records outcomes; safe to repeat. What is left out of the answer, or rejected, is not recorded for certain. */
   settle(settlements: Settlement[]): Promise<Settled[]>;
+  /** Places in flows, from the owner of those of a shard; otherwise as `route`, `reportCalls` and `giveUp`. */
+  routeFlows(shard: number, request: RouteRequest): Promise<RouteAnswer>;
+  reportFlows(shard: number, reports: CallReports): Promise<void>;
+  giveUpFlows(shard: number, lease: GivenUpLease): Promise<void>;
   /** Which of these tasks have been cancelled meanwhile. */
   cancelledAmong(ids: string[]): Promise<string[]>;
 }

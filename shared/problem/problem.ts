@@ -16,6 +16,7 @@ export const PROBLEMS = {
   'body-not-found': { status: 404, title: 'There is no such body' },
   'schedule-not-found': { status: 404, title: 'There is no such schedule' },
   'group-not-found': { status: 404, title: 'There is no such group' },
+  'flow-not-found': { status: 404, title: 'There is no such flow' },
   'job-not-found': { status: 404, title: 'There is no such job' },
   'server-not-found': { status: 404, title: 'There is no such server' },
   'method-not-allowed': { status: 405, title: 'This address does not answer that method' },

@@ -7,6 +7,7 @@
  * them at random.
  */
 import * as z from 'zod';
+import { FlowLimitsSchema, isFlowName } from '../flow/flow.ts';
 import { parseEach } from '../rpc/parse-each.ts';
 import { type Capabilities, type ServerRequirements, ServerRequirementsSchema } from '../task/server-requirements.ts';
 import { isHookService } from '../webhook/hook.ts';
@@ -14,13 +15,19 @@ import { ServiceNameSchema } from './registration.ts';
 
 const callId = z.string().min(1).max(64);
 
-/** A service, or the messages of a hook. */
-const RoutedServiceSchema = z.union([ServiceNameSchema, z.string().refine(isHookService)]);
+/** A service, the messages of a hook, or a flow. */
+const RoutedServiceSchema = z.union([
+  ServiceNameSchema,
+  z.string().refine(isHookService),
+  z.string().refine(isFlowName),
+]);
 
 const RoutedCallSchema = z.object({
   id: callId,
   service: RoutedServiceSchema,
   requirements: ServerRequirementsSchema.optional(),
+  /** Of a flow: what the task says of it. */
+  limits: FlowLimitsSchema.optional(),
   /** It cannot stand in a line, and does not come back after this, Unix ms. Absent: a task, which can. */
   patientUntil: z.number().optional(),
   /** How often it has waited before. */

@@ -3,6 +3,7 @@
  * services and balancing, as values. Bodies were parsed before; who may ask what was checked before,
  * except for whose server it is, which only the registry knows.
  */
+import type { FlowLimits } from '../flow/flow.ts';
 import type { ClusterHeartbeat, Heartbeat, Registration } from './registration.ts';
 import type { CallReports, GivenUpLease, RouteAnswer, RouteRequest, ServiceCatalog } from './routing.ts';
 
@@ -10,6 +11,7 @@ export type RegistryProblemCode =
   | 'server-not-found'
   | 'service-not-found'
   | 'service-busy'
+  | 'flow-not-found'
   | 'not-heartbeat-leader'
   | 'invalid-request'
   | 'forbidden';
@@ -137,6 +139,18 @@ export interface ServicePause {
   readonly reason?: string | undefined;
 }
 
+/** A flow, for its submitter. */
+export interface FlowView {
+  readonly limits: FlowLimits;
+  /** Who said the limits: a person by the API, or its newest task. */
+  readonly source: 'api' | 'task';
+  readonly paused: boolean;
+  readonly pause: ServicePause | undefined;
+  readonly inFlight: number;
+  /** Tasks that stand in its line. */
+  readonly waiting: number;
+}
+
 /** Calls a second that a service bears, as far as that is told or learnt; undefined where it is not. */
 export interface ServicePace {
   readonly service: string;
@@ -202,6 +216,10 @@ export interface RegistryRpc {
   resume(name: string, rampSeconds: number | undefined): Promise<Answered<undefined>>;
   getService(name: string): Promise<Answered<ServiceDetail>>;
   getDemand(name: string): Promise<Answered<DemandView>>;
+  /** @param name of the flow, as `flowName` says it */
+  getFlow(name: string): Promise<Answered<FlowView>>;
+  putFlow(name: string, limits: FlowLimits): Promise<FlowView>;
+  pauseFlow(name: string, pause: ServicePause | undefined): Promise<Answered<FlowView>>;
   getPaces(names: readonly string[]): Promise<readonly ServicePace[]>;
   getBalancer(): Promise<BalancerView>;
   setBalancing(name: string, algorithm: string): Promise<Answered<undefined>>;

@@ -1,5 +1,6 @@
 /** The HTTP request that a task stands for, relative to its service's base URL. */
 import * as z from 'zod';
+import { TaskFlowSchema } from '../flow/flow.ts';
 import { AnswerRulesSchema } from './answer-rule.ts';
 import type { TaskError } from './attempt.ts';
 import { ContentSchema } from './content.ts';
@@ -28,6 +29,8 @@ export const TaskRequestSchema = z.object({
   requirements: ServerRequirementsSchema.optional(),
   /** Its turn in a line: 1 before its submitter's others, 3 after everybody's; 2 when absent (`shared/store/turns.ts`). */
   priority: z.number().int().min(1).max(3).optional(),
+  /** Tasks that share limits of their own (`shared/flow/flow.ts`). */
+  flow: TaskFlowSchema.optional(),
   /** Shorter than the service's. */
   timeoutSeconds: z.number().positive().optional(),
   /** Services that take it in this order when its own has failed; and errors after which that is at once. */

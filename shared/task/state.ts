@@ -24,6 +24,8 @@ export const DEFERRAL_REASONS = [
   /** The consumer could not go on with its batch before the call. */
   'not-started',
   'misconfigured',
+  /** Its flow has all the calls that it may have. */
+  'flow-limited',
 ] as const;
 export type DeferralReason = (typeof DEFERRAL_REASONS)[number];
 

@@ -117,6 +117,9 @@ async function openLedger(): Promise<LedgerSession> {
     route: (request) => env.SERVER_REGISTRY.getByName('registry').route(request),
     reportCalls: (reports) => env.SERVER_REGISTRY.getByName('registry').reportCalls(reports),
     giveUp: (lease) => env.SERVER_REGISTRY.getByName('registry').giveUp(lease),
+    routeFlows: (shard, request) => env.SERVER_REGISTRY.getByName(`flows-${shard}`).route(request),
+    reportFlows: (shard, reports) => env.SERVER_REGISTRY.getByName(`flows-${shard}`).reportCalls(reports),
+    giveUpFlows: (shard, lease) => env.SERVER_REGISTRY.getByName(`flows-${shard}`).giveUp(lease),
     readServices: (known) => env.SERVER_REGISTRY.getByName('registry').readServices(known),
   };
 }

@@ -15,6 +15,7 @@ import type { ConsumerEnv, LedgerBinding } from '../../consumer/env.ts';
 import { readConsumerKeys } from '../../consumer/keys/secrets/consumer-keys.ts';
 import { Redactor } from '../../consumer/keys/secrets/redaction.ts';
 import { readReportToken } from '../../shared/key/report-token.ts';
+import type { LedgerSession } from '../../shared/ledger/contract.ts';
 import type { LineKeeper } from '../../shared/ledger/line.ts';
 import type { TaskMessage } from '../../shared/message/task-message.ts';
 import type { RegistrySession } from '../../shared/registry/routing.ts';
@@ -186,6 +187,7 @@ export class Bindings {
         }),
       cancelledAmong: (ids) => effect('ledger.cancelled', () => answer(session.cancelledAmong(structuredClone(ids)))),
       ...this.#registry(effect),
+      ...this.#flows(effect),
     };
   }
 
@@ -210,6 +212,18 @@ export class Bindings {
       giveUp: (lease) => effect('registry.give-up', () => object.giveUp(lease)),
       reportCalls: (reports) => effect('registry.report', () => object.reportCalls(structuredClone(reports))),
       readServices: (known) => effect('registry.services', () => object.readServices(known)),
+    };
+  }
+
+  /** One object looks after all flows, and its lines are the registry's: what is tried here is the way to it. */
+  #flows(
+    effect: <Value>(name: string, take: () => Promise<Value>) => Promise<Value>,
+  ): Pick<LedgerSession, 'routeFlows' | 'reportFlows' | 'giveUpFlows'> {
+    const { route, reportCalls, giveUp } = this.#registry(effect);
+    return {
+      routeFlows: (_, request) => route(request),
+      reportFlows: (_, reports) => reportCalls(reports),
+      giveUpFlows: (_, lease) => giveUp(lease),
     };
   }
 

@@ -3,9 +3,10 @@
  * own, apart from the servers. What tasks say of a flow's limits holds, the newest first, until a person says it.
  * Deterministic, without I/O.
  */
-import type { FlowLimits } from '../../shared/flow/flow.ts';
+
 import type { Answered, FlowView } from '../../shared/registry/rpc.ts';
 import { type ServiceDefinition, ServiceDefinitionSchema } from '../../shared/service/definition.ts';
+import type { FlowLimits } from '../../shared/task/flow-limits.ts';
 import { isPaused } from './definitions.ts';
 import { hastenLines, linesOf } from './line.ts';
 import { refuse } from './refusal.ts';

@@ -3,7 +3,7 @@
  * and asks the one object.
  */
 import { WorkerEntrypoint } from 'cloudflare:workers';
-import { type FlowLimits, FlowLimitsSchema, shardOfFlow } from '../../shared/flow/flow.ts';
+import { shardOfFlow } from '../../shared/flow/flow.ts';
 import {
   type ClusterHeartbeat,
   ClusterHeartbeatSchema,
@@ -22,6 +22,7 @@ import {
   readRouteRequest,
 } from '../../shared/registry/routing.ts';
 import type { RegistryCaller, RegistryRpc as Rpc, ServicePause } from '../../shared/registry/rpc.ts';
+import { type FlowLimits, FlowLimitsSchema } from '../../shared/task/flow-limits.ts';
 import { readEnv } from '../env.ts';
 import { askFlows, askRegistry, type RegistryStub } from './asking.ts';
 

@@ -2,9 +2,9 @@
  * The one object that knows all servers: registers them, hears their heartbeats, gives calls their
  * servers. It lives in memory; what is written, and when, is its host's to decide.
  */
+
 import { DurableObject } from 'cloudflare:workers';
 import { CROCKFORD_ALPHABET } from '../../shared/crypto/base32.ts';
-import type { FlowLimits } from '../../shared/flow/flow.ts';
 import type { ReleaseAnswer } from '../../shared/ledger/line.ts';
 import { logError, logInfo } from '../../shared/log.ts';
 import type { ClusterHeartbeat, Heartbeat, Registration } from '../../shared/registry/registration.ts';
@@ -31,6 +31,7 @@ import type {
   ServicePause,
   ServiceView,
 } from '../../shared/registry/rpc.ts';
+import type { FlowLimits } from '../../shared/task/flow-limits.ts';
 import { readEnv } from '../env.ts';
 import { describeLines, readFlowLines, readServiceLines, releaseLine } from '../parking.ts';
 import { countOpenTasks, endOpenTasks } from '../service-tasks.ts';

@@ -1,6 +1,7 @@
 /** Flows as their submitters see and change them. */
 import { z } from '@hono/zod-openapi';
-import { FlowKeySchema, FlowLimitsSchema } from '../../shared/flow/flow.ts';
+import { FlowKeySchema } from '../../shared/flow/flow.ts';
+import { FlowLimitsSchema } from '../../shared/task/flow-limits.ts';
 
 export const FlowParamsSchema = z.object({
   key: FlowKeySchema.openapi({ param: { name: 'key', in: 'path' }, example: 'customer-acme' }),

@@ -7,8 +7,9 @@
  * them at random.
  */
 import * as z from 'zod';
-import { FlowLimitsSchema, isFlowName } from '../flow/flow.ts';
+import { isFlowName } from '../flow/flow.ts';
 import { parseEach } from '../rpc/parse-each.ts';
+import { FlowLimitsSchema } from '../task/flow-limits.ts';
 import { type Capabilities, type ServerRequirements, ServerRequirementsSchema } from '../task/server-requirements.ts';
 import { isHookService } from '../webhook/hook.ts';
 import { ServiceNameSchema } from './registration.ts';

@@ -3,7 +3,7 @@
  * services and balancing, as values. Bodies were parsed before; who may ask what was checked before,
  * except for whose server it is, which only the registry knows.
  */
-import type { FlowLimits } from '../flow/flow.ts';
+import type { FlowLimits } from '../task/flow-limits.ts';
 import type { ClusterHeartbeat, Heartbeat, Registration } from './registration.ts';
 import type { CallReports, GivenUpLease, RouteAnswer, RouteRequest, ServiceCatalog } from './routing.ts';
 

@@ -1,10 +1,10 @@
 /** The HTTP request that a task stands for, relative to its service's base URL. */
 import * as z from 'zod';
-import { TaskFlowSchema } from '../flow/flow.ts';
 import { AnswerRulesSchema } from './answer-rule.ts';
 import type { TaskError } from './attempt.ts';
 import { ContentSchema } from './content.ts';
 import { ERROR_CLASSES } from './error-class.ts';
+import { TaskFlowSchema } from './flow-limits.ts';
 import { ServerRequirementsSchema } from './server-requirements.ts';
 import { StoredBodySchema } from './stored-body.ts';
 

@@ -61,7 +61,9 @@ describe('the access table', () => {
     const ofClients = BY_ROLE.filter(({ access }) => 'client' in access.roles).map(({ row }) => row);
     expect(
       ofClients.filter((row) =>
-        /servers|stats|keys|tokens|services\/:name\/(?:pause|resume)|PUT \/api\/services|DELETE \/api\/services/.test(row),
+        /servers|stats|keys|tokens|services\/:name\/(?:pause|resume)|PUT \/api\/services|DELETE \/api\/services/.test(
+          row,
+        ),
       ),
     ).toEqual([]);
     const ofServers = BY_ROLE.filter(({ access }) => 'server' in access.roles).map(({ row }) => row);

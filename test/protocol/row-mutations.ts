@@ -156,8 +156,8 @@ export const ROW_MUTATIONS: readonly Row[] = [
           },
           {
             file: 'consumer/batch.ts',
-            from: 'servers.take([...pending.values()])',
-            to: 'servers.take(calls)',
+            from: 'flows.take([...pending.values()])',
+            to: 'flows.take(calls)',
           },
         ],
       },

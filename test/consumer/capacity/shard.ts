@@ -251,6 +251,10 @@ export class Shard {
           }),
         ),
       cancelledAmong: () => answer(() => []),
+      // No task here is in a flow.
+      routeFlows: () => answer(() => ({ decisions: [], servers: {}, lines: {}, servicesVersion: 0 })),
+      reportFlows: () => answer(() => undefined),
+      giveUpFlows: () => answer(() => undefined),
       route: (request) => answer(() => this.#host.route(request, Math.random)),
       reportCalls: (reports) =>
         answer(() => this.#host.direct((registry, now) => takeReports(registry, reports, now, Math.random))),

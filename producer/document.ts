@@ -46,6 +46,7 @@ export function apiDocument(app: App) {
   });
   for (const [path, item] of Object.entries(document.paths ?? {})) {
     for (const [method, operation] of Object.entries(item as Record<string, Operation>)) {
+      for (const parameter of operation.parameters ?? []) withoutNull(parameter);
       addExamples(operation, (document.components?.schemas ?? {}) as Parameters<typeof addExamples>[1]);
       Object.assign(operation, accessDocument(accessOfOperation(method, path), operation.description));
     }
@@ -53,7 +54,17 @@ export function apiDocument(app: App) {
   return { ...document, components: { ...document.components, securitySchemes: SECURITY_SCHEMES } };
 }
 
-type Operation = Parameters<typeof addExamples>[0] & { description?: string };
+/** What stands in an address is a text: a schema that reads numbers from it would take null for 0. */
+function withoutNull({ schema }: { readonly schema?: { type?: unknown } }): void {
+  if (!Array.isArray(schema?.type)) return;
+  const types = schema.type.filter((type) => type !== 'null');
+  schema.type = types.length === 1 ? types[0] : types;
+}
+
+type Operation = Parameters<typeof addExamples>[0] & {
+  description?: string;
+  parameters?: Parameters<typeof withoutNull>[0][];
+};
 
 /** The document spells parameters in its own way, and the synchronous route as one that it can spell. */
 function accessOfOperation(method: string, path: string): Access {

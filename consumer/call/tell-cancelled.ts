@@ -57,7 +57,7 @@ export async function tellCancelled(
   servers: readonly CallableServer[] = [],
   known = env.services[serviceName],
 ): Promise<void> {
-  // A path that was put a moment ago may not be known here yet.
+  // A path that was put a moment ago, within this millisecond perhaps, may not be known here yet.
   const startedAt = Date.now();
   const service =
     known?.cancelPath === undefined
@@ -65,7 +65,7 @@ export async function tellCancelled(
           env.known,
           (version) => env.registry.readServices(version),
           serviceName,
-          (definition) => definition?.cancelPath !== undefined || env.known.isReadSince(startedAt),
+          (definition) => definition?.cancelPath !== undefined || env.known.isReadSince(startedAt + 1),
         )
       : known;
   if (service?.cancelPath === undefined) return;

@@ -83,6 +83,16 @@ describe('the request that a backend gets', () => {
     expect(second).not.toBe(first);
   });
 
+  it.each([
+    [undefined, '1'],
+    [1, '2'],
+    [3, '4'],
+  ])('says through how many deployments it has come: after %s, %s', async (hops, said) => {
+    offer({});
+    await attempt(undefined, { request: hops === undefined ? {} : { hops } });
+    expect(latestCall().request.headers.get('tasklane-hops')).toBe(said);
+  });
+
   it('is not sent where a redirect points', async () => {
     offer({});
     expect(await attempt(status(302, { location: 'http://elsewhere.test/' }))).toMatchObject({ status: 'failed' });
@@ -115,6 +125,25 @@ describe('a call that cannot be made', () => {
       await house.deliver();
     }
     expect((await house.row(row.id)).next_at! - house.clock.now).toBeGreaterThanOrEqual(30_000);
+  });
+
+  it.each(['http://tasklane.test/api/service/fetched', 'http://TASKLANE.test.:80'])(
+    'because its target %s is the deployment itself, waits and says so',
+    async (baseUrl) => {
+      offer({ baseUrl });
+      const row = await attempt();
+      expect(row).toMatchObject({ status: 'deferred', reason: 'misconfigured', failures: 0 });
+      expect(latestRecord(row).error.message).toContain('this deployment itself');
+      expect(house.backend.calls).toEqual([]);
+    },
+  );
+
+  it('because the server that it was given is the deployment itself, waits and says so', async () => {
+    house.services = servicesSchema(true).parse({ served: {} });
+    house.join('tasklane');
+    const row = await attempt(undefined, { service: 'served' });
+    expect(row).toMatchObject({ status: 'deferred', reason: 'misconfigured', failures: 0 });
+    expect(house.backend.calls).toEqual([]);
   });
 
   it('ends where its service was deleted after it was submitted, and not where before', async () => {

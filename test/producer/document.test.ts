@@ -100,3 +100,14 @@ it('is OpenAPI 3.1 with problems as application/problem+json', () => {
   expect(JSON.stringify(operations[0]?.operation.responses['400'])).toContain('application/problem+json');
   expect(document.components.schemas).toHaveProperty('Problem');
 });
+
+it('never says that a parameter may be null: what stands in an address is a text', () => {
+  const parameters = operations.flatMap(({ path, operation }) =>
+    ((operation as { parameters?: { name: string; schema: object }[] }).parameters ?? []).map((each) => ({
+      where: `${path} ${each.name}`,
+      schema: JSON.stringify(each.schema),
+    })),
+  );
+  expect(parameters.some(({ schema }) => schema.includes('"number"'))).toBe(true);
+  expect(parameters.filter(({ schema }) => schema.includes('"null"'))).toEqual([]);
+});

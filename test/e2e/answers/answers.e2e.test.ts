@@ -3,8 +3,8 @@
  * task, and the answer of the synchronous route. One table; a row is a path of the scripted backend.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { request as httpRequest } from 'node:http';
-import { connect } from 'node:net';
+import { createServer, request as httpRequest } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
@@ -183,10 +183,11 @@ const ROWS: Readonly<Record<string, Row>> = {
         'www-authenticate': null,
         link: null,
         'speculation-rules': null,
-        'x-frame-options': null,
+        // Tasklane's own.
+        'x-frame-options': 'DENY',
         'content-security-policy-report-only': null,
         'clear-site-data': null,
-        'strict-transport-security': null,
+        'strict-transport-security': 'max-age=63072000',
         'x-kept': 'yes',
       },
     },
@@ -530,7 +531,65 @@ describe('a request on its way', () => {
   });
 });
 
+describe('a circle', () => {
+  it.each(['tasks', 'synchronous calls'])('of %s ends by itself: the count goes round with it', async (kind) => {
+    const hops: string[] = [];
+    // A backend that is another deployment, or a program of one's own, and comes back with what it was sent.
+    const partner = createServer(async (request, response) => {
+      const came = String(request.headers['tasklane-hops']);
+      hops.push(came);
+      const path = kind === 'tasks' ? '/api/task' : '/api/service/circle/again';
+      const again = await fetch(run.url + path, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'tasklane-hops': came },
+        body: JSON.stringify(kind === 'tasks' ? { service: 'circle' } : {}),
+      });
+      response.writeHead(again.status).end(await again.text());
+    });
+    await new Promise<void>((resolve) => partner.listen(0, '127.0.0.1', resolve));
+    try {
+      const admin = await Client.as(run.url, 'root', 'admin');
+      const baseUrl = `http://127.0.0.1:${(partner.address() as AddressInfo).port}`;
+      expect((await admin.call('PUT', '/api/services/circle', { baseUrl, timeoutSeconds: 20 })).status).toBe(200);
+      if (kind === 'tasks') await client.submit({ service: 'circle' });
+      else expect((await callSync('circle/first', { method: 'POST', body: '{}' })).status).toBe(400);
+      await expect.poll(() => hops.length, { timeout: 20_000 }).toBe(4);
+      expect(hops).toEqual(['1', '2', '3', '4']);
+    } finally {
+      await new Promise((resolve) => partner.close(resolve));
+    }
+  });
+});
+
 describe('a call to registered servers', () => {
+  it.each([
+    [521, 'POST', true],
+    [530, 'POST', true],
+    [522, 'POST', false],
+    [522, 'GET', true],
+    [524, 'GET', false],
+  ])('that a proxy answers with %i for one of them: a %s goes on to the other is %s', async (code, method, goesOn) => {
+    const admin = await Client.as(run.url, 'root', 'admin');
+    const server = await Client.as(run.url, 'backend', 'server');
+    const name = `edge-${code}-${method.toLowerCase()}`;
+    const cut = await startRawBackend(() => ({ steps: () => answer(code, TEXT, '<html>') }));
+    const whole = await startRawBackend(() => ({ steps: () => answer(200, TEXT, 'fine') }));
+    try {
+      await admin.call('PUT', `/api/services/${name}`, { balancing: 'round-robin', timeoutSeconds: 10 });
+      for (const { url } of [cut, whole]) {
+        expect((await server.call('POST', '/api/servers', { url, services: [{ name }] })).status).toBe(201);
+      }
+      const statuses: (number | 'broken')[] = [];
+      for (let time = 0; time < 2; time++) {
+        statuses.push((await callSync(`${name}/x`, { method, ...(method === 'POST' && { body: 'work' }) })).status);
+      }
+      expect(statuses.sort()).toEqual(goesOn ? [200, 200] : [200, code]);
+      expect(cut.seen.length).toBeGreaterThan(0);
+    } finally {
+      await Promise.all([cut.stop(), whole.stop()]);
+    }
+  });
+
   it('reaches one of two that read it and break off, and another where one refuses connections', async () => {
     const admin = await Client.as(run.url, 'root', 'admin');
     const server = await Client.as(run.url, 'backend', 'server');

@@ -1,0 +1,60 @@
+/** What was put a moment ago, while the consumer's last look at the definitions was a moment before. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { putService } from '../../callback/registry/services.ts';
+import { servicesSchema } from '../../shared/service/definition.ts';
+import { accepted } from '../protocol/backend.ts';
+import { House } from '../protocol/house.ts';
+import { comeToRest } from '../protocol/rest.ts';
+
+let house: House;
+beforeEach(async () => {
+  house = await House.open();
+});
+afterEach(() => house.close());
+
+const FETCHED = { baseUrl: 'http://backend.test' };
+
+/** The consumer looks at the definitions, and finds nothing new. */
+async function look(): Promise<void> {
+  const task = await house.submit({ service: 'fetched' });
+  await house.deliver();
+  expect(await house.row(task.id)).toMatchObject({ status: 'succeeded' });
+}
+
+describe('a service that was put a moment ago', () => {
+  it.each([0, 100, 500, 999, 1_500, 4_999])(
+    'has its first task called within seconds, %i ms after the consumer asked for definitions',
+    async (afterMs) => {
+      house.services = servicesSchema(true).parse({ fetched: FETCHED });
+      await look();
+      await house.submit({ service: 'unheard-of' });
+      await house.deliver();
+      await house.clock.moveTo(house.clock.now + afterMs);
+      putService(house.registry, 'new', FETCHED);
+      const putAt = house.clock.now;
+      const task = await house.submit({ service: 'new' });
+      await house.deliver();
+      for (let look = 0; look < 5 && (await house.row(task.id)).status === 'deferred'; look++) {
+        await house.clock.moveTo((await house.row(task.id)).next_at ?? house.clock.now);
+        await house.deliver();
+      }
+      expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', failures: 0 });
+      expect(house.clock.now - putAt).toBeLessThanOrEqual(10_000);
+    },
+  );
+
+  it.each([0, 100, 500, 999, 1_500, 4_999])(
+    'has its backend told of a cancellation, %i ms after the consumer asked for definitions',
+    async (afterMs) => {
+      house.services = servicesSchema(true).parse({ fetched: FETCHED });
+      const task = await house.submit({ service: 'fetched' });
+      house.backend.answer(task.id, accepted());
+      await house.deliver();
+      await house.clock.moveTo(house.clock.now + afterMs);
+      putService(house.registry, 'fetched', { ...FETCHED, cancelPath: '/work/{id}' });
+      expect(await house.cancel(task)).toMatchObject({ ok: true, status: 'cancelled' });
+      await comeToRest(house);
+      expect(house.backend.told).toEqual([task.id]);
+    },
+  );
+});

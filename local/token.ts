@@ -11,12 +11,13 @@ import { loadSecrets } from './secrets.ts';
 const HELP = `Prints a token.
 
   npm run token -- --role client --sub alice
-                   [--ttl 12h] [--jti ID] [--services A,B] [--read] [--secret-env NAME]
+                   [--ttl 12h] [--jti ID] [--services A,B] [--read]
+                   [--secret-env NAME]
 
   --role         ${ROLES.join(', ')}
   --sub          who it speaks for; a client sees the tasks of its own subject
   --ttl          how long it is good for: 30m, 12h, 7d (12h)
-  --services     only for these services, such as ocr,llm (all that its role reaches)
+  --services     only for these, such as ocr,llm (all that its role reaches)
   --read         only for reading
   --jti          its id, by which it can be revoked (a random one)
   --secret-env   the environment variable that holds the secret to sign with

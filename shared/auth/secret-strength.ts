@@ -7,7 +7,8 @@ import { toHex } from '../crypto/hex.ts';
 /** A secret of 32 random bytes has 256; half of it leaves room for the estimate. */
 const MIN_BITS = 128;
 
-const PLAIN_WORDS = /secret|passw|change.?me|example|default|tasklane|12345|qwert|abcdef/i;
+/** None of them is likely to be met by chance in the alphabets of random secrets (five hexadecimal digits are). */
+const PLAIN_WORDS = /secret|passw|change.?me|example|default|tasklane|123456789|qwerty|abcdefgh/i;
 
 export interface SecretReport {
   readonly name: string;

@@ -117,7 +117,7 @@ describe('a task that waits in line', () => {
     await env.DB.batch([
       env.DB.prepare(
         `UPDATE tasks SET status = 'deferred', run = 1, deferrals = 1, reason = 'no-key', next_at = 9e12, due_at = 9e12,
-           parked_for = 'pool:here' WHERE id IN (SELECT value FROM json_each(?1))`,
+           parked_for = 'pool:here', place = (SELECT key FROM json_each(?1) WHERE value = tasks.id) WHERE id IN (SELECT value FROM json_each(?1))`,
       ).bind(JSON.stringify(ids)),
       env.DB.prepare("INSERT INTO lines (line, per_second, noted_at) VALUES ('pool:here', 0.5, ?1)").bind(Date.now()),
     ]);

@@ -41,6 +41,8 @@ const HELP = `Deploys Tasklane to a Cloudflare account, again and again.
   --days N              for the stores: RETENTION_DAYS (30); and --body-days N,
                         BODY_RETENTION_DAYS (3)
   --polls N             for the price: polls per task (1)
+  --large PERCENT       for the price: tasks whose payload and result are above
+                        64 KB and lie in the bucket (0)
   --preview NAME        small letters, digits and dashes; removed again by
                         npm run destroy -- --preview NAME
   --generate-secrets    makes JWT_SECRET, ID_SECRET, CALLBACK_SECRET and
@@ -79,6 +81,7 @@ function readOptions() {
       days: { type: 'string', default: '30' },
       'body-days': { type: 'string', default: '3' },
       polls: { type: 'string', default: '1' },
+      large: { type: 'string', default: '0' },
       preview: { type: 'string' },
       'generate-secrets': { type: 'boolean', default: false },
       'drain-minutes': { type: 'string', default: '15' },
@@ -103,14 +106,15 @@ function say(line: string): void {
   console.error(line);
 }
 
-function estimateFor({ load: text, polls, days, 'body-days': bodyDays }: Options): Estimate {
+function estimateFor({ load: text, polls, days, large, 'body-days': bodyDays }: Options): Estimate {
   const load = parseLoad(text ?? DEFAULT_LOAD);
   if (load === undefined) throw new DeployError('--load is like 10/s, 500k/day or 2.5M/month');
   const lives = {
     days: wholeNumber('--days', days, 12, 3650),
     bodyDays: wholeNumber('--body-days', bodyDays, 0, 3650),
   };
-  return estimatePrice(load, wholeNumber('--polls', polls, 0, 1000), lives);
+  const largeShare = wholeNumber('--large', large, 0, 100) / 100;
+  return estimatePrice(load, wholeNumber('--polls', polls, 0, 1000), lives, largeShare);
 }
 
 function requestOf(options: Options): DeployRequest {

@@ -50,6 +50,8 @@ export class FakeCloudflare {
   readonly queues = new Map<string, CloudQueue>();
   readonly databases = new Map<string, CloudDatabase>();
   readonly buckets = new Set<string>();
+  /** Those of them that hold something. */
+  readonly filledBuckets = new Set<string>();
   /** What its Workers wrote and it keeps, those apart whose log is off. */
   readonly logs: KeptLine[] = [];
   /** The token may not read them. */

@@ -254,6 +254,7 @@ const ROUTES: readonly Route[] = [
     return {};
   }),
   change('DELETE', `/r2/buckets/${SCRIPT}`, (cloud, [name = '']) => {
+    if (cloud.filledBuckets.has(name)) throw new Refusal(409, 10008, 'The bucket you tried to delete is not empty');
     if (!cloud.buckets.delete(name)) throw new Refusal(404, 10006, 'no such bucket');
     return {};
   }),

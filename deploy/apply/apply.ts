@@ -14,6 +14,7 @@ import {
   createBucket,
   createDatabase,
   createQueue,
+  deleteBucket,
   detachQueue,
   ensured,
   type ResourceContext,
@@ -110,7 +111,7 @@ async function applyStep(context: ApplyContext, step: Step): Promise<void> {
     case 'refill-store':
       return noteDraining(api, ids.database(step.database), undefined);
     case 'delete-bucket':
-      return api.delete(`/r2/buckets/${step.bucket}`);
+      return deleteBucket(api, step.bucket);
   }
 }
 

@@ -82,6 +82,23 @@ export async function createBucket(api: CloudflareApi, name: string): Promise<vo
   );
 }
 
+/** R2 deletes empty buckets only, and the account's API has no way to empty one (R2, "Consistency model"). */
+const NOT_EMPTY = 10_008;
+
+/** @throws DeployError when bodies are left in it */
+export async function deleteBucket(api: CloudflareApi, name: string): Promise<void> {
+  try {
+    await api.delete(`/r2/buckets/${name}`);
+  } catch (error) {
+    if (!(error instanceof ApiError) || (error.code !== NOT_EMPTY && !/not empty|isn.t empty/i.test(error.message)))
+      throw error;
+    throw new DeployError(
+      `${name} holds bodies of tasks. Everything else is gone; empty the bucket in the dashboard (R2, its settings) and run ` +
+        'this again, or keep it with --keep-database',
+    );
+  }
+}
+
 /** Lets a Worker take the queue's messages, or takes them with other settings. */
 export async function attachQueue(
   { api, ids }: ResourceContext,

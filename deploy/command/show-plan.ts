@@ -11,6 +11,7 @@ import { type Finding, findingText } from '../finding.ts';
 import { SIGNING } from '../inputs/inputs.ts';
 import type { Prepared } from '../prepare.ts';
 import type { Estimate } from '../price/estimate.ts';
+import { LARGE_MEGABYTES } from '../price/large-bodies.ts';
 
 const SIGN: Readonly<Record<string, (text: string) => string>> = {
   '+': style.green,
@@ -175,6 +176,7 @@ const TERMS: readonly string[] = [
   'Row: a task takes four that are written, one for each stage, one when its bodies go and one when it is deleted after its retention; the minutely sweep and polls read.',
   'Durable Object request: a question to a key pool or to the registry of servers. GB-s: an object in memory counts as 0.128 GB, a second long or a month.',
   'Request: one to the API, or a batch taken from a queue.',
+  `R2: payloads and results above 64 KB, of --large PERCENT of the tasks, ${LARGE_MEGABYTES} MB each way.`,
   'Stored: tasks of 1 KB in and out, with bodies for --body-days and without for --days.',
   'List prices; what the plan includes is taken off each line. Logs beyond those included, and your backends are left out.',
 ];

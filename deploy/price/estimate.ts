@@ -4,6 +4,7 @@
  */
 
 import { INCLUDED, type Metered, PER_MILLION, PLAN } from '../../shared/price/list.ts';
+import { largeBodiesOf } from './large-bodies.ts';
 import { type Lives, ROWS_WRITTEN_FOR_BODIES, type Storage, storageOf } from './storage.ts';
 
 /**
@@ -90,17 +91,26 @@ const NAMES: Readonly<Record<Metered, string>> = {
   cpuMilliseconds: 'ms of processor',
 };
 
-export function estimatePrice(load: Load, pollsPerTask: number, lives: Lives = DEFAULT_LIVES): Estimate {
+/** @param largeShare of the tasks, from 0 to 1, whose bodies lie in the bucket */
+export function estimatePrice(
+  load: Load,
+  pollsPerTask: number,
+  lives: Lives = DEFAULT_LIVES,
+  largeShare = 0,
+): Estimate {
+  const large = largeBodiesOf(load.tasksAMonth, largeShare, lives);
   const lines = (Object.keys(PER_MILLION) as Metered[]).map((metered) => {
     const amount =
       load.tasksAMonth * (OF_A_TASK[metered] + pollsPerTask * OF_A_POLL[metered]) +
       MINUTES_A_MONTH * OF_A_SWEEP[metered] +
-      (metered === 'durableObjectGigabyteSeconds' ? REGISTRY_GIGABYTE_SECONDS_A_MONTH : 0);
+      (metered === 'durableObjectGigabyteSeconds' ? REGISTRY_GIGABYTE_SECONDS_A_MONTH : 0) +
+      (metered === 'rowsWritten' ? large.rowsWritten : 0);
     const billed = Math.max(0, amount - INCLUDED[metered]);
     return { what: NAMES[metered], amount: Math.round(amount), dollars: (billed / 1_000_000) * PER_MILLION[metered] };
   });
   const storage = storageOf(load.tasksAMonth, lives);
   lines.push({ what: 'GB stored in D1', amount: Math.round(storage.gigabytes), dollars: storage.dollars });
+  lines.push(...large.lines);
   const totalDollars = lines.reduce((sum, { dollars }) => sum + dollars, PLAN);
   return { load, pollsPerTask, lines, totalDollars, storage };
 }

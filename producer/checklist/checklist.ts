@@ -30,6 +30,8 @@ export interface DeploymentFacts {
   /** Unix ms; `none`: never. */
   readonly sweptAt: number | 'none' | undefined;
   readonly storeWarnings: readonly string[];
+  /** The bucket of large bodies; `none`: the deployment has none. */
+  readonly bodies: 'none' | 'answers' | 'away';
   readonly notes: Readonly<Partial<Record<NotedItem, Note>>> | undefined;
 }
 
@@ -80,9 +82,21 @@ export function checklist(facts: DeploymentFacts, now: number): ChecklistItem[] 
       facts.storeWarnings.length === 0 ? 'every store answers and has room' : facts.storeWarnings.join('; '),
       'Lower BODY_RETENTION_DAYS or RETENTION_DAYS, or add a store (docs/scaling.md).',
     ),
+    item(
+      'bodies',
+      facts.bodies !== 'away',
+      BODIES_SAY[facts.bodies],
+      "See the bucket in the platform's dashboard, and r2_buckets in wrangler.toml (docs/bodies.md): what is above 64 KB waits for it.",
+    ),
     ...NOTED_ITEMS.map((name) => notedItem(name, facts.notes, now)),
   ];
 }
+
+const BODIES_SAY: Readonly<Record<DeploymentFacts['bodies'], string>> = {
+  none: 'no bucket: bodies above 64 KB are refused',
+  answers: 'the bucket of large bodies answers',
+  away: 'the bucket of large bodies does not answer',
+};
 
 function item(name: string, isOk: boolean, says: string, remedy: string): ChecklistItem {
   return isOk ? { item: name, state: 'ok', says } : { item: name, state: 'missing', says, remedy };

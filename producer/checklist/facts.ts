@@ -22,13 +22,14 @@ export async function readNotes(
 export async function factsOf(runtime: Runtime, now: number): Promise<DeploymentFacts> {
   const { config } = runtime;
   const { control } = config.stores;
-  const [callback, own, alerts, swept, stores, notes] = await Promise.all([
+  const [callback, own, alerts, swept, stores, notes, bodies] = await Promise.all([
     known(callUpstream('callback', () => config.callback.reportSecrets())),
     Promise.all(ownSecrets(config).map(([name, secret]) => reportSecret(name, secret))),
     known(callUpstream('database', () => Promise.all([readAlertState(control), readAlertSettings(control)]))),
     known(callUpstream('database', () => readScanPosition(control, SWEPT_NAME))),
     describeStores(runtime, now),
     known(callUpstream('database', () => readNotes(control))),
+    standingOfBucket(config.bodies),
   ]);
   return {
     secrets: callback && [...own, ...callback.secrets],
@@ -51,9 +52,19 @@ export async function factsOf(runtime: Runtime, now: number): Promise<Deployment
     },
     sweptAt: swept === '' ? 'none' : swept === undefined ? undefined : Number(swept),
     storeWarnings: warningsOf(stores),
+    bodies,
     notes: notes?.notes,
   };
 }
+
+async function standingOfBucket(bucket: R2Bucket | undefined): Promise<DeploymentFacts['bodies']> {
+  if (bucket === undefined) return 'none';
+  const answer = await callUpstream('bucket', () => bucket.head(NO_BODY));
+  return answer === UNAVAILABLE ? 'away' : 'answers';
+}
+
+/** No body has this name; that there is none is an answer. */
+const NO_BODY = 'checklist';
 
 type Config = Runtime['config'];
 

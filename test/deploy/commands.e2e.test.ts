@@ -174,6 +174,13 @@ it('everything is removed for the right name only', async () => {
   expect([asked.status, wrong.status]).toEqual([1, 1]);
   expect(stub.cloud.scripts.size).toBe(4);
 
+  stub.cloud.filledBuckets.add('tasklane-bodies');
+  const filled = await start('destroy', ['--confirm', 'tasklane']).ended;
+  expect(filled.status).toBe(1);
+  expect(filled.stderr).toContain('tasklane-bodies holds bodies of tasks');
+  expect(snapshotOf(stub.cloud)).toMatchObject({ scripts: [], queues: [], databases: [] });
+  stub.cloud.filledBuckets.clear();
+
   const right = await start('destroy', ['--confirm', 'tasklane']).ended;
   expect(right.status).toBe(0);
   expect(snapshotOf(stub.cloud)).toEqual({ scripts: [], queues: [], databases: [], buckets: [] });

@@ -56,6 +56,15 @@ describe('the estimate', () => {
     expect(lines).toContainEqual({ what: 'GB-s, the registry awake', amount: 336_384, dollars: 0 });
   });
 
+  it('has lines for the bucket where large bodies are stated', () => {
+    const load = parseLoad('10M/month')!;
+    const { lines, totalDollars } = estimatePrice(load, 1, { days: 30, bodyDays: 3 }, 0.1);
+    expect(lines).toContainEqual({ what: 'R2 class A operations', amount: 2_000_730, dollars: expect.closeTo(4.5, 1) });
+    expect(lines).toContainEqual({ what: 'R2 class B operations', amount: 2_000_000, dollars: 0 });
+    expect(lines).toContainEqual({ what: 'GB stored in R2', amount: 987, dollars: expect.closeTo(14.65, 1) });
+    expect(totalDollars - estimatePrice(load, 1).totalDollars).toBeCloseTo(19.2, 0);
+  });
+
   it('comes near the price of a million tasks when they are many', () => {
     const many = estimatePrice(parseLoad('1000M/month')!, 0);
     // docs/operations.md: $3.722 a million and $0.03 for a key's object, and $1 each when bodies and row go.

@@ -44,7 +44,7 @@ describe('splitting a JSON object', () => {
   it('tells what stood before a value', () => {
     const reader = new JsonSplit(LIMITS);
     const text = '{"service":"a", "group":"g","payload":"0123456789 abc","after":1}';
-    const events = reader.push(new TextEncoder().encode(text.slice(0, text.indexOf(" abc"))));
+    const events = reader.push(new TextEncoder().encode(text.slice(0, text.indexOf(' abc'))));
     expect(events[0]).toEqual({ kind: 'start', name: 'payload' });
     expect(reader.before()).toEqual({ service: 'a', group: 'g', payload: null });
   });

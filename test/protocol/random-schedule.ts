@@ -20,9 +20,13 @@ export async function runSchedule(seed: number): Promise<House> {
     house.promises.toleranceMs = Math.abs(house.skewMs);
     house.backend.fallback = moody(house, dice);
     misbehave(house, dice);
-    for (let count = dice.between(1, 4); count > 0; count--) await enter(house, dice);
+    const hooks = new Dice(seed * 104_729);
+    for (let count = hooks.between(0, 4); count > 0; count--)
+      house.receiver.answers.push(new Response(null, { status: 500 }));
+    for (let count = dice.between(1, 4); count > 0; count--) await enter(house, dice, hooks.chance(0.4));
     comeAndGo(house, dice);
     await comeToRest(house, { batch: (letters) => split(letters, dice) });
+    await checkTold(house);
     return house;
   } catch (error) {
     throw new Error(`schedule ${seed}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
@@ -32,13 +36,14 @@ export async function runSchedule(seed: number): Promise<House> {
 }
 
 /** One task comes in, and is perhaps cancelled or retried at some time. */
-async function enter(house: House, dice: Dice): Promise<void> {
+async function enter(house: House, dice: Dice, isTold: boolean): Promise<void> {
   const task = await house.mint({
     service: dice.pick(['bound', 'fetched', 'served']),
     maxAttempts: dice.between(1, 4),
     baseSeconds: dice.pick([0, 2, 30]),
     capSeconds: 600,
     deadlineMs: dice.pick([30_000, 5 * MINUTE_MS, HOUR_MS, DAY_MS]),
+    ...(isTold && { onComplete: {} }),
   });
   house.plan(house.clock.now + dice.between(0, 20_000), () => submit(house, dice, task));
   if (dice.chance(0.15)) house.plan(house.clock.now + dice.between(0, 120_000), () => house.cancel(task));
@@ -154,6 +159,26 @@ function misbehave(house: House, dice: Dice): void {
   const losses = dice.pick([0, 0, 0.1]);
   // Only a wake-up may be lost: a task that no row knows is gone with its message.
   house.post.loses = ({ body }) => (body as TaskMessage).kind === 'wake' && dice.chance(losses);
+}
+
+/** Rule R24: each end that is to be told has one message, the last of them says how the task stands, and all have come. */
+async function checkTold(house: House): Promise<void> {
+  const rows = await house.rows();
+  const heard = new Set(house.receiver.received.map(({ id }) => id));
+  for (const { id, onComplete } of house.promises.accepted.values()) {
+    const messages = rows.filter((row) => row.id.startsWith(`${id}_w`));
+    if (onComplete === undefined && messages.length === 0) continue;
+    const status = rows.find((row) => row.id === id)?.status;
+    const names = messages.map((message) => message.id);
+    if (names.join() !== messages.map((_, index) => `${id}_w${index + 1}`).join() || names.length === 0) {
+      throw new Error(`${id} ended as ${status} and has the messages ${names.join(', ')}`);
+    }
+    const last = house.receiver.received.find((each) => each.id === names.at(-1));
+    if (last?.event.type !== `task.${status}`) throw new Error(`${id} is ${status}, and ${last?.event.type} was told`);
+    for (const message of messages) {
+      if (!heard.has(message.id)) throw new Error(`${message.id} is ${message.status} and never came`);
+    }
+  }
 }
 
 /** One to three batches, in any order. */

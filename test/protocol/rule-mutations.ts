@@ -1,6 +1,10 @@
 /** The rules that no row of the table stands for, taken out. */
 import { CLAIM, DELIVERIES, mutation, type Row, SWEEP, TASK_REQUESTS, TRANSITION, TRANSITIONS } from './mutation.ts';
 
+const WEBHOOKS = 'migrations/0013_webhooks.sql';
+const GROUPS = 'migrations/0014_groups.sql';
+const MESSAGE = 'consumer/call/message.ts';
+
 export const RULE_MUTATIONS: readonly Row[] = [
   {
     name: 'R1 carrier',
@@ -310,6 +314,71 @@ export const RULE_MUTATIONS: readonly Row[] = [
           },
         ],
       },
+    ],
+  },
+  {
+    name: 'R24 told once',
+    file: 'messages.test.ts',
+    mutations: [
+      mutation('R24', 'the due time that carries a message', WEBHOOKS, 'new.at + 60000, 1,', 'NULL, 1,'),
+      mutation('R24', 'the message about a tombstone', WEBHOOKS, "old.service = '' AND new.service <> ''", '0'),
+      mutation(
+        'R24',
+        'the message about what is recorded when it has expired',
+        WEBHOOKS,
+        'WHEN new.on_complete IS NOT NULL AND new.finished_at IS NOT NULL',
+        'WHEN 0',
+      ),
+      mutation('R24', 'a name of its own for each end', WEBHOOKS, "'_x'), 0))", "'_x' AND 0), 0))"),
+      mutation(
+        'R24',
+        'the ends that were asked for',
+        WEBHOOKS,
+        "AND status IN (SELECT value FROM json_each(on_complete, '$.on'))",
+        '',
+      ),
+      mutation(
+        'R24',
+        'the time of the attempt in its signature',
+        MESSAGE,
+        'at: Date.now()',
+        'at: Date.now() - 600_000',
+      ),
+    ],
+  },
+  {
+    name: 'a group',
+    file: 'groups.test.ts',
+    mutations: [
+      mutation('R24', 'the refusal of a group that is closed', 'shared/store/accept.ts', 'AND closed_at IS NULL)', ')'),
+      mutation(
+        'R24',
+        'the due time of a task that joins a group',
+        'producer/accept.ts',
+        'dueAt: Math.min(dueAt, task.deadlineAt)',
+        'dueAt: undefined',
+      ),
+      mutation(
+        'R24',
+        'the end of a group that stays',
+        GROUPS,
+        'WHEN ended_at IS NOT NULL THEN ended_at',
+        'WHEN 0 THEN ended_at',
+      ),
+      mutation(
+        'R24',
+        'the end with the last of its tasks',
+        GROUPS,
+        'cancelled + expired + 1 = total',
+        'cancelled + expired = total',
+      ),
+      mutation(
+        'R24',
+        'the cancellation that the sweeper goes on with',
+        'callback/groups.ts',
+        'of await readCancellingGroups(env.db, GROUPS)',
+        'of [] as GroupName[]',
+      ),
     ],
   },
 ];

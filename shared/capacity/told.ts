@@ -4,6 +4,9 @@
  */
 import type { ToldLimit } from './limit.ts';
 
+/** A reset is believed for a day at most: what is told later than that is a mistake, and no key is closed for it. */
+const MAX_WAIT_MS = 86_400_000;
+
 interface Told {
   readonly limit: number;
   readonly periodMs: number;
@@ -19,7 +22,8 @@ export class ToldLimits {
   }
 
   /** @param inFlight calls whose start the backend may not have counted when it reported */
-  tell(name: string, { limit, remaining, resetAt, periodMs }: ToldLimit, inFlight: number, now: number): void {
+  tell(name: string, { limit, remaining, resetAt: told, periodMs }: ToldLimit, inFlight: number, now: number): void {
+    const resetAt = Math.min(told, now + MAX_WAIT_MS);
     if (resetAt <= now) return;
     const before = this.#limits.get(name);
     // A window that is not stated is at least as long as the longest wait that was told.

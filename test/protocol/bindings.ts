@@ -12,6 +12,8 @@ import { viewServer } from '../../callback/registry/view.ts';
 import type { LastKnownServers } from '../../consumer/capacity/last-known.ts';
 import type { LongCalls } from '../../consumer/capacity/long-calls.ts';
 import type { ConsumerEnv, LedgerBinding } from '../../consumer/env.ts';
+import type { KeyRequest } from '../../consumer/keys/pool/lease.ts';
+import type { KeyRelease } from '../../consumer/keys/pool/release.ts';
 import { readConsumerKeys } from '../../consumer/keys/secrets/consumer-keys.ts';
 import { Redactor } from '../../consumer/keys/secrets/redaction.ts';
 import { readReportToken } from '../../shared/key/report-token.ts';
@@ -26,11 +28,14 @@ import type { Backend } from './backend.ts';
 import type { Clock } from './clock.ts';
 import { gatedDatabase, isWrite } from './database.ts';
 import { type Faults, Invocation } from './faults.ts';
+import type { KeyPoolObject } from './key-pool.ts';
 import { Network } from './network.ts';
 import type { Post, QueueName } from './post.ts';
 import type { Promises } from './promises.ts';
 import type { Receiver } from './receiver.ts';
 import type { RegistryObject } from './registry.ts';
+
+const KEYS = { KEY1: 'sk-first-0123456789', KEY2: 'sk-second-0123456789' };
 
 /** What the bindings lead to. */
 interface World {
@@ -47,6 +52,7 @@ interface World {
   readonly servers: LastKnownServers;
   readonly registry: Registry;
   readonly registryObject: RegistryObject;
+  readonly keyPool: KeyPoolObject;
   readonly secrets: ReadonlyMap<string, string>;
   readonly watching: boolean;
   readonly skewMs: number;
@@ -131,10 +137,20 @@ export class Bindings {
         return { fetch } as unknown as Fetcher;
       },
       secret: (name) => this.#world.secrets.get(name),
-      keys: readConsumerKeys({}, '0', { all: {} }),
+      keys: this.#keys(effect),
       webhookSecrets: [env.WEBHOOK_SECRET],
       otlp: undefined,
     };
+  }
+
+  #keys(effect: <Value>(name: string, take: () => Promise<Value>) => Promise<Value>): ConsumerEnv['keys'] {
+    const pool = this.#world.keyPool;
+    const stub = {
+      lease: (request: KeyRequest) => effect('keys.lease', () => pool.lease(structuredClone(request))),
+      release: (request: KeyRelease) => effect('keys.release', () => pool.release(structuredClone(request))),
+    };
+    const bindings = { ...KEYS, KEY_POOL: { getByName: () => stub } };
+    return readConsumerKeys(bindings, '0', this.#world.known);
   }
 
   /** Calls over the network and to bound Workers alike: an effect of whoever holds the run. */

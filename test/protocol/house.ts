@@ -17,12 +17,13 @@ import { acceptCallback, cancelTask, retryTask } from '../../callback/task-reque
 import { runBatch } from '../../consumer/batch.ts';
 import { LastKnownServers } from '../../consumer/capacity/last-known.ts';
 import { LongCalls } from '../../consumer/capacity/long-calls.ts';
+import { membersOf } from '../../consumer/keys/pool/members.ts';
 import { type Accepted, acceptTask } from '../../producer/accept.ts';
 import type { Runtime } from '../../producer/runtime.ts';
 import { serviceLine } from '../../shared/capacity/line.ts';
 import { importMacKey } from '../../shared/crypto/mac.ts';
 import type { LedgerSession } from '../../shared/ledger/contract.ts';
-import type { ReleaseAnswer } from '../../shared/ledger/line.ts';
+import type { ReleaseAnswer, ReleaseRequest } from '../../shared/ledger/line.ts';
 import type { CallbackReport, LedgerAnswer } from '../../shared/ledger/rpc.ts';
 import { type NewTask, NewTaskSchema, newTaskMessage } from '../../shared/message/task-message.ts';
 import { type Registration, RegistrationSchema } from '../../shared/registry/registration.ts';
@@ -37,6 +38,7 @@ import { Bindings, type Budget } from './bindings.ts';
 import { Clock } from './clock.ts';
 import { Dice } from './dice.ts';
 import { Faults, Invocation } from './faults.ts';
+import { KeyPoolObject } from './key-pool.ts';
 import { type Letter, Post, type QueueName } from './post.ts';
 import { Promises, type Row } from './promises.ts';
 import { RECEIVER_URL, Receiver } from './receiver.ts';
@@ -48,11 +50,12 @@ export const MINUTE_MS = 60_000;
 export const HOUR_MS = 60 * MINUTE_MS;
 export const DAY_MS = 24 * HOUR_MS;
 
-/** `bound` is a Worker behind a binding, `fetched` an address, `served` servers that join; all are the same backend. */
+/** `bound` is a Worker behind a binding, `fetched` an address, `served` servers that join, `keyed` takes keys; all are the same backend. */
 const SERVICES = {
   bound: { binding: 'BACKEND', callbackTimeoutSeconds: 300 },
   fetched: { baseUrl: 'http://backend.test', callbackTimeoutSeconds: 300, cancelPath: '/work/{id}' },
   served: { callbackTimeoutSeconds: 300 },
+  keyed: { baseUrl: 'http://keyed.test', keyPool: 'default', callbackTimeoutSeconds: 300 },
 };
 
 /** A request may cause so many Worker invocations (Workers limits). */
@@ -109,6 +112,7 @@ export class House {
   readonly #up = new Set<string>();
   readonly #registrations = new Map<string, Registration>();
   readonly registryObject: RegistryObject;
+  readonly keyPool: KeyPoolObject;
   /** Whether owners of lines wake anybody. */
   servesLines = true;
   /** What services' headers name. */
@@ -156,11 +160,7 @@ export class House {
             ]),
           ),
         reach: async (checks) => new Set(checks.filter(({ url }) => isThere(url)).map(({ service }) => service)),
-        release: async (request) => {
-          if (!this.servesLines) return undefined;
-          const ending = await this.callback('release', (callback) => releaseLine(callback, request, Date.now()));
-          return ending.how === 'returned' ? ending.value : undefined;
-        },
+        release: (request) => this.#releaseLine(request),
         readLines: async () => {
           const ending = await this.callback('lines', (callback) => readServiceLines(callback));
           return ending.how === 'returned' ? ending.value : [];
@@ -168,6 +168,13 @@ export class House {
         log: ({ event, fields }) => this.note(`${event} ${JSON.stringify(fields)}`),
       },
     );
+    this.keyPool = new KeyPoolObject('default', (request) => this.#releaseLine(request));
+  }
+
+  async #releaseLine(request: ReleaseRequest): Promise<ReleaseAnswer | undefined> {
+    if (!this.servesLines) return undefined;
+    const ending = await this.callback('release', (callback) => releaseLine(callback, request, Date.now()));
+    return ending.how === 'returned' ? ending.value : undefined;
   }
 
   get registry(): Registry {
@@ -339,6 +346,17 @@ export class House {
   restartRegistry(): void {
     this.registryObject.evict();
     this.note('the registry restarts');
+  }
+
+  /** How the pool's keys stand. */
+  async keys() {
+    const { keys } = this.#bindings.consumer(new Invocation('question'), { spent: 0 });
+    return this.keyPool.describe(await membersOf(keys.ring, 'default'));
+  }
+
+  restartKeyPool(): void {
+    this.keyPool.evict();
+    this.note('the key pool restarts');
   }
 
   /** Servers that are up say so, as often as somebody asks. */

@@ -31,6 +31,7 @@ export const TASK_REQUESTS = 'callback/task-requests.ts';
 export const SWEEP = 'callback/sweep.ts';
 export const DECISION = 'callback/sweep-decision.ts';
 export const DELIVERIES = 'consumer/delivery/deliveries.ts';
+export const PLACE_SOURCE = 'consumer/capacity/place-source.ts';
 
 export function mutation(rule: string, out: string, file: string, from: string, to: string): Mutation {
   return { rule, out, edits: [{ file, from, to }] };

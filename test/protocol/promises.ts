@@ -31,6 +31,9 @@ export interface Row {
   bodies_deleted_at: number | null;
 }
 
+/** Answers by which a key is told to be limited, refused or unpaid. */
+const KEY_REFUSALS: ReadonlySet<unknown> = new Set([401, 402, 403, 429]);
+
 type End = Pick<Row, 'status' | 'run' | 'finished_at' | 'result' | 'error'>;
 
 export class Promises {
@@ -114,7 +117,7 @@ export class Promises {
       if (told !== undefined && told !== row.status)
         this.#blame(`${id} is ${row.status}, not ${told} as told`, 'at rest');
       if (row.status === 'succeeded') this.#checkResult(row);
-      this.#checkCalls(id, task.policy.maxAttempts);
+      this.#checkCalls(task);
     }
   }
 
@@ -126,7 +129,9 @@ export class Promises {
     }
   }
 
-  #checkCalls(id: string, maxAttempts: number): void {
+  #checkCalls(task: NewTask): void {
+    const { id } = task;
+    const { maxAttempts } = task.policy;
     const calls = this.#backend.callsOf(id);
     const most = maxAttempts * (1 + (this.#reopened.get(id) ?? 0));
     for (const [index, call] of calls.entries()) {
@@ -149,7 +154,10 @@ export class Promises {
       ) {
         this.#blame(`${where} was still under way when the next began`, 'at rest');
       }
-      if (next.run === call.run && call.ending !== 'broken') this.#blame(`${where} was made twice`, 'at rest');
+      // A key that was refused or limited is another key's call in the same run.
+      const isOfKey = task.service === 'keyed' && KEY_REFUSALS.has(call.ending);
+      if (next.run === call.run && call.ending !== 'broken' && !isOfKey)
+        this.#blame(`${where} was made twice`, 'at rest');
     }
   }
 

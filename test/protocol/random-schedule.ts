@@ -38,7 +38,7 @@ export async function runSchedule(seed: number): Promise<House> {
 /** One task comes in, and is perhaps cancelled or retried at some time. */
 async function enter(house: House, dice: Dice, isTold: boolean): Promise<void> {
   const task = await house.mint({
-    service: dice.pick(['bound', 'fetched', 'served']),
+    service: dice.pick(['bound', 'fetched', 'served', 'keyed']),
     maxAttempts: dice.between(1, 4),
     baseSeconds: dice.pick([0, 2, 30]),
     capSeconds: 600,
@@ -86,11 +86,14 @@ function comeAndGo(house: House, dice: Dice): void {
     house.plan(house.clock.now + dice.between(0, 300_000), async () => {
       house.restartRegistry();
     });
+    house.plan(house.clock.now + dice.between(0, 300_000), async () => house.restartKeyPool());
   }
-  if (!dice.chance(0.2)) return;
-  const at = house.clock.now + dice.between(0, 60_000);
-  house.plan(at, async () => house.faults.always('registry', 'down'));
-  house.plan(at + dice.between(1_000, 600_000), async () => house.faults.mend('registry'));
+  for (const object of ['registry', 'keys']) {
+    if (!dice.chance(0.2)) continue;
+    const at = house.clock.now + dice.between(0, 60_000);
+    house.plan(at, async () => house.faults.always(object, 'down'));
+    house.plan(at + dice.between(1_000, 600_000), async () => house.faults.mend(object));
+  }
 }
 
 function moody(house: House, dice: Dice): Answer {
@@ -118,6 +121,7 @@ function moody(house: House, dice: Dice): Answer {
     [8, () => status(429, dice.chance(0.5) ? { 'retry-after': String(dice.between(0, 900)) } : {})],
     [3, () => status(503, { 'retry-after': '30' })],
     [2, () => status(400)],
+    [3, () => status(401)],
     [5, () => house.backend.silent()],
     [8, () => house.backend.after(dice.between(1, 40_000), ok())],
     [5, () => () => Promise.reject(new ConnectionError('Network connection lost.'))],

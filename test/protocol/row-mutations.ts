@@ -4,6 +4,7 @@ import {
   DECISION,
   DELIVERIES,
   mutation,
+  PLACE_SOURCE,
   type Row,
   SWEEP,
   TASK_REQUESTS,
@@ -404,6 +405,59 @@ export const ROW_MUTATIONS: readonly Row[] = [
           { file: 'consumer/call/lease.ts', from: 'Math.ceil(timeoutMs) + ', to: 'timeoutMs + ' },
         ],
       },
+    ],
+  },
+  {
+    name: 'the registry answers after its asker gave up',
+    file: 'schedules.test.ts',
+    mutations: [
+      mutation(
+        'R22',
+        'the giving back of what is answered late',
+        PLACE_SOURCE,
+        'await session.giveUp({ leaseId, expiresAt }).catch(',
+        'await Promise.resolve().catch(',
+      ),
+      mutation(
+        'R22',
+        'the limit that holds while nobody counts',
+        PLACE_SOURCE,
+        'if (service?.maxConcurrency !== undefined || service?.requestsPerSecond !== undefined) {',
+        'if (service === null) {',
+      ),
+    ],
+  },
+  {
+    name: 'a key lease repeated after a lost answer',
+    file: 'schedules.test.ts',
+    mutations: [
+      mutation(
+        'R22',
+        'the same answer for the same lease',
+        'consumer/keys/pool/lease.ts',
+        'if (earlier !== undefined) return earlier.answers as readonly KeyAnswer[];',
+        '',
+      ),
+    ],
+  },
+  {
+    name: 'a reset time years away',
+    file: 'schedules.test.ts',
+    mutations: [
+      mutation(
+        'R4',
+        'the longest time that a key is closed',
+        'consumer/keys/provider/key-feedback.ts',
+        'Math.min(resetAt, now + MAX_WAIT_MS)',
+        'resetAt',
+      ),
+      mutation(
+        'R4',
+        'the longest time that a told limit is believed',
+        'shared/capacity/told.ts',
+        'Math.min(told, now + MAX_WAIT_MS)',
+        'told',
+      ),
     ],
   },
   {

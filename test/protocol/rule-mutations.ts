@@ -381,4 +381,24 @@ export const RULE_MUTATIONS: readonly Row[] = [
       ),
     ],
   },
+  {
+    name: 'R22 leases by name',
+    file: 'rules.test.ts',
+    mutations: [
+      mutation(
+        'R22',
+        'the same places for the same question',
+        'callback/registry/route.ts',
+        'if (place !== undefined) return sameAgain(place, call.id);',
+        '',
+      ),
+      mutation(
+        'R22',
+        'the end of what nobody gives back',
+        'callback/registry/places.ts',
+        'if (expiresAt <= now) endLease(registry, id, now);',
+        'if (expiresAt <= 0) endLease(registry, id, now);',
+      ),
+    ],
+  },
 ];

@@ -680,6 +680,36 @@ describe('R21 alone', () => {
   });
 });
 
+describe('R22 leases by name', () => {
+  const LIMIT = 3;
+
+  async function submitLimited(count: number): Promise<NewTask[]> {
+    house.services = servicesSchema(true).parse({ fetched: { baseUrl: 'http://backend.test', maxConcurrency: LIMIT } });
+    const tasks: NewTask[] = [];
+    for (let index = 0; index < count; index++) tasks.push(await house.submit({ service: 'fetched' }));
+    return tasks;
+  }
+
+  it('the same question gets the same places, when its answer was lost', async () => {
+    const tasks = await submitLimited(LIMIT);
+    house.faults.once('registry.route', 'lost-answer');
+    await house.deliver();
+    for (const { id } of tasks)
+      expect(await house.row(id)).toMatchObject({ status: 'succeeded', run: 1, deferrals: 0 });
+    expect(house.registry.services.get('fetched')?.running).toEqual([]);
+  });
+
+  it('what a crashed batch held ends with its lease', async () => {
+    const tasks = await submitLimited(LIMIT);
+    house.faults.once('backend', 'crash-after', LIMIT);
+    await house.deliver();
+    expect(house.registry.services.get('fetched')?.running).toHaveLength(LIMIT);
+    await comeToRest(house);
+    for (const { id } of tasks) expect(await house.row(id)).toMatchObject({ status: 'succeeded', run: 2 });
+    expect(house.backend.mostAtOnce).toBe(LIMIT);
+  });
+});
+
 describe('quick retries', () => {
   it('a connection that gave no answer to a request without a body is tried again at once, and is one attempt', async () => {
     const task = await house.submit({ service: 'fetched', request: { method: 'GET' } });

@@ -1,104 +1,48 @@
 /**
  * One pool's keys on one shard: the only place that decides which call may use which key, and when, and the
- * owner of the line of those that wait. Lives in memory; what must not be forgotten is written before an
- * answer leaves. It knows numbers and fingerprints of keys, never values, and answers two calls a batch: a
- * lease and its release.
+ * owner of the line of those that wait. It knows numbers and fingerprints of keys, never values, and answers two
+ * calls a batch: a lease and its release.
  */
 import { DurableObject } from 'cloudflare:workers';
 import type { KeyAction } from '../../../shared/key/rpc.ts';
-import type { LineKeeper, ReleaseAnswer } from '../../../shared/ledger/line.ts';
-import { logError } from '../../../shared/log.ts';
-import { changeKey } from './change.ts';
-import { type KeyAnswer, type KeyRequest, lease } from './lease.ts';
-import { noteAsking, notePulled, type Pull, pull } from './line.ts';
-import { emptyPool, type Member, type Pool, setMembers } from './pool.ts';
-import { type KeyNotice, type KeyRelease, release } from './release.ts';
-import { restore, snapshot, USE_ID, useSnapshot } from './snapshot.ts';
+import type { LineKeeper } from '../../../shared/ledger/line.ts';
+import { KeyPoolHost } from './host.ts';
+import type { KeyAnswer, KeyRequest } from './lease.ts';
+import type { Member } from './pool.ts';
+import type { KeyNotice, KeyRelease } from './release.ts';
 import { KeyPoolStorage } from './storage.ts';
-import { type PooledKeyView, viewOf } from './view.ts';
-
-/** How late what may be late is written. */
-const USE_WRITTEN_AFTER_MS = 5_000;
-
-/** An alarm is moved only for so much: each costs a write. */
-const WORTH_MOVING_MS = 200;
+import type { PooledKeyView } from './view.ts';
 
 export class KeyPool extends DurableObject<{ readonly LEDGER?: LineKeeper }> {
-  readonly #storage: KeyPoolStorage;
-  readonly #pool: Pool;
-  #alarmAt = Infinity;
+  readonly #host: KeyPoolHost;
 
-  constructor(context: DurableObjectState, env: object) {
+  constructor(context: DurableObjectState, env: { readonly LEDGER?: LineKeeper }) {
     super(context, env);
-    this.#storage = new KeyPoolStorage(context.storage.sql);
-    this.#pool = emptyPool(context.id.name ?? '');
-    restore(this.#pool, this.#storage.read(), Date.now());
-  }
-
-  lease(request: KeyRequest): Promise<readonly KeyAnswer[]> {
-    return this.#decide((now) => lease(this.#pool, request, now));
-  }
-
-  release(request: KeyRelease): Promise<KeyNotice[]> {
-    return this.#decide((now) => release(this.#pool, request, now));
-  }
-
-  describe(members: readonly Member[]): PooledKeyView[] {
-    setMembers(this.#pool, members);
-    return viewOf(this.#pool, Date.now());
-  }
-
-  /** @returns the key afterwards, or undefined when there is no such key */
-  change(members: readonly Member[], number: number, action: KeyAction): Promise<PooledKeyView | undefined> {
-    return this.#decide((now) => {
-      setMembers(this.#pool, members);
-      changeKey(this.#pool, number, action, now);
-      this.#storage.writeOne(useSnapshot(this.#pool));
-      return viewOf(this.#pool, now).find((view) => view.number === number);
+    this.#host = new KeyPoolHost(context.id.name ?? '', {
+      storage: new KeyPoolStorage(context.storage.sql),
+      setAlarm: (at) => context.storage.setAlarm(at),
+      releaseLine: async (request) => env.LEDGER?.releaseLine(request),
+      inBackground: (work) => context.waitUntil(work),
     });
   }
 
-  override async alarm(): Promise<void> {
-    this.#alarmAt = Infinity;
-    const now = Date.now();
-    this.#storage.writeOne(useSnapshot(this.#pool));
-    await this.#wakeAt(this.#serveLines(now), now);
+  lease(request: KeyRequest): Promise<readonly KeyAnswer[]> {
+    return this.#host.lease(request);
   }
 
-  /** The runtime holds the answer back until what was written is safe. */
-  async #decide<Value>(decide: (now: number) => Value): Promise<Value> {
-    const now = Date.now();
-    const value = decide(now);
-    const nextAt = this.#serveLines(now);
-    this.#storage.write(snapshot(this.#pool, now), USE_ID);
-    await this.#wakeAt(Math.min(nextAt, now + USE_WRITTEN_AFTER_MS), now);
-    return value;
+  release(request: KeyRelease): Promise<KeyNotice[]> {
+    return this.#host.release(request);
   }
 
-  async #wakeAt(at: number, now: number): Promise<void> {
-    if (at === Infinity || (this.#alarmAt > now && this.#alarmAt <= at + WORTH_MOVING_MS)) return;
-    this.#alarmAt = at;
-    await this.ctx.storage.setAlarm(at);
+  describe(members: readonly Member[]): PooledKeyView[] {
+    return this.#host.describe(members);
   }
 
-  /** @returns when to look again */
-  #serveLines(now: number): number {
-    const { pulls, nextAt } = pull(this.#pool, now);
-    for (const each of pulls) {
-      noteAsking(this.#pool, each, now);
-      this.ctx.waitUntil(this.#pull(each));
-    }
-    return nextAt;
+  change(members: readonly Member[], number: number, action: KeyAction): Promise<PooledKeyView | undefined> {
+    return this.#host.change(members, number, action);
   }
 
-  async #pull(asked: Pull): Promise<void> {
-    const { LEDGER } = this.env;
-    let answer: ReleaseAnswer | undefined;
-    try {
-      answer = await LEDGER?.releaseLine(asked.request);
-    } catch (error) {
-      logError('line.unanswered', { line: asked.request.line, limit: asked.request.limit }, error);
-    }
-    notePulled(this.#pool, asked, answer, Date.now());
+  override alarm(): Promise<void> {
+    return this.#host.ring();
   }
 }

@@ -55,7 +55,7 @@ export async function runFull(limitBytes: number, bodyLifeSeconds: number, timeo
 
   let acceptedAfter = 0;
   while (acceptedAfter === 0 && Date.now() < until) {
-    await sleep(1_000);
+    await sleep(300);
     acceptedAfter = (await stage.submit(10, task)).ids.length;
   }
   return {

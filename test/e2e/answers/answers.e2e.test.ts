@@ -43,7 +43,6 @@ interface Expected {
     readonly status: string;
     readonly class?: string;
     readonly says?: string;
-    readonly result?: unknown;
   };
   readonly sync: {
     readonly status: number | 'broken';
@@ -71,6 +70,19 @@ const packed = (encoding: string, pack: (text: string) => Uint8Array, expected: 
 const written = (write: (key: string) => string, type = 'text/plain'): Row => ({
   steps: () => answer(200, { 'content-type': type }, `{"echo":"${write(KEY)}"}`),
   ...isClean,
+});
+
+/** What is no answer of HTTP: nobody knows what became of the request. */
+const unframed = (text: string): Row => ({
+  steps: () => [text],
+  task: { status: 'retrying', class: 'network' },
+  sync: { status: 502 },
+});
+
+const bodiless = (code: number): Row => ({
+  steps: () => [`HTTP/1.1 ${code} Nothing\r\nContent-Length: 5\r\n\r\nhello`],
+  task: succeeds,
+  sync: { status: code },
 });
 
 const LARGE = 'x'.repeat(70_000);
@@ -107,6 +119,23 @@ const ROWS: Readonly<Record<string, Row>> = {
   'base64-0': written((key) => Buffer.from(key).toString('base64')),
   'base64-1': written((key) => Buffer.from(`a${key}z`).toString('base64')),
   'base64-2': written((key) => Buffer.from(`ab${key}z`).toString('base64url')),
+  'with-leading-zeros': written((key) =>
+    Array.from(key, (c) => `&#${String(c.charCodeAt(0)).padStart(20, '0')};`).join(''),
+  ),
+  'percent-u': written((key) => Array.from(key, (c) => `%u00${c.charCodeAt(0).toString(16)}`).join('')),
+  'quoted-printable': written((key) =>
+    Array.from(key, (c) => `=${c.charCodeAt(0).toString(16).toUpperCase()}=\r\n`).join(''),
+  ),
+  'json-five-times': written((key) => [1, 2, 3, 4, 5].reduce((text) => JSON.stringify(text).slice(1, -1), key)),
+  'hex-in-json': written((key) => JSON.stringify(Array.from(key, (c) => c.charCodeAt(0).toString(16))).slice(2, -2)),
+  'char-codes': written((key) => JSON.stringify({ ...Buffer.from(key) }).slice(5, -1)),
+  'base64-of-base64': written((key) => Buffer.from(Buffer.from(key).toString('base64')).toString('base64')),
+  'base64-of-hex': written((key) => Buffer.from(Buffer.from(key).toString('hex')).toString('base64')),
+  'utf-16': {
+    steps: () =>
+      answer(200, { 'content-type': 'text/plain; charset=utf-16le' }, Buffer.from(`it is ${KEY}`, 'utf16le')),
+    ...isClean,
+  },
   'split-in-chunks': { steps: () => chunked(200, TEXT, ['before ', ...split(escapes(KEY), 40), ' after']), ...isClean },
   'split-in-base64': {
     steps: () => chunked(200, TEXT, split(Buffer.from(`a${KEY}`).toString('base64'), 17)),
@@ -201,6 +230,81 @@ const ROWS: Readonly<Record<string, Row>> = {
     task: succeeds,
     sync: { status: 200, headers: { 'x-goog-upload-url': 'PUBLIC/api/service/keyed/upload?upload_id=1' } },
   },
+  // How answers are framed.
+  'early-hints': {
+    steps: () => [
+      `HTTP/1.1 103 Early Hints\r\nLink: </${SECOND}>\r\n\r\n`,
+      { pauseMs: 20 },
+      ...answer(200, TEXT, 'fine'),
+    ],
+    task: { ...succeeds, says: 'fine' },
+    sync: { status: 200, says: 'fine', headers: { link: null } },
+  },
+  trailers: {
+    steps: () => [
+      `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-K\r\n\r\n2\r\nok\r\n0\r\nX-K: ${SECOND}\r\n\r\n`,
+    ],
+    task: succeeds,
+    sync: { status: 200, says: 'ok', headers: { trailer: null, 'x-k': null } },
+  },
+  'length-and-chunks': {
+    steps: () => ['HTTP/1.1 200 OK\r\nContent-Length: 100\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n'],
+    task: succeeds,
+    sync: { status: 200, says: 'ok' },
+  },
+  'two-lengths': unframed('HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 5\r\n\r\nok'),
+  'no-length-at-all': unframed('HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\nok'),
+  'zero-in-a-header': unframed('HTTP/1.1 200 OK\r\nX-A: 1\0x\r\nContent-Length: 2\r\n\r\nok'),
+  'folded-header': unframed('HTTP/1.1 200 OK\r\nX-A: 1\r\n  2\r\nContent-Length: 2\r\n\r\nok'),
+  'no-http': unframed('hello'),
+  silence: unframed(''),
+  'no-reason': {
+    steps: () => ['HTTP/1.1 200\r\nX-A: 1\r\nX-A: 2\r\nContent-Length: 2\r\n\r\nok'],
+    task: succeeds,
+    sync: { status: 200, says: 'ok', headers: { 'x-a': '1, 2' } },
+  },
+  'until-it-closes': {
+    steps: () => ['HTTP/1.0 200 OK\r\n\r\nok'],
+    task: succeeds,
+    sync: { status: 200, says: 'ok' },
+  },
+  'with-a-body-204': bodiless(204),
+  'with-a-body-205': bodiless(205),
+  'not-modified': {
+    steps: () => ['HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\nETag: "x"\r\n\r\n'],
+    task: { status: 'failed', class: 'http' },
+    sync: { status: 304, headers: { etag: '"x"' } },
+  },
+  partial: {
+    steps: () => answer(206, { ...TEXT, 'content-range': 'bytes 0-1/10' }, 'ok'),
+    task: succeeds,
+    sync: { status: 206, says: 'ok', headers: { 'content-range': 'bytes 0-1/10' } },
+  },
+  'status-999': {
+    steps: () => answer(999, TEXT, 'no'),
+    task: { status: 'retrying', class: 'http', says: 'answered 999' },
+    sync: { status: 502, says: 'status 999' },
+  },
+  'packed-nothing': {
+    steps: () => answer(200, { ...TEXT, 'content-encoding': 'gzip' }),
+    task: succeeds,
+    sync: { status: 200 },
+  },
+  'not-packed-at-all': {
+    steps: () => answer(200, { ...TEXT, 'content-encoding': 'gzip' }, `it is ${KEY}`),
+    task: { status: 'retrying', class: 'network' },
+    sync: { status: 502 },
+  },
+  'packed-in-two-parts': {
+    steps: () =>
+      answer(
+        200,
+        { ...TEXT, 'content-encoding': 'gzip' },
+        Buffer.concat([gzipSync(KEY.slice(0, 20)), gzipSync(KEY.slice(20))]),
+      ),
+    ...isClean,
+  },
+
   'read-and-reset': { steps: () => ['reset'], task: { status: 'retrying', class: 'network' }, sync: { status: 502 } },
 };
 

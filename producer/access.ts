@@ -26,6 +26,8 @@ export type Access =
        * about more than these services.
        */
       readonly forLimited?: 'checked' | 'own';
+      /** It shows what one can sign with: reading is not enough for it. */
+      readonly showsSecret?: true;
       /** Done to what is everybody's or somebody else's, it is recorded in the audit under this name. */
       readonly act?: string;
     };
@@ -129,7 +131,7 @@ export const ACCESS: ReadonlyMap<string, Access> = new Map(
     'POST /api/groups/:id/close': { ...forOwners, act: 'group.close' },
     'POST /api/groups/:id/cancel': { ...forOwners, act: 'group.cancel' },
 
-    'GET /api/webhooks/secret': forOwners,
+    'GET /api/webhooks/secret': { ...forOwners, showsSecret: true },
     'POST /api/webhooks/pause': { ...forOwners, act: 'webhook.pause' },
     'POST /api/webhooks/resume': { ...forOwners, act: 'webhook.resume' },
 

@@ -43,7 +43,7 @@ export const requireAccess: MiddlewareHandler<AppEnv> = async (c, next) => {
 /** What the token itself does not allow, whatever its role may do. */
 function limitOf(method: string, access: Exclude<Access, string>, { services, readsOnly }: Principal) {
   // The synchronous route's GET is a call of a backend.
-  const isRead = (method === 'GET' || method === 'HEAD') && access.tokenAsKey !== true;
+  const isRead = (method === 'GET' || method === 'HEAD') && access.tokenAsKey !== true && access.showsSecret !== true;
   if (readsOnly && !isRead) return 'The token is limited to reading (its claim `read`).';
   if (services === undefined || access.forLimited !== undefined) return undefined;
   return `The token is limited to ${services.join(', ')} (its claim \`services\`), and this is about more than these.`;

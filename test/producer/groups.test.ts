@@ -5,6 +5,7 @@ import { env } from 'cloudflare:workers';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readEnv } from '../../callback/env.ts';
 import { changeGroup } from '../../callback/groups.ts';
+import { signToken } from '../../shared/auth/token.ts';
 import type { GroupRequest } from '../../shared/ledger/rpc.ts';
 import { storeOfTask } from '../../shared/task/id.ts';
 import { ask, callbackStub, documentIn, environment, queueStub, tokenFor } from './client.ts';
@@ -247,6 +248,14 @@ describe('the secret that receivers verify with', () => {
     expect(alice).toEqual([expect.stringMatching(/^whsec_/)]);
     expect(await secretsOf({ token: await tokenFor('bob') }, '?subject=alice')).not.toEqual(alice);
     expect(await secretsOf({ token: await tokenFor('root', 'admin') }, '?subject=alice')).toEqual(alice);
+  });
+
+  it('is not for a token that is limited to reading, nor for a viewer', async () => {
+    const { bindings } = producer();
+    const reading = await signToken({ sub: 'alice', role: 'client', read: true }, env.JWT_SECRET, 3600);
+    for (const token of [reading, await tokenFor('watcher', 'viewer')]) {
+      expect((await ask(bindings, '/api/webhooks/secret', { token })).status).toBe(403);
+    }
   });
 
   it('comes with the one before it while the deployment rotates', async () => {

@@ -20,6 +20,12 @@ import type { Script } from './script.ts';
 
 const WAIT_SECONDS = 30;
 
+/** More than a message and a row hold (docs/bodies.md). */
+const LARGE_BYTES = 200_000;
+
+/** More than wrangler.toml allows in ten seconds, also where they fall into two of them. */
+const MAX_WRONG_TOKENS = 400;
+
 /** What the account holds, running. */
 export interface Live {
   /** What the internet would do with a request to a host of the account's own workers.dev. */
@@ -28,13 +34,19 @@ export interface Live {
   stop(): Promise<void>;
 }
 
-/** @throws when the task does not succeed */
+/**
+ * A task, one with a body that lies in the bucket, and as many wrong tokens as it takes to be refused.
+ * @throws when one of the tasks does not succeed, or nothing counts the tokens
+ */
 export async function runTaskThrough(cloud: FakeCloudflare, deployment: string, jwtSecret: string): Promise<void> {
   const backend = await startExample('backend', () => {});
   const services = { echo: { baseUrl: backend.url, path: '/echo' } };
   const live = await startLive(cloud, deployment, { SERVICES: services, ALLOW_PRIVATE_TARGETS: 'true' });
   try {
-    await submitTask(live.runtime, `${deployment}-producer`, jwtSecret, 'echo');
+    const producer = `${deployment}-producer`;
+    await submitTask(live.runtime, producer, jwtSecret, 'echo');
+    await submitTask(live.runtime, producer, jwtSecret, 'echo', LARGE_BYTES);
+    await presentWrongTokens(live.runtime, producer);
   } finally {
     await live.stop();
     await backend.stop();
@@ -158,11 +170,12 @@ export async function submitTask(
   producer: string,
   jwtSecret: string,
   service: string,
+  bytes = 0,
 ): Promise<void> {
   const worker = await runtime.getWorker(producer);
   const token = await signToken({ role: 'client', sub: 'rehearsal' }, jwtSecret, 600);
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-  const body = JSON.stringify({ service, payload: { rehearsed: true } });
+  const body = JSON.stringify({ service, payload: { rehearsed: 'x'.repeat(bytes) } });
   const accepted = await worker.fetch('http://tasklane/api/task', { method: 'POST', headers, body });
   if (accepted.status !== 202)
     throw new Error(`the deployed producer answered ${accepted.status}: ${await accepted.text()}`);
@@ -170,4 +183,16 @@ export async function submitTask(
   const polled = await worker.fetch(`http://tasklane/api/task/${id}?wait=${WAIT_SECONDS}`, { headers });
   const { status } = (await polled.json()) as { status: string };
   if (status !== 'succeeded') throw new Error(`a task through the deployed Workers is ${status}`);
+}
+
+/** The platform's counters are bound: who guesses tokens is told to wait. */
+async function presentWrongTokens(runtime: Miniflare, producer: string): Promise<void> {
+  const worker = await runtime.getWorker(producer);
+  const headers = { authorization: 'Bearer not.a.token' };
+  for (let tries = 0; tries < MAX_WRONG_TOKENS; tries++) {
+    const { status } = await worker.fetch('http://tasklane/api/tasks', { headers });
+    if (status === 429) return;
+    if (status !== 401) throw new Error(`a wrong token is answered with ${status}`);
+  }
+  throw new Error(`${MAX_WRONG_TOKENS} wrong tokens in a row are not counted: is the rate limit bound?`);
 }

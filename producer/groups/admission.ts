@@ -10,15 +10,12 @@ import { stateOfStore } from '../../shared/store/fill.ts';
 import { createGroup, placeGroup, readGroupStore } from '../../shared/store/groups.ts';
 import { readStates } from '../../shared/store/read.ts';
 import { mintTaskId } from '../../shared/task/id.ts';
-import { idKeyOf, type Runtime } from '../runtime.ts';
+import { idKeyOf, type KnownGroups, type Runtime } from '../runtime.ts';
 import { fillsOf } from '../store-choice.ts';
 
 /** A group is kept for longer, so what is kept is true. */
 const KEPT_MS = 3600_000;
 const MAX_KEPT = 1_000;
-
-/** By owner and name: the store, since when that is known, and whether the group's row is there for sure. */
-export type KnownGroups = Map<string, { readonly store: number; readonly at: number; readonly isMade: boolean }>;
 
 const keyOf = (subject: string, name: string) => JSON.stringify([subject, name]);
 

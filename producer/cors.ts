@@ -11,6 +11,8 @@ import { replaceHeaders } from './security-headers.ts';
 const EXPOSED = [
   'location',
   'retry-after',
+  'ratelimit',
+  'ratelimit-policy',
   'idempotency-replayed',
   'preference-applied',
   'www-authenticate',

@@ -34,6 +34,8 @@ const MEANINGS: Readonly<Record<ProblemCode, string>> = {
     'No group of yours has this id: no task has named it, or it ended more than RETENTION_DAYS ago. `GET /api/groups` lists them; an administrator names the owner with `?subject=`.',
   'flow-not-found':
     'No task of yours was in a flow of this key in the last ten minutes, and nobody has put its limits. The first task with the key makes it, or `PUT /api/flows/KEY`.',
+  'quota-exceeded':
+    'The service says how much one client may have of it: tasks that have not ended, or tasks a minute. `RateLimit-Policy` names the quotas, `RateLimit` what is left. Nothing was accepted; repeat it after `Retry-After`, with the same idempotency key.',
   'job-not-found': 'No job of yours has this id, or it ended more than 30 days ago. `GET /api/jobs` lists them.',
   'server-not-found':
     'No server of yours has this id: it was removed, or was silent for too long. A server that gets this for a heartbeat registers again.',

@@ -68,6 +68,7 @@ export async function startMetered(): Promise<MeteredRun> {
       'served-keyed': { path: '/quick', keyPool: 'default', keyLimits, auth: { origins: farm.map(({ url }) => url) } },
       late: { path: '/quick' },
       'late-ordered': { path: '/quick' },
+      rationed: { baseUrl: backend.url, path: '/quick', perClient: { open: 10_000, tasksPerMinute: 100_000 } },
     },
     vars: { ACCEPT: 'queue' },
     secrets,

@@ -266,6 +266,21 @@ export const PATHS: readonly Path[] = [
   },
   // What follows makes the tables larger than a round of the sweeper walks.
   {
+    name: 'task in a flow, per task in batches of 10',
+    budget: { queueOperations: 3, rowsWritten: 2.1, durableObjectCalls: 0.25, mostInvocations: 32 },
+    work: (run) => runBatches(run, { service: 'quick', flow: { key: 'acme', concurrency: 200 } }, 3),
+  },
+  {
+    name: 'accept, single, at a service with a quota',
+    budget: { queueOperations: 1, statements: 0.1, rowsWritten: 0, durableObjectCalls: 1 },
+    async work(run) {
+      for (let task = 0; task < 100; task++) await run.call('POST', '/api/task', 202, { service: 'rationed' });
+      await run.idle();
+      return 100;
+    },
+    of: 'producer',
+  },
+  {
     name: 'job: task that is redriven, its next run included, per task of 1,000',
     budget: { queueOperations: 3.1, rowsWritten: 4.1 },
     prepare: plantFailedTasks,

@@ -3,7 +3,8 @@
  * and asks the one object.
  */
 import { WorkerEntrypoint } from 'cloudflare:workers';
-import { shardOfFlow } from '../../shared/flow/flow.ts';
+import * as z from 'zod';
+import { flowName, shardOfFlow } from '../../shared/flow/flow.ts';
 import {
   type ClusterHeartbeat,
   ClusterHeartbeatSchema,
@@ -22,9 +23,17 @@ import {
   readRouteRequest,
 } from '../../shared/registry/routing.ts';
 import type { RegistryCaller, RegistryRpc as Rpc, ServicePause } from '../../shared/registry/rpc.ts';
+import { type ClientQuota, ClientQuotaSchema } from '../../shared/service/client-quota.ts';
 import { type FlowLimits, FlowLimitsSchema } from '../../shared/task/flow-limits.ts';
 import { readEnv } from '../env.ts';
 import { askFlows, askRegistry, type RegistryStub } from './asking.ts';
+
+const AdmissionSchema = z.object({
+  subject: z.string(),
+  service: z.string(),
+  quota: ClientQuotaSchema,
+  wanted: z.number().int().min(1),
+});
 
 export class RegistryRpc extends WorkerEntrypoint implements Rpc {
   register(registration: Registration, caller: RegistryCaller) {
@@ -110,6 +119,13 @@ export class RegistryRpc extends WorkerEntrypoint implements Rpc {
 
   pauseFlow(name: string, pause: ServicePause | undefined) {
     return this.#askFlow(name, (flows) => flows.pauseFlow(name, pause));
+  }
+
+  admitTasks(subject: string, service: string, quota: ClientQuota, wanted: number) {
+    const parsed = AdmissionSchema.parse({ subject, service, quota, wanted });
+    return this.#askFlow(flowName(subject, service), (flows) =>
+      flows.admitTasks(parsed.subject, parsed.service, parsed.quota, parsed.wanted),
+    );
   }
 
   getPaces(names: readonly string[]) {

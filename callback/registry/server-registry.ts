@@ -31,8 +31,10 @@ import type {
   ServicePause,
   ServiceView,
 } from '../../shared/registry/rpc.ts';
+import type { ClientQuota, QuotaState } from '../../shared/service/client-quota.ts';
 import type { FlowLimits } from '../../shared/task/flow-limits.ts';
 import { readEnv } from '../env.ts';
+import { countOpenOfClient } from '../open-tasks-of-client.ts';
 import { describeLines, readFlowLines, readServiceLines, releaseLine } from '../parking.ts';
 import { countOpenTasks, endOpenTasks } from '../service-tasks.ts';
 import { isFlowObject } from './asking.ts';
@@ -45,6 +47,7 @@ import { type DueRelease, linesOf } from './line.ts';
 import { findServer, register, removeServer, setMaintenance } from './members.ts';
 import { pacesOf } from './pace.ts';
 import { endTask, giveUpLease } from './places.ts';
+import { Quotas, RECORDED_AFTER_MS } from './quotas.ts';
 import { NO_SUCH_SERVER } from './refusal.ts';
 import { takeReports } from './report.ts';
 import type { Registry, Server } from './server.ts';
@@ -57,6 +60,7 @@ const ID_CHARACTERS = 16;
 
 export class ServerRegistry extends DurableObject<object> implements RegistryRpc {
   readonly #host: RegistryHost;
+  readonly #quotas = new Quotas();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(context: DurableObjectState, env: object) {
@@ -159,6 +163,17 @@ export class ServerRegistry extends DurableObject<object> implements RegistryRpc
 
   getService(name: string): Promise<Answered<ServiceDetail>> {
     return this.#host.decide((registry, now) => viewService(registry, name, now));
+  }
+
+  async admitTasks(subject: string, service: string, quota: ClientQuota, wanted: number): Promise<QuotaState> {
+    const name = JSON.stringify([subject, service]);
+    if (this.#quotas.mustCount(name, quota, wanted, Date.now())) {
+      const now = Date.now();
+      const env = await readEnv(this.env);
+      const counted = await countOpenOfClient(env, subject, service, now - RECORDED_AFTER_MS, quota.open ?? 0);
+      this.#quotas.noteCount(name, counted, now);
+    }
+    return this.#quotas.admit(name, quota, wanted, Date.now());
   }
 
   putFlow(name: string, limits: FlowLimits): Promise<FlowView> {

@@ -9,6 +9,7 @@ import type { App, Caller } from '../app.ts';
 import { beside } from '../beside.ts';
 import { dropPlaced, placePayload } from '../bodies/place-payload.ts';
 import { MAX_BATCH_BODY_BYTES, readsJson } from '../body.ts';
+import { admitTasks } from '../client-quota.ts';
 import { invalidRequest } from '../field-errors.ts';
 import { enterGroups, NOT_CLOSED } from '../groups/batch-group.ts';
 import { changeGroup } from '../groups/group.ts';
@@ -71,8 +72,11 @@ export function addBatch(app: App): void {
     if (!entered.ok) return refuse(entered.refusal.code, entered.refusal.details);
     const { stores, group } = entered;
     await loadServices(c, serviceNamesIn(submissions));
+    const beyond = await beyondQuotas(runtime, subject, submissions);
     const around = { caller, now, stores, group: group?.id, headers: c.req.raw.headers };
-    const items = await Promise.all(submissions.map((submission, index) => itemOf(runtime, submission, index, around)));
+    const items = await Promise.all(
+      submissions.map((submission, index) => beyond.get(index) ?? itemOf(runtime, submission, index, around)),
+    );
     const [accepted, outcomes] = await Promise.all([
       acceptTasks(
         runtime,
@@ -109,6 +113,25 @@ export function addBatch(app: App): void {
     if (closed === UNAVAILABLE) return refuse(NOT_CLOSED.code, NOT_CLOSED.details);
     return answerJson({ results, group: { id: group.id, closed: closed !== undefined } }, 202);
   });
+}
+
+/** The items that their services' quotas do not let in: the last of each service. */
+async function beyondQuotas(
+  runtime: Runtime,
+  subject: string,
+  submissions: readonly unknown[],
+): Promise<Map<number, Item>> {
+  const indexed = submissions.map((submission, index) => ({ name: serviceNamesIn([submission])[0], index }));
+  const groups = [...Map.groupBy(indexed, ({ name }) => name)];
+  const refused = await Promise.all(
+    groups.map(async ([name, items]): Promise<[number, Item][]> => {
+      const admitted = name === undefined ? undefined : await admitTasks(runtime, subject, name, items.length);
+      if (admitted === undefined) return [];
+      const problem = documentOf(admitted.refusal);
+      return items.slice(admitted.granted).map(({ index }) => [index, { index, problem }]);
+    }),
+  );
+  return new Map(refused.flat());
 }
 
 /** What all items of a batch have in common. */

@@ -7,6 +7,7 @@ import { acceptSubmission } from '../accept-submission.ts';
 import { refuse } from '../answer.ts';
 import type { App, AppEnv } from '../app.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
+import { admitTasks, refuseByQuota } from '../client-quota.ts';
 import { refreshWaitNews } from '../expectation.ts';
 import { chooseStoreFor, type StoreFor } from '../groups/store-choice.ts';
 import { fieldsOf } from '../idempotency/fields.ts';
@@ -66,6 +67,7 @@ const route = createRoute({
     'idempotency-key-reused',
     'upload-used',
     'group-closed',
+    'quota-exceeded',
     'storage-full',
   ),
 });
@@ -88,6 +90,8 @@ export function addSubmit(app: App): void {
     const drafted = draftTask(services.all, submission, now, c.req.raw.headers, limit, large);
     if (!drafted.ok) return refuse(drafted.refusal.code, drafted.refusal.details);
     const { subject } = c.get('principal');
+    const admitted = await admitTasks(runtime, subject, submission.service, 1);
+    if (admitted?.granted === 0) return refuseByQuota(admitted);
     const bound = await bindDraft(runtime, subject, drafted.draft);
     if (!bound.ok) return refuse(bound.refusal.code, bound.refusal.details);
     if (large !== undefined && large.group !== bound.draft.group) return refused(GROUP_TOO_LATE);
@@ -97,7 +101,7 @@ export function addSubmit(app: App): void {
     const upload = submission.payloadUpload;
     const fields = () => fieldsOf(large === undefined ? submission : { ...submission, ...comparable(large) });
     const submitted = { draft: bound.draft, id, subject, fields, upload };
-    return acceptSubmission(c, submitted, header.key ?? idempotencyKey, now);
+    return acceptSubmission(c, submitted, header.key ?? idempotencyKey, now, admitted?.headers);
   });
 }
 

@@ -30,6 +30,7 @@ export const PROBLEMS = {
   'not-heartbeat-leader': { status: 409, title: 'Another server leads the cluster' },
   'too-many-requests': { status: 429, title: 'Too many requests' },
   'headers-too-large': { status: 431, title: 'The headers are too large' },
+  'quota-exceeded': { status: 429, title: 'Your quota at this service is used up' },
   'too-many-wrong-tokens': { status: 429, title: 'Too many wrong tokens' },
   'body-too-large': { status: 413, title: 'The body is too large' },
   'unsupported-media-type': { status: 415, title: 'The body must be JSON' },

@@ -3,6 +3,8 @@
  * services and balancing, as values. Bodies were parsed before; who may ask what was checked before,
  * except for whose server it is, which only the registry knows.
  */
+
+import type { ClientQuota, QuotaState } from '../service/client-quota.ts';
 import type { FlowLimits } from '../task/flow-limits.ts';
 import type { ClusterHeartbeat, Heartbeat, Registration } from './registration.ts';
 import type { CallReports, GivenUpLease, RouteAnswer, RouteRequest, ServiceCatalog } from './routing.ts';
@@ -220,6 +222,8 @@ export interface RegistryRpc {
   getFlow(name: string): Promise<Answered<FlowView>>;
   putFlow(name: string, limits: FlowLimits): Promise<FlowView>;
   pauseFlow(name: string, pause: ServicePause | undefined): Promise<Answered<FlowView>>;
+  /** Of a client at a service with a quota. */
+  admitTasks(subject: string, service: string, quota: ClientQuota, wanted: number): Promise<QuotaState>;
   getPaces(names: readonly string[]): Promise<readonly ServicePace[]>;
   getBalancer(): Promise<BalancerView>;
   setBalancing(name: string, algorithm: string): Promise<Answered<undefined>>;

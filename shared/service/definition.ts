@@ -10,6 +10,7 @@ import { DEFAULT_RETRY_POLICY } from '../task/backoff.ts';
 import { ERROR_CLASSES } from '../task/error-class.ts';
 import { TASK_METHODS } from '../task/request.ts';
 import { HookSchema, hookUrlProblem } from '../webhook/hook.ts';
+import { ClientQuotaSchema } from './client-quota.ts';
 import { isOfOneHop } from './request-headers.ts';
 import { hasSecrets } from './secret-origin.ts';
 import { targetProblem } from './target.ts';
@@ -167,6 +168,8 @@ export const ServiceDefinitionSchema = z
     maxConcurrency: z.number().int().min(1).max(100_000).optional(),
     /** Calls a second, over all shards and servers. */
     requestsPerSecond: z.number().positive().max(100_000).optional(),
+    /** What one client may have of it. */
+    perClient: ClientQuotaSchema.optional(),
     /** What its answers mean, where the usual reading of a status is not right. */
     answers: AnswerRulesSchema.default([]),
     /** Services that take its failed tasks, in this order; and errors after which that is at once. */

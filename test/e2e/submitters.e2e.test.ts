@@ -35,6 +35,7 @@ beforeAll(async () => {
     services: {
       plain: { baseUrl: backend.url },
       steady: { baseUrl: backend.url, requestsPerSecond: 15 },
+      rationed: { baseUrl: backend.url, perClient: { open: 2 } },
     },
   });
   alice = await Client.as(pipeline.run.url, 'alice');
@@ -111,5 +112,16 @@ describe('a redrive', () => {
     await succeeded(alice, ids);
     expect((await alice.call('GET', `/api/jobs/${job.id}`)).body).toMatchObject({ status: 'finished', done: 60 });
     expect(ids.map((id) => backend.calls.get(id))).toEqual(ids.map(() => 2));
+  });
+});
+
+describe('a client at a service with a quota', () => {
+  it('is refused at its limit, with the time after which it may come again, and others are not', async () => {
+    const submit = (client: Client) => client.call('POST', '/api/task', { service: 'rationed', path: '/work?ms=2000' });
+    const answers = [await submit(alice), await submit(alice), await submit(alice)];
+    expect(answers.map(({ status }) => status)).toEqual([202, 202, 429]);
+    expect(answers[2]?.headers.get('ratelimit-policy')).toBe('"open";q=2;qu="concurrent-requests"');
+    expect(Number(answers[2]?.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect((await submit(bob)).status).toBe(202);
   });
 });

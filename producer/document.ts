@@ -7,6 +7,8 @@ const TAGS = [
   { name: 'tasks', description: 'Submitting tasks, following them, ending them.' },
   { name: 'backends', description: 'What backends say about the tasks they work on.' },
   { name: 'schedules', description: 'Tasks that are submitted again and again.' },
+  { name: 'groups', description: 'Tasks that belong together, with one end.' },
+  { name: 'webhooks', description: 'Whom ends are told to: what receivers verify with, and holding messages back.' },
   { name: 'servers', description: 'Servers that register themselves, and how calls are spread over them.' },
   { name: 'services', description: 'What tasks can be submitted to.' },
   { name: 'keys', description: 'The API keys with which backends are called.' },

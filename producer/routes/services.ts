@@ -171,9 +171,12 @@ export function addServices(app: App): void {
     const sent: unknown = await c.req.json();
     const checked = serviceSchema(runtime.config.allowsPrivateTargets).safeParse(sent);
     if (!checked.success) return refuse('invalid-request', invalidRequest(checked.error.issues, 'body'));
-    if (checked.data.baseUrl !== undefined && isOwnAddress(checked.data.baseUrl, runtime.config.publicUrl)) {
-      const errors = [{ field: '/baseUrl', reason: OWN_ADDRESS_PROBLEM }];
-      return refuse('invalid-request', { detail: `/baseUrl: ${OWN_ADDRESS_PROBLEM}`, errors });
+    const { baseUrl, onComplete } = checked.data;
+    const addresses = { '/baseUrl': baseUrl, '/onComplete/url': onComplete?.url };
+    const own = Object.entries(addresses).find(([, url]) => url && isOwnAddress(url, runtime.config.publicUrl));
+    if (own !== undefined) {
+      const errors = [{ field: own[0], reason: OWN_ADDRESS_PROBLEM }];
+      return refuse('invalid-request', { detail: `${own[0]}: ${OWN_ADDRESS_PROBLEM}`, errors });
     }
     const { config } = runtime;
     const findings = reviewService(checked.data, {

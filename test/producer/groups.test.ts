@@ -206,17 +206,17 @@ describe('a hook', () => {
   });
 
   it.each([
-    ['of this deployment', { url: 'http://tasklane.test/api/task' }, '/onComplete/url'],
-    ['with a fragment', { url: `${URL}#x` }, '/onComplete/url'],
-    ['with credentials', { url: 'https://a:b@hooks.example.com/' }, '/onComplete/url'],
-    ['that is no web address', { url: 'ftp://hooks.example.com/' }, '/onComplete/url'],
-    ['on no end', { url: URL, on: [] }, '/onComplete/on'],
-    ['with a field that is unknown', { url: URL, fromat: 'standard' }, '/onComplete/fromat'],
-  ])('%s is refused', async (_, onComplete, field) => {
+    ['of this deployment', { url: 'http://tasklane.test/api/task' }, '/onComplete/url', 'itself'],
+    ['with a fragment', { url: `${URL}#x` }, '/onComplete/url', 'fragment'],
+    ['with credentials', { url: 'https://a:b@hooks.example.com/' }, '/onComplete/url', 'credentials'],
+    ['that is no web address', { url: 'ftp://hooks.example.com/' }, '/onComplete/url', 'web address'],
+    ['on no end', { url: URL, on: [] }, '/onComplete/on', '1'],
+    ['with a field that is unknown', { url: URL, fromat: 'standard' }, '/onComplete/fromat', 'did you mean format'],
+  ])('%s is refused', async (_, onComplete, field, why) => {
     const { queue, bindings } = producer();
     const answer = await ask(bindings, '/api/task', { body: { service: 'echo', onComplete } });
     expect(answer.status).toBe(400);
-    expect((await documentIn(answer)).errors).toMatchObject([{ field }]);
+    expect((await documentIn(answer)).errors).toMatchObject([{ field, reason: expect.stringContaining(why) }]);
     expect(queue.sent).toEqual([]);
   });
 
@@ -225,6 +225,20 @@ describe('a hook', () => {
     const { bindings } = producer({ ALLOW_PRIVATE_TARGETS: 'false', SERVICES: services });
     for (const url of ['http://hooks.example.com/', 'https://10.0.0.1/', 'https://metadata.internal/']) {
       const answer = await ask(bindings, '/api/task', { body: { service: 'echo', onComplete: { url } } });
+      expect((await documentIn(answer)).errors, url).toMatchObject([{ field: '/onComplete/url' }]);
+    }
+  });
+
+  it('of a service to this deployment itself, or to a private address, is refused when the service is put', async () => {
+    const { bindings } = producer({
+      ALLOW_PRIVATE_TARGETS: 'false',
+      SERVICES: {},
+      PUBLIC_URL: 'https://tasks.example.com',
+    });
+    for (const url of ['https://tasks.example.com/api/task', 'https://10.0.0.1/']) {
+      const body = { baseUrl: 'https://backend.example.com', onComplete: { url } };
+      const token = await tokenFor('root', 'admin');
+      const answer = await ask(bindings, '/api/services/told', { method: 'PUT', token, body });
       expect((await documentIn(answer)).errors, url).toMatchObject([{ field: '/onComplete/url' }]);
     }
   });

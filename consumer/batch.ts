@@ -56,8 +56,7 @@ export async function runBatch(
   const inbox = readInbox(messages);
   const deliveries = new Deliveries(worker.ownQueue, inbox.messages, inbox.foreign, worker.draining);
   using ledger = new LedgerConversation(worker.ledger);
-  const reading = loadServices(worker, ledger, new Set([...inbox.tasks.values()].map(serviceOf)));
-  if (worker.known.isUnread || reading.isUrgent) await reading.done;
+  await loadServices(worker, ledger, new Set([...inbox.tasks.values()].map(serviceOf)));
   // A copy: the definitions stay what they are while the batch lasts.
   const env: ConsumerEnv = { ...worker };
   const spans = env.otlp && new AttemptSpans(env.otlp, env.shard);
@@ -70,7 +69,7 @@ export async function runBatch(
   } catch (error) {
     logError('batch.failed', { shard: env.shard, tasks: inbox.tasks.size }, error);
   } finally {
-    await Promise.all([reading.done, deliveries.finish()]);
+    await deliveries.finish();
     if (spans !== undefined) background(spans.push());
   }
 }
@@ -186,18 +185,14 @@ function notStarted(id: string, reason: 'misconfigured' | 'not-started', problem
 }
 
 /**
- * What is unknown, or was never read, is asked for before the batch; what is merely old, beside it.
- * Where the registry is asked for servers anyway, its answer says whether anything has changed.
+ * What is unknown, or old, is asked for before the batch: an isolate that has rested would call by what was in
+ * force long ago. Where the registry is asked for servers anyway, its answer says whether anything has changed.
  */
-function loadServices(
-  env: ConsumerEnv,
-  ledger: LedgerConversation,
-  names: ReadonlySet<string>,
-): { readonly isUrgent: boolean; readonly done: Promise<void> } {
+async function loadServices(env: ConsumerEnv, ledger: LedgerConversation, names: ReadonlySet<string>): Promise<void> {
   const services = [...names].map((name) => ({ name, service: env.known.find(name) }));
-  const isUrgent = services.some(({ service }) => service === undefined);
-  const isTold = !isUrgent && services.some(({ name, service }) => asksRegistry(env, name, service));
-  return { isUrgent, done: isTold ? Promise.resolve() : readServices(env, ledger, isUrgent) };
+  const urgent = services.some(({ service }) => service === undefined);
+  const isTold = !urgent && services.some(({ name, service }) => asksRegistry(env, name, service));
+  if (!isTold) await readServices(env, ledger, urgent);
 }
 
 function readServices({ known }: ConsumerEnv, ledger: LedgerConversation, urgent: boolean): Promise<void> {

@@ -2,6 +2,7 @@
 import { createRoute } from '@hono/zod-openapi';
 import type { ServiceView } from '../../shared/registry/rpc.ts';
 import { serviceSchema } from '../../shared/service/definition.ts';
+import { KNOWN_WITHIN_MS } from '../../shared/service/known-services.ts';
 import { isOwnAddress, OWN_ADDRESS_PROBLEM } from '../../shared/service/own-address.ts';
 import { headerSecretNames, reviewService, type ServiceFinding } from '../../shared/service/review.ts';
 import { answerJson, answerNothing, refuse } from '../answer.ts';
@@ -69,8 +70,8 @@ const putRoute = createRoute({
   operationId: 'putService',
   summary: 'Define a service',
   description:
-    'Replaces the definition as a whole, also one of wrangler.toml. Other isolates know it within five seconds, at once ' +
-    'when they meet the name for the first time.',
+    'Replaces the definition as a whole, also one of wrangler.toml. The answer says from when on it is in force everywhere: ' +
+    'within six seconds, at once where a name is met for the first time, or has limits or servers.',
   middleware: [readsJson(MAX_TASK_BODY_BYTES)],
   request: {
     params: ServiceParamsSchema,
@@ -197,7 +198,8 @@ export function addServices(app: App): void {
       (registry) => registry.putService(name, sent),
       (version) => {
         c.set('change', { after: sent });
-        return answerJson({ name, version, definition: checked.data, warnings });
+        const inForceEverywhereAt = new Date(Date.now() + KNOWN_WITHIN_MS).toISOString();
+        return answerJson({ name, version, definition: checked.data, inForceEverywhereAt, warnings });
       },
     );
     await readServices(runtime, { changed: true });

@@ -40,6 +40,9 @@ export const PutServiceSchema = z
     name: z.string(),
     version: z.number().int().openapi({ description: 'Of all definitions; grows with each change.' }),
     definition: z.record(z.string(), z.unknown()).openapi({ description: 'With its defaults filled in.' }),
+    inForceEverywhereAt: z.iso.datetime().openapi({
+      description: 'Batches that begin then go by it wherever they run; with limits that stood before, sooner.',
+    }),
     warnings: z
       .array(z.object({ field: z.string(), reason: z.string() }))
       .openapi({ description: 'What may not work where this runs.' }),

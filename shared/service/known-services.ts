@@ -15,6 +15,9 @@ const FRESH_MS = 5_000;
 /** A name that nobody knows is asked for at most this often. */
 const ASK_AGAIN_MS = 1_000;
 
+/** By then every batch and request that begins goes by a definition that was put, as long as the registry answers. */
+export const KNOWN_WITHIN_MS = FRESH_MS + ASK_AGAIN_MS;
+
 export interface ReadReason {
   /** A name is not known, or the registry names a newer catalog. */
   readonly urgent?: boolean;

@@ -397,7 +397,7 @@ export const RULE_MUTATIONS: readonly Row[] = [
         'the end of what nobody gives back',
         'callback/registry/places.ts',
         'if (expiresAt <= now) endLease(registry, id, now);',
-        'if (expiresAt <= 0) endLease(registry, id, now);',
+        'if (expiresAt + 1_800_000 <= now) endLease(registry, id, now);',
       ),
     ],
   },

@@ -707,6 +707,7 @@ describe('R22 leases by name', () => {
     await comeToRest(house);
     for (const { id } of tasks) expect(await house.row(id)).toMatchObject({ status: 'succeeded', run: 2 });
     expect(house.backend.mostAtOnce).toBe(LIMIT);
+    expect(Math.max(...house.backend.calls.map(({ startedAt }) => startedAt))).toBeLessThan(START + 5 * MINUTE_MS);
   });
 });
 

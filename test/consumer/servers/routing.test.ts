@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { offerOf } from '../../../callback/registry/server.ts';
 import { putService } from '../../../callback/registry/services.ts';
 import type { NewTask } from '../../../shared/message/task-message.ts';
+import { KNOWN_WITHIN_MS } from '../../../shared/service/known-services.ts';
 import type { AttemptRecord } from '../../../shared/task/attempt.ts';
 import { ok, refused, status } from '../../protocol/backend.ts';
 import { House, START } from '../../protocol/house.ts';
@@ -291,6 +292,23 @@ describe('definitions that are put at run time', () => {
 });
 
 describe('a definition that has changed', () => {
+  it('so that a fixed address has a limit holds for whatever begins after the time that its PUT said', async () => {
+    house.backend.fallback = house.backend.after(1_000, ok());
+    const many = async () => {
+      for (let count = 0; count < 6; count++) await house.submit({ service: 'fetched' });
+    };
+    await many();
+    await house.deliver();
+    expect(house.backend.mostAtOnce).toBe(6);
+    const limited = { baseUrl: 'http://backend.test', maxConcurrency: 2 };
+    house.registryObject.change((registry) => putService(registry, 'fetched', limited));
+    await house.clock.moveTo(house.clock.now + KNOWN_WITHIN_MS);
+    house.backend.mostAtOnce = 0;
+    await many();
+    await comeToRest(house);
+    expect(house.backend.mostAtOnce).toBe(2);
+  });
+
   it('is what the batch calls by that hears of it with its servers', async () => {
     house.join('one');
     await submit(1);

@@ -2,13 +2,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { DatabaseSync } from 'node:sqlite';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { nameOfKey } from '../../examples/provider/account.ts';
 import { type HeaderStyle, type Provider, startProvider } from '../../examples/provider/server.ts';
 import { openDatabaseFile } from '../../local/database-file.ts';
-import { signRoleTokens } from '../../local/role-tokens.ts';
-import { type LocalRun, startLocal } from '../../local/runtime.ts';
+import { startLocal } from '../../local/runtime.ts';
+import { SECRETS, SERVICE, submitTasks, untilEnded } from './local-tasks.ts';
 import { startRandomKeys } from './random-keys.ts';
 
 export interface KeyRunSettings {
@@ -33,15 +31,6 @@ export interface KeyRunReport {
   /** Between the most and the least used working key, of their mean. */
   readonly spread: number;
 }
-
-const SERVICE = 'llm';
-const BATCH = 100;
-const SECRETS = {
-  JWT_SECRET: 'jwt-secret-of-the-benchmark-32-bytes-or-more',
-  ID_SECRET: 'id-secret-of-the-benchmark-32-bytes-or-more',
-  CALLBACK_SECRET: 'callback-secret-of-the-benchmark-32-bytes-or-more',
-  WEBHOOK_SECRET: 'webhook-secret-of-the-benchmark-32-bytes-or-more',
-};
 
 /** Revoked keys stand among the others, on different shards. */
 function keysOf({ keys, revoked }: KeyRunSettings): { all: string[]; revoked: string[]; working: string[] } {
@@ -96,54 +85,13 @@ async function measure(
   });
   try {
     const startedAt = Date.now();
-    await submit(run, settings.tasks);
+    await submitTasks(run, settings.tasks);
     using database = openDatabaseFile(stateDir);
     const ended = await untilEnded(database, settings.tasks, settings.windowMs * 30);
     return { ...ended, tookMs: ended.lastAt - startedAt, ...seenBy(provider, working) };
   } finally {
     await run.stop();
     await rm(stateDir, { recursive: true, force: true });
-  }
-}
-
-async function submit(run: LocalRun, count: number): Promise<void> {
-  const { client } = await signRoleTokens(SECRETS.JWT_SECRET);
-  const headers = { authorization: `Bearer ${client}`, 'content-type': 'application/json' };
-  for (let at = 0; at < count; at += BATCH) {
-    const tasks = Array.from({ length: Math.min(BATCH, count - at) }, (_, index) => ({
-      service: SERVICE,
-      payload: { model: 'example', messages: [{ role: 'user', content: `task ${at + index}` }] },
-    }));
-    const response = await fetch(`${run.url}/api/tasks/batch`, {
-      method: 'POST',
-      headers,
-      body: JSON.stringify({ tasks }),
-    });
-    if (response.status !== 202) throw new Error(`the batch answered ${response.status}: ${await response.text()}`);
-  }
-}
-
-interface Ended {
-  readonly succeeded: number;
-  readonly failed: number;
-  readonly deferrals: number;
-  /** Unix ms: when the last one ended. */
-  readonly lastAt: number;
-}
-
-async function untilEnded(database: DatabaseSync, tasks: number, timeoutMs: number): Promise<Ended> {
-  const giveUpAt = Date.now() + timeoutMs;
-  for (;;) {
-    const row = database
-      .prepare(
-        `SELECT count(*) FILTER (WHERE status = 'succeeded') AS succeeded,
-           count(*) FILTER (WHERE status IN ('failed', 'expired', 'cancelled')) AS failed,
-           coalesce(sum(deferrals), 0) AS deferrals, coalesce(max(finished_at), 0) AS lastAt FROM tasks`,
-      )
-      .get() as unknown as Ended;
-    if (row.succeeded + row.failed === tasks) return row;
-    if (Date.now() > giveUpAt) throw new Error(`the tasks did not end: ${JSON.stringify(row)}`);
-    await sleep(500);
   }
 }
 

@@ -15,7 +15,7 @@ const TELLING_ROUNDS = 3;
 const HELD_ROUNDS = 4;
 
 /** So much more, and more than was ever let in at a time, is no small change: equals hear of it at once. */
-const MUCH_MORE = 1.8;
+const MUCH_MORE = 1.4;
 
 export class Doubt {
   /** How often equals should look whether they bear more too. */

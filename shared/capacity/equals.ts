@@ -1,11 +1,10 @@
 /** What keys of a pool that are equals take over from each other. Changes the state in place, without I/O. */
-import { mergeLearnt } from './learnt.ts';
+import { mergeLearnt, paceOf } from './learnt.ts';
 import { type LimiterState, ROUND_MS } from './limiter-state.ts';
 import { closeWhenFull } from './opening.ts';
 
 /** An equal that bears so much more is believed, but only so often. */
 const MUCH_MORE = 1.5;
-const SOME_MORE = 3;
 
 /** Takes what an equal has learnt, as far as nothing of one's own speaks against it. */
 export function learnFrom(state: LimiterState, other: LimiterState, now: number): void {
@@ -25,7 +24,7 @@ export function learnFrom(state: LimiterState, other: LimiterState, now: number)
   }
   if (other.learnt === undefined) return;
   // This one has borne more for a whole round: it may have been a stray refusal.
-  if (state.learnt === undefined && other.learnt.calls / other.learnt.periodMs < state.borneBefore / ROUND_MS) return;
+  if (state.learnt === undefined && paceOf(other.learnt) < state.borneBefore / ROUND_MS) return;
   state.most = Math.max(state.most, other.most);
   if (state.learnt === undefined || (state.isCopy && !other.isCopy && !state.isProven)) {
     // Also where it was copied a moment ago: of calls that are refused together the equal hears one by one.
@@ -34,7 +33,9 @@ export function learnFrom(state: LimiterState, other: LimiterState, now: number)
     closeWhenFull(state, now);
     return;
   }
-  const isMuchMore = other.isProven && other.learnt.calls > MUCH_MORE * (state.learnt?.calls ?? Infinity) + SOME_MORE;
+  // More than ever was let in at a time cannot have been saved up.
+  const isSettled = !other.doubt.isRaised || other.learnt.calls > state.most;
+  const isMuchMore = other.isProven && isSettled && paceOf(other.learnt) > MUCH_MORE * paceOf(state.learnt);
   if (isMuchMore && state.copiesLeft > 0) {
     state.copiesLeft -= 1;
     state.learnt = other.learnt;

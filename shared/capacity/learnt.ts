@@ -64,6 +64,11 @@ export function middleMs({ shutMs, periodMs }: Learnt): number {
   return (shutMs + periodMs) / 2;
 }
 
+/** Calls a millisecond. */
+export function paceOf({ calls, periodMs }: Learnt): number {
+  return calls / periodMs;
+}
+
 /** What equals have learnt of the same limit comes together; of another limit, one's own counts. */
 export function mergeLearnt(own: Learnt | undefined, other: Learnt): Learnt {
   if (own === undefined) return other;

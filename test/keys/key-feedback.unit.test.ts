@@ -51,6 +51,35 @@ describe('what an answer says of its key', () => {
     }
   });
 
+  it("a plan's allowance is there again when its own field or its message says so", () => {
+    const used = { error: { type: 'usage_limit_reached', message: 'The usage limit has been reached' } };
+    expect(said(429, used).feedback).toEqual({ kind: 'limited', quota: true, resetAt: undefined });
+    const inTwoHours = { error: { ...used.error, resets_in_seconds: 7_200 } };
+    expect(said(429, inTwoHours).feedback).toEqual({ kind: 'limited', quota: true, resetAt: NOW + 7_200_000 });
+    const inProse = { error: { ...used.error, message: 'Your limit will reset on 2026-11-20 15:00:00 UTC' } };
+    expect(said(429, inProse).feedback).toEqual({ kind: 'limited', quota: true, resetAt: NOW + 3 * 3_600_000 });
+  });
+
+  it('no wait is longer than a day, and what lies in the past is none', () => {
+    const until = (headers: Record<string, string>, json?: unknown) => {
+      const { feedback } = said(429, json, headers);
+      return feedback.kind === 'limited' ? feedback.resetAt : 'not limited';
+    };
+    const DAY_MS = 86_400_000;
+    expect(until({ 'retry-after': '31536000' })).toBe(NOW + DAY_MS);
+    expect(until({ 'x-ratelimit-reset': '4102444800' })).toBe(NOW + DAY_MS);
+    expect(until({}, { error: { type: 'usage_limit_reached', resets_in_seconds: 900_000 } })).toBe(NOW + DAY_MS);
+    expect(until({ 'x-ratelimit-reset': '1000000000' })).toBeUndefined();
+  });
+
+  it.each([
+    [404, { error: { code: 'model_not_found', message: 'The model `gpt-9` does not exist' } }],
+    [403, { error: { message: 'Project has no access to the model `o9-pro`' } }],
+    [404, { error: { type: 'not_found_error', message: 'model: claude-9 not found' } }],
+  ])('%i about a model is the matter of the bucket, not of the key', (httpStatus, body) => {
+    expect(said(httpStatus, body).feedback).toEqual({ kind: 'refused', httpStatus, about: 'bucket' });
+  });
+
   it("Google's day ends at midnight Pacific time, whatever it says about trying again", () => {
     const body = google(quota('GenerateRequestsPerDayPerProjectPerModel-FreeTier'), retryIn('30s'));
     const { feedback } = said(429, body);
@@ -90,6 +119,13 @@ describe('what an answer says of limits', () => {
     expect(said(200, undefined, draft).facts).toEqual({
       requests: { limit: 100, remaining: 3, resetAt: NOW + 20_000, periodMs: 60_000 },
     });
+    const several = {
+      'ratelimit-policy': '"burst";q=10;w=1, "day";q=1000;w=86400',
+      ratelimit: '"burst";r=9;t=1, "day";r=5;t=600',
+    };
+    expect(said(200, undefined, several).facts?.requests).toMatchObject({ limit: 1_000, remaining: 5 });
+    const malformed = { 'ratelimit-policy': '"burst";q=100;w=60', ratelimit: '"burst";r=3;t=20, "open' };
+    expect(said(200, undefined, malformed).facts).toBeUndefined();
     const anthropic = {
       'anthropic-ratelimit-requests-limit': '50',
       'anthropic-ratelimit-requests-remaining': '49',

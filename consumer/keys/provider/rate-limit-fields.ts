@@ -3,7 +3,7 @@
  * in the form of its later versions, `"default";r=50;t=30`, and of the earlier ones,
  * `limit=100, remaining=50, reset=30`. Pure.
  */
-
+import { parseDictionary, parseList } from 'structured-headers';
 import type { LimitFields } from './limit-fields.ts';
 
 export interface RateLimitState {
@@ -23,7 +23,7 @@ export interface RateLimitPolicy {
 export function rateLimitOf(fields: LimitFields): RateLimitState[] {
   const text = fields.get('ratelimit');
   if (text === undefined) return [];
-  const early = parametersOf(text, ',');
+  const early = dictionaryOf(text);
   if (early.has('remaining') || early.has('reset')) {
     return [
       {
@@ -49,27 +49,39 @@ export function policyOf(fields: LimitFields): RateLimitPolicy[] {
   });
 }
 
-/** One member of a structured list (RFC 9651): a string, token or number with parameters. */
-const MEMBER =
-  /[ \t]*(?:"((?:[^"\\]|\\["\\])*)"|([A-Za-z*][\w!#$%&'*+\-.^`|~:/]*|\d+(?:\.\d+)?))((?:[ \t]*;[ \t]*[a-z*][a-z0-9_\-.*]*(?:=(?:"(?:[^"\\]|\\["\\])*"|-?\d+(?:\.\d+)?|\?[01]|:[A-Za-z0-9+/=]*:|[A-Za-z*][\w!#$%&'*+\-.^`|~:/]*))?)*)[ \t]*(,|$)/y;
-
-/** A field that is malformed anywhere is ignored as a whole, as RFC 9651 asks. */
-function itemsOf(text: string): { readonly name: string; readonly parameters: ReadonlyMap<string, number> }[] {
-  const items: { readonly name: string; readonly parameters: ReadonlyMap<string, number> }[] = [];
-  for (MEMBER.lastIndex = 0; MEMBER.lastIndex < text.length; ) {
-    const [whole, quoted, plain, parameters = '', end] = MEMBER.exec(text) ?? [];
-    if (whole === undefined || whole === '') return [];
-    items.push({ name: quoted ?? plain ?? '', parameters: parametersOf(parameters, ';') });
-    if (end === '' && MEMBER.lastIndex < text.length) return [];
-  }
-  return items;
+interface Item {
+  readonly name: string;
+  readonly parameters: ReadonlyMap<string, number>;
 }
 
-function parametersOf(text: string, separator: string): Map<string, number> {
-  const parameters = new Map<string, number>();
-  for (const part of text.split(separator)) {
-    const match = /^\s*([a-z]+)\s*=\s*"?(\d+(?:\.\d+)?)"?\s*$/i.exec(part);
-    if (match !== null) parameters.set((match[1] ?? '').toLowerCase(), Number(match[2]));
+/** A field that is malformed anywhere is ignored as a whole, as RFC 9651 asks. */
+function itemsOf(text: string): Item[] {
+  return ifWellFormed(() => parseList(text), []).flatMap(([value, parameters]): Item[] => {
+    if (Array.isArray(value)) return [];
+    return [{ name: value.toString(), parameters: numbersOf(parameters) }];
+  });
+}
+
+/** Of the members that are numbers. */
+function dictionaryOf(text: string): Map<string, number> {
+  const dictionary = ifWellFormed(() => parseDictionary(text), new Map());
+  return numbersOf(new Map(Array.from(dictionary, ([name, [value]]) => [name, value])));
+}
+
+function numbersOf(values: ReadonlyMap<string, unknown>): Map<string, number> {
+  const numbers = new Map<string, number>();
+  for (const [name, value] of values) {
+    // Some write them as strings.
+    const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
+    if (typeof number === 'number' && number >= 0) numbers.set(name, number);
   }
-  return parameters;
+  return numbers;
+}
+
+function ifWellFormed<Value>(parse: () => Value, otherwise: Value): Value {
+  try {
+    return parse();
+  } catch {
+    return otherwise;
+  }
 }

@@ -12,6 +12,9 @@ const FIRST_CALLS = 2;
 /** How often over that may happen soon: at the end of it a limit may stand. */
 const MAX_UNSURE_TURNS = 2;
 
+/** It may begin a moment later than it could. */
+const LONG_PERIOD_MS = 20_000;
+
 /** Calls that must have been let in, for each of those at a time, before such a limit is believed. */
 const TURNS_TO_PROVE_TOP = 3;
 
@@ -63,7 +66,7 @@ export function room(state: LimiterState, now: number, until: number): number {
   if (state.learnt !== undefined) {
     const { calls, periodMs } = state.learnt;
     // What has not held for a round may have been saved up: it is there once.
-    const mostCalls = state.isProven ? Infinity : calls;
+    const mostCalls = opensUnsurely(state) ? 1 : state.isProven ? Infinity : calls;
     rooms.push(Math.min(mostCalls, state.starts.room(calls, periodMs, now, until)) + doubting(state, until));
   }
   const unsure = mostUnsure(state);
@@ -82,6 +85,13 @@ export function perSecond(state: LimiterState): number | undefined {
   ];
   const slowest = Math.min(...rates);
   return slowest > 0 && slowest < Infinity ? slowest : undefined;
+}
+
+/** The backend never said when a period ends, and it is long: one call shows that the next has begun. */
+function opensUnsurely(state: LimiterState): boolean {
+  const { learnt } = state;
+  if (learnt === undefined || learnt.isTold === true || learnt.periodMs < LONG_PERIOD_MS) return false;
+  return state.ofRound >= learnt.calls || state.confirmed === 0;
 }
 
 function mostAtOnce(state: LimiterState): number {

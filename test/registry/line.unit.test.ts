@@ -191,6 +191,21 @@ describe('a line', () => {
   });
 });
 
+describe('a service at a fixed address, without keys, that answers 429', () => {
+  it('is slowed as a service: nobody calls it until then, and then not all at once, the told ones among them', async () => {
+    const scene = new Scene({ ocr: { baseUrl: 'https://ocr.example.net' } });
+    const told = { outcome: 'busy', isUnplaced: true, busyUntil: T0 + 2 * SECOND } as const;
+    for (let call = 0; call < 15; call++) await scene.report(scene.lease(), undefined, told);
+    expect(whys((await scene.ask(10)).decisions)).toEqual(Array(10).fill('rate-limited'));
+    await scene.pass(1.9 * SECOND);
+    expect(routed((await scene.ask(15, { waits: 1 })).decisions)).toBe(0);
+    await scene.pass(0.2 * SECOND);
+    const { decisions } = await scene.ask(25, { waits: 1 });
+    expect(routed(decisions)).toBeGreaterThan(0);
+    expect(routed(decisions)).toBeLessThan(5);
+  });
+});
+
 describe('an address that cannot be reached', () => {
   const down = async () => {
     const scene = new Scene({ ocr: { baseUrl: 'https://ocr.example.net' } });

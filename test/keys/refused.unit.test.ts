@@ -112,3 +112,37 @@ describe('a task that all keys refused', () => {
     expect(pulls(again, START + 6_000, START + 6_000)).toMatchObject([{ request: { line: LINE, tasks: ['bad'] } }]);
   });
 });
+
+describe('a refusal that is about a model', () => {
+  const ABOUT_MODEL: KeyFeedback = { kind: 'refused', httpStatus: 404, about: 'bucket' };
+
+  test('is the matter of its bucket: the keys go on in all others', () => {
+    const pool = emptyPool('llm');
+    const first = ask(pool, 'a', START, { bucket: 'large' });
+    release(
+      pool,
+      { leaseId: first.leaseId, reports: [{ task: 'a', endedAt: START + 5, feedback: ABOUT_MODEL }] },
+      START + 5,
+    );
+    const second = ask(pool, 'a', START + 10, { bucket: 'large' });
+    expect(second).toMatchObject({ kind: 'granted' });
+    expect(second).not.toMatchObject({ key: first.kind === 'granted' ? first.key : 0 });
+    const used = ['b', 'c', 'd'].map((task) => ask(pool, task, START + 20, { bucket: 'small' }));
+    expect(used.map((answer) => answer.kind === 'granted' && answer.key).sort()).toEqual([1, 1, 2]);
+  });
+
+  test('fails the task when no key has the model, and says so', () => {
+    const pool = emptyPool('llm');
+    for (let at = START; at < START + 20; at += 10) {
+      const answer = ask(pool, 'a', at, { bucket: 'large' });
+      release(
+        pool,
+        { leaseId: answer.leaseId, reports: [{ task: 'a', endedAt: at + 5, feedback: ABOUT_MODEL }] },
+        at + 5,
+      );
+    }
+    const answer = ask(pool, 'a', START + 30, { bucket: 'large', isInTurn: true });
+    expect(answer).toMatchObject({ kind: 'fail', httpStatus: 404 });
+    expect(answer.kind === 'fail' && answer.detail).toContain('large (404) with every API key');
+  });
+});

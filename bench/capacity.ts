@@ -5,11 +5,11 @@
  */
 import { parseArgs } from 'node:util';
 import { judge } from './capacity/judgement.ts';
-import { LIVE_ROWS, runLive } from './capacity/live.ts';
 import { bestOf } from './capacity/oracle.ts';
 import { ROWS } from './capacity/rows.ts';
 import { simulate } from './capacity/simulation.ts';
 import { HEADING, lineOf } from './capacity/table.ts';
+import { LIVE_ROWS, runLive } from './live-capacity/run.ts';
 
 const USAGE = `npm run bench:capacity -- [options]
 

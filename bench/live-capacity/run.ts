@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { openDatabaseFile } from '../../local/database-file.ts';
 import { startLocal } from '../../local/runtime.ts';
+import type { Row } from '../capacity/rows.ts';
 import { SECRETS, SERVICE, submitTasks, untilEnded } from '../keys/local-tasks.ts';
-import { startLiveProvider } from './live-provider.ts';
-import type { Row } from './rows.ts';
+import { startLiveProvider } from './provider.ts';
 
 export const LIVE_ROWS: readonly string[] = [
   'fixed 5 / 5 s, told',

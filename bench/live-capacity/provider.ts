@@ -1,8 +1,8 @@
 /** The providers of the rows as HTTP servers: they hold each key to its limits, by the wall clock. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { ProviderKey, randomFrom } from './provider.ts';
-import type { Scenario } from './simulation.ts';
+import { ProviderKey, randomFrom } from '../capacity/provider.ts';
+import type { Scenario } from '../capacity/simulation.ts';
 
 export interface LiveProvider {
   readonly url: string;

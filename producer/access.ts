@@ -150,6 +150,7 @@ export const ACCESS: ReadonlyMap<string, Access> = new Map(
     'GET /docs/swagger-ui.js': 'open',
     'GET /docs/swagger-ui.css': 'open',
     'GET /docs/start.js': 'open',
+    'GET /docs/start.css': 'open',
     'GET /docs/problems/:code': 'open',
   } satisfies Readonly<Record<string, Access>>),
 );

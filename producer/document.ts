@@ -1,6 +1,7 @@
 /** The API document (OpenAPI 3.1) of a app: its routes and what they share. */
 import { type Access, accessOf } from './access.ts';
 import type { App } from './app.ts';
+import { codeSamples, type SampledOperation, type SampledParameter } from './code-samples.ts';
 import { addExamples } from './document-examples.ts';
 
 const TAGS = [
@@ -50,23 +51,33 @@ export function apiDocument(app: App) {
     for (const [method, operation] of Object.entries(item as Record<string, Operation>)) {
       for (const parameter of operation.parameters ?? []) withoutNull(parameter);
       addExamples(operation, (document.components?.schemas ?? {}) as Parameters<typeof addExamples>[1]);
-      Object.assign(operation, accessDocument(accessOfOperation(method, path), operation.description));
+      const access = accessOfOperation(method, path);
+      Object.assign(operation, accessDocument(access, operation.description), {
+        'x-codeSamples': codeSamples(method, path, operation, tokenVariable(access)),
+      });
     }
   }
   return { ...document, components: { ...document.components, securitySchemes: SECURITY_SCHEMES } };
 }
 
 /** What stands in an address is a text: a schema that reads numbers from it would take null for 0. */
-function withoutNull({ schema }: { readonly schema?: { type?: unknown } }): void {
+function withoutNull({ schema }: SampledParameter & { readonly schema?: { type?: unknown } }): void {
   if (!Array.isArray(schema?.type)) return;
   const types = schema.type.filter((type) => type !== 'null');
   schema.type = types.length === 1 ? types[0] : types;
 }
 
-type Operation = Parameters<typeof addExamples>[0] & {
-  description?: string;
-  parameters?: Parameters<typeof withoutNull>[0][];
-};
+type Operation = Parameters<typeof addExamples>[0] &
+  Pick<SampledOperation, 'requestBody'> & {
+    description?: string;
+    parameters?: Parameters<typeof withoutNull>[0][];
+  };
+
+/** Under which name samples take the token. */
+function tokenVariable(access: Access): string | undefined {
+  if (access === 'open') return undefined;
+  return access === 'attempt' ? 'TASK_CALLBACK_TOKEN' : 'TASKLANE_TOKEN';
+}
 
 /** The document spells parameters in its own way, and the synchronous route as one that it can spell. */
 function accessOfOperation(method: string, path: string): Access {

@@ -6,6 +6,7 @@
 import style from 'swagger-ui-dist/swagger-ui.css';
 import script from 'swagger-ui-dist/swagger-ui-bundle.js';
 import type { App } from '../app.ts';
+import { DOCS_SCRIPT, DOCS_STYLE } from '../docs-page.ts';
 
 const POLICY = [
   "default-src 'none'",
@@ -19,18 +20,8 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-const START = `window.ui = SwaggerUIBundle({
-  url: '/openapi.json',
-  dom_id: '#swagger-ui',
-  deepLinking: true,
-  persistAuthorization: false,
-  tryItOutEnabled: true,
-  validatorUrl: null,
-});
-`;
-
 /** Changes with the files, so that they may be cached for a year. */
-const VERSION = [script, style, START].map((text) => text.length.toString(36)).join('-');
+const VERSION = [script, style, DOCS_SCRIPT, DOCS_STYLE].map((text) => text.length.toString(36)).join('-');
 
 const PAGE = `<!doctype html>
 <html lang="en">
@@ -40,6 +31,7 @@ const PAGE = `<!doctype html>
 <title>Tasklane API</title>
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="/docs/swagger-ui.css?v=${VERSION}">
+<link rel="stylesheet" href="/docs/start.css?v=${VERSION}">
 </head>
 <body>
 <div id="swagger-ui"></div>
@@ -60,7 +52,8 @@ export function addDocs(app: App): void {
   );
   app.get('/docs/swagger-ui.js', () => asset(script, 'text/javascript'));
   app.get('/docs/swagger-ui.css', () => asset(style, 'text/css'));
-  app.get('/docs/start.js', () => asset(START, 'text/javascript'));
+  app.get('/docs/start.js', () => asset(DOCS_SCRIPT, 'text/javascript'));
+  app.get('/docs/start.css', () => asset(DOCS_STYLE, 'text/css'));
 }
 
 function asset(body: string, type: string): Response {

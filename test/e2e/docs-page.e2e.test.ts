@@ -16,7 +16,8 @@ let browser: Browser;
 beforeAll(async () => {
   pipeline = await startPipeline();
   browser = await playwright.launch({
-    args: chromium.args,
+    // One process for all ends with its first page.
+    args: chromium.args.filter((arg) => arg !== '--single-process'),
     executablePath: await chromium.executablePath(),
     headless: true,
   });
@@ -61,4 +62,27 @@ it('lets a reader authorize and submit a task', async () => {
   expect(await answer.innerText()).toContain('tsk_');
   expect(elsewhere).toEqual([]);
   expect(errors).toEqual([]);
+});
+
+it.each(['light', 'dark'] as const)('shows in the %s theme how each call is made', async (theme) => {
+  const page = await browser.newPage({ viewport: { width: 1200, height: 1400 }, colorScheme: theme });
+  const errors: string[] = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error') errors.push(message.text());
+  });
+  page.on('pageerror', (error) => errors.push(String(error)));
+  await page.goto(`${pipeline.run.url}/docs`);
+  await page.waitForSelector('.opblock-post');
+  expect(await page.evaluate('document.documentElement.className')).toBe(theme === 'dark' ? 'dark-mode' : '');
+  const submit = page.locator('.opblock-post', { has: page.locator('[data-path="/api/task"]') });
+  await submit.locator('.opblock-summary-control').click();
+  const sample = submit.locator('.code-samples pre');
+  expect(await sample.innerText()).toContain('curl -X POST "$TASKLANE_URL/api/task"');
+  await submit.getByRole('button', { name: 'Python' }).click();
+  expect(await sample.innerText()).toContain('requests.request(');
+  await submit.getByRole('button', { name: 'TypeScript' }).click();
+  expect(await sample.innerText()).toContain('await fetch(');
+  await page.screenshot({ path: path.join(SCREENSHOTS, `docs-samples-${theme}.png`) });
+  expect(errors).toEqual([]);
+  await page.close();
 });

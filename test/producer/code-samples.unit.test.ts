@@ -1,0 +1,61 @@
+import { spawnSync } from 'node:child_process';
+import { parseSync } from 'oxc-parser';
+import { describe, expect, it } from 'vitest';
+import { createApp } from '../../producer/api.ts';
+import { codeSamples } from '../../producer/code-samples.ts';
+import { apiDocument } from '../../producer/document.ts';
+
+interface Sampled {
+  readonly operationId: string;
+  readonly 'x-codeSamples': readonly { readonly label: string; readonly source: string }[];
+}
+
+const operations = Object.values(apiDocument(createApp()).paths ?? {}).flatMap(
+  (item) => Object.values(item as object) as Sampled[],
+);
+const sourcesOf = (label: string) =>
+  operations.map((operation) => ({
+    name: operation.operationId,
+    source: operation['x-codeSamples'].find((sample) => sample.label === label)?.source ?? '',
+  }));
+
+describe('samples', () => {
+  it('show each call of the API with curl, in TypeScript and in Python', () => {
+    expect(operations.length).toBeGreaterThan(40);
+    for (const { operationId, 'x-codeSamples': samples } of operations) {
+      expect(
+        samples.map(({ label }) => label),
+        operationId,
+      ).toEqual(['curl', 'TypeScript', 'Python']);
+      for (const { source } of samples) expect(source, operationId).not.toMatch(/undefined|\{id\}|\{name\}/);
+    }
+  });
+
+  it('are TypeScript', () => {
+    for (const { name, source } of sourcesOf('TypeScript'))
+      expect(parseSync(`${name}.ts`, source).errors, source).toEqual([]);
+  });
+
+  it.skipIf(spawnSync('python3', ['--version']).status !== 0)('are Python', () => {
+    const check = 'import ast, json, sys\nfor source in json.load(sys.stdin): ast.parse(source)';
+    const input = JSON.stringify(sourcesOf('Python').map(({ source }) => source));
+    expect(spawnSync('python3', ['-c', check], { input, encoding: 'utf8' }).stderr).toBe('');
+  });
+
+  it('are commands of a shell', () => {
+    const input = sourcesOf('curl')
+      .map(({ source }) => source)
+      .join('\n\n');
+    expect(spawnSync('sh', ['-n'], { input, encoding: 'utf8' }).stderr).toBe('');
+  });
+
+  it('have the words of each language for what is true, nothing, and quoted', () => {
+    const body = { a: true, b: null, c: "it's", d: [] };
+    const content = { 'application/json': { example: body } };
+    const [curl, typescript, python] = codeSamples('post', '/x/{id}', { requestBody: { content } }, 'TOKEN');
+    expect(curl?.source).toContain(`"c":"it'\\''s"`);
+    expect(typescript?.source).toContain('"b": null');
+    expect(python?.source).toContain('"a": True');
+    expect(python?.source).toContain('"b": None');
+  });
+});

@@ -7,7 +7,7 @@ import { addToStatistics } from '../../shared/store/statistics.ts';
 import { smallestTaskIdAt } from '../../shared/task/id.ts';
 
 export const TASKS = 100_000;
-export const SERVICES = ['quick', 'llm', 'slow', 'flaky', 'gemini'] as const;
+const SERVICES = ['quick', 'llm', 'slow', 'flaky', 'gemini'] as const;
 const LINE = 'pool:default';
 const DAY_MS = 86_400_000;
 const STEP_MS = DAY_MS / TASKS;

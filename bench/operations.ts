@@ -21,7 +21,18 @@ Exits with 1 when a budget is missed.
 const PAGE = path.resolve(import.meta.dirname, '../docs/operations.md');
 const SECTION = /(<!-- measured -->\n)[\s\S]*(<!-- \/measured -->)/;
 
-const HEADER = ['path', 'queue operations', 'statements', 'rows written', 'rows read', 'object calls', 'budget', ''];
+const HEADER = [
+  'path',
+  'queue operations',
+  'statements',
+  'rows written',
+  'rows read',
+  'object calls',
+  'R2 class A',
+  'R2 class B',
+  'budget',
+  '',
+];
 
 interface Measured {
   readonly path: Path;
@@ -51,6 +62,8 @@ function costOf(counts: Counts, units: number): Cost {
     rowsWritten: counts.rowsWritten / units,
     rowsRead: counts.rowsRead / units,
     durableObjectCalls: counts.durableObjectCalls / units,
+    bucketWrites: counts.bucketWrites / units,
+    bucketReads: counts.bucketReads / units,
     mostInvocations: counts.mostInvocations,
   };
 }
@@ -61,11 +74,21 @@ const BUDGET_NAMES: Readonly<Record<keyof Cost, string>> = {
   rowsWritten: 'rows written',
   rowsRead: 'rows read',
   durableObjectCalls: 'object calls',
+  bucketWrites: 'R2 class A',
+  bucketReads: 'R2 class B',
   mostInvocations: 'invocations a batch',
 };
 
 function row({ path: { name, budget }, cost, missed }: Measured): string[] {
-  const numbers = [cost.queueOperations, cost.statements, cost.rowsWritten, cost.rowsRead, cost.durableObjectCalls];
+  const numbers = [
+    cost.queueOperations,
+    cost.statements,
+    cost.rowsWritten,
+    cost.rowsRead,
+    cost.durableObjectCalls,
+    cost.bucketWrites,
+    cost.bucketReads,
+  ];
   return [
     name,
     ...numbers.map(figure),

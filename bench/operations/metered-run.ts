@@ -28,6 +28,8 @@ export interface MeteredRun extends AsyncDisposable {
   readonly backendUrl: string;
   /** The body of the answer, which must have this status. */
   call<Body>(method: string, target: string, status: number, body?: unknown): Promise<Body>;
+  /** Reads what is there to its end. */
+  download(target: string): Promise<void>;
   /** Registers servers of a service, all of them the example backend. */
   join(service: string, servers: number): Promise<void>;
   /** Waits until so many tasks are parked. */
@@ -119,6 +121,11 @@ export async function startMetered(): Promise<MeteredRun> {
     database,
     backendUrl: backend.url,
     call: (method, target, status, body) => call(token, method, target, status, body),
+    async download(target) {
+      const response = await fetch(run.url + target, { headers: { authorization: `Bearer ${token}` } });
+      await response.arrayBuffer();
+      if (!response.ok) throw new Error(`${target}: ${response.status}`);
+    },
     async join(service, servers) {
       for (const { url } of farm.slice(0, servers)) {
         const services = [...(offered.get(url) ?? []), { name: service }];
@@ -171,5 +178,7 @@ export function sum(all: readonly Counts[]): Counts {
     invocations: total('invocations'),
     mostInvocations: Math.max(...all.map(({ mostInvocations }) => mostInvocations)),
     durableObjectCalls: total('durableObjectCalls'),
+    bucketWrites: total('bucketWrites'),
+    bucketReads: total('bucketReads'),
   };
 }

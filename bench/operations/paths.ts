@@ -12,6 +12,8 @@ export interface Cost {
   readonly rowsWritten: number;
   readonly rowsRead: number;
   readonly durableObjectCalls: number;
+  readonly bucketWrites: number;
+  readonly bucketReads: number;
   /** The most Worker invocations that one batch caused. */
   readonly mostInvocations: number;
 }
@@ -46,6 +48,18 @@ async function runBatches(run: MeteredRun, task: object, batches = 10): Promise<
     await run.idle();
   }
   return batches * BATCH;
+}
+
+const LARGE_CHARS = 300 * 1024;
+
+/** Tasks whose bodies lie in the bucket, one after the other: each is echoed, and its result downloaded. */
+async function runLarge(run: MeteredRun, task: object, count = FEW): Promise<number> {
+  for (let each = 0; each < count; each++) {
+    const { id } = await run.call<{ id: string }>('POST', '/api/task', 202, { service: 'echo', ...task });
+    await run.idle();
+    await run.download(`/api/task/${id}/result`);
+  }
+  return count;
 }
 
 let finished: string | undefined;
@@ -217,6 +231,21 @@ export const PATHS: readonly Path[] = [
     name: 'task that starts a second later, per task in batches of 10',
     budget: { queueOperations: 3, rowsWritten: 3.1 },
     work: (run) => runBatches(run, { service: 'quick', delaySeconds: 1 }, 2),
+  },
+  {
+    name: 'task with a payload and a result of 300 KB, which is downloaded',
+    budget: { queueOperations: 3, rowsWritten: 4.1, bucketWrites: 2, bucketReads: 2 },
+    work: (run) => runLarge(run, { payload: 'x'.repeat(LARGE_CHARS) }),
+  },
+  {
+    name: 'task with a payload of 300 KB that is uploaded by link, and a result that is downloaded',
+    budget: { queueOperations: 3, rowsWritten: 4.1, bucketWrites: 3, bucketReads: 4 },
+    async work(run) {
+      const upload = await run.call<{ id: string; url: string }>('POST', '/api/uploads', 201, { bytes: LARGE_CHARS });
+      const put = await fetch(upload.url, { method: 'PUT', body: 'x'.repeat(LARGE_CHARS) });
+      if (!put.ok) throw new Error(`the upload answered ${put.status}`);
+      return runLarge(run, { payloadUpload: upload.id }, 1);
+    },
   },
   {
     name: 'list by ref, page of 50',

@@ -11,6 +11,9 @@ export interface Counts {
   /** The most that one batch caused. */
   mostInvocations: number;
   durableObjectCalls: number;
+  /** Of the bucket: what changes it or lists it, and what reads from it (R2 pricing). Deleting is free. */
+  bucketWrites: number;
+  bucketReads: number;
 }
 
 /** What the cron does is counted apart from the work of requests and batches. */

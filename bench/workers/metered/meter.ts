@@ -22,6 +22,8 @@ const none = (): Counts => ({
   invocations: 0,
   mostInvocations: 0,
   durableObjectCalls: 0,
+  bucketWrites: 0,
+  bucketReads: 0,
 });
 
 /** What the cron does is counted apart: it runs beside every measurement. */
@@ -53,6 +55,7 @@ function wrap(name: string, binding: unknown, ledger: Ledger): unknown {
     return meteredService(binding, ledger);
   if (name.startsWith('TASK_DB_')) return meteredDatabase(binding as D1Database, ledger);
   if (name.endsWith('_QUEUE') || name.startsWith('TASK_QUEUE_')) return meteredQueue(binding as Queue, ledger);
+  if (name === 'BODIES') return meteredBucket(binding, ledger);
   if ('idFromName' in binding) return meteredNamespace(binding, ledger);
   return binding;
 }
@@ -96,6 +99,27 @@ function meteredNamespace(binding: object, ledger: Ledger): object {
       return (...args: unknown[]) => {
         const value = Reflect.apply(member, target, args) as unknown;
         return name === 'get' || name === 'getByName' ? meteredStub(value as object) : value;
+      };
+    },
+  });
+}
+
+const BUCKET_READS = new Set(['get', 'head']);
+const BUCKET_WRITES = new Set(['put', 'list', 'createMultipartUpload', 'uploadPart', 'complete']);
+
+/** An upload in parts is a bucket's too. */
+function meteredBucket<Bucket extends object>(bucket: Bucket, ledger: Ledger): Bucket {
+  return new Proxy(bucket, {
+    get(target, name) {
+      const member = Reflect.get(target, name) as unknown;
+      if (typeof member !== 'function') return member;
+      return (...args: unknown[]) => {
+        if (BUCKET_READS.has(String(name))) counters[ledger].bucketReads += 1;
+        if (BUCKET_WRITES.has(String(name))) counters[ledger].bucketWrites += 1;
+        const value = Reflect.apply(member, target, args) as unknown;
+        if (name === 'resumeMultipartUpload') return meteredBucket(value as object, ledger);
+        if (name !== 'createMultipartUpload') return value;
+        return (value as Promise<object>).then((upload) => meteredBucket(upload, ledger));
       };
     },
   });

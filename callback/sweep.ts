@@ -30,9 +30,11 @@ import { type Move, recordTransitions } from '../shared/store/transitions.ts';
 import { forgetTurns } from '../shared/store/turns.ts';
 import { smallestTaskIdAt } from '../shared/task/id.ts';
 import type { CallbackEnv, StoreEnv } from './env.ts';
+import { wakeFallen } from './fallback.ts';
 import { sweepGroups } from './groups.ts';
 import { tellEnds, toldMoves } from './messages.ts';
 import { sweepOrphans } from './orphans.ts';
+import { handOver } from './overdue.ts';
 import { forgetOld } from './retention.ts';
 import { samplesOfMoves, writeDueStatistics } from './statistics.ts';
 import { watchStores } from './store-watch.ts';
@@ -169,16 +171,21 @@ async function sweepDue(env: StoreEnv, kind: DueKind, now: number): Promise<Part
   for (let chunk = 0; chunk < DUE_CHUNKS; chunk++) {
     const rows = await readDue(env.db, kind, now, DUE_ROWS);
     const decisions = rows.flatMap((row) => decisionFor(row, now));
-    const moves = decisions.map(({ row, decision }) => moveOf(row, decision));
+    const handedOver = await handOver(env.db, decisions, now);
+    const moves = decisions.map(({ row, decision }) => handedOver.get(row.id) ?? moveOf(row, decision));
     const moved = await recordTransitions(env.db, moves);
     env.statistics.note(samplesOfMoves(moves, moved, now), now);
     await tellEnds(env, toldMoves(moves, moved));
     const wakes = decisions.flatMap(({ row, decision }): Wake[] =>
-      decision.wakeDelayMs === undefined || !moved.has(row.id)
+      decision.wakeDelayMs === undefined || !moved.has(row.id) || handedOver.has(row.id)
         ? []
         : [{ id: row.id, service: row.service, delayMs: decision.wakeDelayMs }],
     );
     await sendWakes(env.taskQueues, wakes);
+    await wakeFallen(
+      env,
+      moves.filter(({ id }) => moved.has(id)),
+    );
     woken += wakes.length;
     ended += moves.filter(({ id, next }) => moved.has(id) && 'finishedAt' in next).length;
     if (rows.length < DUE_ROWS) break;

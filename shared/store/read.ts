@@ -91,3 +91,20 @@ export async function readCancelled(db: D1Database, ids: readonly string[]): Pro
   );
   return rows.map((row) => row.id);
 }
+
+/** Of a task whose request names services that may take it: as JSON. */
+export interface FallbackRow {
+  readonly id: string;
+  readonly fallback: string;
+  readonly fallback_on: string | null;
+}
+
+/** Tasks that name none are left out, and bodies are not read. */
+export async function readFallbacks(db: D1Database, ids: readonly string[]): Promise<FallbackRow[]> {
+  return runForEach<FallbackRow>(
+    db,
+    `SELECT id, request->'$.fallback' AS fallback, request->'$.fallbackOn' AS fallback_on FROM tasks
+     WHERE request->'$.fallback' IS NOT NULL AND id IN (SELECT value FROM json_each(?1))`,
+    jsonParameters(ids),
+  );
+}

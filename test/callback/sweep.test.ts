@@ -65,6 +65,46 @@ describe('sweep', () => {
   });
 });
 
+describe('a callback that does not come', () => {
+  const overdue = async (request: NewTask['request'], maxAttempts: number) => {
+    const task = await house.submit({ service: 'bound', maxAttempts, request });
+    house.backend.answer(task.id, accepted());
+    await comeToRest(house);
+    return house.row(task.id);
+  };
+
+  it('hands the task over to the next service once its attempts are used up', async () => {
+    const row = await overdue({ path: '/work', fallback: ['fetched'] }, 1);
+    expect(row).toMatchObject({ status: 'succeeded', service: 'fetched', run: 2, failures: 1 });
+    const [failed] = JSON.parse(row?.history ?? '[]') as Record<string, unknown>[];
+    expect(failed).toMatchObject({ outcome: 'failed', fallback: 'fetched', error: { class: 'callback-timeout' } });
+  });
+
+  it('hands it over at once where that was asked for', async () => {
+    const request = { path: '/work', fallback: ['fetched'], fallbackOn: ['callback-timeout' as const] };
+    expect(await overdue(request, 8)).toMatchObject({ status: 'succeeded', service: 'fetched', run: 2 });
+  });
+
+  it('is an attempt that failed where no other service is named', async () => {
+    expect(await overdue({ path: '/work' }, 1)).toMatchObject({ status: 'failed', service: 'bound', run: 1 });
+  });
+});
+
+describe('a task that starts later than a queue delays', () => {
+  it('is carried by its row, then by a message, and starts in time', async () => {
+    const startsAt = START + 30 * HOUR_MS;
+    const task = { ...(await house.mint({ deadlineMs: 40 * HOUR_MS })), runAt: startsAt };
+    expect(await house.accept(task, false)).toBe(true);
+    expect(house.post.waiting()).toEqual([]);
+    expect(await house.row(task.id)).toMatchObject({ status: 'scheduled', next_at: startsAt });
+    await comeToRest(house);
+    const row = await house.row(task.id);
+    expect(row).toMatchObject({ status: 'succeeded', run: 1 });
+    expect(row?.started_at).toBeGreaterThanOrEqual(startsAt);
+    expect(row?.started_at).toBeLessThan(startsAt + MINUTE_MS);
+  });
+});
+
 describe('the net (rule R9)', () => {
   it('goes on where it stopped, and starts over at the end', async () => {
     house.watching = false;

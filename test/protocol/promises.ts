@@ -23,6 +23,7 @@ export interface Row {
   reason: string | null;
   parked_for: string | null;
   released_at: number | null;
+  started_at: number | null;
   finished_at: number | null;
   failures: number;
   error: string | null;
@@ -131,7 +132,8 @@ export class Promises {
 
   #checkCalls(task: NewTask): void {
     const { id } = task;
-    const { maxAttempts } = task.policy;
+    // Each service that may take it has attempts of its own.
+    const maxAttempts = task.policy.maxAttempts * (1 + (task.request.fallback?.length ?? 0));
     const calls = this.#backend.callsOf(id);
     const most = maxAttempts * (1 + (this.#reopened.get(id) ?? 0));
     for (const [index, call] of calls.entries()) {

@@ -93,6 +93,7 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   ],
   readDueSchedules: [[NOW, 10]],
   readEnded: [[[ID]]],
+  readFallbacks: [[[ID]]],
   readGroup: [[GROUP]],
   readGroupStore: [[GROUP]],
   readKeys: [['a', ['k']]],

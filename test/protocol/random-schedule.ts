@@ -23,7 +23,7 @@ export async function runSchedule(seed: number): Promise<House> {
     const hooks = new Dice(seed * 104_729);
     for (let count = hooks.between(0, 4); count > 0; count--)
       house.receiver.answers.push(new Response(null, { status: 500 }));
-    for (let count = dice.between(1, 4); count > 0; count--) await enter(house, dice, hooks.chance(0.4));
+    for (let count = dice.between(1, 4); count > 0; count--) await enter(house, dice, hooks.chance(0.25));
     comeAndGo(house, dice);
     await comeToRest(house, { batch: (letters) => split(letters, dice) });
     await checkTold(house);

@@ -19,7 +19,7 @@ import type { Attempted, Call, KeyUse } from './call.ts';
 import { keepResult } from './large-result.ts';
 import { callTimeoutMs } from './lease.ts';
 import { hearReceiver, messageTarget } from './message.ts';
-import { type Answer, type Outcome, outcomeOfAnswer, outcomeWithKey } from './outcome.ts';
+import { type Answer, countedInTheEnd, type Outcome, outcomeOfAnswer, outcomeWithKey } from './outcome.ts';
 import { withQuickRetries } from './quick-retry.ts';
 import { type ReadBody, readBody } from './response-body.ts';
 import { PayloadMissingError } from './stored-payload.ts';
@@ -118,9 +118,13 @@ export async function attempt(
       await read.stream.cancel();
       return outcome;
     };
-    if (call.key === undefined) return ended(await kept(outcomeOfAnswer(answer, now, meaning)), target);
+    const { deferrals } = call.state;
+    if (call.key === undefined) {
+      return ended(await kept(countedInTheEnd(outcomeOfAnswer(answer, now, meaning), deferrals)), target);
+    }
     const observed = meaning === 'key' ? { feedback: keyAtFault(answer.status) } : observeKey(answer, now);
-    return ended(await kept(outcomeWithKey(answer, observed.feedback, now, meaning)), target, observed);
+    const outcome = countedInTheEnd(outcomeWithKey(answer, observed.feedback, now, meaning), deferrals);
+    return ended(await kept(outcome), target, observed);
   } catch (error) {
     if (error instanceof PayloadMissingError) return ended(PAYLOAD_MISSING, target);
     const outcome = outcomeOfError(error, abort.signal, timeoutMs, redact);

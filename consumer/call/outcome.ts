@@ -1,7 +1,7 @@
 /**
  * What a backend's answer means: the outcome table of the design. Pure.
  */
-import { isUnreachableStatus, isUnsentByProxy } from '../../shared/service/unreachable.ts';
+import { isUnreachableStatus, isUnsentByProxy, wasNotDelivered } from '../../shared/service/unreachable.ts';
 import type { AnswerRule } from '../../shared/task/answer-rule.ts';
 import { shorten, type TaskError } from '../../shared/task/attempt.ts';
 import type { Content } from '../../shared/task/content.ts';
@@ -96,6 +96,20 @@ function usualOutcome(answer: Answer, now: number): Outcome {
     return { kind: 'retryable', error, retryAfterMs: after };
   }
   return { kind: 'permanent', error };
+}
+
+/** At a look every five seconds: five minutes. */
+const MAX_UNSURE_DEFERRALS = 60;
+
+/**
+ * An answer that may be what this very task does to its backend (520 of one that crashes over it) holds up the others of
+ * its service, which wait until somebody is reached: after minutes of it, it is an attempt that failed.
+ */
+export function countedInTheEnd(outcome: Outcome, deferrals: number): Outcome {
+  if (outcome.kind !== 'deferred' || outcome.reason !== 'unreachable' || outcome.error === undefined) return outcome;
+  const { error, retryAfterMs } = outcome;
+  const isUnsure = isUnreachableStatus(error.httpStatus ?? 0) && !wasNotDelivered(error.httpStatus ?? 0);
+  return isUnsure && deferrals >= MAX_UNSURE_DEFERRALS ? { kind: 'retryable', error, retryAfterMs } : outcome;
 }
 
 /** Until the pool has placed the task; counts only when it cannot be asked. */

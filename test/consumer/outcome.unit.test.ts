@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Outcome, outcomeOfAnswer } from '../../consumer/call/outcome.ts';
+import { countedInTheEnd, type Outcome, outcomeOfAnswer } from '../../consumer/call/outcome.ts';
 import type { Content } from '../../shared/task/content.ts';
 
 const NOW = Date.UTC(2026, 10, 20);
@@ -67,6 +67,17 @@ describe('the outcome table (DESIGN.md section 4)', () => {
     for (const status of [520, 521, 522, 523, 525, 526, 527, 530]) {
       expect(outcome(status), String(status)).toMatchObject({ kind: 'deferred', reason: 'unreachable' });
     }
+  });
+
+  it.each([520, 522, 527])('%i for minutes: it may be the task that does it, and counts as an attempt', (status) => {
+    const unreached = outcome(status);
+    expect(countedInTheEnd(unreached, 59)).toBe(unreached);
+    expect(countedInTheEnd(unreached, 60)).toMatchObject({ kind: 'retryable', error: { httpStatus: status } });
+  });
+
+  it.each([521, 523, 525, 526, 530, 429, 200])('%i stays what it is, however long', (status) => {
+    const stays = outcome(status);
+    expect(countedInTheEnd(stays, 1_000)).toBe(stays);
   });
 
   it('502 to 504 of a proxy that says that it reached nobody: the same', () => {

@@ -55,7 +55,7 @@ export async function rehearse(
     }
   }
   signal.throwIfAborted();
-  say('stores that come and go under load, with the Workers that are deployed at each moment …');
+  say('stores that come and go under load …');
   const growth = await growAndShrink(uploads, TASKS_A_PHASE);
   for (const line of growthLines(growth)) say(`  ${line}`);
   const failed = trials.filter(({ problems }) => problems.length > 0);
@@ -80,7 +80,7 @@ async function runWhatIsDeployed({ scenario, after }: Rehearsal, say: (line: str
   for (const { name } of [...after.scripts.values()].filter((script) => script.hasAddress)) {
     const deployment = name.replace(/-producer$/, '');
     await runTaskThrough(after, deployment, scenario.stage.environment.JWT_SECRET ?? '');
-    say(`  a task and one with a large body went through what is deployed as ${deployment}; wrong tokens are counted`);
+    say(`  a task and a large one went through ${deployment}; wrong tokens are counted`);
   }
 }
 

@@ -82,16 +82,16 @@ export const SCENARIOS: readonly Scenario[] = [
     before: [large],
     stage: { ...large, release: 2, environment: { ...large.environment, ...ROTATED } },
   },
-  { name: 'grow to 3 shards with a new release', before: [small], stage: { ...large, release: 2 } },
+  { name: 'grow to 3 shards, new release', before: [small], stage: { ...large, release: 2 } },
   { name: 'grow from 1 store to 4', before: [small], stage: fourStores },
   { name: 'shrink from 4 stores to 2', before: [fourStores], stage: twoStores },
   {
-    name: 'take away the stores that are empty',
+    name: 'take away empty stores',
     before: [fourStores, twoStores],
     stage: { ...twoStores, meanwhile: ageDrainingStores },
   },
   {
-    name: 'keep a store that drains as long as it has a task',
+    name: 'keep a draining store with a task',
     before: [fourStores, twoStores],
     stage: {
       ...twoStores,
@@ -105,7 +105,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   { name: 'grow to 4 stores again', before: [fourStores, twoStores], stage: fourStores },
   {
-    name: 'shrink to 1 shard, messages waiting',
+    name: 'shrink to 1 shard with messages',
     before: [large],
     stage: {
       ...small,
@@ -115,7 +115,7 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    name: 'rolled back by hand, then deployed again',
+    name: 'rolled back, deployed again',
     before: [large, { ...large, release: 2 }],
     stage: {
       ...large,
@@ -127,7 +127,7 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    name: 'an account that is slow to know what is new',
+    name: 'an account slow to learn',
     before: [],
     stage: { ...small, refuses: { settlesSlowly: true } },
   },

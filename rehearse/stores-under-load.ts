@@ -86,7 +86,8 @@ export async function growAndShrink(uploads: Uploads, tasks: number): Promise<Gr
 export function growthLines({ accepted, interrupted, statuses, stores, left }: GrowthReport): string[] {
   return [
     `tasks went to store ${stores.one.join(', ')}, then to ${stores.four.join(', ')}, then to ${stores.two.join(', ')}`,
-    `${accepted} tasks were accepted, ${statuses.succeeded ?? 0} of them succeeded; left: ${left.join(', ')}`,
+    `${accepted} tasks were accepted, ${statuses.succeeded ?? 0} of them succeeded`,
+    `left are ${left.join(', ')}`,
     `${interrupted} submissions had no answer, because the local runtime was exchanged`,
   ];
 }

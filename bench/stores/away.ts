@@ -13,18 +13,21 @@ export interface AwayReport {
   readonly ofOthers: number;
   /** Submitted after it was back, by store. */
   readonly afterByStore: readonly number[];
-  /** Tasks whose backend saw another number of successes than one. */
-  readonly notOnce: number;
+  /** Tasks that the backend never saw. */
+  readonly neverCalled: number;
+  /** Tasks that the backend answered more than once: whose outcome could not be recorded before their lease ended. */
+  readonly calledAgain: number;
   readonly statuses: Readonly<Record<string, number>>;
   readonly listed: number;
   readonly seconds: number;
 }
 
 const AWAY = 1;
+export const AWAY_SHARDS = 4;
 const SLOW_MACHINE_MS = 30_000;
 
 export async function runAway(tasks: number, awaySeconds: number, timeoutMs: number): Promise<AwayReport> {
-  await using stage = await startStage({ stores: 3, vars: { ACCEPT: 'queue' }, shards: 4 });
+  await using stage = await startStage({ stores: 3, vars: { ACCEPT: 'queue' }, shards: AWAY_SHARDS });
   const startedAt = Date.now();
   // The producer learns of it by its next question.
   const learnsWithinMs = Math.min(6_000, awaySeconds * 500);
@@ -54,7 +57,8 @@ export async function runAway(tasks: number, awaySeconds: number, timeoutMs: num
     endedBefore: others.filter((id) => endedThen.has(id)).length,
     ofOthers: others.length,
     afterByStore: countByStore(after),
-    notOnce: Object.values(report.byKey).filter(({ successes }) => successes !== 1).length + (ids.length - report.keys),
+    neverCalled: ids.length - report.keys,
+    calledAgain: Object.values(report.byKey).filter(({ successes }) => successes !== 1).length,
     statuses,
     listed: new Set(await stage.list()).size,
     seconds: (Date.now() - startedAt) / 1000,

@@ -13,7 +13,7 @@ import { type Lives, ROWS_WRITTEN_FOR_BODIES, type Storage, storageOf } from './
  */
 export const OF_A_TASK: Readonly<Record<Metered, number>> = {
   queueOperations: 3,
-  rowsWritten: 2.04 + ROWS_WRITTEN_FOR_BODIES + 1,
+  rowsWritten: 2.04 + ROWS_WRITTEN_FOR_BODIES + 1.01,
   rowsRead: 24 + 21,
   durableObjectRequests: 0.2,
   durableObjectGigabyteSeconds: 0,

@@ -77,12 +77,30 @@ export async function startLargeBodyBackend(): Promise<LargeBodyBackend> {
       });
     }
     const callback = String(headers['task-callback-url']);
+    const key = String(headers.authorization).replace('Bearer ', '');
     const authorization = `Bearer ${String(headers['task-callback-token'])}`;
     const type = { 'content-type': 'application/pdf' };
     const stream = (size: number, seed?: number) => ({
       body: Readable.toWeb(Readable.from(pseudoRandom(size, seed))) as unknown as ReadableStream,
       duplex: 'half' as const,
     });
+    if (by === 'secret') {
+      const body = Readable.toWeb(Readable.from(backend.secretAnswer(key))) as unknown as ReadableStream;
+      const type = { 'content-type': 'text/plain' };
+      await fetch(`${callback}/result`, {
+        method: 'PUT',
+        headers: { authorization, ...type },
+        body,
+        duplex: 'half',
+      } as RequestInit);
+      return;
+    }
+    if (by === 'json') {
+      const result = [...backend.secretAnswer(key)].map((piece) => piece.toString()).join('');
+      const body = JSON.stringify({ result, status: 'succeeded' });
+      await fetch(callback, { method: 'PUT', headers: { authorization, 'content-type': 'application/json' }, body });
+      return;
+    }
     if (by === 'put') {
       const length = { 'content-length': String(bytes) };
       await fetch(`${callback}/result`, {

@@ -60,7 +60,11 @@ async function liveThrough(run: LocalRun, backendUrl: string): Promise<string> {
   }
   await admin('POST', '/api/services/slow/pause', { reason: 'the backend is being mended' });
   await admin('POST', '/api/keys/0/1/disable');
-  await admin('PUT', '/api/alerts/settings', { url: `${backendUrl}/echo`, raiseAfterMinutes: 0 });
+  await admin('PUT', '/api/alerts/settings', {
+    url: `${backendUrl}/echo`,
+    raiseAfterMinutes: 0,
+    thresholds: { 'failure-rate': 3, 'keys-cooling': 25 },
+  });
   await admin('POST', '/api/alerts/test');
   const failing = { service: 'flaky', path: '/no-such-path', ref: 'order-77', labels: { customer: 'acme' } };
   const { id } = await client<{ id: string }>('POST', '/api/task', { ...failing, payload: { page: 1 } });

@@ -43,7 +43,7 @@ export function AuditPage({ query }: { query: URLSearchParams }) {
                         {target}
                         {count > 1 && ` (${count})`}
                       </td>
-                      <td>{after !== undefined && <code>{JSON.stringify(after).slice(0, 120)}</code>}</td>
+                      <td>{after !== undefined && <code class="wraps">{JSON.stringify(after).slice(0, 160)}</code>}</td>
                     </tr>
                   ))}
                 </tbody>

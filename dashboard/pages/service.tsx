@@ -119,7 +119,9 @@ function Load({ demand }: { demand: Demand }) {
               : `in ${duration(demand.estimatedWaitSeconds * 1000)}`
         }
       />
-      <Figure label="Servers that would do" value={count(demand.advisedServers)} hint={`${demand.available} there`} />
+      {demand.advisedServers + demand.available > 0 && (
+        <Figure label="Servers that would do" value={count(demand.advisedServers)} hint={`${demand.available} there`} />
+      )}
     </div>
   );
 }

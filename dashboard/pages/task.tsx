@@ -127,6 +127,12 @@ function sentenceOf(entry: Entry): string {
       return 'It was started for the first time.';
     case 'attempt-failed':
       return `An attempt${server} failed: ${error?.message ?? 'no reason was recorded'}${delayMs}`;
+    case 'attempt-succeeded':
+      return `An attempt${server} succeeded.`;
+    case 'attempt-accepted':
+      return `The backend${server} took it on, to call back later.`;
+    case 'retried':
+      return `${text('by') ?? 'Somebody'} wanted it run again.`;
     case 'deferred':
       return `It waited ${waitingFor(text('reason') ?? 'for capacity')}${server}.`;
     case 'progress':
@@ -139,7 +145,5 @@ function sentenceOf(entry: Entry): string {
       return 'It was cancelled.';
     case 'expired':
       return 'Its deadline passed.';
-    default:
-      return String((entry as Entry).event).replaceAll('-', ' ');
   }
 }

@@ -29,6 +29,7 @@ import { readStates } from '../../shared/store/read.ts';
 import type { StateRow } from '../../shared/store/row.ts';
 import type { Store } from '../../shared/store/stores.ts';
 import { type MovedRow, transitionStatements } from '../../shared/store/transitions.ts';
+import { isHookService } from '../../shared/webhook/hook.ts';
 import type { CallbackEnv, StoreEnv } from '../env.ts';
 import { tellEnds, toldMoves } from '../messages.ts';
 import { samplesOfMoves } from '../statistics.ts';
@@ -143,7 +144,10 @@ async function runChunk(round: Round, part: Part): Promise<boolean> {
   const { db } = store;
   const filter: TaskFilter = { ...(JSON.parse(job.filter) as TaskFilter), limit: CHUNK };
   const before = position === JOB_START ? undefined : position;
-  const { rows, nextBefore = '' } = await findTasks(db, 'job', { ...filter, ...(before !== undefined && { before }) });
+  const page = await findTasks(db, 'job', { ...filter, ...(before !== undefined && { before }) });
+  const { nextBefore = '' } = page;
+  // What tells of a task's end is not meant.
+  const rows = page.rows.filter(({ service }) => !isHookService(service));
   const now = clock();
   const planned = job.act === 'redrive' ? await plan(round, job, rows, now) : rows.map(({ id }) => ({ id, at: now }));
   if (rows.length > 0 && planned.length === 0) return false;

@@ -5,6 +5,7 @@
 import { type JobAct, PLAIN_TASKS_A_MINUTE, redrivePerSecond } from '../../shared/job/job.ts';
 import { PER_MILLION } from '../../shared/price/list.ts';
 import { findTasks, type TaskFilter } from '../../shared/store/find.ts';
+import { isHookService } from '../../shared/webhook/hook.ts';
 import type { Runtime } from '../runtime.ts';
 
 /** Of each store; each is a statement or two that examine up to 10,000 rows. */
@@ -45,8 +46,11 @@ export async function countByService({ config }: Runtime, filter: Omit<TaskFilte
         break;
       }
       const page = await findTasks(db, 'job', { ...filter, limit: WINDOW_TASKS, ...(before && { before }) });
-      for (const { service } of page.rows) byService.set(service, (byService.get(service) ?? 0) + 1);
-      count += page.rows.length;
+      // What tells of a task's end is not meant.
+      for (const { service } of page.rows.filter((row) => !isHookService(row.service))) {
+        byService.set(service, (byService.get(service) ?? 0) + 1);
+        count += 1;
+      }
       before = page.nextBefore;
       if (before === undefined) break;
     }

@@ -224,6 +224,20 @@ describe('a cancellation', () => {
   });
 });
 
+describe('messages of webhooks', () => {
+  it('are left alone by every job', async () => {
+    await plant({ count: 3 });
+    await env.DB.prepare(`UPDATE tasks SET service = 'webhook:hooks.example.com:0123456789abcdef'`).run();
+    await plant({ count: 2 });
+    for (const act of ['redrive', 'cancel', 'purge'] as const) {
+      const id = await job(act, { statuses: ['failed', 'queued', 'cancelled'] });
+      await round();
+      expect(await progress(id)).toMatchObject({ seen: 2, status: 'finished' });
+    }
+    expect(await statuses()).toMatchObject({ failed: 3 });
+  });
+});
+
 describe('a purge', () => {
   it('deletes old rows, empties young ones with all that leads to them, and leaves open tasks', async () => {
     await plant({ count: 10, finishedAt: now - 13 * 24 * HOUR_MS });

@@ -49,6 +49,8 @@ export function bucketLine(pool: string, bucket: string): string {
 
 export function joinLine(pool: Pool, bucket: string, now: number): LineState {
   const line = pool.lines.get(bucket) ?? newLine(now);
+  // The others may have found the line empty meanwhile.
+  if (line.joinedAt < now - WRITTEN_WITHIN_MS) line.shownAt = Math.min(line.shownAt, shownAfter(now));
   line.joinedAt = now;
   pool.lines.set(bucket, line);
   return line;
@@ -77,9 +79,14 @@ function newLine(joinedAt: number): LineState {
     askPauseMs: MIN_ASK_PAUSE_MS,
     hasGranted: false,
     hasBounced: false,
-    shownAt: joinedAt - SHOWN_AGAIN_AFTER_MS + SHOWN_AFTER_MS,
+    shownAt: shownAfter(joinedAt),
     isAsking: false,
   };
+}
+
+/** As if it had been shown so long ago that it is again in a moment. */
+function shownAfter(joinedAt: number): number {
+  return joinedAt - SHOWN_AGAIN_AFTER_MS + SHOWN_AFTER_MS;
 }
 
 /** What is to be asked of the ledger now, and when to look again, Unix ms; infinite where nothing stands. */
@@ -113,7 +120,8 @@ export function pull(pool: Pool, now: number): { readonly pulls: Pull[]; readonl
         pulls.push({ bucket, request: requestOf(pool, bucket, 1, shard), of: 'other' });
       }
     }
-    const soonest = room >= 1 ? mayAskAt : nextRoomAt(pool, bucket, now) - aheadMs;
+    const showsAt = pool.otherShards.length > 0 ? line.shownAt + SHOWN_AGAIN_AFTER_MS : Infinity;
+    const soonest = Math.min(room >= 1 ? mayAskAt : nextRoomAt(pool, bucket, now) - aheadMs, showsAt);
     nextAt = Math.min(nextAt, Math.max(now + MIN_ASK_PAUSE_MS, Math.min(now + LOOK_AGAIN_MS, soonest)));
   }
   return { pulls, nextAt };

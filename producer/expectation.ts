@@ -30,10 +30,22 @@ export function expectationOf(runtime: Runtime, service: string, runAt: number |
   const seconds = news !== undefined && now - news.askedAt < NEWS_AGE_MS ? news.seconds : undefined;
   if (seconds !== undefined && seconds > 0) {
     const at = iso(now + seconds * 1000);
-    return { waitingFor: { reason: 'server-busy', until: at }, estimatedStartAt: at };
+    const ahead = news?.waiting;
+    return {
+      waitingFor: { reason: 'server-busy', until: at, ...(ahead !== undefined && { ahead }) },
+      estimatedStartAt: at,
+    };
   }
-  const isIdle = runtime.shardNews.some((shard) => shard?.backlog === 0);
-  return { waitingFor: { reason: 'queue' }, ...((seconds === 0 || isIdle) && { estimatedStartAt: iso(now) }) };
+  const backlogs = runtime.shardNews.flatMap((shard) =>
+    shard !== undefined && Number.isFinite(shard.backlog) ? [shard.backlog] : [],
+  );
+  // Of the queue with the fewest: there it goes when it may go anywhere.
+  const ahead = backlogs.length === 0 ? undefined : Math.min(...backlogs);
+  const isSoon = seconds === 0 || ahead === 0;
+  return {
+    waitingFor: { reason: 'queue', ...(ahead !== undefined && { ahead }) },
+    ...(isSoon && { estimatedStartAt: iso(now) }),
+  };
 }
 
 /** Asks the registry about a service whose calls it counts, beside the request. */
@@ -44,13 +56,15 @@ export function refreshWaitNews(c: Context<AppEnv>, service: string, now: number
   const known = waitNews.get(service);
   if (known !== undefined && now - known.askedAt < ASK_AGAIN_MS) return;
   waitNews.delete(service);
-  waitNews.set(service, { seconds: known?.seconds, askedAt: now });
+  waitNews.set(service, { ...known, seconds: known?.seconds, askedAt: now });
   const [oldest] = waitNews.keys();
   if (waitNews.size > MAX_SERVICES && oldest !== undefined) waitNews.delete(oldest);
   const ask = async () => {
     try {
       const demand = await config.registry.getDemand(service);
-      if (demand.ok) waitNews.set(service, { seconds: demand.value.estimatedWaitSeconds, askedAt: now });
+      if (!demand.ok) return;
+      const { estimatedWaitSeconds: seconds, waiting } = demand.value;
+      waitNews.set(service, { seconds, waiting, askedAt: now });
     } catch (error) {
       logWarning('demand.unread', { service, cause: String(error) });
     }

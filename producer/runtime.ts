@@ -17,7 +17,10 @@ import { FinishedTasks } from './finished-tasks.ts';
 import type { ShardNews } from './shard.ts';
 
 /** What the registry said of a service, by its name. */
-export type WaitNews = Map<string, { readonly seconds: number | undefined; readonly askedAt: number }>;
+export type WaitNews = Map<
+  string,
+  { readonly seconds: number | undefined; readonly waiting?: number; readonly askedAt: number }
+>;
 
 /** By owner and name: the store, since when that is known, and whether the group's row is there for sure. */
 export type KnownGroups = Map<string, { readonly store: number; readonly at: number; readonly isMade: boolean }>;

@@ -262,7 +262,13 @@ export const AcceptedTaskSchema = z
     statusUrl: z.string(),
     replayed: z.boolean().optional().openapi({ description: 'True when the idempotency key was known already.' }),
     waitingFor: z
-      .object({ reason: z.string().openapi({ example: 'queue' }), until: z.iso.datetime().optional() })
+      .object({
+        reason: z.string().openapi({ example: 'queue' }),
+        until: z.iso.datetime().optional(),
+        ahead: z.number().int().optional().openapi({
+          description: 'Tasks before it, as far as known: in the line of its service, or in the emptiest queue.',
+        }),
+      })
       .optional()
       .openapi({ description: 'What the task waits for before it starts.' }),
     estimatedStartAt: z.iso.datetime().optional().openapi({

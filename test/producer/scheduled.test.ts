@@ -77,6 +77,17 @@ describe('a task that starts later', () => {
 });
 
 describe('a submission', () => {
+  it('says how many are before it, as the queue told with the send', async () => {
+    const queue = queueStub();
+    const metadata = { metrics: { backlogCount: 7, backlogBytes: 0 } };
+    const busy = { ...queue, send: async () => ({ metadata }) };
+    const answer = await documentIn(
+      await ask(environment({ TASK_QUEUE_0: busy, TASK_QUEUE_1: busy }), '/api/task', { body: { service: 'echo' } }),
+    );
+    expect(answer).toMatchObject({ waitingFor: { reason: 'queue', ahead: 7 } });
+    expect(answer).not.toHaveProperty('estimatedStartAt');
+  });
+
   it('to a service that is paused says that it waits for that', async () => {
     const admin = environment();
     const token = await tokenFor('root', 'admin');

@@ -28,6 +28,7 @@ const MAX_AGE_MS = 10_000;
 
 export class Statistics {
   #tallies = new Map<string, Tally>();
+  #last: Partial<Record<TallyKind, Tally>> = {};
   #ended = 0;
   #since: number | undefined;
   #flushAt = 0;
@@ -49,6 +50,7 @@ export class Statistics {
     if (!isShared && now - this.#since < MAX_AGE_MS) return [];
     const due = [...this.#tallies.values()];
     this.#tallies = new Map();
+    this.#last = {};
     this.#ended = 0;
     this.#since = undefined;
     return due;
@@ -66,10 +68,17 @@ export class Statistics {
 
   #count(kind: TallyKind, name: string, sample: Sample): void {
     const hour = hourOf(sample.at);
+    // Most samples are counted where the one before was: looking that up would cost more than counting.
+    const last = this.#last[kind];
+    if (last?.name === name && last.hour === hour) {
+      countSample(last, sample);
+      return;
+    }
     const key = `${kind} ${hour} ${name}`;
     const tally = this.#tallies.get(key) ?? emptyTally(kind, name, hour);
     countSample(tally, sample);
     this.#tallies.set(key, tally);
+    this.#last[kind] = tally;
   }
 }
 

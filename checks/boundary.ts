@@ -64,6 +64,8 @@ const BOUNDARIES: readonly Boundary[] = [
     files: ['bench/redrive/', 'bench/sqlite/', 'callback/', 'shared/'],
     notPackages: WORKERS_ONLY,
   },
+  // The counting of the Worker itself, beside none.
+  { within: 'bench/statistics.ts', files: ['bench/sqlite/', 'callback/', 'shared/'], notPackages: WORKERS_ONLY },
   { within: 'bench/fairness/', files: ['bench/fairness/', 'bench/sqlite/', 'shared/'], notPackages: WORKERS_ONLY },
   // Limiter and key pool, under one too.
   {

@@ -9,7 +9,8 @@ import { refuse } from './answer.ts';
 import type { AppEnv } from './app.ts';
 import { type JsonPath, JsonText, parseJson } from './json/json-text.ts';
 import { nestsDeeperThan } from './json/scan.ts';
-import { dropRefused, type LargeJson, type LargeValue, MAX_LARGE_JSON_BYTES, splitJson } from './large-json.ts';
+import { dropRefused, type LargeJson, MAX_LARGE_JSON_BYTES, splitJson } from './large-json.ts';
+import type { LargeValue } from './large-value.ts';
 
 const MAX_DEPTH = 64;
 

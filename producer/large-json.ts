@@ -12,19 +12,8 @@ import type { AppEnv } from './app.ts';
 import { tooLarge } from './inline-content.ts';
 import { base64Bytes } from './json/base64-text.ts';
 import { JsonFault, JsonSplit, RestTooLargeError } from './json/split.ts';
+import type { LargeValue } from './large-value.ts';
 import type { Refusal } from './refusal.ts';
-
-/** A value that lies in the bucket. */
-export interface LargeValue {
-  /** The member that it was. */
-  readonly name: string;
-  readonly isBase64: boolean;
-  readonly body: StoredBody;
-  /** Of the task that it belongs to. */
-  readonly id: string;
-  /** The group that was named before it. */
-  readonly group: string | undefined;
-}
 
 export interface LargePlace {
   readonly bucket: R2Bucket;

@@ -11,7 +11,8 @@ import { mayReport, type Reporting, reportLarge, reportStored, reportUploaded } 
 import { storeContent } from '../bodies/store-content.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
 import { bodyLimit } from '../inline-content.ts';
-import { type LargeJson, type LargeValue, notAsText, typedBody } from '../large-json.ts';
+import { type LargeJson, notAsText, typedBody } from '../large-json.ts';
+import type { LargeValue } from '../large-value.ts';
 import { answerReport } from '../ledger-answer.ts';
 import { tellCallback } from '../otlp/callback-span.ts';
 import { taskNotFound } from '../ownership.ts';

@@ -59,6 +59,7 @@ async function answerClaimsIn(env: StoreEnv, batch: ClaimBatch, now: number): Pr
   await tellEnds(env, toldClaims([...claimed.values()]));
   const untouched = batch.claims.filter(({ id }) => !claimed.has(id)).map(({ id }) => id);
   const others = await readStates(env.db, untouched);
+  await fillTombstones(env, { ...batch, claims: late.filter(({ id }) => others.get(id)?.status === 'cancelled') }, now);
   await recordUnseen(
     env,
     late.filter(({ id }) => !claimed.has(id) && !others.has(id)),
@@ -90,6 +91,11 @@ function unreadable(id: string): Denial {
 
 function wakeOnly({ id, leaseMs }: Claim): Claim {
   return { id, leaseMs };
+}
+
+/** A cancellation that came before its task's row, and before this late message: what it lacks is filled in, and its end told. */
+async function fillTombstones(env: StoreEnv, batch: ClaimBatch, now: number): Promise<void> {
+  if (batch.claims.length > 0) await tellEnds(env, toldClaims(await claimTasks(env.db, batch, now)));
 }
 
 /** Messages past their deadline without a row: recorded while the row would be kept, else forgotten. */

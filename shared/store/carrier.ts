@@ -31,11 +31,11 @@ export async function readDue(db: D1Database, kind: DueKind, now: number, limit:
   return results;
 }
 
-/** Gives open tasks that have no `due_at` one; leaves the others alone. */
+/** Gives open tasks that have no `due_at` one, at their deadline at the latest; leaves the others alone. */
 export async function makeDue(db: D1Database, ids: readonly string[], dueAt: number): Promise<void> {
   await runForEach(
     db,
-    `UPDATE tasks SET due_at = ?2 WHERE id IN (SELECT value FROM json_each(?1)) AND due_at IS NULL AND ${OPEN}`,
+    `UPDATE tasks SET due_at = min(?2, deadline_at) WHERE id IN (SELECT value FROM json_each(?1)) AND due_at IS NULL AND ${OPEN}`,
     jsonParameters(ids),
     dueAt,
   );

@@ -161,6 +161,12 @@ export function ownDueAt(state: TaskState): number | undefined {
   return state.status === 'deferred' && state.parkedFor !== undefined ? state.nextAt : undefined;
 }
 
+/** Capped by the deadline (rule R4): what would be due after it belongs to no kind of the sweep's work. */
+function cappedDueAt({ next, dueAt }: Move): number | undefined {
+  const due = isTerminal(next.status) ? undefined : (ownDueAt(next) ?? dueAt);
+  return due === undefined ? undefined : Math.min(due, next.deadlineAt);
+}
+
 /** Absent fields are left out of the JSON, and so are NULL in the statement. */
 function moveParameter(move: Move): Record<string, unknown> {
   const { next, expected, settled, result } = move;
@@ -175,7 +181,7 @@ function moveParameter(move: Move): Record<string, unknown> {
     base: next.base,
     deadlineAt: next.deadlineAt,
     nextAt: 'nextAt' in next ? next.nextAt : undefined,
-    dueAt: isTerminal(next.status) ? undefined : (ownDueAt(next) ?? move.dueAt),
+    dueAt: cappedDueAt(move),
     sends: move.sends ?? 0,
     lifeMs: move.lifeMs,
     reason: next.status === 'deferred' ? next.reason : undefined,

@@ -59,6 +59,14 @@ describe('R24 told once', () => {
     expect(house.receiver.told).toEqual([{ type: 'task.cancelled', id: task.id }]);
   });
 
+  it('cancelled before its first message arrived, which comes past the deadline, a task is told of all the same', async () => {
+    const task = await house.submit({ onComplete: {}, deadlineMs: 1_000 });
+    await house.cancel(task);
+    await house.clock.moveTo(START + 2_000);
+    await comeToRest(house);
+    expect(house.receiver.received.map(({ event }) => event.type)).toEqual(['task.cancelled']);
+  });
+
   it('a task whose message comes past its deadline is told of as expired', async () => {
     const task = await house.submit({ onComplete: {}, deadlineMs: 1_000 });
     await house.clock.moveTo(START + 5_000);

@@ -20,6 +20,20 @@ export const RULE_MUTATIONS: readonly Row[] = [
     ],
   },
   {
+    name: 'R1 carrier: a wake-up that is lost',
+    file: 'rules.test.ts',
+    mutations: [
+      mutation('R1', 'the cap on the due time of a wake-up', TRANSITIONS, 'Math.min(due, next.deadlineAt)', 'due'),
+      mutation(
+        'R9',
+        'the cap on the due time of a stray',
+        'shared/store/carrier.ts',
+        'due_at = min(?2, deadline_at)',
+        'due_at = ?2',
+      ),
+    ],
+  },
+  {
     name: 'R2 the row decides',
     file: 'rules.test.ts',
     mutations: [

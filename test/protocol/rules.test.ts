@@ -6,6 +6,7 @@ import { ServerLeases } from '../../consumer/capacity/server-leases.ts';
 import type { Settlement } from '../../shared/ledger/contract.ts';
 import { type NewTask, newTaskMessage } from '../../shared/message/task-message.ts';
 import { servicesSchema } from '../../shared/service/definition.ts';
+import { recordAccepted } from '../../shared/store/accept.ts';
 import { recoverAfterRestart } from '../../shared/store/recovery.ts';
 import { requestColumns } from '../../shared/store/request-columns.ts';
 import { accepted, ok, refused, status } from './backend.ts';
@@ -30,6 +31,28 @@ describe('R1 carrier: what accept answers with yes has one', () => {
     house.faults.heal();
     await comeToRest(house);
     expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 1 });
+  });
+});
+
+describe('R1 carrier: a wake-up that is lost', () => {
+  it('shortly before the deadline leaves a task that is due at it, and ends then', async () => {
+    const task = await house.submit({ deadlineMs: 30_000, baseSeconds: 0 });
+    house.backend.answer(task.id, accepted());
+    await house.deliver();
+    house.post.loses = () => true;
+    await house.report(latestCall(task.id), failure);
+    expect(await house.row(task.id)).toMatchObject({ status: 'retrying', due_at: task.deadlineAt });
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'expired' });
+  });
+
+  it('is found after the deadline by the net, between two minutes too', async () => {
+    const task = await house.submit({ deadlineMs: 30_000 });
+    await house.callback('accept', ({ db }) => recordAccepted(db, [task], undefined));
+    for (const letter of house.post.waiting()) house.post.lose(letter);
+    house.writes += 1;
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'expired' });
   });
 });
 

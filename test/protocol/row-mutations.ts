@@ -272,7 +272,7 @@ export const ROW_MUTATIONS: readonly Row[] = [
         'R7',
         'the restraint of the dead-letter consumer',
         'shared/store/carrier.ts',
-        'UPDATE tasks SET due_at = ?2 WHERE',
+        'UPDATE tasks SET due_at = min(?2, deadline_at) WHERE',
         "UPDATE tasks SET status = 'failed', finished_at = ?2, lease_until = NULL, next_at = NULL WHERE",
       ),
       mutation(

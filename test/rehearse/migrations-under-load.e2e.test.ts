@@ -6,9 +6,9 @@ import { faultsOfMigrations, migrateUnderLoad } from '../../rehearse/migrations-
 
 it('loses and changes nothing, and all that was open ends', async () => {
   const uploads = await buildUploads(readPlan({ shards: 1 }), 'rehearsal-test');
-  const report = await migrateUnderLoad(uploads, 900, () => {});
+  const report = await migrateUnderLoad(uploads, 300, () => {});
   expect(faultsOfMigrations(report)).toEqual([]);
   const ended = (counts: Readonly<Record<string, number>>) => Object.values(counts).reduce((sum, count) => sum + count);
-  expect(ended(report.open)).toBe(180);
+  expect(ended(report.open)).toBe(60);
   expect(ended(report.accepted)).toBeGreaterThan(200);
 });

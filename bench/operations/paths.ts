@@ -300,8 +300,8 @@ export const PATHS: readonly Path[] = [
     work: (run) => runBatches(run, { service: 'quick', flow: { key: 'acme', concurrency: 200 } }, 3),
   },
   {
-    name: 'accept, single, at a service with a quota',
-    budget: { queueOperations: 1, statements: 0.1, rowsWritten: 0, durableObjectCalls: 1 },
+    name: 'accept, single, at a service with a quota: the producer, beside an object call',
+    budget: { queueOperations: 1, statements: 0.1, rowsWritten: 0 },
     async work(run) {
       for (let task = 0; task < 100; task++) await run.call('POST', '/api/task', 202, { service: 'rationed' });
       await run.idle();

@@ -119,7 +119,9 @@ function answerTo(pool: Pool, call: KeyCall, open: Lease['open'], now: number): 
     take(pool, key, room, task, open, now);
     return { task, kind: 'granted', key: key.number };
   }
-  const isAside = !isFresh && !hasOtherKey(pool, places, task, now);
+  // One key alone cannot show whose fault a refusal was: in the common line other shards try theirs.
+  const isForOthers = places.length < 2 && pool.otherShards.length > 0;
+  const isAside = !isFresh && !isForOthers && !hasOtherKey(pool, places, task, now);
   const reason = choice.isRefused || isAside ? 'key-refused' : 'no-key';
   const inPlace =
     isBehind || call.mustNotWait

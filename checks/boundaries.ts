@@ -1,13 +1,14 @@
 /**
  * Reads every import of the repository (static, type-only, re-exported, dynamic and `import('…')`
- * types) with a parser, resolves it to a file, and fails on those that `boundary.ts` forbids or that
- * lead nowhere. A parser of its own, because TypeScript 7 has no compiler API that dependency
+ * types) with a parser, resolves it to a file, and fails on those that `boundary.ts` forbids, that
+ * lead nowhere, or that close a circle. A parser of its own, because TypeScript 7 has no compiler API that dependency
  * checkers could use, and a bundler's graph leaves type imports out.
  */
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseSync, Visitor } from 'oxc-parser';
 import { boundaryViolations, type ImportEdge } from './boundary.ts';
+import { importCircles } from './circle.ts';
 
 const SOURCES = ['*.mts', '*/**/*.{ts,mts,tsx}'];
 
@@ -54,7 +55,8 @@ const edges = globSync(SOURCES, { exclude: isIgnored }).flatMap(edgesOf);
 const dangling = edges
   .filter(({ to, kind }) => kind === 'file' && !existsSync(to))
   .map(({ from, to, line }) => `${from}:${line} imports ${to}, which does not exist`);
-const problems = [...boundaryViolations(edges), ...dangling];
+const circles = importCircles(edges).map((circle) => `import each other in a circle: ${circle.join(', ')}`);
+const problems = [...boundaryViolations(edges), ...dangling, ...circles];
 for (const problem of problems) console.error(problem);
 if (problems.length > 0) process.exitCode = 1;
-else console.log(`${edges.length} imports, none crosses a boundary`);
+else console.log(`${edges.length} imports, none crosses a boundary or closes a circle`);

@@ -7,7 +7,7 @@ import type { BalancingAlgorithm } from '../../shared/service/definition.ts';
 import { circuitState } from './circuit.ts';
 import { fadedEwmaMs } from './metrics.ts';
 import { freePlaces } from './places.ts';
-import type { Offer } from './server.ts';
+import type { Offer } from './state.ts';
 
 type Candidates = readonly Offer[];
 

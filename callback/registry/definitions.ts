@@ -4,7 +4,7 @@
  */
 import { type BalancingAlgorithm, type ServiceDefinition, servicesSchema } from '../../shared/service/definition.ts';
 import { hookServiceOf } from '../../shared/webhook/definition.ts';
-import type { Registry } from './server.ts';
+import type { Registry } from './state.ts';
 
 /** How a service that nobody defined is balanced. */
 const DEFAULT_BALANCING: BalancingAlgorithm = 'least-connections';

@@ -4,8 +4,9 @@ import type { Answered, DemandView } from '../../shared/registry/rpc.ts';
 import { definitionOf, hasFixedTarget, isPaused } from './definitions.ts';
 import { isBack } from './liveness.ts';
 import { noSuchService } from './refusal.ts';
-import { offersOf, type Registry, serviceOf } from './server.ts';
-import { type Limits, paceOf, roomNow, type Service, waitingInPlace } from './service.ts';
+import { offersOf, serviceOf } from './server.ts';
+import { type Limits, paceOf, roomNow, waitingInPlace } from './service.ts';
+import type { Registry, Service } from './state.ts';
 
 const MINUTE_MS = 60_000;
 

@@ -5,21 +5,13 @@
  */
 
 import type { Answered, FlowView } from '../../shared/registry/rpc.ts';
-import { type ServiceDefinition, ServiceDefinitionSchema } from '../../shared/service/definition.ts';
+import { ServiceDefinitionSchema } from '../../shared/service/definition.ts';
 import type { FlowLimits } from '../../shared/task/flow-limits.ts';
 import { isPaused } from './definitions.ts';
 import { hastenLines, linesOf } from './line.ts';
 import { refuse } from './refusal.ts';
-import type { Registry } from './server.ts';
 import { setPaused } from './services.ts';
-
-export interface Flow {
-  readonly limits: FlowLimits;
-  readonly definition: ServiceDefinition;
-  /** A person said the limits: what tasks say does not count. */
-  readonly isPut: boolean;
-  seenAt: number;
-}
+import type { Flow, Registry } from './state.ts';
 
 /** With more, those that are idle are forgotten: their tasks say their limits again. */
 const MAX_KNOWN = 2_000;

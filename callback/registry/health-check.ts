@@ -5,7 +5,8 @@
  * Pure; the checks themselves are made by the object.
  */
 import { hear, isCovered, isHeard, isOut } from './liveness.ts';
-import { type Offer, offerOf, type Registry, type Server, SHAKY_CHECK_MS } from './server.ts';
+import { offerOf, SHAKY_CHECK_MS } from './server.ts';
+import type { Offer, Registry, Server } from './state.ts';
 
 const STABLE_CHECK_MS = 300_000;
 

@@ -9,7 +9,7 @@ import { answerTo, clusterMates, isLeader, leaderOf, leadersOf, leaderUrlOf, set
 import { hear } from './liveness.ts';
 import { changeServices, findServer } from './members.ts';
 import { NO_SUCH_SERVER, refuse } from './refusal.ts';
-import type { Registry, Server } from './server.ts';
+import type { Registry, Server } from './state.ts';
 
 export function heartbeat(
   registry: Registry,

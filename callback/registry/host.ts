@@ -15,10 +15,11 @@ import { watchLiveness } from './liveness.ts';
 import { type DueOutageCheck, earliestOutageCheckAt, noteOutageCheck, takeDueOutageChecks } from './outage.ts';
 import { expireLeases } from './places.ts';
 import { route } from './route.ts';
-import { emptyRegistry, type Notice, type Registry } from './server.ts';
+import { emptyRegistry } from './server.ts';
 import { earliestResumeAt, endPauses, noteLimited } from './services.ts';
 import type { RegistrySettings } from './settings.ts';
 import { restoreServers, restoreServices, SNAPSHOT_MS, snapshotServers, snapshotServices } from './snapshot.ts';
+import type { Notice, Registry } from './state.ts';
 
 export type SnapshotName = 'servers' | 'services';
 

@@ -4,7 +4,7 @@
  * told at its next word. The registry names one leader a cluster at any time. Pure.
  */
 import type { ClusterMember, HeartbeatAnswer } from '../../shared/registry/rpc.ts';
-import type { Registry, Server } from './server.ts';
+import type { Registry, Server } from './state.ts';
 
 /** One heartbeat may be late; two may not be missing. */
 const SILENT_LEADER_INTERVALS = 1.5;

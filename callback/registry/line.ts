@@ -10,13 +10,12 @@
 import { bucketOf, serviceLine } from '../../shared/capacity/line.ts';
 import { isFlowName } from '../../shared/flow/flow.ts';
 import { meetsRequirements } from '../../shared/registry/routing.ts';
-import type { ServerRequirements } from '../../shared/task/server-requirements.ts';
 import { definitionOf, hasFixedTarget, isPaused } from './definitions.ts';
 import { isBack } from './liveness.ts';
 import { mayBeTried } from './outage.ts';
 import { freePlaces } from './places.ts';
 import { limitsInForce } from './ramp.ts';
-import { type Offer, offersOf, type Registry, serviceOf } from './server.ts';
+import { offersOf, serviceOf } from './server.ts';
 import {
   callsInTurn,
   endsUntil,
@@ -25,35 +24,10 @@ import {
   paceOf,
   roomAt,
   roomUntil,
-  type Service,
   waitingInPlace,
 } from './service.ts';
 import { roomiestShard } from './shares.ts';
-
-export interface Line {
-  readonly name: string;
-  readonly service: string;
-  /** What all in it ask of their server; `unknown` after a restart, until one of them has asked. */
-  readonly needs: LineNeeds | 'unknown' | undefined;
-  /** Somebody stands in it, as far as is known: newcomers join its end. */
-  stands: boolean;
-  /** When a task was told to park; its row may be written a little later. */
-  parkedAt: number;
-  /** When each task that was released and has not asked yet was released. */
-  coming: number[];
-  /** Parked again since the last release, although released. */
-  again: number;
-  /** No release before this. */
-  notBefore: number;
-  pauseMs: number;
-  isReleasing: boolean;
-}
-
-export interface LineNeeds {
-  readonly requirements?: ServerRequirements;
-  /** The one server that its affinity key leads to. */
-  readonly home?: string;
-}
+import type { Line, LineNeeds, Offer, Registry, Service } from './state.ts';
 
 export interface DueRelease {
   readonly line: string;

@@ -6,8 +6,9 @@ import type { ServerStateName } from '../../shared/registry/rpc.ts';
 import { hasSecrets, mayHaveSecrets, secretProblem } from '../../shared/service/secret-origin.ts';
 import { admits, circuitState } from './circuit.ts';
 import { definitionOf } from './definitions.ts';
-import { dropServer, type Offer, type Registry, type Server } from './server.ts';
+import { dropServer } from './server.ts';
 import { silentAfterMs } from './settings.ts';
+import type { Offer, Registry, Server } from './state.ts';
 
 /** A check may come this much later than it is due. */
 const CHECK_GRACE_MS = 60_000;

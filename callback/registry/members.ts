@@ -10,17 +10,8 @@ import { answerTo, leaveLeadership, settleLeadership } from './leadership.ts';
 import { hastenLines } from './line.ts';
 import { hear, watchLiveness } from './liveness.ts';
 import { refuse } from './refusal.ts';
-import {
-  addServer,
-  baseUrlOf,
-  dropServer,
-  newServer,
-  type Registry,
-  type Server,
-  SHAKY_CHECK_MS,
-  serverUrl,
-  setOffers,
-} from './server.ts';
+import { addServer, baseUrlOf, dropServer, newServer, SHAKY_CHECK_MS, serverUrl, setOffers } from './server.ts';
+import type { Registry, Server } from './state.ts';
 
 /** One object and one snapshot hold them all. */
 const MAX_SERVERS = 2_000;

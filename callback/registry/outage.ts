@@ -6,19 +6,8 @@
  */
 
 import { definitionOf, hasFixedTarget } from './definitions.ts';
-import { type Registry, serviceOf } from './server.ts';
-
-export interface Outage {
-  readonly since: number;
-  readonly why: string;
-  /** When it is asked next. */
-  checkAt: number;
-  intervalMs: number;
-  /** Somebody answers: one task may try it. */
-  isBack: boolean;
-  /** When a task was let go to try it. */
-  triedAt: number | undefined;
-}
+import { serviceOf } from './server.ts';
+import type { Outage, Registry } from './state.ts';
 
 const FIRST_CHECK_MS = 1_000;
 const MAX_CHECK_MS = 5_000;

@@ -2,8 +2,9 @@
 import type { ServicePace } from '../../shared/registry/rpc.ts';
 import { definitionOf, hasFixedTarget } from './definitions.ts';
 import { capacityOf } from './line.ts';
-import { offersOf, type Registry, serviceOf } from './server.ts';
+import { offersOf, serviceOf } from './server.ts';
 import { paceOf } from './service.ts';
+import type { Registry } from './state.ts';
 
 export function pacesOf(registry: Registry, services: readonly string[], now: number): ServicePace[] {
   return services.map((name) => {

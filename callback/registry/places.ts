@@ -8,38 +8,10 @@
 import type { Invocation } from '../../shared/registry/routing.ts';
 import { beginCall, releaseProbe } from './circuit.ts';
 import { limitsInForce } from './ramp.ts';
-import { type Offer, offerOf, type Registry, serviceOf } from './server.ts';
+import { offerOf, serviceOf } from './server.ts';
 import { addRunning, noteEnd, noteStart } from './service.ts';
 import { keepInvocation, leaveInvocation } from './shares.ts';
-
-export interface Place {
-  readonly service: string;
-  /** Undefined for a service with a fixed target. */
-  readonly offer: Offer | undefined;
-  /** The calls that have it one after the other, as they were promised it. */
-  readonly calls: string[];
-  /** Of them, not given back. */
-  left: number;
-  /** When the call that has it now began. */
-  beganAt: number;
-  /** What a call of its service is expected to take; 0: not known. */
-  readonly callMs: number;
-  /** When the last of its calls is expected to start: how the service counts it among those that run. */
-  startedAt: number;
-  /** Of the limiter that a fixed address has, once it has said that it had enough. */
-  readonly ticket?: number | undefined;
-  /** It tries a circuit that was open. */
-  isProbe: boolean;
-  /** In which its calls are made. */
-  readonly invocation?: Invocation | undefined;
-}
-
-export interface LeaseGroup {
-  expiresAt: number;
-  readonly invocation: Invocation | undefined;
-  /** By call. */
-  readonly open: Map<string, Place>;
-}
+import type { LeaseGroup, Offer, Place, Registry } from './state.ts';
 
 /** More are forgotten before their time. */
 const MAX_SPENT = 10_000;

@@ -3,14 +3,8 @@
  * the same time, to what its definition allows. Deterministic, without I/O.
  */
 import { definitionOf } from './definitions.ts';
-import type { Registry } from './server.ts';
 import type { Limits } from './service.ts';
-
-export interface Ramp {
-  /** Unix ms. */
-  readonly since: number;
-  readonly seconds: number;
-}
+import type { Ramp, Registry } from './state.ts';
 
 /** Calls a second at the end of the ramp of a service without such a limit. */
 const UNTOLD_TOP = 1_000;

@@ -6,9 +6,10 @@ import { checkSoon } from './health-check.ts';
 import { notePark } from './line.ts';
 import { noteCall } from './metrics.ts';
 import { noteReached, noteUnreachable } from './outage.ts';
-import { endTicket, givePlaceBack, isKnownLease, type Place, reportedOffer } from './places.ts';
-import { type Offer, type Registry, serviceOf } from './server.ts';
+import { endTicket, givePlaceBack, isKnownLease, reportedOffer } from './places.ts';
+import { serviceOf } from './server.ts';
 import { noteDuration, noteEnough } from './service.ts';
+import type { Offer, Place, Registry } from './state.ts';
 
 /** A server that is busy without saying for how long, and the most that one may say. */
 const DEFAULT_BUSY_MS = 1_000;

@@ -17,12 +17,12 @@ import { homeOf, pickOffer } from './balance.ts';
 import { admits, circuitState } from './circuit.ts';
 import { balancingOf, definitionOf, hasFixedTarget, isPaused } from './definitions.ts';
 import { learnFlow } from './flows.ts';
-import { capacityOf, comingOf, type LineNeeds, lineOf, noteAsking, notePark } from './line.ts';
+import { capacityOf, comingOf, lineOf, noteAsking, notePark } from './line.ts';
 import { isAvailable } from './liveness.ts';
 import { mayBeTried } from './outage.ts';
-import { expireLeases, followInPlace, freePlaces, type LeaseGroup, leaseOf, type Place, takePlace } from './places.ts';
+import { expireLeases, followInPlace, freePlaces, leaseOf, takePlace } from './places.ts';
 import { limitsInForce } from './ramp.ts';
-import { type Offer, offersOf, type Registry, serviceOf } from './server.ts';
+import { offersOf, serviceOf } from './server.ts';
 import {
   callsInTurn,
   FOLLOW_WITHIN_MS,
@@ -30,11 +30,11 @@ import {
   noteArrival,
   roomAt,
   roomNow,
-  type Service,
   waitInPlace,
   waitingInPlace,
 } from './service.ts';
 import { isOverShare } from './shares.ts';
+import type { LeaseGroup, LineNeeds, Offer, Place, Registry, Service } from './state.ts';
 
 type Call = RouteRequest['calls'][number];
 

@@ -50,9 +50,9 @@ import { endTask, giveUpLease } from './places.ts';
 import { Quotas, RECORDED_AFTER_MS } from './quotas.ts';
 import { NO_SUCH_SERVER } from './refusal.ts';
 import { takeReports } from './report.ts';
-import type { Registry, Server } from './server.ts';
 import { deleteService, putService, readCatalog, resume, setBalancing, setPaused } from './services.ts';
 import { readSettings } from './settings.ts';
+import type { Registry, Server } from './state.ts';
 import { RegistryStorage } from './storage.ts';
 import { viewBalancer, viewMetrics, viewServer, viewServers, viewService, viewServices } from './view.ts';
 

@@ -4,32 +4,9 @@
  */
 
 import { Limiter } from '../../shared/capacity/limiter.ts';
-import { addStarts, countStarts, forgetStarts, nextStartAt, type StartLog } from '../../shared/pace/start-log.ts';
+import { addStarts, countStarts, forgetStarts, nextStartAt } from '../../shared/pace/start-log.ts';
 import type { ServiceDefinition } from '../../shared/service/definition.ts';
-import type { Outage } from './outage.ts';
-import type { Share } from './shares.ts';
-
-export interface Service {
-  readonly since: number;
-  /** Of each place that is taken, when its last call started, or is expected to; the oldest first. */
-  readonly running: number[];
-  /** Calls that were let in, as far as `requestsPerSecond` asks. */
-  readonly starts: StartLog;
-  /** Calls that came for the first time, of the last minute. */
-  readonly arrivals: StartLog;
-  /** By shard. */
-  readonly shares: Map<number, Share>;
-  /** Calls that wait where they are for a place within a moment, and when each is given up. */
-  readonly inPlace: Map<string, number>;
-  /** Moving average of how long an answered call takes; 0: not known. */
-  meanMs: number;
-  /** Moving average of the time from a task's release to its question. */
-  comingMs: number;
-  /** Of a fixed address that cannot be reached. */
-  outage: Outage | undefined;
-  /** Of a fixed address that has said that it had enough: learns what it bears. */
-  limiter: { readonly limiter: Limiter; at: number } | undefined;
-}
+import type { Service } from './state.ts';
 
 export type Limits = Pick<ServiceDefinition, 'maxConcurrency' | 'requestsPerSecond'> | undefined;
 

@@ -12,9 +12,9 @@ import { definitionOf, hasFixedTarget, isPaused, parseDefinition } from './defin
 import { hastenLines, linesOf } from './line.ts';
 import { endRamps } from './ramp.ts';
 import { noSuchService, refuse } from './refusal.ts';
-import type { Pause, Registry } from './server.ts';
 import { forgetLimit } from './service.ts';
 import { mustAsk } from './shares.ts';
+import type { Pause, Registry } from './state.ts';
 
 /** Anybody's receiver can have its hook paused, and every consumer is told the names of all that are. */
 const MAX_PAUSED_HOOKS = 1_000;

@@ -5,15 +5,7 @@
  * place, and those of which a consumer tells because they last long. Deterministic, without I/O.
  */
 import type { Invocation } from '../../shared/registry/routing.ts';
-import type { Service } from './service.ts';
-
-/** Of one service on one shard. */
-export interface Share {
-  /** Invocations that it may keep. */
-  most: number;
-  /** Places by invocation. */
-  readonly kept: Map<string, number>;
-}
+import type { Service, Share } from './state.ts';
 
 /** Consumers ask for each call of a service that keeps half of its share; until it keeps less than a quarter. */
 const ASKED_FROM = 1 / 2;

@@ -13,20 +13,10 @@ import { type Circuit, newCircuit } from './circuit.ts';
 import { parseDefinition } from './definitions.ts';
 import { type FlowRecord, flowRecords, restoreFlows } from './flows.ts';
 import { isCovered } from './liveness.ts';
-import type { Outage } from './outage.ts';
 import { type OpenPlace, openPlaces, restorePlaces } from './places.ts';
-import type { Ramp } from './ramp.ts';
-import {
-  addServer,
-  newServer,
-  type Offer,
-  offerOf,
-  type Pause,
-  type Registry,
-  type Server,
-  serviceOf,
-} from './server.ts';
+import { addServer, newServer, offerOf, serviceOf } from './server.ts';
 import { silentAfterMs } from './settings.ts';
+import type { Offer, Outage, Pause, Ramp, Registry, Server } from './state.ts';
 
 /** Another version is not read: servers register again within a heartbeat. */
 const VERSION = 3;

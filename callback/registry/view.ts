@@ -18,7 +18,8 @@ import { isOwn } from './members.ts';
 import { summarize } from './metrics.ts';
 import { limitsInForce } from './ramp.ts';
 import { noSuchService } from './refusal.ts';
-import { type Offer, offersOf, type Registry, type Server } from './server.ts';
+import { offersOf } from './server.ts';
+import type { Offer, Registry, Server } from './state.ts';
 
 export function viewServer(registry: Registry, server: Server, now: number): ServerView {
   const { id, url, owner, registration, inFlight, registeredAt, lastHeardAt } = server;

@@ -10,8 +10,8 @@ import { type CallbackEnv, readEnv, type StoreEnv } from '../../callback/env.ts'
 import { readServiceLines, releaseLine } from '../../callback/parking.ts';
 import { heartbeat } from '../../callback/registry/heartbeat.ts';
 import { register } from '../../callback/registry/members.ts';
-import type { Registry } from '../../callback/registry/server.ts';
 import type { RegistrySettings } from '../../callback/registry/settings.ts';
+import type { Registry } from '../../callback/registry/state.ts';
 import { sweep } from '../../callback/sweep.ts';
 import { acceptCallback, cancelTask, retryTask } from '../../callback/task-requests.ts';
 import { runBatch } from '../../consumer/batch.ts';

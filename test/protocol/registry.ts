@@ -6,9 +6,9 @@
 import { type Platform, RegistryHost, type SnapshotName } from '../../callback/registry/host.ts';
 import { endTask, giveUpLease } from '../../callback/registry/places.ts';
 import { takeReports } from '../../callback/registry/report.ts';
-import type { Registry } from '../../callback/registry/server.ts';
 import { readCatalog } from '../../callback/registry/services.ts';
 import type { RegistrySettings } from '../../callback/registry/settings.ts';
+import type { Registry } from '../../callback/registry/state.ts';
 import type { RegistrySession } from '../../shared/registry/routing.ts';
 
 /** An object without events leaves memory after this, with a timer set (`host.ts` has the source). */

@@ -3,13 +3,14 @@ import { heartbeat, heartbeatCluster } from '../../callback/registry/heartbeat.t
 import { register } from '../../callback/registry/members.ts';
 import { takeReports } from '../../callback/registry/report.ts';
 import { route } from '../../callback/registry/route.ts';
-import { emptyRegistry, type Offer, offerOf, type Registry, type Server } from '../../callback/registry/server.ts';
+import { emptyRegistry, offerOf } from '../../callback/registry/server.ts';
 import {
   restoreServers,
   restoreServices,
   snapshotServers,
   snapshotServices,
 } from '../../callback/registry/snapshot.ts';
+import type { Offer, Registry, Server } from '../../callback/registry/state.ts';
 import { RegistrationSchema } from '../../shared/registry/registration.ts';
 import type { CallReport, Invocation, RouteAnswer, RouteDecision } from '../../shared/registry/routing.ts';
 import type { RegistryCaller } from '../../shared/registry/rpc.ts';

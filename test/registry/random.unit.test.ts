@@ -10,8 +10,8 @@ import { isLeader } from '../../callback/registry/leadership.ts';
 import { isAvailable } from '../../callback/registry/liveness.ts';
 import { removeServer, setMaintenance } from '../../callback/registry/members.ts';
 import { expireLeases } from '../../callback/registry/places.ts';
-import type { Offer } from '../../callback/registry/server.ts';
 import { setBalancing } from '../../callback/registry/services.ts';
+import type { Offer } from '../../callback/registry/state.ts';
 import { BALANCING_ALGORITHMS } from '../../shared/service/definition.ts';
 import { alice, BEAT_MS, Fleet, seededRandom } from './fleet.ts';
 

@@ -1,0 +1,235 @@
+/**
+ * The state of the registry as plain data that one owner (the Durable Object) holds and the functions of this room
+ * change in place. A server offers services; health and circuit are kept for each offer, places and liveness for the
+ * server. All times are Unix milliseconds, handed in.
+ */
+import type { Limiter } from '../../shared/capacity/limiter.ts';
+import type { StartLog } from '../../shared/pace/start-log.ts';
+import type { OfferedService, Registration } from '../../shared/registry/registration.ts';
+import type { Invocation, ServerAddress } from '../../shared/registry/routing.ts';
+import type { BalancingAlgorithm, ServiceDefinition } from '../../shared/service/definition.ts';
+import type { FlowLimits } from '../../shared/task/flow-limits.ts';
+import type { ServerRequirements } from '../../shared/task/server-requirements.ts';
+import type { Circuit } from './circuit.ts';
+import type { Metrics } from './metrics.ts';
+import type { RegistrySettings } from './settings.ts';
+
+export interface Server {
+  readonly id: string;
+  readonly owner: string;
+  /** Without a slash at the end; a server is known by it. */
+  readonly url: string;
+  readonly registeredAt: number;
+  /** As it was last registered; its services are `offers`. */
+  registration: Omit<Registration, 'url' | 'services'>;
+  offers: readonly Offer[];
+  /** By itself, by its leader, or by a health check when it sends no heartbeats. */
+  lastHeardAt: number;
+  /** By itself: what leadership rests on. */
+  lastSpokeAt: number;
+  /** Its leader said that it is up; 0: never. */
+  coveredAt: number;
+  /** False: it lives by its health checks. */
+  sendsHeartbeats: boolean;
+  isDraining: boolean;
+  /** As `watchLiveness` found it last. */
+  isSilent: boolean;
+  down: { readonly by: 'itself' | 'leader'; readonly since: number } | undefined;
+  /** When its offers are checked next, if they need it, and the pause after that. */
+  check: { dueAt: number; intervalMs: number };
+  inFlight: number;
+}
+
+/** One service on one server. */
+export interface Offer {
+  readonly server: Server;
+  service: OfferedService;
+  address: ServerAddress;
+  readonly origin: string;
+  readonly circuit: Circuit;
+  readonly metrics: Metrics;
+  readonly check: OfferCheck;
+  /** It said that it is busy until then. */
+  busyUntil: number;
+  inFlight: number;
+  picked: number;
+  /** Number of its latest pick among all picks: who was picked longest ago comes first. */
+  turn: number;
+  /** Of the weighted turn. */
+  credit: number;
+}
+
+export interface OfferCheck {
+  /** It answered at least one check: from then on its checks are believed. */
+  hasAnswered: boolean;
+  tries: number;
+  /** In a row. */
+  failures: number;
+  since: number;
+  why: string;
+}
+
+export interface Service {
+  readonly since: number;
+  /** Of each place that is taken, when its last call started, or is expected to; the oldest first. */
+  readonly running: number[];
+  /** Calls that were let in, as far as `requestsPerSecond` asks. */
+  readonly starts: StartLog;
+  /** Calls that came for the first time, of the last minute. */
+  readonly arrivals: StartLog;
+  /** By shard. */
+  readonly shares: Map<number, Share>;
+  /** Calls that wait where they are for a place within a moment, and when each is given up. */
+  readonly inPlace: Map<string, number>;
+  /** Moving average of how long an answered call takes; 0: not known. */
+  meanMs: number;
+  /** Moving average of the time from a task's release to its question. */
+  comingMs: number;
+  /** Of a fixed address that cannot be reached. */
+  outage: Outage | undefined;
+  /** Of a fixed address that has said that it had enough: learns what it bears. */
+  limiter: { readonly limiter: Limiter; at: number } | undefined;
+}
+
+/** Of one service on one shard. */
+export interface Share {
+  /** Invocations that it may keep. */
+  most: number;
+  /** Places by invocation. */
+  readonly kept: Map<string, number>;
+}
+
+export interface Ramp {
+  /** Unix ms. */
+  readonly since: number;
+  readonly seconds: number;
+}
+
+export interface Flow {
+  readonly limits: FlowLimits;
+  readonly definition: ServiceDefinition;
+  /** A person said the limits: what tasks say does not count. */
+  readonly isPut: boolean;
+  seenAt: number;
+}
+
+export interface Outage {
+  readonly since: number;
+  readonly why: string;
+  /** When it is asked next. */
+  checkAt: number;
+  intervalMs: number;
+  /** Somebody answers: one task may try it. */
+  isBack: boolean;
+  /** When a task was let go to try it. */
+  triedAt: number | undefined;
+}
+
+/** Service definitions that were put at run time, and what else was said of services. */
+export interface Catalog {
+  version: number;
+  readonly put: Map<string, { readonly sent: unknown; readonly definition: ServiceDefinition }>;
+  readonly paused: Map<string, Pause>;
+  readonly balancing: Map<string, BalancingAlgorithm>;
+  /** Services that were resumed of late, and begin slowly. */
+  readonly ramps: Map<string, Ramp>;
+  /** Services with a fixed target whose calls must be asked for, although no limit of their own says so. */
+  limited: ReadonlySet<string>;
+  /** When names were deleted that nobody has defined since, the latest last: tasks of before may still be in a queue. */
+  readonly deleted: Map<string, number>;
+}
+
+export interface Pause {
+  /** Resumed by itself then, Unix ms. */
+  readonly until?: number | undefined;
+  readonly reason?: string | undefined;
+}
+
+export interface Line {
+  readonly name: string;
+  readonly service: string;
+  /** What all in it ask of their server; `unknown` after a restart, until one of them has asked. */
+  readonly needs: LineNeeds | 'unknown' | undefined;
+  /** Somebody stands in it, as far as is known: newcomers join its end. */
+  stands: boolean;
+  /** When a task was told to park; its row may be written a little later. */
+  parkedAt: number;
+  /** When each task that was released and has not asked yet was released. */
+  coming: number[];
+  /** Parked again since the last release, although released. */
+  again: number;
+  /** No release before this. */
+  notBefore: number;
+  pauseMs: number;
+  isReleasing: boolean;
+}
+
+export interface LineNeeds {
+  readonly requirements?: ServerRequirements;
+  /** The one server that its affinity key leads to. */
+  readonly home?: string;
+}
+
+export interface Place {
+  readonly service: string;
+  /** Undefined for a service with a fixed target. */
+  readonly offer: Offer | undefined;
+  /** The calls that have it one after the other, as they were promised it. */
+  readonly calls: string[];
+  /** Of them, not given back. */
+  left: number;
+  /** When the call that has it now began. */
+  beganAt: number;
+  /** What a call of its service is expected to take; 0: not known. */
+  readonly callMs: number;
+  /** When the last of its calls is expected to start: how the service counts it among those that run. */
+  startedAt: number;
+  /** Of the limiter that a fixed address has, once it has said that it had enough. */
+  readonly ticket?: number | undefined;
+  /** It tries a circuit that was open. */
+  isProbe: boolean;
+  /** In which its calls are made. */
+  readonly invocation?: Invocation | undefined;
+}
+
+export interface LeaseGroup {
+  expiresAt: number;
+  readonly invocation: Invocation | undefined;
+  /** By call. */
+  readonly open: Map<string, Place>;
+}
+
+/** An event for the log. */
+export interface Notice {
+  readonly event: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+export interface Registry {
+  readonly settings: RegistrySettings;
+  /** By id. */
+  readonly servers: Map<string, Server>;
+  /** By service. */
+  readonly offers: Map<string, Offer[]>;
+  /** The leader's id by cluster. */
+  readonly leaders: Map<string, string>;
+  readonly services: Map<string, Service>;
+  /** By name; in the objects of flows alone. */
+  readonly flows: Map<string, Flow>;
+  readonly catalog: Catalog;
+  readonly leases: Map<string, LeaseGroup>;
+  /** Leases whose calls were all given back, and when they expire. */
+  readonly spent: Map<string, number>;
+  /** Leases whose callers have gone, and when they expire. */
+  readonly givenUp: Map<string, number>;
+  /** By name: lines in which tasks may stand. */
+  readonly lines: Map<string, Line>;
+  /** Calls that were given a server so far. */
+  picks: number;
+  /** What the snapshot does not hold yet; whether a check is due sooner than it was, and who must ask for its calls. */
+  readonly changed: { servers: boolean; heard: boolean; services: boolean; checks: boolean; limits: boolean };
+  /** Of the snapshot of servers: whether nothing was left out, and when the latest grace began (see `snapshot.ts`). */
+  readonly stored: { isComplete: boolean; graceAt: number };
+  /** What people should know, once; its owner takes it out. */
+  readonly notices: Notice[];
+}

@@ -18,6 +18,7 @@ const CHECKS: readonly { readonly name: string; readonly command: readonly strin
   { name: 'retired names', command: ['node', 'checks/words.ts'] },
   { name: 'schema drift', command: ['node', 'checks/schema.ts'] },
   { name: 'state diagram', command: ['node', 'checks/state-diagram.ts'] },
+  { name: 'links and decisions', command: ['node', 'checks/pages.ts'] },
   { name: "protocol's page", command: ['node', 'checks/protocol-page.ts'] },
   { name: 'mutations apply', command: ['node', 'checks/mutations.ts'] },
   { name: 'workflows', command: ['node', 'checks/workflows.ts'] },

@@ -1,7 +1,7 @@
 /**
  * The network as a service of the runtime. Miniflare sends a Worker's global `fetch` through a Worker
  * of its own, which takes a request and its headers apart and puts them together again. Bound directly,
- * the same network is one step away (decision 0036).
+ * the same network is one step away (decision 0033).
  */
 import { getCACertificates } from 'node:tls';
 import type { LegacyWorkerOptions } from 'miniflare';

@@ -14,7 +14,7 @@ import type { ReadBody } from './response-body.ts';
 
 /**
  * At most so much of one answer: every byte is looked through for secrets, 0.5 to 5 ms of processor for 64 KB (decision
- * 0040), and a batch has 30 s of it (Workers limits, "CPU time"). What is larger is uploaded by the backend.
+ * 0035), and a batch has 30 s of it (Workers limits, "CPU time"). What is larger is uploaded by the backend.
  */
 const MAX_ANSWER_BYTES = 100 * 1024 * 1024;
 

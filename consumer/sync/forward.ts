@@ -73,7 +73,7 @@ export async function forward(
       const isUnsent =
         saysUnsent(String(error)) ||
         (elapsedMs < REFUSED_WITHIN_MS && (await env.refusesConnections(prepared.from.baseUrl)));
-      // What the runtime says of a broken connection is no proof that nobody has read (decision 0041).
+      // What the runtime says of a broken connection is no proof that nobody has read (decision 0036).
       const mayMoveOn = saysUnsent(String(error)) || (mayRepeat && isUnreached(error, elapsedMs));
       if (!mayMoveOn || !outbound.isRepeatable || !acquired.place.moveOn()) return unreachable(isUnsent);
     }

@@ -42,7 +42,7 @@ const RoutedCallSchema = z.object({
 const InvocationSchema = z.object({
   id: z.string().min(16).max(64),
   shard: z.number().int().min(0),
-  /** Invocations of the shard that calls of one service may keep at a time (decision 0037). */
+  /** Invocations of the shard that calls of one service may keep at a time (decision 0034). */
   most: z.number().int().min(1),
 });
 /** The consumer's invocation that asks. */

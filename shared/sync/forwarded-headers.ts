@@ -13,7 +13,7 @@ const OF_THE_WAY_THERE = /^(?:host|content-length|authorization|cookie2?|prefer|
 /**
  * What a browser, or a proxy before Tasklane, does to an *origin* because of an answer: on this one it
  * would be done to all services and to Tasklane's own pages. Everything else goes on: providers have
- * hundreds of headers of their own, packages read them, and browsers do not (decision 0042).
+ * hundreds of headers of their own, packages read them, and browsers do not (decision 0037).
  */
 const OF_THE_WAY_BACK = new RegExp(
   `^(?:${[

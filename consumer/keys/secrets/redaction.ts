@@ -2,7 +2,7 @@
  * Takes secrets out of what a backend sends back: a result, an error, a debugging echo. They are found
  * in every notation of `notation.ts` in every spelling of `spelling.ts`, also where they are mixed,
  * split anywhere, or cut off at the end of a text by more than half. A backend that hides a secret on
- * purpose (reversed, encrypted, packed inside a picture) is not caught (decision 0040).
+ * purpose (reversed, encrypted, packed inside a picture) is not caught (decision 0035).
  */
 import { type Content, isJsonText } from '../../../shared/task/content.ts';
 import { bytesFromLatin1, latin1FromBytes } from './latin1.ts';

@@ -70,7 +70,8 @@ const WORDS = 'Hello from the example provider.';
 describe('packages of providers on the synchronous route', () => {
   it('openai: a completion and a stream, past a revoked key', async () => {
     const openai = new OpenAI({ apiKey: token, baseURL: `${run.url}/api/service/llm/v1`, maxRetries: 0 });
-    for (let time = 0; time < 4; time++) {
+    // So many that each shard, and so each key, has some.
+    for (let time = 0; time < 16; time++) {
       const completion = await openai.chat.completions.create(CHAT);
       expect(completion.choices[0]?.message.content).toBe(WORDS);
     }

@@ -34,8 +34,8 @@ import { callUpstream, UNAVAILABLE } from '../upstream.ts';
 const MAX_SCHEDULES = 200;
 const MAX_LISTED = 1_000;
 
-/** What a submission may say of its own time or name: the schedule says it for each run. */
-const ONCE_FIELDS = ['idempotencyKey', 'runAt', 'delaySeconds', 'deadline'] as const;
+/** What a submission may say of its own time or name: the schedule says it for each run. An upload makes one task. */
+const ONCE_FIELDS = ['idempotencyKey', 'runAt', 'delaySeconds', 'deadline', 'payloadUpload'] as const;
 
 const shared = { tags: ['schedules'] };
 const named = { params: ScheduleParamsSchema, query: ScheduleQuerySchema };

@@ -141,6 +141,11 @@ describe('schedules', () => {
       [{ ...HOURLY, task: { service: 'nowhere' } }, 422, '/service'],
       [{ ...HOURLY, every: '5 minutes' }, 400, '/every'],
       [{ ...HOURLY, task: { service: 'echo', idempotencyKey: 'once' } }, 400, '/task/idempotencyKey'],
+      [
+        { ...HOURLY, task: { service: 'echo', payloadUpload: 'upl_06fkcm2m9g0000000000000000000000' } },
+        400,
+        '/task/payloadUpload',
+      ],
     ];
     for (const [definition, status, field] of wrong) {
       const answer = await ask(environment(), '/api/schedules', { token: await tokenFor('alice'), body: definition });

@@ -6,6 +6,12 @@
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
 
+/** Real processes on a machine that may be busy: patience costs nothing where a test is green. */
+const PATIENT = { poll: { timeout: 30_000, interval: 100 } };
+
+/** On a machine that nobody watches such a test is tried once more; the report names it (`retry x1`). */
+const SECOND_TRY = process.env.CI === 'true' ? 1 : 0;
+
 /** Of the `e2e` tests those that are to have the machine for themselves. */
 const LOAD = ['crash', 'many-tasks', 'cluster'].map((name) => `test/e2e/${name}.e2e.test.ts`);
 
@@ -72,6 +78,8 @@ export default defineConfig({
           exclude: LOAD,
           testTimeout: 180_000,
           hookTimeout: 60_000,
+          expect: PATIENT,
+          retry: SECOND_TRY,
           sequence: { groupOrder: 2 },
         },
       },
@@ -82,6 +90,8 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 60_000,
+          expect: PATIENT,
+          retry: SECOND_TRY,
           sequence: { groupOrder: 3 },
         },
       },

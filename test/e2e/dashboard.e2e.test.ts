@@ -89,7 +89,7 @@ async function signIn(role: 'admin' | 'viewer' | 'client', subject: string = rol
 async function go(place: string, heading: string): Promise<void> {
   await page.evaluate(`location.hash = ${JSON.stringify(place)}`);
   await page.getByRole('heading', { level: 1, name: heading }).waitFor();
-  await expect.poll(() => page.getByText('Loading …').count(), { timeout: 20_000 }).toBe(0);
+  await expect.poll(() => page.getByText('Loading …').count()).toBe(0);
 }
 
 async function startReceiver() {
@@ -149,12 +149,12 @@ describe('the dashboard', () => {
     const found = () => page.getByRole('row').filter({ has: page.getByRole('link') });
     await page.getByLabel('Reference').fill('order-1');
     await page.getByRole('button', { name: 'Find' }).click();
-    await expect.poll(() => found().count(), { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => found().count()).toBe(1);
     await page.getByLabel('Reference').fill('');
     await page.getByLabel('Label').fill('customer:acme');
     await page.getByLabel('Error').selectOption('http');
     await page.getByRole('button', { name: 'Find' }).click();
-    await expect.poll(() => found().count(), { timeout: 10_000 }).toBe(3);
+    await expect.poll(() => found().count()).toBe(3);
   });
 
   it('runs failed tasks again, and says before what that does and takes', async () => {

@@ -92,7 +92,7 @@ const attributeOf = (span: OtlpSpan, key: string) =>
 describe('traces', () => {
   it('have one span an attempt, below the submitter’s, which the backend’s spans are below of', async () => {
     const id = await run('traced', { traceparent: `00-${TRACE}-${PARENT}-01`, tracestate: STATE });
-    await expect.poll(() => spans.length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => spans.length).toBe(2);
     for (const span of spans) {
       expect(span).toMatchObject({ traceId: TRACE, parentSpanId: PARENT, traceState: STATE, name: 'attempt traced' });
       expect(attributeOf(span, 'tasklane.task.id')).toBe(id);
@@ -111,7 +111,7 @@ describe('traces', () => {
   it('go on in the callback', async () => {
     spans.length = 0;
     await run('later', { traceparent: `00-${TRACE}-${PARENT}-01` });
-    await expect.poll(() => spans.length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => spans.length).toBe(2);
     const attempt = spans.find(({ name }) => name === 'attempt later');
     const callback = spans.find(({ name }) => name === 'callback');
     expect(callback).toMatchObject({ traceId: TRACE, parentSpanId: attempt?.spanId });
@@ -123,7 +123,7 @@ describe('traces', () => {
     answers = [200];
     await run('traced', { traceparent: `00-${TRACE}-${PARENT}-00` });
     const id = await run('traced', {});
-    await expect.poll(() => spans.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => spans.length).toBe(1);
     expect(attributeOf(spans[0] as OtlpSpan, 'tasklane.task.id')).toBe(id);
     expect(seen[0]?.traceparent).toMatch(/-00$/);
   });

@@ -47,7 +47,7 @@ afterAll(async () => {
 });
 
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  await expect.poll(condition, { timeout: 20_000, interval: 50 }).toBe(true);
+  await expect.poll(condition, { interval: 50 }).toBe(true);
 }
 
 const succeeded = (client: Client, ids: readonly string[]) =>

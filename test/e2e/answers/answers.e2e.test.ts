@@ -433,7 +433,7 @@ describe('what a backend reports later', () => {
 
   async function accepted(service: string, name: string) {
     const id = await client.submit({ service, path: `/later?${name}`, payload: {} });
-    await expect.poll(async () => (await client.task(id)).status, { timeout: 20_000 }).toBe('waiting');
+    await expect.poll(async () => (await client.task(id)).status).toBe('waiting');
     const { headers } = backend.seen.findLast((each) => each.headers.get('task-id') === id) as RawRequest;
     const report = async (body: object) =>
       fetch(`${run.url}/api/task/${id}`, {
@@ -657,7 +657,7 @@ describe('a circle', () => {
       expect((await admin.call('PUT', '/api/services/circle', { baseUrl, timeoutSeconds: 20 })).status).toBe(200);
       if (kind === 'tasks') await client.submit({ service: 'circle' });
       else expect((await callSync('circle/first', { method: 'POST', body: '{}' })).status).toBe(400);
-      await expect.poll(() => hops.length, { timeout: 20_000 }).toBe(4);
+      await expect.poll(() => hops.length).toBe(4);
       expect(hops).toEqual(['1', '2', '3', '4']);
     } finally {
       await new Promise((resolve) => partner.close(resolve));

@@ -3,7 +3,7 @@
  * quota asks nobody. When nobody answers, tasks are accepted: a quota is no reason to be away.
  */
 import type { ClientQuota, QuotaState } from '../shared/service/client-quota.ts';
-import { quotaHeaders } from '../shared/service/client-quota.ts';
+import { quotaHeaders, violatedPolicies } from '../shared/service/client-quota.ts';
 import type { Services } from '../shared/service/definition.ts';
 import { refuse } from './answer.ts';
 import type { Refusal } from './refusal.ts';
@@ -29,7 +29,11 @@ export async function admitTasks(
   if (quota === undefined) return undefined;
   const state = await callUpstream('registry', () => config.registry.admitTasks(subject, service, quota, wanted));
   if (state === UNAVAILABLE) return undefined;
-  return { granted: state.granted, headers: quotaHeaders(quota, state), refusal: refusalOf(service, quota, state) };
+  return {
+    granted: state.granted,
+    headers: quotaHeaders(service, quota, state),
+    refusal: refusalOf(service, quota, state),
+  };
 }
 
 export function refuseByQuota({ headers, refusal }: Admitted): Response {
@@ -45,5 +49,9 @@ function refusalOf(service: string, { open, tasksPerMinute }: ClientQuota, state
     state.tasks === 0
       ? `${tasksPerMinute} tasks a minute are what a client may submit to ${service}.`
       : `${open} tasks of a client may be open at ${service} at a time; wait until some have ended.`;
-  return { code: 'quota-exceeded', details: { detail, retryAfterSeconds: Math.ceil(state.retryAfterSeconds) } };
+  const retryAfterSeconds = Math.ceil(state.retryAfterSeconds);
+  return {
+    code: 'quota-exceeded',
+    details: { detail, retryAfterSeconds, 'violated-policies': violatedPolicies(state) },
+  };
 }

@@ -19,6 +19,10 @@ const ProblemSchema = z
       )
       .optional(),
     retryAfterSeconds: z.number().optional(),
+    'violated-policies': z
+      .array(z.string())
+      .optional()
+      .openapi({ description: 'The quotas that are used up, by their names in `RateLimit-Policy`.' }),
     requestId: z.string().optional().openapi({ description: 'Names the request in the log of the deployment.' }),
   })
   .openapi('Problem');

@@ -59,6 +59,8 @@ export interface ProblemDetails {
   readonly errors?: readonly FieldError[];
   /** Seconds after which a repeat makes sense. */
   readonly retryAfterSeconds?: number;
+  /** The quotas that are used up, as `RateLimit` names them (draft-ietf-httpapi-ratelimit-headers-11, section 5.1). */
+  readonly 'violated-policies'?: readonly string[];
   /** Finds the request in the log. */
   readonly requestId?: string;
 }

@@ -28,18 +28,32 @@ export interface QuotaState {
 }
 
 /**
- * As draft-ietf-httpapi-ratelimit-headers-09 has them: lists of policies by name, `q` their quota, `w` their window in seconds,
- * `qu` its unit where that is not requests; `r` what is left, `t` the seconds until it is renewed.
+ * As draft-ietf-httpapi-ratelimit-headers-11 has them (sections 3 and 4): lists of policies by name, `q` their quota, `w`
+ * their window in seconds, `qu` its unit where that is not requests; `r` what is left, `t` the seconds within which no more
+ * than that is. `pk`, the partition, is the service's name as bytes: policies of two services have one name.
+ *
+ * What is refused names the used-up policies alone: `Retry-After` should not end before a window that is told (section 6).
  */
-export function quotaHeaders(quota: ClientQuota, state: QuotaState): Readonly<Record<string, string>> {
+export function quotaHeaders(
+  service: string,
+  quota: ClientQuota,
+  state: QuotaState,
+): Readonly<Record<'ratelimit-policy' | 'ratelimit', string>> {
   const { open, tasksPerMinute } = quota;
+  const partition = `pk=:${btoa(service)}:`;
   const policies = [
-    ...(tasksPerMinute === undefined ? [] : [`"tasks";q=${tasksPerMinute};w=${QUOTA_WINDOW_SECONDS}`]),
-    ...(open === undefined ? [] : [`"open";q=${open};qu="concurrent-requests"`]),
+    ...(tasksPerMinute === undefined ? [] : [`"tasks";q=${tasksPerMinute};w=${QUOTA_WINDOW_SECONDS};${partition}`]),
+    ...(open === undefined ? [] : [`"open";q=${open};qu="concurrent-requests";${partition}`]),
   ];
+  const isTold = (left: number | undefined): left is number => left !== undefined && (state.granted > 0 || left === 0);
   const left = [
-    ...(state.tasks === undefined ? [] : [`"tasks";r=${state.tasks};t=${Math.ceil(state.tasksResetSeconds)}`]),
-    ...(state.open === undefined ? [] : [`"open";r=${state.open}`]),
+    ...(isTold(state.tasks) ? [`"tasks";r=${state.tasks};t=${Math.ceil(state.tasksResetSeconds)};${partition}`] : []),
+    ...(isTold(state.open) ? [`"open";r=${state.open};${partition}`] : []),
   ];
   return { 'ratelimit-policy': policies.join(', '), ratelimit: left.join(', ') };
+}
+
+/** The names of the policies that are used up, as the header fields have them. */
+export function violatedPolicies({ tasks, open }: QuotaState): string[] {
+  return [...(tasks === 0 ? ['tasks'] : []), ...(open === 0 ? ['open'] : [])];
 }

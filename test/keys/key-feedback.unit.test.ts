@@ -124,6 +124,18 @@ describe('what an answer says of limits', () => {
       ratelimit: '"burst";r=9;t=1, "day";r=5;t=600',
     };
     expect(said(200, undefined, several).facts?.requests).toMatchObject({ limit: 1_000, remaining: 5 });
+    // Bytes and calls under way are no requests, and an item without `r` does not say that nothing is left.
+    const others = {
+      'ratelimit-policy':
+        '"burst";q=10;w=1;pk=:YQ==:, "bytes";q=65535;qu="content-bytes";w=10, "most";q=9;qu="concurrent-requests"',
+      ratelimit: '"burst";r=9;pk=:YQ==:, "bytes";r=0;t=3, "most";r=0, "unsaid";t=50',
+    };
+    expect(said(200, undefined, others).facts?.requests).toEqual({
+      limit: 10,
+      remaining: 9,
+      resetAt: NOW + 1_000,
+      periodMs: 1_000,
+    });
     const malformed = { 'ratelimit-policy': '"burst";q=100;w=60', ratelimit: '"burst";r=3;t=20, "open' };
     expect(said(200, undefined, malformed).facts).toBeUndefined();
     const anthropic = {

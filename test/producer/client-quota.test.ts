@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask, documentIn, environment, idFor, queueStub, tokenFor } from './client.ts';
 
 const here = environment();
+const FEW = `pk=:${btoa('few')}:`;
 
 async function put(name: string, definition: object): Promise<void> {
   const answer = await ask(here, `/api/services/${name}`, {
@@ -31,16 +32,19 @@ describe('a client at a service with a quota', () => {
   it('is told what is left, and is refused before anything is accepted when nothing is', async () => {
     const first = await submit('few', 'alice');
     expect(first.status).toBe(202);
-    expect(first.headers.get('ratelimit-policy')).toBe('"tasks";q=3;w=60');
-    expect(first.headers.get('ratelimit')).toMatch(/^"tasks";r=2;t=60$/);
+    expect(first.headers.get('ratelimit-policy')).toBe(`"tasks";q=3;w=60;${FEW}`);
+    expect(first.headers.get('ratelimit')).toBe(`"tasks";r=2;t=60;${FEW}`);
     await submit('few', 'alice');
     await submit('few', 'alice');
     const queue = queueStub();
     const refused = await submit('few', 'alice', queue);
     expect(refused.status).toBe(429);
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(50);
-    expect(refused.headers.get('ratelimit')).toMatch(/^"tasks";r=0;t=\d+$/);
-    expect(await documentIn(refused)).toMatchObject({ type: '/docs/problems/quota-exceeded' });
+    expect(refused.headers.get('ratelimit')).toMatch(/^"tasks";r=0;t=\d+;pk=:ZmV3:$/);
+    expect(await documentIn(refused)).toMatchObject({
+      type: '/docs/problems/quota-exceeded',
+      'violated-policies': ['tasks'],
+    });
     expect(queue.calls).toEqual([]);
     expect((await submit('few', 'bob')).status).toBe(202);
   });
@@ -59,7 +63,7 @@ describe('a client at a service with a quota', () => {
     const answers: Response[] = [];
     for (let task = 0; task < 3; task++) answers.push(await submit('small', 'carol'));
     expect(answers.map(({ status }) => status)).toEqual([202, 202, 429]);
-    expect(answers[1]?.headers.get('ratelimit')).toBe('"open";r=0');
+    expect(answers[1]?.headers.get('ratelimit')).toBe(`"open";r=0;pk=:${btoa('small')}:`);
   });
 
   it('gets the first of a batch in, and of the others the reason', async () => {

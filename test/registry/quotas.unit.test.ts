@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Quotas } from '../../callback/registry/quotas.ts';
-import { ClientQuotaSchema, quotaHeaders } from '../../shared/service/client-quota.ts';
+import { rateLimitOf } from '../../consumer/keys/provider/rate-limit-fields.ts';
+import { ClientQuotaSchema, quotaHeaders, violatedPolicies } from '../../shared/service/client-quota.ts';
 
 const NOW = 1_780_000_000_000;
 
@@ -48,11 +49,24 @@ describe('a quota of open tasks', () => {
   });
 });
 
-it('the header fields are lists of policies and of what is left', () => {
-  const state = { granted: 1, open: 3, tasks: 12, tasksResetSeconds: 29.2, retryAfterSeconds: 5 };
-  expect(quotaHeaders({ open: 50, tasksPerMinute: 600 }, state)).toEqual({
-    'ratelimit-policy': '"tasks";q=600;w=60, "open";q=50;qu="concurrent-requests"',
-    ratelimit: '"tasks";r=12;t=30, "open";r=3',
+describe('the header fields', () => {
+  const quota = { open: 50, tasksPerMinute: 600 };
+
+  it('are lists of policies and of what is left, both of the service', () => {
+    const state = { granted: 1, open: 3, tasks: 12, tasksResetSeconds: 29.2, retryAfterSeconds: 5 };
+    const fields = quotaHeaders('ocr', quota, state);
+    expect(fields).toEqual({
+      'ratelimit-policy': '"tasks";q=600;w=60;pk=:b2Ny:, "open";q=50;qu="concurrent-requests";pk=:b2Ny:',
+      ratelimit: '"tasks";r=12;t=30;pk=:b2Ny:, "open";r=3;pk=:b2Ny:',
+    });
+    // They are structured fields, and what reads a provider's reads them.
+    expect(rateLimitOf(new Map(Object.entries(fields)))).toMatchObject([{ name: 'tasks' }, { name: 'open' }]);
+    expect(ClientQuotaSchema.safeParse({}).success).toBe(false);
   });
-  expect(ClientQuotaSchema.safeParse({}).success).toBe(false);
+
+  it('name what is used up alone where a task is refused: no window ends after Retry-After', () => {
+    const state = { granted: 0, open: 0, tasks: 12, tasksResetSeconds: 29.2, retryAfterSeconds: 5 };
+    expect(quotaHeaders('ocr', quota, state).ratelimit).toBe('"open";r=0;pk=:b2Ny:');
+    expect(violatedPolicies(state)).toEqual(['open']);
+  });
 });

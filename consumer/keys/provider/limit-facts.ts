@@ -84,12 +84,13 @@ function draftAllowance(fields: LimitFields, now: number): ToldLimit | undefined
     .flatMap(({ name, remaining, resetSeconds, limit }): ToldLimit[] => {
       const policy = policies.find((each) => each.name === name) ?? (policies.length === 1 ? policies[0] : undefined);
       const most = limit ?? policy?.limit;
-      if (most === undefined || most < 1) return [];
+      const seconds = resetSeconds ?? policy?.windowSeconds;
+      if (policy?.isOfRequests === false || most === undefined || most < 1 || seconds === undefined) return [];
       return [
         {
           limit: most,
           remaining,
-          resetAt: now + resetSeconds * 1000,
+          resetAt: now + seconds * 1000,
           ...(policy?.windowSeconds !== undefined && { periodMs: policy.windowSeconds * 1000 }),
         },
       ];

@@ -1,6 +1,6 @@
 /**
- * The fields `RateLimit` and `RateLimit-Policy` of the IETF draft (draft-ietf-httpapi-ratelimit-headers),
- * in the form of its later versions, `"default";r=50;t=30`, and of the earlier ones,
+ * The fields `RateLimit` and `RateLimit-Policy` of the IETF draft in the form of its later versions
+ * (draft-ietf-httpapi-ratelimit-headers-08 to -11), `"default";r=50;t=30`, and of the earlier ones,
  * `limit=100, remaining=50, reset=30`. Pure.
  */
 import { parseDictionary, parseList } from 'structured-headers';
@@ -9,7 +9,8 @@ import type { LimitFields } from './limit-fields.ts';
 export interface RateLimitState {
   readonly name: string;
   readonly remaining: number;
-  readonly resetSeconds: number;
+  /** Undefined where nothing is said: the window is the policy's, or there is none. */
+  readonly resetSeconds: number | undefined;
   /** Of the earlier form only; the later one says it in the policy. */
   readonly limit: number | undefined;
 }
@@ -18,6 +19,8 @@ export interface RateLimitPolicy {
   readonly name: string;
   readonly limit: number;
   readonly windowSeconds: number | undefined;
+  /** False for what counts bytes, or calls under way. */
+  readonly isOfRequests: boolean;
 }
 
 export function rateLimitOf(fields: LimitFields): RateLimitState[] {
@@ -34,31 +37,35 @@ export function rateLimitOf(fields: LimitFields): RateLimitState[] {
       },
     ];
   }
-  return itemsOf(text).map(({ name, parameters }) => ({
-    name,
-    remaining: parameters.get('r') ?? 0,
-    resetSeconds: parameters.get('t') ?? 0,
-    limit: undefined,
-  }));
+  return itemsOf(text).flatMap(({ name, numbers }) => {
+    const remaining = numbers.get('r');
+    // An item without what it is for says nothing, least of all that nothing is left.
+    return remaining === undefined ? [] : [{ name, remaining, resetSeconds: numbers.get('t'), limit: undefined }];
+  });
 }
 
 export function policyOf(fields: LimitFields): RateLimitPolicy[] {
-  return itemsOf(fields.get('ratelimit-policy') ?? '').flatMap(({ name, parameters }) => {
-    const limit = parameters.get('q') ?? (/^\d+$/.test(name) ? Number(name) : undefined);
-    return limit === undefined ? [] : [{ name, limit, windowSeconds: parameters.get('w') }];
+  return itemsOf(fields.get('ratelimit-policy') ?? '').flatMap(({ name, numbers, unit }) => {
+    const limit = numbers.get('q') ?? (/^\d+$/.test(name) ? Number(name) : undefined);
+    return limit === undefined
+      ? []
+      : [{ name, limit, windowSeconds: numbers.get('w'), isOfRequests: unit === 'requests' }];
   });
 }
 
 interface Item {
   readonly name: string;
-  readonly parameters: ReadonlyMap<string, number>;
+  /** Of the parameters that are some. */
+  readonly numbers: ReadonlyMap<string, number>;
+  /** `qu`; by default requests. */
+  readonly unit: unknown;
 }
 
 /** A field that is malformed anywhere is ignored as a whole, as RFC 9651 asks. */
 function itemsOf(text: string): Item[] {
   return ifWellFormed(() => parseList(text), []).flatMap(([value, parameters]): Item[] => {
     if (Array.isArray(value)) return [];
-    return [{ name: value.toString(), parameters: numbersOf(parameters) }];
+    return [{ name: value.toString(), numbers: numbersOf(parameters), unit: parameters.get('qu') ?? 'requests' }];
   });
 }
 

@@ -38,7 +38,7 @@ export function resetAtOf(fields: LimitFields, body: unknown, now: number): numb
     ),
     ...rateLimitOf(fields)
       .filter(({ remaining }) => remaining <= 0)
-      .map(({ resetSeconds }) => now + resetSeconds * 1000),
+      .map(({ resetSeconds }) => resetSeconds && now + resetSeconds * 1000),
   ].filter((at) => at !== undefined);
   return times.length === 0 ? undefined : Math.max(...times);
 }

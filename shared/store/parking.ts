@@ -16,6 +16,9 @@ const DUE_AT = `min(?2 + min(${GRACE_CAP_MS}, ${GRACE_BASE_MS} << min(sends, 20)
 
 const RELEASED = `next_at = ?2, released_at = ?2, due_at = ${DUE_AT}, sends = sends + 1`;
 
+/** With a plus no index leads to it: the planner would walk the whole line to find tasks whose ids are known. */
+const STILL_IN_LINE = '+parked_for = ?1';
+
 /** Not released, or so long ago that the wake-up is lost. */
 const STANDS = '(released_at IS NULL OR due_at <= ?2)';
 
@@ -40,7 +43,7 @@ export async function releaseParkedTasks(
   const release = db
     .prepare(
       `UPDATE tasks SET ${RELEASED}
-       WHERE id IN (SELECT id FROM tasks WHERE parked_for = ?1 AND ${STANDS} ORDER BY place, id LIMIT ?3) AND parked_for = ?1
+       WHERE id IN (SELECT id FROM tasks WHERE parked_for = ?1 AND ${STANDS} ORDER BY place, id LIMIT ?3) AND ${STILL_IN_LINE}
        RETURNING id, service, place`,
     )
     .bind(line, now, limit);
@@ -66,7 +69,7 @@ export async function releaseParkedAmong(
   const release = db
     .prepare(
       `UPDATE tasks SET ${RELEASED}
-       WHERE id IN (SELECT value FROM json_each(?3)) AND parked_for = ?1 AND ${STANDS} RETURNING id, service`,
+       WHERE id IN (SELECT value FROM json_each(?3)) AND ${STILL_IN_LINE} AND ${STANDS} RETURNING id, service`,
     )
     .bind(line, now, JSON.stringify(ids));
   const [released, left] = await db.batch<ReleasedTask>([release, anyStanding(db, line, now)]);

@@ -2,7 +2,13 @@ import { env } from 'cloudflare:workers';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { importMacKey } from '../../../shared/crypto/mac.ts';
 import { claimTasks } from '../../../shared/store/claim.ts';
-import { readLinePosition, readLines, releaseDueHeads, releaseParkedTasks } from '../../../shared/store/parking.ts';
+import {
+  readLinePosition,
+  readLines,
+  releaseDueHeads,
+  releaseParkedAmong,
+  releaseParkedTasks,
+} from '../../../shared/store/parking.ts';
 import { recordTransitions } from '../../../shared/store/transitions.ts';
 import { mintTaskId } from '../../../shared/task/id.ts';
 import type { TaskState } from '../../../shared/task/state.ts';
@@ -80,6 +86,18 @@ describe('a line', () => {
     expect(await readLines(env.DB, '', 10)).toEqual(['pool:a', 'pool:b', 'service:ocr']);
     expect(await readLines(env.DB, 'pool:a', 1)).toEqual(['pool:b']);
     expect(await readLines(env.DB, 'service:ocr', 10)).toEqual([]);
+  });
+
+  it('costs a release the same rows, however many stand in it', async () => {
+    const readFor = async (length: number) => {
+      const ids = await parked(length, `pool:of-${length}`);
+      const counted = countedDatabase();
+      await releaseParkedTasks(counted.db, `pool:of-${length}`, 5, undefined, NOW);
+      await releaseParkedAmong(counted.db, `pool:of-${length}`, ids.slice(-5), NOW);
+      return counted.rowsRead;
+    };
+    const short = await readFor(20);
+    expect(await readFor(400)).toBe(short);
   });
 
   it('has its head woken at the fallback, which grows from time to time', async () => {

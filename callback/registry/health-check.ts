@@ -4,7 +4,7 @@
  * heartbeats and never answered a check is taken as not reachable from here: its heartbeats count.
  * Pure; the checks themselves are made by the object.
  */
-import { hear, isCovered, isHeard, isOut } from './liveness.ts';
+import { noteContact, isCovered, hasContact, isOut } from './liveness.ts';
 import { offerOf, SHAKY_CHECK_MS } from './server.ts';
 import type { Offer, Registry, Server } from './state.ts';
 
@@ -34,7 +34,7 @@ function isCheckable({ check, server }: Offer): boolean {
 
 function needsChecks(registry: Registry, server: Server, now: number): boolean {
   if (server.isDraining || isCovered(registry, server, now)) return false;
-  if (server.sendsHeartbeats && !isHeard(registry, server, now)) return false;
+  if (server.sendsHeartbeats && !hasContact(registry, server, now)) return false;
   return server.offers.some(isCheckable);
 }
 
@@ -75,7 +75,7 @@ export function noteChecks(registry: Registry, serverId: string, results: readon
   }
   const isStable = results.every(({ problem }) => problem === undefined);
   const hasAnswered = results.some(({ problem }) => problem === undefined);
-  if (hasAnswered && !server.sendsHeartbeats) hear(registry, server, now);
+  if (hasAnswered && !server.sendsHeartbeats) noteContact(registry, server, now);
   const intervalMs = isStable ? Math.min(STABLE_CHECK_MS, 2 * server.check.intervalMs) : SHAKY_CHECK_MS;
   server.check = { intervalMs, dueAt: now + intervalMs };
 }

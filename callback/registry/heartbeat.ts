@@ -6,7 +6,7 @@
 import type { ClusterHeartbeat, Heartbeat } from '../../shared/registry/registration.ts';
 import type { Answered, HeartbeatAnswer, RegistryCaller } from '../../shared/registry/rpc.ts';
 import { answerTo, clusterMates, isLeader, leaderOf, leadersOf, leaderUrlOf, settleLeadership } from './leadership.ts';
-import { hear } from './liveness.ts';
+import { noteContact } from './liveness.ts';
 import { changeServices, findServer } from './members.ts';
 import { NO_SUCH_SERVER, refuse } from './refusal.ts';
 import type { Registry, Server } from './state.ts';
@@ -70,7 +70,7 @@ export function claimLeadership(
 }
 
 function hearItself(registry: Registry, server: Server, now: number): void {
-  hear(registry, server, now);
+  noteContact(registry, server, now);
   server.lastSpokeAt = now;
   server.sendsHeartbeats = true;
 }
@@ -79,7 +79,7 @@ function hearItself(registry: Registry, server: Server, now: number): void {
 function noteMember(registry: Registry, member: Server, up: boolean, now: number): void {
   member.sendsHeartbeats = true;
   if (up) {
-    hear(registry, member, now);
+    noteContact(registry, member, now);
     member.coveredAt = now;
     if (member.down?.by === 'leader') setDown(registry, member, undefined);
   } else if (member.down === undefined) {

@@ -235,7 +235,7 @@ export class RegistryHost {
     changed.services = false;
     const sinceMs = now - this.#writtenAt;
     const isOld = servers.size > 0 && sinceMs >= SNAPSHOT_MS;
-    if (changed.servers || isOld || (changed.heard && sinceMs >= TOGETHER_MS)) this.#write(now, false);
+    if (changed.servers || isOld || (changed.contacts && sinceMs >= TOGETHER_MS)) this.#write(now, false);
   }
 
   #write(now: number, isComplete: boolean): void {
@@ -244,7 +244,7 @@ export class RegistryHost {
     this.#platform.writeSnapshot('servers', snapshotServers(this.#registry, now));
     this.#hasStoredPlaces = isComplete && this.#registry.leases.size > 0;
     changed.servers = false;
-    changed.heard = false;
+    changed.contacts = false;
     this.#writtenAt = now;
   }
 
@@ -266,7 +266,7 @@ export class RegistryHost {
     if (registry.lines.size > 0 && this.#alarmAt === undefined) await this.#setAlarm(now + NET_MS, now);
     const isKept = registry.servers.size > 0 || registry.leases.size > 0 || registry.lines.size > 0;
     if (!isKept && dueAt === Number.POSITIVE_INFINITY) return;
-    const flushAt = registry.changed.heard ? this.#writtenAt + TOGETHER_MS : Number.POSITIVE_INFINITY;
+    const flushAt = registry.changed.contacts ? this.#writtenAt + TOGETHER_MS : Number.POSITIVE_INFINITY;
     const heldAt = this.#held.length > 0 ? now + HELD_LOOK_MS : Number.POSITIVE_INFINITY;
     const at = Math.max(now, Math.min(dueAt, quietAt, flushAt, heldAt));
     if (this.#timerAt !== undefined && this.#timerAt <= at) return;

@@ -1,6 +1,6 @@
 /**
- * Whether a server is there and an offer takes calls: it follows from when the server was last heard
- * of, what was said of it, and its checks, at the moment of asking. Deterministic, without I/O.
+ * Whether a server is there and an offer takes calls: it follows from the last contact with the server,
+ * what was said of it, and its checks, at the moment of asking. Deterministic, without I/O.
  */
 import type { ServerStateName } from '../../shared/registry/rpc.ts';
 import { hasSecrets, mayHaveSecrets, secretProblem } from '../../shared/service/secret-origin.ts';
@@ -21,8 +21,8 @@ export interface LivenessStatus<State> {
   readonly why: string | undefined;
 }
 
-/** Who sends no heartbeats is heard of by its checks, which may be far apart. */
-export function isHeard({ settings }: Registry, server: Server, now: number): boolean {
+/** For a server that sends no heartbeats, its checks are the contact, and they may be far apart. */
+export function hasContact({ settings }: Registry, server: Server, now: number): boolean {
   const silentMs = silentAfterMs(settings);
   const patienceMs = server.sendsHeartbeats ? silentMs : Math.max(silentMs, server.check.intervalMs + CHECK_GRACE_MS);
   return now - server.lastHeardAt <= patienceMs;
@@ -44,7 +44,7 @@ export function livenessStatusOf(registry: Registry, server: Server, now: number
 }
 
 function whyUnhealthy(registry: Registry, server: Server, now: number): string | undefined {
-  if (!isHeard(registry, server, now)) {
+  if (!hasContact(registry, server, now)) {
     return `not heard of for ${Math.round((now - server.lastHeardAt) / 1000)} s`;
   }
   if (server.down?.by === 'itself') return 'it said that it is unhealthy';
@@ -85,9 +85,9 @@ export function isBack(registry: Registry, offer: Offer, now: number): boolean {
 }
 
 /** A sign of life, of the server's own or of those who look after it. */
-export function hear({ changed, stored }: Registry, server: Server, now: number): void {
+export function noteContact({ changed, stored }: Registry, server: Server, now: number): void {
   // The snapshot says otherwise: a restart would take the server as silent.
-  if (stored.isComplete || server.lastHeardAt <= stored.graceAt) changed.heard = true;
+  if (stored.isComplete || server.lastHeardAt <= stored.graceAt) changed.contacts = true;
   server.lastHeardAt = now;
 }
 
@@ -101,11 +101,11 @@ export function watchLiveness(registry: Registry, now: number): void {
       registry.notices.push({ event: 'server.gone', fields: { id: server.id, silentSeconds } });
       continue;
     }
-    const isSilent = !isHeard(registry, server, now);
+    const isSilent = !hasContact(registry, server, now);
     if (server.isSilent === isSilent) continue;
     server.isSilent = isSilent;
     registry.changed.servers = true;
-    const event = isSilent ? 'server.silent' : 'server.heard';
+    const event = isSilent ? 'server.silent' : 'server.back';
     registry.notices.push({ event, fields: { id: server.id } });
   }
 }

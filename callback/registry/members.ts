@@ -8,7 +8,7 @@ import type { Answered, Registered, RegistryCaller } from '../../shared/registry
 import { targetProblem } from '../../shared/service/target.ts';
 import { answerTo, leaveLeadership, settleLeadership } from './leadership.ts';
 import { hastenLines } from './line.ts';
-import { hear, watchLiveness } from './liveness.ts';
+import { noteContact, watchLiveness } from './liveness.ts';
 import { refuse } from './refusal.ts';
 import { addServer, baseUrlOf, dropServer, newServer, SHAKY_CHECK_MS, serverUrl, setOffers } from './server.ts';
 import type { Registry, Server } from './state.ts';
@@ -74,7 +74,7 @@ function renew(
   server.registration = registration;
   setOffers(registry, server, services, now);
   if (describe(server) !== before) noteNews(registry);
-  hear(registry, server, now);
+  noteContact(registry, server, now);
   server.lastSpokeAt = now;
   if (server.down !== undefined) registry.changed.servers = true;
   server.down = undefined;

@@ -32,7 +32,7 @@ export function emptyRegistry(settings: RegistrySettings): Registry {
     givenUp: new Map(),
     lines: new Map(),
     picks: 0,
-    changed: { servers: false, heard: false, services: false, checks: false, limits: false },
+    changed: { servers: false, contacts: false, services: false, checks: false, limits: false },
     stored: { isComplete: false, graceAt: 0 },
     notices: [],
   };

@@ -227,7 +227,7 @@ export interface Registry {
   /** Calls that were given a server so far. */
   picks: number;
   /** What the snapshot does not hold yet; whether a check is due sooner than it was, and who must ask for its calls. */
-  readonly changed: { servers: boolean; heard: boolean; services: boolean; checks: boolean; limits: boolean };
+  readonly changed: { servers: boolean; contacts: boolean; services: boolean; checks: boolean; limits: boolean };
   /** Of the snapshot of servers: whether nothing was left out, and when the latest grace began (see `snapshot.ts`). */
   readonly stored: { isComplete: boolean; graceAt: number };
   /** What people should know, once; its owner takes it out. */

@@ -1,6 +1,6 @@
 /**
  * Which store a new task's row will be in; the tasks of one submission share one. Sizes come for nothing with
- * every answer of a database. An isolate that has heard nothing for a while asks beside its requests, so
+ * every answer of a database. An isolate that had no answer for a while asks beside its requests, so
  * accepting a task waits for no database, but for an isolate's very first.
  */
 import type { Context } from 'hono';
@@ -52,19 +52,19 @@ export const STORAGE_FULL: Refusal = {
 export async function chooseStore(c: Context<AppEnv>): Promise<number | undefined> {
   const { runtime } = c.env;
   const { all } = runtime.config.stores;
-  const isUnheard = all.some(({ gauge }) => gauge.heardAt === 0 && gauge.failedAt === 0);
+  const isUnknown = all.some(({ gauge }) => gauge.answeredAt === 0 && gauge.failedAt === 0);
   const asking = askDueStores(runtime);
-  if (isUnheard) await Promise.all([asking, ...all.map(awaitWord)]);
+  if (isUnknown) await Promise.all([asking, ...all.map(awaitFirstAnswer)]);
   else beside(c, asking);
   const now = Date.now();
   const { storeLimitBytes } = runtime.config;
-  const number = storeWithRoom(fillsOf(runtime), storeLimitBytes, promisedBytes(runtime, now), now, runtime.lane);
+  const number = storeWithRoom(fillsOf(runtime), storeLimitBytes, reservedBytes(runtime, now), now, runtime.lane);
   const gauge = number === undefined ? undefined : runtime.config.stores.find(number)?.gauge;
-  if (gauge !== undefined) gauge.promisedBytes += BODIES * Number(c.req.header('content-length') ?? 0);
+  if (gauge !== undefined) gauge.reservedBytes += BODIES * Number(c.req.header('content-length') ?? 0);
   return number;
 }
 
-/** Asks those that have not been heard of for a while. Never fails and never takes long. */
+/** Asks those that have not answered for a while. Never fails and never takes long. */
 export async function askDueStores({ config: { stores, storeLimitBytes } }: Runtime): Promise<void> {
   const due = stores.all.filter((store) => isDue(store, storeLimitBytes, Date.now()));
   await Promise.all(due.map(ask));
@@ -73,7 +73,7 @@ export async function askDueStores({ config: { stores, storeLimitBytes } }: Runt
 export function fillsOf({ config: { stores, drainingStores } }: Runtime): StoreFill[] {
   return stores.all.map(({ number, gauge }) => ({
     number,
-    bytes: gauge.sizeBytes === undefined ? undefined : gauge.sizeBytes + gauge.promisedBytes,
+    bytes: gauge.sizeBytes === undefined ? undefined : gauge.sizeBytes + gauge.reservedBytes,
     isAway: gauge.isAway,
     isDraining: drainingStores.has(number),
   }));
@@ -82,11 +82,11 @@ export function fillsOf({ config: { stores, drainingStores } }: Runtime): StoreF
 function isDue({ gauge }: Store, limitBytes: number, now: number): boolean {
   const askedMs = now - gauge.askedAt;
   if (gauge.isAway) return askedMs >= AWAY_HOLDS_MS;
-  if (askedMs < NEARLY_FULL_HOLDS_MS && gauge.promisedBytes < limitBytes * MUCH) return false;
+  if (askedMs < NEARLY_FULL_HOLDS_MS && gauge.reservedBytes < limitBytes * MUCH) return false;
   const isNearlyFull = (gauge.sizeBytes ?? 0) >= limitBytes * NEARLY_FULL;
   return (
-    now - gauge.heardAt >= (isNearlyFull ? NEARLY_FULL_HOLDS_MS : SIZE_HOLDS_MS) ||
-    gauge.promisedBytes >= limitBytes * MUCH
+    now - gauge.answeredAt >= (isNearlyFull ? NEARLY_FULL_HOLDS_MS : SIZE_HOLDS_MS) ||
+    gauge.reservedBytes >= limitBytes * MUCH
   );
 }
 
@@ -107,13 +107,13 @@ async function ask({ db, gauge, number }: Store): Promise<void> {
   }
 }
 
-async function awaitWord({ gauge }: Store): Promise<void> {
+async function awaitFirstAnswer({ gauge }: Store): Promise<void> {
   const until = Date.now() + PATIENCE_MS;
-  while (gauge.heardAt === 0 && gauge.failedAt === 0 && Date.now() < until) await scheduler.wait(LOOK_MS);
+  while (gauge.answeredAt === 0 && gauge.failedAt === 0 && Date.now() < until) await scheduler.wait(LOOK_MS);
 }
 
 /** The rows of tasks that wait in the queues, as far as the queues have told this isolate of late. */
-function promisedBytes({ shardNews }: Runtime, now: number): number {
+function reservedBytes({ shardNews }: Runtime, now: number): number {
   const recent = shardNews.filter((news) => news !== undefined && now - news.at < BACKLOG_HOLDS_MS);
   return recent.reduce((sum, news) => {
     const tasks = news === undefined || !Number.isFinite(news.backlog) ? 0 : news.backlog;

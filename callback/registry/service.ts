@@ -147,7 +147,7 @@ export function roomAt(service: Service, limits: Limits, count: number, now: num
   const rate = rateOf(limits);
   return rate === undefined
     ? at
-    : Math.max(at, nextStartAt(service.starts, [], rate.limit - count + 1, rate.windowMs, now));
+    : Math.max(at, nextStartAt(service.starts, rate.limit - count + 1, rate.windowMs, now));
 }
 
 /** Calls a second that its limits bear; undefined without limits, or before any call has ended. */

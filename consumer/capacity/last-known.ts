@@ -6,16 +6,16 @@
 import { meetsRequirements, type ServerAddress } from '../../shared/registry/routing.ts';
 import type { ServerRequirements } from '../../shared/task/server-requirements.ts';
 
-/** Servers come and go: what was heard so long ago says nothing of now. */
+/** Servers come and go: an answer that is so old says nothing of now. */
 const MAX_AGE_MS = 3_600_000;
 
-interface Heard {
+interface Known {
   readonly servers: readonly ServerAddress[];
   readonly at: number;
 }
 
 export class LastKnownServers {
-  readonly #services = new Map<string, Heard>();
+  readonly #services = new Map<string, Known>();
   /** Until when newcomers join the service's line without a question, Unix ms. */
   readonly #lines = new Map<string, number>();
 
@@ -44,9 +44,9 @@ export class LastKnownServers {
     now: number,
     random: () => number,
   ): ServerAddress[] {
-    const heard = this.#services.get(service);
-    if (heard === undefined || now - heard.at > MAX_AGE_MS) return [];
-    const fitting = heard.servers.filter((server) => meetsRequirements(server, requirements));
+    const known = this.#services.get(service);
+    if (known === undefined || now - known.at > MAX_AGE_MS) return [];
+    const fitting = known.servers.filter((server) => meetsRequirements(server, requirements));
     const first = fitting[Math.floor(random() * fitting.length)];
     return first === undefined ? [] : [first, ...othersOf(fitting, first, requirements, random)];
   }

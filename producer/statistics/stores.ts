@@ -1,6 +1,6 @@
 /**
  * How the stores stand, for whoever watches: how full, at what pace, until when. Sizes are those that this
- * isolate has heard of; a store that it has not heard of yet is asked.
+ * isolate was told; a store that has not told it yet is asked.
  */
 import { daysLeft, type StoreState, stateOfStore } from '../../shared/store/fill.ts';
 import { readStoreSizes } from '../../shared/store/store-size.ts';
@@ -36,7 +36,7 @@ export async function describeStores(runtime: Runtime, now: number): Promise<Sto
   });
 }
 
-/** What a person should hear of, as sentences. */
+/** What a person should know, as sentences. */
 export function warningsOf(standings: readonly StoreStatus[]): string[] {
   return standings.flatMap(({ store, state, usedPercent, daysLeft: days }) => {
     if (state === 'away') return [`store ${store} does not answer`];

@@ -1,7 +1,7 @@
 /**
- * When calls were started, or are promised to start, as counts in small steps of time: enough to say how many fell into a
- * window and when there is room again, for any number of calls. Times are rounded up to the step, so
- * that a start never leaves its window too early. Pure, over a log that its caller owns.
+ * When calls were started, as counts in small steps of time: enough to say how many fell into a window and when there is
+ * room again, for any number of calls. Times are rounded up to the step, so that a start never leaves its window too
+ * early. Deterministic, without I/O, over a log that its caller owns.
  */
 
 /** Ascending in time. */
@@ -37,28 +37,13 @@ export function countStarts(log: StartLog, since: number): number {
   return count;
 }
 
-/**
- * When one more start keeps to `limit` in every window, after those that were and those that are
- * promised: a window after the `limit`th last of them all, or now.
- */
-export function nextStartAt(
-  starts: StartLog,
-  promised: StartLog,
-  limit: number,
-  windowMs: number,
-  now: number,
-): number {
+/** When one more start keeps to `limit` in every window: a window after the `limit`th last of them, or now. */
+export function nextStartAt(starts: StartLog, limit: number, windowMs: number, now: number): number {
   let left = limit;
-  let start = starts.length - 1;
-  let promise = promised.length - 1;
-  for (;;) {
-    const a = starts[start];
-    const b = promised[promise];
-    const latest = a === undefined || (b !== undefined && b.at >= a.at) ? b : a;
-    if (latest === undefined) return now;
-    left -= latest.count;
-    if (left <= 0) return Math.max(now, latest.at + windowMs);
-    if (latest === a) start -= 1;
-    else promise -= 1;
+  for (let index = starts.length - 1; index >= 0; index--) {
+    const slot = starts[index];
+    left -= slot?.count ?? 0;
+    if (slot !== undefined && left <= 0) return Math.max(now, slot.at + windowMs);
   }
+  return now;
 }

@@ -19,7 +19,7 @@ const SLOT_MS = 250;
 
 export interface StoreFill {
   readonly number: number;
-  /** Undefined: not heard of yet. */
+  /** Undefined: it has not answered yet. */
   readonly bytes: number | undefined;
   readonly isAway: boolean;
   readonly isDraining: boolean;
@@ -35,14 +35,14 @@ export function stateOfStore({ bytes = 0, isAway, isDraining }: StoreFill, limit
 }
 
 /**
- * @param promisedBytes what tasks that are accepted and not recorded will take, over all stores
+ * @param reservedBytes what tasks that are accepted and not recorded will take, over all stores
  * @param isolate a number in [0, 1) that stays the same for whoever asks
  * @returns the store's number, or undefined when none has room
  */
 export function chooseStore(
   stores: readonly StoreFill[],
   limitBytes: number,
-  promisedBytes: number,
+  reservedBytes: number,
   now: number,
   isolate = 0,
 ): number | undefined {
@@ -54,7 +54,7 @@ export function chooseStore(
   const slot = Math.floor(now / SLOT_MS) * lanes + Math.floor(isolate * lanes);
   let best: { number: number; score: number } | undefined;
   for (const { number, bytes = 0 } of candidates) {
-    const room = limitBytes * FULL - bytes - promisedBytes / candidates.length;
+    const room = limitBytes * FULL - bytes - reservedBytes / candidates.length;
     if (room <= 0) continue;
     // Weighted rendezvous: each store wins a share of the slots that is its share of the room.
     const score = Math.log(uniform(slot, number)) / room;

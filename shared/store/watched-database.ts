@@ -7,30 +7,30 @@ export class Gauge {
   /** As of the last answer that told it. */
   sizeBytes: number | undefined;
   /** What has been accepted for it since then, as far as whoever holds this gauge knows. */
-  promisedBytes = 0;
+  reservedBytes = 0;
   /** Unix ms; 0: never. */
-  heardAt = 0;
+  answeredAt = 0;
   failedAt = 0;
   /** When somebody last asked only to know. */
   askedAt = 0;
 
-  /** The last thing heard of it is that it did not answer. */
+  /** The last question to it failed. */
   get isAway(): boolean {
-    return this.failedAt > this.heardAt;
+    return this.failedAt > this.answeredAt;
   }
 
   noteAnswer(sizeAfter: number | undefined, now: number): void {
     if (sizeAfter !== undefined) {
       this.sizeBytes = sizeAfter;
-      this.promisedBytes = 0;
+      this.reservedBytes = 0;
     }
-    // At the same millisecond the later word counts.
-    this.heardAt = Math.max(now, this.failedAt);
+    // At the same millisecond the later answer counts.
+    this.answeredAt = Math.max(now, this.failedAt);
   }
 
   noteFailure(error: unknown, now: number): void {
     if (isRefusal(error)) this.noteAnswer(undefined, now);
-    else this.failedAt = Math.max(now, this.heardAt + 1);
+    else this.failedAt = Math.max(now, this.answeredAt + 1);
   }
 }
 
@@ -40,12 +40,12 @@ function isRefusal(error: unknown): boolean {
 }
 
 export function watchedDatabase(db: D1Database, gauge: Gauge): D1Database {
-  const hear = async <Answer extends object>(answer: Promise<Answer>): Promise<Answer> => {
+  const observe = async <Answer extends object>(asked: Promise<Answer>): Promise<Answer> => {
     try {
-      const heard = await answer;
-      const last = (Array.isArray(heard) ? heard.at(-1) : heard) as D1Result | undefined;
+      const answer = await asked;
+      const last = (Array.isArray(answer) ? answer.at(-1) : answer) as D1Result | undefined;
       gauge.noteAnswer(last?.meta.size_after, Date.now());
-      return heard;
+      return answer;
     } catch (error) {
       gauge.noteFailure(error, Date.now());
       throw error;
@@ -55,11 +55,11 @@ export function watchedDatabase(db: D1Database, gauge: Gauge): D1Database {
   const watched = (statement: D1PreparedStatement) => {
     const wrapped = {
       bind: (...values: unknown[]) => watched(statement.bind(...values)),
-      all: <Row>() => hear(statement.all<Row>()),
-      run: <Row>() => hear(statement.run<Row>()),
-      // D1's own `first` keeps what it hears of the database to itself.
+      all: <Row>() => observe(statement.all<Row>()),
+      run: <Row>() => observe(statement.run<Row>()),
+      // D1's own `first` does not tell what the answer says of the database.
       first: async <Row>(column?: string) => {
-        const { results } = await hear(statement.all<Record<string, unknown>>());
+        const { results } = await observe(statement.all<Record<string, unknown>>());
         const [row] = results;
         if (row === undefined) return null;
         return (column === undefined ? row : row[column]) as Row;
@@ -78,6 +78,6 @@ export function watchedDatabase(db: D1Database, gauge: Gauge): D1Database {
       }
     },
     batch: <Row>(all: D1PreparedStatement[]) =>
-      hear(db.batch<Row>(all.map((statement) => statements.get(statement) ?? statement))),
+      observe(db.batch<Row>(all.map((statement) => statements.get(statement) ?? statement))),
   } as unknown as D1Database;
 }

@@ -168,7 +168,7 @@ function misbehave(house: House, dice: Dice): void {
 /** Rule R24: each end that is to be told has one message, the last of them says how the task stands, and all have come. */
 async function checkTold(house: House): Promise<void> {
   const rows = await house.rows();
-  const heard = new Set(house.receiver.received.map(({ id }) => id));
+  const delivered = new Set(house.receiver.received.map(({ id }) => id));
   for (const { id, onComplete } of house.promises.accepted.values()) {
     const messages = rows.filter((row) => row.id.startsWith(`${id}_w`));
     if (onComplete === undefined && messages.length === 0) continue;
@@ -180,7 +180,7 @@ async function checkTold(house: House): Promise<void> {
     const last = house.receiver.received.find((each) => each.id === names.at(-1));
     if (last?.event.type !== `task.${status}`) throw new Error(`${id} is ${status}, and ${last?.event.type} was told`);
     for (const message of messages) {
-      if (!heard.has(message.id)) throw new Error(`${message.id} is ${message.status} and never came`);
+      if (!delivered.has(message.id)) throw new Error(`${message.id} is ${message.status} and never came`);
     }
   }
 }

@@ -24,7 +24,7 @@ export class RegistryObject implements RegistrySession {
   #memory: { readonly host: RegistryHost; readonly registry: Registry } | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #alarm: { readonly at: number; readonly timer: ReturnType<typeof setTimeout> } | undefined;
-  #heardAt = 0;
+  #usedAt = 0;
 
   constructor(settings: RegistrySettings, outside: Outside) {
     this.#settings = settings;
@@ -67,14 +67,14 @@ export class RegistryObject implements RegistrySession {
   }
 
   #host(): RegistryHost {
-    if (this.#memory !== undefined && Date.now() - this.#heardAt > IDLE_MS) this.evict();
-    this.#heardAt = Date.now();
+    if (this.#memory !== undefined && Date.now() - this.#usedAt > IDLE_MS) this.evict();
+    this.#usedAt = Date.now();
     return this.#awake().host;
   }
 
   #awake(): { readonly host: RegistryHost; readonly registry: Registry } {
     if (this.#memory !== undefined) return this.#memory;
-    this.#heardAt = Date.now();
+    this.#usedAt = Date.now();
     let registry: Registry | undefined;
     const host = new RegistryHost(this.#settings, this.#platform());
     host.noteAlarm(this.#alarm?.at);

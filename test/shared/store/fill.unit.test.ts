@@ -14,11 +14,11 @@ const store = (number: number, bytes: number | undefined, more: Partial<StoreFil
 });
 
 /** How often each store was chosen, over an hour of slots. */
-function shares(stores: readonly StoreFill[], promised = 0): Map<number | undefined, number> {
+function shares(stores: readonly StoreFill[], pending = 0): Map<number | undefined, number> {
   const counts = new Map<number | undefined, number>();
   const slots = 14_400;
   for (let slot = 0; slot < slots; slot++) {
-    const chosen = chooseStore(stores, LIMIT, promised, NOW + slot * 250);
+    const chosen = chooseStore(stores, LIMIT, pending, NOW + slot * 250);
     counts.set(chosen, (counts.get(chosen) ?? 0) + 1 / slots);
   }
   return counts;

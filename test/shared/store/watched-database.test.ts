@@ -23,7 +23,7 @@ describe('a watched database', () => {
       expect(gauge.sizeBytes).toBeUndefined();
       await ask(db);
       expect(gauge.sizeBytes).toBeGreaterThan(4096);
-      expect(gauge).toMatchObject({ isAway: false, heardAt: expect.any(Number) });
+      expect(gauge).toMatchObject({ isAway: false, answeredAt: expect.any(Number) });
     }
   });
 

@@ -25,7 +25,7 @@ export type AgentEvent =
   | { readonly event: 'claim-refused'; readonly leaderUrl: string | undefined }
   | { readonly event: 'member-up' | 'member-down'; readonly id: string; readonly url: string }
   | {
-      readonly event: 'member-unreached';
+      readonly event: 'member-unreachable';
       readonly id: string;
       readonly url: string;
       readonly agentUrl: string | undefined;
@@ -45,7 +45,7 @@ const WARNINGS: ReadonlySet<AgentEvent['event']> = new Set([
   'in-maintenance',
   'claim-refused',
   'member-down',
-  'member-unreached',
+  'member-unreachable',
   'coordinator-lost',
   'forgotten',
   'refused',
@@ -90,7 +90,7 @@ function describe(event: AgentEvent): string {
       return `member ${event.id} at ${event.url} is up`;
     case 'member-down':
       return `member ${event.id} at ${event.url} is down`;
-    case 'member-unreached':
+    case 'member-unreachable':
       return `member ${event.id} at ${event.url} cannot be reached at ${event.agentUrl}: not reported; it speaks for itself`;
     case 'coordinator-lost':
       return `the coordinator is lost: ${event.reason}; tries again until it is back`;

@@ -140,7 +140,7 @@ function memberEvents(members: readonly Member[], before: Seen, now: Seen): Agen
   return members.flatMap(({ id, url, agentUrl }): AgentEvent[] => {
     const found = now[id];
     if (found === undefined || found === before[id]) return [];
-    if (found === 'never') return [{ event: 'member-unreached', id, url, agentUrl }];
+    if (found === 'never') return [{ event: 'member-unreachable', id, url, agentUrl }];
     return [{ event: found === 'up' ? 'member-up' : 'member-down', id, url }];
   });
 }

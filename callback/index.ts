@@ -4,7 +4,7 @@
  */
 import { WorkerEntrypoint } from 'cloudflare:workers';
 import * as z from 'zod';
-import type { Pace } from '../shared/job/job.ts';
+import type { StartRate } from '../shared/job/job.ts';
 import {
   type BackendLink,
   BackendLinkSchema,
@@ -28,7 +28,7 @@ import type { GroupRow } from '../shared/store/groups.ts';
 import { takeDeadLetters } from './dead-letter.ts';
 import { readEnv } from './env.ts';
 import { changeGroup } from './groups.ts';
-import { pacesOfServices } from './jobs/paces.ts';
+import { ratesOfServices } from './jobs/rates.ts';
 import { JOBS_A_ROUND, JOBS_AT_ONCE, runJobs } from './jobs/run.ts';
 import { sweep } from './sweep.ts';
 import { acceptCallback, cancelTask, isBackendLink, mayReport, retryTask } from './task-requests.ts';
@@ -57,8 +57,8 @@ export class CallbackRpc extends WorkerEntrypoint implements Rpc {
     await runJobs(await readEnv(this.env as object), JOBS_AT_ONCE, Date.now);
   }
 
-  async paces(services: readonly string[]): Promise<Map<string, Pace>> {
-    return pacesOfServices(await readEnv(this.env as object), ServiceNamesSchema.parse(services), Date.now());
+  async serviceRates(services: readonly string[]): Promise<Map<string, StartRate>> {
+    return ratesOfServices(await readEnv(this.env as object), ServiceNamesSchema.parse(services), Date.now());
   }
 
   async changeGroup(request: GroupRequest): Promise<GroupRow | undefined> {

@@ -17,7 +17,7 @@ import {
 } from '../shared/ledger/contract.ts';
 import {
   type LineDescription,
-  type LineKeeper,
+  type LineHost,
   LineSchema,
   type ReleaseAnswer,
   type ReleaseRequest,
@@ -143,7 +143,7 @@ class Session extends RpcTarget implements LedgerSession {
   }
 }
 
-export class Ledger extends WorkerEntrypoint implements LineKeeper {
+export class Ledger extends WorkerEntrypoint implements LineHost {
   async open(): Promise<Session> {
     return new Session(await readEnv(this.env as object), this.ctx);
   }

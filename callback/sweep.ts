@@ -21,7 +21,7 @@ import {
 import { forgetFinds } from '../shared/store/find.ts';
 import { forgetExpiredKeys } from '../shared/store/idempotency.ts';
 import { deleteOldJobs, deleteOldProgress, forgetRedriveStarts } from '../shared/store/jobs.ts';
-import { forgetPaces, readLines, releaseDueHeads } from '../shared/store/parking.ts';
+import { deleteOldLineRates, readLines, releaseDueHeads } from '../shared/store/parking.ts';
 import { deleteExpiredRevocations } from '../shared/store/revocation.ts';
 import { type StateRow, stateOfRow } from '../shared/store/row.ts';
 import { deleteOldStatistics } from '../shared/store/statistics.ts';
@@ -231,7 +231,7 @@ async function sweepLines(env: StoreEnv, now: number): Promise<Partial<SweepRepo
   );
   const next = lines.length < LINES ? '' : (lines.at(-1) ?? '');
   if (next !== position) await writeScanPosition(env.db, LINES_NAME, next);
-  await forgetPaces(env.db, now - PACE_LIFE_MS);
+  await deleteOldLineRates(env.db, now - PACE_LIFE_MS);
   return { woken: heads.length };
 }
 

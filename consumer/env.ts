@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { FlagSchema, MisconfiguredError, parseEnv, SecretSchema } from '../shared/env.ts';
 import type { LedgerSession } from '../shared/ledger/contract.ts';
-import type { LineKeeper } from '../shared/ledger/line.ts';
+import type { LineHost } from '../shared/ledger/line.ts';
 import type { TaskMessage } from '../shared/message/task-message.ts';
 import { type OtlpEndpoint, OtlpEndpointSchema, OtlpHeadersSchema, otlpEndpoint } from '../shared/otlp/endpoint.ts';
 import type { RegistryRpc } from '../shared/registry/rpc.ts';
@@ -19,7 +19,7 @@ import { secretsInHeader } from './keys/secrets/notation.ts';
 import { Redactor } from './keys/secrets/redaction.ts';
 
 /** The callback Worker's entrypoint `Ledger`. */
-export interface LedgerBinding extends LineKeeper {
+export interface LedgerBinding extends LineHost {
   open(): Promise<LedgerSession & Partial<Disposable>>;
 }
 

@@ -42,12 +42,12 @@ export async function redrive(tasks: number, perSecond: number): Promise<Outcome
       for (const { delaySeconds } of messages) calls.push(now + delaySeconds * 1000 + Math.random() * LATE_MS);
     },
   };
-  const paces = async (names: readonly string[]) => names.map((service) => ({ service, perSecond }));
+  const rates = async (names: readonly string[]) => names.map((service) => ({ service, perSecond }));
   const env = {
     stores: { all: [{ number: 0, db }], control: db },
     taskQueues: [{ shard: 0, queue }],
     statistics: new Statistics(),
-    serverRegistry: { getByName: () => ({ getPaces: paces }) },
+    serverRegistry: { getByName: () => ({ getServiceRates: rates }) },
   } as unknown as CallbackEnv;
   const id = jobId(now, 'deadbeef');
   const filter = JSON.stringify({ statuses: STATUSES_OF_ACT.redrive, createdBefore: now });

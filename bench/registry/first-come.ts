@@ -160,14 +160,14 @@ class Run {
   async #ask(tasks: readonly Task[], round: number): Promise<void> {
     this.#questions += 1;
     const calls = tasks.map(({ id, parkings }) => ({ id: String(id), service: SERVICE, waits: parkings + round }));
-    const mayBeHeld = calls.every(({ waits }) => waits > 0);
+    const mayWait = calls.every(({ waits }) => waits > 0);
     const lease: Lease = {
       leaseId: `lease number ${this.#leases++}`,
       open: new Set(),
       followers: new Map(),
       pending: [],
     };
-    const request = { leaseId: lease.leaseId, expiresAt: this.#now + 120_000, mayBeHeld, calls };
+    const request = { leaseId: lease.leaseId, expiresAt: this.#now + 120_000, mayWait, calls };
     const answer = await this.#object.host.route(request, this.#random);
     this.#lineUntil = answer.lines[SERVICE] ?? this.#lineUntil;
     const soon: { task: Task; until: number }[] = [];

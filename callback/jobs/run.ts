@@ -8,7 +8,7 @@
  */
 
 import { deleteBodies } from '../../shared/bodies/delete-bodies.ts';
-import { ASSUMED_PER_SECOND, type Pace, planStarts, redrivePerSecond } from '../../shared/job/job.ts';
+import { ASSUMED_PER_SECOND, planStarts, redrivePerSecond, type StartRate } from '../../shared/job/job.ts';
 import { logError, logInfo } from '../../shared/log.ts';
 import { findTasks, type TaskFilter } from '../../shared/store/find.ts';
 import {
@@ -35,7 +35,7 @@ import { tellEnds, toldMoves } from '../messages.ts';
 import { samplesOfMoves } from '../statistics.ts';
 import { sendCancels, sendWakes } from '../wake.ts';
 import { movesOf, type PlannedTask } from './chunk.ts';
-import { pacesOfServices } from './paces.ts';
+import { ratesOfServices } from './rates.ts';
 
 /** Statements of a round: D1 takes 1,000 queries an invocation (limits, November 2026), and a sweep needs its own. */
 export const JOBS_A_ROUND = 320;
@@ -71,7 +71,7 @@ interface Round {
   readonly clock: () => number;
   /** Until when starts are given away, by service. */
   readonly until: Map<string, number>;
-  readonly paces: Map<string, Pace>;
+  readonly rates: Map<string, StartRate>;
 }
 
 /** @param statements how much may be done @param clock Unix ms */
@@ -82,7 +82,7 @@ export async function runJobs(env: CallbackEnv, statements: number, clock: () =>
   const startedAt = clock();
   if (!(await takeJobRunner(control, startedAt + RUNNER_MS, startedAt))) return;
   try {
-    await runAll({ env, clock, until: await readRedriveStarts(control), paces: new Map() }, jobs, statements);
+    await runAll({ env, clock, until: await readRedriveStarts(control), rates: new Map() }, jobs, statements);
   } finally {
     await releaseJobRunner(control, startedAt + RUNNER_MS);
   }
@@ -213,16 +213,16 @@ async function tell(
 
 /** Which of the tasks start before the horizon, and when; their starts are given away. */
 async function plan(
-  { env, until, paces }: Round,
+  { env, until, rates }: Round,
   { per_second }: JobRow,
   rows: readonly { readonly id: string; readonly service: string }[],
   now: number,
 ): Promise<PlannedTask[]> {
-  const unknown = rows.map(({ service }) => service).filter((service) => !paces.has(service));
-  for (const [service, pace] of await pacesOfServices(env, unknown, now)) paces.set(service, pace);
-  const assumed: Pace = { perSecond: ASSUMED_PER_SECOND, isKnown: false };
+  const unknown = rows.map(({ service }) => service).filter((service) => !rates.has(service));
+  for (const [service, pace] of await ratesOfServices(env, unknown, now)) rates.set(service, pace);
+  const assumed: StartRate = { perSecond: ASSUMED_PER_SECOND, isKnown: false };
   const perSecond = new Map(
-    rows.map(({ service }) => [service, redrivePerSecond(paces.get(service) ?? assumed, per_second ?? undefined)]),
+    rows.map(({ service }) => [service, redrivePerSecond(rates.get(service) ?? assumed, per_second ?? undefined)]),
   );
   const services = rows.map(({ service }) => service);
   const starts = planStarts(services, perSecond, until, now, HORIZON_MS);

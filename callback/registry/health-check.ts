@@ -4,7 +4,7 @@
  * heartbeats and never answered a check is taken as not reachable from here: its heartbeats count.
  * Pure; the checks themselves are made by the object.
  */
-import { noteContact, isCovered, hasContact, isOut } from './liveness.ts';
+import { hasContact, isCovered, isOut, noteContact } from './liveness.ts';
 import { offerOf, SHAKY_CHECK_MS } from './server.ts';
 import type { Offer, Registry, Server } from './state.ts';
 

@@ -53,10 +53,10 @@ const TOGETHER_MS = 10_000;
 
 /** Well within a caller's patience. */
 const HOLD_MS = 1_000;
-/** Held questions are looked at after every report, and this often, for what time alone brings. */
-const HELD_LOOK_MS = 50;
+/** Questions that wait are looked at after every report, and this often, for what time alone brings. */
+const WAITING_LOOK_MS = 50;
 
-interface HeldQuestion {
+interface WaitingQuestion {
   readonly request: RouteRequest;
   readonly until: number;
   readonly random: () => number;
@@ -82,7 +82,7 @@ export class RegistryHost {
   #lastEventAt: number;
   #timerAt: number | undefined;
   #isStarted = false;
-  readonly #held: HeldQuestion[] = [];
+  readonly #waiting: WaitingQuestion[] = [];
   /** When the alarm rings; undefined: it is not set. */
   #alarmAt: number | undefined;
 
@@ -126,7 +126,7 @@ export class RegistryHost {
     const { lines, changed } = this.#registry;
     // They are not under way as they were when the object went to sleep.
     if (this.#hasStoredPlaces) changed.servers = true;
-    if (lines.size > 0 || this.#held.length > 0 || changed.servers || changed.services || changed.limits)
+    if (lines.size > 0 || this.#waiting.length > 0 || changed.servers || changed.services || changed.limits)
       this.#follow(now);
     if (lines.size > 0 || changed.checks || this.#timerAt === undefined) await this.#plan(now);
     changed.checks = false;
@@ -140,26 +140,26 @@ export class RegistryHost {
   }
 
   /**
-   * Gives calls their places. A question that may be held, and would get nothing but the advice to wait a
+   * Gives calls their places. A question that may wait, and would get nothing but the advice to wait a
    * moment, is answered when the first of its calls can have a place: it need not be asked again.
    */
   async route(request: RouteRequest, random: () => number): Promise<RouteAnswer> {
     const answer = await this.direct((registry, now) => route(registry, request, now, random));
-    if (request.mayBeHeld !== true || !isWorthHolding(answer)) return answer;
+    if (request.mayWait !== true || !isWorthHolding(answer)) return answer;
     const { promise, resolve } = Promise.withResolvers<RouteAnswer>();
     // From its second look on it has waited.
     const calls = request.calls.map((call) => ({ ...call, waits: call.waits + 1 }));
-    this.#held.push({ request: { ...request, calls }, until: this.#platform.now() + HOLD_MS, random, resolve });
+    this.#waiting.push({ request: { ...request, calls }, until: this.#platform.now() + HOLD_MS, random, resolve });
     await this.#plan(this.#platform.now());
     return promise;
   }
 
-  /** Looks at the questions that are held, the oldest first. */
-  #answerHeld(now: number): void {
-    for (const held of this.#held.splice(0)) {
-      const answer = route(this.#registry, held.request, now, held.random);
-      if (isWorthHolding(answer) && now < held.until) this.#held.push(held);
-      else held.resolve(answer);
+  /** Looks at the questions that wait, the oldest first. */
+  #answerWaiting(now: number): void {
+    for (const waiting of this.#waiting.splice(0)) {
+      const answer = route(this.#registry, waiting.request, now, waiting.random);
+      if (isWorthHolding(answer) && now < waiting.until) this.#waiting.push(waiting);
+      else waiting.resolve(answer);
     }
   }
 
@@ -226,7 +226,7 @@ export class RegistryHost {
   /** What follows from a change: who is gone or back, who gets a place, what people are told, what is written. */
   #follow(now: number): void {
     watchLiveness(this.#registry, now);
-    this.#answerHeld(now);
+    this.#answerWaiting(now);
     noteLimited(this.#registry, now);
     this.#registry.changed.limits = false;
     for (const notice of this.#registry.notices.splice(0)) this.#platform.log(notice);
@@ -267,8 +267,8 @@ export class RegistryHost {
     const isKept = registry.servers.size > 0 || registry.leases.size > 0 || registry.lines.size > 0;
     if (!isKept && dueAt === Number.POSITIVE_INFINITY) return;
     const flushAt = registry.changed.contacts ? this.#writtenAt + TOGETHER_MS : Number.POSITIVE_INFINITY;
-    const heldAt = this.#held.length > 0 ? now + HELD_LOOK_MS : Number.POSITIVE_INFINITY;
-    const at = Math.max(now, Math.min(dueAt, quietAt, flushAt, heldAt));
+    const waitingAt = this.#waiting.length > 0 ? now + WAITING_LOOK_MS : Number.POSITIVE_INFINITY;
+    const at = Math.max(now, Math.min(dueAt, quietAt, flushAt, waitingAt));
     if (this.#timerAt !== undefined && this.#timerAt <= at) return;
     this.#timerAt = at;
     this.#platform.setTimer(at - now);

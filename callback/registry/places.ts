@@ -93,7 +93,7 @@ function noteMoved(registry: Registry, place: Place, now: number): void {
  * @param tookMs as long as the call had its place
  * @returns the place, or undefined when it was given back, or freed, before
  */
-export function givePlaceBack(
+export function releasePlace(
   registry: Registry,
   leaseId: string,
   call: string,
@@ -149,7 +149,7 @@ export function endTicket(registry: Registry, place: Place, kind: 'let-in' | 'un
 /** The task has ended although its call goes on: whoever made the call gives back nothing later. */
 export function endTask(registry: Registry, task: string, now: number): void {
   for (const [id, { open }] of registry.leases) {
-    const place = open.has(task) ? givePlaceBack(registry, id, task, now) : undefined;
+    const place = open.has(task) ? releasePlace(registry, id, task, now) : undefined;
     if (place !== undefined) endTicket(registry, place, 'let-in', now);
   }
 }

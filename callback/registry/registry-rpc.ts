@@ -128,8 +128,8 @@ export class RegistryRpc extends WorkerEntrypoint implements Rpc {
     );
   }
 
-  getPaces(names: readonly string[]) {
-    return this.#ask((registry) => registry.getPaces(names));
+  getServiceRates(names: readonly string[]) {
+    return this.#ask((registry) => registry.getServiceRates(names));
   }
 
   getBalancer() {

@@ -6,7 +6,7 @@ import { checkSoon } from './health-check.ts';
 import { notePark } from './line.ts';
 import { noteCall } from './metrics.ts';
 import { noteReached, noteUnreachable } from './outage.ts';
-import { endTicket, givePlaceBack, isKnownLease, reportedOffer } from './places.ts';
+import { endTicket, isKnownLease, releasePlace, reportedOffer } from './places.ts';
 import { serviceOf } from './server.ts';
 import { noteDuration, noteEnough } from './service.ts';
 import type { Offer, Place, Registry } from './state.ts';
@@ -27,7 +27,7 @@ export function takeReports(
       endProbe(registry, leaseId, report, now);
       continue;
     }
-    const place = givePlaceBack(registry, leaseId, report.id, now, report.durationMs);
+    const place = releasePlace(registry, leaseId, report.id, now, report.durationMs);
     // It was reported before. A lease that nobody knows is from before a restart: its calls still tell something.
     if (place === undefined && isKnown && report.isUnplaced !== true) continue;
     takeReport(registry, report, place, now, random);
@@ -55,7 +55,7 @@ function takeReport(
 ): void {
   const called = reportedOffer(registry, report.server, report.service);
   const isProbe = (offer: Offer) => place?.isProbe === true && place.offer === offer;
-  for (const id of report.unreached ?? []) {
+  for (const id of report.unreachableServers ?? []) {
     const offer = reportedOffer(registry, id, report.service);
     if (offer !== undefined && offer !== called) noteFailed(registry, offer, 0, isProbe(offer), now, random());
   }
@@ -63,7 +63,7 @@ function takeReport(
   if (called === undefined) noteOfFixed(registry, report, place, now);
   else noteOutcome(registry, called, report, isProbe(called), now, random());
   // A probe that was not made, or went elsewhere, leaves the next one to another call.
-  const isTold = place?.offer === called || report.unreached?.includes(place?.offer?.server.id ?? '');
+  const isTold = place?.offer === called || report.unreachableServers?.includes(place?.offer?.server.id ?? '');
   if (place?.isProbe && place.offer !== undefined && !isTold) releaseProbe(place.offer.circuit);
   // Its task is parked by whoever made the call.
   if (report.outcome === 'unreachable' && report.isSynchronous !== true) {

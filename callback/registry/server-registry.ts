@@ -27,8 +27,8 @@ import type {
   ServerMetrics,
   ServerView,
   ServiceDetail,
-  ServicePace,
   ServicePause,
+  ServiceRate,
   ServiceView,
 } from '../../shared/registry/rpc.ts';
 import type { ClientQuota, QuotaState } from '../../shared/service/client-quota.ts';
@@ -45,11 +45,11 @@ import { claimLeadership, heartbeat, heartbeatCluster } from './heartbeat.ts';
 import { RegistryHost } from './host.ts';
 import { type DueRelease, linesOf } from './line.ts';
 import { findServer, register, removeServer, setMaintenance } from './members.ts';
-import { pacesOf } from './pace.ts';
 import { endTask, giveUpLease } from './places.ts';
 import { Quotas, RECORDED_AFTER_MS } from './quotas.ts';
 import { NO_SUCH_SERVER } from './refusal.ts';
 import { takeReports } from './report.ts';
+import { ratesOf } from './service-rate.ts';
 import { deleteService, putService, readCatalog, resume, setBalancing, setPaused } from './services.ts';
 import { readSettings } from './settings.ts';
 import type { Registry, Server } from './state.ts';
@@ -189,8 +189,8 @@ export class ServerRegistry extends DurableObject<object> implements RegistryRpc
     return this.#host.decide((registry, now) => viewFlow(registry, name, line?.count ?? 0, now));
   }
 
-  getPaces(names: readonly string[]): Promise<ServicePace[]> {
-    return this.#host.direct((registry, now) => pacesOf(registry, names, now));
+  getServiceRates(names: readonly string[]): Promise<ServiceRate[]> {
+    return this.#host.direct((registry, now) => ratesOf(registry, names, now));
   }
 
   getBalancer(): Promise<BalancerView> {

@@ -59,7 +59,7 @@ export async function attempt(
   ): Attempted => {
     const endedAt = Date.now();
     const use = serverUseOf(outcome, target !== undefined, call.key !== undefined, endedAt);
-    const unreached = target?.unreached ?? [];
+    const unreachableServers = target?.unreachableServers ?? [];
     return {
       outcome: afterUse(outcome, use, call.service, call.servers?.length ?? 1),
       startedAt,
@@ -68,7 +68,7 @@ export async function attempt(
       ...(call.servers !== undefined && { isRegistered: true }),
       use,
       ...(httpStatus !== undefined && { httpStatus }),
-      ...(unreached.length > 0 && { unreached }),
+      ...(unreachableServers.length > 0 && { unreachableServers }),
       ...(target !== undefined && { traceId: target.traceId, spanId: target.spanId }),
       ...(call.key !== undefined && { key: { ...call.key, ...(observed ?? unobserved(target)) } satisfies KeyUse }),
     };
@@ -131,9 +131,9 @@ export async function attempt(
     if (abort.signal.aborted || message !== undefined) return ended(outcome, target);
     const address = call.servers?.find(({ id }) => id === target.server)?.baseUrl ?? service.baseUrl;
     const brokeAtOnce = Date.now() - startedAt < REFUSED_WITHIN_MS;
-    const isUnreached =
+    const isUnreachable =
       saysUnsent(String(error)) || (brokeAtOnce && address !== undefined && (await env.refusesConnections(address)));
-    return ended(isUnreached ? unreachable(outcome) : outcome, target);
+    return ended(isUnreachable ? unreachable(outcome) : outcome, target);
   } finally {
     timeouts.over(abort);
   }

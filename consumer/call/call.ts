@@ -45,7 +45,7 @@ export interface Attempted {
   /** It is a registered server. */
   readonly isRegistered?: boolean;
   /** Servers that were tried before it and not reached. */
-  readonly unreached?: readonly string[];
+  readonly unreachableServers?: readonly string[];
   readonly use?: ServerUse;
   readonly traceId?: string;
   readonly spanId?: string;

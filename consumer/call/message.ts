@@ -45,7 +45,7 @@ export async function messageTarget(
     ok: true,
     target: {
       server: new URL(url).host,
-      unreached: [],
+      unreachableServers: [],
       traceId: trace.traceId,
       spanId: trace.spanId,
       // A receiver knows a repeat by its `webhook-id`.

@@ -8,11 +8,13 @@ import pRetry, { AbortError } from 'p-retry';
 const MAX_RETRIES = 2;
 const FIRST_PAUSE_MS = 50;
 /** A connection that lasted longer than this has probably reached somebody. */
-const UNREACHED_WITHIN_MS = 250;
+const UNREACHABLE_WITHIN_MS = 250;
 
 /** The runtime marks errors of connections that gave no answer. */
-export function isUnreached(error: unknown, elapsedMs: number): boolean {
-  return error instanceof Error && 'retryable' in error && error.retryable === true && elapsedMs < UNREACHED_WITHIN_MS;
+export function isUnreachable(error: unknown, elapsedMs: number): boolean {
+  return (
+    error instanceof Error && 'retryable' in error && error.retryable === true && elapsedMs < UNREACHABLE_WITHIN_MS
+  );
 }
 
 export async function withQuickRetries<Value>(call: () => Promise<Value>, signal: AbortSignal): Promise<Value> {
@@ -21,7 +23,7 @@ export async function withQuickRetries<Value>(call: () => Promise<Value>, signal
     try {
       return await call();
     } catch (error) {
-      if (isUnreached(error, Date.now() - startedAt)) throw error;
+      if (isUnreachable(error, Date.now() - startedAt)) throw error;
       throw new AbortError(error instanceof Error ? error : new Error(String(error)));
     }
   };
@@ -30,7 +32,7 @@ export async function withQuickRetries<Value>(call: () => Promise<Value>, signal
   try {
     return await call();
   } catch (error) {
-    if (!isUnreached(error, Date.now() - startedAt)) throw error;
+    if (!isUnreachable(error, Date.now() - startedAt)) throw error;
   }
   await scheduler.wait(FIRST_PAUSE_MS, { signal });
   return pRetry(once, { retries: MAX_RETRIES - 1, minTimeout: 3 * FIRST_PAUSE_MS, signal });

@@ -28,7 +28,7 @@ export interface Target {
   /** How the backend is named in records and logs: its id as a server, its host, or its binding. */
   readonly server: string;
   /** Servers that were tried before this one and not reached. */
-  readonly unreached: readonly string[];
+  readonly unreachableServers: readonly string[];
   readonly traceId: string;
   /** Of the attempt: what the backend's spans have for a parent. */
   readonly spanId: string;
@@ -90,8 +90,8 @@ export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Cal
       get server() {
         return failover.current?.id ?? '';
       },
-      get unreached() {
-        return failover.unreached;
+      get unreachableServers() {
+        return failover.unreachableServers;
       },
       traceId,
       spanId,

@@ -29,7 +29,7 @@ export class Failover<Server extends CallableServer = CallableServer> {
   }
 
   /** Ids of servers that were tried before the current one: only failures to reach them lead on. */
-  get unreached(): string[] {
+  get unreachableServers(): string[] {
     const current = this.current?.id;
     return [...new Set(this.#tried.map(({ id }) => id))].filter((id) => id !== current);
   }

@@ -7,7 +7,7 @@
 /** Ended calls that somebody waits for go together when they end together. */
 const URGENT_MS = 30;
 
-/** Ended calls are brought back early when they are the larger half, but no more often than this. */
+/** Ended calls are flushed early when they are the larger half, but no more often than this. */
 const EARLY_MS = 1_000;
 
 /** `awaited`: somebody waits for what it held. `kept`: another call has it now, so nothing comes free. */
@@ -24,22 +24,22 @@ export interface OpenLease<Report> {
   /** Of the pending calls, those that set something free. */
   freed: number;
   timer: ReturnType<typeof setTimeout> | undefined;
-  broughtAt: number;
+  flushedAt: number;
 }
 
 export class OpenLeases<Report> {
-  readonly #bring: (lease: OpenLease<Report>, reports: Report[]) => void;
+  readonly #send: (lease: OpenLease<Report>, reports: Report[]) => void;
   readonly #leases = new Map<string, OpenLease<Report>>();
   readonly #leaseOf = new Map<string, OpenLease<Report>>();
 
   /** @param bring sends reports to the lease's owner */
-  constructor(bring: (lease: OpenLease<Report>, reports: Report[]) => void) {
-    this.#bring = bring;
+  constructor(send: (lease: OpenLease<Report>, reports: Report[]) => void) {
+    this.#send = send;
   }
 
   add(id: string, owner: string, tasks: readonly string[]): void {
     if (tasks.length === 0) return;
-    const fresh = { id, owner, open: 0, pending: [], freed: 0, timer: undefined, broughtAt: Date.now() };
+    const fresh = { id, owner, open: 0, pending: [], freed: 0, timer: undefined, flushedAt: Date.now() };
     const lease = this.#leases.get(id) ?? fresh;
     this.#leases.set(id, lease);
     lease.open += tasks.length;
@@ -62,16 +62,16 @@ export class OpenLeases<Report> {
     return lease;
   }
 
-  /** After calls have ended: brings back the larger halves of those that go on. */
+  /** After calls have ended: flushes the larger halves of those that go on. */
   flushHalves(): void {
     const now = Date.now();
     for (const lease of [...this.#leases.values()]) {
       const isHalf = lease.freed > 0 && lease.open > 0 && lease.freed >= lease.open;
-      if (isHalf && now - lease.broughtAt >= EARLY_MS) this.#flush(lease);
+      if (isHalf && now - lease.flushedAt >= EARLY_MS) this.#flush(lease);
     }
   }
 
-  /** Brings back what is left. */
+  /** Flushes what is left. */
   flush(): void {
     for (const lease of [...this.#leases.values()]) this.#flush(lease);
   }
@@ -84,7 +84,7 @@ export class OpenLeases<Report> {
     const reports = lease.pending;
     lease.pending = [];
     lease.freed = 0;
-    lease.broughtAt = Date.now();
-    this.#bring(lease, reports);
+    lease.flushedAt = Date.now();
+    this.#send(lease, reports);
   }
 }

@@ -97,8 +97,8 @@ export class ServerLeases implements Disposable {
     const ended = late.map((call) => notPlaced(call, 'server-busy', now, serviceLine(call.service)));
     if (asking.length === 0) return { ready: direct, ended };
     // Nothing else waits for the answer, and newcomers of short calls find a place or join a line.
-    const mayBeHeld = direct.length === 0 && asking.every(({ state }) => state.deferrals > 0);
-    const placed = await this.#ask(asking, 0, mayBeHeld);
+    const mayWait = direct.length === 0 && asking.every(({ state }) => state.deferrals > 0);
+    const placed = await this.#ask(asking, 0, mayWait);
     return { ready: [...direct, ...placed.ready], ended: [...ended, ...placed.ended] };
   }
 
@@ -173,7 +173,7 @@ export class ServerLeases implements Disposable {
         continue;
       }
       this.#placed.delete(id);
-      const { use = UNUSED, startedAt, endedAt, unreached, server } = attempted;
+      const { use = UNUSED, startedAt, endedAt, unreachableServers, server } = attempted;
       this.#noteDuration(call, attempted);
       const isKept = this.#passedOn.delete(id) || this.#passOn(each);
       const isAwaited =
@@ -183,7 +183,8 @@ export class ServerLeases implements Disposable {
         service: call.service,
         durationMs: Math.max(0, endedAt - startedAt),
         ...(call.servers !== undefined && server !== undefined && { server }),
-        ...(unreached !== undefined && unreached.length > 0 && { unreached: [...unreached] }),
+        ...(unreachableServers !== undefined &&
+          unreachableServers.length > 0 && { unreachableServers: [...unreachableServers] }),
         ...use,
       };
       this.#leases.end(id, report, isKept ? 'kept' : isAwaited ? 'awaited' : 'free');
@@ -218,10 +219,10 @@ export class ServerLeases implements Disposable {
   }
 
   /** @returns true when the call's place has gone on to the one that follows it */
-  #passOn({ id, attempted: { use, unreached } }: EndedCall): boolean {
+  #passOn({ id, attempted: { use, unreachableServers } }: EndedCall): boolean {
     const follower = this.#followers.get(id);
     if (follower === undefined) return false;
-    const isGood = use?.outcome === 'answered' && (unreached === undefined || unreached.length === 0);
+    const isGood = use?.outcome === 'answered' && (unreachableServers === undefined || unreachableServers.length === 0);
     if (!isGood) {
       this.#dismiss(id);
       return false;
@@ -243,7 +244,7 @@ export class ServerLeases implements Disposable {
     if (calls.length > 0) this.#background.add(this.#askAgain(calls, 0, 1));
   }
 
-  async #ask(calls: readonly Call[], round: number, mayBeHeld: boolean): Promise<Leased> {
+  async #ask(calls: readonly Call[], round: number, mayWait: boolean): Promise<Leased> {
     const env = this.#env;
     const mustNotWait = Date.now() - this.#startedAt > MAX_IN_PLACE_MS;
     const request: RouteRequest = {
@@ -254,7 +255,7 @@ export class ServerLeases implements Disposable {
         ...(requirements !== undefined && { requirements }),
         ...(mustNotWait && { mustNotWait }),
       })),
-      ...(mayBeHeld && !mustNotWait && { mayBeHeld }),
+      ...(mayWait && !mustNotWait && { mayWait }),
     };
     const answer = await askForPlaces(env, this.#session, request);
     if (answer === undefined) return this.#withoutRegistry(calls);

@@ -39,8 +39,8 @@ export async function classifyResponse(
       ? await readBounded(response, MAX_INLINE_BYTES)
       : unread(response);
   const busyUntil = isBusy && busyMs !== undefined ? now + busyMs : undefined;
-  const isUnreached = isUnreachableStatus(status) || isUnsentByProxy(status, headers.get('proxy-status'));
-  const outcome: Report['outcome'] = isUnreached
+  const isUnreachable = isUnreachableStatus(status) || isUnsentByProxy(status, headers.get('proxy-status'));
+  const outcome: Report['outcome'] = isUnreachable
     ? 'unreachable'
     : isBusy
       ? 'busy'

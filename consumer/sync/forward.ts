@@ -7,7 +7,7 @@ import type { ServiceDefinition } from '../../shared/service/definition.ts';
 import { isUnreachableStatus, isUnsentByProxy, saysUnsent, wasNotDelivered } from '../../shared/service/unreachable.ts';
 import type { Declined } from '../../shared/sync/call.ts';
 import { ACCEPTED_ENCODINGS } from '../../shared/sync/packing.ts';
-import { isUnreached } from '../call/quick-retry.ts';
+import { isUnreachable } from '../call/quick-retry.ts';
 import { mayBeRepeated } from '../call/repeat.ts';
 import { joinUrl, placeOf, setServiceHeaders } from '../call/target.ts';
 import type { ConsumerEnv } from '../env.ts';
@@ -74,7 +74,7 @@ export async function forward(
         saysUnsent(String(error)) ||
         (elapsedMs < REFUSED_WITHIN_MS && (await env.refusesConnections(prepared.from.baseUrl)));
       // What the runtime says of a broken connection is no proof that nobody has read (decision 0036).
-      const mayMoveOn = saysUnsent(String(error)) || (mayRepeat && isUnreached(error, elapsedMs));
+      const mayMoveOn = saysUnsent(String(error)) || (mayRepeat && isUnreachable(error, elapsedMs));
       if (!mayMoveOn || !outbound.isRepeatable || !acquired.place.moveOn()) return unreachable(isUnsent);
     }
   }

@@ -77,7 +77,7 @@ class AcquiredPlace implements Place {
   readonly #env: ConsumerEnv;
   readonly #call: PlacedCall;
   readonly #others: readonly ServerAddress[];
-  readonly #unreached: string[] = [];
+  readonly #unreachableServers: string[] = [];
   #server: ServerAddress | undefined;
 
   constructor(
@@ -100,11 +100,11 @@ class AcquiredPlace implements Place {
 
   moveOn(): boolean {
     if (this.#server === undefined) return false;
-    const tried = [...this.#unreached, this.#server.id];
+    const tried = [...this.#unreachableServers, this.#server.id];
     const left = this.#others.filter(({ id }) => !tried.includes(id));
     const next = left[Math.floor(Math.random() * left.length)];
     if (next === undefined) return false;
-    this.#unreached.push(this.#server.id);
+    this.#unreachableServers.push(this.#server.id);
     this.#server = next;
     return true;
   }
@@ -119,7 +119,7 @@ class AcquiredPlace implements Place {
       outcome,
       durationMs,
       ...(this.#server !== undefined && { server: this.#server.id }),
-      ...(this.#unreached.length > 0 && { unreached: this.#unreached }),
+      ...(this.#unreachableServers.length > 0 && { unreachableServers: this.#unreachableServers }),
       ...(busyUntil !== undefined && { busyUntil }),
       ...(isOngoing !== undefined && { isOngoing }),
       isSynchronous: true,

@@ -60,10 +60,12 @@ export async function countByService({ config }: Runtime, filter: Omit<TaskFilte
 
 export async function estimateJob({ config }: Runtime, act: JobAct, counted: Counted, perSecond: number | undefined) {
   const { count, isCounted, byService } = counted;
-  const paces =
-    act === 'redrive' ? await config.callback.paces([...byService.keys()].filter((name) => name !== '')) : new Map();
+  const serviceRates =
+    act === 'redrive'
+      ? await config.callback.serviceRates([...byService.keys()].filter((name) => name !== ''))
+      : new Map();
   const services = [...byService].map(([service, tasks]): ServiceShare => {
-    const pace = paces.get(service);
+    const pace = serviceRates.get(service);
     if (pace === undefined) return { service, count: tasks };
     const ofRedrive = redrivePerSecond(pace, perSecond);
     return { service, count: tasks, perSecond: ofRedrive, ...(!pace.isKnown && { isAssumed: true }) };

@@ -33,13 +33,13 @@ export function jobId(now: number, random: string): string {
 export const JOB_ID_PATTERN = /^job_[0-9a-f]{12}[0-9a-f]{8}$/;
 
 /** What a service bears, calls a second; and whether that is known or assumed. */
-export interface Pace {
+export interface StartRate {
   readonly perSecond: number;
   readonly isKnown: boolean;
 }
 
 /** @param asked by the caller, for each service; what the service bears is never exceeded */
-export function redrivePerSecond({ perSecond, isKnown }: Pace, asked: number | undefined): number {
+export function redrivePerSecond({ perSecond, isKnown }: StartRate, asked: number | undefined): number {
   if (asked === undefined) return perSecond * REDRIVE_SHARE;
   return isKnown ? Math.min(asked, perSecond) : asked;
 }

@@ -46,7 +46,7 @@ export interface LineDescription {
 }
 
 /** The ledger, as owners of lines see it. */
-export interface LineKeeper {
+export interface LineHost {
   releaseLine(request: ReleaseRequest): Promise<ReleaseAnswer>;
   describeLines(lines: string[]): Promise<LineDescription[]>;
 }

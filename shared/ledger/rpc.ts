@@ -6,7 +6,7 @@
 import * as z from 'zod';
 import type { SecretReport } from '../auth/secret-strength.ts';
 import { LINK_ACTIONS } from '../bodies/link.ts';
-import type { Pace } from '../job/job.ts';
+import type { StartRate } from '../job/job.ts';
 import { NewTaskSchema } from '../message/task-message.ts';
 import type { GroupRow } from '../store/groups.ts';
 import { ContentSchema } from '../task/content.ts';
@@ -103,7 +103,7 @@ export interface CallbackRpc {
   /** Begins, or goes on with, jobs; the minute's round does the rest. */
   runJobs(): Promise<void>;
   /** Calls a second that services bear, and whether that is known. */
-  paces(services: readonly string[]): Promise<ReadonlyMap<string, Pace>>;
+  serviceRates(services: readonly string[]): Promise<ReadonlyMap<string, StartRate>>;
   /** How its secrets look, for the deployment's checklist, and which of a rotation are still accepted. */
   reportSecrets(): Promise<{ readonly secrets: readonly SecretReport[]; readonly previous: readonly string[] }>;
   /** Closes a group, or cancels its tasks. Safe to repeat. @returns undefined when there is no such group */

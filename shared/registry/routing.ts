@@ -54,7 +54,7 @@ const RouteRequestSchema = z.object({
   /** When the last of its calls has ended for sure, Unix ms: a crashed consumer's places are freed then. */
   expiresAt: z.number(),
   /** The answer may take a second when there is no place for any of the calls yet. */
-  mayBeHeld: z.boolean().optional(),
+  mayWait: z.boolean().optional(),
   /** Absent: nothing is shared, or the call is synchronous and keeps no invocation of the queue's. */
   invocation: InvocationSchema.optional(),
   calls: z.array(z.unknown()),
@@ -127,7 +127,7 @@ export const CallReportSchema = z.object({
   /** The server that was called last; absent for a fixed target, or when none was called. */
   server: z.string().optional(),
   /** Servers tried before it that could not be reached. */
-  unreached: z.array(z.string()).optional(),
+  unreachableServers: z.array(z.string()).optional(),
   /**
    * `answered`: it works, whatever it said of the task. `failed`: a time-out, a broken connection, a
    * 5xx. `busy`: 429 or 503 with `Retry-After`. `unreachable`: nobody was there. `unused`: the call was not made.

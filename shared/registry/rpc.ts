@@ -154,7 +154,7 @@ export interface FlowView {
 }
 
 /** Calls a second that a service bears, as far as that is told or learnt; undefined where it is not. */
-export interface ServicePace {
+export interface ServiceRate {
   readonly service: string;
   readonly perSecond: number | undefined;
   /** The pool of keys that its calls need; its pace is for the pool to say. */
@@ -224,7 +224,7 @@ export interface RegistryRpc {
   pauseFlow(name: string, pause: ServicePause | undefined): Promise<Answered<FlowView>>;
   /** Of a client at a service with a quota. */
   admitTasks(subject: string, service: string, quota: ClientQuota, wanted: number): Promise<QuotaState>;
-  getPaces(names: readonly string[]): Promise<readonly ServicePace[]>;
+  getServiceRates(names: readonly string[]): Promise<readonly ServiceRate[]>;
   getBalancer(): Promise<BalancerView>;
   setBalancing(name: string, algorithm: string): Promise<Answered<undefined>>;
 

@@ -18,7 +18,7 @@ const MAX_LINES = 100;
 export async function readWaitingLines(db: D1Database, since: number): Promise<WaitingLine[]> {
   const lines = await readLines(db, '', MAX_LINES);
   if (lines.length === 0) return [];
-  const [parked, paces] = await Promise.all([
+  const [parked, rates] = await Promise.all([
     describeParked(db, lines),
     runForEach<{ line: string; per_second: number | null }>(
       db,
@@ -27,7 +27,7 @@ export async function readWaitingLines(db: D1Database, since: number): Promise<W
       since,
     ),
   ]);
-  const paceOf = new Map(paces.map(({ line, per_second }) => [line, per_second ?? undefined]));
+  const paceOf = new Map(rates.map(({ line, per_second }) => [line, per_second ?? undefined]));
   return parked.flatMap(({ line, count, oldest_id }) =>
     oldest_id === null ? [] : [{ line, count, oldestId: oldest_id, perSecond: paceOf.get(line) }],
   );

@@ -48,7 +48,7 @@ export async function releaseParkedTasks(
     )
     .bind(line, now, limit);
   const rest = anyStanding(db, line, now);
-  const notes = perSecond === undefined ? [] : [paceNote(db, line, perSecond, now)];
+  const notes = perSecond === undefined ? [] : [noteRate(db, line, perSecond, now)];
   const [released, left] = await db.batch<ReleasedTask & LineHead>([release, rest, ...notes]);
   const inTurn = (released?.results ?? []).sort(byPlace);
   return { released: inTurn, left: (left?.results.length ?? 0) > 0 };
@@ -80,7 +80,7 @@ function anyStanding(db: D1Database, line: string, now: number): D1PreparedState
   return db.prepare(`SELECT 1 AS found FROM tasks WHERE parked_for = ?1 AND ${STANDS} LIMIT 1`).bind(line, now);
 }
 
-function paceNote(db: D1Database, line: string, perSecond: number, now: number): D1PreparedStatement {
+function noteRate(db: D1Database, line: string, perSecond: number, now: number): D1PreparedStatement {
   return db
     .prepare(
       `INSERT INTO lines (line, per_second, noted_at) VALUES (?1, ?2, ?3)
@@ -141,7 +141,7 @@ export function releaseDueHeads(
 }
 
 /** The paces of lines that were noted since then, Unix ms. */
-export async function readPaces(db: D1Database, since: number): Promise<{ line: string; perSecond: number }[]> {
+export async function readLineRates(db: D1Database, since: number): Promise<{ line: string; perSecond: number }[]> {
   const { results } = await db
     .prepare('SELECT line, per_second FROM lines WHERE noted_at >= ?1 AND per_second IS NOT NULL')
     .bind(since)
@@ -150,7 +150,7 @@ export async function readPaces(db: D1Database, since: number): Promise<{ line: 
 }
 
 /** Paces that nobody has noted for so long are of lines that are gone. */
-export async function forgetPaces(db: D1Database, before: number): Promise<void> {
+export async function deleteOldLineRates(db: D1Database, before: number): Promise<void> {
   await db.prepare('DELETE FROM lines WHERE noted_at < ?1').bind(before).run();
 }
 

@@ -116,7 +116,7 @@ describe('a cluster', () => {
     expect(cluster.reported.get('srv-2')).toBe(false);
     expect(cluster.reported.has('srv-4')).toBe(false);
     const events = cluster.nodes[0]?.events ?? [];
-    expect(events.filter(({ event }) => event === 'member-unreached')).toHaveLength(1);
+    expect(events.filter(({ event }) => event === 'member-unreachable')).toHaveLength(1);
     expect(events.filter(({ event }) => event === 'member-down')).toHaveLength(1);
   });
 

@@ -50,7 +50,7 @@ beforeEach(async () => {
   }
   const queue = { sendBatch: async (messages: typeof sent) => void sent.push(...messages) };
   const registry = {
-    getPaces: async (names: string[]) => names.map((service) => ({ service, perSecond, pool: undefined })),
+    getServiceRates: async (names: string[]) => names.map((service) => ({ service, perSecond, pool: undefined })),
   };
   callback = await readEnv({
     ...env,

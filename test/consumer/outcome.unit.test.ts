@@ -70,9 +70,9 @@ describe('the outcome table (DESIGN.md section 4)', () => {
   });
 
   it.each([520, 522, 527])('%i for minutes: it may be the task that does it, and counts as an attempt', (status) => {
-    const unreached = outcome(status);
-    expect(countedInTheEnd(unreached, 59)).toBe(unreached);
-    expect(countedInTheEnd(unreached, 60)).toMatchObject({ kind: 'retryable', error: { httpStatus: status } });
+    const unreachable = outcome(status);
+    expect(countedInTheEnd(unreachable, 59)).toBe(unreachable);
+    expect(countedInTheEnd(unreachable, 60)).toMatchObject({ kind: 'retryable', error: { httpStatus: status } });
   });
 
   it.each([521, 523, 525, 526, 530, 429, 200])('%i stays what it is, however long', (status) => {

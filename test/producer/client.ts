@@ -42,7 +42,7 @@ export function callbackStub(answer: LedgerAnswer): CallbackRpc & { asked: unkno
       return undefined;
     },
     runJobs: async () => undefined,
-    paces: async (services) => new Map(services.map((service) => [service, { perSecond: 10, isKnown: true }])),
+    serviceRates: async (services) => new Map(services.map((service) => [service, { perSecond: 10, isKnown: true }])),
   };
 }
 

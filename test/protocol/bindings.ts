@@ -18,7 +18,7 @@ import { readConsumerKeys } from '../../consumer/keys/secrets/consumer-keys.ts';
 import { Redactor } from '../../consumer/keys/secrets/redaction.ts';
 import { readReportToken } from '../../shared/key/report-token.ts';
 import type { LedgerSession } from '../../shared/ledger/contract.ts';
-import type { LineKeeper } from '../../shared/ledger/line.ts';
+import type { LineHost } from '../../shared/ledger/line.ts';
 import type { TaskMessage } from '../../shared/message/task-message.ts';
 import type { RegistrySession } from '../../shared/registry/routing.ts';
 import type { RegistryRpc, ServicePause } from '../../shared/registry/rpc.ts';
@@ -118,7 +118,7 @@ export class Bindings {
           budget.spent += 1;
           return effect('ledger.open', () => this.#openLedger(invocation));
         },
-        ...this.#lineKeeper(effect),
+        ...this.#lineHost(effect),
       },
       connections: this.#world.connections,
       bodies: undefined,
@@ -208,7 +208,7 @@ export class Bindings {
   }
 
   /** As an owner of lines reaches the ledger. */
-  #lineKeeper(effect: <Value>(name: string, take: () => Promise<Value>) => Promise<Value>): LineKeeper {
+  #lineHost(effect: <Value>(name: string, take: () => Promise<Value>) => Promise<Value>): LineHost {
     const ledger = () => new Ledger(createExecutionContext(), this.callback(new Invocation('ledger')) as never);
     return {
       releaseLine: (request) => effect('ledger.release', () => ledger().releaseLine(structuredClone(request))),

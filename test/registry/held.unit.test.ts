@@ -11,11 +11,11 @@ class Scene {
   readonly object = new CountedObject(SERVICES, T0, false);
   #leases = 0;
 
-  async ask({ mayBeHeld = true, waits = 1 } = {}): Promise<{ leaseId: string; answer: Promise<RouteAnswer> }> {
+  async ask({ mayWait = true, waits = 1 } = {}): Promise<{ leaseId: string; answer: Promise<RouteAnswer> }> {
     const leaseId = `lease number ${this.#leases++}`.padEnd(16);
     const expiresAt = this.object.now + 600_000;
     const calls = [{ id: leaseId, service: 'ocr', waits }];
-    const answer = this.object.host.route({ leaseId, expiresAt, calls, ...(mayBeHeld && { mayBeHeld }) }, () => 0);
+    const answer = this.object.host.route({ leaseId, expiresAt, calls, ...(mayWait && { mayWait }) }, () => 0);
     return { leaseId, answer };
   }
 
@@ -70,7 +70,7 @@ describe('a question that may be held', () => {
     const scene = new Scene();
     await scene.busy();
     await scene.object.passTimeTo(scene.object.now + 900);
-    const unheld = await scene.ask({ mayBeHeld: false });
+    const unheld = await scene.ask({ mayWait: false });
     expect((await settled(unheld.answer))?.decisions).toMatchObject([{ is: 'waiting' }]);
     const free = await new Scene().ask();
     expect((await settled(free.answer))?.decisions).toMatchObject([{ is: 'routed' }]);

@@ -161,16 +161,16 @@ class History {
     for (const decision of batch.answer.decisions) {
       const outcome = this.pick(['answered', 'answered', 'failed', 'busy', 'unused'] as const) ?? 'answered';
       const others = batch.answer.servers[batch.service] ?? [];
-      const unreached = decision.is === 'routed' && decision.server && this.random() < 0.2;
-      const other = unreached ? this.pick(others)?.id : undefined;
+      const isPassedOver = decision.is === 'routed' && decision.server && this.random() < 0.2;
+      const other = isPassedOver ? this.pick(others)?.id : undefined;
       this.fleet.report(batch.leaseId, decision, {
         service: batch.service,
         outcome,
         durationMs: Math.floor(this.random() * 500),
-        ...(unreached &&
+        ...(isPassedOver &&
           other &&
           decision.is === 'routed' &&
-          decision.server && { server: other, unreached: [decision.server.id] }),
+          decision.server && { server: other, unreachableServers: [decision.server.id] }),
       });
       // Said twice: changes nothing.
       if (this.random() < 0.05) this.fleet.report(batch.leaseId, decision, { service: batch.service, outcome });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { givePlaceBack, giveUpLease } from '../../callback/registry/places.ts';
+import { giveUpLease, releasePlace } from '../../callback/registry/places.ts';
 import { setPaused } from '../../callback/registry/services.ts';
 import { viewMetrics, viewServer } from '../../callback/registry/view.ts';
 import { Fleet, tally } from './fleet.ts';
@@ -69,7 +69,7 @@ describe('places', () => {
     fleet.add('a');
     const { leaseId, decisions } = fleet.route(1);
     fleet.registry.servers.clear();
-    expect(givePlaceBack(fleet.registry, leaseId, decisions[0]!.id, fleet.now)).toBeDefined();
+    expect(releasePlace(fleet.registry, leaseId, decisions[0]!.id, fleet.now)).toBeDefined();
     expect(fleet.registry.services.get('ocr')?.running.length).toBe(0);
   });
 });
@@ -432,7 +432,7 @@ describe('what is reported', () => {
     for (let call = 0; call < 5; call++) {
       const { leaseId, decisions } = fleet.route(1);
       // Failed over from the first to the second, wherever the call was sent.
-      fleet.report(leaseId, decisions[0], { server: b, unreached: [a], durationMs: 5 });
+      fleet.report(leaseId, decisions[0], { server: b, unreachableServers: [a], durationMs: 5 });
     }
     expect(fleet.offer(a).circuit.state.is).toBe('open');
     expect(fleet.offer(b).circuit.state.is).toBe('closed');

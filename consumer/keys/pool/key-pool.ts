@@ -5,7 +5,7 @@
  */
 import { DurableObject } from 'cloudflare:workers';
 import type { KeyAction } from '../../../shared/key/rpc.ts';
-import type { LineKeeper } from '../../../shared/ledger/line.ts';
+import type { LineHost } from '../../../shared/ledger/line.ts';
 import { KeyPoolHost } from './host.ts';
 import type { KeyAnswer, KeyRequest } from './lease.ts';
 import type { Member } from './pool.ts';
@@ -13,10 +13,10 @@ import type { KeyNotice, KeyRelease } from './release.ts';
 import { KeyPoolStorage } from './storage.ts';
 import type { PooledKeyView } from './view.ts';
 
-export class KeyPool extends DurableObject<{ readonly LEDGER?: LineKeeper }> {
+export class KeyPool extends DurableObject<{ readonly LEDGER?: LineHost }> {
   readonly #host: KeyPoolHost;
 
-  constructor(context: DurableObjectState, env: { readonly LEDGER?: LineKeeper }) {
+  constructor(context: DurableObjectState, env: { readonly LEDGER?: LineHost }) {
     super(context, env);
     this.#host = new KeyPoolHost(context.id.name ?? '', {
       storage: new KeyPoolStorage(context.storage.sql),

@@ -11,20 +11,20 @@ it('each try goes to another server, round and round', () => {
 it('names the one called last, and those before it that were not reached', () => {
   const failover = new Failover(servers);
   expect(failover.current?.id).toBe('a');
-  expect(failover.unreached).toEqual([]);
+  expect(failover.unreachableServers).toEqual([]);
   failover.next();
-  expect(failover.unreached).toEqual([]);
+  expect(failover.unreachableServers).toEqual([]);
   failover.next();
   failover.next();
   expect(failover.current?.id).toBe('c');
-  expect(failover.unreached).toEqual(['a', 'b']);
+  expect(failover.unreachableServers).toEqual(['a', 'b']);
 });
 
 it('tries the only server again', () => {
   const failover = new Failover(servers.slice(0, 1));
   failover.next();
   expect(failover.next()?.id).toBe('a');
-  expect(failover.unreached).toEqual([]);
+  expect(failover.unreachableServers).toEqual([]);
 });
 
 it('has nobody to call without servers', () => {

@@ -22,8 +22,8 @@ describe('a status of a proxy before the backend', () => {
     [504, false, false],
     [529, false, false],
     [200, false, false],
-  ])('%i: nobody was reached %s, and nothing can have been read %s', (status, isUnreached, isUnread) => {
-    expect([isUnreachableStatus(status), wasNotDelivered(status)]).toEqual([isUnreached, isUnread]);
+  ])('%i: nobody was reached %s, and nothing can have been read %s', (status, isUnreachable, isUnread) => {
+    expect([isUnreachableStatus(status), wasNotDelivered(status)]).toEqual([isUnreachable, isUnread]);
   });
 });
 

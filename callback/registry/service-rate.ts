@@ -1,12 +1,12 @@
 /** What services bear, as the registry knows it: for who starts many calls at once. Deterministic, without I/O. */
-import type { ServicePace } from '../../shared/registry/rpc.ts';
+import type { ServiceRate } from '../../shared/registry/rpc.ts';
 import { definitionOf, hasFixedTarget } from './definitions.ts';
 import { capacityOf } from './line.ts';
 import { offersOf, serviceOf } from './server.ts';
 import { paceOf } from './service.ts';
 import type { Registry } from './state.ts';
 
-export function pacesOf(registry: Registry, services: readonly string[], now: number): ServicePace[] {
+export function ratesOf(registry: Registry, services: readonly string[], now: number): ServiceRate[] {
   return services.map((name) => {
     const definition = definitionOf(registry, name);
     const { maxConcurrency = Number.POSITIVE_INFINITY, requestsPerSecond, keyPool, keyLimits } = definition ?? {};

@@ -3,8 +3,8 @@
  * pace at which the line of their pool of keys moved of late.
  */
 import { targetOfLine } from '../../shared/capacity/line.ts';
-import { ASSUMED_PER_SECOND, type Pace } from '../../shared/job/job.ts';
-import { readPaces } from '../../shared/store/parking.ts';
+import { ASSUMED_PER_SECOND, type StartRate } from '../../shared/job/job.ts';
+import { readLineRates } from '../../shared/store/parking.ts';
 import { inAllStores } from '../by-store.ts';
 import type { CallbackEnv } from '../env.ts';
 import { askRegistry } from '../registry/asking.ts';
@@ -12,16 +12,16 @@ import { askRegistry } from '../registry/asking.ts';
 /** A pool's pace is worth so long: its keys and their limits change seldom. */
 const PACE_HOLDS_MS = 86_400_000;
 
-export async function pacesOfServices(
+export async function ratesOfServices(
   env: CallbackEnv,
   services: readonly string[],
   now: number,
-): Promise<Map<string, Pace>> {
+): Promise<Map<string, StartRate>> {
   const names = [...new Set(services)];
   if (names.length === 0) return new Map();
   const [known, lines] = await Promise.all([
-    askRegistry(env.serverRegistry, (registry) => registry.getPaces(names)),
-    inAllStores(env, ({ db }) => readPaces(db, now - PACE_HOLDS_MS)),
+    askRegistry(env.serverRegistry, (registry) => registry.getServiceRates(names)),
+    inAllStores(env, ({ db }) => readLineRates(db, now - PACE_HOLDS_MS)),
   ]);
   const pools = slowestByPool(lines.flat());
   return new Map(

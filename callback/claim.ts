@@ -13,6 +13,7 @@ import { taskCreatedAt } from '../shared/task/id.ts';
 import { answerByStore } from './by-store.ts';
 import { mintCallbackToken } from './callback-token.ts';
 import type { CallbackEnv, StoreEnv } from './env.ts';
+import { handOverLost } from './lost-runs.ts';
 import { tellEnds, toldClaims } from './messages.ts';
 import { samplesOfClaims } from './statistics.ts';
 
@@ -59,6 +60,7 @@ async function answerClaimsIn(env: StoreEnv, batch: ClaimBatch, now: number): Pr
   await tellEnds(env, toldClaims([...claimed.values()]));
   const untouched = batch.claims.filter(({ id }) => !claimed.has(id)).map(({ id }) => id);
   const others = await readStates(env.db, untouched);
+  const movedOn = await handOverLost(env, others.values(), now);
   await fillTombstones(env, { ...batch, claims: late.filter(({ id }) => others.get(id)?.status === 'cancelled') }, now);
   await recordUnseen(
     env,
@@ -74,6 +76,8 @@ async function answerClaimsIn(env: StoreEnv, batch: ClaimBatch, now: number): Pr
     batch.claims.map(async ({ id }) => {
       const row = claimed.get(id);
       if (refused.has(id)) return unreadable(id);
+      const moved = movedOn.get(id);
+      if (moved !== undefined) return { id, granted: false, ...moved };
       try {
         if (row?.status === 'running') return await grant(env, row, requests.get(id));
         return deny(id, row ?? others.get(id), now);

@@ -2,7 +2,8 @@
  * The claim: one upsert for a whole batch. It inserts the rows that are missing, moves the claimable
  * ones to `running` with the next run number and a lease, and ends those whose deadline has passed or
  * whose attempts are used up. What it may not touch it leaves alone; a second read, needed only then,
- * says where those stand.
+ * says where those stand. It leaves alone, too, a lost run that another service is to take over
+ * (`callback/lost-runs.ts`): who that is stands in the request.
  *
  * This is `transition(state, { type: 'claim' })` of `shared/task/transition.ts` in SQL; a test holds
  * the two against each other. Guarantees: of any number of claims of one run exactly one wins (the
@@ -13,7 +14,7 @@ import { MAX_ATTEMPT_RECORDS, type TaskError } from '../task/attempt.ts';
 import { jsonParameters, ROWS, runForEach } from './parameter.ts';
 import { CLAIMED_COLUMNS, type ClaimedRow } from './row.ts';
 
-const LOST: TaskError = { class: 'lost', message: 'The consumer stopped before it could record an outcome.' };
+export const LOST: TaskError = { class: 'lost', message: 'The consumer stopped before it could record an outcome.' };
 const EXPIRED: TaskError = { class: 'deadline', message: 'The deadline passed before the task could run.' };
 
 // In the SQL: ?1 claims, ?2 now, ?3 nonce, ?4 error of a lost run, ?5 error of an expiry.
@@ -22,10 +23,14 @@ const tombstone = `(tasks.status = 'cancelled' AND tasks.service = '')`;
 const lost = `(tasks.status = 'running' AND tasks.lease_until <= ?2 AND NOT ${repeated})`;
 const ended = `(tasks.deadline_at <= ?2)`;
 const usedUp = `(tasks.run - tasks.deferrals - tasks.base >= tasks.max_attempts)`;
+/** The last service of the list hands over to nobody. */
+const named = `(coalesce(tasks.request->>'$.fallback[#-1]', tasks.service) <> tasks.service)`;
+const atOnce = `EXISTS (SELECT 1 FROM json_each(tasks.request, '$.fallbackOn') WHERE value = '${LOST.class}')`;
+const handedOver = `(${lost} AND NOT ${ended} AND ${named} AND (${usedUp} OR ${atOnce}))`;
 const claimable = `(
   tasks.status = 'queued'
   OR (tasks.status IN ('scheduled', 'retrying', 'deferred') AND (tasks.next_at <= ?2 OR tasks.deadline_at <= ?2))
-  OR ${lost}
+  OR (${lost} AND NOT ${handedOver})
 )`;
 /** `keep` for a repeated claim and a tombstone; otherwise by what the claim makes of the row. */
 const choose = (keep: string, expired: string, failed: string, running: string) => `CASE
@@ -83,7 +88,7 @@ const CLAIM = `
  * must come without (rule R6).
  * @param now Unix milliseconds
  * @returns the rows that this batch holds (`running`), those the claim ended, and tombstones it
- *   filled in. Ids that are missing were not claimable, or do not exist.
+ *   filled in. Ids that are missing were not claimable, or do not exist, or another service takes them.
  */
 export function claimTasks(db: D1Database, { claims, nonce }: ClaimBatch, now: number): Promise<ClaimedRow[]> {
   const parameters = jsonParameters(claims);

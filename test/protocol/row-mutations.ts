@@ -113,6 +113,7 @@ export const ROW_MUTATIONS: readonly Row[] = [
         'const usedUp = `(tasks.run - tasks.deferrals - tasks.base >= tasks.max_attempts)`;',
         'const usedUp = `(0)`;',
       ),
+      mutation('R2', 'the hand-over of a lost run', CLAIM, 'AND (${usedUp} OR ${atOnce}))`;', 'AND 0)`;'),
     ],
   },
   {

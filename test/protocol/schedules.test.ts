@@ -9,6 +9,7 @@ import { servicesSchema } from '../../shared/service/definition.ts';
 import { recordAccepted } from '../../shared/store/accept.ts';
 import { requestColumns } from '../../shared/store/request-columns.ts';
 import { accepted, ok, status } from './backend.ts';
+import { FAULTS } from './faults.ts';
 import { DAY_MS, HOUR_MS, House, MINUTE_MS, type Order, START } from './house.ts';
 import { comeToRest } from './rest.ts';
 
@@ -171,6 +172,47 @@ describe('consumer dies on the last attempt', () => {
     expect(await house.row(task.id)).toMatchObject({ status: 'failed', run: 2, failures: 2 });
     expect(JSON.parse((await house.row(task.id)).error ?? '')).toMatchObject({ class: 'lost' });
     expect(house.backend.callsOf(task.id).map(({ attempt }) => attempt)).toEqual([1, 2]);
+  });
+
+  it('another service takes it over where the task names one, once, however many messages meet the lost run', async () => {
+    const task = await house.submit({ maxAttempts: 1, request: { path: '/work', fallback: ['fetched'] } });
+    house.faults.once('backend', 'crash-after');
+    expect(await house.deliver()).toEqual({ how: 'killed' });
+    for (const letter of house.post.waiting()) house.post.duplicate(letter, 0);
+    await comeToRest(house);
+    const row = await house.row(task.id);
+    expect(row).toMatchObject({ status: 'succeeded', service: 'fetched', run: 2, failures: 1 });
+    expect(house.backend.callsOf(task.id)).toHaveLength(2);
+    const [lost] = JSON.parse(row.history) as unknown[];
+    expect(lost).toMatchObject({ run: 1, outcome: 'failed', fallback: 'fetched', error: { class: 'lost' } });
+  });
+
+  it.each(['db.record', 'queue.send'] as const)('and so it does when %s fails, or its answer is lost', async (at) => {
+    for (const fault of FAULTS) {
+      const task = await house.submit({ maxAttempts: 1, request: { path: '/work', fallback: ['fetched'] } });
+      house.faults.once('backend', 'crash-after');
+      await house.deliver();
+      house.faults.once(at, fault);
+      await comeToRest(house);
+      expect(await house.row(task.id), fault).toMatchObject({ status: 'succeeded', service: 'fetched', run: 2 });
+    }
+  });
+
+  it('at once, with attempts left, where the task asks for that', async () => {
+    const request = { path: '/work', fallback: ['fetched'], fallbackOn: ['lost' as const] };
+    const task = await house.submit({ maxAttempts: 5, request });
+    house.faults.once('backend', 'crash-after');
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', service: 'fetched', run: 2 });
+  });
+
+  it('the last service of the list has nobody after it: the task fails there', async () => {
+    const task = await house.submit({ maxAttempts: 1, request: { path: '/work', fallback: ['fetched'] } });
+    house.backend.answer(task.id, status(400));
+    await house.deliver();
+    house.faults.once('backend', 'crash-after');
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'failed', service: 'fetched', run: 2 });
   });
 });
 

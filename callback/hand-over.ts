@@ -1,25 +1,31 @@
 /**
- * What becomes of tasks whose backend accepted them and did not call back in time, where their requests name services that
- * may take them: the sweeper hands them over, as a settle would.
+ * What becomes of tasks whose attempt failed without anybody there to settle it, where their requests name services that
+ * may take them: the callback did not come (the sweeper sees it), or the consumer died (a claim does). They are handed over
+ * as a settle would.
  */
 import { logError } from '../shared/log.ts';
 import { type FallbackRow, readFallbacks } from '../shared/store/read.ts';
 import { type StateRow, stateOfRow } from '../shared/store/row.ts';
 import type { Move } from '../shared/store/transitions.ts';
+import type { AttemptRecord, TaskError } from '../shared/task/attempt.ts';
 import { fallbackOf, TaskRequestSchema } from '../shared/task/request.ts';
+import type { TaskState } from '../shared/task/state.ts';
 import { fallBack } from './fallback.ts';
-import type { SweepDecision } from './sweep-decision.ts';
 
 const FallbackSchema = TaskRequestSchema.pick({ fallback: true, fallbackOn: true });
 
-interface Overdue {
+interface Failed {
   readonly row: StateRow;
-  readonly decision: SweepDecision;
+  /** Where the task goes without another service. */
+  readonly decision: { readonly next: TaskState; readonly error?: TaskError; readonly record?: AttemptRecord };
 }
 
+/** Those of an attempt; any other error is of the task as a whole. */
+const OF_AN_ATTEMPT: ReadonlySet<string | undefined> = new Set(['callback-timeout', 'lost']);
+
 /** @returns the moves of those that are handed over, by their ids */
-export async function handOver(db: D1Database, decided: readonly Overdue[], now: number): Promise<Map<string, Move>> {
-  const failed = decided.filter(({ decision }) => decision.error?.class === 'callback-timeout');
+export async function handOver(db: D1Database, decided: readonly Failed[], now: number): Promise<Map<string, Move>> {
+  const failed = decided.filter(({ decision }) => OF_AN_ATTEMPT.has(decision.error?.class));
   if (failed.length === 0) return new Map();
   const rows = await readFallbacks(
     db,

@@ -113,7 +113,13 @@ export const ROW_MUTATIONS: readonly Row[] = [
         'const usedUp = `(tasks.run - tasks.deferrals - tasks.base >= tasks.max_attempts)`;',
         'const usedUp = `(0)`;',
       ),
-      mutation('R2', 'the hand-over of a lost run', CLAIM, 'AND (${usedUp} OR ${atOnce}))`;', 'AND 0)`;'),
+      mutation(
+        'R2',
+        'the hand-over of a lost run',
+        CLAIM,
+        'const named = `(coalesce(',
+        'const named = `(0 AND coalesce(',
+      ),
     ],
   },
   {

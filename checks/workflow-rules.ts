@@ -39,6 +39,9 @@ const COMMIT = /^[\w./-]+@[0-9a-f]{40}$/;
 const EXACT_TAG = /^[\w./-]+@v\d+\.\d+\.\d+$/;
 const TAG_COMMENT = /^\s*v\d+\.\d+\.\d+$/;
 
+/** The request's own commit, which stays readable when its branch is gone. */
+const HEAD_OF_REQUEST = `refs/pull/\${{ github.event.number }}/head`;
+
 /** A script of package.json that a command runs. */
 const NPM_SCRIPT = /\bnpm\s+(?:(?:run|run-script)\s+(?:-\S+\s+)*([\w:-]+)|(test|start))/g;
 
@@ -88,7 +91,20 @@ function runProblems({ steps, if: condition = '', needs }: Job, events: readonly
     events.includes('workflow_dispatch') && !/github\.ref == 'refs\/heads\/[\w./-]+'/.test(condition)
       ? ["workflow_dispatch takes any branch: if: github.ref == 'refs/heads/main'"]
       : [];
-  return [...dependabot, ...branch];
+  // With another way in, neither condition keeps anybody out.
+  const eitherWay = condition.includes('||') ? ['the condition of a job with secrets has another way in: no ||'] : [];
+  return [...dependabot, ...branch, ...eitherWay, ...removalProblems(steps, events)];
+}
+
+/** A removal that does not know what the request added would leave it behind. */
+function removalProblems(steps: Job['steps'], events: readonly string[]): string[] {
+  const removes = steps.some(({ run }) => /\bnpm run (?:-\S+ )*destroy\b/.test(run ?? ''));
+  if (!removes || !events.includes('pull_request')) return [];
+  const knows = steps.some(
+    ({ uses, with: inputs }) =>
+      uses?.startsWith('actions/checkout@') && /^refs\/pull\/.+\/head$/.test(String(inputs.ref ?? '')),
+  );
+  return knows ? [] : [`destroy of another commit leaves what the request added: ref: ${HEAD_OF_REQUEST}`];
 }
 
 function jobProblems({ steps, permissions, environment, env, ...job }: Job, scripts: ReadonlySet<string>): string[] {

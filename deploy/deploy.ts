@@ -165,10 +165,13 @@ async function deploy(options: Options, signal: AbortSignal): Promise<void> {
     environment: process.env,
     build: (plan) => buildUploads(plan, name),
     generate: options['generate-secrets']
-      ? (_, names) => {
-          const made = generateSecrets(secretsFile, names);
-          say(`made ${names.join(', ')}: they are in ${path.relative('.', secretsFile)}, readable by you alone`);
-          return made;
+      ? (names, found) => {
+          const { values, made } = generateSecrets(secretsFile, names, found);
+          const file = path.relative('.', secretsFile);
+          if (made.length > 0) say(`made ${made.join(', ')}: they are in ${file}, readable by you alone`);
+          const kept = values.names.filter((secret) => !made.includes(secret));
+          if (kept.length > 0) say(`took ${kept.join(', ')} from ${file}`);
+          return values;
         }
       : undefined,
     drain: {

@@ -41,7 +41,7 @@ export function limitFindings(input: LimitInput): Finding[] {
       ...tooManyVariables(worker, input, limits),
     ]),
     ...accountFindings(input, limits),
-    ...retentionFindings(input),
+    ...freePlanFindings(input),
     ...githubFindings(input),
   ];
 }
@@ -104,7 +104,8 @@ function accountFindings({ desired, account, isFree }: LimitInput, limits: Platf
   ];
 }
 
-function retentionFindings({ desired, isFree }: LimitInput): Finding[] {
+/** The last: developers.cloudflare.com/workers/platform/limits and /d1/platform/limits. */
+function freePlanFindings({ desired, isFree }: LimitInput): Finding[] {
   if (!isFree) return [];
   const { retentionSeconds } = FREE;
   if (desired.retentionSeconds > retentionSeconds) {
@@ -115,6 +116,12 @@ function retentionFindings({ desired, isFree }: LimitInput): Finding[] {
       kind: 'warning',
       about: 'queues',
       message: 'keep messages for 24 h on the free plan: an outage of a day loses tasks that no consumer has seen',
+    },
+    {
+      kind: 'warning',
+      about: 'Workers',
+      message:
+        'have 10 ms of processor, 50 calls and 50 database queries an invocation on the free plan, and a database 500 MB: enough to try it out, too little for a load',
     },
   ];
 }

@@ -11,7 +11,7 @@ import type { FormOf } from './apply/apply.ts';
 import { DeployError } from './deploy-error.ts';
 import { type Desired, type DesiredWorker, desiredOf, familyOf } from './desired.ts';
 import { diffAccount } from './diff/diff.ts';
-import { missingSecrets } from './diff/secrets.ts';
+import { type HeldElsewhere, lackingSecrets } from './diff/lacking.ts';
 import type { Step } from './diff/step.ts';
 import type { Finding } from './finding.ts';
 import { type Inputs, readInputs } from './inputs/inputs.ts';
@@ -55,6 +55,8 @@ export interface Resolved {
   readonly keepsKeys: boolean;
   /** Secrets that are needed and come from nowhere. */
   readonly missing: readonly string[];
+  /** Secrets that a Worker needs, and that only another one has. */
+  readonly unreadable: readonly HeldElsewhere[];
   readonly publicUrl: string;
   readonly services: Services;
   /** What is wrong with it, or may be. */
@@ -102,19 +104,27 @@ export function resolvePlan(
     drainingStores: drainingStoresIn(account, family, stores, Date.now()),
     draining: shardsIn(account, family).filter((shard) => shard >= keys.shards),
     preview: request.preview,
-    vars: { PUBLIC_URL: publicUrl, KEY_SHARDS: keys.shardsOfPool },
+    vars: {
+      PUBLIC_URL: publicUrl,
+      KEY_SHARDS: keys.shardsOfPool,
+      ...(request.free === true && { STORE_LIMIT_BYTES: String(FREE_STORE_BYTES) }),
+    },
   });
   const desired = desiredOf(plan, secretNames(plan, keys), migrationsOf(plan), request.free === true);
   const workers = [desired.callback, ...desired.consumers, desired.producer];
-  const missing = missingSecrets(workers, account.workers, new Set(inputs.values.names));
+  const lacking = lackingSecrets(workers, account.workers, new Set(inputs.values.names), inputs.emptied);
   const services = servicesOf(plan);
   const hasSecret = (name: string) =>
-    inputs.values.has(name) || desired.consumers.every((worker) => account.workers.get(worker.name)?.secrets.has(name));
+    inputs.values.has(name) ||
+    lacking.elsewhere.some(({ secret }) => secret === name) ||
+    desired.consumers.every((worker) => account.workers.get(worker.name)?.secrets.has(name));
   const findings = [
     ...serviceFindings(services, surroundingsOf(plan, keys, hasSecret, false)),
     ...limitFindings({ desired, account, isFree: request.free === true, given: inputs.values.names }),
+    ...lacking.findings,
   ];
-  return { plan, keys, desired, account, keepsKeys, missing, publicUrl, services, findings };
+  const { nowhere: missing, elsewhere: unreadable } = lacking;
+  return { plan, keys, desired, account, keepsKeys, missing, unreadable, publicUrl, services, findings };
 }
 
 function serviceFindings(services: Services, around: ServiceSurroundings): Finding[] {
@@ -160,6 +170,9 @@ export function compare(resolved: Resolved, inputs: Inputs, uploads: Uploads): P
   };
   return { ...resolved, steps, formOf };
 }
+
+/** Of one database (developers.cloudflare.com/d1/platform/limits); without a word of it the Workers count on the paid plan's. */
+const FREE_STORE_BYTES = 500_000_000;
 
 /** Where keys are: the consumers' secrets say it. A key in two places counts where it was first. */
 function placementIn({ workers }: Account, { consumerPrefix }: NameFamily): KeyPlacement {

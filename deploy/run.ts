@@ -5,14 +5,29 @@ import { applySteps } from './apply/apply.ts';
 import type { DrainOptions } from './apply/drain.ts';
 import { KnownIds } from './apply/known-ids.ts';
 import { DeployError } from './deploy-error.ts';
+import { heldElsewhereText } from './diff/lacking.ts';
 import { removeAll } from './diff/remove-all.ts';
 import type { Step } from './diff/step.ts';
 import { findingText, refusalsIn } from './finding.ts';
 import { checkStrength, SIGNING } from './inputs/inputs.ts';
 import { SecretValues } from './inputs/secret-values.ts';
 import type { Plan } from './plan/plan.ts';
-import { compare, type DeployRequest, inputsFor, type MigrationsOf, type Prepared, resolvePlan } from './prepare.ts';
+import {
+  compare,
+  type DeployRequest,
+  inputsFor,
+  type MigrationsOf,
+  type Prepared,
+  type Resolved,
+  resolvePlan,
+} from './prepare.ts';
 import type { Uploads } from './upload/build-uploads.ts';
+
+/**
+ * @param names those that are nowhere
+ * @param found those that a Worker of the account has: never made, only found where an earlier run kept them
+ */
+export type Generate = (names: readonly string[], found: readonly string[]) => SecretValues;
 
 export interface RunContext {
   readonly api: CloudflareApi;
@@ -20,7 +35,7 @@ export interface RunContext {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly build: (plan: Plan) => Promise<Uploads>;
   /** Makes secrets that are needed and missing, and keeps them where they are found again. */
-  readonly generate?: ((deployment: string, names: readonly string[]) => SecretValues) | undefined;
+  readonly generate?: Generate | undefined;
   /** By default those of the tree. */
   readonly migrationsOf?: MigrationsOf | undefined;
   readonly drain: DrainOptions;
@@ -36,13 +51,12 @@ export interface Deployed extends Prepared {
 /** @throws PlanError, DeployError, ApiError: what was done before stays and works */
 export async function runDeploy(context: RunContext): Promise<Deployed> {
   const { api, request, environment, build, drain, say, signal } = context;
-  const { inputs, family, name } = readChecked(request, environment);
+  const { inputs, family } = readChecked(request, environment);
   const account = await readAccount(api, family, say);
   const resolved = resolvePlan(request, inputs, account, context.migrationsOf);
   const refused = refusalsIn(resolved.findings);
   if (refused.length > 0) throw new DeployError(refused.map(findingText).join('; '));
-  const values =
-    resolved.missing.length === 0 ? inputs.values : inputs.values.over(generated(context, name, resolved.missing));
+  const values = inputs.values.over(generated(context.generate, resolved));
   const prepared = compare(resolved, { ...inputs, values }, await build(resolved.plan));
   const ids = new KnownIds(account);
   await applySteps({ api, family, ids, secrets: values, formOf: prepared.formOf, drain, say, signal }, prepared.steps);
@@ -77,11 +91,14 @@ function readChecked(request: DeployRequest, environment: RunContext['environmen
   return found;
 }
 
-function generated({ generate }: RunContext, name: string, missing: readonly string[]): SecretValues {
+function generated(generate: Generate | undefined, { missing, unreadable }: Resolved): SecretValues {
+  if (missing.length + unreadable.length === 0) return new SecretValues();
   const made = generate?.(
-    name,
     missing.filter((secret) => SIGNING.test(secret)),
+    unreadable.map(({ secret }) => secret),
   );
+  const untold = unreadable.filter(({ secret }) => made?.has(secret) !== true);
+  if (untold.length > 0) throw new DeployError(untold.map(heldElsewhereText).join('; '));
   const still = missing.filter((secret) => made?.has(secret) !== true);
   if (made !== undefined && still.length === 0) return made;
   throw new DeployError(

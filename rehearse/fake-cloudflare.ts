@@ -54,8 +54,10 @@ export class FakeCloudflare {
   readonly filledBuckets = new Set<string>();
   /** What its Workers wrote and it keeps, those apart whose log is off. */
   readonly logs: KeptLine[] = [];
-  /** The token may not read them. */
-  withholdsLogs = false;
+  /** What the token may not do, by what addresses begin with. */
+  forbidden: readonly string[] = [];
+  /** R2 was never opened in the dashboard. */
+  lacksR2 = false;
   /** Hosts of the account's zones that lead elsewhere already. */
   readonly takenDomains = new Set<string>();
   limits: AccountLimits = PAID;
@@ -64,6 +66,9 @@ export class FakeCloudflare {
   copy(): FakeCloudflare {
     const copy = new FakeCloudflare();
     copy.limits = this.limits;
+    copy.forbidden = this.forbidden;
+    copy.lacksR2 = this.lacksR2;
+    for (const bucket of this.filledBuckets) copy.filledBuckets.add(bucket);
     for (const domain of this.takenDomains) copy.takenDomains.add(domain);
     for (const [name, script] of this.scripts) copy.scripts.set(name, script.copy());
     for (const [id, queue] of this.queues) {

@@ -50,13 +50,30 @@ export function faultsOf(
     }
   };
   for (const entrance of entrances) visit(entrance);
-  return [...behind].flatMap((script) => [
-    ...missingBehind(cloud, script),
-    ...(script.settings.observability?.enabled === true ? [] : [`${script.name} writes no log: observability is off`]),
-    ...(requiredSecrets[roleOf(script.name)] ?? [])
-      .filter((secret) => !script.secrets.has(secret))
-      .map((secret) => `${script.name} lacks the secret ${secret}`),
-  ]);
+  return [
+    ...sharedCounters([...behind]),
+    ...[...behind].flatMap((script) => [
+      ...missingBehind(cloud, script),
+      ...(script.settings.observability?.enabled === true
+        ? []
+        : [`${script.name} writes no log: observability is off`]),
+      ...(requiredSecrets[roleOf(script.name)] ?? [])
+        .filter((secret) => !script.secrets.has(secret))
+        .map((secret) => `${script.name} lacks the secret ${secret}`),
+    ]),
+  ];
+}
+
+/** An account counts together what has the same id, whichever Worker counts. */
+function sharedCounters(scripts: readonly Script[]): string[] {
+  const counters = scripts.flatMap(({ name, metadata }) =>
+    metadata.bindings
+      .filter(({ type }) => type === 'ratelimit')
+      .map(({ namespace_id }) => ({ name, id: String(namespace_id) })),
+  );
+  return [...Map.groupBy(counters, ({ id }) => id)]
+    .filter(([, same]) => same.length > 1)
+    .map(([id, same]) => `${same.map(({ name }) => name).join(' and ')} count together in ${id}`);
 }
 
 function missingBehind(cloud: FakeCloudflare, script: Script): string[] {

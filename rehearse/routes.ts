@@ -235,7 +235,6 @@ const ROUTES: readonly Route[] = [
   // A question, although it is posted.
   {
     ...read(TELEMETRY, (cloud, _names, request) => {
-      if (cloud.withholdsLogs) throw new Refusal(403, 10000, 'Authentication error');
       const { timeframe, parameters } = parse(TelemetrySchema, request);
       const lines = cloud.logs.filter(
         ({ timestamp, line }) =>
@@ -267,10 +266,23 @@ export function routeOf(request: ApiRequest): {
 } {
   for (const { method, path, changes, handle } of ROUTES) {
     const match = method === request.method ? path.exec(request.path) : null;
-    if (match !== null)
-      return { changes: changes && !isQuestion(request), run: (cloud) => handle(cloud, match.slice(1), request) };
+    if (match !== null) {
+      const run = (cloud: FakeCloudflare) => {
+        checkPermission(cloud, request);
+        return handle(cloud, match.slice(1), request);
+      };
+      return { changes: changes && !isQuestion(request), run };
+    }
   }
   throw new Refusal(404, 7003, `no route for ${request.method} ${request.path}`);
+}
+
+/** @throws Refusal for what the token may not do, and for all of R2 where it was never opened */
+function checkPermission({ forbidden, lacksR2 }: FakeCloudflare, { path }: ApiRequest): void {
+  if (forbidden.some((prefix) => path.startsWith(prefix))) throw new Refusal(403, 10000, 'Authentication error');
+  if (lacksR2 && path.startsWith('/r2/')) {
+    throw new Refusal(403, 10042, 'Please enable R2 through the Cloudflare Dashboard.');
+  }
 }
 
 /** A statement that only reads, sent to where statements are sent. */

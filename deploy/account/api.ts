@@ -5,7 +5,7 @@
  * can tell whether the first one landed. Bodies are never part of a message.
  */
 import * as z from 'zod';
-import { ApiError } from './api-error.ts';
+import { ApiError, remedyOf } from './api-error.ts';
 import { type Clock, Pace, SYSTEM_CLOCK } from './pace.ts';
 
 const EnvelopeSchema = z.looseObject({
@@ -203,7 +203,7 @@ export class CloudflareApi {
       signal?.throwIfAborted();
       throw new ApiError(`${method} ${path}`, 0, reasonOf(error));
     }
-    return read(`${method} ${path}`, response, text);
+    return read(method, path, response, text);
   }
 }
 
@@ -215,7 +215,7 @@ function isLast(page: number, found: number, soFar: number, pages: Answer['pages
   return pages?.per_page === undefined || found < pages.per_page;
 }
 
-function read(what: string, response: Response, text: string): Answer {
+function read(method: Method, path: string, response: Response, text: string): Answer {
   const envelope = EnvelopeSchema.safeParse(asJson(text));
   if (response.ok && envelope.success && envelope.data.success) {
     return { result: envelope.data.result, pages: envelope.data.result_info };
@@ -225,7 +225,9 @@ function read(what: string, response: Response, text: string): Answer {
     ? errors.map(({ code, message }) => (code === undefined ? message : `${message} (${code})`)).join('; ')
     : 'the answer is not from the API';
   const retryAfterSeconds = Number(response.headers.get('retry-after') ?? 0);
-  throw new ApiError(what, response.status, said || response.statusText, {
+  const remedy = remedyOf(response.status, path);
+  const reason = said || response.statusText;
+  throw new ApiError(`${method} ${path}`, response.status, remedy === undefined ? reason : `${reason}: ${remedy}`, {
     code: errors[0]?.code,
     retryAfterMs: retryAfterSeconds > 0 ? retryAfterSeconds * 1000 : 0,
   });

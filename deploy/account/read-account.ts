@@ -264,6 +264,9 @@ export async function readMigrations(api: CloudflareApi, databaseId: string): Pr
   return new Set(rows.map(({ name }) => String(name)));
 }
 
+/** "Please enable R2 through the Cloudflare Dashboard", as people met it (nobody documents it). */
+const R2_NOT_ENABLED = 10_042;
+
 async function readBuckets(api: CloudflareApi, family: NameFamily): Promise<Set<string>> {
   // An account without R2 refuses to list buckets: it is asked only when one is wanted.
   if (family.buckets.length === 0) return new Set();
@@ -274,13 +277,12 @@ async function readBuckets(api: CloudflareApi, family: NameFamily): Promise<Set<
     const names = found.flatMap(({ buckets }) => buckets.map(({ name }) => name));
     return new Set(names.filter((name) => family.buckets.includes(name)));
   } catch (error) {
-    if (error instanceof ApiError && error.status === 403) {
-      throw new ApiError(
-        'R2',
-        403,
-        'is not enabled in this account; open R2 in the dashboard once, or leave r2_buckets out of wrangler.toml (bodies above 64 KB are refused then)',
-      );
-    }
-    throw error;
+    if (!(error instanceof ApiError && error.code === R2_NOT_ENABLED)) throw error;
+    throw new ApiError(
+      'R2',
+      error.status,
+      'is not enabled in this account; open R2 in the dashboard once, or leave r2_buckets out of wrangler.toml (bodies above 64 KB are refused then)',
+      { code: error.code },
+    );
   }
 }

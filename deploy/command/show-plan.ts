@@ -6,6 +6,7 @@ import { headerSecretNames } from '../../shared/service/review.ts';
 import { MAX_STORES } from '../../shared/task/id.ts';
 import { pad, style } from '../../terminal/style.ts';
 import { wrap } from '../../terminal/wrap.ts';
+import { type HeldElsewhere, heldElsewhereText } from '../diff/lacking.ts';
 import { type Step, targetOf } from '../diff/step.ts';
 import { type Finding, findingText } from '../finding.ts';
 import { SIGNING } from '../inputs/inputs.ts';
@@ -50,7 +51,7 @@ function signOf(step: Step): '+' | '~' | '-' {
 }
 
 export function planLines(prepared: Prepared): string[] {
-  const { plan, keys, steps, missing, publicUrl, findings } = prepared;
+  const { plan, keys, steps, missing, unreadable, publicUrl, findings } = prepared;
   const shards = keys.variables.flatMap((own, shard) => keyLines(own, shard));
   const stores = prepared.desired.databases.length;
   const drained = [...prepared.desired.drainingDatabases].map((name) => `  ${name} goes, once its last task is gone`);
@@ -68,6 +69,7 @@ export function planLines(prepared: Prepared): string[] {
     style.bold(steps.length === 0 ? 'Nothing to do' : `${steps.length} steps`),
     ...shownSteps(steps).flatMap(stepLines),
     ...(missing.length > 0 ? ['', ...missingLines(missing)] : []),
+    ...(unreadable.length > 0 ? ['', ...unreadable.flatMap(unreadableLines)] : []),
     ...(findings.length > 0 ? ['', ...findings.flatMap(findingLines)] : []),
   ];
 }
@@ -107,6 +109,11 @@ function missingLines(missing: readonly string[]): string[] {
   const canBeMade = missing.filter((name) => SIGNING.test(name));
   const made = canBeMade.length === 0 ? '' : `; --generate-secrets makes ${canBeMade.join(', ')}`;
   return wrap(`Missing secrets: ${missing.join(', ')}. Set them in the environment${made}.`, 2).map(style.red);
+}
+
+/** Never made anew; an earlier run may have kept it where the deploy finds it. */
+function unreadableLines(held: HeldElsewhere): string[] {
+  return wrap(`Missing secret ${heldElsewhereText(held)}.`, 2).map(style.red);
 }
 
 function findingLines(finding: Finding): string[] {
@@ -182,7 +189,8 @@ const TERMS: readonly string[] = [
 ];
 
 /** The same for programs; stable names. */
-export function planJson({ plan, keys, steps, missing, publicUrl, services, findings }: Prepared, estimate: Estimate) {
+export function planJson(prepared: Prepared, estimate: Estimate) {
+  const { plan, keys, steps, missing, unreadable, publicUrl, services, findings } = prepared;
   return {
     name: plan.name,
     url: publicUrl,
@@ -196,7 +204,7 @@ export function planJson({ plan, keys, steps, missing, publicUrl, services, find
       secrets: headerSecretNames({ [name]: service }),
     })),
     findings,
-    missingSecrets: missing,
+    missingSecrets: [...missing, ...unreadable.map(({ secret }) => secret)],
     estimate: {
       load: estimate.load.text,
       tasksAMonth: estimate.load.tasksAMonth,

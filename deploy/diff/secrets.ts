@@ -39,15 +39,3 @@ export function secretsToRemove(
   if (names.length === 0) return [];
   return [{ do: 'remove-secrets', worker: name, names, why: names.join(', ') }];
 }
-
-/** Secrets that a Worker needs, that nobody gives, and that the account does not have, by Worker. */
-export function missingSecrets(
-  workers: readonly DesiredWorker[],
-  account: ReadonlyMap<string, AccountWorker>,
-  given: ReadonlySet<string>,
-): string[] {
-  const missing = workers.flatMap(({ name, requiredSecrets }) =>
-    requiredSecrets.filter((secret) => !given.has(secret) && account.get(name)?.secrets.has(secret) !== true),
-  );
-  return [...new Set(missing)];
-}

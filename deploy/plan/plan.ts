@@ -8,6 +8,7 @@ import type * as z from 'zod';
 import { reasonOf, unknownNames } from '../../shared/issue-reason.ts';
 import { splitServices } from '../../shared/service/variables.ts';
 import { MAX_STORES } from '../../shared/task/id.ts';
+import { withOwnCounters } from './counters.ts';
 import { type WorkerConfig, type WorkerSection, WranglerFileSchema } from './wrangler-file.ts';
 
 export interface Plan {
@@ -59,7 +60,8 @@ export function planWorkers(wranglerToml: unknown, options: PlanOptions): Plan {
     vars: { ...vars, ...section.vars },
   });
 
-  const producer = { ...fill(env.producer), ...(options.preview !== undefined && { routes: [] }) };
+  const first = fill(env.producer);
+  const producer = options.preview === undefined ? first : withOwnCounters({ ...first, routes: [] }, deployment);
   const consumer = fill(env.consumer);
   const queue = shardZeroQueue(consumer);
   const shards = Array.from({ length: options.shards }, (_, shard) => shard);

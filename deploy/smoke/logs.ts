@@ -25,6 +25,10 @@ export interface LogTiming {
   readonly pollMs: number;
 }
 
+/**
+ * "Run a query" (developers.cloudflare.com/api/resources/workers/subresources/observability). It is posted, and the
+ * permission that the page names is the writing one; Cloudflare's own MCP server asks with `workers_observability:read`.
+ */
 const PATH = '/workers/observability/telemetry/query';
 
 const AGO_MS = 10 * 60_000;
@@ -43,7 +47,7 @@ export async function logsSeen(
     } catch (error) {
       if (!(error instanceof ApiError && (error.status === 401 || error.status === 403))) throw error;
       // Everything but this is known to be well: a token needs no more for a deploy.
-      return { isGood: true, seen: 'not looked at: the token lacks Workers Observability' };
+      return { isGood: true, seen: 'not looked at: the token lacks Workers Observability: Edit' };
     }
     const seconds = Math.round((Date.now() - startedAt) / 1000);
     if (line !== undefined) {

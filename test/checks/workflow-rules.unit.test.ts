@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { workflowProblems } from '../../checks/workflow-rules.ts';
 
-const SCRIPTS = new Set(['test', 'deploy']);
+const SCRIPTS = new Set(['test', 'deploy', 'destroy']);
 
 /** An expression of a workflow. */
 const of = (name: string) => `\${{ ${name} }}`;
@@ -39,6 +39,18 @@ describe('a workflow in order', () => {
   });
 });
 
+describe('a workflow that removes a preview', () => {
+  it('may do so with the code of the request itself', () => {
+    const removes = GOOD.replace('on: push', 'on: pull_request')
+      .replace('run -s deploy', 'run -s destroy')
+      .replace(
+        'persist-credentials: false',
+        `persist-credentials: false\n          ref: refs/pull/${of('github.event.number')}/head`,
+      );
+    expect(workflowProblems(removes, SCRIPTS)).toEqual([]);
+  });
+});
+
 describe('a workflow that is not', () => {
   it.each<[string, (source: string) => string, RegExp]>([
     ['must fail for Dependabot', (source) => source.replace(/ *if: .*\n/, ''), /Dependabot's runs get no secrets/],
@@ -46,6 +58,16 @@ describe('a workflow that is not', () => {
       'deploys any branch by hand',
       (source) => source.replace('on: push', 'on: [push, workflow_dispatch]'),
       /takes any branch/,
+    ],
+    [
+      'lets others in beside those that may',
+      (source) => source.replace("'dependabot[bot]'", "'dependabot[bot]' || github.event_name == 'push'"),
+      /another way in/,
+    ],
+    [
+      'removes a preview with the code of another commit',
+      (source) => source.replace('on: push', 'on: pull_request').replace('run -s deploy', 'run -s destroy'),
+      /leaves what the request added: ref: refs\/pull/,
     ],
     ['is no YAML', () => 'on: [push', /./],
     ['has no jobs', () => 'on: push', /^jobs/],

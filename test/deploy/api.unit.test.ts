@@ -69,6 +69,33 @@ function virtualClock() {
   return { clock, slept };
 }
 
+describe('what the token may not do', () => {
+  const denied: Answer = {
+    status: 403,
+    body: { success: false, errors: [{ code: 10000, message: 'Authentication error' }], result: null },
+  };
+
+  it.each([
+    ['/queues?page=1', 'Queues: Edit'],
+    ['/d1/database', 'D1: Edit'],
+    ['/r2/buckets/b', 'Workers R2 Storage: Edit'],
+    ['/workers/scripts/w/schedules', 'Workers Scripts: Edit'],
+    ['/workers/scripts/w/domains/records', 'Workers Scripts: Edit, and on the zone Workers Routes: Edit and DNS: Edit'],
+    ['/workers/observability/telemetry/query', 'Workers Observability: Edit'],
+  ])('is said of %s with the permission that it needs: %s', async (path, permission) => {
+    answers = [denied];
+    await expect(api().get(path, z.unknown())).rejects.toThrow(
+      `403 Authentication error (10000): CLOUDFLARE_API_TOKEN needs ${permission}, for this account`,
+    );
+    expect(asked).toHaveLength(1);
+  });
+
+  it('is nothing at all when the token is not accepted', async () => {
+    answers = [{ ...denied, status: 401 }];
+    await expect(api().get('/queues', z.unknown())).rejects.toThrow(/CLOUDFLARE_API_TOKEN is wrong, has expired/);
+  });
+});
+
 describe('what may be repeated', () => {
   it('is, after 500 and 429, and says so', async () => {
     answers = [broken, { ...broken, status: 429 }, ok({ n: 1 })];

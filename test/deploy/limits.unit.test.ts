@@ -86,6 +86,7 @@ describe('what does not fit', () => {
     expect(said({ otherWorkers: 98, isFree: true })).toEqual([
       expect.stringMatching(/^refused Workers: .*the free plan has 100/),
       expect.stringMatching(/^warning queues: keep messages for 24 h/),
+      expect.stringMatching(/^warning Workers: have 10 ms of processor, 50 calls/),
     ]);
   });
 });

@@ -3,8 +3,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CloudflareApi } from '../../deploy/account/api.ts';
 import type { Clock } from '../../deploy/account/pace.ts';
 import { readAccount } from '../../deploy/account/read-account.ts';
+import { type Step, targetOf } from '../../deploy/diff/step.ts';
+import { SecretValues } from '../../deploy/inputs/secret-values.ts';
 import { inputsFor } from '../../deploy/prepare.ts';
-import { runDeploy } from '../../deploy/run.ts';
+import { type RunContext, runDeploy } from '../../deploy/run.ts';
+import { FREE } from '../../rehearse/account-limits.ts';
 import { FakeCloudflare } from '../../rehearse/fake-cloudflare.ts';
 import { CloudflareStub, type StubOptions } from '../../rehearse/server.ts';
 import { hollowUploads } from './hollow-uploads.ts';
@@ -43,11 +46,15 @@ function api(): CloudflareApi {
   return new CloudflareApi({ baseUrl, accountId, token, clock, onPause: (line) => said.push(line) });
 }
 
-function deploy(environment: Record<string, string> = {}): ReturnType<typeof runDeploy> {
+function deploy(
+  environment: Record<string, string | undefined> = {},
+  { request = {}, generate }: Partial<Pick<RunContext, 'request' | 'generate'>> = {},
+): ReturnType<typeof runDeploy> {
   stub.startRun();
   return runDeploy({
     api: api(),
-    request: {},
+    request,
+    generate,
     environment: { ...SECRETS, ...environment },
     build: () => Promise.resolve(hollowUploads()),
     drain: { maxMs: 50, pollMs: 1, force: false },
@@ -75,12 +82,93 @@ describe('after a rollback', () => {
     });
     producer.rollBack();
     const before = producer.versions.length;
-    await deploy({ ...keys(8), JWT_SECRET: 'account-jwt-secret-rotated-0123456789' });
+    const { steps } = await deploy({ ...keys(8), JWT_SECRET: 'account-jwt-secret-rotated-0123456789' });
+    expect(uploadIn(steps)?.why).toMatch(/^runs, but is not the newest version/);
     expect(producer.versions.length).toBe(before + 1);
     expect(producer.live).toBe(producer.newest);
     expect(producer.secrets.get('JWT_SECRET')).toBe('account-jwt-secret-rotated-0123456789');
     expect(said).toContainEqual(expect.stringMatching(/upload tasklane-producer$/));
     expect(stub.violations).toEqual([]);
+  });
+
+  it('the older version that serves is said to be what runs, although the newest is this commit', async () => {
+    await open();
+    await deploy(keys(8));
+    const producer = cloud.script('tasklane-producer');
+    const mine = producer.newest;
+    producer.add({ ...mine, metadata: { ...mine.metadata, annotations: { 'workers/tag': 'tasklane-other' } } });
+    producer.add(mine);
+    producer.rollBack();
+    const { steps } = await deploy(keys(8));
+    expect(uploadIn(steps)?.why).toBe('was rolled back');
+    expect(producer.live).toBe(producer.newest);
+    expect(producer.live.metadata.annotations).toEqual(mine.metadata.annotations);
+  });
+});
+
+describe('a deploy that adds a shard without WEBHOOK_SECRET in its environment', () => {
+  const grown = { ...keys(20), WEBHOOK_SECRET: undefined };
+
+  it('is refused before anything is changed, and makes no other in its place', async () => {
+    await open();
+    await deploy(keys(8));
+    const asked: unknown[] = [];
+    const generate: RunContext['generate'] = (names, found) => {
+      asked.push(names, found);
+      return new SecretValues();
+    };
+    const said = /^WEBHOOK_SECRET: tasklane-consumer-1, tasklane-consumer-2 need it, and .* has it/;
+    await expect(deploy(grown)).rejects.toThrow(said);
+    await expect(deploy(grown, { generate })).rejects.toThrow(said);
+    expect(asked).toEqual([[], ['WEBHOOK_SECRET']]);
+    expect(stub.calls.filter(({ changes }) => changes)).toEqual([]);
+  });
+
+  it('takes the value that an earlier run kept, so that all shards sign alike', async () => {
+    await open();
+    await deploy(keys(8));
+    await deploy(grown, { generate: () => new SecretValues([['WEBHOOK_SECRET', SECRETS.WEBHOOK_SECRET]]) });
+    for (const name of ['producer', 'consumer-0', 'consumer-2']) {
+      expect(cloud.script(`tasklane-${name}`).secrets.get('WEBHOOK_SECRET')).toBe(SECRETS.WEBHOOK_SECRET);
+    }
+  });
+});
+
+describe('keys that are packed anew', () => {
+  it('are refused when they would move without their values, and move with them', async () => {
+    await open();
+    await deploy(keys(20));
+    const left = Object.fromEntries(Object.entries(keys(20)).filter(([name]) => !/^KEY[1-8]$/.test(name)));
+    await deploy(left);
+    await expect(deploy({}, { request: { repack: true } })).rejects.toThrow(/^KEY9, .* would move to another shard/);
+    expect(stub.calls.filter(({ changes }) => changes)).toEqual([]);
+    await deploy(left, { request: { repack: true } });
+    expect(cloud.script('tasklane-consumer-0').secrets.get('KEY9')).toBe('account-key-9');
+    expect(stub.violations).toEqual([]);
+  });
+});
+
+describe('a token that may do too little', () => {
+  it('is told which permission it needs, and R2 that was never opened is told apart from it', async () => {
+    await open();
+    cloud.forbidden = ['/r2/'];
+    await expect(deploy(keys(1))).rejects.toThrow(/needs Workers R2 Storage: Edit/);
+    cloud.forbidden = [];
+    cloud.lacksR2 = true;
+    await expect(deploy(keys(1))).rejects.toThrow(/^R2: 403 is not enabled in this account; open R2 in the dashboard/);
+    expect(cloud.scripts.size).toBe(0);
+  });
+});
+
+describe('the free plan', () => {
+  it('has stores that know how little they hold', async () => {
+    cloud.limits = FREE;
+    await open();
+    await deploy(keys(1), { request: { free: true } });
+    const limitOf = (name: string) =>
+      cloud.script(name).metadata.bindings.find((one) => one.name === 'STORE_LIMIT_BYTES');
+    expect(limitOf('tasklane-producer')).toMatchObject({ text: '500000000' });
+    expect(limitOf('tasklane-callback')).toMatchObject({ text: '500000000' });
   });
 });
 
@@ -122,6 +210,11 @@ describe('an account that refuses for five minutes', () => {
     expect(stub.violations).toEqual([]);
   });
 });
+
+/** The producer's, when there is one. */
+function uploadIn(steps: readonly Step[]) {
+  return steps.find((step) => step.do === 'upload' && targetOf(step) === 'tasklane-producer');
+}
 
 const METADATA = {
   main_module: 'index.js',

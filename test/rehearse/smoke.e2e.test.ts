@@ -103,7 +103,7 @@ it('says what is not well: a log that is off, a cron that is gone, calls to the 
 
 it('says that calls wait for connections which the platform does not give, and that the token may not read logs', async () => {
   const deployed = await deploy();
-  cloud.withholdsLogs = true;
+  cloud.forbidden = ['/workers/observability/'];
   const checks = await look(deployed, 3);
   const seen = (what: string) => checks.find((check) => check.what === what);
   expect(seen('six connections')).toMatchObject({ isGood: false, seen: expect.stringMatching(/time/) });

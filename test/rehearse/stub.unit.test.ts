@@ -85,6 +85,19 @@ describe('an account that works', () => {
     expect(faultsOf(cloud, REQUIRED).join()).toMatch(fault);
   });
 
+  it('has two Workers that count requests in one place', () => {
+    const cloud = working();
+    const counting = (name: string) => {
+      const simple = { limit: 5, period: 10 };
+      cloud.upload(name, metadata([{ name: 'R', type: 'ratelimit', namespace_id: '1001', simple }]), module());
+      cloud.script(name).hasAddress = true;
+    };
+    counting('t-one');
+    expect(faultsOf(cloud, REQUIRED)).toEqual([]);
+    counting('t-two');
+    expect(faultsOf(cloud, REQUIRED)).toEqual(['t-one and t-two count together in 1001']);
+  });
+
   it('is of no interest without an address', () => {
     const cloud = working();
     cloud.script('t-producer').hasAddress = false;

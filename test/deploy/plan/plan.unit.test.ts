@@ -109,6 +109,16 @@ describe('a preview', () => {
     expect(producer.d1_databases[0]?.database_name).toBe('tasklane-pr-7');
   });
 
+  it('counts requests apart from the first, the same each time, and from other previews', () => {
+    const counters = (preview?: string) =>
+      planWorkers(wranglerToml(), { shards: 1, preview }).producer.ratelimits.map(({ namespace_id }) => namespace_id);
+    expect(counters()).toEqual(['1001', '1002', '1003']);
+    expect(counters('pr-7')).toEqual(counters('pr-7'));
+    const all = [...counters(), ...counters('pr-7'), ...counters('pr-8')];
+    expect(new Set(all).size).toBe(9);
+    for (const id of all) expect(id).toMatch(/^\d{4,10}$/);
+  });
+
   it('does not take the domain of the first', () => {
     const toml = wranglerToml() as { env: { producer: object } };
     const routes = [{ pattern: 'tasks.example.com', custom_domain: true }];

@@ -58,6 +58,7 @@ export const ACCESS: ReadonlyMap<string, Access> = new Map(
     'POST /api/tasks/purge': { ...forTaskOwners, act: 'tasks.purge' },
     'GET /api/jobs': forReaders,
     'GET /api/jobs/:id': forReaders,
+    'GET /api/flows': forReaders,
     'GET /api/flows/:key': forReaders,
     'PUT /api/flows/:key': { ...forOwners, act: 'flow.put' },
     'POST /api/flows/:key/pause': { ...forOwners, act: 'flow.pause' },

@@ -4,7 +4,7 @@
  * Deterministic, without I/O.
  */
 
-import type { Answered, FlowView } from '../../shared/registry/rpc.ts';
+import type { Answered, FlowsAsked, FlowView, NamedFlow } from '../../shared/registry/rpc.ts';
 import { ServiceDefinitionSchema } from '../../shared/service/definition.ts';
 import type { FlowLimits } from '../../shared/task/flow-limits.ts';
 import { isPaused } from './definitions.ts';
@@ -69,6 +69,15 @@ export function pauseFlow(
 export function viewFlow(registry: Registry, name: string, waiting: number, now: number): Answered<FlowView> {
   if (!registry.flows.has(name) && waiting === 0) return noSuchFlow();
   return { ok: true, value: { ...viewOf(registry, name, now), waiting } };
+}
+
+/** Those that are known here, by name; where their tasks wait they are counted elsewhere. */
+export function listFlows(registry: Registry, { prefix, after, limit }: FlowsAsked, now: number): NamedFlow[] {
+  return [...registry.flows.keys()]
+    .filter((name) => name.startsWith(prefix) && name > after)
+    .sort()
+    .slice(0, limit)
+    .map((name) => ({ name, ...viewOf(registry, name, now) }));
 }
 
 function viewOf(registry: Registry, name: string, now: number): FlowView {

@@ -22,11 +22,12 @@ import {
   readCallReports,
   readRouteRequest,
 } from '../../shared/registry/routing.ts';
-import type { RegistryCaller, RegistryRpc as Rpc, ServicePause } from '../../shared/registry/rpc.ts';
+import type { FlowsAsked, RegistryCaller, RegistryRpc as Rpc, ServicePause } from '../../shared/registry/rpc.ts';
 import { type ClientQuota, ClientQuotaSchema } from '../../shared/service/client-quota.ts';
 import { type FlowLimits, FlowLimitsSchema } from '../../shared/task/flow-limits.ts';
 import { readEnv } from '../env.ts';
 import { askFlows, askRegistry, type RegistryStub } from './asking.ts';
+import { listAllFlows } from './flow-list.ts';
 
 const AdmissionSchema = z.object({
   subject: z.string(),
@@ -34,6 +35,8 @@ const AdmissionSchema = z.object({
   quota: ClientQuotaSchema,
   wanted: z.number().int().min(1),
 });
+
+const FlowsAskedSchema = z.object({ prefix: z.string(), after: z.string(), limit: z.number().int().min(1).max(1_000) });
 
 export class RegistryRpc extends WorkerEntrypoint implements Rpc {
   register(registration: Registration, caller: RegistryCaller) {
@@ -110,6 +113,11 @@ export class RegistryRpc extends WorkerEntrypoint implements Rpc {
 
   getFlow(name: string) {
     return this.#askFlow(name, (flows) => flows.getFlow(name));
+  }
+
+  async listFlows(asked: FlowsAsked) {
+    const parsed = FlowsAskedSchema.parse(asked);
+    return listAllFlows(await readEnv(this.env as object), parsed);
   }
 
   putFlow(name: string, limits: FlowLimits) {

@@ -19,8 +19,10 @@ import type {
   Answered,
   BalancerView,
   DemandView,
+  FlowsAsked,
   FlowView,
   HeartbeatAnswer,
+  NamedFlow,
   Registered,
   RegistryCaller,
   RegistryRpc,
@@ -39,7 +41,7 @@ import { describeLines, readFlowLines, readServiceLines, releaseLine } from '../
 import { countOpenTasks, endOpenTasks } from '../service-tasks.ts';
 import { isFlowObject } from './asking.ts';
 import { demandOf } from './demand.ts';
-import { pauseFlow, putFlow, viewFlow } from './flows.ts';
+import { listFlows, pauseFlow, putFlow, viewFlow } from './flows.ts';
 import { probe, reach } from './health-probe.ts';
 import { claimLeadership, heartbeat, heartbeatCluster } from './heartbeat.ts';
 import { RegistryHost } from './host.ts';
@@ -182,6 +184,11 @@ export class ServerRegistry extends DurableObject<object> implements RegistryRpc
 
   pauseFlow(name: string, pause: ServicePause | undefined): Promise<Answered<FlowView>> {
     return this.#host.decide((registry, now) => pauseFlow(registry, name, pause, now));
+  }
+
+  /** Those that this object looks after, without who waits. */
+  listFlows(asked: FlowsAsked): Promise<NamedFlow[]> {
+    return this.#host.decide((registry, now) => listFlows(registry, asked, now));
   }
 
   async getFlow(name: string): Promise<Answered<FlowView>> {

@@ -1,19 +1,38 @@
-/** `/api/flows/:key`: the limits that tasks of one key share, changed, paused and watched while they run. */
+/** `/api/flows`: the limits that tasks of one key share, changed, paused and watched while they run. */
 import { createRoute } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import { flowName } from '../../shared/flow/flow.ts';
+import { flowName, flowOfName, flowPrefix } from '../../shared/flow/flow.ts';
 import type { FlowView } from '../../shared/registry/rpc.ts';
 import { answerJson, refuse } from '../answer.ts';
 import type { App, AppEnv } from '../app.ts';
 import { MAX_TASK_BODY_BYTES, mayReadJson, readsJson } from '../body.ts';
 import { pauseOf } from '../pause.ts';
 import { askRegistry, readRegistry } from '../registry-answer.ts';
-import { FlowBodySchema, FlowDocumentSchema, FlowParamsSchema, FlowQuerySchema } from '../schema/flow.ts';
+import {
+  FlowBodySchema,
+  FlowDocumentSchema,
+  FlowListQuerySchema,
+  FlowListSchema,
+  FlowParamsSchema,
+  FlowQuerySchema,
+} from '../schema/flow.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
 import { PauseBodySchema } from '../schema/service.ts';
 
 const shared = { tags: ['flows'] };
 const named = { params: FlowParamsSchema, query: FlowQuerySchema };
+
+const listRoute = createRoute({
+  ...shared,
+  method: 'get',
+  path: '/api/flows',
+  operationId: 'listFlows',
+  summary: 'List flows',
+  description:
+    'Those of which tasks came of late or wait, and those that somebody put or paused. A flow that nobody needs is forgotten.',
+  request: { query: FlowListQuerySchema },
+  responses: answers({ 200: jsonAnswer(FlowListSchema, 'A page of flows.') }, 'invalid-request'),
+});
 
 const getRoute = createRoute({
   ...shared,
@@ -61,6 +80,25 @@ const resumeRoute = createRoute({
 });
 
 export function addFlows(app: App): void {
+  app.openapi(listRoute, (c) => {
+    const { limit, cursor = '', subject: asked } = c.req.valid('query');
+    const { scope, subject: own } = c.get('principal');
+    const owner = scope === 'all' ? asked : own;
+    const question = { prefix: flowPrefix(owner), after: cursor, limit: limit + 1 };
+    return readRegistry(
+      c.env.runtime,
+      (registry) => registry.listFlows(question),
+      (found) => {
+        const page = found.slice(0, limit);
+        const flows = page.flatMap(({ name, ...flow }) => {
+          const { subject, key } = flowOfName(name) ?? {};
+          return subject === undefined || key === undefined ? [] : [flowDocument(key, owner ?? subject, flow)];
+        });
+        return answerJson({ flows, nextCursor: found.length > limit ? (page.at(-1)?.name ?? null) : null });
+      },
+    );
+  });
+
   app.openapi(getRoute, (c) => {
     const { key, subject, name } = flowOf(c, c.req.valid('param'), c.req.valid('query'));
     return askRegistry(

@@ -16,6 +16,22 @@ export const FlowQuerySchema = z.strictObject({
     .openapi({ description: 'For administrators and viewers: whose flow.' }),
 });
 
+export const FlowListQuerySchema = z.strictObject({
+  subject: z
+    .string()
+    .min(1)
+    .max(255)
+    .optional()
+    .openapi({ description: 'For administrators and viewers: whose flows; those of everybody when absent.' }),
+  limit: z.coerce.number().int().min(1).max(100).default(50),
+  cursor: z
+    .string()
+    .max(400)
+    .regex(/^flow:/, 'is not a cursor of this list; take nextCursor of the page before')
+    .optional()
+    .openapi({ description: 'nextCursor of the answer before.' }),
+});
+
 export const FlowBodySchema = FlowLimitsSchema.meta({
   id: 'FlowLimits',
   example: { concurrency: 2, rate: 100, periodSeconds: 60 },
@@ -24,7 +40,12 @@ export const FlowBodySchema = FlowLimitsSchema.meta({
 export const FlowDocumentSchema = z
   .object({
     key: z.string(),
-    subject: z.string().openapi({ description: 'Whose tasks are in it.' }),
+    subject: z
+      .string()
+      .openapi({
+        description:
+          "Whose tasks are in it; shortened in a list of everybody's where it is long or has unusual characters.",
+      }),
     concurrency: z.number().int().optional().openapi({ description: 'Calls at a time.' }),
     rate: z.number().int().optional().openapi({ description: 'Calls in a period, evenly.' }),
     periodSeconds: z.number().optional(),
@@ -49,3 +70,7 @@ export const FlowDocumentSchema = z
       waiting: 40,
     },
   });
+
+export const FlowListSchema = z
+  .object({ flows: z.array(FlowDocumentSchema), nextCursor: z.string().nullable() })
+  .openapi('FlowList', { description: 'By owner and key.' });

@@ -7,7 +7,7 @@ import { bucketOf } from '../capacity/line.ts';
 import { flowSchema } from '../task/flow-limits.ts';
 
 /** Objects among which flows are spread: each takes about 1,000 questions a second (Durable Objects limits). */
-const FLOW_SHARDS = 16;
+export const FLOW_SHARDS = 16;
 
 const FLOW_KEY_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 export const FlowKeySchema = z
@@ -20,6 +20,18 @@ export type FlowOfTask = z.output<typeof FlowSchema>;
 /** Keys of submitters do not meet. No service can have such a name, and its line has it too. */
 export function flowName(subject: string, key: string): string {
   return `flow:${bucketOf(subject)}/${key}`;
+}
+
+/** What the names of a subject's flows begin with; of everybody's without one. */
+export function flowPrefix(subject?: string): string {
+  return subject === undefined ? 'flow:' : flowName(subject, '');
+}
+
+/** @returns undefined for what is no flow's name; a subject that is long or odd is shortened in it */
+export function flowOfName(name: string): { readonly subject: string; readonly key: string } | undefined {
+  if (!isFlowName(name)) return undefined;
+  const end = name.lastIndexOf('/');
+  return { subject: name.slice('flow:'.length, end), key: name.slice(end + 1) };
 }
 
 export function isFlowName(name: string): boolean {

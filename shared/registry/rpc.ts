@@ -153,6 +153,20 @@ export interface FlowView {
   readonly waiting: number;
 }
 
+export interface NamedFlow extends FlowView {
+  /** As `flowName` says it. */
+  readonly name: string;
+}
+
+/** A part of the list of flows, by name. */
+export interface FlowsAsked {
+  /** What their names begin with: all flows, or those of one subject. */
+  readonly prefix: string;
+  /** They come after this name. */
+  readonly after: string;
+  readonly limit: number;
+}
+
 /** Calls a second that a service bears, as far as that is told or learnt; undefined where it is not. */
 export interface ServiceRate {
   readonly service: string;
@@ -220,6 +234,7 @@ export interface RegistryRpc {
   getDemand(name: string): Promise<Answered<DemandView>>;
   /** @param name of the flow, as `flowName` says it */
   getFlow(name: string): Promise<Answered<FlowView>>;
+  listFlows(asked: FlowsAsked): Promise<readonly NamedFlow[]>;
   putFlow(name: string, limits: FlowLimits): Promise<FlowView>;
   pauseFlow(name: string, pause: ServicePause | undefined): Promise<Answered<FlowView>>;
   /** Of a client at a service with a quota. */

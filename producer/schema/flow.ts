@@ -40,12 +40,10 @@ export const FlowBodySchema = FlowLimitsSchema.meta({
 export const FlowDocumentSchema = z
   .object({
     key: z.string(),
-    subject: z
-      .string()
-      .openapi({
-        description:
-          "Whose tasks are in it; shortened in a list of everybody's where it is long or has unusual characters.",
-      }),
+    subject: z.string().openapi({
+      description:
+        "Whose tasks are in it; shortened in a list of everybody's where it is long or has unusual characters.",
+    }),
     concurrency: z.number().int().optional().openapi({ description: 'Calls at a time.' }),
     rate: z.number().int().optional().openapi({ description: 'Calls in a period, evenly.' }),
     periodSeconds: z.number().optional(),

@@ -85,6 +85,7 @@ function taskIdOf(body: TaskMessage): string[] {
     case 'task':
       return [body.task.id];
     case 'wake':
+    case 'outcome':
       return [body.id];
     case 'cancel':
       return [];

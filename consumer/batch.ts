@@ -2,7 +2,7 @@
  * The way of a batch: read, claim, call, settle, and a disposition for every message. Any await may be
  * the last one: whatever was not settled is still leased in its row and unacked in its queue.
  */
-import type { Settlement } from '../shared/ledger/contract.ts';
+import type { Settled, Settlement } from '../shared/ledger/contract.ts';
 import { logError } from '../shared/log.ts';
 import { refreshServices } from '../shared/service/refresh.ts';
 import { definitionOfMessage } from '../shared/webhook/definition.ts';
@@ -20,6 +20,7 @@ import { callOf, claimTasks, idOf, serviceOf } from './delivery/claims.ts';
 import { Deliveries } from './delivery/deliveries.ts';
 import { type Inbox, readInbox, type WaitingTask } from './delivery/inbox.ts';
 import { LedgerConversation, MAX_LEDGER_SESSIONS } from './delivery/ledger-session.ts';
+import { carryOutcomes, settleCarried } from './delivery/outcomes.ts';
 import { Settler } from './delivery/settler.ts';
 import type { ConsumerEnv } from './env.ts';
 
@@ -65,7 +66,11 @@ export async function runBatch(
       logError('message.unreadable', { shard: env.shard, key, newer: inbox.newer.has(key) });
       deliveries.decide(key, { kind: 'retry', delayMs: UNREADABLE_DELAY_MS });
     }
-    await Promise.all([runTasks(env, inbox, deliveries, ledger, backlog, spans), runCancels(env, inbox, deliveries)]);
+    await Promise.all([
+      runTasks(env, inbox, deliveries, ledger, backlog, spans),
+      runCancels(env, inbox, deliveries),
+      settleCarried(ledger, inbox, deliveries, (id, service, server) => tellAccepted(env, service, id, server)),
+    ]);
   } catch (error) {
     logError('batch.failed', { shard: env.shard, tasks: inbox.tasks.size }, error);
   } finally {
@@ -99,13 +104,16 @@ async function runTasks(
   /** With the registered servers that work on them. */
   const accepted = new Map<string, string | undefined>();
   const telling: Promise<void>[] = [];
-  const settler = new Settler(ledger, calls.length, ({ id, status, disposition }) => {
+  const onSettled = ({ id, status, disposition }: Settled) => {
     const shard = keys.shardFor(id);
     deliveries.decide(id, disposition, shard === undefined ? undefined : env.keys.shardQueue(shard));
     // Cancelled before its 202 was recorded: only this batch knows that a backend works on it.
     const message = status === 'cancelled' && accepted.has(id) ? inbox.tasks.get(id) : undefined;
     if (message !== undefined) telling.push(tellAccepted(env, serviceOf(message), id, accepted.get(id)));
-  });
+  };
+  const settler = new Settler(ledger, calls.length, onSettled, (unrecorded) =>
+    carryOutcomes(unrecorded, inbox, deliveries),
+  );
   /** Calls that were neither begun nor settled. */
   const pending = new Map(calls.map((call) => [call.id, call]));
   const callOfId = new Map(pending);

@@ -69,6 +69,13 @@ export class Deliveries {
     this.#held.set(key, { until, timer });
   }
 
+  /** Another message takes the place of these; as long as it cannot be sent, they come again themselves. */
+  exchange(key: string, message: TaskMessage, delayMs: number): void {
+    if (!this.#open.has(key)) return;
+    this.#release(key);
+    this.#copying.push(this.#replace(key, delayMs, this.#queue, message));
+  }
+
   /** Gives every message that is still open its disposition. */
   async finish(): Promise<void> {
     for (const { timer } of this.#held.values()) if (timer !== undefined) clearTimeout(timer);
@@ -91,13 +98,13 @@ export class Deliveries {
     this.#open.delete(key);
   }
 
-  /** One fresh copy for all messages of a task; they are acked only once it is sent. */
-  async #replace(key: string, delayMs: number, queue = this.#queue): Promise<boolean> {
+  /** One fresh copy, or another message, for all messages of a task; they are acked only once it is sent. */
+  async #replace(key: string, delayMs: number, queue = this.#queue, message?: TaskMessage): Promise<boolean> {
     const [first] = this.#open.get(key) ?? [];
     if (first === undefined) return true;
     try {
       const delaySeconds = Math.ceil(delayMs / 1000);
-      await queue.send(first.body as TaskMessage, { contentType: 'json', delaySeconds });
+      await queue.send(message ?? (first.body as TaskMessage), { contentType: 'json', delaySeconds });
       this.#ack(key);
       return true;
     } catch (error) {

@@ -9,7 +9,10 @@ import { MESSAGE_VERSION, type TaskMessage, TaskMessageSchema } from '../../shar
 const NewerSchema = z.object({ v: z.number().int().gt(MESSAGE_VERSION) });
 
 /** A message that asks for a task to be run. */
-export type WaitingTask = Exclude<TaskMessage, { kind: 'cancel' }>;
+export type WaitingTask = Extract<TaskMessage, { kind: 'task' | 'wake' }>;
+
+/** A message that brings what a call came to. */
+export type CarriedOutcome = Extract<TaskMessage, { kind: 'outcome' }>;
 
 export interface Inbox {
   /** All messages of the batch by the key under which their disposition is given. */
@@ -17,6 +20,8 @@ export interface Inbox {
   /** One a task: the one that carries the task, when there is one. */
   readonly tasks: ReadonlyMap<string, WaitingTask>;
   readonly cancels: ReadonlyMap<string, Extract<TaskMessage, { kind: 'cancel' }>>;
+  /** One a task: that of its latest run. */
+  readonly outcomes: ReadonlyMap<string, CarriedOutcome>;
   /** Keys of messages of a newer release. */
   readonly newer: ReadonlySet<string>;
   /** Keys of messages that no release of Tasklane wrote. */
@@ -27,6 +32,7 @@ export function readInbox(batch: readonly Message<unknown>[]): Inbox {
   const messages = new Map<string, Message<unknown>[]>();
   const tasks = new Map<string, WaitingTask>();
   const cancels = new Map<string, Extract<TaskMessage, { kind: 'cancel' }>>();
+  const outcomes = new Map<string, CarriedOutcome>();
   const newer = new Set<string>();
   const foreign = new Set<string>();
 
@@ -39,16 +45,18 @@ export function readInbox(batch: readonly Message<unknown>[]): Inbox {
 
     if (!parsed.success) (isNewer(message.body) ? newer : foreign).add(key);
     else if (parsed.data.kind === 'cancel') cancels.set(key, parsed.data);
-    else if (parsed.data.kind === 'task' || !tasks.has(key)) tasks.set(key, parsed.data);
+    else if (parsed.data.kind === 'outcome') {
+      if (parsed.data.run >= (outcomes.get(key)?.run ?? 0)) outcomes.set(key, parsed.data);
+    } else if (parsed.data.kind === 'task' || !tasks.has(key)) tasks.set(key, parsed.data);
   }
-  return { messages, tasks, cancels, newer, foreign };
+  return { messages, tasks, cancels, outcomes, newer, foreign };
 }
 
 function isNewer(body: unknown): boolean {
   return NewerSchema.safeParse(body).success;
 }
 
-/** The task's id; a cancellation is a matter of its own. */
+/** The task's id; a cancellation and an outcome are matters of their own. */
 function keyOf(message: TaskMessage): string {
   switch (message.kind) {
     case 'task':
@@ -57,5 +65,7 @@ function keyOf(message: TaskMessage): string {
       return message.id;
     case 'cancel':
       return `cancel ${message.id}`;
+    case 'outcome':
+      return `outcome ${message.id}`;
   }
 }

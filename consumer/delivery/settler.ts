@@ -1,8 +1,8 @@
 /**
  * Records outcomes in micro-batches as they come, not when the slowest call of the batch ends. While
- * one write is under way the next batch gathers. An outcome that cannot be recorded is given up after
- * a while: its message comes again, finds the lease, and later the task runs again. Outcomes of tasks
- * whose store does not answer are tried again beside the others, which do not wait for them.
+ * one write is under way the next batch gathers. An outcome that cannot be recorded is handed back after
+ * a while. Outcomes of tasks whose store does not answer are tried again beside the others, which do not
+ * wait for them.
  */
 import pRetry from 'p-retry';
 import type { LedgerSession, Settled, Settlement } from '../../shared/ledger/contract.ts';
@@ -20,14 +20,24 @@ const RETRIES = { retries: 5, minTimeout: 500, factor: 2, maxTimeout: 8_000 };
 export class Settler {
   readonly #ledger: Pick<LedgerSession, 'settle'>;
   readonly #onSettled: (settled: Settled) => void;
+  readonly #onUnrecorded: (settlements: readonly Settlement[]) => void;
   #outstanding: number;
   #pending: Settlement[] = [];
   #loop: Promise<void> | undefined;
   readonly #late: Promise<void>[] = [];
   #endWindow: () => void = () => {};
 
-  /** @param expected how many settlements will come */
-  constructor(ledger: Pick<LedgerSession, 'settle'>, expected: number, onSettled: (settled: Settled) => void) {
+  /**
+   * @param expected how many settlements will come
+   * @param onUnrecorded takes those that could not be recorded, as far as anybody knows
+   */
+  constructor(
+    ledger: Pick<LedgerSession, 'settle'>,
+    expected: number,
+    onSettled: (settled: Settled) => void,
+    onUnrecorded: (settlements: readonly Settlement[]) => void,
+  ) {
+    this.#onUnrecorded = onUnrecorded;
     this.#ledger = ledger;
     this.#outstanding = expected;
     this.#onSettled = onSettled;
@@ -41,7 +51,7 @@ export class Settler {
     this.#loop ??= this.#run();
   }
 
-  /** Resolves when all that was added is recorded or given up. */
+  /** Resolves when all that was added is recorded or handed back. */
   async drain(): Promise<void> {
     await this.#loop;
     await Promise.all(this.#late);
@@ -90,6 +100,7 @@ export class Settler {
       return open;
     } catch (error) {
       logError('settle.failed', { tasks: open.length }, error);
+      this.#onUnrecorded(open);
       return [];
     }
   }

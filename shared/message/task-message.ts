@@ -9,6 +9,9 @@ import { BoundHookSchema } from '../webhook/hook.ts';
 
 export const MESSAGE_VERSION = 1;
 
+/** Of a kind that came later: a release that does not know it leaves it for one that does. */
+const OUTCOME_VERSION = 2;
+
 const taskId = z.string().regex(TASK_ID_PATTERN);
 
 const retryPolicy = z.object({
@@ -57,6 +60,16 @@ export const TaskMessageSchema = z.discriminatedUnion('kind', [
     /** The registered server that works on it, by its id. */
     server: z.string().optional(),
   }),
+  /** What a call came to, which the ledger has not taken yet (rule R25). It stands in the place of its task's message. */
+  z.object({
+    v: z.literal(OUTCOME_VERSION),
+    kind: z.literal('outcome'),
+    id: taskId,
+    service: z.string(),
+    run: z.number().int(),
+    /** A `Settlement`, read by the ledger. */
+    settlement: z.looseObject({}),
+  }),
 ]);
 export type TaskMessage = z.infer<typeof TaskMessageSchema>;
 
@@ -70,4 +83,13 @@ export function wakeMessage(id: string, service: string, line?: string): TaskMes
 
 export function cancelMessage(id: string, service: string, server?: string): TaskMessage {
   return { v: MESSAGE_VERSION, kind: 'cancel', id, service, ...(server !== undefined && { server }) };
+}
+
+export function outcomeMessage(
+  id: string,
+  service: string,
+  run: number,
+  settlement: Readonly<Record<string, unknown>>,
+): TaskMessage {
+  return { v: OUTCOME_VERSION, kind: 'outcome', id, service, run, settlement };
 }

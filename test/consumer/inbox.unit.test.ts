@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { readInbox } from '../../consumer/delivery/inbox.ts';
-import { cancelMessage, type NewTask, newTaskMessage, wakeMessage } from '../../shared/message/task-message.ts';
+import {
+  cancelMessage,
+  type NewTask,
+  newTaskMessage,
+  outcomeMessage,
+  wakeMessage,
+} from '../../shared/message/task-message.ts';
 import { notedMessage } from './message.ts';
 
 const idOf = (digit: number) => `tsk_${String(digit).repeat(32)}`;
@@ -35,17 +41,27 @@ describe('readInbox', () => {
     expect(inbox.messages.size).toBe(2);
   });
 
+  it('keeps an outcome apart from its task, and of several that of the latest run', () => {
+    const [older, latest] = [1, 2].map((run) => outcomeMessage(task.id, 'ocr', run, { id: task.id }));
+    const bodies = [latest, newTaskMessage(task), older];
+    const inbox = readInbox(bodies.map((body, index) => notedMessage(body, { id: `m${index}` })));
+    expect([...inbox.tasks.keys()]).toEqual([task.id]);
+    expect([...inbox.outcomes.values()]).toEqual([latest]);
+    expect(inbox.messages.size).toBe(2);
+  });
+
   it('tells messages of a newer release from what no release wrote', () => {
     const inbox = readInbox([
       notedMessage({ v: 2, kind: 'task' }, { id: 'newer' }),
       notedMessage({ v: 1, kind: 'song' }, { id: 'song' }),
+      notedMessage({ v: 1, kind: 'outcome', id: idOf(3) }, { id: 'outcome' }),
       notedMessage('hello', { id: 'text' }),
       notedMessage(null, { id: 'nothing' }),
       notedMessage({ ...wakeMessage(idOf(2), 'ocr'), id: 'tsk_short' }, { id: 'forged' }),
     ]);
     expect(inbox.newer.size).toBe(1);
-    expect(inbox.foreign.size).toBe(4);
+    expect(inbox.foreign.size).toBe(5);
     expect(inbox.tasks.size + inbox.cancels.size).toBe(0);
-    expect(inbox.messages.size).toBe(5);
+    expect(inbox.messages.size).toBe(6);
   });
 });

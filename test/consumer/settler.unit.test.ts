@@ -29,7 +29,14 @@ function ledgerOf({ ms = 0, refusals = 0 } = {}) {
 
 function settlerOver(ledger: { settle: (settlements: Settlement[]) => Promise<Settled[]> }, expected: number) {
   const settled: string[] = [];
-  return { settler: new Settler(ledger, expected, ({ id }) => settled.push(id)), settled };
+  const unrecorded: string[] = [];
+  const settler = new Settler(
+    ledger,
+    expected,
+    ({ id }) => settled.push(id),
+    (open) => unrecorded.push(...open.map(({ id }) => id)),
+  );
+  return { settler, settled, unrecorded };
 }
 
 describe('Settler', () => {
@@ -98,15 +105,15 @@ describe('Settler', () => {
     expect(settled).toEqual(['a']);
   });
 
-  it('gives up within the slack of the lease, says nothing was settled, and goes on with the next', async () => {
+  it('hands back within the slack of the lease what nobody took, and goes on with the next', async () => {
     const ledger = ledgerOf({ refusals: 6 });
-    const { settler, settled } = settlerOver(ledger, 2);
+    const { settler, settled, unrecorded } = settlerOver(ledger, 2);
     settler.add([settlement('a')]);
     await vi.advanceTimersByTimeAsync(30_000);
     expect(ledger.batches).toHaveLength(6);
     settler.add([settlement('b')]);
     await settler.drain();
-    expect(settled).toEqual(['b']);
+    expect({ settled, unrecorded }).toEqual({ settled: ['b'], unrecorded: ['a'] });
   });
 
   it('drains at once when nothing came', async () => {
@@ -137,5 +144,15 @@ describe('Settler', () => {
     await settler.drain();
     expect(settled).toEqual(['here-1', 'here-2', 'away-1']);
     expect(asked.slice(1).every((ids) => ids.length === 1)).toBe(true);
+  });
+
+  it('hands back alone those whose store stays away', async () => {
+    const settle = async (settlements: Settlement[]) =>
+      settlements.filter(({ id }) => !id.startsWith('away')).map(settledOf);
+    const { settler, settled, unrecorded } = settlerOver({ settle }, 2);
+    settler.add([settlement('away'), settlement('here')]);
+    await vi.advanceTimersByTimeAsync(30_000);
+    await settler.drain();
+    expect({ settled, unrecorded }).toEqual({ settled: ['here'], unrecorded: ['away'] });
   });
 });

@@ -4,6 +4,7 @@ import { CLAIM, DELIVERIES, mutation, type Row, SWEEP, TASK_REQUESTS, TRANSITION
 const WEBHOOKS = 'migrations/0013_webhooks.sql';
 const GROUPS = 'migrations/0014_groups.sql';
 const MESSAGE = 'consumer/call/message.ts';
+const OUTCOMES = 'consumer/delivery/outcomes.ts';
 
 export const RULE_MUTATIONS: readonly Row[] = [
   {
@@ -232,6 +233,40 @@ export const RULE_MUTATIONS: readonly Row[] = [
         TRANSITION,
         "if (event.run > state.run || event.run < 1) return refuse('stale');",
         "if (event.run !== state.run) return refuse('stale');",
+      ),
+    ],
+  },
+  {
+    name: 'R25 outcomes travel',
+    file: 'rules.test.ts',
+    mutations: [
+      mutation(
+        'R25',
+        'the message that brings an outcome',
+        OUTCOMES,
+        'deliveries.exchange(id, outcomeMessage(',
+        '[].at(outcomeMessage(',
+      ),
+      mutation(
+        'R25',
+        'the wake-up after it',
+        OUTCOMES,
+        'else deliveries.exchange(key, wakeMessage(id, service), disposition.delayMs);',
+        'else deliveries.decide(key, disposition);',
+      ),
+      mutation(
+        'R25',
+        'the word to a backend that works on a cancelled task',
+        OUTCOMES,
+        "if (status === 'cancelled' &&",
+        "if (status === 'expired' &&",
+      ),
+      mutation(
+        'R25',
+        'the due time after a dead letter',
+        'callback/dead-letter.ts',
+        "case 'outcome':\n      return [body.id];",
+        "case 'outcome':\n      return body.id === '' ? [body.id] : [];",
       ),
     ],
   },

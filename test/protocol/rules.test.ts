@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { setPaused } from '../../callback/registry/services.ts';
 import { ServerLeases } from '../../consumer/capacity/server-leases.ts';
 import type { Settlement } from '../../shared/ledger/contract.ts';
-import { type NewTask, newTaskMessage } from '../../shared/message/task-message.ts';
+import { type NewTask, newTaskMessage, type TaskMessage } from '../../shared/message/task-message.ts';
 import { servicesSchema } from '../../shared/service/definition.ts';
 import { recordAccepted } from '../../shared/store/accept.ts';
 import { recoverAfterRestart } from '../../shared/store/recovery.ts';
@@ -455,6 +455,80 @@ describe('R17 callbacks are idempotent', () => {
     }
     for (const { id } of [task, other]) await house.report(latestCall(id), success);
     await comeToRest(house);
+  });
+});
+
+describe('R25 outcomes travel', () => {
+  /** The database is away from the moment of the call, for so long. */
+  async function calledWhileAway(awayMs: number, service = 'bound'): Promise<NewTask> {
+    const task = await house.submit({ service });
+    house.plan(START + 500, async () => house.faults.always('db', 'down'));
+    house.plan(START + awayMs, async () => house.faults.mend('db'));
+    return task;
+  }
+
+  it('a success that cannot be written for longer than its lease is recorded when the database is back, and nobody is called again', async () => {
+    const task = await calledWhileAway(20 * MINUTE_MS);
+    house.backend.answer(task.id, house.backend.after(1_000, ok()));
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 1 });
+    expect(house.backend.callsOf(task.id)).toHaveLength(1);
+  });
+
+  it('a failure is, too, and the next attempt follows by an ordinary wake-up', async () => {
+    const task = await calledWhileAway(5 * MINUTE_MS);
+    house.backend.answer(task.id, house.backend.after(1_000, status(500)), ok());
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2, failures: 1 });
+    expect(house.backend.callsOf(task.id)).toHaveLength(2);
+    expect(house.post.sent.map(({ body }) => (body as TaskMessage).kind)).toEqual(['task', 'outcome', 'wake']);
+  });
+
+  it('a 202 is, too, and the callback is waited for', async () => {
+    const task = await calledWhileAway(5 * MINUTE_MS);
+    house.backend.answer(task.id, house.backend.after(1_000, accepted()));
+    house.plan(START + 8 * MINUTE_MS, () => house.report(latestCall(task.id), success));
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 1 });
+    expect(house.backend.callsOf(task.id)).toHaveLength(1);
+  });
+
+  it('its message is copied before its last delivery', async () => {
+    const task = await calledWhileAway(MINUTE_MS);
+    house.backend.answer(task.id, house.backend.after(1_000, ok()));
+    const outcomes = () => house.post.sent.filter(({ body }) => (body as TaskMessage).kind === 'outcome');
+    house.post.afterSend = async () => {
+      const [first, ...copies] = outcomes();
+      if (first !== undefined && copies.length === 0) first.attempts = 99;
+    };
+    await comeToRest(house);
+    expect(outcomes().map(({ queue }) => queue)).toEqual(['tasks', 'tasks']);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 1 });
+    expect(house.backend.callsOf(task.id)).toHaveLength(1);
+  });
+
+  it('given up by the platform, it leaves a task that is due and runs again', async () => {
+    const task = await calledWhileAway(5 * MINUTE_MS);
+    house.backend.answer(task.id, house.backend.after(1_000, ok()));
+    house.post.afterSend = async (letters) => {
+      for (const letter of letters) {
+        if ((letter.body as TaskMessage).kind !== 'outcome') continue;
+        house.post.letters.delete(letter);
+        house.post.put('dead', letter.body);
+      }
+    };
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2 });
+  });
+
+  it('what was cancelled stays cancelled, and the backend that works on it is told', async () => {
+    const task = await calledWhileAway(5 * MINUTE_MS, 'fetched');
+    house.backend.answer(task.id, house.backend.after(1_000, accepted()));
+    house.plan(START + 5 * MINUTE_MS + 1, () => house.cancel(task));
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'cancelled', run: 1 });
+    expect(house.backend.callsOf(task.id)).toHaveLength(1);
+    expect(house.backend.told).toEqual([task.id]);
   });
 });
 

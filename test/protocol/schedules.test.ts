@@ -404,9 +404,10 @@ describe('dead letter of a task that is running elsewhere', () => {
 });
 
 describe('settle throws and the handler returns normally', () => {
-  it('the message is given back, and the task runs again after its lease', async () => {
+  it('the message is given back, and the task runs again after its lease, where no message takes the outcome', async () => {
     const task = await house.submit();
     house.faults.always('ledger.settle', 'down');
+    house.faults.always('queue.send', 'down');
     expect(await house.deliver()).toEqual({ how: 'returned', value: undefined });
     expect(house.post.waiting()).toHaveLength(1);
     house.faults.heal();

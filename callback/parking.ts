@@ -45,10 +45,16 @@ async function releaseIn(
     await sendWakes(taskQueues, wakesOf(among.released, line), shard);
     return { released: among.released.length, left: among.left };
   }
-  const { released, left } = await releaseParkedTasks(db, line, limit ?? wanted, perSecond, now);
+  const rate = perSecond === undefined ? undefined : { perSecond, mover: moverOf(line, shard) };
+  const { released, left } = await releaseParkedTasks(db, line, limit ?? wanted, rate, now);
   const wakes = wakesOf(released, line);
   await sendWakes(taskQueues, wakes, shard);
   return { released: released.length, left };
+}
+
+/** Of a pool's line each shard moves a part; the lines of services and flows are moved by the registry. */
+function moverOf(line: string, shard: number | undefined): string {
+  return targetOfLine(line)?.kind === 'pool' && shard !== undefined ? `shard${shard}` : 'registry';
 }
 
 function wakesOf(released: readonly ReleasedTask[], line: string) {

@@ -32,7 +32,7 @@ export function expectationOf(runtime: Runtime, service: string, runAt: number |
     const at = iso(now + seconds * 1000);
     const ahead = news?.waiting;
     return {
-      waitingFor: { reason: 'server-busy', until: at, ...(ahead !== undefined && { ahead }) },
+      waitingFor: { reason: news?.reason ?? 'server-busy', until: at, ...(ahead !== undefined && { ahead }) },
       estimatedStartAt: at,
     };
   }
@@ -63,8 +63,9 @@ export function refreshWaitNews(c: Context<AppEnv>, service: string, now: number
     try {
       const demand = await config.registry.getDemand(service);
       if (!demand.ok) return;
-      const { estimatedWaitSeconds: seconds, waiting } = demand.value;
-      waitNews.set(service, { seconds, waiting, askedAt: now });
+      const { estimatedWaitSeconds: seconds, waiting, waitingForPlace } = demand.value;
+      const reason = waiting > 0 && waitingForPlace === 0 ? 'no-key' : 'server-busy';
+      waitNews.set(service, { seconds, waiting, reason, askedAt: now });
     } catch (error) {
       logWarning('demand.unread', { service, cause: String(error) });
     }

@@ -19,7 +19,12 @@ import type { ShardNews } from './shard.ts';
 /** What the registry said of a service, by its name. */
 export type WaitNews = Map<
   string,
-  { readonly seconds: number | undefined; readonly waiting?: number; readonly askedAt: number }
+  {
+    readonly seconds: number | undefined;
+    readonly waiting?: number;
+    readonly reason?: 'no-key' | 'server-busy';
+    readonly askedAt: number;
+  }
 >;
 
 /** By owner and name: the store, since when that is known, and whether the group's row is there for sure. */

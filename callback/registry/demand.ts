@@ -1,6 +1,7 @@
 /** How much a service has to do and how many servers would do it: for autoscalers. Pure. */
 import { forgetStarts } from '../../shared/pace/start-log.ts';
 import type { Answered, DemandView } from '../../shared/registry/rpc.ts';
+import type { ServiceWaiting } from '../waiting-of-service.ts';
 import { definitionOf, hasFixedTarget, isPaused } from './definitions.ts';
 import { isBack } from './liveness.ts';
 import { noSuchService } from './refusal.ts';
@@ -13,8 +14,12 @@ const MINUTE_MS = 60_000;
 /** Of servers that nobody has seen yet. */
 const ASSUMED_CONCURRENCY = 16;
 
-/** @param inLine tasks that stand in the service's lines */
-export function demandOf(registry: Registry, name: string, inLine: number, now: number): Answered<DemandView> {
+export function demandOf(
+  registry: Registry,
+  name: string,
+  { atService, elsewhere, keyWaitSeconds }: ServiceWaiting,
+  now: number,
+): Answered<DemandView> {
   const definition = definitionOf(registry, name);
   if (definition === undefined) return noSuchService(name);
   const service = serviceOf(registry, name, now);
@@ -27,11 +32,11 @@ export function demandOf(registry: Registry, name: string, inLine: number, now: 
   const perServer =
     sumOf(offers.map(({ server }) => server.registration.maxConcurrency)) / offers.length || ASSUMED_CONCURRENCY;
   const arrivalsPerSecond = arrivalRate(service, now);
-  const waiting = inLine + waitingInPlace(service, now);
+  const forPlaces = atService + waitingInPlace(service, now);
   const seconds = service.meanMs / 1000;
   const isOpen = (isFixed || available.length > 0) && !isPaused(registry, name, now) && service.outage === undefined;
-  // Those that wait are to be through within a minute.
-  const callsAtOnce = arrivalsPerSecond * seconds + (waiting * (seconds || 1)) / (MINUTE_MS / 1000);
+  // Those that wait for a place are to be through within a minute; no server helps the others.
+  const callsAtOnce = arrivalsPerSecond * seconds + (forPlaces * (seconds || 1)) / (MINUTE_MS / 1000);
   return {
     ok: true,
     value: {
@@ -39,12 +44,14 @@ export function demandOf(registry: Registry, name: string, inLine: number, now: 
       inFlight: service.running.length,
       capacity: Number.isFinite(capacity) ? capacity : 0,
       available: available.length,
-      waiting,
+      waiting: forPlaces + elsewhere,
+      waitingForPlace: forPlaces,
       arrivalsPerSecond,
       meanLatencyMs: service.meanMs === 0 ? undefined : service.meanMs,
-      estimatedWaitSeconds: isOpen
-        ? waitSeconds(service, waiting, { ...definition, maxConcurrency: capacity }, now)
-        : undefined,
+      estimatedWaitSeconds:
+        isOpen && keyWaitSeconds !== undefined
+          ? Math.max(keyWaitSeconds, waitSeconds(service, forPlaces, { ...definition, maxConcurrency: capacity }, now))
+          : undefined,
       advisedServers: isFixed ? 0 : Math.ceil(callsAtOnce / perServer),
     },
   };

@@ -39,13 +39,15 @@ import { readEnv } from '../env.ts';
 import { countOpenOfClient } from '../open-tasks-of-client.ts';
 import { describeLines, readFlowLines, readServiceLines, releaseLine } from '../parking.ts';
 import { countOpenTasks, endOpenTasks } from '../service-tasks.ts';
+import { readServiceWaiting, type ServiceWaiting } from '../waiting-of-service.ts';
 import { isFlowObject } from './asking.ts';
+import { definitionOf } from './definitions.ts';
 import { demandOf } from './demand.ts';
 import { listFlows, pauseFlow, putFlow, viewFlow } from './flows.ts';
 import { probe, reach } from './health-probe.ts';
 import { claimLeadership, heartbeat, heartbeatCluster } from './heartbeat.ts';
 import { RegistryHost } from './host.ts';
-import { type DueRelease, linesOf } from './line.ts';
+import type { DueRelease } from './line.ts';
 import { findServer, register, removeServer, setMaintenance } from './members.ts';
 import { endTask, giveUpLease } from './places.ts';
 import { Quotas, RECORDED_AFTER_MS } from './quotas.ts';
@@ -60,9 +62,12 @@ import { viewBalancer, viewMetrics, viewServer, viewServers, viewService, viewSe
 
 const ID_CHARACTERS = 16;
 
+const WAITING_HOLDS_MS = 2_000;
+
 export class ServerRegistry extends DurableObject<object> implements RegistryRpc {
   readonly #host: RegistryHost;
   readonly #quotas = new Quotas();
+  readonly #waiting = new Map<string, { readonly at: number; readonly waiting: ServiceWaiting }>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(context: DurableObjectState, env: object) {
@@ -153,10 +158,20 @@ export class ServerRegistry extends DurableObject<object> implements RegistryRpc
   }
 
   async getDemand(name: string): Promise<Answered<DemandView>> {
-    const lines = await this.#host.direct((registry) => linesOf(registry, name).map((line) => line.name));
-    const described = await describeLines(await readEnv(this.env), lines);
-    const inLine = described.reduce((sum, { count }) => sum + count, 0);
-    return this.#host.decide((registry, now) => demandOf(registry, name, inLine, now));
+    const waiting = await this.#waitingOf(name);
+    return this.#host.decide((registry, now) => demandOf(registry, name, waiting, now));
+  }
+
+  /** Many ask while a backlog is long, and counting it takes the database a moment. */
+  async #waitingOf(name: string): Promise<ServiceWaiting> {
+    const known = this.#waiting.get(name);
+    const now = Date.now();
+    if (known !== undefined && now - known.at < WAITING_HOLDS_MS) return known.waiting;
+    const definition = await this.#host.direct((registry) => definitionOf(registry, name));
+    const waiting = await readServiceWaiting(await readEnv(this.env), name, definition?.keyPool, now);
+    for (const [service, { at }] of this.#waiting) if (now - at >= WAITING_HOLDS_MS) this.#waiting.delete(service);
+    this.#waiting.set(name, { at: now, waiting });
+    return waiting;
   }
 
   resume(name: string, rampSeconds: number | undefined): Promise<Answered<undefined>> {

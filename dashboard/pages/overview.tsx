@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { TaskStatsSchema } from '../../producer/schema/statistics.ts';
 import { useLive } from '../live.ts';
 import { FlowPanel } from '../parts/flow-chart.tsx';
+import { LineTable } from '../parts/lines.tsx';
 import { Figure, Fresh, Panel } from '../parts/panel.tsx';
 import { Scroll } from '../parts/scroll.tsx';
 import { Time } from '../parts/time.tsx';
@@ -36,7 +37,7 @@ export function OverviewPage() {
 function Summary({ stats: { total, trend, backlog, advice } }: { stats: TaskStats }) {
   const queued = backlog.queues.reduce((sum, { messages }) => sum + messages, 0);
   const parked = backlog.lines.reduce((sum, { tasks }) => sum + tasks, 0);
-  const oldest = backlog.lines.map(({ oldestAt }) => oldestAt).sort()[0];
+  const oldest = backlog.services.map(({ oldestAt }) => oldestAt).sort()[0];
   return (
     <>
       <div class="figures">
@@ -76,45 +77,7 @@ function Summary({ stats: { total, trend, backlog, advice } }: { stats: TaskStat
 function Backlog({ stats: { backlog } }: { stats: TaskStats }) {
   return (
     <Panel title="What waits for capacity">
-      {backlog.lines.length === 0 ? (
-        <p class="quiet">Nothing waits.</p>
-      ) : (
-        <Scroll label="What waits for capacity">
-          <table>
-            <thead>
-              <tr>
-                <th>For</th>
-                <th class="number">Tasks</th>
-                <th>Oldest</th>
-                <th class="number">Pace</th>
-                <th>Empty</th>
-              </tr>
-            </thead>
-            <tbody>
-              {backlog.lines.map((line) => (
-                <tr key={line.line}>
-                  <td>
-                    {line.service === undefined ? (
-                      <a href={link('keys')}>keys of pool {line.pool}</a>
-                    ) : (
-                      <a href={link('service', line.service)}>{line.service}</a>
-                    )}
-                    {line.bucket !== undefined && <span class="quiet"> {line.bucket}</span>}
-                  </td>
-                  <td class="number">{count(line.tasks)}</td>
-                  <td>
-                    <Time at={line.oldestAt} />
-                  </td>
-                  <td class="number">{line.perSecond === undefined ? '—' : `${line.perSecond.toFixed(1)} / s`}</td>
-                  <td>
-                    <Time at={line.emptyAt} />
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </Scroll>
-      )}
+      {backlog.lines.length === 0 ? <p class="quiet">Nothing waits.</p> : <LineTable lines={backlog.lines} />}
     </Panel>
   );
 }

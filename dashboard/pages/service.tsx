@@ -6,6 +6,7 @@ import type { TaskStatsSchema } from '../../producer/schema/statistics.ts';
 import { useLive, useTools } from '../live.ts';
 import { Act } from '../parts/act.tsx';
 import { FlowPanel } from '../parts/flow-chart.tsx';
+import { LineTable, tasksIn } from '../parts/lines.tsx';
 import { Figure, Fresh, Panel } from '../parts/panel.tsx';
 import { Time } from '../parts/time.tsx';
 import { link } from '../route.ts';
@@ -127,25 +128,43 @@ function Load({ demand }: { demand: Demand }) {
 }
 
 function Waits({ stats: { backlog, services, advice }, name }: { stats: TaskStats; name: string }) {
-  const line = backlog.lines.find(({ service }) => service === name);
+  const waiting = backlog.services.find(({ service }) => service === name);
+  const lines = backlog.lines.filter(({ services: inIt }) => inIt.includes(name));
+  const pools = new Set(lines.flatMap(({ pool }) => pool ?? []));
   const counts = services.find(({ service }) => service === name);
+  const helps = advice.filter((each) => (each.kind === 'servers' ? each.service === name : pools.has(each.pool)));
   return (
     <Panel title="What limits it">
-      {line === undefined ? (
-        <p>No task waits for a place at it.</p>
+      {waiting === undefined ? (
+        <p>No task of it waits for capacity.</p>
       ) : (
-        <p>
-          {count(line.tasks)} tasks wait for a place, the oldest since <Time at={line.oldestAt} />; empty{' '}
-          <Time at={line.emptyAt} />.
-        </p>
-      )}
-      {advice
-        .filter((each) => each.kind === 'servers' && each.service === name)
-        .map(({ text }) => (
-          <p key={text} class="notice">
-            {text}
+        <>
+          <p>
+            {tasksIn(waiting)} {waiting.tasks === 1 ? 'task waits' : 'tasks wait'} for capacity, the oldest since{' '}
+            <Time at={waiting.oldestAt} />;{' '}
+            {waiting.emptyAt === undefined ? (
+              'when the last one starts is not known yet.'
+            ) : (
+              <>
+                the last one starts <Time at={waiting.emptyAt} /> at the present pace.
+              </>
+            )}
           </p>
-        ))}
+          <ul>
+            {Object.entries(waiting.reasons).map(([reason, tasks]) => (
+              <li key={reason}>
+                {count(tasks ?? 0)} {tasks === 1 ? 'waits' : 'wait'} {waitingFor(reason)}
+              </li>
+            ))}
+          </ul>
+          <LineTable lines={lines} own={waiting.lines} />
+        </>
+      )}
+      {helps.map(({ text }) => (
+        <p key={text} class="notice">
+          {text}
+        </p>
+      ))}
       {counts !== undefined && (
         <ul>
           {Object.entries(counts.deferrals).map(([reason, times]) => (

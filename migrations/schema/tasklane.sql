@@ -139,7 +139,7 @@ CREATE TABLE lines (
   line TEXT PRIMARY KEY,
   per_second REAL,
   noted_at INTEGER NOT NULL
-) WITHOUT ROWID;
+, rates TEXT) WITHOUT ROWID;
 
 CREATE TABLE redrive_starts (
   service TEXT PRIMARY KEY,
@@ -198,7 +198,7 @@ CREATE TABLE statistics (
   -- Durations: from acceptance to the first start, of a call, from acceptance to the end.
   start_histogram TEXT NOT NULL,
   call_histogram TEXT NOT NULL,
-  total_histogram TEXT NOT NULL,
+  total_histogram TEXT NOT NULL, wait_histograms TEXT NOT NULL DEFAULT '[]',
   PRIMARY KEY (kind, name, hour)
 ) WITHOUT ROWID;
 
@@ -335,7 +335,7 @@ CREATE TABLE tasks (
   request TEXT,
   result_type TEXT,
   result_encoding TEXT CHECK (result_encoding IN ('json', 'text', 'base64')),
-  result TEXT, parked_for TEXT CHECK (parked_for IS NULL OR (status = 'deferred' AND due_at IS NOT NULL)), released_at INTEGER, server TEXT, bodies_deleted_at INTEGER CHECK (bodies_deleted_at IS NULL OR finished_at IS NOT NULL), request_body TEXT, life_ms INTEGER, ref TEXT, on_complete TEXT, group_name TEXT, result_stored TEXT CHECK (result_stored IS NULL OR result IS NULL), place INTEGER,
+  result TEXT, parked_for TEXT CHECK (parked_for IS NULL OR (status = 'deferred' AND due_at IS NOT NULL)), released_at INTEGER, server TEXT, bodies_deleted_at INTEGER CHECK (bodies_deleted_at IS NULL OR finished_at IS NOT NULL), request_body TEXT, life_ms INTEGER, ref TEXT, on_complete TEXT, group_name TEXT, result_stored TEXT CHECK (result_stored IS NULL OR result IS NULL), place INTEGER, waits_since INTEGER,
   CHECK ((finished_at IS NOT NULL) = (status IN ('succeeded', 'failed', 'cancelled', 'expired'))),
   CHECK ((lease_until IS NOT NULL) = (status = 'running')),
   CHECK ((next_at IS NOT NULL) = (status IN ('scheduled', 'retrying', 'deferred'))),
@@ -349,7 +349,7 @@ CREATE INDEX tasks_callback_due ON tasks (due_at) WHERE status = 'waiting';
 
 CREATE INDEX tasks_deadline_due ON tasks (due_at) WHERE status <> 'waiting' AND due_at = deadline_at;
 
-CREATE INDEX tasks_parked ON tasks (parked_for, place) WHERE parked_for IS NOT NULL;
+CREATE INDEX tasks_parked ON tasks (parked_for, place, id, service, reason) WHERE parked_for IS NOT NULL;
 
 CREATE INDEX tasks_send_due ON tasks (due_at) WHERE status <> 'waiting' AND parked_for IS NULL AND due_at < deadline_at;
 

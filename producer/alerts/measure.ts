@@ -86,21 +86,22 @@ function lateLines(
   now: number,
 ): Measure[] {
   const rowsOf = Map.groupBy(deadlines, ({ line }) => line);
-  return backlog.lines.flatMap(({ line, tasks, perSecond, emptyAt }) => {
+  return backlog.lines.flatMap(({ line, tasks, perSecond }) => {
     const rows = rowsOf.get(line) ?? [];
-    if (perSecond === undefined || perSecond <= 0 || emptyAt === undefined) return [];
+    if (perSecond === undefined || perSecond <= 0) return [];
+    // Of a line longer than was counted, its end at the earliest.
+    const endAt = now + Math.ceil((tasks / perSecond) * 1000);
     const startOf = (ahead: number) => now + (ahead / perSecond) * 1000;
     const late = rows.filter((row) => row.is_last === 0 && startOf(row.ahead) > row.deadline_at).length;
     const lastDeadline = Math.max(0, ...rows.filter((row) => row.is_last === 1).map((row) => row.deadline_at));
-    const lateAtEnd =
-      lastDeadline === 0 ? 0 : Math.ceil(Math.max(0, Date.parse(emptyAt) - lastDeadline) * (perSecond / 1000));
+    const lateAtEnd = lastDeadline === 0 ? 0 : Math.ceil(Math.max(0, endAt - lastDeadline) * (perSecond / 1000));
     const value = Math.min(tasks, Math.max(late, lateAtEnd));
     return [
       {
         kind: 'backlog-late' as const,
         target: line,
         value,
-        summary: `About ${value} of ${tasks} tasks in the line ${line} will not start before their deadline: it ends at ${emptyAt.slice(0, 16)}Z at ${rounded(perSecond)} a second.`,
+        summary: `About ${value} of ${tasks} tasks in the line ${line} will not start before their deadline: it ends at ${new Date(endAt).toISOString().slice(0, 16)}Z at ${rounded(perSecond)} a second.`,
         remedy: line.startsWith('pool:')
           ? 'Add keys to the pool, or raise the limit at the provider; cancel what is no longer wanted.'
           : 'Add servers or raise their concurrency, or resume the service if it is paused; cancel what is no longer wanted.',

@@ -1,6 +1,6 @@
 /** `GET /api/task/:id`: where a task stands; with `?wait=` not before it has ended or time is up. */
 import { createRoute } from '@hono/zod-openapi';
-import { readLinePosition } from '../../shared/store/parking.ts';
+import { RATE_IS_OLD_MS, readLinePosition } from '../../shared/store/parking.ts';
 import { readEnded, readTask } from '../../shared/store/read.ts';
 import type { TaskRow } from '../../shared/store/row.ts';
 import { isTerminal } from '../../shared/task/status.ts';
@@ -21,9 +21,6 @@ const LONGEST_PAUSE_MS = 1_500;
 
 /** While somebody else's question is under way. */
 const ANSWER_PAUSE_MS = 20;
-
-/** What the owner of a line said of its pace says nothing of later. */
-const PACE_HOLDS_MS = 120_000;
 
 const route = createRoute({
   method: 'get',
@@ -82,7 +79,7 @@ async function answerRow(runtime: Runtime, caller: Caller, row: TaskRow): Promis
 
 /** Where a parked task stands in its line, which is one over all stores; undefined when that cannot be read. */
 async function positionOf({ config }: Runtime, line: string, id: string): Promise<LinePosition | undefined> {
-  const since = Date.now() - PACE_HOLDS_MS;
+  const since = Date.now() - RATE_IS_OLD_MS;
   const parts = await callUpstream('database', () =>
     Promise.all(config.stores.all.map(({ db }) => readLinePosition(db, line, id, since))),
   );

@@ -143,14 +143,21 @@ export const DemandSchema = z
     inFlight: z.number().int(),
     capacity: z.number().openapi({ description: 'Calls at a time that its available servers take.' }),
     available: z.number().int().openapi({ description: 'Servers that take calls.' }),
-    waiting: z.number().int().openapi({ description: 'Tasks that wait for a place, up to 10,000.' }),
+    waiting: z
+      .number()
+      .int()
+      .openapi({ description: 'Tasks that wait for capacity: a place, a key, their turn in a flow.' }),
+    waitingForPlace: z.number().int().openapi({ description: 'Those of them that more servers would help.' }),
     arrivalsPerSecond: z.number(),
     meanLatencyMs: z.number().optional(),
     estimatedWaitSeconds: z
       .number()
       .optional()
       .openapi({ description: 'Until a new task starts, as it looks now; absent when nobody knows.' }),
-    advisedServers: z.number().int().openapi({ description: 'How many servers would do the work.' }),
+    advisedServers: z
+      .number()
+      .int()
+      .openapi({ description: 'How many servers would do the work; tasks that wait for a key need none.' }),
   })
   .openapi('Demand', {
     example: {
@@ -159,6 +166,7 @@ export const DemandSchema = z
       capacity: 16,
       available: 2,
       waiting: 40,
+      waitingForPlace: 40,
       arrivalsPerSecond: 12.5,
       meanLatencyMs: 1800,
       estimatedWaitSeconds: 4.5,

@@ -35,6 +35,14 @@ export const TaskCountsSchema = z
   .openapi('TaskCounts');
 export type TaskCounts = z.infer<typeof TaskCountsSchema>;
 
+const waiting = {
+  tasks: count(),
+  isCounted: z.boolean().openapi({ description: 'False: at least so many. A line is counted up to 100,000 a store.' }),
+  oldestAt: time(),
+  reasons: z.partialRecord(z.enum(DEFERRAL_REASONS), count()),
+  emptyAt: time().optional().openapi({ description: 'At the present pace; absent when nobody knows.' }),
+};
+
 export const BacklogSchema = z
   .object({
     queues: z.array(z.object({ shard: count(), messages: z.number(), bytes: z.number(), oldestAt: time().optional() })),
@@ -44,14 +52,24 @@ export const BacklogSchema = z
           line: z.string(),
           service: z.string().optional(),
           pool: z.string().optional(),
+          refused: z.literal(true).optional().openapi({ description: 'Of tasks that keys of the pool refused.' }),
           bucket: z.string().optional(),
-          tasks: count().openapi({ description: 'Counted up to 10,000 a store.' }),
-          oldestAt: time(),
+          flow: z.string().optional(),
+          ...waiting,
+          services: z.array(z.string()).openapi({ description: 'Whose tasks stand in it.' }),
           perSecond: z.number().optional(),
-          emptyAt: time().optional().openapi({ description: 'At the present pace.' }),
         }),
       )
       .openapi({ description: 'Tasks that wait for capacity, by what they wait for; the longest first.' }),
+    services: z
+      .array(
+        z.object({
+          service: z.string(),
+          ...waiting,
+          lines: z.array(z.object({ line: z.string(), tasks: count() })),
+        }),
+      )
+      .openapi({ description: 'The same tasks by service, over all lines.' }),
     unavailableQueues: z.array(count()),
     unavailableStores: z.array(count()),
   })

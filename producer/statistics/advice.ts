@@ -16,13 +16,15 @@ const MORE_KEYS = 2;
 
 /** @param keysByPool keys that can be used, over all shards */
 export function adviseOnKeys(lines: Backlog['lines'], keysByPool: ReadonlyMap<string, number>, now: number): Advice[] {
-  return lines.flatMap(({ pool, tasks, perSecond, emptyAt }) => {
+  return lines.flatMap(({ pool, refused, tasks, perSecond, emptyAt }) => {
+    // More keys do not make the provider accept what it refuses.
+    if (refused) return [];
     const keys = pool === undefined ? undefined : keysByPool.get(pool);
     if (pool === undefined || keys === undefined || keys === 0) return [];
     if (perSecond === undefined || emptyAt === undefined || Date.parse(emptyAt) - now < SOON_MS) return [];
     const faster = perSecond * ((keys + MORE_KEYS) / keys);
     const soonerAt = new Date(now + Math.ceil((tasks / faster) * 1000)).toISOString();
-    const text = `With ${MORE_KEYS} more keys in pool ${pool} the backlog ends at ${clock(soonerAt)} instead of ${clock(emptyAt)} UTC.`;
+    const text = `With ${MORE_KEYS} more keys in pool ${pool} the backlog ends at ${clock(soonerAt, now)} instead of ${clock(emptyAt, now)} UTC.`;
     return [{ kind: 'keys' as const, pool, emptyAt, soonerAt, text }];
   });
 }
@@ -49,6 +51,8 @@ export function adviseOnServers(loads: readonly ServiceLoad[]): Advice[] {
   });
 }
 
-function clock(iso: string): string {
-  return iso.slice(11, 16);
+/** The day is said where it is another one. */
+function clock(iso: string, now: number): string {
+  const isToday = iso.slice(0, 10) === new Date(now).toISOString().slice(0, 10);
+  return isToday ? iso.slice(11, 16) : `${iso.slice(0, 10)} ${iso.slice(11, 16)}`;
 }

@@ -64,7 +64,7 @@ export function taskMetrics(tallies: readonly Tally[]): (Metric | HistogramMetri
   ];
 }
 
-export function backlogMetrics({ queues, lines }: Backlog, now: number): Metric[] {
+export function backlogMetrics({ queues, lines, services }: Backlog, now: number): Metric[] {
   const age = (oldestAt: string) => Math.max(0, (now - Date.parse(oldestAt)) / 1000);
   return [
     gauge('tasklane_queue_messages', 'Messages that wait in a queue.', queues, ({ shard, messages }) => [
@@ -84,6 +84,20 @@ export function backlogMetrics({ queues, lines }: Backlog, now: number): Metric[
       { line },
       age(oldestAt),
     ]),
+    gauge(
+      'tasklane_service_waiting_tasks',
+      'Tasks of a service that wait for capacity, over all lines.',
+      services.flatMap(({ service, reasons }) =>
+        Object.entries(reasons).map(([reason, tasks]) => ({ service, reason, tasks })),
+      ),
+      ({ service, reason, tasks }) => [{ service, reason }, tasks],
+    ),
+    gauge(
+      'tasklane_service_waiting_oldest_seconds',
+      'Age of the oldest task of a service that waits for capacity.',
+      services,
+      ({ service, oldestAt }) => [{ service }, age(oldestAt)],
+    ),
     gauge('tasklane_line_tasks_per_second', 'How fast a line moves.', lines, ({ line, perSecond }) => [
       { line },
       perSecond ?? 0,

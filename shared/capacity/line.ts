@@ -30,6 +30,9 @@ export function serviceLine(service: string, bucket?: string): string {
   return bucket === undefined ? `service:${service}` : `service:${service}#${bucket}`;
 }
 
+/** How names of lines begin, before the colon. */
+export const LINE_KINDS = ['service', 'pool', 'refused', 'flow'] as const;
+
 /** @returns undefined for a text that is no line */
 export function targetOfLine(line: string): LineTarget | undefined {
   const match = /^(?<kind>service|pool|refused|flow):(?<name>[^#]+)(?:#(?<bucket>.+))?$/s.exec(line);

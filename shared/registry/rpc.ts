@@ -184,8 +184,10 @@ export interface DemandView {
   /** Calls at a time that its available servers take. */
   readonly capacity: number;
   readonly available: number;
-  /** Tasks that wait in line for a place, and those that wait a moment where they are. */
+  /** Tasks that wait in line, for places, for keys or in flows, and those that wait a moment where they are. */
   readonly waiting: number;
+  /** Those of them that more servers would help. */
+  readonly waitingForPlace: number;
   readonly arrivalsPerSecond: number;
   readonly meanLatencyMs: number | undefined;
   /** Until a new task starts, as it looks now; 0 while there is room, undefined when nobody knows. */

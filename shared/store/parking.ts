@@ -22,8 +22,18 @@ const STILL_IN_LINE = '+parked_for = ?1';
 /** Not released, or so long ago that the wake-up is lost. */
 const STANDS = '(released_at IS NULL OR due_at <= ?2)';
 
-/** What a line's pace is worth: it is written no more often. */
+/** What a line's pace is worth: who moves it writes it no more often. */
 const PACE_HOLDS_MS = 10_000;
+
+/** Who has said nothing for so long moves the line no more. */
+export const RATE_IS_OLD_MS = 120_000;
+
+/** How fast its owner moves a line, tasks a second. */
+export interface LineRate {
+  readonly perSecond: number;
+  /** Letters and digits: a pool's shards each move a part of its line. */
+  readonly mover: string;
+}
 
 /** Nobody needs more of a line's length; each is a row read. */
 const MAX_COUNTED = 10_000;
@@ -31,13 +41,13 @@ const MAX_COUNTED = 10_000;
 /**
  * Makes tasks of a line claimable now, by their places, each once however often this runs at the same
  * time. The caller sends their wake-ups afterwards (rule R1).
- * @param perSecond the line's pace, when its owner knows it
+ * @param rate when the line's owner knows it
  */
 export async function releaseParkedTasks(
   db: D1Database,
   line: string,
   limit: number,
-  perSecond: number | undefined,
+  rate: LineRate | undefined,
   now: number,
 ): Promise<{ released: ReleasedTask[]; left: boolean }> {
   const release = db
@@ -48,7 +58,7 @@ export async function releaseParkedTasks(
     )
     .bind(line, now, limit);
   const rest = anyStanding(db, line, now);
-  const notes = perSecond === undefined ? [] : [noteRate(db, line, perSecond, now)];
+  const notes = rate === undefined ? [] : [noteRate(db, line, rate, now)];
   const [released, left] = await db.batch<ReleasedTask & LineHead>([release, rest, ...notes]);
   const inTurn = (released?.results ?? []).sort(byPlace);
   return { released: inTurn, left: (left?.results.length ?? 0) > 0 };
@@ -80,14 +90,19 @@ function anyStanding(db: D1Database, line: string, now: number): D1PreparedState
   return db.prepare(`SELECT 1 AS found FROM tasks WHERE parked_for = ?1 AND ${STANDS} LIMIT 1`).bind(line, now);
 }
 
-function noteRate(db: D1Database, line: string, perSecond: number, now: number): D1PreparedStatement {
+/** The paces of a line by who moves it, this one among them. */
+const RATES = `json_set(coalesce(lines.rates, '{}'), '$.' || ?4, json_array(?2, ?3))`;
+
+/** What all who move the line make of it together. */
+function noteRate(db: D1Database, line: string, { perSecond, mover }: LineRate, now: number): D1PreparedStatement {
   return db
     .prepare(
-      `INSERT INTO lines (line, per_second, noted_at) VALUES (?1, ?2, ?3)
-       ON CONFLICT (line) DO UPDATE SET per_second = excluded.per_second, noted_at = excluded.noted_at
-       WHERE lines.noted_at <= ?3 - ${PACE_HOLDS_MS}`,
+      `INSERT INTO lines (line, per_second, noted_at, rates) VALUES (?1, ?2, ?3, json_object(?4, json_array(?2, ?3)))
+       ON CONFLICT (line) DO UPDATE SET noted_at = excluded.noted_at, rates = ${RATES},
+         per_second = (SELECT sum(value->>0) FROM json_each(${RATES}) WHERE value->>1 > ?3 - ${RATE_IS_OLD_MS})
+       WHERE coalesce(lines.rates->?4->>1, 0) <= ?3 - ${PACE_HOLDS_MS}`,
     )
-    .bind(line, perSecond, now);
+    .bind(line, perSecond, now, mover);
 }
 
 export interface LineHead {

@@ -350,11 +350,11 @@ export const RULE_MUTATIONS: readonly Row[] = [
         edits: [
           {
             file: 'callback/parking.ts',
-            from: 'const { released, left } = await releaseParkedTasks(db, line, limit ?? wanted, perSecond, now);',
+            from: 'const { released, left } = await releaseParkedTasks(db, line, limit ?? wanted, rate, now);',
             to: `const { results } = await db.prepare('SELECT id, service FROM tasks WHERE parked_for = ?1')
               .bind(line).all<{ id: string; service: string }>();
             await sendWakes(taskQueues, results.map(({ id, service }) => ({ id, service, delayMs: 0 })));
-            const { released, left } = await releaseParkedTasks(db, line, limit ?? wanted, perSecond, now);`,
+            const { released, left } = await releaseParkedTasks(db, line, limit ?? wanted, rate, now);`,
           },
           {
             file: 'callback/parking.ts',

@@ -5,10 +5,13 @@ import { emptyRegistry } from '../../callback/registry/server.ts';
 import { deleteService, putService, readCatalog, setBalancing, setPaused } from '../../callback/registry/services.ts';
 import { restoreServices, snapshotServices } from '../../callback/registry/snapshot.ts';
 import { viewBalancer, viewServices } from '../../callback/registry/view.ts';
+import type { ServiceWaiting } from '../../callback/waiting-of-service.ts';
 import { Fleet, seededRandom, T0 } from './fleet.ts';
 
-const demand = (fleet: Fleet, inLine = 0, service = 'ocr') => {
-  const answer = demandOf(fleet.registry, service, inLine, fleet.now);
+const NOBODY: ServiceWaiting = { atService: 0, elsewhere: 0, keyWaitSeconds: 0 };
+
+const demand = (fleet: Fleet, inLine = 0, keys: Partial<ServiceWaiting> = {}) => {
+  const answer = demandOf(fleet.registry, 'ocr', { ...NOBODY, atService: inLine, ...keys }, fleet.now);
   if (!answer.ok) throw new Error(answer.detail);
   return answer.value;
 };
@@ -45,6 +48,23 @@ describe('demand', () => {
     expect(demand(fleet, 119)).toMatchObject({ waiting: 119 });
   });
 
+  it('counts who waits for a key, who is before them, and wants no server for them', () => {
+    const fleet = new Fleet();
+    fleet.add('a', { maxConcurrency: 4 });
+    for (let second = 0; second < 60; second++) {
+      fleet.call().report({ durationMs: 1_000 });
+      fleet.now += 1_000;
+    }
+    const advised = demand(fleet).advisedServers;
+    expect(demand(fleet, 0, { elsewhere: 2_000, keyWaitSeconds: 1_000.5 })).toMatchObject({
+      waiting: 2_000,
+      waitingForPlace: 0,
+      estimatedWaitSeconds: 1_000.5,
+      advisedServers: advised,
+    });
+    expect(demand(fleet, 0, { elsewhere: 1, keyWaitSeconds: undefined }).estimatedWaitSeconds).toBeUndefined();
+  });
+
   it('knows no wait while nobody is there, and advises a server for those who wait', () => {
     const fleet = new Fleet();
     fleet.route(5);
@@ -55,7 +75,7 @@ describe('demand', () => {
       estimatedWaitSeconds: undefined,
       advisedServers: 1,
     });
-    expect(demandOf(fleet.registry, 'none', 0, fleet.now)).toMatchObject({ ok: false, code: 'service-not-found' });
+    expect(demandOf(fleet.registry, 'none', NOBODY, fleet.now)).toMatchObject({ ok: false, code: 'service-not-found' });
   });
 });
 

@@ -7,7 +7,7 @@ const HOUR = Math.floor(NOW / 3600_000);
 const MINUTE = 60_000;
 
 const QUIET: Observed = {
-  backlog: { queues: [], lines: [], unavailableQueues: [], unavailableStores: [] },
+  backlog: { queues: [], lines: [], services: [], unavailableQueues: [], unavailableStores: [] },
   deadlines: [],
   near: [],
   tallies: [],
@@ -51,9 +51,17 @@ describe('what is measured', () => {
     expect(measured({}).unknown.size).toBe(0);
   });
 
-  const line = { line: 'pool:default', pool: 'default', tasks: 1_000, oldestAt: new Date(NOW - MINUTE).toISOString() };
+  const line = {
+    line: 'pool:default',
+    pool: 'default',
+    tasks: 1_000,
+    isCounted: true,
+    oldestAt: new Date(NOW - MINUTE).toISOString(),
+    reasons: {},
+    services: ['ocr'],
+  };
   const moving = { ...line, perSecond: 1, emptyAt: new Date(NOW + 1_000_000).toISOString() };
-  const backlog = { queues: [], lines: [moving], unavailableQueues: [], unavailableStores: [] };
+  const backlog = { queues: [], lines: [moving], services: [], unavailableQueues: [], unavailableStores: [] };
 
   it('counts tasks in line that will not start before their deadline, by the place of each', () => {
     const deadlines = [0, 60, 120].map((ahead) => ({

@@ -1,6 +1,7 @@
 import { env } from 'cloudflare:workers';
 import parsePrometheus from 'parse-prometheus-text-format';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { Backlog } from '../../../producer/schema/statistics.ts';
 import { countSample, emptyTally, hourOf, type SampleEvent } from '../../../shared/statistics/tally.ts';
 import { recordAccepted } from '../../../shared/store/accept.ts';
 import { addToStatistics } from '../../../shared/store/statistics.ts';
@@ -59,12 +60,17 @@ describe('statistics', () => {
 
   it('say what waits, since when, and until when at the present pace', async () => {
     const answer = await ask(environment(), '/api/stats/tasks', { token: await viewer() });
-    const { backlog, asOf } = await answer.json<{ asOf: string; backlog: { lines: Record<string, unknown>[] } }>();
+    const { backlog, asOf } = await answer.json<{ asOf: string; backlog: Backlog }>();
     expect(backlog.lines).toEqual([
       expect.objectContaining({ line: LINE, pool: 'openai', tasks: WAITING, perSecond: 0.1 }),
     ]);
     const emptyInMs = Date.parse(String(backlog.lines[0]?.emptyAt)) - Date.parse(asOf);
     expect(emptyInMs).toBe((WAITING / 0.1) * 1000);
+    // Those who wait for a key are the service's backlog as much as those who wait for a place.
+    expect(backlog.services).toMatchObject([
+      { tasks: WAITING, reasons: { 'no-key': WAITING }, lines: [{ line: LINE, tasks: WAITING }] },
+    ]);
+    expect(backlog.services[0]?.emptyAt).toBe(backlog.lines[0]?.emptyAt);
   });
 
   it('say it hour by hour', async () => {
@@ -92,6 +98,8 @@ describe('metrics', () => {
     const ended = families.get('tasklane_tasks_ended_total')?.metrics ?? [];
     expect(ended).toContainEqual({ value: '3', labels: { service: 'ocr', status: 'succeeded' } });
     expect(ended.map(({ labels }) => labels?.service)).toContain(ODD_NAME);
+    const waiting = families.get('tasklane_service_waiting_tasks')?.metrics ?? [];
+    expect(waiting).toMatchObject([{ value: String(WAITING), labels: { reason: 'no-key' } }]);
     expect(families.get('tasklane_line_tasks')?.metrics).toEqual([{ value: String(WAITING), labels: { line: LINE } }]);
     expect(families.get('tasklane_up')?.metrics).toContainEqual({ value: '1', labels: { part: 'database' } });
     const [start] = families.get('tasklane_task_start_seconds')?.metrics ?? [];

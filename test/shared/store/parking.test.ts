@@ -115,7 +115,7 @@ describe('a line', () => {
 
   it('says who stands before a task, and how fast it moves while somebody has said so of late', async () => {
     const ids = await parked(4);
-    await releaseParkedTasks(env.DB, 'pool:some', 1, 2.5, NOW);
+    await releaseParkedTasks(env.DB, 'pool:some', 1, { perSecond: 2.5, mover: 'shard1' }, NOW);
     expect(await readLinePosition(env.DB, 'pool:some', ids[3]!, NOW - 1)).toEqual({ ahead: 3, perSecond: 2.5 });
     expect(await readLinePosition(env.DB, 'pool:some', ids[3]!, NOW + 1)).toEqual({ ahead: 3, perSecond: null });
   });
@@ -124,7 +124,13 @@ describe('a line', () => {
     const counted = countedDatabase();
     await parked(1);
     for (let second = 0; second < 25; second++) {
-      await releaseParkedTasks(counted.db, 'pool:other', 1, second, NOW + second * 1000);
+      await releaseParkedTasks(
+        counted.db,
+        'pool:other',
+        1,
+        { perSecond: second, mover: 'shard1' },
+        NOW + second * 1000,
+      );
     }
     expect(counted.rowsWritten).toBe(3);
   });

@@ -34,6 +34,7 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   claimKeys: [['a', [{ key: 'k', id: ID, fields: '{}' }], NOW, NOW]],
   claimTasks: [[{ claims: [CLAIM], nonce: 'n' }, NOW]],
   countDeadLetters: [[1]],
+  countWaiting: [[[{ name: 'l', first: 'l', last: 'l' }], NOW]],
   countOpenTasksOf: [['s', ID, 10]],
   countSchedules: [['a']],
   createJob: [[{ id: 'job_0' }]],
@@ -132,7 +133,7 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   recoverAfterRestart: [],
   releaseDueHeads: [[['l'], NOW]],
   releaseParkedAmong: [['l', [ID], NOW]],
-  releaseParkedTasks: [['l', 10, 1, NOW]],
+  releaseParkedTasks: [['l', 10, { perSecond: 1, mover: 'registry' }, NOW]],
   releaseJobRunner: [[NOW]],
   revokeToken: [['j', NOW]],
   scanForStrays: [['', 10, NOW]],
@@ -164,7 +165,15 @@ function capturing(): { readonly db: unknown; readonly statements: Set<string> }
     id: ID,
     line: 'l',
   };
-  const lists = { counts: '[]', deferrals: '[]', start_histogram: '[]', call_histogram: '[]', total_histogram: '[]' };
+  const lists = {
+    counts: '[]',
+    deferrals: '[]',
+    start_histogram: '[]',
+    call_histogram: '[]',
+    total_histogram: '[]',
+    wait_histograms: '[]',
+    parts: '[]',
+  };
   const keys = { term: 't', subject: 'a', key: 'k', expired: 1, ...lists };
   const answer = { results: [{ ...row, ...keys }], meta: { changes: 1 } };
   const statement: Record<string, unknown> = {

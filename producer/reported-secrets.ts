@@ -6,7 +6,7 @@ import { keyOfLabel } from '../shared/key/name.ts';
 import type { SecretsHolder } from '../shared/key/report-token.ts';
 import type { RedactedReport, ReportToRedact } from '../shared/key/rpc.ts';
 import type { CallbackReport } from '../shared/ledger/rpc.ts';
-import { unsaidPackingOf } from '../shared/sync/packing.ts';
+import { TELLING_BYTES, unsaidPackingOf } from '../shared/sync/packing.ts';
 import type { Config } from './env.ts';
 import { callUpstream, UNAVAILABLE } from './upstream.ts';
 
@@ -50,7 +50,7 @@ export function packedResult(holder: SecretsHolder | undefined, report: Report):
 }
 
 /** Of base64: enough bytes to tell a packing by. */
-const HEAD_DIGITS = 16;
+const HEAD_DIGITS = Math.ceil(TELLING_BYTES / 3) * 4;
 
 export interface CleanBody {
   readonly type: string;

@@ -198,7 +198,7 @@ class ProxiedCall {
     const headers = headersToClient(answer.headers, (text) => secrets.text(text), asked);
     // Of an answer to HEAD the length is all that there is of the body; packed, it would be another one's.
     const length = answer.headers.get('content-length');
-    if (this.#outbound.method === 'HEAD' && length !== null && !isUnpackedOnReading(answer.headers)) {
+    if (this.#outbound.method === 'HEAD' && isLength(length) && !isUnpackedOnReading(answer.headers)) {
       headers.set('content-length', length);
     }
     if (place.server !== undefined) headers.set('tasklane-server', place.server.id);
@@ -268,6 +268,11 @@ class ProxiedCall {
       traceId: this.#outbound.traceId,
     });
   }
+}
+
+/** Of a body that there is not nothing else would notice one that no client takes. */
+function isLength(text: string | null): text is string {
+  return text !== null && /^\d{1,15}$/.test(text);
 }
 
 function packingOf({ headers, body }: ClassifiedResponse): string | undefined {

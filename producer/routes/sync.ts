@@ -68,7 +68,7 @@ async function answerCall(c: Context<AppEnv>): Promise<Response> {
   const service = services.find(name);
   if (service === undefined) return unknownServiceCall(services.all, name);
 
-  const below = targetBelow(request.url, name);
+  const below = targetBelow(request.url);
   const path = below === '' || below === '/' ? service.path : below.startsWith('?') ? service.path + below : below;
   const checked = RequestTargetSchema.safeParse(path);
   if (!checked.success) return refuse('invalid-request', { detail: `path: ${checked.error.issues[0]?.message}` });
@@ -94,9 +94,10 @@ async function answerCall(c: Context<AppEnv>): Promise<Response> {
 }
 
 /** What follows the service's name in a request's address, byte for byte: a parser would rewrite it. */
-function targetBelow(url: string, name: string): string {
+function targetBelow(url: string): string {
   const from = url.indexOf(PREFIX, url.indexOf('://') + 3) + PREFIX.length;
-  return url.slice(from + name.length);
+  // The name may be escaped.
+  return url.slice(from).replace(/^[^/?]*/, '');
 }
 
 /** What cannot go through, and what there is instead. */

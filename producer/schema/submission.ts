@@ -11,7 +11,7 @@ import {
   RequestTargetSchema,
   SERVICE_NAME_PATTERN,
 } from '../../shared/service/definition.ts';
-import { isNotForClients } from '../../shared/service/request-headers.ts';
+import { asRead, isNotForClients } from '../../shared/service/request-headers.ts';
 import { AnswerRulesSchema } from '../../shared/task/answer-rule.ts';
 import { MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 import { ERROR_CLASSES } from '../../shared/task/error-class.ts';
@@ -66,7 +66,7 @@ export const GroupIdSchema = z
   );
 
 const TaskHeaderNameSchema = HeaderNameSchema.refine(
-  (name) => !REFUSED_HEADER.test(name),
+  (name) => !REFUSED_HEADER.test(asRead(name)),
   'a task may not set this header: credentials belong to the service, the media type to contentType',
 ).refine(
   (name) => !isNotForClients(name),

@@ -11,7 +11,7 @@ import { ERROR_CLASSES } from '../task/error-class.ts';
 import { TASK_METHODS } from '../task/request.ts';
 import { HookSchema, hookUrlProblem } from '../webhook/hook.ts';
 import { ClientQuotaSchema } from './client-quota.ts';
-import { isOfOneHop } from './request-headers.ts';
+import { asRead, isOfOneHop } from './request-headers.ts';
 import { hasSecrets } from './secret-origin.ts';
 import { targetProblem } from './target.ts';
 
@@ -47,7 +47,7 @@ const RESERVED_HEADER =
 export const HeaderNameSchema = z
   .string()
   .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'not a header name')
-  .refine((name) => !RESERVED_HEADER.test(name), 'this header is set by Tasklane')
+  .refine((name) => !RESERVED_HEADER.test(asRead(name)), 'this header is set by Tasklane')
   .refine((name) => !isOfOneHop(name), 'this header is about one connection, which Tasklane and the platform open');
 
 export const HeaderValueSchema = z

@@ -3,7 +3,9 @@
  * cause the next. Pure.
  */
 
-const LOOPBACK = /^(?:localhost|.*\.localhost|127(?:\.\d+){3}|\[::1\]|0\.0\.0\.0|\[::\])$/;
+/** `[::ffff:7f00:1]` is 127.0.0.1 as an address of IPv6, and `[::7f00:1]` as it was once written. */
+const LOOPBACK =
+  /^(?:localhost|.*\.localhost|127(?:\.\d+){3}|\[::1\]|0\.0\.0\.0|\[::(?:ffff:)?7f[0-9a-f]{2}:[0-9a-f]+\]|\[::(?:ffff:0:0)?\])$/;
 
 /** @param publicUrl of the deployment; undefined when it is not known */
 export function isOwnAddress(url: string, publicUrl: string | undefined): boolean {

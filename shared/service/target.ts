@@ -25,9 +25,13 @@ const PRIVATE_IPV4: readonly (readonly [network: number, prefix: number])[] = [
 export function targetProblem(url: string, allowPrivate: boolean): string | undefined {
   const parsed = URL.parse(url);
   if (parsed === null) return 'not a URL';
-  if (parsed.username !== '' || parsed.password !== '') return 'put credentials into headers, not into the URL';
+  // Empty ones are none to the parser.
+  if (/^[^/]*\/\/[^/]*@/.test(url)) return 'put credentials into headers, not into the URL';
   // A lone `?` or `#` is no search and no hash to the parser, and yet the path would be put behind it.
   if (/[?#]/.test(url)) return 'a base URL has no query and no fragment';
+  // A request's path is put behind it as it is, and both reach the backend byte for byte.
+  const path = /^[^/]*\/\/[^/\\]*(.*)$/s.exec(url.trim())?.[1] ?? '';
+  if (path !== '' && path !== parsed.pathname) return `would be rewritten on its way; write it as ${parsed.href}`;
   if (allowPrivate) return undefined;
   if (parsed.protocol !== 'https:') return 'a target outside the local run is https';
   // URL.parse writes every notation of an address (hex, octal, one number) as plain dotted or bracketed.

@@ -3,7 +3,7 @@
  * one hop, to the platform in between or to Tasklane stays; so do credentials and cookies: the token
  * is Tasklane's, and a backend's cookie would be one of Tasklane's own origin. Pure.
  */
-import { isNotForClients, isOfOneHop } from '../service/request-headers.ts';
+import { asRead, isNotForClients, isOfOneHop } from '../service/request-headers.ts';
 import { INTERNAL_HEADER_PREFIX } from './call.ts';
 import { type Asked, locationForClient, valueForClient } from './location.ts';
 import { isUnpackedOnReading } from './packing.ts';
@@ -89,7 +89,8 @@ export function headersToBackend(headers: Headers): Record<string, string> {
   const forwarded: Record<string, string> = Object.create(null);
   const named = hopHeadersOf(headers);
   for (const [name, value] of headers) {
-    if (!isInternal(name) && !isNotForClients(name) && !named.has(name) && !OF_THE_WAY_THERE.test(name)) {
+    const read = asRead(name);
+    if (!isInternal(read) && !isNotForClients(name) && !named.has(name) && !OF_THE_WAY_THERE.test(read)) {
       forwarded[name] = value;
     }
   }

@@ -30,28 +30,68 @@ function packingOf(headers: Headers): string {
   return (headers.get('content-encoding') ?? '').trim();
 }
 
-/** How files of gzip and Zstandard begin; nothing that is text does. */
+/** How packed files begin; nothing that is text does. */
 const MAGIC: readonly (readonly [name: string, bytes: readonly number[]])[] = [
   ['gzip', [0x1f, 0x8b]],
   ['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
+  // Of zlib's four second bytes the one of levels 2 to 5 is a `^`.
+  ['deflate', [0x78, 0x01]],
+  ['deflate', [0x78, 0x9c]],
+  ['deflate', [0x78, 0xda]],
+  ['compress', [0x1f, 0x9d]],
+  ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
+  ['lz4', [0x04, 0x22, 0x4d, 0x18]],
 ];
 
+/** So many bytes of a body tell whether it is packed. */
+export const TELLING_BYTES = 64;
+
 /**
- * What a body that is said to be text is packed in without a word about it, by how it begins.
+ * What a body that is said to be text is packed in without a word about it, by how it begins. Brotli and bare deflate
+ * begin in no way of their own: what is said to be JSON or XML and begins with what neither can hold is `unknown`.
  */
-export function unsaidPackingOf(type: string | null, head: Uint8Array): string | undefined {
+export function unsaidPackingOf(type: string | null, body: Uint8Array): string | undefined {
   if (!isSaidToBeText(type)) return undefined;
-  return MAGIC.find(([, bytes]) => bytes.every((byte, index) => head[index] === byte))?.[0];
+  const name = MAGIC.find(([, bytes]) => bytes.every((byte, index) => body[index] === byte))?.[0];
+  return name ?? (isSaidToBeMarkup(type) && !isMarkup(body.subarray(0, TELLING_BYTES)) ? 'unknown' : undefined);
 }
 
 /** Whether more of the body is needed for `unsaidPackingOf` to tell. */
 export function isPackingOpen(type: string | null, head: Uint8Array): boolean {
-  return (
-    isSaidToBeText(type) &&
-    MAGIC.some(([, bytes]) => head.length < bytes.length && head.every((byte, index) => bytes[index] === byte))
-  );
+  if (!isSaidToBeText(type)) return false;
+  if (isSaidToBeMarkup(type) && head.length < TELLING_BYTES) return true;
+  return MAGIC.some(([, bytes]) => head.length < bytes.length && head.every((byte, index) => bytes[index] === byte));
 }
 
+const MEDIA_TYPE = /^\s*[\w!#$&^.+-]+\/[\w!#$&^.+-]+\s*(?:;|$)/;
+
+const TEXT =
+  /^\s*(?:text\/|multipart\/|[\w-]+\/[\w.-]+\+(?:json|xml|yaml)\b|application\/(?:x-)?(?:json|xml|ndjson|jsonl|jsonlines|json-seq|javascript|ecmascript|typescript|www-form-urlencoded|yaml|toml|graphql|sql|csv|jwt)\b)/i;
+
+/** What names no type is what a program forgot to name, and not a file. */
 function isSaidToBeText(type: string | null): boolean {
-  return type === null || /^\s*(?:text\/|application\/(?:[\w.+-]+\+)?(?:json|xml)\b|application\/x-ndjson)/i.test(type);
+  return type === null || TEXT.test(type) || !MEDIA_TYPE.test(type);
+}
+
+/** JSON and XML: neither holds control characters (RFC 8259, section 7; XML 1.0, section 2.2). */
+const MARKUP = /^\s*(?:[\w-]+\/(?:[\w.-]+\+)?(?:json|xml))\b/i;
+
+function isSaidToBeMarkup(type: string | null): boolean {
+  return type !== null && MARKUP.test(type);
+}
+
+/** The zeros of wide encodings, and the marks by which they begin, aside. */
+function isMarkup(head: Uint8Array): boolean {
+  if (!head.every((byte) => byte >= 0x20 || byte === 0 || (byte >= 0x09 && byte <= 0x0d))) return false;
+  const first = head[0] ?? 0;
+  return first < 0x80 || first >= 0xfe || isUtf8(head);
+}
+
+function isUtf8(head: Uint8Array): boolean {
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(head, { stream: true });
+    return true;
+  } catch {
+    return false;
+  }
 }

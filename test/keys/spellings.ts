@@ -24,6 +24,8 @@ const ESCAPES: readonly ((char: string, upper: boolean) => string)[] = [
     ({ '/': '&sol;', '+': '&plus;', '"': '&quot;', '=': '&equals;', '&': '&amp;', '<': '&lt;', "'": '&apos;' })[char] ??
     char,
   (char, upper) => `=${anyCase(hexOf(char), upper)}`,
+  (char) => `\\${hexOf(char, 6)}`,
+  (char) => `\\${hexOf(char)} `,
   (char) => `${char}\0`,
 ];
 
@@ -115,7 +117,8 @@ function inPieces(secret: string): fc.Arbitrary<Written> {
   const isPlain = /^[A-Za-z0-9]+$/.test(secret);
   const apart = [' ', '.', '","', "', '", '  '].map((separator) => chars.join(separator));
   const indexed = chars.map((char, at) => (at === 0 ? char : `"${at}":"${char}`)).join('",');
-  const broken = [secret.replace(/.{11}(?=.)/g, '$&\n'), secret.replace(/.{5}(?=.)/g, '$&\r\n  ')];
+  const broken = ['\n', '=\r\n', '= \t\r\n'].map((end) => secret.replace(/.{11}(?=.)/g, `$&${end}`));
+  broken.push(secret.replace(/.{5}(?=.)/g, '$&\r\n  '));
   return fc.constantFrom(...broken, ...(isPlain ? [...apart, indexed] : [])).map((text) => ({ text, slack: 0 }));
 }
 
@@ -142,6 +145,8 @@ function inTwo(secret: string): fc.Arbitrary<Written> {
     { text: Buffer.from(bytes.toString('base64')).toString('hex'), slack: 12 },
     { text: Buffer.from(bytes.toString('base64')).toString('base64'), slack: 12 },
     { text: Buffer.from(secret.toUpperCase()).toString('base64'), slack: 4 },
+    // An empty text in front keeps the start of the secret apart from its neighbours.
+    { text: Buffer.from(JSON.stringify(JSON.stringify({ k: secret }))).toString('base64'), slack: 40 },
   );
 }
 

@@ -140,9 +140,8 @@ function afterReading(gap: Gap, code: number, taken: Taken): Taken | undefined {
   if (code === CARRIAGE_RETURN) return taken.breaks === 0 ? taken : undefined;
   // One only: an empty line ends a server-sent event, which is not to be held back.
   if (code === LINE_FEED) return taken.breaks === 0 ? { ...taken, breaks: 1 } : undefined;
-  const isBlank = code === 0x20 || code === 9;
   if (gap === 'lines') {
-    if (!isBlank || taken.breaks === 0) return undefined;
+    if (!isBlank(code) || taken.breaks === 0) return undefined;
     return taken.blanks < MAX_INDENT ? { ...taken, blanks: taken.blanks + 1 } : undefined;
   }
   if (gap !== 'separators' && isDigit(code)) {
@@ -151,10 +150,14 @@ function afterReading(gap: Gap, code: number, taken: Taken): Taken | undefined {
     const isLeading = gap === 'separated' && code === ZERO && taken.separators > 0 && taken.zeros < MAX_ZEROS;
     return isLeading ? { ...taken, zeros: taken.zeros + 1 } : undefined;
   }
-  if (!isBlank && !isSeparator(code)) return undefined;
+  if (!isBlank(code) && !isSeparator(code)) return undefined;
   if (taken.separators >= MAX_SEPARATORS) return undefined;
   const isQuoted = isQuote(code) && taken.digits === 0;
   return { ...taken, separators: taken.separators + 1, isQuoted };
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 9;
 }
 
 function isQuote(code: number): boolean {
@@ -170,11 +173,13 @@ function isSeparator(code: number): boolean {
   return code > 0x20 && code < 0x7f && !/[0-9A-Za-z]/.test(String.fromCharCode(code));
 }
 
-/** `=` at the end of a line of quoted-printable. */
+/** `=` at the end of a line of quoted-printable; blanks behind it were added on the way (RFC 2045, section 6.7). */
 function softBreakEnd(speller: Speller, at: number): number | undefined {
   const { text } = speller;
   if (text.charCodeAt(at) !== 0x3d) return undefined;
-  const feed = text.charCodeAt(at + 1) === CARRIAGE_RETURN ? at + 2 : at + 1;
+  let feed = at + 1;
+  while (feed - at <= MAX_INDENT && isBlank(text.charCodeAt(feed))) feed += 1;
+  if (text.charCodeAt(feed) === CARRIAGE_RETURN) feed += 1;
   if (feed >= text.length) speller.metEnd = true;
   return text.charCodeAt(feed) === LINE_FEED ? feed + 1 : undefined;
 }

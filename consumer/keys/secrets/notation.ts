@@ -159,13 +159,16 @@ function base32Texts(secret: string): string[] {
 
 /** Every text of base64 that a text with the secret in it would hold. */
 function base64Texts(secret: string): string[] {
-  const json = JSON.stringify(secret).slice(1, -1);
+  const json = inJson(secret);
   const written = new Set([
     secret,
     json,
     json.replaceAll('/', '\\/'),
+    inJson(json),
     encodeURIComponent(secret),
-    secret.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;').replaceAll('>', '&gt;'),
+    encodeURIComponent(json),
+    inHtml(secret, '&quot;'),
+    inHtml(secret, '&#34;'),
     secret.toLowerCase(),
     secret.toUpperCase(),
     hexOf(secret),
@@ -177,6 +180,20 @@ function base64Texts(secret: string): string[] {
   const ofSecret = base64Parts(secret);
   const twice = ofSecret.flatMap((part) => [part, part.replaceAll('+', '-').replaceAll('/', '_')]);
   return [...new Set([...once, ...Array.from(new Set(twice)).flatMap(base64Parts)])];
+}
+
+function inJson(text: string): string {
+  return JSON.stringify(text).slice(1, -1);
+}
+
+/** Programs differ in how they write quotes. */
+function inHtml(text: string, quote: string): string {
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('"', quote)
+    .replaceAll("'", '&#39;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;');
 }
 
 /** Wherever `text` starts in what was encoded, these characters depend on it alone. */

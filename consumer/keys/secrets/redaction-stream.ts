@@ -3,7 +3,7 @@
  * until it is known not to be one, and nothing else: a server-sent event passes at once. A body that
  * breaks off loses nothing of what had come: the held-back end goes out before the error does.
  */
-import { isPackingOpen, unsaidPackingOf } from '../../../shared/sync/packing.ts';
+import { isPackingOpen, TELLING_BYTES, unsaidPackingOf } from '../../../shared/sync/packing.ts';
 import { bytesFromLatin1, latin1FromBytes } from './latin1.ts';
 import type { Redactor } from './redaction.ts';
 
@@ -72,20 +72,24 @@ class CleanPieces {
     } catch (error) {
       this.#last = { kind: 'failed', error };
     }
+    // It may end before anybody could tell.
+    if (this.#isPacked()) return '';
     return this.#cut.push(this.#head ?? '') + this.#cut.end();
+  }
+
+  #isPacked(): boolean {
+    if (this.#head === undefined) return false;
+    if (unsaidPackingOf(this.#type, bytesFromLatin1(this.#head.slice(0, TELLING_BYTES))) === undefined) return false;
+    const error = new TypeError('the answer is packed without saying so');
+    this.#last = { kind: 'failed', error };
+    void this.#reader.cancel(error).catch(() => {});
+    return true;
   }
 
   #take(text: string): string {
     if (this.#head === undefined) return this.#cut.push(text);
     this.#head += text;
-    const head = bytesFromLatin1(this.#head.slice(0, HEAD_BYTES));
-    if (isPackingOpen(this.#type, head)) return '';
-    if (unsaidPackingOf(this.#type, head) !== undefined) {
-      const error = new TypeError('the answer is packed without saying so');
-      this.#last = { kind: 'failed', error };
-      void this.#reader.cancel(error).catch(() => {});
-      return '';
-    }
+    if (isPackingOpen(this.#type, bytesFromLatin1(this.#head.slice(0, TELLING_BYTES))) || this.#isPacked()) return '';
     const all = this.#head;
     this.#head = undefined;
     return this.#cut.push(all);
@@ -93,9 +97,6 @@ class CleanPieces {
 }
 
 const LAST_TEXT_MS = 50;
-
-/** Enough to tell by how a body begins. */
-const HEAD_BYTES = 4;
 
 /** The same over text, piece by piece. Deterministic, without I/O. */
 export class StreamCut {

@@ -184,6 +184,6 @@ function goesOn(lead: number, next: number): boolean {
   if (startsEscape(next)) return true;
   const char = String.fromCharCode(next);
   if (lead === 0x26) return /[#a-z]/i.test(char);
-  if (lead === BACKSLASH) return /[uxU0-7]/.test(char);
+  if (lead === BACKSLASH) return /[uxU0-9a-f]/i.test(char);
   return (lead === 0x25 ? /[0-9a-fu]/i : /[0-9a-f]/i).test(char);
 }

@@ -22,6 +22,7 @@ const EQUALS = 0x3d;
 const MAX_DIGITS = 8;
 const MAX_LEADING_ZEROS = 64;
 const MAX_NAME = 8;
+const MAX_STYLESHEET_DIGITS = 6;
 
 const LETTER_ESCAPES: Readonly<Record<string, number>> = { n: 10, r: 13, t: 9, b: 8, f: 12, v: 11 };
 
@@ -168,11 +169,26 @@ export class Speller {
         this.#addBraced(end, depth, readings);
       } else if (char === 'U') {
         this.#addHex(end, 8, depth, readings);
-      } else if (char >= '0' && char <= '7') {
+      }
+      if (digitOf(code) < 16) this.#addStylesheetEscape(at, depth, readings);
+      if (char >= '0' && char <= '7') {
         for (const octal of this.#numbersAt(at, 8, 1, 3, depth)) readings.push({ code: octal.value, end: octal.end });
       }
       readings.push({ code: LETTER_ESCAPES[char] ?? code, end });
       if (char in LETTER_ESCAPES) readings.push({ code, end });
+    }
+  }
+
+  /** `\73 k`, as CSS.escape writes a digit that comes first (CSS Syntax, section 4.3.7). */
+  #addStylesheetEscape(at: number, depth: number, readings: Reading[]): void {
+    for (const [index, { value, end }] of this.#numbersAt(at, 16, 1, MAX_STYLESHEET_DIGITS, depth).entries()) {
+      if (value < 0x20 || value > 0x7e) continue;
+      readings.push({ code: value, end });
+      // A blank ends a number that may go on.
+      if (index === MAX_STYLESHEET_DIGITS - 1) continue;
+      for (const next of this.readingsAt(end, depth)) {
+        if (next.code === 0x20 || next.code === 9 || next.code === 10) readings.push({ code: value, end: next.end });
+      }
     }
   }
 

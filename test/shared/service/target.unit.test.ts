@@ -135,3 +135,32 @@ describe('targetProblem', () => {
     expect(targetProblem('http://localhost/?a=1', true)).toMatch(/query/);
   });
 });
+
+describe('a base address', () => {
+  it.each(['https://@api.example.com', 'https://:@api.example.com/x', 'https://u:p@api.example.com'])(
+    'carries no credentials, not even empty ones: %s',
+    (url) => {
+      expect(targetProblem(url, true)).toMatch(/credentials/);
+    },
+  );
+
+  it.each([
+    ['https://api.example.com/a/../b', 'https://api.example.com/b'],
+    ['https://api.example.com/%2e%2e/b', 'https://api.example.com/b'],
+    ['https://api.example.com/é', 'https://api.example.com/%C3%A9'],
+    ['https://api.example.com/a b', 'https://api.example.com/a%20b'],
+    ['https://api.example.com\\b', 'https://api.example.com/b'],
+    ['https:///api.example.com', 'https://api.example.com/'],
+  ])('that would be rewritten is refused, with what to write: %s', (url, written) => {
+    expect(targetProblem(url, true)).toContain(written);
+  });
+
+  it.each([
+    'https://API.example.com',
+    'https://api.example.com:443/x/',
+    "https://api.example.com/it's/%C3%A9//x",
+    'https://bücher.example/x',
+  ])('stands as it is written: %s', (url) => {
+    expect(targetProblem(url, true)).toBeUndefined();
+  });
+});

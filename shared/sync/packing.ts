@@ -89,7 +89,7 @@ function isMarkup(head: Uint8Array): boolean {
 
 function isUtf8(head: Uint8Array): boolean {
   try {
-    new TextDecoder('utf-8', { fatal: true }).decode(head, { stream: true });
+    new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(head, { stream: true });
     return true;
   } catch {
     return false;

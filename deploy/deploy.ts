@@ -21,7 +21,7 @@ import { generateSecrets } from './inputs/generated-secrets.ts';
 import { ROOT } from './plan/plan-files.ts';
 import { compare, type DeployRequest, inputsFor, type Prepared, resolvePlan } from './prepare.ts';
 import { type Estimate, estimatePrice, parseLoad } from './price/estimate.ts';
-import { type Deployed, runDeploy } from './run.ts';
+import { checkedInputs, type Deployed, runDeploy } from './run.ts';
 import { smoke } from './smoke/smoke.ts';
 import { smokeLines } from './smoke/smoke-lines.ts';
 import { buildUploads } from './upload/build-uploads.ts';
@@ -43,6 +43,7 @@ const HELP = `Deploys Tasklane to a Cloudflare account, again and again.
   --polls N             for the price: polls per task (1)
   --large PERCENT       for the price: tasks whose payload and result are above
                         64 KB and lie in the bucket (0)
+  --messages N          for the price: messages to webhooks per task (0)
   --preview NAME        small letters, digits and dashes; removed again by
                         npm run destroy -- --preview NAME
   --generate-secrets    makes JWT_SECRET, ID_SECRET, CALLBACK_SECRET and
@@ -82,6 +83,7 @@ function readOptions() {
       'body-days': { type: 'string', default: '3' },
       polls: { type: 'string', default: '1' },
       large: { type: 'string', default: '0' },
+      messages: { type: 'string', default: '0' },
       preview: { type: 'string' },
       'generate-secrets': { type: 'boolean', default: false },
       'drain-minutes': { type: 'string', default: '15' },
@@ -106,7 +108,8 @@ function say(line: string): void {
   console.error(line);
 }
 
-function estimateFor({ load: text, polls, days, large, 'body-days': bodyDays }: Options): Estimate {
+function estimateFor(options: Options): Estimate {
+  const { load: text, polls, days, large, messages, 'body-days': bodyDays } = options;
   const load = parseLoad(text ?? DEFAULT_LOAD);
   if (load === undefined) throw new DeployError('--load is like 10/s, 500k/day or 2.5M/month');
   const lives = {
@@ -114,7 +117,8 @@ function estimateFor({ load: text, polls, days, large, 'body-days': bodyDays }: 
     bodyDays: wholeNumber('--body-days', bodyDays, 0, 3650),
   };
   const largeShare = wholeNumber('--large', large, 0, 100) / 100;
-  return estimatePrice(load, wholeNumber('--polls', polls, 0, 1000), lives, largeShare);
+  const pollsPerTask = wholeNumber('--polls', polls, 0, 1000);
+  return estimatePrice(load, pollsPerTask, lives, largeShare, wholeNumber('--messages', messages, 0, 100));
 }
 
 function requestOf(options: Options): DeployRequest {
@@ -140,7 +144,7 @@ const EMPTY: Account = {
 async function showPlan(options: Options, signal: AbortSignal): Promise<void> {
   const request = requestOf(options);
   const estimate = estimateFor(options);
-  const { inputs, family, name } = inputsFor(request, process.env);
+  const { inputs, family, name } = checkedInputs(request, process.env);
   const isKnown = hasAccess(process.env);
   const account = isKnown ? await readAccount(openAccount(process.env, signal, say), family, say) : EMPTY;
   const resolved = resolvePlan(request, inputs, account);
@@ -163,15 +167,14 @@ async function deploy(options: Options, signal: AbortSignal): Promise<void> {
     api,
     request,
     environment: process.env,
+    // A token is signed with it.
+    known: options.smoke ? ['JWT_SECRET'] : [],
     build: (plan) => buildUploads(plan, name),
     generate: options['generate-secrets']
-      ? (names, found) => {
-          const { values, made } = generateSecrets(secretsFile, names, found);
-          const file = path.relative('.', secretsFile);
-          if (made.length > 0) say(`made ${made.join(', ')}: they are in ${file}, readable by you alone`);
-          const kept = values.names.filter((secret) => !made.includes(secret));
-          if (kept.length > 0) say(`took ${kept.join(', ')} from ${file}`);
-          return values;
+      ? (names) => {
+          const made = generateSecrets(secretsFile, names);
+          say(`made ${names.join(', ')}: they are in ${path.relative('.', secretsFile)}, readable by you alone`);
+          return made;
         }
       : undefined,
     drain: {
@@ -192,7 +195,7 @@ async function deploy(options: Options, signal: AbortSignal): Promise<void> {
 /** Fails the command when anything is not as it should be. */
 async function lookAt({ desired, publicUrl, secrets }: Deployed, api: CloudflareApi, signal: AbortSignal) {
   const jwtSecret = secrets.get('JWT_SECRET');
-  if (jwtSecret === undefined) throw new DeployError('--smoke signs a token: set JWT_SECRET, as it is in the account');
+  if (jwtSecret === undefined) throw new DeployError('JWT_SECRET is not known');
   say('looking at what is deployed …');
   const checks = await smoke({ api, desired, publicUrl, jwtSecret, ask: fetch, say, signal });
   for (const line of smokeLines(checks)) say(line);

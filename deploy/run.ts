@@ -23,19 +23,15 @@ import {
 } from './prepare.ts';
 import type { Uploads } from './upload/build-uploads.ts';
 
-/**
- * @param names those that are nowhere
- * @param found those that a Worker of the account has: never made, only found where an earlier run kept them
- */
-export type Generate = (names: readonly string[], found: readonly string[]) => SecretValues;
-
 export interface RunContext {
   readonly api: CloudflareApi;
   readonly request: DeployRequest;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly build: (plan: Plan) => Promise<Uploads>;
-  /** Makes secrets that are needed and missing, and keeps them where they are found again. */
-  readonly generate?: Generate | undefined;
+  /** Makes secrets that are needed and nowhere, and keeps them where they are found again. */
+  readonly generate?: ((names: readonly string[]) => SecretValues) | undefined;
+  /** Secrets whose values are needed after the deploy, whether or not the account has them. */
+  readonly known?: readonly string[];
   /** By default those of the tree. */
   readonly migrationsOf?: MigrationsOf | undefined;
   readonly drain: DrainOptions;
@@ -51,12 +47,12 @@ export interface Deployed extends Prepared {
 /** @throws PlanError, DeployError, ApiError: what was done before stays and works */
 export async function runDeploy(context: RunContext): Promise<Deployed> {
   const { api, request, environment, build, drain, say, signal } = context;
-  const { inputs, family } = readChecked(request, environment);
+  const { inputs, family } = checkedInputs(request, environment);
   const account = await readAccount(api, family, say);
   const resolved = resolvePlan(request, inputs, account, context.migrationsOf);
   const refused = refusalsIn(resolved.findings);
   if (refused.length > 0) throw new DeployError(refused.map(findingText).join('; '));
-  const values = inputs.values.over(generated(context.generate, resolved));
+  const values = inputs.values.over(generated(context, inputs.values, resolved));
   const prepared = compare(resolved, { ...inputs, values }, await build(resolved.plan));
   const ids = new KnownIds(account);
   await applySteps({ api, family, ids, secrets: values, formOf: prepared.formOf, drain, say, signal }, prepared.steps);
@@ -82,7 +78,8 @@ export async function runDestroy(
   return steps;
 }
 
-function readChecked(request: DeployRequest, environment: RunContext['environment']) {
+/** @throws PlanError as `inputsFor`, and for secrets that are too short to sign with */
+export function checkedInputs(request: DeployRequest, environment: RunContext['environment']) {
   const found = inputsFor(request, environment);
   checkStrength(
     found.inputs.values,
@@ -91,14 +88,21 @@ function readChecked(request: DeployRequest, environment: RunContext['environmen
   return found;
 }
 
-function generated(generate: Generate | undefined, { missing, unreadable }: Resolved): SecretValues {
-  if (missing.length + unreadable.length === 0) return new SecretValues();
-  const made = generate?.(
-    missing.filter((secret) => SIGNING.test(secret)),
-    unreadable.map(({ secret }) => secret),
-  );
-  const untold = unreadable.filter(({ secret }) => made?.has(secret) !== true);
-  if (untold.length > 0) throw new DeployError(untold.map(heldElsewhereText).join('; '));
+function generated(
+  { generate, known = [] }: RunContext,
+  given: SecretValues,
+  { missing, unreadable }: Resolved,
+): SecretValues {
+  // What a Worker has is never made anew, nor taken from where an earlier run kept it: it may have been rotated since.
+  if (unreadable.length > 0) throw new DeployError(unreadable.map(heldElsewhereText).join('; '));
+  const untold = known.filter((secret) => !given.has(secret) && !missing.includes(secret));
+  if (untold.length > 0) {
+    throw new DeployError(
+      `${untold.join(', ')} must be in the environment as it is in the account, which tells no values: --smoke signs a token with it`,
+    );
+  }
+  if (missing.length === 0) return new SecretValues();
+  const made = generate?.(missing.filter((secret) => SIGNING.test(secret)));
   const still = missing.filter((secret) => made?.has(secret) !== true);
   if (made !== undefined && still.length === 0) return made;
   throw new DeployError(

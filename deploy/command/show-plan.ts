@@ -66,7 +66,7 @@ export function planLines(prepared: Prepared): string[] {
     '',
     ...serviceLines(prepared),
     '',
-    style.bold(steps.length === 0 ? 'Nothing to do' : `${steps.length} steps`),
+    stepsTitle(steps),
     ...shownSteps(steps).flatMap(stepLines),
     ...(missing.length > 0 ? ['', ...missingLines(missing)] : []),
     ...(unreadable.length > 0 ? ['', ...unreadable.flatMap(unreadableLines)] : []),
@@ -129,6 +129,11 @@ interface ShownStep {
   readonly why: string;
 }
 
+function stepsTitle({ length }: readonly Step[]): string {
+  if (length === 0) return style.bold('Nothing to do');
+  return style.bold(length === 1 ? '1 step' : `${length} steps`) + style.dim('  (+ new, ~ set or changed, - removed)');
+}
+
 /** The migrations of a database are one line: there are dozens of them, and more for each store. */
 function shownSteps(steps: readonly Step[]): ShownStep[] {
   return steps.flatMap((step): ShownStep[] => {
@@ -180,12 +185,13 @@ function storesText(stores: number): string {
 /** What the words of the table mean, and what it leaves out. */
 const TERMS: readonly string[] = [
   'Queue operation: a message of up to 64 KB written, read, or deleted.',
-  'Row: a task takes four that are written, one for each stage, one when its bodies go and one when it is deleted after its retention; the minutely sweep and polls read.',
-  'Durable Object request: a question to a key pool or to the registry of servers. GB-s: an object in memory counts as 0.128 GB, a second long or a month.',
-  'Request: one to the API, or a batch taken from a queue.',
+  'Row: four are written for a task, when it is claimed, when it ends, when its bodies go, and when it is deleted after its retention. Polls and the rounds of each minute read.',
+  'Durable Object request: a question to a pool of keys or to the registry of servers; every isolate asks for definitions, and ten are assumed. GB-s: gigabytes in memory times seconds; an object counts as 0.128 GB.',
+  'Request: one to the API, a batch taken from a queue, or a round of a cron.',
+  'Log line: one for each attempt; with invocation_logs in wrangler.toml one more for each request and call.',
   `R2: payloads and results above 64 KB, of --large PERCENT of the tasks, ${LARGE_MEGABYTES} MB each way.`,
   'Stored: tasks of 1 KB in and out, with bodies for --body-days and without for --days.',
-  'List prices; what the plan includes is taken off each line. Logs beyond those included, and your backends are left out.',
+  'List prices; what the plan includes is taken off each line. Your backends, and messages to webhooks (a task more each), are left out.',
 ];
 
 /** The same for programs; stable names. */

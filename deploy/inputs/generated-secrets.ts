@@ -11,32 +11,18 @@ import { SecretValues } from './secret-values.ts';
 /** 48 bytes are 64 base64url characters: more than the 32 that are asked for. */
 const SECRET_BYTES = 48;
 
-/**
- * @param found never made: a Worker of the account has them
- * @returns values for `names`, those of an earlier run where the file has them, and for what of `found` it has
- */
-export function generateSecrets(
-  file: string,
-  names: readonly string[],
-  found: readonly string[],
-): { readonly values: SecretValues; readonly made: readonly string[] } {
+/** @returns values for `names`, those of an earlier run where the file has them */
+export function generateSecrets(file: string, names: readonly string[]): SecretValues {
   const kept: Record<string, string | undefined> = existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {};
-  const made = names.filter((name) => kept[name] === undefined);
-  const fresh = Object.fromEntries(made.map((name) => [name, randomBytes(SECRET_BYTES).toString('base64url')]));
-  if (made.length > 0) keep(file, { ...kept, ...fresh });
-  const values = [...names, ...found].flatMap((name): [string, string][] => {
-    const value = kept[name] ?? fresh[name];
-    return value === undefined ? [] : [[name, value]];
-  });
-  return { values: new SecretValues(values), made };
-}
-
-function keep(file: string, secrets: Readonly<Record<string, string | undefined>>): void {
-  const lines = Object.entries(secrets).map(([name, value]) => `${name}=${value}\n`);
+  const values = names.map((name) => [name, kept[name] ?? randomBytes(SECRET_BYTES).toString('base64url')] as const);
+  const lines = Object.entries({ ...kept, ...Object.fromEntries(values) }).map(([name, value]) => `${name}=${value}\n`);
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
   writeFileSync(
     file,
     `# Made by npm run deploy. Keep them in a safe place, then remove this file.\n${lines.join('')}`,
-    { mode: 0o600 },
+    {
+      mode: 0o600,
+    },
   );
+  return new SecretValues(values);
 }

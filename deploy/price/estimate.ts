@@ -19,6 +19,8 @@ export const OF_A_TASK: Readonly<Record<Metered, number>> = {
   durableObjectGigabyteSeconds: 0,
   requests: 1.1,
   cpuMilliseconds: 2,
+  // `task.attempted`; lines of invocations are off (wrangler.toml).
+  logLines: 1,
 };
 
 /** A poll of a task that has ended and is not in the isolate's memory any more. */
@@ -30,26 +32,48 @@ export const OF_A_POLL: Readonly<Record<Metered, number>> = {
   durableObjectGigabyteSeconds: 0,
   requests: 1,
   cpuMilliseconds: 1,
+  logLines: 0,
+};
+
+/** The end of a task told to a webhook: a task of its own, sent on without a request, with a row and no body to speak of. */
+export const OF_A_MESSAGE: Readonly<Record<Metered, number>> = {
+  queueOperations: 3,
+  rowsWritten: 4.04 + 1.01,
+  rowsRead: 51 + 21,
+  durableObjectRequests: 0,
+  durableObjectGigabyteSeconds: 0,
+  requests: 0.1,
+  cpuMilliseconds: 2,
+  logLines: 1,
 };
 
 const MINUTES_A_MONTH = 43_800;
 
-/** The sweep of a minute, most of it the scan for strays. */
+/** The rounds of a minute, the callback Worker's and the producer's: most of it the scan for strays. */
 export const OF_A_SWEEP: Readonly<Record<Metered, number>> = {
   queueOperations: 0,
   rowsWritten: 0,
   rowsRead: 8_395,
   durableObjectRequests: 0,
   durableObjectGigabyteSeconds: 0,
-  requests: 1,
-  cpuMilliseconds: 10,
+  requests: 2,
+  cpuMilliseconds: 20,
+  logLines: 0,
 };
 
 /**
  * The registry's object stays in memory while servers heartbeat, all month at most; the platform bills an
- * object as 128 MB whatever it uses (developers.cloudflare.com/durable-objects/platform/pricing).
+ * object as 128 MB whatever it uses (developers.cloudflare.com/durable-objects/platform/pricing). A pool of keys sets no
+ * timer, so that it can hibernate between two requests, and that time is not billed (the same, "Compute billing").
  */
 export const REGISTRY_GIGABYTE_SECONDS_A_MONTH = 2_628_000 * 0.128;
+
+/**
+ * Isolates that are awake, each of which asks the registry every five seconds, when it has work, whether definitions have
+ * changed. How many there are is the platform's business; this many are assumed.
+ */
+const ISOLATES = 10;
+const QUESTIONS_A_MONTH = (ISOLATES * 2_628_000) / 5;
 
 const SECONDS_OF: Readonly<Record<string, number>> = { s: 1, min: 60, h: 3_600, day: 86_400, month: 2_628_000 };
 
@@ -89,26 +113,34 @@ const NAMES: Readonly<Record<Metered, string>> = {
   durableObjectGigabyteSeconds: 'GB-s, the registry awake',
   requests: 'requests',
   cpuMilliseconds: 'ms of processor',
+  logLines: 'log lines',
 };
 
-/** @param largeShare of the tasks, from 0 to 1, whose bodies lie in the bucket */
+/**
+ * @param largeShare of the tasks, from 0 to 1, whose bodies lie in the bucket
+ * @param messagesPerTask told to webhooks
+ */
 export function estimatePrice(
   load: Load,
   pollsPerTask: number,
   lives: Lives = DEFAULT_LIVES,
   largeShare = 0,
+  messagesPerTask = 0,
 ): Estimate {
   const large = largeBodiesOf(load.tasksAMonth, largeShare, lives);
+  const invocations = load.tasksAMonth * (OF_A_TASK.requests + pollsPerTask * OF_A_POLL.requests);
   const lines = (Object.keys(PER_MILLION) as Metered[]).map((metered) => {
     const amount =
-      load.tasksAMonth * (OF_A_TASK[metered] + pollsPerTask * OF_A_POLL[metered]) +
+      load.tasksAMonth *
+        (OF_A_TASK[metered] + pollsPerTask * OF_A_POLL[metered] + messagesPerTask * OF_A_MESSAGE[metered]) +
       MINUTES_A_MONTH * OF_A_SWEEP[metered] +
       (metered === 'durableObjectGigabyteSeconds' ? REGISTRY_GIGABYTE_SECONDS_A_MONTH : 0) +
+      (metered === 'durableObjectRequests' ? Math.min(QUESTIONS_A_MONTH, invocations) : 0) +
       (metered === 'rowsWritten' ? large.rowsWritten : 0);
     const billed = Math.max(0, amount - INCLUDED[metered]);
     return { what: NAMES[metered], amount: Math.round(amount), dollars: (billed / 1_000_000) * PER_MILLION[metered] };
   });
-  const storage = storageOf(load.tasksAMonth, lives);
+  const storage = storageOf(load.tasksAMonth, lives, messagesPerTask);
   lines.push({ what: 'GB stored in D1', amount: Math.round(storage.gigabytes), dollars: storage.dollars });
   lines.push(...large.lines);
   const totalDollars = lines.reduce((sum, { dollars }) => sum + dollars, PLAN);

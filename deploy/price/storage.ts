@@ -35,10 +35,12 @@ export interface Storage {
 
 const DAYS_A_MONTH = 30.4;
 
-export function storageOf(tasksAMonth: number, { days, bodyDays }: Lives): Storage {
+/** @param messagesPerTask rows without bodies beside the task's own */
+export function storageOf(tasksAMonth: number, { days, bodyDays }: Lives, messagesPerTask = 0): Storage {
   const withBodies = Math.min(days, bodyDays);
   const tasksADay = tasksAMonth / DAYS_A_MONTH;
-  const bytes = tasksADay * (withBodies * ROW_WITH_BODIES_BYTES + (days - withBodies) * ROW_BYTES);
+  const ofTasks = withBodies * ROW_WITH_BODIES_BYTES + (days - withBodies) * ROW_BYTES;
+  const bytes = tasksADay * (ofTasks + messagesPerTask * days * ROW_BYTES);
   const gigabytes = bytes / 1e9;
   return {
     gigabytes,

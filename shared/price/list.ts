@@ -1,4 +1,4 @@
-/** Cloudflare's list prices: the pricing pages of Workers, Queues, D1 and Durable Objects, November 2026. */
+/** Cloudflare's list prices: the pricing pages of Workers (with Workers Logs), Queues, D1 and Durable Objects, November 2026. */
 
 /** Dollars a million. */
 export const PER_MILLION = {
@@ -9,6 +9,7 @@ export const PER_MILLION = {
   durableObjectGigabyteSeconds: 12.5,
   requests: 0.3,
   cpuMilliseconds: 0.02,
+  logLines: 0.6,
 } as const;
 
 /** What the paid plan includes each month. */
@@ -20,6 +21,7 @@ export const INCLUDED = {
   durableObjectGigabyteSeconds: 400_000,
   requests: 10_000_000,
   cpuMilliseconds: 30_000_000,
+  logLines: 20_000_000,
 } as const satisfies Record<keyof typeof PER_MILLION, number>;
 
 /** Dollars a month for the plan itself, without which there are no Queues that hold messages for four days. */

@@ -1,6 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { estimatePrice, OF_A_POLL, OF_A_SWEEP, OF_A_TASK, parseLoad } from '../../deploy/price/estimate.ts';
+import {
+  estimatePrice,
+  OF_A_MESSAGE,
+  OF_A_POLL,
+  OF_A_SWEEP,
+  OF_A_TASK,
+  parseLoad,
+} from '../../deploy/price/estimate.ts';
 import { ROWS_WRITTEN_FOR_BODIES, storageOf } from '../../deploy/price/storage.ts';
 import { PLAN } from '../../shared/price/list.ts';
 
@@ -25,6 +32,10 @@ describe('the operations of the estimate', () => {
     expect(OF_A_POLL.rowsRead).toBe(metered('poll of a finished task, cold')[3]);
     // Reads move with what else a run has stored; a million of them cost a tenth of a cent.
     expect(OF_A_TASK.rowsRead / ((rowsRead ?? 0) + (deletedReads ?? 0))).toBeCloseTo(1, 0);
+    const [plainQueue, , plainRows] = metered('synchronous task, first try, per task in batches of 10');
+    const [toldQueue, , toldRows] = metered('task whose end is told to its hook, per task in batches of 10');
+    expect(OF_A_MESSAGE.queueOperations).toBe((toldQueue ?? 0) - (plainQueue ?? 0));
+    expect(OF_A_MESSAGE.rowsWritten).toBeCloseTo((toldRows ?? 0) - (plainRows ?? 0) + (deletedRows ?? 0), 1);
     expect(OF_A_SWEEP.rowsRead / (metered('sweep with nothing due')[3] ?? 0)).toBeCloseTo(1, 0);
   });
 });
@@ -67,9 +78,26 @@ describe('the estimate', () => {
 
   it('comes near the price of a million tasks when they are many', () => {
     const many = estimatePrice(parseLoad('1000M/month')!, 0);
-    // docs/operations.md: $3.722 a million and $0.03 for a key's object, and $1 each when bodies and row go.
-    expect((many.totalDollars - many.storage.dollars) / 1000).toBeGreaterThan(5.5);
-    expect((many.totalDollars - many.storage.dollars) / 1000).toBeLessThan(5.9);
+    // docs/operations.md: $3.635 a million and $0.03 for a key's object, $1 each when bodies and row go, and $0.60 for the
+    // line of its log.
+    expect((many.totalDollars - many.storage.dollars) / 1000).toBeGreaterThan(6.1);
+    expect((many.totalDollars - many.storage.dollars) / 1000).toBeLessThan(6.5);
+  });
+
+  it('has a line for the logs, a line an attempt, and the questions of isolates among those to objects', () => {
+    const { lines } = estimatePrice(parseLoad('100M/month')!, 1);
+    const line = (what: string) => lines.find((candidate) => candidate.what === what);
+    expect(line('log lines')).toEqual({ what: 'log lines', amount: 100_000_000, dollars: 48 });
+    expect(line('Durable Object requests')?.amount).toBe(20_000_000 + 5_256_000);
+  });
+
+  it('counts messages to webhooks as tasks of their own, with a row and no body', () => {
+    const load = parseLoad('100M/month')!;
+    const [without, told] = [estimatePrice(load, 0), estimatePrice(load, 0, undefined, 0, 1)];
+    const more = told.totalDollars - told.storage.dollars - (without.totalDollars - without.storage.dollars);
+    // $1.20 of queue operations, $5.05 of rows, $0.60 of log lines, and a little.
+    expect(more / 100).toBeCloseTo(6.9, 1);
+    expect(told.storage.gigabytes - without.storage.gigabytes).toBeCloseTo((100e6 / 30.4) * 30 * 400e-9, 0);
   });
 });
 

@@ -4,7 +4,7 @@ import { CloudflareApi } from '../../deploy/account/api.ts';
 import type { Clock } from '../../deploy/account/pace.ts';
 import { readAccount } from '../../deploy/account/read-account.ts';
 import { type Step, targetOf } from '../../deploy/diff/step.ts';
-import { SecretValues } from '../../deploy/inputs/secret-values.ts';
+import type { SecretValues } from '../../deploy/inputs/secret-values.ts';
 import { inputsFor } from '../../deploy/prepare.ts';
 import { type RunContext, runDeploy } from '../../deploy/run.ts';
 import { FREE } from '../../rehearse/account-limits.ts';
@@ -48,13 +48,13 @@ function api(): CloudflareApi {
 
 function deploy(
   environment: Record<string, string | undefined> = {},
-  { request = {}, generate }: Partial<Pick<RunContext, 'request' | 'generate'>> = {},
+  { request = {}, ...more }: Partial<Pick<RunContext, 'request' | 'generate' | 'known'>> = {},
 ): ReturnType<typeof runDeploy> {
   stub.startRun();
   return runDeploy({
     api: api(),
     request,
-    generate,
+    ...more,
     environment: { ...SECRETS, ...environment },
     build: () => Promise.resolve(hollowUploads()),
     drain: { maxMs: 50, pollMs: 1, force: false },
@@ -112,25 +112,26 @@ describe('a deploy that adds a shard without WEBHOOK_SECRET in its environment',
   it('is refused before anything is changed, and makes no other in its place', async () => {
     await open();
     await deploy(keys(8));
-    const asked: unknown[] = [];
-    const generate: RunContext['generate'] = (names, found) => {
-      asked.push(names, found);
-      return new SecretValues();
+    const generate = (): SecretValues => {
+      throw new Error('nothing is to be made');
     };
-    const said = /^WEBHOOK_SECRET: tasklane-consumer-1, tasklane-consumer-2 need it, and .* has it/;
-    await expect(deploy(grown)).rejects.toThrow(said);
-    await expect(deploy(grown, { generate })).rejects.toThrow(said);
-    expect(asked).toEqual([[], ['WEBHOOK_SECRET']]);
+    const refusal = /^WEBHOOK_SECRET: tasklane-consumer-1, tasklane-consumer-2 need it, and .* has it/;
+    await expect(deploy(grown)).rejects.toThrow(refusal);
+    await expect(deploy(grown, { generate })).rejects.toThrow(refusal);
     expect(stub.calls.filter(({ changes }) => changes)).toEqual([]);
   });
+});
 
-  it('takes the value that an earlier run kept, so that all shards sign alike', async () => {
+describe('a deploy that is looked at afterwards', () => {
+  it('is refused before anything is changed when the secret that signs tokens is not told', async () => {
     await open();
     await deploy(keys(8));
-    await deploy(grown, { generate: () => new SecretValues([['WEBHOOK_SECRET', SECRETS.WEBHOOK_SECRET]]) });
-    for (const name of ['producer', 'consumer-0', 'consumer-2']) {
-      expect(cloud.script(`tasklane-${name}`).secrets.get('WEBHOOK_SECRET')).toBe(SECRETS.WEBHOOK_SECRET);
-    }
+    const known = ['JWT_SECRET'];
+    await expect(deploy({ ...keys(8), JWT_SECRET: undefined }, { known })).rejects.toThrow(
+      /^JWT_SECRET must be in the/,
+    );
+    expect(stub.calls.filter(({ changes }) => changes)).toEqual([]);
+    await deploy(keys(8), { known });
   });
 });
 

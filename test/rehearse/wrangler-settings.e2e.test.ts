@@ -68,7 +68,7 @@ it('limits, placement, logpush, tail consumers, sampling and retry_delay reach t
   const { metadata, settings } = cloud.script(CONSUMER);
   expect(metadata).toMatchObject({ limits: { cpu_ms: 40_000 }, placement: { mode: 'smart' } });
   const wanted = {
-    observability: { enabled: true, head_sampling_rate: 0.25 },
+    observability: { enabled: true, head_sampling_rate: 0.25, logs: { enabled: true, invocation_logs: false } },
     logpush: true,
     tail_consumers: [{ service: 'listener' }],
   };

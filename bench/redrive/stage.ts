@@ -23,8 +23,8 @@ export interface Outcome {
   readonly perSecond: number;
 }
 
-/** @param perSecond what the service's definition says */
-export async function redrive(tasks: number, perSecond: number): Promise<Outcome> {
+/** @param perSecond what the service's definition says @param asked the pace that the caller wants */
+export async function redrive(tasks: number, perSecond: number, asked?: number): Promise<Outcome> {
   const database = new DatabaseSync(':memory:');
   migrate(database);
   database
@@ -51,11 +51,11 @@ export async function redrive(tasks: number, perSecond: number): Promise<Outcome
   } as unknown as CallbackEnv;
   const id = jobId(now, 'deadbeef');
   const filter = JSON.stringify({ statuses: STATUSES_OF_ACT.redrive, createdBefore: now });
-  const job = { id, act: 'redrive', subject: 'bench', asked: '{}', filter, per_second: null } as const;
+  const job = { id, act: 'redrive', subject: 'bench', asked: '{}', filter, per_second: asked ?? null } as const;
   await createJob(db, { ...job, matched: tasks, is_counted: 1, created_at: now });
   while ((await readJob(db, id))?.status === 'running') {
     // What a round takes passes by the clock as it is.
-    await runJobs(env, JOBS_A_ROUND, () => now);
+    await runJobs(env, JOBS_A_ROUND, () => (now += Math.random() * 50));
     now += ROUND_MS + 2_000 * (Math.random() - 0.5);
   }
   calls.sort((a, b) => a - b);

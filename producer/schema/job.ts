@@ -26,8 +26,8 @@ export const RedriveRequestSchema = z
       .optional()
       .openapi({
         description:
-          'Tasks a second and service, at most what the service is known to bear. Without it ' +
-          `${REDRIVE_SHARE * 100}% of that.`,
+          `Tasks a second and service, at most ${REDRIVE_SHARE * 100}% of what the service is known to bear, which is also the ` +
+          'pace without it.',
         example: 5,
       }),
   })

@@ -1,4 +1,5 @@
 /** Jobs: what is done to many tasks at once. Pure. */
+import { wholeSeconds } from '../task/backoff.ts';
 import { OPEN_STATUSES, type TaskStatus, TERMINAL_STATUSES } from '../task/status.ts';
 
 export const JOB_ACTS = ['cancel', 'redrive', 'purge'] as const;
@@ -14,7 +15,11 @@ export const STATUSES_OF_ACT: Readonly<Record<JobAct, readonly TaskStatus[]>> = 
   purge: TERMINAL_STATUSES,
 };
 
-/** Without a word of the caller a redrive takes this part of what a service bears: the rest is for new tasks. */
+/**
+ * A redrive takes at most this part of what a service is known to bear. The rest is for new tasks; and a queue delays by whole
+ * seconds, while a limit is counted in windows that begin anywhere, so what starts in two neighbouring seconds may arrive within
+ * one: at more than half of its limit a service may answer 429 though nothing exceeds it on average.
+ */
 export const REDRIVE_SHARE = 0.5;
 
 /** Calls a second of a service of which nothing is known: neither limits nor a pace. */
@@ -22,6 +27,9 @@ export const ASSUMED_PER_SECOND = 10;
 
 /** Tasks that are cancelled or purged in a minute, which calls nobody. */
 export const PLAIN_TASKS_A_MINUTE = 20_000;
+
+/** A chunk of a job's tasks lasts ten seconds and more at this pace. */
+const SLOW_PER_SECOND = 50;
 
 const ID_TIME_DIGITS = 12;
 
@@ -38,16 +46,20 @@ export interface StartRate {
   readonly isKnown: boolean;
 }
 
-/** @param asked by the caller, for each service; what the service bears is never exceeded */
+/** @param asked by the caller, for each service; lowers what is known, and is taken where nothing is */
 export function redrivePerSecond({ perSecond, isKnown }: StartRate, asked: number | undefined): number {
-  if (asked === undefined) return perSecond * REDRIVE_SHARE;
-  return isKnown ? Math.min(asked, perSecond) : asked;
+  // Whole calls in a second, where there are some: one and a half are one in less than the second that a queue can tell.
+  const share = (perSecond < 1 ? perSecond : Math.floor(perSecond)) * REDRIVE_SHARE;
+  if (asked === undefined) return share;
+  return isKnown ? Math.min(asked, share) : asked;
 }
 
 /**
  * When tasks may start, in their order, each service at its pace.
  * @param services of the tasks
  * @param until by service: earlier starts are given away; moved on by what is planned here
+ * Wake-ups are late by up to a second, which is not the same in the next plan: of a slow service the next start keeps its
+ * distance from when the last one really is. With more a second this would cost the pace, and a single one does not matter.
  * @returns as many starts as lie before the horizon: the first task of a service beyond it ends the plan
  */
 export function planStarts(
@@ -58,11 +70,17 @@ export function planStarts(
   horizonMs: number,
 ): number[] {
   const starts: number[] = [];
+  const last = new Map<string, number>();
+  const pace = (service: string) => perSecond.get(service) ?? ASSUMED_PER_SECOND;
   for (const service of services) {
     const at = Math.max(now, until.get(service) ?? now);
     if (at >= now + horizonMs) break;
     starts.push(at);
-    until.set(service, at + 1000 / (perSecond.get(service) ?? ASSUMED_PER_SECOND));
+    last.set(service, at);
+    until.set(service, at + 1000 / pace(service));
+  }
+  for (const [service, at] of last) {
+    if (pace(service) <= SLOW_PER_SECOND) until.set(service, now + wholeSeconds(at - now) + 1000 / pace(service));
   }
   return starts;
 }

@@ -19,6 +19,8 @@ describe('a plan of starts', () => {
     );
     expect(starts).toEqual([NOW, NOW, NOW + 1_000, NOW + 100]);
     expect(until.get('slow')).toBe(NOW + 2_000);
+    // The last one's wake-up comes at the whole second, and the next keeps its distance from that.
+    expect(until.get('quick')).toBe(NOW + 1_100);
   });
 
   it('goes on where the starts that were given away before end, whoever gave them', () => {
@@ -30,11 +32,13 @@ describe('a plan of starts', () => {
 });
 
 describe('the pace of a redrive', () => {
-  it('is half of what the service bears, or what was asked for, and never more than it bears', () => {
+  it('is half of what the service bears, or less where that was asked for, or what was asked for where nothing is known', () => {
     const known = { perSecond: 20, isKnown: true };
     expect(redrivePerSecond(known, undefined)).toBe(10);
-    expect(redrivePerSecond(known, 15)).toBe(15);
-    expect(redrivePerSecond(known, 500)).toBe(20);
+    expect(redrivePerSecond(known, 7)).toBe(7);
+    expect(redrivePerSecond(known, 20)).toBe(10);
+    expect(redrivePerSecond({ perSecond: 3.9, isKnown: true }, undefined)).toBe(1.5);
+    expect(redrivePerSecond({ perSecond: 0.5, isKnown: true }, undefined)).toBe(0.25);
     expect(redrivePerSecond({ perSecond: ASSUMED_PER_SECOND, isKnown: false }, 500)).toBe(500);
   });
 });

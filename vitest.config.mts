@@ -56,6 +56,7 @@ export default defineConfig({
                 FUZZ_SEED: process.env.FUZZ_SEED ?? '',
                 FUZZ_CASES: process.env.FUZZ_CASES ?? '2000',
                 ...(process.env.SCHEDULES !== undefined && { SCHEDULES: process.env.SCHEDULES }),
+                ...(process.env.FIRST_SCHEDULE !== undefined && { FIRST_SCHEDULE: process.env.FIRST_SCHEDULE }),
               },
             },
           })),

@@ -256,7 +256,8 @@ export function capacityOf(offers: readonly Offer[]): number {
 function isUnlimited(registry: Registry, line: Line, now: number): boolean {
   const limits = limitsInForce(registry, line.service, now);
   const isFixed = hasFixedTarget(definitionOf(registry, line.service));
-  return isFixed && (limits?.maxConcurrency ?? limits?.requestsPerSecond) === undefined;
+  const isSlowed = serviceOf(registry, line.service, now).limiter !== undefined;
+  return isFixed && !isSlowed && (limits?.maxConcurrency ?? limits?.requestsPerSecond) === undefined;
 }
 
 function paceOfLine(registry: Registry, line: Line, now: number): number | undefined {

@@ -1,5 +1,5 @@
 /** Takes back the calls of a batch with how they went: places, latencies, circuits. Pure over the state. */
-import type { CallReport, CallReports } from '../../shared/registry/routing.ts';
+import { type CallReport, type CallReports, MAX_BUSY_MS } from '../../shared/registry/routing.ts';
 import { noteFailure, noteGood, releaseProbe } from './circuit.ts';
 import { definitionOf, hasFixedTarget } from './definitions.ts';
 import { checkSoon } from './health-check.ts';
@@ -11,9 +11,8 @@ import { serviceOf } from './server.ts';
 import { noteDuration, noteEnough } from './service.ts';
 import type { Offer, Place, Registry } from './state.ts';
 
-/** A server that is busy without saying for how long, and the most that one may say. */
+/** A server that is busy without saying for how long. */
 const DEFAULT_BUSY_MS = 1_000;
-const MAX_BUSY_MS = 600_000;
 
 export function takeReports(
   registry: Registry,
@@ -65,14 +64,11 @@ function takeReport(
   // A probe that was not made, or went elsewhere, leaves the next one to another call.
   const isTold = place?.offer === called || report.unreachableServers?.includes(place?.offer?.server.id ?? '');
   if (place?.isProbe && place.offer !== undefined && !isTold) releaseProbe(place.offer.circuit);
-  // Its task is parked by whoever made the call.
-  if (report.outcome === 'unreachable' && report.isSynchronous !== true) {
-    notePark(registry, report.service, undefined, false, now);
-  }
+  if (report.isParked === true) notePark(registry, report.service, undefined, false, now);
 }
 
 function noteOfFixed(registry: Registry, report: CallReport, place: Place | undefined, now: number): void {
-  const { outcome, service: name, busyUntil, detail } = report;
+  const { outcome, service: name, busyUntil, detail, isParked } = report;
   const service = serviceOf(registry, name, now);
   if (outcome === 'unreachable') noteUnreachable(registry, name, detail ?? 'not reachable', now);
   else if (outcome !== 'unused') noteReached(registry, name, now);
@@ -80,7 +76,8 @@ function noteOfFixed(registry: Registry, report: CallReport, place: Place | unde
   const definition = definitionOf(registry, name);
   // With keys it is a key's limit, which its pool knows.
   if (outcome === 'busy' && hasFixedTarget(definition) && definition?.keyPool === undefined) {
-    noteEnough(service, place?.ticket, busyUntilOf(busyUntil, now), now);
+    const isSilent = isParked === true && (busyUntil ?? now) <= now;
+    noteEnough(service, place?.ticket, isSilent ? undefined : busyUntilOf(busyUntil, now), now);
   } else if (place !== undefined) endTicket(registry, place, ENDS[outcome], now);
 }
 

@@ -21,6 +21,9 @@ const CALLS_IN_TURN = [10, 5, 2, 1];
 /** So long after a refusal the calls of a fixed address are counted. */
 const LIMIT_LIFE_MS = 600_000;
 
+/** Each call that tries it in vain costs a task a deferral (rule R18). */
+const SILENT_PAUSE = { firstMs: 1_000, mostMs: 4_000 };
+
 /** A call weighs a twentieth. */
 const MEAN_WEIGHT = 0.05;
 
@@ -159,12 +162,17 @@ export function paceOf(service: Service, limits: Limits): number | undefined {
   return Number.isFinite(pace) ? pace : undefined;
 }
 
-/** A fixed address says that it has had enough. @param ticket of the call that it told, if that one was counted */
-export function noteEnough(service: Service, ticket: number | undefined, until: number, now: number): void {
-  service.limiter ??= { limiter: new Limiter(), at: now };
+/**
+ * A fixed address says that it has had enough.
+ * @param ticket of the call that it told, if that one was counted
+ * @param until when it may be called again; undefined where nobody said
+ */
+export function noteEnough(service: Service, ticket: number | undefined, until: number | undefined, now: number): void {
+  service.limiter ??= { limiter: new Limiter(0, SILENT_PAUSE), at: now };
   service.limiter.at = now;
   const { limiter } = service.limiter;
-  limiter.end(ticket ?? limiter.start(now), { kind: 'limited', until }, now);
+  if (ticket === undefined) limiter.noteUncountedRefusal(until, now);
+  else limiter.end(ticket, { kind: 'limited', until }, now);
 }
 
 /** One that was last met so long ago is not one any more. */

@@ -3,12 +3,12 @@
  * attempt that cannot be made is a deferral.
  */
 
-import { needsServer } from '../../shared/service/definition.ts';
+import { needsServer, type ServiceDefinition } from '../../shared/service/definition.ts';
 import { saysUnsent } from '../../shared/service/unreachable.ts';
 import { shorten } from '../../shared/task/attempt.ts';
 import { MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 import { taskCreatedAt } from '../../shared/task/id.ts';
-import { afterUse, serverUseOf } from '../capacity/server-use.ts';
+import { afterUse, serverUseOf, type UsedBy } from '../capacity/server-use.ts';
 import type { ConsumerEnv } from '../env.ts';
 import type { KeyFeedback, LimitFacts } from '../keys/pool/feedback.ts';
 import { observeKey } from '../keys/provider/key-feedback.ts';
@@ -61,7 +61,7 @@ export async function attempt(
     const use = serverUseOf(outcome, target !== undefined, call.key !== undefined, endedAt);
     const unreachableServers = target?.unreachableServers ?? [];
     return {
-      outcome: afterUse(outcome, use, call.service, call.servers?.length ?? 1),
+      outcome: afterUse(outcome, use, usedBy(call, service)),
       startedAt,
       endedAt,
       server: target?.server,
@@ -137,6 +137,11 @@ export async function attempt(
   } finally {
     timeouts.over(abort);
   }
+}
+
+function usedBy({ service: name, servers, state, key }: Call, service: ServiceDefinition | undefined): UsedBy {
+  const isLimitedAsService = service !== undefined && !needsServer(service) && key === undefined;
+  return { service: name, servers: servers?.length ?? 1, deferrals: state.deferrals, isLimitedAsService };
 }
 
 const PAYLOAD_MISSING: Outcome = {

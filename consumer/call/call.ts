@@ -137,9 +137,10 @@ export function settlementOf(call: Call, attempted: Attempted, callbackTimeoutMs
 }
 
 /** Who was released from this very line goes back to its head. */
-function parkPart({ line }: Call, park: { readonly line: string } | undefined) {
+function parkPart({ line }: Call, park: Extract<Outcome, { kind: 'deferred' }>['park']) {
   if (park === undefined) return {};
-  return { park: { ...park, ...(park.line === line && { isAgain: true }) } };
+  const isAgain = park.line === line && park.isLast !== true;
+  return { park: { line: park.line, ...(isAgain && { isAgain }) } };
 }
 
 function deferralOf(

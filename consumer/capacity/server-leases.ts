@@ -186,6 +186,7 @@ export class ServerLeases implements Disposable {
         ...(unreachableServers !== undefined &&
           unreachableServers.length > 0 && { unreachableServers: [...unreachableServers] }),
         ...use,
+        ...parkedPart(call, attempted),
       };
       this.#leases.end(id, report, isKept ? 'kept' : isAwaited ? 'awaited' : 'free');
     }
@@ -206,7 +207,8 @@ export class ServerLeases implements Disposable {
     this.#env.known.noteLimited(service);
     this.#leases.add(crypto.randomUUID(), service, [id]);
     const durationMs = Math.max(0, endedAt - startedAt);
-    this.#leases.end(id, { id, service, durationMs, isUnplaced: true, ...use }, 'awaited');
+    const report = { id, service, durationMs, isUnplaced: true, ...use, ...parkedPart(call, attempted) };
+    this.#leases.end(id, report, 'awaited');
   }
 
   #noteDuration({ service }: Call, { startedAt, endedAt, use }: Attempted): void {
@@ -326,6 +328,11 @@ export class ServerLeases implements Disposable {
     }
     return { ready, ended };
   }
+}
+
+function parkedPart({ service }: Call, { outcome }: Attempted) {
+  const isParked = outcome.kind === 'deferred' && outcome.park?.line === serviceLine(service);
+  return isParked ? { isParked } : {};
 }
 
 /** A call that follows another is made where that one is. */

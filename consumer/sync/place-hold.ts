@@ -122,7 +122,6 @@ class AcquiredPlace implements Place {
       ...(this.#unreachableServers.length > 0 && { unreachableServers: this.#unreachableServers }),
       ...(busyUntil !== undefined && { busyUntil }),
       ...(isOngoing !== undefined && { isOngoing }),
-      isSynchronous: true,
     };
     await reportPlaces(this.#env, registry, leaseId, [report]);
   }

@@ -37,6 +37,14 @@ export interface Closed {
   test?: { readonly others: number; isDue: boolean } | undefined;
   /** Calls that turn out to have been refused with the first one make the learnt number smaller. */
   readonly isCounted: boolean;
+  /** Calls that tried it in vain. */
+  failures: number;
+}
+
+/** How long a backend that says no time is left alone at least: from the first refusal on, doubling with each call that tries it. */
+export interface SilentPause {
+  readonly firstMs: number;
+  readonly mostMs: number;
 }
 
 export class LimiterState {
@@ -51,6 +59,7 @@ export class LimiterState {
   readonly starts = new Starts();
   readonly open: OpenCall[] = [];
   readonly doubt: Doubt;
+  readonly silentPause: SilentPause;
   round: { readonly at: number; readonly previousAt: number | undefined } | undefined;
   lastTicket = 0;
   strikeAt = -1;
@@ -69,8 +78,9 @@ export class LimiterState {
   /** Calls that were let in in the round before. */
   borneBefore = 0;
 
-  constructor(doubt: Doubt) {
+  constructor(doubt: Doubt, silentPause: SilentPause) {
     this.doubt = doubt;
+    this.silentPause = silentPause;
   }
 
   get ofRound(): number {

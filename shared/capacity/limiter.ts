@@ -15,13 +15,15 @@ import { encourage, learnFrom } from './equals.ts';
 import type { Learnt } from './learnt.ts';
 import { beginRound, confirm, doubted, noteLetIn } from './let-in.ts';
 import type { CallEnd, ConfiguredLimit, ToldLimit } from './limit.ts';
-import { LimiterState, type OpenCall } from './limiter-state.ts';
+import { LimiterState, type OpenCall, type SilentPause } from './limiter-state.ts';
 import { closeWhenFull, dropLateTest, opensAt } from './opening.ts';
-import { refuse } from './refusal.ts';
+import { refuse, refusedToo } from './refusal.ts';
 
 /** Weight of the newest call in the mean of their times. */
 const NEWEST = 0.1;
 const mean = (before: number | undefined, ms: number): number => (before ?? ms) + NEWEST * (ms - (before ?? ms));
+
+const NO_PAUSE: SilentPause = { firstMs: 0, mostMs: 0 };
 
 /** What is worth keeping over a restart. */
 export interface LimiterSnapshot {
@@ -33,9 +35,12 @@ export interface LimiterSnapshot {
 export class Limiter {
   readonly #state: LimiterState;
 
-  /** @param turn where equals stand beside it, they doubt one after the other */
-  constructor(turn = 0) {
-    this.#state = new LimiterState(new Doubt(turn));
+  /**
+   * @param turn where equals stand beside it, they doubt one after the other
+   * @param silentPause where a refused call costs much
+   */
+  constructor(turn = 0, silentPause: SilentPause = NO_PAUSE) {
+    this.#state = new LimiterState(new Doubt(turn), silentPause);
   }
 
   set configured(configured: ConfiguredLimit) {
@@ -157,6 +162,13 @@ export class Limiter {
     dropLateTest(state, now);
   }
 
+  /** A call was refused that was never counted. @param until Unix ms, when the backend said it */
+  noteUncountedRefusal(until: number | undefined, now: number): void {
+    const { closed } = this.#state;
+    if (closed !== undefined) refusedToo(this.#state, closed, until);
+    else this.end(this.start(now), { kind: 'limited', until }, now);
+  }
+
   /** @param name of the limit, where a backend tells of several; each report replaces the one before */
   tell(name: string, told: ToldLimit, now: number): void {
     this.#state.told.tell(name, told, this.#state.open.length, now);
@@ -182,7 +194,7 @@ export class Limiter {
   restore({ learnt, top, closedUntil }: LimiterSnapshot, now: number): void {
     Object.assign(this.#state, { learnt, top });
     if (closedUntil !== undefined && closedUntil > now) {
-      this.#state.closed = { since: now, until: closedUntil, isCounted: false };
+      this.#state.closed = { since: now, until: closedUntil, isCounted: false, failures: 0 };
     }
   }
 

@@ -13,8 +13,14 @@ const MIN_PROBE_PAUSE_MS = 100;
 
 const MIN_TEST_MS = 200;
 
-export function opensAt(state: LimiterState, { since, until }: Closed): number {
+export function opensAt(state: LimiterState, closed: Closed): number {
+  const { since, until, failures } = closed;
   if (until !== undefined) return until;
+  const { firstMs, mostMs } = state.silentPause;
+  return Math.max(since + Math.min(mostMs, firstMs * 2 ** failures), guessedAt(state, closed));
+}
+
+function guessedAt(state: LimiterState, { since }: Closed): number {
   const roundAt = state.round?.at ?? since;
   const learnt = state.learnt;
   if (learnt !== undefined && learnt.periodMs < Infinity) {
@@ -28,7 +34,8 @@ export function opensAt(state: LimiterState, { since, until }: Closed): number {
 /** Where an equal has found how many calls there may be, and nobody yet for how long. */
 export function closeWhenFull(state: LimiterState, now: number): void {
   if (state.closed !== undefined || state.learnt?.periodMs !== Infinity) return;
-  if (state.ofRound >= state.learnt.calls) state.closed = { since: now, until: undefined, isCounted: false };
+  if (state.ofRound >= state.learnt.calls)
+    state.closed = { since: now, until: undefined, isCounted: false, failures: 0 };
 }
 
 /** Later, a call may be let in for any reason. */

@@ -35,6 +35,7 @@ export function refuse(state: LimiterState, call: OpenCall, until: number | unde
     since: now,
     until,
     isCounted: count > 0,
+    failures: 0,
     ...(isTestable && isShort && { test: { others, isDue: false } }),
   };
 }
@@ -64,7 +65,7 @@ function learn(state: LimiterState, call: OpenCall, until: number | undefined, n
 }
 
 /** Refused with the call that was heard of first: then it was not let in either. */
-function refusedToo(state: LimiterState, closed: Closed, until: number | undefined): void {
+export function refusedToo(state: LimiterState, closed: Closed, until: number | undefined): void {
   if (closed.isCounted && state.learnt !== undefined) {
     state.learnt = { ...state.learnt, calls: Math.max(1, state.ofRound) };
   }
@@ -101,6 +102,7 @@ function probeFailed(
   now: number,
 ): void {
   closed.probe = undefined;
+  closed.failures += 1;
   if (isTest) {
     closed.test = undefined;
     state.isTopRefuted = true;

@@ -121,6 +121,9 @@ export interface RouteAnswer {
   readonly servicesVersion: number;
 }
 
+/** The most that a backend's word keeps everybody away from it. */
+export const MAX_BUSY_MS = 600_000;
+
 export const CallReportSchema = z.object({
   id: callId,
   service: RoutedServiceSchema,
@@ -137,8 +140,8 @@ export const CallReportSchema = z.object({
   detail: z.string().optional(),
   /** The call had no place: its service has neither servers nor limits. */
   isUnplaced: z.boolean().optional(),
-  /** A client waits for it: no task is parked for it. */
-  isSynchronous: z.boolean().optional(),
+  /** Its task stands in the service's line now. */
+  isParked: z.boolean().optional(),
   /** The backend has begun to answer and the call goes on: a circuit that it tries may close, its place stays. */
   isOngoing: z.boolean().optional(),
   durationMs: z.number().min(0),

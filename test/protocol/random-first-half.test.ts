@@ -1,4 +1,4 @@
 /** Half of the random schedules: in two files they take two processors. */
-import { SCHEDULES, trySchedules } from './random-schedules.ts';
+import { trySchedules } from './random-schedules.ts';
 
-trySchedules(1, SCHEDULES / 2);
+trySchedules('first');

@@ -1,4 +1,4 @@
 /** The other half of the random schedules. */
-import { SCHEDULES, trySchedules } from './random-schedules.ts';
+import { trySchedules } from './random-schedules.ts';
 
-trySchedules(SCHEDULES / 2 + 1, SCHEDULES);
+trySchedules('second');

@@ -281,6 +281,13 @@ export const RULE_MUTATIONS: readonly Row[] = [
         'DEFERRAL_FLOOR_MS * 2 ** Math.min(deferrals, 20)',
         'DEFERRAL_FLOOR_MS',
       ),
+      mutation(
+        'R18',
+        "the growing pause of a service's line",
+        'shared/capacity/opening.ts',
+        'firstMs * 2 ** failures',
+        'firstMs',
+      ),
     ],
   },
   {

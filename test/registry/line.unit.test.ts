@@ -206,10 +206,48 @@ describe('a service at a fixed address, without keys, that answers 429', () => {
   });
 });
 
+describe('its line, where the 429 says no time', () => {
+  it('moves by one task that tries it, later each time, and by all when that one is let in', async () => {
+    const scene = new Scene({ ocr: { baseUrl: 'https://ocr.example.net' } });
+    scene.parked.set('service:ocr', 8);
+    for (let call = 0; call < 8; call++) {
+      await scene.report(scene.lease(), undefined, { outcome: 'busy', isUnplaced: true, isParked: true });
+    }
+    const tries: number[] = [];
+    for (let round = 0; round < 4; round++) {
+      while (scene.releases.length === round) await scene.pass(100);
+      let placed = 0;
+      while (placed === 0) {
+        const { leaseId, decisions } = await scene.ask(1, { waits: 1 });
+        placed = routed(decisions);
+        if (placed === 0) await scene.pass(50);
+        else {
+          tries.push((scene.object.now - T0) / SECOND);
+          const refused = { outcome: 'busy', isParked: true } as const;
+          await scene.report(leaseId, decisions[0], round < 3 ? refused : {});
+        }
+      }
+    }
+    expect(scene.releases.slice(0, 4).map(({ count }) => count)).toEqual([1, 1, 1, 1]);
+    const pauses = tries.map((at, index) => at - (tries[index - 1] ?? 0));
+    for (const [index, least] of [1, 2, 4, 4].entries()) {
+      expect(pauses[index]).toBeGreaterThanOrEqual(least);
+      expect(pauses[index]).toBeLessThan(least + 1);
+    }
+    await scene.pass(3 * SECOND);
+    expect(scene.left).toBeLessThan(4);
+  });
+});
+
 describe('an address that cannot be reached', () => {
   const down = async () => {
     const scene = new Scene({ ocr: { baseUrl: 'https://ocr.example.net' } });
-    await scene.report(scene.lease(), undefined, { outcome: 'unreachable', isUnplaced: true, detail: 'answered 521' });
+    await scene.report(scene.lease(), undefined, {
+      outcome: 'unreachable',
+      isUnplaced: true,
+      isParked: true,
+      detail: 'answered 521',
+    });
     scene.parked.set('service:ocr', 1);
     return scene;
   };
@@ -238,7 +276,7 @@ describe('an address that cannot be reached', () => {
     await scene.pass(3 * SECOND);
     scene.reachable = false;
     const canary = await scene.ask(1, { waits: 1 });
-    await scene.report(canary.leaseId, canary.decisions[0], { outcome: 'unreachable' });
+    await scene.report(canary.leaseId, canary.decisions[0], { outcome: 'unreachable', isParked: true });
     await scene.pass(60 * SECOND);
     expect(scene.releases).toHaveLength(1);
   });

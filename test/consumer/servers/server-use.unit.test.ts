@@ -56,22 +56,56 @@ describe('what a call says of its server', () => {
 
 describe('the task of a server that cannot take it', () => {
   const busy = deferred('backend-busy', 60_000);
+  const registered = { service: 'ocr', servers: 1, deferrals: 0, isLimitedAsService: false };
 
   it('looks for another server at once, where there is one', () => {
-    expect(afterUse(busy, { outcome: 'busy' }, 'ocr', 2)).toMatchObject({ retryAfterMs: undefined });
+    expect(afterUse(busy, { outcome: 'busy' }, { ...registered, servers: 2 })).toMatchObject({
+      retryAfterMs: undefined,
+    });
   });
 
   it('waits for it where there is none', () => {
-    expect(afterUse(busy, { outcome: 'busy' }, 'ocr', 1)).toEqual(busy);
+    expect(afterUse(busy, { outcome: 'busy' }, registered)).toEqual(busy);
   });
 
   it('does not wait for a server when the limit is a key of its own', () => {
     const limited = deferred('rate-limited', 60_000);
-    expect(afterUse(limited, { outcome: 'answered' }, 'ocr', 2)).toEqual(limited);
+    expect(afterUse(limited, { outcome: 'answered' }, { ...registered, servers: 2 })).toEqual(limited);
   });
 
   it('stands in line while nobody is there', () => {
     const gone = deferred('unreachable');
-    expect(afterUse(gone, { outcome: 'unreachable' }, 'ocr', 1)).toMatchObject({ park: { line: 'service:ocr' } });
+    expect(afterUse(gone, { outcome: 'unreachable' }, registered)).toMatchObject({ park: { line: 'service:ocr' } });
+  });
+});
+
+describe('the task of a service at a fixed address, without keys, that is refused', () => {
+  const fixed = { service: 'ocr', servers: 1, deferrals: 0, isLimitedAsService: true };
+  const refused = (httpStatus: number, retryAfterMs?: number) => ({
+    ...deferred('rate-limited', retryAfterMs),
+    error: failed({ httpStatus }),
+  });
+  const parkOf = (outcome: Outcome, deferrals = 0) => {
+    const after = afterUse(outcome, { outcome: 'busy' }, { ...fixed, deferrals });
+    return after.kind === 'deferred' ? after.park : undefined;
+  };
+
+  it('stands in its line, whose owner knows when there is room again', () => {
+    for (const outcome of [refused(429), refused(429, 2_000), refused(503, 600_000)]) {
+      expect(parkOf(outcome)).toEqual({ line: 'service:ocr', isLast: false });
+    }
+  });
+
+  it('goes to the end of it when it is refused again and again, and then returns by itself', () => {
+    expect([1, 2, 4].map((deferrals) => parkOf(refused(429), deferrals)?.isLast)).toEqual([false, true, true]);
+    expect(parkOf(refused(429), 5)).toBeUndefined();
+  });
+
+  it('keeps for itself to a time that is longer than the service is left alone for', () => {
+    expect(parkOf(refused(429, 601_000))).toBeUndefined();
+  });
+
+  it('returns by itself where a rule of the service defers it for what it says', () => {
+    expect(parkOf(refused(409))).toBeUndefined();
   });
 });

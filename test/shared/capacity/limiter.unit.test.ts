@@ -100,6 +100,26 @@ describe('a limit that nobody told', () => {
     expect(refused.length).toBeLessThan(60);
   });
 
+  test('of a silent window is tried at doubling pauses where a refused call costs much', () => {
+    const limiter = new Limiter(0, { firstMs: 1_000, mostMs: 4_000 });
+    const starts: number[] = [];
+    for (let now = 0; now < 60_000; now += 100) {
+      if (limiter.nextAt(now) > now) continue;
+      limiter.end(limiter.start(now), { kind: 'limited' }, now);
+      starts.push(now);
+    }
+    const pauses = starts.slice(1).map((start, index) => start - (starts[index] ?? 0));
+    expect(pauses.slice(0, 4)).toEqual([1_000, 2_000, 4_000, 4_000]);
+    for (const pause of pauses.slice(4)) expect(pause).toBeGreaterThanOrEqual(4_000);
+    expect(pauses.at(-1)).toBeGreaterThan(10_000);
+  });
+
+  test('is tried by nobody when a burst that was not counted is refused with the call that met it', () => {
+    const limiter = new Limiter(0, { firstMs: 1_000, mostMs: 4_000 });
+    for (let call = 0; call < 15; call++) limiter.noteUncountedRefusal(undefined, 0);
+    expect(limiter.nextAt(10)).toBe(1_000);
+  });
+
   test('that was lowered is followed in one round, and one that was raised in a few', () => {
     const limiter = new Limiter();
     drive(limiter, fixedWindow(10, 10_000), 0, 100_000);

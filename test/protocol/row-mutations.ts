@@ -12,6 +12,9 @@ import {
   TRANSITIONS,
 } from './mutation.ts';
 
+/** What the row has is capped once more: whoever writes it. */
+const UNCAPPED_ROW = { file: TRANSITIONS, from: 'Math.min(due, next.deadlineAt)', to: 'due' };
+
 export const ROW_MUTATIONS: readonly Row[] = [
   {
     name: 'crash after the row says `retrying`, before the send',
@@ -335,20 +338,30 @@ export const ROW_MUTATIONS: readonly Row[] = [
     name: 'progress or `Retry-After` beyond the deadline',
     file: 'schedules.test.ts',
     mutations: [
-      mutation(
-        'R4',
-        'the cap on progress',
-        TRANSITION,
-        'Math.min(event.at + waiting.callbackTimeoutMs, state.deadlineAt)',
-        'event.at + waiting.callbackTimeoutMs',
-      ),
-      mutation(
-        'R4',
-        'the cap on the time for the callback',
-        TRANSITION,
-        'Math.min(at + callbackTimeoutMs, state.deadlineAt)',
-        'at + callbackTimeoutMs',
-      ),
+      {
+        rule: 'R4',
+        out: 'the cap on progress',
+        edits: [
+          {
+            file: TRANSITION,
+            from: 'Math.min(event.at + waiting.callbackTimeoutMs, state.deadlineAt)',
+            to: 'event.at + waiting.callbackTimeoutMs',
+          },
+          UNCAPPED_ROW,
+        ],
+      },
+      {
+        rule: 'R4',
+        out: 'the cap on the time for the callback',
+        edits: [
+          {
+            file: TRANSITION,
+            from: 'Math.min(at + callbackTimeoutMs, state.deadlineAt)',
+            to: 'at + callbackTimeoutMs',
+          },
+          UNCAPPED_ROW,
+        ],
+      },
       mutation(
         'R4',
         'the cap on a deferral',

@@ -7,6 +7,8 @@ import { smallestTaskIdAt } from '../../shared/task/id.ts';
 const START = Date.UTC(2026, 9, 1);
 /** Ten tasks a second. */
 const STEP_MS = 100;
+/** Nobody who stands in line is near the deadline. */
+const LIFE_MS = 60 * 86_400_000;
 const CHUNK = 50_000;
 
 export const LINE = 'service:busy';
@@ -34,7 +36,7 @@ export async function fillTo(db: D1Database, from: number, to: number): Promise<
          SELECT (?3 ->> ((n - CAST(?1 AS INTEGER)) / 1000)) || printf('%07d', n % 1000) || printf('%016d', n),
            CASE WHEN n % 1000 = 500 THEN '${SMALL}' ELSE 'large' END,
            CASE WHEN n % 10 = 0 THEN '${RARE}' ELSE 'common' END,
-           CASE WHEN n % 50 = 7 THEN 'deferred' ELSE 'succeeded' END, 1, n % 50 = 7, 8, 2, 3600, ?4 + n * ${STEP_MS} + 86400000,
+           CASE WHEN n % 50 = 7 THEN 'deferred' ELSE 'succeeded' END, 1, n % 50 = 7, 8, 2, 3600, ?4 + n * ${STEP_MS} + ${LIFE_MS},
            CASE WHEN n % 50 = 7 THEN ?4 + n * ${STEP_MS} + 3600000 END, CASE WHEN n % 50 = 7 THEN ?4 + n * ${STEP_MS} + 3600000 END,
            CASE WHEN n % 50 = 7 THEN 'no-server' END, CASE WHEN n % 50 = 7 THEN '${LINE}' END,
            CASE WHEN n % 50 <> 7 THEN ?4 + n * ${STEP_MS} + 1000 END, ?4 + n * ${STEP_MS},

@@ -3,15 +3,15 @@ import { importMacKey } from '../../shared/crypto/mac.ts';
 import { recordAccepted } from '../../shared/store/accept.ts';
 import { DUE_KINDS, readDue, scanForStrays } from '../../shared/store/carrier.ts';
 import { claimTasks } from '../../shared/store/claim.ts';
-import { findTasks } from '../../shared/store/find.ts';
+import { findTasks, forgetFinds } from '../../shared/store/find.ts';
 import { endLives } from '../../shared/store/lives.ts';
-import { releaseParkedTasks } from '../../shared/store/parking.ts';
+import { readLines, releaseDueHeads, releaseParkedTasks } from '../../shared/store/parking.ts';
 import { readTask } from '../../shared/store/read.ts';
 import { requestColumns } from '../../shared/store/request-columns.ts';
 import { stateOfRow } from '../../shared/store/row.ts';
-import { recordTransitions } from '../../shared/store/transitions.ts';
-import { mintTaskId } from '../../shared/task/id.ts';
-import { transition } from '../../shared/task/transition.ts';
+import { type Move, recordTransitions } from '../../shared/store/transitions.ts';
+import { mintTaskId, smallestTaskIdAt } from '../../shared/task/id.ts';
+import { type TaskEvent, transition } from '../../shared/task/transition.ts';
 import { createdAt, LINE, RARE, SMALL } from './filling.ts';
 
 export interface Cost {
@@ -34,11 +34,16 @@ const ROUNDS = 15;
 
 /** Later than all that the table was filled with. */
 const now = createdAt(20_000_000);
+const before = smallestTaskIdAt(now);
+/** When the latest of those tasks were created whose bodies go. */
+let later = now;
+/** Where the walk stands that deletes rows. */
+let oldest = '';
 
-async function tasks(count = BATCH) {
+async function tasks(count = BATCH, at = now) {
   return Promise.all(
     Array.from({ length: count }, async () => ({
-      id: await mintTaskId(key, 'large', now, 0),
+      id: await mintTaskId(key, 'large', at, 0),
       subject: 'large',
       service: 'common',
       policy: POLICY,
@@ -48,8 +53,8 @@ async function tasks(count = BATCH) {
   );
 }
 
-async function claim(db: D1Database) {
-  const claims = (await tasks()).map(({ id, request, ...task }) => ({
+async function claim(db: D1Database, at = now) {
+  const claims = (await tasks(BATCH, at)).map(({ id, request, ...task }) => ({
     id,
     leaseMs: 60_000,
     task: { ...task, ...requestColumns(request) },
@@ -57,20 +62,30 @@ async function claim(db: D1Database) {
   return claimTasks(db, { nonce: crypto.randomUUID(), claims }, now);
 }
 
+/** What ten claimed tasks come to. */
+async function movesOf(
+  db: D1Database,
+  event: (run: number) => TaskEvent,
+  more: Partial<Move>,
+  at = now,
+): Promise<Move[]> {
+  return (await claim(db, at)).flatMap((row) => {
+    const state = stateOfRow(row);
+    const decision = transition(state, event(state.run));
+    if (!decision.ok) return [];
+    return [{ id: row.id, expected: { status: state.status, run: state.run }, next: decision.next, ...more }];
+  });
+}
+
+const succeeded = (db: D1Database, at = now) =>
+  movesOf(db, (run) => ({ type: 'succeed', at: now, run }), { result: BODY }, at);
+
 export const MEASURED: readonly Operation[] = [
   { name: 'accept, 10 rows', run: async (_, timed) => recordAccepted(timed, await tasks(), undefined) },
   { name: 'claim, 10 tasks', run: (_, timed) => claim(timed) },
   {
     name: 'settle, 10 tasks',
-    async run(db, timed) {
-      const moves = (await claim(db)).flatMap((row) => {
-        const state = stateOfRow(row);
-        const decision = transition(state, { type: 'succeed', at: now, run: state.run });
-        if (!decision.ok) return [];
-        return [{ id: row.id, expected: { status: state.status, run: state.run }, next: decision.next, result: BODY }];
-      });
-      await recordTransitions(timed, moves);
-    },
+    run: async (db, timed) => recordTransitions(timed, await succeeded(db)),
   },
   {
     name: 'poll',
@@ -82,14 +97,28 @@ export const MEASURED: readonly Operation[] = [
     },
   },
   { name: 'list, 50 of all', run: (_, timed) => findTasks(timed, 'summary', { limit: 50 }) },
+  { name: 'list, one in ten', run: (_, timed) => findTasks(timed, 'summary', { limit: 50, service: RARE, before }) },
   {
-    name: 'list, one in ten',
-    run: (_, timed) => findTasks(timed, 'summary', { limit: 50, service: RARE, before: 'tsk_06h' }),
+    name: 'list, nothing fits',
+    run: (_, timed) => findTasks(timed, 'summary', { limit: 50, service: 'none', before }),
   },
   { name: 'list, a small tenant', run: (_, timed) => findTasks(timed, 'summary', { limit: 20, subject: SMALL }) },
   {
+    name: 'park 10 in a line',
+    async run(db, timed) {
+      const park = { at: now, isAgain: false };
+      const event = { type: 'defer', at: now, reason: 'no-server', delayMs: 60_000, park: { line: LINE } } as const;
+      await recordTransitions(timed, await movesOf(db, (run) => ({ ...event, run }), { park }));
+    },
+  },
+  {
     name: 'release 10 of a line',
-    run: (_, timed, round) => releaseParkedTasks(timed, LINE, 10, undefined, now + round),
+    async run(db, timed, round) {
+      const { released } = await releaseParkedTasks(timed, LINE, 10, undefined, now + round);
+      // As they are when their wake-ups come: they leave the line.
+      const claims = released.map(({ id }) => ({ id, leaseMs: 60_000 }));
+      await claimTasks(db, { nonce: crypto.randomUUID(), claims }, now + round);
+    },
   },
   {
     name: 'sweep with nothing due',
@@ -97,10 +126,31 @@ export const MEASURED: readonly Operation[] = [
       for (const kind of DUE_KINDS) await readDue(timed, kind, 0, 500);
     },
   },
+  {
+    name: 'sweep of the lines',
+    run: async (_, timed, round) => releaseDueHeads(timed, await readLines(timed, '', 500), now + round),
+  },
+  { name: 'sweep of 100 finds', run: (_, timed) => forgetFinds(timed, '', 100, '~') },
   { name: 'scan for strays, 1,000', run: (_, timed) => scanForStrays(timed, '', 1_000, 0) },
   {
     name: 'retention, look at 900',
     run: (_, timed) => endLives(timed, { after: '', before: '~', bodiesOf: 0, rowsOf: 0, limit: 900 }, now),
+  },
+  {
+    name: 'retention, 10 bodies',
+    async run(db, timed) {
+      later += 1;
+      await recordTransitions(db, await succeeded(db, later));
+      const [after, below] = [smallestTaskIdAt(later), smallestTaskIdAt(later + 1)];
+      await endLives(timed, { after, before: below, bodiesOf: now + 1, rowsOf: 0, limit: BATCH }, now);
+    },
+  },
+  {
+    name: 'retention, 10 rows',
+    async run(_, timed) {
+      const { last } = await endLives(timed, { after: oldest, before, bodiesOf: 0, rowsOf: now, limit: BATCH }, now);
+      oldest = last ?? oldest;
+    },
   },
 ];
 

@@ -13,8 +13,8 @@ import { type Lives, ROWS_WRITTEN_FOR_BODIES, type Storage, storageOf } from './
  */
 export const OF_A_TASK: Readonly<Record<Metered, number>> = {
   queueOperations: 3,
-  rowsWritten: 2.04 + ROWS_WRITTEN_FOR_BODIES + 1.01,
-  rowsRead: 24 + 21,
+  rowsWritten: 2.04 + ROWS_WRITTEN_FOR_BODIES + 1,
+  rowsRead: 25 + 3,
   durableObjectRequests: 0.2,
   durableObjectGigabyteSeconds: 0,
   requests: 1.1,
@@ -53,7 +53,7 @@ const MINUTES_A_MONTH = 43_800;
 export const OF_A_SWEEP: Readonly<Record<Metered, number>> = {
   queueOperations: 0,
   rowsWritten: 0,
-  rowsRead: 8_395,
+  rowsRead: 4_696,
   durableObjectRequests: 0,
   durableObjectGigabyteSeconds: 0,
   requests: 2,

@@ -51,6 +51,9 @@ const PART_GROUPS = [1, 4, 16, 43] as const;
 /** A subject has at most five in a span, so that these are eighty spans of a busy one. */
 const MAX_ENTRIES = 400;
 
+/** Of the oldest span that is read, those without the last one may be left to the next page. */
+const LEFT_ENTRIES = 5;
+
 /** Sorts after every id. */
 const NEWEST = 'tsk_~';
 const SPAN_CHARS = 10;
@@ -108,10 +111,10 @@ const windowOf = (way: Way, rows: number) =>
     ? `${SEEN} ${TASKS} ${rows}`
     : `${SEEN} FROM (SELECT entry ${WAYS[way]} ${rows}) AS entries CROSS JOIN tasks ON tasks.id = entries.entry`;
 
+// Only rows that match are read whole: bodies lie before some of the columns. A join reads two rows for each, a list three.
 const found = (shape: Shape, way: Way) => `
-  SELECT ${SHAPES[shape]} FROM tasks
-  WHERE id IN (SELECT seen.id FROM (${windowOf(way, windowRows(shape, way))}) AS seen WHERE ${MATCHES} LIMIT ?9)
-  ORDER BY id DESC`;
+  SELECT ${SHAPES[shape]} FROM (SELECT seen.id AS found_id FROM (${windowOf(way, windowRows(shape, way))}) AS seen
+    WHERE ${MATCHES} LIMIT ?9) AS found CROSS JOIN tasks ON tasks.id = found.found_id`;
 
 /** The last row of a window that is full; where there is none, the way ends. */
 const windowEnd = (shape: Shape, way: Way) =>
@@ -131,7 +134,7 @@ const FOUND = forEachWay(found);
 const WINDOW_END = forEachWay(windowEnd);
 
 const ENTRIES = `SELECT entry FROM finds WHERE term = '' AND subject = ?1 AND entry < ?2 AND entry >= ?3
-  ORDER BY entry DESC LIMIT ${MAX_ENTRIES}`;
+  ORDER BY entry DESC LIMIT ?4`;
 
 export function findTasks<As extends Shape>(db: D1Database, shape: As, filter: TaskFilter): Promise<Page<Found[As]>> {
   const search = searchOf(filter);
@@ -193,7 +196,8 @@ function statements<As extends Shape>(
 /** One window. A page that is full ends at its last task, a short one where the window ended. */
 async function walk<As extends Shape>(db: D1Database, shape: As, way: Way, search: Search): Promise<Page<Found[As]>> {
   const { found: first, end } = statements(db, shape, way, search);
-  const { results: rows } = await first.all<Found[As]>();
+  const { results } = await first.all<Found[As]>();
+  const rows = newestFirst(results);
   if (rows.length === search.limit) return { rows, nextBefore: rows.at(-1)?.id };
   return { rows, nextBefore: (await end.first<{ id: string }>())?.id };
 }
@@ -205,13 +209,16 @@ async function walkSubject<As extends Shape>(
   subject: string,
   search: Search,
 ): Promise<Page<Found[As]>> {
+  // Where nothing is filtered each entry brings a task, so that those of a page are enough.
+  const isFiltered = search.conditions.slice(1).some((condition) => condition !== null);
+  const most = isFiltered ? MAX_ENTRIES : Math.min(MAX_ENTRIES, search.limit + LEFT_ENTRIES);
   const { results } = await db
     .prepare(ENTRIES)
-    .bind(subject, search.below, search.from.slice(0, SPAN_CHARS))
+    .bind(subject, search.below, search.from.slice(0, SPAN_CHARS), most)
     .all<{ entry: string }>();
   const { parts, nextBefore } = partsOf(
     results.map(({ entry }) => entry),
-    results.length === MAX_ENTRIES,
+    results.length === most,
   );
   const rows: Found[As][] = [];
   let at = 0;
@@ -282,12 +289,17 @@ async function walkParts<As extends Shape>(
   );
   const rows: Found[As][] = [];
   for (let at = 0; at < answers.length; at += 2) {
-    rows.push(...((answers[at]?.results ?? []) as Found[As][]).slice(0, search.limit - rows.length));
+    rows.push(...newestFirst((answers[at]?.results ?? []) as Found[As][]).slice(0, search.limit - rows.length));
     if (rows.length === search.limit) return { rows, nextBefore: rows.at(-1)?.id };
     const [end] = (answers[at + 1]?.results ?? []) as { id: string }[];
     if (end !== undefined) return { rows, nextBefore: end.id };
   }
   return { rows, nextBefore: undefined };
+}
+
+/** A join promises no order. */
+function newestFirst<Row extends { readonly id: string }>(rows: readonly Row[]): Row[] {
+  return [...rows].sort((a, b) => (a.id < b.id ? 1 : -1));
 }
 
 /** The smallest id in a span. */

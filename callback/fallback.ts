@@ -40,7 +40,7 @@ export function fallBack(
     expected: { status: state.status, run: state.run },
     next: decision.next,
     service: fallback.service,
-    settled: { run: state.run, verdict: 'failed' },
+    settled: { run: state.run, status: 'failed' },
     dueAt: now + graceMs(0),
     sends: 1,
     ...(error !== undefined && { error }),

@@ -10,14 +10,14 @@ export async function watchStores({ stores, storeLimitBytes }: CallbackEnv, now:
     sizeBytes === undefined ? [] : [{ store: number, bytes: sizeBytes }],
   );
   if (known.length > 0) await noteStoreSizes(stores.control, known, now);
-  const noted = stores.all.filter((store) => standing(store, storeLimitBytes) !== 'ok');
+  const noted = stores.all.filter((store) => stateOf(store, storeLimitBytes) !== 'ok');
   if (noted.length === 0) return;
   const samples = await readStoreSizes(stores.control, now);
   for (const store of noted) {
     const { number, gauge } = store;
     const bytes = gauge.sizeBytes ?? 0;
     const days = daysLeft(bytes, samples.get(number), storeLimitBytes, now);
-    logWarning(`store.${standing(store, storeLimitBytes)}`, {
+    logWarning(`store.${stateOf(store, storeLimitBytes)}`, {
       store: number,
       usedPercent: Math.round((bytes / storeLimitBytes) * 1000) / 10,
       ...(days !== undefined && { daysLeft: Math.round(days * 10) / 10 }),
@@ -25,7 +25,7 @@ export async function watchStores({ stores, storeLimitBytes }: CallbackEnv, now:
   }
 }
 
-function standing({ number, gauge }: Store, limitBytes: number) {
+function stateOf({ number, gauge }: Store, limitBytes: number) {
   const fill = { number, bytes: gauge.sizeBytes, isAway: gauge.isAway, isDraining: false };
   return stateOfStore(fill, limitBytes);
 }

@@ -248,7 +248,7 @@ function evidenceOf(
   switch (report.status) {
     case 'succeeded':
       return {
-        settled: { run, verdict: 'succeeded' },
+        settled: { run, status: 'succeeded' },
         ...(report.result !== undefined && { result: report.result }),
         ...(report.storedResult !== undefined && { storedResult: report.storedResult }),
       };
@@ -263,7 +263,7 @@ function evidenceOf(
         error,
         ...(!isTerminal(next.status) && 'nextAt' in next && { nextAt: next.nextAt, delayMs, delayReason: 'backoff' }),
       };
-      return { settled: { run, verdict: 'failed' }, error, record };
+      return { settled: { run, status: 'failed' }, error, record };
     }
     case 'running': {
       const { percent, message } = report;

@@ -16,7 +16,7 @@ function statesOf(status: TaskStatus): TaskState[] {
   return [NOW - 1, NOW + 1_000].flatMap((deadlineAt) =>
     [1, 3].map((run): TaskState => {
       const policy = { maxAttempts: 3, baseSeconds: 1, capSeconds: 1 };
-      const counters = { run, deferrals: 0, base: 0, policy, deadlineAt };
+      const counters = { run, deferrals: 0, attemptsOffset: 0, policy, deadlineAt };
       switch (status) {
         case 'queued':
           return { ...counters, status };

@@ -74,11 +74,11 @@ async function lossLines(api: CloudflareApi, account: Account, keepsDatabase: bo
   ];
 }
 
-async function confirm(name: string, given: string | undefined, signal: AbortSignal): Promise<void> {
-  if (given === undefined && !process.stdin.isTTY) {
+async function confirm(name: string, typed: string | undefined, signal: AbortSignal): Promise<void> {
+  if (typed === undefined && !process.stdin.isTTY) {
     throw new DeployError(`nobody can be asked here; to remove it for good add --confirm ${name}`);
   }
-  const answer = given ?? (await ask(`All of it is removed for good. Type its name, ${name}, to go on: `, signal));
+  const answer = typed ?? (await ask(`All of it is removed for good. Type its name, ${name}, to go on: `, signal));
   if (answer.trim() !== name) throw new DeployError(`the name is ${name}; nothing was removed`);
 }
 

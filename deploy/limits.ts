@@ -29,7 +29,7 @@ export interface LimitInput {
   /** The account is on the free plan. */
   readonly isFree: boolean;
   /** Names of all secrets that are given. */
-  readonly given: readonly string[];
+  readonly provided: readonly string[];
 }
 
 export function limitFindings(input: LimitInput): Finding[] {
@@ -62,11 +62,11 @@ function largeVariables({ name, kind, config }: DesiredWorker): Finding[] {
 
 function tooManyVariables(
   { name, kind, config, secrets }: DesiredWorker,
-  { account, given }: LimitInput,
+  { account, provided }: LimitInput,
   limits: PlatformLimits,
 ): Finding[] {
   const existing = account.workers.get(name)?.secrets;
-  const held = secrets.filter((secret) => given.includes(secret) || existing?.has(secret) === true).length;
+  const held = secrets.filter((secret) => provided.includes(secret) || existing?.has(secret) === true).length;
   const count = Object.keys(config.vars).length + held;
   if (count <= limits.variables) return [];
   const remedy =
@@ -126,13 +126,13 @@ function freePlanFindings({ desired, isFree }: LimitInput): Finding[] {
   ];
 }
 
-function githubFindings({ given }: LimitInput): Finding[] {
-  if (given.length + GITHUB_OWN_SECRETS <= GITHUB_ENVIRONMENT_SECRETS) return [];
+function githubFindings({ provided }: LimitInput): Finding[] {
+  if (provided.length + GITHUB_OWN_SECRETS <= GITHUB_ENVIRONMENT_SECRETS) return [];
   return [
     {
       kind: 'warning',
       about: 'GitHub',
-      message: `an environment holds ${GITHUB_ENVIRONMENT_SECRETS} secrets, and these are ${given.length + GITHUB_OWN_SECRETS}; put keys as lines KEY1=… into one secret, TASKLANE_KEYS`,
+      message: `an environment holds ${GITHUB_ENVIRONMENT_SECRETS} secrets, and these are ${provided.length + GITHUB_OWN_SECRETS}; put keys as lines KEY1=… into one secret, TASKLANE_KEYS`,
     },
   ];
 }

@@ -120,7 +120,7 @@ export function resolvePlan(
     desired.consumers.every((worker) => account.workers.get(worker.name)?.secrets.has(name));
   const findings = [
     ...serviceFindings(services, surroundingsOf(plan, keys, hasSecret, false)),
-    ...limitFindings({ desired, account, isFree: request.free === true, given: inputs.values.names }),
+    ...limitFindings({ desired, account, isFree: request.free === true, provided: inputs.values.names }),
     ...lacking.findings,
   ];
   const { nowhere: missing, elsewhere: unreadable } = lacking;
@@ -146,7 +146,7 @@ export function compare(resolved: Resolved, inputs: Inputs, uploads: Uploads): P
   const steps = diffAccount({
     desired,
     account,
-    given: new Set(inputs.values.names),
+    provided: new Set(inputs.values.names),
     emptied: inputs.emptied,
     keepsKeys,
     releaseOf: (worker) => {

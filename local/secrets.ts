@@ -45,13 +45,13 @@ export function loadSecrets(
   return { ...secrets, ...created } as LocalSecrets;
 }
 
-/** The names of the API keys that are set: in `given`, or in the environment and the file. */
+/** The names of the API keys that are set: in `values`, or in the environment and the file. */
 export function keyVariables(
-  given?: Readonly<Record<string, string>>,
+  values?: Readonly<Record<string, string>>,
   file = DEV_VARS,
   environment: NodeJS.ProcessEnv = process.env,
 ): string[] {
-  const set = given ?? { ...(existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {}), ...environment };
+  const set = values ?? { ...(existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {}), ...environment };
   return Object.keys(set).filter((name) => set[name] && keyNameOf(name) !== undefined);
 }
 

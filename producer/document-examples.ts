@@ -50,8 +50,8 @@ function exampleOf(schema: Schema, schemas: Schemas, name = '', depth = 0): unkn
   if (schema.$ref !== undefined) {
     return exampleOf(schemas[schema.$ref.slice(schema.$ref.lastIndexOf('/') + 1)] ?? {}, schemas, name, depth);
   }
-  const given = schema.example ?? schema.const ?? schema.default ?? schema.enum?.[0];
-  if (given !== undefined) return given;
+  const example = schema.example ?? schema.const ?? schema.default ?? schema.enum?.[0];
+  if (example !== undefined) return example;
   const variant = schema.anyOf?.[0] ?? schema.oneOf?.[0];
   if (variant !== undefined) return exampleOf(variant, schemas, name, depth);
   const parts = (schema.allOf ?? []).map((part) => exampleOf(part, schemas, name, depth));

@@ -49,18 +49,18 @@ export function eventStream(options: EventStreamOptions): ReadableStream<Uint8Ar
       try {
         send(`retry: ${COME_AGAIN_MS}\n\n`);
         while (!isGone && !signal.aborted && Date.now() < until) {
-          const standing = await look();
-          if (standing !== undefined && standing.version !== seen) {
-            send(`id: ${standing.version}\nevent: ${event}\ndata: ${standing.data}\n\n`);
-            seen = standing.version;
+          const change = await look();
+          if (change !== undefined && change.version !== seen) {
+            send(`id: ${change.version}\nevent: ${event}\ndata: ${change.data}\n\n`);
+            seen = change.version;
             saidAt = Date.now();
             pauseMs = FIRST_PAUSE_MS;
           } else if (Date.now() - saidAt >= HEARTBEAT_MS) {
             send(': still here\n\n');
             saidAt = Date.now();
           }
-          if (standing?.isLast === true) {
-            send(`id: ${standing.version}\nevent: end\ndata: {}\n\n`);
+          if (change?.isLast === true) {
+            send(`id: ${change.version}\nevent: end\ndata: {}\n\n`);
             break;
           }
           await scheduler.wait(Math.min(pauseMs, Math.max(0, until - Date.now())));

@@ -60,7 +60,7 @@ export async function splitJson(
     let bytes = 0;
     for await (const piece of pieces) {
       bytes += piece.length;
-      if (bytes > MAX_LARGE_JSON_BYTES) return await given(sink, refused(tooLarge('The body', MAX_JSON_BODY_BYTES)));
+      if (bytes > MAX_LARGE_JSON_BYTES) return await withDiscarded(sink, refused(tooLarge('The body', MAX_JSON_BODY_BYTES)));
       for (const event of split.push(piece)) {
         if (event.kind === 'start') {
           if (large !== undefined) throw new JsonFault(`/${event.name}: cannot stand beside /${large.name}.`);
@@ -77,7 +77,7 @@ export async function splitJson(
     return { ok: true, rest: split.end(), large };
   } catch (error) {
     if (large !== undefined) await drop(c, large);
-    return given(sink, await refusalOf(error, sink));
+    return withDiscarded(sink, await refusalOf(error, sink));
   }
 }
 
@@ -197,7 +197,7 @@ function streamOf(pieces: AsyncGenerator<Uint8Array>, onFault: (fault: unknown) 
   return stream.pipeThrough(new IdentityTransformStream());
 }
 
-async function given(sink: Sink | undefined, refusal: Response): Promise<SplitJson> {
+async function withDiscarded(sink: Sink | undefined, refusal: Response): Promise<SplitJson> {
   await sink?.abort();
   return { ok: false, refusal };
 }

@@ -26,8 +26,8 @@ export function serverDocument({
 }
 
 /** `heartbeatLeaderUrl` is there in every answer: null, not absent. */
-export function leadershipOf<Status extends { readonly heartbeatLeaderUrl: string | undefined }>(standing: Status) {
-  return { ...standing, heartbeatLeaderUrl: standing.heartbeatLeaderUrl ?? null };
+export function leadershipOf<Status extends { readonly heartbeatLeaderUrl: string | undefined }>(status: Status) {
+  return { ...status, heartbeatLeaderUrl: status.heartbeatLeaderUrl ?? null };
 }
 
 function isoOf(at: number): string {

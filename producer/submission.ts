@@ -91,8 +91,8 @@ export function draftTask(
   const { payload, payloadBase64, payloadUpload, contentType } = submission;
   const inline = inlineContent({ value: payload, base64: payloadBase64, contentType }, PAYLOAD_FIELDS, maxPayloadBytes);
   if (!inline.ok) return inline;
-  const given = [inline.content, payloadUpload, large].filter((each) => each !== undefined);
-  if (given.length > 1) {
+  const sources = [inline.content, payloadUpload, large].filter((each) => each !== undefined);
+  if (sources.length > 1) {
     const field = payloadUpload === undefined ? '/payloadBase64' : '/payloadUpload';
     return invalid(field, 'cannot stand beside another payload; send one of them');
   }

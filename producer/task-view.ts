@@ -85,7 +85,7 @@ export function taskSummary(row: TaskSummaryRow, statusUrl: string, position?: L
     service: row.service === '' ? null : row.service,
     status: row.status,
     attempt: attemptNumber(row),
-    maxAttempts: row.base + row.max_attempts,
+    maxAttempts: row.attempts_offset + row.max_attempts,
     attempts: row.run - row.deferrals,
     failures: row.failures,
     deferrals: row.deferrals,

@@ -7,7 +7,7 @@ import { buildUploads } from '../deploy/upload/build-uploads.ts';
 import { alignedTable, markdownTable } from '../terminal/table.ts';
 import { runTaskThrough } from './live.ts';
 import { EXTENTS, faultRows, faultsFor, MATRIX_HEADER, scenarioRows } from './matrix.ts';
-import { type Rehearsal, rehearseScenario, type Trial, tryFault } from './rehearse.ts';
+import { type Rehearsal, rehearseScenario, type FaultRun, tryFault } from './rehearse.ts';
 import { hollow, SCENARIOS } from './scenario.ts';
 import { faultsOfGrowth, growAndShrink, growthLines } from './stores-under-load.ts';
 
@@ -17,7 +17,7 @@ const SECTION = /(<!-- rehearsed -->\n)[\s\S]*(<!-- \/rehearsed -->)/;
 
 const SHOWN_FAILURES = 20;
 
-const TRIALS_A_LINE = 50;
+const RUNS_A_LINE = 50;
 
 const TASKS_A_PHASE = 200;
 
@@ -38,7 +38,7 @@ export async function rehearse(
   const uploads = await buildUploads(readPlan({ shards: 1 }), 'rehearsal');
   const light = await hollow(uploads);
   const rehearsals: Rehearsal[] = [];
-  const trials: Trial[] = [];
+  const runs: FaultRun[] = [];
   for (const [round, scenario] of SCENARIOS.entries()) {
     signal.throwIfAborted();
     const whole = await rehearseScenario(scenario, uploads);
@@ -50,26 +50,26 @@ export async function rehearse(
     const injected = faultsFor(rehearsal, extent, round);
     for (const [index, fault] of injected.entries()) {
       signal.throwIfAborted();
-      trials.push(await tryFault(rehearsal, fault, light));
-      if ((index + 1) % TRIALS_A_LINE === 0) say(`  ${index + 1} of ${injected.length} trials with a fault`);
+      runs.push(await tryFault(rehearsal, fault, light));
+      if ((index + 1) % RUNS_A_LINE === 0) say(`  ${index + 1} of ${injected.length} trials with a fault`);
     }
   }
   signal.throwIfAborted();
   say('stores that come and go under load …');
   const growth = await growAndShrink(uploads, TASKS_A_PHASE);
   for (const line of growthLines(growth)) say(`  ${line}`);
-  const failed = trials.filter(({ problems }) => problems.length > 0);
+  const failed = runs.filter(({ problems }) => problems.length > 0);
   for (const { scenario, fault, call, problems } of failed.slice(0, SHOWN_FAILURES)) {
     say(`FAILED ${scenario}: ${fault.kind} at call ${fault.call} (${call}): ${problems.join('; ')}`);
   }
   const tables = [
-    [MATRIX_HEADER, scenarioRows(rehearsals, trials)],
-    [['', ...MATRIX_HEADER.slice(2)], faultRows(trials)],
+    [MATRIX_HEADER, scenarioRows(rehearsals, runs)],
+    [['', ...MATRIX_HEADER.slice(2)], faultRows(runs)],
   ] as const;
   console.log(tables.map(([header, rows]) => `\n${alignedTable(header, rows)}`).join('\n'));
   if (writes) writePage(tables.map(([header, rows]) => markdownTable(header, rows)).join('\n\n'));
   const seconds = Math.round((performance.now() - startedAt) / 1000);
-  say(`\n${rehearsals.length} scenarios, ${trials.length} trials with a fault, ${failed.length} failed, ${seconds} s`);
+  say(`\n${rehearsals.length} scenarios, ${runs.length} trials with a fault, ${failed.length} failed, ${seconds} s`);
   const lost = faultsOfGrowth(growth);
   for (const fault of lost) say(`FAILED under load: ${fault}`);
   return failed.length + lost.length === 0;

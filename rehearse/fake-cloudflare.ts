@@ -102,8 +102,8 @@ export class FakeCloudflare {
     }
     const { migrations, annotations, observability, logpush, tail_consumers, ...version } = sent;
     const kept = sent.keep_bindings.includes('secret_text') ? (existing?.newest.secrets ?? []) : [];
-    const given = version.bindings.filter(({ type }) => type === 'secret_text');
-    const secrets = new Map([...kept, ...given.map((secret) => [secret.name, String(secret.text)] as const)]);
+    const uploaded = version.bindings.filter(({ type }) => type === 'secret_text');
+    const secrets = new Map([...kept, ...uploaded.map((secret) => [secret.name, String(secret.text)] as const)]);
     const bindings = version.bindings.filter(({ type }) => type !== 'secret_text');
     for (const binding of bindings) this.#checkBinding(name, binding, exported, classes);
     const metadata = { ...version, bindings, ...(annotations !== undefined && { annotations }) };

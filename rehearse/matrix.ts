@@ -1,6 +1,6 @@
 /** Which faults are tried at which calls, and the table of what came of it. Pure. */
 import { FAULT_KINDS, type Fault, type FaultKind } from './faults.ts';
-import type { Rehearsal, Trial } from './rehearse.ts';
+import type { Rehearsal, FaultRun } from './rehearse.ts';
 
 export type Extent = 'none' | 'some' | 'all';
 
@@ -39,20 +39,20 @@ export function faultsFor({ calls }: Rehearsal, extent: Extent, round = 0): Faul
 
 export const MATRIX_HEADER = ['', 'calls', 'trials', 'by itself', 'second run', 'failed'];
 
-export function scenarioRows(rehearsals: readonly Rehearsal[], trials: readonly Trial[]): string[][] {
+export function scenarioRows(rehearsals: readonly Rehearsal[], runs: readonly FaultRun[]): string[][] {
   return rehearsals.map(({ scenario, calls }) => [
     scenario.name,
     String(calls.length),
-    ...counts(trials.filter((trial) => trial.scenario === scenario.name)),
+    ...counts(runs.filter((run) => run.scenario === scenario.name)),
   ]);
 }
 
-export function faultRows(trials: readonly Trial[]): string[][] {
-  return FAULT_KINDS.map((kind: FaultKind) => [kind, ...counts(trials.filter(({ fault }) => fault.kind === kind))]);
+export function faultRows(runs: readonly FaultRun[]): string[][] {
+  return FAULT_KINDS.map((kind: FaultKind) => [kind, ...counts(runs.filter(({ fault }) => fault.kind === kind))]);
 }
 
-function counts(trials: readonly Trial[]): string[] {
-  const good = trials.filter(({ problems }) => problems.length === 0);
-  const healed = good.filter((trial) => trial.healed).length;
-  return [trials.length, healed, good.length - healed, trials.length - good.length].map(String);
+function counts(runs: readonly FaultRun[]): string[] {
+  const good = runs.filter(({ problems }) => problems.length === 0);
+  const healed = good.filter((run) => run.healed).length;
+  return [runs.length, healed, good.length - healed, runs.length - good.length].map(String);
 }

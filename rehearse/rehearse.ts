@@ -40,7 +40,7 @@ export interface Rehearsal {
   readonly said: readonly string[];
 }
 
-export interface Trial {
+export interface FaultRun {
   readonly scenario: string;
   readonly fault: Fault;
   /** The call that it met. */
@@ -66,7 +66,7 @@ export async function tryFault(
   { scenario, before, after, calls }: Rehearsal,
   fault: Fault,
   uploads: Uploads,
-): Promise<Trial> {
+): Promise<FaultRun> {
   const run = new StageRun(before.copy(), scenario.stage, uploads);
   await run.open();
   const first = await run.attempt(fault);

@@ -1,5 +1,5 @@
 /** The table that `npm run bench:capacity` prints: of each figure the median of the runs, and the worst. Pure. */
-import type { Judgement } from './judgement.ts';
+import type { BoundsCheck } from './bounds.ts';
 
 const COLUMNS = [
   ['provider', 47],
@@ -15,8 +15,8 @@ export const HEADING = COLUMNS.map(([title, width]) => title.padEnd(width))
   .join(' ')
   .trimEnd();
 
-export function lineOf(name: string, judgement: Judgement): string {
-  const { time, best, limited, spread, deferrals, medianWaitMs, misses } = judgement;
+export function lineOf(name: string, bounds: BoundsCheck): string {
+  const { time, best, limited, spread, deferrals, medianWaitMs, misses } = bounds;
   const cells = [
     name,
     time === undefined ? '–' : `${time.median.toFixed(2)} (${time.worst.toFixed(2)})`,

@@ -36,8 +36,8 @@ export async function runTakeOver(stage: Stage): Promise<TakeOverReport> {
 
   await stage.restart();
   const returnedAt = Date.now();
-  const recalled = new Map((await stage.servers()).map(({ url, lastHeardAt }) => [url, lastHeardAt]));
-  await until(() => areBack(stage, others, recalled));
+  const before = new Map((await stage.servers()).map(({ url, lastHeardAt }) => [url, lastHeardAt]));
+  await until(() => areBack(stage, others, before));
   return { takeOverMs, backMs: Date.now() - returnedAt, leadersAtOnce };
 }
 
@@ -45,12 +45,12 @@ export async function runTakeOver(stage: Stage): Promise<TakeOverReport> {
 async function areBack(
   stage: Stage,
   machines: readonly Machine[],
-  recalled: ReadonlyMap<string, string>,
+  before: ReadonlyMap<string, string>,
 ): Promise<boolean> {
   const theirs = (await stage.servers()).filter(({ url }) => machines.some((machine) => machine.url === url));
   return (
     theirs.length === machines.length &&
-    theirs.every(({ url, state, lastHeardAt }) => state === 'healthy' && lastHeardAt !== recalled.get(url)) &&
+    theirs.every(({ url, state, lastHeardAt }) => state === 'healthy' && lastHeardAt !== before.get(url)) &&
     theirs.filter(({ isHeartbeatLeader }) => isHeartbeatLeader).length === 1
   );
 }

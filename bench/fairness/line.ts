@@ -51,7 +51,7 @@ export class BenchLine {
       insert.run(id, subject, deadlineAt, this.#now, JSON.stringify(priority === undefined ? {} : { priority }));
       ids.push(id);
     }
-    const counters = { run: 1, deferrals: 1, base: 0, policy: POLICY, deadlineAt };
+    const counters = { run: 1, deferrals: 1, attemptsOffset: 0, policy: POLICY, deadlineAt };
     const next: TaskState = {
       ...counters,
       status: 'deferred',

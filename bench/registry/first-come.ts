@@ -83,13 +83,13 @@ class Run {
   constructor(callMs: (random: () => number) => number) {
     this.#callMs = callMs;
     this.#object.release = async ({ limit }) => {
-      const standing = this.#tasks.filter(({ stands }) => stands);
-      const released = standing.slice(0, limit);
+      const inLine = this.#tasks.filter(({ stands }) => stands);
+      const released = inLine.slice(0, limit);
       for (const task of released) {
         task.stands = false;
         this.#queue.push({ at: this.#now + DELIVERY_MS, task });
       }
-      return { released: released.length, left: standing.length > released.length };
+      return { released: released.length, left: inLine.length > released.length };
     };
   }
 

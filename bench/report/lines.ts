@@ -26,7 +26,7 @@ export function reportLines(measured: readonly Measured[], nullRun: boolean): st
       ),
       spread(ratios(lines), 2),
       targetOf(line),
-      verdict(lines),
+      assessment(lines),
       processor(line, tasklane),
       processor(line, bare),
     ];
@@ -62,7 +62,7 @@ function processor(line: Line, samples: readonly Sample[]): string {
   return line.unit === 'ms' ? '' : spread(samples.map(({ processorMicros }) => processorMicros));
 }
 
-function verdict(lines: Measured): string {
+function assessment(lines: Measured): string {
   if (lines.line.target === undefined && lines.line.mostAddedMs === undefined) return '';
   return misses(lines) ? 'MISSED' : 'met';
 }

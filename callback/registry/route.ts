@@ -74,7 +74,7 @@ export function route(registry: Registry, request: RouteRequest, now: number, ra
   return {
     decisions: request.calls.flatMap(({ id }) => decided.get(id) ?? []),
     servers: Object.fromEntries([...admissions].map(([service, admission]) => [service, admission.addresses()])),
-    lines: Object.fromEntries([...admissions.keys()].flatMap((service) => standing(registry, service, now))),
+    lines: Object.fromEntries([...admissions.keys()].flatMap((service) => lineStateOf(registry, service, now))),
     servicesVersion: registry.catalog.version,
   };
 }
@@ -89,7 +89,7 @@ function nothing({ id }: Call, now: number): RouteDecision {
   return { id, is: 'waiting', why: 'server-busy', until: now + LOOK_AGAIN_MS };
 }
 
-function standing(registry: Registry, service: string, now: number): [string, number][] {
+function lineStateOf(registry: Registry, service: string, now: number): [string, number][] {
   const line = lineOf(registry, service, undefined);
   if (line === undefined || !line.stands) return [];
   // Newcomers are parked there unseen until then.

@@ -131,8 +131,8 @@ export function earliestResumeAt({ catalog }: Registry): number | undefined {
 export function noteLimited(registry: Registry, now: number): void {
   const { catalog, services, lines } = registry;
   endRamps(registry, now);
-  const standing = [...lines.values()].filter(({ stands }) => stands).map(({ service }) => service);
-  const names = new Set([...standing, ...catalog.ramps.keys()]);
+  const withTasks = [...lines.values()].filter(({ stands }) => stands).map(({ service }) => service);
+  const names = new Set([...withTasks, ...catalog.ramps.keys()]);
   for (const [name, service] of services) {
     forgetLimit(service, now);
     const isCrowding = mustAsk(service, catalog.limited.has(name));

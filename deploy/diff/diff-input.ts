@@ -6,7 +6,7 @@ export interface DiffInput {
   readonly desired: Desired;
   readonly account: Account;
   /** Names of the secrets that are given. */
-  readonly given: ReadonlySet<string>;
+  readonly provided: ReadonlySet<string>;
   /** Names that are set to nothing: to be removed. */
   readonly emptied: ReadonlySet<string>;
   /** No key is given: those that the account has stay. */

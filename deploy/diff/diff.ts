@@ -9,7 +9,7 @@ import { type DesiredWorker, queueOfConsumer } from '../desired.ts';
 import { wholeSettings } from '../upload/metadata.ts';
 import { connectionSteps, withoutQueues } from './connections.ts';
 import type { DiffInput } from './diff-input.ts';
-import { givenSecrets, secretsToRemove, secretsToSet } from './secrets.ts';
+import { providedSecrets, secretsToRemove, secretsToSet } from './secrets.ts';
 import type { Step } from './step.ts';
 
 export function diffAccount(input: DiffInput): Step[] {
@@ -94,7 +94,7 @@ function uploadStep(input: DiffInput, worker: DesiredWorker, reason?: string): S
   const isRunning = existing?.isNewest === true && existing.release === input.releaseOf(worker);
   if (isRunning) return [];
   const why = existing === undefined ? 'does not exist' : (reason ?? changeOf(input, worker, existing));
-  return [{ do: 'upload', worker, appliedTag: existing?.migrationTag, secrets: givenSecrets(input, worker), why }];
+  return [{ do: 'upload', worker, appliedTag: existing?.migrationTag, secrets: providedSecrets(input, worker), why }];
 }
 
 function changeOf(input: DiffInput, worker: DesiredWorker, { release, isNewest }: AccountWorker): string {

@@ -9,13 +9,13 @@ import type { DesiredWorker } from '../desired.ts';
 import type { DiffInput } from './diff-input.ts';
 import type { Step } from './step.ts';
 
-export function givenSecrets({ given }: DiffInput, { secrets }: DesiredWorker): string[] {
-  return secrets.filter((secret) => given.has(secret));
+export function providedSecrets({ provided }: DiffInput, { secrets }: DesiredWorker): string[] {
+  return secrets.filter((secret) => provided.has(secret));
 }
 
 /** For a Worker that is not uploaded: an upload carries them. */
 export function secretsToSet(input: DiffInput, worker: DesiredWorker, existing: AccountWorker): Step[] {
-  const names = givenSecrets(input, worker);
+  const names = providedSecrets(input, worker);
   if (names.length === 0) return [];
   const parts = [
     ['new', names.filter((secret) => !existing.secrets.has(secret))],

@@ -265,10 +265,10 @@ function perShard<Binding extends { readonly binding: string }>(
 function withVars(plan: Plan, vars: Readonly<Record<string, unknown>>): Plan {
   const workers = workersOf(plan);
   const assigned = (worker: WorkerConfig): WorkerConfig => {
-    const given = Object.entries(vars).filter(
+    const defined = Object.entries(vars).filter(
       ([name]) => name in worker.vars || !workers.some((other) => name in other.vars),
     );
-    return { ...worker, vars: splitServices({ ...worker.vars, ...Object.fromEntries(given) }) };
+    return { ...worker, vars: splitServices({ ...worker.vars, ...Object.fromEntries(defined) }) };
   };
   return {
     name: plan.name,

@@ -11,7 +11,7 @@ import { DeployError } from '../deploy-error.ts';
 import type { Desired } from '../desired.ts';
 import { createEcho, removeEcho } from './echo.ts';
 import { type LogTiming, logsSeen } from './logs.ts';
-import { type Ask, type EndedTask, Visitor } from './visitor.ts';
+import { type Ask, type EndedTask, SmokeClient } from './client.ts';
 
 export interface SmokeContext {
   readonly api: CloudflareApi;
@@ -65,25 +65,25 @@ export async function smoke(context: SmokeContext): Promise<readonly SmokeCheck[
   await look('settings of the account', async () => settingsSeen(desired, account));
   await look('dead letters', () => deadLettersSeen(api, desired, account));
   if (account.subdomain === undefined) throw new DeployError('the account has no workers.dev subdomain for an echo');
-  const visitor = await Visitor.to(publicUrl, jwtSecret, ask, signal);
+  const client = await SmokeClient.to(publicUrl, jwtSecret, ask, signal);
   const echo = `${desired.name}-smoke-echo`;
   const [quick, slow] = [`${desired.name}-smoke`, `${desired.name}-smoke-slow`];
   try {
     const baseUrl = await createEcho(api, echo, account.subdomain);
-    await visitor.reach(baseUrl);
+    await client.reach(baseUrl);
     await look('public address', async () => {
-      await visitor.health();
+      await client.health();
       return { isGood: true, seen: 'its /healthz answers' };
     });
-    await visitor.define(quick, { baseUrl });
-    await visitor.define(slow, slowService(baseUrl, timing));
+    await client.define(quick, { baseUrl });
+    await client.define(slow, slowService(baseUrl, timing));
     await sleep(timing.knownAfterMs, undefined, { signal });
-    const id = await visitor.submit(quick);
-    await look('a task', async () => taskSeen(await timed(() => visitor.wait(id))));
-    await look('six connections', () => connectionsSeen(visitor, slow, timing));
+    const id = await client.submit(quick);
+    await look('a task', async () => taskSeen(await timed(() => client.wait(id))));
+    await look('six connections', () => connectionsSeen(client, slow, timing));
     await look('logs', () => logsSeen(api, id, timing.logs, signal));
   } finally {
-    await Promise.allSettled([visitor.forget(quick), visitor.forget(slow)]);
+    await Promise.allSettled([client.forget(quick), client.forget(slow)]);
     await removeEcho(api, echo);
   }
   return checks;
@@ -141,11 +141,11 @@ function taskSeen({ task, tookMs }: { readonly task: EndedTask; readonly tookMs:
 }
 
 /** Calls against a slow echo, until some of them have waited for their turn in a batch of more than six. */
-async function connectionsSeen(visitor: Visitor, service: string, timing: SmokeTiming) {
+async function connectionsSeen(client: SmokeClient, service: string, timing: SmokeTiming) {
   let seen = { isGood: false, seen: 'nothing' };
   for (const count of SUBMISSIONS) {
-    const ids = await visitor.submitMany(service, count);
-    const { waited, ...batch } = batchSeen(await Promise.all(ids.map((id) => visitor.wait(id))), timing);
+    const ids = await client.submitMany(service, count);
+    const { waited, ...batch } = batchSeen(await Promise.all(ids.map((id) => client.wait(id))), timing);
     seen = batch;
     if (waited > 0 || !batch.isGood) return seen;
   }

@@ -36,7 +36,7 @@ function readOptions(): ServerOptions {
     console.log(HELP);
     process.exit(0);
   }
-  const given: Readonly<Record<keyof Conduct, string | undefined>> = {
+  const inputs: Readonly<Record<keyof Conduct, string | undefined>> = {
     latencyMs: values['latency-ms'],
     jitterMs: values['jitter-ms'],
     failRate: values['fail-rate'],
@@ -46,7 +46,7 @@ function readOptions(): ServerOptions {
   if (!/^\d+$/.test(values.port) || port > 65_535) throw new Error('--port is a number from 0 to 65535');
   const lingerMs = Number(values['linger-ms']);
   if (!(lingerMs >= 0)) throw new Error('--linger-ms is a number');
-  const conduct = conductFrom(DEFAULT_CONDUCT, (name) => given[name]);
+  const conduct = conductFrom(DEFAULT_CONDUCT, (name) => inputs[name]);
   return { name: values.name ?? `server-${values.port}`, port, conduct, lingerMs };
 }
 

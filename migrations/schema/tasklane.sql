@@ -307,7 +307,7 @@ CREATE TABLE tasks (
   )),
   run INTEGER NOT NULL DEFAULT 0,
   deferrals INTEGER NOT NULL DEFAULT 0,
-  base INTEGER NOT NULL DEFAULT 0,
+  attempts_offset INTEGER NOT NULL DEFAULT 0,
   max_attempts INTEGER NOT NULL CHECK (max_attempts >= 1),
   base_seconds REAL NOT NULL,
   cap_seconds REAL NOT NULL,
@@ -342,7 +342,7 @@ CREATE TABLE tasks (
   CHECK (status <> 'waiting' OR due_at IS NOT NULL),
   CHECK (status <> 'waiting' OR callback_timeout_ms IS NOT NULL),
   CHECK (finished_at IS NULL OR due_at IS NULL),
-  CHECK (deferrals + base <= run)
+  CHECK (deferrals + attempts_offset <= run)
 ) WITHOUT ROWID;
 
 CREATE INDEX tasks_callback_due ON tasks (due_at) WHERE status = 'waiting';

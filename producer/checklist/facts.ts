@@ -29,7 +29,7 @@ export async function factsOf(runtime: Runtime, now: number): Promise<Deployment
     known(callUpstream('database', () => readScanPosition(control, SWEPT_NAME))),
     describeStores(runtime, now),
     known(callUpstream('database', () => readNotes(control))),
-    standingOfBucket(config.bodies),
+    bucketState(config.bodies),
   ]);
   return {
     secrets: callback && [...own, ...callback.secrets],
@@ -57,7 +57,7 @@ export async function factsOf(runtime: Runtime, now: number): Promise<Deployment
   };
 }
 
-async function standingOfBucket(bucket: R2Bucket | undefined): Promise<DeploymentFacts['bodies']> {
+async function bucketState(bucket: R2Bucket | undefined): Promise<DeploymentFacts['bodies']> {
   if (bucket === undefined) return 'none';
   const answer = await callUpstream('bucket', () => bucket.head(NO_BODY));
   return answer === UNAVAILABLE ? 'away' : 'answers';

@@ -86,16 +86,16 @@ export function addAlerts(app: App): void {
 
   app.openapi(putRoute, async (c) => {
     const { runtime } = c.env;
-    const given = c.req.valid('json');
-    const problem = given.url === null ? undefined : receiverProblem(given.url, runtime.config);
+    const body = c.req.valid('json');
+    const problem = body.url === null ? undefined : receiverProblem(body.url, runtime.config);
     if (problem !== undefined) {
       return refuse('invalid-request', { detail: `/url: ${problem}`, errors: [{ field: '/url', reason: problem }] });
     }
     const { settings, answer } = await change(runtime, (known) => ({
       ...known,
-      ...given,
+      ...body,
       // Another receiver has not been tried.
-      ...(given.url !== known.url && { testedAt: undefined }),
+      ...(body.url !== known.url && { testedAt: undefined }),
     }));
     if (settings !== undefined) c.set('change', { after: settingsDocument(settings) });
     return answer;

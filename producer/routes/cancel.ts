@@ -6,7 +6,7 @@ import type { App } from '../app.ts';
 import { answerTaskStatus } from '../ledger-answer.ts';
 import { mayBeUnrecorded, mayName, owns, taskNotFound } from '../ownership.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
-import { TaskParamsSchema, TaskStandingSchema } from '../schema/task.ts';
+import { TaskParamsSchema, TaskStatusSchema } from '../schema/task.ts';
 import { callUpstream, UNAVAILABLE } from '../upstream.ts';
 
 const route = createRoute({
@@ -17,7 +17,7 @@ const route = createRoute({
   summary: 'Cancel a task',
   description: 'Safe to repeat. A call that runs is aborted where possible; the task ends as cancelled all the same.',
   request: { params: TaskParamsSchema },
-  responses: answers({ 200: jsonAnswer(TaskStandingSchema, 'It is cancelled.') }, 'task-not-found', 'task-finished'),
+  responses: answers({ 200: jsonAnswer(TaskStatusSchema, 'It is cancelled.') }, 'task-not-found', 'task-finished'),
 });
 
 export function addCancel(app: App): void {
@@ -26,12 +26,12 @@ export function addCancel(app: App): void {
     const principal = c.get('principal');
     const { id } = c.req.valid('param');
     if (!(await mayName(runtime, principal, id))) return taskNotFound();
-    const standing = await callUpstream('database', () => readStatus(runtime.config.stores.of(id), id));
-    if (standing === UNAVAILABLE) return unavailable('The task cannot be read at the moment.');
-    if (standing !== undefined && !owns(principal, standing)) return taskNotFound();
+    const known = await callUpstream('database', () => readStatus(runtime.config.stores.of(id), id));
+    if (known === UNAVAILABLE) return unavailable('The task cannot be read at the moment.');
+    if (known !== undefined && !owns(principal, known)) return taskNotFound();
     const plantTombstone = mayBeUnrecorded(principal, id, Date.now());
-    if (standing === undefined && !plantTombstone) return taskNotFound();
-    const subject = standing?.subject ?? principal.subject;
+    if (known === undefined && !plantTombstone) return taskNotFound();
+    const subject = known?.subject ?? principal.subject;
     const answer = await callUpstream('callback', () =>
       runtime.config.callback.cancelTask({ id, subject, plantTombstone }),
     );

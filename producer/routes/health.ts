@@ -38,20 +38,20 @@ const route = createRoute({
 export function addHealth(app: App): void {
   app.openapi(route, async (c) => {
     const { runtime } = c.env;
-    const warnings = warningsOf(await recentStandings(runtime));
+    const warnings = warningsOf(await recentStatuses(runtime));
     return answerJson(warnings.length === 0 ? { status: 'ok' } : { status: 'warning', warnings });
   });
 }
 
 /** Anybody may ask, so what was found is told again for a while. */
 const HOLDS_MS = 10_000;
-const known = new WeakMap<Runtime, { readonly at: number; readonly standings: readonly StoreStatus[] }>();
+const known = new WeakMap<Runtime, { readonly at: number; readonly statuses: readonly StoreStatus[] }>();
 
-async function recentStandings(runtime: Runtime): Promise<readonly StoreStatus[]> {
+async function recentStatuses(runtime: Runtime): Promise<readonly StoreStatus[]> {
   const now = Date.now();
   const last = known.get(runtime);
-  if (last !== undefined && now - last.at < HOLDS_MS) return last.standings;
-  const standings = await describeStores(runtime, now);
-  known.set(runtime, { at: now, standings });
-  return standings;
+  if (last !== undefined && now - last.at < HOLDS_MS) return last.statuses;
+  const statuses = await describeStores(runtime, now);
+  known.set(runtime, { at: now, statuses });
+  return statuses;
 }

@@ -95,6 +95,6 @@ export function addHeartbeats(app: App): void {
   );
 }
 
-function answerHeartbeat(standing: HeartbeatAnswer): Response {
-  return answerJson(leadershipOf(standing));
+function answerHeartbeat(answer: HeartbeatAnswer): Response {
+  return answerJson(leadershipOf(answer));
 }

@@ -114,10 +114,10 @@ async function awaitEnd(runtime: Runtime, id: string, until: number, signal: Abo
 /** One statement a store for all tasks that somebody waits for now; a read that fails is no reason to stop waiting. */
 async function hasEnded({ watch, config }: Runtime, id: string, signal: AbortSignal): Promise<boolean> {
   for (;;) {
-    const standing = watch.look(id, Date.now());
-    if (standing === 'ended') return true;
-    if (standing === 'open' || signal.aborted) return false;
-    if (standing === 'due') break;
+    const progress = watch.look(id, Date.now());
+    if (progress === 'ended') return true;
+    if (progress === 'open' || signal.aborted) return false;
+    if (progress === 'due') break;
     await scheduler.wait(ANSWER_PAUSE_MS);
   }
   const ids = watch.takeDue(id, Date.now());

@@ -6,7 +6,7 @@ import type { App } from '../app.ts';
 import { answerTaskStatus } from '../ledger-answer.ts';
 import { mayBeUnrecorded, mayName, owns, taskNotFound } from '../ownership.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
-import { TaskParamsSchema, TaskStandingSchema } from '../schema/task.ts';
+import { TaskParamsSchema, TaskStatusSchema } from '../schema/task.ts';
 import { callUpstream, UNAVAILABLE } from '../upstream.ts';
 
 const route = createRoute({
@@ -18,7 +18,7 @@ const route = createRoute({
   description:
     'It gets fresh attempts, counted on from those it had, and as long again as it was given at first; the answer says until when. What is cancelled stays so.',
   request: { params: TaskParamsSchema },
-  responses: answers({ 200: jsonAnswer(TaskStandingSchema, 'It is due again.') }, 'task-not-found', 'not-retryable'),
+  responses: answers({ 200: jsonAnswer(TaskStatusSchema, 'It is due again.') }, 'task-not-found', 'not-retryable'),
 });
 
 export function addRetry(app: App): void {

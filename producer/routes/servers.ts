@@ -109,8 +109,8 @@ export function addServers(app: App): void {
     return askRegistry(
       runtime,
       (registry) => registry.register(registration, registryCallerOf(c.get('principal'))),
-      ({ id, created, ...standing }) =>
-        answerJson({ id, ...leadershipOf(standing) }, created ? 201 : 200, { location: `/api/servers/${id}` }),
+      ({ id, created, ...status }) =>
+        answerJson({ id, ...leadershipOf(status) }, created ? 201 : 200, { location: `/api/servers/${id}` }),
     );
   });
 

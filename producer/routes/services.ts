@@ -243,9 +243,9 @@ export function addServices(app: App): void {
 
 /** A header is a text, or names the secret that holds it. */
 function shownDefinition({ headers, ...rest }: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const given = Object.entries((headers ?? {}) as Readonly<Record<string, unknown>>);
-  const texts = given.filter((entry): entry is [string, string] => typeof entry[1] === 'string');
-  return { ...rest, headers: { ...Object.fromEntries(given), ...withoutSecrets(Object.fromEntries(texts)) } };
+  const entries = Object.entries((headers ?? {}) as Readonly<Record<string, unknown>>);
+  const texts = entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string');
+  return { ...rest, headers: { ...Object.fromEntries(entries), ...withoutSecrets(Object.fromEntries(texts)) } };
 }
 
 function serviceDocument({ pause, unreachable, ...service }: ServiceView) {

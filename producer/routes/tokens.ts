@@ -36,12 +36,12 @@ const route = createRoute({
 export function addTokens(app: App): void {
   app.openapi(route, async (c) => {
     const { runtime } = c.env;
-    const { token, jti: named, expiresAt: given } = c.req.valid('json');
+    const { token, jti: named, expiresAt: expiry } = c.req.valid('json');
     const now = Date.now();
     const shown = token === undefined ? undefined : await holderOf(runtime, token, now);
     if (shown instanceof Response) return shown;
     const jti = shown?.jti ?? named ?? '';
-    if (given !== undefined && Date.parse(given) <= now) {
+    if (expiry !== undefined && Date.parse(expiry) <= now) {
       const reason = 'is past: a token that has ended needs no revoking; leave it out when the end is not known';
       return refuse('invalid-request', {
         detail: `/expiresAt: ${reason}`,

@@ -94,9 +94,9 @@ async function submitRuns(
 /** Whether the next run may start beside, or after, the one before it. */
 async function mayFollow({ config }: Runtime, { overlap, subject }: ScheduleRow, before: string): Promise<boolean> {
   if (overlap === 'queue') return true;
-  const standing = config.stores.has(before) ? await readStatus(config.stores.of(before), before) : undefined;
+  const previous = config.stores.has(before) ? await readStatus(config.stores.of(before), before) : undefined;
   // Without a row it waits in its queue, unless it is long gone.
-  if (standing === undefined || isTerminal(standing.status)) return true;
+  if (previous === undefined || isTerminal(previous.status)) return true;
   if (overlap === 'skip') return false;
   await config.callback.cancelTask({ id: before, subject, plantTombstone: false });
   return true;

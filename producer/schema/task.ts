@@ -183,11 +183,11 @@ export const TaskListSchema = z
   })
   .openapi('TaskList');
 
-export const TaskStandingSchema = z
+export const TaskStatusSchema = z
   .object({
     id: z.string(),
     status: z.enum(TASK_STATUSES),
     statusUrl: z.string(),
     deadlineAt: time().optional().openapi({ description: 'After a retry: the new deadline.' }),
   })
-  .openapi('TaskStanding');
+  .openapi('ChangedTask');

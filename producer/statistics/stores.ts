@@ -37,8 +37,8 @@ export async function describeStores(runtime: Runtime, now: number): Promise<Sto
 }
 
 /** What a person should know, as sentences. */
-export function warningsOf(standings: readonly StoreStatus[]): string[] {
-  return standings.flatMap(({ store, state, usedPercent, daysLeft: days }) => {
+export function warningsOf(statuses: readonly StoreStatus[]): string[] {
+  return statuses.flatMap(({ store, state, usedPercent, daysLeft: days }) => {
     if (state === 'away') return [`store ${store} does not answer`];
     if (state !== 'nearly-full' && state !== 'full') return [];
     const left = days === undefined ? '' : `, with ${days} days left at the pace of the last day`;

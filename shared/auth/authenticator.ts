@@ -1,6 +1,6 @@
 /** Who is behind a token: the cache first, then the signature, then whether it was revoked. */
 import { type ReadRevoked, RevocationList } from './revocation-list.ts';
-import { type Principal, type TokenKeys, type TokenVerdict, verifyToken } from './token.ts';
+import { type Principal, type TokenKeys, type TokenCheck, verifyToken } from './token.ts';
 import { VerifiedTokens } from './verified-tokens.ts';
 
 export type Authentication =
@@ -25,7 +25,7 @@ export class Authenticator {
   }
 
   /** Who is behind a token that may have been revoked, or has ended: for whoever revokes it. */
-  async identify(token: string, now: number): Promise<TokenVerdict> {
+  async identify(token: string, now: number): Promise<TokenCheck> {
     return verifyToken(this.#keys, token, now);
   }
 

@@ -43,7 +43,7 @@ export interface TokenKeys {
   readonly audience: string | undefined;
 }
 
-export type TokenVerdict =
+export type TokenCheck =
   | { readonly ok: true; readonly principal: Principal }
   /** `invalid`: refuse it. `unreachable`: the key set did not answer, so nobody knows. */
   | { readonly ok: false; readonly code: 'invalid' | 'unreachable'; readonly reason: string };
@@ -103,7 +103,7 @@ export function secretBytes(secret: string): Uint8Array {
   return new TextEncoder().encode(secret);
 }
 
-export async function verifyToken(keys: TokenKeys, token: string, now: number): Promise<TokenVerdict> {
+export async function verifyToken(keys: TokenKeys, token: string, now: number): Promise<TokenCheck> {
   if (token.length > MAX_TOKEN_CHARS) return invalid('The token is too long.');
   const algorithm = algorithmOf(token);
   if (algorithm === undefined) return invalid('The token is not a JWT.');
@@ -117,18 +117,18 @@ export async function verifyToken(keys: TokenKeys, token: string, now: number): 
       ...(keys.issuer === undefined ? {} : { issuer: keys.issuer }),
       ...(keys.audience === undefined ? {} : { audience: keys.audience }),
     });
-    return verdictOf(payload, now);
+    return checkClaims(payload, now);
   } catch (error) {
     return refusal(error);
   }
 }
 
-async function verifyWithSecrets(keys: TokenKeys, token: string, now: number): Promise<TokenVerdict> {
+async function verifyWithSecrets(keys: TokenKeys, token: string, now: number): Promise<TokenCheck> {
   let outcome = invalid('This deployment does not accept HS256 tokens.');
   for (const secret of keys.secrets) {
     try {
       const { payload } = await jwtVerify(token, secret, { ...checks(now), algorithms: ['HS256'] });
-      return verdictOf(payload, now);
+      return checkClaims(payload, now);
     } catch (error) {
       outcome = refusal(error);
       // Only another signature is worth another secret: an expired token stays expired.
@@ -193,7 +193,7 @@ function algorithmOf(token: string): string | undefined {
   }
 }
 
-function verdictOf(payload: unknown, now: number): TokenVerdict {
+function checkClaims(payload: unknown, now: number): TokenCheck {
   const claims = ClaimsSchema.safeParse(payload);
   if (!claims.success) {
     const names = new Set(claims.error.issues.map((issue) => issue.path.join('.')));
@@ -221,7 +221,7 @@ function verdictOf(payload: unknown, now: number): TokenVerdict {
 }
 
 /** jose's own errors speak of the token; anything else, and its generic one, of the way to the keys. */
-function refusal(error: unknown): TokenVerdict {
+function refusal(error: unknown): TokenCheck {
   if (error instanceof errors.JWTExpired) return invalid('The token has expired.');
   if (error instanceof errors.JWTClaimValidationFailed)
     return invalid(`The token's claim ${error.claim} does not fit.`);
@@ -234,6 +234,6 @@ function refusal(error: unknown): TokenVerdict {
   return { ok: false, code: 'unreachable', reason: 'The key set that tokens are checked with does not answer.' };
 }
 
-function invalid(reason: string): TokenVerdict {
+function invalid(reason: string): TokenCheck {
   return { ok: false, code: 'invalid', reason };
 }

@@ -16,7 +16,7 @@ const MAX_UNSURE_TURNS = 2;
 const LONG_PERIOD_MS = 20_000;
 
 /** Calls that must have been let in, for each of those at a time, before such a limit is believed. */
-const TURNS_TO_PROVE_TOP = 3;
+const TURNS_TO_OBSERVE_TOP = 3;
 
 /** Of what the round before bore, when not so much is known any more. */
 const CAREFUL_SHARE = 0.25;
@@ -58,15 +58,15 @@ export function room(state: LimiterState, now: number, until: number): number {
   const rooms: number[] = [state.told.room(until)];
   const atOnce = mostAtOnce(state);
   // It may have been by chance that a call was let in when another had ended.
-  const isTopProven = state.top === undefined || state.heldTop >= TURNS_TO_PROVE_TOP * state.top;
-  const mostTurns = isTopProven ? turns : Math.min(turns, MAX_UNSURE_TURNS);
+  const isTopObserved = state.top === undefined || state.heldTop >= TURNS_TO_OBSERVE_TOP * state.top;
+  const mostTurns = isTopObserved ? turns : Math.min(turns, MAX_UNSURE_TURNS);
   if (atOnce < Infinity) rooms.push(Math.floor(atOnce * mostTurns) - state.open.length);
   const { rate } = state.configured;
   if (rate !== undefined) rooms.push(state.starts.room(rate.calls, rate.periodMs, now, until));
   if (state.learnt !== undefined) {
     const { calls, periodMs } = state.learnt;
     // What has not held for a round may have been saved up: it is there once.
-    const mostCalls = opensUnsurely(state) ? 1 : state.isProven ? Infinity : calls;
+    const mostCalls = opensUnsurely(state) ? 1 : state.isObserved ? Infinity : calls;
     rooms.push(Math.min(mostCalls, state.starts.room(calls, periodMs, now, until)) + doubting(state, until));
   }
   const unsure = mostUnsure(state);
@@ -104,7 +104,7 @@ function mostAtOnce(state: LimiterState): number {
 function mostUnsure(state: LimiterState): number {
   if (state.configured.rate !== undefined || state.told.isAny || state.top !== undefined) return Infinity;
   if (state.learnt === undefined) return FIRST_CALLS + state.borne / 2;
-  if (!state.isProven) return FIRST_CALLS + Math.max(state.confirmed, state.borneBefore * CAREFUL_SHARE) / 3;
+  if (!state.isObserved) return FIRST_CALLS + Math.max(state.confirmed, state.borneBefore * CAREFUL_SHARE) / 3;
   return state.learnt.periodMs < 3 * LET_IN_MS ? Infinity : Math.max(FIRST_CALLS, state.learnt.calls / 3);
 }
 

@@ -26,7 +26,7 @@ export function learnFrom(state: LimiterState, other: LimiterState, now: number)
   // This one has borne more for a whole round: it may have been a stray refusal.
   if (state.learnt === undefined && paceOf(other.learnt) < state.borneBefore / ROUND_MS) return;
   state.most = Math.max(state.most, other.most);
-  if (state.learnt === undefined || (state.isCopy && !other.isCopy && !state.isProven)) {
+  if (state.learnt === undefined || (state.isCopy && !other.isCopy && !state.isObserved)) {
     // Also where it was copied a moment ago: of calls that are refused together the equal hears one by one.
     state.learnt = other.learnt;
     state.copied = other.learnt;
@@ -35,7 +35,7 @@ export function learnFrom(state: LimiterState, other: LimiterState, now: number)
   }
   // More than ever was let in at a time cannot have been saved up.
   const isSettled = !other.doubt.isRaised || other.learnt.calls > state.most;
-  const isMuchMore = other.isProven && isSettled && paceOf(other.learnt) > MUCH_MORE * paceOf(state.learnt);
+  const isMuchMore = other.isObserved && isSettled && paceOf(other.learnt) > MUCH_MORE * paceOf(state.learnt);
   if (isMuchMore && state.copiesLeft > 0) {
     state.copiesLeft -= 1;
     state.learnt = other.learnt;

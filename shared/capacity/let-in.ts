@@ -40,7 +40,7 @@ export function beginRound(state: LimiterState, now: number): void {
   const wasFull = isSteady || (state.top !== undefined && state.ofRound > state.top);
   state.borneBefore = state.confirmed;
   state.round = { at: now, previousAt: round?.at };
-  state.isProven ||= isSteady;
+  state.isObserved ||= isSteady;
   state.isPeriodDoubted = false;
   if (!state.doubt.beginRound(wasFull, learnt?.calls ?? state.top ?? 0, state.most)) return;
   state.isCallsTurn = !state.isCallsTurn;

@@ -65,7 +65,7 @@ export class LimiterState {
   strikeAt = -1;
   isTopRefuted = false;
   /** What was learnt has held for a full round. */
-  isProven = false;
+  isObserved = false;
   /** The most calls that were let in before a refusal: what may be saved up when fewer are made. */
   most = 0;
   isPeriodDoubted = false;

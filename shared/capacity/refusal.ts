@@ -58,9 +58,9 @@ function learn(state: LimiterState, call: OpenCall, until: number | undefined, n
   const toldMs = until && until - roundAt;
   state.learnt =
     learnt === undefined ? firstLearnt(count, call.at - roundAt, toldMs) : withFewerCalls(learnt, count, toldMs);
-  if (state.isProven && !state.doubt.isRaised) state.doubt.restart();
+  if (state.isObserved && !state.doubt.isRaised) state.doubt.restart();
   else state.doubt.stop();
-  state.isProven = false;
+  state.isObserved = false;
   return count;
 }
 

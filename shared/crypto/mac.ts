@@ -42,11 +42,11 @@ export async function verify(
   return false;
 }
 
-function equalPrefix(expected: Uint8Array, given: Uint8Array): boolean {
-  if (given.length === 0 || given.length > expected.length) return false;
+function equalPrefix(expected: Uint8Array, received: Uint8Array): boolean {
+  if (received.length === 0 || received.length > expected.length) return false;
   let difference = 0;
-  for (let index = 0; index < given.length; index++) {
-    difference |= (expected[index] ?? 0) ^ (given[index] ?? 0);
+  for (let index = 0; index < received.length; index++) {
+    difference |= (expected[index] ?? 0) ^ (received[index] ?? 0);
   }
   return difference === 0;
 }

@@ -21,7 +21,7 @@ const runningState = z.object({
   status: z.literal('running'),
   run: z.number().int(),
   deferrals: z.number().int(),
-  base: z.number().int(),
+  attemptsOffset: z.number().int(),
   policy: NewTaskSchema.shape.policy,
   deadlineAt: z.number(),
   leaseUntil: z.number(),

@@ -22,7 +22,7 @@ const repeated = `(tasks.status = 'running' AND tasks.nonce = ?3)`;
 const tombstone = `(tasks.status = 'cancelled' AND tasks.service = '')`;
 const lost = `(tasks.status = 'running' AND tasks.lease_until <= ?2 AND NOT ${repeated})`;
 const ended = `(tasks.deadline_at <= ?2)`;
-const usedUp = `(tasks.run - tasks.deferrals - tasks.base >= tasks.max_attempts)`;
+const usedUp = `(tasks.run - tasks.deferrals - tasks.attempts_offset >= tasks.max_attempts)`;
 /** The last service of the list hands over to nobody. */
 const named = `(coalesce(tasks.request->>'$.fallback[#-1]', tasks.service) <> tasks.service)`;
 const atOnce = `EXISTS (SELECT 1 FROM json_each(tasks.request, '$.fallbackOn') WHERE value = '${LOST.class}')`;

@@ -57,7 +57,7 @@ export async function releaseParkedTasks(
        RETURNING id, service, place`,
     )
     .bind(line, now, limit);
-  const rest = anyStanding(db, line, now);
+  const rest = anyWaiting(db, line, now);
   const notes = rate === undefined ? [] : [noteRate(db, line, rate, now)];
   const [released, left] = await db.batch<ReleasedTask & LineHead>([release, rest, ...notes]);
   const inTurn = (released?.results ?? []).sort(byPlace);
@@ -82,11 +82,11 @@ export async function releaseParkedAmong(
        WHERE id IN (SELECT value FROM json_each(?3)) AND ${STILL_IN_LINE} AND ${STANDS} RETURNING id, service`,
     )
     .bind(line, now, JSON.stringify(ids));
-  const [released, left] = await db.batch<ReleasedTask>([release, anyStanding(db, line, now)]);
+  const [released, left] = await db.batch<ReleasedTask>([release, anyWaiting(db, line, now)]);
   return { released: released?.results ?? [], left: (left?.results.length ?? 0) > 0 };
 }
 
-function anyStanding(db: D1Database, line: string, now: number): D1PreparedStatement {
+function anyWaiting(db: D1Database, line: string, now: number): D1PreparedStatement {
   return db.prepare(`SELECT 1 AS found FROM tasks WHERE parked_for = ?1 AND ${STANDS} LIMIT 1`).bind(line, now);
 }
 

@@ -7,7 +7,7 @@ import type { TaskStatus, TerminalStatus } from '../task/status.ts';
 
 /** The columns from which a task's state is read. */
 export const STATE_COLUMNS =
-  'id, subject, service, status, run, deferrals, base, max_attempts, base_seconds, cap_seconds, deadline_at, ' +
+  'id, subject, service, status, run, deferrals, attempts_offset, max_attempts, base_seconds, cap_seconds, deadline_at, ' +
   'lease_until, next_at, due_at, sends, reason, parked_for, server, callback_timeout_ms, settled_run, settled_verdict, ' +
   'finished_at, bodies_deleted_at, life_ms';
 
@@ -18,7 +18,7 @@ export interface StateRow {
   status: TaskStatus;
   run: number;
   deferrals: number;
-  base: number;
+  attempts_offset: number;
   max_attempts: number;
   base_seconds: number;
   cap_seconds: number;
@@ -43,7 +43,7 @@ export interface StateRow {
 
 /** The columns that say how a claimed task stands: it runs, or it has ended. */
 export const CLAIMED_COLUMNS =
-  'id, subject, service, status, run, deferrals, base, max_attempts, base_seconds, cap_seconds, deadline_at, lease_until, finished_at, ' +
+  'id, subject, service, status, run, deferrals, attempts_offset, max_attempts, base_seconds, cap_seconds, deadline_at, lease_until, finished_at, ' +
   '(on_complete IS NOT NULL OR group_name IS NOT NULL) AS is_told';
 
 export type ClaimedRow = Pick<
@@ -53,7 +53,7 @@ export type ClaimedRow = Pick<
   | 'service'
   | 'run'
   | 'deferrals'
-  | 'base'
+  | 'attempts_offset'
   | 'max_attempts'
   | 'base_seconds'
   | 'cap_seconds'
@@ -104,7 +104,7 @@ export function stateOfRow(row: StateRow | ClaimedRow): TaskState {
   const counters = {
     run: row.run,
     deferrals: row.deferrals,
-    base: row.base,
+    attemptsOffset: row.attempts_offset,
     policy: { maxAttempts: row.max_attempts, baseSeconds: row.base_seconds, capSeconds: row.cap_seconds },
     deadlineAt: row.deadline_at,
   };

@@ -25,7 +25,7 @@ export interface Move {
   /** How long the task was given at first, milliseconds; kept once it is known. */
   readonly lifeMs?: number;
   /** The run whose outcome this is, and what it said: a repeated report is recognised by it (R17). */
-  readonly settled?: { readonly run: number; readonly verdict: 'succeeded' | 'failed' };
+  readonly settled?: { readonly run: number; readonly status: 'succeeded' | 'failed' };
   /** The registered server that works on the task. */
   readonly server?: string;
   readonly record?: AttemptRecord;
@@ -52,7 +52,7 @@ const record = ({ placed }: { readonly placed: boolean }) => `${placed ? PLACED 
     status = move.status,
     service = coalesce(move.service, tasks.service),
     deferrals = move.deferrals,
-    base = move.base,
+    attempts_offset = move.attempts_offset,
     deadline_at = move.deadline_at,
     -- Only a re-sent wake-up leaves a run as it is: its lease has run out, and the next claim sees that.
     lease_until = CASE WHEN move.status = 'running' THEN tasks.lease_until END,
@@ -86,11 +86,11 @@ const record = ({ placed }: { readonly placed: boolean }) => `${placed ? PLACED 
   FROM (
     SELECT value->>'id' AS id, value->>'expectedStatus' AS expected_status, value->>'expectedRun' AS expected_run,
       value->>'expectedDueAt' AS expected_due_at, value->>'status' AS status, value->>'service' AS service, value->>'deferrals' AS deferrals,
-      value->>'base' AS base, value->>'deadlineAt' AS deadline_at, value->>'nextAt' AS next_at,
+      value->>'attemptsOffset' AS attempts_offset, value->>'deadlineAt' AS deadline_at, value->>'nextAt' AS next_at,
       value->>'dueAt' AS due_at, value->>'sends' AS sends, value->>'reason' AS reason, value->>'parkedFor' AS parked_for,
       value->>'server' AS server,
       value->>'callbackTimeoutMs' AS callback_timeout_ms, value->>'settledRun' AS settled_run,
-      value->>'settledVerdict' AS settled_verdict, value->>'finishedAt' AS finished_at, value->>'failed' AS failed,
+      value->>'settledStatus' AS settled_verdict, value->>'finishedAt' AS finished_at, value->>'failed' AS failed,
       value->'progress' AS progress, value->>'keepError' AS keep_error, value->'error' AS error,
       value->'record' AS record, value->>'resultType' AS result_type, value->>'resultEncoding' AS result_encoding,
       value->>'result' AS result, value->'storedResult' AS result_stored, value->>'lifeMs' AS life_ms
@@ -178,7 +178,7 @@ function moveParameter(move: Move): Record<string, unknown> {
     status: next.status,
     service: move.service,
     deferrals: next.deferrals,
-    base: next.base,
+    attemptsOffset: next.attemptsOffset,
     deadlineAt: next.deadlineAt,
     nextAt: 'nextAt' in next ? next.nextAt : undefined,
     dueAt: cappedDueAt(move),
@@ -189,7 +189,7 @@ function moveParameter(move: Move): Record<string, unknown> {
     callbackTimeoutMs: next.status === 'waiting' ? next.callbackTimeoutMs : undefined,
     server: move.server,
     settledRun: settled?.run,
-    settledVerdict: settled?.verdict,
+    settledStatus: settled?.status,
     finishedAt: 'finishedAt' in next ? next.finishedAt : undefined,
     failed: move.record?.outcome === 'failed' ? 1 : 0,
     progress: move.progress,

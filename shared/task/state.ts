@@ -36,7 +36,7 @@ export interface Counters {
   /** Runs that were deferrals and consumed no attempt. */
   readonly deferrals: number;
   /** Runs that a manual retry wrote off. */
-  readonly base: number;
+  readonly attemptsOffset: number;
   readonly policy: RetryPolicy;
   /** No task outlives it (rule R4). */
   readonly deadlineAt: number;
@@ -68,5 +68,5 @@ export function attemptNumber({ run, deferrals }: Pick<Counters, 'run' | 'deferr
 
 /** Attempts used since submission or the last manual retry, the running one included: what `maxAttempts` bounds. */
 export function attemptsUsed(counters: Counters): number {
-  return counters.run - counters.deferrals - counters.base;
+  return counters.run - counters.deferrals - counters.attemptsOffset;
 }

@@ -100,7 +100,7 @@ export function transition(state: TaskState, event: TaskEvent): Transition {
     case 'fall-back': {
       const stale = staleness(state, event.run, ['running', 'waiting']);
       if (stale !== undefined) return refuse(stale);
-      return to({ ...counters(state), status: 'queued', base: state.run - state.deferrals });
+      return to({ ...counters(state), status: 'queued', attemptsOffset: state.run - state.deferrals });
     }
     case 'progress': {
       const stale = staleness(state, event.run, ['waiting']);
@@ -127,7 +127,7 @@ export function transition(state: TaskState, event: TaskEvent): Transition {
       return to({
         ...counters(state),
         status: 'queued',
-        base: state.run - state.deferrals,
+        attemptsOffset: state.run - state.deferrals,
         deadlineAt: event.deadlineAt,
       });
   }
@@ -189,8 +189,8 @@ function staleness(state: TaskState, run: number, statuses: readonly TaskState['
   return run === state.run && statuses.includes(state.status) ? undefined : 'stale';
 }
 
-function counters({ run, deferrals, base, policy, deadlineAt }: Counters): Counters {
-  return { run, deferrals, base, policy, deadlineAt };
+function counters({ run, deferrals, attemptsOffset, policy, deadlineAt }: Counters): Counters {
+  return { run, deferrals, attemptsOffset, policy, deadlineAt };
 }
 
 function to(next: TaskState): Transition {

@@ -7,11 +7,11 @@ import { parseConfig } from '../../agent/config.ts';
 import { Coordinator } from '../../agent/coordinator.ts';
 import type { AgentEvent } from '../../agent/event.ts';
 import { MEMBER_HEADER } from '../../agent/member-probe.ts';
-import { FakeCoordinator, type Given } from './fake-coordinator.ts';
+import { FakeCoordinator, type FakeAnswer } from './fake-coordinator.ts';
 
 const ID = 'srv_0123456789abcdef';
 const WORD = { heartbeatIntervalSeconds: 0.4, isHeartbeatLeader: false, heartbeatLeaderUrl: 'http://leader' };
-const ANSWERS: Readonly<Record<string, Given>> = {
+const ANSWERS: Readonly<Record<string, FakeAnswer>> = {
   'POST /api/servers': { status: 201, body: { id: ID, ...WORD } },
   'POST /api/servers/:id/heartbeat': { status: 200, body: WORD },
   'POST /api/servers/:id/leadership': { status: 200, body: WORD },

@@ -10,7 +10,7 @@ export interface Seen {
   readonly body: unknown;
 }
 
-export interface Given {
+export interface FakeAnswer {
   readonly status: number;
   readonly body?: unknown;
   readonly headers?: Record<string, string>;
@@ -19,7 +19,7 @@ export interface Given {
 export class FakeCoordinator {
   readonly seen: Seen[] = [];
   /** By method and path without ids: `POST /api/servers/:id/heartbeat`. */
-  answer: (route: string) => Given = () => ({ status: 500 });
+  answer: (route: string) => FakeAnswer = () => ({ status: 500 });
   #server: Server | undefined;
   #port = 0;
 
@@ -40,9 +40,9 @@ export class FakeCoordinator {
         const { method = '', url: path = '' } = request;
         const body: unknown = text === '' ? undefined : JSON.parse(text);
         this.seen.push({ method, path, token: String(request.headers.authorization), body });
-        const given = this.answer(routeOf(method, path));
-        response.writeHead(given.status, { 'content-type': 'application/json', ...given.headers });
-        response.end(given.body === undefined ? undefined : JSON.stringify(given.body));
+        const answer = this.answer(routeOf(method, path));
+        response.writeHead(answer.status, { 'content-type': 'application/json', ...answer.headers });
+        response.end(answer.body === undefined ? undefined : JSON.stringify(answer.body));
       });
     });
     this.#server.listen(this.#port, '127.0.0.1');

@@ -10,7 +10,7 @@ const HOUR_MS = 60 * MINUTE_MS;
 const COUNTERS: Counters = {
   run: 1,
   deferrals: 0,
-  base: 0,
+  attemptsOffset: 0,
   policy: { maxAttempts: 3, baseSeconds: 2, capSeconds: 60 },
   deadlineAt: NOW + 7 * 24 * HOUR_MS,
 };

@@ -17,7 +17,7 @@ const CALL: Call = {
     status: 'running',
     run: 5,
     deferrals: 2,
-    base: 1,
+    attemptsOffset: 1,
     policy: { maxAttempts: 8, baseSeconds: 2, capSeconds: 60 },
     deadlineAt: NOW + 3600_000,
     leaseUntil: NOW + 61_000,
@@ -32,7 +32,7 @@ function settle(outcome: Outcome) {
   return settlement;
 }
 
-const remembered = { run: 5, attempt: 3, startedAt: NOW, endedAt: NOW + 250, server: 'ocr.example' };
+const recorded = { run: 5, attempt: 3, startedAt: NOW, endedAt: NOW + 250, server: 'ocr.example' };
 
 describe('settlementOf', () => {
   it('a success carries its result and says where it was made', () => {
@@ -41,7 +41,7 @@ describe('settlementOf', () => {
       id: ID,
       state: CALL.state,
       event: { type: 'succeed', at: NOW + 250, run: 5 },
-      record: { ...remembered, outcome: 'succeeded' },
+      record: { ...recorded, outcome: 'succeeded' },
       result,
     });
     expect('result' in settle({ kind: 'succeeded', result: undefined })).toBe(false);
@@ -57,7 +57,7 @@ describe('settlementOf', () => {
     expect(settle({ kind: 'retryable', error: ERROR, retryAfterMs: undefined })).toMatchObject({
       event: { type: 'fail', retryable: true, delayMs: 2_000 },
       error: ERROR,
-      record: { ...remembered, outcome: 'failed', error: ERROR, delayMs: 2_000, delayReason: 'backoff' },
+      record: { ...recorded, outcome: 'failed', error: ERROR, delayMs: 2_000, delayReason: 'backoff' },
     });
     expect(settle({ kind: 'retryable', error: ERROR, retryAfterMs: 40_000 })).toMatchObject({
       event: { delayMs: 42_000 },
@@ -68,7 +68,7 @@ describe('settlementOf', () => {
   it('a deferral waits for its floor, or for what was asked', () => {
     expect(settle({ kind: 'deferred', reason: 'rate-limited', retryAfterMs: 0 })).toMatchObject({
       event: { type: 'defer', reason: 'rate-limited', delayMs: 5_000 },
-      record: { ...remembered, outcome: 'deferred', reason: 'rate-limited', delayReason: 'minimum pause' },
+      record: { ...recorded, outcome: 'deferred', reason: 'rate-limited', delayReason: 'minimum pause' },
     });
     expect(settle({ kind: 'deferred', reason: 'backend-busy', retryAfterMs: 60_000, error: ERROR })).toMatchObject({
       event: { type: 'defer', delayMs: 63_000 },
@@ -79,6 +79,6 @@ describe('settlementOf', () => {
   it('a permanent failure has no next time', () => {
     const settlement = settle({ kind: 'permanent', error: ERROR });
     expect(settlement).toMatchObject({ event: { type: 'fail', retryable: false, delayMs: 0 }, error: ERROR });
-    expect(settlement.record).toEqual({ ...remembered, outcome: 'failed', error: ERROR });
+    expect(settlement.record).toEqual({ ...recorded, outcome: 'failed', error: ERROR });
   });
 });

@@ -91,7 +91,7 @@ function diff(wanted: Desired, account: Account, more: Partial<DiffInput> = {}):
   return diffAccount({
     desired: wanted,
     account,
-    given: new Set(),
+    provided: new Set(),
     emptied: new Set(),
     keepsKeys: false,
     releaseOf: () => 'r1',
@@ -111,7 +111,7 @@ const boundBy = ({ config }: DesiredWorker) => config.services.map(({ service })
 
 describe('a first deploy', () => {
   const wanted = desired(20);
-  const steps = diff(wanted, EMPTY, { given: new Set(['JWT_SECRET', ...KEYS(20)]) });
+  const steps = diff(wanted, EMPTY, { provided: new Set(['JWT_SECRET', ...KEYS(20)]) });
 
   it('makes what is bound before who binds it', () => {
     const first = Math.min(...steps.flatMap((step, index) => (step.do === 'upload' ? [index] : [])));
@@ -151,10 +151,10 @@ describe('the same again', () => {
 
   it('writes the secrets that are given: with the code that is new, else by themselves', () => {
     const wanted = desired(8);
-    const given = new Set(['ID_SECRET']);
-    const again = diff(wanted, deployed(wanted), { given });
+    const provided = new Set(['ID_SECRET']);
+    const again = diff(wanted, deployed(wanted), { provided });
     expect(said(again)).toEqual(['put-secrets tasklane-producer']);
-    const steps = diff(wanted, deployed(wanted), { given, releaseOf: () => 'r2' });
+    const steps = diff(wanted, deployed(wanted), { provided, releaseOf: () => 'r2' });
     expect(steps.some((step) => step.do === 'put-secrets')).toBe(false);
     expect(steps[at(steps, 'upload tasklane-producer')]).toMatchObject({ secrets: ['ID_SECRET'] });
   });
@@ -243,7 +243,7 @@ describe('growing', () => {
 describe('shrinking', () => {
   const wanted = desired(8, [1, 2]);
   const steps = diff(wanted, deployed(desired(20)), {
-    given: new Set(KEYS(8)),
+    provided: new Set(KEYS(8)),
     releaseOf: ({ kind }) => (kind === 'consumer' ? 'r1' : 'r2'),
   });
 
@@ -280,7 +280,7 @@ describe('secrets that are not given', () => {
 
   it('go when they are keys that are gone from the list', () => {
     const fewer = desired(7);
-    const steps = diff(fewer, account, { given: new Set(KEYS(7)) });
+    const steps = diff(fewer, account, { provided: new Set(KEYS(7)) });
     const removed = steps.find((step) => step.do === 'remove-secrets');
     expect(removed).toMatchObject({ worker: 'tasklane-consumer-0', names: ['KEY8'] });
   });

@@ -23,12 +23,12 @@ interface Case {
   readonly isFree?: boolean;
 }
 
-function said({ keys: given = [], vars = {}, otherWorkers = 0, isFree = false }: Case): string[] {
-  const keys = planKeys(given);
+function said({ keys: provided = [], vars = {}, otherWorkers = 0, isFree = false }: Case): string[] {
+  const keys = planKeys(provided);
   const plan = readPlan({ shards: keys.shards, vars });
   const desired = desiredOf(plan, secretNames(plan, keys), new Map(), isFree);
   const account = { ...EMPTY, otherWorkers };
-  return limitFindings({ desired, account, isFree, given }).map(
+  return limitFindings({ desired, account, isFree, provided }).map(
     ({ kind, about, message }) => `${kind} ${about}: ${message}`,
   );
 }

@@ -11,8 +11,8 @@ async function set(server: ExampleServer, settings: string): Promise<Response> {
 
 describe('the conduct of an example server', () => {
   it('keeps what is not given and refuses what makes no sense', () => {
-    const given: Record<string, string> = { latencyMs: '500', version: '2' };
-    expect(conductFrom(DEFAULT_CONDUCT, (name) => given[name])).toEqual({
+    const inputs: Record<string, string> = { latencyMs: '500', version: '2' };
+    expect(conductFrom(DEFAULT_CONDUCT, (name) => inputs[name])).toEqual({
       ...DEFAULT_CONDUCT,
       latencyMs: 500,
       version: '2',

@@ -56,18 +56,18 @@ function answerOf({ written: { text }, status, type, borders, hasLength }: Case)
 }
 
 /** A consumer whose one backend answers so. */
-function consumer(given: Case): ConsumerEnv {
+function consumer(tried: Case): ConsumerEnv {
   return {
     shard: '0',
     publicUrl: 'http://tasklane.test',
     services: { echo: SERVICE },
     known: new KnownServices({ echo: SERVICE }, () => undefined),
     registry: { readServices: async () => undefined },
-    outbound: async () => answerOf(given),
+    outbound: async () => answerOf(tried),
     refusesConnections: async () => false,
     backend: () => undefined,
-    secret: () => given.secret,
-    redactor: () => new Redactor([given.secret]),
+    secret: () => tried.secret,
+    redactor: () => new Redactor([tried.secret]),
   } as unknown as ConsumerEnv;
 }
 
@@ -78,7 +78,7 @@ const call = (): Call => ({
     status: 'running',
     run: 1,
     deferrals: 0,
-    base: 0,
+    attemptsOffset: 0,
     policy: { maxAttempts: 3, baseSeconds: 1, capSeconds: 1 },
     deadlineAt: Date.now() + 60_000,
     leaseUntil: Date.now() + 50_000,
@@ -113,11 +113,11 @@ function atobOrNothing(text: string): string {
 describe('a secret in an answer', () => {
   it('does not come out of the attempt of a task', async () => {
     await fc.assert(
-      fc.asyncProperty(answers, async (given) => {
+      fc.asyncProperty(answers, async (tried) => {
         const timeouts = new Timeouts();
-        const { outcome } = await attempt(consumer(given), call(), new AbortController(), timeouts);
+        const { outcome } = await attempt(consumer(tried), call(), new AbortController(), timeouts);
         const told = { ...outcome, at: undefined };
-        expectClean(JSON.stringify(told), given);
+        expectClean(JSON.stringify(told), tried);
       }),
       RUNS,
     );
@@ -125,16 +125,16 @@ describe('a secret in an answer', () => {
 
   it('does not come through the synchronous route', async () => {
     await fc.assert(
-      fc.asyncProperty(answers, async (given) => {
+      fc.asyncProperty(answers, async (tried) => {
         const request = new Request(`${SYNC_ORIGIN}/x`, {
           method: 'POST',
           body: 'work',
           headers: { 'content-length': '4' },
         });
         const asked = { id: crypto.randomUUID(), service: 'echo', servicesVersion: 0, patientUntil: 0, hops: 0 };
-        const response = await proxy(consumer(given), request, asked, () => {});
+        const response = await proxy(consumer(tried), request, asked, () => {});
         const body = Buffer.from(await response.arrayBuffer()).toString('latin1');
-        expectClean(`${body}\n${[...response.headers].map((field) => field.join(': ')).join('\n')}`, given);
+        expectClean(`${body}\n${[...response.headers].map((field) => field.join(': ')).join('\n')}`, tried);
         expect(body.startsWith('xyz ') && body.endsWith(' zyx')).toBe(true);
       }),
       RUNS,

@@ -74,10 +74,10 @@ export class TestConsumer {
     return new Proxy(stub, {
       get: (target, method: 'lease' | 'release') => {
         const call = target[method];
-        return (...given: never[]) => {
+        return (...sent: never[]) => {
           this.poolCalls.push(method);
-          this.outgoing.push(JSON.stringify(given));
-          return Reflect.apply(call, target, given);
+          this.outgoing.push(JSON.stringify(sent));
+          return Reflect.apply(call, target, sent);
         };
       },
     });

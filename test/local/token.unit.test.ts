@@ -18,9 +18,9 @@ describe('npm run token', () => {
     const { status, stdout, stderr } = token(args);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     const keys = { secrets: [secretBytes(SECRET)], keySet: undefined, issuer: undefined, audience: undefined };
-    const verdict = await verifyToken(keys, stdout.trimEnd(), Date.now());
-    expect(verdict).toMatchObject({ ok: true, principal: { subject: 'alice', role: 'client', jti: 'one' } });
-    const expiresAt = verdict.ok ? verdict.principal.expiresAt : 0;
+    const check = await verifyToken(keys, stdout.trimEnd(), Date.now());
+    expect(check).toMatchObject({ ok: true, principal: { subject: 'alice', role: 'client', jti: 'one' } });
+    const expiresAt = check.ok ? check.principal.expiresAt : 0;
     expect(Math.abs(expiresAt - Date.now() - 30 * 60_000)).toBeLessThan(10_000);
   });
 

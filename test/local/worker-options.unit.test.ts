@@ -45,10 +45,10 @@ describe('the Workers of the local run', () => {
   });
 
   it('get their own secrets and no others; what services send is for consumers alone', () => {
-    const given = (name: string) => Object.keys(SECRETS).filter((secret) => secret in (named(name)?.bindings ?? {}));
-    expect(given('tasklane-producer')).toEqual(['JWT_SECRET', 'ID_SECRET', 'WEBHOOK_SECRET']);
-    expect(given('tasklane-callback')).toEqual(['CALLBACK_SECRET', 'CALLBACK_SECRET_PREVIOUS']);
-    expect(given('tasklane-consumer-1')).toEqual(['WEBHOOK_SECRET', 'API_KEY', 'KEY2']);
+    const bound = (name: string) => Object.keys(SECRETS).filter((secret) => secret in (named(name)?.bindings ?? {}));
+    expect(bound('tasklane-producer')).toEqual(['JWT_SECRET', 'ID_SECRET', 'WEBHOOK_SECRET']);
+    expect(bound('tasklane-callback')).toEqual(['CALLBACK_SECRET', 'CALLBACK_SECRET_PREVIOUS']);
+    expect(bound('tasklane-consumer-1')).toEqual(['WEBHOOK_SECRET', 'API_KEY', 'KEY2']);
   });
 
   it('have every option of their queues set', () => {

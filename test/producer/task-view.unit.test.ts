@@ -20,7 +20,7 @@ function rowWith(columns: Partial<TaskRow>): TaskRow {
     status: 'queued',
     run: 0,
     deferrals: 0,
-    base: 0,
+    attempts_offset: 0,
     max_attempts: 8,
     base_seconds: 2,
     cap_seconds: 3600,
@@ -104,7 +104,7 @@ describe('what a task waits for', () => {
 
 describe('a task in the answer', () => {
   it('counts attempts on after a retry by hand, up to a number that grows with it', () => {
-    const task = view({ status: 'running', run: 7, deferrals: 2, base: 3, failures: 4 });
+    const task = view({ status: 'running', run: 7, deferrals: 2, attempts_offset: 3, failures: 4 });
     expect(task).toMatchObject({ attempt: 5, attempts: 5, deferrals: 2, failures: 4, maxAttempts: 11 });
   });
 

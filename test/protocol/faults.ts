@@ -48,7 +48,7 @@ interface Order {
 
 export class Faults {
   #orders: Order[] = [];
-  #standing = new Map<string, Fault>();
+  #inForce = new Map<string, Fault>();
   /** Throws the dice for faults that nobody ordered. */
   draw: ((effect: string) => Fault | undefined) | undefined;
   /** Virtual time that passes before an effect, and before its answer is heard (`… answer`). */
@@ -65,16 +65,16 @@ export class Faults {
 
   /** At every such effect, until `mend` or `heal`. */
   always(at: string, fault: 'down' | 'lost-answer'): void {
-    this.#standing.set(at, fault);
+    this.#inForce.set(at, fault);
   }
 
   mend(at: string): void {
-    this.#standing.delete(at);
+    this.#inForce.delete(at);
   }
 
   heal(): void {
     this.#orders = [];
-    this.#standing = new Map();
+    this.#inForce = new Map();
     this.draw = undefined;
     this.latency = undefined;
   }
@@ -113,7 +113,7 @@ export class Faults {
       this.#orders.splice(this.#orders.indexOf(order), 1);
       return order.fault;
     }
-    for (const [at, fault] of this.#standing) if (matches(at)) return fault;
+    for (const [at, fault] of this.#inForce) if (matches(at)) return fault;
     return this.draw?.(name);
   }
 }

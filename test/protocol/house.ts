@@ -434,8 +434,8 @@ export class House {
     const messages = letters.map((letter) => this.post.hand(letter, () => invocation.killed));
     this.note(`${name} gets letters ${letters.map(({ serial, attempts }) => `${serial} (${attempts})`).join(', ')}`);
     const ending = await this.#invoke(invocation, () => work(invocation, messages));
-    const verdicts = letters.map(({ serial, verdict }) => `${serial} ${JSON.stringify(verdict)}`);
-    this.note(`${name} ${ending.how}: ${verdicts.join(', ')}`);
+    const dispositions = letters.map(({ serial, disposition }) => `${serial} ${JSON.stringify(disposition)}`);
+    this.note(`${name} ${ending.how}: ${dispositions.join(', ')}`);
     if (ending.how === 'returned') this.post.takeBack(letters);
     else this.post.giveUp(letters);
     await this.check(`after ${name}`);

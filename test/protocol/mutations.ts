@@ -30,7 +30,7 @@ const RESULTS = '.wrangler/test-results.json';
 /** A mutation may make a test go round in circles; a row takes some seconds, on a busy machine half a minute. */
 const TIMEOUT_MS = 120_000;
 
-type Verdict = 'killed' | 'SURVIVED' | 'DOES NOT APPLY' | 'BROKE THE BUILD';
+type MutationResult = 'killed' | 'SURVIVED' | 'DOES NOT APPLY' | 'BROKE THE BUILD';
 
 interface Report {
   readonly numPassedTests: number;
@@ -89,7 +89,7 @@ function restore(copy: string, edits: readonly Edit[]): void {
   for (const { file } of edits) cpSync(join(ROOT, file), join(copy, file));
 }
 
-async function tryMutation(copy: string, row: Row, { edits }: Mutation): Promise<Verdict> {
+async function tryMutation(copy: string, row: Row, { edits }: Mutation): Promise<MutationResult> {
   try {
     if (!apply(copy, edits)) return 'DOES NOT APPLY';
     const report = await runTests(copy, row.file, row.name);
@@ -134,10 +134,10 @@ async function main(rows: readonly Row[], looksFirst: boolean): Promise<number> 
         continue;
       }
       for (const mutation of row.mutations) {
-        const verdict = await tryMutation(copy, row, mutation);
+        const result = await tryMutation(copy, row, mutation);
         tried += 1;
-        if (verdict !== 'killed') bad += 1;
-        say(`  ${mutation.rule.padEnd(4)} without ${mutation.out.padEnd(52)} ${verdict}`);
+        if (result !== 'killed') bad += 1;
+        say(`  ${mutation.rule.padEnd(4)} without ${mutation.out.padEnd(52)} ${result}`);
       }
     }
   } finally {

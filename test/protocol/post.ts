@@ -10,7 +10,7 @@ const MAX_RETRIES = 100;
 const MAX_DELAY_SECONDS = 12 * 3600;
 
 export type QueueName = 'tasks' | 'dead';
-type Verdict = { readonly kind: 'ack' } | { readonly kind: 'retry'; readonly delaySeconds: number };
+type LetterDisposition = { readonly kind: 'ack' } | { readonly kind: 'retry'; readonly delaySeconds: number };
 
 export interface Letter {
   readonly serial: number;
@@ -23,7 +23,7 @@ export interface Letter {
   attempts: number;
   /** In the hands of a consumer. */
   held: boolean;
-  verdict: Verdict | undefined;
+  disposition: LetterDisposition | undefined;
 }
 
 export class Post {
@@ -52,7 +52,7 @@ export class Post {
       visibleAt: Date.now() + delaySeconds * 1000,
       attempts: 0,
       held: false,
-      verdict: undefined,
+      disposition: undefined,
     };
     this.sent.push(letter);
     if (this.loses?.(letter)) this.lost.add(letter.taskId);
@@ -79,7 +79,7 @@ export class Post {
   carries(taskId: string): boolean {
     if (this.lost.has(taskId)) return true;
     return [...this.letters].some(
-      (letter) => letter.taskId === taskId && isWakeful(letter) && letter.verdict?.kind !== 'ack',
+      (letter) => letter.taskId === taskId && isWakeful(letter) && letter.disposition?.kind !== 'ack',
     );
   }
 
@@ -87,9 +87,9 @@ export class Post {
   hand(letter: Letter, isKilled: () => boolean): Message<unknown> {
     letter.held = true;
     letter.attempts += 1;
-    letter.verdict = undefined;
-    const decide = (verdict: Verdict) => {
-      if (!isKilled()) letter.verdict ??= verdict;
+    letter.disposition = undefined;
+    const decide = (disposition: LetterDisposition) => {
+      if (!isKilled()) letter.disposition ??= disposition;
     };
     return {
       id: `letter-${letter.serial}`,
@@ -111,8 +111,8 @@ export class Post {
   takeBack(letters: readonly Letter[]): void {
     for (const letter of letters) {
       letter.held = false;
-      if (letter.verdict === undefined) this.violations.push(`letter ${letter.serial} was left without a verdict (R5)`);
-      if (letter.verdict?.kind === 'retry') this.#retry(letter, letter.verdict.delaySeconds);
+      if (letter.disposition === undefined) this.violations.push(`letter ${letter.serial} was left without a verdict (R5)`);
+      if (letter.disposition?.kind === 'retry') this.#retry(letter, letter.disposition.delaySeconds);
       else this.letters.delete(letter);
     }
   }
@@ -126,7 +126,7 @@ export class Post {
   }
 
   #retry(letter: Letter, delaySeconds: number): void {
-    letter.verdict = undefined;
+    letter.disposition = undefined;
     letter.visibleAt = Date.now() + delaySeconds * 1000;
     if (letter.attempts <= MAX_RETRIES) return;
     this.letters.delete(letter);

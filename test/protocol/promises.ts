@@ -13,7 +13,7 @@ export interface Row {
   status: TaskStatus;
   run: number;
   deferrals: number;
-  base: number;
+  attempts_offset: number;
   max_attempts: number;
   deadline_at: number;
   lease_until: number | null;
@@ -71,7 +71,7 @@ export class Promises {
     for (const row of rows) {
       if (!isTerminal(row.status)) this.#checkOpen(row, when);
       else this.#checkEnd(row, when);
-      if (row.run - row.deferrals - row.base > row.max_attempts) this.#blame(`attempts of ${row.id} above max`, when);
+      if (row.run - row.deferrals - row.attempts_offset > row.max_attempts) this.#blame(`attempts of ${row.id} above max`, when);
     }
   }
 

@@ -703,7 +703,7 @@ describe('R21 alone', () => {
       status: 'running',
       run: 1,
       deferrals: 0,
-      base: 0,
+      attemptsOffset: 0,
       policy: task.policy,
       deadlineAt: 1e15,
       leaseUntil: 1e15,

@@ -372,7 +372,7 @@ describe('deferral takes an attempt number back, manual retry goes on counting',
     await house.deliver();
     expect(latestCall(task.id)).toMatchObject({ run: 2, attempt: 2 });
     expect(await house.report(old, failure)).toMatchObject({ ok: false, code: 'stale-attempt' });
-    expect(await house.row(task.id)).toMatchObject({ status: 'waiting', run: 2, base: 1 });
+    expect(await house.row(task.id)).toMatchObject({ status: 'waiting', run: 2, attempts_offset: 1 });
     // A late success is another matter: whichever run brings it, the work is done.
     expect(await house.report(old, { status: 'succeeded' })).toMatchObject({ ok: true, status: 'succeeded' });
     await comeToRest(house);

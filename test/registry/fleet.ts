@@ -54,7 +54,7 @@ export class Fleet {
   random = seededRandom(1);
   readonly #services: Readonly<Record<string, unknown>>;
   #ids = 0;
-  #blocks = 0;
+  #leases = 0;
 
   constructor(services: Readonly<Record<string, unknown>> = { ocr: {} }) {
     this.#services = services;
@@ -97,7 +97,7 @@ export class Fleet {
 
   /** A batch of as many calls. */
   route(count: number, options: RouteOptions = {}): RouteAnswer & { readonly leaseId: string } {
-    const leaseId = options.leaseId ?? `leaseId ${String(this.#blocks++).padStart(12, '0')}`;
+    const leaseId = options.leaseId ?? `leaseId ${String(this.#leases++).padStart(12, '0')}`;
     const calls = Array.from({ length: count }, (_, index) => ({
       id: `${leaseId}/${index}`,
       service: options.service ?? 'ocr',

@@ -146,10 +146,10 @@ class History {
     }
     for (const [offer, state] of before) {
       // One probe at a time.
-      const given = answer.decisions.filter(
+      const routed = answer.decisions.filter(
         (decision) => decision.is === 'routed' && decision.server === offer.address,
       ).length;
-      if (state === 'half-open') expect(given).toBeLessThan(2);
+      if (state === 'half-open') expect(routed).toBeLessThan(2);
     }
     this.open.push({ leaseId: answer.leaseId, answer, service });
   }

@@ -450,10 +450,10 @@ describe('what is reported', () => {
     fleet.now += 12_000;
     expect(tally(fleet.route(10))).toEqual({ [a]: 1, [b]: 9 });
     expect(tally(fleet.route(10))).toMatchObject({ [b]: 7, 'server-busy': 3 });
-    const blocks = [...fleet.registry.leases.keys()];
+    const leases = [...fleet.registry.leases.keys()];
     const probe = (leaseId: string) =>
       fleet.route(10, { leaseId }).decisions.find((each) => each.is === 'routed' && each.server?.id === a);
-    fleet.report(blocks[0]!, probe(blocks[0]!));
+    fleet.report(leases[0]!, probe(leases[0]!));
     const second = fleet.route(1);
     expect(tally(second)).toEqual({ [a]: 1 });
     fleet.report(second.leaseId, second.decisions[0]);

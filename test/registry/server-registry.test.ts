@@ -24,9 +24,9 @@ async function add(registry: Stub, name: string, more: Record<string, unknown> =
   return answer.value.id;
 }
 
-let blocks = 0;
+let leases = 0;
 const batchOf = (count: number, service = 'ocr') => {
-  const leaseId = `block of the test ${blocks++}`;
+  const leaseId = `block of the test ${leases++}`;
   const calls = Array.from({ length: count }, (_, index) => ({ id: `${leaseId}/${index}`, service, waits: 0 }));
   return { leaseId, expiresAt: Date.now() + 60_000, calls };
 };

@@ -23,8 +23,8 @@ describe.each(SCENARIOS.map((scenario, round) => [scenario.name, scenario, round
       const faults = faultsFor(rehearsal, 'some', round);
       expect(faults.length).toBeGreaterThan(0);
       for (const fault of faults) {
-        const trial = await tryFault(rehearsal, fault, light);
-        expect(trial.problems, `${fault.kind} at ${trial.call}`).toEqual([]);
+        const run = await tryFault(rehearsal, fault, light);
+        expect(run.problems, `${fault.kind} at ${run.call}`).toEqual([]);
       }
     });
   },

@@ -15,8 +15,8 @@ const PAUSE_SHARE = 0.1;
 const MAX_PAUSE_MS = 600_000;
 
 /** Once tasks that it refused have worked elsewhere: 30 s, 2 min, 8 min, 32 min, 1 h. */
-const PROVEN_PAUSE_MS = 30_000;
-const MAX_PROVEN_PAUSE_MS = 3_600_000;
+const CONFIRMED_PAUSE_MS = 30_000;
+const MAX_CONFIRMED_PAUSE_MS = 3_600_000;
 
 /** Refusals are remembered this long; after it, a task may try the key again. */
 const REFUSAL_TTL_MS = 3_600_000;
@@ -117,7 +117,7 @@ export function noteRefused(state: RefusalState, task: string, at: number, httpS
 
 function pauseMs(state: RefusalState, now: number): number {
   const { proofs } = state;
-  if (proofs > 0) return Math.min(MAX_PROVEN_PAUSE_MS, PROVEN_PAUSE_MS * 4 ** Math.min(8, proofs - 1));
+  if (proofs > 0) return Math.min(MAX_CONFIRMED_PAUSE_MS, CONFIRMED_PAUSE_MS * 4 ** Math.min(8, proofs - 1));
   return pending(state).length < 2 ? 0 : shareOfOutage(state, FIRST_PAUSE_MS, now);
 }
 

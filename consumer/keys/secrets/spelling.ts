@@ -89,9 +89,9 @@ const FREE_STEPS = 20_000;
 const DEPTH_OF_THE_REST = 2;
 
 /** So many places are remembered; a text is read forwards. */
-const MAX_REMEMBERED = 20_000;
+const MAX_KEPT = 20_000;
 
-interface Remembered {
+interface Kept {
   readonly readings: Reading[];
   readonly metEnd: boolean;
 }
@@ -99,7 +99,7 @@ interface Remembered {
 export class Speller {
   readonly text: string;
   /** By place and depth: signs of escapes are met again and again, by every escape around them. */
-  readonly #remembered = new Map<number, Remembered>();
+  readonly #kept = new Map<number, Kept>();
   #stepsLeft: number;
   /** The text ended inside what may be more than was read: only with more of it can one know. */
   metEnd = false;
@@ -119,7 +119,7 @@ export class Speller {
     const depth = this.#stepsLeft > 0 ? wanted : Math.min(wanted, DEPTH_OF_THE_REST);
     if (depth === 0 || !startsEscape(code)) return [{ code, end: at + 1 }];
     const place = at * (MAX_DEPTH + 1) + depth;
-    const known = this.#remembered.get(place);
+    const known = this.#kept.get(place);
     if (known !== undefined) {
       this.metEnd ||= known.metEnd;
       return known.readings;
@@ -130,8 +130,8 @@ export class Speller {
     this.#addEscapes(at, depth - 1, found);
     this.#stepsLeft -= found.length;
     const readings = found.length === 1 ? found : distinct(found);
-    if (this.#remembered.size >= MAX_REMEMBERED) this.#remembered.clear();
-    this.#remembered.set(place, { readings, metEnd: this.metEnd });
+    if (this.#kept.size >= MAX_KEPT) this.#kept.clear();
+    this.#kept.set(place, { readings, metEnd: this.metEnd });
     this.metEnd ||= metBefore;
     return readings;
   }

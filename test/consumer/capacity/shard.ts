@@ -212,7 +212,7 @@ export class Shard {
               status: 'running',
               run,
               deferrals,
-              base: 0,
+              attemptsOffset: 0,
               policy,
               deadlineAt: Date.now() + HOUR_MS,
               leaseUntil: until,

@@ -206,8 +206,8 @@ function parametersOf(operation: Operation, place: Parameter['in'], ids: fc.Arbi
     return [name, required === true || place === 'path' ? value : maybe(value, 3)] as const;
   });
   return fc.record(Object.fromEntries(values)).map((found) => {
-    const given = Object.entries(found).filter((entry): entry is [string, string] => entry[1] !== undefined);
-    return Object.fromEntries(given) as Record<string, string>;
+    const entries = Object.entries(found).filter((entry): entry is [string, string] => entry[1] !== undefined);
+    return Object.fromEntries(entries) as Record<string, string>;
   });
 }
 

@@ -22,7 +22,7 @@ interface Situation {
   deadlineOffsetMs: number;
   run: number;
   deferrals: number;
-  base: number;
+  attemptsOffset: number;
   parked?: boolean;
 }
 
@@ -32,7 +32,7 @@ async function plant(situation: Situation): Promise<string> {
   const at = NOW + offsetMs;
   const timed = status === 'scheduled' || status === 'retrying' || status === 'deferred';
   await env.DB.prepare(
-    `INSERT INTO tasks (id, subject, service, status, run, deferrals, base, max_attempts, base_seconds, cap_seconds,
+    `INSERT INTO tasks (id, subject, service, status, run, deferrals, attempts_offset, max_attempts, base_seconds, cap_seconds,
        deadline_at, lease_until, nonce, next_at, due_at, reason, callback_timeout_ms, finished_at, parked_for, request)
      VALUES (?1, 'alice', 'echo', ?2, ?3, ?4, ?5, 3, 2, 60, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, '{}')`,
   )
@@ -41,7 +41,7 @@ async function plant(situation: Situation): Promise<string> {
       status,
       situation.run,
       situation.deferrals,
-      situation.base,
+      situation.attemptsOffset,
       NOW + situation.deadlineOffsetMs,
       status === 'running' ? at : null,
       status === 'running' ? 'nonce-of-another-batch' : null,
@@ -64,12 +64,12 @@ async function stateOf(id: string): Promise<TaskState> {
 
 describe('the claim in SQL and the transition table say the same', () => {
   const counters = [
-    { run: 0, deferrals: 0, base: 0 },
-    { run: 2, deferrals: 0, base: 0 },
-    { run: 3, deferrals: 0, base: 0 },
-    { run: 5, deferrals: 3, base: 0 },
-    { run: 5, deferrals: 1, base: 3 },
-    { run: 6, deferrals: 1, base: 2 },
+    { run: 0, deferrals: 0, attemptsOffset: 0 },
+    { run: 2, deferrals: 0, attemptsOffset: 0 },
+    { run: 3, deferrals: 0, attemptsOffset: 0 },
+    { run: 5, deferrals: 3, attemptsOffset: 0 },
+    { run: 5, deferrals: 1, attemptsOffset: 3 },
+    { run: 6, deferrals: 1, attemptsOffset: 2 },
   ];
   const kinds = [
     ...TASK_STATUSES.map((status) => ({ status, parked: false })),
@@ -152,7 +152,7 @@ describe('claimTasks', () => {
       deadlineOffsetMs: 3600_000,
       run: 1,
       deferrals: 0,
-      base: 0,
+      attemptsOffset: 0,
     });
     await claimTasks(env.DB, { nonce: NONCE, claims: [{ id, leaseMs: LEASE_MS }] }, NOW);
     const stored = await env.DB.prepare('SELECT history, failures FROM tasks WHERE id = ?1')
@@ -165,7 +165,7 @@ describe('claimTasks', () => {
   });
 
   it('forgets the progress that an earlier run reported', async () => {
-    const situation = { offsetMs: -1, deadlineOffsetMs: 3600_000, run: 1, deferrals: 0, base: 0 };
+    const situation = { offsetMs: -1, deadlineOffsetMs: 3600_000, run: 1, deferrals: 0, attemptsOffset: 0 };
     const id = await plant({ status: 'retrying', ...situation });
     await env.DB.prepare(`UPDATE tasks SET progress = '{"percent":40}' WHERE id = ?1`).bind(id).run();
     await claimTasks(env.DB, { nonce: NONCE, claims: [{ id, leaseMs: LEASE_MS }] }, NOW);

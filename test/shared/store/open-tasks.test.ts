@@ -16,7 +16,7 @@ const key = await importMacKey(env.ID_SECRET);
 
 beforeEach(() => env.DB.prepare('DELETE FROM tasks').run());
 
-const counters = { run: 1, deferrals: 0, base: 0, policy: POLICY, deadlineAt: NOW + DAY_MS };
+const counters = { run: 1, deferrals: 0, attemptsOffset: 0, policy: POLICY, deadlineAt: NOW + DAY_MS };
 const deferred = { ...counters, status: 'deferred', reason: 'no-key', nextAt: NOW + 1_000, deferrals: 1 } as const;
 const retrying = { ...counters, status: 'retrying', nextAt: NOW + 2_000 } as const;
 

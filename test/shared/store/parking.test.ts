@@ -27,7 +27,7 @@ beforeEach(async () => {
 const counters = (run: number, deferrals: number) => ({
   run,
   deferrals,
-  base: 0,
+  attemptsOffset: 0,
   policy: POLICY,
   deadlineAt: NOW + DAY_MS,
 });

@@ -7,7 +7,7 @@ const NOW = Date.UTC(2026, 10, 20);
 const COUNTERS: Counters = {
   run: 1,
   deferrals: 0,
-  base: 0,
+  attemptsOffset: 0,
   policy: { maxAttempts: 3, baseSeconds: 2, capSeconds: 60 },
   deadlineAt: NOW + 86_400_000,
 };

@@ -9,7 +9,7 @@ const HOUR_MS = 3600_000;
 const COUNTERS: Counters = {
   run: 2,
   deferrals: 0,
-  base: 0,
+  attemptsOffset: 0,
   policy: { maxAttempts: 3, baseSeconds: 2, capSeconds: 60 },
   deadlineAt: NOW + HOUR_MS,
 };
@@ -221,7 +221,7 @@ describe('claim', () => {
     expect(outcomeOf(stateAt('running', NOW, { run: 3 }), claim)).toBe('failed');
     expect(outcomeOf(stateAt('running', NOW, { run: 5, deferrals: 2 }), claim)).toBe('failed');
     expect(outcomeOf(stateAt('running', NOW, { run: 5, deferrals: 3 }), claim)).toBe('running');
-    expect(outcomeOf(stateAt('queued', NOW, { run: 5, deferrals: 2, base: 3 }), claim)).toBe('running');
+    expect(outcomeOf(stateAt('queued', NOW, { run: 5, deferrals: 2, attemptsOffset: 3 }), claim)).toBe('running');
   });
 });
 
@@ -301,13 +301,13 @@ describe('expire', () => {
 
 describe('manual retry', () => {
   it('writes off the runs so far and sets a new deadline', () => {
-    const decision = transition(stateAt('failed', NOW, { run: 5, deferrals: 2, base: 1 }), eventOf('retry'));
+    const decision = transition(stateAt('failed', NOW, { run: 5, deferrals: 2, attemptsOffset: 1 }), eventOf('retry'));
     expect(decision.ok && decision.next).toEqual({
       ...COUNTERS,
       status: 'queued',
       run: 5,
       deferrals: 2,
-      base: 3,
+      attemptsOffset: 3,
       deadlineAt: NOW + 2 * HOUR_MS,
     });
   });

@@ -17,7 +17,7 @@ interface Range {
   readonly worst: number;
 }
 
-export interface Judgement {
+export interface BoundsCheck {
   readonly time: Range | undefined;
   /** Of a caller that knows every limit. */
   readonly best: number | undefined;
@@ -34,7 +34,7 @@ export interface Run {
   readonly best: Best | undefined;
 }
 
-export function judge(row: Row, runs: readonly Run[]): Judgement {
+export function checkBounds(row: Row, runs: readonly Run[]): BoundsCheck {
   const misses = new Set<string>();
   const isBlamed = row.isToBlame ?? (() => false);
   const { idealSeconds, idealFromMs = 0, maxLimitedShare, maxMedianWaitMs = Infinity } = row;

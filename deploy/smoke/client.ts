@@ -33,7 +33,7 @@ const TOKEN_SECONDS = 900;
 const REACHED_WITHIN_MS = 90_000;
 const ENDED_WITHIN_MS = 120_000;
 
-export class Visitor {
+export class SmokeClient {
   readonly #ask: Ask;
   readonly #url: string;
   readonly #token: string;
@@ -46,9 +46,9 @@ export class Visitor {
     this.#signal = signal;
   }
 
-  static async to(url: string, jwtSecret: string, ask: Ask, signal: AbortSignal): Promise<Visitor> {
+  static async to(url: string, jwtSecret: string, ask: Ask, signal: AbortSignal): Promise<SmokeClient> {
     const token = await signToken({ role: 'admin', sub: 'smoke', jti: crypto.randomUUID() }, jwtSecret, TOKEN_SECONDS);
-    return new Visitor(ask, url, token, signal);
+    return new SmokeClient(ask, url, token, signal);
   }
 
   /** Asks until the address answers with success. @throws DeployError saying what it answered last */

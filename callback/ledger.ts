@@ -24,9 +24,9 @@ import {
   ReleaseRequestSchema,
 } from '../shared/ledger/line.ts';
 import {
+  type AbandonedLease,
+  AbandonedLeaseSchema,
   type CallReports,
-  type GivenUpLease,
-  GivenUpLeaseSchema,
   type RouteAnswer,
   type RouteRequest,
   readCallReports,
@@ -117,8 +117,8 @@ class Session extends RpcTarget implements LedgerSession {
     return askRegistry(this.#env.serverRegistry, (registry) => registry.reportCalls(parsed));
   }
 
-  giveUp(lease: GivenUpLease): Promise<void> {
-    const parsed = GivenUpLeaseSchema.parse(lease);
+  giveUp(lease: AbandonedLease): Promise<void> {
+    const parsed = AbandonedLeaseSchema.parse(lease);
     return askRegistry(this.#env.serverRegistry, (registry) => registry.giveUp(parsed));
   }
 
@@ -132,8 +132,8 @@ class Session extends RpcTarget implements LedgerSession {
     return askFlows(this.#env.serverRegistry, FlowShardSchema.parse(shard), (flows) => flows.reportCalls(parsed));
   }
 
-  giveUpFlows(shard: number, lease: GivenUpLease): Promise<void> {
-    const parsed = GivenUpLeaseSchema.parse(lease);
+  giveUpFlows(shard: number, lease: AbandonedLease): Promise<void> {
+    const parsed = AbandonedLeaseSchema.parse(lease);
     return askFlows(this.#env.serverRegistry, FlowShardSchema.parse(shard), (flows) => flows.giveUp(parsed));
   }
 

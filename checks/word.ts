@@ -1,7 +1,7 @@
 /**
- * Finds retired names in identifiers and in the names of files. A name is compared by its words,
- * however it is written: `KeyCase`, `keyCase`, `KEY_CASE` and `key-case` are two words. Comments and
- * texts are not looked at: there the same words are English. Pure.
+ * Finds retired names in identifiers and in the names of files, and retired words in prose. A name is compared by its
+ * words, however it is written: `KeyCase`, `keyCase`, `KEY_CASE` and `key-case` are two words. Most of these words are
+ * plain English in a comment; those that are not have a list of their own. Pure.
  */
 import type { KeptName, RetiredName } from './word-list.ts';
 
@@ -25,6 +25,16 @@ export function problemOfName(
   const words = wordsOf(name);
   const found = retired.find((each) => isRetired(name, words, each));
   return found && `${name}: "${found.not}" is retired; say ${found.but}`;
+}
+
+/** What is wrong with the words of a comment or a page, each with its line in it, from 0. */
+export function problemsOfProse(prose: string, retired: readonly RetiredName[]): { line: number; problem: string }[] {
+  return prose.split('\n').flatMap((text, line) => {
+    const words = new Set(text.toLowerCase().match(/[\p{L}\p{N}_]+/gu));
+    return retired
+      .filter(({ not }) => words.has(not))
+      .map(({ not, but }) => ({ line, problem: `"${not}" is retired; say ${but}` }));
+  });
 }
 
 /** A name that is kept although no file uses it is left over. */

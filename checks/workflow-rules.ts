@@ -143,15 +143,15 @@ function holdsSecrets(part: unknown): boolean {
 /** The comment behind an action is not part of its data: the document's nodes are looked through. */
 function pinProblems(document: Document): string[] {
   const problems: string[] = [];
-  const visit = (node: unknown): void => {
-    if (isSeq(node)) for (const item of node.items) visit(item);
+  const walk = (node: unknown): void => {
+    if (isSeq(node)) for (const item of node.items) walk(item);
     if (!isMap(node)) return;
     for (const { key, value } of node.items) {
       if (isScalar(key) && key.value === 'uses' && isScalar(value)) problems.push(...pinProblem(value));
-      else visit(value);
+      else walk(value);
     }
   };
-  visit(document.contents);
+  walk(document.contents);
   return problems;
 }
 

@@ -43,8 +43,8 @@ export function unavailable(detail: string): Response {
   return refuse('unavailable', { detail, retryAfterSeconds: RETRY_AFTER_SECONDS });
 }
 
-export function unauthenticated(detail: string, tokenGiven: boolean): Response {
-  const challenge = tokenGiven ? 'Bearer realm="tasklane", error="invalid_token"' : 'Bearer realm="tasklane"';
+export function unauthenticated(detail: string, tokenOfRequest: boolean): Response {
+  const challenge = tokenOfRequest ? 'Bearer realm="tasklane", error="invalid_token"' : 'Bearer realm="tasklane"';
   return refuse('unauthenticated', { detail }, { 'www-authenticate': challenge });
 }
 

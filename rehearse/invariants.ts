@@ -35,21 +35,21 @@ export function faultsOf(
 ): string[] {
   const entrances = [...cloud.scripts.values()].filter(({ hasAddress, domains }) => hasAddress || domains.length > 0);
   const behind = new Set<Script>();
-  const visit = (script: Script) => {
+  const walk = (script: Script) => {
     if (behind.has(script)) return;
     behind.add(script);
     for (const { name } of bound(script, 'service')) {
       const target = cloud.scripts.get(name);
-      if (target !== undefined) visit(target);
+      if (target !== undefined) walk(target);
     }
     for (const { name } of bound(script, 'queue')) {
       for (const { script: consumer } of cloud.queueNamed(name)?.consumers.values() ?? []) {
         const target = cloud.scripts.get(consumer);
-        if (target !== undefined) visit(target);
+        if (target !== undefined) walk(target);
       }
     }
   };
-  for (const entrance of entrances) visit(entrance);
+  for (const entrance of entrances) walk(entrance);
   return [
     ...sharedCounters([...behind]),
     ...[...behind].flatMap((script) => [

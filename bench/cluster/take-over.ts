@@ -41,7 +41,7 @@ export async function runTakeOver(stage: Stage): Promise<TakeOverReport> {
   return { takeOverMs, backMs: Date.now() - returnedAt, leadersAtOnce };
 }
 
-/** Each was heard of since the coordinator came back with what it remembered. */
+/** Each had contact since the coordinator came back with its snapshot. */
 async function areBack(
   stage: Stage,
   machines: readonly Machine[],

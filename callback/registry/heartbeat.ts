@@ -22,7 +22,7 @@ export function heartbeat(
   if (server === undefined) return NO_SUCH_SERVER;
   const problem = services && changeServices(registry, server, services, now);
   if (problem !== undefined) return refuse('invalid-request', problem);
-  hearItself(registry, server, now);
+  noteOwnReport(registry, server, now);
   if (status === 'healthy') setDown(registry, server, undefined);
   else if (server.down?.by !== 'itself') setDown(registry, server, { by: 'itself', since: now });
   settleLeadership(registry, server, now);
@@ -38,7 +38,7 @@ export function heartbeatCluster(
 ): Answered<HeartbeatAnswer> {
   const sender = id === undefined ? onlyLeader(registry, caller) : findServer(registry, id, caller);
   if (sender === undefined) return id === undefined ? NAME_THE_LEADER : NO_SUCH_SERVER;
-  hearItself(registry, sender, now);
+  noteOwnReport(registry, sender, now);
   settleLeadership(registry, sender, now);
   if (!isLeader(registry, sender)) return refuseFollower(registry, sender, now);
   sender.coveredAt = now;
@@ -64,12 +64,12 @@ export function claimLeadership(
     server.registration = { ...server.registration, wantsHeartbeatLeadership: true };
     registry.changed.servers = true;
   }
-  hearItself(registry, server, now);
+  noteOwnReport(registry, server, now);
   settleLeadership(registry, server, now);
   return { ok: true, value: answerTo(registry, server, now) };
 }
 
-function hearItself(registry: Registry, server: Server, now: number): void {
+function noteOwnReport(registry: Registry, server: Server, now: number): void {
   noteContact(registry, server, now);
   server.lastSpokeAt = now;
   server.sendsHeartbeats = true;

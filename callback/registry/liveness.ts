@@ -45,7 +45,7 @@ export function livenessStatusOf(registry: Registry, server: Server, now: number
 
 function whyUnhealthy(registry: Registry, server: Server, now: number): string | undefined {
   if (!hasContact(registry, server, now)) {
-    return `not heard of for ${Math.round((now - server.lastHeardAt) / 1000)} s`;
+    return `no contact for ${Math.round((now - server.lastHeardAt) / 1000)} s`;
   }
   if (server.down?.by === 'itself') return 'it said that it is unhealthy';
   if (server.down?.by === 'leader') return 'the leader of its cluster cannot reach it';

@@ -127,7 +127,7 @@ function free(registry: Registry, { service: name, offer, startedAt, invocation 
 /** Its caller does not wait for an answer any more: what it was given is unused, and it is given nothing later. */
 export function giveUpLease(registry: Registry, id: string, expiresAt: number, now: number): void {
   endLease(registry, id, now);
-  registry.givenUp.set(id, expiresAt);
+  registry.abandoned.set(id, expiresAt);
 }
 
 function endLease(registry: Registry, id: string, now: number): void {
@@ -156,11 +156,11 @@ export function endTask(registry: Registry, task: string, now: number): void {
 
 /** True when its calls were counted here, so that those which are not open any more were told of before. */
 export function isKnownLease(registry: Registry, id: string): boolean {
-  return registry.leases.has(id) || registry.spent.has(id) || registry.givenUp.has(id);
+  return registry.leases.has(id) || registry.spent.has(id) || registry.abandoned.has(id);
 }
 
 export function expireLeases(registry: Registry, now: number): void {
-  for (const ended of [registry.spent, registry.givenUp]) {
+  for (const ended of [registry.spent, registry.abandoned]) {
     // The oldest first: enough of them go to stay small.
     for (const [id, expiresAt] of ended) {
       if (expiresAt > now && ended.size <= MAX_SPENT) break;

@@ -15,9 +15,9 @@ import {
   RegistrationSchema,
 } from '../../shared/registry/registration.ts';
 import {
+  type AbandonedLease,
+  AbandonedLeaseSchema,
   type CallReports,
-  type GivenUpLease,
-  GivenUpLeaseSchema,
   type RouteRequest,
   readCallReports,
   readRouteRequest,
@@ -158,8 +158,8 @@ export class RegistryRpc extends WorkerEntrypoint implements Rpc {
     return this.#ask((registry) => registry.reportCalls(parsed));
   }
 
-  giveUp(lease: GivenUpLease) {
-    const parsed = GivenUpLeaseSchema.parse(lease);
+  giveUp(lease: AbandonedLease) {
+    const parsed = AbandonedLeaseSchema.parse(lease);
     return this.#ask((registry) => registry.giveUp(parsed));
   }
 

@@ -57,7 +57,7 @@ export function route(registry: Registry, request: RouteRequest, now: number, ra
   for (const { service, limits } of request.calls) {
     if (limits !== undefined) learnFlow(registry, service, limits, now);
   }
-  const isGivenUp = registry.givenUp.has(request.leaseId);
+  const isAbandoned = registry.abandoned.has(request.leaseId);
   const lease = leaseOf(registry, request.leaseId, request.expiresAt, request.invocation);
   const admissions = new Map<string, Admission>();
   const admissionOf = (service: string) => {
@@ -68,7 +68,7 @@ export function route(registry: Registry, request: RouteRequest, now: number, ra
   // Calls that have waited are served first.
   const order = [...request.calls].sort((a, b) => Number(b.waits > 0) - Number(a.waits > 0));
   const decided = new Map(
-    order.map((call) => [call.id, isGivenUp ? nothing(call, now) : admissionOf(call.service).decide(lease, call)]),
+    order.map((call) => [call.id, isAbandoned ? nothing(call, now) : admissionOf(call.service).decide(lease, call)]),
   );
   if (lease.open.size === 0) registry.leases.delete(request.leaseId);
   return {

@@ -9,8 +9,8 @@ import type { ReleaseAnswer } from '../../shared/ledger/line.ts';
 import { logError, logInfo } from '../../shared/log.ts';
 import type { ClusterHeartbeat, Heartbeat, Registration } from '../../shared/registry/registration.ts';
 import type {
+  AbandonedLease,
   CallReports,
-  GivenUpLease,
   RouteAnswer,
   RouteRequest,
   ServiceCatalog,
@@ -231,7 +231,7 @@ export class ServerRegistry extends DurableObject<object> implements RegistryRpc
     return this.#host.direct((registry, now) => takeReports(registry, reports, now, Math.random));
   }
 
-  giveUp({ leaseId, expiresAt }: GivenUpLease): Promise<void> {
+  giveUp({ leaseId, expiresAt }: AbandonedLease): Promise<void> {
     return this.#host.direct((registry, now) => giveUpLease(registry, leaseId, expiresAt, now));
   }
 

@@ -29,7 +29,7 @@ export function emptyRegistry(settings: RegistrySettings): Registry {
     },
     leases: new Map(),
     spent: new Map(),
-    givenUp: new Map(),
+    abandoned: new Map(),
     lines: new Map(),
     picks: 0,
     changed: { servers: false, contacts: false, services: false, checks: false, limits: false },

@@ -6,7 +6,7 @@ import { joinServices } from '../../shared/service/variables.ts';
 
 export interface RegistrySettings {
   readonly heartbeatMs: number;
-  /** Unheard of for longer: removed. */
+  /** No contact for longer: removed. */
   readonly goneAfterMs: number;
   /** True in the local run only: servers may have private addresses. */
   readonly allowPrivateTargets: boolean;

@@ -4,8 +4,8 @@
  *
  * A snapshot that was written before a sleep is complete: what it says is taken as it stands, so sleep
  * hides no silence. One that was written on a change does not know what servers said after it. An object
- * that is restarted from it takes those that were heard as heard at that moment, once: until that grace
- * is over another restart gives no further one, and who was not heard in it is silent.
+ * that is restarted from it counts the servers that it had contact with as seen at that moment, once: until that grace
+ * is over another restart gives no further one, and a server without contact in it is silent.
  */
 import type { OfferedService } from '../../shared/registry/registration.ts';
 import { BALANCING_ALGORITHMS, type BalancingAlgorithm } from '../../shared/service/definition.ts';
@@ -130,7 +130,7 @@ export function restoreServers(registry: Registry, text: string, now: number): v
   const graceAt = isInGrace ? record.graceAt : now;
   for (const known of record.servers) {
     if (now - known.lastHeardAt > goneAfterMs + (record.isComplete ? 0 : SNAPSHOT_MS)) continue;
-    // Not heard during a grace that is over: it is not there.
+    // No contact during a grace that is over: it is not there.
     const isMissing = !isInGrace && known.lastHeardAt <= record.graceAt;
     const isGraced = !record.isComplete && !known.isSilent && !isMissing;
     restoreServer(registry, known, isGraced ? graceAt : 0, now);
@@ -145,7 +145,7 @@ export function restoreServers(registry: Registry, text: string, now: number): v
   registry.changed.servers = !record.isComplete && !isInGrace;
 }
 
-/** @param graceAt when it counts as heard at least */
+/** @param graceAt when it counts as seen at least */
 function restoreServer(registry: Registry, known: ServerRecord, graceAt: number, now: number): void {
   const { services, offers, isCovered: wasCovered, ...lasting } = known;
   const server: Server = {

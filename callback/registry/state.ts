@@ -221,7 +221,7 @@ export interface Registry {
   /** Leases whose calls were all given back, and when they expire. */
   readonly spent: Map<string, number>;
   /** Leases whose callers have gone, and when they expire. */
-  readonly givenUp: Map<string, number>;
+  readonly abandoned: Map<string, number>;
   /** By name: lines in which tasks may stand. */
   readonly lines: Map<string, Line>;
   /** Calls that were given a server so far. */

@@ -18,7 +18,7 @@ import { meaningOf } from './answer-rules.ts';
 import type { Attempted, Call, KeyUse } from './call.ts';
 import { keepResult } from './large-result.ts';
 import { callTimeoutMs } from './lease.ts';
-import { hearReceiver, messageTarget } from './message.ts';
+import { messageTarget, observeReceiver } from './message.ts';
 import { type Answer, countedInTheEnd, type Outcome, outcomeOfAnswer, outcomeWithKey } from './outcome.ts';
 import { withQuickRetries } from './quick-retry.ts';
 import { type ReadBody, readBody } from './response-body.ts';
@@ -107,7 +107,7 @@ export async function attempt(
         ? await withQuickRetries(target.call, abort.signal)
         : await target.call();
     httpStatus = response.status;
-    if (message !== undefined) return ended(await hearReceiver(env, call, response), target);
+    if (message !== undefined) return ended(await observeReceiver(env, call, response), target);
     const read = await readBody(response, env.bodies !== undefined);
     const answer = cleanAnswer(response, read, redact);
     const now = Date.now();

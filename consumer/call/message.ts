@@ -63,7 +63,7 @@ const NEVER_ANY = 'disable';
 const GONE = 410;
 
 /** Reads nothing of the answer but its head; a hook that wants no more messages is paused. */
-export async function hearReceiver(env: ConsumerEnv, { service }: Call, response: Response): Promise<Outcome> {
+export async function observeReceiver(env: ConsumerEnv, { service }: Call, response: Response): Promise<Outcome> {
   const { status, headers } = response;
   await response.body?.cancel().catch(() => undefined);
   const said = headers.get('webhook-delivery')?.trim().toLowerCase();

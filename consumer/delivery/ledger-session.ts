@@ -4,8 +4,8 @@
  */
 import type { ClaimBatch, Denial, Grant, LedgerSession, Settled, Settlement } from '../../shared/ledger/contract.ts';
 import type {
+  AbandonedLease,
   CallReports,
-  GivenUpLease,
   RouteAnswer,
   RouteRequest,
   ServiceCatalog,
@@ -45,7 +45,7 @@ export class LedgerConversation implements LedgerSession, Disposable {
     return this.#ask((session) => session.reportCalls(reports));
   }
 
-  giveUp(lease: GivenUpLease): Promise<void> {
+  giveUp(lease: AbandonedLease): Promise<void> {
     return this.#ask((session) => session.giveUp(lease));
   }
 
@@ -57,7 +57,7 @@ export class LedgerConversation implements LedgerSession, Disposable {
     return this.#ask((session) => session.reportFlows(shard, reports));
   }
 
-  giveUpFlows(shard: number, lease: GivenUpLease): Promise<void> {
+  giveUpFlows(shard: number, lease: AbandonedLease): Promise<void> {
     return this.#ask((session) => session.giveUpFlows(shard, lease));
   }
 

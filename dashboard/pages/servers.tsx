@@ -35,7 +35,7 @@ export function ServerTable({
             <th>State</th>
             <th>Services and circuits</th>
             <th class="number">Calls</th>
-            <th>Heard</th>
+            <th>Last contact</th>
             <th>Actions</th>
           </tr>
         </thead>

@@ -13,7 +13,7 @@ export function countsOf(tally: Tally): TaskCounts {
     (counter) => counterOf(tally, counter),
   ) as [number, number, number, number];
   // What somebody cancelled is neither a success nor a failure.
-  const judged = succeeded + failed + expired;
+  const described = succeeded + failed + expired;
   return {
     started: counterOf(tally, 'started'),
     succeeded,
@@ -23,7 +23,7 @@ export function countsOf(tally: Tally): TaskCounts {
     attempts: counterOf(tally, 'attempts'),
     failedAttempts: counterOf(tally, 'failedAttempts'),
     deferrals: deferralsByReason(tally),
-    successRate: judged === 0 ? null : round(succeeded / judged, 4),
+    successRate: described === 0 ? null : round(succeeded / described, 4),
     latency: {
       acceptToStartMs: latencyOf(tally.start),
       callMs: latencyOf(tally.call),

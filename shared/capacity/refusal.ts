@@ -64,7 +64,7 @@ function learn(state: LimiterState, call: OpenCall, until: number | undefined, n
   return count;
 }
 
-/** Refused with the call that was heard of first: then it was not let in either. */
+/** Refused with the call that was reported first: then it was not let in either. */
 export function refusedToo(state: LimiterState, closed: Closed, until: number | undefined): void {
   if (closed.isCounted && state.learnt !== undefined) {
     state.learnt = { ...state.learnt, calls: Math.max(1, state.ofRound) };

@@ -8,7 +8,7 @@
  */
 import * as z from 'zod';
 import { NewTaskSchema } from '../message/task-message.ts';
-import type { CallReports, GivenUpLease, RegistrySession, RouteAnswer, RouteRequest } from '../registry/routing.ts';
+import type { AbandonedLease, CallReports, RegistrySession, RouteAnswer, RouteRequest } from '../registry/routing.ts';
 import { AttemptRecordSchema, TaskErrorSchema } from '../task/attempt.ts';
 import { ContentSchema } from '../task/content.ts';
 import type { Disposition } from '../task/disposition.ts';
@@ -140,7 +140,7 @@ export interface LedgerSession extends RegistrySession {
   /** Places in flows, from the owner of those of a shard; otherwise as `route`, `reportCalls` and `giveUp`. */
   routeFlows(shard: number, request: RouteRequest): Promise<RouteAnswer>;
   reportFlows(shard: number, reports: CallReports): Promise<void>;
-  giveUpFlows(shard: number, lease: GivenUpLease): Promise<void>;
+  giveUpFlows(shard: number, lease: AbandonedLease): Promise<void>;
   /** Which of these tasks have been cancelled meanwhile. */
   cancelledAmong(ids: string[]): Promise<string[]>;
 }

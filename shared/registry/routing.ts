@@ -164,8 +164,8 @@ export function readCallReports(reports: unknown): CallReports {
 }
 
 /** Nobody waits for the lease's answer any more; its places go back, and it gets none later (rule R22). */
-export const GivenUpLeaseSchema = RouteRequestSchema.pick({ leaseId: true, expiresAt: true });
-export type GivenUpLease = z.output<typeof GivenUpLeaseSchema>;
+export const AbandonedLeaseSchema = RouteRequestSchema.pick({ leaseId: true, expiresAt: true });
+export type AbandonedLease = z.output<typeof AbandonedLeaseSchema>;
 
 /** All service definitions that were set at run time; those of wrangler.toml are known to everybody. */
 export interface ServiceCatalog {
@@ -184,7 +184,7 @@ export interface ServiceCatalog {
 export interface RegistrySession {
   route(request: RouteRequest): Promise<RouteAnswer>;
   reportCalls(reports: CallReports): Promise<void>;
-  giveUp(lease: GivenUpLease): Promise<void>;
+  giveUp(lease: AbandonedLease): Promise<void>;
   /** @returns undefined when `known` is the current version */
   readServices(known: number): Promise<ServiceCatalog | undefined>;
 }

@@ -7,7 +7,7 @@
 import type { ClientQuota, QuotaState } from '../service/client-quota.ts';
 import type { FlowLimits } from '../task/flow-limits.ts';
 import type { ClusterHeartbeat, Heartbeat, Registration } from './registration.ts';
-import type { CallReports, GivenUpLease, RouteAnswer, RouteRequest, ServiceCatalog } from './routing.ts';
+import type { AbandonedLease, CallReports, RouteAnswer, RouteRequest, ServiceCatalog } from './routing.ts';
 
 export type RegistryProblemCode =
   | 'server-not-found'
@@ -248,5 +248,5 @@ export interface RegistryRpc {
   /** For the synchronous route's consumers, which hold no ledger session. */
   route(request: RouteRequest): Promise<RouteAnswer>;
   reportCalls(reports: CallReports): Promise<void>;
-  giveUp(lease: GivenUpLease): Promise<void>;
+  giveUp(lease: AbandonedLease): Promise<void>;
 }

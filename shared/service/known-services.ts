@@ -89,7 +89,7 @@ export class KnownServices {
     return this.#endedAt === Number.NEGATIVE_INFINITY;
   }
 
-  /** The registry has been heard since. */
+  /** The registry has answered since. */
   isReadSince(at: number): boolean {
     return this.#readAt >= at;
   }

@@ -1,6 +1,6 @@
 /**
  * One page of a timeline from those of several stores. Pure. Ids sort by time across stores, so the
- * merged list visits every task once: a page ends where the first of the stores stopped looking, and
+ * merged list returns every task once: a page ends where the first of the stores stopped looking, and
  * what others have seen beyond that is left to the next page.
  */
 

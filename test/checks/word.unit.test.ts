@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { leftOverKept, problemOfName, wordsOf } from '../../checks/word.ts';
+import { leftOverKept, problemOfName, problemsOfProse, wordsOf } from '../../checks/word.ts';
 
 const RETIRED = [
   { not: 'key case', but: 'ConsumerKeys' },
@@ -45,5 +45,13 @@ describe('A name that is kept', () => {
   it('and is used no more is left over', () => {
     expect(leftOverKept(new Set(['nap_ms']), kept)).toEqual([]);
     expect(leftOverKept(new Set(['other']), kept)).toHaveLength(1);
+  });
+});
+
+describe('A comment or page', () => {
+  it('is refused by the line in which a retired word stands, in whatever case; the name of a column is not one', () => {
+    expect(problemsOfProse('fine\n# Nap, and a napkin\nnap_ms', RETIRED)).toEqual([
+      { line: 1, problem: '"nap" is retired; say sleep' },
+    ]);
   });
 });

@@ -51,7 +51,7 @@ export class Faults {
   #inForce = new Map<string, Fault>();
   /** Throws the dice for faults that nobody ordered. */
   draw: ((effect: string) => Fault | undefined) | undefined;
-  /** Virtual time that passes before an effect, and before its answer is heard (`… answer`). */
+  /** Virtual time that passes before an effect, and before its answer arrives (`… answer`). */
   latency: ((effect: string) => Promise<void>) | undefined;
   /** Told of what an invocation does after its end. */
   onLate: ((invocation: Invocation, effect: string) => void) | undefined;

@@ -312,7 +312,7 @@ export class House {
     report: CallbackReport['report'],
   ): Promise<LedgerAnswer | undefined> {
     const run = Number.parseInt(token, 10);
-    if (report.status === 'failed') this.promises.givenUp.add(`${id}/${run}`);
+    if (report.status === 'failed') this.promises.abandoned.add(`${id}/${run}`);
     const answer = await this.#ask(`report ${report.status} by run ${run}`, (callback) =>
       acceptCallback(callback, { id, token, report }, Date.now(), Math.random()),
     );

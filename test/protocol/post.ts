@@ -83,7 +83,7 @@ export class Post {
     );
   }
 
-  /** The letter as the consumer's code gets it; the first verdict wins. */
+  /** The letter as the consumer's code gets it; the first disposition wins. */
   hand(letter: Letter, isKilled: () => boolean): Message<unknown> {
     letter.held = true;
     letter.attempts += 1;
@@ -107,17 +107,18 @@ export class Post {
     } as Message<unknown>;
   }
 
-  /** Applies the verdicts of an invocation that returned. What it forgot, the platform acks (rule R5). */
+  /** Applies the dispositions of an invocation that returned. What it forgot, the platform acks (rule R5). */
   takeBack(letters: readonly Letter[]): void {
     for (const letter of letters) {
       letter.held = false;
-      if (letter.disposition === undefined) this.violations.push(`letter ${letter.serial} was left without a verdict (R5)`);
+      if (letter.disposition === undefined)
+        this.violations.push(`letter ${letter.serial} was left without a disposition (R5)`);
       if (letter.disposition?.kind === 'retry') this.#retry(letter, letter.disposition.delaySeconds);
       else this.letters.delete(letter);
     }
   }
 
-  /** After a kill no verdict counts: everything comes again. */
+  /** After a kill no disposition counts: everything comes again. */
   giveUp(letters: readonly Letter[], delaySeconds = 0): void {
     for (const letter of letters) {
       letter.held = false;

@@ -51,7 +51,7 @@ export class Promises {
   /** What clocks that go wrong may add to a time. */
   toleranceMs = 0;
   /** Runs whose backend reported a failure, so that the next may begin while the call still lasts. */
-  readonly givenUp = new Set<string>();
+  readonly abandoned = new Set<string>();
   /** How often each task was asked to run again by hand. */
   readonly #reopened = new Map<string, number>();
   readonly #post: Post;
@@ -71,7 +71,8 @@ export class Promises {
     for (const row of rows) {
       if (!isTerminal(row.status)) this.#checkOpen(row, when);
       else this.#checkEnd(row, when);
-      if (row.run - row.deferrals - row.attempts_offset > row.max_attempts) this.#blame(`attempts of ${row.id} above max`, when);
+      if (row.run - row.deferrals - row.attempts_offset > row.max_attempts)
+        this.#blame(`attempts of ${row.id} above max`, when);
     }
   }
 
@@ -152,7 +153,7 @@ export class Promises {
       if (next === undefined) continue;
       if (
         next.startedAt + this.toleranceMs < (call.endedAt ?? Number.POSITIVE_INFINITY) &&
-        !this.givenUp.has(`${id}/${call.run}`)
+        !this.abandoned.has(`${id}/${call.run}`)
       ) {
         this.#blame(`${where} was still under way when the next began`, 'at rest');
       }

@@ -300,7 +300,7 @@ export const ROW_MUTATIONS: readonly Row[] = [
     mutations: [
       mutation(
         'R5',
-        'the verdict on what is left',
+        'the disposition of what is left',
         DELIVERIES,
         'await Promise.all([...this.#open.keys()].map((key) => this.#returnToQueue(key)));',
         '',
@@ -428,7 +428,7 @@ export const ROW_MUTATIONS: readonly Row[] = [
     ],
   },
   {
-    name: 'the registry answers after its asker gave up',
+    name: 'the registry answers after its caller gave up',
     file: 'schedules.test.ts',
     mutations: [
       mutation(

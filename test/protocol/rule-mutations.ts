@@ -212,7 +212,7 @@ export const RULE_MUTATIONS: readonly Row[] = [
         'row.settled_run === run &&',
         'row.settled_run === -1 &&',
       ),
-      mutation('R17', 'the verdict in that memory', TASK_REQUESTS, ' && row.settled_verdict === report.status', ''),
+      mutation('R17', 'the recorded status', TASK_REQUESTS, ' && row.settled_verdict === report.status', ''),
       mutation(
         'R17',
         'the refusal of an older failure',

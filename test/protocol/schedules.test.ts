@@ -493,7 +493,7 @@ describe('a call of a slow batch that would come too late', () => {
     return tasks;
   }
 
-  it('is not made beside a second run, when the claim was heard after its lease', async () => {
+  it('is not made beside a second run, when the answer to the claim came after its lease', async () => {
     const tasks = await submitMany(2);
     for (const letter of house.ready()) house.post.duplicate(letter, leaseMs / 1000 + 1);
     house.backend.fallback = house.backend.after(20_000, ok());
@@ -594,7 +594,7 @@ describe('a time-out of 1.2345 s', () => {
   });
 });
 
-describe('the registry answers after its asker gave up', () => {
+describe('the registry answers after its caller gave up', () => {
   const LIMIT = 5;
   /** Its answers take longer than a batch waits for them. */
   const LATE_MS = 4_500;

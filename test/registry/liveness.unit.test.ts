@@ -47,8 +47,8 @@ describe('a server', () => {
     fleet.now += 1;
     expect(stateOf(fleet, id)).toBe('unhealthy');
     expect(viewServer(fleet.registry, fleet.server(id), fleet.now)).toMatchObject({
-      why: 'not heard of for 90 s',
-      services: [{ healthy: false, why: 'not heard of for 90 s' }],
+      why: 'no contact for 90 s',
+      services: [{ healthy: false, why: 'no contact for 90 s' }],
     });
     fleet.beat(id);
     expect(stateOf(fleet, id)).toBe('healthy');

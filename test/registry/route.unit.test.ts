@@ -400,7 +400,7 @@ describe('what is reported', () => {
         fleet.report(leaseId, decisions[0], { server: 'srv_0000000000000009' }),
     ],
     [
-      'was never heard of again',
+      'was never seen again',
       (fleet: Fleet) => {
         fleet.now += 60_000;
       },

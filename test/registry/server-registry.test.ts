@@ -136,10 +136,10 @@ describe("the registry's object", () => {
     passTime(10 * 60_000);
     const again = await restarted(registry);
     const after = await again.listServers(alice);
-    // Who was heard has a grace.
+    // A server with contact has a grace.
     expect(after.map(({ state }) => state)).toEqual(['healthy', 'drained']);
     const lasting = (servers: typeof after) =>
-      servers.map(({ lastHeardAt: _heard, nextCheckAt: _check, services, ...rest }) => [
+      servers.map(({ lastHeardAt: _contact, nextCheckAt: _check, services, ...rest }) => [
         rest,
         services.map(({ name, baseUrl }) => [name, baseUrl]),
       ]);

@@ -2,7 +2,7 @@
  * Two releases in one runtime, on one database and one queue. Which of them takes the next batch, answers
  * the next call and accepts the next task is switched while all of them work, as a deploy does: what was
  * begun ends where it began. The switch in front of the queue hands whole batches to the consumer whose
- * turn it is and repeats its verdicts, message by message.
+ * turn it is and repeats its dispositions, message by message.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -40,7 +40,7 @@ export function release(pool: Pool, { leaseId, reports }: KeyRelease, now: numbe
   if (lease === undefined) return [];
   const notices: KeyNotice[] = [];
   const touched = new Set<Room>();
-  // What worked is heard first: it says whose fault a refusal is.
+  // What worked is read first: it says whose fault a refusal is.
   for (const report of [...reports].sort((a, b) => rank(a) - rank(b))) {
     const call = lease.open.get(report.task);
     if (call === undefined) continue;

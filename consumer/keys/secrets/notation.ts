@@ -77,7 +77,7 @@ function isLetter(code: number): boolean {
   return (code >= 0x41 && code <= 0x5a) || (code >= 0x61 && code <= 0x7a);
 }
 
-/** Shorter ones would be found in innocent text. */
+/** Shorter ones would be found in ordinary text. */
 const MIN_CHARS = 4;
 
 /** Base64 of fewer characters is not specific enough. */

@@ -34,13 +34,13 @@ describe('a page of several stores', () => {
     { stores: 4, limit: 3, window: 5, every: 17 },
     { stores: 3, limit: 1, window: 1, every: 2 },
   ])(
-    'visits every task once: $stores stores, pages of $limit, windows of $window',
+    'returns every task once: $stores stores, pages of $limit, windows of $window',
     ({ stores, limit, window, every }) => {
       // Uneven on purpose: the first store holds most, the last nearly nothing.
       const held = Array.from({ length: stores }, (): number[] => []);
       for (let id = 0; id < 500; id++) held[Math.min(stores - 1, Math.floor(Math.log2((id % 37) + 1)))]?.push(id);
       const wanted = (id: number) => id % every === 0;
-      const visited: string[] = [];
+      const seen: string[] = [];
       let before = '~';
       for (let turn = 0; turn < 2_000; turn++) {
         const page = mergePages(
@@ -48,7 +48,7 @@ describe('a page of several stores', () => {
           limit,
         );
         expect(page.rows.length).toBeLessThanOrEqual(limit);
-        visited.push(...page.rows.map(({ id }) => id));
+        seen.push(...page.rows.map(({ id }) => id));
         if (page.nextBefore === undefined) break;
         expect(page.nextBefore < before).toBe(true);
         before = page.nextBefore;
@@ -57,7 +57,7 @@ describe('a page of several stores', () => {
         .filter(wanted)
         .reverse()
         .map(named);
-      expect(visited).toEqual(expected);
+      expect(seen).toEqual(expected);
     },
   );
 

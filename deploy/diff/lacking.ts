@@ -29,12 +29,12 @@ export interface HeldElsewhere {
 export function lackingSecrets(
   workers: readonly DesiredWorker[],
   account: ReadonlyMap<string, AccountWorker>,
-  given: ReadonlySet<string>,
+  provided: ReadonlySet<string>,
   emptied: ReadonlySet<string>,
 ): LackingSecrets {
   const lacking = workers.flatMap(({ name, secrets, requiredSecrets }) =>
     secrets
-      .filter((secret) => !given.has(secret) && account.get(name)?.secrets.has(secret) !== true)
+      .filter((secret) => !provided.has(secret) && account.get(name)?.secrets.has(secret) !== true)
       .map((secret) => ({ secret, worker: name, isRequired: requiredSecrets.includes(secret) }))
       // What may be missing and is set to nothing is to be taken from all.
       .filter(({ secret, isRequired }) => isRequired || !emptied.has(secret)),

@@ -61,8 +61,8 @@ function lineDocument(line: WaitingLine, now: number): Line {
 
 /** A service's tasks may stand in several lines: for places at it, for keys, in flows. The longest backlog first. */
 function waitingByService(lines: readonly WaitingLine[], now: number): Backlog['services'] {
-  const standing = lines.flatMap((line) => line.parts.map((part) => ({ ...part, in: line })));
-  return [...Map.groupBy(standing, ({ service }) => shownService(service))]
+  const waiting = lines.flatMap((line) => line.parts.map((part) => ({ ...part, in: line })));
+  return [...Map.groupBy(waiting, ({ service }) => shownService(service))]
     .map(([service, parts]) => {
       const ofIt = [...new Set(parts.map(({ in: line }) => line))];
       const ends = ofIt.map((line) => endOf(line, now).emptyAt);

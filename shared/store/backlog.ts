@@ -50,7 +50,7 @@ export async function countWaiting(
   since: number,
 ): Promise<WaitingLine[]> {
   if (ranges.length === 0) return [];
-  const [counted, paces] = await Promise.all([
+  const [counted, rates] = await Promise.all([
     runForEach<{ name: string; parts: string }>(db, COUNT, jsonParameters(ranges)),
     runForEach<{ line: string; per_second: number | null }>(
       db,
@@ -59,7 +59,7 @@ export async function countWaiting(
       since,
     ),
   ]);
-  const paceOf = new Map(paces.map(({ line, per_second }) => [line, per_second ?? undefined]));
+  const paceOf = new Map(rates.map(({ line, per_second }) => [line, per_second ?? undefined]));
   return counted.flatMap(({ name: line, parts: text }) => {
     const parts = JSON.parse(text) as WaitingPart[];
     const count = parts.reduce((sum, part) => sum + part.count, 0);
@@ -70,12 +70,12 @@ export async function countWaiting(
 /** A line may have tasks in several stores. Each is told the pace of all of it, the late one not yet by all who move it. */
 export function mergeLines(lines: readonly WaitingLine[]): WaitingLine[] {
   return [...Map.groupBy(lines, ({ line }) => line)].map(([line, ofStores]) => {
-    const paces = ofStores.flatMap(({ perSecond }) => perSecond ?? []);
+    const rates = ofStores.flatMap(({ perSecond }) => perSecond ?? []);
     return {
       line,
       parts: ofStores.flatMap(({ parts }) => parts),
       isCounted: ofStores.every(({ isCounted }) => isCounted),
-      perSecond: paces.length === 0 ? undefined : Math.max(...paces),
+      perSecond: rates.length === 0 ? undefined : Math.max(...rates),
     };
   });
 }

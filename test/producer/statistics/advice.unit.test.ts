@@ -4,7 +4,7 @@ import { adviseOnKeys, adviseOnServers } from '../../../producer/statistics/advi
 
 const NOON = Date.parse('2026-03-01T12:00:00Z');
 
-function lineOf(given: Partial<Backlog['lines'][number]>): Backlog['lines'][number] {
+function lineOf(inputs: Partial<Backlog['lines'][number]>): Backlog['lines'][number] {
   const oldestAt = new Date(NOON - 60_000).toISOString();
   return {
     line: 'pool:openai',
@@ -14,7 +14,7 @@ function lineOf(given: Partial<Backlog['lines'][number]>): Backlog['lines'][numb
     oldestAt,
     reasons: {},
     services: [],
-    ...given,
+    ...inputs,
   };
 }
 

@@ -60,7 +60,8 @@ export async function splitJson(
     let bytes = 0;
     for await (const piece of pieces) {
       bytes += piece.length;
-      if (bytes > MAX_LARGE_JSON_BYTES) return await withDiscarded(sink, refused(tooLarge('The body', MAX_JSON_BODY_BYTES)));
+      if (bytes > MAX_LARGE_JSON_BYTES)
+        return await withDiscarded(sink, refused(tooLarge('The body', MAX_JSON_BODY_BYTES)));
       for (const event of split.push(piece)) {
         if (event.kind === 'start') {
           if (large !== undefined) throw new JsonFault(`/${event.name}: cannot stand beside /${large.name}.`);

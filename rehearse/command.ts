@@ -7,7 +7,7 @@ import { buildUploads } from '../deploy/upload/build-uploads.ts';
 import { alignedTable, markdownTable } from '../terminal/table.ts';
 import { runTaskThrough } from './live.ts';
 import { EXTENTS, faultRows, faultsFor, MATRIX_HEADER, scenarioRows } from './matrix.ts';
-import { type Rehearsal, rehearseScenario, type FaultRun, tryFault } from './rehearse.ts';
+import { type FaultRun, type Rehearsal, rehearseScenario, tryFault } from './rehearse.ts';
 import { hollow, SCENARIOS } from './scenario.ts';
 import { faultsOfGrowth, growAndShrink, growthLines } from './stores-under-load.ts';
 

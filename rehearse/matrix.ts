@@ -1,6 +1,6 @@
 /** Which faults are tried at which calls, and the table of what came of it. Pure. */
 import { FAULT_KINDS, type Fault, type FaultKind } from './faults.ts';
-import type { Rehearsal, FaultRun } from './rehearse.ts';
+import type { FaultRun, Rehearsal } from './rehearse.ts';
 
 export type Extent = 'none' | 'some' | 'all';
 

@@ -9,9 +9,9 @@ import { readAccount } from '../account/read-account.ts';
 import { readBacklog } from '../apply/drain.ts';
 import { DeployError } from '../deploy-error.ts';
 import type { Desired } from '../desired.ts';
+import { type Ask, type EndedTask, SmokeClient } from './client.ts';
 import { createEcho, removeEcho } from './echo.ts';
 import { type LogTiming, logsSeen } from './logs.ts';
-import { type Ask, type EndedTask, SmokeClient } from './client.ts';
 
 export interface SmokeContext {
   readonly api: CloudflareApi;

@@ -1,6 +1,6 @@
 /** Who is behind a token: the cache first, then the signature, then whether it was revoked. */
 import { type ReadRevoked, RevocationList } from './revocation-list.ts';
-import { type Principal, type TokenKeys, type TokenCheck, verifyToken } from './token.ts';
+import { type Principal, type TokenCheck, type TokenKeys, verifyToken } from './token.ts';
 import { VerifiedTokens } from './verified-tokens.ts';
 
 export type Authentication =

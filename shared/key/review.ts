@@ -18,10 +18,10 @@ export function sharedKeyText(names: readonly string[]): string {
   return `${names.join(' and ')} hold the same key, which would be called more often than its limits allow; remove one`;
 }
 
-/** @param valueOf of the variables `names`; those without a value are left out */
-export function keyProblems(names: readonly string[], valueOf: (name: string) => string | undefined): string[] {
-  const present = names.filter((name) => (valueOf(name) ?? '') !== '');
-  const shared = [...Map.groupBy(present, valueOf).values()].filter((same) => same.length > 1);
-  const odd = present.filter((name) => !isKeyValue(valueOf(name) ?? ''));
+/** @param textOf of the variables `names`; those without a value are left out */
+export function keyProblems(names: readonly string[], textOf: (name: string) => string | undefined): string[] {
+  const present = names.filter((name) => (textOf(name) ?? '') !== '');
+  const shared = [...Map.groupBy(present, textOf).values()].filter((same) => same.length > 1);
+  const odd = present.filter((name) => !isKeyValue(textOf(name) ?? ''));
   return [...shared.map(sharedKeyText), ...(odd.length > 0 ? [oddKeyText(odd)] : [])];
 }

@@ -7,7 +7,7 @@ import { parseConfig } from '../../agent/config.ts';
 import { Coordinator } from '../../agent/coordinator.ts';
 import type { AgentEvent } from '../../agent/event.ts';
 import { MEMBER_HEADER } from '../../agent/member-probe.ts';
-import { FakeCoordinator, type FakeAnswer } from './fake-coordinator.ts';
+import { type FakeAnswer, FakeCoordinator } from './fake-coordinator.ts';
 
 const ID = 'srv_0123456789abcdef';
 const WORD = { heartbeatIntervalSeconds: 0.4, isHeartbeatLeader: false, heartbeatLeaderUrl: 'http://leader' };

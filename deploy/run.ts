@@ -90,12 +90,12 @@ export function checkedInputs(request: DeployRequest, environment: RunContext['e
 
 function generated(
   { generate, known = [] }: RunContext,
-  given: SecretValues,
+  provided: SecretValues,
   { missing, unreadable }: Resolved,
 ): SecretValues {
   // What a Worker has is never made anew, nor taken from where an earlier run kept it: it may have been rotated since.
   if (unreadable.length > 0) throw new DeployError(unreadable.map(heldElsewhereText).join('; '));
-  const untold = known.filter((secret) => !given.has(secret) && !missing.includes(secret));
+  const untold = known.filter((secret) => !provided.has(secret) && !missing.includes(secret));
   if (untold.length > 0) {
     throw new DeployError(
       `${untold.join(', ')} must be in the environment as it is in the account, which tells no values: --smoke signs a token with it`,

@@ -6,17 +6,19 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { alignedTable, markdownTable } from '../terminal/table.ts';
+import { isWithinMemory, MEMORY_HEADER, measureCallbackMemory, memoryRows } from './operations/callback-memory.ts';
 import { type Meter, type MeteredRun, startMetered, sum } from './operations/metered-run.ts';
 import { type Budget, type Cost, PATHS, type Path } from './operations/paths.ts';
 import { priceOfAMillion, priceRows } from './operations/price.ts';
 import type { Counts } from './workers/metered/counts.ts';
 
-const HELP = `npm run ops -- [--write]
+const HELP = `npm run ops -- [--write | --memory]
 
 Counts the operations of each path on the real local Workers and prints them beside their budgets.
 Exits with 1 when a budget is missed.
 
-  --write   also writes the tables into docs/operations.md`;
+  --write   also writes the tables into docs/operations.md
+  --memory  instead: what the callback Worker holds in memory while it claims and settles large bodies`;
 
 const PAGE = path.resolve(import.meta.dirname, '../docs/operations.md');
 const SECTION = /(<!-- measured -->\n)[\s\S]*(<!-- \/measured -->)/;
@@ -128,10 +130,18 @@ function synchronous(measured: readonly Measured[]): Cost {
 }
 
 const { values } = parseArgs({
-  options: { write: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false } },
+  options: {
+    write: { type: 'boolean', default: false },
+    memory: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
 });
 if (values.help) {
   console.log(HELP);
+} else if (values.memory) {
+  const held = await measureCallbackMemory();
+  console.log(alignedTable(MEMORY_HEADER, memoryRows(held)));
+  if (!held.every(isWithinMemory)) process.exitCode = 1;
 } else {
   await using run = await startMetered();
   const measured: Measured[] = [];

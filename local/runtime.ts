@@ -59,6 +59,8 @@ export interface LocalOptions {
   readonly asDeployed?: boolean;
   /** Empties `stateDir` first. */
   readonly fresh?: boolean;
+  /** Opens the runtime's inspector there, for those who look at an isolate's memory; 0 takes any free port. */
+  readonly inspectorPort?: number;
   /** From one round of the cron to the next; 10 s by default. */
   readonly cronIntervalMs?: number;
   readonly log?: (line: LogLine) => void;
@@ -135,6 +137,7 @@ async function launch(options: LocalOptions, persistencePath: string): Promise<L
           unsafeObservability: false,
           unsafeTriggerHandlers: true,
           cf: false,
+          ...(options.inspectorPort !== undefined && { inspectorPort: options.inspectorPort }),
           // A crashed runtime is started again by Miniflare, without the queue that lived in its memory.
           unsafeHandleRuntimeRestart: async () => {
             write('error', 'the runtime crashed and was started again');

@@ -167,13 +167,17 @@ export async function measure(db: D1Database, { run }: Operation): Promise<Cost>
   return { read: median(({ read }) => read), written: median(({ written }) => written), ms };
 }
 
-/** What a task with a request and a result of a kilobyte adds to the database. */
-export async function measureTask(db: D1Database): Promise<number> {
-  const settle = MEASURED.find(({ name }) => name.startsWith('settle'));
+/** Bytes that a task with a request and a result of a kilobyte adds to the database, and those that stay when its bodies go. */
+export async function measureTask(db: D1Database): Promise<{ readonly whole: number; readonly bare: number }> {
   const size = async () => (await db.prepare('SELECT 1').run()).meta.size_after;
-  const before = await size();
-  for (let batch = 0; batch < 100; batch++) await settle?.run(db, db, batch);
-  return Math.round(((await size()) - before) / (100 * BATCH));
+  const [batches, first] = [100, later + 1];
+  const empty = await size();
+  for (let batch = 0; batch < batches; batch++) await recordTransitions(db, await succeeded(db, ++later));
+  const full = await size();
+  const [after, below] = [smallestTaskIdAt(first), smallestTaskIdAt(later + 1)];
+  await endLives(db, { after, before: below, bodiesOf: now + 1, rowsOf: 0, limit: batches * BATCH }, now);
+  const bytes = (of: number) => Math.round((of - empty) / (batches * BATCH));
+  return { whole: bytes(full), bare: bytes(await size()) };
 }
 
 function metered(db: D1Database, cost: { read: number; written: number; ms: number }): D1Database {

@@ -97,7 +97,7 @@ describe('the estimate', () => {
     const more = told.totalDollars - told.storage.dollars - (without.totalDollars - without.storage.dollars);
     // $1.20 of queue operations, $5.05 of rows, $0.60 of log lines, and a little.
     expect(more / 100).toBeCloseTo(6.9, 1);
-    expect(told.storage.gigabytes - without.storage.gigabytes).toBeCloseTo((100e6 / 30.4) * 30 * 400e-9, 0);
+    expect(told.storage.gigabytes - without.storage.gigabytes).toBeCloseTo((100e6 / 30.4) * 30 * 580e-9, 0);
   });
 });
 
@@ -105,16 +105,16 @@ describe('the stores of a load', () => {
   const lives = { days: 30, bodyDays: 3 };
   it.each([
     ['1M/month', 1],
-    ['10/s', 3],
-    ['100/s', 27],
-    ['1000/s', 270],
+    ['10/s', 4],
+    ['100/s', 33],
+    ['1000/s', 322],
   ])('%s', (text, stores) => {
     expect(storageOf(parseLoad(text)!.tasksAMonth, lives).stores).toBe(stores);
   });
 
   it('are fewer when bodies go at once, and more when they stay as long as rows', () => {
     const load = parseLoad('100/s')!;
-    expect(storageOf(load.tasksAMonth, { days: 30, bodyDays: 0 }).stores).toBeLessThan(15);
+    expect(storageOf(load.tasksAMonth, { days: 30, bodyDays: 0 }).stores).toBeLessThan(20);
     expect(storageOf(load.tasksAMonth, { days: 30, bodyDays: 30 }).stores).toBeGreaterThan(140);
   });
 });

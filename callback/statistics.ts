@@ -1,12 +1,13 @@
 /**
  * Counts what happens to tasks in this isolate's memory and adds it to the database in few rows: when
- * enough tasks share them, or when the oldest count has waited long enough. A count that an isolate takes
+ * enough tasks share them, every two seconds at most, or when the oldest count has waited long enough. A count that an isolate takes
  * with it when it goes is lost; the tasks' rows are the record. Plain data, shared by the isolate's
  * requests.
  */
 import { logWarning } from '../shared/log.ts';
 import {
-  countSample,
+  addCounts,
+  countsOf,
   emptyTally,
   hourOf,
   type Sample,
@@ -23,6 +24,9 @@ import { isHookService } from '../shared/webhook/hook.ts';
 /** Tasks a row: with three kinds of rows this keeps statistics under 0.05 rows a task. */
 const TASKS_PER_ROW = 25;
 
+/** However many tasks share them: a write costs as much as claiming twenty tasks. */
+const MIN_AGE_MS = 2_000;
+
 /** Counts are shown at most this late where tasks are few. */
 const MAX_AGE_MS = 10_000;
 
@@ -34,11 +38,13 @@ export class Statistics {
   #flushAt = 0;
 
   note(samples: readonly Sample[], now: number): void {
-    for (const sample of samples) {
-      this.#count('service', sample.service, sample);
-      if (sample.subject !== undefined) this.#count('subject', sample.subject, sample);
-      if (sample.server !== undefined) this.#count('server', sample.server, sample);
-      if (sample.event.kind === 'ended') this.#ended += 1;
+    for (const { service, subject, server, at, event } of samples) {
+      const hour = hourOf(at);
+      const counts = countsOf(event);
+      addCounts(this.#tally('service', service, hour), counts);
+      if (subject !== undefined) addCounts(this.#tally('subject', subject, hour), counts);
+      if (server !== undefined) addCounts(this.#tally('server', server, hour), counts);
+      if (event.kind === 'ended') this.#ended += 1;
     }
     if (samples.length > 0) this.#since ??= now;
   }
@@ -47,7 +53,7 @@ export class Statistics {
   takeDue(now: number): Tally[] {
     if (this.#since === undefined) return [];
     const isShared = this.#ended >= TASKS_PER_ROW * this.#tallies.size;
-    if (!isShared && now - this.#since < MAX_AGE_MS) return [];
+    if (now - this.#since < (isShared ? MIN_AGE_MS : MAX_AGE_MS)) return [];
     const due = [...this.#tallies.values()];
     this.#tallies = new Map();
     this.#last = {};
@@ -66,19 +72,15 @@ export class Statistics {
     return Math.max(0, this.#flushAt - now);
   }
 
-  #count(kind: TallyKind, name: string, sample: Sample): void {
-    const hour = hourOf(sample.at);
+  #tally(kind: TallyKind, name: string, hour: number): Tally {
     // Most samples are counted where the one before was: looking that up would cost more than counting.
     const last = this.#last[kind];
-    if (last?.name === name && last.hour === hour) {
-      countSample(last, sample);
-      return;
-    }
+    if (last?.name === name && last.hour === hour) return last;
     const key = `${kind} ${hour} ${name}`;
     const tally = this.#tallies.get(key) ?? emptyTally(kind, name, hour);
-    countSample(tally, sample);
     this.#tallies.set(key, tally);
     this.#last[kind] = tally;
+    return tally;
   }
 }
 

@@ -12,14 +12,18 @@ export type Histogram = readonly number[];
 
 const BUCKETS = BUCKET_BOUNDS_MS.length + 1;
 
+/** In the last bucket, and still 32 bits. */
+const MAX_EIGHTHS = 2 ** 31;
+
 export function emptyHistogram(): number[] {
   return new Array<number>(BUCKETS).fill(0);
 }
 
 /** The bucket that counts a duration; negative ones (skewed clocks) count as none. */
 export function bucketOf(durationMs: number): number {
-  const bucket = BUCKET_BOUNDS_MS.findIndex((bound) => durationMs <= bound);
-  return bucket === -1 ? BUCKETS - 1 : bucket;
+  // The bounds double from eight: the bucket is how many binary digits stand before the last three.
+  const eighths = Math.ceil(durationMs / 8) - 1;
+  return eighths <= 0 ? 0 : Math.min(32 - Math.clz32(Math.min(eighths, MAX_EIGHTHS)), BUCKETS - 1);
 }
 
 /** The sum of both, as long as the longer one: a newer release may count more. */

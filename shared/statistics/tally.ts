@@ -1,7 +1,7 @@
 /**
  * What is counted of tasks in an hour, by service, subject and server, as plain numbers that can be added
  * up in any order: in an isolate's memory, in the database, over several databases. Deterministic, without
- * I/O; `countSample` changes the tally that it is given.
+ * I/O; `addCounts` and `countSample` change the tally that they are given.
  */
 import { DEFERRAL_REASONS, type DeferralReason } from '../task/state.ts';
 import { TERMINAL_STATUSES, type TerminalStatus } from '../task/status.ts';
@@ -79,25 +79,46 @@ export function addTallies(a: Tally, b: Tally): Tally {
   };
 }
 
-export function countSample(tally: Tally, { event }: Sample): void {
+/** What one event adds to each tally that it is counted in: places in its arrays, -1 for none. */
+interface Counts {
+  readonly counters: readonly number[];
+  readonly deferral: number;
+  readonly histogram: 'start' | 'call' | 'total' | undefined;
+  readonly bucket: number;
+}
+
+export function countsOf(event: SampleEvent): Counts {
   switch (event.kind) {
     case 'started':
-      raiseCounter(tally, 'started');
-      raise(tally.start, bucketOf(event.afterMs));
-      return;
-    case 'attempt':
-      raiseCounter(tally, 'attempts');
-      if (event.failed) raiseCounter(tally, 'failedAttempts');
-      if (event.callMs !== undefined) raise(tally.call, bucketOf(event.callMs));
-      return;
+      return { counters: STARTED, deferral: -1, histogram: 'start', bucket: bucketOf(event.afterMs) };
+    case 'attempt': {
+      const { callMs, failed } = event;
+      const counters = failed ? FAILED_ATTEMPT : ATTEMPT;
+      if (callMs === undefined) return { counters, deferral: -1, histogram: undefined, bucket: -1 };
+      return { counters, deferral: -1, histogram: 'call', bucket: bucketOf(callMs) };
+    }
     case 'deferred':
-      raise(tally.deferrals, DEFERRAL_REASONS.indexOf(event.reason));
-      return;
+      return { counters: [], deferral: DEFERRAL_REASONS.indexOf(event.reason), histogram: undefined, bucket: -1 };
     case 'ended':
-      raiseCounter(tally, event.status);
-      raise(tally.total, bucketOf(event.totalMs));
-      return;
+      return { counters: ENDED[event.status], deferral: -1, histogram: 'total', bucket: bucketOf(event.totalMs) };
   }
+}
+
+const STARTED = [COUNTERS.indexOf('started')];
+const ATTEMPT = [COUNTERS.indexOf('attempts')];
+const FAILED_ATTEMPT = [...ATTEMPT, COUNTERS.indexOf('failedAttempts')];
+const ENDED = Object.fromEntries(
+  TERMINAL_STATUSES.map((status) => [status, [COUNTERS.indexOf(status)]]),
+) as unknown as Record<TerminalStatus, readonly number[]>;
+
+export function addCounts(tally: Tally, { counters, deferral, histogram, bucket }: Counts): void {
+  for (const counter of counters) raise(tally.counts, counter);
+  if (deferral >= 0) raise(tally.deferrals, deferral);
+  if (histogram !== undefined) raise(tally[histogram], bucket);
+}
+
+export function countSample(tally: Tally, { event }: Sample): void {
+  addCounts(tally, countsOf(event));
 }
 
 export function counterOf(tally: Pick<Tally, 'counts'>, counter: Counter): number {
@@ -109,10 +130,6 @@ export function deferralsByReason({ deferrals }: Pick<Tally, 'deferrals'>): Part
   return Object.fromEntries(
     DEFERRAL_REASONS.flatMap((reason, at) => (deferrals[at] ? [[reason, deferrals[at]] as const] : [])),
   );
-}
-
-function raiseCounter({ counts }: Tally, counter: Counter): void {
-  raise(counts, COUNTERS.indexOf(counter));
 }
 
 function raise(numbers: number[], at: number): void {

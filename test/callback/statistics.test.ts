@@ -18,11 +18,24 @@ describe('counts in memory', () => {
     const statistics = new Statistics();
     let rows = 0;
     for (let task = 0; task < 1_000; task++) {
-      statistics.note([ended('ocr')], 0);
-      rows += statistics.takeDue(0).length;
+      statistics.note([ended('ocr')], task * 100);
+      rows += statistics.takeDue(task * 100).length;
     }
     expect(rows).toBeGreaterThan(0);
     expect(rows / 1_000).toBeLessThanOrEqual(0.05);
+  });
+
+  it('are written every two seconds at most, however many tasks end', () => {
+    const statistics = new Statistics();
+    let writes = 0;
+    for (let now = 0; now < 10_000; now += 10) {
+      statistics.note(
+        Array.from({ length: 100 }, () => ended('ocr')),
+        now,
+      );
+      if (statistics.takeDue(now).length > 0) writes += 1;
+    }
+    expect(writes).toBe(4);
   });
 
   it('are written after a while where tasks are few, once', () => {

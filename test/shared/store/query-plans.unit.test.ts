@@ -21,6 +21,7 @@ const CLAIM = { id: ID, leaseMs: 1, task: TASK };
 const LIVES = { after: '', before: '~', bodiesOf: NOW, rowsOf: NOW, limit: 10 };
 const STATE = { run: 1, deferrals: 0, attemptsOffset: 0, policy: POLICY, deadlineAt: NOW, status: 'queued' };
 const MOVE = { id: ID, expected: { status: 'running', run: 1 }, next: STATE };
+const SUCCESS = { ...MOVE, next: { ...STATE, status: 'succeeded', finishedAt: NOW }, settled: { run: 1, verdict: 'succeeded' } };
 const PARKED = { ...STATE, status: 'deferred', reason: 'no-key', nextAt: NOW, parkedFor: 'l' };
 const GROUP = { subject: 'a', name: 'g' };
 const SCHEDULE = { subject: 'a', name: 'n', cron: '* * * * *', time_zone: 'UTC', task: '{}', next_at: 1 };
@@ -142,7 +143,7 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   takeJobRunner: [[NOW, NOW]],
   takeKeyOver: [['a', { key: 'k', id: ID, fields: '{}' }, ID, NOW]],
   takeTurns: [[[{ id: ID, run: 1, line: 'l' }], NOW]],
-  transitionStatements: [[[MOVE]], [[{ ...MOVE, next: PARKED, park: { at: NOW, isAgain: true } }]]],
+  transitionStatements: [[[MOVE]], [[SUCCESS]], [[{ ...MOVE, next: PARKED, park: { at: NOW, isAgain: true } }]]],
   writeChunk: [[{ job: 'job_0', from: '~', to: '', tasks: 1 }, [], []]],
   writeRedriveStarts: [[new Map([['s', 1]])]],
   writeSetting: [['n', '{}', undefined]],

@@ -5,6 +5,7 @@
  */
 import * as z from 'zod';
 import { MESSAGE_VERSION, type TaskMessage, TaskMessageSchema } from '../../shared/message/task-message.ts';
+import { safeParseAsIs } from '../../shared/rpc/as-is.ts';
 
 const NewerSchema = z.object({ v: z.number().int().gt(MESSAGE_VERSION) });
 
@@ -37,7 +38,7 @@ export function readInbox(batch: readonly Message<unknown>[]): Inbox {
   const foreign = new Set<string>();
 
   for (const message of batch) {
-    const parsed = TaskMessageSchema.safeParse(message.body);
+    const parsed = safeParseAsIs(TaskMessageSchema, message.body);
     const key = parsed.success ? keyOf(parsed.data) : `message ${message.id}`;
     const same = messages.get(key);
     if (same === undefined) messages.set(key, [message]);

@@ -4,6 +4,7 @@
  */
 import type * as z from 'zod';
 import { logError } from '../log.ts';
+import { safeParseAsIs } from './as-is.ts';
 
 /**
  * @param what names the kind of element in the log; values are never logged
@@ -15,7 +16,7 @@ export function parseEach<Schema extends z.ZodType>(
   what: string,
 ): z.output<Schema>[] {
   return elements.flatMap((element) => {
-    const parsed = schema.safeParse(element);
+    const parsed = safeParseAsIs(schema, element);
     if (parsed.success) return [parsed.data];
     const problems = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
     logError('element.unreadable', { what, id: idOf(element), problems });

@@ -93,6 +93,27 @@ describe('a secret that a backend sends back', () => {
     );
   });
 
+  it('looks no closer at the usual media types, which are as long as half a token', () => {
+    const types = [
+      'application/json; charset=utf-8',
+      'application/problem+json',
+      'text/html;charset=UTF-8',
+      'text/plain',
+    ];
+    fc.assert(
+      fc.property(
+        fc.stringMatching(/^[1-9]\.[0-9a-f]{32}$/),
+        fc.constantFrom(...types),
+        (token, type) => tokenRedaction(token)(type) === type,
+      ),
+      RUNS,
+    );
+    const token = `1.${'0123456789abcdef'.repeat(2)}`;
+    expect(tokenRedaction(token)(`application/json; charset=${token}`)).toBe(
+      `application/json; charset=${REPLACEMENT}`,
+    );
+  });
+
   it('leaves a document of JSON one', () => {
     fc.assert(
       fc.property(secrets, fc.nat(6), fc.string(), (secret, way, beside) => {

@@ -21,7 +21,11 @@ const CLAIM = { id: ID, leaseMs: 1, task: TASK };
 const LIVES = { after: '', before: '~', bodiesOf: NOW, rowsOf: NOW, limit: 10 };
 const STATE = { run: 1, deferrals: 0, attemptsOffset: 0, policy: POLICY, deadlineAt: NOW, status: 'queued' };
 const MOVE = { id: ID, expected: { status: 'running', run: 1 }, next: STATE };
-const SUCCESS = { ...MOVE, next: { ...STATE, status: 'succeeded', finishedAt: NOW }, settled: { run: 1, verdict: 'succeeded' } };
+const SUCCESS = {
+  ...MOVE,
+  next: { ...STATE, status: 'succeeded', finishedAt: NOW },
+  settled: { run: 1, verdict: 'succeeded' },
+};
 const PARKED = { ...STATE, status: 'deferred', reason: 'no-key', nextAt: NOW, parkedFor: 'l' };
 const GROUP = { subject: 'a', name: 'g' };
 const SCHEDULE = { subject: 'a', name: 'n', cron: '* * * * *', time_zone: 'UTC', task: '{}', next_at: 1 };

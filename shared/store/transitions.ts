@@ -196,7 +196,7 @@ export function transitionStatements(
 
 /** Of the run that the row is in, and all that it says is the result and its record. */
 function isPlainSuccess({ expected, next, settled, record, result, ...more }: Move): boolean {
-  const isOfRun = settled?.run === expected.run && settled.verdict === 'succeeded';
+  const isOfRun = settled?.run === expected.run && settled.status === 'succeeded';
   const saysNoMore = Object.keys(more).length === 1 && expected.dueAt === undefined;
   return (
     next.status === 'succeeded' &&

@@ -37,7 +37,15 @@ const HOOK = {
   path: '/x',
 };
 const { id: _, request: __, ...CLAIMED } = TASK;
-const STATE = { status: 'running', run: 1, deferrals: 0, base: 0, policy: POLICY, deadlineAt: 1, leaseUntil: 2 };
+const STATE = {
+  status: 'running',
+  run: 1,
+  deferrals: 0,
+  attemptsOffset: 0,
+  policy: POLICY,
+  deadlineAt: 1,
+  leaseUntil: 2,
+};
 const RECORD = { run: 1, attempt: 1, startedAt: 1, endedAt: 2, server: 'a', httpStatus: 200, outcome: 'succeeded' };
 
 const SAMPLES: readonly (readonly [name: string, schema: z.ZodType, values: readonly unknown[]])[] = [

@@ -24,7 +24,7 @@ const MOVE = { id: ID, expected: { status: 'running', run: 1 }, next: STATE };
 const SUCCESS = {
   ...MOVE,
   next: { ...STATE, status: 'succeeded', finishedAt: NOW },
-  settled: { run: 1, verdict: 'succeeded' },
+  settled: { run: 1, status: 'succeeded' },
 };
 const PARKED = { ...STATE, status: 'deferred', reason: 'no-key', nextAt: NOW, parkedFor: 'l' };
 const GROUP = { subject: 'a', name: 'g' };

@@ -11,7 +11,7 @@ const key = await importMacKey(env.ID_SECRET);
 async function plant(history: string): Promise<string> {
   const id = await mintTaskId(key, 'alice', NOW, 0);
   await env.DB.prepare(
-    `INSERT INTO tasks (id, subject, service, status, run, deferrals, base, max_attempts, base_seconds, cap_seconds,
+    `INSERT INTO tasks (id, subject, service, status, run, deferrals, attempts_offset, max_attempts, base_seconds, cap_seconds,
        deadline_at, lease_until, nonce, due_at, sends, place, released_at, server, callback_timeout_ms, failures, progress, error,
        life_ms, history, settled_run, settled_verdict, request, request_body, group_name)
      VALUES (?1, 'alice', 'echo', 'running', 4, 1, 1, 8, 2, 60, ?2, ?3, 'nonce-of-this-batch', ?3, 2, 17, ?3, 'srv_1', 5000, 2,
@@ -30,12 +30,12 @@ function successOf(id: string): Move {
       status: 'succeeded',
       run: 4,
       deferrals: 1,
-      base: 1,
+      attemptsOffset: 1,
       policy: { maxAttempts: 8, baseSeconds: 2, capSeconds: 60 },
       deadlineAt: NOW + 86_400_000,
       finishedAt: NOW + 5,
     },
-    settled: { run: 4, verdict: 'succeeded' },
+    settled: { run: 4, status: 'succeeded' },
     result: { type: 'application/json', encoding: 'json', text: '{"ok":"é\\u0000"}' },
     record: {
       run: 4,
@@ -78,7 +78,7 @@ describe('the success of a run', () => {
     const ofEarlier = {
       ...success,
       expected: { ...expected, run: 3 },
-      settled: { run: 3, verdict: 'succeeded' as const },
+      settled: { run: 3, status: 'succeeded' as const },
     };
     expect((await recordTransitions(env.DB, [ofEarlier])).size).toBe(0);
     expect(await rowOf(id)).toEqual(before);

@@ -8,8 +8,8 @@ import type { Content } from '../../shared/task/content.ts';
 import type { DeferralReason } from '../../shared/task/state.ts';
 import type { StoredBody } from '../../shared/task/stored-body.ts';
 import { isAboutKey, type KeyFeedback } from '../keys/pool/feedback.ts';
+import { statedWaitMs } from '../keys/provider/reset-time.ts';
 import { edgeMeaning } from './edge-status.ts';
-import { retryAfterMs } from './retry-after.ts';
 
 export type Outcome =
   | {
@@ -53,9 +53,9 @@ export function outcomeOfAnswer(answer: Answer, now: number, meaning?: AnswerRul
 }
 
 function outcomeByRule(answer: Answer, now: number, meaning: AnswerRule['meaning']): Outcome {
-  const { status, headers, body, lacking } = answer;
+  const { status, body, lacking } = answer;
   const error = httpError(answer);
-  const after = retryAfterMs(headers.get('retry-after'), now);
+  const after = statedWaitMs(answer, now);
   switch (meaning) {
     case 'succeed':
       if (lacking === undefined) return { kind: 'succeeded', result: body };
@@ -83,7 +83,7 @@ function usualOutcome(answer: Answer, now: number): Outcome {
   }
 
   const error = httpError(answer);
-  const after = retryAfterMs(headers.get('retry-after'), now);
+  const after = statedWaitMs(answer, now);
   const shouldRetry = headers.get('x-should-retry');
   const isRefused = REFUSED_DELIVERY.test(headers.get('webhook-delivery')?.trim() ?? '');
   if (shouldRetry === 'false' || isRefused) return { kind: 'permanent', error };

@@ -8,9 +8,9 @@ import { isUnreachableStatus, isUnsentByProxy } from '../../shared/service/unrea
 import { type BoundedRead, readBounded } from '../../shared/sync/bounded-read.ts';
 import { hasNoBytes } from '../../shared/sync/packing.ts';
 import { contentFromBytes, MAX_INLINE_BYTES } from '../../shared/task/content.ts';
-import { retryAfterMs } from '../call/retry-after.ts';
 import { isAboutKey } from '../keys/pool/feedback.ts';
 import { observeKey } from '../keys/provider/key-feedback.ts';
+import { statedWaitMs } from '../keys/provider/reset-time.ts';
 import type { Acquired, Report } from './acquired.ts';
 
 export interface ClassifiedResponse {
@@ -28,7 +28,7 @@ export async function classifyResponse(
   now: number,
 ): Promise<ClassifiedResponse> {
   const { status, headers } = response;
-  const busyMs = retryAfterMs(headers.get('retry-after'), now);
+  const busyMs = statedWaitMs({ status, headers, body: undefined }, now);
   // With a key a 429 is about the key; a 503 that says when is about the server all the same.
   const isBusy = (status === 503 && busyMs !== undefined) || (status === 429 && key === undefined);
   const isShort = Number(headers.get('content-length') ?? Number.NaN) <= MAX_INLINE_BYTES;

@@ -44,6 +44,17 @@ describe('the outcome table (DESIGN.md section 4)', () => {
   it('429: deferred, with and without Retry-After', () => {
     expect(outcome(429)).toMatchObject({ kind: 'deferred', reason: 'rate-limited', retryAfterMs: undefined });
     expect(outcome(429, { 'retry-after': '7' })).toMatchObject({ kind: 'deferred', retryAfterMs: 7_000 });
+    // Whoever says it otherwise means it no less, with a key of a pool or without.
+    const text = JSON.stringify({ error: { details: [{ '@type': 'x/google.rpc.RetryInfo', retryDelay: '7s' }] } });
+    for (const body of [
+      { type: 'application/json', encoding: 'json', text },
+      { type: 'application/octet-stream', encoding: 'base64', text: btoa(text) },
+    ] as const) {
+      expect(outcome(429, {}, body)).toMatchObject({ kind: 'deferred', retryAfterMs: 7_000 });
+    }
+    expect(outcome(429, { ratelimit: '"d";r=0;t=7' })).toMatchObject({ kind: 'deferred', retryAfterMs: 7_000 });
+    const late = { date: 'Thu, 19 Nov 2026 23:50:00 GMT', 'retry-after': 'Thu, 19 Nov 2026 23:50:07 GMT' };
+    expect(outcome(429, late)).toMatchObject({ kind: 'deferred', retryAfterMs: 7_000 });
   });
 
   it('503 with Retry-After: deferred; without: an attempt that failed', () => {

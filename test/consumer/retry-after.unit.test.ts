@@ -14,7 +14,9 @@ describe('retryAfterMs', () => {
 
   it('reads dates', () => {
     expect(retryAfterMs('Fri, 20 Nov 2026 12:02:00 GMT', NOW)).toBe(120_000);
-    expect(retryAfterMs('Friday, 20-Nov-26 12:02:00 GMT', NOW)).toBeUndefined();
+    // Recipients read all three forms of RFC 9110, section 5.6.7.
+    expect(retryAfterMs('Friday, 20-Nov-26 12:02:00 GMT', NOW)).toBe(120_000);
+    expect(retryAfterMs('Fri Nov 20 12:02:00 2026', NOW)).toBe(120_000);
     expect(retryAfterMs('2026-11-20T12:02:00Z', NOW)).toBe(120_000);
   });
 

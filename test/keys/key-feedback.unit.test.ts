@@ -60,6 +60,41 @@ describe('what an answer says of its key', () => {
     expect(said(429, inProse).feedback).toEqual({ kind: 'limited', quota: true, resetAt: NOW + 3 * 3_600_000 });
   });
 
+  it.each<[string, unknown]>([
+    ['a number', { resets_in_seconds: 7_200 }],
+    ['digits', { resets_in_seconds: '7200' }],
+    ['a moment', { resets_at: NOW / 1000 + 7_200 }],
+    ['milliseconds', { resets_at: NOW + 7_200_000 }],
+    ['a date', { resets_at: '2026-11-20T14:00:00Z' }],
+    ['words', { message: 'You will regain access on 2026-11-20 at 14:00 UTC.' }],
+    ['a date of America', { message: 'Try again at November 20, 2026 2:00 PM.' }],
+    ['a date of Britain', { message: 'It resets at 20 Nov 2026 14:00 GMT' }],
+    ['a span', { message: 'Please try again in 2 hours.' }],
+  ])('the end of a plan’s pause is read as %s', (_name, said_) => {
+    const body = { error: { type: 'usage_limit_reached', ...(said_ as object) } };
+    expect(said(429, body).feedback).toEqual({ kind: 'limited', quota: true, resetAt: NOW + 7_200_000 });
+  });
+
+  it.each<[string, number, unknown, Record<string, string>, number | undefined]>([
+    ['GitHub', 403, {}, { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String(NOW / 1000 + 600) }, 600_000],
+    ["GitHub's second limit", 403, {}, { 'retry-after': '60' }, 60_000],
+    ["Google's older APIs", 403, { error: { errors: [{ reason: 'userRateLimitExceeded' }] } }, {}, undefined],
+    ['AWS', 400, { __type: 'com.amazonaws.x#ThrottlingException' }, {}, undefined],
+    ['AWS, in a header', 400, {}, { 'x-amzn-errortype': 'ThrottlingException:http://x/' }, undefined],
+  ])('a limit that %s tells with %i is one', (_name, status, body, headers, inMs) => {
+    const resetAt = inMs && NOW + inMs;
+    expect(said(status, body, headers).feedback).toEqual({ kind: 'limited', quota: false, resetAt });
+  });
+
+  it('an allowance of calls that is used up is one of a plan, also where Azure and Anthropic say it', () => {
+    for (const [status, body] of [
+      [403, { statusCode: 403, message: 'Out of call volume quota. Quota will be replenished in 02:00:00.' }],
+      [400, { error: { message: 'You have reached your specified API usage limits. Try again in 2 hours.' } }],
+    ] as const) {
+      expect(said(status, body).feedback).toEqual({ kind: 'limited', quota: true, resetAt: NOW + 7_200_000 });
+    }
+  });
+
   it('no wait is longer than a day, and what lies in the past is none', () => {
     const until = (headers: Record<string, string>, json?: unknown) => {
       const { feedback } = said(429, json, headers);
@@ -136,6 +171,11 @@ describe('what an answer says of limits', () => {
       resetAt: NOW + 1_000,
       periodMs: 1_000,
     });
+    const asScarce = {
+      'ratelimit-policy': '"burst";q=10;w=1, "day";q=1000;w=86400',
+      ratelimit: '"burst";r=0;t=1, "day";r=0;t=600',
+    };
+    expect(said(200, undefined, asScarce).facts?.requests).toMatchObject({ resetAt: NOW + 600_000 });
     const malformed = { 'ratelimit-policy': '"burst";q=100;w=60', ratelimit: '"burst";r=3;t=20, "open' };
     expect(said(200, undefined, malformed).facts).toBeUndefined();
     const anthropic = {

@@ -2,7 +2,6 @@
  * What a backend's answer says of the key it was asked with. Pure. Answers that are about the request
  * speak for the key, whatever they say; failing backends say nothing about it.
  */
-import type { Content } from '../../../shared/task/content.ts';
 import type { Answer } from '../../call/outcome.ts';
 import type { KeyFeedback, LimitFacts } from '../pool/feedback.ts';
 import { limitFactsOf } from './limit-facts.ts';
@@ -12,7 +11,9 @@ import {
   isDayExhausted,
   isExhausted,
   isInvalidKey,
+  isRateLimited,
   isTooLarge,
+  jsonOf,
   nextPacificMidnight,
   usageResetAt,
 } from './refusal-body.ts';
@@ -38,13 +39,22 @@ function feedbackOf(status: number, fields: LimitFields, json: unknown, now: num
   if ((status === 429 || status === 403 || status === 400) && isExhausted(json)) {
     return { kind: 'limited', quota: true, resetAt: sane(quotaResetAt(fields, json, now), now) };
   }
-  if (status === 429) return { kind: 'limited', quota: false, resetAt: sane(resetAtOf(fields, json, now), now) };
+  if (status === 429 || isLimitedOtherwise(status, fields, json)) {
+    return { kind: 'limited', quota: false, resetAt: sane(resetAtOf(fields, json, now), now) };
+  }
   if ((status === 403 || status === 404) && isAboutModel(json)) {
     return { kind: 'refused', httpStatus: status, about: 'bucket' };
   }
   if (status === 401 || status === 402 || status === 403) return { kind: 'refused', httpStatus: status, about: 'key' };
   if (status === 400 && isInvalidKey(json)) return { kind: 'refused', httpStatus: status, about: 'key' };
   return status >= 500 || status === 408 ? { kind: 'unknown' } : { kind: 'worked' };
+}
+
+/** GitHub and Google's older APIs refuse with 403, AWS with 400: what says until when, or that nothing is left, is no refusal. */
+function isLimitedOtherwise(status: number, fields: LimitFields, json: unknown): boolean {
+  if (status !== 403 && status !== 400) return false;
+  if (isRateLimited(json, fields.get('x-amzn-errortype'))) return true;
+  return status === 403 && (fields.has('retry-after') || fields.get('x-ratelimit-remaining')?.trim() === '0');
 }
 
 /** Google says when to try again, not when its day ends. */
@@ -58,14 +68,4 @@ const MAX_WAIT_MS = 86_400_000;
 
 function sane(resetAt: number | undefined, now: number): number | undefined {
   return resetAt === undefined || !(resetAt > now) ? undefined : Math.min(resetAt, now + MAX_WAIT_MS);
-}
-
-function jsonOf(body: Content | undefined): unknown {
-  if (body === undefined || body.encoding === 'base64') return undefined;
-  try {
-    // Some say it without a content type.
-    return JSON.parse(body.text);
-  } catch {
-    return undefined;
-  }
 }

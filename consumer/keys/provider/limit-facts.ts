@@ -56,18 +56,18 @@ export function limitFactsOf(fields: LimitFields, body: unknown, now: number): L
   };
 }
 
-/** Of several allowances of one kind the scarcest counts. */
+/** Of several allowances of one kind the scarcest counts, of those that are as scarce the one that is so for longer. */
 function firstAllowance(candidates: readonly Names[], fields: LimitFields, now: number): ToldLimit | undefined {
   const found = candidates
     .map(({ limit, remaining, reset }) =>
       allowance(fields.get(limit), fields.get(remaining), resetTime(fields.get(reset), now, clockOffMs(fields, now))),
     )
     .filter((each) => each !== undefined);
-  return found.reduce<ToldLimit | undefined>(
-    (scarcest, each) =>
-      scarcest === undefined || each.remaining / each.limit < scarcest.remaining / scarcest.limit ? each : scarcest,
-    undefined,
-  );
+  return found.sort(byScarcity)[0];
+}
+
+function byScarcity(a: ToldLimit, b: ToldLimit): number {
+  return a.remaining / a.limit - b.remaining / b.limit || b.resetAt - a.resetAt;
 }
 
 function allowance(limit = '', remaining = '', resetAt: number | undefined): ToldLimit | undefined {
@@ -95,7 +95,7 @@ function draftAllowance(fields: LimitFields, now: number): ToldLimit | undefined
         },
       ];
     })
-    .sort((a, b) => a.remaining / a.limit - b.remaining / b.limit)[0];
+    .sort(byScarcity)[0];
 }
 
 /** OpenAI `usage.total_tokens`, Anthropic `usage.input_tokens` and `output_tokens`, Google `usageMetadata`. */

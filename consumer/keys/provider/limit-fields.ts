@@ -12,7 +12,8 @@ export function limitFieldsOf(headers: Headers): LimitFields {
     if (
       name.includes('ratelimit') ||
       name.includes('rate-limit') ||
-      name.startsWith('retry-after') ||
+      name.includes('retry-after') ||
+      name === 'x-amzn-errortype' ||
       name === 'date'
     ) {
       fields.set(name, value);

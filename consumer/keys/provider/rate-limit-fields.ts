@@ -28,61 +28,54 @@ export function rateLimitOf(fields: LimitFields): RateLimitState[] {
   if (text === undefined) return [];
   const early = dictionaryOf(text);
   if (early.has('remaining') || early.has('reset')) {
-    return [
-      {
-        name: '',
-        remaining: early.get('remaining') ?? 0,
-        resetSeconds: early.get('reset') ?? 0,
-        limit: early.get('limit'),
-      },
-    ];
+    return stateOf('', early, { remaining: 'remaining', reset: 'reset' });
   }
-  return itemsOf(text).flatMap(({ name, numbers }) => {
-    const remaining = numbers.get('r');
-    // An item without what it is for says nothing, least of all that nothing is left.
-    return remaining === undefined ? [] : [{ name, remaining, resetSeconds: numbers.get('t'), limit: undefined }];
-  });
+  return itemsOf(text).flatMap(({ name, parameters }) => stateOf(name, parameters, { remaining: 'r', reset: 't' }));
+}
+
+/** What is not the number that it should be says nothing, least of all that nothing is left. */
+function stateOf(
+  name: string,
+  values: ReadonlyMap<string, unknown>,
+  names: { readonly remaining: string; readonly reset: string },
+): RateLimitState[] {
+  const remaining = numberOf(values.get(names.remaining));
+  const resetSeconds = numberOf(values.get(names.reset));
+  if (remaining === undefined || (values.has(names.reset) && resetSeconds === undefined)) return [];
+  return [{ name, remaining, resetSeconds, limit: numberOf(values.get('limit')) }];
 }
 
 export function policyOf(fields: LimitFields): RateLimitPolicy[] {
-  return itemsOf(fields.get('ratelimit-policy') ?? '').flatMap(({ name, numbers, unit }) => {
-    const limit = numbers.get('q') ?? (/^\d+$/.test(name) ? Number(name) : undefined);
-    return limit === undefined
-      ? []
-      : [{ name, limit, windowSeconds: numbers.get('w'), isOfRequests: unit === 'requests' }];
+  return itemsOf(fields.get('ratelimit-policy') ?? '').flatMap(({ name, parameters }) => {
+    const limit = numberOf(parameters.get('q')) ?? (/^\d+$/.test(name) ? Number(name) : undefined);
+    const windowSeconds = numberOf(parameters.get('w'));
+    const isOfRequests = (parameters.get('qu') ?? 'requests') === 'requests';
+    return limit === undefined ? [] : [{ name, limit, windowSeconds, isOfRequests }];
   });
 }
 
 interface Item {
   readonly name: string;
-  /** Of the parameters that are some. */
-  readonly numbers: ReadonlyMap<string, number>;
-  /** `qu`; by default requests. */
-  readonly unit: unknown;
+  readonly parameters: ReadonlyMap<string, unknown>;
 }
 
 /** A field that is malformed anywhere is ignored as a whole, as RFC 9651 asks. */
 function itemsOf(text: string): Item[] {
   return ifWellFormed(() => parseList(text), []).flatMap(([value, parameters]): Item[] => {
     if (Array.isArray(value)) return [];
-    return [{ name: value.toString(), numbers: numbersOf(parameters), unit: parameters.get('qu') ?? 'requests' }];
+    return [{ name: value.toString(), parameters }];
   });
 }
 
-/** Of the members that are numbers. */
-function dictionaryOf(text: string): Map<string, number> {
+function dictionaryOf(text: string): Map<string, unknown> {
   const dictionary = ifWellFormed(() => parseDictionary(text), new Map());
-  return numbersOf(new Map(Array.from(dictionary, ([name, [value]]) => [name, value])));
+  return new Map(Array.from(dictionary, ([name, [value]]) => [name, value]));
 }
 
-function numbersOf(values: ReadonlyMap<string, unknown>): Map<string, number> {
-  const numbers = new Map<string, number>();
-  for (const [name, value] of values) {
-    // Some write them as strings.
-    const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
-    if (typeof number === 'number' && number >= 0) numbers.set(name, number);
-  }
-  return numbers;
+/** All of them are integers that are not negative; some write them as strings. */
+function numberOf(value: unknown): number | undefined {
+  const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
+  return typeof number === 'number' && Number.isInteger(number) && number >= 0 ? number : undefined;
 }
 
 function ifWellFormed<Value>(parse: () => Value, otherwise: Value): Value {

@@ -2,11 +2,14 @@
  * What providers say about a key or a quota in the body of an error: reads OpenAI's, Anthropic's and
  * Google's words. Pure; anything else is simply not recognised.
  */
-import { durationMs } from './duration.ts';
+import type { Content } from '../../../shared/task/content.ts';
+import { durationMs, waitInProseMs } from './duration.ts';
 
 interface GoogleDetail {
   readonly '@type'?: unknown;
   readonly retryDelay?: unknown;
+  readonly retry_delay?: unknown;
+  readonly metadata?: unknown;
   readonly reason?: unknown;
   readonly violations?: unknown;
 }
@@ -14,44 +17,72 @@ interface GoogleDetail {
 /** OpenAI `insufficient_quota`, Google APIs `dailyLimitExceeded` and `quotaExceeded`, and the like. */
 const EXHAUSTED_CODE =
   /^(?:insufficient_quota|billing_hard_limit_reached|quota_exceeded|quotaExceeded|dailyLimitExceeded|usage_limit_reached)$/;
-/** Anthropic says it in words, with status 400. */
-const EXHAUSTED_WORDS = /credit balance is too low|exceeded your current quota/i;
+/** Anthropic says it in words, with status 400; Azure's gateway with 403. */
+const EXHAUSTED_WORDS =
+  /credit balance is too low|exceeded your current quota|reached your specified API usage limits|out of (?:call volume|bandwidth) quota/i;
+
+/** Google APIs' reasons with status 403, and what services of AWS call it, many with status 400. */
+const LIMITED_CODE =
+  /^(?:rateLimitExceeded|userRateLimitExceeded|rate_limit_exceeded|Throttling|Throttl(?:ing|ed)Exception|TooManyRequests(?:Exception)?|RequestThrottled(?:Exception)?|RequestLimitExceeded|ProvisionedThroughputExceededException|SlowDown)$/;
 
 /** Google's name for an invalid key, with status 400. */
 const INVALID_KEY_REASON = 'API_KEY_INVALID';
 
-/** `google.rpc.RetryInfo`. */
+/** `google.rpc.RetryInfo`, or what `ErrorInfo` says of the quota. */
 export function retryInfoMs(body: unknown): number | undefined {
-  for (const { '@type': type, retryDelay } of googleDetails(body)) {
-    if (String(type).endsWith('google.rpc.RetryInfo')) return protoDurationMs(retryDelay);
-  }
-  return undefined;
+  const details = googleDetails(body);
+  const delays = details.map(({ '@type': type, retryDelay, retry_delay = retryDelay, metadata }) => {
+    if (String(type).endsWith('google.rpc.RetryInfo')) return protoDurationMs(retry_delay);
+    return protoDurationMs((metadata as { quotaResetDelay?: unknown } | null | undefined)?.quotaResetDelay);
+  });
+  const known = delays.filter((ms) => ms !== undefined);
+  return known.length === 0 ? undefined : Math.max(...known);
 }
 
-/** `"12.5s"`, or `{ "seconds": "12", "nanos": 500000000 }`. */
+/** `"12.5s"`, `{ "seconds": "12", "nanos": 500000000 }`, or, as some proxies write it, seconds. */
 function protoDurationMs(delay: unknown): number | undefined {
-  if (typeof delay === 'string') return durationMs(delay);
+  if (typeof delay === 'number') return delay >= 0 ? Math.ceil(delay * 1_000) : undefined;
+  if (typeof delay === 'string') return durationMs(/^\d+(?:\.\d+)?$/.test(delay) ? `${delay}s` : delay);
   if (typeof delay !== 'object' || delay === null) return undefined;
   const { seconds = 0, nanos = 0 } = delay as { seconds?: unknown; nanos?: unknown };
   const ms = Number(seconds) * 1_000 + Number(nanos) / 1e6;
-  return Number.isFinite(ms) && ms >= 0 ? Math.ceil(ms) : undefined;
+  const isSaid = typeof delay === 'object' && ('seconds' in delay || 'nanos' in delay);
+  return isSaid && Number.isFinite(ms) && ms >= 0 ? Math.ceil(ms) : undefined;
 }
 
-const DATE_IN_PROSE =
-  /\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?|[A-Z][a-z]{2,8} \d{1,2}, \d{4},? (?:at )?\d{1,2}:\d\d(?::\d\d)?(?: ?[AP]M)?(?: ?(?:UTC|GMT))?/;
+/** What a refusal says in words, or in a field that is no standard's: Discord's `retry_after`, in seconds. */
+export function saidWaitMs(body: unknown): number | undefined {
+  const field = errorOf(body)?.retry_after ?? (isObject(body) ? body.retry_after : undefined);
+  if (typeof field === 'number' && field >= 0) return Math.ceil(field * 1_000);
+  return waitInProseMs(messageOf(body) ?? '');
+}
+
+const TIME = '\\d{1,2}:\\d\\d(?::\\d\\d(?:\\.\\d+)?)?(?: ?[AP]M)?(?: ?(?:Z|UTC|GMT|[+-]\\d\\d:?\\d\\d)\\b)?';
+const DATE_IN_PROSE = new RegExp(
+  [
+    `\\d{4}-\\d\\d-\\d\\d(?:T| (?:at )?)${TIME}`,
+    `[A-Z][a-z]{2,8} \\d{1,2}, \\d{4},? (?:at )?${TIME}`,
+    `\\d{1,2} [A-Z][a-z]{2,8} \\d{4},? (?:at )?${TIME}`,
+  ].join('|'),
+);
 
 /** When a plan's allowance is there again: in a field of its own, or as a date in the message. Unix ms. */
 export function usageResetAt(body: unknown, now: number): number | undefined {
-  const error = errorOf(body);
-  const seconds = error?.resets_in_seconds;
-  if (typeof seconds === 'number' && seconds >= 0) return now + seconds * 1_000;
-  const date = typeof error?.message === 'string' ? DATE_IN_PROSE.exec(error.message)?.[0] : undefined;
+  const { resets_in_seconds: seconds, resets_at: moment } = errorOf(body) ?? {};
+  if (isNumber(seconds)) return now + Number(seconds) * 1_000;
+  if (isNumber(moment)) return Number(moment) * (Number(moment) < 1e11 ? 1_000 : 1);
+  const said = typeof moment === 'string' ? moment : messageOf(body);
+  const date = DATE_IN_PROSE.exec(said ?? '')?.[0];
   if (date === undefined) return undefined;
   const text = date.replace(' at ', ' ');
   const at = Date.parse(
     /(?:Z|UTC|GMT|[+-]\d\d:?\d\d)$/.test(text) ? text : `${text}${text.includes('T') ? 'Z' : ' UTC'}`,
   );
   return Number.isNaN(at) ? undefined : at;
+}
+
+function isNumber(value: unknown): boolean {
+  return (typeof value === 'number' && value >= 0) || (typeof value === 'string' && /^\d+(?:\.\d+)?$/.test(value));
 }
 
 /** More than the key may take at once: Anthropic's `request_too_large`, OpenAI's "Limit 30000, Requested 342389". */
@@ -79,9 +110,16 @@ export function isExhausted(body: unknown): boolean {
 }
 
 function isOutOfCredit(body: unknown): boolean {
-  const message = errorOf(body)?.message;
   // Google uses OpenAI's words for limits of a minute too, and says more in its details.
-  return typeof message === 'string' && EXHAUSTED_WORDS.test(message) && googleDetails(body).length === 0;
+  return EXHAUSTED_WORDS.test(messageOf(body) ?? '') && googleDetails(body).length === 0;
+}
+
+/** A limit of requests that is told with another status than 429. @param errorType AWS's header `x-amzn-errortype` */
+export function isRateLimited(body: unknown, errorType: string | undefined): boolean {
+  const own = isObject(body) ? [body.__type, body.code, body.Code] : [];
+  // `com.amazonaws.dynamodb.v20120810#ThrottlingException`, `ThrottlingException:http://…`
+  const names = [...codesOf(body), errorType, ...own].filter((name) => typeof name === 'string');
+  return names.some((name) => LIMITED_CODE.test(name.replace(/^.*#|:.*$/g, '')));
 }
 
 /** Google's `QuotaFailure` names the quota, such as `GenerateRequestsPerDayPerProjectPerModel-FreeTier`. */
@@ -114,11 +152,33 @@ export function nextPacificMidnight(now: number): number {
   return now + DAY_MS - sinceMidnightMs;
 }
 
+export function jsonOf(body: Content | undefined): unknown {
+  if (body === undefined) return undefined;
+  // Some say it without a content type: it is kept as bytes then.
+  const text = body.encoding === 'base64' ? atob(body.text) : body.text;
+  if (!/^\s*[[{]/.test(text)) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 function errorOf(body: unknown): Record<string, unknown> | undefined {
   const [document] = Array.isArray(body) ? body : [body];
   if (typeof document !== 'object' || document === null) return undefined;
   const { error } = document as { error?: unknown };
   return typeof error === 'object' && error !== null ? (error as Record<string, unknown>) : undefined;
+}
+
+/** Some put it into the document itself. */
+function messageOf(body: unknown): string | undefined {
+  const message = errorOf(body)?.message ?? (isObject(body) ? body.message : undefined);
+  return typeof message === 'string' ? message : undefined;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function codesOf(body: unknown): string[] {

@@ -1,13 +1,14 @@
 /**
  * When a rate limit is over, from whatever a backend says about it. What it says of this refusal wins
- * (`Retry-After`, Google's `RetryInfo`); else the latest of the limits that are used up. Moments are judged by
- * the answer's own `Date`: the backend's clock may be off. Pure.
+ * (`Retry-After`, Google's `RetryInfo`); else the latest of the limits that are used up; else what its message says in
+ * words. Moments are judged by the answer's own `Date`: the backend's clock may be off. Pure.
  */
-import { retryAfterMs } from '../../call/retry-after.ts';
+import type { Content } from '../../../shared/task/content.ts';
+import { MAX_RETRY_AFTER_MS, retryAfterMs } from '../../call/retry-after.ts';
 import { durationMs } from './duration.ts';
-import type { LimitFields } from './limit-fields.ts';
+import { type LimitFields, limitFieldsOf } from './limit-fields.ts';
 import { rateLimitOf } from './rate-limit-fields.ts';
-import { retryInfoMs } from './refusal-body.ts';
+import { jsonOf, retryInfoMs, saidWaitMs } from './refusal-body.ts';
 
 /** Allowances by name: a reset counts unless the backend says that some of it is left. */
 const NAMED_RESETS: readonly { readonly reset: string; readonly remaining: string }[] = [
@@ -18,6 +19,8 @@ const NAMED_RESETS: readonly { readonly reset: string; readonly remaining: strin
   { reset: 'ratelimit-reset', remaining: 'ratelimit-remaining' },
   { reset: 'x-ratelimit-reset', remaining: 'x-ratelimit-remaining' },
   { reset: 'x-rate-limit-reset', remaining: 'x-rate-limit-remaining' },
+  // Of a plan's allowance; said with refusals alone.
+  { reset: 'anthropic-ratelimit-unified-reset', remaining: 'anthropic-ratelimit-unified-remaining' },
 ];
 
 /**
@@ -27,7 +30,7 @@ const NAMED_RESETS: readonly { readonly reset: string; readonly remaining: strin
 export function resetAtOf(fields: LimitFields, body: unknown, now: number): number | undefined {
   const offMs = clockOffMs(fields, now);
   const exact = [
-    milliseconds(fields.get('retry-after-ms')),
+    milliseconds(fields.get('retry-after-ms') ?? fields.get('x-ms-retry-after-ms')),
     retryAfterMs(fields.get('retry-after') ?? null, now - offMs),
     retryInfoMs(body),
   ].filter((ms) => ms !== undefined);
@@ -40,7 +43,21 @@ export function resetAtOf(fields: LimitFields, body: unknown, now: number): numb
       .filter(({ remaining }) => remaining <= 0)
       .map(({ resetSeconds }) => resetSeconds && now + resetSeconds * 1000),
   ].filter((at) => at !== undefined);
-  return times.length === 0 ? undefined : Math.max(...times);
+  if (times.length > 0) return Math.max(...times);
+  const waitMs = saidWaitMs(body);
+  return waitMs && now + waitMs;
+}
+
+/** How long an answer asks to wait: one with 429 in any way, every other by `Retry-After`. */
+export function statedWaitMs(
+  { status, headers, body }: { readonly status: number; readonly headers: Headers; readonly body: Content | undefined },
+  now: number,
+): number | undefined {
+  const fields = limitFieldsOf(headers);
+  const after = retryAfterMs(headers.get('retry-after'), now - clockOffMs(fields, now));
+  if (status !== 429 || after !== undefined) return after;
+  const resetAt = resetAtOf(fields, jsonOf(body), now);
+  return resetAt === undefined || resetAt <= now ? undefined : Math.min(resetAt - now, MAX_RETRY_AFTER_MS);
 }
 
 /** Answers take a while: less than this is no other clock. */
@@ -56,18 +73,20 @@ function milliseconds(text: string | undefined): number | undefined {
   return text !== undefined && /^\d+(?:\.\d+)?$/.test(text.trim()) ? Number(text) : undefined;
 }
 
-/** Numbers from here on are moments, in seconds or (a thousand times larger) milliseconds; below, delays. */
+/** Numbers from here on are moments: in seconds, milliseconds, microseconds or nanoseconds. Below, delays. */
 const EPOCH_SECONDS = 1e9;
-const EPOCH_MILLISECONDS = 1e12;
 
-/** Seconds, a duration such as `6m0s`, Unix time, or a date. */
-/** @param offMs how far our clock is ahead: moments are moved by it */
+/**
+ * Seconds, a duration such as `6m0s`, Unix time, or a date.
+ * @param offMs how far our clock is ahead: moments are moved by it
+ */
 export function resetTime(text: string | undefined, now: number, offMs = 0): number | undefined {
   const value = text?.trim() ?? '';
   if (/^\d+(?:\.\d+)?$/.test(value)) {
     const number = Number(value);
-    if (number >= EPOCH_MILLISECONDS) return number + offMs;
-    return number >= EPOCH_SECONDS ? number * 1000 + offMs : now + number * 1000;
+    if (number < EPOCH_SECONDS) return now + number * 1000;
+    const power = Math.floor(Math.log10(number / EPOCH_SECONDS) / 3);
+    return number * 1000 ** (1 - power) + offMs;
   }
   const duration = durationMs(value);
   if (duration !== undefined) return now + duration;

@@ -8,6 +8,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import fc from 'fast-check';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type LocalRun, startLocal } from '../../../local/runtime.ts';
@@ -602,6 +603,50 @@ describe('a request on its way', () => {
     expect([code, text.includes('path')]).toEqual([400, true]);
   });
 
+  it.each(['a synchronous call', 'a task'])(
+    'of %s brings its target byte for byte or is refused, whatever stands in it',
+    async (way) => {
+      let count = 0;
+      const bring = async (where: string, text: string) => {
+        const start = `/target/${way.length}-${count++}-`;
+        const target = where === 'path' ? `${start}${text}b` : `${start}?x${text}y`;
+        // Over a socket: bytes above 127 are no characters there.
+        const code =
+          way === 'a task'
+            ? (await client.call('POST', '/api/task', { service: 'open', path: target, payload: 1 })).status
+            : (await raw('GET', `/api/service/open${target}`, '', 'latin1'))[0];
+        return { target, start, isRefused: code === 400 };
+      };
+      const parts = fc.array(
+        fc.constantFrom(...'./\\?&=\'"`%^|<>{}[]~:;@!$()*,+ #é\t', '%2e', '%2F', '%5c', '%27', '%00', '%ff', '..'),
+        { maxLength: 6 },
+      );
+      const drawn = fc.sample(fc.tuple(fc.constantFrom('path', 'query'), parts), 200);
+      const each = Array.from({ length: 256 }, (_, byte) => String.fromCharCode(byte));
+      const texts = [
+        ...each.flatMap((char) => [
+          ['path', char],
+          ['query', char],
+        ]),
+        ...drawn.map(([a, b]) => [a, b.join('')]),
+      ];
+      const brought: Awaited<ReturnType<typeof bring>>[] = [];
+      for (let at = 0; at < texts.length; at += 32) {
+        const some = texts.slice(at, at + 32) as [string, string][];
+        brought.push(...(await Promise.all(some.map(([where, text]) => bring(where, text)))));
+      }
+      const taken = brought.filter(({ isRefused }) => !isRefused);
+      const comes = (start: string) => backend.seen.filter((request) => request.target.startsWith(start));
+      await expect.poll(() => taken.filter(({ start }) => comes(start).length === 0)).toEqual([]);
+      for (const { target, start, isRefused } of brought) {
+        // The runtime leaves a fragment, which is no part of a target, out before any Worker is asked (decision 0042).
+        const [sent] = way === 'a task' ? [target] : target.split('#');
+        expect([target, comes(start).map((request) => request.target)]).toEqual([target, isRefused ? [] : [sent]]);
+      }
+      expect(taken.length).toBeGreaterThan(150);
+    },
+  );
+
   it('of HEAD keeps the length that it asked for', async () => {
     const length = await new Promise((resolve, reject) => {
       httpRequest(`${run.url}/api/service/open/length`, {
@@ -781,14 +826,14 @@ describe('what a package shows', () => {
 });
 
 /** Over a socket of its own: a client's library would rewrite the target. */
-function raw(method: string, target: string, more = ''): Promise<[number, string]> {
+function raw(method: string, target: string, more = '', encoding: BufferEncoding = 'utf8'): Promise<[number, string]> {
   const { hostname, port, host } = new URL(run.url);
   return new Promise((resolve, reject) => {
     const socket = connect(Number(port), hostname, () =>
       socket.write(
         Buffer.from(
           `${method} ${target} HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer ${token}\r\n${more.includes('Connection') ? more : `${more}Connection: close\r\n`}\r\n`,
-          'utf8',
+          encoding,
         ),
       ),
     );

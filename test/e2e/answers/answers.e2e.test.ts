@@ -607,7 +607,7 @@ describe('a request on its way', () => {
     'of %s brings its target byte for byte or is refused, whatever stands in it',
     async (way) => {
       let count = 0;
-      const bring = async (where: string, text: string) => {
+      const deliver = async (where: string, text: string) => {
         const start = `/target/${way.length}-${count++}-`;
         const target = where === 'path' ? `${start}${text}b` : `${start}?x${text}y`;
         // Over a socket: bytes above 127 are no characters there.
@@ -630,10 +630,10 @@ describe('a request on its way', () => {
         ]),
         ...drawn.map(([a, b]) => [a, b.join('')]),
       ];
-      const brought: Awaited<ReturnType<typeof bring>>[] = [];
+      const brought: Awaited<ReturnType<typeof deliver>>[] = [];
       for (let at = 0; at < texts.length; at += 32) {
         const some = texts.slice(at, at + 32) as [string, string][];
-        brought.push(...(await Promise.all(some.map(([where, text]) => bring(where, text)))));
+        brought.push(...(await Promise.all(some.map(([where, text]) => deliver(where, text)))));
       }
       const taken = brought.filter(({ isRefused }) => !isRefused);
       const comes = (start: string) => backend.seen.filter((request) => request.target.startsWith(start));

@@ -6,15 +6,16 @@ import type { LineHost } from '../shared/ledger/line.ts';
 import type { TaskMessage } from '../shared/message/task-message.ts';
 import { type OtlpEndpoint, OtlpEndpointSchema, OtlpHeadersSchema, otlpEndpoint } from '../shared/otlp/endpoint.ts';
 import type { RegistryRpc } from '../shared/registry/rpc.ts';
-import { type ServiceDefinition, type Services, serviceSchema, servicesSchema } from '../shared/service/definition.ts';
+import { type ServiceDefinition, serviceSchema, servicesSchema } from '../shared/service/definition.ts';
 import { KnownServices } from '../shared/service/known-services.ts';
 import { joinServices } from '../shared/service/variables.ts';
-import type { WebhookSecrets } from '../shared/webhook/signature.ts';
 import type { Call } from './call/call.ts';
+import type { CallEnv } from './call/call-env.ts';
 import { refusesConnections } from './call/connection-check.ts';
+import type { CapacityEnv } from './capacity/capacity-env.ts';
 import { LastKnownServers } from './capacity/last-known.ts';
 import { LongCalls } from './capacity/long-calls.ts';
-import { type ConsumerKeys, readConsumerKeys } from './keys/secrets/consumer-keys.ts';
+import { readConsumerKeys } from './keys/secrets/consumer-keys.ts';
 import { secretsInHeader } from './keys/secrets/notation.ts';
 import { Redactor } from './keys/secrets/redaction.ts';
 
@@ -23,45 +24,13 @@ export interface LedgerBinding extends LineHost {
   open(): Promise<LedgerSession & Partial<Disposable>>;
 }
 
-export interface ConsumerEnv {
-  readonly shard: string;
-  /** Where backends call back to, without a slash at the end. */
-  readonly publicUrl: string;
-  /** As this consumer knows them; a batch works on a copy of the list. */
-  readonly services: Services;
-  readonly known: KnownServices;
-  readonly servers: LastKnownServers;
+/** All of it: each room declares which of it its functions need, and takes no more. */
+export interface ConsumerEnv extends CapacityEnv, CallEnv {
   readonly ledger: LedgerBinding;
-  /** For calls outside a batch, which have no session. */
-  readonly registry: RegistryRpc;
-  /** Calls over the network that one invocation may have under way. */
-  readonly connections: number;
-  /** Of one batch's turns, what calls of one service may hold while those of others wait. */
-  readonly serviceShare: number;
-  /** Invocations of this shard that calls of one service may keep; undefined: as many as there are. */
-  readonly mostInvocations: number | undefined;
-  readonly longCalls: LongCalls;
-  /** The way out to servers: the binding `OUTBOUND` where there is one, as in the local run, else the global `fetch`. */
-  readonly outbound: (url: string, init: RequestInit) => Promise<Response>;
-  /** Payloads and results that are too large for messages and rows; undefined where the deployment has no bucket. */
-  readonly bodies: R2Bucket | undefined;
-  /** True when nobody listens there. Asked before a request is sent that may not be sent twice. */
-  readonly refusesConnections: (url: string) => Promise<boolean>;
-  /** Where a task goes on that must wait: this shard's queue, or another's while this one is drained. */
-  readonly ownQueue: Queue<TaskMessage>;
   /** This shard is being removed: nothing that it takes from its queue goes back there. */
   readonly draining: boolean;
-  /** A backend Worker behind a service binding. */
-  readonly backend: (binding: string) => Fetcher | undefined;
-  /** A secret that a service's header names. */
-  readonly secret: (name: string) => string | undefined;
-  readonly keys: ConsumerKeys;
   /** Where spans of attempts go; undefined: nowhere. */
   readonly otlp: OtlpEndpoint | undefined;
-  /** What messages to clients' receivers are signed with. */
-  readonly webhookSecrets: WebhookSecrets;
-  /** Takes a call's key and its service's header secrets out of what a backend says. */
-  readonly redactor: (call: Pick<Call, 'service' | 'key' | 'definition'>) => Redactor;
 }
 
 interface Bindings {

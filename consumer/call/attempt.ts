@@ -9,13 +9,13 @@ import { shorten } from '../../shared/task/attempt.ts';
 import { MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 import { taskCreatedAt } from '../../shared/task/id.ts';
 import { afterUse, serverUseOf, type UsedBy } from '../capacity/server-use.ts';
-import type { ConsumerEnv } from '../env.ts';
 import type { KeyFeedback, LimitFacts } from '../keys/pool/feedback.ts';
 import { observeKey } from '../keys/provider/key-feedback.ts';
 import { tokenRedaction } from '../keys/secrets/callback-token.ts';
 import { type Redact, redactContent } from '../keys/secrets/redaction.ts';
 import { meaningOf } from './answer-rules.ts';
 import type { Attempted, Call, KeyUse } from './call.ts';
+import type { AttemptEnv } from './call-env.ts';
 import { keepResult } from './large-result.ts';
 import { callTimeoutMs } from './lease.ts';
 import { messageTarget, observeReceiver } from './message.ts';
@@ -45,7 +45,7 @@ export class CancelledError extends Error {
 
 /** @param abort aborted with a `CancelledError` when the task is cancelled meanwhile */
 export async function attempt(
-  env: ConsumerEnv,
+  env: AttemptEnv,
   call: Call,
   abort: AbortController,
   timeouts: Timeouts,
@@ -174,7 +174,7 @@ function misconfigured(message: string, retryAfterMs = MISCONFIGURED_RETRY_MS): 
 }
 
 /** Takes out what the backend was sent in confidence: keys, secret headers, and the token to call back with. */
-function redactOf(env: ConsumerEnv, call: Call): Redact {
+function redactOf(env: AttemptEnv, call: Call): Redact {
   const ofService = env.redactor(call);
   const ofCall = tokenRedaction(call.callbackToken);
   return (text) => ofCall(ofService.text(text));

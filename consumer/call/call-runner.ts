@@ -5,11 +5,11 @@
  * R14). All calls of the batch share one look-up of cancellations and one timer for their time-outs.
  */
 import { logError, logWarning } from '../../shared/log.ts';
-import type { ConsumerEnv } from '../env.ts';
 import { attempt, CancelledError } from './attempt.ts';
 import { AttemptLog } from './attempt-log.ts';
 import type { AttemptSpans } from './attempt-spans.ts';
 import type { Call, EndedCall } from './call.ts';
+import type { CallEnv } from './call-env.ts';
 import { latestStart } from './lease.ts';
 import type { Outcome } from './outcome.ts';
 import { tellAborted } from './tell-cancelled.ts';
@@ -39,7 +39,7 @@ interface Waiting {
 }
 
 export class CallRunner implements Disposable {
-  readonly #env: ConsumerEnv;
+  readonly #env: CallEnv;
   readonly #host: RunnerHost;
   readonly #log: AttemptLog;
   readonly #spans: AttemptSpans | undefined;
@@ -57,7 +57,7 @@ export class CallRunner implements Disposable {
   #lateTimer: ReturnType<typeof setTimeout> | undefined;
   #isOver = false;
 
-  constructor(env: ConsumerEnv, host: RunnerHost, spans?: AttemptSpans) {
+  constructor(env: CallEnv, host: RunnerHost, spans?: AttemptSpans) {
     this.#env = env;
     this.#host = host;
     this.#log = new AttemptLog(env.shard);

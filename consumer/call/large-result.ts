@@ -5,10 +5,10 @@
 import { newResultKey } from '../../shared/bodies/object-key.ts';
 import { writeBody } from '../../shared/bodies/write-body.ts';
 import { shorten } from '../../shared/task/attempt.ts';
-import type { ConsumerEnv } from '../env.ts';
 import { Redactor } from '../keys/secrets/redaction.ts';
 import { redactedStream } from '../keys/secrets/redaction-stream.ts';
 import type { Call } from './call.ts';
+import type { RedactionEnv } from './call-env.ts';
 import type { Outcome } from './outcome.ts';
 import type { ReadBody } from './response-body.ts';
 
@@ -22,7 +22,7 @@ type LargeBody = Extract<ReadBody, { kind: 'large' }>;
 
 /** @returns the outcome, once the result is safe. Rejects only when the attempt was aborted. */
 export async function keepResult(
-  env: ConsumerEnv,
+  env: RedactionEnv,
   bucket: R2Bucket,
   call: Call,
   { stream, type }: LargeBody,

@@ -11,8 +11,8 @@ import { HOPS_HEADER } from '../../shared/sync/call.ts';
 import type { TaskRequest } from '../../shared/task/request.ts';
 import { wireBody } from '../../shared/webhook/event.ts';
 import { signedHeaders } from '../../shared/webhook/signature.ts';
-import type { ConsumerEnv } from '../env.ts';
 import type { Call } from './call.ts';
+import type { MessageEnv } from './call-env.ts';
 import type { Outcome } from './outcome.ts';
 import { retryAfterMs } from './retry-after.ts';
 import { type TargetResult, traceOf } from './target.ts';
@@ -20,7 +20,7 @@ import { type TargetResult, traceOf } from './target.ts';
 type Message = NonNullable<TaskRequest['webhook']>;
 
 export async function messageTarget(
-  env: ConsumerEnv,
+  env: MessageEnv,
   { id, request }: Call,
   { url, owner, format }: Message,
   signal: AbortSignal,
@@ -63,7 +63,7 @@ const NEVER_ANY = 'disable';
 const GONE = 410;
 
 /** Reads nothing of the answer but its head; a hook that wants no more messages is paused. */
-export async function observeReceiver(env: ConsumerEnv, { service }: Call, response: Response): Promise<Outcome> {
+export async function observeReceiver(env: MessageEnv, { service }: Call, response: Response): Promise<Outcome> {
   const { status, headers } = response;
   await response.body?.cancel().catch(() => undefined);
   const said = headers.get('webhook-delivery')?.trim().toLowerCase();
@@ -79,7 +79,7 @@ export async function observeReceiver(env: ConsumerEnv, { service }: Call, respo
 }
 
 /** Should it fail, the next message to the same address hears the same and tries again. */
-async function pauseHook({ registry, known }: ConsumerEnv, service: string, reason: string): Promise<void> {
+async function pauseHook({ registry, known }: MessageEnv, service: string, reason: string): Promise<void> {
   try {
     await registry.setPaused(service, { reason });
     // Other consumers learn it within seconds.

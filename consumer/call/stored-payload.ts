@@ -6,8 +6,8 @@ import { backendLinkPath, type LinkClaims, signatureOf } from '../../shared/bodi
 import { importMacKey } from '../../shared/crypto/mac.ts';
 import type { ServiceDefinition } from '../../shared/service/definition.ts';
 import type { StoredBody } from '../../shared/task/stored-body.ts';
-import type { ConsumerEnv } from '../env.ts';
 import type { Call } from './call.ts';
+import type { BodiesEnv, TargetEnv } from './call-env.ts';
 
 /** It was deleted, or never uploaded: another attempt would not find it either. */
 export class PayloadMissingError extends Error {
@@ -25,7 +25,7 @@ export interface StoredPayload {
 
 /** @returns undefined where no bucket is bound */
 export function storedPayload(
-  env: ConsumerEnv,
+  env: BodiesEnv & Pick<TargetEnv, 'publicUrl'>,
   { bodies, callbackTimeoutSeconds, timeoutSeconds }: ServiceDefinition,
   call: Call,
   stored: StoredBody,

@@ -13,9 +13,9 @@ import type { TaskRequest } from '../../shared/task/request.ts';
 import { attemptNumber } from '../../shared/task/state.ts';
 import { newSpanId, readTraceParent, traceParent } from '../../shared/trace/context.ts';
 import { type CallableServer, Failover } from '../capacity/failover.ts';
-import type { ConsumerEnv } from '../env.ts';
 import { placeKey } from '../keys/secrets/credential.ts';
 import type { Call } from './call.ts';
+import type { BodiesEnv, TargetEnv } from './call-env.ts';
 import { mayBeRepeated } from './repeat.ts';
 import { NO_BUCKET, storedPayload } from './stored-payload.ts';
 
@@ -42,7 +42,12 @@ export type TargetResult =
   | { readonly ok: true; readonly target: Target }
   | { readonly ok: false; readonly problem: string };
 
-export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Call, signal: AbortSignal): TargetResult {
+export function targetOf(
+  env: TargetEnv & BodiesEnv,
+  service: ServiceDefinition,
+  call: Call,
+  signal: AbortSignal,
+): TargetResult {
   const { method = service.method, path = service.path, body, storedBody, headers = {} } = call.request;
   const place = placeOf(env, service, call.servers);
   if (!place.ok) return place;
@@ -110,7 +115,7 @@ export function targetOf(env: ConsumerEnv, service: ServiceDefinition, call: Cal
 }
 
 /** Who can take the secrets of this call out of what is reported of it. */
-function holderOf(env: ConsumerEnv, service: ServiceDefinition, call: Call): SecretsHolder | undefined {
+function holderOf(env: TargetEnv, service: ServiceDefinition, call: Call): SecretsHolder | undefined {
   if (!hasSecrets(service)) return undefined;
   return { shard: Number(env.shard), service: call.service, key: call.key && keyLabel(call.key) };
 }
@@ -158,11 +163,7 @@ type Place =
   | { readonly ok: false; readonly problem: string };
 
 /** @param registered servers that the registry, or what is remembered of it, gave the call */
-export function placeOf(
-  env: ConsumerEnv,
-  service: ServiceDefinition,
-  registered: readonly CallableServer[] = [],
-): Place {
+export function placeOf(env: TargetEnv, service: ServiceDefinition, registered: readonly CallableServer[] = []): Place {
   const { baseUrl, binding } = service;
   if (isOwnTarget(env, service, registered[0]?.baseUrl)) return { ok: false, problem: OWN_PROBLEM };
   if (baseUrl !== undefined) {
@@ -184,7 +185,7 @@ const OWN_PROBLEM = `The target ${OWN_ADDRESS_PROBLEM}.`;
 const ownTargets = new WeakMap<ServiceDefinition, boolean>();
 
 /** Of a definition parsed once, and not once a call. */
-function isOwnTarget({ publicUrl }: ConsumerEnv, service: ServiceDefinition, server: string | undefined): boolean {
+function isOwnTarget({ publicUrl }: TargetEnv, service: ServiceDefinition, server: string | undefined): boolean {
   if (service.baseUrl === undefined) return server !== undefined && isOwnAddress(server, publicUrl);
   let isOwn = ownTargets.get(service);
   if (isOwn === undefined) {
@@ -212,7 +213,7 @@ function hostOf(service: ServiceDefinition, baseUrl: string): string {
  * @returns what is wrong with one of them; the text never holds a secret
  */
 export function setServiceHeaders(
-  env: ConsumerEnv,
+  env: TargetEnv,
   service: ServiceDefinition,
   baseUrl: string,
   headers: Record<string, string>,

@@ -7,7 +7,7 @@ import { logInfo, logWarning } from '../../shared/log.ts';
 import { cancelMessage } from '../../shared/message/task-message.ts';
 import { findService } from '../../shared/service/refresh.ts';
 import type { CallableServer } from '../capacity/failover.ts';
-import type { ConsumerEnv } from '../env.ts';
+import type { CancelEnv, RegistryEnv } from './call-env.ts';
 import { joinUrl, placeOf, setServiceHeaders } from './target.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -17,7 +17,7 @@ const TIMEOUT_MS = 10_000;
  * batch has to spare.
  */
 export async function tellAborted(
-  env: ConsumerEnv,
+  env: CancelEnv,
   serviceName: string,
   id: string,
   servers: readonly CallableServer[] = [],
@@ -34,7 +34,7 @@ export async function tellAborted(
 
 /** Where a registered server takes calls of the service; none when it is gone, or the registry does not answer. */
 export async function serversOf(
-  { registry }: Pick<ConsumerEnv, 'registry'>,
+  { registry }: RegistryEnv,
   service: string,
   server: string | undefined,
 ): Promise<CallableServer[]> {
@@ -51,7 +51,7 @@ export async function serversOf(
 
 /** @param servers of a service without a fixed target, the one that works on the task first */
 export async function tellCancelled(
-  env: ConsumerEnv,
+  env: CancelEnv,
   serviceName: string,
   id: string,
   servers: readonly CallableServer[] = [],

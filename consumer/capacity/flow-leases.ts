@@ -3,15 +3,15 @@
  * whose place comes within moments wait here; others stand in the flow's line. A task without a flow pays nothing.
  */
 import { shardOfFlow } from '../../shared/flow/flow.ts';
-import type { LedgerSession } from '../../shared/ledger/contract.ts';
-import type { CallReport, RouteDecision, RouteRequest } from '../../shared/registry/routing.ts';
+import type { FlowSession } from '../../shared/ledger/contract.ts';
+import type { CallReport, PlaceSession, RouteDecision, RouteRequest } from '../../shared/registry/routing.ts';
 import type { Call, EndedCall } from '../call/call.ts';
 import type { Outcome } from '../call/outcome.ts';
-import type { ConsumerEnv } from '../env.ts';
 import type { Background } from './background.ts';
+import type { PlaceEnv } from './capacity-env.ts';
 import type { CallHost, Leased } from './key-leases.ts';
 import { OpenLeases } from './open-leases.ts';
-import { askForPlaces, type PlaceSession, reportPlaces } from './place-source.ts';
+import { askForPlaces, reportPlaces } from './place-source.ts';
 
 /** The flow's owner does not answer: tasks come back after this, because nobody would keep the limits. */
 const UNAVAILABLE_MS = 5_000;
@@ -20,10 +20,8 @@ const UNAVAILABLE_MS = 5_000;
 const MAX_IN_PLACE_MS = 4_000;
 const MIN_PAUSE_MS = 20;
 
-export type FlowSession = Pick<LedgerSession, 'routeFlows' | 'reportFlows' | 'giveUpFlows'>;
-
 export class FlowLeases {
-  readonly #env: ConsumerEnv;
+  readonly #env: PlaceEnv;
   readonly #session: FlowSession;
   readonly #background: Background;
   readonly #host: CallHost;
@@ -35,7 +33,7 @@ export class FlowLeases {
   #waiting = 0;
 
   /** @param host hears of calls that waited here: they are `ready` for a server and a key, or over */
-  constructor(env: ConsumerEnv, session: FlowSession, background: Background, host: CallHost) {
+  constructor(env: PlaceEnv, session: FlowSession, background: Background, host: CallHost) {
     this.#env = env;
     this.#session = session;
     this.#background = background;

@@ -7,10 +7,10 @@ import { targetOfLine } from '../../shared/capacity/line.ts';
 import { logInfo } from '../../shared/log.ts';
 import type { Attempted, Call, EndedCall, KeyUse } from '../call/call.ts';
 import { type Outcome, permanentRefusal } from '../call/outcome.ts';
-import type { ConsumerEnv } from '../env.ts';
 import { isAboutKey, type KeyReport } from '../keys/pool/feedback.ts';
 import type { KeyAnswer, KeyCall } from '../keys/pool/lease.ts';
 import type { Background } from './background.ts';
+import type { CatalogEnv, KeyEnv } from './capacity-env.ts';
 import { askForKeys, releaseKeys } from './key-source.ts';
 import { type OpenLease, OpenLeases } from './open-leases.ts';
 import { bucketOfRequest, poolOf } from './pool-of.ts';
@@ -42,7 +42,7 @@ export interface CallHost {
 }
 
 export class KeyLeases {
-  readonly #env: ConsumerEnv;
+  readonly #env: KeyEnv & Pick<CatalogEnv, 'services'>;
   readonly #host: CallHost;
   readonly #startedAt = Date.now();
   readonly #background: Background;
@@ -54,7 +54,7 @@ export class KeyLeases {
   readonly #before = new Map<string, EndedCall>();
   readonly #moves = new Map<string, number>();
 
-  constructor(env: ConsumerEnv, background: Background, host: CallHost) {
+  constructor(env: KeyEnv & Pick<CatalogEnv, 'services'>, background: Background, host: CallHost) {
     this.#env = env;
     this.#background = background;
     this.#host = host;

@@ -4,11 +4,11 @@
  */
 import pRetry from 'p-retry';
 import { logError, logWarning } from '../../shared/log.ts';
-import type { ConsumerEnv } from '../env.ts';
 import type { KeyReport } from '../keys/pool/feedback.ts';
 import type { KeyAnswer, KeyCall } from '../keys/pool/lease.ts';
 import { membersOf } from '../keys/pool/members.ts';
 import type { KeyNotice } from '../keys/pool/release.ts';
+import type { KeyEnv } from './capacity-env.ts';
 
 const RETRIES = { retries: 2, minTimeout: 50, factor: 4, shouldRetry: () => true };
 
@@ -22,7 +22,7 @@ export interface KeyQuestion {
 
 /** @returns undefined when the pool does not answer: then nothing of the lease is kept */
 export async function askForKeys(
-  env: ConsumerEnv,
+  env: KeyEnv,
   { pool, ...question }: KeyQuestion,
 ): Promise<readonly KeyAnswer[] | undefined> {
   const shard = Number(env.shard);
@@ -45,7 +45,7 @@ export async function askForKeys(
 
 /** Never rejects: the pool takes calls that it hears nothing of as ended when their lease is over. */
 export async function releaseKeys(
-  env: ConsumerEnv,
+  env: KeyEnv,
   pool: string,
   leaseId: string,
   reports: readonly KeyReport[] | undefined,

@@ -7,7 +7,7 @@ import { byName } from '../../shared/by-name.ts';
 import { logError, logWarning } from '../../shared/log.ts';
 import type {
   CallReport,
-  RegistrySession,
+  PlaceSession,
   RouteAnswer,
   RouteRequest,
   RouteWait,
@@ -15,9 +15,7 @@ import type {
 } from '../../shared/registry/routing.ts';
 import { isRouted, needsServer, type ServiceDefinition } from '../../shared/service/definition.ts';
 import type { ServerRequirements } from '../../shared/task/server-requirements.ts';
-import type { ConsumerEnv } from '../env.ts';
-
-export type PlaceSession = Pick<RegistrySession, 'route' | 'reportCalls' | 'giveUp'>;
+import type { CatalogEnv, PlaceEnv } from './capacity-env.ts';
 
 /** Well within the slack of a task's lease. */
 const PATIENCE_MS = 2_000;
@@ -25,7 +23,7 @@ const RETRIES = { retries: 1, minTimeout: 50, shouldRetry: () => true };
 
 /** True when the registry has a say in where and when the service is called. */
 export function asksRegistry(
-  { known }: Pick<ConsumerEnv, 'known'>,
+  { known }: Pick<CatalogEnv, 'known'>,
   name: string,
   service: ServiceDefinition | undefined,
 ): boolean {
@@ -34,7 +32,7 @@ export function asksRegistry(
 
 /** @returns undefined when the registry does not answer in time: then no place of the lease stays taken */
 export async function askForPlaces(
-  env: ConsumerEnv,
+  env: PlaceEnv,
   session: PlaceSession,
   request: RouteRequest,
 ): Promise<RouteAnswer | undefined> {
@@ -57,7 +55,7 @@ export async function askForPlaces(
 
 /** Never rejects: the registry takes calls that it hears nothing of as ended when their lease is over. */
 export async function reportPlaces(
-  { shard }: Pick<ConsumerEnv, 'shard'>,
+  { shard }: Pick<PlaceEnv, 'shard'>,
   session: PlaceSession,
   leaseId: string,
   reports: CallReport[],
@@ -79,7 +77,7 @@ export type Unregistered =
  * uncounted; unless the service has a limit, which nobody would keep then.
  */
 export function withoutRegistry(
-  env: ConsumerEnv,
+  env: PlaceEnv,
   name: string,
   requirements: ServerRequirements | undefined,
 ): Unregistered {

@@ -2,9 +2,9 @@
 
 import { bucketOf } from '../../shared/capacity/line.ts';
 import { poolNameOf } from '../../shared/key/name.ts';
-import type { ConsumerEnv } from '../env.ts';
+import type { CatalogEnv } from './capacity-env.ts';
 
-export function poolOf({ services }: Pick<ConsumerEnv, 'services'>, service: string): string | undefined {
+export function poolOf({ services }: Pick<CatalogEnv, 'services'>, service: string): string | undefined {
   const keyPool = services[service]?.keyPool;
   return keyPool === undefined ? undefined : poolNameOf(keyPool);
 }
@@ -18,7 +18,7 @@ export interface BucketSource {
 
 /** @returns undefined where the service names no bucket, or the request says nothing of it */
 export function bucketOfRequest(
-  { services }: Pick<ConsumerEnv, 'services'>,
+  { services }: Pick<CatalogEnv, 'services'>,
   service: string,
   { headers, json }: BucketSource,
 ): string | undefined {

@@ -8,6 +8,7 @@ import { logInfo } from '../../shared/log.ts';
 import type {
   CallReport,
   Invocation,
+  PlaceSession,
   RouteAnswer,
   RouteDecision,
   RouteRequest,
@@ -16,14 +17,14 @@ import type {
 } from '../../shared/registry/routing.ts';
 import type { Attempted, Call, EndedCall } from '../call/call.ts';
 import type { Outcome } from '../call/outcome.ts';
-import type { ConsumerEnv } from '../env.ts';
 import { isAboutKey } from '../keys/pool/feedback.ts';
 import type { Background } from './background.ts';
+import type { CapacityEnv } from './capacity-env.ts';
 import type { CallHost, Leased } from './key-leases.ts';
 import { othersOf } from './last-known.ts';
 import { LONG_MS } from './long-calls.ts';
 import { OpenLeases } from './open-leases.ts';
-import { askForPlaces, asksRegistry, type PlaceSession, reportPlaces, withoutRegistry } from './place-source.ts';
+import { askForPlaces, asksRegistry, reportPlaces, withoutRegistry } from './place-source.ts';
 
 /** The registry does not answer and no server is known: tasks come back after this. */
 const UNAVAILABLE_MS = 5_000;
@@ -46,7 +47,7 @@ export interface RegistryHost extends CallHost {
 }
 
 export class ServerLeases implements Disposable {
-  readonly #env: ConsumerEnv;
+  readonly #env: CapacityEnv;
   readonly #session: PlaceSession;
   readonly #background: Background;
   readonly #host: RegistryHost;
@@ -71,7 +72,7 @@ export class ServerLeases implements Disposable {
   #waiting = 0;
 
   /** @param backlog messages that wait in the queue */
-  constructor(env: ConsumerEnv, session: PlaceSession, background: Background, host: RegistryHost, backlog: number) {
+  constructor(env: CapacityEnv, session: PlaceSession, background: Background, host: RegistryHost, backlog: number) {
     const { mostInvocations: most, shard } = env;
     const isShared = most !== undefined && Object.keys(env.services).length > 1;
     this.#invocation = isShared ? { id: crypto.randomUUID(), shard: Number(shard), most } : undefined;

@@ -4,14 +4,15 @@
  * so a batch claims in parts by bytes; the nonce makes each part repeatable (rule R13).
  */
 import pRetry from 'p-retry';
-import type { Claim, Denial, Grant, LedgerSession } from '../../shared/ledger/contract.ts';
+import type { Claim, ClaimSession, Denial, Grant } from '../../shared/ledger/contract.ts';
 import { logError } from '../../shared/log.ts';
+import type { Services } from '../../shared/service/definition.ts';
 import { requestColumns } from '../../shared/store/request-columns.ts';
 import { MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 import { type TaskRequest, TaskRequestSchema } from '../../shared/task/request.ts';
 import type { Call } from '../call/call.ts';
 import { leaseMs, queueingMs } from '../call/lease.ts';
-import type { ConsumerEnv } from '../env.ts';
+
 import type { WaitingTask } from './inbox.ts';
 
 /** Characters of bodies in one question and its answer. A body is 64 KB at most, so a batch of ten is one part. */
@@ -22,10 +23,18 @@ const UNKNOWN_SERVICE_TIMEOUT_MS = 30_000;
 
 const RETRIES = { retries: 2, minTimeout: 200, shouldRetry: () => true };
 
+/** What claiming needs of a consumer. */
+interface ClaimEnv {
+  readonly shard: string;
+  readonly services: Services;
+  /** Calls over the network that one invocation may have under way. */
+  readonly connections: number;
+}
+
 /** @returns the ledger's answers; tasks of a part that it did not answer have none, and their messages come again */
 export async function claimTasks(
-  env: ConsumerEnv,
-  ledger: Pick<LedgerSession, 'claim'>,
+  env: ClaimEnv,
+  ledger: Pick<ClaimSession, 'claim'>,
   messages: readonly WaitingTask[],
 ): Promise<(Grant | Denial)[]> {
   const nonce = crypto.randomUUID();
@@ -61,7 +70,7 @@ function charsOf({ task }: Claim): number {
   return task === undefined ? MAX_INLINE_BYTES / 2 : (task.body?.length ?? 0) + 1_000;
 }
 
-function claimsOf(env: ConsumerEnv, messages: readonly WaitingTask[]): Claim[] {
+function claimsOf(env: ClaimEnv, messages: readonly WaitingTask[]): Claim[] {
   const isBound = (message: WaitingTask) => env.services[serviceOf(message)]?.binding !== undefined;
   const taking = messages.filter((message) => !isBound(message)).map((message) => timeoutMsOf(env, message));
   const queueMs = queueingMs(taking, env.connections);
@@ -70,7 +79,7 @@ function claimsOf(env: ConsumerEnv, messages: readonly WaitingTask[]): Claim[] {
   );
 }
 
-function timeoutMsOf(env: ConsumerEnv, message: WaitingTask): number {
+function timeoutMsOf(env: ClaimEnv, message: WaitingTask): number {
   const service = env.services[serviceOf(message)];
   return service === undefined ? UNKNOWN_SERVICE_TIMEOUT_MS : service.timeoutSeconds * 1000;
 }

@@ -3,7 +3,7 @@
  * its store is away, goes on as a message of its own in the place of its task's. So the call is not made again when the
  * lease runs out, however long the store is away, unless the queue does not take the message either.
  */
-import type { LedgerSession, Settled, Settlement } from '../../shared/ledger/contract.ts';
+import type { ClaimSession, Settled, Settlement } from '../../shared/ledger/contract.ts';
 import { logError } from '../../shared/log.ts';
 import { outcomeMessage, wakeMessage } from '../../shared/message/task-message.ts';
 import type { Deliveries } from './deliveries.ts';
@@ -28,7 +28,7 @@ export function carryOutcomes(unrecorded: readonly Settlement[], { tasks }: Inbo
  * @param tellAccepted a backend works on a task that was cancelled before its 202 could be recorded
  */
 export async function settleCarried(
-  ledger: Pick<LedgerSession, 'settle'>,
+  ledger: Pick<ClaimSession, 'settle'>,
   { outcomes }: Inbox,
   deliveries: Deliveries,
   tellAccepted: (id: string, service: string, server: string | undefined) => Promise<void>,

@@ -5,7 +5,7 @@
  * wait for them.
  */
 import pRetry from 'p-retry';
-import type { LedgerSession, Settled, Settlement } from '../../shared/ledger/contract.ts';
+import type { ClaimSession, Settled, Settlement } from '../../shared/ledger/contract.ts';
 import { logError } from '../../shared/log.ts';
 
 /**
@@ -18,7 +18,7 @@ const WINDOW_MS = 100;
 const RETRIES = { retries: 5, minTimeout: 500, factor: 2, maxTimeout: 8_000 };
 
 export class Settler {
-  readonly #ledger: Pick<LedgerSession, 'settle'>;
+  readonly #ledger: Pick<ClaimSession, 'settle'>;
   readonly #onSettled: (settled: Settled) => void;
   readonly #onUnrecorded: (settlements: readonly Settlement[]) => void;
   #outstanding: number;
@@ -32,7 +32,7 @@ export class Settler {
    * @param onUnrecorded takes those that could not be recorded, as far as anybody knows
    */
   constructor(
-    ledger: Pick<LedgerSession, 'settle'>,
+    ledger: Pick<ClaimSession, 'settle'>,
     expected: number,
     onSettled: (settled: Settled) => void,
     onUnrecorded: (settlements: readonly Settlement[]) => void,

@@ -3,10 +3,10 @@
 import type { Declined, SyncCall } from '../../shared/sync/call.ts';
 import { asksRegistry } from '../capacity/place-source.ts';
 import { poolOf } from '../capacity/pool-of.ts';
-import type { ConsumerEnv } from '../env.ts';
 import { Acquired } from './acquired.ts';
 import { takeKey } from './key-hold.ts';
 import { FREE_PLACE, type Place, takePlace } from './place-hold.ts';
+import type { SyncEnv } from './sync-env.ts';
 
 /** Beyond its time-out a call may stream; a consumer that dies meanwhile frees place and key after this. */
 const STREAM_MS = 15 * 60_000;
@@ -22,13 +22,13 @@ export type Taken =
 type Waiting = { readonly is: 'waiting'; readonly declined: Declined & { readonly until: number } };
 
 export class Capacity {
-  readonly #env: ConsumerEnv;
+  readonly #env: SyncEnv;
   readonly #call: SyncCall;
   readonly #bucket: string | undefined;
   #waits = 0;
 
   /** @param bucket that the call's limits are counted in */
-  constructor(env: ConsumerEnv, call: SyncCall, bucket: string | undefined) {
+  constructor(env: SyncEnv, call: SyncCall, bucket: string | undefined) {
     this.#env = env;
     this.#call = call;
     this.#bucket = bucket;

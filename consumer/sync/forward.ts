@@ -7,10 +7,10 @@ import type { ServiceDefinition } from '../../shared/service/definition.ts';
 import { isUnreachableStatus, isUnsentByProxy, saysUnsent, wasNotDelivered } from '../../shared/service/unreachable.ts';
 import type { Declined } from '../../shared/sync/call.ts';
 import { ACCEPTED_ENCODINGS } from '../../shared/sync/packing.ts';
+import type { TargetEnv } from '../call/call-env.ts';
 import { isUnreachable } from '../call/quick-retry.ts';
 import { mayBeRepeated } from '../call/repeat.ts';
 import { joinUrl, placeOf, setServiceHeaders } from '../call/target.ts';
-import type { ConsumerEnv } from '../env.ts';
 import { placeKey } from '../keys/secrets/credential.ts';
 import type { Acquired } from './acquired.ts';
 import type { IdleTimeout } from './idle-timeout.ts';
@@ -35,7 +35,7 @@ export type Sent =
   | { readonly is: 'abandoned' };
 
 export async function forward(
-  env: ConsumerEnv,
+  env: TargetEnv,
   service: ServiceDefinition,
   outbound: Outbound,
   acquired: Acquired,
@@ -96,7 +96,7 @@ type Prepared =
   | { readonly ok: false; readonly problem: string };
 
 function prepare(
-  env: ConsumerEnv,
+  env: TargetEnv,
   service: ServiceDefinition,
   { method, path, headers, body }: Outbound,
   acquired: Acquired,

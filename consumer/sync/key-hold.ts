@@ -3,8 +3,8 @@
  * with, and given back with what the call said of it.
  */
 import type { Declined } from '../../shared/sync/call.ts';
+import type { KeyEnv } from '../capacity/capacity-env.ts';
 import { askForKeys, releaseKeys } from '../capacity/key-source.ts';
-import type { ConsumerEnv } from '../env.ts';
 import type { KeyFeedback, LimitFacts } from '../keys/pool/feedback.ts';
 
 /** The pool does not answer, or does not know when: the client may try again after this. */
@@ -31,7 +31,7 @@ export interface SyncKeyRequest {
   readonly expiresAt: number;
 }
 
-export async function takeKey(env: ConsumerEnv, { id, pool, bucket, expiresAt }: SyncKeyRequest): Promise<KeyTaken> {
+export async function takeKey(env: KeyEnv, { id, pool, bucket, expiresAt }: SyncKeyRequest): Promise<KeyTaken> {
   const waiting = (until: number, why: 'no-key' | 'key-refused' = 'no-key'): KeyTaken => ({
     is: 'waiting',
     declined: { why, until },

@@ -6,8 +6,9 @@
 import type { CallReport, RouteWait, ServerAddress } from '../../shared/registry/routing.ts';
 import type { RegistryRpc } from '../../shared/registry/rpc.ts';
 import type { Declined } from '../../shared/sync/call.ts';
+import type { RegistryEnv } from '../call/call-env.ts';
+import type { PlaceEnv } from '../capacity/capacity-env.ts';
 import { askForPlaces, reportPlaces, withoutRegistry } from '../capacity/place-source.ts';
-import type { ConsumerEnv } from '../env.ts';
 
 export interface Place {
   /** Undefined for a fixed target. */
@@ -42,7 +43,7 @@ export const FREE_PLACE: Place = { server: undefined, moveOn: () => false, repor
 /** Nothing is known of any server: the client may try again after this. */
 const UNAVAILABLE_MS = 5_000;
 
-export async function takePlace(env: ConsumerEnv, request: PlaceRequest): Promise<PlaceTaken> {
+export async function takePlace(env: PlaceEnv & RegistryEnv, request: PlaceRequest): Promise<PlaceTaken> {
   const { id, service, waits, patientUntil, expiresAt } = request;
   const call = { id, service, leaseId: crypto.randomUUID() };
   const waiting = (why: RouteWait, until: number): PlaceTaken => ({
@@ -74,14 +75,14 @@ interface PlacedCall {
 class AcquiredPlace implements Place {
   /** Undefined: the place was not given by the registry, which so wants no report. */
   readonly #registry: RegistryRpc | undefined;
-  readonly #env: ConsumerEnv;
+  readonly #env: PlaceEnv;
   readonly #call: PlacedCall;
   readonly #others: readonly ServerAddress[];
   readonly #unreachableServers: string[] = [];
   #server: ServerAddress | undefined;
 
   constructor(
-    env: ConsumerEnv,
+    env: PlaceEnv,
     registry: RegistryRpc | undefined,
     call: PlacedCall,
     server: ServerAddress | undefined,

@@ -15,7 +15,6 @@ import { DECLINED_HEADER } from '../../shared/sync/call.ts';
 import { headersToClient } from '../../shared/sync/forwarded-headers.ts';
 import { isUnpackedOnReading, opaquePackingOf, unsaidPackingOf } from '../../shared/sync/packing.ts';
 import { bucketOfRequest } from '../capacity/pool-of.ts';
-import type { ConsumerEnv } from '../env.ts';
 import type { Redactor } from '../keys/secrets/redaction.ts';
 import { redactedStream } from '../keys/secrets/redaction-stream.ts';
 import type { Acquired } from './acquired.ts';
@@ -26,6 +25,7 @@ import { IdleTimeout } from './idle-timeout.ts';
 import { type BodyEnd, observedStream } from './observed-stream.ts';
 import { type Outbound, outboundOf } from './outbound.ts';
 import { logProxied } from './proxy-log.ts';
+import type { SyncEnv } from './sync-env.ts';
 
 /** Servers that answer "busy", and keys, that one call may try. */
 const MAX_TRIES = 3;
@@ -38,7 +38,7 @@ const BODILESS = new Set([204, 205, 304]);
 
 /** @param inBackground work that outlives the answer: the platform keeps the invocation for it */
 export async function proxy(
-  env: ConsumerEnv,
+  env: SyncEnv,
   request: Request,
   call: SyncCall,
   inBackground: (work: Promise<unknown>) => void,
@@ -52,7 +52,7 @@ export async function proxy(
 
 /** The definition of a service, at least as new as the one that the producer went by. */
 function definitionOf(
-  { known, registry }: ConsumerEnv,
+  { known, registry }: SyncEnv,
   { service, servicesVersion }: SyncCall,
 ): Promise<ServiceDefinition | undefined> {
   return findService(
@@ -72,7 +72,7 @@ interface Refusal {
 }
 
 class ProxiedCall {
-  readonly #env: ConsumerEnv;
+  readonly #env: SyncEnv;
   readonly #service: ServiceDefinition;
   readonly #call: SyncCall;
   readonly #outbound: Outbound;
@@ -83,7 +83,7 @@ class ProxiedCall {
   #refusal: Refusal | undefined;
 
   constructor(
-    env: ConsumerEnv,
+    env: SyncEnv,
     service: ServiceDefinition,
     call: SyncCall,
     outbound: Outbound,

@@ -128,8 +128,8 @@ export interface Settled {
   readonly disposition: Disposition;
 }
 
-/** One consumer batch's conversation with the ledger. */
-export interface LedgerSession extends RegistrySession {
+/** Which tasks a batch may run, and what came of them. */
+export interface ClaimSession {
   /**
    * Answers the claims, in any order; those that cannot be read, or whose store does not answer, are left out. Rejects when no
    * store answers. Nothing is lost either way.
@@ -137,10 +137,16 @@ export interface LedgerSession extends RegistrySession {
   claim(batch: ClaimBatch): Promise<(Grant | Denial)[]>;
   /** Records outcomes; safe to repeat. What is left out of the answer, or rejected, is not recorded for certain. */
   settle(settlements: Settlement[]): Promise<Settled[]>;
-  /** Places in flows, from the owner of those of a shard; otherwise as `route`, `reportCalls` and `giveUp`. */
-  routeFlows(shard: number, request: RouteRequest): Promise<RouteAnswer>;
-  reportFlows(shard: number, reports: CallReports): Promise<void>;
-  giveUpFlows(shard: number, lease: AbandonedLease): Promise<void>;
   /** Which of these tasks have been cancelled meanwhile. */
   cancelledAmong(ids: string[]): Promise<string[]>;
 }
+
+/** Places in flows, from the owner of those of a shard; otherwise as `route`, `reportCalls` and `giveUp`. */
+export interface FlowSession {
+  routeFlows(shard: number, request: RouteRequest): Promise<RouteAnswer>;
+  reportFlows(shard: number, reports: CallReports): Promise<void>;
+  giveUpFlows(shard: number, lease: AbandonedLease): Promise<void>;
+}
+
+/** One consumer batch's conversation with the ledger: each part of the batch knows only its own part of it. */
+export interface LedgerSession extends ClaimSession, RegistrySession, FlowSession {}

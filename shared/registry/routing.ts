@@ -180,11 +180,18 @@ export interface ServiceCatalog {
   readonly deleted?: Readonly<Record<string, number>>;
 }
 
-/** The part of the ledger session that speaks with the registry. */
-export interface RegistrySession {
+/** Places for calls, and how they come back. */
+export interface PlaceSession {
   route(request: RouteRequest): Promise<RouteAnswer>;
   reportCalls(reports: CallReports): Promise<void>;
   giveUp(lease: AbandonedLease): Promise<void>;
+}
+
+/** Definitions that were put at run time. */
+export interface CatalogSession {
   /** @returns undefined when `known` is the current version */
   readServices(known: number): Promise<ServiceCatalog | undefined>;
 }
+
+/** The part of the ledger session that speaks with the registry. */
+export interface RegistrySession extends PlaceSession, CatalogSession {}

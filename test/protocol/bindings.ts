@@ -17,7 +17,7 @@ import type { KeyRelease } from '../../consumer/keys/pool/release.ts';
 import { readConsumerKeys } from '../../consumer/keys/secrets/consumer-keys.ts';
 import { Redactor } from '../../consumer/keys/secrets/redaction.ts';
 import { readReportToken } from '../../shared/key/report-token.ts';
-import type { LedgerSession } from '../../shared/ledger/contract.ts';
+import type { FlowSession, LedgerSession } from '../../shared/ledger/contract.ts';
 import type { LineHost } from '../../shared/ledger/line.ts';
 import type { TaskMessage } from '../../shared/message/task-message.ts';
 import type { RegistrySession } from '../../shared/registry/routing.ts';
@@ -232,9 +232,7 @@ export class Bindings {
   }
 
   /** One object looks after all flows, and its lines are the registry's: what is tried here is the way to it. */
-  #flows(
-    effect: <Value>(name: string, take: () => Promise<Value>) => Promise<Value>,
-  ): Pick<LedgerSession, 'routeFlows' | 'reportFlows' | 'giveUpFlows'> {
+  #flows(effect: <Value>(name: string, take: () => Promise<Value>) => Promise<Value>): FlowSession {
     const { route, reportCalls, giveUp } = this.#registry(effect);
     return {
       routeFlows: (_, request) => route(request),

@@ -7,7 +7,8 @@ import { keyOfLabel } from '../../../shared/key/name.ts';
 import type { BodyToRedact, RedactedBody, RedactedReport, ReportToRedact } from '../../../shared/key/rpc.ts';
 import { findService } from '../../../shared/service/refresh.ts';
 import { ContentSchema } from '../../../shared/task/content.ts';
-import type { ConsumerEnv } from '../../env.ts';
+import type { RedactionEnv, RegistryEnv } from '../../call/call-env.ts';
+import type { CatalogEnv, KeyEnv } from '../../capacity/capacity-env.ts';
 import { tokenRedaction } from './callback-token.ts';
 import { Redactor, redactContent } from './redaction.ts';
 import { redactedStream } from './redaction-stream.ts';
@@ -21,7 +22,10 @@ const ReportToRedactSchema = SourceSchema.extend({
 
 const BodyToRedactSchema = SourceSchema.extend({ type: z.string() });
 
-export async function redactReport(env: ConsumerEnv, report: ReportToRedact): Promise<RedactedReport> {
+/** What looking through a report needs of a consumer. */
+interface ReportEnv extends CatalogEnv, KeyEnv, RedactionEnv, RegistryEnv {}
+
+export async function redactReport(env: ReportEnv, report: ReportToRedact): Promise<RedactedReport> {
   const { result, message, ...source } = ReportToRedactSchema.parse(report);
   const { hasKey, ofService } = await secretsOf(env, source);
   const ofCall = tokenRedaction(source.token);
@@ -35,7 +39,7 @@ export async function redactReport(env: ConsumerEnv, report: ReportToRedact): Pr
 
 /** The answer comes before the body has been read. */
 export async function redactBody(
-  env: ConsumerEnv,
+  env: ReportEnv,
   description: BodyToRedact,
   body: ReadableStream<Uint8Array>,
 ): Promise<RedactedBody> {
@@ -48,7 +52,7 @@ export async function redactBody(
 }
 
 async function secretsOf(
-  env: ConsumerEnv,
+  env: ReportEnv,
   { service, key: label }: z.output<typeof SourceSchema>,
 ): Promise<{ readonly hasKey: boolean; readonly ofService: Redactor }> {
   const key = label === undefined ? undefined : keyOfLabel(label);

@@ -17,7 +17,7 @@ import type { KeyRelease } from '../../consumer/keys/pool/release.ts';
 import { readConsumerKeys } from '../../consumer/keys/secrets/consumer-keys.ts';
 import { Redactor } from '../../consumer/keys/secrets/redaction.ts';
 import { readReportToken } from '../../shared/key/report-token.ts';
-import type { FlowSession, LedgerSession } from '../../shared/ledger/contract.ts';
+import type { FlowSession } from '../../shared/ledger/contract.ts';
 import type { LineHost } from '../../shared/ledger/line.ts';
 import type { TaskMessage } from '../../shared/message/task-message.ts';
 import type { RegistrySession } from '../../shared/registry/routing.ts';

@@ -13,7 +13,9 @@ const INSERT = `
   SELECT value->>'id', value->>'subject', value->>'service',
     CASE WHEN value->>'runAt' IS NULL THEN 'queued' ELSE 'scheduled' END,
     value->>'$.policy.maxAttempts', value->>'$.policy.baseSeconds', value->>'$.policy.capSeconds',
-    value->>'deadlineAt', (value->>'deadlineAt') - (value->>'runAt'), value->>'runAt', coalesce(value->>'dueAt', ?2),
+    value->>'deadlineAt', (value->>'deadlineAt') - (value->>'runAt'), value->>'runAt',
+    -- At the deadline at the latest: what is due after it would belong to no kind of the sweeper's work (carrier.ts).
+    min(coalesce(value->>'dueAt', ?2), value->>'deadlineAt'),
     value->'labels', value->>'ref', value->'request', value->>'body', value->>'onComplete', value->>'group'
   FROM ${ROWS}
   WHERE value->>'group' IS NULL OR EXISTS (

@@ -7,7 +7,7 @@ import { env } from 'cloudflare:workers';
 import { vi } from 'vitest';
 import { takeDeadLetters } from '../../callback/dead-letter.ts';
 import { type CallbackEnv, readEnv, type StoreEnv } from '../../callback/env.ts';
-import { readServiceLines, releaseLine } from '../../callback/parking.ts';
+import { readFlowLines, readServiceLines, releaseLine } from '../../callback/parking.ts';
 import { heartbeat } from '../../callback/registry/heartbeat.ts';
 import { register } from '../../callback/registry/members.ts';
 import type { RegistrySettings } from '../../callback/registry/settings.ts';
@@ -162,7 +162,10 @@ export class House {
         reach: async (checks) => new Set(checks.filter(({ url }) => isThere(url)).map(({ service }) => service)),
         release: (request) => this.#releaseLine(request),
         readLines: async () => {
-          const ending = await this.callback('lines', (callback) => readServiceLines(callback));
+          const ending = await this.callback('lines', async (callback) => [
+            ...(await readServiceLines(callback)),
+            ...(await readFlowLines(callback)),
+          ]);
           return ending.how === 'returned' ? ending.value : [];
         },
         log: ({ event, fields }) => this.note(`${event} ${JSON.stringify(fields)}`),

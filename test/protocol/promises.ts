@@ -158,7 +158,8 @@ export class Promises {
         this.#blame(`${where} was still under way when the next began`, 'at rest');
       }
       // A key that was refused or limited is another key's call in the same run.
-      const isOfKey = task.service === 'keyed' && KEY_REFUSALS.has(call.ending);
+      const isOfKey =
+        [task.service, ...(task.request.fallback ?? [])].includes('keyed') && KEY_REFUSALS.has(call.ending);
       if (next.run === call.run && call.ending !== 'broken' && !isOfKey)
         this.#blame(`${where} was made twice`, 'at rest');
     }

@@ -8,7 +8,10 @@ import { Dice } from './dice.ts';
 import { FAULTS } from './faults.ts';
 import { DAY_MS, HOUR_MS, House, MINUTE_MS } from './house.ts';
 import type { Letter } from './post.ts';
+import { Company } from './random-company.ts';
 import { comeToRest } from './rest.ts';
+
+const SERVICES = ['bound', 'fetched', 'served', 'keyed'];
 
 /** @throws an error that tells the seed, what broke and what happened */
 export async function runSchedule(seed: number): Promise<House> {
@@ -23,10 +26,13 @@ export async function runSchedule(seed: number): Promise<House> {
     const hooks = new Dice(seed * 104_729);
     for (let count = hooks.between(0, 4); count > 0; count--)
       house.receiver.answers.push(new Response(null, { status: 500 }));
-    for (let count = dice.between(1, 4); count > 0; count--) await enter(house, dice, hooks.chance(0.25));
+    const company = new Company(house, seed, SERVICES);
+    await company.gather();
+    for (let count = dice.between(1, 4); count > 0; count--) await enter(house, dice, company, hooks.chance(0.25));
     comeAndGo(house, dice);
     await comeToRest(house, { batch: (letters) => split(letters, dice) });
     await checkTold(house);
+    await company.check();
     return house;
   } catch (error) {
     throw new Error(`schedule ${seed}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
@@ -36,9 +42,11 @@ export async function runSchedule(seed: number): Promise<House> {
 }
 
 /** One task comes in, and is perhaps cancelled or retried at some time. */
-async function enter(house: House, dice: Dice, isTold: boolean): Promise<void> {
+async function enter(house: House, dice: Dice, company: Company, isTold: boolean): Promise<void> {
+  const service = dice.pick(SERVICES);
   const task = await house.mint({
-    service: dice.pick(['bound', 'fetched', 'served', 'keyed']),
+    service,
+    ...company.orderFor(service),
     maxAttempts: dice.between(1, 4),
     baseSeconds: dice.pick([0, 2, 30]),
     capSeconds: 600,
@@ -53,7 +61,8 @@ async function enter(house: House, dice: Dice, isTold: boolean): Promise<void> {
 }
 
 async function submit(house: House, dice: Dice, task: NewTask): Promise<void> {
-  if (dice.chance(0.3)) {
+  // A task of a group is in it when its row is, so accept writes that first.
+  if (dice.chance(0.3) && task.group === undefined) {
     // The queue may be slow, so slow that the deadline passes, and the letter near its end.
     house.promises.accepted.set(task.id, task);
     const letter = house.post.put('tasks', newTaskMessage(task), dice.chance(0.2) ? dice.between(0, 600) : 0);

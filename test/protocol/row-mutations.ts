@@ -83,6 +83,13 @@ export const ROW_MUTATIONS: readonly Row[] = [
     file: 'schedules.test.ts',
     mutations: [
       mutation(
+        'R4',
+        'the deadline of what is due',
+        'shared/store/accept.ts',
+        "min(coalesce(value->>'dueAt', ?2), value->>'deadlineAt'),",
+        "coalesce(value->>'dueAt', ?2),",
+      ),
+      mutation(
         'R16',
         "the consumer's fresh copy",
         DELIVERIES,

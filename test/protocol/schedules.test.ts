@@ -160,6 +160,19 @@ describe('database down at claim, then down at the dead-letter consumer', () => 
     await comeToRest(house);
     expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 1 });
   });
+
+  it('a task whose deadline passed before anybody could record it expires', async () => {
+    const task = await house.submit({ deadlineMs: 60_000 });
+    for (const letter of house.ready()) letter.attempts = 100;
+    house.faults.always('queue.send', 'down');
+    house.faults.always('db', 'down');
+    await house.deliver();
+    house.faults.heal();
+    await deliverThroughOutage(8, () => house.deliverDead());
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'expired', run: 0 });
+    expect(house.backend.callsOf(task.id)).toEqual([]);
+  });
 });
 
 describe('consumer dies on the last attempt', () => {

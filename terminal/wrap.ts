@@ -1,4 +1,6 @@
-/** Text as wide as a terminal at most: broken between words, further lines indented. */
+/** Text as wide as a terminal at most, colours left aside: broken between words, further lines indented. */
+import { stripVTControlCharacters } from 'node:util';
+
 const WIDTH = 80;
 
 /** @param hang spaces before every line but the first */
@@ -8,10 +10,14 @@ export function wrap(text: string, hang: number, width = WIDTH): string[] {
   let line = indent;
   for (const word of rest.split(' ')) {
     const isFirst = line.trim() === '';
-    if (!isFirst && line.length + 1 + word.length > width) {
+    if (!isFirst && columns(line) + 1 + columns(word) > width) {
       lines.push(line);
       line = ' '.repeat(hang) + word;
     } else line += isFirst ? word : ` ${word}`;
   }
   return [...lines, line];
+}
+
+function columns(text: string): number {
+  return stripVTControlCharacters(text).length;
 }

@@ -79,8 +79,8 @@ export class SmokeClient {
     if (!response.ok && response.status !== 404) throw await failure('DELETE', service, response);
   }
 
-  async submit(service: string): Promise<string> {
-    return (await this.#send('POST', '/api/task', AcceptedSchema, { service, payload: { smoke: true } })).id;
+  async submit(service: string, payload: object = { smoke: true }): Promise<string> {
+    return (await this.#send('POST', '/api/task', AcceptedSchema, { service, payload })).id;
   }
 
   async submitMany(service: string, count: number): Promise<string[]> {

@@ -46,6 +46,9 @@ export interface SmokeCheck {
   readonly seen: string;
 }
 
+/** More than a row or a message holds. */
+const LARGE_BYTES = 100_000;
+
 /**
  * Tasks of one submission. Queues hand over what they have: a batch of at most six calls all of them at once, and says
  * nothing of what a seventh has to wait for. Then more are sent.
@@ -80,6 +83,8 @@ export async function smoke(context: SmokeContext): Promise<readonly SmokeCheck[
     await sleep(timing.knownAfterMs, undefined, { signal });
     const id = await client.submit(quick);
     await look('a task', async () => taskSeen(await timed(() => client.wait(id))));
+    const [bucket] = desired.buckets;
+    if (bucket !== undefined) await look('a large task', () => largeTaskSeen(client, quick, bucket));
     await look('six connections', () => connectionsSeen(client, slow, timing));
     await look('logs', () => logsSeen(api, id, timing.logs, signal));
   } finally {
@@ -138,6 +143,13 @@ function taskSeen({ task, tookMs }: { readonly task: EndedTask; readonly tookMs:
     isGood,
     seen: `${task.status} in ${(tookMs / 1000).toFixed(1)} s${task.error === undefined ? '' : `: ${task.error}`}`,
   };
+}
+
+/** A payload that lies in the bucket from its acceptance to the call. */
+async function largeTaskSeen(client: SmokeClient, service: string, bucket: string) {
+  const id = await client.submit(service, { smoke: 'x'.repeat(LARGE_BYTES) });
+  const { isGood, seen } = taskSeen(await timed(() => client.wait(id)));
+  return { isGood, seen: `${LARGE_BYTES / 1000} KB by way of ${bucket}: ${seen}` };
 }
 
 /** Calls against a slow echo, until some of them have waited for their turn in a batch of more than six. */

@@ -1,5 +1,6 @@
 /** `/api/services`: services put at run time, how they stand, what they need, and pausing them. */
 import { createRoute } from '@hono/zod-openapi';
+import { poolNameOf } from '../../shared/key/name.ts';
 import type { ServiceView } from '../../shared/registry/rpc.ts';
 import { serviceSchema } from '../../shared/service/definition.ts';
 import { KNOWN_WITHIN_MS } from '../../shared/service/known-services.ts';
@@ -9,6 +10,7 @@ import { answerJson, answerNothing, refuse } from '../answer.ts';
 import type { App } from '../app.ts';
 import { MAX_TASK_BODY_BYTES, mayReadJson, readsJson } from '../body.ts';
 import { invalidRequest } from '../field-errors.ts';
+import { keysGivenTwice } from '../given-twice.ts';
 import { mayUse, refusalOfServices } from '../limited-token.ts';
 import { pauseOf } from '../pause.ts';
 import { askRegistry, readRegistry } from '../registry-answer.ts';
@@ -187,7 +189,12 @@ export function addServices(app: App): void {
       secrets: new Set(headerSecretNames(config.services)),
       bindings: undefined,
     });
-    const refused = fieldsOf(findings, 'refused');
+    const { keyPool } = checked.data;
+    const twice =
+      keyPool === undefined
+        ? []
+        : await keysGivenTwice(keyPool, config.consumers, config.keyShards[poolNameOf(keyPool)]);
+    const refused = [...fieldsOf(findings, 'refused'), ...twice.map((reason) => ({ field: '/keyPool', reason }))];
     if (refused[0] !== undefined) {
       return refuse('invalid-request', { detail: `${refused[0].field}: ${refused[0].reason}`, errors: refused });
     }

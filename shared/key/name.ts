@@ -38,3 +38,10 @@ export function keyOfLabel(label: string): KeyName | undefined {
   const match = /^(?:([a-z][a-z0-9_]*)-)?([1-9]\d{0,5})$/.exec(label);
   return match === null ? undefined : { pool: match[1] ?? DEFAULT_POOL, number: Number(match[2]) };
 }
+
+/** The default pool first: of two names for a key, the simpler one is used. */
+export function inOrder(a: KeyName, b: KeyName): number {
+  if (a.pool === b.pool) return a.number - b.number;
+  if (a.pool === DEFAULT_POOL || b.pool === DEFAULT_POOL) return a.pool === DEFAULT_POOL ? -1 : 1;
+  return a.pool < b.pool ? -1 : 1;
+}

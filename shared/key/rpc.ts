@@ -27,6 +27,14 @@ export interface KeyView {
   readonly lastUsedAt: number | undefined;
 }
 
+/** A key as it was given to a shard, used or left out. */
+export interface GivenKey {
+  readonly variable: string;
+  readonly pool: string;
+  /** 16 digits of a hash: alike where the keys are, whichever shards hold them. */
+  readonly fingerprint: string;
+}
+
 /** What a backend reports of a run, and where the secrets of its call are. */
 export interface ReportToRedact {
   readonly service: string;
@@ -57,6 +65,8 @@ export interface RedactedBody extends Pick<RedactedReport, 'hasKey'> {
 /** The consumer's entrypoint `KeyAdmin`. */
 export interface KeyRpc {
   describe(): Promise<KeyView[]>;
+  /** Asks nothing of the pools. */
+  given(): Promise<GivenKey[]>;
   /** @returns the key afterwards; undefined when this shard has no such key */
   change(key: string, action: KeyAction): Promise<KeyView | undefined>;
   /** Takes the secrets of its call out of a report. */

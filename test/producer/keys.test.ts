@@ -21,6 +21,7 @@ function consumer(views: KeyView[]): KeyRpc & { asked: [string, KeyAction][] } {
   return {
     asked,
     describe: async () => views,
+    given: async () => [],
     change: async (key, action) => {
       asked.push([key, action]);
       return views.find((view) => view.key === key);
@@ -32,6 +33,7 @@ function consumer(views: KeyView[]): KeyRpc & { asked: [string, KeyAction][] } {
 
 const broken: KeyRpc = {
   describe: () => Promise.reject(new Error('gone')),
+  given: () => Promise.reject(new Error('gone')),
   change: () => Promise.reject(new Error('gone')),
   redactReport: () => Promise.reject(new Error('gone')),
   redactBody: () => Promise.reject(new Error('gone')),

@@ -79,6 +79,37 @@ describe('a service that is put', () => {
     });
   });
 
+  it('is refused when a key of its pool was given twice, on whichever shards, in the words of the plan', async () => {
+    const shard = (...given: [variable: string, pool: string, fingerprint: string][]) => ({
+      given: async () => given.map(([variable, pool, fingerprint]) => ({ variable, pool, fingerprint })),
+    });
+    const gone = { given: () => Promise.reject(new Error('gone')) };
+    const twice = environment({
+      KEY_SHARDS: { default: [0, 1], gemini: [2] },
+      CONSUMER_0: shard(['KEY1', 'default', 'aa'], ['KEY2', 'default', 'bb']),
+      CONSUMER_1: shard(['KEY9', 'default', 'aa']),
+      CONSUMER_2: shard(['KEY_GEMINI_1', 'gemini', 'cc'], ['KEY_GEMINI_2', 'gemini', 'cc']),
+      CONSUMER_3: gone,
+    });
+    const errorsOf = async (keyPool: string) => {
+      const answer = await put('twice', { baseUrl: 'https://api.example.com', keyPool }, twice);
+      return answer.status === 200 ? [] : (await documentIn(answer)).errors;
+    };
+    const said = (names: string) => [
+      {
+        field: '/keyPool',
+        reason: `${names} hold the same key, which would be called more often than its limits allow; remove one`,
+      },
+    ];
+    const log = vi.spyOn(console, 'error').mockReturnValue(undefined);
+    expect(await errorsOf('default')).toEqual(said('KEY1 and KEY9'));
+    expect(await errorsOf('gemini')).toEqual(said('KEY_GEMINI_1 and KEY_GEMINI_2'));
+    log.mockRestore();
+    const once = { ...twice, CONSUMER_1: shard(['KEY9', 'default', 'dd']), CONSUMER_3: shard() };
+    const answer = await put('twice', { baseUrl: 'https://api.example.com', keyPool: 'default' }, once);
+    expect(answer.status).toBe(200);
+  });
+
   it('takes tasks at once, also in an isolate that has never heard of it', async () => {
     await put('fresh', { deadlineSeconds: 60, retry: { maxAttempts: 2 } });
     for (const isolate of [here, environment()]) {

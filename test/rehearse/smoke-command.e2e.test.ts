@@ -80,6 +80,7 @@ it('deploys, says what it saw of each thing, removes what it made, and ends well
     'dead letters',
     'public address',
     'a task',
+    'a large task',
     'six connections',
     'logs',
   ]) {

@@ -71,6 +71,7 @@ it('sees a deployment that is well, at an echo on the account’s own workers.de
     'dead letters',
     'public address',
     'a task',
+    'a large task',
     'six connections',
     'logs',
   ]);

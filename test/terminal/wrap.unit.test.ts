@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { wrap } from '../../terminal/wrap.ts';
 
@@ -10,6 +11,12 @@ describe('wrapped text', () => {
     expect(lines[0]).toMatch(/^ {2}word/);
     expect(lines[1]).toMatch(/^ {6}word/);
     expect(lines.map((line) => line.trim()).join(' ')).toBe('word '.repeat(40).trim());
+  });
+
+  it('counts what the eye sees: colours take no room', () => {
+    const plain = 'word '.repeat(40).trim();
+    const coloured = `\u001b[1m\u001b[32m${plain.slice(0, 4)}\u001b[39m\u001b[22m${plain.slice(4)}`;
+    expect(wrap(coloured, 2).map((line) => stripVTControlCharacters(line))).toEqual(wrap(plain, 2));
   });
 
   it('leaves a word that is too long whole', () => {

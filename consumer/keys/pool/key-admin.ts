@@ -3,6 +3,7 @@ import { WorkerEntrypoint } from 'cloudflare:workers';
 import { keyLabel, keyOfLabel } from '../../../shared/key/name.ts';
 import {
   type BodyToRedact,
+  type GivenKey,
   KEY_ACTIONS,
   type KeyAction,
   type KeyRpc,
@@ -13,6 +14,7 @@ import {
 } from '../../../shared/key/rpc.ts';
 import { logInfo } from '../../../shared/log.ts';
 import { readEnv } from '../../env.ts';
+import { givenKeys } from '../secrets/discovery.ts';
 import { redactBody, redactReport } from '../secrets/reported.ts';
 import { membersOf } from './members.ts';
 
@@ -24,6 +26,10 @@ export class KeyAdmin extends WorkerEntrypoint implements KeyRpc {
       return views.map((view) => ({ ...view, pool, key: keyLabel({ pool, number: view.number }) }));
     });
     return (await Promise.all(pools)).flat();
+  }
+
+  given(): Promise<GivenKey[]> {
+    return givenKeys(this.env as Readonly<Record<string, unknown>>);
   }
 
   async change(key: string, action: KeyAction): Promise<KeyView | undefined> {

@@ -5,8 +5,9 @@
  */
 import * as z from 'zod';
 import { toHex } from '../../../shared/crypto/hex.ts';
-import { DEFAULT_POOL, type KeyName, keyNameOf, poolNameOf } from '../../../shared/key/name.ts';
+import { inOrder, keyNameOf, poolNameOf } from '../../../shared/key/name.ts';
 import { isKeyValue, oddKeyText, sharedKeyText } from '../../../shared/key/review.ts';
+import type { GivenKey } from '../../../shared/key/rpc.ts';
 
 export interface PoolKey {
   readonly number: number;
@@ -40,12 +41,7 @@ export function discoverKeys(bindings: Readonly<Record<string, unknown>>, groups
   const pools = new Map<string, PoolKey[]>();
   const problems: string[] = [];
   const variableOf = new Map<string, string>();
-  const named = Object.entries(bindings).flatMap(([variable, binding]) => {
-    const name = keyNameOf(variable);
-    const value = typeof binding === 'string' ? binding.trim() : '';
-    return name === undefined || value === '' ? [] : [{ variable, value, name }];
-  });
-  for (const { variable, value, name } of named.sort((a, b) => inOrder(a.name, b.name))) {
+  for (const { variable, value, name } of keysIn(bindings)) {
     if (!isKeyValue(value)) {
       problems.push(`not used: ${oddKeyText([variable])}`);
       continue;
@@ -61,6 +57,26 @@ export function discoverKeys(bindings: Readonly<Record<string, unknown>>, groups
     pools.set(name.pool, [...pool, { number: name.number, value }]);
   }
   return { pools, groups: groupsByNumber(groups), problems };
+}
+
+/** Every key that was given, those that are left out among them. */
+export function givenKeys(bindings: Readonly<Record<string, unknown>>): Promise<GivenKey[]> {
+  return Promise.all(
+    keysIn(bindings).map(async ({ variable, value, name: { pool } }) => ({
+      variable,
+      pool,
+      fingerprint: await fingerprintOf(value, GIVEN_DIGITS),
+    })),
+  );
+}
+
+function keysIn(bindings: Readonly<Record<string, unknown>>) {
+  const named = Object.entries(bindings).flatMap(([variable, binding]) => {
+    const name = keyNameOf(variable);
+    const value = typeof binding === 'string' ? binding.trim() : '';
+    return name === undefined || value === '' ? [] : [{ variable, value, name }];
+  });
+  return named.sort((a, b) => inOrder(a.name, b.name));
 }
 
 function groupsByNumber(groups: KeyGroups): Map<string, Map<number, string>> {
@@ -82,18 +98,14 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** The default pool first: of two names for a key, the simpler one is used. */
-function inOrder(a: KeyName, b: KeyName): number {
-  if (a.pool === b.pool) return a.number - b.number;
-  if (a.pool === DEFAULT_POOL || b.pool === DEFAULT_POOL) return a.pool === DEFAULT_POOL ? -1 : 1;
-  return a.pool < b.pool ? -1 : 1;
-}
-
 /** Keeps fingerprints from being looked up in a table of hashed keys made for another purpose. */
 const FINGERPRINT_LABEL = 'tasklane key fingerprint 1\n';
 
-/** 8 hexadecimal digits by which people tell keys apart: a hash, never a part of the key. */
-export async function fingerprintOf(value: string): Promise<string> {
+/** Enough to call two keys the same among thousands, where eight might err. */
+const GIVEN_DIGITS = 16;
+
+/** Hexadecimal digits by which people tell keys apart: a hash, never a part of the key. */
+export async function fingerprintOf(value: string, digits = 8): Promise<string> {
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(FINGERPRINT_LABEL + value));
-  return toHex(new Uint8Array(digest)).slice(0, 8);
+  return toHex(new Uint8Array(digest)).slice(0, digits);
 }

@@ -10,7 +10,6 @@ import { answerJson, answerNothing, refuse } from '../answer.ts';
 import type { App } from '../app.ts';
 import { MAX_TASK_BODY_BYTES, mayReadJson, readsJson } from '../body.ts';
 import { invalidRequest } from '../field-errors.ts';
-import { keysGivenTwice } from '../given-twice.ts';
 import { mayUse, refusalOfServices } from '../limited-token.ts';
 import { pauseOf } from '../pause.ts';
 import { askRegistry, readRegistry } from '../registry-answer.ts';
@@ -29,6 +28,7 @@ import {
   ServiceParamsSchema,
 } from '../schema/service.ts';
 import { readServices } from '../services.ts';
+import { sharedKeys } from '../shared-keys.ts';
 
 const shared = { tags: ['services'] };
 
@@ -191,9 +191,7 @@ export function addServices(app: App): void {
     });
     const { keyPool } = checked.data;
     const twice =
-      keyPool === undefined
-        ? []
-        : await keysGivenTwice(keyPool, config.consumers, config.keyShards[poolNameOf(keyPool)]);
+      keyPool === undefined ? [] : await sharedKeys(keyPool, config.consumers, config.keyShards[poolNameOf(keyPool)]);
     const refused = [...fieldsOf(findings, 'refused'), ...twice.map((reason) => ({ field: '/keyPool', reason }))];
     if (refused[0] !== undefined) {
       return refuse('invalid-request', { detail: `${refused[0].field}: ${refused[0].reason}`, errors: refused });

@@ -28,7 +28,7 @@ export interface KeyView {
 }
 
 /** A key as it was given to a shard, used or left out. */
-export interface GivenKey {
+export interface KeyFingerprint {
   readonly variable: string;
   readonly pool: string;
   /** 16 digits of a hash: alike where the keys are, whichever shards hold them. */
@@ -66,7 +66,7 @@ export interface RedactedBody extends Pick<RedactedReport, 'hasKey'> {
 export interface KeyRpc {
   describe(): Promise<KeyView[]>;
   /** Asks nothing of the pools. */
-  given(): Promise<GivenKey[]>;
+  fingerprints(): Promise<KeyFingerprint[]>;
   /** @returns the key afterwards; undefined when this shard has no such key */
   change(key: string, action: KeyAction): Promise<KeyView | undefined>;
   /** Takes the secrets of its call out of a report. */

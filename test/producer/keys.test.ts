@@ -21,7 +21,7 @@ function consumer(views: KeyView[]): KeyRpc & { asked: [string, KeyAction][] } {
   return {
     asked,
     describe: async () => views,
-    given: async () => [],
+    fingerprints: async () => [],
     change: async (key, action) => {
       asked.push([key, action]);
       return views.find((view) => view.key === key);
@@ -33,7 +33,7 @@ function consumer(views: KeyView[]): KeyRpc & { asked: [string, KeyAction][] } {
 
 const broken: KeyRpc = {
   describe: () => Promise.reject(new Error('gone')),
-  given: () => Promise.reject(new Error('gone')),
+  fingerprints: () => Promise.reject(new Error('gone')),
   change: () => Promise.reject(new Error('gone')),
   redactReport: () => Promise.reject(new Error('gone')),
   redactBody: () => Promise.reject(new Error('gone')),

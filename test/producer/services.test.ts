@@ -80,10 +80,10 @@ describe('a service that is put', () => {
   });
 
   it('is refused when a key of its pool was given twice, on whichever shards, in the words of the plan', async () => {
-    const shard = (...given: [variable: string, pool: string, fingerprint: string][]) => ({
-      given: async () => given.map(([variable, pool, fingerprint]) => ({ variable, pool, fingerprint })),
+    const shard = (...keys: [variable: string, pool: string, fingerprint: string][]) => ({
+      fingerprints: async () => keys.map(([variable, pool, fingerprint]) => ({ variable, pool, fingerprint })),
     });
-    const gone = { given: () => Promise.reject(new Error('gone')) };
+    const gone = { fingerprints: () => Promise.reject(new Error('gone')) };
     const twice = environment({
       KEY_SHARDS: { default: [0, 1], gemini: [2] },
       CONSUMER_0: shard(['KEY1', 'default', 'aa'], ['KEY2', 'default', 'bb']),

@@ -3,9 +3,9 @@ import { WorkerEntrypoint } from 'cloudflare:workers';
 import { keyLabel, keyOfLabel } from '../../../shared/key/name.ts';
 import {
   type BodyToRedact,
-  type GivenKey,
   KEY_ACTIONS,
   type KeyAction,
+  type KeyFingerprint,
   type KeyRpc,
   type KeyView,
   type RedactedBody,
@@ -14,7 +14,7 @@ import {
 } from '../../../shared/key/rpc.ts';
 import { logInfo } from '../../../shared/log.ts';
 import { readEnv } from '../../env.ts';
-import { givenKeys } from '../secrets/discovery.ts';
+import { keyFingerprints } from '../secrets/discovery.ts';
 import { redactBody, redactReport } from '../secrets/reported.ts';
 import { membersOf } from './members.ts';
 
@@ -28,8 +28,8 @@ export class KeyAdmin extends WorkerEntrypoint implements KeyRpc {
     return (await Promise.all(pools)).flat();
   }
 
-  given(): Promise<GivenKey[]> {
-    return givenKeys(this.env as Readonly<Record<string, unknown>>);
+  fingerprints(): Promise<KeyFingerprint[]> {
+    return keyFingerprints(this.env as Readonly<Record<string, unknown>>);
   }
 
   async change(key: string, action: KeyAction): Promise<KeyView | undefined> {

@@ -7,7 +7,7 @@ import * as z from 'zod';
 import { toHex } from '../../../shared/crypto/hex.ts';
 import { inOrder, keyNameOf, poolNameOf } from '../../../shared/key/name.ts';
 import { isKeyValue, oddKeyText, sharedKeyText } from '../../../shared/key/review.ts';
-import type { GivenKey } from '../../../shared/key/rpc.ts';
+import type { KeyFingerprint } from '../../../shared/key/rpc.ts';
 
 export interface PoolKey {
   readonly number: number;
@@ -60,12 +60,12 @@ export function discoverKeys(bindings: Readonly<Record<string, unknown>>, groups
 }
 
 /** Every key that was given, those that are left out among them. */
-export function givenKeys(bindings: Readonly<Record<string, unknown>>): Promise<GivenKey[]> {
+export function keyFingerprints(bindings: Readonly<Record<string, unknown>>): Promise<KeyFingerprint[]> {
   return Promise.all(
     keysIn(bindings).map(async ({ variable, value, name: { pool } }) => ({
       variable,
       pool,
-      fingerprint: await fingerprintOf(value, GIVEN_DIGITS),
+      fingerprint: await fingerprintOf(value, COMPARED_DIGITS),
     })),
   );
 }
@@ -102,7 +102,7 @@ function parseJson(text: string): unknown {
 const FINGERPRINT_LABEL = 'tasklane key fingerprint 1\n';
 
 /** Enough to call two keys the same among thousands, where eight might err. */
-const GIVEN_DIGITS = 16;
+const COMPARED_DIGITS = 16;
 
 /** Hexadecimal digits by which people tell keys apart: a hash, never a part of the key. */
 export async function fingerprintOf(value: string, digits = 8): Promise<string> {

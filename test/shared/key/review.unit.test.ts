@@ -1,11 +1,11 @@
 /** Keys that are given twice: the plan, `npm start` and the consumer say the same words. */
 import { expect, it } from 'vitest';
-import { discoverKeys, givenKeys } from '../../../consumer/keys/secrets/discovery.ts';
+import { discoverKeys, keyFingerprints } from '../../../consumer/keys/secrets/discovery.ts';
 import { readInputs } from '../../../deploy/inputs/inputs.ts';
 import { planKeys } from '../../../deploy/plan/key-plan.ts';
 import { readPlan } from '../../../deploy/plan/plan-files.ts';
 import { checkServices } from '../../../local/local-plan.ts';
-import { keysGivenTwice } from '../../../producer/given-twice.ts';
+import { sharedKeys } from '../../../producer/shared-keys.ts';
 import { keyProblems } from '../../../shared/key/review.ts';
 
 const SAID = 'KEY1 and KEY_X_1 hold the same key, which would be called more often than its limits allow; remove one';
@@ -23,13 +23,13 @@ it('a plan, npm start and a consumer name both variables, and no value', () => {
 it('a PUT says them too, by what consumers say of the keys that they were given, on one shard or on two', async () => {
   const shard = (keys: Readonly<Record<string, string>>, number: number) => ({
     shard: number,
-    rpc: { given: () => givenKeys(keys) },
+    rpc: { fingerprints: () => keyFingerprints(keys) },
   });
   const { KEY_X_1, ...rest } = KEYS;
-  expect(await keysGivenTwice('default', [shard(KEYS, 0)])).toEqual([SAID]);
-  expect(await keysGivenTwice('x', [shard(rest, 0), shard({ KEY_X_1: ` ${KEY_X_1}\n` }, 1)], [1])).toEqual([SAID]);
-  expect(await keysGivenTwice('x', [shard(rest, 0), shard({ KEY_X_1: 'of its own' }, 1)])).toEqual([]);
-  expect(JSON.stringify(await givenKeys(KEYS))).not.toContain('the-same-key');
+  expect(await sharedKeys('default', [shard(KEYS, 0)])).toEqual([SAID]);
+  expect(await sharedKeys('x', [shard(rest, 0), shard({ KEY_X_1: ` ${KEY_X_1}\n` }, 1)], [1])).toEqual([SAID]);
+  expect(await sharedKeys('x', [shard(rest, 0), shard({ KEY_X_1: 'of its own' }, 1)])).toEqual([]);
+  expect(JSON.stringify(await keyFingerprints(KEYS))).not.toContain('the-same-key');
 });
 
 it('keys that differ have no problem, and those that are not given are not looked at', () => {

@@ -12,18 +12,18 @@ import { callUpstream, UNAVAILABLE } from './upstream.ts';
 const MAX_ASKED = 24;
 
 /** @param shards where keys of the pool are: these are asked first */
-export async function keysGivenTwice(
+export async function sharedKeys(
   keyPool: string,
-  consumers: readonly { readonly shard: number; readonly rpc: Pick<KeyRpc, 'given'> }[],
+  consumers: readonly { readonly shard: number; readonly rpc: Pick<KeyRpc, 'fingerprints'> }[],
   shards: readonly number[] = [],
 ): Promise<string[]> {
   const own = consumers.filter(({ shard }) => shards.includes(shard));
   const others = consumers.filter(({ shard }) => !shards.includes(shard));
   const answers = await Promise.all(
-    [...own, ...others].slice(0, MAX_ASKED).map(({ rpc }) => callUpstream('consumer', () => rpc.given())),
+    [...own, ...others].slice(0, MAX_ASKED).map(({ rpc }) => callUpstream('consumer', () => rpc.fingerprints())),
   );
-  const given = answers.flatMap((answer) => (answer === UNAVAILABLE ? [] : answer));
-  return [...Map.groupBy(given, ({ fingerprint }) => fingerprint).values()]
+  const keys = answers.flatMap((answer) => (answer === UNAVAILABLE ? [] : answer));
+  return [...Map.groupBy(keys, ({ fingerprint }) => fingerprint).values()]
     .filter((same) => same.some(({ pool }) => pool === poolNameOf(keyPool)))
     .map((same) => [...new Set(same.map(({ variable }) => variable))].sort(byName))
     .filter((variables) => variables.length > 1)

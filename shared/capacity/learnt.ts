@@ -75,5 +75,7 @@ export function mergeLearnt(own: Learnt | undefined, other: Learnt): Learnt {
   if (Math.abs(own.calls - other.calls) > ALIKE * own.calls) return own;
   const shutMs = Math.max(own.shutMs, other.shutMs);
   const periodMs = Math.min(own.periodMs, other.periodMs);
+  // What adds nothing leaves a copy a copy, so that it follows when its original hears more.
+  if (shutMs === own.shutMs && periodMs === own.periodMs) return own;
   return shutMs * CLOSE < periodMs ? { ...own, shutMs, periodMs } : own;
 }

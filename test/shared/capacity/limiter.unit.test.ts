@@ -120,6 +120,21 @@ describe('a limit that nobody told', () => {
     expect(limiter.nextAt(10)).toBe(1_000);
   });
 
+  test('is one and the same for equals, however many calls were refused together before all of it was heard', () => {
+    const [first, second, third] = [new Limiter(), new Limiter(), new Limiter()];
+    const calls = Array.from({ length: 8 }, () => first.start(0));
+    for (const call of calls.slice(0, 5)) first.end(call, { kind: 'let-in' }, 50);
+    for (const limiter of [second, third]) limiter.end(limiter.start(10), { kind: 'let-in' }, 60);
+    for (const call of calls.slice(5)) {
+      first.end(call, { kind: 'limited', until: 5_000 }, 100);
+      for (const limiter of [second, third]) limiter.learnFrom(first, 100);
+      // They tell each other what they have of the first.
+      third.learnFrom(second, 110);
+      second.learnFrom(third, 110);
+    }
+    expect([first, second, third].map((limiter) => limiter.snapshot().learnt?.calls)).toEqual([5, 5, 5]);
+  });
+
   test('that was lowered is followed in one round, and one that was raised in a few', () => {
     const limiter = new Limiter();
     drive(limiter, fixedWindow(10, 10_000), 0, 100_000);

@@ -1,0 +1,27 @@
+/** Refuses sources that are longer than `MAX_LINES`. */
+import { globSync, readFileSync } from 'node:fs';
+import { type LongFile, type SizedFile, sizeProblems } from './size.ts';
+
+const SOURCES = ['*.mts', '*/**/*.{ts,mts,mjs,tsx}'];
+
+const KEPT: readonly LongFile[] = [
+  { file: 'test/e2e/answers/answers.e2e.test.ts', reason: 'one table: what backends answer, over raw sockets' },
+  { file: 'test/protocol/schedules.test.ts', reason: "one table: the rows of the protocol's page" },
+  { file: 'test/protocol/row-mutations.ts', reason: 'the same table, each row with what takes it out' },
+  { file: 'test/protocol/house.ts', reason: 'one class: everything that a test of the protocol stands on' },
+];
+
+function isIgnored(file: string): boolean {
+  return /^(?:node_modules|coverage|dist|\.[^/]+)$/.test(file);
+}
+
+/** As `wc -l` counts them. */
+function sizeOf(file: string): SizedFile {
+  return { file, lines: readFileSync(file, 'utf8').split('\n').length - 1 };
+}
+
+const files = globSync(SOURCES, { exclude: isIgnored }).map(sizeOf);
+const problems = sizeProblems(files, KEPT);
+for (const problem of problems) console.error(problem);
+if (problems.length > 0) process.exitCode = 1;
+else console.log(`${files.length} files, none too long`);

@@ -30,9 +30,9 @@ const SECRETS = {
   ...Object.fromEntries([1, 2, 3, 4].map((number) => [`KEY${number}`, `sk-${secret()}`])),
 };
 
-type Call = <Answer>(method: string, target: string, body?: unknown) => Promise<Answer>;
+type ApiCall = <Answer>(method: string, target: string, body?: unknown) => Promise<Answer>;
 
-async function callerOf({ url }: LocalRun, role: 'admin' | 'client', sub: string): Promise<Call> {
+async function callerOf({ url }: LocalRun, role: 'admin' | 'client', sub: string): Promise<ApiCall> {
   const token = await signToken({ sub, role }, SECRETS.JWT_SECRET, 3600);
   return async <Answer>(method: string, target: string, body?: unknown) => {
     const response = await fetch(url + target, {

@@ -27,7 +27,11 @@ const WORKERS_ONLY = ['cloudflare:'];
 
 const BOUNDARIES: readonly Boundary[] = [
   { within: 'shared/', files: ['shared/'], notPackages: NODE_ONLY },
-  { within: 'shared/task/', files: ['shared/task/', 'shared/crypto/'], notPackages: [...NODE_ONLY, ...WORKERS_ONLY] },
+  {
+    within: 'shared/task/',
+    files: ['shared/task/', 'shared/crypto/', 'shared/bytes.ts'],
+    notPackages: [...NODE_ONLY, ...WORKERS_ONLY],
+  },
   { within: 'producer/', files: ['producer/', 'shared/'], notPackages: NODE_ONLY },
   // The page that it carries, as text.
   {
@@ -38,7 +42,7 @@ const BOUNDARIES: readonly Boundary[] = [
   // Types of the API's documents, and words; nothing of the producer runs in a browser.
   {
     within: 'dashboard/',
-    files: ['dashboard/', 'producer/schema/', 'shared/task/'],
+    files: ['dashboard/', 'producer/schema/', 'shared/auth/role.ts', 'shared/task/'],
     notPackages: [...NODE_ONLY, ...WORKERS_ONLY],
   },
   { within: 'dashboard/build.ts', files: [], notPackages: WORKERS_ONLY },

@@ -1,5 +1,6 @@
 /** The frame around the pages: who is signed in, and the way from one page to another. */
 import { useMemo, useState } from 'preact/hooks';
+import type { Role } from '../shared/auth/role.ts';
 import { apiFor } from './api.ts';
 import { ToolsContext } from './live.ts';
 import { AlertsPage } from './pages/alerts.tsx';
@@ -16,13 +17,13 @@ import { SignInPage } from './pages/sign-in.tsx';
 import { StoresPage } from './pages/stores.tsx';
 import { TaskPage } from './pages/task.tsx';
 import { TasksPage } from './pages/tasks.tsx';
-import { link, type Place, usePlace } from './route.ts';
-import { forgetSession, type Role, type Session, storedSession, storeSession } from './session.ts';
+import { link, type PageAddress, usePlace } from './route.ts';
+import { forgetSession, type Session, storedSession, storeSession } from './session.ts';
 
 interface Page {
   readonly title: string;
   readonly roles: readonly Role[];
-  readonly show: (place: Place) => preact.ComponentChildren;
+  readonly show: (place: PageAddress) => preact.ComponentChildren;
   /** Reached from another page, not from the navigation. */
   readonly isDetail?: boolean;
 }

@@ -1,14 +1,14 @@
 /** The page in the address, after `#`: `#/tasks?status=failed`. */
 import { useEffect, useState } from 'preact/hooks';
 
-export interface Place {
+export interface PageAddress {
   readonly page: string;
   /** What follows the page: an id or a name. */
   readonly name: string | undefined;
   readonly query: URLSearchParams;
 }
 
-function placeOf(hash: string): Place {
+function placeOf(hash: string): PageAddress {
   const [path = '', query = ''] = hash.replace(/^#\/?/, '').split('?');
   const [page = '', ...name] = path.split('/');
   return {
@@ -18,7 +18,7 @@ function placeOf(hash: string): Place {
   };
 }
 
-export function usePlace(): Place {
+export function usePlace(): PageAddress {
   const [place, setPlace] = useState(() => placeOf(location.hash));
   useEffect(() => {
     const follow = () => setPlace(placeOf(location.hash));

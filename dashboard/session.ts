@@ -1,7 +1,7 @@
 /** Who is signed in: a token that the browser keeps until its tab is closed. */
-const STORED = 'tasklane.token';
+import type { Role } from '../shared/auth/role.ts';
 
-export type Role = 'admin' | 'client' | 'server' | 'viewer';
+const STORED = 'tasklane.token';
 
 export interface Session {
   readonly token: string;

@@ -7,7 +7,7 @@ import { watch } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { ROOT } from '../deploy/plan/plan-files.ts';
-import { ROLES } from '../shared/auth/token.ts';
+import { ROLES } from '../shared/auth/role.ts';
 import { reasonOf } from '../terminal/launch-error.ts';
 import { pad, style } from '../terminal/style.ts';
 import { openLogFile } from './log-file.ts';

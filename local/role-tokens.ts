@@ -1,7 +1,8 @@
 /** Tokens for the local run, one per role, and the file that tells scripts where it is. */
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { type Role, signToken } from '../shared/auth/token.ts';
+import type { Role } from '../shared/auth/role.ts';
+import { signToken } from '../shared/auth/token.ts';
 
 const LIFETIME_SECONDS = 7 * 86_400;
 

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { ROOT } from '../deploy/plan/plan-files.ts';
 import { exampleServices, providerServices } from '../examples/services.ts';
-import { ROLES } from '../shared/auth/token.ts';
+import { ROLES } from '../shared/auth/role.ts';
 import { DEFAULT_POOL, keyNameOf } from '../shared/key/name.ts';
 import { reasonOf } from '../terminal/launch-error.ts';
 import { pad, style } from '../terminal/style.ts';

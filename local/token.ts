@@ -3,7 +3,8 @@
  * the environment or from the local run's `.dev.vars`, never from the command line, which others see.
  */
 import { parseArgs } from 'node:util';
-import { claimsFault, ROLES, type Role, signToken } from '../shared/auth/token.ts';
+import { ROLES, type Role } from '../shared/auth/role.ts';
+import { claimsFault, signToken } from '../shared/auth/token.ts';
 import { SecretSchema } from '../shared/env.ts';
 import { LaunchError, reasonOf } from '../terminal/launch-error.ts';
 import { loadSecrets } from './secrets.ts';

@@ -4,7 +4,7 @@
  * Guarantee: `requireAccess` (producer/authorize.ts) lets a request reach a route only by this table, and
  * an app with a route that has no row does not start. A role that a row does not name is refused.
  */
-import type { Role } from '../shared/auth/token.ts';
+import type { Role } from '../shared/auth/role.ts';
 
 /** `own`: what belongs to the token's subject. `all`: everybody's. */
 export type Scope = 'own' | 'all';

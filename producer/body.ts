@@ -2,7 +2,9 @@
  * Reading a JSON body safely: its type, size, encoding and depth are checked before anything parses
  * it. It is parsed once, and what a task carries through to its backend keeps its own spelling.
  */
+
 import type { Context, MiddlewareHandler } from 'hono';
+import { joinBytes } from '../shared/bytes.ts';
 import type { ProblemDetails } from '../shared/problem/problem.ts';
 import { readBounded } from '../shared/sync/bounded-read.ts';
 import { refuse } from './answer.ts';
@@ -135,13 +137,7 @@ async function readStream(body: ReadableStream<Uint8Array> | null, maxBytes: num
     if (size > maxBytes) return { ok: false, code: 'too-large' };
     parts.push(part);
   }
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.byteLength;
-  }
-  return { ok: true, bytes };
+  return { ok: true, bytes: joinBytes(parts, size) };
 }
 
 function decode(bytes: Uint8Array): string | undefined {

@@ -27,7 +27,7 @@ export interface CodeSample {
   readonly source: string;
 }
 
-interface Call {
+interface SampleCall {
   readonly method: string;
   /** With values in the place of its parameters. */
   readonly target: string;
@@ -77,7 +77,7 @@ function bodyOf(requestBody: SampledOperation['requestBody']): unknown {
   return media?.example ?? Object.values(media?.examples ?? {})[0]?.value;
 }
 
-function curl({ method, target, token, body }: Call): string {
+function curl({ method, target, token, body }: SampleCall): string {
   return [
     `curl ${method === 'GET' ? '' : `-X ${method} `}"$TASKLANE_URL${target}"`,
     ...(token === undefined ? [] : [`-H "authorization: Bearer $${token}"`]),
@@ -87,7 +87,7 @@ function curl({ method, target, token, body }: Call): string {
   ].join(' \\\n  ');
 }
 
-function typescript({ method, target, token, body }: Call): string {
+function typescript({ method, target, token, body }: SampleCall): string {
   const headers = [
     ...(token === undefined ? [] : [`    authorization: \`Bearer \${process.env.${token}}\`,`]),
     ...(body === undefined ? [] : [`    'content-type': 'application/json',`]),
@@ -102,7 +102,7 @@ function typescript({ method, target, token, body }: Call): string {
   return `const response = await ${call};\nif (!response.ok) throw new Error(await response.text());\nconsole.log(await response.text());`;
 }
 
-function python({ method, target, token, body }: Call): string {
+function python({ method, target, token, body }: SampleCall): string {
   const more = [
     ...(token === undefined ? [] : [`    headers={"authorization": f"Bearer {os.environ['${token}']}"},`]),
     ...(body === undefined ? [] : [`    json=${indented(pythonLiteral(body, '    '), '')},`]),

@@ -3,11 +3,13 @@
  * every answer of a database. An isolate that had no answer for a while asks beside its requests, so
  * accepting a task waits for no database, but for an isolate's very first.
  */
+
 import type { Context } from 'hono';
 import { logWarning } from '../shared/log.ts';
 import { type StoreFill, chooseStore as storeWithRoom } from '../shared/store/fill.ts';
 import { askSize } from '../shared/store/store-size.ts';
 import type { Store } from '../shared/store/stores.ts';
+import { withinMs } from '../shared/time-limit.ts';
 import type { AppEnv } from './app.ts';
 import { beside } from './beside.ts';
 import type { Refusal } from './refusal.ts';
@@ -92,18 +94,11 @@ function isDue({ gauge }: Store, limitBytes: number, now: number): boolean {
 
 async function ask({ db, gauge, number }: Store): Promise<void> {
   gauge.askedAt = Date.now();
-  const late = new AbortController();
-  const tooLate = async () => {
-    await scheduler.wait(PATIENCE_MS, { signal: late.signal });
-    throw new Error(`no answer within ${PATIENCE_MS} ms`);
-  };
   try {
-    await Promise.race([askSize(db), tooLate()]);
+    await withinMs(askSize(db), PATIENCE_MS, 'the store');
   } catch (error) {
     gauge.noteFailure(error, Date.now());
     logWarning('store.away', { store: number, cause: String(error) });
-  } finally {
-    late.abort();
   }
 }
 

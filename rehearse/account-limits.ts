@@ -3,7 +3,7 @@
  * /queues/platform/limits, November 2026.
  */
 import type { UploadMetadata } from '../deploy/upload/metadata.ts';
-import { Refusal } from './refusal.ts';
+import { ApiRefusal } from './refusal.ts';
 
 export interface AccountLimits {
   readonly workers: number;
@@ -26,10 +26,10 @@ const KNOWN_FLAGS = new Set(['enable_request_signal', 'global_fetch_strictly_pub
 /** @throws Refusal */
 export function checkCompatibility({ compatibility_date, compatibility_flags }: UploadMetadata): void {
   if (!/^\d{4}-\d{2}-\d{2}$/.test(compatibility_date) || compatibility_date > NEWEST_COMPATIBILITY_DATE) {
-    throw new Refusal(400, 10021, `can't set compatibility date in the future: ${compatibility_date}`);
+    throw new ApiRefusal(400, 10021, `can't set compatibility date in the future: ${compatibility_date}`);
   }
   for (const flag of compatibility_flags) {
-    if (!KNOWN_FLAGS.has(flag)) throw new Refusal(400, 10021, `no such compatibility flag: ${flag}`);
+    if (!KNOWN_FLAGS.has(flag)) throw new ApiRefusal(400, 10021, `no such compatibility flag: ${flag}`);
   }
 }
 
@@ -48,10 +48,10 @@ export function checkVariables(
   }
   for (const [name, value] of secrets) checkSize(name, value);
   if (variables.length + secrets.size > limits.variables) {
-    throw new Refusal(400, 10055, `more than ${limits.variables} environment variables and secrets`);
+    throw new ApiRefusal(400, 10055, `more than ${limits.variables} environment variables and secrets`);
   }
 }
 
 function checkSize(name: string, value: string): void {
-  if (Buffer.byteLength(value) > MAX_VARIABLE_BYTES) throw new Refusal(400, 10054, `${name} is larger than 5 KB`);
+  if (Buffer.byteLength(value) > MAX_VARIABLE_BYTES) throw new ApiRefusal(400, 10054, `${name} is larger than 5 KB`);
 }

@@ -8,7 +8,7 @@ import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import type { Binding, UploadMetadata } from '../deploy/upload/metadata.ts';
 import { type AccountLimits, checkCompatibility, checkVariables, PAID } from './account-limits.ts';
 import { exportsOf } from './exports.ts';
-import { Refusal, UNPUBLISHED } from './refusal.ts';
+import { ApiRefusal, UNPUBLISHED } from './refusal.ts';
 import { dashedId, Script, type ScriptSettings, type UploadedFile } from './script.ts';
 
 export interface CloudConsumer {
@@ -89,16 +89,16 @@ export class FakeCloudflare {
   /** @throws Refusal for bindings to what does not exist, classes without a migration, missing modules, limits */
   upload(name: string, sent: UploadMetadata, files: readonly UploadedFile[]): void {
     const main = files.find((file) => file.name === sent.main_module);
-    if (main === undefined) throw new Refusal(400, 10021, `no module ${sent.main_module}`);
+    if (main === undefined) throw new ApiRefusal(400, 10021, `no module ${sent.main_module}`);
     checkCompatibility(sent);
     const existing = this.scripts.get(name);
     if (existing === undefined && this.scripts.size >= this.limits.workers) {
-      throw new Refusal(400, 10037, `an account has at most ${this.limits.workers} Workers`);
+      throw new ApiRefusal(400, 10037, `an account has at most ${this.limits.workers} Workers`);
     }
     const exported = exportsOf(main.contents);
     const classes = classesAfter(sent, existing);
     for (const added of classes) {
-      if (!exported.has(added)) throw new Refusal(400, 10070, `the class ${added} is not exported`);
+      if (!exported.has(added)) throw new ApiRefusal(400, 10070, `the class ${added} is not exported`);
     }
     const { migrations, annotations, observability, logpush, tail_consumers, ...version } = sent;
     const kept = sent.keep_bindings.includes('secret_text') ? (existing?.newest.secrets ?? []) : [];
@@ -118,7 +118,8 @@ export class FakeCloudflare {
   }
 
   #checkBinding(owner: string, binding: Binding, exported: ReadonlySet<string>, classes: ReadonlySet<string>): void {
-    const missing = (what: string) => new Refusal(400, 10143, `could not resolve binding "${binding.name}": ${what}`);
+    const missing = (what: string) =>
+      new ApiRefusal(400, 10143, `could not resolve binding "${binding.name}": ${what}`);
     switch (binding.type) {
       case 'plain_text':
       case 'json':
@@ -168,18 +169,18 @@ export class FakeCloudflare {
   ): void {
     const script = this.script(name);
     if (script.live !== script.newest) {
-      throw new Refusal(
+      throw new ApiRefusal(
         400,
         notDeployed,
         'the latest version of the Worker is not deployed; deploy it, then edit secrets',
       );
     }
     if (Object.keys(changed).length > MAX_SECRETS_AT_ONCE)
-      throw new Refusal(400, 10021, 'more than 100 secrets at once');
+      throw new ApiRefusal(400, 10021, 'more than 100 secrets at once');
     const secrets = new Map(script.newest.secrets);
     for (const [secret, value] of Object.entries(changed)) {
       if (script.metadata.bindings.some((binding) => binding.name === secret)) {
-        throw new Refusal(400, 10053, `binding name ${secret} is in use`);
+        throw new ApiRefusal(400, 10053, `binding name ${secret} is in use`);
       }
       if (value === null) secrets.delete(secret);
       else secrets.set(secret, value.text);
@@ -199,7 +200,7 @@ export class FakeCloudflare {
     const all = [...this.scripts.values()].flatMap((other) => other.crons);
     // Also a change to fewer is refused as long as there are too many (workers-sdk/issues/15194).
     if (Math.max(all.length, all.length - script.crons.length + crons.length) > this.limits.crons) {
-      throw new Refusal(400, 10072, `an account has at most ${this.limits.crons} cron triggers`);
+      throw new ApiRefusal(400, 10072, `an account has at most ${this.limits.crons} cron triggers`);
     }
     script.crons = crons;
   }
@@ -208,17 +209,18 @@ export class FakeCloudflare {
     const script = this.script(name);
     for (const domain of domains) {
       const owner = [...this.scripts.values()].find((other) => other !== script && other.domains.includes(domain));
-      if (owner !== undefined) throw new Refusal(409, UNPUBLISHED, `${domain} is attached to ${owner.name}`);
-      if (this.takenDomains.has(domain)) throw new Refusal(409, 100117, `${domain} has DNS records already`);
+      if (owner !== undefined) throw new ApiRefusal(409, UNPUBLISHED, `${domain} is attached to ${owner.name}`);
+      if (this.takenDomains.has(domain)) throw new ApiRefusal(409, 100117, `${domain} has DNS records already`);
     }
     script.domains = domains;
   }
 
   deleteScript(name: string, force: boolean): void {
     const script = this.script(name);
-    if (!force && this.boundTo(name).length > 0) throw new Refusal(400, 10142, `${name} is bound to by another Worker`);
-    if (!force && this.#consumes(name)) throw new Refusal(400, 10064, `${name} is in use as a consumer for a queue`);
-    if (!force && script.classes.size > 0) throw new Refusal(400, 10064, `${name} has Durable Objects`);
+    if (!force && this.boundTo(name).length > 0)
+      throw new ApiRefusal(400, 10142, `${name} is bound to by another Worker`);
+    if (!force && this.#consumes(name)) throw new ApiRefusal(400, 10064, `${name} is in use as a consumer for a queue`);
+    if (!force && script.classes.size > 0) throw new ApiRefusal(400, 10064, `${name} has Durable Objects`);
     this.scripts.delete(name);
     for (const queue of this.queues.values()) {
       for (const consumer of queue.consumers.values()) {
@@ -249,10 +251,14 @@ export class FakeCloudflare {
   }
 
   createQueue(name: string, settings: CloudQueue['settings']): CloudQueue {
-    if (this.queueNamed(name) !== undefined) throw new Refusal(409, UNPUBLISHED, `queue name ${name} is taken`);
+    if (this.queueNamed(name) !== undefined) throw new ApiRefusal(409, UNPUBLISHED, `queue name ${name} is taken`);
     const { message_retention_period: retention } = settings;
     if (Number(retention) > this.limits.retentionSeconds) {
-      throw new Refusal(400, UNPUBLISHED, `messages are kept ${this.limits.retentionSeconds} s at most on this plan`);
+      throw new ApiRefusal(
+        400,
+        UNPUBLISHED,
+        `messages are kept ${this.limits.retentionSeconds} s at most on this plan`,
+      );
     }
     const queue = { id: idOf('queue', name), name, settings, consumers: new Map(), backlog: 0 };
     this.queues.set(queue.id, queue);
@@ -262,7 +268,7 @@ export class FakeCloudflare {
   attach(queueId: string, consumer: Omit<CloudConsumer, 'id'>): CloudConsumer {
     const queue = this.queue(queueId);
     this.script(consumer.script);
-    if (queue.consumers.size > 0) throw new Refusal(400, 11004, `queue ${queue.name} has a consumer`);
+    if (queue.consumers.size > 0) throw new ApiRefusal(400, 11004, `queue ${queue.name} has a consumer`);
     this.#checkDeadLetters(consumer.deadLetterQueue);
     const attached = { ...consumer, id: idOf('consumer', queue.name + consumer.script) };
     queue.consumers.set(attached.id, attached);
@@ -271,28 +277,28 @@ export class FakeCloudflare {
 
   reattach(queueId: string, consumerId: string, changed: Pick<CloudConsumer, 'deadLetterQueue' | 'settings'>): void {
     const consumer = this.queue(queueId).consumers.get(consumerId);
-    if (consumer === undefined) throw new Refusal(404, UNPUBLISHED, 'no such consumer');
+    if (consumer === undefined) throw new ApiRefusal(404, UNPUBLISHED, 'no such consumer');
     this.#checkDeadLetters(changed.deadLetterQueue);
     Object.assign(consumer, changed);
   }
 
   #checkDeadLetters(name: string | undefined): void {
     if (name !== undefined && this.queueNamed(name) === undefined)
-      throw new Refusal(400, UNPUBLISHED, `no queue ${name}`);
+      throw new ApiRefusal(400, UNPUBLISHED, `no queue ${name}`);
   }
 
   deleteQueue(id: string): void {
     const queue = this.queue(id);
     const users = this.sendersTo(queue.name).map(({ name }) => name);
     if (queue.consumers.size > 0 || users.length > 0) {
-      throw new Refusal(400, 11005, `queue ${queue.name} is in use by ${users.join(', ') || 'a consumer'}`);
+      throw new ApiRefusal(400, 11005, `queue ${queue.name} is in use by ${users.join(', ') || 'a consumer'}`);
     }
     this.queues.delete(id);
   }
 
   createDatabase(name: string): { readonly uuid: string; readonly name: string } {
     const uuid = dashedId(`database ${name}`);
-    if (this.databases.has(uuid)) throw new Refusal(400, 7502, `database ${name} exists`);
+    if (this.databases.has(uuid)) throw new ApiRefusal(400, 7502, `database ${name} exists`);
     this.databases.set(uuid, { name, database: new DatabaseSync(':memory:'), statements: [] });
     return { uuid, name };
   }
@@ -304,7 +310,7 @@ export class FakeCloudflare {
   /** In memory, at once. Several statements of one text are one transaction. */
   runStatements(uuid: string, sql: string, params: readonly SQLInputValue[]): Rows {
     const found = this.databases.get(uuid);
-    if (found === undefined) throw new Refusal(404, 7404, 'no such database');
+    if (found === undefined) throw new ApiRefusal(404, 7404, 'no such database');
     try {
       if (/^\s*SELECT/i.test(sql)) return found.database.prepare(sql).all(...params);
       found.statements.push({ sql, params });
@@ -316,23 +322,23 @@ export class FakeCloudflare {
     } catch (error) {
       if (found.database.isTransaction) found.database.exec('ROLLBACK');
       found.statements.pop();
-      throw new Refusal(400, 7500, error instanceof Error ? error.message : String(error));
+      throw new ApiRefusal(400, 7500, error instanceof Error ? error.message : String(error));
     }
   }
 
   deleteDatabase(uuid: string): void {
-    if (!this.databases.delete(uuid)) throw new Refusal(404, 7404, 'no such database');
+    if (!this.databases.delete(uuid)) throw new ApiRefusal(404, 7404, 'no such database');
   }
 
   script(name: string): Script {
     const script = this.scripts.get(name);
-    if (script === undefined) throw new Refusal(404, 10007, `script ${name} not found`);
+    if (script === undefined) throw new ApiRefusal(404, 10007, `script ${name} not found`);
     return script;
   }
 
   queue(id: string): CloudQueue {
     const queue = this.queues.get(id);
-    if (queue === undefined) throw new Refusal(404, 11000, 'no such queue');
+    if (queue === undefined) throw new ApiRefusal(404, 11000, 'no such queue');
     return queue;
   }
 
@@ -351,7 +357,7 @@ function classesAfter({ migrations }: UploadMetadata, existing: Script | undefin
   const classes = new Set(existing?.classes);
   if (migrations === undefined) return classes;
   if (migrations.old_tag !== existing?.migrationTag) {
-    throw new Refusal(412, 10079, `the last migration is ${existing?.migrationTag}, not ${migrations.old_tag}`);
+    throw new ApiRefusal(412, 10079, `the last migration is ${existing?.migrationTag}, not ${migrations.old_tag}`);
   }
   for (const step of migrations.steps) for (const added of asStrings(step.new_sqlite_classes)) classes.add(added);
   return classes;

@@ -16,7 +16,7 @@ import { withoutSignalHandlers } from '../local/signals.ts';
 import { RECOVER_AFTER_RESTART } from '../shared/store/recovery.ts';
 import { FakeCloudflare } from './fake-cloudflare.ts';
 import { localWorker } from './local-worker.ts';
-import { Refusal } from './refusal.ts';
+import { ApiRefusal } from './refusal.ts';
 import { dashedId } from './script.ts';
 
 type Rows = Record<string, unknown>[];
@@ -103,7 +103,7 @@ export class LiveAccount extends FakeCloudflare implements AsyncDisposable {
 
   /** Rows as the databases have them; the account in memory gets the same changes, for what is looked at there. */
   override async query(uuid: string, sql: string, params: readonly SQLInputValue[]): Promise<Rows> {
-    if (!this.databases.has(uuid)) throw new Refusal(404, 7404, 'no such database');
+    if (!this.databases.has(uuid)) throw new ApiRefusal(404, 7404, 'no such database');
     if (!/^\s*SELECT/i.test(sql)) this.runStatements(uuid, sql, params);
     if (this.#runtime === undefined) await this.follow();
     const startedAt = performance.now();
@@ -121,7 +121,7 @@ export class LiveAccount extends FakeCloudflare implements AsyncDisposable {
     const body = JSON.stringify({ database: uuid, sql, params });
     const response = await holder.fetch('http://account/', { method: 'POST', body });
     const { results, error } = (await response.json()) as { results?: Rows; error?: string };
-    if (error !== undefined) throw new Refusal(400, 7500, error);
+    if (error !== undefined) throw new ApiRefusal(400, 7500, error);
     return results ?? [];
   }
 

@@ -9,7 +9,7 @@
  */
 export const UNPUBLISHED = 0;
 
-export class Refusal extends Error {
+export class ApiRefusal extends Error {
   readonly status: number;
   readonly code: number;
   /** What it says of when to come again. */

@@ -10,7 +10,7 @@ import type { Uploads } from '../deploy/upload/build-uploads.ts';
 import { FakeCloudflare } from './fake-cloudflare.ts';
 import { FAULTS, type Fault, isHealed } from './faults.ts';
 import { REHEARSED_SECRETS, type Scenario, type Stage, secondRelease } from './scenario.ts';
-import { type Call, CloudflareStub } from './server.ts';
+import { type ApiCall, CloudflareStub } from './server.ts';
 import { snapshotOf } from './snapshot.ts';
 
 /** What the Workers cannot do without, as their `env.ts` says. */
@@ -35,7 +35,7 @@ export interface Rehearsal {
   readonly before: FakeCloudflare;
   /** As it leaves it. */
   readonly after: FakeCloudflare;
-  readonly calls: readonly Call[];
+  readonly calls: readonly ApiCall[];
   /** What the run said. */
   readonly said: readonly string[];
 }
@@ -121,7 +121,7 @@ export class StageRun {
     return this.#stub.close();
   }
 
-  get calls(): readonly Call[] {
+  get calls(): readonly ApiCall[] {
     return this.#stub.calls;
   }
 

@@ -20,7 +20,7 @@ import {
 } from './answers.ts';
 import type { CloudQueue, FakeCloudflare } from './fake-cloudflare.ts';
 import { Page } from './page.ts';
-import { Refusal, UNPUBLISHED } from './refusal.ts';
+import { ApiRefusal, UNPUBLISHED } from './refusal.ts';
 
 export interface ApiRequest {
   readonly method: string;
@@ -108,7 +108,7 @@ const ROUTES: readonly Route[] = [
   ),
   read(`/workers/scripts/${SCRIPT}/versions/${UUID}`, (cloud, [name = '', id = '']) => {
     const version = cloud.script(name).versions.find((one) => one.id === id);
-    if (version === undefined) throw new Refusal(404, 10222, 'no such version');
+    if (version === undefined) throw new ApiRefusal(404, 10222, 'no such version');
     return versionAnswer(version);
   }),
   read(`/workers/scripts/${SCRIPT}/subdomain`, (cloud, [name = '']) => subdomainAnswer(cloud.script(name))),
@@ -129,16 +129,16 @@ const ROUTES: readonly Route[] = [
   }),
   read('/r2/buckets', (cloud) => ({ buckets: [...cloud.buckets].map(bucketAnswer) })),
   read(`/r2/buckets/${SCRIPT}`, (cloud, [name = '']) => {
-    if (!cloud.buckets.has(name)) throw new Refusal(404, 10006, 'no such bucket');
+    if (!cloud.buckets.has(name)) throw new ApiRefusal(404, 10006, 'no such bucket');
     return bucketAnswer(name);
   }),
 
   change('PUT', `/workers/scripts/${SCRIPT}`, async (cloud, [name = ''], request) => {
-    if (!request.contentType.startsWith('multipart/form-data')) throw new Refusal(415, 10021, 'not a form');
+    if (!request.contentType.startsWith('multipart/form-data')) throw new ApiRefusal(415, 10021, 'not a form');
     const form = await new Response(request.body, { headers: { 'content-type': request.contentType } }).formData();
     const metadata = form.get('metadata');
     if (!(metadata instanceof Blob) || metadata.type !== 'application/json') {
-      throw new Refusal(400, 10021, 'no metadata as application/json');
+      throw new ApiRefusal(400, 10021, 'no metadata as application/json');
     }
     const metadataText = await metadata.text();
     const files = await Promise.all(
@@ -150,13 +150,13 @@ const ROUTES: readonly Route[] = [
     );
     const main = [...form].find(([part]) => part === (JSON.parse(metadataText) as UploadMetadata).main_module)?.[1];
     if (main instanceof Blob && main.type !== 'application/javascript+module') {
-      throw new Refusal(400, 10021, `${main.type} is not the type of a module`);
+      throw new ApiRefusal(400, 10021, `${main.type} is not the type of a module`);
     }
     cloud.upload(name, JSON.parse(metadataText) as UploadMetadata, files);
     return scriptAnswer(cloud.script(name));
   }),
   change('PATCH', `/workers/scripts/${SCRIPT}/secrets-bulk`, (cloud, [name = ''], request) => {
-    if (request.contentType !== 'application/merge-patch+json') throw new Refusal(415, 10021, 'not a merge patch');
+    if (request.contentType !== 'application/merge-patch+json') throw new ApiRefusal(415, 10021, 'not a merge patch');
     cloud.patchSecrets(name, parse(SecretsSchema, request).secrets);
     return {};
   }),
@@ -213,7 +213,7 @@ const ROUTES: readonly Route[] = [
     return {};
   }),
   change('DELETE', `/queues/${ID}/consumers/${ID}`, (cloud, [id = '', consumer = '']) => {
-    if (!cloud.queue(id).consumers.delete(consumer)) throw new Refusal(404, UNPUBLISHED, 'no such consumer');
+    if (!cloud.queue(id).consumers.delete(consumer)) throw new ApiRefusal(404, UNPUBLISHED, 'no such consumer');
     return {};
   }),
   change('DELETE', `/queues/${ID}`, (cloud, [id = '']) => {
@@ -248,13 +248,13 @@ const ROUTES: readonly Route[] = [
   },
   change('POST', '/r2/buckets', (cloud, _names, request) => {
     const { name } = parse(DatabaseSchema, request);
-    if (cloud.buckets.has(name)) throw new Refusal(409, UNPUBLISHED, 'the bucket exists');
+    if (cloud.buckets.has(name)) throw new ApiRefusal(409, UNPUBLISHED, 'the bucket exists');
     cloud.buckets.add(name);
     return {};
   }),
   change('DELETE', `/r2/buckets/${SCRIPT}`, (cloud, [name = '']) => {
-    if (cloud.filledBuckets.has(name)) throw new Refusal(409, 10008, 'The bucket you tried to delete is not empty');
-    if (!cloud.buckets.delete(name)) throw new Refusal(404, 10006, 'no such bucket');
+    if (cloud.filledBuckets.has(name)) throw new ApiRefusal(409, 10008, 'The bucket you tried to delete is not empty');
+    if (!cloud.buckets.delete(name)) throw new ApiRefusal(404, 10006, 'no such bucket');
     return {};
   }),
 ];
@@ -274,14 +274,14 @@ export function routeOf(request: ApiRequest): {
       return { changes: changes && !isQuestion(request), run };
     }
   }
-  throw new Refusal(404, 7003, `no route for ${request.method} ${request.path}`);
+  throw new ApiRefusal(404, 7003, `no route for ${request.method} ${request.path}`);
 }
 
 /** @throws Refusal for what the token may not do, and for all of R2 where it was never opened */
 function checkPermission({ forbidden, lacksR2 }: FakeCloudflare, { path }: ApiRequest): void {
-  if (forbidden.some((prefix) => path.startsWith(prefix))) throw new Refusal(403, 10000, 'Authentication error');
+  if (forbidden.some((prefix) => path.startsWith(prefix))) throw new ApiRefusal(403, 10000, 'Authentication error');
   if (lacksR2 && path.startsWith('/r2/')) {
-    throw new Refusal(403, 10042, 'Please enable R2 through the Cloudflare Dashboard.');
+    throw new ApiRefusal(403, 10042, 'Please enable R2 through the Cloudflare Dashboard.');
   }
 }
 
@@ -299,10 +299,10 @@ function change(method: string, path: string, handle: Handler): Route {
 }
 
 function parse<Schema extends z.ZodType>(schema: Schema, { body, contentType }: ApiRequest): z.output<Schema> {
-  if (!/^application\/(?:json|merge-patch\+json)$/.test(contentType)) throw new Refusal(415, 10021, 'not JSON');
+  if (!/^application\/(?:json|merge-patch\+json)$/.test(contentType)) throw new ApiRefusal(415, 10021, 'not JSON');
   const parsed = schema.safeParse(JSON.parse(body.toString()));
   if (parsed.success) return parsed.data;
-  throw new Refusal(400, 10021, z.prettifyError(parsed.error));
+  throw new ApiRefusal(400, 10021, z.prettifyError(parsed.error));
 }
 
 /** Time passes between two looks: a consumer takes some messages, and whoever sends to the queue adds one. */

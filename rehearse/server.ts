@@ -9,7 +9,7 @@ import { FakeCloudflare } from './fake-cloudflare.ts';
 import { FAULTS, type Fault } from './faults.ts';
 import { faultsOf, leaks } from './invariants.ts';
 import { Page } from './page.ts';
-import { Refusal } from './refusal.ts';
+import { ApiRefusal } from './refusal.ts';
 import { type ApiRequest, routeOf } from './routes.ts';
 import { namesIn, type TransientOptions, TransientRefusals } from './transient.ts';
 
@@ -22,7 +22,7 @@ export interface StubOptions extends TransientOptions {
   readonly mayLoseMessages?: boolean;
 }
 
-export interface Call {
+export interface ApiCall {
   readonly method: string;
   readonly path: string;
   readonly changes: boolean;
@@ -43,7 +43,7 @@ export class CloudflareStub {
   readonly cloud: FakeCloudflare;
   /** What should not have happened. */
   readonly violations: string[] = [];
-  calls: Call[] = [];
+  calls: ApiCall[] = [];
   fault: Fault | undefined;
   /** Told when a fault ends the process that deploys. */
   onCrash: () => void = () => {};
@@ -152,7 +152,7 @@ export class CloudflareStub {
       const answer = result instanceof Page ? result.answer(request.query) : { result };
       return { status: 200, result: { success: true, errors: [], messages: [], ...answer }, changes };
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
+      if (!(error instanceof ApiRefusal)) throw error;
       const { status, code, message, retryAfterSeconds } = error;
       return { status, result: refusal(code, message), changes: false, retryAfterSeconds };
     }

@@ -3,7 +3,7 @@
  * not known everywhere, an upload while another is still being written.
  */
 import type { FakeCloudflare } from './fake-cloudflare.ts';
-import { Refusal } from './refusal.ts';
+import { ApiRefusal } from './refusal.ts';
 
 export interface TransientOptions {
   /** What was just made is answered with 404 at first, and an upload right after another new one with 409. */
@@ -35,13 +35,13 @@ export class TransientRefusals {
     const isUpload = method === 'PUT' && UPLOAD.test(path);
     if (isUpload && this.#uploadConflicts > 0) {
       this.#uploadConflicts -= 1;
-      throw new Refusal(409, 10035, 'multiple attempts to modify a resource occurred at the same time');
+      throw new ApiRefusal(409, 10035, 'multiple attempts to modify a resource occurred at the same time');
     }
     const parts = path.split('/');
     for (const [name, left] of this.#unsettled) {
       if (isUpload || left === 0 || !parts.includes(name)) continue;
       this.#unsettled.set(name, left - 1);
-      throw new Refusal(404, 10007, `${name} is not found`);
+      throw new ApiRefusal(404, 10007, `${name} is not found`);
     }
   }
 
@@ -59,7 +59,7 @@ export class TransientRefusals {
     if (callLimit === undefined) return;
     this.#counted += 1;
     if (this.#counted <= callLimit.calls) return;
-    if (!callLimit.forgiven()) throw new Refusal(429, 971, 'please wait and consider throttling your requests', 300);
+    if (!callLimit.forgiven()) throw new ApiRefusal(429, 971, 'please wait and consider throttling your requests', 300);
     this.#counted = 1;
   }
 }

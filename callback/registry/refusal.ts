@@ -1,9 +1,9 @@
 /** How the registry says no. */
 import type { Answered, RegistryProblemCode } from '../../shared/registry/rpc.ts';
 
-type Refusal = Extract<Answered<never>, { ok: false }>;
+type RegistryRefusal = Extract<Answered<never>, { ok: false }>;
 
-export function refuse(code: RegistryProblemCode, detail: string): Refusal {
+export function refuse(code: RegistryProblemCode, detail: string): RegistryRefusal {
   return { ok: false, code, detail };
 }
 
@@ -12,6 +12,6 @@ export const NO_SUCH_SERVER = refuse(
   'There is no server with this id; it may have been silent for too long. Register it again.',
 );
 
-export function noSuchService(name: string): Refusal {
+export function noSuchService(name: string): RegistryRefusal {
   return refuse('service-not-found', `There is no service ${name}.`);
 }

@@ -36,7 +36,7 @@ import {
 import { isOverShare } from './shares.ts';
 import type { LeaseGroup, LineNeeds, Offer, Place, Registry, Service } from './state.ts';
 
-type Call = RouteRequest['calls'][number];
+type AskedCall = RouteRequest['calls'][number];
 
 /** The fallback of parked tasks, should a release be lost; spread over a minute. */
 const PARKED_MS = 300_000;
@@ -85,7 +85,7 @@ function sameAgain({ calls, offer }: Place, id: string): RouteDecision {
 }
 
 /** Nobody reads it. */
-function nothing({ id }: Call, now: number): RouteDecision {
+function nothing({ id }: AskedCall, now: number): RouteDecision {
   return { id, is: 'waiting', why: 'server-busy', until: now + LOOK_AGAIN_MS };
 }
 
@@ -123,7 +123,7 @@ class Admission {
       : offersOf(registry, name).filter((offer) => isAvailable(registry, offer, now));
   }
 
-  decide(lease: LeaseGroup, call: Call): RouteDecision {
+  decide(lease: LeaseGroup, call: AskedCall): RouteDecision {
     const place = lease.open.get(call.id);
     if (place !== undefined) return sameAgain(place, call.id);
     if (call.isUnderWay === true) return this.#go(lease, call, undefined);
@@ -141,13 +141,13 @@ class Admission {
     return this.#isFixed ? this.#admit(lease, call, needs) : this.#send(lease, call, matching, needs);
   }
 
-  #matching({ requirements }: Call): readonly Offer[] {
+  #matching({ requirements }: AskedCall): readonly Offer[] {
     if (requirements === undefined) return this.#available;
     return this.#available.filter(({ address }) => meetsRequirements(address, requirements));
   }
 
   /** What decides in which line it stands, if it must. */
-  #needs({ requirements }: Call, matching: readonly Offer[]): LineNeeds | undefined {
+  #needs({ requirements }: AskedCall, matching: readonly Offer[]): LineNeeds | undefined {
     if (this.#isFixed || requirements === undefined) return undefined;
     const { affinityKey, ...server } = requirements;
     const home = this.#algorithm === 'sticky' ? homeOf(matching, affinityKey, this.#now)?.server.id : undefined;
@@ -156,7 +156,7 @@ class Admission {
   }
 
   /** The call's target is fixed: only its place is counted. */
-  #admit(lease: LeaseGroup, call: Call, needs: LineNeeds | undefined): RouteDecision {
+  #admit(lease: LeaseGroup, call: AskedCall, needs: LineNeeds | undefined): RouteDecision {
     const { outage } = this.#service;
     if (outage !== undefined) {
       if (!mayBeTried(outage, this.#now)) return this.#park(call, 'unreachable', needs);
@@ -169,7 +169,7 @@ class Admission {
       : this.#wait(lease, call, needs, Number.POSITIVE_INFINITY, 0);
   }
 
-  #send(lease: LeaseGroup, call: Call, matching: readonly Offer[], needs: LineNeeds | undefined): RouteDecision {
+  #send(lease: LeaseGroup, call: AskedCall, matching: readonly Offer[], needs: LineNeeds | undefined): RouteDecision {
     const working = matching.filter(({ circuit }) => circuitState(circuit, this.#now) !== 'open');
     if (working.length === 0) return this.#park(call, 'no-server', needs, matching);
     if (this.#mustJoinLine(call, needs)) return this.#park(call, 'server-busy', needs);
@@ -182,12 +182,12 @@ class Admission {
   }
 
   /** Nobody overtakes those who stand there. */
-  #mustJoinLine({ waits, patientUntil }: Call, needs: LineNeeds | undefined): boolean {
+  #mustJoinLine({ waits, patientUntil }: AskedCall, needs: LineNeeds | undefined): boolean {
     return waits === 0 && patientUntil === undefined && lineOf(this.#registry, this.#name, needs)?.stands === true;
   }
 
   /** What is released, or waits in place, has its room kept. */
-  #hasRoom({ waits }: Call, places: number): boolean {
+  #hasRoom({ waits }: AskedCall, places: number): boolean {
     const room = Math.min(places, roomNow(this.#service, this.#limits, this.#now));
     return room >= 1 && (waits > 0 || room - this.#expected() >= 1);
   }
@@ -202,11 +202,11 @@ class Admission {
     return offer.busyUntil <= this.#now && freePlaces(offer) > 0 && admits(offer.circuit, this.#now);
   }
 
-  #pick(matching: readonly Offer[], open: readonly Offer[], { requirements }: Call): Offer | undefined {
+  #pick(matching: readonly Offer[], open: readonly Offer[], { requirements }: AskedCall): Offer | undefined {
     return pickOffer(this.#algorithm, matching, open, requirements?.affinityKey, this.#random, this.#now);
   }
 
-  #go(lease: LeaseGroup, call: Call, offer: Offer | undefined): RouteDecision {
+  #go(lease: LeaseGroup, call: AskedCall, offer: Offer | undefined): RouteDecision {
     takePlace(this.#registry, lease, call.id, this.#name, offer, this.#now);
     if (offer !== undefined) {
       offer.picked += 1;
@@ -219,7 +219,7 @@ class Admission {
   /** @param capacity calls at a time that its servers take @param notBefore until then it cannot, whatever the places */
   #wait(
     lease: LeaseGroup,
-    call: Call,
+    call: AskedCall,
     needs: LineNeeds | undefined,
     capacity: number,
     notBefore: number,
@@ -240,7 +240,7 @@ class Admission {
   }
 
   /** Any server's place does for a call that asks nothing of its server. */
-  #placeToFollow(lease: LeaseGroup, { id, patientUntil, requirements }: Call): string | undefined {
+  #placeToFollow(lease: LeaseGroup, { id, patientUntil, requirements }: AskedCall): string | undefined {
     if (patientUntil !== undefined || requirements !== undefined) return undefined;
     const limits = { withinMs: FOLLOW_WITHIN_MS, calls: callsInTurn(this.#service, this.#limits) };
     return limits.calls === 1 ? undefined : followInPlace(this.#registry, lease, id, this.#name, this.#now, limits);
@@ -251,7 +251,7 @@ class Admission {
   }
 
   /** @param matching servers that it could have, were their circuits not open */
-  #park(call: Call, why: RouteWait, needs: LineNeeds | undefined, matching: readonly Offer[] = []): RouteDecision {
+  #park(call: AskedCall, why: RouteWait, needs: LineNeeds | undefined, matching: readonly Offer[] = []): RouteDecision {
     const { id, patientUntil, waits } = call;
     if (patientUntil !== undefined) {
       const times = matching.flatMap(({ circuit }) => (circuit.state.is === 'open' ? [circuit.state.until] : []));

@@ -3,6 +3,7 @@
  * by itself, with a status (521 and its like, `repeat.ts`); a network that is bound directly, as in the
  * local run, reports refused and broken connections alike.
  */
+import { TimeLimitError, withinMs } from '../../shared/time-limit.ts';
 
 const LOOK_MS = 250;
 
@@ -13,17 +14,14 @@ export async function refusesConnections(network: Fetcher, url: string): Promise
     hostname: hostname.replace(/^\[|\]$/g, ''),
     port: Number(port || (protocol === 'https:' ? 443 : 80)),
   };
-  const late = Promise.withResolvers<void>();
-  const timer = setTimeout(late.resolve, LOOK_MS);
   const socket = network.connect(address);
   socket.closed.catch(() => {});
   try {
-    await Promise.race([socket.opened, late.promise]);
+    await withinMs(socket.opened, LOOK_MS, 'the address');
     return false;
-  } catch {
-    return true;
+  } catch (error) {
+    return !(error instanceof TimeLimitError);
   } finally {
-    clearTimeout(timer);
     await socket.close().catch(() => {});
   }
 }

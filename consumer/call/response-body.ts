@@ -3,6 +3,7 @@
  * as a stream where it can be kept; nothing else is read to its end. What there is of it is kept: an error speaks by
  * its status, and its beginning tells why.
  */
+import { joinBytes } from '../../shared/bytes.ts';
 import { continued } from '../../shared/sync/bounded-read.ts';
 import { hasNoBytes, isUnpackedOnReading, opaquePackingOf, unsaidPackingOf } from '../../shared/sync/packing.ts';
 import { type Content, contentFromBytes, MAX_INLINE_BYTES } from '../../shared/task/content.ts';
@@ -87,21 +88,11 @@ async function readStart(body: ReadableStream<Uint8Array>, mustBeWhole: boolean,
     if (mustBeWhole) throw error;
     cut = 'broken';
   }
-  const bytes = startOf(chunks, Math.min(length, MAX_INLINE_BYTES));
+  const bytes = joinBytes(chunks, Math.min(length, MAX_INLINE_BYTES));
   if (cut !== 'too-large') return { bytes, cut };
   if (wantsAll) return { bytes, cut, stream: continued(chunks, reader) };
   await reader.cancel();
   return { bytes, cut };
-}
-
-function startOf(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk.subarray(0, length - at), at);
-    at += Math.min(chunk.length, length - at);
-  }
-  return bytes;
 }
 
 /** The cut may have gone through a character of UTF-8: at most four bytes from its first. */

@@ -4,7 +4,7 @@ import { keyLabel } from '../../shared/key/name.ts';
 import { type SecretsHolder, tokenForBackend } from '../../shared/key/report-token.ts';
 import type { ServiceDefinition } from '../../shared/service/definition.ts';
 import { isOwnAddress, OWN_ADDRESS_PROBLEM } from '../../shared/service/own-address.ts';
-import { hasSecrets, mayHaveSecrets, secretProblem } from '../../shared/service/secret-origin.ts';
+import { hasSecrets, mayHaveSecretsAt, secretProblem } from '../../shared/service/secret-origin.ts';
 import { HOPS_HEADER } from '../../shared/sync/call.ts';
 import { ACCEPTED_ENCODINGS } from '../../shared/sync/packing.ts';
 import { bytesFromContent, type Content } from '../../shared/task/content.ts';
@@ -139,7 +139,7 @@ function addressesOf(
   const addressed: (CallableServer & { url: string })[] = [];
   const isOpen = !hasSecrets(service);
   for (const server of servers) {
-    if (!isOpen && addressed.length > 0 && !mayHaveSecrets(service, new URL(server.baseUrl).origin)) continue;
+    if (!isOpen && addressed.length > 0 && !mayHaveSecretsAt(service, server.baseUrl)) continue;
     const url = joinUrl(server.baseUrl, path);
     const placed = key === undefined ? { ok: true as const, url } : placeKey(service, url, headers, key);
     if (placed.ok) addressed.push({ ...server, url: placed.url });
@@ -153,7 +153,7 @@ function bodyOf(content: Content): string | Uint8Array<ArrayBuffer> {
   return content.encoding === 'base64' ? bytesFromContent(content) : content.text;
 }
 
-type Place =
+type CallAddress =
   | {
       readonly ok: true;
       /** At least one: the first is called, others are for failover. */
@@ -163,7 +163,11 @@ type Place =
   | { readonly ok: false; readonly problem: string };
 
 /** @param registered servers that the registry, or what is remembered of it, gave the call */
-export function placeOf(env: TargetEnv, service: ServiceDefinition, registered: readonly CallableServer[] = []): Place {
+export function placeOf(
+  env: TargetEnv,
+  service: ServiceDefinition,
+  registered: readonly CallableServer[] = [],
+): CallAddress {
   const { baseUrl, binding } = service;
   if (isOwnTarget(env, service, registered[0]?.baseUrl)) return { ok: false, problem: OWN_PROBLEM };
   if (baseUrl !== undefined) {
@@ -220,10 +224,7 @@ export function setServiceHeaders(
 ): string | undefined {
   for (const [name, value] of Object.entries(service.headers)) {
     const isSecret = typeof value !== 'string';
-    if (isSecret) {
-      const { origin } = new URL(baseUrl);
-      if (!mayHaveSecrets(service, origin)) return secretProblem(origin);
-    }
+    if (isSecret && !mayHaveSecretsAt(service, baseUrl)) return secretProblem(new URL(baseUrl).origin);
     const text = isSecret ? env.secret(value.secret)?.trim() : value;
     if (text === undefined) return `The secret for the header ${name} is not set on this consumer.`;
     // The runtime refuses control characters with an exception and writes what is not ASCII into its log.

@@ -2,6 +2,7 @@
  * The server registry as batch and synchronous route ask it: a question has an id, may be repeated (rule R22),
  * and what is answered to nobody goes back by it. An outage of the registry degrades to servers last known.
  */
+
 import pRetry from 'p-retry';
 import { byName } from '../../shared/by-name.ts';
 import { logError, logWarning } from '../../shared/log.ts';
@@ -15,6 +16,7 @@ import type {
 } from '../../shared/registry/routing.ts';
 import { isRouted, needsServer, type ServiceDefinition } from '../../shared/service/definition.ts';
 import type { ServerRequirements } from '../../shared/task/server-requirements.ts';
+import { withinMs } from '../../shared/time-limit.ts';
 import type { CatalogEnv, PlaceEnv } from './capacity-env.ts';
 
 /** Well within the slack of a task's lease. */
@@ -38,7 +40,7 @@ export async function askForPlaces(
 ): Promise<RouteAnswer | undefined> {
   const { leaseId, expiresAt, calls } = request;
   try {
-    const answer = await pRetry(() => withinPatience(session.route(request)), RETRIES);
+    const answer = await pRetry(() => withinMs(session.route(request), PATIENCE_MS, 'the registry'), RETRIES);
     env.servers.note(answer.servers, Date.now());
     env.servers.noteLines(answer.lines);
     // RPC gives it a prototype, and a service may be called `constructor`.
@@ -61,7 +63,7 @@ export async function reportPlaces(
   reports: CallReport[],
 ): Promise<void> {
   try {
-    await pRetry(() => withinPatience(session.reportCalls({ leaseId, reports })), RETRIES);
+    await pRetry(() => withinMs(session.reportCalls({ leaseId, reports }), PATIENCE_MS, 'the registry'), RETRIES);
   } catch (error) {
     logWarning('registry.unreported', { shard, calls: reports.length, cause: String(error) });
   }
@@ -89,16 +91,4 @@ export function withoutRegistry(
   if (service === undefined || !needsServer(service)) return { kind: 'goes', servers: undefined };
   const servers = env.servers.pick(name, requirements, Date.now(), Math.random);
   return servers.length === 0 ? { kind: 'waits', why: 'no-server' } : { kind: 'goes', servers };
-}
-
-async function withinPatience<Value>(question: Promise<Value>): Promise<Value> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`the registry did not answer within ${PATIENCE_MS} ms`)), PATIENCE_MS);
-  });
-  try {
-    return await Promise.race([question, late]);
-  } finally {
-    if (timer !== undefined) clearTimeout(timer);
-  }
 }

@@ -5,7 +5,7 @@
 import type { CallReport } from '../../shared/registry/routing.ts';
 import type { KeyFeedback, LimitFacts } from '../keys/pool/feedback.ts';
 import type { AcquiredKey } from './key-hold.ts';
-import type { Place } from './place-hold.ts';
+import type { ServerPlace } from './place-hold.ts';
 
 /** How the call went, for the registry and the key pool. */
 export interface Report {
@@ -17,13 +17,13 @@ export interface Report {
 }
 
 export class Acquired {
-  readonly place: Place;
+  readonly place: ServerPlace;
   readonly key: AcquiredKey | undefined;
   readonly #since = Date.now();
   readonly #released = Promise.withResolvers<void>();
   #isReleased = false;
 
-  constructor(place: Place, key: AcquiredKey | undefined) {
+  constructor(place: ServerPlace, key: AcquiredKey | undefined) {
     this.place = place;
     this.key = key;
   }

@@ -5,7 +5,7 @@ import { asksRegistry } from '../capacity/place-source.ts';
 import { poolOf } from '../capacity/pool-of.ts';
 import { Acquired } from './acquired.ts';
 import { takeKey } from './key-hold.ts';
-import { FREE_PLACE, type Place, takePlace } from './place-hold.ts';
+import { FREE_PLACE, type ServerPlace, takePlace } from './place-hold.ts';
 import type { SyncEnv } from './sync-env.ts';
 
 /** Beyond its time-out a call may stream; a consumer that dies meanwhile frees place and key after this. */
@@ -63,7 +63,7 @@ export class Capacity {
     return keyed.is === 'waiting' ? keyed : { is: 'declined', declined: { why: 'key-refused' } };
   }
 
-  async #takePlace(expiresAt: number): Promise<{ readonly is: 'acquired'; readonly place: Place } | Waiting> {
+  async #takePlace(expiresAt: number): Promise<{ readonly is: 'acquired'; readonly place: ServerPlace } | Waiting> {
     const { id, service, patientUntil } = this.#call;
     if (!asksRegistry(this.#env, service, this.#env.known.find(service))) return { is: 'acquired', place: FREE_PLACE };
     return takePlace(this.#env, { id, service, waits: this.#waits, patientUntil, expiresAt });

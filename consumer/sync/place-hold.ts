@@ -10,7 +10,7 @@ import type { RegistryEnv } from '../call/call-env.ts';
 import type { PlaceEnv } from '../capacity/capacity-env.ts';
 import { askForPlaces, reportPlaces, withoutRegistry } from '../capacity/place-source.ts';
 
-export interface Place {
+export interface ServerPlace {
   /** Undefined for a fixed target. */
   readonly server: ServerAddress | undefined;
   /** Goes to another server that takes calls; false when there is none that has not been tried. */
@@ -24,7 +24,7 @@ export type PlaceReport = Pick<CallReport, 'outcome' | 'durationMs' | 'isOngoing
 };
 
 export type PlaceTaken =
-  | { readonly is: 'acquired'; readonly place: Place }
+  | { readonly is: 'acquired'; readonly place: ServerPlace }
   | { readonly is: 'waiting'; readonly declined: Declined & { readonly until: number } };
 
 export interface PlaceRequest {
@@ -38,7 +38,7 @@ export interface PlaceRequest {
 }
 
 /** A call that needs no place. */
-export const FREE_PLACE: Place = { server: undefined, moveOn: () => false, report: async () => {} };
+export const FREE_PLACE: ServerPlace = { server: undefined, moveOn: () => false, report: async () => {} };
 
 /** Nothing is known of any server: the client may try again after this. */
 const UNAVAILABLE_MS = 5_000;
@@ -72,7 +72,7 @@ interface PlacedCall {
   readonly leaseId: string;
 }
 
-class AcquiredPlace implements Place {
+class AcquiredPlace implements ServerPlace {
   /** Undefined: the place was not given by the registry, which so wants no report. */
   readonly #registry: RegistryRpc | undefined;
   readonly #env: PlaceEnv;

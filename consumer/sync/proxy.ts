@@ -65,7 +65,7 @@ function definitionOf(
 
 type Answered = Extract<Sent, { is: 'answered' }>;
 
-interface Refusal {
+interface ProxyRefusal {
   readonly status: number;
   readonly headers: Headers;
   readonly body: Uint8Array;
@@ -80,7 +80,7 @@ class ProxiedCall {
   readonly #startedAt = Date.now();
   #tries = 0;
   /** What a busy server said, or a limited key was told: the client's, when there is no other. */
-  #refusal: Refusal | undefined;
+  #refusal: ProxyRefusal | undefined;
 
   constructor(
     env: SyncEnv,
@@ -205,7 +205,7 @@ class ProxiedCall {
     return headers;
   }
 
-  #refusalOf(answer: ClassifiedResponse, sent: Answered, acquired: Acquired): Refusal | undefined {
+  #refusalOf(answer: ClassifiedResponse, sent: Answered, acquired: Acquired): ProxyRefusal | undefined {
     const { status, report, body } = answer;
     const secrets = this.#secretsOf(acquired);
     const isAboutTime = (status === 429 && report.feedback.kind === 'limited') || report.outcome === 'busy';

@@ -1,4 +1,5 @@
 /** Reads a text of JSON that is base64, with its quotes, piece by piece. Deterministic; what it throws is for the sender. */
+import { bytesFromBase64 } from '../../shared/bytes.ts';
 import { JsonFault } from './split.ts';
 
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
@@ -24,7 +25,7 @@ export async function* base64Bytes(
     if (!BASE64.test(block) || (isPadded && block !== '')) throw fault();
     isPadded ||= block.endsWith('=');
     carried = plain.slice(usable) + (isSplit ? '\\' : '');
-    if (block !== '') yield bytesOf(block);
+    if (block !== '') yield bytesFromBase64(block);
   }
   if (carried !== '') throw fault();
 }
@@ -33,11 +34,4 @@ function latin1(bytes: Uint8Array): string {
   let text = '';
   for (let at = 0; at < bytes.length; at += 0x8000) text += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
   return text;
-}
-
-function bytesOf(block: string): Uint8Array<ArrayBuffer> {
-  const binary = atob(block);
-  const bytes = new Uint8Array(binary.length);
-  for (let at = 0; at < binary.length; at++) bytes[at] = binary.charCodeAt(at);
-  return bytes;
 }

@@ -1,6 +1,6 @@
 /** Revoking a token. */
 import { z } from '@hono/zod-openapi';
-import { ROLES } from '../../shared/auth/token.ts';
+import { ROLES } from '../../shared/auth/role.ts';
 
 export const RevocationSchema = z
   .strictObject({

@@ -15,10 +15,7 @@ import {
 } from 'jose';
 import * as z from 'zod';
 import { SERVICE_NAME_PATTERN } from '../service/definition.ts';
-
-/** `viewer` reads everything and changes nothing; what the others may do stands in `producer/access.ts`. */
-export const ROLES = ['admin', 'client', 'server', 'viewer'] as const;
-export type Role = (typeof ROLES)[number];
+import { ROLES, type Role } from './role.ts';
 
 /** Who sends a request. Plain data: it is kept between requests. */
 export interface Principal {

@@ -4,6 +4,7 @@
  */
 import { logError, logWarning } from '../log.ts';
 import type { ServiceCatalog } from '../registry/routing.ts';
+import { withinMs } from '../time-limit.ts';
 import type { ServiceDefinition } from './definition.ts';
 import type { KnownServices, ReadReason } from './known-services.ts';
 
@@ -25,16 +26,13 @@ export async function refreshServices(
     return;
   }
   services.noteAsked(askedAt);
-  const late = new AbortController();
   try {
-    const catalog = await Promise.race([read(services.version), tooLate(late.signal)]);
+    const catalog = await withinMs(read(services.version), PATIENCE_MS, 'the registry');
     const unreadable = services.take(catalog, Date.now());
     if (unreadable.length > 0) logError('services.unreadable', { services: unreadable });
   } catch (error) {
     services.noteFailed(Date.now());
     logWarning('services.unread', { version: services.version, cause: String(error) });
-  } finally {
-    late.abort();
   }
 }
 
@@ -60,9 +58,4 @@ export async function findService(
     await refreshServices(known, read, { urgent });
   }
   return known.find(name);
-}
-
-async function tooLate(signal: AbortSignal): Promise<never> {
-  await scheduler.wait(PATIENCE_MS, { signal }).catch(() => undefined);
-  throw new Error(`the registry did not answer within ${PATIENCE_MS} ms`);
 }

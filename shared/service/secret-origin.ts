@@ -25,6 +25,21 @@ export function mayHaveSecrets({ auth, baseUrl, binding }: Permission, origin: s
   return (baseUrl !== undefined && origin === new URL(baseUrl).origin) || (auth?.origins?.includes(origin) ?? false);
 }
 
+/** Parsed once a definition and not once a call. */
+const ownOrigins = new WeakMap<Permission, string>();
+
+/** As `mayHaveSecrets`, of an address; one on the service's fixed target, which is nearly every call's, is not parsed. */
+export function mayHaveSecretsAt(service: Permission, url: string): boolean {
+  const { baseUrl } = service;
+  if (baseUrl !== undefined) {
+    const origin = ownOrigins.get(service) ?? new URL(baseUrl).origin;
+    ownOrigins.set(service, origin);
+    // The slash ends the host: nothing that follows can name another.
+    if (url.startsWith(`${origin}/`)) return true;
+  }
+  return mayHaveSecrets(service, new URL(url).origin);
+}
+
 /** True when a call of the service carries something that not everybody may have. */
 export function hasSecrets({ keyPool, headers }: Secrets): boolean {
   return keyPool !== undefined || Object.values(headers).some((value) => typeof value !== 'string');

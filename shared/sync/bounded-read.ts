@@ -1,4 +1,5 @@
 /** Reading a body to its end if that comes soon enough, without losing anything if it does not. */
+import { joinBytes } from '../bytes.ts';
 
 export type BoundedRead = { readonly whole: Uint8Array } | { readonly stream: ReadableStream<Uint8Array> };
 
@@ -13,21 +14,11 @@ export async function readBounded(
   let length = 0;
   while (length <= maxBytes) {
     const { done, value } = await reader.read();
-    if (done) return { whole: joined(chunks, length) };
+    if (done) return { whole: joinBytes(chunks, length) };
     chunks.push(value);
     length += value.length;
   }
   return { stream: continued(chunks, reader) };
-}
-
-function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
 }
 
 /** What was read already, and then what comes. @param chunks emptied as they are read */

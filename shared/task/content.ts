@@ -2,7 +2,9 @@
  * A request or response body as it travels through JSON messages and database rows: JSON as itself,
  * text as text, anything else as base64.
  */
+
 import * as z from 'zod';
+import { bytesFromBase64 } from '../bytes.ts';
 
 /** 64 KB: the largest body that travels inline. Queues bill by 64 KB, so only the largest bodies cost a second operation. */
 export const MAX_INLINE_BYTES = 64 * 1024;
@@ -61,11 +63,4 @@ export function base64FromBytes(bytes: Uint8Array): string {
     binary += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
   }
   return btoa(binary);
-}
-
-function bytesFromBase64(text: string): Uint8Array<ArrayBuffer> {
-  const binary = atob(text);
-  const bytes = new Uint8Array(binary.length);
-  for (let index = 0; index < binary.length; index++) bytes[index] = binary.charCodeAt(index);
-  return bytes;
 }

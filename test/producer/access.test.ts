@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { ACCESS } from '../../producer/access.ts';
 import { createApp } from '../../producer/api.ts';
-import { MAX_TOKEN_LIFETIME_SECONDS, ROLES } from '../../shared/auth/token.ts';
+import { ROLES } from '../../shared/auth/role.ts';
+import { MAX_TOKEN_LIFETIME_SECONDS } from '../../shared/auth/token.ts';
 import {
   app,
   ask,

@@ -4,7 +4,7 @@ import type { Binding, UploadMetadata } from '../../deploy/upload/metadata.ts';
 import { FREE } from '../../rehearse/account-limits.ts';
 import { FakeCloudflare } from '../../rehearse/fake-cloudflare.ts';
 import { faultsOf, leaks } from '../../rehearse/invariants.ts';
-import { Refusal } from '../../rehearse/refusal.ts';
+import { ApiRefusal } from '../../rehearse/refusal.ts';
 import { type ApiRequest, routeOf } from '../../rehearse/routes.ts';
 
 const REQUIRED = { producer: ['JWT_SECRET'] };
@@ -129,14 +129,14 @@ describe('secrets on the wire', () => {
 
 describe('what the platform refuses', () => {
   const refused = (act: () => unknown) => {
-    expect(act).toThrow(Refusal);
+    expect(act).toThrow(ApiRefusal);
   };
 
   const codeOf = (act: () => unknown): number => {
     try {
       act();
     } catch (error) {
-      if (error instanceof Refusal) return error.code;
+      if (error instanceof ApiRefusal) return error.code;
       throw error;
     }
     return 0;

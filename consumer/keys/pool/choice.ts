@@ -1,5 +1,5 @@
 /** Which key a call gets: the least used of those that have room now. No I/O; the clock is handed in. */
-import { isBeingTried, isOutage, isTried, openFor, type Place } from './place.ts';
+import { isBeingTried, isOutage, isTried, type KeyPlace, openFor } from './place.ts';
 import { limitOf, type Pool, type Room, recentCalls } from './pool.ts';
 import { isSuspected } from './status.ts';
 
@@ -11,7 +11,7 @@ const SAFE_SHARE = 0.9;
 export const PAUSE_MS = 100;
 
 export interface Choice {
-  readonly best: Place | undefined;
+  readonly best: KeyPlace | undefined;
   /** When a key may be free for the task, as far as it is known; infinite when calls must end first. */
   readonly nextAt: number;
   /** A call that ends may make room sooner. */
@@ -21,12 +21,12 @@ export interface Choice {
 }
 
 /** @param isFresh no key has refused the task */
-export function choose(pool: Pool, places: readonly Place[], task: string, isFresh: boolean, now: number): Choice {
+export function choose(pool: Pool, places: readonly KeyPlace[], task: string, isFresh: boolean, now: number): Choice {
   const isRefused = isOutage(places);
   const isHeld = isRefused && isBeingTried(places);
   const canary = canaryOf(places);
   const isProbing = places.some(({ room: { limiter } }) => limiter.isBlind && limiter.isProbed);
-  let best: Place | undefined;
+  let best: KeyPlace | undefined;
   let nextAt = Infinity;
   let isOpenedByEnd = isHeld;
   for (const place of places) {
@@ -50,7 +50,7 @@ export function choose(pool: Pool, places: readonly Place[], task: string, isFre
 }
 
 /** Where nothing is known of any limit, the one that has done most. */
-function canaryOf(places: readonly Place[]): Room | undefined {
+function canaryOf(places: readonly KeyPlace[]): Room | undefined {
   if (places.some(({ room: { limiter } }) => limiter.isKnown)) return undefined;
   let canary: Room | undefined;
   for (const { key, room } of places) {
@@ -66,7 +66,7 @@ function isSafe({ limiter }: Room, canary: Room): boolean {
 }
 
 /** A key that is to be tried comes first, then the canary where others would follow it too closely, then the least used. */
-function goesBefore(a: Place, b: Place, canary: Room | undefined, now: number): boolean {
+function goesBefore(a: KeyPlace, b: KeyPlace, canary: Room | undefined, now: number): boolean {
   const [tries, triesOther] = [isTried(a), isTried(b)];
   if (tries !== triesOther) return tries;
   if (canary !== undefined && a.room === canary && !isSafe(b.room, canary)) return true;

@@ -6,7 +6,7 @@
 import { type LeaseAnswer, type LeaseCall, type LeaseRequest, waitsInPlace } from '../../../shared/capacity/lease.ts';
 import { type Choice, choose, PAUSE_MS } from './choice.ts';
 import { bucketLine, joinLine, noteArrival, roomWithin, waitingInPlace } from './line.ts';
-import { isTried, type Place, placesOf } from './place.ts';
+import { isTried, type KeyPlace, placesOf } from './place.ts';
 import {
   type ConfiguredLimits,
   type Key,
@@ -157,7 +157,7 @@ function take(pool: Pool, key: Key, room: Room, task: string, open: Lease['open'
 function waitInPlace(
   pool: Pool,
   bucket: string,
-  places: readonly Place[],
+  places: readonly KeyPlace[],
   task: string,
   choice: Choice,
   now: number,
@@ -203,7 +203,7 @@ function roomAt(pool: Pool, bucket: string, others: number, now: number): number
 function waitAside(
   pool: Pool,
   bucket: string,
-  places: readonly Place[],
+  places: readonly KeyPlace[],
   { nextAt }: Choice,
   now: number,
 ): number | undefined {

@@ -6,7 +6,7 @@
  */
 import { poolLine } from '../../../shared/capacity/line.ts';
 import type { ReleaseAnswer, ReleaseRequest } from '../../../shared/ledger/line.ts';
-import { isBeingTried, isOutage, isTried, openFor, type Place, placesOf } from './place.ts';
+import { isBeingTried, isOutage, isTried, type KeyPlace, openFor, placesOf } from './place.ts';
 import { equalsOf, type LineState, type Pool, WHOLE_KEY } from './pool.ts';
 import { notePulledRefused, pullRefused } from './refused.ts';
 
@@ -176,8 +176,8 @@ function nextRoomAt(pool: Pool, bucket: string, now: number): number {
 }
 
 /** Each quota once, with a key that need not be tried first. */
-function byQuota(places: readonly Place[]): Place[] {
-  const rooms = new Map<string, Place>();
+function byQuota(places: readonly KeyPlace[]): KeyPlace[] {
+  const rooms = new Map<string, KeyPlace>();
   for (const place of places) {
     const known = rooms.get(place.room.quotaId);
     if (known === undefined || (isTried(known) && !isTried(place))) rooms.set(place.room.quotaId, place);

@@ -5,13 +5,13 @@
 import { type Key, keysOf, type Pool, type Room, roomOf } from './pool.ts';
 import { isRefusing, isSuspected, openAt, type RefusalState } from './status.ts';
 
-export interface Place {
+export interface KeyPlace {
   readonly key: Key;
   readonly room: Room;
 }
 
-export function placesOf(pool: Pool, bucket: string): Place[] {
-  const places: Place[] = [];
+export function placesOf(pool: Pool, bucket: string): KeyPlace[] {
+  const places: KeyPlace[] = [];
   for (const key of keysOf(pool)) {
     if (key.disabledAt === undefined) places.push({ key, room: roomOf(pool, key.quotaId, bucket) });
   }
@@ -19,25 +19,25 @@ export function placesOf(pool: Pool, bucket: string): Place[] {
 }
 
 /** Of the key, and of the key in this bucket. */
-export function refusalsOf(places: readonly Place[]): RefusalState[] {
+export function refusalsOf(places: readonly KeyPlace[]): RefusalState[] {
   return places.flatMap(({ key, room }) => [key.refusals, room.refusals]);
 }
 
-export function isTried({ key, room }: Place): boolean {
+export function isTried({ key, room }: KeyPlace): boolean {
   return isSuspected(key.refusals) || isSuspected(room.refusals);
 }
 
 /** All keys refuse: one call at a time tries them, whichever the key. */
-export function isOutage(places: readonly Place[]): boolean {
+export function isOutage(places: readonly KeyPlace[]): boolean {
   return places.length > 0 && places.every(({ key, room }) => isRefusing(key.refusals) || isRefusing(room.refusals));
 }
 
 /** A call is on its way that tries a key. */
-export function isBeingTried(places: readonly Place[]): boolean {
+export function isBeingTried(places: readonly KeyPlace[]): boolean {
   return places.some(({ key, room }) => key.refusals.prober !== undefined || room.refusals.prober !== undefined);
 }
 
 /** When the task may have a call here for all that refusals say, Unix ms. */
-export function openFor({ key, room }: Place, task: string, isFresh: boolean, now: number): number {
+export function openFor({ key, room }: KeyPlace, task: string, isFresh: boolean, now: number): number {
   return Math.max(openAt(key.refusals, task, isFresh, now), openAt(room.refusals, task, isFresh, now));
 }

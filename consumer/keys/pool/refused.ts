@@ -7,7 +7,7 @@
 import type { LeaseAnswer } from '../../../shared/capacity/lease.ts';
 import { refusedLine } from '../../../shared/capacity/line.ts';
 import { MAX_RELEASED_BY_ID, type ReleaseAnswer, type ReleaseRequest } from '../../../shared/ledger/line.ts';
-import { isBeingTried, isTried, openFor, type Place, placesOf, refusalsOf } from './place.ts';
+import { isBeingTried, isTried, type KeyPlace, openFor, placesOf, refusalsOf } from './place.ts';
 import { keysOf, type Pool, type RefusedState, WHOLE_KEY } from './pool.ts';
 import { blameOf, isRefusedBy } from './status.ts';
 
@@ -22,12 +22,12 @@ const LOOK_AGAIN_MS = 60_000;
 
 type Failure = Extract<LeaseAnswer<unknown>, { kind: 'fail' }>;
 
-export function isRefused(places: readonly Place[], task: string): boolean {
+export function isRefused(places: readonly KeyPlace[], task: string): boolean {
   return isRefusedBy(refusalsOf(places), task);
 }
 
 /** Refused for what it says: by two keys that worked for others afterwards, or as larger than they allow. */
-export function failureOf(pool: Pool, bucket: string, places: readonly Place[], task: string): Failure | undefined {
+export function failureOf(pool: Pool, bucket: string, places: readonly KeyPlace[], task: string): Failure | undefined {
   const large = pool.tooLarge.get(task);
   if (large !== undefined && large.keys.size >= Math.min(2, keysOf(pool).length)) {
     const detail = 'The request is larger than the limit of the API keys that it was tried with.';
@@ -56,7 +56,7 @@ export function failureOf(pool: Pool, bucket: string, places: readonly Place[], 
 }
 
 /** There is a key that works and has not refused the task: all it may lack is room. */
-export function hasOtherKey(pool: Pool, places: readonly Place[], task: string, now: number): boolean {
+export function hasOtherKey(pool: Pool, places: readonly KeyPlace[], task: string, now: number): boolean {
   const large = pool.tooLarge.get(task)?.keys;
   return places.some(
     (place) => large?.has(place.key.fingerprint) !== true && !isTried(place) && openFor(place, task, false, now) <= now,

@@ -39,7 +39,7 @@ const OUTAGE_PAUSE_MS = 250;
 /** Keys that a task needs to have been refused by, and that worked for others afterwards. */
 const KEYS_TO_BLAME = 2;
 
-export interface Refusal {
+export interface KeyRefusal {
   readonly task: string;
   /** Start of the latest call that was refused. */
   readonly at: number;
@@ -49,7 +49,7 @@ export interface Refusal {
 }
 
 export interface RefusalState {
-  refusals: readonly Refusal[];
+  refusals: readonly KeyRefusal[];
   /** Start of the latest call that worked, and of the one before it that was of another task. */
   workedAt: number;
   /** Tasks that worked elsewhere after this key had refused them, since it last worked. */
@@ -68,7 +68,7 @@ export function newRefusalState(): RefusalState {
 }
 
 /** Refusals since it last worked: while there is one, only one call at a time uses the key. */
-function pending({ refusals, workedAt }: RefusalState): Refusal[] {
+function pending({ refusals, workedAt }: RefusalState): KeyRefusal[] {
   return refusals.filter(({ at }) => at > workedAt);
 }
 
@@ -177,7 +177,7 @@ export function isRefusedBy(states: Iterable<RefusalState>, task: string): boole
 /** @returns the status that the task itself is to blame for; undefined as long as that is not shown */
 export function blameOf(states: Iterable<RefusalState>, task: string): number | undefined {
   let verified = 0;
-  let latest: Refusal | undefined;
+  let latest: KeyRefusal | undefined;
   for (const { refusals, workedAt } of states) {
     const refusal = refusals.find((each) => each.task === task);
     if (refusal === undefined || workedAt <= refusal.at) continue;

@@ -4,7 +4,7 @@
  * key goes nowhere else.
  */
 import type { ServiceDefinition } from '../../../shared/service/definition.ts';
-import { mayHaveSecrets, secretProblem } from '../../../shared/service/secret-origin.ts';
+import { mayHaveSecretsAt, secretProblem } from '../../../shared/service/secret-origin.ts';
 
 export type Placed = { readonly ok: true; readonly url: string } | { readonly ok: false; readonly problem: string };
 
@@ -19,26 +19,11 @@ export function placeKey(
   key: string,
 ): Placed {
   const { auth } = service;
-  if (!isOwn(service, url)) {
-    const { origin } = new URL(url);
-    if (!mayHaveSecrets(service, origin)) return { ok: false, problem: secretProblem(origin) };
-  }
+  if (!mayHaveSecretsAt(service, url)) return { ok: false, problem: secretProblem(new URL(url).origin) };
   if (auth?.query !== undefined) return { ok: true, url: withParameter(url, auth.query, key) };
   const header = auth?.header?.toLowerCase() ?? 'authorization';
   headers[header] = (auth?.prefix ?? (header === 'authorization' ? 'Bearer ' : '')) + key;
   return { ok: true, url };
-}
-
-/** Parsed once a definition and not once a call. */
-const ownOrigins = new WeakMap<ServiceDefinition, string>();
-
-/** True where the address plainly is on the service's fixed target, which may have its secrets. */
-function isOwn(service: ServiceDefinition, url: string): boolean {
-  if (service.baseUrl === undefined) return false;
-  const origin = ownOrigins.get(service) ?? new URL(service.baseUrl).origin;
-  ownOrigins.set(service, origin);
-  // The slash ends the host: nothing that follows can name another.
-  return url.startsWith(`${origin}/`);
 }
 
 /** Takes the place of a parameter of that name that the task brought; leaves the others as written. */

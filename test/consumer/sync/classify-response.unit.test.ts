@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { Acquired } from '../../../consumer/sync/acquired.ts';
 import { classifyResponse } from '../../../consumer/sync/classify-response.ts';
 import type { AcquiredKey } from '../../../consumer/sync/key-hold.ts';
-import { FREE_PLACE, type Place } from '../../../consumer/sync/place-hold.ts';
+import { FREE_PLACE, type ServerPlace } from '../../../consumer/sync/place-hold.ts';
 
 const NOW = Date.UTC(2026, 10, 20);
 const key: AcquiredKey = { pool: 'default', number: 1, release: async () => {} };
-const onServer: Place = {
+const onServer: ServerPlace = {
   ...FREE_PLACE,
   server: { id: 'srv_1', baseUrl: 'https://a.example', tier: 1, capabilities: {} },
 };

@@ -9,7 +9,7 @@ import fc from 'fast-check';
 import { expect, it, vi } from 'vitest';
 import { apiDocument } from '../../../producer/document.ts';
 import { memberTexts } from '../../../producer/json/scan.ts';
-import type { Role } from '../../../shared/auth/token.ts';
+import type { Role } from '../../../shared/auth/role.ts';
 import { app, ask, documentIn, environment, idFor, queueStub, tokenFor } from '../client.ts';
 import { type FuzzedRequest, type Operation, type Parameter, requests, type Schema, type Schemas } from './requests.ts';
 

@@ -44,6 +44,7 @@ export async function createQueue(
   { api, family, ids }: ResourceContext,
   { queue: name, retentionSeconds }: Extract<Step, { do: 'create-queue' }>,
 ): Promise<void> {
+  // As `wrangler queues create --message-retention-period-secs` sends it; the official client's type has no settings here.
   const settings = { message_retention_period: retentionSeconds };
   await ensured(
     api,

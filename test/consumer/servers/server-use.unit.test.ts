@@ -97,8 +97,8 @@ describe('the task of a service at a fixed address, without keys, that is refuse
   });
 
   it('goes to the end of it when it is refused again and again, and then returns by itself', () => {
-    expect([1, 2, 4].map((deferrals) => parkOf(refused(429), deferrals)?.isLast)).toEqual([false, true, true]);
-    expect(parkOf(refused(429), 5)).toBeUndefined();
+    expect([1, 2].map((deferrals) => parkOf(refused(429), deferrals)?.isLast)).toEqual([false, true]);
+    expect(parkOf(refused(429), 3)).toBeUndefined();
   });
 
   it('keeps for itself to a time that is longer than the service is left alone for', () => {

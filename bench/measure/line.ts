@@ -15,8 +15,11 @@ import {
 export const PAIRS = ['queue', 'queue+record'] as const;
 export type Pair = (typeof PAIRS)[number];
 
-/** Bare Workers as Miniflare runs them; or with the local run's way out of the runtime (`local/network.ts`). */
-export type Yardstick = 'bare' | 'bareDirect';
+/**
+ * Bare Workers as Miniflare runs them; or with the local run's way out of the runtime (`local/network.ts`); or with that
+ * and with Tasklane's headers, hops and writes.
+ */
+export type Yardstick = 'bare' | 'bareDirect' | 'bareAlike';
 
 export interface Line {
   readonly name: string;
@@ -80,6 +83,13 @@ const perPair = (pair: Pair): Line[] => [
     pair,
     unit: 'tasks/s',
     yardstick: 'bareDirect',
+    measure: instant,
+  },
+  {
+    name: 'whole way, instant backend, beside bare with the same way out, headers and writes',
+    pair,
+    unit: 'tasks/s',
+    yardstick: 'bareAlike',
     measure: instant,
   },
   {

@@ -21,11 +21,16 @@ export interface BareOptions {
   readonly record: boolean;
   /** Whether calls leave as Tasklane's do, without Miniflare's own Worker in between. */
   readonly direct?: boolean;
+  /** Whether each task is written, asked about and called with as many headers as in Tasklane; its calls leave directly. */
+  readonly alike?: boolean;
 }
 
-export async function startBare({ record, direct = false }: BareOptions, backendPort: number): Promise<System> {
+export async function startBare(
+  { record, alike = false, direct = alike }: BareOptions,
+  backendPort: number,
+): Promise<System> {
   const stateDir = mkdtempSync(join(tmpdir(), 'tasklane-bench-bare-'));
-  const workers = await bareWorkers({ record, direct }, backendPort);
+  const workers = await bareWorkers({ record, direct, alike }, backendPort);
   guardRuntimes();
   const runtime = new Miniflare(
     convertV4MiniflareOptions({
@@ -45,7 +50,7 @@ export async function startBare({ record, direct = false }: BareOptions, backend
   const url = await runtime.unsafeGetDirectURL('bare-producer');
   const records = new Records(stateDir);
   return {
-    name: `bare, ${record ? 'insert and send' : 'send only'}${direct ? ', direct way out' : ''}`,
+    name: `bare, ${record ? 'insert and send' : 'send only'}${direct ? ', direct way out' : ''}${alike ? ', same headers and writes' : ''}`,
     durability: record
       ? 'row in D1 (fsync) before 202; queue in memory'
       : 'queue in memory until finished, then D1 (fsync)',
@@ -62,10 +67,11 @@ export async function startBare({ record, direct = false }: BareOptions, backend
   };
 }
 
-async function bareWorkers({ record, direct }: Required<BareOptions>, backendPort: number) {
-  const [producer, consumer] = await Promise.all([
+async function bareWorkers({ record, direct, alike }: Required<BareOptions>, backendPort: number) {
+  const [producer, consumer, ledger] = await Promise.all([
     bundleWorker(workerPath('producer.ts')),
-    bundleWorker(workerPath('consumer.ts')),
+    bundleWorker(workerPath(alike ? 'recording-consumer.ts' : 'consumer.ts')),
+    bundleWorker(workerPath('ledger.ts')),
   ]);
   const shards = Array.from({ length: SHARDS }, (_, shard) => shard);
   const backends = Object.fromEntries(
@@ -90,10 +96,24 @@ async function bareWorkers({ record, direct }: Required<BareOptions>, backendPor
       compatibilityDate: COMPATIBILITY_DATE,
       stripCfConnectingIp: false,
       bindings: { BACKENDS: backends },
-      serviceBindings: direct ? { OUTBOUND: NETWORK } : {},
+      serviceBindings: {
+        ...(direct && { OUTBOUND: NETWORK }),
+        ...(alike && { LEDGER: { name: 'bare-ledger', entrypoint: 'Ledger' } }),
+      },
       d1Databases: { DB: 'bare' },
       queueConsumers: { [`bare-tasks-${shard}`]: { maxBatchSize: 100, maxBatchTimeout: 0, maxRetries: 100 } },
     })),
+    ...(alike
+      ? [
+          {
+            name: 'bare-ledger',
+            modules: true,
+            script: ledger,
+            compatibilityDate: COMPATIBILITY_DATE,
+            d1Databases: { DB: 'bare' },
+          },
+        ]
+      : []),
   ];
 }
 

@@ -28,6 +28,7 @@ export async function startSides(backendPort: number, nullRun: boolean): Promise
       tasklane: await start(nullRun ? startBare({ record }, backendPort) : startTasklane(accept, backendPort)),
       bare: await start(startBare({ record }, backendPort)),
       bareDirect: await start(startBare({ record, direct: true }, backendPort)),
+      bareAlike: await start(startBare({ record, alike: true }, backendPort)),
     };
   };
   try {

@@ -3,3 +3,8 @@ export interface BareTask {
   readonly id: string;
   readonly request: { readonly service: string; readonly payload: unknown };
 }
+
+export interface BareStart {
+  readonly id: string;
+  readonly word: string;
+}

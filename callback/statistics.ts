@@ -30,9 +30,14 @@ const MIN_AGE_MS = 2_000;
 /** Counts are shown at most this late where tasks are few. */
 const MAX_AGE_MS = 10_000;
 
+/** By name: the tally of the latest hour. */
+function byKind(): Record<TallyKind, Map<string, Tally>> {
+  return { service: new Map(), subject: new Map(), server: new Map() };
+}
+
 export class Statistics {
-  #tallies = new Map<string, Tally>();
-  #last: Partial<Record<TallyKind, Tally>> = {};
+  #tallies: Tally[] = [];
+  #latest = byKind();
   #ended = 0;
   #since: number | undefined;
   #flushAt = 0;
@@ -52,11 +57,11 @@ export class Statistics {
   /** What is to be written now; the caller writes it once. Empty: nothing is due. */
   takeDue(now: number): Tally[] {
     if (this.#since === undefined) return [];
-    const isShared = this.#ended >= TASKS_PER_ROW * this.#tallies.size;
+    const isShared = this.#ended >= TASKS_PER_ROW * this.#tallies.length;
     if (now - this.#since < (isShared ? MIN_AGE_MS : MAX_AGE_MS)) return [];
-    const due = [...this.#tallies.values()];
-    this.#tallies = new Map();
-    this.#last = {};
+    const due = this.#tallies;
+    this.#tallies = [];
+    this.#latest = byKind();
     this.#ended = 0;
     this.#since = undefined;
     return due;
@@ -73,13 +78,11 @@ export class Statistics {
   }
 
   #tally(kind: TallyKind, name: string, hour: number): Tally {
-    // Most samples are counted where the one before was: looking that up would cost more than counting.
-    const last = this.#last[kind];
-    if (last?.name === name && last.hour === hour) return last;
-    const key = `${kind} ${hour} ${name}`;
-    const tally = this.#tallies.get(key) ?? emptyTally(kind, name, hour);
-    this.#tallies.set(key, tally);
-    this.#last[kind] = tally;
+    const latest = this.#latest[kind].get(name);
+    if (latest?.hour === hour) return latest;
+    const tally = emptyTally(kind, name, hour);
+    this.#latest[kind].set(name, tally);
+    this.#tallies.push(tally);
     return tally;
   }
 }
@@ -98,45 +101,46 @@ export async function writeDueStatistics(db: D1Database, statistics: Statistics,
 /** Messages are counted together, whatever hook they are of, and are not among the tasks of their owner. */
 const MESSAGES = 'webhook:*';
 
-function countedAs({ service, subject }: Pick<MovedRow, 'service' | 'subject'>) {
-  return isHookService(service)
-    ? { service: MESSAGES, subject: undefined, isMessage: true }
-    : { service, subject, isMessage: false };
-}
-
 /** A task's first start; what a claim ended is not a start. */
 export function samplesOfClaims(rows: readonly ClaimedRow[], now: number): Sample[] {
-  return rows.flatMap(({ id, status, run, finished_at, ...row }): Sample[] => {
-    const { service, subject } = countedAs(row);
-    const waitedMs = now - taskCreatedAt(id);
-    if (status === 'running') {
-      if (run !== 1) return [];
-      return [{ service, subject, at: now, event: { kind: 'started', afterMs: waitedMs } }];
-    }
+  const samples: Sample[] = [];
+  for (const { id, status, run, finished_at, service: name, subject: owner } of rows) {
     // A tombstone that the claim filled in had ended before.
-    if (finished_at !== now) return [];
-    return [{ service, subject, at: now, event: { kind: 'ended', status, totalMs: waitedMs } }];
-  });
+    if (status === 'running' ? run !== 1 : finished_at !== now) continue;
+    const waitedMs = now - taskCreatedAt(id);
+    const isMessage = isHookService(name);
+    samples.push({
+      service: isMessage ? MESSAGES : name,
+      subject: isMessage ? undefined : owner,
+      at: now,
+      event:
+        status === 'running' ? { kind: 'started', afterMs: waitedMs } : { kind: 'ended', status, totalMs: waitedMs },
+    });
+  }
+  return samples;
 }
 
 /** What the moves that were made say of attempts, deferrals and ends. */
 export function samplesOfMoves(moves: readonly Move[], moved: ReadonlyMap<string, MovedRow>, now: number): Sample[] {
-  return moves.flatMap(({ id, expected, next, record }): Sample[] => {
+  const samples: Sample[] = [];
+  for (const { id, expected, next, record } of moves) {
     const row = moved.get(id);
-    if (row === undefined) return [];
-    const { service, subject, isMessage } = countedAs(row);
+    if (row === undefined) continue;
+    const isMessage = isHookService(row.service);
+    const service = isMessage ? MESSAGES : row.service;
+    const subject = isMessage ? undefined : row.subject;
     const server = isMessage ? undefined : record?.server;
-    const of = (event: Sample['event']): Sample => ({ service, subject, server, at: now, event });
-    const samples: Sample[] = [];
-    if (next.status === 'deferred' && expected.status === 'running') {
-      samples.push(of({ kind: 'deferred', reason: next.reason }));
+    if (expected.status === 'running' && next.status === 'deferred') {
+      samples.push({ service, subject, server, at: now, event: { kind: 'deferred', reason: next.reason } });
     } else if (expected.status === 'running' && next.status !== 'running') {
       const callMs = record === undefined ? undefined : record.endedAt - record.startedAt;
-      samples.push(of({ kind: 'attempt', callMs, failed: record?.outcome === 'failed' }));
+      const event = { kind: 'attempt', callMs, failed: record?.outcome === 'failed' } as const;
+      samples.push({ service, subject, server, at: now, event });
     }
     if (isTerminal(next.status) && !isTerminal(expected.status)) {
-      samples.push(of({ kind: 'ended', status: next.status, totalMs: now - taskCreatedAt(id) }));
+      const event = { kind: 'ended', status: next.status, totalMs: now - taskCreatedAt(id) } as const;
+      samples.push({ service, subject, server, at: now, event });
     }
-    return samples;
-  });
+  }
+  return samples;
 }

@@ -24,17 +24,43 @@ const CROSS_ORIGIN_HEADER = /^access-control-/;
 
 /** @param ofBackend true for what a service's backend answered */
 export function secured(response: Response, ofBackend: boolean): Response {
+  if (!ofBackend && canBeSet(response.headers)) {
+    setOwn(response.headers);
+    return response;
+  }
   const headers = new Headers(response.headers);
-  for (const [name, value] of Object.entries(ALWAYS)) headers.set(name, value);
   if (ofBackend) {
+    setAlways(headers);
     for (const name of [...headers.keys()].filter((key) => CROSS_ORIGIN_HEADER.test(key))) headers.delete(name);
     headers.set('content-security-policy', NOBODYS_PAGE);
-  } else {
-    if (!headers.has('content-security-policy')) headers.set('content-security-policy', NOTHING_RUNS);
-    // Whatever does not say how long it may be kept is about somebody's tasks.
-    if (!headers.has('cache-control')) headers.set('cache-control', 'no-store');
-  }
+  } else setOwn(headers);
   return replaceHeaders(response, headers);
+}
+
+/**
+ * The headers of an answer that was made here are set in place: a copy of the answer would cost as much as making it, and
+ * its body would go out as a stream of unknown length. Those of one that was fetched, or leads elsewhere, are immutable
+ * (Fetch standard, headers guard).
+ */
+function canBeSet(headers: Headers): boolean {
+  try {
+    headers.set('x-content-type-options', ALWAYS['x-content-type-options']);
+    return true;
+  } catch (error) {
+    if (error instanceof TypeError) return false;
+    throw error;
+  }
+}
+
+function setAlways(headers: Headers): void {
+  for (const [name, value] of Object.entries(ALWAYS)) headers.set(name, value);
+}
+
+function setOwn(headers: Headers): void {
+  setAlways(headers);
+  if (!headers.has('content-security-policy')) headers.set('content-security-policy', NOTHING_RUNS);
+  // Whatever does not say how long it may be kept is about somebody's tasks.
+  if (!headers.has('cache-control')) headers.set('cache-control', 'no-store');
 }
 
 /** The same answer under other headers: its body goes through as it is, packed or not. */

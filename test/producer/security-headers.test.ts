@@ -36,6 +36,20 @@ describe('every answer', () => {
   });
 });
 
+describe('an answer of our own', () => {
+  it('is not copied: its length stays known', () => {
+    const answer = new Response('{}');
+    expect(secured(answer, false)).toBe(answer);
+    expect(Object.fromEntries(answer.headers)).toMatchObject(ALWAYS);
+  });
+
+  it('is copied where its headers cannot be changed', () => {
+    const answer = secured(Response.redirect('https://tasklane.example/docs', 302), false);
+    expect([answer.status, answer.headers.get('location')]).toEqual([302, 'https://tasklane.example/docs']);
+    expect(Object.fromEntries(answer.headers)).toMatchObject({ ...ALWAYS, 'cache-control': 'no-store' });
+  });
+});
+
 describe("a backend's answer", () => {
   const answer = new Response('<script>steal()</script>', {
     status: 201,

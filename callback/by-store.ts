@@ -1,7 +1,8 @@
 /**
  * Work on tasks of several stores. Each store's part runs by itself, at the same time as the others, and a
  * store that does not answer costs only its own tasks: their part is left out of the answer, and whoever
- * asked comes again for them. Only when no store answers does the whole reject.
+ * asked comes again for them. Only when no store answers does the whole reject, so that it is repeated at once; not when
+ * they have not answered for a while: who repeats it would hold up others.
  */
 import { logError } from '../shared/log.ts';
 import type { Store } from '../shared/store/stores.ts';
@@ -12,6 +13,9 @@ function inStore(env: CallbackEnv, { db }: Pick<Store, 'db'>): StoreEnv {
   return { ...env, db };
 }
 
+/** A question that failed is repeated twice; so many failures in a row are an absence. */
+const AN_ABSENCE = 4;
+
 /** Runs `ask` once a store for the items that belong there. */
 export async function answerByStore<Item, Answer>(
   env: CallbackEnv,
@@ -20,11 +24,19 @@ export async function answerByStore<Item, Answer>(
   ask: (env: StoreEnv, items: readonly Item[]) => Promise<readonly Answer[]>,
 ): Promise<Answer[]> {
   const groups = [...Map.groupBy(items, (item) => storeOfTask(idOf(item)))];
-  return gather(groups, async ([number, group]) => {
-    const store = env.stores.find(number);
-    if (store === undefined) throw new Error(`store ${number} is not bound`);
-    return ask(inStore(env, store), group);
-  });
+  try {
+    return await gather(groups, async ([number, group]) => {
+      const store = env.stores.find(number);
+      if (store === undefined) throw new Error(`store ${number} is not bound`);
+      return ask(inStore(env, store), group);
+    });
+  } catch (cause) {
+    const isAbsent = ([number]: (typeof groups)[number]) =>
+      (env.stores.find(number)?.gauge.failures ?? 0) >= AN_ABSENCE;
+    if (!groups.every(isAbsent)) throw cause;
+    logError('store.failed', {}, cause);
+    return [];
+  }
 }
 
 /** Runs `ask` in every store. */

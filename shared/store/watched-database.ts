@@ -11,6 +11,8 @@ export class Gauge {
   /** Unix ms; 0: never. */
   answeredAt = 0;
   failedAt = 0;
+  /** Questions that failed since the last answer. */
+  failures = 0;
   /** When somebody last asked only to know. */
   askedAt = 0;
 
@@ -24,13 +26,17 @@ export class Gauge {
       this.sizeBytes = sizeAfter;
       this.reservedBytes = 0;
     }
+    this.failures = 0;
     // At the same millisecond the later answer counts.
     this.answeredAt = Math.max(now, this.failedAt);
   }
 
   noteFailure(error: unknown, now: number): void {
     if (isRefusal(error)) this.noteAnswer(undefined, now);
-    else this.failedAt = Math.max(now, this.answeredAt + 1);
+    else {
+      this.failures += 1;
+      this.failedAt = Math.max(now, this.answeredAt + 1);
+    }
   }
 }
 

@@ -136,6 +136,17 @@ describe('a batch over three stores', () => {
     await expect(claim(tasks)).rejects.toThrow('Network connection lost');
   });
 
+  it('is left out, and not repeated at once, when its store has not answered for a while', async () => {
+    const task = await taskIn(1);
+    away.add(env.STORE_1);
+    for (let time = 0; time < 3; time++) await expect(claim([task])).rejects.toThrow('Network connection lost');
+    expect(await claim([task])).toEqual([]);
+    away.clear();
+    expect(await claim([task])).toMatchObject([{ id: task.id, granted: true }]);
+    away.add(env.STORE_1);
+    await expect(claim([task])).rejects.toThrow('Network connection lost');
+  });
+
   it('keeps the message of a store that this release does not know yet, and forgets it when it is long gone', async () => {
     const [known, unknown, gone] = await Promise.all([taskIn(0), taskIn(7), taskIn(8, now - 31 * 24 * HOUR_MS)]);
     const claims = [claimOf(known!), claimOf(unknown!), { id: gone!.id, leaseMs: 1000 }];

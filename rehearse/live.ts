@@ -24,7 +24,8 @@ const WAIT_SECONDS = 30;
 const LARGE_BYTES = 200_000;
 
 /** More than wrangler.toml allows in ten seconds, also where they fall into two of them. */
-const MAX_WRONG_TOKENS = 400;
+const MAX_WRONG_TOKENS = 1_200;
+const AT_ONCE = 150;
 
 /** What the account holds, running. */
 export interface Live {
@@ -189,10 +190,13 @@ export async function submitTask(
 async function presentWrongTokens(runtime: Miniflare, producer: string): Promise<void> {
   const worker = await runtime.getWorker(producer);
   const headers = { authorization: 'Bearer not.a.token' };
-  for (let tries = 0; tries < MAX_WRONG_TOKENS; tries++) {
-    const { status } = await worker.fetch('http://tasklane/api/tasks', { headers });
-    if (status === 429) return;
-    if (status !== 401) throw new Error(`a wrong token is answered with ${status}`);
+  // Many at once: what is counted is how many come within ten seconds, which a busy machine may take for one after the other.
+  for (let tries = 0; tries < MAX_WRONG_TOKENS; tries += AT_ONCE) {
+    const asked = Array.from({ length: AT_ONCE }, () => worker.fetch('http://tasklane/api/tasks', { headers }));
+    const statuses = (await Promise.all(asked)).map(({ status }) => status);
+    if (statuses.includes(429)) return;
+    const other = statuses.find((status) => status !== 401);
+    if (other !== undefined) throw new Error(`a wrong token is answered with ${other}`);
   }
-  throw new Error(`${MAX_WRONG_TOKENS} wrong tokens in a row are not counted: is the rate limit bound?`);
+  throw new Error(`${MAX_WRONG_TOKENS} wrong tokens are not counted: is the rate limit bound?`);
 }

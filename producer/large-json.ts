@@ -5,7 +5,7 @@
 import type { Context } from 'hono';
 import { deleteBodies } from '../shared/bodies/delete-bodies.ts';
 import { BodiesBusyError, type Written, writeBody } from '../shared/bodies/write-body.ts';
-import { isJson } from '../shared/task/content.ts';
+import { isJson, MAX_INLINE_BYTES } from '../shared/task/content.ts';
 import { MAX_JSON_BODY_BYTES, type StoredBody } from '../shared/task/stored-body.ts';
 import { refuse, unavailable } from './answer.ts';
 import type { AppEnv } from './app.ts';
@@ -38,7 +38,6 @@ export interface LargeJson {
 /** Base64 takes a third more than what it stands for. */
 export const MAX_LARGE_JSON_BYTES = Math.ceil((MAX_JSON_BODY_BYTES * 4) / 3) + 512 * 1024;
 
-const SMALL_BYTES = 64 * 1024;
 const MAX_DEPTH = 64;
 
 export type SplitJson =
@@ -52,7 +51,7 @@ export async function splitJson(
   { members, place }: LargeJson,
   restBytes: number,
 ): Promise<SplitJson> {
-  const limits = { names: new Set(Object.keys(members)), smallBytes: SMALL_BYTES, restBytes, maxDepth: MAX_DEPTH };
+  const limits = { names: new Set(Object.keys(members)), smallBytes: MAX_INLINE_BYTES, restBytes, maxDepth: MAX_DEPTH };
   const split = new JsonSplit(limits);
   let sink: Sink | undefined;
   let large: LargeValue | undefined;

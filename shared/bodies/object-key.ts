@@ -1,6 +1,6 @@
 /**
  * How bodies are named in the bucket. The name says whose they are, so that nobody needs an index to find a task's
- * bodies or the task of a body; names sort by time, as ids do. Pure.
+ * bodies or the task of a body; names sort by time, as ids do. Pure, but for `newResultKey`.
  *
  *   t.<task>.payload          the payload of a task
  *   t.<task>.result-<random>  a result; only the one that the task's row names counts

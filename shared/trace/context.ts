@@ -1,6 +1,6 @@
 /**
- * W3C trace context (www.w3.org/TR/trace-context): what a request says of the trace that it belongs to. Pure. A
- * context that cannot be read is none; what follows from it is a trace of its own.
+ * W3C trace context (www.w3.org/TR/trace-context): what a request says of the trace that it belongs to. Pure, but for
+ * `newSpanId`. A context that cannot be read is none; what follows from it is a trace of its own.
  */
 
 export interface TraceContext {

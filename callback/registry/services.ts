@@ -16,8 +16,9 @@ import { forgetLimit } from './service.ts';
 import { mustAsk } from './shares.ts';
 import type { Pause, Registry } from './state.ts';
 
-/** Anybody's receiver can have its hook paused, and every consumer is told the names of all that are. */
-const MAX_PAUSED_HOOKS = 1_000;
+/** Anybody's receiver can have its hook paused, and every consumer is told the names of all that are. No owner takes the room of others. */
+const MAX_PAUSED_HOOKS = 5_000;
+const MAX_PAUSED_HOOKS_OF_ONE = 100;
 
 /** @throws when the definition is not valid: who sends it has checked it */
 export function putService(registry: Registry, name: string, sent: unknown): number {
@@ -76,13 +77,9 @@ function noteDeleted(registry: Registry, name: string, now: number): void {
 export function setPaused(registry: Registry, name: string, pause: Pause | undefined): Answered<undefined> {
   if (definitionOf(registry, name) === undefined) return noSuchService(name);
   if (pause === undefined && !registry.catalog.paused.has(name)) return DONE;
-  if (
-    pause !== undefined &&
-    isHookService(name) &&
-    !registry.catalog.paused.has(name) &&
-    pausedHooks(registry) >= MAX_PAUSED_HOOKS
-  ) {
-    return refuse('invalid-request', `${MAX_PAUSED_HOOKS} webhooks are paused, which is the most; resume some.`);
+  if (pause !== undefined && isHookService(name) && !registry.catalog.paused.has(name)) {
+    const tooMany = tooManyHooks(registry, pause.owner);
+    if (tooMany !== undefined) return refuse('invalid-request', tooMany);
   }
   registry.catalog.ramps.delete(name);
   if (pause !== undefined) registry.catalog.paused.set(name, pause);
@@ -94,8 +91,11 @@ export function setPaused(registry: Registry, name: string, pause: Pause | undef
   return DONE;
 }
 
-function pausedHooks({ catalog }: Registry): number {
-  return [...catalog.paused.keys()].filter(isHookService).length;
+function tooManyHooks({ catalog }: Registry, owner: string | undefined): string | undefined {
+  const hooks = [...catalog.paused].filter(([name]) => isHookService(name));
+  const own = hooks.filter(([, pause]) => pause.owner === owner).length;
+  if (own >= MAX_PAUSED_HOOKS_OF_ONE) return `${own} webhooks of yours are paused, which is the most; resume some.`;
+  return hooks.length >= MAX_PAUSED_HOOKS ? `${hooks.length} webhooks are paused, which is the most.` : undefined;
 }
 
 /** @param rampSeconds so long its calls grow to what it bears; undefined: it goes on at once */

@@ -140,6 +140,8 @@ export interface Catalog {
 }
 
 export interface Pause {
+  /** Of a webhook: whose it is. */
+  readonly owner?: string | undefined;
   /** Resumed by itself then, Unix ms. */
   readonly until?: number | undefined;
   readonly reason?: string | undefined;

@@ -5,6 +5,7 @@
  * message is tried again for days.
  */
 import { logError } from '../../shared/log.ts';
+import type { ServicePause } from '../../shared/registry/rpc.ts';
 import { isOwnAddress, OWN_ADDRESS_PROBLEM } from '../../shared/service/own-address.ts';
 import { refreshServices } from '../../shared/service/refresh.ts';
 import { HOPS_HEADER } from '../../shared/sync/call.ts';
@@ -63,14 +64,18 @@ const NEVER_ANY = 'disable';
 const GONE = 410;
 
 /** Reads nothing of the answer but its head; a hook that wants no more messages is paused. */
-export async function observeReceiver(env: MessageEnv, { service }: Call, response: Response): Promise<Outcome> {
+export async function observeReceiver(
+  env: MessageEnv,
+  { service, request }: Call,
+  response: Response,
+): Promise<Outcome> {
   const { status, headers } = response;
   await response.body?.cancel().catch(() => undefined);
   const said = headers.get('webhook-delivery')?.trim().toLowerCase();
   if (said === NEVER_ANY || status === GONE) {
     const reason =
       said === NEVER_ANY ? `the receiver answered webhook-delivery: ${NEVER_ANY}` : `the receiver answered ${GONE}`;
-    await pauseHook(env, service, reason);
+    await pauseHook(env, service, { reason, owner: request.webhook?.owner });
   }
   if (status >= 200 && status < 300) return { kind: 'succeeded', result: undefined };
   const error = { class: 'http' as const, httpStatus: status, message: `The receiver answered ${status}.` };
@@ -79,12 +84,12 @@ export async function observeReceiver(env: MessageEnv, { service }: Call, respon
 }
 
 /** Should it fail, the next message to the same address hears the same and tries again. */
-async function pauseHook({ registry, known }: MessageEnv, service: string, reason: string): Promise<void> {
+async function pauseHook({ registry, known }: MessageEnv, service: string, pause: ServicePause): Promise<void> {
   try {
-    await registry.setPaused(service, { reason });
+    await registry.setPaused(service, pause);
     // Other consumers learn it within seconds.
     await refreshServices(known, (version) => registry.readServices(version), { changed: true });
   } catch (error) {
-    logError('webhook.not-paused', { service, reason }, error);
+    logError('webhook.not-paused', { service, reason: pause.reason }, error);
   }
 }

@@ -46,6 +46,7 @@ const route = (method: 'get' | 'post') =>
       'body-too-large',
       'backend-unreachable',
       'backend-unreadable',
+      'quota-exceeded',
       'no-capacity',
       'backend-timeout',
       'storage-full',

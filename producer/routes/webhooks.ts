@@ -60,10 +60,11 @@ export function addWebhooks(app: App): void {
 
   app.openapi(pauseRoute, async (c) => {
     const { url, subject, reason } = c.req.valid('json');
-    const service = await hookService(url, ownerOf(c.get('principal'), subject));
+    const owner = ownerOf(c.get('principal'), subject);
+    const service = await hookService(url, owner);
     return askRegistry(
       c.env.runtime,
-      (registry) => registry.setPaused(service, { reason }),
+      (registry) => registry.setPaused(service, { reason, owner }),
       () => answerJson({ url, service, paused: true }),
     );
   });

@@ -18,6 +18,7 @@ import {
 import { mintTaskId } from '../../shared/task/id.ts';
 import { isTerminal } from '../../shared/task/status.ts';
 import { acceptTask } from '../accept.ts';
+import { admitTasks } from '../client-quota.ts';
 import { enterGroup } from '../groups/admission.ts';
 import { idKeyOf, type Runtime } from '../runtime.ts';
 import { TaskSubmissionSchema } from '../schema/submission.ts';
@@ -110,6 +111,8 @@ async function submit(runtime: Runtime, schedule: ScheduleRow, id: string, now: 
   if (!drafted.ok) return drafted.refusal.details?.detail ?? drafted.refusal.code;
   const bound = await bindDraft(runtime, schedule.subject, drafted.draft);
   if (!bound.ok) return bound.refusal.details?.detail ?? bound.refusal.code;
+  const admitted = await admitTasks(runtime, schedule.subject, submission.data.service, 1);
+  if (admitted?.granted === 0) return admitted.refusal.details.detail ?? admitted.refusal.code;
   const accepted = await acceptTask(runtime, taskOf(bound.draft, id, schedule.subject, now));
   if (accepted === false) throw new NotNow(schedule.name);
   return accepted === 'group-closed' ? GROUP_CLOSED.details.detail : undefined;

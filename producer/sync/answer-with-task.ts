@@ -13,6 +13,7 @@ import { MAX_UPLOAD_BYTES, type StoredBody } from '../../shared/task/stored-body
 import { acceptSubmission } from '../accept-submission.ts';
 import { refuse, unavailable } from '../answer.ts';
 import type { AppEnv } from '../app.ts';
+import { admitTasks, refuseByQuota } from '../client-quota.ts';
 import { refreshWaitNews } from '../expectation.ts';
 import { fieldsOf } from '../idempotency/fields.ts';
 import { invalidKey, readKeyHeader } from '../idempotency/key.ts';
@@ -46,6 +47,11 @@ export async function answerWithTask(
   }
   const { subject } = c.get('principal');
   const now = Date.now();
+  const admitted = await admitTasks(runtime, subject, name, 1);
+  if (admitted?.granted === 0) {
+    if (isStream) await call.body.cancel().catch(() => {});
+    return refuseByQuota(admitted);
+  }
   const store = await chooseStore(c);
   if (store === undefined) return refused(STORAGE_FULL);
   const id = await mintTaskId(await idKeyOf(runtime), subject, now, store);
@@ -69,7 +75,8 @@ export async function answerWithTask(
     storedBody === undefined ? drafted.draft.request.body : { bytes: storedBody.bytes, etag: storedBody.etag };
   const fields = () => fieldsOf({ service: name, method, path, body });
   const submitted = { draft: bound.draft, id, subject, fields, upload: undefined };
-  return acceptSubmission(c, submitted, header.key, now, { 'preference-applied': 'respond-async' });
+  const headers = { ...admitted?.headers, 'preference-applied': 'respond-async' };
+  return acceptSubmission(c, submitted, header.key, now, headers);
 }
 
 const SENT_ALREADY: Refusal = {

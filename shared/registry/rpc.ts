@@ -137,6 +137,8 @@ export interface ServiceDetail extends ServiceView {
 
 /** Until when, Unix ms, and why; an open end without `until`. */
 export interface ServicePause {
+  /** Of a webhook: whose it is. */
+  readonly owner?: string | undefined;
   readonly until?: number | undefined;
   readonly reason?: string | undefined;
 }

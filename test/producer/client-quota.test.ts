@@ -80,6 +80,29 @@ describe('a client at a service with a quota', () => {
     expect(queue.sent).toHaveLength(4);
   });
 
+  it('has what its schedules and its preference for a later answer submit counted, and refused', async () => {
+    const token = await tokenFor('erin');
+    const queue = queueStub();
+    const bindings = { ...here, TASK_QUEUE_0: queue, TASK_QUEUE_1: queue };
+    const schedule = { name: 'hourly', cron: '0 * * * *', task: { service: 'few' } };
+    expect((await ask(bindings, '/api/schedules', { token, body: schedule })).status).toBe(201);
+    const run = () => ask(bindings, '/api/schedules/hourly/run', { method: 'POST', token });
+    const later = () =>
+      ask(bindings, '/api/service/few/work', { method: 'POST', token, headers: { prefer: 'respond-async' } });
+    expect((await run()).status).toBe(202);
+    const accepted = await later();
+    expect(accepted.status).toBe(202);
+    expect(accepted.headers.get('ratelimit')).toBe(`"tasks";r=1;t=60;${FEW}`);
+    expect((await submit('few', 'erin', queue)).status).toBe(202);
+    expect((await later()).status).toBe(429);
+    const refused = await run();
+    expect(refused.status).toBe(400);
+    expect(await documentIn(refused)).toMatchObject({
+      detail: '3 tasks a minute are what a client may submit to few.',
+    });
+    expect(queue.sent).toHaveLength(3);
+  });
+
   it('of which nobody says anything asks nobody', async () => {
     const answer = await submit('echo', 'alice');
     expect(answer.status).toBe(202);

@@ -88,6 +88,33 @@ describe('a submission', () => {
     expect(answer).not.toHaveProperty('estimatedStartAt');
   });
 
+  it('to a service whose calls are counted says how many wait before it, and when it probably starts', async () => {
+    const { REGISTRY, ...rest } = environment() as { readonly REGISTRY: object };
+    const value = { estimatedWaitSeconds: 40, waiting: 12, waitingForPlace: 12 };
+    const registry = new Proxy(REGISTRY, {
+      get: (target, name) => {
+        if (name === 'getDemand') return async () => ({ ok: true, value });
+        const member = Reflect.get(target, name) as unknown;
+        return typeof member === 'function' ? member.bind(target) : member;
+      },
+    });
+    const counting = { ...rest, REGISTRY: registry };
+    const token = await tokenFor('root', 'admin');
+    const definition = { baseUrl: 'https://counted.example.com', requestsPerSecond: 1 };
+    await ask(counting, '/api/services/counted', { method: 'PUT', token, body: definition });
+    const submit = async () => documentIn(await ask(counting, '/api/task', { body: { service: 'counted' } }));
+    // The first asks beside its own answer; what it learns is for those after it.
+    await submit();
+    await expect.poll(submit).toMatchObject({ waitingFor: { reason: 'server-busy', ahead: 12 } });
+    const before = Date.now();
+    const { estimatedStartAt, waitingFor } = (await submit()) as {
+      estimatedStartAt: string;
+      waitingFor: { until: string };
+    };
+    expect(Date.parse(estimatedStartAt)).toBeGreaterThanOrEqual(before + 40_000);
+    expect(waitingFor.until).toBe(estimatedStartAt);
+  });
+
   it('to a service that is paused says that it waits for that', async () => {
     const admin = environment();
     const token = await tokenFor('root', 'admin');

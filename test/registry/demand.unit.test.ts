@@ -170,6 +170,19 @@ describe('services', () => {
     expect(setPaused(fleet.registry, 'none', {})).toMatchObject({ code: 'service-not-found' });
   });
 
+  it('of webhooks are paused up to a number for each owner, who takes the room of no other', () => {
+    const { registry } = new Fleet();
+    const hook = (at: number) => `webhook:hooks.example.com:${at.toString(16).padStart(16, '0')}`;
+    for (let at = 0; at < 100; at++) {
+      expect(setPaused(registry, hook(at), { owner: 'alice' })).toMatchObject({ ok: true });
+    }
+    expect(setPaused(registry, hook(100), { owner: 'alice' })).toMatchObject({ ok: false, code: 'invalid-request' });
+    expect(setPaused(registry, hook(5), { owner: 'alice', reason: 'again' })).toMatchObject({ ok: true });
+    expect(setPaused(registry, hook(101), { owner: 'bob' })).toMatchObject({ ok: true });
+    setPaused(registry, hook(5), undefined);
+    expect(setPaused(registry, hook(100), { owner: 'alice' })).toMatchObject({ ok: true });
+  });
+
   it('show their balancer: the picks of each server', () => {
     const fleet = new Fleet({ ocr: { balancing: 'round-robin' }, fixed: { baseUrl: 'https://fixed.example.net' } });
     const ids = [fleet.add('a'), fleet.add('b')];

@@ -6,7 +6,7 @@ import { env } from 'cloudflare:workers';
 import { describe, it } from 'vitest';
 import { runSchedule } from './random-schedule.ts';
 
-const CHUNK = 50;
+const CHUNK = 25;
 
 /** `npm run test:schedules` tries 2,000. */
 const { SCHEDULES = '350', FIRST_SCHEDULE = '1' } = env as { SCHEDULES?: string; FIRST_SCHEDULE?: string };

@@ -236,6 +236,20 @@ export const PATHS: readonly Path[] = [
     work: (run) => runBatches(run, { service: 'quick', delaySeconds: 1 }, 2),
   },
   {
+    name: 'run of a schedule, asked for at once: its task included',
+    budget: { queueOperations: 3, rowsWritten: 3.1 },
+    async prepare(run) {
+      const schedule = { name: 'ops', cron: '0 0 1 1 *', task: { service: 'quick' } };
+      await run.call('POST', '/api/schedules', 201, schedule);
+      await run.idle();
+    },
+    async work(run) {
+      await run.call('POST', '/api/schedules/ops/run', 202);
+      await run.idle();
+      return 1;
+    },
+  },
+  {
     name: 'task with a payload and a result of 300 KB, which is downloaded',
     budget: { queueOperations: 3, rowsWritten: 4.1, bucketWrites: 2, bucketReads: 2 },
     work: (run) => runLarge(run, { payload: 'x'.repeat(LARGE_CHARS) }),

@@ -14,9 +14,6 @@ async function turn(): Promise<void> {
 /** Turns without any real work under way, after which only a timer can go on. */
 const QUIET_TURNS = 2;
 
-/** From timer to timer in one piece of work; the longest schedules need some thousands. */
-const MAX_JUMPS = 20_000;
-
 /** `setTimeout` takes 31 bits. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -26,6 +23,8 @@ export function never<Value>(): Promise<Value> {
 }
 
 export class Clock {
+  /** From timer to timer in one piece of work; the longest schedules need some thousands. */
+  maxJumps = 20_000;
   #busy = 0;
   #idle = Promise.withResolvers<void>();
   #driving = false;
@@ -89,7 +88,7 @@ export class Clock {
         if (this.#busy === 0) quiet += 1;
         if (this.#driven.size === 0 || quiet < QUIET_TURNS) continue;
         if (vi.getTimerCount() === 0) throw new Error('nothing moves any more: an invocation hangs');
-        if (++jumps > MAX_JUMPS) throw new Error('time passes and nothing comes of it: an invocation never ends');
+        if (++jumps > this.maxJumps) throw new Error('time passes and nothing comes of it: an invocation never ends');
         vi.advanceTimersToNextTimer();
         quiet = 0;
       }

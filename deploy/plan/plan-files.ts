@@ -1,5 +1,5 @@
 /** The shell around the plan: reads wrangler.toml, writes a file per Worker for wrangler to read. */
-import { globSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import type { Migration } from '../account/database.ts';
@@ -39,19 +39,10 @@ export function readMigrationFiles(plan: Plan): ReadonlyMap<string, readonly Mig
   );
 }
 
-/** @param dir below the root. Removes what an earlier, larger plan left there. @returns the file of each Worker by name */
+/** @param dir below the root, there already. @returns the file of each Worker by name */
 export function writePlan(plan: Plan, dir: string): ReadonlyMap<string, string> {
-  mkdirSync(dir, { recursive: true });
   const files = new Map(workersOf(plan).map((worker) => [worker.name, path.join(dir, `${worker.name}.json`)]));
-  for (const worker of workersOf(plan)) {
-    const file = path.join(dir, `${worker.name}.json`);
-    // Renamed into place: another run of the same plan never reads half a file.
-    const draft = `${file}.${process.pid}`;
-    writeConfig(worker, draft);
-    renameSync(draft, file);
-  }
-  const written = new Set(files.values());
-  for (const file of globSync(path.join(dir, '*.json'))) if (!written.has(file)) rmSync(file, { force: true });
+  for (const worker of workersOf(plan)) writeConfig(worker, path.join(dir, `${worker.name}.json`));
   return files;
 }
 

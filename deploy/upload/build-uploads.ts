@@ -4,7 +4,7 @@
  * compared with what `metadata.ts` writes for the same Worker.
  */
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -38,11 +38,19 @@ const NO_DATABASES: ReadonlyMap<string, string> = new Map();
 export async function buildUploads(plan: Plan, name: string): Promise<Uploads> {
   const [shardZero] = plan.consumers;
   if (shardZero === undefined) throw new DeployError('a plan has at least one shard');
-  const files = writePlan(plan, path.join(ROOT, '.wrangler', 'deploy', name));
-  // Two at a time is what a small machine has processors for; they are quick.
-  const buildOne = (worker: WorkerConfig) => build(worker, files.get(worker.name));
-  const [callback, consumer] = await Promise.all([buildOne(plan.callback), buildOne(shardZero)]);
-  return { callback, consumer, producer: await buildOne(plan.producer) };
+  const parent = path.join(ROOT, '.wrangler', 'deploy');
+  await mkdir(parent, { recursive: true });
+  // Of this run alone: another one of the same name, whose plan differs, may build at the same time.
+  const folder = await mkdtemp(path.join(parent, `${name}-`));
+  try {
+    const files = writePlan(plan, folder);
+    // Two at a time is what a small machine has processors for; they are quick.
+    const buildOne = (worker: WorkerConfig) => build(worker, files.get(worker.name));
+    const [callback, consumer] = await Promise.all([buildOne(plan.callback), buildOne(shardZero)]);
+    return { callback, consumer, producer: await buildOne(plan.producer) };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 /** The modules that a kind of Worker is made of. */

@@ -57,7 +57,7 @@ describe('what is remembered of a task', () => {
         attempt: 2,
         outcome: 'deferred',
         reason: 'rate-limited',
-        delayReason: 'retry-after',
+        delayReason: 'in line',
       }),
       expect.objectContaining({ run: 3, outcome: 'succeeded', httpStatus: 200 }),
     ]);

@@ -12,12 +12,14 @@ class ApiError extends Error {
 
 export interface Api {
   get<Answer>(path: string, signal?: AbortSignal): Promise<Answer>;
-  send<Answer>(method: 'POST' | 'DELETE', path: string, body?: unknown): Promise<Answer>;
+  /** @returns the bytes of a body, which may be of any kind */
+  download(path: string): Promise<Blob>;
+  send<Answer>(method: 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<Answer>;
 }
 
 /** @param onSignedOut the token is not good, or not any more */
 export function apiFor(token: string, onSignedOut: (why: string) => void): Api {
-  const ask = async <Answer>(path: string, init: RequestInit): Promise<Answer> => {
+  const ask = async (path: string, init: RequestInit): Promise<Response> => {
     const headers = {
       authorization: `Bearer ${token}`,
       ...(init.body != null && { 'content-type': 'application/json' }),
@@ -29,15 +31,19 @@ export function apiFor(token: string, onSignedOut: (why: string) => void): Api {
       if (init.signal?.aborted) throw error;
       throw new ApiError(0, 'Tasklane cannot be reached.');
     }
-    const text = await response.text();
-    if (response.ok) return (text === '' ? undefined : JSON.parse(text)) as Answer;
-    const message = problemText(text) ?? `The answer was ${response.status}.`;
+    if (response.ok) return response;
+    const message = problemText(await response.text()) ?? `The answer was ${response.status}.`;
     if (response.status === 401) onSignedOut(message);
     throw new ApiError(response.status, message);
   };
+  const askJson = async <Answer>(path: string, init: RequestInit): Promise<Answer> => {
+    const text = await (await ask(path, init)).text();
+    return (text === '' ? undefined : JSON.parse(text)) as Answer;
+  };
   return {
-    get: (path, signal) => ask(path, signal === undefined ? {} : { signal }),
-    send: (method, path, body) => ask(path, { method, ...(body !== undefined && { body: JSON.stringify(body) }) }),
+    get: (path, signal) => askJson(path, signal === undefined ? {} : { signal }),
+    send: (method, path, body) => askJson(path, { method, ...(body !== undefined && { body: JSON.stringify(body) }) }),
+    download: async (path) => (await ask(path, {})).blob(),
   };
 }
 

@@ -1,4 +1,5 @@
-/** Numbers and times as a person reads them: with units, and times relative to now. Pure. */
+/** Numbers, times and names as a person reads them: with units, and times relative to now. Pure. */
+import type { AlertKind } from '../producer/schema/alert-kinds.ts';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -66,3 +67,17 @@ const REASONS: Readonly<Record<string, string>> = {
 export function waitingFor(reason: string): string {
   return REASONS[reason] ?? reason.replaceAll('-', ' ');
 }
+
+export const ALERT_TITLES: Readonly<Record<AlertKind, string>> = {
+  'backlog-late': 'Backlog will end too late',
+  'tasks-expiring': 'Tasks are about to expire',
+  'failure-rate': 'Many tasks fail',
+  'keys-cooling': 'API keys are cooling',
+  'keys-refused': 'API keys are refused',
+  'circuit-open': 'Servers are not called',
+  'service-unreachable': 'Nobody answers',
+  'dead-letters': 'Messages were given up on',
+  'store-fill': 'A store fills up',
+  'sweep-late': 'The sweeper is late',
+  'part-away': 'A part does not answer',
+};

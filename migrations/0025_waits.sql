@@ -13,3 +13,11 @@ ALTER TABLE tasks ADD COLUMN waits_since INTEGER;
 
 -- How long waits were, by reason: a histogram behind the other, in the order that `shared/statistics/tally.ts` fixes.
 ALTER TABLE statistics ADD COLUMN wait_histograms TEXT NOT NULL DEFAULT '[]';
+
+-- What shards last said of their API keys: with many shards not all are asked at once (`shared/store/key-reports.ts`).
+CREATE TABLE key_reports (
+  shard INTEGER PRIMARY KEY,
+  asked_at INTEGER NOT NULL,
+  told_at INTEGER NOT NULL,
+  keys TEXT
+);

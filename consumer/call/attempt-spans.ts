@@ -9,11 +9,8 @@ import { pushOtlp } from '../../shared/otlp/send.ts';
 import { encodeSpans, type Span } from '../../shared/otlp/span.ts';
 import { taskCreatedAt } from '../../shared/task/id.ts';
 import { attemptNumber } from '../../shared/task/state.ts';
-import { readTraceParent } from '../../shared/trace/context.ts';
+import { isSampled, readTraceParent } from '../../shared/trace/context.ts';
 import type { Attempted, Call } from './call.ts';
-
-/** The last bit of the flags (W3C trace context, section 3.2.2.5.1). */
-const SAMPLED = 1;
 
 export class AttemptSpans {
   readonly #endpoint: OtlpEndpoint;
@@ -42,7 +39,7 @@ function spanOf(shard: string, call: Call, attempted: Attempted): Span | undefin
   if (traceId === undefined || spanId === undefined) return undefined;
   const { traceparent, tracestate } = call.request;
   const parent = readTraceParent(traceparent);
-  if (parent !== undefined && (Number.parseInt(parent.flags, 16) & SAMPLED) === 0) return undefined;
+  if (!isSampled(parent)) return undefined;
   const error = 'error' in outcome ? outcome.error : undefined;
   return {
     traceId,

@@ -5,6 +5,7 @@
 import { toHex } from '../../shared/crypto/hex.ts';
 import { HOPS_HEADER, MAX_HELD_BYTES, SYNC_ORIGIN, type SyncCall } from '../../shared/sync/call.ts';
 import { headersToBackend } from '../../shared/sync/forwarded-headers.ts';
+import { newSpanId, readTraceParent, type TraceContext, traceParent } from '../../shared/trace/context.ts';
 
 export interface Outbound {
   readonly method: string;
@@ -15,6 +16,10 @@ export interface Outbound {
   /** False: the body can be sent once only. */
   readonly isRepeatable: boolean;
   readonly traceId: string;
+  /** Of the call itself, as the backend gets it. */
+  readonly spanId: string;
+  /** What the client said of the trace that its request belongs to. */
+  readonly parent: TraceContext | undefined;
 }
 
 /** The id of the call makes a repeat recognisable, unless the client says so itself. */
@@ -23,19 +28,23 @@ export async function outboundOf(request: Request, { id, hops }: SyncCall): Prom
   const acquired = request.body === null || length <= MAX_HELD_BYTES;
   const bytes = acquired && request.body !== null ? await request.arrayBuffer() : undefined;
   const headers = headersToBackend(request.headers);
-  const traceId = /^00-([0-9a-f]{32})-/.exec(headers.traceparent ?? '')?.[1] ?? randomHex(16);
+  const parent = readTraceParent(headers.traceparent);
+  const traceId = parent?.traceId ?? randomHex(16);
+  const spanId = newSpanId();
   return {
     method: request.method,
     path: request.url.slice(SYNC_ORIGIN.length),
     headers: {
       'idempotency-key': id,
       ...headers,
-      traceparent: `00-${traceId}-${randomHex(8)}-01`,
+      traceparent: traceParent(traceId, spanId, parent?.flags),
       [HOPS_HEADER]: String(hops + 1),
     },
     body: acquired ? bytes : (request.body ?? undefined),
     isRepeatable: acquired,
     traceId,
+    spanId,
+    parent,
   };
 }
 

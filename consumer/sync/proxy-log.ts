@@ -1,7 +1,7 @@
 /** The one log event of a synchronous call's try: fixed fields, and never a header, body or secret. */
 import { logInfo } from '../../shared/log.ts';
 
-interface ProxyFacts {
+export interface ProxyFacts {
   readonly id: string;
   readonly service: string;
   readonly shard: string;

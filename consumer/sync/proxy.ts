@@ -18,6 +18,7 @@ import { bucketOfRequest } from '../capacity/pool-of.ts';
 import type { Redactor } from '../keys/secrets/redaction.ts';
 import { redactedStream } from '../keys/secrets/redaction-stream.ts';
 import type { Acquired } from './acquired.ts';
+import { pushCallSpan } from './call-span.ts';
 import { Capacity } from './capacity.ts';
 import { type ClassifiedResponse, classifyResponse } from './classify-response.ts';
 import { forward, type Sent } from './forward.ts';
@@ -29,6 +30,9 @@ import type { SyncEnv } from './sync-env.ts';
 
 /** Servers that answer "busy", and keys, that one call may try. */
 const MAX_TRIES = 3;
+
+/** How the call of a server that was busy, or with a key that was limited, is logged. */
+const TRIED_ANOTHER = 'tried-another';
 
 /** A stream that goes on for so long has shown that its server works, whenever it ends. */
 const ONGOING_MS = 2_000;
@@ -124,7 +128,7 @@ class ProxiedCall {
         idle[Symbol.dispose]();
         // Before the next is asked for, so that it is not this one again.
         await acquired.release(answer.report);
-        this.#log(acquired, 'tried-another', answer.status);
+        this.#log(acquired, TRIED_ANOTHER, answer.status);
         this.#refusal ??= this.#refusalOf(answer, sent, acquired);
         return undefined;
       }
@@ -255,7 +259,7 @@ class ProxiedCall {
 
   /** @param outcome how the answer ended, or why there was none */
   #log(acquired: Acquired | undefined, outcome: string, httpStatus?: number): void {
-    logProxied({
+    const facts = {
       id: this.#call.id,
       service: this.#call.service,
       shard: this.#env.shard,
@@ -266,7 +270,9 @@ class ProxiedCall {
       tries: this.#tries,
       startedAt: this.#startedAt,
       traceId: this.#outbound.traceId,
-    });
+    };
+    logProxied(facts);
+    if (outcome !== TRIED_ANOTHER) this.#inBackground(pushCallSpan(this.#env, this.#outbound, facts));
   }
 }
 

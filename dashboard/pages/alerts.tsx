@@ -1,12 +1,12 @@
 /** Alerts: what is wrong now and what helps, who is told, and silences. */
-import { useState } from 'preact/hooks';
 import type { z } from 'zod';
-import type { AlertsSchema, AlertTestSchema } from '../../producer/schema/alert.ts';
+import type { AlertsSchema } from '../../producer/schema/alert.ts';
 import { useLive, useTools } from '../live.ts';
 import { Act } from '../parts/act.tsx';
 import { Fresh, Panel, Status } from '../parts/panel.tsx';
 import { Time } from '../parts/time.tsx';
-import { count } from '../words.ts';
+import { ALERT_TITLES } from '../words.ts';
+import { AlertSettings } from './alert-settings.tsx';
 
 type Alerts = z.infer<typeof AlertsSchema>;
 type Alert = Alerts['alerts'][number];
@@ -15,20 +15,6 @@ const HOUR_MS = 3600_000;
 const SILENCE_HOURS = [1, 8] as const;
 const LATE_MS = 5 * 60_000;
 
-const KINDS: Readonly<Record<Alert['kind'], string>> = {
-  'backlog-late': 'Backlog will end too late',
-  'tasks-expiring': 'Tasks are about to expire',
-  'failure-rate': 'Many tasks fail',
-  'keys-cooling': 'API keys are cooling',
-  'keys-refused': 'API keys are refused',
-  'circuit-open': 'Servers are not called',
-  'service-unreachable': 'Nobody answers',
-  'dead-letters': 'Messages were given up on',
-  'store-fill': 'A store fills up',
-  'sweep-late': 'The sweeper is late',
-  'part-away': 'A part does not answer',
-};
-
 export function AlertsPage() {
   const live = useLive<Alerts>('/api/alerts');
   return (
@@ -36,7 +22,7 @@ export function AlertsPage() {
       {(data) => (
         <>
           <AlertList alerts={data.alerts} evaluatedAt={data.evaluatedAt} onChanged={live.refresh} />
-          <Receiver data={data} onChanged={live.refresh} />
+          <AlertSettings data={data} onChanged={live.refresh} />
         </>
       )}
     </Fresh>
@@ -95,7 +81,7 @@ function AlertCard({ alert, onChanged }: { alert: Alert; onChanged: () => void }
   const silence = (until: string | null) => api.send('POST', '/api/alerts/silence', { alert: name, until });
   return (
     <Panel
-      title={target === '' ? KINDS[kind] : `${KINDS[kind]}: ${target}`}
+      title={target === '' ? ALERT_TITLES[kind] : `${ALERT_TITLES[kind]}: ${target}`}
       aside={<Status status={phase === 'firing' ? 'failed' : 'deferred'} text={phase} />}
     >
       <p>{summary}</p>
@@ -129,58 +115,6 @@ function AlertCard({ alert, onChanged }: { alert: Alert; onChanged: () => void }
           />
         )}
       </div>
-    </Panel>
-  );
-}
-
-function Receiver({ data: { settings, unsent }, onChanged }: { data: Alerts; onChanged: () => void }) {
-  const { api } = useTools();
-  const [said, setSaid] = useState<string>();
-  const test = async () => {
-    const answer = await api.send<z.infer<typeof AlertTestSchema>>('POST', '/api/alerts/test');
-    setSaid(answer.delivered ? `Delivered: it answered ${answer.status}.` : `Not delivered: ${answer.why}.`);
-  };
-  return (
-    <Panel title="Who is told">
-      {settings.url === null ? (
-        <p>
-          Nobody. Set a receiver with <code>PUT /api/alerts/settings</code>: messages are signed as Standard Webhooks.
-        </p>
-      ) : (
-        <>
-          <dl>
-            <dt>Receiver</dt>
-            <dd>
-              <code>{settings.url}</code>
-            </dd>
-            <dt>Tested</dt>
-            <dd>
-              <Time at={settings.testedAt} />
-            </dd>
-            <dt>Not taken yet</dt>
-            <dd>
-              {count(unsent)} {unsent === 1 ? 'message' : 'messages'}
-            </dd>
-            <dt>Fires after</dt>
-            <dd>{settings.raiseAfterMinutes} min</dd>
-            <dt>Ends after</dt>
-            <dd>{settings.clearAfterMinutes} min</dd>
-          </dl>
-          <div class="row">
-            <Act
-              label="Send a test"
-              consequence={`A test message goes to ${settings.url} now.`}
-              run={test}
-              onDone={onChanged}
-            />
-          </div>
-          {said !== undefined && (
-            <p class="notice" role="status">
-              {said}
-            </p>
-          )}
-        </>
-      )}
     </Panel>
   );
 }

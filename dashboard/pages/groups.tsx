@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import type { GroupListSchema, GroupSchema } from '../../producer/schema/group.ts';
 import { useLive, useTools } from '../live.ts';
-import { Act } from '../parts/act.tsx';
+import { Act, mayAct } from '../parts/act.tsx';
 import { Meter } from '../parts/meter.tsx';
 import { Fresh, Status } from '../parts/panel.tsx';
 import { Scroll } from '../parts/scroll.tsx';
@@ -16,6 +16,7 @@ type Group = z.infer<typeof GroupSchema>;
 const PAGE_GROUPS = 50;
 
 export function GroupsPage({ query }: { query: URLSearchParams }) {
+  const { session } = useTools();
   const before = query.get('before');
   const asked = new URLSearchParams({ limit: String(PAGE_GROUPS), ...(before !== null && { before }) });
   const live = useLive<GroupList>(`/api/groups?${asked}`);
@@ -40,7 +41,7 @@ export function GroupsPage({ query }: { query: URLSearchParams }) {
                     <th class="number">Failed</th>
                     <th class="number">Open</th>
                     <th>Begun</th>
-                    <th>Actions</th>
+                    {mayAct(session, true) && <th>Actions</th>}
                   </tr>
                 </thead>
                 <tbody>
@@ -64,7 +65,7 @@ export function GroupsPage({ query }: { query: URLSearchParams }) {
 }
 
 function Row({ group, onChanged }: { group: Group; onChanged: () => void }) {
-  const { api } = useTools();
+  const { api, session } = useTools();
   const { id, subject, status, counts, total, done } = group;
   const act = (action: string) =>
     api.send('POST', `/api/groups/${encodeURIComponent(id)}/${action}?subject=${encodeURIComponent(subject)}`);
@@ -90,28 +91,30 @@ function Row({ group, onChanged }: { group: Group; onChanged: () => void }) {
       <td>
         <Time at={group.createdAt} />
       </td>
-      <td>
-        <div class="row">
-          {status === 'open' && (
-            <Act
-              label="Close"
-              consequence={`${id} takes no more tasks, and ends when its ${count(counts.open)} open tasks have.`}
-              run={() => act('close')}
-              onDone={onChanged}
-              forClients
-            />
-          )}
-          {status !== 'ended' && (
-            <Act
-              label="Cancel"
-              consequence={`The ${count(counts.open)} tasks of ${id} that have not ended are cancelled; none comes back.`}
-              run={() => act('cancel')}
-              onDone={onChanged}
-              forClients
-            />
-          )}
-        </div>
-      </td>
+      {mayAct(session, true) && (
+        <td>
+          <div class="row">
+            {status === 'open' && (
+              <Act
+                label="Close"
+                consequence={`${id} takes no more tasks, and ends when its ${count(counts.open)} open tasks have.`}
+                run={() => act('close')}
+                onDone={onChanged}
+                forClients
+              />
+            )}
+            {status !== 'ended' && (
+              <Act
+                label="Cancel"
+                consequence={`The ${count(counts.open)} tasks of ${id} that have not ended are cancelled; none comes back.`}
+                run={() => act('cancel')}
+                onDone={onChanged}
+                forClients
+              />
+            )}
+          </div>
+        </td>
+      )}
     </tr>
   );
 }

@@ -2,12 +2,12 @@
 import { useState } from 'preact/hooks';
 import type { z } from 'zod';
 import type { JobEstimateSchema, JobListSchema, JobSchema } from '../../producer/schema/job.ts';
-import { ERROR_CLASSES } from '../../shared/task/error-class.ts';
 import { useLive, useTools } from '../live.ts';
-import { Act } from '../parts/act.tsx';
+import { Act, mayAct } from '../parts/act.tsx';
 import { Meter } from '../parts/meter.tsx';
 import { Figure, Fresh, Panel, Status } from '../parts/panel.tsx';
 import { Scroll } from '../parts/scroll.tsx';
+import { TaskFilterFields, textIn } from '../parts/task-filter.tsx';
 import { Time } from '../parts/time.tsx';
 import { count, duration, money } from '../words.ts';
 
@@ -44,10 +44,9 @@ export function RedrivePage({ query }: { query: URLSearchParams }) {
       setError(failure instanceof Error ? failure.message : String(failure));
     }
   };
-  const mayAct = session.role === 'admin' || session.role === 'client';
   return (
     <>
-      {mayAct && (
+      {mayAct(session, true) && (
         <Panel title="Which tasks">
           <Filter query={query} onAsked={(asked) => void look(asked)} />
           {error !== undefined && (
@@ -90,29 +89,7 @@ function Filter({ query, onAsked }: { query: URLSearchParams; onAsked: (asked: A
           ))}
         </select>
       </label>
-      <label>
-        Service
-        <input name="service" defaultValue={query.get('service') ?? ''} />
-      </label>
-      <label>
-        Error
-        <select name="errorClass">
-          <option value="">any</option>
-          {ERROR_CLASSES.map((name) => (
-            <option key={name} value={name}>
-              {name}
-            </option>
-          ))}
-        </select>
-      </label>
-      <label>
-        Label
-        <input name="label" placeholder="customer:acme" />
-      </label>
-      <label>
-        Group
-        <input name="group" defaultValue={query.get('group') ?? ''} />
-      </label>
+      <TaskFilterFields query={query} />
       <label>
         Submitted after
         <input name="after" type="datetime-local" />
@@ -132,7 +109,7 @@ function Filter({ query, onAsked }: { query: URLSearchParams; onAsked: (asked: A
 
 /** Times are those of whoever looks; a filter without a word is what the API refuses. */
 function askedIn(form: FormData): Asked {
-  const text = (name: string) => String(form.get(name) ?? '').trim() || undefined;
+  const text = (name: string) => textIn(form, name);
   const time = (name: string) => {
     const local = text(name);
     return local === undefined ? undefined : new Date(local).toISOString();
@@ -198,6 +175,7 @@ function Found({ asked, estimate, onDone }: { asked: Asked; estimate: Estimate; 
 }
 
 function JobTable({ list: { jobs }, onChanged }: { list: JobList; onChanged: () => void }) {
+  const { session } = useTools();
   if (jobs.length === 0) return <p class="quiet">There is no job.</p>;
   return (
     <Scroll label="Jobs">
@@ -210,7 +188,7 @@ function JobTable({ list: { jobs }, onChanged }: { list: JobList; onChanged: () 
             <th>Which</th>
             <th>Status</th>
             <th>Done</th>
-            <th>Actions</th>
+            {mayAct(session, true) && <th>Actions</th>}
           </tr>
         </thead>
         <tbody>
@@ -224,7 +202,7 @@ function JobTable({ list: { jobs }, onChanged }: { list: JobList; onChanged: () 
 }
 
 function Row({ job, onChanged }: { job: Job; onChanged: () => void }) {
-  const { api } = useTools();
+  const { api, session } = useTools();
   const { id, act, status, subject, filter, count: tasks, isCounted, done, skipped, createdAt } = job;
   const total = isCounted ? tasks : Math.max(tasks, done + skipped);
   return (
@@ -247,17 +225,19 @@ function Row({ job, onChanged }: { job: Job; onChanged: () => void }) {
           text={`${count(done)} of ${isCounted ? '' : 'more than '}${count(tasks)}${skipped > 0 ? `, ${count(skipped)} skipped` : ''}`}
         />
       </td>
-      <td>
-        {status === 'running' && (
-          <Act
-            label="Stop"
-            consequence={`The job stops. ${count(done)} tasks are done and stay so; the rest is left as it is.`}
-            run={() => api.send('POST', `/api/jobs/${id}/abort`)}
-            onDone={onChanged}
-            forClients
-          />
-        )}
-      </td>
+      {mayAct(session, true) && (
+        <td>
+          {status === 'running' && (
+            <Act
+              label="Stop"
+              consequence={`The job stops. ${count(done)} tasks are done and stay so; the rest is left as it is.`}
+              run={() => api.send('POST', `/api/jobs/${id}/abort`)}
+              onDone={onChanged}
+              forClients
+            />
+          )}
+        </td>
+      )}
     </tr>
   );
 }

@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import type { ScheduleListSchema } from '../../producer/schema/schedule.ts';
 import { useLive, useTools } from '../live.ts';
-import { Act } from '../parts/act.tsx';
+import { Act, mayAct } from '../parts/act.tsx';
 import { Fresh } from '../parts/panel.tsx';
 import { Scroll } from '../parts/scroll.tsx';
 import { Time } from '../parts/time.tsx';
@@ -12,6 +12,7 @@ type ScheduleList = z.infer<typeof ScheduleListSchema>;
 type Schedule = ScheduleList['schedules'][number];
 
 export function SchedulesPage() {
+  const { session } = useTools();
   const live = useLive<ScheduleList>('/api/schedules');
   return (
     <Fresh live={live}>
@@ -27,7 +28,7 @@ export function SchedulesPage() {
                   <th>Runs</th>
                   <th>Next</th>
                   <th>Last</th>
-                  <th>Actions</th>
+                  {mayAct(session, true) && <th>Actions</th>}
                 </tr>
               </thead>
               <tbody>
@@ -44,7 +45,7 @@ export function SchedulesPage() {
 }
 
 function Row({ schedule, onChanged }: { schedule: Schedule; onChanged: () => void }) {
-  const { api } = useTools();
+  const { api, session } = useTools();
   const { name, subject, paused } = schedule;
   const act = (action: string) =>
     api.send('POST', `/api/schedules/${encodeURIComponent(name)}/${action}?subject=${encodeURIComponent(subject)}`);
@@ -67,28 +68,30 @@ function Row({ schedule, onChanged }: { schedule: Schedule; onChanged: () => voi
         )}
         {schedule.lastError !== undefined && <div class="quiet">{schedule.lastError}</div>}
       </td>
-      <td>
-        <div class="row">
-          <Act
-            label="Run now"
-            consequence={`${name} submits its task now; its plan stays as it is.`}
-            run={() => act('run')}
-            onDone={onChanged}
-            forClients
-          />
-          <Act
-            label={paused ? 'Resume' : 'Pause'}
-            consequence={
-              paused
-                ? `${name} runs again at its next time; what it missed is not made up for.`
-                : `${name} does not run until it is resumed. Tasks that it has submitted go on.`
-            }
-            run={() => act(paused ? 'resume' : 'pause')}
-            onDone={onChanged}
-            forClients
-          />
-        </div>
-      </td>
+      {mayAct(session, true) && (
+        <td>
+          <div class="row">
+            <Act
+              label="Run now"
+              consequence={`${name} submits its task now; its plan stays as it is.`}
+              run={() => act('run')}
+              onDone={onChanged}
+              forClients
+            />
+            <Act
+              label={paused ? 'Resume' : 'Pause'}
+              consequence={
+                paused
+                  ? `${name} runs again at its next time; what it missed is not made up for.`
+                  : `${name} does not run until it is resumed. Tasks that it has submitted go on.`
+              }
+              run={() => act(paused ? 'resume' : 'pause')}
+              onDone={onChanged}
+              forClients
+            />
+          </div>
+        </td>
+      )}
     </tr>
   );
 }

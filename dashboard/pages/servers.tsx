@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import type { ServerListSchema } from '../../producer/schema/server.ts';
 import { useLive, useTools } from '../live.ts';
-import { Act } from '../parts/act.tsx';
+import { Act, mayAct } from '../parts/act.tsx';
 import { Fresh, Status } from '../parts/panel.tsx';
 import { Scroll } from '../parts/scroll.tsx';
 import { Time } from '../parts/time.tsx';
@@ -24,6 +24,7 @@ export function ServerTable({
   service?: string;
   onChanged: () => void;
 }) {
+  const { session } = useTools();
   if (servers.length === 0)
     return <p class="quiet">No server is registered{service === undefined ? '' : ' for it'}.</p>;
   return (
@@ -36,7 +37,7 @@ export function ServerTable({
             <th>Services and circuits</th>
             <th class="number">Calls</th>
             <th>Last contact</th>
-            <th>Actions</th>
+            {mayAct(session) && <th>Actions</th>}
           </tr>
         </thead>
         <tbody>
@@ -73,9 +74,11 @@ export function ServerTable({
               <td>
                 <Time at={server.lastHeardAt} />
               </td>
-              <td>
-                <Maintenance server={server} onChanged={onChanged} />
-              </td>
+              {mayAct(session) && (
+                <td>
+                  <Maintenance server={server} onChanged={onChanged} />
+                </td>
+              )}
             </tr>
           ))}
         </tbody>

@@ -1,7 +1,8 @@
 /** One service: what limits it now, and what would make its backlog end sooner. */
 import type { z } from 'zod';
+import type { KeyStatsSchema } from '../../producer/schema/key.ts';
 import type { ServerListSchema } from '../../producer/schema/server.ts';
-import type { DemandSchema, ServiceListSchema } from '../../producer/schema/service.ts';
+import type { DemandSchema, ServiceDetailSchema } from '../../producer/schema/service.ts';
 import type { TaskStatsSchema } from '../../producer/schema/statistics.ts';
 import { useLive, useTools } from '../live.ts';
 import { Act } from '../parts/act.tsx';
@@ -11,87 +12,128 @@ import { Figure, Fresh, Panel } from '../parts/panel.tsx';
 import { Time } from '../parts/time.tsx';
 import { link } from '../route.ts';
 import { count, duration, percent, waitingFor } from '../words.ts';
+import { KeyTable, keysByState } from './keys.tsx';
 import { ServerTable } from './servers.tsx';
 
 type Demand = z.infer<typeof DemandSchema>;
-type ServiceList = z.infer<typeof ServiceListSchema>;
+type ServiceDetail = z.infer<typeof ServiceDetailSchema>;
+type KeyStats = z.infer<typeof KeyStatsSchema>;
 type ServerList = z.infer<typeof ServerListSchema>;
 type TaskStats = z.infer<typeof TaskStatsSchema>;
 
+const SOURCES: Readonly<Record<ServiceDetail['source'], string>> = {
+  file: 'in wrangler.toml',
+  api: 'at run time',
+  servers: 'by its servers',
+};
+
 export function ServicePage({ name }: { name: string }) {
   const path = encodeURIComponent(name);
-  const services = useLive<ServiceList>('/api/services');
+  const service = useLive<ServiceDetail>(`/api/services/${path}`);
   const demand = useLive<Demand>(`/api/services/${path}/demand`);
   const stats = useLive<TaskStats>('/api/stats/tasks?hours=24');
-  const servers = useLive<ServerList>('/api/servers');
+  const pool = service.data?.definition?.keyPool;
   return (
     <>
-      <Fresh live={services}>
-        {(data) => (
-          <ServiceStatus
-            service={data.services.find((each) => each.name === name)}
-            name={name}
-            onChanged={services.refresh}
-          />
-        )}
-      </Fresh>
+      <Fresh live={service}>{(data) => <ServiceStatus service={data} onChanged={service.refresh} />}</Fresh>
       <Fresh live={demand}>{(data) => <Load demand={data} />}</Fresh>
       <Fresh live={stats}>{(data) => <Waits stats={data} name={name} />}</Fresh>
+      {typeof pool === 'string' && <PoolKeys pool={pool.replaceAll('-', '_')} />}
+      {service.data?.target === 'servers' && <ServersOf name={name} />}
       <FlowPanel service={name} />
-      <Panel title="Servers" aside={<a href={link('servers')}>All servers</a>}>
-        <Fresh live={servers}>
-          {(data) => (
-            <ServerTable
-              servers={data.servers.filter(({ services: offered }) => offered.some((each) => each.name === name))}
-              service={name}
-              onChanged={servers.refresh}
-            />
-          )}
-        </Fresh>
-      </Panel>
     </>
   );
 }
 
-function ServiceStatus({
-  service,
-  name,
-  onChanged,
-}: {
-  service: ServiceList['services'][number] | undefined;
-  name: string;
-  onChanged: () => void;
-}) {
+function PoolKeys({ pool }: { pool: string }) {
+  const live = useLive<KeyStats>('/api/stats/keys');
+  return (
+    <Panel title={`Keys of pool ${pool}`} aside={<a href={link('keys')}>All keys</a>}>
+      <Fresh live={live}>
+        {({ keys }) => {
+          const own = keys.filter((key) => key.pool === pool);
+          if (own.length === 0)
+            return <p class="notice bad">The pool has no key: its tasks wait until one is deployed (docs/keys.md).</p>;
+          return (
+            <>
+              <p>{keysByState(own)}.</p>
+              <KeyTable keys={own} onChanged={live.refresh} />
+            </>
+          );
+        }}
+      </Fresh>
+    </Panel>
+  );
+}
+
+function ServersOf({ name }: { name: string }) {
+  const live = useLive<ServerList>('/api/servers');
+  return (
+    <Panel title="Servers" aside={<a href={link('servers')}>All servers</a>}>
+      <Fresh live={live}>
+        {({ servers }) => (
+          <ServerTable
+            servers={servers.filter(({ services }) => services.some((each) => each.name === name))}
+            service={name}
+            onChanged={live.refresh}
+          />
+        )}
+      </Fresh>
+    </Panel>
+  );
+}
+
+function ServiceStatus({ service, onChanged }: { service: ServiceDetail; onChanged: () => void }) {
   const { api } = useTools();
-  if (service === undefined) return <p class="notice bad">There is no service {name}.</p>;
+  const { name, paused, pause, unreachable } = service;
   const path = `/api/services/${encodeURIComponent(name)}`;
   return (
-    <p class="row">
-      <strong>{name}</strong>
-      <span class={`status ${service.paused ? 'paused' : 'healthy'}`}>{service.paused ? 'paused' : 'open'}</span>
-      <span class="quiet">
-        defined {service.source === 'file' ? 'in wrangler.toml' : 'at run time'}, calls{' '}
-        {service.target === 'fixed'
-          ? 'a fixed address'
-          : `${service.servers.available} of ${service.servers.total} servers (${service.balancing})`}
-      </span>
-      {service.paused ? (
-        <Act
-          label="Resume"
-          consequence={`Tasks of ${name} that wait start again, the oldest first.`}
-          run={() => api.send('POST', `${path}/resume`)}
-          onDone={onChanged}
-        />
-      ) : (
-        <Act
-          label="Pause"
-          consequence={`No task of ${name} starts until it is resumed. Calls under way end; new tasks are accepted and wait.`}
-          run={() => api.send('POST', `${path}/pause`)}
-          onDone={onChanged}
-        />
+    <>
+      <p class="row">
+        <strong>{name}</strong>
+        <span class={`status ${paused ? 'paused' : 'healthy'}`}>{paused ? 'paused' : 'open'}</span>
+        <span class="quiet">
+          defined {SOURCES[service.source]}, calls{' '}
+          {service.target === 'fixed'
+            ? 'a fixed address'
+            : `${service.servers.available} of ${service.servers.total} servers (${service.balancing})`}
+        </span>
+        {paused ? (
+          <Act
+            label="Resume"
+            consequence={`Tasks of ${name} that wait start again, the oldest first.`}
+            run={() => api.send('POST', `${path}/resume`)}
+            onDone={onChanged}
+          />
+        ) : (
+          <Act
+            label="Pause"
+            consequence={`No task of ${name} starts until it is resumed. Calls under way end; new tasks are accepted and wait.`}
+            run={() => api.send('POST', `${path}/pause`)}
+            onDone={onChanged}
+          />
+        )}
+        <a href={link('tasks', undefined, { service: name })}>Its tasks</a>
+      </p>
+      {paused && (
+        <p class="notice">
+          Paused{pause?.reason !== undefined && `: ${pause.reason}`}
+          {pause?.until === undefined ? (
+            '; it stays so until somebody resumes it.'
+          ) : (
+            <>
+              , ends <Time at={pause.until} />.
+            </>
+          )}
+        </p>
       )}
-      <a href={link('tasks', undefined, { service: name })}>Its tasks</a>
-    </p>
+      {unreachable !== undefined && (
+        <p class="notice bad">
+          Nobody answers at its address since <Time at={unreachable.since} />: {unreachable.why}. Its tasks wait and
+          lose no attempt; it is tried by itself.
+        </p>
+      )}
+    </>
   );
 }
 
@@ -103,7 +145,13 @@ function Load({ demand }: { demand: Demand }) {
         value={count(demand.inFlight)}
         hint={demand.capacity > 0 ? `of ${count(demand.capacity)} at a time` : undefined}
       />
-      <Figure label="Tasks that wait" value={count(demand.waiting)} />
+      <Figure
+        label="Tasks that wait"
+        value={count(demand.waiting)}
+        hint={
+          demand.waiting > demand.waitingForPlace ? `${count(demand.waitingForPlace)} of them for a place` : undefined
+        }
+      />
       <Figure label="Arrivals" value={`${demand.arrivalsPerSecond.toFixed(1)} / s`} />
       <Figure
         label="A call takes"

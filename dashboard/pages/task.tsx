@@ -1,12 +1,14 @@
 /** One task: where it stands, its story, what it was asked and what it answered. */
+import { Fragment } from 'preact';
 import type { z } from 'zod';
 import type { TaskSchema } from '../../producer/schema/task.ts';
 import { useLive, useTools } from '../live.ts';
 import { Act } from '../parts/act.tsx';
+import { Shown, Stored } from '../parts/body.tsx';
 import { Fresh, Panel, Status } from '../parts/panel.tsx';
 import { Time } from '../parts/time.tsx';
 import { link } from '../route.ts';
-import { duration, waitingFor } from '../words.ts';
+import { count, duration, waitingFor } from '../words.ts';
 
 type TaskDocument = z.infer<typeof TaskSchema>;
 type Entry = TaskDocument['timeline'][number];
@@ -63,6 +65,12 @@ function TaskStory({ task, onChanged }: { task: TaskDocument; onChanged: () => v
                   , <Time at={task.waitingFor.until} />
                 </>
               )}
+              {task.waitingFor.ahead !== undefined && (
+                <span class="quiet">
+                  {' '}
+                  ({task.waitingFor.ahead === 0 ? 'the next in line' : `${count(task.waitingFor.ahead)} before it`})
+                </span>
+              )}
             </dd>
           </>
         )}
@@ -99,9 +107,14 @@ function TaskStory({ task, onChanged }: { task: TaskDocument; onChanged: () => v
           ))}
         </ol>
       </Panel>
-      {task.result !== undefined && (
+      <Request request={task.request} path={`${path}/payload`} />
+      {(task.result !== undefined || task.resultBytes !== undefined || task.resultRedacted) && (
         <Panel title="Result" aside={<span class="quiet">{task.resultContentType}</span>}>
-          <pre tabIndex={0}>{typeof task.result === 'string' ? task.result : JSON.stringify(task.result, null, 2)}</pre>
+          {task.resultRedacted && <p class="quiet">The service keeps bodies out of sight.</p>}
+          {task.result !== undefined && <Shown value={task.result} />}
+          {task.resultUrl !== undefined && (
+            <Stored path={`${path}/result`} size={task.resultBytes ?? 0} type={task.resultContentType} />
+          )}
         </Panel>
       )}
       {task.bodiesDeletedAt !== undefined && (
@@ -110,6 +123,34 @@ function TaskStory({ task, onChanged }: { task: TaskDocument; onChanged: () => v
         </p>
       )}
     </>
+  );
+}
+
+function Request({ request, path }: { request: TaskDocument['request']; path: string }) {
+  if (request === undefined) return null;
+  const { method, path: called, headers = {}, body, contentType, bodyBytes, bodyUrl, bodyRedacted } = request;
+  return (
+    <Panel title="Request" aside={<span class="quiet">{contentType}</span>}>
+      <dl>
+        <dt>Call</dt>
+        <dd>
+          <code>
+            {method ?? 'as its service has it'} {called}
+          </code>
+        </dd>
+        {Object.entries(headers).map(([name, value]) => (
+          <Fragment key={name}>
+            <dt>{name}</dt>
+            <dd>
+              <code>{value}</code>
+            </dd>
+          </Fragment>
+        ))}
+      </dl>
+      {bodyRedacted && <p class="quiet">The service keeps bodies out of sight.</p>}
+      {body !== undefined && <Shown value={body} />}
+      {bodyUrl !== undefined && <Stored path={path} size={bodyBytes ?? 0} type={contentType} />}
+    </Panel>
   );
 }
 

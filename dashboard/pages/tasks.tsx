@@ -1,11 +1,11 @@
 /** Finding tasks: filters that stand in the address, page by page, newest first. */
 import type { z } from 'zod';
 import type { TaskListSchema } from '../../producer/schema/task.ts';
-import { ERROR_CLASSES } from '../../shared/task/error-class.ts';
 import { TASK_STATUSES } from '../../shared/task/status.ts';
 import { useLive, useTools } from '../live.ts';
 import { Fresh, Status } from '../parts/panel.tsx';
 import { Scroll } from '../parts/scroll.tsx';
+import { Choice, TaskFilterFields, Text, textIn } from '../parts/task-filter.tsx';
 import { Time } from '../parts/time.tsx';
 import { link } from '../route.ts';
 import { waitingFor } from '../words.ts';
@@ -33,61 +33,18 @@ function Filters({ query }: { query: URLSearchParams }) {
   const apply = (event: SubmitEvent) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget as HTMLFormElement);
-    const id = String(form.get('id') ?? '').trim();
-    if (id !== '') location.hash = link('task', id);
-    else
-      location.hash = link(
-        'tasks',
-        undefined,
-        Object.fromEntries(FILTERS.map((name) => [name, String(form.get(name) ?? '').trim()])),
-      );
+    const id = textIn(form, 'id');
+    location.hash =
+      id === undefined
+        ? link('tasks', undefined, Object.fromEntries(FILTERS.map((name) => [name, textIn(form, name)])))
+        : link('task', id);
   };
   return (
     <form class="filters" onSubmit={apply} key={query.toString()}>
-      <label>
-        Status
-        <select name="status" defaultValue={query.get('status') ?? ''}>
-          <option value="">any</option>
-          {TASK_STATUSES.map((status) => (
-            <option key={status} value={status} selected={query.get('status') === status}>
-              {status}
-            </option>
-          ))}
-        </select>
-      </label>
-      <label>
-        Service
-        <input name="service" defaultValue={query.get('service') ?? ''} />
-      </label>
-      <label>
-        Reference
-        <input name="ref" defaultValue={query.get('ref') ?? ''} placeholder="order-77" />
-      </label>
-      <label>
-        Label
-        <input name="label" defaultValue={query.get('label') ?? ''} placeholder="customer:acme" />
-      </label>
-      <label>
-        Error
-        <select name="errorClass">
-          <option value="">any</option>
-          {ERROR_CLASSES.map((name) => (
-            <option key={name} value={name} selected={query.get('errorClass') === name}>
-              {name}
-            </option>
-          ))}
-        </select>
-      </label>
-      {session.role !== 'client' && (
-        <label>
-          By
-          <input name="subject" defaultValue={query.get('subject') ?? ''} />
-        </label>
-      )}
-      <label>
-        Group
-        <input name="group" defaultValue={query.get('group') ?? ''} />
-      </label>
+      <Choice label="Status" name="status" query={query} options={TASK_STATUSES} />
+      <TaskFilterFields query={query} />
+      <Text label="Reference" name="ref" query={query} placeholder="order-77" />
+      {session.role !== 'client' && <Text label="By" name="subject" query={query} />}
       <label>
         Id
         <input name="id" placeholder="tsk_…" />

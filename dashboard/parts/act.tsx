@@ -4,18 +4,26 @@
  */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { useTools } from '../live.ts';
+import type { Session } from '../session.ts';
 
 interface ActProps {
   readonly label: string;
-  /** What will happen, as a sentence. */
-  readonly consequence: string;
+  /** What will happen, as a sentence; of a form, by what stands in it. */
+  readonly consequence: string | (() => string);
+  /** Whether there is something to be asked: a form says what is wrong with it. */
+  readonly isReady?: () => boolean;
   readonly run: () => Promise<unknown>;
   readonly onDone: () => void;
   /** Clients may act on their own tasks. */
   readonly forClients?: boolean;
 }
 
-export function Act({ label, consequence, run, onDone, forClients = false }: ActProps) {
+/** Who may not act needs no column for it either. */
+export function mayAct({ role }: Pick<Session, 'role'>, forClients = false): boolean {
+  return role === 'admin' || (forClients && role === 'client');
+}
+
+export function Act({ label, consequence, isReady = () => true, run, onDone, forClients = false }: ActProps) {
   const { session } = useTools();
   const dialog = useRef<HTMLDialogElement>(null);
   const [isOpen, setOpen] = useState(false);
@@ -24,7 +32,7 @@ export function Act({ label, consequence, run, onDone, forClients = false }: Act
   useEffect(() => {
     if (isOpen) dialog.current?.showModal();
   }, [isOpen]);
-  if (session.role !== 'admin' && !(forClients && session.role === 'client')) return null;
+  if (!mayAct(session, forClients)) return null;
 
   const act = async () => {
     setBusy(true);
@@ -41,12 +49,12 @@ export function Act({ label, consequence, run, onDone, forClients = false }: Act
   };
   return (
     <>
-      <button type="button" onClick={() => setOpen(true)}>
+      <button type="button" onClick={() => setOpen(isReady())}>
         {label}
       </button>
       {isOpen && (
         <dialog ref={dialog} aria-label={label} onClose={() => setOpen(false)}>
-          <p>{consequence}</p>
+          <p>{typeof consequence === 'string' ? consequence : consequence()}</p>
           {error !== undefined && (
             <p class="notice bad" role="alert">
               {error}

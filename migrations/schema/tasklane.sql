@@ -124,6 +124,13 @@ CREATE TABLE jobs (
 
 CREATE INDEX jobs_running ON jobs (id) WHERE status = 'running';
 
+CREATE TABLE key_reports (
+  shard INTEGER PRIMARY KEY,
+  asked_at INTEGER NOT NULL,
+  told_at INTEGER NOT NULL,
+  keys TEXT
+);
+
 CREATE TABLE line_turns (
   line TEXT NOT NULL,
   subject TEXT NOT NULL,

@@ -3,8 +3,10 @@
  * been right for a short time, then gone. Pure. A value between the two thresholds changes nothing, so an alert
  * that swings around its threshold is one alert and not many.
  */
+
+import { type AlertKind, DEFAULT_THRESHOLDS } from '../schema/alert-kinds.ts';
 import type { Measure, Measured } from './measure.ts';
-import { type AlertKind, type AlertSettings, DEFAULT_THRESHOLDS, silencedUntil } from './settings.ts';
+import { type AlertSettings, silencedUntil } from './settings.ts';
 
 export interface Alert extends Measure {
   readonly name: string;

@@ -8,9 +8,9 @@ import type { Tally } from '../../shared/statistics/tally.ts';
 import { counterOf } from '../../shared/statistics/tally.ts';
 import type { LineDeadline, NearDeadline } from '../../shared/store/alerts.ts';
 import { taskCreatedAt } from '../../shared/task/id.ts';
+import type { AlertKind } from '../schema/alert-kinds.ts';
 import type { Backlog } from '../schema/statistics.ts';
 import type { StoreStatus } from '../statistics/stores.ts';
-import type { AlertKind } from './settings.ts';
 
 export interface Measure {
   readonly kind: AlertKind;
@@ -29,8 +29,12 @@ export interface Observed {
   /** By service, of this hour and the one before. */
   readonly tallies: readonly Tally[] | undefined;
   readonly hour: number;
-  /** With very many shards not all of them: of pools that are not among these nothing is known. */
-  readonly keys: { readonly views: readonly KeyView[]; readonly areAll: boolean } | undefined;
+  /** Not all of them where a shard does not answer, or has not been asked yet. */
+  readonly keys: {
+    readonly views: readonly KeyView[];
+    readonly areAll: boolean;
+    readonly awayShards: readonly number[];
+  };
   readonly servers: readonly ServerView[] | undefined;
   readonly services: readonly ServiceView[] | undefined;
   readonly deadLetters: number | undefined;
@@ -64,13 +68,13 @@ export function measure(observed: Observed, now: number): Measured {
     for (const kind of kinds) unknown.add(kind);
     return [];
   };
-  if (observed.keys?.areAll === false) for (const kind of KEY_KINDS) unknown.add(kind);
+  if (!observed.keys.areAll) for (const kind of KEY_KINDS) unknown.add(kind);
   const { backlog, deadlines, near, tallies, hour, keys, servers, services, deadLetters, stores } = observed;
   const measures = [
     ...known(deadlines && backlog && { deadlines, backlog }, ['backlog-late'], (both) => lateLines(both, now)),
     ...known(near, ['tasks-expiring'], (tasks) => expiring(tasks, now)),
     ...known(tallies, ['failure-rate'], (rows) => failureRates(rows, hour)),
-    ...known(keys?.views, KEY_KINDS, poolsShort),
+    ...poolsShort(keys.views),
     ...known(servers, ['circuit-open'], openCircuits),
     ...known(services, ['service-unreachable'], unreachableServices),
     ...known(deadLetters, ['dead-letters'], deadLetterMeasure),
@@ -242,7 +246,7 @@ function sweepMeasure({ sweptAt, watchedSince }: Observed, now: number): Measure
 function partsAway({ backlog, keys, servers, tallies }: Observed): Measure[] {
   const parts: readonly (readonly [string, boolean])[] = [
     ['registry', servers === undefined],
-    ['consumers', keys === undefined],
+    ['consumers', keys.awayShards.length > 0],
     ['control database', tallies === undefined],
     ['queues', backlog === undefined || backlog.unavailableQueues.length > 0],
   ];

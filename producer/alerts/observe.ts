@@ -1,7 +1,5 @@
 /**
- * What a minute's round looks at: each look by itself, bounded, and undefined when nobody answers. With very
- * many shards their keys are looked at in turns, because a request may call 32 Workers
- * (developers.cloudflare.com/workers/platform/limits).
+ * What a minute's round looks at: each look by itself, bounded, and undefined when nobody answers.
  */
 import { hourOf } from '../../shared/statistics/tally.ts';
 import {
@@ -12,6 +10,7 @@ import {
 } from '../../shared/store/alerts.ts';
 import { readScanPosition, SWEPT_NAME } from '../../shared/store/carrier.ts';
 import { readStatistics } from '../../shared/store/statistics.ts';
+import { readKeysOfShards } from '../keys-of-shards.ts';
 import type { Runtime } from '../runtime.ts';
 import { readBacklog } from '../statistics/backlog.ts';
 import { describeStores } from '../statistics/stores.ts';
@@ -23,8 +22,8 @@ const LINES = 10;
 const NEAR_MS = 3600_000;
 /** A thousand services in two hours. */
 const MAX_TALLIES = 2_000;
-const CONSUMERS_A_ROUND = 20;
-const MINUTE_MS = 60_000;
+/** With a hundred shards each is asked every nine minutes. */
+const KEYS_ARE_OLD_MS = 900_000;
 const HOURS = 1;
 
 export async function observe(runtime: Runtime, watchedSince: number, now: number): Promise<Observed> {
@@ -76,14 +75,15 @@ async function readDeadlines(
   return parts?.flat().map((row) => ({ ...row, ahead: row.ahead * stores.all.length }));
 }
 
-async function readKeys({ config: { consumers } }: Runtime, now: number) {
-  const rounds = Math.ceil(consumers.length / CONSUMERS_A_ROUND);
-  const turn = Math.floor(now / MINUTE_MS) % Math.max(1, rounds);
-  const asked = consumers.filter((_, at) => at % Math.max(1, rounds) === turn);
-  return look('consumer', async () => ({
-    views: (await Promise.all(asked.map(({ rpc }) => rpc.describe()))).flat(),
-    areAll: rounds <= 1,
-  }));
+/** With many shards they take turns; one that has not said of late how its keys stand may have any. */
+async function readKeys(runtime: Runtime, now: number): Promise<Observed['keys']> {
+  const shards = await readKeysOfShards(runtime, now);
+  const late = shards.filter(({ at, isAway }) => isAway || at === undefined || now - at > KEYS_ARE_OLD_MS);
+  return {
+    views: shards.flatMap(({ keys = [] }) => keys),
+    areAll: late.length === 0,
+    awayShards: shards.filter(({ isAway }) => isAway).map(({ shard }) => shard),
+  };
 }
 
 async function look<Value>(what: string, ask: () => Promise<Value>): Promise<Value | undefined> {

@@ -1,49 +1,6 @@
 /** What administrators set about alerts: where they are told, from when on something is wrong, and what is silenced. */
 import { z } from '@hono/zod-openapi';
-
-export const ALERT_KINDS = [
-  'backlog-late',
-  'tasks-expiring',
-  'failure-rate',
-  'keys-cooling',
-  'keys-refused',
-  'circuit-open',
-  'service-unreachable',
-  'dead-letters',
-  'store-fill',
-  'sweep-late',
-  'part-away',
-] as const;
-export type AlertKind = (typeof ALERT_KINDS)[number];
-
-/** From when on a kind is wrong, in the unit of its value; what is not set has the default. */
-export const DEFAULT_THRESHOLDS: Readonly<Record<AlertKind, number>> = {
-  'backlog-late': 1,
-  'tasks-expiring': 1,
-  'failure-rate': 20,
-  'keys-cooling': 100,
-  'keys-refused': 1,
-  'circuit-open': 1,
-  'service-unreachable': 1,
-  'dead-letters': 1,
-  'store-fill': 90,
-  'sweep-late': 5,
-  'part-away': 1,
-};
-
-export const ALERT_UNITS: Readonly<Record<AlertKind, string>> = {
-  'backlog-late': 'tasks',
-  'tasks-expiring': 'tasks',
-  'failure-rate': 'percent of the tasks that ended',
-  'keys-cooling': 'percent of the keys of a pool',
-  'keys-refused': 'keys of a pool',
-  'circuit-open': 'circuits of a service',
-  'service-unreachable': 'addresses',
-  'dead-letters': 'messages in an hour',
-  'store-fill': 'percent',
-  'sweep-late': 'minutes',
-  'part-away': 'parts',
-};
+import { ALERT_KINDS } from '../schema/alert-kinds.ts';
 
 const MAX_MINUTES = 1_440;
 const MAX_SILENCES = 100;

@@ -3,7 +3,7 @@ import { createRoute } from '@hono/zod-openapi';
 import { type Alert, thresholdOf } from '../alerts/alert.ts';
 import { alertSecrets, deliver, receiverProblem } from '../alerts/deliver.ts';
 import { readAlertSettings, readAlertState, writeAlertSettings } from '../alerts/evaluate.ts';
-import { ALERT_UNITS, type AlertSettings, silencedUntil, withSilence } from '../alerts/settings.ts';
+import { type AlertSettings, silencedUntil, withSilence } from '../alerts/settings.ts';
 import { answerJson, refuse, unavailable } from '../answer.ts';
 import type { App } from '../app.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
@@ -15,6 +15,7 @@ import {
   AlertTestSchema,
   SilenceBodySchema,
 } from '../schema/alert.ts';
+import { ALERT_UNITS } from '../schema/alert-kinds.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
 import { callUpstream, UNAVAILABLE } from '../upstream.ts';
 

@@ -6,6 +6,7 @@ import { createRoute } from '@hono/zod-openapi';
 import type { KeyView } from '../../shared/key/rpc.ts';
 import { answerJson, refuse, unavailable } from '../answer.ts';
 import type { App } from '../app.ts';
+import { readKeysOfShards } from '../keys-of-shards.ts';
 import { type KeyDocument, KeyParamsSchema, KeySchema, KeyStatsSchema } from '../schema/key.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { callUpstream, UNAVAILABLE } from '../upstream.ts';
@@ -34,16 +35,10 @@ const actionRoute = createRoute({
 
 export function addKeys(app: App): void {
   app.openapi(statsRoute, async (c) => {
-    const { consumers } = c.env.runtime.config;
-    const shards = await Promise.all(
-      consumers.map(async ({ shard, rpc: keys }) => {
-        const views = await callUpstream('consumer', () => keys.describe());
-        return { shard, keys: views === UNAVAILABLE ? undefined : views.map((view) => keyDocument(shard, view)) };
-      }),
-    );
+    const shards = await readKeysOfShards(c.env.runtime, Date.now());
     return answerJson({
-      keys: shards.flatMap(({ keys = [] }) => keys),
-      unreachableShards: shards.filter(({ keys }) => keys === undefined).map(({ shard }) => shard),
+      keys: shards.flatMap(({ shard, keys = [], at = 0 }) => keys.map((view) => keyDocument(shard, view, at))),
+      unreachableShards: shards.filter(({ isAway }) => isAway).map(({ shard }) => shard),
     });
   });
 
@@ -55,12 +50,12 @@ export function addKeys(app: App): void {
     if (view === UNAVAILABLE) return unavailable('The key is not certain to have changed; repeat the request.');
     if (view === undefined) return refuse('key-not-found', { detail: `Shard ${shard} has no key ${key}.` });
     c.set('change', { after: { action, state: view.state } });
-    return answerJson(keyDocument(shard, view));
+    return answerJson(keyDocument(shard, view, Date.now()));
   });
 }
 
-function keyDocument(shard: number, view: KeyView): KeyDocument {
-  const { pool, key, fingerprint, state, until, why, inFlight, calls, rateLimited, lastUsedAt } = view;
+function keyDocument(shard: number, view: KeyView, at: number): KeyDocument {
+  const { pool, key, fingerprint, state, until, why, inFlight, calls, rateLimited, lastUsedAt, limits } = view;
   const iso = (at: number) => new Date(at).toISOString();
   return {
     shard,
@@ -74,5 +69,7 @@ function keyDocument(shard: number, view: KeyView): KeyDocument {
     calls,
     rateLimited,
     ...(lastUsedAt !== undefined && { lastUsedAt: iso(lastUsedAt) }),
+    limits: [...limits],
+    asOf: iso(at),
   };
 }

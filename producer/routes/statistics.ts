@@ -7,6 +7,7 @@ import { counterOf, hourOf, startOfHour, type Tally } from '../../shared/statist
 import { readStatistics } from '../../shared/store/statistics.ts';
 import { answerJson, unavailable } from '../answer.ts';
 import type { App } from '../app.ts';
+import { readKeysOfShards } from '../keys-of-shards.ts';
 import type { Runtime } from '../runtime.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import {
@@ -123,14 +124,11 @@ async function advise(
   now: number,
 ): Promise<Advice[]> {
   const [shards, servers] = await Promise.all([
-    backlog.lines.some(({ pool }) => pool !== undefined)
-      ? Promise.all(config.consumers.map(({ rpc }) => callUpstream('consumer', () => rpc.describe())))
-      : [],
+    backlog.lines.some(({ pool }) => pool !== undefined) ? readKeysOfShards({ config }, now) : [],
     callUpstream('registry', () => config.registry.listServers({ subject: '', isAdmin: true })),
   ]);
   const keysByPool = new Map<string, number>();
-  for (const keys of shards) {
-    if (keys === UNAVAILABLE) continue;
+  for (const { keys = [] } of shards) {
     for (const { pool, state } of keys) {
       if (state !== 'disabled') keysByPool.set(pool, (keysByPool.get(pool) ?? 0) + 1);
     }

@@ -1,6 +1,7 @@
 /** Alerts as the API shows them, and what administrators set about them. */
 import { z } from '@hono/zod-openapi';
-import { ALERT_KINDS, AlertSettingsSchema } from '../alerts/settings.ts';
+import { AlertSettingsSchema } from '../alerts/settings.ts';
+import { ALERT_KINDS } from './alert-kinds.ts';
 
 const time = () => z.iso.datetime();
 

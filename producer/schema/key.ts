@@ -17,6 +17,17 @@ const KeySchema = z
     calls: z.number().int().openapi({ description: 'Since the pool was last started; so is rateLimited.' }),
     rateLimited: z.number().int(),
     lastUsedAt: z.iso.datetime().optional(),
+    limits: z
+      .array(
+        z.object({
+          from: z.enum(['configured', 'told', 'learnt']),
+          calls: z.number(),
+          seconds: z.number().optional().openapi({ description: 'Absent: so many at a time.' }),
+          bucket: z.string().optional(),
+        }),
+      )
+      .openapi({ description: 'Configured, told by the provider, or learnt from its refusals.' }),
+    asOf: z.iso.datetime(),
   })
   .openapi('Key', {
     example: {
@@ -31,6 +42,8 @@ const KeySchema = z
       calls: 61,
       rateLimited: 1,
       lastUsedAt: '2026-11-20T12:00:01.250Z',
+      limits: [{ from: 'learnt', calls: 60, seconds: 60 }],
+      asOf: '2026-11-20T12:00:02.000Z',
     },
   });
 export type KeyDocument = z.infer<typeof KeySchema>;
@@ -40,7 +53,9 @@ export { KeySchema };
 export const KeyStatsSchema = z
   .object({
     keys: z.array(KeySchema),
-    unreachableShards: z.array(z.number().int()).openapi({ description: 'Shards that did not answer.' }),
+    unreachableShards: z
+      .array(z.number().int())
+      .openapi({ description: 'Shards that did not answer; their keys are as they last were.' }),
   })
   .openapi('KeyStats');
 

@@ -5,11 +5,20 @@
 import { hourOf, startOfHour } from '../../shared/statistics/tally.ts';
 import { readStatistics } from '../../shared/store/statistics.ts';
 import { askSize } from '../../shared/store/store-size.ts';
+import { readKeysOfShards } from '../keys-of-shards.ts';
 import type { Runtime } from '../runtime.ts';
 import { callUpstream, UNAVAILABLE } from '../upstream.ts';
 import { readBacklog } from './backlog.ts';
 import type { HistogramMetric, Metric } from './exposition.ts';
-import { answerMetrics, backlogMetrics, keyMetrics, serverMetrics, storeMetrics, taskMetrics } from './metrics.ts';
+import {
+  answerMetrics,
+  backlogMetrics,
+  keyAgeMetric,
+  keyMetrics,
+  serverMetrics,
+  storeMetrics,
+  taskMetrics,
+} from './metrics.ts';
 import { describeStores } from './stores.ts';
 import { sumOf } from './summary.ts';
 
@@ -40,21 +49,14 @@ export async function collectMetrics(runtime: Runtime, now: number): Promise<(Me
     readBacklog(queues, all, now),
     describeStores(runtime, now),
     Promise.all(all.map(({ number, db }) => probe(number, db))),
-    Promise.all(
-      config.consumers.map(async ({ shard, rpc }) => ({
-        shard,
-        keys: await callUpstream('consumer', () => rpc.describe()),
-      })),
-    ),
+    readKeysOfShards(runtime, now),
     callUpstream('registry', () => config.registry.listServers({ subject: '', isAdmin: true })),
   ]);
   const byService =
     tallies === UNAVAILABLE
       ? []
       : [...Map.groupBy(tallies, ({ name }) => name)].map(([name, rows]) => ({ ...sumOf(rows), name }));
-  const keys = shards.flatMap(({ shard, keys: views }) =>
-    typeof views === 'symbol' ? [] : views.map((view) => ({ ...view, shard })),
-  );
+  const keys = shards.flatMap(({ shard, keys: views = [] }) => views.map((view) => ({ ...view, shard })));
   const up: Metric = {
     name: 'tasklane_up',
     help: 'Whether a part of Tasklane answered.',
@@ -63,7 +65,10 @@ export async function collectMetrics(runtime: Runtime, now: number): Promise<(Me
       [{ part: 'database' }, tallies === UNAVAILABLE ? 0 : 1],
       [{ part: 'registry' }, servers === UNAVAILABLE ? 0 : 1],
       ...storeMs.map(({ store, ms }) => [{ part: 'store', store }, ms === undefined ? 0 : 1] as const),
-      ...shards.map(({ shard, keys: views }) => [{ part: 'consumer', shard }, views === UNAVAILABLE ? 0 : 1] as const),
+      // Of those that have not had their turn nothing is known.
+      ...shards
+        .filter(({ at, isAway }) => at !== undefined || isAway)
+        .map(({ shard, isAway }) => [{ part: 'consumer', shard }, isAway ? 0 : 1] as const),
     ],
   };
   return [
@@ -73,6 +78,7 @@ export async function collectMetrics(runtime: Runtime, now: number): Promise<(Me
     ...storeMetrics(stores),
     ...answerMetrics(storeMs, queueMs),
     ...keyMetrics(keys),
+    keyAgeMetric(shards, now),
     ...(servers === UNAVAILABLE ? [] : serverMetrics(servers)),
   ];
 }

@@ -4,6 +4,7 @@ import type { ServerView } from '../../shared/registry/rpc.ts';
 import { BUCKET_BOUNDS_MS } from '../../shared/statistics/histogram.ts';
 import { counterOf, deferralsByReason, type Tally } from '../../shared/statistics/tally.ts';
 import { TERMINAL_STATUSES } from '../../shared/task/status.ts';
+import type { ShardKeys } from '../keys-of-shards.ts';
 import type { Backlog } from '../schema/statistics.ts';
 import type { HistogramMetric, Labels, Metric } from './exposition.ts';
 import type { StoreStatus } from './stores.ts';
@@ -139,6 +140,17 @@ export function answerMetrics(
       ms / 1000,
     ]),
   ];
+}
+
+/** With many shards they take turns: what is told of a shard's keys is so old. */
+export function keyAgeMetric(shards: readonly Pick<ShardKeys, 'shard' | 'at'>[], now: number): Metric {
+  const told = shards.flatMap(({ shard, at }) => (at === undefined ? [] : [{ shard, ageMs: now - at }]));
+  return gauge(
+    'tasklane_key_age_seconds',
+    'How old is what is told of the keys of a shard.',
+    told,
+    ({ shard, ageMs }) => [{ shard }, Math.max(0, ageMs) / 1000],
+  );
 }
 
 export function keyMetrics(keys: readonly (KeyView & { readonly shard: number })[]): Metric[] {

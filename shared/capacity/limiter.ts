@@ -12,6 +12,7 @@
 import { nextAt, opensByEnd, perSecond, room } from './admission.ts';
 import { Doubt } from './doubt.ts';
 import { encourage, learnFrom } from './equals.ts';
+import { type KnownLimit, knownLimits } from './known-limits.ts';
 import type { Learnt } from './learnt.ts';
 import { beginRound, confirm, doubted, noteLetIn } from './let-in.ts';
 import type { CallEnd, ConfiguredLimit, ToldLimit } from './limit.ts';
@@ -112,6 +113,11 @@ export class Limiter {
   room(now: number, until: number): number {
     noteLetIn(this.#state, now);
     return room(this.#state, now, until);
+  }
+
+  /** What is known of its limits, for whoever watches. */
+  get knownLimits(): KnownLimit[] {
+    return knownLimits(this.#state);
   }
 
   /** Calls a second that it bears for good, as far as that is known. */

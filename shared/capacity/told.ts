@@ -21,6 +21,10 @@ export class ToldLimits {
     return this.#limits.size > 0;
   }
 
+  get all(): readonly Readonly<Told>[] {
+    return [...this.#limits.values()];
+  }
+
   /** @param inFlight calls whose start the backend may not have counted when it reported */
   tell(name: string, { limit, remaining, resetAt: told, periodMs }: ToldLimit, inFlight: number, now: number): void {
     const resetAt = Math.min(told, now + MAX_WAIT_MS);

@@ -4,6 +4,7 @@
  * their values stay where they are.
  */
 
+import type { KnownLimit } from '../capacity/known-limits.ts';
 import type { Content } from '../task/content.ts';
 
 export const KEY_ACTIONS = ['disable', 'enable', 'reset'] as const;
@@ -25,6 +26,8 @@ export interface KeyView {
   readonly rateLimited: number;
   /** Unix ms. */
   readonly lastUsedAt: number | undefined;
+  /** As far as they are known; of one bucket where the provider limits by model. */
+  readonly limits: readonly (KnownLimit & { readonly bucket?: string })[];
 }
 
 /** A key as it was given to a shard, used or left out. */

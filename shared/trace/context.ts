@@ -21,6 +21,11 @@ export function readTraceParent(text: string | null | undefined): TraceContext |
   return /[1-9a-f]/.test(traceId) && /[1-9a-f]/.test(parentId) ? { traceId, parentId, flags } : undefined;
 }
 
+/** What its beginner did not sample nobody else tells of. The last bit of the flags (section 3.2.2.5.1). */
+export function isSampled(parent: TraceContext | undefined): boolean {
+  return parent === undefined || (Number.parseInt(parent.flags, 16) & 1) === 1;
+}
+
 /** @param flags of whoever began the trace: what is not sampled there is not here */
 export function traceParent(traceId: string, spanId: string, flags = SAMPLED): string {
   return `00-${traceId}-${spanId}-${flags}`;

@@ -3,7 +3,7 @@
  * the console, without a word from elsewhere, and without a violation that axe finds, in two sizes and both
  * themes. Screenshots stay in `.wrangler/screenshots` for a person to look at.
  */
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
@@ -25,11 +25,17 @@ let browser: Browser;
 let page: Page;
 let faults: string[];
 let axe: string;
-const tasks = { quick: '', failing: '' };
+const tasks = { quick: '', failing: '', large: '' };
+let keyed: Awaited<ReturnType<typeof startReceiver>>;
 
 beforeAll(async () => {
   axe = await readFile(AXE, 'utf8');
-  pipeline = await startPipeline();
+  keyed = await startReceiver();
+  pipeline = await startPipeline({
+    secrets: { ...SECRETS, KEY1: 'sk-of-the-dashboard-tests-1234567890' },
+    // A call a minute: who waits for its key stands there for as long as the tests take.
+    services: { keyed: { baseUrl: keyed.url, keyPool: 'default', keyLimits: { requestsPerMinute: 1 } } },
+  });
   browser = await playwright.launch({
     // One process for all ends with its first page.
     args: chromium.args.filter((arg) => arg !== '--single-process'),
@@ -39,6 +45,7 @@ beforeAll(async () => {
   await mkdir(SCREENSHOTS, { recursive: true });
   const client = await Client.as(pipeline.run.url, 'alice');
   tasks.quick = await client.submit({ service: 'quick', payload: { hello: 'world' } });
+  tasks.large = await client.submit({ service: 'quick', payload: { text: 'long '.repeat(30_000) } });
   tasks.failing = await client.submit({ service: 'quick', path: '/no-such-path' });
   const many = Array.from({ length: 3 }, (_, at) => ({
     service: 'quick',
@@ -54,6 +61,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close();
   await pipeline?.[Symbol.asyncDispose]();
+  await keyed?.[Symbol.asyncDispose]();
 });
 
 beforeEach(async () => {
@@ -97,7 +105,7 @@ async function startReceiver() {
   const server = createServer(async (request, response) => {
     let body = '';
     for await (const chunk of request) body += chunk;
-    types.push(JSON.parse(body).type);
+    types.push(body === '' ? '' : JSON.parse(body).type);
     response.writeHead(204).end();
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -171,6 +179,58 @@ describe('the dashboard', () => {
     await page.getByRole('row').getByText('3 of 3').waitFor({ timeout: 30_000 });
   });
 
+  it('shows tasks that wait for a key as the backlog of their service', async () => {
+    const client = await Client.as(pipeline.run.url, 'alice');
+    await client.submitMany(Array.from({ length: 5 }, () => ({ service: 'keyed', payload: {} })));
+    const admin = await Client.as(pipeline.run.url, 'root', 'admin');
+    const waiting = async () => (await admin.call('GET', '/api/services/keyed/demand')).body.waiting;
+    await expect.poll(waiting, { timeout: 30_000 }).toBeGreaterThan(0);
+    await signIn('admin');
+    await go('#/service/keyed', 'Service');
+    await page.getByRole('link', { name: 'keys of pool default' }).waitFor();
+    await page.getByText('for capacity, the oldest since').waitFor();
+    await page.getByText('1 in 60 s (configured)').waitFor();
+  });
+
+  it('shows how large a stored body is, and downloads it', async () => {
+    await signIn('viewer');
+    await go(`#/task/${tasks.large}`, 'Task');
+    const panel = page.locator('section.panel', { hasText: 'Request' }).first();
+    await panel.getByText('150 kB, application/json').waitFor();
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      panel.getByRole('link', { name: 'Download' }).click(),
+    ]);
+    expect((await stat(await download.path())).size).toBeGreaterThan(150_000);
+  });
+
+  it('takes the settings of alerts in a form, and says before what they change', async () => {
+    await signIn('admin');
+    await go('#/alerts', 'Alerts');
+    await page.getByLabel('Receiver').fill('https://hooks.example.com/tasklane');
+    await page.getByLabel('From: Many tasks fail').fill('7.5');
+    await page.getByLabel('Watch: A store fills up').uncheck();
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByRole('dialog').getByText('Alerts go to https://hooks.example.com/tasklane from now on').waitFor();
+    await page.getByRole('dialog').getByText('Not watched: A store fills up').waitFor();
+    await page.screenshot({ path: path.join(SCREENSHOTS, 'dashboard-alerts-confirm.png') });
+    await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    const admin = await Client.as(pipeline.run.url, 'root', 'admin');
+    expect((await admin.call('GET', '/api/alerts')).body.settings).toMatchObject({
+      url: 'https://hooks.example.com/tasklane',
+      thresholds: { 'failure-rate': 7.5 },
+      off: ['store-fill'],
+    });
+    await page.getByLabel('Tell nobody of any alert until').fill('2100-01-01T12:00');
+    await page.getByRole('button', { name: 'Silence all' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Silence all' }).click();
+    await page.getByRole('button', { name: 'End the silence of all' }).waitFor();
+    await page.getByRole('button', { name: 'End the silence of all' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'End the silence of all' }).click();
+    await page.getByText('Nothing is silenced.').waitFor();
+  });
+
   it('says who is told of alerts, and sends a test', async () => {
     await using receiver = await startReceiver();
     const admin = await Client.as(pipeline.run.url, 'root', 'admin');
@@ -240,7 +300,7 @@ describe('the dashboard', () => {
           ['#/overview', 'Overview'],
           ['#/tasks', 'Tasks'],
           [`#/task/${tasks.quick}`, 'Task'],
-          ['#/service/quick', 'Service'],
+          ['#/service/keyed', 'Service'],
           ['#/groups', 'Groups'],
           ['#/redrive', 'Redrive'],
           ['#/stores', 'Stores'],

@@ -117,6 +117,23 @@ describe('traces', () => {
     expect(callback).toMatchObject({ traceId: TRACE, parentSpanId: attempt?.spanId });
   });
 
+  it('have one span a synchronous call, below what its client was doing', async () => {
+    spans.length = 0;
+    seen.length = 0;
+    answers = [200];
+    const token = await signToken({ sub: 'alice', role: 'client' }, SECRETS.JWT_SECRET, 3600);
+    const answer = await fetch(`${pipeline.run.url}/api/service/traced/v1/now`, {
+      headers: { authorization: `Bearer ${token}`, traceparent: `00-${TRACE}-${PARENT}-01`, tracestate: STATE },
+    });
+    expect(answer.status).toBe(200);
+    await answer.text();
+    await expect.poll(() => spans.length).toBe(1);
+    const [span] = spans as [OtlpSpan];
+    expect(span).toMatchObject({ traceId: TRACE, parentSpanId: PARENT, traceState: STATE, name: 'call traced' });
+    expect(attributeOf(span, 'http.response.status_code')).toBe('200');
+    expect(seen[0]?.traceparent).toBe(`00-${TRACE}-${span.spanId}-01`);
+  });
+
   it('are not told of what their beginner did not sample, which goes on unsampled', async () => {
     spans.length = 0;
     seen.length = 0;

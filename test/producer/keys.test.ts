@@ -14,6 +14,7 @@ const VIEW: KeyView = {
   calls: 7,
   rateLimited: 1,
   lastUsedAt: Date.UTC(2026, 10, 20),
+  limits: [{ from: 'learnt', calls: 60, seconds: 60 }],
 };
 
 function consumer(views: KeyView[]): KeyRpc & { asked: [string, KeyAction][] } {
@@ -65,6 +66,8 @@ describe('the keys', () => {
           calls: 7,
           rateLimited: 1,
           lastUsedAt: '2026-11-20T00:00:00.000Z',
+          limits: [{ from: 'learnt', calls: 60, seconds: 60 }],
+          asOf: expect.any(String),
         },
         expect.objectContaining({ key: 'gemini-3', until: '1970-01-01T00:00:00.000Z', why: 'rate-limited' }),
       ],

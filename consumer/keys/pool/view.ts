@@ -1,6 +1,6 @@
 /** A pool's keys as people see them: by number and fingerprint, never a part of the key. Pure. */
 import type { KeyView } from '../../../shared/key/rpc.ts';
-import { type Key, keysOf, type Pool } from './pool.ts';
+import { type Key, keysOf, type Pool, WHOLE_KEY } from './pool.ts';
 import { isRefusing } from './status.ts';
 
 export type PooledKeyView = Omit<KeyView, 'pool' | 'key'>;
@@ -14,7 +14,20 @@ export function viewOf(pool: Pool, now: number): PooledKeyView[] {
     calls: key.calls,
     rateLimited: key.rateLimited,
     lastUsedAt: key.lastUsedAt === 0 ? undefined : key.lastUsedAt,
+    limits: limitsOf(pool, key),
   }));
+}
+
+/** More buckets are not shown. */
+const MAX_SHOWN = 20;
+
+function limitsOf(pool: Pool, key: Key): KeyView['limits'] {
+  const rooms = [...pool.rooms.values()].filter(({ quotaId }) => quotaId === key.quotaId);
+  return rooms
+    .flatMap(({ bucket, limiter }) =>
+      limiter.knownLimits.map((limit) => (bucket === WHOLE_KEY ? limit : { ...limit, bucket })),
+    )
+    .slice(0, MAX_SHOWN);
 }
 
 /** Cooling means in every bucket: as long as one is open, the key is used. */

@@ -47,6 +47,8 @@ async function sent(first: FirstSending, { method, body, idempotent }: Sendable,
     body,
     isRepeatable: !(body instanceof ReadableStream),
     traceId: '0'.repeat(32),
+    spanId: '0'.repeat(16),
+    parent: undefined,
   };
   const result = await forward(env, service, outbound, new Acquired(place, undefined), idle);
   return { hosts, result };

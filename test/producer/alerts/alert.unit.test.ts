@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { type Alert, stepAlerts } from '../../../producer/alerts/alert.ts';
 import type { Measure } from '../../../producer/alerts/measure.ts';
-import { type AlertKind, NO_SETTINGS, withSilence } from '../../../producer/alerts/settings.ts';
+import { NO_SETTINGS, withSilence } from '../../../producer/alerts/settings.ts';
+import type { AlertKind } from '../../../producer/schema/alert-kinds.ts';
 
 const MINUTE = 60_000;
 const START = 1_800_000_000_000;

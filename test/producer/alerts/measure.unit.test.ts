@@ -12,7 +12,7 @@ const QUIET: Observed = {
   near: [],
   tallies: [],
   hour: HOUR,
-  keys: { views: [], areAll: true },
+  keys: { views: [], areAll: true, awayShards: [] },
   servers: [],
   services: [],
   deadLetters: 0,
@@ -42,6 +42,7 @@ const key = (over: object) => ({
   calls: 0,
   rateLimited: 0,
   lastUsedAt: undefined,
+  limits: [],
   ...over,
 });
 
@@ -113,7 +114,7 @@ describe('what is measured', () => {
       key({ state: 'disabled', why: 'refused with 401' }),
       key({ state: 'disabled', why: 'switched off' }),
     ];
-    const observed = { keys: { views, areAll: true } };
+    const observed = { keys: { views, areAll: true, awayShards: [] } };
     expect(of('keys-cooling', observed)).toMatchObject([{ target: 'default', value: 50 }]);
     expect(of('keys-refused', observed)).toMatchObject([{ target: 'default', value: 1 }]);
   });
@@ -133,14 +134,19 @@ describe('what is measured', () => {
   });
 
   it('names what nobody answered for, so that its alerts neither begin nor end', () => {
-    const { unknown, measures } = measured({ keys: undefined, servers: undefined, tallies: undefined });
+    const { unknown, measures } = measured({
+      keys: { views: [], areAll: false, awayShards: [3] },
+      servers: undefined,
+      tallies: undefined,
+    });
     expect([...unknown].sort()).toEqual(['circuit-open', 'failure-rate', 'keys-cooling', 'keys-refused']);
     const away = measures.filter(({ kind, value }) => kind === 'part-away' && value === 1);
     expect(away.map(({ target }) => target)).toEqual(['registry', 'consumers', 'control database']);
   });
 
   it('says what helps, for every measure', () => {
-    for (const { remedy, summary } of measured({ backlog, keys: { views: [key({})], areAll: true } }).measures) {
+    for (const { remedy, summary } of measured({ backlog, keys: { views: [key({})], areAll: true, awayShards: [] } })
+      .measures) {
       expect(remedy.length).toBeGreaterThan(20);
       expect(summary).not.toContain('undefined');
     }

@@ -71,6 +71,7 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   deleteOldLineRates: [[NOW]],
   forgetRedriveStarts: [[NOW]],
   forgetTurns: [['', 10, NOW]],
+  keepKeyReports: [[[{ shard: 0, askedAt: 1, toldAt: 1, keys: [] }]]],
   leaveTurns: [[[ID]]],
   listActs: [[{ act: undefined, subject: undefined, below: undefined, since: 0, until: NOW, limit: 10 }]],
   listJobs: [['a', undefined, 10]],
@@ -102,6 +103,7 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   readFallbacks: [[[ID]]],
   readGroup: [[GROUP]],
   readGroupStore: [[GROUP]],
+  readKeyReports: [[]],
   readKeys: [['a', ['k']]],
   readJob: [['job_0']],
   readLineHeads: [['l', 10, NOW]],
@@ -168,6 +170,7 @@ function capturing(): { readonly db: unknown; readonly statements: Set<string> }
     result_stored: JSON.stringify({ key: 'k', type: 't', bytes: 1, etag: 'e' }),
     entry: ID.slice(0, 10),
     id: ID,
+    keys: '[]',
     line: 'l',
   };
   const lists = {

@@ -45,8 +45,8 @@ async function callerOf({ url }: LocalRun, role: 'admin' | 'client', sub: string
   };
 }
 
-/** What people and servers do on such a day. @returns a task that failed */
-async function liveThrough(run: LocalRun, backendUrl: string): Promise<string> {
+/** What people and servers do on such a day. @returns a task that failed, and one with a large body */
+async function liveThrough(run: LocalRun, backendUrl: string): Promise<{ failed: string; large: string }> {
   const [admin, client] = [await callerOf(run, 'admin', 'root'), await callerOf(run, 'client', 'demo')];
   for (const [name, cron] of [
     ['nightly-report', '30 2 * * *'],
@@ -69,10 +69,17 @@ async function liveThrough(run: LocalRun, backendUrl: string): Promise<string> {
   const failing = { service: 'flaky', path: '/no-such-path', ref: 'order-77', labels: { customer: 'acme' } };
   const { id } = await client<{ id: string }>('POST', '/api/task', { ...failing, payload: { page: 1 } });
   await client('GET', `/api/task/${id}?wait=20`);
+  const payload = { text: 'A page of a long document. '.repeat(20_000) };
+  const large = await client<{ id: string }>('POST', '/api/task', { service: 'quick', payload });
+  await client('GET', `/api/task/${large.id}?wait=20`);
+  await admin('POST', '/api/alerts/silence', {
+    alert: 'failure-rate/flaky',
+    until: new Date(Date.now() + 8 * 3600_000).toISOString(),
+  });
   const filter = { service: 'flaky', label: ['customer:acme'] };
   await admin('POST', '/api/tasks/redrive', { filter, perSecond: 5 });
   await run.tick();
-  return id;
+  return { failed: id, large: large.id };
 }
 
 interface Shot {
@@ -83,10 +90,22 @@ interface Shot {
   readonly faults: readonly string[];
 }
 
-async function shoot(browser: Browser, run: LocalRun, taskId: string): Promise<Shot[]> {
+async function shoot(browser: Browser, run: LocalRun, tasks: { failed: string; large: string }): Promise<Shot[]> {
   const token = await signToken({ sub: 'root', role: 'admin' }, SECRETS.JWT_SECRET, 3600);
-  const places = ['overview', 'tasks', `task/${taskId}`, 'groups', 'redrive', 'service/llm', 'servers', 'keys'];
-  places.push('schedules', 'stores', 'alerts', 'audit', 'settings');
+  const pages = [
+    'overview',
+    'tasks',
+    'groups',
+    'redrive',
+    'service/llm',
+    'service/work',
+    'service/slow',
+    'servers',
+    'keys',
+  ];
+  pages.push('schedules', 'stores', 'alerts', 'audit', 'settings');
+  const places = new Map(pages.map((place) => [place.replace('/', '-'), place]));
+  places.set('task-failed', `task/${tasks.failed}`).set('task-large', `task/${tasks.large}`);
   const shots: Shot[] = [];
   for (const size of Object.keys(SIZES) as (keyof typeof SIZES)[]) {
     for (const theme of THEMES) {
@@ -105,7 +124,7 @@ async function shoot(browser: Browser, run: LocalRun, taskId: string): Promise<S
       await page.screenshot({ path: path.join(SHOTS, `sign-in-${size}-${theme}.png`) });
       await page.getByRole('button', { name: 'Sign in' }).click();
       await page.getByRole('navigation').waitFor();
-      for (const place of places) {
+      for (const [name, place] of places) {
         const startedAt = performance.now();
         await page.evaluate(`location.hash = '#/${place}'`);
         await page.getByRole('heading', { level: 1 }).waitFor();
@@ -113,7 +132,7 @@ async function shoot(browser: Browser, run: LocalRun, taskId: string): Promise<S
         await page.waitForTimeout(SETTLE_MS);
         await page.getByText('Loading …').first().waitFor({ state: 'detached' });
         if ((await page.getByRole('alert').count()) > 0) faults.push(await page.getByRole('alert').first().innerText());
-        await keep(place.split('/')[0] ?? place, startedAt + SETTLE_MS);
+        await keep(name, startedAt + SETTLE_MS);
       }
       const startedAt = performance.now();
       await page.goto(`${run.url}/docs`);

@@ -30,13 +30,13 @@ export async function fill(db: D1Database, now: number): Promise<void> {
       .prepare(
         `WITH RECURSIVE n (n) AS (SELECT CAST(?1 AS INTEGER) UNION ALL SELECT n + 1 FROM n WHERE n + 1 < ?1 + ${CHUNK})
          INSERT INTO tasks (id, subject, service, status, run, deferrals, max_attempts, base_seconds, cap_seconds, deadline_at,
-           next_at, due_at, reason, parked_for, finished_at, started_at, request, failures, error, ref, labels, history)
+           next_at, due_at, reason, parked_for, place, finished_at, started_at, request, failures, error, ref, labels, history)
          SELECT (?2 ->> ((n - CAST(?1 AS INTEGER)) / 100)) || printf('%07d', n % 100) || printf('%016d', n),
            CASE n % 4 WHEN 0 THEN 'shop' WHEN 1 THEN 'archive' ELSE 'demo' END, ${serviceOf('n')},
            CASE WHEN ${PARKED} THEN 'deferred' WHEN n % 30 = 7 THEN 'failed' WHEN n % 200 = 11 THEN 'expired' ELSE 'succeeded' END,
            1, ${PARKED}, 8, 2, 3600, ?3 + n * ${STEP_MS} + ${DAY_MS},
            CASE WHEN ${PARKED} THEN ?4 END, CASE WHEN ${PARKED} THEN ?4 END, CASE WHEN ${PARKED} THEN 'no-key' END,
-           CASE WHEN ${PARKED} THEN '${LINE}' END,
+           CASE WHEN ${PARKED} THEN '${LINE}' END, CASE WHEN ${PARKED} THEN n END,
            CASE WHEN NOT ${PARKED} THEN CAST(?3 + n * ${STEP_MS} + 2500 AS INTEGER) END, CAST(?3 + n * ${STEP_MS} + 40 AS INTEGER),
            '{}', n % 30 = 7 AND NOT ${PARKED},
            CASE WHEN ${PARKED} THEN NULL

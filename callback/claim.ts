@@ -15,7 +15,7 @@ import { mintCallbackToken } from './callback-token.ts';
 import type { CallbackEnv, StoreEnv } from './env.ts';
 import { handOverLost } from './lost-runs.ts';
 import { tellEnds, toldClaims } from './messages.ts';
-import { samplesOfClaims } from './statistics.ts';
+import { noteStatement, samplesOfClaims } from './statistics.ts';
 
 const TOO_LATE: TaskError = { class: 'deadline', message: 'The deadline passed before the task could run.' };
 
@@ -47,6 +47,7 @@ async function answerClaimsIn(env: StoreEnv, batch: ClaimBatch, now: number): Pr
     late.length === 0 ? batch.claims : batch.claims.map((claim) => (late.includes(claim) ? wakeOnly(claim) : claim));
 
   const refused = new Set<string>();
+  const beganAt = performance.now();
   const rows = await eachAlone(
     claims,
     (part) => claimTasks(env.db, { nonce: batch.nonce, claims: part }, now),
@@ -56,6 +57,7 @@ async function answerClaimsIn(env: StoreEnv, batch: ClaimBatch, now: number): Pr
     },
   );
   const claimed = new Map(rows.map((row) => [row.id, row]));
+  noteStatement(env, 'claim', batch.claims[0]?.id, performance.now() - beganAt, now);
   env.statistics.note(samplesOfClaims([...claimed.values()], now), now);
   await tellEnds(env, toldClaims([...claimed.values()]));
   const untouched = batch.claims.filter(({ id }) => !claimed.has(id)).map(({ id }) => id);

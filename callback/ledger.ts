@@ -72,7 +72,9 @@ class Session extends RpcTarget implements LedgerSession {
   }
 
   claim(batch: ClaimBatch): Promise<(Grant | Denial)[]> {
-    const { nonce, claims } = ClaimBatchSchema.parse(batch);
+    const { nonce, claims, delivered } = ClaimBatchSchema.parse(batch);
+    const { statistics } = this.#env;
+    for (const ms of delivered?.ms ?? []) statistics.noteDuration('queue', delivered?.shard ?? '', ms, Date.now());
     return answerClaims(this.#env, { nonce, claims: parseEach(ClaimSchema, claims, 'claim') }, Date.now());
   }
 

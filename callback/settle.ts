@@ -18,7 +18,7 @@ import { answerByStore } from './by-store.ts';
 import type { CallbackEnv, StoreEnv } from './env.ts';
 import { fallBack, wakeFallen } from './fallback.ts';
 import { tellEnds, toldMoves } from './messages.ts';
-import { samplesOfMoves } from './statistics.ts';
+import { noteStatement, samplesOfMoves } from './statistics.ts';
 
 /** How long a message waits whose row cannot be read. */
 const UNREADABLE_DELAY_MS = 60_000;
@@ -69,7 +69,9 @@ async function settleAs(
   });
   const refused = new Map<string, unknown>();
   const write = async (part: readonly Move[]) => [...(await recordTransitions(env.db, part))];
+  const beganAt = performance.now();
   const moved = new Map(await eachAlone(moves, write, ({ id }, error) => refused.set(id, error)));
+  noteStatement(env, 'settle', moves[0]?.id, performance.now() - beganAt, now);
   if (refused.size > 0) {
     const ends = settlements.flatMap((settlement) => {
       const error = refused.get(settlement.id);

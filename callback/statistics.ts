@@ -7,6 +7,7 @@
 import { logWarning } from '../shared/log.ts';
 import {
   addCounts,
+  countDuration,
   countsOf,
   emptyTally,
   hourOf,
@@ -17,7 +18,7 @@ import {
 import type { ClaimedRow } from '../shared/store/row.ts';
 import { addToStatistics } from '../shared/store/statistics.ts';
 import type { Move, MovedRow } from '../shared/store/transitions.ts';
-import { taskCreatedAt } from '../shared/task/id.ts';
+import { storeOfTask, taskCreatedAt } from '../shared/task/id.ts';
 import { isTerminal } from '../shared/task/status.ts';
 import { isHookService } from '../shared/webhook/hook.ts';
 
@@ -52,6 +53,12 @@ export class Statistics {
       if (event.kind === 'ended') this.#ended += 1;
     }
     if (samples.length > 0) this.#since ??= now;
+  }
+
+  /** How long a statement of a store took, or a queue to deliver. @param name which one */
+  noteDuration(kind: 'store' | 'queue', name: string, ms: number, now: number): void {
+    countDuration(this.#tally(kind, name, hourOf(now)), ms);
+    this.#since ??= now;
   }
 
   /** What is to be written now; the caller writes it once. Empty: nothing is due. */
@@ -98,13 +105,34 @@ export async function writeDueStatistics(db: D1Database, statistics: Statistics,
   }
 }
 
+/** @param id of a task in the store that did it */
+export function noteStatement(
+  { statistics }: { readonly statistics: Statistics },
+  statement: 'claim' | 'settle',
+  id: string | undefined,
+  ms: number,
+  now: number,
+): void {
+  if (id !== undefined) statistics.noteDuration('store', `${statement} ${storeOfTask(id)}`, ms, now);
+}
+
 /** Messages are counted together, whatever hook they are of, and are not among the tasks of their owner. */
 const MESSAGES = 'webhook:*';
 
-/** A task's first start; what a claim ended is not a start. */
+/** A task's first start, and the end of a wait; what a claim ended is neither. */
 export function samplesOfClaims(rows: readonly ClaimedRow[], now: number): Sample[] {
   const samples: Sample[] = [];
-  for (const { id, status, run, finished_at, service: name, subject: owner } of rows) {
+  for (const { id, status, run, finished_at, reason, waits_since, service: name, subject: owner } of rows) {
+    if (status === 'running' && waits_since !== null && reason !== null) {
+      const isMessage = isHookService(name);
+      samples.push({
+        service: isMessage ? MESSAGES : name,
+        subject: isMessage ? undefined : owner,
+        at: now,
+        event: { kind: 'waited', reason, waitMs: now - waits_since },
+      });
+      continue;
+    }
     // A tombstone that the claim filled in had ended before.
     if (status === 'running' ? run !== 1 : finished_at !== now) continue;
     const waitedMs = now - taskCreatedAt(id);
@@ -131,7 +159,9 @@ export function samplesOfMoves(moves: readonly Move[], moved: ReadonlyMap<string
     const subject = isMessage ? undefined : row.subject;
     const server = isMessage ? undefined : record?.server;
     if (expected.status === 'running' && next.status === 'deferred') {
-      samples.push({ service, subject, server, at: now, event: { kind: 'deferred', reason: next.reason } });
+      // In a line nobody knows how long it will be; the claim that ends the wait does.
+      const waitMs = next.parkedFor === undefined ? next.nextAt - now : undefined;
+      samples.push({ service, subject, server, at: now, event: { kind: 'deferred', reason: next.reason, waitMs } });
     } else if (expected.status === 'running' && next.status !== 'running') {
       const callMs = record === undefined ? undefined : record.endedAt - record.startedAt;
       const event = { kind: 'attempt', callMs, failed: record?.outcome === 'failed' } as const;

@@ -18,7 +18,7 @@ import { asksRegistry } from './capacity/place-source.ts';
 import { ServerLeases } from './capacity/server-leases.ts';
 import { callOf, claimTasks, idOf, serviceOf } from './delivery/claims.ts';
 import { Deliveries } from './delivery/deliveries.ts';
-import { type Inbox, readInbox, type WaitingTask } from './delivery/inbox.ts';
+import { deliveryTimes, type Inbox, readInbox, type WaitingTask } from './delivery/inbox.ts';
 import { LedgerConversation, MAX_LEDGER_SESSIONS } from './delivery/ledger-session.ts';
 import { carryOutcomes, settleCarried } from './delivery/outcomes.ts';
 import { Settler } from './delivery/settler.ts';
@@ -89,7 +89,7 @@ async function runTasks(
 ): Promise<void> {
   const admitted = admit(env, inbox, deliveries);
   if (admitted.length === 0) return;
-  const answers = await claimTasks(env, ledger, admitted);
+  const answers = await claimTasks(env, ledger, admitted, deliveryTimes(inbox, Date.now()));
 
   const calls: Call[] = [];
   const unreadable: EndedCall[] = [];

@@ -1,5 +1,5 @@
 /** The frame around the pages: who is signed in, and the way from one page to another. */
-import { useMemo, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Role } from '../shared/auth/role.ts';
 import { apiFor } from './api.ts';
 import { ToolsContext } from './live.ts';
@@ -26,6 +26,8 @@ interface Page {
   readonly show: (place: PageAddress) => preact.ComponentChildren;
   /** Reached from another page, not from the navigation. */
   readonly isDetail?: boolean;
+  /** What it is about stands in its title. */
+  readonly isNamed?: boolean;
 }
 
 const WATCHERS: readonly Role[] = ['admin', 'viewer'];
@@ -37,7 +39,13 @@ const PAGES: Readonly<Record<string, Page>> = {
   task: { title: 'Task', roles: READERS, show: ({ name = '' }) => <TaskPage id={name} />, isDetail: true },
   groups: { title: 'Groups', roles: READERS, show: ({ query }) => <GroupsPage query={query} /> },
   redrive: { title: 'Redrive', roles: READERS, show: ({ query }) => <RedrivePage query={query} /> },
-  service: { title: 'Service', roles: WATCHERS, show: ({ name = '' }) => <ServicePage name={name} />, isDetail: true },
+  service: {
+    title: 'Service',
+    roles: WATCHERS,
+    show: ({ name = '' }) => <ServicePage name={name} />,
+    isDetail: true,
+    isNamed: true,
+  },
   servers: { title: 'Servers', roles: ['admin', 'viewer', 'server'], show: () => <ServersPage /> },
   keys: { title: 'Keys', roles: WATCHERS, show: () => <KeysPage /> },
   schedules: { title: 'Schedules', roles: READERS, show: () => <SchedulesPage /> },
@@ -79,6 +87,11 @@ function Frame({ session, onSignOut }: { session: Session; onSignOut: () => void
   const mine = Object.entries(PAGES).filter(([, { roles }]) => roles.includes(session.role));
   const [first] = mine;
   const page = mine.find(([name]) => name === place.page)?.[1] ?? first?.[1];
+  const nav = useRef<HTMLElement>(null);
+  // On a phone the pages stand in one row, which is moved.
+  useEffect(() => {
+    nav.current?.querySelector('[aria-current]')?.scrollIntoView({ inline: 'center', block: 'nearest' });
+  }, [place.page]);
   return (
     <>
       <a class="skip" href="#content">
@@ -86,7 +99,7 @@ function Frame({ session, onSignOut }: { session: Session; onSignOut: () => void
       </a>
       <header class="top">
         <strong>Tasklane</strong>
-        <nav aria-label="Pages">
+        <nav ref={nav} aria-label="Pages">
           {mine
             .filter(([, { isDetail }]) => !isDetail)
             .map(([name, { title }]) => (
@@ -103,7 +116,10 @@ function Frame({ session, onSignOut }: { session: Session; onSignOut: () => void
         </span>
       </header>
       <main id="content" tabIndex={-1}>
-        <h1>{page === undefined ? 'Nothing here' : page.title}</h1>
+        <h1>
+          {page === undefined ? 'Nothing here' : page.title}
+          {page?.isNamed && ` ${place.name ?? ''}`}
+        </h1>
         {page === undefined ? <p>This role has no page here.</p> : page.show(place)}
       </main>
     </>

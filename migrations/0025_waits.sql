@@ -11,8 +11,27 @@ ALTER TABLE lines ADD COLUMN rates TEXT;
 -- claim can say how long it was.
 ALTER TABLE tasks ADD COLUMN waits_since INTEGER;
 
--- How long waits were, by reason: a histogram behind the other, in the order that `shared/statistics/tally.ts` fixes.
-ALTER TABLE statistics ADD COLUMN wait_histograms TEXT NOT NULL DEFAULT '[]';
+-- How long waits were, by reason, and how long stores and queues took to do their work, beside what was counted before.
+-- A check of a column cannot be changed in place.
+CREATE TABLE new_statistics (
+  kind TEXT NOT NULL CHECK (kind IN ('service', 'subject', 'server', 'store', 'queue')),
+  name TEXT NOT NULL,
+  -- Hours since 1970, UTC.
+  hour INTEGER NOT NULL,
+  counts TEXT NOT NULL,
+  deferrals TEXT NOT NULL,
+  -- Durations: from acceptance to the first start, of a call, from acceptance to the end.
+  start_histogram TEXT NOT NULL,
+  call_histogram TEXT NOT NULL,
+  total_histogram TEXT NOT NULL,
+  -- How often a wait for a reason was in a bucket: `{ "no-key 7": 3 }`.
+  waits TEXT NOT NULL DEFAULT '{}',
+  PRIMARY KEY (kind, name, hour)
+) WITHOUT ROWID;
+INSERT INTO new_statistics (kind, name, hour, counts, deferrals, start_histogram, call_histogram, total_histogram)
+  SELECT kind, name, hour, counts, deferrals, start_histogram, call_histogram, total_histogram FROM statistics;
+DROP TABLE statistics;
+ALTER TABLE new_statistics RENAME TO statistics;
 
 -- What shards last said of their API keys: with many shards not all are asked at once (`shared/store/key-reports.ts`).
 CREATE TABLE key_reports (

@@ -69,7 +69,11 @@ function hours(now: number): Tally[] {
         const said = { service: name, at: 0 };
         countSample(tally, { ...said, event: { kind: 'started', afterMs: 20 + ((at * 37) % 900) } });
         countSample(tally, { ...said, event: { kind: 'attempt', callMs: 80 + ((at * 91) % 4_000), failed: isBad } });
-        if (at % 9 === 0) countSample(tally, { ...said, event: { kind: 'deferred', reason: 'no-key' } });
+        if (at % 9 === 0)
+          countSample(tally, {
+            ...said,
+            event: { kind: 'deferred', reason: 'no-key', waitMs: 4_000 + ((at * 977) % 90_000) },
+          });
         const status = isBad ? 'failed' : 'succeeded';
         countSample(tally, { ...said, event: { kind: 'ended', status, totalMs: 200 + ((at * 91) % 6_000) } });
       }

@@ -31,17 +31,25 @@ interface ClaimEnv {
   readonly connections: number;
 }
 
-/** @returns the ledger's answers; tasks of a part that it did not answer have none, and their messages come again */
+/**
+ * @param delivered how long messages were in the queue, ms
+ * @returns the ledger's answers; tasks of a part that it did not answer have none, and their messages come again
+ */
 export async function claimTasks(
   env: ClaimEnv,
   ledger: Pick<ClaimSession, 'claim'>,
   messages: readonly WaitingTask[],
+  delivered?: readonly number[],
 ): Promise<(Grant | Denial)[]> {
   const nonce = crypto.randomUUID();
   const answers: (Grant | Denial)[] = [];
+  let queueMs = delivered;
   for (const claims of partsOf(claimsOf(env, messages))) {
+    const batch = { nonce, claims, ...(queueMs !== undefined && { delivered: { shard: env.shard, ms: queueMs } }) };
+    // Said once, by the first part.
+    queueMs = undefined;
     try {
-      answers.push(...(await pRetry(() => ledger.claim({ nonce, claims }), RETRIES)));
+      answers.push(...(await pRetry(() => ledger.claim(batch), RETRIES)));
     } catch (error) {
       logError('claim.failed', { shard: env.shard, tasks: claims.length }, error);
     }

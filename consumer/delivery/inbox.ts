@@ -53,6 +53,16 @@ export function readInbox(batch: readonly Message<unknown>[]): Inbox {
   return { messages, tasks, cancels, outcomes, newer, foreign };
 }
 
+/** How long messages of new tasks were in the queue, ms. Those that come again, or were to come later, say nothing of it. */
+export function deliveryTimes({ messages, tasks }: Inbox, now: number): number[] {
+  return [...tasks].flatMap(([key, task]) => {
+    const [message] = messages.get(key) ?? [];
+    if (message === undefined || task.kind !== 'task' || message.attempts > 1 || task.task.runAt !== undefined)
+      return [];
+    return [Math.max(0, now - message.timestamp.getTime())];
+  });
+}
+
 function isNewer(body: unknown): boolean {
   return NewerSchema.safeParse(body).success;
 }

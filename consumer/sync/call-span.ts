@@ -5,16 +5,16 @@
 import { pushOtlp } from '../../shared/otlp/send.ts';
 import { encodeSpans } from '../../shared/otlp/span.ts';
 import { isSampled } from '../../shared/trace/context.ts';
-import type { ConsumerEnv } from '../env.ts';
 import type { Outbound } from './outbound.ts';
 import type { ProxyFacts } from './proxy-log.ts';
+import type { SyncEnv } from './sync-env.ts';
 
 const COMPLETE = 'complete';
 const SERVER_ERRORS = 500;
 
 /** Never rejects. */
 export async function pushCallSpan(
-  { otlp }: Pick<ConsumerEnv, 'otlp'>,
+  { otlp }: Pick<SyncEnv, 'otlp'>,
   { parent, traceId, spanId, headers }: Outbound,
   { id, service, shard, server, key, outcome, httpStatus, tries, startedAt }: ProxyFacts,
 ): Promise<void> {

@@ -5,6 +5,7 @@ import { useLive, useTools } from '../live.ts';
 import { Act } from '../parts/act.tsx';
 import { Fresh, Panel, Status } from '../parts/panel.tsx';
 import { Time } from '../parts/time.tsx';
+import { link } from '../route.ts';
 import { ALERT_TITLES } from '../words.ts';
 import { AlertSettings } from './alert-settings.tsx';
 
@@ -85,7 +86,9 @@ function AlertCard({ alert, onChanged }: { alert: Alert; onChanged: () => void }
       aside={<Status status={phase === 'firing' ? 'failed' : 'deferred'} text={phase} />}
     >
       <p>{summary}</p>
-      <p class="notice">{remedy}</p>
+      <p class="notice">
+        {remedy} <a href={placeOf(alert)}>Look at it</a>
+      </p>
       <p class="quiet">
         Since <Time at={since} />. {value} {unit}; told from {threshold} on.
         {silencedUntil !== undefined && (
@@ -117,4 +120,27 @@ function AlertCard({ alert, onChanged }: { alert: Alert; onChanged: () => void }
       </div>
     </Panel>
   );
+}
+
+/** The page that shows what an alert is about. */
+function placeOf({ kind, target }: Alert): string {
+  switch (kind) {
+    case 'failure-rate':
+      return link('tasks', undefined, { service: target, status: 'failed' });
+    case 'tasks-expiring':
+      return link('tasks', undefined, { service: target });
+    case 'keys-cooling':
+    case 'keys-refused':
+      return link('keys');
+    case 'circuit-open':
+    case 'service-unreachable':
+      return link('service', target);
+    case 'store-fill':
+      return link('stores');
+    case 'backlog-late':
+    case 'dead-letters':
+    case 'sweep-late':
+    case 'part-away':
+      return link('overview');
+  }
 }

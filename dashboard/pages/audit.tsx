@@ -6,6 +6,7 @@ import { Fresh } from '../parts/panel.tsx';
 import { Scroll } from '../parts/scroll.tsx';
 import { Time } from '../parts/time.tsx';
 import { link } from '../route.ts';
+import { inWords } from '../words.ts';
 
 type Audit = z.infer<typeof AuditSchema>;
 
@@ -43,7 +44,7 @@ export function AuditPage({ query }: { query: URLSearchParams }) {
                         {target}
                         {count > 1 && ` (${count})`}
                       </td>
-                      <td>{after !== undefined && <code class="wraps">{JSON.stringify(after).slice(0, 160)}</code>}</td>
+                      <td>{after !== undefined && <span class="wraps">{inWords(after).slice(0, 200)}</span>}</td>
                     </tr>
                   ))}
                 </tbody>

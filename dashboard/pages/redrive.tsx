@@ -9,7 +9,7 @@ import { Figure, Fresh, Panel, Status } from '../parts/panel.tsx';
 import { Scroll } from '../parts/scroll.tsx';
 import { TaskFilterFields, textIn } from '../parts/task-filter.tsx';
 import { Time } from '../parts/time.tsx';
-import { count, duration, money } from '../words.ts';
+import { count, duration, inWords, money } from '../words.ts';
 
 type Estimate = z.infer<typeof JobEstimateSchema>;
 type JobList = z.infer<typeof JobListSchema>;
@@ -100,7 +100,7 @@ function Filter({ query, onAsked }: { query: URLSearchParams; onAsked: (asked: A
       </label>
       <label>
         Tasks a second
-        <input name="perSecond" type="number" min="0.1" step="any" placeholder="half of what is borne" />
+        <input name="perSecond" type="number" min="0.1" step="any" placeholder="half of its limit" />
       </label>
       <button type="submit">Look what that would do</button>
     </form>
@@ -213,7 +213,7 @@ function Row({ job, onChanged }: { job: Job; onChanged: () => void }) {
       <td>{subject}</td>
       <td>{act}</td>
       <td>
-        <code class="wraps">{JSON.stringify(filter)}</code>
+        <span class="wraps">{inWords(filter)}</span>
       </td>
       <td>
         <Status status={status} />

@@ -90,7 +90,6 @@ function ServiceStatus({ service, onChanged }: { service: ServiceDetail; onChang
   return (
     <>
       <p class="row">
-        <strong>{name}</strong>
         <span class={`status ${paused ? 'paused' : 'healthy'}`}>{paused ? 'paused' : 'open'}</span>
         <span class="quiet">
           defined {SOURCES[service.source]}, calls{' '}
@@ -149,14 +148,16 @@ function Load({ demand }: { demand: Demand }) {
         label="Tasks that wait"
         value={count(demand.waiting)}
         hint={
-          demand.waiting > demand.waitingForPlace ? `${count(demand.waitingForPlace)} of them for a place` : undefined
+          demand.waiting > demand.waitingForPlace
+            ? `${count(demand.waitingForPlace)} of them for a place at a server`
+            : undefined
         }
       />
       <Figure label="Arrivals" value={`${demand.arrivalsPerSecond.toFixed(1)} / s`} />
       <Figure
         label="A call takes"
         value={demand.meanLatencyMs === undefined ? '—' : duration(demand.meanLatencyMs)}
-        hint="at the mean"
+        hint={demand.meanLatencyMs === undefined ? undefined : 'at the mean'}
       />
       <Figure
         label="A new task starts"
@@ -188,8 +189,8 @@ function Waits({ stats: { backlog, services, advice }, name }: { stats: TaskStat
       ) : (
         <>
           <p>
-            {tasksIn(waiting)} {waiting.tasks === 1 ? 'task waits' : 'tasks wait'} for capacity, the oldest since{' '}
-            <Time at={waiting.oldestAt} />;{' '}
+            {tasksIn(waiting)} {waiting.tasks === 1 ? 'task waits' : 'tasks wait'} for capacity, the oldest was
+            submitted <Time at={waiting.oldestAt} />;{' '}
             {waiting.emptyAt === undefined ? (
               'when the last one starts is not known yet.'
             ) : (
@@ -218,6 +219,7 @@ function Waits({ stats: { backlog, services, advice }, name }: { stats: TaskStat
           {Object.entries(counts.deferrals).map(([reason, times]) => (
             <li key={reason}>
               waited {waitingFor(reason)}: {count(times ?? 0)} times in 24 h
+              {waitText(counts.waits[reason as keyof typeof counts.waits])}
             </li>
           ))}
           <li>Success rate {counts.successRate === null ? '—' : percent(counts.successRate)} in 24 h.</li>
@@ -225,4 +227,10 @@ function Waits({ stats: { backlog, services, advice }, name }: { stats: TaskStat
       )}
     </Panel>
   );
+}
+
+function waitText(wait: TaskStats['total']['waits'][keyof TaskStats['total']['waits']]): string {
+  return wait === undefined
+    ? ''
+    : `, half of them at most ${duration(wait.p50)}, all but 5 % at most ${duration(wait.p95)}`;
 }

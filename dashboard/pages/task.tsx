@@ -134,9 +134,13 @@ function Request({ request, path }: { request: TaskDocument['request']; path: st
       <dl>
         <dt>Call</dt>
         <dd>
-          <code>
-            {method ?? 'as its service has it'} {called}
-          </code>
+          {method === undefined && called === undefined ? (
+            'with the method and the path of its service'
+          ) : (
+            <code>
+              {method} {called}
+            </code>
+          )}
         </dd>
         {Object.entries(headers).map(([name, value]) => (
           <Fragment key={name}>

@@ -20,6 +20,19 @@ interface ChartProps {
 
 const HEIGHT = 220;
 
+/** `14:00`, and the day below where it begins: by the clock of whoever looks. */
+function hourLabels(_: uPlot, seconds: number[]): string[] {
+  let day = '';
+  return seconds.map((at) => {
+    const time = new Date(at * 1000);
+    const date = time.toLocaleDateString('en-GB', { day: 'numeric', month: 'short' });
+    const isNew = date !== day;
+    day = date;
+    const hour = `${String(time.getHours()).padStart(2, '0')}:00`;
+    return isNew ? `${hour}\n${date}` : hour;
+  });
+}
+
 export function Chart({ label, times, series }: ChartProps) {
   const holder = useRef<HTMLDivElement>(null);
   useEffect(() => {
@@ -38,7 +51,10 @@ export function Chart({ label, times, series }: ChartProps) {
         {
           width: Math.max(240, element.clientWidth),
           height: HEIGHT,
-          axes: [axis, { ...axis, size: 56 }],
+          axes: [
+            { ...axis, values: hourLabels },
+            { ...axis, size: 56 },
+          ],
           series: [
             { label: 'Hour' },
             ...series.map((each) => ({

@@ -195,8 +195,8 @@ CREATE TABLE settings (
   version INTEGER NOT NULL
 ) WITHOUT ROWID;
 
-CREATE TABLE statistics (
-  kind TEXT NOT NULL CHECK (kind IN ('service', 'subject', 'server')),
+CREATE TABLE "statistics" (
+  kind TEXT NOT NULL CHECK (kind IN ('service', 'subject', 'server', 'store', 'queue')),
   name TEXT NOT NULL,
   -- Hours since 1970, UTC.
   hour INTEGER NOT NULL,
@@ -205,7 +205,9 @@ CREATE TABLE statistics (
   -- Durations: from acceptance to the first start, of a call, from acceptance to the end.
   start_histogram TEXT NOT NULL,
   call_histogram TEXT NOT NULL,
-  total_histogram TEXT NOT NULL, wait_histograms TEXT NOT NULL DEFAULT '[]',
+  total_histogram TEXT NOT NULL,
+  -- How often a wait for a reason was in a bucket: `{ "no-key 7": 3 }`.
+  waits TEXT NOT NULL DEFAULT '{}',
   PRIMARY KEY (kind, name, hour)
 ) WITHOUT ROWID;
 

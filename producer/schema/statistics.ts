@@ -31,6 +31,9 @@ export const TaskCountsSchema = z
       callMs: LatencySchema.optional(),
       acceptToEndMs: LatencySchema.optional(),
     }),
+    waits: z
+      .partialRecord(z.enum(DEFERRAL_REASONS), LatencySchema)
+      .openapi({ description: 'How long waits for a reason were, in milliseconds, once they were over.' }),
   })
   .openapi('TaskCounts');
 export type TaskCounts = z.infer<typeof TaskCountsSchema>;

@@ -2,7 +2,7 @@
  * Everything that `/metrics` and the push of metrics tell, collected at once: one look at each part, and how long
  * the stores and the queues took to answer it. Who does not answer is missing, and `tasklane_up` says so.
  */
-import { hourOf, startOfHour } from '../../shared/statistics/tally.ts';
+import { hourOf, startOfHour, type Tally, type TallyKind } from '../../shared/statistics/tally.ts';
 import { readStatistics } from '../../shared/store/statistics.ts';
 import { askSize } from '../../shared/store/store-size.ts';
 import { readKeysOfShards } from '../keys-of-shards.ts';
@@ -13,6 +13,7 @@ import type { HistogramMetric, Metric } from './exposition.ts';
 import {
   answerMetrics,
   backlogMetrics,
+  durationMetrics,
   keyAgeMetric,
   keyMetrics,
   serverMetrics,
@@ -44,18 +45,18 @@ export async function collectMetrics(runtime: Runtime, now: number): Promise<(Me
         () => queue.metrics(),
       ),
   }));
-  const [tallies, backlog, stores, storeMs, shards, servers] = await Promise.all([
-    callUpstream('database', () => readStatistics(control, 'service', hourOf(countersSince(now)), undefined, MAX_ROWS)),
+  const talliesOf = (kind: TallyKind) =>
+    callUpstream('database', () => readStatistics(control, kind, hourOf(countersSince(now)), undefined, MAX_ROWS));
+  const [tallies, ofStores, ofQueues, backlog, stores, storeMs, shards, servers] = await Promise.all([
+    talliesOf('service'),
+    talliesOf('store'),
+    talliesOf('queue'),
     readBacklog(queues, all, now),
     describeStores(runtime, now),
     Promise.all(all.map(({ number, db }) => probe(number, db))),
     readKeysOfShards(runtime, now),
     callUpstream('registry', () => config.registry.listServers({ subject: '', isAdmin: true })),
   ]);
-  const byService =
-    tallies === UNAVAILABLE
-      ? []
-      : [...Map.groupBy(tallies, ({ name }) => name)].map(([name, rows]) => ({ ...sumOf(rows), name }));
   const keys = shards.flatMap(({ shard, keys: views = [] }) => views.map((view) => ({ ...view, shard })));
   const up: Metric = {
     name: 'tasklane_up',
@@ -73,7 +74,8 @@ export async function collectMetrics(runtime: Runtime, now: number): Promise<(Me
   };
   return [
     up,
-    ...taskMetrics(byService),
+    ...taskMetrics(byName(tallies)),
+    ...durationMetrics(byName(ofStores), byName(ofQueues)),
     ...backlogMetrics(backlog, now),
     ...storeMetrics(stores),
     ...answerMetrics(storeMs, queueMs),
@@ -81,6 +83,12 @@ export async function collectMetrics(runtime: Runtime, now: number): Promise<(Me
     keyAgeMetric(shards, now),
     ...(servers === UNAVAILABLE ? [] : serverMetrics(servers)),
   ];
+}
+
+/** The day's hours as one. */
+function byName(tallies: readonly Tally[] | typeof UNAVAILABLE): Tally[] {
+  if (tallies === UNAVAILABLE) return [];
+  return [...Map.groupBy(tallies, ({ name }) => name)].map(([name, rows]) => ({ ...sumOf(rows), name }));
 }
 
 async function probe(

@@ -2,7 +2,7 @@
 import type { KeyView } from '../../shared/key/rpc.ts';
 import type { ServerView } from '../../shared/registry/rpc.ts';
 import { BUCKET_BOUNDS_MS } from '../../shared/statistics/histogram.ts';
-import { counterOf, deferralsByReason, type Tally } from '../../shared/statistics/tally.ts';
+import { counterOf, deferralsByReason, type Tally, waitsByReason } from '../../shared/statistics/tally.ts';
 import { TERMINAL_STATUSES } from '../../shared/task/status.ts';
 import type { ShardKeys } from '../keys-of-shards.ts';
 import type { Backlog } from '../schema/statistics.ts';
@@ -59,6 +59,15 @@ export function taskMetrics(tallies: readonly Tally[]): (Metric | HistogramMetri
         ),
       ),
     ),
+    {
+      name: 'tasklane_wait_seconds',
+      help: 'How long tasks waited for capacity, by reason.',
+      type: 'histogram',
+      bounds: BOUNDS_SECONDS,
+      samples: tallies.flatMap((tally) =>
+        [...waitsByReason(tally)].map(([reason, counts]) => [{ service: tally.name, reason }, counts] as const),
+      ),
+    },
     histogram('tasklane_task_start_seconds', 'From acceptance to the first start.', ({ start }) => start),
     histogram('tasklane_call_seconds', 'What a call took.', ({ call }) => call),
     histogram('tasklane_task_end_seconds', 'From acceptance to the end.', ({ total }) => total),
@@ -120,6 +129,29 @@ export function storeMetrics(stores: readonly StoreStatus[]): Metric[] {
       { store, state },
       1,
     ]),
+  ];
+}
+
+/** What claims and settles of the present day met, from the same counts as the tasks'. */
+export function durationMetrics(stores: readonly Tally[], queues: readonly Tally[]): HistogramMetric[] {
+  return [
+    {
+      name: 'tasklane_store_statement_seconds',
+      help: 'How long a store took to claim or settle a batch.',
+      type: 'histogram',
+      bounds: BOUNDS_SECONDS,
+      samples: stores.map(({ name, call }) => {
+        const [statement = '', store = ''] = name.split(' ');
+        return [{ store, statement }, call] as const;
+      }),
+    },
+    {
+      name: 'tasklane_queue_delivery_seconds',
+      help: 'From the sending of a new task to its first delivery, by shard.',
+      type: 'histogram',
+      bounds: BOUNDS_SECONDS,
+      samples: queues.map(({ name, call }) => [{ shard: name }, call] as const),
+    },
   ];
 }
 

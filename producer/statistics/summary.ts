@@ -1,6 +1,13 @@
 /** From tallies to what the API shows of them. Pure. */
 import { percentileMs } from '../../shared/statistics/histogram.ts';
-import { addTallies, counterOf, deferralsByReason, emptyTally, type Tally } from '../../shared/statistics/tally.ts';
+import {
+  addTallies,
+  counterOf,
+  deferralsByReason,
+  emptyTally,
+  type Tally,
+  waitsByReason,
+} from '../../shared/statistics/tally.ts';
 import type { Latency, TaskCounts } from '../schema/statistics.ts';
 
 /** All of them together; an empty tally when there is none. */
@@ -29,6 +36,7 @@ export function countsOf(tally: Tally): TaskCounts {
       callMs: latencyOf(tally.call),
       acceptToEndMs: latencyOf(tally.total),
     },
+    waits: Object.fromEntries([...waitsByReason(tally)].map(([reason, histogram]) => [reason, latencyOf(histogram)])),
   };
 }
 

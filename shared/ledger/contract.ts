@@ -47,11 +47,14 @@ export const ClaimBatchSchema = z.object({
   /** One per batch: the same nonce gets the same answer (rule R13). */
   nonce: z.string().min(16),
   claims: z.array(z.unknown()),
+  /** How long messages of new tasks were in the queue, for statistics. */
+  delivered: z.object({ shard: z.string(), ms: z.array(z.number()) }).optional(),
 });
 
 export interface ClaimBatch {
   readonly nonce: string;
   readonly claims: readonly Claim[];
+  readonly delivered?: { readonly shard: string; readonly ms: readonly number[] } | undefined;
 }
 
 /** A task that the consumer now holds. */

@@ -10,7 +10,7 @@ export const BUCKET_BOUNDS_MS: readonly number[] = Array.from({ length: 25 }, (_
 /** One count a bound, and one for what is above all of them. */
 export type Histogram = readonly number[];
 
-const BUCKETS = BUCKET_BOUNDS_MS.length + 1;
+export const BUCKETS = BUCKET_BOUNDS_MS.length + 1;
 
 /** In the last bucket, and still 32 bits. */
 const MAX_EIGHTHS = 2 ** 31;

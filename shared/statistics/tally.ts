@@ -5,10 +5,13 @@
  */
 import { DEFERRAL_REASONS, type DeferralReason } from '../task/state.ts';
 import { TERMINAL_STATUSES, type TerminalStatus } from '../task/status.ts';
-import { addNumbers, bucketOf, emptyHistogram } from './histogram.ts';
+import { addNumbers, BUCKETS, bucketOf, emptyHistogram } from './histogram.ts';
 
+/** What is counted of tasks. */
 export const TALLY_KINDS = ['service', 'subject', 'server'] as const;
-export type TallyKind = (typeof TALLY_KINDS)[number];
+
+/** Of a store's statement and of a shard's queue only times are counted, as `call`. */
+export type TallyKind = (typeof TALLY_KINDS)[number] | 'store' | 'queue';
 
 /** The order of the numbers in a row: new ones come at the end. */
 const COUNTERS = ['started', 'attempts', 'failedAttempts', ...TERMINAL_STATUSES] as const;
@@ -26,12 +29,17 @@ export interface Tally {
   readonly start: number[];
   readonly call: number[];
   readonly total: number[];
+  /** How often a wait for a reason was in a bucket, by `waitKey`; few reasons occur. */
+  readonly waits: Record<string, number>;
 }
 
 export type SampleEvent =
   | { readonly kind: 'started'; readonly afterMs: number }
   | { readonly kind: 'attempt'; readonly callMs: number | undefined; readonly failed: boolean }
-  | { readonly kind: 'deferred'; readonly reason: DeferralReason }
+  /** `waitMs`: where it is known when the wait begins. */
+  | { readonly kind: 'deferred'; readonly reason: DeferralReason; readonly waitMs?: number | undefined }
+  /** A wait is over whose length nobody knew when it began. */
+  | { readonly kind: 'waited'; readonly reason: DeferralReason; readonly waitMs: number }
   | { readonly kind: 'ended'; readonly status: TerminalStatus; readonly totalMs: number };
 
 /** One thing that happened to a task. */
@@ -64,6 +72,7 @@ export function emptyTally(kind: TallyKind, name: string, hour: number): Tally {
     start: emptyHistogram(),
     call: emptyHistogram(),
     total: emptyHistogram(),
+    waits: {},
   };
 }
 
@@ -76,6 +85,7 @@ export function addTallies(a: Tally, b: Tally): Tally {
     start: addNumbers(a.start, b.start),
     call: addNumbers(a.call, b.call),
     total: addNumbers(a.total, b.total),
+    waits: addWaits(a.waits, b.waits),
   };
 }
 
@@ -85,6 +95,8 @@ interface Counts {
   readonly deferral: number;
   readonly histogram: 'start' | 'call' | 'total' | undefined;
   readonly bucket: number;
+  /** In `waits`. */
+  readonly wait?: string | undefined;
 }
 
 export function countsOf(event: SampleEvent): Counts {
@@ -98,12 +110,21 @@ export function countsOf(event: SampleEvent): Counts {
       return { counters, deferral: -1, histogram: 'call', bucket: bucketOf(callMs) };
     }
     case 'deferred':
-      return { counters: [], deferral: DEFERRAL_REASONS.indexOf(event.reason), histogram: undefined, bucket: -1 };
+      return {
+        counters: [],
+        deferral: DEFERRAL_REASONS.indexOf(event.reason),
+        histogram: undefined,
+        bucket: -1,
+        wait: event.waitMs === undefined ? undefined : waitKey(event.reason, bucketOf(event.waitMs)),
+      };
+    case 'waited':
+      return { ...NOTHING, wait: waitKey(event.reason, bucketOf(event.waitMs)) };
     case 'ended':
       return { counters: ENDED[event.status], deferral: -1, histogram: 'total', bucket: bucketOf(event.totalMs) };
   }
 }
 
+const NOTHING: Counts = { counters: [], deferral: -1, histogram: undefined, bucket: -1 };
 const STARTED = [COUNTERS.indexOf('started')];
 const ATTEMPT = [COUNTERS.indexOf('attempts')];
 const FAILED_ATTEMPT = [...ATTEMPT, COUNTERS.indexOf('failedAttempts')];
@@ -111,10 +132,11 @@ const ENDED = Object.fromEntries(
   TERMINAL_STATUSES.map((status) => [status, [COUNTERS.indexOf(status)]]),
 ) as unknown as Record<TerminalStatus, readonly number[]>;
 
-export function addCounts(tally: Tally, { counters, deferral, histogram, bucket }: Counts): void {
+export function addCounts(tally: Tally, { counters, deferral, histogram, bucket, wait }: Counts): void {
   for (const counter of counters) raise(tally.counts, counter);
   if (deferral >= 0) raise(tally.deferrals, deferral);
   if (histogram !== undefined) raise(tally[histogram], bucket);
+  if (wait !== undefined) tally.waits[wait] = (tally.waits[wait] ?? 0) + 1;
 }
 
 export function countSample(tally: Tally, { event }: Sample): void {
@@ -130,6 +152,31 @@ export function deferralsByReason({ deferrals }: Pick<Tally, 'deferrals'>): Part
   return Object.fromEntries(
     DEFERRAL_REASONS.flatMap((reason, at) => (deferrals[at] ? [[reason, deferrals[at]] as const] : [])),
   );
+}
+
+/** A histogram a reason; reasons for which nobody waited are left out. */
+export function waitsByReason({ waits }: Pick<Tally, 'waits'>): Map<DeferralReason, number[]> {
+  const found = new Map<DeferralReason, number[]>();
+  for (const reason of DEFERRAL_REASONS) {
+    const counts = Array.from({ length: BUCKETS }, (_, bucket) => waits[waitKey(reason, bucket)] ?? 0);
+    if (counts.some((count) => count > 0)) found.set(reason, counts);
+  }
+  return found;
+}
+
+/** How long a statement of a store took, or a queue to deliver. */
+export function countDuration(tally: Tally, ms: number): void {
+  raise(tally.call, bucketOf(ms));
+}
+
+function addWaits(a: Tally['waits'], b: Tally['waits']): Tally['waits'] {
+  const sum = { ...a };
+  for (const [key, count] of Object.entries(b)) sum[key] = (sum[key] ?? 0) + count;
+  return sum;
+}
+
+function waitKey(reason: DeferralReason, bucket: number): string {
+  return `${reason} ${bucket}`;
 }
 
 function raise(numbers: number[], at: number): void {

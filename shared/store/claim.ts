@@ -40,6 +40,8 @@ const choose = (keep: string, expired: string, failed: string, running: string) 
     ELSE ${running} END`;
 const fromTombstone = (column: string) => `CASE WHEN ${tombstone} THEN excluded.${column} ELSE tasks.${column} END`;
 
+const waited = (column: string) => `CASE WHEN tasks.status = 'deferred' THEN tasks.${column} END`;
+
 const CLAIM = `
   INSERT INTO tasks (id, subject, service, status, run, max_attempts, base_seconds, cap_seconds, deadline_at,
     lease_until, nonce, started_at, labels, ref, request, request_body, on_complete)
@@ -71,7 +73,9 @@ const CLAIM = `
     next_at = NULL,
     due_at = NULL,
     sends = CASE WHEN ${repeated} THEN tasks.sends ELSE 0 END,
-    reason = NULL,
+    -- Of a wait that this claim ends, why and since when, so that its length can be counted.
+    reason = ${choose('tasks.reason', 'NULL', 'NULL', waited('reason'))},
+    waits_since = ${choose('tasks.waits_since', 'NULL', 'NULL', waited('waits_since'))},
     parked_for = NULL,
     released_at = NULL,
     service = ${fromTombstone('service')},

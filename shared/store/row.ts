@@ -43,7 +43,7 @@ export interface StateRow {
 
 /** The columns that say how a claimed task stands: it runs, or it has ended. */
 export const CLAIMED_COLUMNS =
-  'id, subject, service, status, run, deferrals, attempts_offset, max_attempts, base_seconds, cap_seconds, deadline_at, lease_until, finished_at, ' +
+  'id, subject, service, status, run, deferrals, attempts_offset, max_attempts, base_seconds, cap_seconds, deadline_at, lease_until, finished_at, reason, waits_since, ' +
   '(on_complete IS NOT NULL OR group_name IS NOT NULL) AS is_told';
 
 export type ClaimedRow = Pick<
@@ -60,7 +60,10 @@ export type ClaimedRow = Pick<
   | 'deadline_at'
   | 'lease_until'
   | 'finished_at'
+  | 'reason'
 > & {
+  /** Since when it had waited for `reason`, Unix ms; null: it had not, or nobody knows. */
+  waits_since: number | null;
   status: 'running' | TerminalStatus;
   /** 1: somebody may be told of its end, or of that of its group. */
   is_told: number;

@@ -15,6 +15,7 @@ interface StatisticsRow {
   readonly start_histogram: string;
   readonly call_histogram: string;
   readonly total_histogram: string;
+  readonly waits: string;
 }
 
 /** The sum of two arrays of numbers, as long as the newer one: a newer release counts more at the end. */
@@ -24,13 +25,19 @@ function summed(column: string): string {
     FROM json_each(excluded.${column}) AS added)`;
 }
 
+/** Most rows have none. */
+const WAITS = `waits = CASE WHEN excluded.waits = '{}' THEN statistics.waits ELSE (
+    SELECT json_group_object(key, times) FROM (SELECT key, sum(value) AS times FROM (
+      SELECT key, value FROM json_each(excluded.waits) UNION ALL SELECT key, value FROM json_each(statistics.waits))
+    GROUP BY key)) END`;
+
 const ADD = `
-  INSERT INTO statistics (kind, name, hour, counts, deferrals, start_histogram, call_histogram, total_histogram)
+  INSERT INTO statistics (kind, name, hour, counts, deferrals, start_histogram, call_histogram, total_histogram, waits)
   SELECT value->>'kind', value->>'name', value->>'hour', value->'counts', value->'deferrals', value->'start',
-    value->'call', value->'total'
+    value->'call', value->'total', coalesce(value->'waits', '{}')
   FROM ${ROWS} WHERE true
   ON CONFLICT (kind, name, hour) DO UPDATE SET
-    ${['counts', 'deferrals', 'start_histogram', 'call_histogram', 'total_histogram'].map(summed).join(', ')}`;
+    ${['counts', 'deferrals', 'start_histogram', 'call_histogram', 'total_histogram'].map(summed).join(', ')}, ${WAITS}`;
 
 export async function addToStatistics(db: D1Database, tallies: readonly Tally[]): Promise<void> {
   await runForEach(db, ADD, jsonParameters(tallies));
@@ -46,7 +53,7 @@ export async function readStatistics(
 ): Promise<Tally[]> {
   const { results } = await db
     .prepare(
-      `SELECT kind, name, hour, counts, deferrals, start_histogram, call_histogram, total_histogram FROM statistics
+      `SELECT kind, name, hour, counts, deferrals, start_histogram, call_histogram, total_histogram, waits FROM statistics
        WHERE kind = ?1 AND hour >= ?2 AND (?3 IS NULL OR name = ?3) ORDER BY name, hour LIMIT ?4`,
     )
     .bind(kind, fromHour, name ?? null, limit)
@@ -60,6 +67,7 @@ export async function readStatistics(
     start: numbers(row.start_histogram),
     call: numbers(row.call_histogram),
     total: numbers(row.total_histogram),
+    waits: JSON.parse(row.waits) as Record<string, number>,
   }));
 }
 

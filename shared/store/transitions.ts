@@ -69,6 +69,7 @@ const record = ({ placed }: { readonly placed: boolean }) => `${placed ? PLACED 
     reason = move.reason,
     parked_for = move.parked_for,
     place = CASE WHEN move.parked_for IS NOT NULL THEN ${placed ? 'coalesce(placed.places->>move.id, tasks.place)' : 'tasks.place'} END,
+    waits_since = ${placed ? 'CASE WHEN move.parked_for IS NOT NULL THEN ?3 END' : 'NULL'},
     released_at = NULL,
     server = CASE WHEN move.status = 'waiting' THEN coalesce(move.server, tasks.server) END,
     callback_timeout_ms = move.callback_timeout_ms,

@@ -3,7 +3,8 @@ import { answerClaims } from '../../callback/claim.ts';
 import { settleAttempts } from '../../callback/settle.ts';
 import { Statistics } from '../../callback/statistics.ts';
 import type { Settlement } from '../../shared/ledger/contract.ts';
-import { counterOf, deferralsByReason, type Sample } from '../../shared/statistics/tally.ts';
+import { percentileMs } from '../../shared/statistics/histogram.ts';
+import { counterOf, deferralsByReason, type Sample, type Tally, waitsByReason } from '../../shared/statistics/tally.ts';
 import { House } from '../protocol/house.ts';
 
 const ended = (service: string, at = 0): Sample => ({
@@ -97,5 +98,61 @@ describe('counts of the pipeline', () => {
     const counters = ['started', 'attempts', 'succeeded', 'failed'] as const;
     expect(counters.map((counter) => counterOf(service, counter))).toEqual([3, 2, 1, 1]);
     expect(deferralsByReason(service)).toEqual({ 'rate-limited': 1 });
+  });
+});
+
+describe('waits', () => {
+  let house: House;
+  beforeEach(async () => {
+    house = await House.open();
+  });
+  afterEach(() => house.close());
+
+  /** Claims a task and puts it off; what was counted of it. */
+  async function putOff(park: string | undefined, delayMs: number) {
+    const { id, request, ...task } = await house.mint();
+    const at = Date.now();
+    const counted = await house.callback('settle', async (callback) => {
+      const claim = { id, leaseMs: 60_000, task: { ...task, request: JSON.stringify(request) } };
+      const [grant] = await answerClaims(callback, { nonce: crypto.randomUUID(), claims: [claim] }, at);
+      if (!grant?.granted) throw new Error('the task is not claimed');
+      const { state } = grant;
+      const event = { type: 'defer', at, run: state.run, reason: 'no-key', delayMs } as const;
+      const parked = park === undefined ? event : { ...event, park: { line: park } };
+      await settleAttempts(callback, [{ id, state, event: parked }], at);
+      const again = { nonce: crypto.randomUUID(), claims: [{ id, leaseMs: 60_000 }] };
+      await answerClaims(callback, again, at + 40_000);
+      return callback.statistics.takeDue(at + 3600_000);
+    });
+    if (counted.how !== 'returned') throw new Error('the settle was cut short');
+    return counted.value;
+  }
+
+  const mediansOf = (tallies: readonly Tally[]) =>
+    tallies
+      .filter(({ kind }) => kind === 'service')
+      .flatMap((tally) => [...waitsByReason(tally)].map(([reason, counts]) => [reason, percentileMs(counts, 1)]));
+
+  it('for capacity are as long as until the claim that ends them, by reason', async () => {
+    const [[reason, ms] = []] = mediansOf(await putOff('pool:default', 30_000));
+    expect(reason).toBe('no-key');
+    // Buckets double: 40 s are between 32.8 and 65.5.
+    expect(ms).toBeGreaterThan(32_000);
+    expect(ms).toBeLessThan(66_000);
+  });
+
+  it('whose end is known when they begin are counted then, and once', async () => {
+    const [[, ms] = [], ...others] = mediansOf(await putOff(undefined, 30_000));
+    expect(ms).toBeGreaterThan(16_000);
+    expect(ms).toBeLessThan(33_000);
+    expect(others).toEqual([]);
+  });
+
+  it('say beside them how long the store took', async () => {
+    const stores = (await putOff('pool:default', 30_000)).filter(({ kind }) => kind === 'store');
+    expect(stores.map(({ name, call }) => [name, call.reduce((sum, count) => sum + count, 0)]).sort()).toEqual([
+      ['claim 0', 2],
+      ['settle 0', 1],
+    ]);
   });
 });

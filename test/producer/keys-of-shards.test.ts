@@ -44,6 +44,7 @@ class Shards {
         return [{ ...VIEW, number: shard }];
       },
       change: refuse,
+      fingerprints: refuse,
       redactReport: refuse,
       redactBody: refuse,
     };

@@ -179,7 +179,7 @@ function capturing(): { readonly db: unknown; readonly statements: Set<string> }
     start_histogram: '[]',
     call_histogram: '[]',
     total_histogram: '[]',
-    wait_histograms: '[]',
+    waits: '{}',
     parts: '[]',
   };
   const keys = { term: 't', subject: 'a', key: 'k', expired: 1, ...lists };

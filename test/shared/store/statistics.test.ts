@@ -29,6 +29,15 @@ describe('statistics in the database', () => {
     expect(rows[0]?.total.reduce((sum, count) => sum + count, 0)).toBe(3);
   });
 
+  it('add up waits by reason, as few as there are', async () => {
+    const waited: SampleEvent = { kind: 'waited', reason: 'no-key', waitMs: 40_000 };
+    await addToStatistics(env.DB, [tally('waits', 10, [waited])]);
+    await addToStatistics(env.DB, [tally('waits', 10, [])]);
+    await addToStatistics(env.DB, [tally('waits', 10, [waited, { ...waited, reason: 'paused', waitMs: 9 }])]);
+    const [row] = await readStatistics(env.DB, 'service', 10, 'waits', 10);
+    expect(row?.waits).toEqual({ 'no-key 13': 2, 'paused 1': 1 });
+  });
+
   it('keep what a newer release counts beside what an older one wrote', async () => {
     const older = { ...tally('mixed', 5, []), counts: [1, 2] };
     await addToStatistics(env.DB, [older]);

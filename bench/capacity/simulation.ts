@@ -50,6 +50,13 @@ export interface Result {
   readonly starts: readonly number[];
   /** When calls were answered with 429. */
   readonly refusals: readonly number[];
+  /** What shards said of their part of a line's pace, with how many stood in it then. */
+  readonly paces: readonly {
+    readonly at: number;
+    readonly shard: number;
+    readonly perSecond: number;
+    readonly left: number;
+  }[];
 }
 
 interface Running {
@@ -84,6 +91,7 @@ class Simulation {
   readonly #running: Running[];
   readonly #starts: number[] = [];
   readonly #refusals: number[] = [];
+  readonly #paces: Result['paces'][number][] = [];
   #open: number;
   #leases = 0;
   #calls = 0;
@@ -123,6 +131,7 @@ class Simulation {
       tasks: this.#running,
       starts: this.#starts,
       refusals: this.#refusals,
+      paces: this.#paces,
     };
   }
 
@@ -244,8 +253,9 @@ class Simulation {
     for (const each of pulls) {
       noteAsking(host.pool, each, now);
       this.#clock.after(WRITE_MS, () => {
-        const { line, limit, tasks } = each.request;
+        const { line, limit, tasks, perSecond } = each.request;
         const waiting = this.#lines.get(line) ?? [];
+        if (perSecond !== undefined) this.#paces.push({ at: this.#clock.now, shard, perSecond, left: waiting.length });
         const named = waiting.filter(({ index }) => tasks?.includes(`tsk_${index}`) ?? true);
         const released = named.slice(0, limit);
         this.#lines.set(

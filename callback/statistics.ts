@@ -33,7 +33,7 @@ const MAX_AGE_MS = 10_000;
 
 /** By name: the tally of the latest hour. */
 function byKind(): Record<TallyKind, Map<string, Tally>> {
-  return { service: new Map(), subject: new Map(), server: new Map() };
+  return { service: new Map(), subject: new Map(), server: new Map(), store: new Map(), queue: new Map() };
 }
 
 export class Statistics {

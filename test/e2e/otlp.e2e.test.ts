@@ -122,7 +122,7 @@ describe('traces', () => {
     seen.length = 0;
     answers = [200];
     const token = await signToken({ sub: 'alice', role: 'client' }, SECRETS.JWT_SECRET, 3600);
-    const answer = await fetch(`${pipeline.run.url}/api/service/traced/v1/now`, {
+    const answer = await fetch(`${pipeline.run.url}/api/service/traced/now`, {
       headers: { authorization: `Bearer ${token}`, traceparent: `00-${TRACE}-${PARENT}-01`, tracestate: STATE },
     });
     expect(answer.status).toBe(200);

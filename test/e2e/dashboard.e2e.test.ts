@@ -188,7 +188,7 @@ describe('the dashboard', () => {
     await signIn('admin');
     await go('#/service/keyed', 'Service');
     await page.getByRole('link', { name: 'keys of pool default' }).waitFor();
-    await page.getByText('for capacity, the oldest since').waitFor();
+    await page.getByText('for capacity, the oldest was submitted').waitFor();
     await page.getByText('1 in 60 s (configured)').waitFor();
   });
 

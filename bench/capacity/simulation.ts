@@ -51,7 +51,7 @@ export interface Result {
   /** When calls were answered with 429. */
   readonly refusals: readonly number[];
   /** What shards said of their part of a line's pace, with how many stood in it then. */
-  readonly paces: readonly {
+  readonly rates: readonly {
     readonly at: number;
     readonly shard: number;
     readonly perSecond: number;
@@ -91,7 +91,7 @@ class Simulation {
   readonly #running: Running[];
   readonly #starts: number[] = [];
   readonly #refusals: number[] = [];
-  readonly #paces: Result['paces'][number][] = [];
+  readonly #rates: Result['rates'][number][] = [];
   #open: number;
   #leases = 0;
   #calls = 0;
@@ -131,7 +131,7 @@ class Simulation {
       tasks: this.#running,
       starts: this.#starts,
       refusals: this.#refusals,
-      paces: this.#paces,
+      rates: this.#rates,
     };
   }
 
@@ -255,7 +255,7 @@ class Simulation {
       this.#clock.after(WRITE_MS, () => {
         const { line, limit, tasks, perSecond } = each.request;
         const waiting = this.#lines.get(line) ?? [];
-        if (perSecond !== undefined) this.#paces.push({ at: this.#clock.now, shard, perSecond, left: waiting.length });
+        if (perSecond !== undefined) this.#rates.push({ at: this.#clock.now, shard, perSecond, left: waiting.length });
         const named = waiting.filter(({ index }) => tasks?.includes(`tsk_${index}`) ?? true);
         const released = named.slice(0, limit);
         this.#lines.set(

@@ -14,10 +14,10 @@ const run = (limits: Limits, keys: readonly number[], tasks: number): Result =>
   simulate({ limits, keys, latencyMs: 400, tasks: Array.from({ length: tasks }, () => ({ arrivesAt: 0 })) }, 7);
 
 /** What is shown once a third of the line has moved. */
-function shownOf({ paces }: Result) {
-  const seen = paces.find(({ left }) => left < (TASKS * 2) / 3);
+function shownOf({ rates }: Result) {
+  const seen = rates.find(({ left }) => left < (TASKS * 2) / 3);
   if (seen === undefined) throw new Error('nobody said the pace');
-  const byShard = new Map(paces.filter(({ at }) => at <= seen.at).map(({ shard, perSecond }) => [shard, perSecond]));
+  const byShard = new Map(rates.filter(({ at }) => at <= seen.at).map(({ shard, perSecond }) => [shard, perSecond]));
   const perSecond = [...byShard.values()].reduce((sum, each) => sum + each, 0);
   return { at: seen.at, left: seen.left, perSecond };
 }

@@ -5,6 +5,7 @@
 import pRetry from 'p-retry';
 import { logInfo, logWarning } from '../../shared/log.ts';
 import { cancelMessage } from '../../shared/message/task-message.ts';
+import type { ServiceDefinition } from '../../shared/service/definition.ts';
 import { findService } from '../../shared/service/refresh.ts';
 import type { CallableServer } from '../capacity/failover.ts';
 import type { CancelEnv, RegistryEnv } from './call-env.ts';
@@ -21,8 +22,9 @@ export async function tellAborted(
   serviceName: string,
   id: string,
   servers: readonly CallableServer[] = [],
-  service = env.services[serviceName],
+  known = env.services[serviceName],
 ): Promise<void> {
+  const service = await definitionToTell(env, serviceName, known);
   if (service?.cancelPath === undefined) return;
   if (service.binding === undefined) return tellCancelled(env, serviceName, id, servers, service);
   try {
@@ -57,17 +59,7 @@ export async function tellCancelled(
   servers: readonly CallableServer[] = [],
   known = env.services[serviceName],
 ): Promise<void> {
-  // A path that was put a moment ago, within this millisecond perhaps, may not be known here yet.
-  const startedAt = Date.now();
-  const service =
-    known?.cancelPath === undefined
-      ? await findService(
-          env.known,
-          (version) => env.registry.readServices(version),
-          serviceName,
-          (definition) => definition?.cancelPath !== undefined || env.known.isReadSince(startedAt + 1),
-        )
-      : known;
+  const service = await definitionToTell(env, serviceName, known);
   if (service?.cancelPath === undefined) return;
   const place = placeOf(env, service, servers);
   if (!place.ok) {
@@ -93,4 +85,23 @@ export async function tellCancelled(
   } catch (error) {
     logWarning('cancel.untold', { id, service: serviceName, cause: String(error) });
   }
+}
+
+/**
+ * A path that was put a moment ago, within this millisecond perhaps, may not be known here yet, and a call that is under way
+ * began with what was known then. Those that ask at the same time share a look.
+ */
+async function definitionToTell(
+  env: ConsumerEnv,
+  name: string,
+  known: ServiceDefinition | undefined,
+): Promise<ServiceDefinition | undefined> {
+  if (known?.cancelPath !== undefined) return known;
+  const startedAt = Date.now();
+  return findService(
+    env.known,
+    (version) => env.registry.readServices(version),
+    name,
+    (definition) => definition?.cancelPath !== undefined || env.known.isReadSince(startedAt + 1),
+  );
 }

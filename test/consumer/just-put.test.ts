@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { putService } from '../../callback/registry/services.ts';
 import { servicesSchema } from '../../shared/service/definition.ts';
-import { accepted } from '../protocol/backend.ts';
+import { accepted, ok } from '../protocol/backend.ts';
 import { House } from '../protocol/house.ts';
 import { comeToRest } from '../protocol/rest.ts';
 
@@ -54,6 +54,25 @@ describe('a service that was put a moment ago', () => {
       putService(house.registry, 'fetched', { ...FETCHED, cancelPath: '/work/{id}' });
       expect(await house.cancel(task)).toMatchObject({ ok: true, status: 'cancelled' });
       await comeToRest(house);
+      expect(house.backend.told).toEqual([task.id]);
+    },
+  );
+
+  it.each([0, 100, 999, 4_999])(
+    'has its backend told of a cancellation while its call runs, %i ms after the consumer asked for definitions',
+    async (afterMs) => {
+      putService(house.registry, 'fetched', FETCHED);
+      await look();
+      const task = await house.submit({ service: 'fetched' });
+      house.backend.answer(
+        task.id,
+        house.backend.after(25_000, ok()),
+      );
+      await house.clock.moveTo(house.clock.now + afterMs);
+      putService(house.registry, 'fetched', { ...FETCHED, cancelPath: '/work/{id}' });
+      house.plan(house.clock.now + 1_000, () => house.cancel(task));
+      await comeToRest(house);
+      expect(await house.row(task.id)).toMatchObject({ status: 'cancelled' });
       expect(house.backend.told).toEqual([task.id]);
     },
   );

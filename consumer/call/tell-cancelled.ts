@@ -92,7 +92,7 @@ export async function tellCancelled(
  * began with what was known then. Those that ask at the same time share a look.
  */
 async function definitionToTell(
-  env: ConsumerEnv,
+  env: CancelEnv,
   name: string,
   known: ServiceDefinition | undefined,
 ): Promise<ServiceDefinition | undefined> {

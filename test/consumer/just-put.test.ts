@@ -64,10 +64,7 @@ describe('a service that was put a moment ago', () => {
       putService(house.registry, 'fetched', FETCHED);
       await look();
       const task = await house.submit({ service: 'fetched' });
-      house.backend.answer(
-        task.id,
-        house.backend.after(25_000, ok()),
-      );
+      house.backend.answer(task.id, house.backend.after(25_000, ok()));
       await house.clock.moveTo(house.clock.now + afterMs);
       putService(house.registry, 'fetched', { ...FETCHED, cancelPath: '/work/{id}' });
       house.plan(house.clock.now + 1_000, () => house.cancel(task));

@@ -177,7 +177,7 @@ describe('a quick look before a schema', () => {
       expect(quick.success).toBe(slow.success);
       if (quick.success) expect(quick.data).toStrictEqual(slow.data);
     });
-    fc.assert(property, { numRuns: 1_500 });
+    fc.assert(property, { numRuns: 1_500, seed: 20_261_127 });
   });
 
   it.each(SAMPLES.slice(0, 3))('needs no schema for usual %s', (_name, schema, values) => {

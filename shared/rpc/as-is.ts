@@ -75,7 +75,9 @@ function madeOfParts(definition: Definition): Look {
       return objectLook(definition);
     case 'record': {
       const [key, member] = [lookOf(definition.keyType), lookOf(definition.valueType)];
-      return (value) => isPlainObject(value) && everyMember(value, (name, each) => key(name) && member(each));
+      // A schema leaves a member of this name out.
+      const isRight = (name: string, each: unknown) => name !== '__proto__' && key(name) && member(each);
+      return (value) => isPlainObject(value) && everyMember(value, isRight);
     }
     case 'union':
       return unionLook(definition);

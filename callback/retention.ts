@@ -18,7 +18,7 @@ const WALKS = ['rows', 'bodies', 'late'] as const;
 type Walk = (typeof WALKS)[number];
 
 /**
- * Rows a statement: bodies are up to 64 KB each way, and one statement may take 30 s. Steps a round: 10,000
+ * Rows a statement: bodies are up to the inline limit each way, and one statement may take 30 s. Steps a round: 10,000
  * deletions a minute are 14 million a day, 5,000 looks 7.2 million rows read, which cost under a cent.
  */
 const STEPS: Readonly<Record<Walk, { readonly limit: number; readonly count: number }>> = {

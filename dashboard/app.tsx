@@ -1,6 +1,6 @@
 /** The frame around the pages: who is signed in, and the way from one page to another. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { Role } from '../shared/auth/role.ts';
+import { ROLES, type Role } from '../shared/auth/role.ts';
 import { apiFor } from './api.ts';
 import { ToolsContext } from './live.ts';
 import { AlertsPage } from './pages/alerts.tsx';
@@ -52,7 +52,7 @@ const PAGES: Readonly<Record<string, Page>> = {
   stores: { title: 'Stores', roles: WATCHERS, show: () => <StoresPage /> },
   alerts: { title: 'Alerts', roles: WATCHERS, show: () => <AlertsPage /> },
   audit: { title: 'Audit', roles: WATCHERS, show: ({ query }) => <AuditPage query={query} /> },
-  settings: { title: 'Settings', roles: ['admin', 'viewer', 'client', 'server'], show: () => <SettingsPage /> },
+  settings: { title: 'Settings', roles: ROLES, show: () => <SettingsPage /> },
 };
 
 export function App() {

@@ -6,6 +6,7 @@ import { appendFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { rehearse } from '../rehearse/command.ts';
+import { INLINE_LIMIT } from '../shared/task/content.ts';
 import { reasonOf } from '../terminal/launch-error.ts';
 import { errorStyle } from '../terminal/style.ts';
 import type { Account } from './account/account.ts';
@@ -42,7 +43,7 @@ const HELP = `Deploys Tasklane to a Cloudflare account, again and again.
                         BODY_RETENTION_DAYS (3)
   --polls N             for the price: polls per task (1)
   --large PERCENT       for the price: tasks whose payload and result are above
-                        64 KB and lie in the bucket (0)
+                        ${INLINE_LIMIT} and lie in the bucket (0)
   --messages N          for the price: messages to webhooks per task (0)
   --preview NAME        small letters, digits and dashes; removed again by
                         npm run destroy -- --preview NAME

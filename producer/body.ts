@@ -7,6 +7,7 @@ import type { Context, MiddlewareHandler } from 'hono';
 import { joinBytes } from '../shared/bytes.ts';
 import type { ProblemDetails } from '../shared/problem/problem.ts';
 import { readBounded } from '../shared/sync/bounded-read.ts';
+import { MAX_INLINE_BYTES } from '../shared/task/content.ts';
 import { refuse } from './answer.ts';
 import type { AppEnv } from './app.ts';
 import { type JsonPath, JsonText, parseJson } from './json/json-text.ts';
@@ -16,8 +17,8 @@ import type { LargeValue } from './large-value.ts';
 
 const MAX_DEPTH = 64;
 
-/** A body of 64 KB may grow sixfold by JSON escapes; the rest is for headers, labels and names. */
-export const MAX_TASK_BODY_BYTES = 512 * 1024;
+/** An inline body may grow sixfold by JSON escapes; the rest is for headers, labels and names. */
+export const MAX_TASK_BODY_BYTES = 6 * MAX_INLINE_BYTES + 128 * 1024;
 export const MAX_BATCH_BODY_BYTES = 8 * 1024 * 1024;
 
 const JSON_TYPE = /^application\/(?:[a-z.-]+\+)?json\s*(?:;|$)/i;

@@ -15,7 +15,7 @@ import { leaseMs, queueingMs } from '../call/lease.ts';
 
 import type { WaitingTask } from './inbox.ts';
 
-/** Characters of bodies in one question and its answer. A body is 64 KB at most, so a batch of ten is one part. */
+/** Characters of bodies in one question and its answer. Bodies have the inline limit, so a batch of ten is one part. */
 const MAX_PART_CHARS = 1_000_000;
 
 /** The lease of a task whose service this release does not know: it will only be deferred. */

@@ -1,5 +1,6 @@
 /** Reads a deployment's part of an account through the API. Changes nothing. */
 import * as z from 'zod';
+import { INLINE_LIMIT } from '../../shared/task/content.ts';
 import {
   type Account,
   type AccountDatabase,
@@ -281,7 +282,7 @@ async function readBuckets(api: CloudflareApi, family: NameFamily): Promise<Set<
     throw new ApiError(
       'R2',
       error.status,
-      'is not enabled in this account; open R2 in the dashboard once, or leave r2_buckets out of wrangler.toml (bodies above 64 KB are refused then)',
+      `is not enabled in this account; open R2 in the dashboard once, or leave r2_buckets out of wrangler.toml (bodies above ${INLINE_LIMIT} are refused then)`,
       { code: error.code },
     );
   }

@@ -3,6 +3,7 @@
 import { PLAN } from '../../shared/price/list.ts';
 import type { ServiceDefinition } from '../../shared/service/definition.ts';
 import { headerSecretNames } from '../../shared/service/review.ts';
+import { INLINE_LIMIT } from '../../shared/task/content.ts';
 import { MAX_STORES } from '../../shared/task/id.ts';
 import { pad, style } from '../../terminal/style.ts';
 import { wrap } from '../../terminal/wrap.ts';
@@ -189,7 +190,7 @@ const TERMS: readonly string[] = [
   'Durable Object request: a question to a pool of keys or to the registry of servers; every isolate asks for definitions, and ten are assumed. GB-s: gigabytes in memory times seconds; an object counts as 0.128 GB.',
   'Request: one to the API, a batch taken from a queue, or a round of a cron.',
   'Log line: one for each attempt; with invocation_logs in wrangler.toml one more for each request and call.',
-  `R2: payloads and results above 64 KB, of --large PERCENT of the tasks, ${LARGE_MEGABYTES} MB each way.`,
+  `R2: payloads and results above ${INLINE_LIMIT}, of --large PERCENT of the tasks, ${LARGE_MEGABYTES} MB each way.`,
   'Stored: tasks of 1 KB in and out, with bodies for --body-days and without for --days.',
   'List prices; what the plan includes is taken off each line. Your backends, and messages to webhooks (a task more each), are left out.',
 ];

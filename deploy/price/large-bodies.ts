@@ -1,5 +1,5 @@
 /**
- * What payloads and results above 64 KB cost beside their tasks, at R2's list prices (developers.cloudflare.com/r2/pricing,
+ * What payloads and results above the inline limit cost beside their tasks, at R2's list prices (developers.cloudflare.com/r2/pricing,
  * November 2026). Pure.
  */
 import type { Lives } from './storage.ts';

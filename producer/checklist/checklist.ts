@@ -3,6 +3,7 @@
  * shows (https, headers, other environments) `npm run doctor` looks at.
  */
 import type { SecretReport } from '../../shared/auth/secret-strength.ts';
+import { INLINE_LIMIT } from '../../shared/task/content.ts';
 
 /** Tried by people, and noted by them: nothing in a deployment could know. */
 export const NOTED_ITEMS = ['backup', 'restore', 'rollback'] as const;
@@ -86,14 +87,14 @@ export function checklist(facts: DeploymentFacts, now: number): ChecklistItem[] 
       'bodies',
       facts.bodies !== 'away',
       BODIES_SAY[facts.bodies],
-      "See the bucket in the platform's dashboard, and r2_buckets in wrangler.toml (docs/bodies.md): what is above 64 KB waits for it.",
+      `See the bucket in the platform's dashboard, and r2_buckets in wrangler.toml (docs/bodies.md): what is above ${INLINE_LIMIT} waits for it.`,
     ),
     ...NOTED_ITEMS.map((name) => notedItem(name, facts.notes, now)),
   ];
 }
 
 const BODIES_SAY: Readonly<Record<DeploymentFacts['bodies'], string>> = {
-  none: 'no bucket: bodies above 64 KB are refused',
+  none: `no bucket: bodies above ${INLINE_LIMIT} are refused`,
   answers: 'the bucket of large bodies answers',
   away: 'the bucket of large bodies does not answer',
 };

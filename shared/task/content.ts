@@ -6,8 +6,14 @@
 import * as z from 'zod';
 import { bytesFromBase64 } from '../bytes.ts';
 
-/** 64 KB: the largest body that travels inline. Queues bill by 64 KB, so only the largest bodies cost a second operation. */
+/**
+ * The largest body that travels inline. Queues bill by 64 KB, so only the largest bodies cost a second operation. About
+ * 80 KB is the most: a third larger in base64, with its headers and labels, it has to fit into a message of 128,000 bytes.
+ */
 export const MAX_INLINE_BYTES = 64 * 1024;
+
+/** As people read it. */
+export const INLINE_LIMIT = `${MAX_INLINE_BYTES / 1024} KB`;
 
 export const ContentSchema = z.object({
   /** The media type, as sent. */

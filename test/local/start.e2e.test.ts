@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { freePort } from '../../local/port.ts';
+import { ROLES } from '../../shared/auth/role.ts';
 
 const SECRETS = {
   JWT_SECRET: 'jwt-secret-of-the-tests-32-bytes-or-more',
@@ -124,7 +125,7 @@ describe('npm start', () => {
 
     const { url, tokens } = await readLocalFile();
     expect(url).toBe(`http://localhost:${port}`);
-    expect(Object.keys(tokens).sort()).toEqual(['admin', 'client', 'server', 'viewer']);
+    expect(Object.keys(tokens).sort()).toEqual([...ROLES].sort());
     expect((await stat(path.join(dir, 'local.json'))).mode & 0o777).toBe(0o600);
     const output = program.output() + (await readFile(path.join(dir, 'logs', 'local.log'), 'utf8'));
     for (const secret of Object.values(SECRETS)) expect(output).not.toContain(secret);

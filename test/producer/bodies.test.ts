@@ -5,6 +5,7 @@ import { UPLOAD_ID_PATTERN } from '../../shared/bodies/object-key.ts';
 import { toHex } from '../../shared/crypto/hex.ts';
 import type { LedgerAnswer } from '../../shared/ledger/rpc.ts';
 import { recordAccepted } from '../../shared/store/accept.ts';
+import { MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 import { ask, aTask, callbackStub, documentIn, environment, idFor, queueStub, tokenFor } from './client.ts';
 
 const bucket = (env as unknown as { BODIES: R2Bucket }).BODIES;
@@ -157,7 +158,7 @@ describe('an upload', () => {
     const without = environment({ BODIES: undefined });
     const answer = await ask(without, '/api/uploads', { body: { bytes: 100_000 } });
     expect(answer.status).toBe(413);
-    expect((await documentIn(answer)).detail).toMatch(/100000 bytes.*65536.*r2_buckets/);
+    expect((await documentIn(answer)).detail).toMatch(new RegExp(`100000 bytes.*${MAX_INLINE_BYTES}.*r2_buckets`));
     const task = await ask(without, '/api/task', { body: { service: 'echo', payloadUpload: `upl_${'0'.repeat(32)}` } });
     expect(task.status).toBe(413);
   });

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { MAX_TASK_BODY_BYTES } from '../../producer/body.ts';
 import { serve } from '../../producer/serve.ts';
+import { MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 import { app, ask, documentIn, environment, noDatabase, queueStub, tokenFor } from './client.ts';
 
 const TYPE = '/docs/problems/';
@@ -81,15 +83,17 @@ describe('a body', () => {
   });
 
   it('that is too large is refused, whether it says its length or not', async () => {
-    expect((await submit(`{"labels":"${'x'.repeat(600_000)}"}`)).status).toBe(413);
+    expect((await submit(`{"labels":"${'x'.repeat(MAX_TASK_BODY_BYTES)}"}`)).status).toBe(413);
     expect((await submit(streamOf(' '.repeat(100_000), 7))).status).toBe(413);
   });
 
   it('with a payload above the inline limit is refused with both sizes, and why, where there is no bucket', async () => {
-    const body = { service: 'echo', payload: 'x'.repeat(70_000) };
+    const body = { service: 'echo', payload: 'x'.repeat(MAX_INLINE_BYTES) };
     const answer = await ask(environment({ TASK_DB_0: noDatabase, BODIES: undefined }), '/api/task', { body });
     expect(answer.status).toBe(413);
-    expect((await documentIn(answer)).detail).toMatch(/70002.*65536.*no bucket.*r2_buckets/);
+    expect((await documentIn(answer)).detail).toMatch(
+      new RegExp(`${MAX_INLINE_BYTES + 2}.*${MAX_INLINE_BYTES}.*no bucket.*r2_buckets`),
+    );
   });
 
   it.each(['1', 'null', '[]', '"x"'])('that is %s and no object is refused', async (body) => {

@@ -2,6 +2,7 @@ import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import type { LedgerAnswer } from '../../shared/ledger/rpc.ts';
 import { recordAccepted } from '../../shared/store/accept.ts';
+import { MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 import {
   ask,
   aTask,
@@ -143,7 +144,7 @@ describe('a report on an attempt', () => {
   it('is refused with a result above the inline limit where there is no bucket', async () => {
     const answer = await ask(environment({ BODIES: undefined }), `/api/task/${await idFor('alice')}`, {
       method: 'PUT',
-      body: { status: 'succeeded', result: 'x'.repeat(70_000) },
+      body: { status: 'succeeded', result: 'x'.repeat(MAX_INLINE_BYTES) },
       token: 'attempt-token',
     });
     expect(answer.status).toBe(413);

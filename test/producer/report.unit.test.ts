@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { reportOf } from '../../producer/report.ts';
 import { TaskReportSchema } from '../../producer/schema/report.ts';
+import { MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 
 const read = (body: unknown) => reportOf(TaskReportSchema.parse(body));
 
@@ -22,9 +23,9 @@ describe("a backend's report", () => {
   });
 
   it('refuses a result above the inline limit, saying both sizes', () => {
-    const answer = read({ status: 'succeeded', result: 'x'.repeat(70_000) });
+    const answer = read({ status: 'succeeded', result: 'x'.repeat(MAX_INLINE_BYTES) });
     expect(answer).toMatchObject({ ok: false, refusal: { code: 'body-too-large' } });
-    expect(JSON.stringify(answer)).toMatch(/70002.*65536/);
+    expect(JSON.stringify(answer)).toMatch(new RegExp(`${MAX_INLINE_BYTES + 2}.*${MAX_INLINE_BYTES}`));
   });
 
   it('means a failure to be retried unless it says otherwise', () => {

@@ -36,7 +36,13 @@ export function demandOf(
   const seconds = service.meanMs / 1000;
   const isOpen = (isFixed || available.length > 0) && !isPaused(registry, name, now) && service.outage === undefined;
   // Those that wait for a place are to be through within a minute; no server helps the others.
-  const callsAtOnce = arrivalsPerSecond * seconds + (forPlaces * (seconds || 1)) / (MINUTE_MS / 1000);
+  const wanted = arrivalsPerSecond * seconds + (forPlaces * (seconds || 1)) / (MINUTE_MS / 1000);
+  // Servers beyond what the service's own limits let be called at a time would stand idle.
+  const callsAtOnce = Math.min(
+    wanted,
+    most,
+    (definition.requestsPerSecond ?? Number.POSITIVE_INFINITY) * (seconds || 1),
+  );
   return {
     ok: true,
     value: {

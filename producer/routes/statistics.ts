@@ -3,6 +3,7 @@
  * help. From rows that are written with the settles, so a question costs the hours and not the tasks.
  */
 import { createRoute } from '@hono/zod-openapi';
+import type { DemandView, RegistryRpc } from '../../shared/registry/rpc.ts';
 import { counterOf, hourOf, startOfHour, type Tally } from '../../shared/statistics/tally.ts';
 import { readStatistics } from '../../shared/store/statistics.ts';
 import { answerJson, unavailable } from '../answer.ts';
@@ -19,7 +20,13 @@ import {
   TaskStatsQuerySchema,
   TaskStatsSchema,
 } from '../schema/statistics.ts';
-import { adviseOnKeys, adviseOnServers, type ServiceLoad } from '../statistics/advice.ts';
+import {
+  adviseOnKeys,
+  adviseOnServers,
+  adviseOnWaiting,
+  linesForServers,
+  type ServiceLoad,
+} from '../statistics/advice.ts';
 import { readBacklog } from '../statistics/backlog.ts';
 import { describeStores } from '../statistics/stores.ts';
 import { countsOf, sumOf } from '../statistics/summary.ts';
@@ -27,6 +34,9 @@ import { callUpstream, UNAVAILABLE } from '../upstream.ts';
 
 const DAY_HOURS = 24;
 const WEEK_HOURS = 7 * DAY_HOURS;
+
+/** Services whose tasks wait now and whose demand is asked for: each is a question to the registry. */
+const MAX_DEMANDS = 10;
 
 /** A hundred services or subjects for a month; what is beyond is left out, the newest hours first kept. */
 const MAX_ROWS = 80_000;
@@ -123,9 +133,10 @@ async function advise(
   tallies: readonly Tally[],
   now: number,
 ): Promise<Advice[]> {
-  const [shards, servers] = await Promise.all([
+  const [shards, servers, demands] = await Promise.all([
     backlog.lines.some(({ pool }) => pool !== undefined) ? readKeysOfShards({ config }, now) : [],
     callUpstream('registry', () => config.registry.listServers({ subject: '', isAdmin: true })),
+    demandsOf(config.registry, linesForServers(backlog.lines, now)),
   ]);
   const keysByPool = new Map<string, number>();
   for (const { keys = [] } of shards) {
@@ -139,9 +150,16 @@ async function advise(
       ? []
       : loadsOf(
           servers,
-          tallies.filter((tally) => tally.hour === hour - 1),
+          tallies.filter((tally) => tally.hour === hour - 1 && demands.every(({ service }) => service !== tally.name)),
         );
-  return [...adviseOnKeys(backlog.lines, keysByPool, now), ...adviseOnServers(loads)];
+  return [...adviseOnKeys(backlog.lines, keysByPool, now), ...adviseOnWaiting(demands), ...adviseOnServers(loads)];
+}
+
+async function demandsOf(registry: RegistryRpc, services: readonly string[]): Promise<DemandView[]> {
+  const answers = await Promise.all(
+    services.slice(0, MAX_DEMANDS).map((service) => callUpstream('registry', () => registry.getDemand(service))),
+  );
+  return answers.flatMap((answer) => (answer !== UNAVAILABLE && answer.ok ? [answer.value] : []));
 }
 
 function loadsOf(

@@ -3,6 +3,7 @@
  * arithmetic that a reader can check: a line of n tasks at r a second ends after n / r seconds, and r grows
  * with the keys; calls at a time are arrivals a second times what a call takes (Little's law).
  */
+import type { DemandView } from '../../shared/registry/rpc.ts';
 import type { Advice, Backlog } from '../schema/statistics.ts';
 
 /** Servers are not planned to be busier than this: above it waiting grows steeply. */
@@ -44,11 +45,31 @@ export function adviseOnServers(loads: readonly ServiceLoad[]): Advice[] {
   return loads.flatMap(({ service, perSecond, callMs, servers, concurrency }) => {
     if (servers === 0 || concurrency === 0 || perSecond === 0) return [];
     const atATime = perSecond * (callMs / 1000);
-    const needed = Math.max(1, Math.ceil(atATime / (concurrency * TARGET_UTILISATION)));
-    if (needed <= servers) return [];
-    const text = `Service ${service}: ${needed} servers would do; there are ${servers}.`;
-    return [{ kind: 'servers' as const, service, servers, needed, text }];
+    return serverAdvice(service, Math.max(1, Math.ceil(atATime / (concurrency * TARGET_UTILISATION))), servers);
   });
+}
+
+/** What autoscalers are told of services whose tasks wait for servers now (`GET /api/services/:name/demand`). */
+export function adviseOnWaiting(demands: readonly DemandView[]): Advice[] {
+  return demands.flatMap(({ service, advisedServers, available }) => serverAdvice(service, advisedServers, available));
+}
+
+/** Lines whose end more servers would bring nearer: the longest first. Nothing helps what is paused. */
+export function linesForServers(lines: Backlog['lines'], now: number): string[] {
+  return lines
+    .filter(({ refused, reasons, emptyAt }) => {
+      const endsSoon = emptyAt !== undefined && Date.parse(emptyAt) - now < SOON_MS;
+      return !refused && reasons.paused === undefined && !endsSoon;
+    })
+    .toSorted((a, b) => b.tasks - a.tasks)
+    .flatMap(({ service }) => service ?? []);
+}
+
+function serverAdvice(service: string, needed: number, servers: number): Advice[] {
+  if (needed <= servers) return [];
+  const would = needed === 1 ? '1 server would do' : `${needed} servers would do`;
+  const text = `Service ${service}: ${would}; there ${servers === 1 ? 'is 1' : `are ${servers}`}.`;
+  return [{ kind: 'servers', service, servers, needed, text }];
 }
 
 /** The day is said where it is another one. */

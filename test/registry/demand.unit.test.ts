@@ -48,6 +48,20 @@ describe('demand', () => {
     expect(demand(fleet, 119)).toMatchObject({ waiting: 119 });
   });
 
+  it.each([{ maxConcurrency: 6 }, { requestsPerSecond: 2 }])(
+    'advises no servers beyond what the limits of the service let be called: %o',
+    (limits) => {
+      const fleet = new Fleet();
+      fleet.add('a', { maxConcurrency: 2 });
+      const first = fleet.route(2);
+      for (const decision of first.decisions) fleet.report(first.leaseId, decision, { durationMs: 3_000 });
+      expect(demand(fleet, 600).advisedServers).toBeGreaterThan(3);
+      putService(fleet.registry, 'ocr', limits);
+      // Six calls at a time, on servers of two places.
+      expect(demand(fleet, 600).advisedServers).toBe(3);
+    },
+  );
+
   it('counts who waits for a key, who is before them, and wants no server for them', () => {
     const fleet = new Fleet();
     fleet.add('a', { maxConcurrency: 4 });

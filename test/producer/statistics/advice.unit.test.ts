@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { Backlog } from '../../../producer/schema/statistics.ts';
-import { adviseOnKeys, adviseOnServers } from '../../../producer/statistics/advice.ts';
+import {
+  adviseOnKeys,
+  adviseOnServers,
+  adviseOnWaiting,
+  linesForServers,
+} from '../../../producer/statistics/advice.ts';
 
 const NOON = Date.parse('2026-03-01T12:00:00Z');
 
@@ -47,5 +52,31 @@ describe('advice', () => {
     const load = { service: 'ocr', perSecond: 20, callMs: 2_000, concurrency: 4, servers: 8 };
     expect(adviseOnServers([load]).map(({ text }) => text)).toEqual(['Service ocr: 13 servers would do; there are 8.']);
     expect(adviseOnServers([{ ...load, servers: 13 }])).toEqual([]);
+  });
+
+  it('says of services whose tasks wait what autoscalers are told', () => {
+    const demand = { inFlight: 8, capacity: 8, waiting: 160, waitingForPlace: 160, arrivalsPerSecond: 3 };
+    const ocr = { ...demand, service: 'ocr', available: 8, meanLatencyMs: 3_000, estimatedWaitSeconds: 60 };
+    expect(
+      adviseOnWaiting([
+        { ...ocr, advisedServers: 12 },
+        { ...ocr, advisedServers: 8 },
+        { ...ocr, service: 'tts', available: 0, advisedServers: 1 },
+      ]).map(({ text }) => text),
+    ).toEqual(['Service ocr: 12 servers would do; there are 8.', 'Service tts: 1 server would do; there are 0.']);
+  });
+
+  it('asks for the demand of the longest lines for servers, where more of them would help', () => {
+    const of = (service: string, tasks: number, inputs: Partial<Backlog['lines'][number]> = {}) =>
+      lineOf({ line: `service:${service}`, pool: undefined, service, tasks, ...inputs });
+    const lines = [
+      of('short', 10),
+      of('long', 2_000, { perSecond: 1, emptyAt: new Date(NOON + 2_000_000).toISOString() }),
+      of('soon', 50, { perSecond: 10, emptyAt: new Date(NOON + 5_000).toISOString() }),
+      of('paused', 900, { reasons: { paused: 900 } }),
+      of('refused', 900, { refused: true }),
+      lineOf({}),
+    ];
+    expect(linesForServers(lines, NOON)).toEqual(['long', 'short']);
   });
 });

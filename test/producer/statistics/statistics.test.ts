@@ -106,3 +106,29 @@ describe('metrics', () => {
     expect(start?.buckets).toHaveProperty(['+Inf']);
   });
 });
+
+describe('advice on servers', () => {
+  it('is what autoscalers are told, while tasks wait for servers', async () => {
+    const wait = `UPDATE tasks SET parked_for = 'service:ocr', reason = 'server-busy' WHERE parked_for = ?1`;
+    await env.DB.prepare(wait).bind(LINE).run();
+    const { REGISTRY, ...rest } = environment() as { readonly REGISTRY: object };
+    const asked: string[] = [];
+    const registry = new Proxy(REGISTRY, {
+      get: (target, name) => {
+        if (name === 'getDemand')
+          return async (service: string) => {
+            asked.push(service);
+            return { ok: true, value: { service, advisedServers: 12, available: 8 } };
+          };
+        const member = Reflect.get(target, name) as unknown;
+        return typeof member === 'function' ? member.bind(target) : member;
+      },
+    });
+    const answer = await ask({ ...rest, REGISTRY: registry }, '/api/stats/tasks', { token: await viewer() });
+    const text = 'Service ocr: 12 servers would do; there are 8.';
+    expect((await answer.json<{ advice: unknown }>()).advice).toEqual([
+      { kind: 'servers', service: 'ocr', servers: 8, needed: 12, text },
+    ]);
+    expect(asked).toEqual(['ocr']);
+  });
+});

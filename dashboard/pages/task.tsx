@@ -12,6 +12,8 @@ import { count, duration, waitingFor } from '../words.ts';
 
 type TaskDocument = z.infer<typeof TaskSchema>;
 type Entry = TaskDocument['timeline'][number];
+type Attempt = TaskDocument['attemptLog'][number];
+type Progress = NonNullable<TaskDocument['progressLog']>[number];
 
 const EVERY_MS = 2_000;
 const ENDED: readonly string[] = ['succeeded', 'failed', 'cancelled', 'expired'];
@@ -159,29 +161,28 @@ function Request({ request, path }: { request: TaskDocument['request']; path: st
 }
 
 function sentenceOf(entry: Entry): string {
-  const details = entry as Readonly<Record<string, unknown>>;
-  const text = (name: string) => (typeof details[name] === 'string' ? String(details[name]) : undefined);
-  const error = details.error as { readonly message?: string } | undefined;
-  const server = text('server') === undefined ? '' : ` at ${text('server')}`;
-  const delayMs =
-    typeof details.delayMs === 'number' ? ` The next attempt came ${duration(details.delayMs)} later.` : '';
+  // Entries of attempts and of progress carry what their logs do.
+  const { server: id, error, delaySeconds, by, reason, message } = entry as Partial<Attempt & Progress>;
+  const server = id === undefined ? '' : ` at ${id}`;
+  const next =
+    delaySeconds === undefined ? '' : ` The next attempt was set for ${duration(delaySeconds * 1000)} later.`;
   switch (entry.event) {
     case 'created':
       return 'It was accepted.';
     case 'started':
       return 'It was started for the first time.';
     case 'attempt-failed':
-      return `An attempt${server} failed: ${error?.message ?? 'no reason was recorded'}${delayMs}`;
+      return `An attempt${server} failed: ${error?.message ?? 'no reason was recorded'}${next}`;
     case 'attempt-succeeded':
       return `An attempt${server} succeeded.`;
     case 'attempt-accepted':
       return `The backend${server} took it on, to call back later.`;
     case 'retried':
-      return `${text('by') ?? 'Somebody'} wanted it run again.`;
+      return `${by ?? 'Somebody'} wanted it run again.`;
     case 'deferred':
-      return `It waited ${waitingFor(text('reason') ?? 'for capacity')}${server}.`;
+      return `It waited ${waitingFor(reason ?? 'for capacity')}${server}.`;
     case 'progress':
-      return `The backend reported progress${text('message') === undefined ? '' : `: ${text('message')}`}.`;
+      return `The backend reported progress${message === undefined ? '' : `: ${message}`}.`;
     case 'succeeded':
       return 'It succeeded.';
     case 'failed':

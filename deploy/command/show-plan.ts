@@ -192,7 +192,7 @@ const TERMS: readonly string[] = [
   'Log line: one for each attempt; with invocation_logs in wrangler.toml one more for each request and call.',
   `R2: payloads and results above ${INLINE_LIMIT}, of --large PERCENT of the tasks, ${LARGE_MEGABYTES} MB each way.`,
   'Stored: tasks of 1 KB in and out, with bodies for --body-days and without for --days.',
-  'List prices; what the plan includes is taken off each line. Your backends, and messages to webhooks (a task more each), are left out.',
+  'List prices; what the plan includes is taken off each line. Your backends are left out, and so are messages to webhooks (a task more each) unless --messages counts them.',
 ];
 
 /** The same for programs; stable names. */

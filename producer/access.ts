@@ -156,6 +156,11 @@ export const ACCESS: ReadonlyMap<string, Access> = new Map(
   } satisfies Readonly<Record<string, Access>>),
 );
 
+/** The names under which acts are recorded. */
+export const ACTS: readonly string[] = [
+  ...new Set([...ACCESS.values()].flatMap((access) => (typeof access === 'object' && access.act ? [access.act] : []))),
+];
+
 interface Route {
   readonly method: string;
   readonly path: string;

@@ -30,7 +30,7 @@ export const recordActs: MiddlewareHandler<AppEnv> = async (c, next) => {
     subject: principal.subject,
     role: principal.role,
     act,
-    target: targetOf(c.req.param() as Readonly<Record<string, string>>),
+    target: targetOf(c.req.param() as Readonly<Record<string, string>>, c.req.query('subject')),
     count,
     before: textOf(before),
     after: textOf(after),
@@ -45,12 +45,12 @@ export const recordActs: MiddlewareHandler<AppEnv> = async (c, next) => {
   }
 };
 
-/** The parts of the address that name something: `ocr`, or `0/gemini-3`. */
-function targetOf(params: Readonly<Record<string, string>>): string {
-  return Object.entries(params)
+/** The parts of the address that name something, `ocr` or `0/gemini-3`, below their owner where it says whose: `alice/night-7`. */
+function targetOf(params: Readonly<Record<string, string>>, owner: string | undefined): string {
+  const names = Object.entries(params)
     .filter(([name]) => name !== 'action')
-    .map(([, value]) => value)
-    .join('/');
+    .map(([, value]) => value);
+  return [...(owner === undefined ? [] : [owner]), ...names].join('/');
 }
 
 function textOf(value: unknown): string | null {

@@ -15,3 +15,18 @@ export interface Refusal {
 export function documentOf({ code, details }: Refusal): ProblemDocument {
   return problemDocument(code, details);
 }
+
+/** A refusal of what stands at `place` in a body: its fields as they are in the whole. */
+export function refusalAt(place: string, { code, details }: Refusal): Refusal {
+  const { detail, errors } = details;
+  if (errors === undefined) return { code, details };
+  const namesField = errors.some(({ field }) => detail?.startsWith(`${field}: `) === true);
+  return {
+    code,
+    details: {
+      ...details,
+      ...(detail !== undefined && { detail: namesField ? place + detail : detail }),
+      errors: errors.map(({ field, reason }) => ({ field: place + field, reason })),
+    },
+  };
+}

@@ -18,6 +18,7 @@ import {
 } from '../schema/flow.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
 import { PauseBodySchema } from '../schema/service.ts';
+import { pauseDocument, pauseState } from '../service-view.ts';
 
 const shared = { tags: ['flows'] };
 const named = { params: FlowParamsSchema, query: FlowQuerySchema };
@@ -128,7 +129,10 @@ export function addFlows(app: App): void {
     return askRegistry(
       c.env.runtime,
       (registry) => registry.pauseFlow(name, read.pause),
-      (flow) => answerJson(flowDocument(key, subject, flow)),
+      (flow) => {
+        c.set('change', { after: pauseState({ paused: true, pause: read.pause }) });
+        return answerJson(flowDocument(key, subject, flow));
+      },
     );
   });
 
@@ -154,12 +158,5 @@ function flowOf(
 }
 
 function flowDocument(key: string, subject: string, { limits, pause, ...flow }: FlowView) {
-  const { until, reason } = pause ?? {};
-  return {
-    key,
-    subject,
-    ...limits,
-    ...flow,
-    pause: pause && { until: until === undefined ? undefined : new Date(until).toISOString(), reason },
-  };
+  return { key, subject, ...limits, ...flow, pause: pause && pauseDocument(pause) };
 }

@@ -14,6 +14,7 @@ import { answerJson, answerJsonText, answerNothing, refuse, statusUrlOf, unavail
 import type { App, Caller } from '../app.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
 import { stringifyJson } from '../json/json-text.ts';
+import { refusalAt } from '../refusal.ts';
 import { runNow } from '../schedules/run-due.ts';
 import { submissionOf } from '../schedules/submission.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
@@ -125,7 +126,7 @@ export function addSchedules(app: App): void {
     if (fault !== undefined) {
       const [field = 'cron', ...reason] = fault.split(': ');
       return refuse('invalid-request', {
-        detail: fault,
+        detail: `/${fault}`,
         errors: [{ field: `/${field}`, reason: reason.join(': ') }],
       });
     }
@@ -139,9 +140,11 @@ export function addSchedules(app: App): void {
     }
     const services = (await loadServices(c, [definition.task.service])).all;
     const drafted = draftTask(services, definition.task, Date.now());
-    if (!drafted.ok) return refuse(drafted.refusal.code, drafted.refusal.details);
-    const bound = await bindDraft(runtime, subject, drafted.draft);
-    if (!bound.ok) return refuse(bound.refusal.code, bound.refusal.details);
+    const bound = drafted.ok ? await bindDraft(runtime, subject, drafted.draft) : drafted;
+    if (!bound.ok) {
+      const { code, details } = refusalAt('/task', bound.refusal);
+      return refuse(code, details);
+    }
     const { control } = runtime.config.stores;
     const row = {
       subject,

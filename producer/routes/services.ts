@@ -1,7 +1,6 @@
 /** `/api/services`: services put at run time, how they stand, what they need, and pausing them. */
 import { createRoute } from '@hono/zod-openapi';
 import { poolNameOf } from '../../shared/key/name.ts';
-import type { ServiceView } from '../../shared/registry/rpc.ts';
 import { serviceSchema } from '../../shared/service/definition.ts';
 import { KNOWN_WITHIN_MS } from '../../shared/service/known-services.ts';
 import { isOwnAddress, OWN_ADDRESS_PROBLEM } from '../../shared/service/own-address.ts';
@@ -13,7 +12,6 @@ import { invalidRequest } from '../field-errors.ts';
 import { mayUse, refusalOfServices } from '../limited-token.ts';
 import { pauseOf } from '../pause.ts';
 import { askRegistry, readRegistry } from '../registry-answer.ts';
-import { withoutSecrets } from '../request-view.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
 import {
   DeleteServiceQuerySchema,
@@ -27,6 +25,7 @@ import {
   ServiceListSchema,
   ServiceParamsSchema,
 } from '../schema/service.ts';
+import { pauseState, serviceDocument, shownDefinition, standingOf } from '../service-view.ts';
 import { readServices } from '../services.ts';
 import { sharedKeys } from '../shared-keys.ts';
 
@@ -197,12 +196,16 @@ export function addServices(app: App): void {
       return refuse('invalid-request', { detail: `${refused[0].field}: ${refused[0].reason}`, errors: refused });
     }
     const warnings = fieldsOf(findings, 'warning');
+    const before = (await standingOf(runtime, name))?.definition;
     const answer = await readRegistry(
       runtime,
       // As it was sent: a later release reads it with its own defaults.
       (registry) => registry.putService(name, sent),
       (version) => {
-        c.set('change', { after: sent });
+        c.set('change', {
+          before: before && shownDefinition(before),
+          after: shownDefinition(sent as typeof checked.data),
+        });
         const inForceEverywhereAt = new Date(Date.now() + KNOWN_WITHIN_MS).toISOString();
         return answerJson({ name, version, definition: checked.data, inForceEverywhereAt, warnings });
       },
@@ -213,51 +216,49 @@ export function addServices(app: App): void {
 
   app.openapi(deleteRoute, async (c) => {
     const { runtime } = c.env;
+    const { name } = c.req.valid('param');
     const force = c.req.valid('query').force === 'true';
+    const before = (await standingOf(runtime, name))?.definition;
     const answer = await askRegistry(
       runtime,
-      (registry) => registry.deleteService(c.req.valid('param').name, force),
-      answerNothing,
+      (registry) => registry.deleteService(name, force),
+      () => {
+        c.set('change', { before: before && shownDefinition(before), after: { force } });
+        return answerNothing();
+      },
     );
     await readServices(runtime, { changed: true });
     return answer;
   });
 
-  app.openapi(pauseRoute, (c) => {
+  app.openapi(pauseRoute, async (c) => {
     const { name } = c.req.valid('param');
     const { until, reason } = c.req.valid('json');
     const read = pauseOf({ until, reason }, Date.now());
     if (!read.ok) return refuse(read.refusal.code, read.refusal.details);
+    const before = await standingOf(c.env.runtime, name);
     return askRegistry(
       c.env.runtime,
       (registry) => registry.setPaused(name, read.pause),
-      () => answerJson({ name, paused: true, until, reason }),
+      () => {
+        const after = pauseState({ paused: true, pause: read.pause });
+        c.set('change', { before: before && pauseState(before), after });
+        return answerJson({ name, paused: true, until, reason });
+      },
     );
   });
 
-  app.openapi(resumeRoute, (c) => {
+  app.openapi(resumeRoute, async (c) => {
     const { name } = c.req.valid('param');
     const { rampSeconds } = c.req.valid('json');
+    const before = await standingOf(c.env.runtime, name);
     return askRegistry(
       c.env.runtime,
       (registry) => registry.resume(name, rampSeconds),
-      () => answerJson({ name, paused: false, rampSeconds }),
+      () => {
+        c.set('change', { before: before && pauseState(before), after: { paused: false, rampSeconds } });
+        return answerJson({ name, paused: false, rampSeconds });
+      },
     );
   });
-}
-
-/** A header is a text, or names the secret that holds it. */
-function shownDefinition({ headers, ...rest }: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const entries = Object.entries((headers ?? {}) as Readonly<Record<string, unknown>>);
-  const texts = entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string');
-  return { ...rest, headers: { ...Object.fromEntries(entries), ...withoutSecrets(Object.fromEntries(texts)) } };
-}
-
-function serviceDocument({ pause, unreachable, ...service }: ServiceView) {
-  const { until, reason } = pause ?? {};
-  return {
-    ...service,
-    pause: pause && { until: until === undefined ? undefined : new Date(until).toISOString(), reason },
-    unreachable: unreachable && { since: new Date(unreachable.since).toISOString(), why: unreachable.why },
-  };
 }

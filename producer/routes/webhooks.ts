@@ -65,17 +65,25 @@ export function addWebhooks(app: App): void {
     return askRegistry(
       c.env.runtime,
       (registry) => registry.setPaused(service, { reason, owner }),
-      () => answerJson({ url, service, paused: true }),
+      () => {
+        // Not the address: what stands in its query is the receiver's.
+        c.set('change', { after: { service, owner, paused: true, reason } });
+        return answerJson({ url, service, paused: true });
+      },
     );
   });
 
   app.openapi(resumeRoute, async (c) => {
     const { url, subject } = c.req.valid('json');
-    const service = await hookService(url, ownerOf(c.get('principal'), subject));
+    const owner = ownerOf(c.get('principal'), subject);
+    const service = await hookService(url, owner);
     return askRegistry(
       c.env.runtime,
       (registry) => registry.setPaused(service, undefined),
-      () => answerJson({ url, service, paused: false }),
+      () => {
+        c.set('change', { after: { service, owner, paused: false } });
+        return answerJson({ url, service, paused: false });
+      },
     );
   });
 }

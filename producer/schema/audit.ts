@@ -1,10 +1,11 @@
 /** The audit as the API shows it. */
 import { z } from '@hono/zod-openapi';
+import { ACTS } from '../access.ts';
 
 const time = () => z.iso.datetime({ offset: true });
 
 export const AuditQuerySchema = z.strictObject({
-  act: z.string().max(64).optional().openapi({ description: 'One kind of act alone.', example: 'service.pause' }),
+  act: z.enum(ACTS).optional().openapi({ description: 'One kind of act alone.', example: 'service.pause' }),
   subject: z.string().max(256).optional().openapi({ description: 'What one person did.' }),
   after: time().optional(),
   before: time().optional(),

@@ -199,7 +199,7 @@ export const TaskSubmissionSchema = z
       .max(ERROR_CLASSES.length)
       .optional()
       .openapi({
-        description: 'Errors after which the next service of fallback takes it at once.',
+        description: "Errors after which the next service of fallback, the task's or its service's, takes it at once.",
         example: ['timeout'],
       }),
     answers: AnswerRulesSchema.optional().openapi({

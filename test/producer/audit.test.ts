@@ -6,6 +6,7 @@ interface Act {
   readonly act: string;
   readonly target: string;
   readonly subject: string;
+  readonly before?: unknown;
   readonly after?: unknown;
 }
 
@@ -45,6 +46,55 @@ describe('the audit', () => {
       ['service.put', 'audited'],
     ]);
     expect(page[1]?.after).toEqual(DEFINITION);
+  });
+
+  it('says how a service stood before each act, and shows no secret of its headers to those who read', async () => {
+    const token = await tokenFor('otto', 'admin');
+    const headers = { 'x-api-key': 'not-for-viewers', 'x-plain': 'shown' };
+    const change = (method: string, path: string, body?: unknown) =>
+      ask(environment(), `/api/services/changed${path}`, { method, token, body });
+    const until = '2100-01-01T00:00:00.000Z';
+    for (const [method, path, body] of [
+      ['PUT', '', { ...DEFINITION, headers }],
+      ['PUT', '', { ...DEFINITION, maxConcurrency: 3, headers }],
+      ['POST', '/pause', { until, reason: 'a move' }],
+      ['POST', '/resume', { rampSeconds: 30 }],
+      ['DELETE', '', undefined],
+    ] as const) {
+      expect((await change(method, path, body)).ok, `${method} ${path}`).toBe(true);
+    }
+    const { acts: page } = await acts('?subject=otto');
+    const shown = { ...DEFINITION, headers: { 'x-api-key': '***', 'x-plain': 'shown' } };
+    expect(page.map(({ act, before, after }) => ({ act, before, after })).reverse()).toMatchObject([
+      { act: 'service.put', before: undefined, after: shown },
+      { act: 'service.put', before: shown, after: { ...shown, maxConcurrency: 3 } },
+      { act: 'service.pause', before: { paused: false }, after: { paused: true, until, reason: 'a move' } },
+      { act: 'service.resume', before: { paused: true, reason: 'a move' }, after: { paused: false, rampSeconds: 30 } },
+      { act: 'service.delete', before: { ...shown, maxConcurrency: 3 }, after: { force: false } },
+    ]);
+    expect(JSON.stringify(page)).not.toContain('not-for-viewers');
+  });
+
+  it('says whose flow, group or hook an administrator acted on', async () => {
+    const token = await tokenFor('olga', 'admin');
+    const pause = { method: 'POST', token, body: { reason: 'asked for' } };
+    expect((await ask(environment(), '/api/flows/acme/pause?subject=alice', pause)).status).toBe(200);
+    const url = 'https://hooks.example.com/tasks?key=not-for-viewers';
+    const hook = { method: 'POST', token, body: { url, subject: 'alice', reason: 'asked for' } };
+    expect((await ask(environment(), '/api/webhooks/pause', hook)).status).toBe(200);
+    const { acts: page } = await acts('?subject=olga');
+    expect(page).toMatchObject([
+      { act: 'webhook.pause', after: { owner: 'alice', paused: true, reason: 'asked for' } },
+      { act: 'flow.pause', target: 'alice/acme', after: { paused: true, reason: 'asked for' } },
+    ]);
+    expect(JSON.stringify(page)).not.toContain('not-for-viewers');
+  });
+
+  it('refuses a kind of act that there is not', async () => {
+    const token = await tokenFor('eve', 'viewer');
+    const answer = await ask(environment(), '/api/audit?act=service.pauze', { token });
+    expect(answer.status).toBe(400);
+    expect(await answer.text()).toContain('did you mean service.pause?');
   });
 
   it('has nothing of what was refused, nor of what people do to their own tasks', async () => {

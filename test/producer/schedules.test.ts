@@ -138,7 +138,8 @@ describe('schedules', () => {
       [{ ...HOURLY, cron: '61 * * * *' }, 400, '/cron'],
       [{ ...HOURLY, timeZone: 'Europe/Atlantis' }, 400, '/timeZone'],
       [{ ...HOURLY, overlap: 'sometimes' }, 400, '/overlap'],
-      [{ ...HOURLY, task: { service: 'nowhere' } }, 422, '/service'],
+      [{ ...HOURLY, task: { service: 'nowhere' } }, 422, '/task/service'],
+      [{ ...HOURLY, task: { service: 'echo', fallback: ['echo'] } }, 400, '/task/fallback/0'],
       [{ ...HOURLY, every: '5 minutes' }, 400, '/every'],
       [{ ...HOURLY, task: { service: 'echo', idempotencyKey: 'once' } }, 400, '/task/idempotencyKey'],
       [
@@ -150,8 +151,9 @@ describe('schedules', () => {
     for (const [definition, status, field] of wrong) {
       const answer = await ask(environment(), '/api/schedules', { token: await tokenFor('alice'), body: definition });
       expect(answer.status).toBe(status);
-      const { errors } = await answer.json<{ errors: { field: string }[] }>();
+      const { errors, detail } = await answer.json<{ errors: { field: string }[]; detail: string }>();
       expect(errors[0]?.field).toBe(field);
+      if (status === 400) expect(detail).toMatch(new RegExp(`^${field}: `));
     }
   });
 

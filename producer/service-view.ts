@@ -27,7 +27,7 @@ export function pauseDocument({ until, reason }: ServicePause) {
 }
 
 /** How a service stands before an act on it; undefined where it does not exist, or cannot be asked: that hinders no act. */
-export async function standingOf({ config }: Runtime, name: string): Promise<ServiceDetail | undefined> {
+export async function serviceNow({ config }: Runtime, name: string): Promise<ServiceDetail | undefined> {
   const asked = await callUpstream('registry', () => config.registry.getService(name));
   return asked === UNAVAILABLE || !asked.ok ? undefined : asked.value;
 }

@@ -8,7 +8,7 @@ import { AlgorithmChangeSchema, BalancerSchema } from '../schema/balancer.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
 import { ServerParamsSchema, ServerStatsSchema } from '../schema/server.ts';
 import { serverDocument } from '../server-document.ts';
-import { standingOf } from '../service-view.ts';
+import { serviceNow } from '../service-view.ts';
 
 const shared = { tags: ['servers'] };
 
@@ -72,7 +72,7 @@ export function addBalancer(app: App): void {
 
   app.openapi(algorithmRoute, async (c) => {
     const { service, algorithm } = c.req.valid('json');
-    const before = await standingOf(c.env.runtime, service);
+    const before = await serviceNow(c.env.runtime, service);
     return askRegistry(
       c.env.runtime,
       (registry) => registry.setBalancing(service, algorithm),

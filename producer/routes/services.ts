@@ -25,7 +25,7 @@ import {
   ServiceListSchema,
   ServiceParamsSchema,
 } from '../schema/service.ts';
-import { pauseState, serviceDocument, shownDefinition, standingOf } from '../service-view.ts';
+import { pauseState, serviceDocument, serviceNow, shownDefinition } from '../service-view.ts';
 import { readServices } from '../services.ts';
 import { sharedKeys } from '../shared-keys.ts';
 
@@ -196,7 +196,7 @@ export function addServices(app: App): void {
       return refuse('invalid-request', { detail: `${refused[0].field}: ${refused[0].reason}`, errors: refused });
     }
     const warnings = fieldsOf(findings, 'warning');
-    const before = (await standingOf(runtime, name))?.definition;
+    const before = (await serviceNow(runtime, name))?.definition;
     const answer = await readRegistry(
       runtime,
       // As it was sent: a later release reads it with its own defaults.
@@ -218,7 +218,7 @@ export function addServices(app: App): void {
     const { runtime } = c.env;
     const { name } = c.req.valid('param');
     const force = c.req.valid('query').force === 'true';
-    const before = (await standingOf(runtime, name))?.definition;
+    const before = (await serviceNow(runtime, name))?.definition;
     const answer = await askRegistry(
       runtime,
       (registry) => registry.deleteService(name, force),
@@ -236,7 +236,7 @@ export function addServices(app: App): void {
     const { until, reason } = c.req.valid('json');
     const read = pauseOf({ until, reason }, Date.now());
     if (!read.ok) return refuse(read.refusal.code, read.refusal.details);
-    const before = await standingOf(c.env.runtime, name);
+    const before = await serviceNow(c.env.runtime, name);
     return askRegistry(
       c.env.runtime,
       (registry) => registry.setPaused(name, read.pause),
@@ -251,7 +251,7 @@ export function addServices(app: App): void {
   app.openapi(resumeRoute, async (c) => {
     const { name } = c.req.valid('param');
     const { rampSeconds } = c.req.valid('json');
-    const before = await standingOf(c.env.runtime, name);
+    const before = await serviceNow(c.env.runtime, name);
     return askRegistry(
       c.env.runtime,
       (registry) => registry.resume(name, rampSeconds),

@@ -14,6 +14,8 @@ import { signToken } from '../../shared/auth/token.ts';
 import { Client, SECRETS, startPipeline } from './pipeline.ts';
 
 const isInstalled = ['prometheus', 'promtool'].every((name) => spawnSync(name, ['--version']).status === 0);
+/** One scrape may take as long as from one to the next: a busy machine is no failure of what is scraped. */
+const INTERVAL_SECONDS = 3;
 const SCRAPED_SECONDS = Number(process.env.SCRAPE_SECONDS ?? 15);
 
 interface Series {
@@ -38,8 +40,8 @@ class Prometheus implements AsyncDisposable {
     const config = path.join(dir, 'prometheus.yml');
     const job = {
       job_name: 'tasklane',
-      scrape_interval: '1s',
-      scrape_timeout: '1s',
+      scrape_interval: `${INTERVAL_SECONDS}s`,
+      scrape_timeout: `${INTERVAL_SECONDS}s`,
       authorization: { credentials: token },
       static_configs: [{ targets: [target] }],
     };
@@ -102,7 +104,7 @@ describe.skipIf(!isInstalled)('Prometheus', () => {
     const [worst] = await prometheus.query('min_over_time(up{job="tasklane"}[5m])');
     expect(worst?.value[1]).toBe('1');
     const [scrapes] = await prometheus.query('count_over_time(up{job="tasklane"}[5m])');
-    expect(Number(scrapes?.value[1])).toBeGreaterThan(SCRAPED_SECONDS * 0.7);
+    expect(Number(scrapes?.value[1])).toBeGreaterThan((SCRAPED_SECONDS / INTERVAL_SECONDS) * 0.7);
     const quantile = 'histogram_quantile(0.5, tasklane_task_end_seconds_bucket{service="quick"})';
     expect(Number((await prometheus.query(quantile))[0]?.value[1])).toBeGreaterThan(0);
 

@@ -19,7 +19,7 @@ import type { Runtime } from './runtime.ts';
 import type { TaskSubmission } from './schema/submission.ts';
 import { type Timing, timesOf, timingOf } from './start-time.ts';
 import { hopsField } from './sync/hops.ts';
-import { fitToMessage } from './task-size.ts';
+import { fitToMessage, MAX_REST_BYTES, restBytes } from './task-size.ts';
 
 export type TaskDraft = Omit<NewTask, 'id' | 'subject' | 'deadlineAt' | 'runAt' | 'onComplete'> & {
   readonly timing: Timing;
@@ -144,23 +144,30 @@ export function draftOf(services: Services, name: string, request: TaskRequest, 
     baseSeconds: retry?.baseSeconds ?? service.retry.baseSeconds,
     capSeconds: retry?.capSeconds ?? service.retry.capSeconds,
   };
-  return {
-    ok: true,
-    draft: {
-      service: name,
-      policy,
-      timing: timed.timing,
-      ...(labels !== undefined && { labels }),
-      ...(ref !== undefined && { ref }),
-      ...(group !== undefined && { group }),
-      ...(hook !== undefined && { hook }),
-      ...(flow !== undefined && { flow }),
-      request: {
-        ...request,
-        ...(fallback !== undefined && { fallback, ...(fallbackOn !== undefined && { fallbackOn }) }),
-      },
+  const draft: TaskDraft = {
+    service: name,
+    policy,
+    timing: timed.timing,
+    ...(labels !== undefined && { labels }),
+    ...(ref !== undefined && { ref }),
+    ...(group !== undefined && { group }),
+    ...(hook !== undefined && { hook }),
+    ...(flow !== undefined && { flow }),
+    request: {
+      ...request,
+      ...(fallback !== undefined && { fallback, ...(fallbackOn !== undefined && { fallbackOn }) }),
     },
   };
+  const bytes = restBytes(draft);
+  return bytes <= MAX_REST_BYTES ? { ok: true, draft } : { ok: false, refusal: tooMuchBeside(bytes) };
+}
+
+/** A message would not take it, and in a batch neither the tasks that are sent with it. */
+function tooMuchBeside(bytes: number): Refusal {
+  const detail =
+    `What the task says beside its payload has ${bytes} bytes; the limit is ${MAX_REST_BYTES}. ` +
+    'Shorten answers, requires, headers or labels; rules about answers may stand in the definition of the service.';
+  return { code: 'body-too-large', details: { detail } };
 }
 
 /** What of a draft needs to know the deployment and the owner: its hook. */

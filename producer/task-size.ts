@@ -4,7 +4,8 @@
  * inline limit always fits.
  */
 import { type NewTask, newTaskMessage } from '../shared/message/task-message.ts';
-import { base64FromBytes } from '../shared/task/content.ts';
+import { base64FromBytes, MAX_INLINE_BYTES } from '../shared/task/content.ts';
+import type { TaskRequest } from '../shared/task/request.ts';
 
 /** Cloudflare Queues counts about 100 bytes of metadata with each message. */
 const METADATA_BYTES = 100;
@@ -13,6 +14,12 @@ const METADATA_BYTES = 100;
 const MAX_MESSAGE_BYTES = 128_000 - METADATA_BYTES;
 const MAX_CHUNK_BYTES = 256_000;
 const MAX_CHUNK_MESSAGES = 100;
+
+/** Its id, its subject, its trace, and what a hook is sent with: what a task has beside a submission. */
+const OWN_BYTES = 6_000;
+
+/** JSON of all that a submission says beside its payload: so much fits beside the largest one, in base64. */
+export const MAX_REST_BYTES = MAX_MESSAGE_BYTES - 4 * Math.ceil(MAX_INLINE_BYTES / 3) - OWN_BYTES;
 
 /** Below this many characters of body no escaping brings a message near the limit. */
 const SAFE_BODY_CHARS = 12_000;
@@ -24,6 +31,10 @@ const PRINTABLE_ASCII = /^[ -~]*$/;
 
 export function utf8Bytes(text: string): number {
   return PRINTABLE_ASCII.test(text) ? text.length : encoder.encode(text).byteLength;
+}
+
+export function restBytes<Draft extends { readonly request: TaskRequest }>(draft: Draft): number {
+  return utf8Bytes(JSON.stringify({ ...draft, request: { ...draft.request, body: undefined } }));
 }
 
 /** The task as it is, or with its body in base64 when it would be too large otherwise. */

@@ -28,7 +28,7 @@ const MAX_LABELS = 8;
 const MAX_HEADERS = 32;
 const MAX_REQUIRED_CAPABILITIES = 8;
 
-/** With the other limits it keeps a message below 128,000 bytes: see `producer/task-size.ts`. */
+/** With the other limits it leaves room for rules about answers: see `MAX_REST_BYTES`. */
 const MAX_HEADERS_CHARS = 4096;
 
 /** Headers that would say who the client is, or what the body is: not a task's to set. */

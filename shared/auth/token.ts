@@ -1,5 +1,5 @@
 /**
- * Tasklane's tokens: JWTs with a subject, one of four roles, an optional `jti` by which they can be
+ * Tasklane's tokens: JWTs with a subject, one of the roles, an optional `jti` by which they can be
  * revoked, an end, and what limits them further: `services`, `read`. HS256 with the deployment's secret (the previous one is accepted while it is
  * rotated out), or asymmetric algorithms with the keys behind a JWKS URL. The family of the algorithm
  * decides which keys are tried, so a public key can never pass for a shared secret.

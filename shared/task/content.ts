@@ -7,8 +7,8 @@ import * as z from 'zod';
 import { bytesFromBase64 } from '../bytes.ts';
 
 /**
- * The largest body that travels inline. Queues bill by 64 KB, so only the largest bodies cost a second operation. About
- * 80 KB is the most: a third larger in base64, with its headers and labels, it has to fit into a message of 128,000 bytes.
+ * The largest body that travels inline. Queues bill by 64 KB, so only the largest bodies cost a second operation. More than
+ * this has no room: a third larger in base64, with all else that a task says, it fits into a message of 128,000 bytes.
  */
 export const MAX_INLINE_BYTES = 64 * 1024;
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { invalidRequest } from '../../producer/field-errors.ts';
 import { TaskSubmissionSchema } from '../../producer/schema/submission.ts';
 import { draftTask, taskOf } from '../../producer/submission.ts';
+import { newTaskMessage } from '../../shared/message/task-message.ts';
 import { servicesSchema } from '../../shared/service/definition.ts';
 import { base64FromBytes, MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 
@@ -93,6 +94,48 @@ describe('a submission', () => {
     const refused = draft(body);
     expect(refused).toMatchObject({ ok: false, refusal: { code: 'body-too-large' } });
     expect(JSON.stringify(refused)).toContain(`${bytes} bytes`);
+  });
+
+  it('fits into a message with the largest body and all else that it may say, and is refused with more', () => {
+    const wide = '一'.repeat(255);
+    const named = (length: number, count: number, value: string) =>
+      Object.fromEntries(Array.from({ length: count }, (_, at) => [`x${'x'.repeat(length - 2)}${at}`, value]));
+    const said = {
+      payloadBase64: base64FromBytes(new Uint8Array(MAX_INLINE_BYTES)),
+      path: `/${'x'.repeat(7_999)}`,
+      headers: named(10, 8, '"'.repeat(500)),
+      labels: named(63, 8, wide),
+      ref: wide,
+      affinityKey: wide,
+      requires: { capabilities: named(63, 8, wide) },
+      onComplete: { url: `https://hooks.example.com/${'x'.repeat(1_900)}` },
+    };
+    const traced = new Headers({
+      traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
+      tracestate: `a=${'"'.repeat(510)}`,
+    });
+    const bytesWith = (rules: number): number | undefined => {
+      const answers = Array.from({ length: rules }, () => ({
+        body: { pointer: '/a', contains: '\u0001'.repeat(100) },
+        meaning: 'fail' as const,
+      }));
+      const submission = TaskSubmissionSchema.parse({ service: 'echo', ...said, ...(rules > 0 && { answers }) });
+      const drafted = draftTask(services, submission, NOW, traced);
+      if (!drafted.ok) {
+        expect(drafted.refusal.code).toBe('body-too-large');
+        return undefined;
+      }
+      const { hook, ...rest } = drafted.draft;
+      const path = hook === undefined ? '' : new URL(hook.url).pathname;
+      const bound = { service: `webhook:${'x'.repeat(260)}:${'0'.repeat(16)}`, path, linkBase: 'x'.repeat(200) };
+      const onComplete = hook === undefined ? undefined : { ...hook, ...bound };
+      const task = taskOf({ ...rest, onComplete }, `tsk_${'0'.repeat(32)}`, wide, NOW);
+      return new TextEncoder().encode(JSON.stringify(newTaskMessage(task))).byteLength;
+    };
+    const sizes = Array.from({ length: 21 }, (_, rules) => bytesWith(rules));
+    expect(sizes[0]).toBeGreaterThan(115_000);
+    expect(Math.max(...sizes.map((bytes = 0) => bytes))).toBeLessThan(127_900);
+    expect(sizes.at(-1)).toBeUndefined();
   });
 
   it('may use the inline limit to the last byte', () => {

@@ -162,7 +162,7 @@ export function draftOf(services: Services, name: string, request: TaskRequest, 
   return bytes <= MAX_REST_BYTES ? { ok: true, draft } : { ok: false, refusal: tooMuchBeside(bytes) };
 }
 
-/** A message would not take it, and in a batch neither the tasks that are sent with it. */
+/** No queue would take its message: it would go by the database, in a batch with all tasks that are sent with it. */
 function tooMuchBeside(bytes: number): Refusal {
   const detail =
     `What the task says beside its payload has ${bytes} bytes; the limit is ${MAX_REST_BYTES}. ` +

@@ -178,7 +178,8 @@ export const PATHS: readonly Path[] = [
   },
   {
     name: 'synchronous task, first try, alone',
-    budget: { queueOperations: 3, rowsWritten: 2.1 },
+    // Two rows are the task's own. Statistics add five every ten seconds, which few tasks share here.
+    budget: { queueOperations: 3, rowsWritten: 3 },
     async work(run) {
       for (let task = 0; task < 20; task++) {
         await run.call('POST', '/api/task', 202, { service: 'quick' });

@@ -10,7 +10,8 @@ const DAY = 24 * HOUR;
 export function duration(ms: number): string {
   const size = Math.abs(ms);
   if (size < SECOND) return `${Math.round(size)} ms`;
-  if (size < 10 * SECOND) return `${(size / SECOND).toFixed(1)} s`;
+  // Above, one decimal would round to 10.0.
+  if (size < 9.95 * SECOND) return `${(size / SECOND).toFixed(1)} s`;
   if (size < 2 * MINUTE) return `${Math.round(size / SECOND)} s`;
   if (size < 2 * HOUR) return `${Math.round(size / MINUTE)} min`;
   if (size < 2 * DAY) return `${Math.round(size / HOUR)} h`;

@@ -12,6 +12,8 @@ export interface Caller extends Principal {
 
 /** What a route says of the change that it made, beside what its address says. */
 export interface Change {
+  /** What it concerned, where the address does not name it. */
+  readonly target?: string;
   readonly before?: unknown;
   readonly after?: unknown;
   /** How many things it concerned; one when absent. */

@@ -21,7 +21,7 @@ export const recordActs: MiddlewareHandler<AppEnv> = async (c, next) => {
     .flatMap((access) => (typeof access === 'object' && access.act !== undefined ? [access.act] : []))[0];
   if (act === undefined) return;
   const at = Date.now();
-  const { before, after, count = 1 } = c.get('change') ?? {};
+  const { target, before, after, count = 1 } = c.get('change') ?? {};
   // It only asked what would be done, or there was nothing to do.
   if (count === 0) return;
   const row = {
@@ -30,7 +30,7 @@ export const recordActs: MiddlewareHandler<AppEnv> = async (c, next) => {
     subject: principal.subject,
     role: principal.role,
     act,
-    target: targetOf(c.req.param() as Readonly<Record<string, string>>, c.req.query('subject')),
+    target: target ?? targetOf(c.req.param() as Readonly<Record<string, string>>, c.req.query('subject')),
     count,
     before: textOf(before),
     after: textOf(after),

@@ -33,7 +33,8 @@ export function AlertsPage() {
 /** Those that fire, in short, for whoever looks at the overview. */
 export function FiringAlerts() {
   const { data } = useLive<Alerts>('/api/alerts', 15_000);
-  const firing = data?.alerts.filter(({ phase }) => phase !== 'raising') ?? [];
+  const firing =
+    data?.alerts.filter(({ phase, silencedUntil }) => phase !== 'raising' && silencedUntil === undefined) ?? [];
   if (firing.length === 0) return null;
   return (
     <Panel title="Needs a person" aside={<a href="#/alerts">All alerts</a>}>

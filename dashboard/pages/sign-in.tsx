@@ -25,7 +25,9 @@ export function SignInPage({ notice, onSignIn }: { notice: string | undefined; o
             onInput={({ currentTarget }) => setToken(currentTarget.value)}
           />
         </label>
-        <p class="quiet">It stays in this tab and is forgotten when the tab is closed.</p>
+        <p class="quiet">
+          <code>npm run token</code> makes one. It stays in this tab and is forgotten when the tab is closed.
+        </p>
         {error !== undefined && (
           <p class="notice bad" role="alert">
             {error}

@@ -104,7 +104,9 @@ function TaskStory({ task, onChanged }: { task: TaskDocument; onChanged: () => v
         <ol class="story">
           {task.timeline.map((entry, at) => (
             <li key={`${entry.at} ${entry.event} ${at}`}>
-              <Time at={entry.at} /> <span>{sentenceOf(entry)}</span>
+              <span class="entry">
+                <Time at={entry.at} /> <span>{sentenceOf(entry)}</span>
+              </span>
             </li>
           ))}
         </ol>

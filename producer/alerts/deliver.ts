@@ -6,6 +6,7 @@ import { isOwnAddress } from '../../shared/service/own-address.ts';
 import { targetProblem } from '../../shared/service/target.ts';
 import { ownerSecrets, signedHeaders } from '../../shared/webhook/signature.ts';
 import type { Config } from '../env.ts';
+import { ALERT_UNITS } from '../schema/alert-kinds.ts';
 import type { Alert } from './alert.ts';
 
 export interface AlertMessage {
@@ -42,12 +43,19 @@ export async function deliver(config: Config, url: string, message: AlertMessage
   const problem = receiverProblem(url, config);
   if (problem !== undefined) return { ok: false, why: problem };
   const { id, type, at, alert } = message;
-  const { since, ...said } = alert;
+  // An alert of the round holds more than a receiver is to build on.
+  const { name, kind, target, value, summary, remedy, since } = alert;
   const body = JSON.stringify({
     type,
     timestamp: new Date(at).toISOString(),
     data: {
-      ...said,
+      name,
+      kind,
+      target,
+      value,
+      unit: ALERT_UNITS[kind],
+      summary,
+      remedy,
       since: new Date(since).toISOString(),
       ...(config.publicUrl && { dashboard: `${config.publicUrl}/dashboard#/alerts` }),
     },

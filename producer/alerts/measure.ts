@@ -123,7 +123,7 @@ function expiring(tasks: readonly NearDeadline[], now: number): Measure[] {
     kind: 'tasks-expiring',
     target: service,
     value: group.length,
-    summary: `${group.length} tasks of ${service} have less than a fifth of their time left and are not running.`,
+    summary: `${counted(group.length, 'task')} of ${service} that nothing runs: less than a fifth of the time is left.`,
     remedy: 'See what they wait for under Tasks; give the service more capacity, or submit with a longer deadline.',
   }));
 }
@@ -173,7 +173,7 @@ function poolsShort(keys: readonly KeyView[]): Measure[] {
         kind: 'keys-refused',
         target: pool,
         value: refused.length,
-        summary: `${refused.length} keys of the pool ${pool} are refused by the provider.`,
+        summary: `The provider refuses ${counted(refused.length, 'key')} of the pool ${pool}.`,
         remedy:
           'Look at the keys in the provider’s console (revoked, unpaid, restricted), then deploy new values or reset them under Keys.',
       },
@@ -212,7 +212,7 @@ function unreachableServices(services: readonly ServiceView[]): Measure[] {
 }
 
 function deadLetterMeasure(messages: number): Measure[] {
-  const summary = `The platform gave up on ${messages} messages within the last two hours.`;
+  const summary = `The platform gave up on ${counted(messages, 'message')} within the last two hours.`;
   const remedy =
     'Their tasks go on by the sweeper. The log says why consumers failed: `batch.failed`, `consumer.misconfigured`.';
   return [{ kind: 'dead-letters', target: '', value: messages, summary, remedy }];
@@ -226,7 +226,7 @@ function fullStores(stores: readonly StoreStatus[]): Measure[] {
     summary:
       state === 'away'
         ? `Store ${store} does not answer.`
-        : `Store ${store} is ${usedPercent}% full${daysLeft === undefined ? '' : `, with ${daysLeft} days left`}.`,
+        : `Store ${store} is ${usedPercent}% full${daysLeft === undefined ? '' : `, with ${counted(daysLeft, 'day')} left`}.`,
     remedy: 'Lower BODY_RETENTION_DAYS or RETENTION_DAYS, or deploy with one more store (docs/scaling.md).',
   }));
 }
@@ -237,7 +237,7 @@ function sweepMeasure({ sweptAt, watchedSince }: Observed, now: number): Measure
     kind: 'sweep-late',
     target: '',
     value,
-    summary: `The minute’s round of the callback Worker was last seen ${value} minutes ago.`,
+    summary: `The minute’s round of the callback Worker was last seen ${counted(value, 'minute')} ago.`,
     remedy:
       'See its cron and its log in the dashboard of the platform; deploy again. Tasks whose wake-up is lost wait for it.',
   };
@@ -261,4 +261,8 @@ function partsAway({ backlog, keys, servers, tallies }: Observed): Measure[] {
 
 function rounded(value: number): number {
   return value >= 10 ? Math.round(value) : Math.round(value * 100) / 100;
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

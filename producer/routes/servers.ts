@@ -109,8 +109,11 @@ export function addServers(app: App): void {
     return askRegistry(
       runtime,
       (registry) => registry.register(registration, registryCallerOf(c.get('principal'))),
-      ({ id, created, ...status }) =>
-        answerJson({ id, ...leadershipOf(status) }, created ? 201 : 200, { location: `/api/servers/${id}` }),
+      ({ id, created, ...status }) => {
+        const { url, services } = registration;
+        c.set('change', { target: id, after: { url, services: services.map(({ name }) => name) } });
+        return answerJson({ id, ...leadershipOf(status) }, created ? 201 : 200, { location: `/api/servers/${id}` });
+      },
     );
   });
 

@@ -38,7 +38,7 @@ export const ALERT_UNITS: Readonly<Record<AlertKind, string>> = {
   'keys-refused': 'keys of a pool',
   'circuit-open': 'circuits of a service',
   'service-unreachable': 'addresses',
-  'dead-letters': 'messages in an hour',
+  'dead-letters': 'messages in two hours',
   'store-fill': 'percent',
   'sweep-late': 'minutes',
   'part-away': 'parts',

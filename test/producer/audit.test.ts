@@ -90,6 +90,16 @@ describe('the audit', () => {
     expect(JSON.stringify(page)).not.toContain('not-for-viewers');
   });
 
+  it('names the server that an administrator registered, and what it offers', async () => {
+    const token = await tokenFor('wanda', 'admin');
+    const body = { url: 'https://ocr-1.example.com', services: [{ name: 'read' }] };
+    const answer = await ask(environment(), '/api/servers', { method: 'POST', token, body });
+    const { id } = await answer.json<{ id: string }>();
+    expect((await acts('?subject=wanda')).acts).toMatchObject([
+      { act: 'server.register', target: id, after: { url: body.url, services: ['read'] } },
+    ]);
+  });
+
   it('refuses a kind of act that there is not', async () => {
     const token = await tokenFor('eve', 'viewer');
     const answer = await ask(environment(), '/api/audit?act=service.pauze', { token });

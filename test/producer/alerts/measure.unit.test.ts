@@ -121,6 +121,7 @@ describe('what is measured', () => {
 
   it('knows when the sweeper was last seen, and waits for a first round', () => {
     expect(of('sweep-late', { sweptAt: NOW - 7 * MINUTE })).toMatchObject([{ value: 7 }]);
+    expect(of('sweep-late', { sweptAt: NOW - MINUTE })[0]?.summary).toContain('1 minute ago');
     expect(of('sweep-late', { sweptAt: undefined, watchedSince: NOW - 3 * MINUTE })).toMatchObject([{ value: 3 }]);
   });
 

@@ -102,6 +102,21 @@ async function plantFailedTasks(run: MeteredRun): Promise<void> {
     .run(smallestTaskIdAt(createdAt), createdAt + 3600_000);
 }
 
+/** So late that no queue holds their messages until then. */
+async function submitFarTasks(run: MeteredRun): Promise<void> {
+  for (let batch = 0; batch < JOB / BATCH; batch++) {
+    await submitBatch(run, { service: 'slow', delaySeconds: 13 * 3600 });
+  }
+  await run.until(FAR_AND_OPEN, JOB);
+}
+
+const FAR_AND_OPEN = "service = 'slow' AND finished_at IS NULL";
+
+async function cancelFarTasks(run: MeteredRun): Promise<void> {
+  await run.call('POST', '/api/tasks/cancel', 202, { filter: { service: 'slow' } });
+  await run.until(FAR_AND_OPEN, 0);
+}
+
 export const PATHS: readonly Path[] = [
   {
     name: 'accept, single',
@@ -199,6 +214,16 @@ export const PATHS: readonly Path[] = [
     work: (run) => runBatches(run, { service: 'flaky', path: '/flaky?failures=1' }, 2),
   },
   {
+    name: 'task that fails at its service and goes on to its fallback',
+    budget: { queueOperations: 6.1, rowsWritten: 5.1 },
+    work: (run) =>
+      runBatches(
+        run,
+        { service: 'flaky', path: '/flaky?failures=1', retry: { maxAttempts: 1 }, fallback: ['quick'] },
+        2,
+      ),
+  },
+  {
     name: 'task that is deferred once (429)',
     budget: { queueOperations: 6, rowsWritten: 6 },
     // Few: a service that limits is slowed as a service, and this one limits each task's first call.
@@ -235,6 +260,41 @@ export const PATHS: readonly Path[] = [
     name: 'task that starts a second later, per task in batches of 10',
     budget: { queueOperations: 3, rowsWritten: 3.1 },
     work: (run) => runBatches(run, { service: 'quick', delaySeconds: 1 }, 2),
+  },
+  {
+    name: 'task that is to start in thirteen hours and is cancelled by a job, per task of 1,000',
+    budget: { queueOperations: 0.1, rowsWritten: 3.1 },
+    async work(run) {
+      await submitFarTasks(run);
+      await cancelFarTasks(run);
+      return JOB;
+    },
+  },
+  {
+    name: 'job: task that is cancelled before its start, per task of 1,000',
+    budget: { queueOperations: 0.1, rowsWritten: 1.1 },
+    prepare: submitFarTasks,
+    async work(run) {
+      await cancelFarTasks(run);
+      return JOB;
+    },
+  },
+  {
+    name: "stream of a task's events until its end after three seconds: the producer",
+    budget: { queueOperations: 1, rowsWritten: 0, rowsRead: 10 },
+    async work(run) {
+      const follow = async () => {
+        const { id } = await run.call<{ id: string }>('POST', '/api/task', 202, {
+          service: 'echo',
+          path: '/slow?ms=3000',
+        });
+        await run.download(`/api/task/${id}/events`);
+      };
+      await Promise.all(Array.from({ length: FEW }, follow));
+      await run.idle();
+      return FEW;
+    },
+    of: 'producer',
   },
   {
     name: 'run of a schedule, asked for at once: its task included',

@@ -8,7 +8,8 @@ import { parseArgs } from 'node:util';
 import { alignedTable, markdownTable } from '../terminal/table.ts';
 import { isWithinMemory, MEMORY_HEADER, measureCallbackMemory, memoryRows } from './operations/callback-memory.ts';
 import { type Meter, type MeteredRun, startMetered, sum } from './operations/metered-run.ts';
-import { type Budget, type Cost, PATHS, type Path } from './operations/paths.ts';
+import type { Budget, Cost, Path } from './operations/path.ts';
+import { PATHS } from './operations/paths.ts';
 import { priceOfAMillion, priceRows } from './operations/price.ts';
 import type { Counts } from './workers/metered/counts.ts';
 

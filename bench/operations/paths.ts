@@ -3,43 +3,11 @@
  * are those of the design; what a path may cost is checked, not only printed.
  */
 import { smallestTaskIdAt } from '../../shared/task/id.ts';
-import type { MeteredRun, WorkerName } from './metered-run.ts';
-
-/** What is counted for one unit of work. */
-export interface Cost {
-  readonly queueOperations: number;
-  readonly statements: number;
-  readonly rowsWritten: number;
-  readonly rowsRead: number;
-  readonly durableObjectCalls: number;
-  readonly bucketWrites: number;
-  readonly bucketReads: number;
-  /** The most Worker invocations that one batch caused. */
-  readonly mostInvocations: number;
-}
-
-export type Budget = Partial<Cost>;
-
-export interface Path {
-  readonly name: string;
-  readonly budget: Budget;
-  /** Whose counts are looked at: all Workers' work unless said otherwise. */
-  readonly of?: WorkerName | 'cron';
-  /** Done before the counting starts. */
-  readonly prepare?: (run: MeteredRun) => Promise<void>;
-  /** @returns how many units of work it was */
-  readonly work: (run: MeteredRun) => Promise<number>;
-}
-
-/** Tasks that are submitted together; they are consumed in batches as deployed, of ten. */
-const BATCH = 100;
+import { JOB_PATHS } from './job-paths.ts';
+import type { MeteredRun } from './metered-run.ts';
+import { BATCH, DAY_MS, type Path, submitBatch } from './path.ts';
 
 const FEW = 10;
-
-const submitBatch = (run: MeteredRun, task: object, size = BATCH) =>
-  run.call<{ results: { id: string }[] }>('POST', '/api/tasks/batch', 202, {
-    tasks: Array.from({ length: size }, () => task),
-  });
 
 /** Hundreds of tasks, one after the other, each to its end. */
 async function runBatches(run: MeteredRun, task: object, batches = 10): Promise<number> {
@@ -70,8 +38,6 @@ async function finishOne(run: MeteredRun): Promise<void> {
   finished = id;
 }
 
-const DAY_MS = 86_400_000;
-
 /** So many that what a round costs whatever there is to do says little. */
 const OLD = 5_000;
 
@@ -85,36 +51,6 @@ async function plantOldTasks(run: MeteredRun): Promise<void> {
        SELECT substr(?1, 1, 28) || printf('%08d', n), 'operations', 'quick', 'succeeded', 1, 0, 0, ?2, ?2 FROM numbers`,
     )
     .run(first, createdAt);
-}
-
-/** Tasks of a job. */
-const JOB = 1_000;
-
-/** With a ref, by which they are found. */
-async function plantFailedTasks(run: MeteredRun): Promise<void> {
-  const createdAt = Date.now() - DAY_MS;
-  run.database
-    .prepare(
-      `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ${JOB})
-       INSERT INTO tasks (id, subject, service, status, run, max_attempts, base_seconds, cap_seconds, deadline_at, finished_at, ref, request)
-       SELECT substr(?1, 1, 28) || printf('%08d', n), 'operations', 'quick', 'failed', 1, 1, 0, 0, ?2, ?2, 'planted', '{}' FROM numbers`,
-    )
-    .run(smallestTaskIdAt(createdAt), createdAt + 3600_000);
-}
-
-/** So late that no queue holds their messages until then. */
-async function submitFarTasks(run: MeteredRun): Promise<void> {
-  for (let batch = 0; batch < JOB / BATCH; batch++) {
-    await submitBatch(run, { service: 'slow', delaySeconds: 13 * 3600 });
-  }
-  await run.until(FAR_AND_OPEN, JOB);
-}
-
-const FAR_AND_OPEN = "service = 'slow' AND finished_at IS NULL";
-
-async function cancelFarTasks(run: MeteredRun): Promise<void> {
-  await run.call('POST', '/api/tasks/cancel', 202, { filter: { service: 'slow' } });
-  await run.until(FAR_AND_OPEN, 0);
 }
 
 export const PATHS: readonly Path[] = [
@@ -262,24 +198,6 @@ export const PATHS: readonly Path[] = [
     work: (run) => runBatches(run, { service: 'quick', delaySeconds: 1 }, 2),
   },
   {
-    name: 'task that is to start in thirteen hours and is cancelled by a job, per task of 1,000',
-    budget: { queueOperations: 0.1, rowsWritten: 3.1 },
-    async work(run) {
-      await submitFarTasks(run);
-      await cancelFarTasks(run);
-      return JOB;
-    },
-  },
-  {
-    name: 'job: task that is cancelled before its start, per task of 1,000',
-    budget: { queueOperations: 0.1, rowsWritten: 1.1 },
-    prepare: submitFarTasks,
-    async work(run) {
-      await cancelFarTasks(run);
-      return JOB;
-    },
-  },
-  {
     name: "stream of a task's events until its end after three seconds: the producer",
     budget: { queueOperations: 1, rowsWritten: 0, rowsRead: 10 },
     async work(run) {
@@ -389,25 +307,7 @@ export const PATHS: readonly Path[] = [
     },
     of: 'producer',
   },
-  {
-    name: 'job: task that is redriven, its next run included, per task of 1,000',
-    budget: { queueOperations: 3.1, rowsWritten: 4.1 },
-    prepare: plantFailedTasks,
-    async work(run) {
-      await run.call('POST', '/api/tasks/redrive', 202, { filter: { ref: 'planted' }, perSecond: 500 });
-      await run.until(`status = 'succeeded' AND ref = 'planted'`, JOB);
-      return JOB;
-    },
-  },
-  {
-    name: 'job: task that is purged, per task of 1,000',
-    budget: { queueOperations: 0, rowsWritten: 2.1 },
-    async work(run) {
-      await run.call('POST', '/api/tasks/purge', 202, { filter: { ref: 'planted' } });
-      await run.until(`ref = 'planted'`, 0);
-      return JOB;
-    },
-  },
+  ...JOB_PATHS,
   {
     name: 'task that joins a group by its batch, per task in batches of 10',
     budget: { queueOperations: 3.1, rowsWritten: 7.2 },

@@ -4,7 +4,7 @@
  */
 import { REGISTRY_GIGABYTE_SECONDS_A_MONTH } from '../../deploy/price/estimate.ts';
 import { PER_MILLION } from '../../shared/price/list.ts';
-import type { Cost } from './paths.ts';
+import type { Cost } from './path.ts';
 
 /** The design's budget for everything together, retention apart. */
 const BUDGET = 3.75;

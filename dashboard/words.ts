@@ -41,14 +41,17 @@ export function money(dollars: number): string {
   return dollars < 0.01 ? `$${dollars.toPrecision(1)}` : `$${dollars.toFixed(2)}`;
 }
 
-/** A small document as a person reads it: `service flaky, label customer:acme`. What is empty says nothing. */
+/** A small document as a person reads it: `service flaky, label customer:acme, not paused`. What is empty says nothing. */
 export function inWords(value: unknown): string {
   if (Array.isArray(value)) return value.map(inWords).join(', ');
   if (typeof value !== 'object' || value === null) return String(value);
   return Object.entries(value)
-    .map(([name, each]) => [name, inWords(each)] as const)
-    .filter(([, text]) => text !== '')
-    .map(([name, text]) => `${name} ${text}`)
+    .map(([name, each]) => {
+      if (typeof each === 'boolean') return each ? name : `not ${name}`;
+      const text = inWords(each);
+      return text === '' ? '' : `${name} ${text}`;
+    })
+    .filter((text) => text !== '')
     .join(', ');
 }
 

@@ -2,11 +2,11 @@
 import type { z } from 'zod';
 import type { AuditSchema } from '../../producer/schema/audit.ts';
 import { useLive } from '../live.ts';
+import { InWords } from '../parts/in-words.tsx';
 import { Fresh } from '../parts/panel.tsx';
 import { Scroll } from '../parts/scroll.tsx';
 import { Time } from '../parts/time.tsx';
 import { link } from '../route.ts';
-import { inWords } from '../words.ts';
 
 type Audit = z.infer<typeof AuditSchema>;
 
@@ -44,7 +44,7 @@ export function AuditPage({ query }: { query: URLSearchParams }) {
                         {target}
                         {count > 1 && ` (${count})`}
                       </td>
-                      <td>{after !== undefined && <span class="wraps">{inWords(after).slice(0, 200)}</span>}</td>
+                      <td>{after !== undefined && <InWords value={after} />}</td>
                     </tr>
                   ))}
                 </tbody>

@@ -4,12 +4,13 @@ import type { z } from 'zod';
 import type { JobEstimateSchema, JobListSchema, JobSchema } from '../../producer/schema/job.ts';
 import { useLive, useTools } from '../live.ts';
 import { Act, mayAct } from '../parts/act.tsx';
+import { InWords } from '../parts/in-words.tsx';
 import { Meter } from '../parts/meter.tsx';
 import { Figure, Fresh, Panel, Status } from '../parts/panel.tsx';
 import { Scroll } from '../parts/scroll.tsx';
 import { TaskFilterFields, textIn } from '../parts/task-filter.tsx';
 import { Time } from '../parts/time.tsx';
-import { count, duration, inWords, money } from '../words.ts';
+import { count, duration, money } from '../words.ts';
 
 type Estimate = z.infer<typeof JobEstimateSchema>;
 type JobList = z.infer<typeof JobListSchema>;
@@ -213,7 +214,7 @@ function Row({ job, onChanged }: { job: Job; onChanged: () => void }) {
       <td>{subject}</td>
       <td>{act}</td>
       <td>
-        <span class="wraps">{inWords(filter)}</span>
+        <InWords value={filter} />
       </td>
       <td>
         <Status status={status} />

@@ -13,7 +13,7 @@ import { taskCreatedAt } from '../shared/task/id.ts';
 import { answerByStore } from './by-store.ts';
 import { mintCallbackToken } from './callback-token.ts';
 import type { CallbackEnv, StoreEnv } from './env.ts';
-import { handOverLost } from './lost-runs.ts';
+import { handOverLost, type MovedOn } from './lost-runs.ts';
 import { tellEnds, toldClaims } from './messages.ts';
 import { noteStatement, samplesOfClaims } from './statistics.ts';
 
@@ -62,8 +62,10 @@ async function answerClaimsIn(env: StoreEnv, batch: ClaimBatch, now: number): Pr
   await tellEnds(env, toldClaims([...claimed.values()]));
   const untouched = batch.claims.filter(({ id }) => !claimed.has(id)).map(({ id }) => id);
   const others = await readStates(env.db, untouched);
-  const movedOn = await handOverLost(env, others.values(), now);
-  await fillTombstones(env, { ...batch, claims: late.filter(({ id }) => others.get(id)?.status === 'cancelled') }, now);
+  const lapsed = [...others.values()].filter(({ id }) => !refused.has(id));
+  const movedOn = (await apart('claim.handover_failed', handOverLost(env, lapsed, now))) ?? new Map<string, MovedOn>();
+  const cancelled = late.filter(({ id }) => others.get(id)?.status === 'cancelled');
+  await apart('claim.tombstones_failed', fillTombstones(env, { ...batch, claims: cancelled }, now));
   await recordUnseen(
     env,
     late.filter(({ id }) => !claimed.has(id) && !others.has(id)),
@@ -97,6 +99,16 @@ function unreadable(id: string): Denial {
 
 function wakeOnly({ id, leaseMs }: Claim): Claim {
   return { id, leaseMs };
+}
+
+/** Work on what was not claimed, whose failure costs the claimed tasks nothing: its messages come again (rule R21). */
+async function apart<Value>(event: string, work: Promise<Value>): Promise<Value | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    logError(event, {}, error);
+    return undefined;
+  }
 }
 
 /** A cancellation that came before its task's row, and before this late message: what it lacks is filled in, and its end told. */

@@ -211,6 +211,22 @@ describe('consumer dies on the last attempt', () => {
     }
   });
 
+  it('a neighbour in the batch is called all the same while nothing can be recorded, and once', async () => {
+    const lost = await house.submit({ maxAttempts: 1, request: { path: '/work', fallback: ['fetched'] } });
+    house.faults.once('backend', 'crash-after');
+    await house.deliver();
+    const { lease_until: leaseUntil } = await house.row(lost.id);
+    await house.clock.moveTo(leaseUntil ?? 0);
+    const neighbour = await house.submit();
+    house.faults.always('db.record', 'down');
+    await house.deliver();
+    expect(house.backend.callsOf(neighbour.id)).toHaveLength(1);
+    house.faults.heal();
+    await comeToRest(house);
+    expect(await house.row(neighbour.id)).toMatchObject({ status: 'succeeded', run: 1 });
+    expect(await house.row(lost.id)).toMatchObject({ status: 'succeeded', service: 'fetched' });
+  });
+
   it('at once, with attempts left, where the task asks for that', async () => {
     const request = { path: '/work', fallback: ['fetched'], fallbackOn: ['lost' as const] };
     const task = await house.submit({ maxAttempts: 5, request });

@@ -86,8 +86,8 @@ const BOUNDARIES: readonly Boundary[] = [
     notPackages: WORKERS_ONLY,
   },
   // Which edits take a rule out: a list that must follow the source.
-  { within: 'checks/mutations.ts', files: ['test/protocol/mutation'], notPackages: WORKERS_ONLY },
-  { within: 'checks/protocol-page.ts', files: ['test/protocol/mutation'], notPackages: WORKERS_ONLY },
+  { within: 'checks/mutations.ts', files: ['test/protocol/mutations/'], notPackages: WORKERS_ONLY },
+  { within: 'checks/protocol-page.ts', files: ['test/protocol/mutations/'], notPackages: WORKERS_ONLY },
   // Of the rehearsal a deploy knows the command, and of the local run nothing.
   {
     within: 'deploy/',

@@ -1,7 +1,7 @@
 /** Every mutation of the protocol's tests still applies: each of its edits finds its place exactly once. */
 import { readFileSync } from 'node:fs';
-import type { Edit } from '../test/protocol/mutation.ts';
-import { MUTATED_ROWS } from '../test/protocol/mutation-list.ts';
+import { MUTATED_ROWS } from '../test/protocol/mutations/list.ts';
+import type { Edit } from '../test/protocol/mutations/mutation.ts';
 
 /** @returns the edits that do not find their place; they are made one after the other, as a run makes them */
 function astray(edits: readonly Edit[]): Edit[] {

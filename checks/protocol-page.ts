@@ -3,7 +3,7 @@
  * that it names exists, and every row of tests with mutations is named.
  */
 import { globSync, readFileSync } from 'node:fs';
-import { MUTATED_ROWS } from '../test/protocol/mutation-list.ts';
+import { MUTATED_ROWS } from '../test/protocol/mutations/list.ts';
 
 const PAGE = 'docs/protocol.md';
 const CITING = [

@@ -6,9 +6,6 @@ const SOURCES = ['*.mts', '*/**/*.{ts,mts,mjs,tsx}'];
 
 const KEPT: readonly LongFile[] = [
   { file: 'test/e2e/answers/answers.e2e.test.ts', reason: 'one table: what backends answer, over raw sockets' },
-  { file: 'test/protocol/schedules.test.ts', reason: "one table: the rows of the protocol's page" },
-  { file: 'test/protocol/row-mutations.ts', reason: 'the same table, each row with what takes it out' },
-  { file: 'test/protocol/house.ts', reason: 'one class: everything that a test of the protocol stands on' },
 ];
 
 function isIgnored(file: string): boolean {

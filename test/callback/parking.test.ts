@@ -7,7 +7,8 @@ import { serviceLine } from '../../shared/capacity/line.ts';
 import type { Settled } from '../../shared/ledger/contract.ts';
 import type { NewTask } from '../../shared/message/task-message.ts';
 import { recoverAfterRestart } from '../../shared/store/recovery.ts';
-import { House, MINUTE_MS, START } from '../protocol/house.ts';
+import { MINUTE_MS, START } from '../protocol/clock.ts';
+import { House } from '../protocol/house.ts';
 import { comeToRest } from '../protocol/rest.ts';
 
 let house: House;

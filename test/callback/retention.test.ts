@@ -4,7 +4,8 @@ import { forgetOld } from '../../callback/retention.ts';
 import { recordAccepted } from '../../shared/store/accept.ts';
 import { smallestTaskIdAt } from '../../shared/task/id.ts';
 import { status } from '../protocol/backend.ts';
-import { DAY_MS, HOUR_MS, House, START } from '../protocol/house.ts';
+import { DAY_MS, HOUR_MS, START } from '../protocol/clock.ts';
+import { House } from '../protocol/house.ts';
 import { comeToRest } from '../protocol/rest.ts';
 
 const SETTINGS = { retentionMs: 30 * DAY_MS, bodyRetentionMs: 3 * DAY_MS };

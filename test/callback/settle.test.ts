@@ -2,7 +2,8 @@ import { env } from 'cloudflare:workers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AttemptRecord } from '../../shared/task/attempt.ts';
 import { accepted, ok, status } from '../protocol/backend.ts';
-import { House, MINUTE_MS, START } from '../protocol/house.ts';
+import { MINUTE_MS, START } from '../protocol/clock.ts';
+import { House } from '../protocol/house.ts';
 import { comeToRest } from '../protocol/rest.ts';
 
 let house: House;

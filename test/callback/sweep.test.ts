@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { NewTask } from '../../shared/message/task-message.ts';
 import { recordAccepted } from '../../shared/store/accept.ts';
 import { accepted, status } from '../protocol/backend.ts';
-import { HOUR_MS, House, MINUTE_MS, START } from '../protocol/house.ts';
+import { HOUR_MS, MINUTE_MS, START } from '../protocol/clock.ts';
+import { House } from '../protocol/house.ts';
 import { comeToRest } from '../protocol/rest.ts';
 
 let house: House;

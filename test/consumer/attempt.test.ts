@@ -140,7 +140,7 @@ describe('a call that cannot be made', () => {
 
   it('because the server that it was given is the deployment itself, waits and says so', async () => {
     house.services = servicesSchema(true).parse({ served: {} });
-    house.join('tasklane');
+    house.fleet.join('tasklane');
     const row = await attempt(undefined, { service: 'served' });
     expect(row).toMatchObject({ status: 'deferred', reason: 'misconfigured', failures: 0 });
     expect(house.backend.calls).toEqual([]);

@@ -28,12 +28,12 @@ import type { Backend } from './backend.ts';
 import type { Clock } from './clock.ts';
 import { gatedDatabase, isWrite } from './database.ts';
 import { type Faults, Invocation } from './faults.ts';
+import type { Fleet } from './fleet.ts';
 import type { KeyPoolObject } from './key-pool.ts';
 import { Network } from './network.ts';
 import type { Post, QueueName } from './post.ts';
 import type { Promises } from './promises.ts';
 import type { Receiver } from './receiver.ts';
-import type { RegistryObject } from './registry.ts';
 
 const KEYS = { KEY1: 'sk-first-0123456789', KEY2: 'sk-second-0123456789' };
 
@@ -51,13 +51,12 @@ interface World {
   readonly known: KnownServices;
   readonly servers: LastKnownServers;
   readonly registry: Registry;
-  readonly registryObject: RegistryObject;
+  readonly fleet: Fleet;
   readonly keyPool: KeyPoolObject;
   readonly secrets: ReadonlyMap<string, string>;
   readonly watching: boolean;
   readonly skewMs: number;
   writes: number;
-  beat(): void;
   readonly refusals: string[];
   readonly claimed: number[];
   note(event: string): void;
@@ -103,7 +102,7 @@ export class Bindings {
         ...this.#registry(effect),
         setPaused: (name: string, pause: ServicePause | undefined) =>
           effect('registry.pause', async () =>
-            this.#world.registryObject.change((registry) => setPaused(registry, name, pause)),
+            this.#world.fleet.object.change((registry) => setPaused(registry, name, pause)),
           ),
         getServer: (id: string) =>
           effect('registry.server', async () => {
@@ -218,11 +217,11 @@ export class Bindings {
 
   /** The registry's object, which may be gone from memory in between. */
   #registry(effect: <Value>(name: string, take: () => Promise<Value>) => Promise<Value>): RegistrySession {
-    const object = this.#world.registryObject;
+    const object = this.#world.fleet.object;
     return {
       route: (request) =>
         effect('registry.route', async () => {
-          this.#world.beat();
+          this.#world.fleet.beat();
           return structuredClone(await object.route(structuredClone(request)));
         }),
       giveUp: (lease) => effect('registry.give-up', () => object.giveUp(lease)),
@@ -265,7 +264,7 @@ export class Bindings {
       SERVER_REGISTRY: {
         getByName: () => ({
           endTask: (id: string) =>
-            this.#world.faults.effect(invocation, 'registry.end-task', () => this.#world.registryObject.endTask(id)),
+            this.#world.faults.effect(invocation, 'registry.end-task', () => this.#world.fleet.object.endTask(id)),
         }),
       } as unknown as DurableObjectNamespace,
     };

@@ -6,6 +6,12 @@
  */
 import { vi } from 'vitest';
 
+/** Every schedule starts here. */
+export const START = Date.UTC(2026, 10, 20, 12);
+export const MINUTE_MS = 60_000;
+export const HOUR_MS = 60 * MINUTE_MS;
+export const DAY_MS = 24 * HOUR_MS;
+
 /** Lets everything happen that is ready: a body goes through the runtime's event loop, and a timer would wait. */
 async function turn(): Promise<void> {
   for (let round = 0; round < 5; round++) await new Response('x').arrayBuffer();

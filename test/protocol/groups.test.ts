@@ -5,8 +5,10 @@ import { changeGroup } from '../../callback/groups.ts';
 import type { NewTask } from '../../shared/message/task-message.ts';
 import { createGroup, readGroup, setGroupHook } from '../../shared/store/groups.ts';
 import { accepted, status } from './backend.ts';
+import { MINUTE_MS, START } from './clock.ts';
 import type { Fault } from './faults.ts';
-import { House, hookOf, MINUTE_MS, START } from './house.ts';
+import { House } from './house.ts';
+import { hookOf } from './order.ts';
 import { comeToRest } from './rest.ts';
 
 const NIGHT = { subject: 'alice', name: 'night-7' };

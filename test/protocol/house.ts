@@ -8,9 +8,6 @@ import { vi } from 'vitest';
 import { takeDeadLetters } from '../../callback/dead-letter.ts';
 import { type CallbackEnv, readEnv, type StoreEnv } from '../../callback/env.ts';
 import { readFlowLines, readServiceLines, releaseLine } from '../../callback/parking.ts';
-import { heartbeat } from '../../callback/registry/heartbeat.ts';
-import { register } from '../../callback/registry/members.ts';
-import type { RegistrySettings } from '../../callback/registry/settings.ts';
 import type { Registry } from '../../callback/registry/state.ts';
 import { sweep } from '../../callback/sweep.ts';
 import { acceptCallback, cancelTask, retryTask } from '../../callback/task-requests.ts';
@@ -21,34 +18,24 @@ import { membersOf } from '../../consumer/keys/pool/members.ts';
 import { type Accepted, acceptTask } from '../../producer/accept.ts';
 import type { Runtime } from '../../producer/runtime.ts';
 import { serviceLine } from '../../shared/capacity/line.ts';
-import { importMacKey } from '../../shared/crypto/mac.ts';
 import type { LedgerSession } from '../../shared/ledger/contract.ts';
 import type { ReleaseAnswer, ReleaseRequest } from '../../shared/ledger/line.ts';
 import type { CallbackReport, LedgerAnswer } from '../../shared/ledger/rpc.ts';
-import { type NewTask, NewTaskSchema, newTaskMessage } from '../../shared/message/task-message.ts';
-import { type Registration, RegistrationSchema } from '../../shared/registry/registration.ts';
+import { type NewTask, newTaskMessage } from '../../shared/message/task-message.ts';
 import { type Services, serviceSchema, servicesSchema } from '../../shared/service/definition.ts';
 import { KnownServices } from '../../shared/service/known-services.ts';
 import { storesIn } from '../../shared/store/stores.ts';
-import { mintTaskId } from '../../shared/task/id.ts';
-import type { TaskRequest } from '../../shared/task/request.ts';
-import { type BoundHook, boundHook, type Hook, HookSchema } from '../../shared/webhook/hook.ts';
 import { Backend } from './backend.ts';
 import { Bindings, type Budget } from './bindings.ts';
-import { Clock } from './clock.ts';
+import { Clock, START } from './clock.ts';
 import { Dice } from './dice.ts';
 import { Faults, Invocation } from './faults.ts';
+import { Fleet } from './fleet.ts';
 import { KeyPoolObject } from './key-pool.ts';
+import { mintTask, type Order } from './order.ts';
 import { type Letter, Post, type QueueName } from './post.ts';
 import { Promises, type Row } from './promises.ts';
-import { RECEIVER_URL, Receiver } from './receiver.ts';
-import { RegistryObject } from './registry.ts';
-
-/** Every schedule starts here. */
-export const START = Date.UTC(2026, 10, 20, 12);
-export const MINUTE_MS = 60_000;
-export const HOUR_MS = 60 * MINUTE_MS;
-export const DAY_MS = 24 * HOUR_MS;
+import { Receiver } from './receiver.ts';
 
 /** `bound` is a Worker behind a binding, `fetched` an address, `served` servers that join, `keyed` takes keys; all are the same backend. */
 const SERVICES = {
@@ -60,38 +47,6 @@ const SERVICES = {
 
 /** A request may cause so many Worker invocations (Workers limits). */
 export const MAX_INVOCATIONS = 32;
-
-const OWNER = { subject: 'farm', isAdmin: false };
-
-function registrySettings(services: () => Services): RegistrySettings {
-  return {
-    heartbeatMs: 30_000,
-    goneAfterMs: HOUR_MS,
-    allowPrivateTargets: true,
-    get services() {
-      return services();
-    },
-  };
-}
-
-const idKey = await importMacKey(env.ID_SECRET);
-
-export interface Order {
-  readonly service?: string;
-  readonly maxAttempts?: number;
-  readonly baseSeconds?: number;
-  readonly capSeconds?: number;
-  readonly deadlineMs?: number;
-  readonly request?: TaskRequest;
-  /** Whom its end is told to: the house's receiver. */
-  readonly onComplete?: Partial<Hook>;
-  readonly group?: string;
-}
-
-/** @returns a hook of alice's at the house's receiver, as the producer makes it */
-export function hookOf(hook: Partial<Hook>, linkBase = `${env.PUBLIC_URL}/api/task/`): Promise<BoundHook> {
-  return boundHook(HookSchema.parse({ url: RECEIVER_URL, ...hook }), 'alice', linkBase);
-}
 
 export type Ending<Value> =
   | { readonly how: 'returned'; readonly value: Value }
@@ -109,9 +64,7 @@ export class House {
   services: Services = servicesSchema(true).parse(SERVICES);
   #known: { readonly base: Services; readonly services: KnownServices } | undefined;
   readonly servers = new LastKnownServers();
-  readonly #up = new Set<string>();
-  readonly #registrations = new Map<string, Registration>();
-  readonly registryObject: RegistryObject;
+  readonly fleet: Fleet;
   readonly keyPool: KeyPoolObject;
   /** Whether owners of lines wake anybody. */
   servesLines = true;
@@ -145,32 +98,18 @@ export class House {
   readonly longCalls = new LongCalls();
 
   constructor() {
-    const isThere = (url: string) => !this.backend.refusing.has(new URL(url).hostname);
-    this.registryObject = new RegistryObject(
-      registrySettings(() => this.services),
-      {
-        probe: async (checks) =>
-          new Map(
-            [...Map.groupBy(checks, ({ serverId }) => serverId)].map(([server, ofServer]) => [
-              server,
-              ofServer.map(({ service, url }) => ({
-                service,
-                problem: isThere(url) ? undefined : 'could not be reached',
-              })),
-            ]),
-          ),
-        reach: async (checks) => new Set(checks.filter(({ url }) => isThere(url)).map(({ service }) => service)),
-        release: (request) => this.#releaseLine(request),
-        readLines: async () => {
-          const ending = await this.callback('lines', async (callback) => [
-            ...(await readServiceLines(callback)),
-            ...(await readFlowLines(callback)),
-          ]);
-          return ending.how === 'returned' ? ending.value : [];
-        },
-        log: ({ event, fields }) => this.note(`${event} ${JSON.stringify(fields)}`),
+    this.fleet = new Fleet(() => this.services, {
+      isUp: (url) => !this.backend.refusing.has(new URL(url).hostname),
+      release: (request) => this.#releaseLine(request),
+      readLines: async () => {
+        const ending = await this.callback('lines', async (callback) => [
+          ...(await readServiceLines(callback)),
+          ...(await readFlowLines(callback)),
+        ]);
+        return ending.how === 'returned' ? ending.value : [];
       },
-    );
+      note: (event) => this.note(event),
+    });
     this.keyPool = new KeyPoolObject('default', (request) => this.#releaseLine(request));
   }
 
@@ -181,7 +120,7 @@ export class House {
   }
 
   get registry(): Registry {
-    return this.registryObject.registry;
+    return this.fleet.object.registry;
   }
 
   /** Of one consumer isolate that lives as long as its configuration. */
@@ -248,18 +187,8 @@ export class House {
     return answer;
   }
 
-  async mint(order: Order = {}): Promise<NewTask> {
-    const { service = 'bound', maxAttempts = 8, baseSeconds = 2, capSeconds = 3600, deadlineMs = DAY_MS } = order;
-    return NewTaskSchema.parse({
-      id: await mintTaskId(idKey, 'alice', Date.now(), 0),
-      subject: 'alice',
-      service,
-      policy: { maxAttempts, baseSeconds, capSeconds },
-      deadlineAt: Date.now() + deadlineMs,
-      request: order.request ?? { path: '/work' },
-      ...(order.group !== undefined && { group: order.group }),
-      ...(order.onComplete !== undefined && { onComplete: await hookOf(order.onComplete) }),
-    });
+  mint(order: Order = {}): Promise<NewTask> {
+    return mintTask(order);
   }
 
   plan(at: number, happen: () => Promise<unknown>): void {
@@ -323,31 +252,9 @@ export class House {
     return answer;
   }
 
-  /** A server that offers `served` registers, or comes back; @returns its id */
-  join(name: string, more: Record<string, unknown> = {}): string {
-    const registration = RegistrationSchema.parse({
-      url: `http://${name}.test`,
-      services: [{ name: 'served' }],
-      ...more,
-    });
-    const id = `srv_${name.padStart(16, '0')}`;
-    const answer = this.registryObject.change((registry, now) => register(registry, registration, OWNER, id, now));
-    this.#registrations.set(id, registration);
-    if (!answer.ok) throw new Error(answer.detail);
-    this.#up.add(answer.value.id);
-    this.note(`${name} joins`);
-    return answer.value.id;
-  }
-
-  leave(id: string): void {
-    this.registryObject.change((registry, now) => heartbeat(registry, id, { status: 'unhealthy' }, OWNER, now));
-    this.#up.delete(id);
-    this.note(`${id} leaves`);
-  }
-
   /** The object is gone from memory: what it knew since it wrote last is lost. */
   restartRegistry(): void {
-    this.registryObject.evict();
+    this.fleet.object.evict();
     this.note('the registry restarts');
   }
 
@@ -360,18 +267,6 @@ export class House {
   restartKeyPool(): void {
     this.keyPool.evict();
     this.note('the key pool restarts');
-  }
-
-  /** Servers that are up say so, as often as somebody asks. */
-  beat(): void {
-    for (const id of this.#up) {
-      this.registryObject.change((registry, now) => {
-        const answer = heartbeat(registry, id, { status: 'healthy' }, OWNER, now);
-        // It was forgotten: an agent that hears so registers its server again.
-        const registration = this.#registrations.get(id);
-        if (!answer.ok && registration !== undefined) register(registry, registration, OWNER, id, now);
-      });
-    }
   }
 
   /** What happens when a server is back, or the service resumed. */

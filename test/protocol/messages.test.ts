@@ -2,8 +2,9 @@
 import { env } from 'cloudflare:workers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ok, status } from './backend.ts';
+import { HOUR_MS, MINUTE_MS, START } from './clock.ts';
 import type { Fault } from './faults.ts';
-import { HOUR_MS, House, MINUTE_MS, START } from './house.ts';
+import { House } from './house.ts';
 import { comeToRest } from './rest.ts';
 
 let house: House;

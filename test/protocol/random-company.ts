@@ -10,7 +10,8 @@ import { ERROR_CLASSES } from '../../shared/task/error-class.ts';
 import type { TaskRequest } from '../../shared/task/request.ts';
 import { isTerminal } from '../../shared/task/status.ts';
 import { Dice } from './dice.ts';
-import { type House, hookOf, type Order } from './house.ts';
+import type { House } from './house.ts';
+import { hookOf, type Order } from './order.ts';
 import type { Row } from './promises.ts';
 
 const GROUP = { subject: 'alice', name: 'night-7' };

@@ -4,9 +4,10 @@
  */
 import { type NewTask, newTaskMessage, type TaskMessage } from '../../shared/message/task-message.ts';
 import { type Answer, accepted, type BackendCall, ConnectionError, ok, status } from './backend.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from './clock.ts';
 import { Dice } from './dice.ts';
 import { FAULTS } from './faults.ts';
-import { DAY_MS, HOUR_MS, House, MINUTE_MS } from './house.ts';
+import { House } from './house.ts';
 import type { Letter } from './post.ts';
 import { Company } from './random-company.ts';
 import { comeToRest } from './rest.ts';
@@ -79,13 +80,13 @@ async function submit(house: House, dice: Dice, task: NewTask): Promise<void> {
 function comeAndGo(house: House, dice: Dice): void {
   for (const name of ['one', 'two']) {
     const arrive = async () => {
-      const id = house.join(name);
+      const id = house.fleet.join(name);
       for (const pauseMs of [0, 1_000, 15_000]) {
         house.plan(house.clock.now + pauseMs, () => house.release(dice.between(1, 3)));
       }
       if (dice.chance(0.6)) return;
       house.plan(house.clock.now + dice.between(0, 120_000), async () => {
-        house.leave(id);
+        house.fleet.leave(id);
         house.plan(house.clock.now + dice.between(0, HOUR_MS), arrive);
       });
     };

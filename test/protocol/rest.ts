@@ -5,7 +5,8 @@
  * then everything that was promised is looked at. Invocations overlap as they would.
  */
 import { isTerminal } from '../../shared/task/status.ts';
-import { type House, MINUTE_MS } from './house.ts';
+import { MINUTE_MS } from './clock.ts';
+import type { House } from './house.ts';
 import type { Letter } from './post.ts';
 import type { Row } from './promises.ts';
 

@@ -1,7 +1,8 @@
 /** A service at a fixed address, without keys, whose backend answers 429: slowed as a service, its tasks in its line. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Answer, ok, status } from '../../protocol/backend.ts';
-import { House, START } from '../../protocol/house.ts';
+import { START } from '../../protocol/clock.ts';
+import { House } from '../../protocol/house.ts';
 import type { Letter } from '../../protocol/post.ts';
 import { comeToRest } from '../../protocol/rest.ts';
 

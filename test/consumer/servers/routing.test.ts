@@ -5,7 +5,8 @@ import type { NewTask } from '../../../shared/message/task-message.ts';
 import { KNOWN_WITHIN_MS } from '../../../shared/service/known-services.ts';
 import type { AttemptRecord } from '../../../shared/task/attempt.ts';
 import { ok, refused, status } from '../../protocol/backend.ts';
-import { House, START } from '../../protocol/house.ts';
+import { START } from '../../protocol/clock.ts';
+import { House } from '../../protocol/house.ts';
 import { comeToRest } from '../../protocol/rest.ts';
 
 let house: House;
@@ -33,7 +34,7 @@ const statuses = async () => (await house.rows()).map((row) => row.status);
 
 describe('a batch of a service that lives on servers', () => {
   it('asks the registry once and reports once, and spreads over the servers', async () => {
-    for (const name of ['one', 'two', 'three']) house.join(name);
+    for (const name of ['one', 'two', 'three']) house.fleet.join(name);
     await submit(12);
     await house.deliver();
     expect(new Set(await statuses())).toEqual(new Set(['succeeded']));
@@ -47,7 +48,7 @@ describe('a batch of a service that lives on servers', () => {
   });
 
   it('calls below the place of the service on its server, and names the server in the log', async () => {
-    const id = house.join('one', { services: [{ name: 'served', path: '/base', port: 9000 }] });
+    const id = house.fleet.join('one', { services: [{ name: 'served', path: '/base', port: 9000 }] });
     const [task] = await submit(1);
     await house.deliver();
     expect(house.backend.calls[0]?.request.url).toBe('http://one.test:9000/base/work');
@@ -55,15 +56,15 @@ describe('a batch of a service that lives on servers', () => {
   });
 
   it('sends a task to a server that it asks for', async () => {
-    house.join('small');
-    house.join('large', { tier: 2, capabilities: { gpu: true } });
+    house.fleet.join('small');
+    house.fleet.join('large', { tier: 2, capabilities: { gpu: true } });
     await submit(4, { requirements: { tier: 2, capabilities: { gpu: true } } });
     await house.deliver();
     expect(hosts()).toEqual(Array(4).fill('large.test'));
   });
 
   it('keeps in the batch what has a place in a moment, rather than deferring it', async () => {
-    house.join('one', { maxConcurrency: 3 });
+    house.fleet.join('one', { maxConcurrency: 3 });
     house.backend.fallback = house.backend.after(30, ok());
     await submit(8);
     await house.deliver();
@@ -73,7 +74,7 @@ describe('a batch of a service that lives on servers', () => {
   });
 
   it('has what would have to wait longer stand in line, without an attempt', async () => {
-    house.join('one', { maxConcurrency: 1 });
+    house.fleet.join('one', { maxConcurrency: 1 });
     house.backend.fallback = house.backend.after(20_000, ok());
     await submit(2);
     await house.deliver();
@@ -86,7 +87,7 @@ describe('a batch of a service that lives on servers', () => {
   });
 
   it('brings places back before its slowest call has ended', async () => {
-    const id = house.join('one');
+    const id = house.fleet.join('one');
     const [slow] = await submit(4);
     house.backend.answer(slow!.id, house.backend.after(20_000, ok()));
     house.backend.fallback = house.backend.after(2_000, ok());
@@ -98,7 +99,7 @@ describe('a batch of a service that lives on servers', () => {
 
 describe('a server that cannot be reached', () => {
   it('costs no attempt: its calls go to another one, and the registry hears of it', async () => {
-    const [gone] = ['one', 'two'].map((name) => house.join(name));
+    const [gone] = ['one', 'two'].map((name) => house.fleet.join(name));
     house.backend.refusing.add('one.test');
     const tasks = await submit(4);
     await house.deliver();
@@ -110,7 +111,7 @@ describe('a server that cannot be reached', () => {
   });
 
   it('keeps the attempt and waits when no other can be reached either; the record names the last', async () => {
-    for (const name of ['one', 'two']) house.join(name);
+    for (const name of ['one', 'two']) house.fleet.join(name);
     for (const host of ['one.test', 'two.test']) house.backend.refusing.add(host);
     const [task] = await submit(1);
     house.backend.answer(task!.id, refused());
@@ -127,7 +128,7 @@ describe('a server that cannot be reached', () => {
 
 describe('a server that breaks off without an answer', () => {
   it('may have read the request: no other server gets it in this attempt', async () => {
-    for (const name of ['one', 'two']) house.join(name);
+    for (const name of ['one', 'two']) house.fleet.join(name);
     const [task] = await submit(1);
     house.backend.answer(task!.id, refused());
     await house.deliver();
@@ -138,7 +139,7 @@ describe('a server that breaks off without an answer', () => {
 
 describe('a busy server', () => {
   it('rests as long as it said, and its task goes to another within seconds', async () => {
-    const ids = ['one', 'two'].map((name) => house.join(name));
+    const ids = ['one', 'two'].map((name) => house.fleet.join(name));
     const [task] = await submit(1);
     house.backend.answer(task!.id, status(503, { 'retry-after': '600' }));
     await comeToRest(house);
@@ -150,7 +151,7 @@ describe('a busy server', () => {
   });
 
   it('is waited for when there is no other', async () => {
-    house.join('one');
+    house.fleet.join('one');
     const [task] = await submit(1);
     house.backend.answer(task!.id, status(429, { 'retry-after': '30' }));
     await house.deliver();
@@ -163,7 +164,7 @@ describe('a busy server', () => {
 
 describe('while the registry does not answer', () => {
   it('calls go to servers last known, and the log says so', async () => {
-    house.join('one');
+    house.fleet.join('one');
     await submit(1);
     await house.deliver();
     house.faults.always('registry', 'down');
@@ -180,14 +181,14 @@ describe('while the registry does not answer', () => {
     const row = await house.row(task!.id);
     expect(row).toMatchObject({ status: 'deferred', reason: 'no-server', parked_for: null, deferrals: 1 });
     expect(row.next_at).toBeLessThanOrEqual(START + 10_000);
-    house.join('one');
+    house.fleet.join('one');
     house.faults.heal();
     await comeToRest(house);
     expect(await house.row(task!.id)).toMatchObject({ status: 'succeeded' });
   });
 
   it('a batch ends although nobody takes its report', async () => {
-    house.join('one');
+    house.fleet.join('one');
     house.faults.always('registry.report', 'down');
     const [task] = await submit(1);
     expect(await house.deliver()).toMatchObject({ how: 'returned' });
@@ -198,7 +199,7 @@ describe('while the registry does not answer', () => {
 
 describe('limits of a service with a fixed target', () => {
   it('hold over all its calls, and the registry gives no server', async () => {
-    house.registryObject.change((registry) =>
+    house.fleet.object.change((registry) =>
       putService(registry, 'served', { baseUrl: 'http://fixed.test', maxConcurrency: 2 }),
     );
     house.backend.fallback = house.backend.after(100, ok());
@@ -219,7 +220,7 @@ describe('short calls of a batch that have few places', () => {
 
   /** With a mean of a second already known. */
   async function limitedTo(maxConcurrency: number): Promise<() => number> {
-    house.registryObject.change((registry) =>
+    house.fleet.object.change((registry) =>
       putService(registry, 'served', { baseUrl: 'http://fixed.test', maxConcurrency }),
     );
     house.backend.fallback = house.backend.after(1_000, ok());
@@ -266,7 +267,7 @@ describe('short calls of a batch that have few places', () => {
   });
 
   it('of a registered server go to that server', async () => {
-    house.join('one', { maxConcurrency: 1 });
+    house.fleet.join('one', { maxConcurrency: 1 });
     house.backend.fallback = house.backend.after(1_000, ok());
     await submit(1);
     await house.deliver();
@@ -280,10 +281,10 @@ describe('short calls of a batch that have few places', () => {
 
 describe('definitions that are put at run time', () => {
   it('reach a consumer with the first task of a name that it does not know', async () => {
-    house.join('one', { services: [{ name: 'late' }] });
+    house.fleet.join('one', { services: [{ name: 'late' }] });
     await house.deliver();
     await house.clock.moveTo(START + 1_000);
-    house.registryObject.change((registry) => putService(registry, 'late', { path: '/defined-late' }));
+    house.fleet.object.change((registry) => putService(registry, 'late', { path: '/defined-late' }));
     const task = await house.submit({ service: 'late', request: {} });
     await house.deliver();
     expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 1 });
@@ -301,7 +302,7 @@ describe('a definition that has changed', () => {
     await house.deliver();
     expect(house.backend.mostAtOnce).toBe(6);
     const limited = { baseUrl: 'http://backend.test', maxConcurrency: 2 };
-    house.registryObject.change((registry) => putService(registry, 'fetched', limited));
+    house.fleet.object.change((registry) => putService(registry, 'fetched', limited));
     await house.clock.moveTo(house.clock.now + KNOWN_WITHIN_MS);
     house.backend.mostAtOnce = 0;
     await many();
@@ -310,10 +311,10 @@ describe('a definition that has changed', () => {
   });
 
   it('is what the batch calls by that hears of it with its servers', async () => {
-    house.join('one');
+    house.fleet.join('one');
     await submit(1);
     await house.deliver();
-    house.registryObject.change((registry) => putService(registry, 'served', { path: '/moved' }));
+    house.fleet.object.change((registry) => putService(registry, 'served', { path: '/moved' }));
     const task = await house.submit({ service: 'served', request: {} });
     await house.deliver();
     expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 1 });
@@ -321,10 +322,10 @@ describe('a definition that has changed', () => {
   });
 
   it('so that it needs a server now costs a moment, and no attempt', async () => {
-    house.join('one', { services: [{ name: 'served' }, { name: 'fetched' }] });
+    house.fleet.join('one', { services: [{ name: 'served' }, { name: 'fetched' }] });
     await submit(1);
     await house.deliver();
-    house.registryObject.change((registry) => putService(registry, 'fetched', {}));
+    house.fleet.object.change((registry) => putService(registry, 'fetched', {}));
     const moved = await house.submit({ service: 'fetched' });
     await submit(1);
     await house.deliver();

@@ -2,18 +2,16 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { recordAccepted } from '../../../shared/store/accept.ts';
 import { recoverAfterRestart } from '../../../shared/store/recovery.ts';
 import { accepted, ok, status } from '../backend.ts';
-import { DAY_MS, HOUR_MS, House, MINUTE_MS, START } from '../house.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS, START } from '../clock.ts';
+import { House } from '../house.ts';
 import { comeToRest } from '../rest.ts';
+import { FAILURE, latestCall, SUCCESS } from '../staged-task.ts';
 
 let house: House;
 beforeEach(async () => {
   house = await House.open();
 });
 afterEach(() => house.close());
-
-const latestCall = (id: string) => house.backend.callsOf(id).at(-1)!;
-const success = { status: 'succeeded' } as const;
-const failure = { status: 'failed', message: 'out of paper', retryable: true } as const;
 
 describe('R1 carrier: what accept answers with yes has one', () => {
   it('a task that no queue takes is recorded as due', async () => {
@@ -32,7 +30,7 @@ describe('R1 carrier: a wake-up that is lost', () => {
     house.backend.answer(task.id, accepted());
     await house.deliver();
     house.post.loses = () => true;
-    await house.report(latestCall(task.id), failure);
+    await house.report(latestCall(house, task.id), FAILURE);
     expect(await house.row(task.id)).toMatchObject({ status: 'retrying', due_at: task.deadlineAt });
     await comeToRest(house);
     expect(await house.row(task.id)).toMatchObject({ status: 'expired' });
@@ -74,14 +72,14 @@ describe('R8 local queue in memory', () => {
       how: 'returned',
       value: 4,
     });
-    await house.report(latestCall(waiting.id), success);
+    await house.report(latestCall(house, waiting.id), SUCCESS);
     await comeToRest(house);
     for (const { id } of [untouched, retrying, deferred, waiting, running]) {
       expect(await house.row(id)).toMatchObject({ status: 'succeeded' });
     }
-    expect(latestCall(retrying.id).startedAt).toBeGreaterThanOrEqual(START + 600_000);
+    expect(latestCall(house, retrying.id).startedAt).toBeGreaterThanOrEqual(START + 600_000);
     // Nobody is left to hold the lease, so the first sweep brings the task back.
-    expect(latestCall(running.id).startedAt).toBe(START + MINUTE_MS);
+    expect(latestCall(house, running.id).startedAt).toBe(START + MINUTE_MS);
   });
 
   it('with `queue+record` 202 waits for the row', async () => {
@@ -122,7 +120,7 @@ describe('R15 promptness', () => {
     house.backend.answer(slow.id, house.backend.after(25_000, ok()));
     await comeToRest(house);
     expect(house.backend.callsOf(quick.id)).toHaveLength(2);
-    expect(latestCall(quick.id).startedAt).toBeLessThan(latestCall(slow.id).endedAt ?? 0);
+    expect(latestCall(house, quick.id).startedAt).toBeLessThan(latestCall(house, slow.id).endedAt ?? 0);
     expect((await house.row(quick.id)).finished_at).toBeLessThan(START + 25_000);
   });
 

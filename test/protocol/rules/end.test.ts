@@ -4,18 +4,16 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { NewTask, TaskMessage } from '../../../shared/message/task-message.ts';
 import { servicesSchema } from '../../../shared/service/definition.ts';
 import { accepted, ok, status } from '../backend.ts';
-import { House, MINUTE_MS, START } from '../house.ts';
+import { MINUTE_MS, START } from '../clock.ts';
+import { House } from '../house.ts';
 import { comeToRest } from '../rest.ts';
+import { FAILURE, latestCall, SUCCESS, waitingTask } from '../staged-task.ts';
 
 let house: House;
 beforeEach(async () => {
   house = await House.open();
 });
 afterEach(() => house.close());
-
-const latestCall = (id: string) => house.backend.callsOf(id).at(-1)!;
-const success = { status: 'succeeded' } as const;
-const failure = { status: 'failed', message: 'out of paper', retryable: true } as const;
 
 describe('R12 cancel', () => {
   it('a running call is aborted, the backend is told, and the task ends cancelled', async () => {
@@ -24,7 +22,7 @@ describe('R12 cancel', () => {
     house.plan(START + 1_000, () => house.cancel(task));
     await comeToRest(house);
     expect(await house.row(task.id)).toMatchObject({ status: 'cancelled', run: 1 });
-    expect(latestCall(task.id)).toMatchObject({ ending: 'aborted', endedAt: START + 5_000 });
+    expect(latestCall(house, task.id)).toMatchObject({ ending: 'aborted', endedAt: START + 5_000 });
     expect(house.backend.told).toEqual([task.id]);
   });
 
@@ -39,11 +37,11 @@ describe('R12 cancel', () => {
 
   it('a waiting task of a registered server ends cancelled, and that server is told', async () => {
     house.services = servicesSchema(true).parse({ served: { cancelPath: '/work/{id}' } });
-    house.join('one');
+    house.fleet.join('one');
     const task = await house.submit({ service: 'served' });
     house.backend.answer(task.id, accepted());
     await house.deliver();
-    house.join('two');
+    house.fleet.join('two');
     await house.cancel(task);
     await comeToRest(house);
     expect(house.backend.told).toEqual([task.id]);
@@ -52,7 +50,7 @@ describe('R12 cancel', () => {
 
   it('a task that a registered server accepted while it was cancelled: that server is told', async () => {
     house.services = servicesSchema(true).parse({ served: { cancelPath: '/work/{id}' } });
-    house.join('one');
+    house.fleet.join('one');
     const task = await house.submit({ service: 'served' });
     house.backend.answer(task.id, async (call) => {
       await house.cancel(task);
@@ -68,7 +66,7 @@ describe('R12 cancel', () => {
     await house.deliver();
     expect(await house.cancel(task)).toEqual({ ok: true, status: 'cancelled', changed: true });
     expect(await house.cancel(task)).toEqual({ ok: true, status: 'cancelled', changed: false });
-    expect(await house.report(latestCall(task.id), success)).toMatchObject({ ok: false, code: 'task-finished' });
+    expect(await house.report(latestCall(house, task.id), SUCCESS)).toMatchObject({ ok: false, code: 'task-finished' });
     await comeToRest(house);
     expect(house.backend.told).toEqual([task.id]);
   });
@@ -84,34 +82,27 @@ describe('R12 cancel', () => {
 });
 
 describe('R17 callbacks are idempotent', () => {
-  async function waitingTask() {
-    const task = await house.submit();
-    house.backend.answer(task.id, accepted());
-    await house.deliver();
-    return task;
-  }
-
   it('the same success again is fine and changes nothing', async () => {
-    const task = await waitingTask();
-    const call = latestCall(task.id);
-    expect(await house.report(call, success)).toEqual({ ok: true, status: 'succeeded', changed: true });
+    const task = await waitingTask(house);
+    const call = latestCall(house, task.id);
+    expect(await house.report(call, SUCCESS)).toEqual({ ok: true, status: 'succeeded', changed: true });
     const before = await house.row(task.id);
-    expect(await house.report(call, success)).toEqual({ ok: true, status: 'succeeded', changed: false });
+    expect(await house.report(call, SUCCESS)).toEqual({ ok: true, status: 'succeeded', changed: false });
     expect(await house.row(task.id)).toEqual(before);
-    expect(await house.report(call, failure)).toMatchObject({ ok: false, code: 'task-finished' });
+    expect(await house.report(call, FAILURE)).toMatchObject({ ok: false, code: 'task-finished' });
     await comeToRest(house);
   });
 
   it('another success is refused, and the first result stays', async () => {
-    const task = await waitingTask();
-    const call = latestCall(task.id);
+    const task = await waitingTask(house);
+    const call = latestCall(house, task.id);
     const result = (text: string) => ({
-      ...success,
+      ...SUCCESS,
       result: { type: 'application/json', encoding: 'json', text } as const,
     });
     expect(await house.report(call, result('{"pages":3}'))).toMatchObject({ ok: true, changed: true });
     expect(await house.report(call, result('{"pages":3}'))).toMatchObject({ ok: true, changed: false });
-    for (const other of [result('{"pages":4}'), success]) {
+    for (const other of [result('{"pages":4}'), SUCCESS]) {
       expect(await house.report(call, other)).toMatchObject({ ok: false, code: 'task-finished' });
     }
     expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', result: '{"pages":3}' });
@@ -119,32 +110,32 @@ describe('R17 callbacks are idempotent', () => {
   });
 
   it('the same failure again is fine, also when the task has gone on', async () => {
-    const task = await waitingTask();
-    const call = latestCall(task.id);
-    expect(await house.report(call, failure)).toEqual({ ok: true, status: 'retrying', changed: true });
+    const task = await waitingTask(house);
+    const call = latestCall(house, task.id);
+    expect(await house.report(call, FAILURE)).toEqual({ ok: true, status: 'retrying', changed: true });
     house.backend.answer(task.id, accepted());
     await house.clock.moveTo(START + 10_000);
     await house.deliver();
     const before = await house.row(task.id);
     expect(before).toMatchObject({ status: 'waiting', run: 2, failures: 1 });
-    expect(await house.report(call, failure)).toEqual({ ok: true, status: 'waiting', changed: false });
+    expect(await house.report(call, FAILURE)).toEqual({ ok: true, status: 'waiting', changed: false });
     expect(await house.row(task.id)).toEqual(before);
-    await house.report(latestCall(task.id), success);
+    await house.report(latestCall(house, task.id), SUCCESS);
     await comeToRest(house);
   });
 
   it('a report whose write lost its answer is the same again', async () => {
-    const task = await waitingTask();
+    const task = await waitingTask(house);
     house.faults.once('db.record', 'lost-answer');
-    expect(await house.report(latestCall(task.id), success)).toBeUndefined();
-    expect(await house.report(latestCall(task.id), success)).toMatchObject({ ok: true, changed: false });
+    expect(await house.report(latestCall(house, task.id), SUCCESS)).toBeUndefined();
+    expect(await house.report(latestCall(house, task.id), SUCCESS)).toMatchObject({ ok: true, changed: false });
     await comeToRest(house);
   });
 
   it('a success that overtakes the 202 is the end', async () => {
     const task = await house.submit();
     house.backend.answer(task.id, async (call) => {
-      expect(await house.report(call, success)).toMatchObject({ ok: true, status: 'succeeded' });
+      expect(await house.report(call, SUCCESS)).toMatchObject({ ok: true, status: 'succeeded' });
       return new Response(null, { status: 202 });
     });
     await comeToRest(house);
@@ -154,7 +145,7 @@ describe('R17 callbacks are idempotent', () => {
   it('a failure that overtakes the 202 leads to one more run, not two', async () => {
     const task = await house.submit();
     house.backend.answer(task.id, async (call) => {
-      expect(await house.report(call, failure)).toMatchObject({ ok: true, status: 'retrying' });
+      expect(await house.report(call, FAILURE)).toMatchObject({ ok: true, status: 'retrying' });
       return new Response(null, { status: 202 });
     });
     await comeToRest(house);
@@ -162,12 +153,12 @@ describe('R17 callbacks are idempotent', () => {
   });
 
   it('a late success of an older run ends the task, whatever the newer one says', async () => {
-    const task = await waitingTask();
-    const old = latestCall(task.id);
+    const task = await waitingTask(house);
+    const old = latestCall(house, task.id);
     await house.clock.moveTo(START + 300_000);
     await house.sweep();
     house.backend.answer(task.id, async () => {
-      const report = { ...success, result: { type: 'application/json', encoding: 'json', text: '{"by":1}' } } as const;
+      const report = { ...SUCCESS, result: { type: 'application/json', encoding: 'json', text: '{"by":1}' } } as const;
       expect(await house.report(old, report)).toMatchObject({ ok: true, status: 'succeeded' });
       return new Response('too late', { status: 500 });
     });
@@ -176,12 +167,12 @@ describe('R17 callbacks are idempotent', () => {
   });
 
   it('a late failure of an older run is refused', async () => {
-    const task = await waitingTask();
-    const old = latestCall(task.id);
+    const task = await waitingTask(house);
+    const old = latestCall(house, task.id);
     await house.clock.moveTo(START + 300_000);
     await house.sweep();
     house.backend.answer(task.id, async (call) => {
-      expect(await house.report(old, failure)).toMatchObject({ ok: false, code: 'stale-attempt' });
+      expect(await house.report(old, FAILURE)).toMatchObject({ ok: false, code: 'stale-attempt' });
       return ok()(call);
     });
     await comeToRest(house);
@@ -196,27 +187,31 @@ describe('R17 callbacks are idempotent', () => {
     });
     await house.deliver();
     await house.clock.moveTo(START + 200_000);
-    expect(await house.report(latestCall(task.id), { status: 'running', percent: 50 })).toMatchObject({ ok: true });
+    expect(await house.report(latestCall(house, task.id), { status: 'running', percent: 50 })).toMatchObject({
+      ok: true,
+    });
     expect((await house.row(task.id)).due_at).toBe(START + 500_000);
     // A sign of life that says nothing new keeps what was said before.
     await house.clock.moveTo(START + 300_000);
-    expect(await house.report(latestCall(task.id), { status: 'running' })).toMatchObject({ ok: true });
+    expect(await house.report(latestCall(house, task.id), { status: 'running' })).toMatchObject({ ok: true });
     expect((await house.row(task.id)).due_at).toBe(START + 600_000);
     const shown = await env.DB.prepare('SELECT progress FROM tasks WHERE id = ?1').bind(task.id).first('progress');
     expect(JSON.parse(String(shown))).toMatchObject({ percent: 50 });
-    await house.report(latestCall(task.id), success);
-    expect(await house.report(latestCall(task.id), { status: 'running' })).toMatchObject({ code: 'task-finished' });
+    await house.report(latestCall(house, task.id), SUCCESS);
+    expect(await house.report(latestCall(house, task.id), { status: 'running' })).toMatchObject({
+      code: 'task-finished',
+    });
     await comeToRest(house);
   });
 
   it('a forged token and the token of another task say nothing', async () => {
-    const task = await waitingTask();
-    const other = await waitingTask();
-    const { token } = latestCall(task.id);
-    for (const forged of ['', 'x', `2${token.slice(1)}`, `${token.slice(0, -1)}_`, latestCall(other.id).token]) {
-      expect(await house.report({ id: task.id, token: forged }, success)).toMatchObject({ code: 'unauthenticated' });
+    const task = await waitingTask(house);
+    const other = await waitingTask(house);
+    const { token } = latestCall(house, task.id);
+    for (const forged of ['', 'x', `2${token.slice(1)}`, `${token.slice(0, -1)}_`, latestCall(house, other.id).token]) {
+      expect(await house.report({ id: task.id, token: forged }, SUCCESS)).toMatchObject({ code: 'unauthenticated' });
     }
-    for (const { id } of [task, other]) await house.report(latestCall(id), success);
+    for (const { id } of [task, other]) await house.report(latestCall(house, id), SUCCESS);
     await comeToRest(house);
   });
 });
@@ -250,7 +245,7 @@ describe('R25 outcomes travel', () => {
   it('a 202 is, too, and the callback is waited for', async () => {
     const task = await calledWhileAway(5 * MINUTE_MS);
     house.backend.answer(task.id, house.backend.after(1_000, accepted()));
-    house.plan(START + 8 * MINUTE_MS, () => house.report(latestCall(task.id), success));
+    house.plan(START + 8 * MINUTE_MS, () => house.report(latestCall(house, task.id), SUCCESS));
     await comeToRest(house);
     expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 1 });
     expect(house.backend.callsOf(task.id)).toHaveLength(1);

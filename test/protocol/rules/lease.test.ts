@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { NewTask } from '../../../shared/message/task-message.ts';
 import { servicesSchema } from '../../../shared/service/definition.ts';
 import { ok, refused, status } from '../backend.ts';
-import { DAY_MS, HOUR_MS, House, MINUTE_MS, START } from '../house.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS, START } from '../clock.ts';
+import { House } from '../house.ts';
 import { comeToRest } from '../rest.ts';
 
 let house: House;

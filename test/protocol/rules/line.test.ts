@@ -6,7 +6,8 @@ import { ServerLeases } from '../../../consumer/capacity/server-leases.ts';
 import type { Settlement } from '../../../shared/ledger/contract.ts';
 import { type NewTask, newTaskMessage } from '../../../shared/message/task-message.ts';
 import { requestColumns } from '../../../shared/store/request-columns.ts';
-import { HOUR_MS, House, MINUTE_MS, START } from '../house.ts';
+import { HOUR_MS, MINUTE_MS, START } from '../clock.ts';
+import { House } from '../house.ts';
 import { comeToRest } from '../rest.ts';
 
 let house: House;
@@ -31,7 +32,7 @@ describe('R20 waiting room', () => {
 
   it('a task without a server waits for one, without a message and without losing an attempt', async () => {
     const task = await parkedTask({ maxAttempts: 1 });
-    house.plan(START + 20_000, async () => void house.join('late'));
+    house.plan(START + 20_000, async () => void house.fleet.join('late'));
     house.plan(START + 20_000, () => house.release());
     await comeToRest(house);
     expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2, deferrals: 1, parked_for: null });
@@ -40,7 +41,7 @@ describe('R20 waiting room', () => {
 
   it('a crash after the rows say so, before the wake-ups go', async () => {
     const task = await parkedTask();
-    house.join('late');
+    house.fleet.join('late');
     house.faults.once('queue.send', 'crash-before');
     expect(await house.release()).toEqual({ how: 'killed' });
     await comeToRest(house);
@@ -50,7 +51,7 @@ describe('R20 waiting room', () => {
 
   it('the wake-up meets the row that was written before it', async () => {
     const task = await parkedTask();
-    house.join('late');
+    house.fleet.join('late');
     house.post.afterSend = async (letters) => {
       await house.deliver([...letters]);
     };
@@ -61,7 +62,7 @@ describe('R20 waiting room', () => {
   it('an event that never comes: the task looks again at its fallback, and is sent again if that is lost', async () => {
     const task = await parkedTask();
     house.servesLines = false;
-    house.join('late');
+    house.fleet.join('late');
     const { due_at: fallback } = await house.row(task.id);
     const sent = house.post.sent.length;
     house.post.loses = () => house.post.sent.length < sent + 3;
@@ -80,7 +81,7 @@ describe('R20 waiting room', () => {
     await house.deliver();
     expect(house.post.waiting()).toEqual([]);
     expect(await house.row(task.id)).toMatchObject({ run: 1, parked_for: 'service:served' });
-    house.join('late');
+    house.fleet.join('late');
     await house.release();
     await comeToRest(house);
     expect(house.backend.callsOf(task.id)).toHaveLength(1);
@@ -91,7 +92,7 @@ describe('R20 waiting room', () => {
     house.post.duplicate(house.ready()[0]!, 600);
     await house.deliver();
     expect(await house.row(task.id)).toMatchObject({ parked_for: 'service:served' });
-    house.join('late');
+    house.fleet.join('late');
     await house.clock.moveTo(START + 600_000);
     await house.deliver();
     expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2, parked_for: null, due_at: null });
@@ -103,18 +104,18 @@ describe('R20 waiting room', () => {
     await house.deliver();
     expect(house.post.waiting()).toEqual([]);
     expect(await house.row(task.id)).toMatchObject({ parked_for: 'service:served', deferrals: 1 });
-    house.join('late');
+    house.fleet.join('late');
     await house.release();
     await comeToRest(house);
   });
 
   it('a paused service keeps its tasks until it is resumed', async () => {
-    house.join('there');
-    house.registryObject.change((registry) => setPaused(registry, 'served', {}));
+    house.fleet.join('there');
+    house.fleet.object.change((registry) => setPaused(registry, 'served', {}));
     const task = await house.submit({ service: 'served' });
     await house.deliver();
     expect(await house.row(task.id)).toMatchObject({ reason: 'paused', parked_for: 'service:served' });
-    house.registryObject.change((registry) => setPaused(registry, 'served', undefined));
+    house.fleet.object.change((registry) => setPaused(registry, 'served', undefined));
     await house.release();
     await comeToRest(house);
     expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2 });
@@ -213,7 +214,7 @@ describe('R21 alone', () => {
     vi.spyOn(ServerLeases.prototype, 'take').mockRejectedValueOnce(new TypeError('a bug'));
     await house.deliver();
     expect(await house.row(task.id)).toMatchObject({ status: 'deferred', reason: 'not-started', failures: 0 });
-    house.join('one');
+    house.fleet.join('one');
     await comeToRest(house);
     expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2 });
   });

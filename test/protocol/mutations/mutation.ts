@@ -20,7 +20,7 @@ export interface Mutation {
 export interface Row {
   /** The beginning of the tests' names: a `describe`. */
   readonly name: string;
-  readonly file: `rules/${string}.test.ts` | 'schedules.test.ts' | 'messages.test.ts' | 'groups.test.ts';
+  readonly file: `${'rules' | 'schedules'}/${string}.test.ts` | 'messages.test.ts' | 'groups.test.ts';
   readonly mutations: readonly Mutation[];
 }
 

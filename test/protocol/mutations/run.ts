@@ -10,10 +10,10 @@ import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { MUTATED_ROWS } from './list.ts';
 import type { Edit, Mutation, Row } from './mutation.ts';
-import { MUTATED_ROWS } from './mutation-list.ts';
 
-const ROOT = resolve(import.meta.dirname, '../..');
+const ROOT = resolve(import.meta.dirname, '../../..');
 const COPIED = [
   'shared',
   'producer',

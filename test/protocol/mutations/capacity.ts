@@ -1,0 +1,58 @@
+/** What takes out the rules that `schedules/capacity.test.ts` holds. */
+import { mutation, PLACE_SOURCE, type Row } from './mutation.ts';
+
+export const CAPACITY_MUTATIONS: readonly Row[] = [
+  {
+    name: 'the registry answers after its caller gave up',
+    file: 'schedules/capacity.test.ts',
+    mutations: [
+      mutation(
+        'R22',
+        'the giving back of what is answered late',
+        PLACE_SOURCE,
+        'await session.giveUp({ leaseId, expiresAt }).catch(',
+        'await Promise.resolve().catch(',
+      ),
+      mutation(
+        'R22',
+        'the limit that holds while nobody counts',
+        PLACE_SOURCE,
+        'if (service?.maxConcurrency !== undefined || service?.requestsPerSecond !== undefined) {',
+        'if (service === null) {',
+      ),
+    ],
+  },
+  {
+    name: 'a key lease repeated after a lost answer',
+    file: 'schedules/capacity.test.ts',
+    mutations: [
+      mutation(
+        'R22',
+        'the same answer for the same lease',
+        'consumer/keys/pool/lease.ts',
+        'if (earlier !== undefined) return earlier.answers as readonly KeyAnswer[];',
+        '',
+      ),
+    ],
+  },
+  {
+    name: 'a reset time years away',
+    file: 'schedules/capacity.test.ts',
+    mutations: [
+      mutation(
+        'R4',
+        'the longest time that a key is closed',
+        'consumer/keys/provider/key-feedback.ts',
+        'Math.min(resetAt, now + MAX_WAIT_MS)',
+        'resetAt',
+      ),
+      mutation(
+        'R4',
+        'the longest time that a told limit is believed',
+        'shared/capacity/told.ts',
+        'Math.min(told, now + MAX_WAIT_MS)',
+        'told',
+      ),
+    ],
+  },
+];

@@ -1,0 +1,82 @@
+/**
+ * Limits hold while the registry is late, answers are lost or a provider names odd times. Rows of the table in
+ * `docs/protocol.md`.
+ */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { NewTask } from '../../../shared/message/task-message.ts';
+import { servicesSchema } from '../../../shared/service/definition.ts';
+import { ok, status } from '../backend.ts';
+import { DAY_MS, START } from '../clock.ts';
+import { House } from '../house.ts';
+import { comeToRest } from '../rest.ts';
+
+let house: House;
+beforeEach(async () => {
+  house = await House.open();
+});
+afterEach(() => house.close());
+
+describe('the registry answers after its caller gave up', () => {
+  const LIMIT = 5;
+  /** Its answers take longer than a batch waits for them. */
+  const LATE_MS = 4_500;
+
+  it('never more calls run than the limit lets, and no place stays taken', async () => {
+    const limited = { fetched: { baseUrl: 'http://backend.test', maxConcurrency: LIMIT } };
+    house.services = servicesSchema(true).parse(limited);
+    const tasks: NewTask[] = [];
+    for (let count = 0; count < 20; count++) tasks.push(await house.submit({ service: 'fetched' }));
+    house.backend.fallback = house.backend.after(1_000, ok());
+    let late = 3;
+    house.faults.latency = async (effect) => {
+      if (effect === 'registry.route answer' && late-- > 0) await house.clock.sleep(LATE_MS);
+    };
+    await comeToRest(house);
+    for (const { id } of tasks) expect(await house.row(id)).toMatchObject({ status: 'succeeded', failures: 0 });
+    expect(house.backend.mostAtOnce).toBe(LIMIT);
+    // No place was held by nobody until the leases ended.
+    const last = Math.max(...house.backend.calls.map(({ startedAt }) => startedAt));
+    expect(last).toBeLessThan(START + 30_000);
+    expect(house.registry.leases.size).toBe(0);
+  });
+});
+
+describe('a key lease repeated after a lost answer', () => {
+  it('is the same lease: no call is counted twice, and all are given back', async () => {
+    house.services = servicesSchema(true).parse({
+      keyed: { baseUrl: 'http://backend.test', keyPool: 'default', keyLimits: { concurrency: 4 } },
+    });
+    const tasks: NewTask[] = [];
+    for (let round = 0; round < 3; round++) {
+      for (let count = 0; count < 8; count++) tasks.push(await house.submit({ service: 'keyed' }));
+      house.faults.once('keys.lease', 'lost-answer');
+      await comeToRest(house);
+    }
+    for (const { id } of tasks) expect(await house.row(id)).toMatchObject({ status: 'succeeded', run: 1 });
+    expect((await house.keys()).map(({ inFlight }) => inFlight)).toEqual([0, 0]);
+  });
+});
+
+describe('a reset time years away', () => {
+  const YEARS = String(20 * 365 * 86_400);
+  const used = { 'x-ratelimit-limit-requests': '9', 'x-ratelimit-remaining-requests': '0' };
+
+  it('closes a key for a day at most, and it says so', async () => {
+    const task = await house.submit({ service: 'keyed' });
+    const answer = status(429, { 'retry-after': YEARS });
+    house.backend.answer(task.id, answer, answer);
+    await house.deliver();
+    for (const key of await house.keys()) expect(key).toMatchObject({ state: 'cooling', until: START + DAY_MS });
+  });
+
+  it('beside an answer keeps nobody from the key after a day', async () => {
+    const task = await house.submit({ service: 'keyed', deadlineMs: 4 * DAY_MS });
+    const answer = status(429, { ...used, 'x-ratelimit-reset-requests': `${YEARS}s` });
+    house.backend.answer(task.id, answer, answer);
+    await comeToRest(house);
+    const row = await house.row(task.id);
+    expect(row.status).toBe('succeeded');
+    expect(row.finished_at).toBeLessThanOrEqual(START + 1.1 * DAY_MS);
+    // A day in steps takes a busy machine a while.
+  }, 60_000);
+});

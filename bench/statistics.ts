@@ -23,7 +23,9 @@ const SERVICES = ['ocr', 'llm', 'translate'];
 
 /** Counts nothing, and has nothing to write. */
 class NoStatistics extends Statistics {
-  override note(): void {}
+  override noteClaims(): void {}
+  override noteMoves(): void {}
+  override noteDurations(): void {}
   override takeDue(): [] {
     return [];
   }
@@ -66,7 +68,7 @@ class Side {
     let beside = 0;
     for (let batch = 0; batch < batches; batch++) {
       awaited += await spentOn(() => this.#settleBatch());
-      beside += await spentOn(() => writeDueStatistics(this.#db, this.env.statistics, this.#now()));
+      beside += await spentOn(async () => writeDueStatistics(this.#db, this.env.statistics, this.#now()));
     }
     return { awaited, all: awaited + beside };
   }

@@ -15,7 +15,7 @@ import { mintCallbackToken } from './callback-token.ts';
 import type { CallbackEnv, StoreEnv } from './env.ts';
 import { handOverLost, type MovedOn } from './lost-runs.ts';
 import { tellEnds, toldClaims } from './messages.ts';
-import { noteStatement, samplesOfClaims } from './statistics.ts';
+import { noteStatement } from './statistics.ts';
 
 const TOO_LATE: TaskError = { class: 'deadline', message: 'The deadline passed before the task could run.' };
 
@@ -58,7 +58,7 @@ async function answerClaimsIn(env: StoreEnv, batch: ClaimBatch, now: number): Pr
   );
   const claimed = new Map(rows.map((row) => [row.id, row]));
   noteStatement(env, 'claim', batch.claims[0]?.id, performance.now() - beganAt, now);
-  env.statistics.note(samplesOfClaims([...claimed.values()], now), now);
+  env.statistics.noteClaims(claimed.values(), now);
   await tellEnds(env, toldClaims([...claimed.values()]));
   const untouched = batch.claims.filter(({ id }) => !claimed.has(id)).map(({ id }) => id);
   const others = await readStates(env.db, untouched);

@@ -40,6 +40,7 @@ export function fallBack(
     expected: { status: state.status, run: state.run },
     next: decision.next,
     service: fallback.service,
+    ...(fallback.from !== undefined && { from: fallback.from }),
     settled: { run: state.run, status: 'failed' },
     dueAt: now + graceMs(0),
     sends: 1,

@@ -19,7 +19,6 @@ import { type Move, recordTransitions } from '../shared/store/transitions.ts';
 import { transition } from '../shared/task/transition.ts';
 import type { CallbackEnv, StoreEnv } from './env.ts';
 import { tellEnds, toldMoves } from './messages.ts';
-import { samplesOfMoves } from './statistics.ts';
 import { sendCancels, sendWakes } from './wake.ts';
 
 /** Tasks a statement, and statements for whoever waits, or a round: 10,000 tasks at once, the rest by the sweeper. */
@@ -63,7 +62,7 @@ async function cancelTasks(env: StoreEnv, group: GroupName, now: number): Promis
     const moves = rows.flatMap((row) => cancellation(row, now));
     const moved = await recordTransitions(env.db, moves);
     cancelled += moved.size;
-    env.statistics.note(samplesOfMoves(moves, moved, now), now);
+    env.statistics.noteMoves(moves, moved, now);
     await tellEnds(env, toldMoves(moves, moved));
     await tellBackends(
       env,

@@ -74,7 +74,7 @@ class Session extends RpcTarget implements LedgerSession {
   claim(batch: ClaimBatch): Promise<(Grant | Denial)[]> {
     const { nonce, claims, delivered } = ClaimBatchSchema.parse(batch);
     const { statistics } = this.#env;
-    for (const ms of delivered?.ms ?? []) statistics.noteDuration('queue', delivered?.shard ?? '', ms, Date.now());
+    if (delivered !== undefined) statistics.noteDurations('queue', delivered.shard, delivered.ms, Date.now());
     return answerClaims(this.#env, { nonce, claims: parseEach(ClaimSchema, claims, 'claim') }, Date.now());
   }
 
@@ -90,7 +90,8 @@ class Session extends RpcTarget implements LedgerSession {
   #keepStatistics(): void {
     const { stores, statistics } = this.#env;
     const now = Date.now();
-    this.#context.waitUntil(writeDueStatistics(stores.control, statistics, now));
+    const written = writeDueStatistics(stores.control, statistics, now);
+    if (written !== undefined) this.#context.waitUntil(written);
     const pauseMs = statistics.planFlush(now);
     if (pauseMs === undefined) return;
     const flush = async () => {

@@ -16,7 +16,6 @@ import type { StoreEnv } from './env.ts';
 import { wakeFallen } from './fallback.ts';
 import { handOver } from './hand-over.ts';
 import { tellEnds, toldMoves } from './messages.ts';
-import { samplesOfMoves } from './statistics.ts';
 
 export interface MovedOn {
   readonly status: TaskState['status'];
@@ -41,7 +40,7 @@ export async function handOverLost(
   });
   const moved = await recordTransitions(env.db, moves);
   const recorded = moves.filter(({ id }) => moved.has(id));
-  env.statistics.note(samplesOfMoves(moves, moved, now), now);
+  env.statistics.noteMoves(moves, moved, now);
   await wakeFallen(env, recorded);
   await tellEnds(env, toldMoves(moves, moved));
   // The row carries who was handed over (rule R1).

@@ -12,7 +12,6 @@ import { transition } from '../shared/task/transition.ts';
 import { inAllStores } from './by-store.ts';
 import type { CallbackEnv, StoreEnv } from './env.ts';
 import { tellEnds, toldMoves } from './messages.ts';
-import { samplesOfMoves } from './statistics.ts';
 
 /** More is said as this many. */
 const MAX_COUNTED = 10_000;
@@ -57,7 +56,7 @@ async function endThese(
     return decision.ok ? [{ id: row.id, expected, next: decision.next, error: DELETED }] : [];
   });
   const moved = await recordTransitions(db, moves);
-  statistics.note(samplesOfMoves(moves, moved, now), now);
+  statistics.noteMoves(moves, moved, now);
   await tellEnds({ db, taskQueues }, toldMoves(moves, moved));
   return moved.size;
 }

@@ -18,7 +18,7 @@ import { answerByStore } from './by-store.ts';
 import type { CallbackEnv, StoreEnv } from './env.ts';
 import { fallBack, wakeFallen } from './fallback.ts';
 import { tellEnds, toldMoves } from './messages.ts';
-import { noteStatement, samplesOfMoves } from './statistics.ts';
+import { noteStatement } from './statistics.ts';
 
 /** How long a message waits whose row cannot be read. */
 const UNREADABLE_DELAY_MS = 60_000;
@@ -95,7 +95,7 @@ async function settleAs(
     moves.filter(({ id }) => moved.has(id)),
   );
   await tellEnds(env, toldMoves(moves, moved));
-  env.statistics.note(samplesOfMoves(moves, moved, now), now);
+  env.statistics.noteMoves(moves, moved, now);
 }
 
 /** An outcome that the database does not take: another attempt would come to the same, so the task ends and says so. */

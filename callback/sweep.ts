@@ -36,7 +36,7 @@ import { handOver } from './hand-over.ts';
 import { tellEnds, toldMoves } from './messages.ts';
 import { sweepOrphans } from './orphans.ts';
 import { forgetOld } from './retention.ts';
-import { samplesOfMoves, writeDueStatistics } from './statistics.ts';
+import { writeDueStatistics } from './statistics.ts';
 import { watchStores } from './store-watch.ts';
 import { decideSweep, type SweepDecision } from './sweep-decision.ts';
 import { sendWakes, type Wake } from './wake.ts';
@@ -174,7 +174,7 @@ async function sweepDue(env: StoreEnv, kind: DueKind, now: number): Promise<Part
     const handedOver = await handOver(env.db, decisions, now);
     const moves = decisions.map(({ row, decision }) => handedOver.get(row.id) ?? moveOf(row, decision));
     const moved = await recordTransitions(env.db, moves);
-    env.statistics.note(samplesOfMoves(moves, moved, now), now);
+    env.statistics.noteMoves(moves, moved, now);
     await tellEnds(env, toldMoves(moves, moved));
     const wakes = decisions.flatMap(({ row, decision }): Wake[] =>
       decision.wakeDelayMs === undefined || !moved.has(row.id) || handedOver.has(row.id)

@@ -33,7 +33,6 @@ import { fallBack, wakeFallen } from './fallback.ts';
 import { tellEnds, toldMoves } from './messages.ts';
 import { askRegistry } from './registry/asking.ts';
 import { retryMove } from './retry-move.ts';
-import { samplesOfMoves } from './statistics.ts';
 import { sendCancel, sendWakes } from './wake.ts';
 
 /** A row that moves away this often between look and write is not met by people or backends. */
@@ -203,7 +202,7 @@ async function lookAndMove(
     if ('answer' in decision) return decision.answer;
     const moved = await recordTransitions(db, [decision.move]);
     if (!moved.has(id)) continue;
-    env.statistics.note(samplesOfMoves([decision.move], moved, Date.now()), Date.now());
+    env.statistics.noteMoves([decision.move], moved, Date.now());
     await followUp(id, decision.after);
     await tellEnds({ db, taskQueues: env.taskQueues }, toldMoves([decision.move], moved));
     const { next } = decision.move;

@@ -2,7 +2,15 @@
  * A deployment as it is on a busy day: a hundred thousand tasks of the last 24 hours, most of them ended well, some
  * failed, a long line at an API's limit, with references, labels, groups and an hour by hour record.
  */
-import { countSample, emptyTally, hourOf, type Tally } from '../../shared/statistics/tally.ts';
+import {
+  countAttempt,
+  countDeferral,
+  countEnd,
+  countStart,
+  emptyTally,
+  hourOf,
+  type Tally,
+} from '../../shared/statistics/tally.ts';
 import { addToStatistics } from '../../shared/store/statistics.ts';
 import { smallestTaskIdAt } from '../../shared/task/id.ts';
 
@@ -66,16 +74,10 @@ function hours(now: number): Tally[] {
       const tasks = Math.round((900 + 600 * Math.sin((hour % 24) / 3.8)) / (which + 1));
       for (let at = 0; at < tasks; at++) {
         const isBad = at % (ago === 5 ? 3 : 30) === 7;
-        const said = { service: name, at: 0 };
-        countSample(tally, { ...said, event: { kind: 'started', afterMs: 20 + ((at * 37) % 900) } });
-        countSample(tally, { ...said, event: { kind: 'attempt', callMs: 80 + ((at * 91) % 4_000), failed: isBad } });
-        if (at % 9 === 0)
-          countSample(tally, {
-            ...said,
-            event: { kind: 'deferred', reason: 'no-key', waitMs: 4_000 + ((at * 977) % 90_000) },
-          });
-        const status = isBad ? 'failed' : 'succeeded';
-        countSample(tally, { ...said, event: { kind: 'ended', status, totalMs: 200 + ((at * 91) % 6_000) } });
+        countStart(tally, 20 + ((at * 37) % 900));
+        countAttempt(tally, 80 + ((at * 91) % 4_000), isBad);
+        if (at % 9 === 0) countDeferral(tally, 'no-key', 4_000 + ((at * 977) % 90_000));
+        countEnd(tally, isBad ? 'failed' : 'succeeded', 200 + ((at * 91) % 6_000));
       }
       return tally;
     }),

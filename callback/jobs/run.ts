@@ -32,7 +32,6 @@ import { type MovedRow, transitionStatements } from '../../shared/store/transiti
 import { isHookService } from '../../shared/webhook/hook.ts';
 import type { CallbackEnv, StoreEnv } from '../env.ts';
 import { tellEnds, toldMoves } from '../messages.ts';
-import { samplesOfMoves } from '../statistics.ts';
 import { sendCancels, sendWakes } from '../wake.ts';
 import { movesOf, type PlannedTask } from './chunk.ts';
 import { ratesOfServices } from './rates.ts';
@@ -179,7 +178,7 @@ async function writeTasks(
   const { first, moving } = transitionStatements(db, moves);
   const written = await writeChunk<MovedRow>(db, chunk, first, moving);
   const moved = new Map(written.map((row) => [row.id, row]));
-  env.statistics.note(samplesOfMoves(moves, moved, now), now);
+  env.statistics.noteMoves(moves, moved, now);
   await tellEnds(env, toldMoves(moves, moved));
   await tell(env, act, planned, rows, moved, now);
 }

@@ -1,7 +1,7 @@
 /** From tallies to what the API shows of them. Pure. */
 import { percentileMs } from '../../shared/statistics/histogram.ts';
 import {
-  addTallies,
+  addTally,
   counterOf,
   deferralsByReason,
   emptyTally,
@@ -12,7 +12,9 @@ import type { Latency, TaskCounts } from '../schema/statistics.ts';
 
 /** All of them together; an empty tally when there is none. */
 export function sumOf(tallies: readonly Tally[]): Tally {
-  return tallies.reduce((sum, tally) => addTallies(sum, tally), emptyTally('service', '', 0));
+  const sum = emptyTally('service', '', 0);
+  for (const tally of tallies) addTally(sum, tally);
+  return sum;
 }
 
 export function countsOf(tally: Tally): TaskCounts {

@@ -113,7 +113,7 @@ export const SettlementSchema = z.object({
   /** Or where it lies, when it is too large for a row. */
   storedResult: StoredBodySchema.optional(),
   /** Of a failed attempt: the service that takes the task when no other attempt is left, or at once. */
-  fallback: z.object({ service: z.string(), atOnce: z.boolean() }).optional(),
+  fallback: z.object({ from: z.string().optional(), service: z.string(), atOnce: z.boolean() }).optional(),
   /** What a terminal failure is reported as. */
   error: TaskErrorSchema.optional(),
   /** Of an accepted task: the registered server that works on it, to be told of a cancellation. */

@@ -1,7 +1,7 @@
 /**
  * Durations counted in buckets whose bounds double, so that histograms of any isolates, hours and stores
- * are added number by number. A percentile read from them is at most a factor of two off, and half of
- * that after interpolation. Pure.
+ * are added number by number. A percentile read from them is within a factor of two of the truth, or within
+ * the first bucket. Deterministic, without I/O; `addNumbers` changes its first argument.
  */
 
 /** Upper bounds in milliseconds: 8 ms to about 37 hours; what takes longer is in one last bucket. */
@@ -26,10 +26,9 @@ export function bucketOf(durationMs: number): number {
   return eighths <= 0 ? 0 : Math.min(32 - Math.clz32(Math.min(eighths, MAX_EIGHTHS)), BUCKETS - 1);
 }
 
-/** The sum of both, as long as the longer one: a newer release may count more. */
-export function addNumbers(a: readonly number[], b: readonly number[]): number[] {
-  const [longer, shorter] = a.length >= b.length ? [a, b] : [b, a];
-  return longer.map((count, at) => count + (shorter[at] ?? 0));
+/** Makes `sum` as long as the longer one: a newer release may count more. */
+export function addNumbers(sum: number[], added: readonly number[]): void {
+  for (const [at, count] of added.entries()) sum[at] = (sum[at] ?? 0) + count;
 }
 
 /**

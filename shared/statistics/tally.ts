@@ -1,7 +1,7 @@
 /**
  * What is counted of tasks in an hour, by service, subject and server, as plain numbers that can be added
  * up in any order: in an isolate's memory, in the database, over several databases. Deterministic, without
- * I/O; `addCounts` and `countSample` change the tally that they are given.
+ * I/O; `addTally` and what begins with `count` change the tally that they are given.
  */
 import { DEFERRAL_REASONS, type DeferralReason } from '../task/state.ts';
 import { TERMINAL_STATUSES, type TerminalStatus } from '../task/status.ts';
@@ -14,7 +14,14 @@ export const TALLY_KINDS = ['service', 'subject', 'server'] as const;
 export type TallyKind = (typeof TALLY_KINDS)[number] | 'store' | 'queue';
 
 /** The order of the numbers in a row: new ones come at the end. */
-const COUNTERS = ['started', 'attempts', 'failedAttempts', ...TERMINAL_STATUSES] as const;
+const COUNTERS = [
+  'started',
+  'attempts',
+  'failedAttempts',
+  ...TERMINAL_STATUSES,
+  /** The time of all calls together: over an hour, how many were under way at the mean (Little's law). */
+  'callMs',
+] as const;
 export type Counter = (typeof COUNTERS)[number];
 
 export interface Tally {
@@ -31,25 +38,6 @@ export interface Tally {
   readonly total: number[];
   /** How often a wait for a reason was in a bucket, by `waitKey`; few reasons occur. */
   readonly waits: Record<string, number>;
-}
-
-export type SampleEvent =
-  | { readonly kind: 'started'; readonly afterMs: number }
-  | { readonly kind: 'attempt'; readonly callMs: number | undefined; readonly failed: boolean }
-  /** `waitMs`: where it is known when the wait begins. */
-  | { readonly kind: 'deferred'; readonly reason: DeferralReason; readonly waitMs?: number | undefined }
-  /** A wait is over whose length nobody knew when it began. */
-  | { readonly kind: 'waited'; readonly reason: DeferralReason; readonly waitMs: number }
-  | { readonly kind: 'ended'; readonly status: TerminalStatus; readonly totalMs: number };
-
-/** One thing that happened to a task. */
-export interface Sample {
-  readonly service: string;
-  readonly subject?: string | undefined;
-  readonly server?: string | undefined;
-  /** Unix ms. */
-  readonly at: number;
-  readonly event: SampleEvent;
 }
 
 const HOUR_MS = 3600_000;
@@ -76,72 +64,60 @@ export function emptyTally(kind: TallyKind, name: string, hour: number): Tally {
   };
 }
 
-/** The sum of both; kind, name and hour are those of the first. */
-export function addTallies(a: Tally, b: Tally): Tally {
-  return {
-    ...a,
-    counts: addNumbers(a.counts, b.counts),
-    deferrals: addNumbers(a.deferrals, b.deferrals),
-    start: addNumbers(a.start, b.start),
-    call: addNumbers(a.call, b.call),
-    total: addNumbers(a.total, b.total),
-    waits: addWaits(a.waits, b.waits),
-  };
+/** Kind, name and hour of the sum stay as they are. */
+export function addTally(sum: Tally, added: Tally): void {
+  addNumbers(sum.counts, added.counts);
+  addNumbers(sum.deferrals, added.deferrals);
+  addNumbers(sum.start, added.start);
+  addNumbers(sum.call, added.call);
+  addNumbers(sum.total, added.total);
+  for (const [key, count] of Object.entries(added.waits)) sum.waits[key] = (sum.waits[key] ?? 0) + count;
 }
 
-/** What one event adds to each tally that it is counted in: places in its arrays, -1 for none. */
-interface Counts {
-  readonly counters: readonly number[];
-  readonly deferral: number;
-  readonly histogram: 'start' | 'call' | 'total' | undefined;
-  readonly bucket: number;
-  /** In `waits`. */
-  readonly wait?: string | undefined;
+/** A task was started for the first time. */
+export function countStart(tally: Tally, afterMs: number): void {
+  raise(tally.counts, STARTED);
+  raise(tally.start, bucketOf(afterMs));
 }
 
-export function countsOf(event: SampleEvent): Counts {
-  switch (event.kind) {
-    case 'started':
-      return { counters: STARTED, deferral: -1, histogram: 'start', bucket: bucketOf(event.afterMs) };
-    case 'attempt': {
-      const { callMs, failed } = event;
-      const counters = failed ? FAILED_ATTEMPT : ATTEMPT;
-      if (callMs === undefined) return { counters, deferral: -1, histogram: undefined, bucket: -1 };
-      return { counters, deferral: -1, histogram: 'call', bucket: bucketOf(callMs) };
-    }
-    case 'deferred':
-      return {
-        counters: [],
-        deferral: DEFERRAL_REASONS.indexOf(event.reason),
-        histogram: undefined,
-        bucket: -1,
-        wait: event.waitMs === undefined ? undefined : waitKey(event.reason, bucketOf(event.waitMs)),
-      };
-    case 'waited':
-      return { ...NOTHING, wait: waitKey(event.reason, bucketOf(event.waitMs)) };
-    case 'ended':
-      return { counters: ENDED[event.status], deferral: -1, histogram: 'total', bucket: bucketOf(event.totalMs) };
-  }
+/** @param callMs undefined: nothing was called */
+export function countAttempt(tally: Tally, callMs: number | undefined, failed: boolean): void {
+  raise(tally.counts, ATTEMPTS);
+  if (failed) raise(tally.counts, FAILED_ATTEMPTS);
+  if (callMs === undefined) return;
+  raise(tally.call, bucketOf(callMs));
+  tally.counts[CALL_MS] = (tally.counts[CALL_MS] ?? 0) + Math.max(0, callMs);
 }
 
-const NOTHING: Counts = { counters: [], deferral: -1, histogram: undefined, bucket: -1 };
-const STARTED = [COUNTERS.indexOf('started')];
-const ATTEMPT = [COUNTERS.indexOf('attempts')];
-const FAILED_ATTEMPT = [...ATTEMPT, COUNTERS.indexOf('failedAttempts')];
-const ENDED = Object.fromEntries(
-  TERMINAL_STATUSES.map((status) => [status, [COUNTERS.indexOf(status)]]),
-) as unknown as Record<TerminalStatus, readonly number[]>;
-
-export function addCounts(tally: Tally, { counters, deferral, histogram, bucket, wait }: Counts): void {
-  for (const counter of counters) raise(tally.counts, counter);
-  if (deferral >= 0) raise(tally.deferrals, deferral);
-  if (histogram !== undefined) raise(tally[histogram], bucket);
-  if (wait !== undefined) tally.waits[wait] = (tally.waits[wait] ?? 0) + 1;
+/** @param waitMs where it is known when the wait begins */
+export function countDeferral(tally: Tally, reason: DeferralReason, waitMs: number | undefined): void {
+  raise(tally.deferrals, DEFERRAL_REASONS.indexOf(reason));
+  if (waitMs !== undefined) countWait(tally, reason, waitMs);
 }
 
-export function countSample(tally: Tally, { event }: Sample): void {
-  addCounts(tally, countsOf(event));
+/** A wait is over, or its end is known. */
+export function countWait(tally: Tally, reason: DeferralReason, waitMs: number): void {
+  const key = waitKey(reason, bucketOf(waitMs));
+  tally.waits[key] = (tally.waits[key] ?? 0) + 1;
 }
+
+export function countEnd(tally: Tally, status: TerminalStatus, totalMs: number): void {
+  raise(tally.counts, ENDED[status]);
+  raise(tally.total, bucketOf(totalMs));
+}
+
+/** How long a statement of a store took, or a queue to deliver. */
+export function countDuration(tally: Tally, ms: number): void {
+  raise(tally.call, bucketOf(ms));
+}
+
+const [STARTED, ATTEMPTS, FAILED_ATTEMPTS, CALL_MS] = (
+  ['started', 'attempts', 'failedAttempts', 'callMs'] as const
+).map((counter) => COUNTERS.indexOf(counter)) as [number, number, number, number];
+const ENDED = Object.fromEntries(TERMINAL_STATUSES.map((status) => [status, COUNTERS.indexOf(status)])) as Record<
+  TerminalStatus,
+  number
+>;
 
 export function counterOf(tally: Pick<Tally, 'counts'>, counter: Counter): number {
   return tally.counts[COUNTERS.indexOf(counter)] ?? 0;
@@ -162,17 +138,6 @@ export function waitsByReason({ waits }: Pick<Tally, 'waits'>): Map<DeferralReas
     if (counts.some((count) => count > 0)) found.set(reason, counts);
   }
   return found;
-}
-
-/** How long a statement of a store took, or a queue to deliver. */
-export function countDuration(tally: Tally, ms: number): void {
-  raise(tally.call, bucketOf(ms));
-}
-
-function addWaits(a: Tally['waits'], b: Tally['waits']): Tally['waits'] {
-  const sum = { ...a };
-  for (const [key, count] of Object.entries(b)) sum[key] = (sum[key] ?? 0) + count;
-  return sum;
 }
 
 function waitKey(reason: DeferralReason, bucket: number): string {

@@ -33,6 +33,8 @@ export interface Move {
   readonly park?: { readonly at: number; readonly isAgain: boolean };
   /** The service that takes the task from now on. */
   readonly service?: string;
+  /** The one that had it until then, for whoever counts its attempts. */
+  readonly from?: string;
   readonly error?: TaskError;
   readonly result?: Content;
   /** Instead of `result`. */

@@ -44,6 +44,8 @@ export const TaskRequestSchema = z.object({
 export type TaskRequest = z.infer<typeof TaskRequestSchema>;
 
 export interface Fallback {
+  /** The service that failed; unknown to older releases. */
+  readonly from?: string | undefined;
   readonly service: string;
   /** Without further attempts at the service that failed. */
   readonly atOnce: boolean;
@@ -56,5 +58,5 @@ export function fallbackOf(
   error: TaskError,
 ): Fallback | undefined {
   const next = fallback[fallback.indexOf(service) + 1];
-  return next === undefined ? undefined : { service: next, atOnce: fallbackOn.includes(error.class) };
+  return next === undefined ? undefined : { from: service, service: next, atOnce: fallbackOn.includes(error.class) };
 }

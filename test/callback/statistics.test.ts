@@ -4,22 +4,34 @@ import { settleAttempts } from '../../callback/settle.ts';
 import { Statistics } from '../../callback/statistics.ts';
 import type { Settlement } from '../../shared/ledger/contract.ts';
 import { percentileMs } from '../../shared/statistics/histogram.ts';
-import { counterOf, deferralsByReason, type Sample, type Tally, waitsByReason } from '../../shared/statistics/tally.ts';
+import { counterOf, deferralsByReason, type Tally, waitsByReason } from '../../shared/statistics/tally.ts';
+import type { Move } from '../../shared/store/transitions.ts';
+import { smallestTaskIdAt } from '../../shared/task/id.ts';
 import { House } from '../protocol/house.ts';
 
-const ended = (service: string, at = 0): Sample => ({
-  service,
-  subject: 'alice',
-  at,
-  event: { kind: 'ended', status: 'succeeded', totalMs: 10 },
-});
+const POLICY = { maxAttempts: 8, baseSeconds: 2, capSeconds: 3600 };
+
+/** What a settle says of tasks that succeeded at a server. */
+function ended(tasks: number, { service = 'ocr', subject = 'alice', server = 'a', at = 0 } = {}) {
+  const moves = Array.from({ length: tasks }, (_, number): Move => {
+    const id = `${smallestTaskIdAt(at).slice(0, 20)}${String(number).padStart(16, '0')}`;
+    const counters = { run: 1, deferrals: 0, attemptsOffset: 0, policy: POLICY, deadlineAt: at + 1 };
+    return {
+      id,
+      expected: { status: 'running', run: 1 },
+      next: { ...counters, status: 'succeeded', finishedAt: at },
+      record: { run: 1, attempt: 1, outcome: 'succeeded', startedAt: at - 30, endedAt: at, server },
+    };
+  });
+  return [moves, new Map(moves.map(({ id }) => [id, { id, service, subject, is_told: 0 }])), at] as const;
+}
 
 describe('counts in memory', () => {
   it('are written when enough tasks share a row: under 0.05 rows a task', () => {
     const statistics = new Statistics();
     let rows = 0;
     for (let task = 0; task < 1_000; task++) {
-      statistics.note([ended('ocr')], task * 100);
+      statistics.noteMoves(...ended(1, { at: task * 100 }));
       rows += statistics.takeDue(task * 100).length;
     }
     expect(rows).toBeGreaterThan(0);
@@ -30,10 +42,7 @@ describe('counts in memory', () => {
     const statistics = new Statistics();
     let writes = 0;
     for (let now = 0; now < 10_000; now += 10) {
-      statistics.note(
-        Array.from({ length: 100 }, () => ended('ocr')),
-        now,
-      );
+      statistics.noteMoves(...ended(100, { at: now }));
       if (statistics.takeDue(now).length > 0) writes += 1;
     }
     expect(writes).toBe(4);
@@ -41,15 +50,38 @@ describe('counts in memory', () => {
 
   it('are written after a while where tasks are few, once', () => {
     const statistics = new Statistics();
-    statistics.note([ended('ocr')], 1_000);
+    statistics.noteMoves(...ended(1, { at: 1_000 }));
     expect(statistics.takeDue(2_000)).toEqual([]);
-    expect(statistics.takeDue(60_000)).toHaveLength(2);
+    expect(statistics.takeDue(60_000)).toHaveLength(3);
     expect(statistics.takeDue(60_000)).toEqual([]);
+  });
+
+  it('are told apart by service, submitter and server when they are written, each hour for itself', () => {
+    const statistics = new Statistics();
+    const hour = 3600_000;
+    statistics.noteMoves(...ended(3, { at: hour - 1 }));
+    statistics.noteMoves(...ended(2, { server: 'b', at: hour }));
+    statistics.noteMoves(...ended(4, { service: 'llm', subject: 'bob', server: 'b', at: hour }));
+    statistics.noteMoves(...ended(5, { service: `webhook:hooks.example.com:${'0'.repeat(16)}`, at: hour }));
+    const counted = statistics
+      .takeDue(2 * hour)
+      .map((tally) => [tally.kind, tally.name, tally.hour, counterOf(tally, 'succeeded'), counterOf(tally, 'callMs')]);
+    expect(counted).toEqual([
+      ['service', 'ocr', 0, 3, 90],
+      ['subject', 'alice', 0, 3, 90],
+      ['server', 'a', 0, 3, 90],
+      ['service', 'ocr', 1, 2, 60],
+      ['subject', 'alice', 1, 2, 60],
+      ['server', 'b', 1, 6, 180],
+      ['service', 'llm', 1, 4, 120],
+      ['subject', 'bob', 1, 4, 120],
+      ['service', 'webhook:*', 1, 5, 150],
+    ]);
   });
 
   it('are flushed by one request, and by another when that one is gone', () => {
     const statistics = new Statistics();
-    statistics.note([ended('ocr')], 0);
+    statistics.noteMoves(...ended(1));
     const pauseMs = statistics.planFlush(0);
     expect(pauseMs).toBeGreaterThan(0);
     expect(statistics.planFlush(1)).toBeUndefined();
@@ -98,6 +130,26 @@ describe('counts of the pipeline', () => {
     const counters = ['started', 'attempts', 'succeeded', 'failed'] as const;
     expect(counters.map((counter) => counterOf(service, counter))).toEqual([3, 2, 1, 1]);
     expect(deferralsByReason(service)).toEqual({ 'rate-limited': 1 });
+  });
+});
+
+describe('counts of a task that another service takes', () => {
+  it('are those of the service that was called: the one that failed has the attempt', async () => {
+    const house = await House.open();
+    const { id, request, ...task } = await house.mint();
+    const counted = await house.callback('settle', async (callback) => {
+      const claim = { id, leaseMs: 60_000, task: { ...task, request: JSON.stringify(request) } };
+      const [grant] = await answerClaims(callback, { nonce: crypto.randomUUID(), claims: [claim] }, Date.now());
+      if (!grant?.granted) throw new Error('the task is not claimed');
+      const event = { type: 'fail', at: Date.now(), run: grant.state.run, retryable: true, delayMs: 0 } as const;
+      const fallback = { from: task.service, service: 'spare', atOnce: true };
+      await settleAttempts(callback, [{ id, state: grant.state, event, fallback }], Date.now());
+      return callback.statistics.takeDue(Date.now() + 3600_000);
+    });
+    house.close();
+    if (counted.how !== 'returned') throw new Error('the settle was cut short');
+    const services = counted.value.filter(({ kind }) => kind === 'service');
+    expect(services.map((tally) => [tally.name, counterOf(tally, 'attempts')])).toEqual([[task.service, 1]]);
   });
 });
 

@@ -2,7 +2,14 @@ import { env } from 'cloudflare:workers';
 import parsePrometheus from 'parse-prometheus-text-format';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Backlog } from '../../../producer/schema/statistics.ts';
-import { countSample, emptyTally, hourOf, type SampleEvent } from '../../../shared/statistics/tally.ts';
+import {
+  countDeferral,
+  countEnd,
+  countStart,
+  emptyTally,
+  hourOf,
+  type Tally,
+} from '../../../shared/statistics/tally.ts';
 import { recordAccepted } from '../../../shared/store/accept.ts';
 import { addToStatistics } from '../../../shared/store/statistics.ts';
 import { ask, aTask, environment, idFor, tokenFor } from '../client.ts';
@@ -25,21 +32,21 @@ async function parkedTasks(): Promise<void> {
 
 beforeAll(async () => {
   const hour = hourOf(Date.now());
-  const of = (name: string, at: number, events: readonly SampleEvent[]) => {
+  const of = (name: string, at: number, events: readonly ((tally: Tally) => void)[]) => {
     const tally = emptyTally('service', name, at);
-    for (const event of events) countSample(tally, { service: name, at: 0, event });
+    for (const count of events) count(tally);
     return tally;
   };
-  const succeeded: SampleEvent = { kind: 'ended', status: 'succeeded', totalMs: 700 };
+  const succeeded = (tally: Tally) => countEnd(tally, 'succeeded', 700);
   await addToStatistics(env.DB, [
     of('ocr', hour, [
-      { kind: 'started', afterMs: 40 },
+      (tally) => countStart(tally, 40),
       succeeded,
       succeeded,
       succeeded,
-      { kind: 'ended', status: 'failed', totalMs: 9_000 },
+      (tally) => countEnd(tally, 'failed', 9_000),
     ]),
-    of(ODD_NAME, hour, [{ kind: 'deferred', reason: 'rate-limited' }]),
+    of(ODD_NAME, hour, [(tally) => countDeferral(tally, 'rate-limited', undefined)]),
     of('ocr', hour - 24, [succeeded]),
   ]);
   await parkedTasks();

@@ -45,7 +45,10 @@ describe('histograms', () => {
 
   it('are the same whether added up in parts or at once, also with one that counts more', () => {
     const [first, second] = [histogramOf([1, 20, 300]), histogramOf([20, 90_000])];
-    expect(addNumbers(first, second)).toEqual(histogramOf([1, 20, 300, 20, 90_000]));
-    expect(addNumbers([1, 2], [1, 1, 5])).toEqual([2, 3, 5]);
+    addNumbers(first, second);
+    expect(first).toEqual(histogramOf([1, 20, 300, 20, 90_000]));
+    const older = [1, 2];
+    addNumbers(older, [1, 1, 5]);
+    expect(older).toEqual([2, 3, 5]);
   });
 });

@@ -1,24 +1,26 @@
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import {
+  countDeferral,
+  countEnd,
   counterOf,
-  countSample,
+  countWait,
   deferralsByReason,
   emptyTally,
-  type SampleEvent,
+  type Tally,
 } from '../../../shared/statistics/tally.ts';
 import { addToStatistics, deleteOldStatistics, readStatistics } from '../../../shared/store/statistics.ts';
 
-function tally(name: string, hour: number, events: readonly SampleEvent[]) {
+function tally(name: string, hour: number, events: readonly ((tally: Tally) => void)[]) {
   const made = emptyTally('service', name, hour);
-  for (const event of events) countSample(made, { service: name, at: 0, event });
+  for (const count of events) count(made);
   return made;
 }
 
 describe('statistics in the database', () => {
   it('are added to, whoever wrote the hour before', async () => {
-    const succeeded: SampleEvent = { kind: 'ended', status: 'succeeded', totalMs: 50 };
-    const limited: SampleEvent = { kind: 'deferred', reason: 'rate-limited' };
+    const succeeded = (made: Tally) => countEnd(made, 'succeeded', 50);
+    const limited = (made: Tally) => countDeferral(made, 'rate-limited', undefined);
     await addToStatistics(env.DB, [tally('ocr', 10, [succeeded, limited]), tally('echo', 10, [succeeded])]);
     await addToStatistics(env.DB, [tally('ocr', 10, [succeeded, succeeded]), tally('ocr', 11, [succeeded])]);
     const rows = await readStatistics(env.DB, 'service', 10, 'ocr', 10);
@@ -30,10 +32,11 @@ describe('statistics in the database', () => {
   });
 
   it('add up waits by reason, as few as there are', async () => {
-    const waited: SampleEvent = { kind: 'waited', reason: 'no-key', waitMs: 40_000 };
+    const waited = (made: Tally) => countWait(made, 'no-key', 40_000);
+    const paused = (made: Tally) => countWait(made, 'paused', 9);
     await addToStatistics(env.DB, [tally('waits', 10, [waited])]);
     await addToStatistics(env.DB, [tally('waits', 10, [])]);
-    await addToStatistics(env.DB, [tally('waits', 10, [waited, { ...waited, reason: 'paused', waitMs: 9 }])]);
+    await addToStatistics(env.DB, [tally('waits', 10, [waited, paused])]);
     const [row] = await readStatistics(env.DB, 'service', 10, 'waits', 10);
     expect(row?.waits).toEqual({ 'no-key 13': 2, 'paused 1': 1 });
   });

@@ -4,53 +4,56 @@
  * already say the same.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import type { TaskState } from '../shared/task/state.ts';
-import { TASK_STATUSES, type TaskStatus } from '../shared/task/status.ts';
+import type { StateFields, TaskState } from '../shared/task/state.ts';
+import { heldFields, TASK_STATUSES, type TaskStatus } from '../shared/task/status.ts';
 import { type TaskEvent, transition } from '../shared/task/transition.ts';
 
 const PAGE = 'docs/state-machine.md';
 const BLOCK = /(<!-- drawn from the transition table[^\n]*-->\n```mermaid\n)[\s\S]*?(\n```)/;
 const NOW = 1_000_000;
 
+/** Its time has come, whatever it waits for. */
+const FIELDS: StateFields = {
+  nextAt: NOW - 1,
+  leaseUntil: NOW - 1,
+  callbackUntil: NOW - 1,
+  callbackTimeoutMs: 1,
+  reason: 'no-key',
+  parkedFor: undefined,
+  finishedAt: NOW - 1,
+};
+
 function statesOf(status: TaskStatus): TaskState[] {
   return [NOW - 1, NOW + 1_000].flatMap((deadlineAt) =>
     [1, 3].map((run): TaskState => {
       const policy = { maxAttempts: 3, baseSeconds: 1, capSeconds: 1 };
       const counters = { run, deferrals: 0, attemptsOffset: 0, policy, deadlineAt };
-      switch (status) {
-        case 'queued':
-          return { ...counters, status };
-        case 'scheduled':
-        case 'retrying':
-          return { ...counters, status, nextAt: NOW - 1 };
-        case 'deferred':
-          return { ...counters, status, nextAt: NOW - 1, reason: 'no-key', parkedFor: undefined };
-        case 'running':
-          return { ...counters, status, leaseUntil: NOW - 1 };
-        case 'waiting':
-          return { ...counters, status, callbackUntil: NOW - 1, callbackTimeoutMs: 1 };
-        default:
-          return { ...counters, status, finishedAt: NOW - 1 };
-      }
+      return {
+        ...counters,
+        status,
+        ...Object.fromEntries(heldFields(status).map((each) => [each, FIELDS[each]])),
+      } as TaskState;
     }),
   );
 }
 
-function eventsFor({ run }: TaskState): TaskEvent[] {
+/** Every event, as it comes when its time has come. */
+function eventsFor({ run }: TaskState): readonly TaskEvent[] {
   const at = NOW;
-  return [
-    { type: 'claim', at, leaseMs: 1 },
-    { type: 'succeed', at, run },
-    { type: 'accept', at, run, callbackTimeoutMs: 1 },
-    { type: 'defer', at, run, reason: 'no-key', delayMs: 1 },
-    { type: 'fail', at, run, retryable: true, delayMs: 1 },
-    { type: 'fail', at, run, retryable: false, delayMs: 1 },
-    { type: 'progress', at, run },
-    { type: 'overdue', at, delayMs: 1 },
-    { type: 'expire', at },
-    { type: 'cancel', at },
-    { type: 'retry', at, deadlineAt: NOW + 1_000 },
-  ];
+  const events: { readonly [Type in TaskEvent['type']]: readonly Extract<TaskEvent, { type: Type }>[] } = {
+    claim: [{ type: 'claim', at, leaseMs: 1 }],
+    succeed: [{ type: 'succeed', at, run }],
+    accept: [{ type: 'accept', at, run, callbackTimeoutMs: 1 }],
+    defer: [{ type: 'defer', at, run, reason: 'no-key', delayMs: 1 }],
+    fail: [true, false].map((retryable) => ({ type: 'fail', at, run, retryable, delayMs: 1 })),
+    progress: [{ type: 'progress', at, run }],
+    overdue: [{ type: 'overdue', at, delayMs: 1 }],
+    expire: [{ type: 'expire', at }],
+    'fall-back': [{ type: 'fall-back', at, run }],
+    cancel: [{ type: 'cancel', at }],
+    retry: [{ type: 'retry', at, deadlineAt: NOW + 1_000 }],
+  };
+  return Object.values(events).flat();
 }
 
 function diagram(): string {

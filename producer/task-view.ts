@@ -8,6 +8,7 @@ import type { TaskRow, TaskSummaryRow } from '../shared/store/row.ts';
 import { type AttemptRecord, TaskErrorSchema } from '../shared/task/attempt.ts';
 import { taskCreatedAt } from '../shared/task/id.ts';
 import { attemptNumber } from '../shared/task/state.ts';
+import { holdsField, isTerminal, STATUS_WAITS } from '../shared/task/status.ts';
 import { HookSchema } from '../shared/webhook/hook.ts';
 import { attemptEntry, attemptsIn, attemptView } from './attempt-view.ts';
 import { storedResultOf } from './bodies/task-bodies.ts';
@@ -116,25 +117,13 @@ function inLine(reason: WaitReason, position: LinePosition | undefined): TaskSum
 }
 
 function waitingFor(row: TaskSummaryRow, position: LinePosition | undefined): TaskSummary['waitingFor'] {
-  switch (row.status) {
-    case 'queued':
-      return { reason: 'queue' };
-    case 'scheduled':
-      return { reason: 'scheduled', until: isoOrNone(row.next_at) };
-    case 'retrying':
-      return { reason: 'backoff', until: isoOrNone(row.next_at) };
-    case 'deferred':
-      if (row.parked_for !== null) return inLine(row.reason ?? 'no-server', position);
-      return { reason: row.reason ?? 'no-server', until: isoOrNone(row.next_at) };
-    case 'waiting':
-      return { reason: 'callback', until: isoOrNone(row.due_at) };
-    case 'running':
-    case 'succeeded':
-    case 'failed':
-    case 'cancelled':
-    case 'expired':
-      return undefined;
+  const reason = STATUS_WAITS[row.status];
+  if (reason !== undefined) {
+    return { reason, until: isoOrNone(holdsField(row.status, 'callbackUntil') ? row.due_at : row.next_at) };
   }
+  if (!holdsField(row.status, 'reason')) return undefined;
+  if (row.parked_for !== null) return inLine(row.reason ?? 'no-server', position);
+  return { reason: row.reason ?? 'no-server', until: isoOrNone(row.next_at) };
 }
 
 type ShownResult = Pick<
@@ -172,8 +161,7 @@ function timelineOf(row: TaskRow, summary: TaskSummary, attempts: readonly Attem
 }
 
 function endOf({ status }: TaskRow): TimelineEntry['event'] | undefined {
-  const ended = status === 'succeeded' || status === 'failed' || status === 'cancelled' || status === 'expired';
-  return ended ? status : undefined;
+  return isTerminal(status) ? status : undefined;
 }
 
 /** Of rows that were written before reports were kept, the last one. */

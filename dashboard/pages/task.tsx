@@ -2,6 +2,7 @@
 import { Fragment } from 'preact';
 import type { z } from 'zod';
 import type { TaskSchema } from '../../producer/schema/task.ts';
+import { isTerminal, RETRYABLE_STATUSES } from '../../shared/task/status.ts';
 import { useLive, useTools } from '../live.ts';
 import { Act } from '../parts/act.tsx';
 import { Shown, Stored } from '../parts/body.tsx';
@@ -16,8 +17,6 @@ type Attempt = TaskDocument['attemptLog'][number];
 type Progress = NonNullable<TaskDocument['progressLog']>[number];
 
 const EVERY_MS = 2_000;
-const ENDED: readonly string[] = ['succeeded', 'failed', 'cancelled', 'expired'];
-const RETRYABLE: readonly string[] = ['failed', 'expired'];
 
 export function TaskPage({ id }: { id: string }) {
   const live = useLive<TaskDocument>(`/api/task/${encodeURIComponent(id)}`, EVERY_MS);
@@ -31,7 +30,7 @@ function TaskStory({ task, onChanged }: { task: TaskDocument; onChanged: () => v
     <>
       <p class="row">
         <code>{task.id}</code> <Status status={task.status} />
-        {!ENDED.includes(task.status) && (
+        {!isTerminal(task.status) && (
           <Act
             label="Cancel"
             consequence="The task ends as cancelled. A backend that works on it is told to stop."
@@ -40,7 +39,7 @@ function TaskStory({ task, onChanged }: { task: TaskDocument; onChanged: () => v
             forClients
           />
         )}
-        {RETRYABLE.includes(task.status) && (
+        {RETRYABLE_STATUSES.includes(task.status) && (
           <Act
             label="Run again"
             consequence="The task gets fresh attempts and a new deadline, and runs as soon as there is room."
@@ -76,7 +75,7 @@ function TaskStory({ task, onChanged }: { task: TaskDocument; onChanged: () => v
             </dd>
           </>
         )}
-        {task.deadlineAt !== undefined && !ENDED.includes(task.status) && (
+        {task.deadlineAt !== undefined && !isTerminal(task.status) && (
           <>
             <dt>Deadline</dt>
             <dd>

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
 import { signToken } from '../../shared/auth/token.ts';
+import { OPEN_STATUSES } from '../../shared/task/status.ts';
 import { DeployError } from '../deploy-error.ts';
 
 export type Ask = (url: string, init?: RequestInit) => Promise<Response>;
@@ -25,7 +26,7 @@ export interface EndedTask {
   readonly error: string | undefined;
 }
 
-const OPEN = /^(?:scheduled|queued|running|waiting|retrying|deferred)$/;
+const OPEN: ReadonlySet<string> = new Set(OPEN_STATUSES);
 
 const TOKEN_SECONDS = 900;
 
@@ -93,7 +94,7 @@ export class SmokeClient {
     const endAt = Date.now() + ENDED_WITHIN_MS;
     for (;;) {
       const task = await this.#send('GET', `/api/task/${id}?wait=20`, TaskSchema);
-      if (!OPEN.test(task.status)) {
+      if (!OPEN.has(task.status)) {
         const { status, attempts, result, error } = task;
         return { id, status, attempts, call: EchoSchema.safeParse(result).data, error: error?.message };
       }

@@ -2,6 +2,7 @@
  * What is worth a line in the demo: the events of a task, read from two polls of it. Pure.
  */
 import * as z from 'zod';
+import { TERMINAL_STATUSES } from '../../shared/task/status.ts';
 
 /** The part of `GET /api/task/:id` that the demo shows. */
 export const TaskViewSchema = z.object({
@@ -35,7 +36,7 @@ export interface TaskEvent {
   readonly why: string;
 }
 
-const ENDS = new Set(['succeeded', 'failed', 'cancelled', 'expired']);
+const ENDS: ReadonlySet<string> = new Set(TERMINAL_STATUSES);
 
 export function hasEnded({ status }: Pick<TaskView, 'status'>): boolean {
   return ENDS.has(status);

@@ -10,7 +10,7 @@ import { payloadKey, takenKey, taskIdFrom, uploadKey } from '../../shared/bodies
 import { storedBodyOf } from '../../shared/bodies/stored-object.ts';
 import { readStatus } from '../../shared/store/read.ts';
 import { isTaskIdOf } from '../../shared/task/id.ts';
-import type { TaskStatus } from '../../shared/task/status.ts';
+import { isTerminal, type TaskStatus } from '../../shared/task/status.ts';
 import type { Fields } from '../idempotency/fields.ts';
 import { isInline } from '../inline-content.ts';
 import type { Refusal } from '../refusal.ts';
@@ -98,7 +98,7 @@ async function takeUpload(
   if (taken.fields !== said)
     return used(`The upload belongs to ${taken.task}, which was submitted with other settings`);
   const status = (await readStatus(runtime.config.stores.of(taken.task), taken.task))?.status;
-  if (status === 'failed' || status === 'expired' || status === 'cancelled') {
+  if (status !== undefined && isTerminal(status) && status !== 'succeeded') {
     return used(`The upload belongs to ${taken.task}, which is ${status}: run that again (POST /api/task/ID/retry)`);
   }
   return { ok: true, id: taken.task, draft: placed, earlier: status ?? 'unrecorded' };

@@ -11,7 +11,7 @@ import type { NewTask } from '../../shared/message/task-message.ts';
 import { claimKeys, type KeyRow, readKeys, takeKeyOver } from '../../shared/store/idempotency.ts';
 import { readStates } from '../../shared/store/read.ts';
 import { taskCreatedAt } from '../../shared/task/id.ts';
-import type { TaskStatus } from '../../shared/task/status.ts';
+import { type TaskStatus, TERMINAL_STATUSES } from '../../shared/task/status.ts';
 import { acceptTasks } from '../accept.ts';
 import type { Runtime } from '../runtime.ts';
 import { callUpstream, UNAVAILABLE } from '../upstream.ts';
@@ -44,7 +44,7 @@ export function isOfAnother(outcome: OnceOutcome, id: string): boolean {
 
 const UNCERTAIN: OnceOutcome = { kind: 'unavailable' };
 
-const FREES_THE_KEY: ReadonlySet<TaskStatus> = new Set(['failed', 'cancelled', 'expired']);
+const FREES_THE_KEY: ReadonlySet<TaskStatus> = new Set(TERMINAL_STATUSES.filter((status) => status !== 'succeeded'));
 
 /** Keys that change hands this often while they are looked at are not met by clients. */
 const MAX_LOOKS = 3;

@@ -7,7 +7,7 @@ import type { Context } from 'hono';
 import { findTasks, type Shape, type TaskFilter } from '../../shared/store/find.ts';
 import { mergePages } from '../../shared/store/merged-page.ts';
 import type { Stores } from '../../shared/store/stores.ts';
-import type { TaskStatus } from '../../shared/task/status.ts';
+import { RETRYABLE_STATUSES } from '../../shared/task/status.ts';
 import { answerJson, refuse, statusUrlOf, unavailable } from '../answer.ts';
 import type { App, AppEnv } from '../app.ts';
 import { encodeCursor } from '../cursor.ts';
@@ -27,8 +27,6 @@ import { callUpstream, UNAVAILABLE } from '../upstream.ts';
 
 /** Tasks that one answer counts or groups at most; beyond, it says where to go on. */
 const MAX_COUNTED = 10_000;
-
-const FAILED: readonly TaskStatus[] = ['failed', 'expired'];
 
 const listRoute = createRoute({
   method: 'get',
@@ -100,7 +98,7 @@ export function addList(app: App): void {
 
   app.openapi(errorsRoute, (c) => {
     const query = c.req.valid('query');
-    return find(c, 'error', { ...query, status: query.status ?? [...FAILED] }, MAX_COUNTED, (rows) => ({
+    return find(c, 'error', { ...query, status: query.status ?? [...RETRYABLE_STATUSES] }, MAX_COUNTED, (rows) => ({
       groups: groupErrors(rows),
     }));
   });

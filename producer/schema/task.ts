@@ -3,7 +3,7 @@ import { z } from '@hono/zod-openapi';
 import { AttemptRecordSchema, TaskErrorSchema } from '../../shared/task/attempt.ts';
 import { TASK_METHODS } from '../../shared/task/request.ts';
 import { DEFERRAL_REASONS } from '../../shared/task/state.ts';
-import { TASK_STATUSES } from '../../shared/task/status.ts';
+import { STATUS_WAITS, TASK_STATUSES, TERMINAL_STATUSES } from '../../shared/task/status.ts';
 import { OnCompleteSchema } from './submission.ts';
 
 const MAX_WAIT_SECONDS = 30;
@@ -11,7 +11,7 @@ const MAX_WAIT_SECONDS = 30;
 const time = () => z.iso.datetime();
 
 /** What a task waits for that is not running. */
-const WAIT_REASONS = ['queue', 'scheduled', 'backoff', 'callback', ...DEFERRAL_REASONS] as const;
+const WAIT_REASONS = [...Object.values(STATUS_WAITS), ...DEFERRAL_REASONS] as const;
 export type WaitReason = (typeof WAIT_REASONS)[number];
 
 const WaitingForSchema = z
@@ -41,10 +41,7 @@ const TimelineEntrySchema = z
       'retried',
       'deferred',
       'progress',
-      'succeeded',
-      'failed',
-      'cancelled',
-      'expired',
+      ...TERMINAL_STATUSES,
     ]),
   })
   .openapi('TimelineEntry', {

@@ -1,6 +1,6 @@
 /** Jobs: what is done to many tasks at once. Pure. */
 import { wholeSeconds } from '../task/backoff.ts';
-import { OPEN_STATUSES, type TaskStatus, TERMINAL_STATUSES } from '../task/status.ts';
+import { OPEN_STATUSES, RETRYABLE_STATUSES, type TaskStatus, TERMINAL_STATUSES } from '../task/status.ts';
 
 export const JOB_ACTS = ['cancel', 'redrive', 'purge'] as const;
 export type JobAct = (typeof JOB_ACTS)[number];
@@ -11,7 +11,7 @@ export type JobStatus = (typeof JOB_STATUSES)[number];
 /** Which tasks each act is for; a filter may name some of them. */
 export const STATUSES_OF_ACT: Readonly<Record<JobAct, readonly TaskStatus[]>> = {
   cancel: OPEN_STATUSES,
-  redrive: ['failed', 'expired'],
+  redrive: RETRYABLE_STATUSES,
   purge: TERMINAL_STATUSES,
 };
 

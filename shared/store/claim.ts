@@ -11,6 +11,7 @@
  */
 import type { ClaimBatch } from '../ledger/contract.ts';
 import { MAX_ATTEMPT_RECORDS, type TaskError } from '../task/attempt.ts';
+import { holdsField, OPEN_STATUSES, openFacts, type TaskStatus } from '../task/status.ts';
 import { jsonParameters, ROWS, runForEach } from './parameter.ts';
 import { CLAIMED_COLUMNS, type ClaimedRow } from './row.ts';
 
@@ -27,9 +28,13 @@ const usedUp = `(tasks.run - tasks.deferrals - tasks.attempts_offset >= tasks.ma
 const named = `(coalesce(tasks.request->>'$.fallback[#-1]', tasks.service) <> tasks.service)`;
 const atOnce = `EXISTS (SELECT 1 FROM json_each(tasks.request, '$.fallbackOn') WHERE value = '${LOST.class}')`;
 const handedOver = `(${lost} AND NOT ${ended} AND ${named} AND (${usedUp} OR ${atOnce}))`;
+const listed = (statuses: readonly TaskStatus[]) => statuses.map((status) => `'${status}'`).join(', ');
+const claimed = OPEN_STATUSES.filter((status) => openFacts(status)?.refusesClaim === undefined);
+const timed = listed(claimed.filter((status) => holdsField(status, 'nextAt')));
+const untimed = listed(claimed.filter((status) => !holdsField(status, 'nextAt') && !holdsField(status, 'leaseUntil')));
 const claimable = `(
-  tasks.status = 'queued'
-  OR (tasks.status IN ('scheduled', 'retrying', 'deferred') AND (tasks.next_at <= ?2 OR tasks.deadline_at <= ?2))
+  tasks.status IN (${untimed})
+  OR (tasks.status IN (${timed}) AND (tasks.next_at <= ?2 OR tasks.deadline_at <= ?2))
   OR (${lost} AND NOT ${handedOver})
 )`;
 /** `keep` for a repeated claim and a tombstone; otherwise by what the claim makes of the row. */

@@ -9,7 +9,7 @@ export const RECOVER_AFTER_RESTART = `UPDATE tasks SET
     lease_until = CASE WHEN status = 'running' THEN min(lease_until, ?1) END,
     sends = 0,
     due_at = min(coalesce(next_at, ?1), deadline_at)
-  WHERE status IN ('scheduled', 'queued', 'running', 'retrying', 'deferred')`;
+  WHERE finished_at IS NULL AND status <> 'waiting'`;
 
 /** @returns how many tasks were picked up again */
 export async function recoverAfterRestart(db: D1Database, now: number): Promise<number> {

@@ -2,8 +2,8 @@
  * Rows of the table `tasks` as TypeScript sees them, and the task state in a row. JSON columns are
  * text here; who shows them parses them.
  */
-import type { DeferralReason, TaskState } from '../task/state.ts';
-import type { TaskStatus, TerminalStatus } from '../task/status.ts';
+import type { DeferralReason, StateFields, TaskState } from '../task/state.ts';
+import { heldFields, type TaskStatus, type TerminalStatus } from '../task/status.ts';
 
 /** The columns from which a task's state is read. */
 export const STATE_COLUMNS =
@@ -111,40 +111,32 @@ export function stateOfRow(row: StateRow | ClaimedRow): TaskState {
     policy: { maxAttempts: row.max_attempts, baseSeconds: row.base_seconds, capSeconds: row.cap_seconds },
     deadlineAt: row.deadline_at,
   };
-  switch (row.status) {
-    case 'queued':
-      return { ...counters, status: 'queued' };
-    case 'scheduled':
-    case 'retrying':
-      return { ...counters, status: row.status, nextAt: present(row, 'next_at') };
-    case 'deferred':
-      return {
-        ...counters,
-        status: 'deferred',
-        nextAt: present(row, 'next_at'),
-        reason: present(row, 'reason'),
-        parkedFor: row.parked_for ?? undefined,
-      };
-    case 'running':
-      return { ...counters, status: 'running', leaseUntil: present(row, 'lease_until') };
-    case 'waiting':
-      return {
-        ...counters,
-        status: 'waiting',
-        callbackUntil: present(row, 'due_at'),
-        callbackTimeoutMs: present(row, 'callback_timeout_ms'),
-      };
-    default:
-      return { ...counters, status: row.status, finishedAt: present(row, 'finished_at') };
+  const state: Record<string, unknown> = { ...counters, status: row.status };
+  for (const field of heldFields(row.status)) {
+    state[field] = field === 'parkedFor' ? (columnOf(row, field) ?? undefined) : present(row, field);
   }
+  return state as unknown as TaskState;
 }
 
-function present<Row extends StateRow | ClaimedRow, Column extends keyof Row>(
-  row: Row,
-  column: Column,
-): NonNullable<Row[Column]> {
-  const value = row[column];
-  if (value === null || value === undefined)
-    throw new Error(`task ${row.id} is ${row.status} without ${String(column)}`);
+/** Where the fields lie that some states carry. */
+const FIELD_COLUMNS = {
+  nextAt: 'next_at',
+  leaseUntil: 'lease_until',
+  callbackUntil: 'due_at',
+  callbackTimeoutMs: 'callback_timeout_ms',
+  reason: 'reason',
+  parkedFor: 'parked_for',
+  finishedAt: 'finished_at',
+} as const satisfies Record<keyof StateFields, keyof StateRow>;
+
+function columnOf(row: Partial<StateRow>, field: keyof StateFields): string | number | null | undefined {
+  return row[FIELD_COLUMNS[field]];
+}
+
+function present(row: StateRow | ClaimedRow, field: keyof StateFields): string | number {
+  const value = columnOf(row, field);
+  if (value === null || value === undefined) {
+    throw new Error(`task ${row.id} is ${row.status} without ${FIELD_COLUMNS[field]}`);
+  }
   return value;
 }

@@ -223,14 +223,14 @@ function successParameter({ id, expected, next, record, result }: Move): Record<
 }
 
 function parkOf({ id, expected, next, park }: Move): Park[] {
-  if (park === undefined || next.status !== 'deferred' || next.parkedFor === undefined) return [];
+  if (park === undefined || !('parkedFor' in next) || next.parkedFor === undefined) return [];
   return [{ id, run: expected.run, line: next.parkedFor, ...(park.isAgain && { isAgain: true }) }];
 }
 
 /** When the sweeper looks at a task that no message carries: its callback is overdue, its event did not come. */
 export function ownDueAt(state: TaskState): number | undefined {
-  if (state.status === 'waiting') return state.callbackUntil;
-  return state.status === 'deferred' && state.parkedFor !== undefined ? state.nextAt : undefined;
+  if ('callbackUntil' in state) return state.callbackUntil;
+  return 'parkedFor' in state && state.parkedFor !== undefined ? state.nextAt : undefined;
 }
 
 /** Capped by the deadline (rule R4): what would be due after it belongs to no kind of the sweep's work. */
@@ -256,9 +256,9 @@ function moveParameter(move: Move): Record<string, unknown> {
     dueAt: cappedDueAt(move),
     sends: move.sends ?? 0,
     lifeMs: move.lifeMs,
-    reason: next.status === 'deferred' ? next.reason : undefined,
-    parkedFor: next.status === 'deferred' ? next.parkedFor : undefined,
-    callbackTimeoutMs: next.status === 'waiting' ? next.callbackTimeoutMs : undefined,
+    reason: 'reason' in next ? next.reason : undefined,
+    parkedFor: 'parkedFor' in next ? next.parkedFor : undefined,
+    callbackTimeoutMs: 'callbackTimeoutMs' in next ? next.callbackTimeoutMs : undefined,
     server: move.server,
     settledRun: settled?.run,
     settledStatus: settled?.status,

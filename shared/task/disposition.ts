@@ -5,6 +5,7 @@
  */
 import { wholeSeconds } from './backoff.ts';
 import type { TaskState } from './state.ts';
+import { openFacts } from './status.ts';
 
 export type Disposition = { readonly kind: 'ack' } | { readonly kind: 'retry'; readonly delayMs: number };
 
@@ -15,26 +16,12 @@ export const MAX_QUEUE_DELAY_MS = 12 * 3600_000;
  * @param dueAt the row's `due_at`, when it has one
  */
 export function dispositionOf(state: TaskState, dueAt: number | undefined, now: number): Disposition {
-  switch (state.status) {
-    case 'succeeded':
-    case 'failed':
-    case 'cancelled':
-    case 'expired':
-      return { kind: 'ack' };
-    case 'waiting':
-      return dueAt === undefined ? retryAt(now, now) : { kind: 'ack' };
-    case 'scheduled':
-      return dueAt === undefined ? retryAt(state.nextAt, now) : { kind: 'ack' };
-    case 'running':
-      return retryAt(state.leaseUntil, now);
-    case 'deferred':
-      // Parked, or sent again by the sweeper: its row wakes it (rule R20).
-      return dueAt === undefined ? retryAt(state.nextAt, now) : { kind: 'ack' };
-    case 'retrying':
-      return retryAt(state.nextAt, now);
-    case 'queued':
-      return retryAt(now, now);
-  }
+  const facts = openFacts(state.status);
+  if (facts === undefined) return { kind: 'ack' };
+  // Parked, waiting for its callback, or sent again by the sweeper: its row wakes it (rule R20).
+  if (facts.wokenBy === 'row' && dueAt !== undefined) return { kind: 'ack' };
+  if ('leaseUntil' in state) return retryAt(state.leaseUntil, now);
+  return retryAt('nextAt' in state ? state.nextAt : now, now);
 }
 
 /** A retry at `at`: at least a second away, so that a wrong clock cannot spin. */

@@ -3,7 +3,7 @@
  * milliseconds.
  */
 import type { RetryPolicy } from './backoff.ts';
-import type { TerminalStatus } from './status.ts';
+import type { HeldField, TaskStatus } from './status.ts';
 
 /** Why a deferred task waits. Waiting for capacity consumes no attempt. */
 export const DEFERRAL_REASONS = [
@@ -42,22 +42,22 @@ export interface Counters {
   readonly deadlineAt: number;
 }
 
-export type TaskState = Counters &
-  (
-    | { readonly status: 'queued' }
-    | { readonly status: 'scheduled'; readonly nextAt: number }
-    | { readonly status: 'running'; readonly leaseUntil: number }
-    | { readonly status: 'waiting'; readonly callbackUntil: number; readonly callbackTimeoutMs: number }
-    | { readonly status: 'retrying'; readonly nextAt: number }
-    | {
-        readonly status: 'deferred';
-        readonly nextAt: number;
-        readonly reason: DeferralReason;
-        /** The line in which it stands: its capacity's owner wakes it, `nextAt` is the fallback, no message carries it (rule R20). */
-        readonly parkedFor: string | undefined;
-      }
-    | { readonly status: TerminalStatus; readonly finishedAt: number }
-  );
+/** What some states carry beside the counters; `status.ts` says which carries what. */
+export interface StateFields {
+  /** When it may run next. */
+  readonly nextAt: number;
+  readonly leaseUntil: number;
+  readonly callbackUntil: number;
+  readonly callbackTimeoutMs: number;
+  readonly reason: DeferralReason;
+  /** The line in which it stands: its capacity's owner wakes it, `nextAt` is the fallback, no message carries it (rule R20). */
+  readonly parkedFor: string | undefined;
+  readonly finishedAt: number;
+}
+
+export type TaskState = {
+  [Status in TaskStatus]: Counters & { readonly status: Status } & Pick<StateFields, HeldField<Status>>;
+}[TaskStatus];
 
 export type StateOf<Status extends TaskState['status']> = Extract<TaskState, { status: Status }>;
 

@@ -4,11 +4,11 @@
  * `shared/store/claim.ts`, because one statement must decide for a whole batch; a test holds the two
  * against each other for every state.
  *
- * Guarantees: a terminal state is left only by a manual retry of `failed` or `expired`; nothing
+ * Guarantees: a terminal state is left only by a manual retry of those that allow it; nothing
  * outlives its deadline; only a success may come from an older run (rule R3).
  */
 import { attemptsUsed, type Counters, type DeferralReason, type StateOf, type TaskState } from './state.ts';
-import { isTerminal } from './status.ts';
+import { isTerminal, openFacts, RETRYABLE_STATUSES } from './status.ts';
 
 /** Deferrals past this many count as attempts, so that waiting for capacity ends too (rule R18). */
 export const MAX_FREE_DEFERRALS = 1000;
@@ -123,7 +123,7 @@ export function transition(state: TaskState, event: TaskEvent): Transition {
       if (isTerminal(state.status)) return refuse('terminal');
       return to({ ...counters(state), status: 'cancelled', finishedAt: event.at });
     case 'retry':
-      if (state.status !== 'failed' && state.status !== 'expired') return refuse('not-applicable');
+      if (!RETRYABLE_STATUSES.includes(state.status)) return refuse('not-applicable');
       return to({
         ...counters(state),
         status: 'queued',
@@ -134,26 +134,12 @@ export function transition(state: TaskState, event: TaskEvent): Transition {
 }
 
 function claim(state: TaskState, at: number, leaseMs: number): Transition {
-  switch (state.status) {
-    case 'succeeded':
-    case 'failed':
-    case 'cancelled':
-    case 'expired':
-      return refuse('terminal');
-    case 'waiting':
-      return refuse('awaiting-callback');
-    case 'running':
-      if (state.leaseUntil > at) return refuse('leased');
-      break;
-    case 'scheduled':
-    case 'retrying':
-    case 'deferred':
-      // Past its deadline nothing is early: the task ends now rather than at its next time.
-      if (state.nextAt > at && state.deadlineAt > at) return refuse('early');
-      break;
-    case 'queued':
-      break;
-  }
+  const facts = openFacts(state.status);
+  if (facts === undefined) return refuse('terminal');
+  if (facts.refusesClaim !== undefined) return refuse(facts.refusesClaim);
+  if ('leaseUntil' in state && state.leaseUntil > at) return refuse('leased');
+  // Past its deadline nothing is early: the task ends now rather than at its next time.
+  if ('nextAt' in state && state.nextAt > at && state.deadlineAt > at) return refuse('early');
   if (state.deadlineAt <= at) return to({ ...counters(state), status: 'expired', finishedAt: at });
   if (attemptsUsed(state) >= state.policy.maxAttempts) {
     return to({ ...counters(state), status: 'failed', finishedAt: at });

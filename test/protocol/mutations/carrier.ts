@@ -72,7 +72,7 @@ export const CARRIER_MUTATIONS: readonly Row[] = [
         'R3',
         'the end that is final',
         TRANSITION,
-        "if (state.status !== 'failed' && state.status !== 'expired') return refuse('not-applicable');",
+        "if (!RETRYABLE_STATUSES.includes(state.status)) return refuse('not-applicable');",
         "if (!isTerminal(state.status)) return refuse('not-applicable');",
       ),
     ],

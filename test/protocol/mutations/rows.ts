@@ -62,7 +62,7 @@ export const ROWS_MUTATIONS: readonly Row[] = [
             from: "const tombstone = `(tasks.status = 'cancelled' AND tasks.service = '')`;",
             to: 'const tombstone = `(0)`;',
           },
-          { file: CLAIM, from: "tasks.status = 'queued'\n", to: "tasks.status = 'queued' OR tasks.service = ''\n" },
+          { file: CLAIM, from: 'OR (tasks.status IN (', to: "OR tasks.service = '' OR (tasks.status IN (" },
         ],
       },
       mutation('R12', 'the filling in', CLAIM, "AND excluded.service <> ''", "AND excluded.service = '!'"),

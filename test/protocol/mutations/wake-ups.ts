@@ -26,7 +26,7 @@ export const WAKE_UPS_MUTATIONS: readonly Row[] = [
         'R1',
         'the message of a retrying task',
         'shared/task/disposition.ts',
-        'return retryAt(state.nextAt, now);',
+        "return retryAt('nextAt' in state ? state.nextAt : now, now);",
         "return { kind: 'ack' };",
       ),
     ],

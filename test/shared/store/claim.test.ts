@@ -6,7 +6,7 @@ import { readStates } from '../../../shared/store/read.ts';
 import { stateOfRow } from '../../../shared/store/row.ts';
 import { mintTaskId } from '../../../shared/task/id.ts';
 import type { TaskState } from '../../../shared/task/state.ts';
-import { TASK_STATUSES, type TaskStatus } from '../../../shared/task/status.ts';
+import { holdsField, TASK_STATUSES, type TaskStatus } from '../../../shared/task/status.ts';
 import { transition } from '../../../shared/task/transition.ts';
 
 const NOW = Date.UTC(2026, 10, 20);
@@ -30,7 +30,6 @@ async function plant(situation: Situation): Promise<string> {
   const id = await newId();
   const { status, offsetMs, parked = false } = situation;
   const at = NOW + offsetMs;
-  const timed = status === 'scheduled' || status === 'retrying' || status === 'deferred';
   await env.DB.prepare(
     `INSERT INTO tasks (id, subject, service, status, run, deferrals, attempts_offset, max_attempts, base_seconds, cap_seconds,
        deadline_at, lease_until, nonce, next_at, due_at, reason, callback_timeout_ms, finished_at, parked_for, request)
@@ -43,13 +42,13 @@ async function plant(situation: Situation): Promise<string> {
       situation.deferrals,
       situation.attemptsOffset,
       NOW + situation.deadlineOffsetMs,
-      status === 'running' ? at : null,
+      holdsField(status, 'leaseUntil') ? at : null,
       status === 'running' ? 'nonce-of-another-batch' : null,
-      timed ? at : null,
-      status === 'waiting' || parked ? at : null,
-      status === 'deferred' ? 'rate-limited' : null,
-      status === 'waiting' ? 60_000 : null,
-      ['succeeded', 'failed', 'cancelled', 'expired'].includes(status) ? NOW - 1 : null,
+      holdsField(status, 'nextAt') ? at : null,
+      holdsField(status, 'callbackUntil') || parked ? at : null,
+      holdsField(status, 'reason') ? 'rate-limited' : null,
+      holdsField(status, 'callbackTimeoutMs') ? 60_000 : null,
+      holdsField(status, 'finishedAt') ? NOW - 1 : null,
       parked ? 'service:echo' : null,
     )
     .run();

@@ -23,7 +23,7 @@ const ProgressSchema = ReportSchema.extend({ log: z.array(ReportSchema).optional
 
 /** Where a parked task stands in its line. */
 export interface LinePosition {
-  /** Older tasks in the line; counted up to a bound. */
+  /** Tasks before it in the line, in all stores; counted up to a bound in each. */
   readonly ahead: number;
   /** Tasks that the line's owner starts a second; null when it has not said so of late. */
   readonly perSecond: number | null;

@@ -1,5 +1,5 @@
 /** How much a service has to do and how many servers would do it: for autoscalers. Pure. */
-import { forgetStarts } from '../../shared/pace/start-log.ts';
+import { countStarts, forgetStarts } from '../../shared/pace/start-log.ts';
 import type { Answered, DemandView } from '../../shared/registry/rpc.ts';
 import type { ServiceWaiting } from '../waiting-of-service.ts';
 import { definitionOf, hasFixedTarget, isPaused } from './definitions.ts';
@@ -10,6 +10,11 @@ import { type Limits, paceOf, roomNow, waitingInPlace } from './service.ts';
 import type { Registry, Service } from './state.ts';
 
 const MINUTE_MS = 60_000;
+const MINUTE_SECONDS = 60;
+
+/** Of the minute: what came in fewer than half of them was a burst. */
+const PARTS = 6;
+const MIN_KNOWN_MS = 6_000;
 
 /** Of servers that nobody has seen yet. */
 const ASSUMED_CONCURRENCY = 16;
@@ -35,8 +40,7 @@ export function demandOf(
   const forPlaces = atService + waitingInPlace(service, now);
   const seconds = service.meanMs / 1000;
   const isOpen = (isFixed || available.length > 0) && !isPaused(registry, name, now) && service.outage === undefined;
-  // Those that wait for a place are to be through within a minute; no server helps the others.
-  const wanted = arrivalsPerSecond * seconds + (forPlaces * (seconds || 1)) / (MINUTE_MS / 1000);
+  const wanted = startsWanted(service, forPlaces, now) * (seconds || 1);
   // Servers beyond what the service's own limits let be called at a time would stand idle.
   const callsAtOnce = Math.min(
     wanted,
@@ -67,6 +71,28 @@ function arrivalRate(service: Service, now: number): number {
   forgetStarts(service.arrivals, now - MINUTE_MS);
   const seconds = Math.min(MINUTE_MS, Math.max(1_000, now - service.since)) / 1000;
   return sumOf(service.arrivals.map(({ count }) => count)) / seconds;
+}
+
+/**
+ * Calls to start a second. Those that wait for a place are to be through within a minute, beside those that keep coming;
+ * no server helps the others that wait. Who came with a burst waits now, or was served: it is counted once.
+ */
+function startsWanted(service: Service, forPlaces: number, now: number): number {
+  const ofMinute = countStarts(service.arrivals, now - MINUTE_MS);
+  return Math.max(ofMinute / MINUTE_SECONDS, steadyRate(service, now) + forPlaces / MINUTE_SECONDS);
+}
+
+/** Arrivals a second that half of the last minute's parts had at least; of the time since the service is known. */
+function steadyRate({ arrivals, since }: Service, now: number): number {
+  const partMs = Math.min(MINUTE_MS, Math.max(MIN_KNOWN_MS, now - since)) / PARTS;
+  const parts = new Array<number>(PARTS).fill(0);
+  for (const { at, count } of arrivals) {
+    const part = Math.max(0, Math.floor((now - at) / partMs));
+    if (part < PARTS) parts[part] = (parts[part] ?? 0) + count;
+  }
+  const usual = parts.sort((a, b) => a - b)[PARTS / 2] ?? 0;
+  const mean = sumOf(parts) / PARTS;
+  return Math.min(usual, mean) / (partMs / 1000);
 }
 
 /** A task that comes now stands behind all that wait. */

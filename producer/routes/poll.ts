@@ -1,6 +1,6 @@
 /** `GET /api/task/:id`: where a task stands; with `?wait=` not before it has ended or time is up. */
 import { createRoute } from '@hono/zod-openapi';
-import { RATE_IS_OLD_MS, readLinePosition } from '../../shared/store/parking.ts';
+import { type LineHead, RATE_IS_OLD_MS, readLinePosition } from '../../shared/store/parking.ts';
 import { readEnded, readTask } from '../../shared/store/read.ts';
 import type { TaskRow } from '../../shared/store/row.ts';
 import { isTerminal } from '../../shared/task/status.ts';
@@ -64,7 +64,7 @@ function isEnded(row: TaskRow | undefined): boolean {
 }
 
 async function answerRow(runtime: Runtime, caller: Caller, row: TaskRow): Promise<Response> {
-  const position = row.parked_for === null ? undefined : await positionOf(runtime, row.parked_for, row.id);
+  const position = row.parked_for === null ? undefined : await positionOf(runtime, row.parked_for, row);
   const hidesBodies = runtime.services.find(row.service)?.redactBodies === true;
   const redaction = { request: hidesBodies, result: hidesBodies && row.subject !== caller.subject };
   const json = stringifyJson(taskView(row, statusUrlOf(runtime, row.id), position, redaction));
@@ -78,15 +78,17 @@ async function answerRow(runtime: Runtime, caller: Caller, row: TaskRow): Promis
 }
 
 /** Where a parked task stands in its line, which is one over all stores; undefined when that cannot be read. */
-async function positionOf({ config }: Runtime, line: string, id: string): Promise<LinePosition | undefined> {
+async function positionOf({ config }: Runtime, line: string, row: LineHead): Promise<LinePosition | undefined> {
   const since = Date.now() - RATE_IS_OLD_MS;
   const parts = await callUpstream('database', () =>
-    Promise.all(config.stores.all.map(({ db }) => readLinePosition(db, line, id, since))),
+    Promise.all(config.stores.all.map(({ db }) => readLinePosition(db, line, row, since))),
   );
   if (parts === UNAVAILABLE) return undefined;
+  const rates = parts.flatMap(({ perSecond }) => perSecond ?? []);
   return {
     ahead: parts.reduce((sum, { ahead }) => sum + ahead, 0),
-    perSecond: parts.find(({ perSecond }) => perSecond !== null)?.perSecond ?? null,
+    // Each store is told the pace of the whole line, some of them later.
+    perSecond: rates.length === 0 ? null : Math.max(...rates),
     readAt: Date.now(),
   };
 }

@@ -24,7 +24,8 @@ const WaitingForSchema = z
       description: 'When the wait ends, where that is known; of a task in line, an estimate by its place and the pace.',
     }),
     ahead: z.number().int().optional().openapi({
-      description: 'Of a task that waits in line for capacity: older tasks in the line, counted up to 1,000 a store.',
+      description:
+        'Of a task that waits in line for capacity: tasks before it, over all stores, counted up to 1,000 in each.',
     }),
   })
   .openapi('WaitingFor');

@@ -185,27 +185,26 @@ export async function readLines(db: D1Database, after: string, limit: number): P
   return results.map(({ line }) => line);
 }
 
-/** Each is a row read of every poll of a parked task. */
+/** Each is a row read of every poll of a parked task, in every store. */
 const MAX_AHEAD = 1_000;
 
 /**
- * Where a task stands, and how fast its line moves.
+ * How many of a store stand before a task, wherever that is, and how fast the line moves.
  * @param since a pace that is older says nothing of now, Unix ms
- * @returns `ahead`: tasks before it in the line, counted up to `MAX_AHEAD`; `perSecond`: null when its owner has not
- *   said it of late
+ * @returns `ahead`: counted up to `MAX_AHEAD`; `perSecond`: null when the line's owner has not said it of late
  */
 export async function readLinePosition(
   db: D1Database,
   line: string,
-  id: string,
+  { id, place }: LineHead,
   since: number,
 ): Promise<{ ahead: number; perSecond: number | null }> {
   const row = await db
     .prepare(
-      `SELECT (SELECT count(*) FROM (SELECT 1 FROM tasks WHERE parked_for = ?1 AND place < (SELECT place FROM tasks WHERE id = ?2) LIMIT ${MAX_AHEAD})) AS ahead,
-         (SELECT per_second FROM lines WHERE line = ?1 AND noted_at >= ?3) AS per_second`,
+      `SELECT (SELECT count(*) FROM (SELECT 1 FROM tasks WHERE parked_for = ?1 AND (place, id) < (?2, ?3) LIMIT ${MAX_AHEAD})) AS ahead,
+         (SELECT per_second FROM lines WHERE line = ?1 AND noted_at >= ?4) AS per_second`,
     )
-    .bind(line, id, since)
+    .bind(line, place, id, since)
     .first<{ ahead: number; per_second: number | null }>();
   return { ahead: row?.ahead ?? 0, perSecond: row?.per_second ?? null };
 }

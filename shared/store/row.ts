@@ -85,7 +85,7 @@ export interface TaskSummaryRow extends StateRow {
 }
 
 /** Everything that a poll shows. */
-export const DETAIL_COLUMNS = `${SUMMARY_COLUMNS}, history, result_type, result_encoding, result, result_stored, request, request_body`;
+export const DETAIL_COLUMNS = `${SUMMARY_COLUMNS}, history, result_type, result_encoding, result, result_stored, request, request_body, place`;
 
 export interface TaskRow extends TaskSummaryRow {
   history: string;
@@ -97,6 +97,8 @@ export interface TaskRow extends TaskSummaryRow {
   /** The request as JSON; the text of its body is in `request_body`. */
   request: string | null;
   request_body: string | null;
+  /** In its line. */
+  place: number | null;
 }
 
 /**

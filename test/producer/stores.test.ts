@@ -189,3 +189,39 @@ describe('what is said of stores', () => {
     expect(errors.map(({ field }) => field).sort()).toEqual(['STORES_DRAINING', 'STORE_LIMIT_BYTES']);
   });
 });
+
+describe('a line over two stores', () => {
+  const LINE = 'pool:over-stores';
+
+  async function park(store: number, places: readonly number[]): Promise<string[]> {
+    const db = store === 0 ? env.DB : env.STORE_1;
+    const ids = await Promise.all(places.map(() => idFor('alice', Date.now(), store)));
+    await recordAccepted(
+      db,
+      ids.map((id) => aTask(id, 'alice')),
+      Date.now(),
+    );
+    const deferred = `UPDATE tasks SET status = 'deferred', run = 1, deferrals = 1, reason = 'no-key', next_at = 9e12, due_at = 9e12,
+      parked_for = ?1, place = ?2 WHERE id = ?3`;
+    await db.batch(ids.map((id, at) => db.prepare(deferred).bind(LINE, places[at], id)));
+    return ids;
+  }
+
+  it('says of a task how many stand before it in both, and until when by the pace that either was told', async () => {
+    const here = environment({ TASK_DB_0: env.DB, TASK_DB_1: env.STORE_1 });
+    const own = await park(0, [10, 40, 70]);
+    const other = await park(1, [20, 30, 40, 90]);
+    await env.STORE_1.prepare('INSERT INTO lines (line, per_second, noted_at) VALUES (?1, 2, ?2)')
+      .bind(LINE, Date.now())
+      .run();
+    const waitingOf = async (id: string | undefined) =>
+      (await documentIn(await ask(here, `/api/task/${id}`))).waitingFor as { ahead: number; until: string };
+    const ahead = async (ids: readonly string[]) => Promise.all(ids.map(async (id) => (await waitingOf(id)).ahead));
+    // Two have the same place: of these the older one goes first.
+    const isFirst = (own[1] ?? '') < (other[2] ?? '');
+    expect(await ahead(own)).toEqual([0, isFirst ? 3 : 4, 5]);
+    expect(await ahead(other)).toEqual([1, 2, isFirst ? 4 : 3, 6]);
+    const before = Date.now();
+    expect(Date.parse((await waitingOf(other[3])).until)).toBeGreaterThanOrEqual(before + 3_500);
+  });
+});

@@ -53,6 +53,7 @@ function rowWith(columns: Partial<TaskRow>): TaskRow {
     result_encoding: null,
     result: null,
     result_stored: null,
+    place: null,
     ...columns,
   };
 }

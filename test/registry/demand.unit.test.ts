@@ -39,13 +39,47 @@ describe('demand', () => {
     fleet.route(2);
     const view = demand(fleet, 119);
     expect(view).toMatchObject({ inFlight: 2, waiting: 119, estimatedWaitSeconds: 180 });
-    expect(view.advisedServers).toBeGreaterThan(3);
+    // 119 calls of three seconds within a minute are six at a time.
+    expect(view.advisedServers).toBe(3);
     // One more waits where it is, for a moment.
     fleet.now += 1_500;
     fleet.route(1);
     expect(demand(fleet, 119)).toMatchObject({ waiting: 120 });
     fleet.now += 300_000;
     expect(demand(fleet, 119)).toMatchObject({ waiting: 119 });
+  });
+
+  it('counts a burst once, from its first second to after its first minute', () => {
+    const fleet = new Fleet();
+    fleet.add('a', { maxConcurrency: 2 });
+    fleet.call().report({ durationMs: 3_000 });
+    fleet.now += 600_000;
+    fleet.route(600);
+    for (const afterMs of [0, 1_000, 9_000, 20_000, 30_000, 61_000]) {
+      fleet.now = T0 + 600_000 + afterMs;
+      // 600 calls of three seconds within a minute are thirty at a time.
+      expect([afterMs, demand(fleet, 598).advisedServers]).toEqual([afterMs, 15]);
+    }
+  });
+
+  it('wants servers for who keeps coming and for who waits', () => {
+    const fleet = new Fleet();
+    fleet.add('a', { maxConcurrency: 2 });
+    fleet.call().report({ durationMs: 3_000 });
+    for (let second = 0; second < 60; second++) {
+      fleet.route(10);
+      fleet.now += 1_000;
+    }
+    expect(demand(fleet, 300).advisedServers).toBe(Math.ceil(((10 + 300 / 60) * 3) / 2));
+    // The same stream, known for five seconds.
+    const young = new Fleet();
+    young.add('a', { maxConcurrency: 2 });
+    young.call().report({ durationMs: 3_000 });
+    for (let second = 0; second < 5; second++) {
+      young.route(10);
+      young.now += 1_000;
+    }
+    expect(demand(young, 0).advisedServers).toBeGreaterThanOrEqual(12);
   });
 
   it.each([{ maxConcurrency: 6 }, { requestsPerSecond: 2 }])(

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { importMacKey } from '../../../shared/crypto/mac.ts';
 import { claimTasks } from '../../../shared/store/claim.ts';
 import {
+  type LineHead,
   readLinePosition,
   readLines,
   releaseDueHeads,
@@ -52,6 +53,12 @@ const parkedFor = (line: string, fallbackMs: number): TaskState => ({
   nextAt: NOW + fallbackMs,
   parkedFor: line,
 });
+
+async function placeOf(id: string): Promise<LineHead> {
+  const head = await env.DB.prepare('SELECT id, place FROM tasks WHERE id = ?1').bind(id).first<LineHead>();
+  if (head === null) throw new Error(`${id} has no row`);
+  return head;
+}
 
 async function parked(count: number, line = 'pool:some', fallbackMs = MINUTE_MS, db = env.DB): Promise<string[]> {
   const ids = await Promise.all(Array.from({ length: count }, () => mintTaskId(key, 'alice', NOW, 0)));
@@ -109,15 +116,16 @@ describe('a line', () => {
       if ((await due(NOW + minute * MINUTE_MS)).length > 0) sentAt.push(minute);
     }
     expect(sentAt).toEqual([1, 2, 4, 8, 16, 32, 64, 124, 184, 244]);
-    const line = await readLinePosition(env.DB, 'pool:some', head!, NOW);
+    const line = await readLinePosition(env.DB, 'pool:some', await placeOf(head!), NOW);
     expect(line).toEqual({ ahead: 0, perSecond: null });
   });
 
   it('says who stands before a task, and how fast it moves while somebody has said so of late', async () => {
     const ids = await parked(4);
     await releaseParkedTasks(env.DB, 'pool:some', 1, { perSecond: 2.5, mover: 'shard1' }, NOW);
-    expect(await readLinePosition(env.DB, 'pool:some', ids[3]!, NOW - 1)).toEqual({ ahead: 3, perSecond: 2.5 });
-    expect(await readLinePosition(env.DB, 'pool:some', ids[3]!, NOW + 1)).toEqual({ ahead: 3, perSecond: null });
+    const last = await placeOf(ids[3]!);
+    expect(await readLinePosition(env.DB, 'pool:some', last, NOW - 1)).toEqual({ ahead: 3, perSecond: 2.5 });
+    expect(await readLinePosition(env.DB, 'pool:some', last, NOW + 1)).toEqual({ ahead: 3, perSecond: null });
   });
 
   it('has its pace written no more often than every ten seconds', async () => {

@@ -107,7 +107,7 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   readKeys: [['a', ['k']]],
   readJob: [['job_0']],
   readLineHeads: [['l', 10, NOW]],
-  readLinePosition: [['l', ID, NOW]],
+  readLinePosition: [['l', { id: ID, place: 1 }, NOW]],
   readLines: [['', 10]],
   readLineRates: [[NOW]],
   readProgress: [[['job_0']]],

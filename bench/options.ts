@@ -25,24 +25,24 @@ export interface Options {
 }
 
 export type Command =
-  | { readonly type: 'help' }
-  | { readonly type: 'invalid'; readonly reason: string }
-  | ({ readonly type: 'run' } & Options);
+  | { readonly kind: 'help' }
+  | { readonly kind: 'invalid'; readonly reason: string }
+  | ({ readonly kind: 'run' } & Options);
 
 export function parseCommand(args: readonly string[]): Command {
   let values: ReturnType<typeof readFlags>;
   try {
     values = readFlags(args);
   } catch (cause) {
-    return { type: 'invalid', reason: (cause as Error).message };
+    return { kind: 'invalid', reason: (cause as Error).message };
   }
-  if (values.help) return { type: 'help' };
+  if (values.help) return { kind: 'help' };
   const rounds = Number(values.rounds ?? (values.quick ? 2 : 5));
   const tasks = Number(values.tasks ?? (values.quick ? 1_000 : 4_000));
-  if (!Number.isInteger(rounds) || rounds < 1) return { type: 'invalid', reason: '--rounds is a whole number from 1' };
-  if (!Number.isInteger(tasks) || tasks < 100) return { type: 'invalid', reason: '--tasks is a whole number from 100' };
+  if (!Number.isInteger(rounds) || rounds < 1) return { kind: 'invalid', reason: '--rounds is a whole number from 1' };
+  if (!Number.isInteger(tasks) || tasks < 100) return { kind: 'invalid', reason: '--tasks is a whole number from 100' };
   const { only, memory, null: nullRun, strict } = values;
-  return { type: 'run', rounds, tasks, only, memory, null: nullRun, strict };
+  return { kind: 'run', rounds, tasks, only, memory, null: nullRun, strict };
 }
 
 function readFlags(args: readonly string[]) {

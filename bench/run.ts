@@ -12,7 +12,7 @@ import { describeMachine } from './report/machine.ts';
 import { startSides } from './system/side.ts';
 
 const command = parseCommand(process.argv.slice(2));
-switch (command.type) {
+switch (command.kind) {
   case 'help':
     console.log(USAGE);
     break;
@@ -26,7 +26,7 @@ switch (command.type) {
 
 async function run(options: Options): Promise<number> {
   const outside = new Outside();
-  const backendPort = await outside.perform<'listen'>({ type: 'listen' });
+  const backendPort = await outside.perform<'listen'>({ kind: 'listen' });
   const sides = await startSides(backendPort, options.null);
   try {
     console.log(`${describeMachine()}\nLoad generator and backends share these cores with what is measured.\n`);

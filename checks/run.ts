@@ -17,6 +17,7 @@ const CHECKS: readonly { readonly name: string; readonly command: readonly strin
   { name: 'import boundaries', command: ['node', 'checks/boundaries.ts'] },
   { name: 'retired names', command: ['node', 'checks/words.ts'] },
   { name: 'pure files', command: ['node', 'checks/purity.ts'] },
+  { name: 'discriminants', command: ['node', 'checks/discriminants.ts'] },
   { name: 'sizes of files', command: ['node', 'checks/sizes.ts'] },
   { name: 'schema drift', command: ['node', 'checks/schema.ts'] },
   { name: 'state diagram', command: ['node', 'checks/state-diagram.ts'] },

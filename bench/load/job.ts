@@ -2,7 +2,7 @@
 import type { Address, RequestText } from './connection.ts';
 
 export interface Drive {
-  readonly type: 'drive';
+  readonly kind: 'drive';
   readonly address: Address;
   readonly connections: number;
   /** Requests in all; those of `requests` are taken in turn. */
@@ -14,7 +14,7 @@ export interface Drive {
 
 /** Sends `submit` and polls `<statusPath><id>` without a pause until it succeeded; `count` times. */
 export interface Lone {
-  readonly type: 'lone';
+  readonly kind: 'lone';
   readonly address: Address;
   readonly count: number;
   readonly submit: RequestText;
@@ -23,7 +23,7 @@ export interface Lone {
 
 /** Sends the same request `count` times, one after the other. */
 export interface TimeCalls {
-  readonly type: 'time-calls';
+  readonly kind: 'time-calls';
   readonly address: Address;
   readonly count: number;
   readonly request: RequestText;
@@ -33,9 +33,9 @@ export type Job =
   | Drive
   | Lone
   | TimeCalls
-  | { readonly type: 'listen' }
-  | { readonly type: 'reset'; readonly gateClosed: boolean }
-  | { readonly type: 'await-calls'; readonly count: number; readonly timeoutMs: number };
+  | { readonly kind: 'listen' }
+  | { readonly kind: 'reset'; readonly gateClosed: boolean }
+  | { readonly kind: 'await-calls'; readonly count: number; readonly timeoutMs: number };
 
 export interface Driven {
   readonly seconds: number;

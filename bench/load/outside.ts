@@ -19,7 +19,7 @@ export class Outside {
     this.#child.on('exit', () => this.#abandon());
   }
 
-  perform<Type extends Job['type']>(job: Extract<Job, { type: Type }>): Promise<Outcomes[Type]> {
+  perform<Kind extends Job['kind']>(job: Extract<Job, { kind: Kind }>): Promise<Outcomes[Kind]> {
     const number = this.#number++;
     return new Promise((resolve, reject) => {
       this.#waiting.set(number, { resolve, reject });

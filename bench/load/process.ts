@@ -21,7 +21,7 @@ function answer(message: OutcomeMessage): void {
 }
 
 async function perform(job: Job): Promise<unknown> {
-  switch (job.type) {
+  switch (job.kind) {
     case 'drive':
       return drive(job);
     case 'lone':

@@ -44,7 +44,7 @@ const PAYLOAD = {
 export function acceptSingly(system: System, outside: Outside, tasks: number): Promise<Sample> {
   return acceptBehindGate(system, outside, tasks, () =>
     outside.perform<'drive'>({
-      type: 'drive',
+      kind: 'drive',
       address: system.address,
       connections: ACCEPT_CONNECTIONS,
       count: tasks,
@@ -65,7 +65,7 @@ async function acceptBehindGate(
   tasks: number,
   submit: () => Promise<Driven>,
 ): Promise<Sample> {
-  await outside.perform<'reset'>({ type: 'reset', gateClosed: true });
+  await outside.perform<'reset'>({ kind: 'reset', gateClosed: true });
   const newest = system.records.newest();
   const before = system.runtime.processorMicroseconds();
   const waitedShare = waiting(system);
@@ -75,7 +75,7 @@ async function acceptBehindGate(
     processorMicros: (system.runtime.processorMicroseconds() - before) / tasks,
   };
   expectOnly(202, driven, `${system.name}, accept`);
-  await outside.perform<'reset'>({ type: 'reset', gateClosed: false });
+  await outside.perform<'reset'>({ kind: 'reset', gateClosed: false });
   await system.records.awaitSucceeded(newest, tasks, DRAIN_TIMEOUT_MS);
   return { value: tasks / driven.seconds, ...sample };
 }
@@ -87,13 +87,13 @@ export async function wholeWay(
   tasks: number,
   service: AnyService,
 ): Promise<Sample & { readonly ids: readonly string[] }> {
-  await outside.perform<'reset'>({ type: 'reset', gateClosed: false });
+  await outside.perform<'reset'>({ kind: 'reset', gateClosed: false });
   const newest = system.records.newest();
   const before = system.runtime.processorMicroseconds();
   const waitedShare = waiting(system);
   const startedAt = performance.now();
   const driven = await submitBatches(system, outside, tasks, TASKS_PER_BULK, service);
-  await outside.perform<'await-calls'>({ type: 'await-calls', count: tasks, timeoutMs: DRAIN_TIMEOUT_MS });
+  await outside.perform<'await-calls'>({ kind: 'await-calls', count: tasks, timeoutMs: DRAIN_TIMEOUT_MS });
   await system.records.awaitSucceeded(newest, tasks, DRAIN_TIMEOUT_MS);
   const seconds = (performance.now() - startedAt) / 1000;
   const processorMicros = (system.runtime.processorMicroseconds() - before) / tasks;
@@ -108,7 +108,7 @@ export async function wholeWay(
 
 /** Tasks of a service that is paused, all of them in its line, from the moment in which it goes on to the last outcome. */
 export async function releaseLine(system: System, outside: Outside, tasks: number): Promise<Sample> {
-  await outside.perform<'reset'>({ type: 'reset', gateClosed: false });
+  await outside.perform<'reset'>({ kind: 'reset', gateClosed: false });
   const newest = system.records.newest();
   await steer(system, 'pause');
   await sleep(KNOWN_AFTER_MS);
@@ -148,7 +148,7 @@ export async function pollFinished(
   const requests = ids.map((id) => ({ method: 'GET', path: `/api/task/${id}`, headers: system.headers }));
   const before = system.runtime.processorMicroseconds();
   const driven = await outside.perform<'drive'>({
-    type: 'drive',
+    kind: 'drive',
     address: system.address,
     connections: ACCEPT_CONNECTIONS,
     count: polls,
@@ -164,10 +164,10 @@ export async function pollFinished(
 
 /** One task at a time on an idle system, from its submission to the first poll that shows it finished. */
 export async function loneTask(system: System, outside: Outside): Promise<Sample> {
-  await outside.perform<'reset'>({ type: 'reset', gateClosed: false });
+  await outside.perform<'reset'>({ kind: 'reset', gateClosed: false });
   const before = system.runtime.processorMicroseconds();
   const milliseconds = await outside.perform<'lone'>({
-    type: 'lone',
+    kind: 'lone',
     address: system.address,
     count: LONE_TASKS,
     submit: { method: 'POST', path: '/api/task', headers: system.headers, body: taskBody('instant') },
@@ -180,11 +180,11 @@ export async function loneTask(system: System, outside: Outside): Promise<Sample
 
 /** One call after the other, each to its answer: through the synchronous route, or straight to the backend. */
 export async function callSynchronously(system: System, outside: Outside, way: 'route' | 'direct'): Promise<Sample> {
-  await outside.perform<'reset'>({ type: 'reset', gateClosed: false });
+  await outside.perform<'reset'>({ kind: 'reset', gateClosed: false });
   const [address, path] = way === 'route' ? [system.address, '/api/service/instant/'] : [system.backend, '/'];
   const before = system.runtime.processorMicroseconds();
   const milliseconds = await outside.perform<'time-calls'>({
-    type: 'time-calls',
+    kind: 'time-calls',
     address,
     count: TIMED_CALLS,
     request: { method: 'POST', path: `${path}instant`, headers: system.headers, body: JSON.stringify(PAYLOAD) },
@@ -206,7 +206,7 @@ async function submitBatches(
   const bodies = Array.from({ length: Math.floor(tasks / perRequest) }, () => full);
   if (rest > 0) bodies.push(batchBody(service, rest));
   return outside.perform<'drive'>({
-    type: 'drive',
+    kind: 'drive',
     address: system.address,
     connections: BATCH_CONNECTIONS,
     count: bodies.length,

@@ -32,7 +32,7 @@ const LINE_TASKS = 2_000;
 
 export async function compareLocalRun(say: (line: string) => void): Promise<readonly Compared[]> {
   const outside = new Outside();
-  const port = await outside.perform<'listen'>({ type: 'listen' });
+  const port = await outside.perform<'listen'>({ kind: 'listen' });
   const system = await startTasklane('queue', port);
   try {
     say('warming up …');

@@ -16,10 +16,10 @@ const MAX_PAUSE_MS = 1_000;
 const MIN_PAUSE_MS = 50;
 
 export type Taken =
-  | { readonly is: 'acquired'; readonly acquired: Acquired }
-  | { readonly is: 'declined'; readonly declined: Declined };
+  | { readonly kind: 'acquired'; readonly acquired: Acquired }
+  | { readonly kind: 'declined'; readonly declined: Declined };
 
-type Waiting = { readonly is: 'waiting'; readonly declined: Declined & { readonly until: number } };
+type Waiting = { readonly kind: 'waiting'; readonly declined: Declined & { readonly until: number } };
 
 export class Capacity {
   readonly #env: SyncEnv;
@@ -37,13 +37,13 @@ export class Capacity {
   async take(timeoutMs: number): Promise<Taken> {
     for (;;) {
       const taken = await this.#tryToTake(Date.now() + timeoutMs + STREAM_MS);
-      if (taken.is !== 'waiting') return taken;
+      if (taken.kind !== 'waiting') return taken;
       const now = Date.now();
       const { declined } = taken;
       const { patientUntil } = this.#call;
       // Nobody knows when a server comes back: worth looking for as long as there is time.
       const isHopeless = declined.why !== 'no-server' && declined.until > patientUntil;
-      if (isHopeless || now >= patientUntil) return { is: 'declined', declined };
+      if (isHopeless || now >= patientUntil) return { kind: 'declined', declined };
       this.#waits += 1;
       const pauseMs = Math.min(declined.until, patientUntil) - now;
       await scheduler.wait(Math.min(MAX_PAUSE_MS, Math.max(MIN_PAUSE_MS, pauseMs)));
@@ -52,20 +52,21 @@ export class Capacity {
 
   async #tryToTake(expiresAt: number): Promise<Taken | Waiting> {
     const placed = await this.#takePlace(expiresAt);
-    if (placed.is === 'waiting') return placed;
+    if (placed.kind === 'waiting') return placed;
     const { place } = placed;
     const pool = poolOf(this.#env, this.#call.service);
-    if (pool === undefined) return { is: 'acquired', acquired: new Acquired(place, undefined) };
+    if (pool === undefined) return { kind: 'acquired', acquired: new Acquired(place, undefined) };
     const { id } = this.#call;
     const keyed = await takeKey(this.#env, { id, pool, bucket: this.#bucket, expiresAt });
-    if (keyed.is === 'acquired') return { is: 'acquired', acquired: new Acquired(place, keyed.key) };
+    if (keyed.kind === 'acquired') return { kind: 'acquired', acquired: new Acquired(place, keyed.key) };
     await place.report({ outcome: 'unused', durationMs: 0 });
-    return keyed.is === 'waiting' ? keyed : { is: 'declined', declined: { why: 'key-refused' } };
+    return keyed.kind === 'waiting' ? keyed : { kind: 'declined', declined: { why: 'key-refused' } };
   }
 
-  async #takePlace(expiresAt: number): Promise<{ readonly is: 'acquired'; readonly place: ServerPlace } | Waiting> {
+  async #takePlace(expiresAt: number): Promise<{ readonly kind: 'acquired'; readonly place: ServerPlace } | Waiting> {
     const { id, service, patientUntil } = this.#call;
-    if (!asksRegistry(this.#env, service, this.#env.known.find(service))) return { is: 'acquired', place: FREE_PLACE };
+    if (!asksRegistry(this.#env, service, this.#env.known.find(service)))
+      return { kind: 'acquired', place: FREE_PLACE };
     return takePlace(this.#env, { id, service, waits: this.#waits, patientUntil, expiresAt });
   }
 }

@@ -23,16 +23,16 @@ export interface Source {
 }
 
 export type Sent =
-  | { readonly is: 'answered'; readonly response: Response; readonly from: Source }
+  | { readonly kind: 'answered'; readonly response: Response; readonly from: Source }
   | {
-      readonly is: 'failed';
+      readonly kind: 'failed';
       readonly why: Extract<Declined['why'], 'misconfigured' | 'unreachable' | 'unreadable' | 'timeout'>;
       readonly detail: string;
       /** No connection was made: nothing of the request was read. */
       readonly isUnsent?: boolean;
     }
   /** Nobody is left to hear an answer. */
-  | { readonly is: 'abandoned' };
+  | { readonly kind: 'abandoned' };
 
 export async function forward(
   env: TargetEnv,
@@ -46,7 +46,7 @@ export async function forward(
     if (!prepared.ok) {
       // Another server may be one that is allowed what this one is not.
       if (acquired.place.moveOn()) continue;
-      return { is: 'failed', why: 'misconfigured', detail: prepared.problem };
+      return { kind: 'failed', why: 'misconfigured', detail: prepared.problem };
     }
     const mayRepeat = mayBeRepeated({ method: outbound.method, hasBody: outbound.body !== undefined }, service);
     // Once it is sent it may have been read: whether anybody is there is asked before.
@@ -62,13 +62,13 @@ export async function forward(
         await response.body?.cancel();
         continue;
       }
-      return { is: 'answered', response, from: prepared.from };
+      return { kind: 'answered', response, from: prepared.from };
     } catch (error) {
       if (idle.isTooLong) {
         const detail = `The backend did not answer within ${service.timeoutSeconds} s; it may have done the work.`;
-        return { is: 'failed', why: 'timeout', detail };
+        return { kind: 'failed', why: 'timeout', detail };
       }
-      if (idle.signal.aborted) return { is: 'abandoned' };
+      if (idle.signal.aborted) return { kind: 'abandoned' };
       const elapsedMs = Date.now() - startedAt;
       const isUnsent =
         saysUnsent(String(error)) ||
@@ -88,7 +88,7 @@ function wasUnsent({ status, headers }: Response): boolean {
 }
 
 function unreachable(isUnsent: boolean): Sent {
-  return { is: 'failed', why: 'unreachable', detail: 'The connection to the backend failed.', isUnsent };
+  return { kind: 'failed', why: 'unreachable', detail: 'The connection to the backend failed.', isUnsent };
 }
 
 type Prepared =

@@ -18,10 +18,10 @@ export interface AcquiredKey {
 }
 
 export type KeyTaken =
-  | { readonly is: 'acquired'; readonly key: AcquiredKey }
-  | { readonly is: 'waiting'; readonly declined: Declined & { readonly until: number } }
+  | { readonly kind: 'acquired'; readonly key: AcquiredKey }
+  | { readonly kind: 'waiting'; readonly declined: Declined & { readonly until: number } }
   /** Two keys that work for others were refused for this call: it is the call. */
-  | { readonly is: 'refused' };
+  | { readonly kind: 'refused' };
 
 export interface SyncKeyRequest {
   readonly id: string;
@@ -33,7 +33,7 @@ export interface SyncKeyRequest {
 
 export async function takeKey(env: KeyEnv, { id, pool, bucket, expiresAt }: SyncKeyRequest): Promise<KeyTaken> {
   const waiting = (until: number, why: 'no-key' | 'key-refused' = 'no-key'): KeyTaken => ({
-    is: 'waiting',
+    kind: 'waiting',
     declined: { why, until },
   });
   if (!env.keys.ring.pools.has(pool)) return waiting(Date.now() + UNKNOWN_MS);
@@ -44,10 +44,10 @@ export async function takeKey(env: KeyEnv, { id, pool, bucket, expiresAt }: Sync
     case 'granted': {
       const release = (feedback: KeyFeedback, facts?: LimitFacts) =>
         releaseKeys(env, pool, leaseId, [{ task: id, endedAt: Date.now(), feedback, ...(facts && { facts }) }]);
-      return { is: 'acquired', key: { pool, number: answer.key, release } };
+      return { kind: 'acquired', key: { pool, number: answer.key, release } };
     }
     case 'fail':
-      return { is: 'refused' };
+      return { kind: 'refused' };
     case 'start-at':
       return waiting(answer.at, answer.reason === 'key-refused' ? 'key-refused' : 'no-key');
     case 'park':

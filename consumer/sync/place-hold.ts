@@ -24,8 +24,8 @@ export type PlaceReport = Pick<CallReport, 'outcome' | 'durationMs' | 'isOngoing
 };
 
 export type PlaceTaken =
-  | { readonly is: 'acquired'; readonly place: ServerPlace }
-  | { readonly is: 'waiting'; readonly declined: Declined & { readonly until: number } };
+  | { readonly kind: 'acquired'; readonly place: ServerPlace }
+  | { readonly kind: 'waiting'; readonly declined: Declined & { readonly until: number } };
 
 export interface PlaceRequest {
   readonly id: string;
@@ -47,7 +47,7 @@ export async function takePlace(env: PlaceEnv & RegistryEnv, request: PlaceReque
   const { id, service, waits, patientUntil, expiresAt } = request;
   const call = { id, service, leaseId: crypto.randomUUID() };
   const waiting = (why: RouteWait, until: number): PlaceTaken => ({
-    is: 'waiting',
+    kind: 'waiting',
     declined: { why: why === 'rate-limited' ? 'server-busy' : why, until },
   });
   const question = { leaseId: call.leaseId, expiresAt, calls: [{ id, service, waits, patientUntil }] };
@@ -56,13 +56,13 @@ export async function takePlace(env: PlaceEnv & RegistryEnv, request: PlaceReque
     const found = withoutRegistry(env, service, undefined);
     if (found.kind === 'waits') return waiting(found.why, Date.now() + UNAVAILABLE_MS);
     const [server, ...others] = found.servers ?? [];
-    return { is: 'acquired', place: new AcquiredPlace(env, undefined, call, server, others) };
+    return { kind: 'acquired', place: new AcquiredPlace(env, undefined, call, server, others) };
   }
   const [decision] = answer.decisions;
   if (decision?.is === 'waiting') return waiting(decision.why, decision.until);
   if (decision?.is !== 'routed') return waiting('no-server', Date.now() + UNAVAILABLE_MS);
   const others = answer.servers[service] ?? [];
-  return { is: 'acquired', place: new AcquiredPlace(env, env.registry, call, decision.server, others) };
+  return { kind: 'acquired', place: new AcquiredPlace(env, env.registry, call, decision.server, others) };
 }
 
 /** How the registry knows the call. */

@@ -67,7 +67,7 @@ function definitionOf(
   );
 }
 
-type Answered = Extract<Sent, { is: 'answered' }>;
+type Answered = Extract<Sent, { kind: 'answered' }>;
 
 interface ProxyRefusal {
   readonly status: number;
@@ -108,7 +108,7 @@ class ProxiedCall {
     const capacity = new Capacity(this.#env, this.#call, bucket);
     for (;;) {
       const taken = await capacity.take(timeoutMs);
-      if (taken.is === 'declined') return this.#declineWithAnswer(taken.declined) ?? this.#decline(taken.declined);
+      if (taken.kind === 'declined') return this.#declineWithAnswer(taken.declined) ?? this.#decline(taken.declined);
       const { acquired } = taken;
       this.#inBackground(acquired.released);
       this.#tries += 1;
@@ -122,7 +122,7 @@ class ProxiedCall {
   async #attempt(acquired: Acquired, idle: IdleTimeout): Promise<Response | undefined> {
     try {
       const sent = await forward(this.#env, this.#service, this.#outbound, acquired, idle);
-      if (sent.is !== 'answered') return this.#fail(sent, acquired, idle);
+      if (sent.kind !== 'answered') return this.#fail(sent, acquired, idle);
       const answer = await classifyResponse(sent.response, acquired, Date.now());
       if (answer.isForAnother && this.#outbound.isRepeatable && this.#tries < MAX_TRIES) {
         idle[Symbol.dispose]();
@@ -136,18 +136,18 @@ class ProxiedCall {
     } catch (error) {
       logError('call.broken', { id: this.#call.id, service: this.#call.service }, error);
       const detail = 'Its answer broke off before it could be passed on';
-      return this.#fail({ is: 'failed', why: idle.isTooLong ? 'timeout' : 'unreachable', detail }, acquired, idle);
+      return this.#fail({ kind: 'failed', why: idle.isTooLong ? 'timeout' : 'unreachable', detail }, acquired, idle);
     }
   }
 
-  #fail(sent: Exclude<Sent, { is: 'answered' }>, acquired: Acquired, idle: IdleTimeout): Response {
+  #fail(sent: Exclude<Sent, { kind: 'answered' }>, acquired: Acquired, idle: IdleTimeout): Response {
     idle[Symbol.dispose]();
-    const isUnused = sent.is === 'failed' && sent.why === 'misconfigured';
-    const isUnsent = sent.is === 'failed' && sent.isUnsent === true;
-    const outcome = isUnused || sent.is === 'abandoned' ? 'unused' : isUnsent ? 'unreachable' : 'failed';
+    const isUnused = sent.kind === 'failed' && sent.why === 'misconfigured';
+    const isUnsent = sent.kind === 'failed' && sent.isUnsent === true;
+    const outcome = isUnused || sent.kind === 'abandoned' ? 'unused' : isUnsent ? 'unreachable' : 'failed';
     this.#inBackground(acquired.release({ outcome, feedback: { kind: isUnused || isUnsent ? 'unused' : 'unknown' } }));
     // Nobody hears the answer to a call that was abandoned.
-    if (sent.is === 'abandoned') return this.#decline({ why: 'timeout' }, acquired);
+    if (sent.kind === 'abandoned') return this.#decline({ why: 'timeout' }, acquired);
     return this.#decline({ why: sent.why, detail: sent.detail }, acquired);
   }
 
@@ -157,7 +157,7 @@ class ProxiedCall {
     if (status < 200 || status > 599) {
       this.#leaveUnread(answer);
       const detail = `The backend answered with the status ${status}, which is none of HTTP`;
-      return this.#fail({ is: 'failed', why: 'unreadable', detail }, acquired, idle);
+      return this.#fail({ kind: 'failed', why: 'unreadable', detail }, acquired, idle);
     }
     const packing =
       secrets.isEmpty || BODILESS.has(status) || this.#outbound.method === 'HEAD' ? undefined : packingOf(answer);
@@ -287,9 +287,9 @@ function packingOf({ headers, body }: ClassifiedResponse): string | undefined {
   );
 }
 
-function unreadable(packing: string): Extract<Sent, { is: 'failed' }> {
+function unreadable(packing: string): Extract<Sent, { kind: 'failed' }> {
   const detail = `The backend's answer is packed as ${JSON.stringify(packing.slice(0, 60))}, which cannot be looked through for secrets`;
-  return { is: 'failed', why: 'unreadable', detail };
+  return { kind: 'failed', why: 'unreadable', detail };
 }
 
 /** Not the backend's answer: the producer says it in its own words. */

@@ -56,21 +56,21 @@ export async function applySteps(context: ApplyContext, steps: readonly Step[]):
   for (const [index, step] of steps.entries()) {
     context.signal.throwIfAborted();
     context.say(
-      `${String(index + 1).padStart(String(steps.length).length)}/${steps.length}  ${step.do} ${targetOf(step)}`,
+      `${String(index + 1).padStart(String(steps.length).length)}/${steps.length}  ${step.kind} ${targetOf(step)}`,
     );
     try {
       await applyStep(context, step);
     } catch (error) {
       context.signal.throwIfAborted();
       const reason = error instanceof Error ? error.message : String(error);
-      throw new StepError(`${step.do} ${targetOf(step)}: ${context.secrets.redact(reason)}`);
+      throw new StepError(`${step.kind} ${targetOf(step)}: ${context.secrets.redact(reason)}`);
     }
   }
 }
 
 async function applyStep(context: ApplyContext, step: Step): Promise<void> {
   const { api, ids } = context;
-  switch (step.do) {
+  switch (step.kind) {
     case 'create-queue':
       return createQueue(context, step);
     case 'create-bucket':
@@ -117,7 +117,7 @@ async function applyStep(context: ApplyContext, step: Step): Promise<void> {
 
 async function upload(
   { api, ids, formOf, secrets: values }: ApplyContext,
-  { worker, appliedTag, secrets }: Extract<Step, { do: 'upload' }>,
+  { worker, appliedTag, secrets }: Extract<Step, { kind: 'upload' }>,
 ): Promise<void> {
   const secretOf = (name: string) => values.get(name);
   await uploadWorker(api, worker.name, appliedTag, (tag) =>
@@ -127,7 +127,7 @@ async function upload(
 
 async function migrate(
   { api, ids }: ApplyContext,
-  { database, migration }: Extract<Step, { do: 'migrate' }>,
+  { database, migration }: Extract<Step, { kind: 'migrate' }>,
 ): Promise<void> {
   const id = ids.database(database);
   await ensured(

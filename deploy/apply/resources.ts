@@ -42,7 +42,7 @@ export async function ensured(
 
 export async function createQueue(
   { api, family, ids }: ResourceContext,
-  { queue: name, retentionSeconds }: Extract<Step, { do: 'create-queue' }>,
+  { queue: name, retentionSeconds }: Extract<Step, { kind: 'create-queue' }>,
 ): Promise<void> {
   // As `wrangler queues create --message-retention-period-secs` sends it; the official client's type has no settings here.
   const settings = { message_retention_period: retentionSeconds };
@@ -103,7 +103,7 @@ export async function deleteBucket(api: CloudflareApi, name: string): Promise<vo
 /** Lets a Worker take the queue's messages, or takes them with other settings. */
 export async function attachQueue(
   { api, ids }: ResourceContext,
-  { queue: name, worker, settings }: Extract<Step, { do: 'attach-queue' }>,
+  { queue: name, worker, settings }: Extract<Step, { kind: 'attach-queue' }>,
 ): Promise<void> {
   const queue = ids.queue(name);
   const own = consumerIn(queue, worker);

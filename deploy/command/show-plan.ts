@@ -23,7 +23,7 @@ const SIGN: Readonly<Record<string, (text: string) => string>> = {
 
 /** What is new, what is changed, what is removed. */
 function signOf(step: Step): '+' | '~' | '-' {
-  switch (step.do) {
+  switch (step.kind) {
     case 'create-queue':
     case 'create-bucket':
     case 'create-database':
@@ -138,13 +138,13 @@ function stepsTitle({ length }: readonly Step[]): string {
 /** The migrations of a database are one line: there are dozens of them, and more for each store. */
 function shownSteps(steps: readonly Step[]): ShownStep[] {
   return steps.flatMap((step): ShownStep[] => {
-    const shown = { sign: signOf(step), what: step.do, target: targetOf(step), why: step.why };
-    if (step.do !== 'migrate') return [shown];
-    const all = steps.filter((other) => other.do === 'migrate' && other.database === step.database);
+    const shown = { sign: signOf(step), what: step.kind, target: targetOf(step), why: step.why };
+    if (step.kind !== 'migrate') return [shown];
+    const all = steps.filter((other) => other.kind === 'migrate' && other.database === step.database);
     if (all.length === 1) return [shown];
     if (all[0] !== step) return [];
     const last = all.at(-1);
-    const name = last?.do === 'migrate' ? last.migration.name : '';
+    const name = last?.kind === 'migrate' ? last.migration.name : '';
     return [{ ...shown, target: step.database, why: `${all.length} migrations, up to ${name}` }];
   });
 }
@@ -203,7 +203,7 @@ export function planJson(prepared: Prepared, estimate: Estimate) {
     url: publicUrl,
     shards: keys.variables.map((variables, shard) => ({ shard, keys: variables })),
     draining: plan.draining.map(({ name }) => name),
-    steps: steps.map((step) => ({ sign: signOf(step), do: step.do, target: targetOf(step), why: step.why })),
+    steps: steps.map((step) => ({ sign: signOf(step), do: step.kind, target: targetOf(step), why: step.why })),
     services: Object.entries(services).map(([name, service]) => ({
       name,
       target: targetText(service),

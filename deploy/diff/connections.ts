@@ -29,7 +29,7 @@ function queueStep(account: Account, { name, kind }: DesiredWorker, consumed: Co
   const settings = settingsOf(consumed);
   if (attached !== undefined && sameSettings(attached.settings, settings)) return [];
   const why = attached === undefined ? 'nobody takes its messages' : 'its settings changed';
-  return [{ do: 'attach-queue', queue: consumed.queue, worker: name, settings, why }];
+  return [{ kind: 'attach-queue', queue: consumed.queue, worker: name, settings, why }];
 }
 
 function settingsOf(consumed: ConsumedQueue): QueueConsumerSettings {
@@ -58,7 +58,7 @@ function cronStep({ name, config }: DesiredWorker, existing: AccountWorker | und
   const { crons } = config.triggers;
   const current = existing?.crons ?? [];
   if (crons.length === current.length && crons.every((cron) => current.includes(cron))) return [];
-  return [{ do: 'set-crons', worker: name, crons, why: crons.length === 0 ? 'has none' : crons.join(', ') }];
+  return [{ kind: 'set-crons', worker: name, crons, why: crons.length === 0 ? 'has none' : crons.join(', ') }];
 }
 
 /** Off unless the configuration says on. */
@@ -68,7 +68,7 @@ function addressStep({ name, config }: DesiredWorker, existing: AccountWorker | 
   // Whether a new Worker has an address is the account's default: it is said in any case.
   if (existing?.hasAddress === enabled && existing.hasPreviewAddresses === previews) return [];
   const why = enabled ? 'is reached at its workers.dev address' : 'has no public address';
-  return [{ do: 'set-address', worker: name, enabled, previews, why }];
+  return [{ kind: 'set-address', worker: name, enabled, previews, why }];
 }
 
 function domainStep({ name, config }: DesiredWorker, existing: AccountWorker | undefined): Step[] {
@@ -76,5 +76,5 @@ function domainStep({ name, config }: DesiredWorker, existing: AccountWorker | u
   const current = existing?.domains ?? [];
   if (domains.length === current.length && domains.every((domain) => current.includes(domain))) return [];
   const why = domains.length === 0 ? 'wrangler.toml names none any more' : 'wrangler.toml names them';
-  return [{ do: 'set-domains', worker: name, domains, why }];
+  return [{ kind: 'set-domains', worker: name, domains, why }];
 }

@@ -38,8 +38,8 @@ function resourceSteps({ desired, account }: DiffInput): Step[] {
     const existing = account.databases.get(name);
     const pending = migrations.filter((migration) => existing?.migrations.has(migration.name) !== true);
     return [
-      ...(existing === undefined ? [{ do: 'create-database', database: name, why: 'does not exist' } as const] : []),
-      ...pending.map((migration) => ({ do: 'migrate', database: name, migration, why: 'is not applied' }) as const),
+      ...(existing === undefined ? [{ kind: 'create-database', database: name, why: 'does not exist' } as const] : []),
+      ...pending.map((migration) => ({ kind: 'migrate', database: name, migration, why: 'is not applied' }) as const),
     ];
   });
   return [
@@ -47,11 +47,11 @@ function resourceSteps({ desired, account }: DiffInput): Step[] {
       .filter((queue) => !account.queues.has(queue))
       .map(
         (queue) =>
-          ({ do: 'create-queue', queue, retentionSeconds: desired.retentionSeconds, why: 'does not exist' }) as const,
+          ({ kind: 'create-queue', queue, retentionSeconds: desired.retentionSeconds, why: 'does not exist' }) as const,
       ),
     ...desired.buckets
       .filter((bucket) => !account.buckets.has(bucket))
-      .map((bucket) => ({ do: 'create-bucket', bucket, why: 'does not exist' }) as const),
+      .map((bucket) => ({ kind: 'create-bucket', bucket, why: 'does not exist' }) as const),
     ...databases,
   ];
 }
@@ -94,7 +94,7 @@ function uploadStep(input: DiffInput, worker: DesiredWorker, reason?: string): S
   const isRunning = existing?.isNewest === true && existing.release === input.releaseOf(worker);
   if (isRunning) return [];
   const why = existing === undefined ? 'does not exist' : (reason ?? changeOf(input, worker, existing));
-  return [{ do: 'upload', worker, appliedTag: existing?.migrationTag, secrets: providedSecrets(input, worker), why }];
+  return [{ kind: 'upload', worker, appliedTag: existing?.migrationTag, secrets: providedSecrets(input, worker), why }];
 }
 
 function changeOf(input: DiffInput, worker: DesiredWorker, { release, isNewest }: AccountWorker): string {
@@ -111,7 +111,7 @@ function settingsStep({ name, config }: DesiredWorker, { settings: current }: Ac
     (part) => !isWithin(settings[part], current[part] ?? ABSENT[part]),
   );
   if (differing.length === 0) return [];
-  return [{ do: 'set-settings', worker: name, settings, why: `changed: ${differing.join(', ')}` }];
+  return [{ kind: 'set-settings', worker: name, settings, why: `changed: ${differing.join(', ')}` }];
 }
 
 /** What a Worker has of which the account says nothing. */
@@ -133,7 +133,7 @@ function isWithin(wanted: unknown, found: unknown): boolean {
 function refillSteps({ desired, account }: DiffInput): Step[] {
   return desired.databases
     .filter(({ name }) => account.databases.get(name)?.draining !== undefined && !desired.drainingDatabases.has(name))
-    .map(({ name }) => ({ do: 'refill-store', database: name, why: 'gets tasks again' }) as const);
+    .map(({ name }) => ({ kind: 'refill-store', database: name, why: 'gets tasks again' }) as const);
 }
 
 /** After the last producer that gave them tasks is gone: from then on their messages grow old. */
@@ -141,8 +141,8 @@ function drainSteps({ desired, account }: DiffInput): Step[] {
   const fresh = [...desired.drainingDatabases].filter((name) => account.databases.get(name)?.draining === undefined);
   const gone = [...account.databases.keys()].filter((name) => !desired.databases.some((kept) => kept.name === name));
   return [
-    ...fresh.map((name) => ({ do: 'drain-store', database: name, why: 'gets no new tasks' }) as const),
-    ...gone.map((name) => ({ do: 'delete-database', database: name, why: 'its last task is gone' }) as const),
+    ...fresh.map((name) => ({ kind: 'drain-store', database: name, why: 'gets no new tasks' }) as const),
+    ...gone.map((name) => ({ kind: 'delete-database', database: name, why: 'its last task is gone' }) as const),
   ];
 }
 
@@ -154,11 +154,11 @@ function removalSteps({ desired, account }: DiffInput): Step[] {
     return [
       ...(account.queues.has(queue)
         ? ([
-            { do: 'drain-queue', queue, worker: name, why },
-            { do: 'delete-queue', queue, why },
+            { kind: 'drain-queue', queue, worker: name, why },
+            { kind: 'delete-queue', queue, why },
           ] as const)
         : []),
-      { do: 'delete-worker', worker: name, why },
+      { kind: 'delete-worker', worker: name, why },
     ];
   });
 }

@@ -9,19 +9,20 @@ export function removeAll(account: Account, family: NameFamily, keepsDatabase: b
   const why = 'everything is removed';
   const [callback, producer] = family.workers;
   const workers = [...account.workers.keys()];
-  const deleted = (names: readonly string[]) => names.map((worker) => ({ do: 'delete-worker', worker, why }) as const);
+  const deleted = (names: readonly string[]) =>
+    names.map((worker) => ({ kind: 'delete-worker', worker, why }) as const);
   return [
     ...deleted(workers.filter((name) => name === producer)),
     ...[...account.queues.values()]
       .filter(({ consumers }) => consumers.length > 0)
-      .map(({ name }) => ({ do: 'detach-queue', queue: name, why }) as const),
+      .map(({ name }) => ({ kind: 'detach-queue', queue: name, why }) as const),
     // A Worker goes before those that it is bound to.
     ...deleted(workers.filter((name) => shardOf(name, family.consumerPrefix) !== undefined)),
     ...deleted(workers.filter((name) => name === callback)),
-    ...[...account.queues.keys()].map((queue) => ({ do: 'delete-queue', queue, why }) as const),
+    ...[...account.queues.keys()].map((queue) => ({ kind: 'delete-queue', queue, why }) as const),
     ...(keepsDatabase ? [] : [...account.databases.keys()]).map(
-      (database) => ({ do: 'delete-database', database, why }) as const,
+      (database) => ({ kind: 'delete-database', database, why }) as const,
     ),
-    ...(keepsDatabase ? [] : [...account.buckets]).map((bucket) => ({ do: 'delete-bucket', bucket, why }) as const),
+    ...(keepsDatabase ? [] : [...account.buckets]).map((bucket) => ({ kind: 'delete-bucket', bucket, why }) as const),
   ];
 }

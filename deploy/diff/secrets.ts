@@ -22,7 +22,7 @@ export function secretsToSet(input: DiffInput, worker: DesiredWorker, existing: 
     ['written again', names.filter((secret) => existing.secrets.has(secret))],
   ] as const;
   const why = parts.flatMap(([what, some]) => (some.length > 0 ? [`${what}: ${some.join(', ')}`] : [])).join('; ');
-  return [{ do: 'put-secrets', worker: worker.name, names, why }];
+  return [{ kind: 'put-secrets', worker: worker.name, names, why }];
 }
 
 /** Taken away once the Worker is told that it has them no more. */
@@ -37,5 +37,5 @@ export function secretsToRemove(
       : !keepsKeys && !secrets.includes(secret),
   );
   if (names.length === 0) return [];
-  return [{ do: 'remove-secrets', worker: name, names, why: names.join(', ') }];
+  return [{ kind: 'remove-secrets', worker: name, names, why: names.join(', ') }];
 }

@@ -7,42 +7,42 @@ import type { Migration } from '../account/database.ts';
 import type { DesiredWorker } from '../desired.ts';
 
 export type Step = { readonly why: string } & (
-  | { readonly do: 'create-queue'; readonly queue: string; readonly retentionSeconds: number }
-  | { readonly do: 'create-bucket'; readonly bucket: string }
-  | { readonly do: 'create-database'; readonly database: string }
-  | { readonly do: 'migrate'; readonly database: string; readonly migration: Migration }
-  | { readonly do: 'put-secrets' | 'remove-secrets'; readonly worker: string; readonly names: readonly string[] }
+  | { readonly kind: 'create-queue'; readonly queue: string; readonly retentionSeconds: number }
+  | { readonly kind: 'create-bucket'; readonly bucket: string }
+  | { readonly kind: 'create-database'; readonly database: string }
+  | { readonly kind: 'migrate'; readonly database: string; readonly migration: Migration }
+  | { readonly kind: 'put-secrets' | 'remove-secrets'; readonly worker: string; readonly names: readonly string[] }
   /** With the secrets that are given: they make no version of their own, and come when the code does. */
   | {
-      readonly do: 'upload';
+      readonly kind: 'upload';
       readonly worker: DesiredWorker;
       readonly appliedTag: string | undefined;
       readonly secrets: readonly string[];
     }
-  | { readonly do: 'set-settings'; readonly worker: string; readonly settings: ScriptSettings }
+  | { readonly kind: 'set-settings'; readonly worker: string; readonly settings: ScriptSettings }
   | {
-      readonly do: 'attach-queue';
+      readonly kind: 'attach-queue';
       readonly queue: string;
       readonly worker: string;
       readonly settings: QueueConsumerSettings;
     }
-  | { readonly do: 'set-crons'; readonly worker: string; readonly crons: readonly string[] }
-  | { readonly do: 'set-address'; readonly worker: string; readonly enabled: boolean; readonly previews: boolean }
-  | { readonly do: 'set-domains'; readonly worker: string; readonly domains: readonly string[] }
+  | { readonly kind: 'set-crons'; readonly worker: string; readonly crons: readonly string[] }
+  | { readonly kind: 'set-address'; readonly worker: string; readonly enabled: boolean; readonly previews: boolean }
+  | { readonly kind: 'set-domains'; readonly worker: string; readonly domains: readonly string[] }
   /** Waits until the queue is empty, then takes the consumer away; with force, whatever is left in it. */
-  | { readonly do: 'drain-queue'; readonly queue: string; readonly worker: string }
-  | { readonly do: 'detach-queue'; readonly queue: string }
-  | { readonly do: 'delete-queue'; readonly queue: string }
-  | { readonly do: 'delete-worker'; readonly worker: string }
-  | { readonly do: 'delete-database'; readonly database: string }
-  | { readonly do: 'delete-bucket'; readonly bucket: string }
+  | { readonly kind: 'drain-queue'; readonly queue: string; readonly worker: string }
+  | { readonly kind: 'detach-queue'; readonly queue: string }
+  | { readonly kind: 'delete-queue'; readonly queue: string }
+  | { readonly kind: 'delete-worker'; readonly worker: string }
+  | { readonly kind: 'delete-database'; readonly database: string }
+  | { readonly kind: 'delete-bucket'; readonly bucket: string }
   /** Notes in the store that it gets no new tasks from now on, or that it gets some again. */
-  | { readonly do: 'drain-store' | 'refill-store'; readonly database: string }
+  | { readonly kind: 'drain-store' | 'refill-store'; readonly database: string }
 );
 
 /** What a step is about, in a word. */
 export function targetOf(step: Step): string {
-  switch (step.do) {
+  switch (step.kind) {
     case 'create-queue':
     case 'drain-queue':
     case 'detach-queue':

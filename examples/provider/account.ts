@@ -22,10 +22,10 @@ export interface AccountOptions {
 }
 
 export type Admission =
-  | { readonly is: 'admitted'; readonly remaining: number; readonly resetMs: number }
-  | { readonly is: 'limited'; readonly retryAfterMs: number }
-  | { readonly is: 'exhausted' }
-  | { readonly is: 'revoked' };
+  | { readonly kind: 'admitted'; readonly remaining: number; readonly resetMs: number }
+  | { readonly kind: 'limited'; readonly retryAfterMs: number }
+  | { readonly kind: 'exhausted' }
+  | { readonly kind: 'revoked' };
 
 export interface KeyRecord {
   readonly key: string;
@@ -72,14 +72,14 @@ export class Accounts {
     const account = this.#accountOf(key, now);
     if (this.#revoked.has(key)) {
       account.record.refused += 1;
-      return { is: 'revoked' };
+      return { kind: 'revoked' };
     }
     if (account.record.admitted >= this.#options.quota) {
       account.record.exhausted += 1;
-      return { is: 'exhausted' };
+      return { kind: 'exhausted' };
     }
     const admission = this.#options.kind === 'bucket' ? this.#pour(account, now) : this.#count(account, now);
-    if (admission.is === 'admitted') account.record.admitted += 1;
+    if (admission.kind === 'admitted') account.record.admitted += 1;
     else account.record.limited += 1;
     return admission;
   }
@@ -101,9 +101,9 @@ export class Accounts {
     }
     if (kind === 'sliding') account.starts = account.starts.filter((at) => at > now - windowMs);
     const from = kind === 'fixed' ? account.windowFrom : (account.starts[0] ?? now);
-    if (account.starts.length >= limit) return { is: 'limited', retryAfterMs: from + windowMs - now };
+    if (account.starts.length >= limit) return { kind: 'limited', retryAfterMs: from + windowMs - now };
     account.starts.push(now);
-    return { is: 'admitted', remaining: limit - account.starts.length, resetMs: from + windowMs - now };
+    return { kind: 'admitted', remaining: limit - account.starts.length, resetMs: from + windowMs - now };
   }
 
   #pour(account: Account, now: number): Admission {
@@ -111,9 +111,9 @@ export class Accounts {
     const perMs = limit / windowMs;
     account.level = Math.min(limit, account.level + (now - account.levelAt) * perMs);
     account.levelAt = now;
-    if (account.level < 1) return { is: 'limited', retryAfterMs: (1 - account.level) / perMs };
+    if (account.level < 1) return { kind: 'limited', retryAfterMs: (1 - account.level) / perMs };
     account.level -= 1;
-    return { is: 'admitted', remaining: Math.floor(account.level), resetMs: (limit - account.level) / perMs };
+    return { kind: 'admitted', remaining: Math.floor(account.level), resetMs: (limit - account.level) / perMs };
   }
 
   #accountOf(key: string, now: number): Account {

@@ -97,8 +97,8 @@ async function answer(
   };
   if (key === undefined) return refuse('no-key');
   const admission = accounts.admit(key, Date.now());
-  if (admission.is === 'limited') return refuse('limited', admission.retryAfterMs);
-  if (admission.is !== 'admitted') return refuse(admission.is);
+  if (admission.kind === 'limited') return refuse('limited', admission.retryAfterMs);
+  if (admission.kind !== 'admitted') return refuse(admission.kind);
   for (const [name, value] of Object.entries(limitHeaders(settings, admission))) response.setHeader(name, value);
   if (settings.latencyMs > 0) await sleep(settings.latencyMs);
   const reply = replyTo(call);
@@ -160,7 +160,7 @@ function keyOf({ request, url }: Call): string | undefined {
 
 function limitHeaders(
   { headers, limit, windowMs }: Required<ProviderOptions>,
-  { remaining, resetMs }: Extract<Admission, { is: 'admitted' }>,
+  { remaining, resetMs }: Extract<Admission, { kind: 'admitted' }>,
 ): Record<string, string> {
   switch (headers) {
     case 'none':

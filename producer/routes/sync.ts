@@ -88,7 +88,7 @@ async function answerCall(c: Context<AppEnv>): Promise<Response> {
     hops: hopsOf(request.headers),
   };
   const dispatched = await dispatchCall(runtime, syncCall, call);
-  if (dispatched.is === 'answered') return passedOn(dispatched.response);
+  if (dispatched.kind === 'answered') return passedOn(dispatched.response);
   if (respondAsync && isOverloaded(dispatched.declined)) return answerWithTask(c, name, call, true);
   if (dispatched.answer !== undefined) return passedOn(dispatched.answer);
   return refuseDeclined(runtime, name, dispatched.declined);

@@ -27,9 +27,9 @@ export interface CallRequest {
 }
 
 export type Dispatched =
-  | { readonly is: 'answered'; readonly response: Response }
+  | { readonly kind: 'answered'; readonly response: Response }
   /** `answer`: of a backend that is busy, or to a key that is limited. */
-  | { readonly is: 'declined'; readonly declined: Declined; readonly answer?: Response | undefined };
+  | { readonly kind: 'declined'; readonly declined: Declined; readonly answer?: Response | undefined };
 
 export async function dispatchCall(runtime: Runtime, call: SyncCall, request: CallRequest): Promise<Dispatched> {
   const consumers = shuffled(consumersFor(runtime, call.service));
@@ -37,14 +37,14 @@ export async function dispatchCall(runtime: Runtime, call: SyncCall, request: Ca
   let answer: Response | undefined;
   for (const { shard, entrypoint } of consumers) {
     const dispatched = await tryConsumer(shard, entrypoint, call, request);
-    if (dispatched.is === 'answered') return dispatched;
+    if (dispatched.kind === 'answered') return dispatched;
     declined = sooner(declined, dispatched.declined);
     answer ??= dispatched.answer;
     const isOfShard = dispatched.declined.why === 'no-key' || dispatched.declined.why === 'key-refused';
     // A body that streams has been read by now.
     if (!isOfShard || request.body instanceof ReadableStream) return dispatched;
   }
-  return { is: 'declined', declined, answer };
+  return { kind: 'declined', declined, answer };
 }
 
 async function tryConsumer(
@@ -68,12 +68,12 @@ async function tryConsumer(
       }),
     );
     const declined = response.headers.get(DECLINED_HEADER);
-    if (declined === null) return { is: 'answered', response };
+    if (declined === null) return { kind: 'answered', response };
     const said = DeclinedSchema.parse(JSON.parse(declined));
-    return { is: 'declined', declined: said, ...(said.hasAnswer === true && { answer: await kept(response) }) };
+    return { kind: 'declined', declined: said, ...(said.hasAnswer === true && { answer: await kept(response) }) };
   } catch (error) {
     if (!request.signal.aborted) logError('consumer.failed', { shard, service: call.service }, error);
-    return { is: 'declined', declined: { why: 'unreachable', detail: 'The consumer that holds the keys failed.' } };
+    return { kind: 'declined', declined: { why: 'unreachable', detail: 'The consumer that holds the keys failed.' } };
   }
 }
 

@@ -45,7 +45,7 @@ async function park(tasks: readonly NewTask[], fallbackMs = FALLBACK_MS): Promis
     });
     return settleAttempts(callback, settlements, Date.now());
   });
-  if (ending.how !== 'returned') throw new Error(`parking ${ending.how}`);
+  if (ending.kind !== 'returned') throw new Error(`parking ${ending.kind}`);
   return ending.value;
 }
 
@@ -62,7 +62,7 @@ const wokenIds = () =>
     .waiting()
     .map(({ taskId }) => taskId)
     .sort();
-const woken = (released: number, left = false) => ({ how: 'returned', value: { released, left } });
+const woken = (released: number, left = false) => ({ kind: 'returned', value: { released, left } });
 
 describe('a parked task', () => {
   it('has its message acked: its row wakes it', async () => {
@@ -182,7 +182,7 @@ describe('releaseLine', () => {
   it('loses no task when it is killed between the rows and the wake-ups', async () => {
     const [task] = await parkedTasks(1);
     house.faults.once('queue.send', 'crash-before');
-    expect(await release()).toEqual({ how: 'killed' });
+    expect(await release()).toEqual({ kind: 'killed' });
     expect(house.post.waiting()).toEqual([]);
     await comeToRest(house);
     expect(await house.row(task!.id)).toMatchObject({ status: 'succeeded', run: 2 });
@@ -204,7 +204,7 @@ describe('describeLines', () => {
     const [oldest] = await parkedTasks(3);
     const lines = ['service:bound', 'service:fetched', 'service:bound'];
     expect(await house.callback('describe', (callback) => describeLines(callback, lines))).toEqual({
-      how: 'returned',
+      kind: 'returned',
       value: [
         { line: 'service:bound', count: 3, oldestId: oldest!.id },
         { line: 'service:fetched', count: 0 },

@@ -124,7 +124,7 @@ describe('counts of the pipeline', () => {
       await settleAttempts(callback, settlements, Date.now());
       return callback.statistics.takeDue(Date.now() + 3600_000);
     });
-    if (ending.how !== 'returned') throw new Error('the settle was cut short');
+    if (ending.kind !== 'returned') throw new Error('the settle was cut short');
     const [service] = ending.value.filter(({ kind }) => kind === 'service');
     if (service === undefined) throw new Error('nothing was counted');
     const counters = ['started', 'attempts', 'succeeded', 'failed'] as const;
@@ -147,7 +147,7 @@ describe('counts of a task that another service takes', () => {
       return callback.statistics.takeDue(Date.now() + 3600_000);
     });
     house.close();
-    if (counted.how !== 'returned') throw new Error('the settle was cut short');
+    if (counted.kind !== 'returned') throw new Error('the settle was cut short');
     const services = counted.value.filter(({ kind }) => kind === 'service');
     expect(services.map((tally) => [tally.name, counterOf(tally, 'attempts')])).toEqual([[task.service, 1]]);
   });
@@ -176,7 +176,7 @@ describe('waits', () => {
       await answerClaims(callback, again, at + 40_000);
       return callback.statistics.takeDue(at + 3600_000);
     });
-    if (counted.how !== 'returned') throw new Error('the settle was cut short');
+    if (counted.kind !== 'returned') throw new Error('the settle was cut short');
     return counted.value;
   }
 

@@ -36,7 +36,7 @@ describe('sweep', () => {
   it('wakes more tasks than fit one statement or one send', async () => {
     house.watching = false;
     const tasks = await dueTasks(1_234);
-    expect(await house.sweep()).toMatchObject({ how: 'returned', value: { woken: 1_234, ended: 0 } });
+    expect(await house.sweep()).toMatchObject({ kind: 'returned', value: { woken: 1_234, ended: 0 } });
     expect(new Set(house.post.waiting().map(({ taskId }) => taskId)).size).toBe(tasks.length);
   });
 

@@ -99,7 +99,7 @@ function diff(wanted: Desired, account: Account, more: Partial<DiffInput> = {}):
   });
 }
 
-const said = (steps: readonly Step[]) => steps.map((step) => `${step.do} ${targetOf(step)}`);
+const said = (steps: readonly Step[]) => steps.map((step) => `${step.kind} ${targetOf(step)}`);
 const at = (steps: readonly Step[], text: string) => {
   const index = said(steps).indexOf(text);
   expect(index, text).toBeGreaterThanOrEqual(0);
@@ -114,9 +114,9 @@ describe('a first deploy', () => {
   const steps = diff(wanted, EMPTY, { provided: new Set(['JWT_SECRET', ...KEYS(20)]) });
 
   it('makes what is bound before who binds it', () => {
-    const first = Math.min(...steps.flatMap((step, index) => (step.do === 'upload' ? [index] : [])));
+    const first = Math.min(...steps.flatMap((step, index) => (step.kind === 'upload' ? [index] : [])));
     for (const [index, step] of steps.entries()) {
-      if (['create-queue', 'create-bucket', 'create-database', 'migrate'].includes(step.do)) {
+      if (['create-queue', 'create-bucket', 'create-database', 'migrate'].includes(step.kind)) {
         expect(index).toBeLessThan(first);
       }
     }
@@ -129,7 +129,7 @@ describe('a first deploy', () => {
 
   it('gives a Worker its secrets with its first version, before anything reaches it', () => {
     const uploaded = (name: string) => steps[at(steps, `upload ${name}`)];
-    expect(steps.some((step) => step.do === 'put-secrets')).toBe(false);
+    expect(steps.some((step) => step.kind === 'put-secrets')).toBe(false);
     for (const { name, config, secrets } of wanted.consumers) {
       expect(uploaded(name)).toMatchObject({ secrets: secrets.filter((secret) => secret.startsWith('KEY')) });
       expect(at(steps, `upload ${name}`)).toBeLessThan(at(steps, `attach-queue ${queueOfConsumer(config)}`));
@@ -155,7 +155,7 @@ describe('the same again', () => {
     const again = diff(wanted, deployed(wanted), { provided });
     expect(said(again)).toEqual(['put-secrets tasklane-producer']);
     const steps = diff(wanted, deployed(wanted), { provided, releaseOf: () => 'r2' });
-    expect(steps.some((step) => step.do === 'put-secrets')).toBe(false);
+    expect(steps.some((step) => step.kind === 'put-secrets')).toBe(false);
     expect(steps[at(steps, 'upload tasklane-producer')]).toMatchObject({ secrets: ['ID_SECRET'] });
   });
 
@@ -170,10 +170,10 @@ describe('the same again', () => {
       ]),
     });
     expect(diff(wanted, with_({ release: 'r0', isNewest: false }))).toMatchObject([
-      { do: 'upload', why: 'was rolled back' },
+      { kind: 'upload', why: 'was rolled back' },
     ]);
     expect(diff(wanted, with_({ isNewest: false }))).toMatchObject([
-      { do: 'upload', why: expect.stringContaining('not the newest') },
+      { kind: 'upload', why: expect.stringContaining('not the newest') },
     ]);
   });
 
@@ -182,7 +182,7 @@ describe('the same again', () => {
     const account = deployed(wanted);
     const silent = { ...account.workers.get('tasklane-callback')!, settings: {} };
     const steps = diff(wanted, { ...account, workers: new Map([...account.workers, ['tasklane-callback', silent]]) });
-    expect(steps).toMatchObject([{ do: 'set-settings', worker: 'tasklane-callback', why: 'changed: observability' }]);
+    expect(steps).toMatchObject([{ kind: 'set-settings', worker: 'tasklane-callback', why: 'changed: observability' }]);
   });
 
   it('mends what was changed by hand: a consumer, a clock, an address', () => {
@@ -220,7 +220,7 @@ describe('growing', () => {
     const steps = diff(wanted, account, { releaseOf: () => 'r2' });
     const attached = Math.max(at(steps, 'attach-queue tasklane-tasks-1'), at(steps, 'attach-queue tasklane-tasks-2'));
     const senders = steps.flatMap((step, index) =>
-      step.do === 'upload' && step.worker.config.queues.producers.some(({ queue }) => queue === 'tasklane-tasks-2')
+      step.kind === 'upload' && step.worker.config.queues.producers.some(({ queue }) => queue === 'tasklane-tasks-2')
         ? [{ index, name: step.worker.name }]
         : [],
     );
@@ -281,13 +281,13 @@ describe('secrets that are not given', () => {
   it('go when they are keys that are gone from the list', () => {
     const fewer = desired(7);
     const steps = diff(fewer, account, { provided: new Set(KEYS(7)) });
-    const removed = steps.find((step) => step.do === 'remove-secrets');
+    const removed = steps.find((step) => step.kind === 'remove-secrets');
     expect(removed).toMatchObject({ worker: 'tasklane-consumer-0', names: ['KEY8'] });
   });
 
   it('go when they are set to nothing, but never one that is needed', () => {
     const emptied = new Set(['JWT_SECRET', 'JWT_SECRET_PREVIOUS']);
-    const removed = diff(wanted, account, { emptied }).filter((step) => step.do === 'remove-secrets');
+    const removed = diff(wanted, account, { emptied }).filter((step) => step.kind === 'remove-secrets');
     expect(removed).toEqual([expect.objectContaining({ worker: 'tasklane-producer', names: ['JWT_SECRET_PREVIOUS'] })]);
   });
 });

@@ -7,8 +7,8 @@ const T0 = Date.UTC(2026, 10, 20);
 describe('what a key may do', () => {
   const open = (kind: WindowKind, over = {}) =>
     new Accounts({ limit: 2, windowMs: 10_000, kind, quota: Number.POSITIVE_INFINITY, revoked: [], ...over });
-  const at = (accounts: Accounts, ...seconds: number[]): Admission['is'][] =>
-    seconds.map((second) => accounts.admit('key', T0 + second * 1_000).is);
+  const at = (accounts: Accounts, ...seconds: number[]): Admission['kind'][] =>
+    seconds.map((second) => accounts.admit('key', T0 + second * 1_000).kind);
 
   it('is counted in a sliding window', () => {
     expect(at(open('sliding'), 0, 9, 9.5, 10, 10.5)).toEqual([

@@ -117,7 +117,7 @@ describe('a group', () => {
   it('whose cancellation dies in the middle is cancelled to its end by the sweeper', async () => {
     await submit(3);
     house.faults.once('db.record', 'crash-before');
-    expect((await change('cancel')).how).toBe('killed');
+    expect((await change('cancel')).kind).toBe('killed');
     expect(await group()).toMatchObject({ cancelled: 0, closed_at: START });
     await house.clock.moveTo(START + MINUTE_MS);
     await house.sweep();

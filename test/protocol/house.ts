@@ -49,9 +49,9 @@ const SERVICES = {
 export const MAX_INVOCATIONS = 32;
 
 export type Ending<Value> =
-  | { readonly how: 'returned'; readonly value: Value }
-  | { readonly how: 'killed' }
-  | { readonly how: 'threw'; readonly error: unknown };
+  | { readonly kind: 'returned'; readonly value: Value }
+  | { readonly kind: 'killed' }
+  | { readonly kind: 'threw'; readonly error: unknown };
 
 export class House {
   readonly clock = new Clock(START);
@@ -106,7 +106,7 @@ export class House {
           ...(await readServiceLines(callback)),
           ...(await readFlowLines(callback)),
         ]);
-        return ending.how === 'returned' ? ending.value : [];
+        return ending.kind === 'returned' ? ending.value : [];
       },
       note: (event) => this.note(event),
     });
@@ -116,7 +116,7 @@ export class House {
   async #releaseLine(request: ReleaseRequest): Promise<ReleaseAnswer | undefined> {
     if (!this.servesLines) return undefined;
     const ending = await this.callback('release', (callback) => releaseLine(callback, request, Date.now()));
-    return ending.how === 'returned' ? ending.value : undefined;
+    return ending.kind === 'returned' ? ending.value : undefined;
   }
 
   get registry(): Registry {
@@ -182,7 +182,7 @@ export class House {
       const config = { stores: storesIn(bindings), queues, recordsAtAccept, keyShards: {} };
       return acceptTask({ config, services: this.known, shardNews: [] } as unknown as Runtime, task);
     });
-    const answer = ending.how === 'returned' ? ending.value : undefined;
+    const answer = ending.kind === 'returned' ? ending.value : undefined;
     if (answer === true) this.promises.accepted.set(task.id, task);
     return answer;
   }
@@ -319,8 +319,8 @@ export class House {
     question: (callback: CallbackEnv) => Promise<LedgerAnswer>,
   ): Promise<LedgerAnswer | undefined> {
     const ending = await this.callback(name, question);
-    if (ending.how === 'returned') this.note(`${name}: ${JSON.stringify(ending.value)}`);
-    return ending.how === 'returned' ? ending.value : undefined;
+    if (ending.kind === 'returned') this.note(`${name}: ${JSON.stringify(ending.value)}`);
+    return ending.kind === 'returned' ? ending.value : undefined;
   }
 
   async #hand(
@@ -333,8 +333,8 @@ export class House {
     this.note(`${name} gets letters ${letters.map(({ serial, attempts }) => `${serial} (${attempts})`).join(', ')}`);
     const ending = await this.#invoke(invocation, () => work(invocation, messages));
     const dispositions = letters.map(({ serial, disposition }) => `${serial} ${JSON.stringify(disposition)}`);
-    this.note(`${name} ${ending.how}: ${dispositions.join(', ')}`);
-    if (ending.how === 'returned') this.post.takeBack(letters);
+    this.note(`${name} ${ending.kind}: ${dispositions.join(', ')}`);
+    if (ending.kind === 'returned') this.post.takeBack(letters);
     else this.post.giveUp(letters);
     await this.check(`after ${name}`);
     return ending;
@@ -346,16 +346,16 @@ export class House {
   ): Promise<Ending<Value>> {
     const killed = invocation.whenKilled.then((): Ending<Value> => {
       this.backend.hangUp(invocation);
-      return { how: 'killed' };
+      return { kind: 'killed' };
     });
     const end = () =>
       work(invocation).then(
-        (value): Ending<Value> => ({ how: 'returned', value }),
-        (error: unknown): Ending<Value> => ({ how: 'threw', error }),
+        (value): Ending<Value> => ({ kind: 'returned', value }),
+        (error: unknown): Ending<Value> => ({ kind: 'threw', error }),
       );
     const ending = await this.clock.drive(() => Promise.race([killed, end()]));
     invocation.over = true;
-    if (ending.how === 'threw') this.note(`${invocation.name} threw ${String(ending.error)}`);
+    if (ending.kind === 'threw') this.note(`${invocation.name} threw ${String(ending.error)}`);
     return ending;
   }
 }

@@ -70,7 +70,7 @@ export class Company {
     for (let tries = 0; tries < 20; tries++) {
       const request = { ...GROUP, store: 0, act };
       const ending = await this.#house.callback(act, (callback) => changeGroup(callback, request, Date.now()));
-      if (ending.how === 'returned') return;
+      if (ending.kind === 'returned') return;
       await this.#house.clock.sleep(60_000);
     }
     throw new Error(`the group could not be ${act}d`);

@@ -214,7 +214,7 @@ describe('an account that refuses for five minutes', () => {
 
 /** The producer's, when there is one. */
 function uploadIn(steps: readonly Step[]) {
-  return steps.find((step) => step.do === 'upload' && targetOf(step) === 'tasklane-producer');
+  return steps.find((step) => step.kind === 'upload' && targetOf(step) === 'tasklane-producer');
 }
 
 const METADATA = {

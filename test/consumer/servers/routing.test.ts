@@ -191,7 +191,7 @@ describe('while the registry does not answer', () => {
     house.fleet.join('one');
     house.faults.always('registry.report', 'down');
     const [task] = await submit(1);
-    expect(await house.deliver()).toMatchObject({ how: 'returned' });
+    expect(await house.deliver()).toMatchObject({ kind: 'returned' });
     expect(await house.row(task!.id)).toMatchObject({ status: 'succeeded' });
     expect(events('registry.unreported')).toHaveLength(1);
   });

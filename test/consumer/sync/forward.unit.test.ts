@@ -86,7 +86,7 @@ describe('the answer of a proxy that did not get through', () => {
   it.each([500, 502, 503, 504, 524, 529])("%i: somebody answered, it is the client's", async (code) => {
     for (const call of [GET, POST, SAFE]) {
       const { hosts, result } = await sent(status(code), call);
-      expect([hosts, result.is]).toEqual([['one'], 'answered']);
+      expect([hosts, result.kind]).toEqual([['one'], 'answered']);
     }
   });
 
@@ -109,13 +109,13 @@ describe('a call that brought no answer', () => {
     expect((await sent(lost('Network connection lost.'), GET)).hosts).toEqual(['one', 'two']);
     const { hosts, result } = await sent(lost('Network connection lost.'), POST);
     expect(hosts).toEqual(['one']);
-    expect(result).toMatchObject({ is: 'failed', why: 'unreachable', isUnsent: false });
+    expect(result).toMatchObject({ kind: 'failed', why: 'unreachable', isUnsent: false });
   });
 
   it('is known to have reached nobody where nobody listens', async () => {
     const { hosts, result } = await sent(lost('Network connection lost.'), POST, ['one.test', 'two.test']);
     expect(hosts).toEqual([]);
-    expect(result).toMatchObject({ is: 'failed', why: 'unreachable', isUnsent: true });
+    expect(result).toMatchObject({ kind: 'failed', why: 'unreachable', isUnsent: true });
     expect((await sent(() => new Response(), POST, ['one.test'])).hosts).toEqual(['two']);
   });
 });

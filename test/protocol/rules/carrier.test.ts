@@ -69,7 +69,7 @@ describe('R8 local queue in memory', () => {
     house.post.letters.clear();
     await house.clock.moveTo(START + 10_000);
     expect(await house.callback('start', ({ db }) => recoverAfterRestart(db, Date.now()))).toEqual({
-      how: 'returned',
+      kind: 'returned',
       value: 4,
     });
     await house.report(latestCall(house, waiting.id), SUCCESS);

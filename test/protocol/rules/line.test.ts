@@ -43,7 +43,7 @@ describe('R20 waiting room', () => {
     const task = await parkedTask();
     house.fleet.join('late');
     house.faults.once('queue.send', 'crash-before');
-    expect(await house.release()).toEqual({ how: 'killed' });
+    expect(await house.release()).toEqual({ kind: 'killed' });
     await comeToRest(house);
     expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2 });
     expect(house.backend.callsOf(task.id)[0]?.startedAt).toBe(START + MINUTE_MS);

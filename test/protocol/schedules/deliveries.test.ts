@@ -69,7 +69,7 @@ describe('`retrying` recorded, message redelivered at once', () => {
     const task = await house.submit({ baseSeconds: 60 });
     house.backend.answer(task.id, status(500, { 'retry-after': '40' }));
     house.faults.once('ledger.settle', 'crash-after');
-    expect(await house.deliver()).toEqual({ how: 'killed' });
+    expect(await house.deliver()).toEqual({ kind: 'killed' });
     const { next_at: nextAt } = await house.row(task.id);
     expect(nextAt).toBeGreaterThanOrEqual(START + 40_000);
 
@@ -85,7 +85,7 @@ describe('`retrying` recorded, message redelivered at once', () => {
     const task = await house.submit();
     house.backend.answer(task.id, status(429, { 'retry-after': '40' }));
     house.faults.once('ledger.settle', 'crash-after');
-    expect(await house.deliver()).toEqual({ how: 'killed' });
+    expect(await house.deliver()).toEqual({ kind: 'killed' });
     await house.deliver();
     expect(house.backend.callsOf(task.id)).toHaveLength(1);
     await comeToRest(house);
@@ -98,7 +98,7 @@ describe('`waiting` recorded, ack lost', () => {
     const task = await house.submit();
     house.backend.answer(task.id, accepted());
     house.faults.once('ledger.settle', 'crash-after');
-    expect(await house.deliver()).toEqual({ how: 'killed' });
+    expect(await house.deliver()).toEqual({ kind: 'killed' });
     await house.deliver();
     expect(house.post.waiting()).toEqual([]);
     expect(await house.report(latestCall(house, task.id), { status: 'succeeded' })).toMatchObject({ ok: true });
@@ -152,7 +152,7 @@ describe('settle throws and the handler returns normally', () => {
     const task = await house.submit();
     house.faults.always('ledger.settle', 'down');
     house.faults.always('queue.send', 'down');
-    expect(await house.deliver()).toEqual({ how: 'returned', value: undefined });
+    expect(await house.deliver()).toEqual({ kind: 'returned', value: undefined });
     expect(house.post.waiting()).toHaveLength(1);
     house.faults.heal();
     await comeToRest(house);

@@ -33,7 +33,7 @@ describe('consumer dies on the last attempt', () => {
   it('another service takes it over where the task names one, once, however many messages meet the lost run', async () => {
     const task = await house.submit({ maxAttempts: 1, request: { path: '/work', fallback: ['fetched'] } });
     house.faults.once('backend', 'crash-after');
-    expect(await house.deliver()).toEqual({ how: 'killed' });
+    expect(await house.deliver()).toEqual({ kind: 'killed' });
     for (const letter of house.post.waiting()) house.post.duplicate(letter, 0);
     await comeToRest(house);
     const row = await house.row(task.id);

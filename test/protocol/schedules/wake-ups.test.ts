@@ -23,7 +23,7 @@ describe('crash after the row says `retrying`, before the send', () => {
     const task = await waitingTask(house);
     await house.clock.moveTo(START + CALLBACK_TIMEOUT_MS);
     house.faults.once('queue.send', 'crash-before');
-    expect(await house.sweep()).toEqual({ how: 'killed' });
+    expect(await house.sweep()).toEqual({ kind: 'killed' });
     expect(await house.row(task.id)).toMatchObject({ status: 'retrying' });
     expect(house.post.waiting()).toEqual([]);
     await comeToRest(house);
@@ -56,7 +56,7 @@ describe('crash after the row says `retrying`, before the send', () => {
     await house.retry(task.id);
     await house.clock.moveTo(START + 2 * MINUTE_MS);
     house.faults.once('queue.send', 'crash-before');
-    expect(await house.sweep()).toEqual({ how: 'killed' });
+    expect(await house.sweep()).toEqual({ kind: 'killed' });
     await comeToRest(house);
     expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2 });
   });
@@ -65,7 +65,7 @@ describe('crash after the row says `retrying`, before the send', () => {
     const task = await house.submit();
     house.backend.answer(task.id, status(500));
     house.faults.once('ledger.settle', 'crash-after');
-    expect(await house.deliver()).toEqual({ how: 'killed' });
+    expect(await house.deliver()).toEqual({ kind: 'killed' });
     expect(await house.row(task.id)).toMatchObject({ status: 'retrying' });
     await comeToRest(house);
     expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2 });

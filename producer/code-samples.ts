@@ -36,16 +36,6 @@ interface SampleCall {
   readonly body: unknown;
 }
 
-const BY_NAME: Readonly<Record<string, string>> = {
-  id: 'tsk_06fkcm2m9g0000000000000000000000',
-  name: 'ocr',
-  path: 'v1/read',
-  shard: '0',
-  key: '1',
-  action: 'reset',
-  code: 'unavailable',
-};
-
 /** @param token the environment variable that holds the token */
 export function codeSamples(
   method: string,
@@ -54,8 +44,8 @@ export function codeSamples(
   token: string | undefined,
 ): CodeSample[] {
   const { parameters = [], requestBody } = operation;
-  const exampleValue = ({ name, example, schema }: SampledParameter) =>
-    String(example ?? schema?.example ?? schema?.enum?.[0] ?? BY_NAME[name] ?? 'value');
+  const exampleValue = ({ example, schema }: SampledParameter) =>
+    String(example ?? schema?.example ?? schema?.enum?.[0] ?? 'value');
   const byName = new Map(parameters.filter((each) => each.in === 'path').map((each) => [each.name, each]));
   const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
     exampleValue(byName.get(name) ?? { name, in: 'path' }),

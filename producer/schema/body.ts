@@ -41,7 +41,11 @@ export const UploadViewSchema = z
 export type UploadView = z.infer<typeof UploadViewSchema>;
 
 export const BodyParamsSchema = z.object({
-  key: z.string().openapi({ param: { name: 'key', in: 'path' }, description: 'As in the link.' }),
+  key: z.string().openapi({
+    param: { name: 'key', in: 'path' },
+    description: 'As in the link.',
+    example: 'u.06fkcm2m9g0000000000000000000000.payload',
+  }),
 });
 
 export const PartParamsSchema = BodyParamsSchema.extend({
@@ -50,7 +54,7 @@ export const PartParamsSchema = BodyParamsSchema.extend({
     .int()
     .min(1)
     .max(MAX_PARTS)
-    .openapi({ param: { name: 'part', in: 'path' }, description: 'As in the link.' }),
+    .openapi({ param: { name: 'part', in: 'path' }, description: 'As in the link.', example: 1 }),
 });
 
 const signed = {

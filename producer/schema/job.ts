@@ -3,6 +3,8 @@ import { z } from '@hono/zod-openapi';
 import { JOB_ACTS, JOB_ID_PATTERN, JOB_STATUSES, PLAIN_TASKS_A_MINUTE, REDRIVE_SHARE } from '../../shared/job/job.ts';
 import { TaskFiltersSchema } from './find.ts';
 
+const EXAMPLE_ID = 'job_019a8c2e4f003d92a1bf';
+
 const time = () => z.iso.datetime();
 
 const common = {
@@ -84,7 +86,7 @@ export const JobSchema = z
   })
   .openapi('Job', {
     example: {
-      id: 'job_019a8c2e4f00k3jd92mf',
+      id: EXAMPLE_ID,
       act: 'redrive',
       status: 'running',
       subject: 'alice',
@@ -105,7 +107,7 @@ export const JobListSchema = z
 const jobId = z.string().regex(JOB_ID_PATTERN, 'is not the id of a job');
 
 export const JobParamsSchema = z.object({
-  id: z.string().openapi({ param: { name: 'id', in: 'path' }, description: 'The id of the job.' }),
+  id: z.string().openapi({ param: { name: 'id', in: 'path' }, description: 'The id of the job.', example: EXAMPLE_ID }),
 });
 
 export const JobListQuerySchema = z.strictObject({

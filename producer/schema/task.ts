@@ -161,7 +161,11 @@ export type TimelineEntry = z.infer<typeof TimelineEntrySchema>;
 
 /** The pattern of ids is not checked here: what is not an id is a task that is not there. */
 export const TaskParamsSchema = z.object({
-  id: z.string().openapi({ param: { name: 'id', in: 'path' }, description: 'The id of the task.' }),
+  id: z.string().openapi({
+    param: { name: 'id', in: 'path' },
+    description: 'The id of the task.',
+    example: 'tsk_06fkcm2m9g0000000000000000000000',
+  }),
 });
 
 export const PollQuerySchema = z.strictObject({

@@ -3,7 +3,7 @@ import { conductFrom, DEFAULT_CONDUCT, workMs } from '../../examples/server/cond
 import { type ExampleServer, startServer } from '../../examples/server/server.ts';
 
 const quick = { ...DEFAULT_CONDUCT, latencyMs: 100, jitterMs: 0 };
-const start = (conduct = quick) => startServer({ name: 'one', port: 0, conduct, lingerMs: 200 });
+const start = (conduct = quick, lingerMs = 200) => startServer({ name: 'one', port: 0, conduct, lingerMs });
 
 async function set(server: ExampleServer, settings: string): Promise<Response> {
   return fetch(`${server.url}/_set?${settings}`, { method: 'POST' });
@@ -42,9 +42,9 @@ describe('an example server', () => {
   });
 
   it('finishes what runs and what still comes when it is told to stop', async () => {
-    const server = await start();
+    const server = await start({ ...quick, latencyMs: 500 }, 1_000);
     const running = fetch(server.url, { method: 'POST' });
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await expect.poll(() => server.report().inFlight, { timeout: 10_000, interval: 10 }).toBe(1);
     const finished = server.finish();
     expect((await fetch(`${server.url}/health`)).status).toBe(503);
     const late = fetch(server.url, { method: 'POST' });

@@ -138,6 +138,7 @@ describe('accepting a batch', () => {
     const { bindings } = shards(true);
     const answer = await ask(environment(bindings), '/api/tasks/batch', batch(Array(3).fill(SUBMISSION)));
     const results = (await documentIn(answer)).results as Record<string, unknown>[];
+    expect(results).toHaveLength(3);
     for (const { id } of results) expect(await dueAtOf(id)).toEqual(expect.any(Number));
   });
 

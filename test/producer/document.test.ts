@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { createApp } from '../../producer/api.ts';
 import { apiDocument } from '../../producer/document.ts';
+import { JOB_ID_PATTERN } from '../../shared/job/job.ts';
 
 const app = createApp();
 const document = apiDocument(app);
@@ -73,9 +74,20 @@ it('shows an example of every body, and of every parameter of an address', () =>
     const bodies = [requestBody, ...Object.values(responses)].flatMap((body) => Object.values(body?.content ?? {}));
     for (const body of bodies) expect('example' in body || 'examples' in body, `${method} ${path}`).toBe(true);
     for (const parameter of parameters.filter((each) => each.in === 'path')) {
-      expect(parameter, `${method} ${path} ${parameter.name}`).toHaveProperty('required', true);
+      const where = `${method} ${path} ${parameter.name}`;
+      expect(parameter, where).toHaveProperty('required', true);
+      // Samples of code call it, so it is one of its kind.
+      expect('example' in parameter || 'example' in parameter.schema || 'enum' in parameter.schema, where).toBe(true);
     }
   }
+});
+
+it('shows ids that are ids of their kind in its samples', () => {
+  const samples = JSON.stringify(operations.map(({ operation }) => operation));
+  const jobs = samples.match(/job_\w+/g) ?? [];
+  expect(jobs.length).toBeGreaterThan(3);
+  for (const id of jobs) expect(id).toMatch(JOB_ID_PATTERN);
+  expect(samples).not.toMatch(/jobs\/tsk_/);
 });
 
 it('has patterns that a reader can use: no flags of ours, and their own examples fit', () => {

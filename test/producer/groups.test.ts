@@ -101,6 +101,7 @@ describe('a task of a group', () => {
       expect(await documentIn(await ask(bindings, `/api/groups/stores-${name}`))).toMatchObject({ total: 4 });
     }
     const stores = Map.groupBy(queue.sent, ({ task }) => task.group);
+    expect(stores.size).toBe(6);
     for (const sent of stores.values()) expect(new Set(sent.map(({ task }) => storeOfTask(task.id))).size).toBe(1);
   });
 });

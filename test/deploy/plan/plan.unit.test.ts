@@ -27,6 +27,7 @@ describe('the shard plan of the repository', () => {
   });
 
   it('gives each consumer its own queue, itself, its number, and the shared ledger', () => {
+    expect(plan.consumers).toHaveLength(3);
     plan.consumers.forEach((consumer, shard) => {
       expect(consumer.queues.producers).toEqual([
         { binding: 'OWN_QUEUE', queue: `tasklane-tasks-${shard}` },

@@ -1,55 +1,38 @@
-/**
- * The SQL of the registry's Durable Object: one table of texts, each written only when it changed. A
- * text that is larger than a row may be lies in several.
- */
+/** The registry's snapshots as rows of its object: a text that is larger than a row may be lies in several. */
 
+import { SnapshotRows } from '../../shared/object/snapshot-rows.ts';
 import type { SnapshotName } from './host.ts';
 
 /** A row takes 2 MB; a character is up to three bytes. */
 const MAX_ROW_CHARACTERS = 500_000;
 
 export class RegistryStorage {
-  readonly #sql: SqlStorage;
-  /** What the table holds. */
-  readonly #written = new Map<string, string>();
+  readonly #rows: SnapshotRows;
 
   constructor(sql: SqlStorage) {
-    this.#sql = sql;
-    sql.exec('CREATE TABLE IF NOT EXISTS snapshot (id TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID');
-    for (const { id, value } of sql.exec<{ id: string; value: string }>('SELECT id, value FROM snapshot')) {
-      this.#written.set(id, value);
-    }
+    this.#rows = new SnapshotRows(sql);
   }
 
   read(name: SnapshotName): string | undefined {
-    let text = '';
-    for (let part = 0; ; part++) {
-      const value = this.#written.get(rowId(name, part));
-      if (value === undefined) return part === 0 ? undefined : text;
-      text += value;
-    }
+    const parts = this.#rows.read().flatMap(({ id, value }) => {
+      const part = partOf(name, id);
+      return part === undefined ? [] : [{ part, value }];
+    });
+    parts.sort((a, b) => a.part - b.part);
+    return parts.length === 0 ? undefined : parts.map(({ value }) => value).join('');
   }
 
   write(name: SnapshotName, text: string): void {
-    const parts = partsOf(text);
-    for (const [part, value] of parts.entries()) this.#writeRow(rowId(name, part), value);
-    for (let part = parts.length; this.#written.has(rowId(name, part)); part++) this.#deleteRow(rowId(name, part));
+    const rows = partsOf(text).map((value, part) => ({ id: part === 0 ? name : `${name} ${part}`, value }));
+    const others = this.#rows.read().flatMap(({ id }) => (partOf(name, id) === undefined ? [id] : []));
+    this.#rows.write(rows, ...others);
   }
+}
 
-  #writeRow(id: string, value: string): void {
-    if (this.#written.get(id) === value) return;
-    this.#sql.exec(
-      'INSERT INTO snapshot (id, value) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET value = excluded.value',
-      id,
-      value,
-    );
-    this.#written.set(id, value);
-  }
-
-  #deleteRow(id: string): void {
-    this.#sql.exec('DELETE FROM snapshot WHERE id = ?1', id);
-    this.#written.delete(id);
-  }
+/** @returns undefined for a row of the other snapshot */
+function partOf(name: SnapshotName, id: string): number | undefined {
+  if (id === name) return 0;
+  return id.startsWith(`${name} `) ? Number(id.slice(name.length + 1)) : undefined;
 }
 
 /** Not through the middle of a character: half of one would not come back. */
@@ -63,8 +46,4 @@ function partsOf(text: string): string[] {
     from = isHalf ? end - 1 : end;
   } while (from < text.length);
   return parts;
-}
-
-function rowId(name: SnapshotName, part: number): string {
-  return part === 0 ? name : `${name} ${part}`;
 }

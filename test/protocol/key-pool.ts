@@ -6,7 +6,7 @@ import { KeyPoolHost, type PoolPlatform } from '../../consumer/keys/pool/host.ts
 import type { KeyRequest } from '../../consumer/keys/pool/lease.ts';
 import type { Member } from '../../consumer/keys/pool/pool.ts';
 import type { KeyRelease } from '../../consumer/keys/pool/release.ts';
-import type { SnapshotRow } from '../../consumer/keys/pool/snapshot.ts';
+import type { SnapshotRow } from '../../shared/object/snapshot-rows.ts';
 
 class Rows {
   readonly #rows = new Map<string, string>();

@@ -6,21 +6,18 @@
 import type { KeyAction } from '../../../shared/key/rpc.ts';
 import type { ReleaseAnswer, ReleaseRequest } from '../../../shared/ledger/line.ts';
 import { logError } from '../../../shared/log.ts';
+import type { SnapshotRows } from '../../../shared/object/snapshot-rows.ts';
 import { changeKey } from './change.ts';
 import { type KeyAnswer, type KeyRequest, lease } from './lease.ts';
 import { noteAsking, notePulled, type Pull, pull } from './line.ts';
 import { emptyPool, type Member, type Pool, setMembers } from './pool.ts';
 import { type KeyNotice, type KeyRelease, release } from './release.ts';
-import { restore, type SnapshotRow, snapshot, USE_ID, useSnapshot } from './snapshot.ts';
+import { restore, snapshot, USE_ID, useSnapshot } from './snapshot.ts';
 import { type PooledKeyView, viewOf } from './view.ts';
 
 /** What the host needs of its object. */
 export interface PoolPlatform {
-  readonly storage: {
-    read(): SnapshotRow[];
-    writeOne(row: SnapshotRow): void;
-    write(rows: readonly SnapshotRow[], ...others: readonly string[]): void;
-  };
+  readonly storage: Pick<SnapshotRows, 'read' | 'write' | 'writeOne'>;
   setAlarm(at: number): Promise<void>;
   /** @returns undefined where nobody keeps lines */
   releaseLine(request: ReleaseRequest): Promise<ReleaseAnswer | undefined>;

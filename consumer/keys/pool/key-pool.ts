@@ -6,11 +6,11 @@
 import { DurableObject } from 'cloudflare:workers';
 import type { KeyAction } from '../../../shared/key/rpc.ts';
 import type { LineHost } from '../../../shared/ledger/line.ts';
+import { SnapshotRows } from '../../../shared/object/snapshot-rows.ts';
 import { KeyPoolHost } from './host.ts';
 import type { KeyAnswer, KeyRequest } from './lease.ts';
 import type { Member } from './pool.ts';
 import type { KeyNotice, KeyRelease } from './release.ts';
-import { KeyPoolStorage } from './storage.ts';
 import type { PooledKeyView } from './view.ts';
 
 export class KeyPool extends DurableObject<{ readonly LEDGER?: LineHost }> {
@@ -19,7 +19,7 @@ export class KeyPool extends DurableObject<{ readonly LEDGER?: LineHost }> {
   constructor(context: DurableObjectState, env: { readonly LEDGER?: LineHost }) {
     super(context, env);
     this.#host = new KeyPoolHost(context.id.name ?? '', {
-      storage: new KeyPoolStorage(context.storage.sql),
+      storage: new SnapshotRows(context.storage.sql),
       setAlarm: (at) => context.storage.setAlarm(at),
       releaseLine: async (request) => env.LEDGER?.releaseLine(request),
       inBackground: (work) => context.waitUntil(work),

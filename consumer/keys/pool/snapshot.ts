@@ -5,6 +5,7 @@
  * is no place for a key's value in them. Pure but for `restore`, which fills the pool.
  */
 import type { LimiterSnapshot } from '../../../shared/capacity/limiter.ts';
+import type { SnapshotRow } from '../../../shared/object/snapshot-rows.ts';
 import { joinLine } from './line.ts';
 import {
   type ConfiguredLimits,
@@ -19,11 +20,6 @@ import {
 } from './pool.ts';
 import { restoreRefused } from './refused.ts';
 import type { RefusalState } from './status.ts';
-
-export interface SnapshotRow {
-  readonly id: string;
-  readonly value: string;
-}
 
 interface KeySnapshot {
   readonly disabledAt?: number;

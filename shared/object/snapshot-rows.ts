@@ -1,7 +1,11 @@
-/** The SQL of the key pool's Durable Object: one small table, written only where something changed. */
-import type { SnapshotRow } from './snapshot.ts';
+/** What a Durable Object keeps over its evictions: texts by id in one small table, each written only where it changed. */
 
-export class KeyPoolStorage {
+export interface SnapshotRow {
+  readonly id: string;
+  readonly value: string;
+}
+
+export class SnapshotRows {
   readonly #sql: SqlStorage;
   /** What the table holds. */
   readonly #written = new Map<string, string>();
@@ -9,12 +13,12 @@ export class KeyPoolStorage {
   constructor(sql: SqlStorage) {
     this.#sql = sql;
     sql.exec('CREATE TABLE IF NOT EXISTS snapshot (id TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID');
+    const rows = sql.exec<{ id: string; value: string }>('SELECT id, value FROM snapshot');
+    for (const { id, value } of rows) this.#written.set(id, value);
   }
 
   read(): SnapshotRow[] {
-    const rows = this.#sql.exec<{ id: string; value: string }>('SELECT id, value FROM snapshot').toArray();
-    for (const { id, value } of rows) this.#written.set(id, value);
-    return rows;
+    return Array.from(this.#written, ([id, value]) => ({ id, value }));
   }
 
   writeOne({ id, value }: SnapshotRow): void {

@@ -28,7 +28,8 @@ export class CountedObject {
   answersChecks: boolean;
   /** The ledger of those who have one. */
   release: Platform['release'] = async () => ({ released: 0, left: false });
-  reach: Platform['reach'] = async () => new Set();
+  /** Somebody answers at fixed addresses. */
+  isReachable = false;
   readLines: Platform['readLines'] = async () => [];
   #host: RegistryHost | undefined;
   readonly #settings: RegistrySettings;
@@ -72,13 +73,10 @@ export class CountedObject {
         this.#timerAt = this.now + afterMs;
       },
       probe: async (checks) =>
-        new Map(
-          checks.map(({ serverId, service }) => [
-            serverId,
-            [{ service, problem: this.answersChecks ? undefined : 'could not be reached' }],
-          ]),
-        ),
-      reach: (checks) => this.reach(checks),
+        checks.map((check) => {
+          const isReached = check.serverId === undefined ? this.isReachable : this.answersChecks;
+          return { ...check, isReached, problem: isReached ? undefined : 'could not be reached' };
+        }),
       release: (due) => this.release(due),
       readLines: () => this.readLines(),
       inBackground: (work) => void this.#background.push(work),

@@ -16,16 +16,19 @@ const EARLY_SHARE = 0.5;
 /** So often a server that never answered is tried. */
 const MAX_TRIES = 3;
 
+/** A request that tells whether somebody is there: at a service of a server, or at a service's fixed address. */
 export interface DueCheck {
-  readonly serverId: string;
+  /** Absent for a fixed address. */
+  readonly serverId?: string;
   readonly service: string;
   readonly url: string;
 }
 
-export interface CheckResult {
-  readonly service: string;
-  /** Undefined: it answered. */
+export interface CheckResult extends Pick<DueCheck, 'serverId' | 'service'> {
+  /** Undefined: it answered, and not with an error of its own. */
   readonly problem: string | undefined;
+  /** Somebody answered, whatever the answer. */
+  readonly isReached: boolean;
 }
 
 function isCheckable({ check, server }: Offer): boolean {
@@ -42,15 +45,13 @@ export function nextCheckAt(registry: Registry, server: Server, now: number): nu
   return needsChecks(registry, server, now) ? server.check.dueAt : undefined;
 }
 
-export function earliestCheckAt(registry: Registry, now: number): number | undefined {
-  const times = [...registry.servers.values()].flatMap((server) => nextCheckAt(registry, server, now) ?? []);
-  return times.length === 0 ? undefined : Math.min(...times);
+export function earliestCheckAt(registry: Registry, now: number): number {
+  return Math.min(...[...registry.servers.values()].map((server) => nextCheckAt(registry, server, now) ?? Infinity));
 }
 
 /** The checks to make now; the servers' next ones are set as if these came out as the last ones did. */
 export function takeDueChecks(registry: Registry, now: number): DueCheck[] {
-  const earliest = earliestCheckAt(registry, now);
-  if (earliest === undefined || earliest > now) return [];
+  if (earliestCheckAt(registry, now) > now) return [];
   return [...registry.servers.values()].flatMap((server) => {
     const dueAt = nextCheckAt(registry, server, now);
     if (dueAt === undefined || dueAt > now + EARLY_SHARE * server.check.intervalMs) return [];
@@ -63,11 +64,16 @@ export function takeDueChecks(registry: Registry, now: number): DueCheck[] {
   });
 }
 
-export function noteChecks(registry: Registry, serverId: string, results: readonly CheckResult[], now: number): void {
-  const server = registry.servers.get(serverId);
-  if (server === undefined || results.length === 0) return;
+export function noteChecks(registry: Registry, results: readonly CheckResult[], now: number): void {
+  for (const [serverId = '', ofServer] of Map.groupBy(results, (result) => result.serverId)) {
+    const server = registry.servers.get(serverId);
+    if (server !== undefined) noteChecksOf(registry, server, ofServer, now);
+  }
+}
+
+function noteChecksOf(registry: Registry, server: Server, results: readonly CheckResult[], now: number): void {
   for (const { service, problem } of results) {
-    const offer = offerOf(registry, serverId, service);
+    const offer = offerOf(registry, server.id, service);
     if (offer === undefined) continue;
     const before = lastingOf(offer);
     noteCheck(offer, problem, now);

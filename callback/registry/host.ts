@@ -12,7 +12,7 @@ import type { RouteAnswer, RouteRequest } from '../../shared/registry/routing.ts
 import { type CheckResult, type DueCheck, earliestCheckAt, noteChecks, takeDueChecks } from './health-check.ts';
 import { type DueRelease, earliestReleaseAt, noteReleased, noteStatus, takeDueReleases } from './line.ts';
 import { watchLiveness } from './liveness.ts';
-import { type DueOutageCheck, earliestOutageCheckAt, noteOutageCheck, takeDueOutageChecks } from './outage.ts';
+import { earliestOutageCheckAt, noteOutageChecks, takeDueOutageChecks } from './outage.ts';
 import { expireLeases } from './places.ts';
 import { route } from './route.ts';
 import { emptyRegistry } from './server.ts';
@@ -32,10 +32,8 @@ export interface Platform {
   setAlarm(at: number): Promise<void>;
   /** Calls `wake` after so many milliseconds, in place of the timer that was set before. */
   setTimer(afterMs: number): void;
-  /** @returns results by server */
-  probe(checks: readonly DueCheck[]): Promise<ReadonlyMap<string, readonly CheckResult[]>>;
-  /** @returns those of the addresses at which somebody answers */
-  reach(checks: readonly DueOutageCheck[]): Promise<ReadonlySet<string>>;
+  /** Makes the requests. @returns what each came to, in any order */
+  probe(checks: readonly DueCheck[]): Promise<readonly CheckResult[]>;
   /** Wakes the oldest of a line. @returns undefined when they could not be woken */
   release(due: DueRelease): Promise<{ readonly released: number; readonly left: boolean } | undefined>;
   /** Names of the lines of services in which tasks stand, with their services. */
@@ -83,8 +81,8 @@ export class RegistryHost {
   #timerAt: number | undefined;
   #isStarted = false;
   readonly #waiting: WaitingQuestion[] = [];
-  /** When the alarm rings; undefined: it is not set. */
-  #alarmAt: number | undefined;
+  /** When the alarm rings; infinite: it is not set. */
+  #alarmAt = Infinity;
 
   constructor(settings: RegistrySettings, platform: Platform) {
     this.#platform = platform;
@@ -101,7 +99,7 @@ export class RegistryHost {
   }
 
   /** What the platform remembers of the alarm that was set before a restart. */
-  noteAlarm(at: number | undefined): void {
+  noteAlarm(at = Infinity): void {
     this.#alarmAt = at;
   }
 
@@ -136,7 +134,9 @@ export class RegistryHost {
   #start(): void {
     if (this.#isStarted) return;
     this.#isStarted = true;
-    this.#platform.inBackground(this.#findLines());
+    this.#inBackground(this.#platform.readLines(), (lines) => {
+      for (const { line, service } of lines) noteStatus(this.#registry, line, service);
+    });
   }
 
   /**
@@ -165,7 +165,7 @@ export class RegistryHost {
 
   /** The alarm: an event like a request. */
   async ring(): Promise<void> {
-    this.#alarmAt = undefined;
+    this.#alarmAt = Infinity;
     this.#lastEventAt = this.#platform.now();
     this.#start();
     await this.#work();
@@ -183,39 +183,28 @@ export class RegistryHost {
     expireLeases(registry, now);
     endPauses(registry, now);
     // Checks may take seconds; released tasks do not wait for them.
-    const checks = takeDueChecks(registry, now);
-    if (checks.length > 0) this.#platform.inBackground(this.#check(checks));
-    const outages = takeDueOutageChecks(registry, now);
-    if (outages.length > 0) this.#platform.inBackground(this.#checkOutages(outages));
-    for (const due of takeDueReleases(registry, now)) this.#platform.inBackground(this.#release(due));
+    this.#probe(takeDueChecks(registry, now), noteChecks);
+    this.#probe(takeDueOutageChecks(registry, now), noteOutageChecks);
+    for (const due of takeDueReleases(registry, now)) {
+      this.#inBackground(this.#platform.release(due), (answer, at) => noteReleased(registry, due, answer, at));
+    }
     await this.#settle(now);
   }
 
-  async #release(due: DueRelease): Promise<void> {
-    const answer = await this.#platform.release(due);
-    const now = this.#platform.now();
-    noteReleased(this.#registry, due, answer, now);
-    await this.#settle(now);
+  #probe(checks: readonly DueCheck[], note: typeof noteChecks): void {
+    if (checks.length === 0) return;
+    this.#inBackground(this.#platform.probe(checks), (results, at) => note(this.#registry, results, at));
   }
 
-  async #checkOutages(checks: readonly DueOutageCheck[]): Promise<void> {
-    const reached = await this.#platform.reach(checks);
-    const now = this.#platform.now();
-    for (const { service } of checks) noteOutageCheck(this.#registry, service, reached.has(service), now);
-    await this.#settle(now);
-  }
-
-  /** After a start: lines in which tasks stood before. */
-  async #findLines(): Promise<void> {
-    for (const { line, service } of await this.#platform.readLines()) noteStatus(this.#registry, line, service);
-    await this.#settle(this.#platform.now());
-  }
-
-  async #check(checks: readonly DueCheck[]): Promise<void> {
-    const results = await this.#platform.probe(checks);
-    const now = this.#platform.now();
-    for (const [serverId, found] of results) noteChecks(this.#registry, serverId, found, now);
-    await this.#settle(now);
+  /** What the platform answers later is noted then, and what follows from it. */
+  #inBackground<Answer>(asked: Promise<Answer>, note: (answer: Answer, now: number) => void): void {
+    const work = async () => {
+      const answer = await asked;
+      const now = this.#platform.now();
+      note(answer, now);
+      await this.#settle(now);
+    };
+    this.#platform.inBackground(work());
   }
 
   async #settle(now: number): Promise<void> {
@@ -252,10 +241,10 @@ export class RegistryHost {
   async #plan(now: number): Promise<void> {
     const registry = this.#registry;
     const dueAt = Math.min(
-      earliestCheckAt(registry, now) ?? Number.POSITIVE_INFINITY,
-      earliestReleaseAt(registry, now) ?? Number.POSITIVE_INFINITY,
-      earliestOutageCheckAt(registry) ?? Number.POSITIVE_INFINITY,
-      earliestResumeAt(registry) ?? Number.POSITIVE_INFINITY,
+      earliestCheckAt(registry, now),
+      earliestReleaseAt(registry, now),
+      earliestOutageCheckAt(registry),
+      earliestResumeAt(registry),
     );
     const quietAt = this.#lastEventAt + QUIET_MS;
     if (now >= quietAt) {
@@ -263,11 +252,11 @@ export class RegistryHost {
       await this.#setAlarm(dueAt, now);
       return;
     }
-    if (registry.lines.size > 0 && this.#alarmAt === undefined) await this.#setAlarm(now + NET_MS, now);
+    if (registry.lines.size > 0 && this.#alarmAt === Infinity) await this.#setAlarm(now + NET_MS, now);
     const isKept = registry.servers.size > 0 || registry.leases.size > 0 || registry.lines.size > 0;
-    if (!isKept && dueAt === Number.POSITIVE_INFINITY) return;
-    const flushAt = registry.changed.contacts ? this.#writtenAt + TOGETHER_MS : Number.POSITIVE_INFINITY;
-    const waitingAt = this.#waiting.length > 0 ? now + WAITING_LOOK_MS : Number.POSITIVE_INFINITY;
+    if (!isKept && dueAt === Infinity) return;
+    const flushAt = registry.changed.contacts ? this.#writtenAt + TOGETHER_MS : Infinity;
+    const waitingAt = this.#waiting.length > 0 ? now + WAITING_LOOK_MS : Infinity;
     const at = Math.max(now, Math.min(dueAt, quietAt, flushAt, waitingAt));
     if (this.#timerAt !== undefined && this.#timerAt <= at) return;
     this.#timerAt = at;
@@ -275,7 +264,7 @@ export class RegistryHost {
   }
 
   async #setAlarm(at: number, now: number): Promise<void> {
-    if (at >= (this.#alarmAt ?? Number.POSITIVE_INFINITY)) return;
+    if (at >= this.#alarmAt) return;
     this.#alarmAt = Math.max(at, now);
     await this.#platform.setAlarm(this.#alarmAt);
   }

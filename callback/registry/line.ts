@@ -171,12 +171,11 @@ export function noteReleased(
 }
 
 /** When a release of some line is due next. */
-export function earliestReleaseAt(registry: Registry, now: number): number | undefined {
-  const times = [...registry.lines.values()].map((line) => {
-    if (line.isReleasing) return Number.POSITIVE_INFINITY;
-    return Math.max(line.notBefore, nextRelease(registry, line, now).at);
-  });
-  return times.length === 0 ? undefined : Math.min(...times);
+export function earliestReleaseAt(registry: Registry, now: number): number {
+  const times = [...registry.lines.values()].map((line) =>
+    line.isReleasing ? Infinity : Math.max(line.notBefore, nextRelease(registry, line, now).at),
+  );
+  return Math.min(...times);
 }
 
 /** How many tasks go next, and when; infinite when an event must come first. */

@@ -6,6 +6,7 @@
  */
 
 import { definitionOf, hasFixedTarget } from './definitions.ts';
+import type { CheckResult, DueCheck } from './health-check.ts';
 import { serviceOf } from './server.ts';
 import type { Outage, Registry } from './state.ts';
 
@@ -48,13 +49,8 @@ export function mayBeTried({ isBack, triedAt }: Outage, now: number): boolean {
   return isBack && (triedAt === undefined || now - triedAt > TRY_MS);
 }
 
-export interface DueOutageCheck {
-  readonly service: string;
-  readonly url: string;
-}
-
 /** The addresses to ask now; a service behind a binding is taken as back instead. */
-export function takeDueOutageChecks(registry: Registry, now: number): DueOutageCheck[] {
+export function takeDueOutageChecks(registry: Registry, now: number): DueCheck[] {
   return [...registry.services].flatMap(([service, { outage }]) => {
     if (outage === undefined || outage.isBack || outage.checkAt > now) return [];
     const { baseUrl } = definitionOf(registry, service) ?? {};
@@ -65,11 +61,13 @@ export function takeDueOutageChecks(registry: Registry, now: number): DueOutageC
   });
 }
 
-export function noteOutageCheck(registry: Registry, name: string, isReachable: boolean, now: number): void {
-  const outage = registry.services.get(name)?.outage;
-  if (outage === undefined) return;
-  if (isReachable) Object.assign(outage, { isBack: true, triedAt: undefined });
-  else askLater(registry, name, outage, now);
+export function noteOutageChecks(registry: Registry, results: readonly CheckResult[], now: number): void {
+  for (const { service, isReached } of results) {
+    const outage = registry.services.get(service)?.outage;
+    if (outage === undefined) continue;
+    if (isReached) Object.assign(outage, { isBack: true, triedAt: undefined });
+    else askLater(registry, service, outage, now);
+  }
 }
 
 function askLater(registry: Registry, name: string, outage: Outage, now: number): void {
@@ -80,9 +78,7 @@ function askLater(registry: Registry, name: string, outage: Outage, now: number)
   outage.checkAt = now + outage.intervalMs;
 }
 
-export function earliestOutageCheckAt({ services }: Registry): number | undefined {
-  const times = [...services.values()].flatMap(({ outage }) =>
-    outage === undefined || outage.isBack ? [] : [outage.checkAt],
-  );
-  return times.length === 0 ? undefined : Math.min(...times);
+export function earliestOutageCheckAt({ services }: Registry): number {
+  const outages = [...services.values()].flatMap(({ outage }) => outage ?? []);
+  return Math.min(...outages.map(({ isBack, checkAt }) => (isBack ? Infinity : checkAt)));
 }

@@ -44,7 +44,7 @@ import { isFlowObject } from './asking.ts';
 import { definitionOf } from './definitions.ts';
 import { demandOf } from './demand.ts';
 import { listFlows, pauseFlow, putFlow, viewFlow } from './flows.ts';
-import { probe, reach } from './health-probe.ts';
+import { probe } from './health-probe.ts';
 import { claimLeadership, heartbeat, heartbeatCluster } from './heartbeat.ts';
 import { RegistryHost } from './host.ts';
 import type { DueRelease } from './line.ts';
@@ -80,7 +80,6 @@ export class ServerRegistry extends DurableObject<object> implements RegistryRpc
       setAlarm: (at) => context.storage.setAlarm(at),
       setTimer: (afterMs) => this.#setTimer(afterMs),
       probe,
-      reach,
       release: (due) => this.#release(due),
       readLines: () => this.#readLines(),
       inBackground: (work) => context.waitUntil(work),

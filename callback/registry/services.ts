@@ -118,9 +118,8 @@ export function endPauses(registry: Registry, now: number): void {
     if (!isPaused(registry, name, now)) setPaused(registry, name, undefined);
 }
 
-export function earliestResumeAt({ catalog }: Registry): number | undefined {
-  const times = [...catalog.paused.values()].flatMap(({ until }) => until ?? []);
-  return times.length === 0 ? undefined : Math.min(...times);
+export function earliestResumeAt({ catalog }: Registry): number {
+  return Math.min(...[...catalog.paused.values()].map(({ until = Infinity }) => until));
 }
 
 /**

@@ -39,16 +39,10 @@ export class Fleet {
     this.#note = note;
     this.object = new RegistryObject(registrySettings(services), {
       probe: async (checks) =>
-        new Map(
-          [...Map.groupBy(checks, ({ serverId }) => serverId)].map(([server, ofServer]) => [
-            server,
-            ofServer.map(({ service, url }) => ({
-              service,
-              problem: isUp(url) ? undefined : 'could not be reached',
-            })),
-          ]),
-        ),
-      reach: async (checks) => new Set(checks.filter(({ url }) => isUp(url)).map(({ service }) => service)),
+        checks.map((check) => {
+          const isReached = isUp(check.url);
+          return { ...check, isReached, problem: isReached ? undefined : 'could not be reached' };
+        }),
       release,
       readLines,
       log: ({ event, fields }) => note(`${event} ${JSON.stringify(fields)}`),

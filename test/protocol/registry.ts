@@ -15,7 +15,7 @@ import type { RegistrySession } from '../../shared/registry/routing.ts';
 const IDLE_MS = 70_000;
 
 /** What the object reaches outside of itself. */
-export type Outside = Pick<Platform, 'probe' | 'reach' | 'release' | 'readLines' | 'log'>;
+export type Outside = Pick<Platform, 'probe' | 'release' | 'readLines' | 'log'>;
 
 export class RegistryObject implements RegistrySession {
   readonly #settings: RegistrySettings;

@@ -16,12 +16,10 @@ class Scene {
   /** Tasks that stand, by line. */
   readonly parked = new Map<string, number>();
   readonly releases: { second: number; line: string; count: number }[] = [];
-  reachable = false;
   #leases = 0;
 
   constructor(services: Readonly<Record<string, unknown>>) {
     this.object = new CountedObject(services, T0);
-    this.object.reach = async (checks) => new Set(this.reachable ? checks.map(({ service }) => service) : []);
     this.object.readLines = async () =>
       [...this.parked].flatMap(([line, count]) => (count > 0 ? [{ line, service: 'ocr' }] : []));
     this.object.release = async ({ line, limit }) => {
@@ -257,7 +255,7 @@ describe('an address that cannot be reached', () => {
     expect(whys((await scene.ask(14)).decisions)).toEqual(Array(14).fill('unreachable'));
     await scene.pass(300 * SECOND);
     expect(scene.left).toBe(15);
-    scene.reachable = true;
+    scene.object.isReachable = true;
     await scene.pass(6 * SECOND);
     expect(scene.releases).toMatchObject([{ count: 1 }]);
     const canary = await scene.ask(1, { waits: 1 });
@@ -272,9 +270,9 @@ describe('an address that cannot be reached', () => {
   it('that answers its check and fails the task that tried it lets no other go', async () => {
     const scene = await down();
     await scene.ask(5);
-    scene.reachable = true;
+    scene.object.isReachable = true;
     await scene.pass(3 * SECOND);
-    scene.reachable = false;
+    scene.object.isReachable = false;
     const canary = await scene.ask(1, { waits: 1 });
     await scene.report(canary.leaseId, canary.decisions[0], { outcome: 'unreachable', isParked: true });
     await scene.pass(60 * SECOND);
@@ -286,7 +284,7 @@ describe('an address that cannot be reached', () => {
     const limited = () => scene.object.host.decide(({ catalog }) => [...catalog.limited]);
     expect(await limited()).toEqual(['ocr']);
     scene.parked.clear();
-    scene.reachable = true;
+    scene.object.isReachable = true;
     await scene.pass(5 * SECOND);
     const canary = await scene.ask(1, { waits: 1 });
     await scene.report(canary.leaseId, canary.decisions[0]);

@@ -14,11 +14,12 @@ const offered = (services: readonly object[]) => services.map((service) => Offer
 /** Makes the checks that are due. @returns the servers that were asked */
 function check(fleet: Fleet, answers: (id: string) => boolean = () => true): string[] {
   const due = takeDueChecks(fleet.registry, fleet.now);
-  for (const { serverId, service } of due) {
+  const results = due.map(({ serverId = '', service }) => {
     const problem = answers(serverId) ? undefined : 'answered 503';
-    noteChecks(fleet.registry, serverId, [{ service, problem }], fleet.now);
-  }
-  return due.map(({ serverId }) => serverId);
+    return { serverId, service, problem, isReached: true };
+  });
+  noteChecks(fleet.registry, results, fleet.now);
+  return results.map(({ serverId }) => serverId);
 }
 
 /** Lets time pass in seconds, makes the checks that come up, and tells when. */
@@ -200,10 +201,10 @@ describe('health checks', () => {
     fleet.beat(id);
     for (let round = 0; round < 3; round++) {
       const results = [
-        { service: 'ocr', problem: undefined },
-        { service: 'scan', problem: round === 0 ? undefined : 'x' },
+        { serverId: id, service: 'ocr', problem: undefined, isReached: true },
+        { serverId: id, service: 'scan', problem: round === 0 ? undefined : 'x', isReached: true },
       ];
-      noteChecks(fleet.registry, id, results, fleet.now);
+      noteChecks(fleet.registry, results, fleet.now);
     }
     expect(isAvailable(fleet.registry, fleet.offer(id), fleet.now)).toBe(true);
     expect(isAvailable(fleet.registry, fleet.offer(id, 'scan'), fleet.now)).toBe(false);
@@ -278,7 +279,8 @@ describe('health checks', () => {
 
   it('tell nothing of a server that was removed meanwhile', () => {
     const fleet = new Fleet();
-    noteChecks(fleet.registry, 'srv_0000000000000009', [{ service: 'ocr', problem: undefined }], fleet.now);
+    const result = { serverId: 'srv_0000000000000009', service: 'ocr', problem: undefined, isReached: true };
+    noteChecks(fleet.registry, [result], fleet.now);
     expect(fleet.registry.servers.size).toBe(0);
   });
 });

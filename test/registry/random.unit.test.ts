@@ -102,8 +102,8 @@ class History {
 
   check(): void {
     const { registry, now } = this.fleet;
-    for (const { serverId, service } of takeDueChecks(registry, now)) {
-      noteChecks(registry, serverId, [{ service, problem: this.random() < 0.7 ? undefined : 'x' }], now);
+    for (const check of takeDueChecks(registry, now)) {
+      noteChecks(registry, [{ ...check, problem: this.random() < 0.7 ? undefined : 'x', isReached: true }], now);
     }
   }
 

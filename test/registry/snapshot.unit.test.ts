@@ -28,7 +28,8 @@ describe('after an eviction', () => {
     const id = fleet.add('a');
     for (let check = 0; check < 3; check++) {
       fleet.beat(id);
-      noteChecks(fleet.registry, id, [{ service: 'ocr', problem: 'could not be reached' }], fleet.now);
+      const result = { serverId: id, service: 'ocr', problem: 'could not be reached', isReached: false };
+      noteChecks(fleet.registry, [result], fleet.now);
     }
     fleet.restart();
     fleet.now += BEAT_MS;

@@ -78,8 +78,7 @@ export class Shard {
         if (this.#timer !== undefined) clearTimeout(this.#timer);
         this.#timer = setTimeout(() => void this.#host.wake(), afterMs);
       },
-      probe: async () => new Map(),
-      reach: async () => new Set(),
+      probe: async () => [],
       release: async ({ line, limit }) => {
         await passed(RPC_MS);
         const stand = this.#lines.get(line) ?? [];

@@ -3,6 +3,7 @@ import { countStarts, forgetStarts } from '../../shared/pace/start-log.ts';
 import type { Answered, DemandView } from '../../shared/registry/rpc.ts';
 import type { ServiceWaiting } from '../waiting-of-service.ts';
 import { definitionOf, hasFixedTarget, isPaused } from './definitions.ts';
+import { capacityOf } from './limits.ts';
 import { isBack } from './liveness.ts';
 import { noSuchService } from './refusal.ts';
 import { offersOf, serviceOf } from './server.ts';
@@ -30,23 +31,17 @@ export function demandOf(
   const service = serviceOf(registry, name, now);
   const offers = offersOf(registry, name);
   const available = offers.filter((offer) => isBack(registry, offer, now));
-  const ofServers = sumOf(available.map(({ server }) => server.registration.maxConcurrency));
-  const most = definition.maxConcurrency ?? Number.POSITIVE_INFINITY;
+  const { maxConcurrency: most = Infinity, requestsPerSecond = Infinity } = definition;
   const isFixed = hasFixedTarget(definition);
-  const capacity = Math.min(isFixed ? Number.POSITIVE_INFINITY : ofServers, most);
-  const perServer =
-    sumOf(offers.map(({ server }) => server.registration.maxConcurrency)) / offers.length || ASSUMED_CONCURRENCY;
+  const capacity = Math.min(isFixed ? Infinity : capacityOf(available), most);
+  const perServer = capacityOf(offers) / offers.length || ASSUMED_CONCURRENCY;
   const arrivalsPerSecond = arrivalRate(service, now);
   const forPlaces = atService + waitingInPlace(service, now);
   const seconds = service.meanMs / 1000;
   const isOpen = (isFixed || available.length > 0) && !isPaused(registry, name, now) && service.outage === undefined;
   const wanted = startsWanted(service, forPlaces, now) * (seconds || 1);
   // Servers beyond what the service's own limits let be called at a time would stand idle.
-  const callsAtOnce = Math.min(
-    wanted,
-    most,
-    (definition.requestsPerSecond ?? Number.POSITIVE_INFINITY) * (seconds || 1),
-  );
+  const callsAtOnce = Math.min(wanted, most, requestsPerSecond * (seconds || 1));
   return {
     ok: true,
     value: {
@@ -70,7 +65,7 @@ export function demandOf(
 function arrivalRate(service: Service, now: number): number {
   forgetStarts(service.arrivals, now - MINUTE_MS);
   const seconds = Math.min(MINUTE_MS, Math.max(1_000, now - service.since)) / 1000;
-  return sumOf(service.arrivals.map(({ count }) => count)) / seconds;
+  return countStarts(service.arrivals, now - MINUTE_MS) / seconds;
 }
 
 /**
@@ -96,13 +91,9 @@ function steadyRate({ arrivals, since }: Service, now: number): number {
 }
 
 /** A task that comes now stands behind all that wait. */
-function waitSeconds(service: Service, waiting: number, limits: NonNullable<Limits>, now: number): number {
+function waitSeconds(service: Service, waiting: number, limits: Limits, now: number): number {
   if (waiting === 0 && roomNow(service, limits, now) >= 1) return 0;
   const pace = paceOf(service, limits);
   const behind = pace === undefined ? 0 : (waiting + 1) / pace;
   return Math.max(behind, ((service.limiter?.limiter.nextAt(now) ?? now) - now) / 1000);
-}
-
-function sumOf(numbers: readonly number[]): number {
-  return numbers.reduce((sum, each) => sum + each, 0);
 }

@@ -11,10 +11,10 @@ import { bucketOf, serviceLine } from '../../shared/capacity/line.ts';
 import { isFlowName } from '../../shared/flow/flow.ts';
 import { meetsRequirements } from '../../shared/registry/routing.ts';
 import { definitionOf, hasFixedTarget, isPaused } from './definitions.ts';
+import { capacityOf, limitsInForce, within } from './limits.ts';
 import { isBack } from './liveness.ts';
 import { mayBeTried } from './outage.ts';
 import { freePlaces } from './places.ts';
-import { limitsInForce } from './ramp.ts';
 import { offersOf, serviceOf } from './server.ts';
 import {
   callsInTurn,
@@ -141,7 +141,8 @@ export function takeDueReleases(registry: Registry, now: number): DueRelease[] {
     if (count === 0 || at > now) return [];
     line.isReleasing = true;
     for (let task = 0; task < count; task++) line.coming.push(now);
-    return [{ line: line.name, limit: count, perSecond: paceOfLine(registry, line, now), shard }];
+    const { service, limits } = capacityFor(registry, line, now);
+    return [{ line: line.name, limit: count, perSecond: paceOf(service, limits), shard }];
   });
 }
 
@@ -167,7 +168,8 @@ export function noteReleased(
   line.again = 0;
   line.pauseMs = isSlow ? Math.min(MAX_PAUSE_MS, 2 * line.pauseMs) : PAUSE_MS;
   const isEmpty = released < limit;
-  line.notBefore = now + (isSlow || isEmpty ? line.pauseMs : isUnlimited(registry, line, now) ? PAUSE_MS : 0);
+  const mustPause = isSlow || isEmpty || isUnlimited(capacityFor(registry, line, now));
+  line.notBefore = mustPause ? now + line.pauseMs : now;
 }
 
 /** When a release of some line is due next. */
@@ -178,50 +180,21 @@ export function earliestReleaseAt(registry: Registry, now: number): number {
   return Math.min(...times);
 }
 
-/** How many tasks go next, and when; infinite when an event must come first. */
-function nextRelease(registry: Registry, line: Line, now: number): { count: number; at: number; shard?: number } {
-  const service = serviceOf(registry, line.service, now);
-  const nothing = { count: 0, at: Number.POSITIVE_INFINITY };
-  if (isPaused(registry, line.service, now)) return nothing;
-  if (service.outage !== undefined) {
-    const isOpen = mayBeTried(service.outage, now) && comingOf(registry, line.service, now) === 0;
-    return isOpen ? { count: 1, at: now } : nothing;
-  }
-  const limits = limitsOf(registry, line, now);
-  // Short calls follow one another in a place: so many come for each.
-  const inTurn = line.needs === undefined ? callsInTurn(service, limits) : 1;
-  const expected = Math.ceil((waitingInPlace(service, now) + comingOf(registry, line.service, now)) / inTurn);
-  const room = Math.floor(roomOfLine(registry, line, now) - expected);
-  const roomiest = roomiestShard(service);
-  const shareRoom = (roomiest?.room ?? Number.POSITIVE_INFINITY) - comingOf(registry, line.service, now);
-  if (room < 1 || shareRoom < 1) {
-    const at = roomAt(service, limits, expected + 1, now) - service.comingMs;
-    // A limit that is lifted, a report that is late: looked at again all the same.
-    return {
-      count: 0,
-      at: hasServers(registry, line, now) ? Math.min(now + LOOK_MS, Math.max(now + 10, at)) : Number.POSITIVE_INFINITY,
-    };
-  }
-  const count = Math.min(MAX_RELEASED, shareRoom, line.needs === 'unknown' ? 1 : room * inTurn);
-  return { count, at: now, ...(roomiest !== undefined && { shard: roomiest.shard }) };
+/** A line's service as the line finds it now. */
+interface LineCapacity {
+  readonly service: Service;
+  /** The service's own, and as many calls at a time as the servers take that the line's tasks can have. */
+  readonly limits: Limits;
+  /** Servers that the line's tasks can have; undefined for a fixed target. */
+  readonly offers: readonly Offer[] | undefined;
 }
 
-/** Calls that the line's tasks could start by the time they are here. */
-function roomOfLine(registry: Registry, line: Line, now: number): number {
+function capacityFor(registry: Registry, line: Line, now: number): LineCapacity {
   const service = serviceOf(registry, line.service, now);
-  const until = now + service.comingMs + LEAD_MS;
-  const limits = limitsOf(registry, line, now);
-  const byLimits = roomUntil(service, limits, now, until);
-  if (hasFixedTarget(definitionOf(registry, line.service))) return byLimits;
-  const offers = offersFor(registry, line, now).filter(({ busyUntil }) => busyUntil <= until);
-  const free = offers.reduce((sum, offer) => sum + freeOf(offer), 0);
-  return Math.min(byLimits, free + endsUntil(service, now, until));
-}
-
-/** One that is tried again after its circuit was open takes one call. */
-function freeOf(offer: Offer): number {
-  const free = freePlaces(offer);
-  return offer.circuit.state.is === 'closed' ? free : Math.min(1, free);
+  const limits = limitsInForce(registry, line.service, now);
+  if (hasFixedTarget(definitionOf(registry, line.service))) return { service, limits, offers: undefined };
+  const offers = offersFor(registry, line, now);
+  return { service, limits: within(limits, capacityOf(offers)), offers };
 }
 
 function offersFor(registry: Registry, { service, needs }: Line, now: number): Offer[] {
@@ -233,33 +206,56 @@ function offersFor(registry: Registry, { service, needs }: Line, now: number): O
   return home.length > 0 ? home : matching;
 }
 
-function hasServers(registry: Registry, line: Line, now: number): boolean {
-  return hasFixedTarget(definitionOf(registry, line.service)) || offersFor(registry, line, now).length > 0;
+interface NextRelease {
+  readonly count: number;
+  /** Infinite when an event must come first. */
+  readonly at: number;
+  readonly shard?: number;
 }
 
-/** The service's own, and as many calls at a time as the servers take that the line's tasks can have. */
-function limitsOf(registry: Registry, line: Line, now: number): NonNullable<Limits> {
-  const { maxConcurrency, requestsPerSecond } = limitsInForce(registry, line.service, now) ?? {};
-  if (hasFixedTarget(definitionOf(registry, line.service))) return { maxConcurrency, requestsPerSecond };
-  return {
-    maxConcurrency: Math.min(maxConcurrency ?? Number.POSITIVE_INFINITY, capacityOf(offersFor(registry, line, now))),
-    requestsPerSecond,
-  };
+const NOT_YET: NextRelease = { count: 0, at: Infinity };
+
+/** How many tasks go next, and when. */
+function nextRelease(registry: Registry, line: Line, now: number): NextRelease {
+  if (isPaused(registry, line.service, now)) return NOT_YET;
+  const capacity = capacityFor(registry, line, now);
+  const { service, limits, offers } = capacity;
+  const released = comingOf(registry, line.service, now);
+  if (service.outage !== undefined) {
+    return mayBeTried(service.outage, now) && released === 0 ? { count: 1, at: now } : NOT_YET;
+  }
+  if (offers?.length === 0) return NOT_YET;
+  // Short calls follow one another in a place: so many come for each.
+  const inTurn = line.needs === undefined ? callsInTurn(service, limits) : 1;
+  const expected = Math.ceil((waitingInPlace(service, now) + released) / inTurn);
+  const room = Math.floor(roomOf(capacity, now) - expected);
+  const roomiest = roomiestShard(service);
+  const shareRoom = (roomiest?.room ?? Infinity) - released;
+  if (room < 1 || shareRoom < 1) {
+    const at = roomAt(service, limits, expected + 1, now) - service.comingMs;
+    // A limit that is lifted, a report that is late: looked at again all the same.
+    return { count: 0, at: Math.min(now + LOOK_MS, Math.max(now + 10, at)) };
+  }
+  const count = Math.min(MAX_RELEASED, shareRoom, line.needs === 'unknown' ? 1 : room * inTurn);
+  return { count, at: now, ...(roomiest !== undefined && { shard: roomiest.shard }) };
 }
 
-/** Calls at a time. */
-export function capacityOf(offers: readonly Offer[]): number {
-  return offers.reduce((sum, { server }) => sum + server.registration.maxConcurrency, 0);
+/** Calls that the line's tasks could start by the time they are here. */
+function roomOf({ service, limits, offers }: LineCapacity, now: number): number {
+  const until = now + service.comingMs + LEAD_MS;
+  const byLimits = roomUntil(service, limits, now, until);
+  if (offers === undefined) return byLimits;
+  const free = offers.reduce((sum, offer) => sum + (offer.busyUntil <= until ? freeOf(offer) : 0), 0);
+  return Math.min(byLimits, free + endsUntil(service, now, until));
 }
 
-function isUnlimited(registry: Registry, line: Line, now: number): boolean {
-  const limits = limitsInForce(registry, line.service, now);
-  const isFixed = hasFixedTarget(definitionOf(registry, line.service));
-  const isSlowed = serviceOf(registry, line.service, now).limiter !== undefined;
-  return isFixed && !isSlowed && (limits?.maxConcurrency ?? limits?.requestsPerSecond) === undefined;
+/** One that is tried again after its circuit was open takes one call. */
+function freeOf(offer: Offer): number {
+  const free = freePlaces(offer);
+  return offer.circuit.state.is === 'closed' ? free : Math.min(1, free);
 }
 
-function paceOfLine(registry: Registry, line: Line, now: number): number | undefined {
-  const service = serviceOf(registry, line.service, now);
-  return paceOf(service, limitsOf(registry, line, now));
+/** Nobody counts its calls: they are spread by releasing no more than so many at a time. */
+function isUnlimited({ service, limits: { maxConcurrency, requestsPerSecond } }: LineCapacity): boolean {
+  return service.limiter === undefined && (maxConcurrency ?? requestsPerSecond) === undefined;
 }

@@ -7,7 +7,7 @@
  */
 import type { Invocation } from '../../shared/registry/routing.ts';
 import { beginCall, releaseProbe } from './circuit.ts';
-import { limitsInForce } from './ramp.ts';
+import { limitsInForce } from './limits.ts';
 import { offerOf, serviceOf } from './server.ts';
 import { addRunning, noteEnd, noteStart } from './service.ts';
 import { keepInvocation, leaveInvocation } from './shares.ts';

@@ -17,11 +17,11 @@ import { homeOf, pickOffer } from './balance.ts';
 import { admits, circuitState } from './circuit.ts';
 import { balancingOf, definitionOf, hasFixedTarget, isPaused } from './definitions.ts';
 import { learnFlow } from './flows.ts';
-import { capacityOf, comingOf, lineOf, noteAsking, notePark } from './line.ts';
+import { capacityOf, limitsInForce, within } from './limits.ts';
+import { comingOf, lineOf, noteAsking, notePark } from './line.ts';
 import { isAvailable } from './liveness.ts';
 import { mayBeTried } from './outage.ts';
 import { expireLeases, followInPlace, freePlaces, leaseOf, takePlace } from './places.ts';
-import { limitsInForce } from './ramp.ts';
 import { offersOf, serviceOf } from './server.ts';
 import {
   callsInTurn,
@@ -164,9 +164,9 @@ class Admission {
       return this.#go(lease, call, undefined);
     }
     if (this.#mustJoinLine(call, needs)) return this.#park(call, this.#busy(), needs);
-    return this.#hasRoom(call, Number.POSITIVE_INFINITY)
+    return this.#hasRoom(call, Infinity)
       ? this.#go(lease, call, undefined)
-      : this.#wait(lease, call, needs, Number.POSITIVE_INFINITY, 0);
+      : this.#wait(lease, call, needs, Infinity, 0);
   }
 
   #send(lease: LeaseGroup, call: AskedCall, matching: readonly Offer[], needs: LineNeeds | undefined): RouteDecision {
@@ -226,8 +226,7 @@ class Admission {
   ): RouteDecision {
     const before = this.#placeToFollow(lease, call);
     if (before !== undefined) return { id: call.id, is: 'following', call: before };
-    const { maxConcurrency = Number.POSITIVE_INFINITY, requestsPerSecond } = this.#limits ?? {};
-    const limits = { maxConcurrency: Math.min(maxConcurrency, capacity), requestsPerSecond };
+    const limits = within(this.#limits, capacity);
     const at = Math.max(notBefore, roomAt(this.#service, limits, this.#expected() + 1, this.#now));
     const { id, patientUntil, waits } = call;
     // What was released has stood in line; it waits as long as it may for those before it.

@@ -8,7 +8,7 @@ import { addStarts, countStarts, forgetStarts, nextStartAt } from '../../shared/
 import type { ServiceDefinition } from '../../shared/service/definition.ts';
 import type { Service } from './state.ts';
 
-export type Limits = Pick<ServiceDefinition, 'maxConcurrency' | 'requestsPerSecond'> | undefined;
+export type Limits = Pick<ServiceDefinition, 'maxConcurrency' | 'requestsPerSecond'>;
 
 const MINUTE_MS = 60_000;
 
@@ -63,7 +63,7 @@ export function noteArrival(service: Service, now: number): void {
 
 export function noteStart(service: Service, limits: Limits, now: number): void {
   addRunning(service, now);
-  if (limits?.requestsPerSecond !== undefined) addStarts(service.starts, now, 1);
+  if (limits.requestsPerSecond !== undefined) addStarts(service.starts, now, 1);
 }
 
 /** @param startedAt of the last call that has the place: it may lie ahead */
@@ -101,7 +101,7 @@ export function waitingInPlace({ inPlace }: Service, now: number): number {
 /** How many calls can have a place one after the other before the last of them would wait too long. */
 export function callsInTurn({ meanMs, limiter }: Service, limits: Limits): number {
   // A pace must be kept by each call; only calls at a time are kept by whoever waits for one to end.
-  if (meanMs === 0 || limiter !== undefined || limits?.requestsPerSecond !== undefined) return 1;
+  if (meanMs === 0 || limiter !== undefined || limits.requestsPerSecond !== undefined) return 1;
   const most = 1 + Math.floor(FOLLOW_WITHIN_MS / meanMs);
   return CALLS_IN_TURN.find((calls) => calls <= most) ?? 1;
 }
@@ -109,21 +109,22 @@ export function callsInTurn({ meanMs, limiter }: Service, limits: Limits): numbe
 /** How many more calls the service's own limits let start now. */
 export function roomNow(service: Service, limits: Limits, now: number): number {
   if ((service.limiter?.limiter.nextAt(now) ?? now) > now) return 0;
-  const atOnce = (limits?.maxConcurrency ?? Number.POSITIVE_INFINITY) - service.running.length;
+  const { maxConcurrency = Infinity } = limits;
   const rate = rateOf(limits);
-  if (rate === undefined) return Math.max(0, atOnce);
-  forgetStarts(service.starts, now - rate.windowMs);
-  return Math.max(0, Math.min(atOnce, rate.limit - countStarts(service.starts, now - rate.windowMs)));
+  if (rate !== undefined) forgetStarts(service.starts, now - rate.windowMs);
+  return Math.max(0, Math.min(maxConcurrency - service.running.length, startsLeft(service, rate, now)));
 }
 
 /** How many more will be let start until `until`, as calls under way end and the window moves on. */
 export function roomUntil(service: Service, limits: Limits, now: number, until: number): number {
-  const { maxConcurrency = Number.POSITIVE_INFINITY } = limits ?? {};
-  const learnt = service.limiter?.limiter.room(now, until) ?? Number.POSITIVE_INFINITY;
+  const { maxConcurrency = Infinity } = limits;
+  const learnt = service.limiter?.limiter.room(now, until) ?? Infinity;
   const atOnce = maxConcurrency - service.running.length + endsUntil(service, now, until);
-  const rate = rateOf(limits);
-  if (rate === undefined) return Math.max(0, Math.min(atOnce, learnt));
-  return Math.max(0, Math.min(atOnce, learnt, rate.limit - countStarts(service.starts, until - rate.windowMs)));
+  return Math.max(0, Math.min(atOnce, learnt, startsLeft(service, rateOf(limits), until)));
+}
+
+function startsLeft({ starts }: Service, rate: Rate | undefined, at: number): number {
+  return rate === undefined ? Infinity : rate.limit - countStarts(starts, at - rate.windowMs);
 }
 
 /** Calls under way that are expected to have ended by then; one that takes twice the usual time is not. */
@@ -135,7 +136,7 @@ export function endsUntil(service: Service, now: number, until: number): number 
 /** When the service's limits let `count` more calls start; infinite when nobody knows. */
 export function roomAt(service: Service, limits: Limits, count: number, now: number): number {
   const callMs = service.meanMs || ASSUMED_CALL_MS;
-  const { maxConcurrency = Number.POSITIVE_INFINITY } = limits ?? {};
+  const { maxConcurrency = Infinity } = limits;
   const missing = count - (maxConcurrency - service.running.length);
   let at = Math.max(now, service.limiter?.limiter.nextAt(now) ?? now);
   if (missing > 0) {
@@ -145,7 +146,7 @@ export function roomAt(service: Service, limits: Limits, count: number, now: num
     const start = ends[(missing - 1) % places];
     const turns = Math.ceil(missing / places);
     // One that takes longer than usual ends soon, but nobody knows when.
-    at = start === undefined ? Number.POSITIVE_INFINITY : Math.max(at + OVERDUE_SHARE * callMs, start + turns * callMs);
+    at = start === undefined ? Infinity : Math.max(at + OVERDUE_SHARE * callMs, start + turns * callMs);
   }
   const rate = rateOf(limits);
   return rate === undefined
@@ -155,10 +156,9 @@ export function roomAt(service: Service, limits: Limits, count: number, now: num
 
 /** Calls a second that its limits bear; undefined without limits, or before any call has ended. */
 export function paceOf(service: Service, limits: Limits): number | undefined {
-  const { maxConcurrency: atOnce = Number.POSITIVE_INFINITY } = limits ?? {};
-  const byPlaces = service.meanMs === 0 ? Number.POSITIVE_INFINITY : (atOnce * 1000) / service.meanMs;
-  const told = limits?.requestsPerSecond ?? Number.POSITIVE_INFINITY;
-  const pace = Math.min(byPlaces, told, service.limiter?.limiter.perSecond() ?? Number.POSITIVE_INFINITY);
+  const { maxConcurrency = Infinity, requestsPerSecond = Infinity } = limits;
+  const byPlaces = service.meanMs === 0 ? Infinity : (maxConcurrency * 1000) / service.meanMs;
+  const pace = Math.min(byPlaces, requestsPerSecond, service.limiter?.limiter.perSecond() ?? Infinity);
   return Number.isFinite(pace) ? pace : undefined;
 }
 
@@ -180,9 +180,14 @@ export function forgetLimit(service: Service, now: number): void {
   if (service.limiter !== undefined && now - service.limiter.at > LIMIT_LIFE_MS) service.limiter = undefined;
 }
 
+interface Rate {
+  readonly limit: number;
+  readonly windowMs: number;
+}
+
 /** Whole calls in a window that has room for at least one: half a call a second is one in two. */
-function rateOf(limits: Limits): { limit: number; windowMs: number } | undefined {
-  if (limits?.requestsPerSecond === undefined) return undefined;
-  const limit = Math.max(1, Math.floor(limits.requestsPerSecond));
-  return { limit, windowMs: (limit / limits.requestsPerSecond) * 1000 };
+function rateOf({ requestsPerSecond }: Limits): Rate | undefined {
+  if (requestsPerSecond === undefined) return undefined;
+  const limit = Math.max(1, Math.floor(requestsPerSecond));
+  return { limit, windowMs: (limit / requestsPerSecond) * 1000 };
 }

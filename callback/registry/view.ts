@@ -13,10 +13,10 @@ import { circuitState } from './circuit.ts';
 import { balancingOf, definitionOf, hasFixedTarget, isPaused, serviceNames } from './definitions.ts';
 import { nextCheckAt } from './health-check.ts';
 import { isLeader } from './leadership.ts';
+import { limitsInForce } from './limits.ts';
 import { livenessStatusOf, offerProblem, takesCalls } from './liveness.ts';
 import { isOwn } from './members.ts';
 import { summarize } from './metrics.ts';
-import { limitsInForce } from './ramp.ts';
 import { noSuchService } from './refusal.ts';
 import { offersOf } from './server.ts';
 import type { Offer, Registry, Server } from './state.ts';
@@ -108,7 +108,7 @@ export function viewService(registry: Registry, name: string, now: number): Answ
   const { catalog, settings } = registry;
   const isOverridden = catalog.put.has(name) && Object.hasOwn(settings.services, name);
   const ramp = catalog.ramps.get(name);
-  const perSecond = limitsInForce(registry, name, now)?.requestsPerSecond;
+  const perSecond = limitsInForce(registry, name, now).requestsPerSecond;
   return {
     ok: true,
     value: {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { limitsInForce } from '../../callback/registry/ramp.ts';
+import { limitsInForce } from '../../callback/registry/limits.ts';
 import { deleteService, noteLimited, putService, resume, setPaused } from '../../callback/registry/services.ts';
 import { restoreServices, snapshotServices } from '../../callback/registry/snapshot.ts';
 import { Fleet } from './fleet.ts';

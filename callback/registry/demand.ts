@@ -86,7 +86,7 @@ function steadyRate({ arrivals, since }: Service, now: number): number {
     if (part < PARTS) parts[part] = (parts[part] ?? 0) + count;
   }
   const usual = parts.sort((a, b) => a - b)[PARTS / 2] ?? 0;
-  const mean = sumOf(parts) / PARTS;
+  const mean = parts.reduce((sum, count) => sum + count, 0) / PARTS;
   return Math.min(usual, mean) / (partMs / 1000);
 }
 

@@ -5,7 +5,7 @@
  * once.
  */
 import { logError } from '../shared/log.ts';
-import { hourOf } from '../shared/statistics/tally.ts';
+import { ALL_KINDS, hourOf } from '../shared/statistics/tally.ts';
 import { forgetDeadLetters } from '../shared/store/alerts.ts';
 import { deleteOldActs } from '../shared/store/audit.ts';
 import {
@@ -67,7 +67,9 @@ const KEYS_NAME = 'idempotency-keys';
 
 /** Statistics are compared with the week before, and are few rows: kept for 400 days. */
 const STATISTICS_KEPT_MS = 400 * 86_400_000;
-const STATISTICS_ROWS = 1_000;
+/** Of each kind. */
+const STATISTICS_ROWS = 10_000;
+const STATISTICS_MINUTE = 30;
 
 const FIND_ROWS = 5_000;
 const FINDS_NAME = 'finds';
@@ -265,7 +267,11 @@ async function sweepIdempotencyKeys({ db: control }: StoreEnv, now: number): Pro
 
 async function sweepStatistics({ db, statistics }: StoreEnv, now: number): Promise<Partial<SweepReport>> {
   await writeDueStatistics(db, statistics, now);
-  await deleteOldStatistics(db, hourOf(now - STATISTICS_KEPT_MS), STATISTICS_ROWS);
+  // Rows of an hour grow old together: to look once an hour is enough.
+  if (new Date(now).getUTCMinutes() !== STATISTICS_MINUTE) return {};
+  for (const kind of ALL_KINDS) {
+    await deleteOldStatistics(db, kind, hourOf(now - STATISTICS_KEPT_MS), STATISTICS_ROWS);
+  }
   return {};
 }
 

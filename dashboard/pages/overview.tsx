@@ -49,7 +49,7 @@ function Summary({ stats: { total, trend, backlog, advice } }: { stats: TaskStat
         <Figure
           label="Failed or expired, 24 h"
           value={count(total.failed + total.expired)}
-          hint={`${count(trend.dayBefore.failed)} failed the day before`}
+          hint={`${count(trend.dayBefore.failed + trend.dayBefore.expired)} the day before`}
         />
         <Figure label="Success rate" value={total.successRate === null ? '—' : percent(total.successRate)} />
         <Figure label="In queues" value={count(queued)} hint="messages" />

@@ -4,7 +4,7 @@
  */
 import { createRoute } from '@hono/zod-openapi';
 import type { DemandView, RegistryRpc } from '../../shared/registry/rpc.ts';
-import { counterOf, hourOf, startOfHour, type Tally } from '../../shared/statistics/tally.ts';
+import { hourOf, startOfHour, type Tally } from '../../shared/statistics/tally.ts';
 import { readStatistics } from '../../shared/store/statistics.ts';
 import { answerJson, unavailable } from '../answer.ts';
 import type { App } from '../app.ts';
@@ -20,16 +20,10 @@ import {
   TaskStatsQuerySchema,
   TaskStatsSchema,
 } from '../schema/statistics.ts';
-import {
-  adviseOnKeys,
-  adviseOnServers,
-  adviseOnWaiting,
-  linesForServers,
-  type ServiceLoad,
-} from '../statistics/advice.ts';
+import { adviseOnKeys, adviseOnServers, adviseOnWaiting, linesForServers, loadsOf } from '../statistics/advice.ts';
 import { readBacklog } from '../statistics/backlog.ts';
 import { describeStores } from '../statistics/stores.ts';
-import { countsOf, sumOf } from '../statistics/summary.ts';
+import { countsOf, sumOf, trendOf } from '../statistics/summary.ts';
 import { callUpstream, UNAVAILABLE } from '../upstream.ts';
 
 const DAY_HOURS = 24;
@@ -92,8 +86,8 @@ export function addStatistics(app: App): void {
       total: countsOf(sumOf(recent)),
       services: [...byService].map(([service, rows]) => ({ service, ...countsOf(sumOf(rows)) })),
       trend: {
-        dayBefore: trendOf(tallies, from - DAY_HOURS, hours),
-        weekBefore: trendOf(tallies, from - WEEK_HOURS, hours),
+        dayBefore: trendOf(tallies, now, hours, DAY_HOURS),
+        weekBefore: trendOf(tallies, now, hours, WEEK_HOURS),
       },
       backlog,
       advice: await advise(runtime, backlog, tallies, now),
@@ -115,15 +109,6 @@ export function addStatistics(app: App): void {
     }));
     return answerJson({ by, hours: rows });
   });
-}
-
-function trendOf(tallies: readonly Tally[], from: number, hours: number) {
-  const sum = sumOf(tallies.filter(({ hour }) => hour >= from && hour < from + hours));
-  return {
-    started: counterOf(sum, 'started'),
-    succeeded: counterOf(sum, 'succeeded'),
-    failed: counterOf(sum, 'failed'),
-  };
 }
 
 /** Whoever does not answer gives no advice. */
@@ -160,18 +145,4 @@ async function demandsOf(registry: RegistryRpc, services: readonly string[]): Pr
     services.slice(0, MAX_DEMANDS).map((service) => callUpstream('registry', () => registry.getDemand(service))),
   );
   return answers.flatMap((answer) => (answer !== UNAVAILABLE && answer.ok ? [answer.value] : []));
-}
-
-function loadsOf(
-  servers: readonly { readonly maxConcurrency: number; readonly services: readonly { readonly name: string }[] }[],
-  lastHour: readonly Tally[],
-): ServiceLoad[] {
-  return lastHour.flatMap((tally): ServiceLoad[] => {
-    const offering = servers.filter(({ services }) => services.some(({ name }) => name === tally.name));
-    const callMs = countsOf(tally).latency.callMs?.p50;
-    if (offering.length === 0 || callMs === undefined) return [];
-    const concurrency = offering.reduce((sum, { maxConcurrency }) => sum + maxConcurrency, 0) / offering.length;
-    const perSecond = counterOf(tally, 'started') / 3600;
-    return [{ service: tally.name, perSecond, callMs, servers: offering.length, concurrency }];
-  });
 }

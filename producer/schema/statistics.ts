@@ -8,9 +8,9 @@ const MAX_HOURS = 24 * 31;
 const count = () => z.number().int();
 const time = () => z.iso.datetime();
 
-const LatencySchema = z
-  .object({ p50: z.number(), p95: z.number(), p99: z.number() })
-  .openapi('Latency', { description: 'Milliseconds, from buckets whose bounds double: within a factor of two.' });
+const LatencySchema = z.object({ p50: z.number(), p95: z.number(), p99: z.number() }).openapi('Latency', {
+  description: 'Milliseconds, from buckets whose bounds double: within a factor of two, or of 8 ms.',
+});
 export type Latency = z.infer<typeof LatencySchema>;
 
 export const TaskCountsSchema = z
@@ -121,7 +121,8 @@ export const StoreStatsSchema = z
   })
   .openapi('StoreStats');
 
-const TrendSchema = z.object({ started: count(), succeeded: count(), failed: count() });
+const TrendSchema = z.object({ started: count(), succeeded: count(), failed: count(), expired: count() });
+export type Trend = z.infer<typeof TrendSchema>;
 
 export const TaskStatsSchema = z
   .object({
@@ -129,9 +130,10 @@ export const TaskStatsSchema = z
     since: time(),
     total: TaskCountsSchema,
     services: z.array(TaskCountsSchema.extend({ service: z.string() })),
-    trend: z
-      .object({ dayBefore: TrendSchema, weekBefore: TrendSchema })
-      .openapi({ description: 'The same number of hours, a day and a week earlier.' }),
+    trend: z.object({ dayBefore: TrendSchema, weekBefore: TrendSchema }).openapi({
+      description:
+        'As much time, a day and a week earlier: of the hour that was like the present one, the share that has passed.',
+    }),
     backlog: BacklogSchema,
     advice: z.array(AdviceSchema),
   })

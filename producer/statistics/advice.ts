@@ -1,9 +1,10 @@
 /**
  * What would make a backlog end sooner, and how many servers a service needs. Pure. Both are simple
  * arithmetic that a reader can check: a line of n tasks at r a second ends after n / r seconds, and r grows
- * with the keys; calls at a time are arrivals a second times what a call takes (Little's law).
+ * with the keys; calls at a time are the time of all calls of an hour over that hour (Little's law).
  */
-import type { DemandView } from '../../shared/registry/rpc.ts';
+import type { DemandView, ServerView } from '../../shared/registry/rpc.ts';
+import { counterOf, type Tally } from '../../shared/statistics/tally.ts';
 import type { Advice, Backlog } from '../schema/statistics.ts';
 
 /** Servers are not planned to be busier than this: above it waiting grows steeply. */
@@ -32,20 +33,36 @@ export function adviseOnKeys(lines: Backlog['lines'], keysByPool: ReadonlyMap<st
 
 export interface ServiceLoad {
   readonly service: string;
-  /** First starts a second, over the last hour. */
-  readonly perSecond: number;
-  /** Of a call, at the mean. */
-  readonly callMs: number;
+  /** At the mean, over the last full hour. */
+  readonly callsAtOnce: number;
+  /** That take calls. */
   readonly servers: number;
   /** Calls at a time of one server. */
   readonly concurrency: number;
 }
 
+const HOUR_MS = 3600_000;
+
+/** Of services that servers offer. @param lastHour one a service */
+export function loadsOf(
+  servers: readonly Pick<ServerView, 'state' | 'maxConcurrency' | 'services'>[],
+  lastHour: readonly Tally[],
+): ServiceLoad[] {
+  const there = servers.filter(({ state }) => state === 'healthy');
+  return lastHour.flatMap((tally): ServiceLoad[] => {
+    const service = tally.name;
+    const offering = there.filter(({ services }) => services.some(({ name, healthy }) => healthy && name === service));
+    if (offering.length === 0) return [];
+    const concurrency = offering.reduce((sum, { maxConcurrency }) => sum + maxConcurrency, 0) / offering.length;
+    const callsAtOnce = counterOf(tally, 'callMs') / HOUR_MS;
+    return [{ service, callsAtOnce, servers: offering.length, concurrency }];
+  });
+}
+
 export function adviseOnServers(loads: readonly ServiceLoad[]): Advice[] {
-  return loads.flatMap(({ service, perSecond, callMs, servers, concurrency }) => {
-    if (servers === 0 || concurrency === 0 || perSecond === 0) return [];
-    const atATime = perSecond * (callMs / 1000);
-    return serverAdvice(service, Math.max(1, Math.ceil(atATime / (concurrency * TARGET_UTILISATION))), servers);
+  return loads.flatMap(({ service, callsAtOnce, servers, concurrency }) => {
+    if (concurrency === 0 || callsAtOnce === 0) return [];
+    return serverAdvice(service, Math.max(1, Math.ceil(callsAtOnce / (concurrency * TARGET_UTILISATION))), servers);
   });
 }
 

@@ -2,19 +2,41 @@
 import { percentileMs } from '../../shared/statistics/histogram.ts';
 import {
   addTally,
+  type Counter,
   counterOf,
   deferralsByReason,
   emptyTally,
+  hourOf,
   type Tally,
   waitsByReason,
 } from '../../shared/statistics/tally.ts';
-import type { Latency, TaskCounts } from '../schema/statistics.ts';
+import type { Latency, TaskCounts, Trend } from '../schema/statistics.ts';
+
+const HOUR_MS = 3600_000;
 
 /** All of them together; an empty tally when there is none. */
 export function sumOf(tallies: readonly Tally[]): Tally {
   const sum = emptyTally('service', '', 0);
   for (const tally of tallies) addTally(sum, tally);
   return sum;
+}
+
+/**
+ * What became of tasks in as much time a while ago as passed in the `hours` up to now, of which the present one has only
+ * begun: of the hour that was like it, the same share counts.
+ */
+export function trendOf(tallies: readonly Tally[], now: number, hours: number, hoursAgo: number): Trend {
+  const last = hourOf(now) - hoursAgo;
+  const whole = sumOf(tallies.filter(({ hour }) => hour > last - hours && hour < last));
+  const begun = sumOf(tallies.filter(({ hour }) => hour === last));
+  const share = now / HOUR_MS - hourOf(now);
+  const count = (counter: Counter) => counterOf(whole, counter) + Math.round(counterOf(begun, counter) * share);
+  return {
+    started: count('started'),
+    succeeded: count('succeeded'),
+    failed: count('failed'),
+    expired: count('expired'),
+  };
 }
 
 export function countsOf(tally: Tally): TaskCounts {

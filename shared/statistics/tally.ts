@@ -11,7 +11,8 @@ import { addNumbers, BUCKETS, bucketOf, emptyHistogram } from './histogram.ts';
 export const TALLY_KINDS = ['service', 'subject', 'server'] as const;
 
 /** Of a store's statement and of a shard's queue only times are counted, as `call`. */
-export type TallyKind = (typeof TALLY_KINDS)[number] | 'store' | 'queue';
+export const ALL_KINDS = [...TALLY_KINDS, 'store', 'queue'] as const;
+export type TallyKind = (typeof ALL_KINDS)[number];
 
 /** The order of the numbers in a row: new ones come at the end. */
 const COUNTERS = [

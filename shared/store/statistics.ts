@@ -43,7 +43,23 @@ export async function addToStatistics(db: D1Database, tallies: readonly Tally[])
   await runForEach(db, ADD, jsonParameters(tallies));
 }
 
-/** Of one kind, from an hour on, in order of name and hour. @param name one alone; undefined: all */
+/** The names of a kind, one step along the key each: there are as many hours of each as are kept. */
+const NAMES = (first: string, isLast: string) => `
+  WITH RECURSIVE names (name) AS (
+    SELECT ${first}
+    UNION ALL
+    SELECT (SELECT min(name) FROM statistics WHERE kind = ?1 AND statistics.name > names.name) FROM names
+    WHERE names.name IS NOT NULL AND ${isLast} IS NULL)`;
+
+const READ = `${NAMES('coalesce(?3, (SELECT min(name) FROM statistics WHERE kind = ?1))', '?3')}
+  SELECT statistics.* FROM names CROSS JOIN statistics
+  WHERE statistics.kind = ?1 AND statistics.name = names.name AND statistics.hour >= ?2
+  ORDER BY statistics.hour DESC LIMIT ?4`;
+
+/**
+ * Of one kind, from an hour on, in order of name and hour; the newest hours, where there are more than `limit` rows.
+ * @param name one alone; undefined: all
+ */
 export async function readStatistics(
   db: D1Database,
   kind: TallyKind,
@@ -52,13 +68,10 @@ export async function readStatistics(
   limit: number,
 ): Promise<Tally[]> {
   const { results } = await db
-    .prepare(
-      `SELECT kind, name, hour, counts, deferrals, start_histogram, call_histogram, total_histogram, waits FROM statistics
-       WHERE kind = ?1 AND hour >= ?2 AND (?3 IS NULL OR name = ?3) ORDER BY name, hour LIMIT ?4`,
-    )
+    .prepare(READ)
     .bind(kind, fromHour, name ?? null, limit)
     .all<StatisticsRow>();
-  return results.map((row) => ({
+  const tallies = results.map((row) => ({
     kind: row.kind,
     name: row.name,
     hour: row.hour,
@@ -69,17 +82,22 @@ export async function readStatistics(
     total: numbers(row.total_histogram),
     waits: JSON.parse(row.waits) as Record<string, number>,
   }));
+  return tallies.sort((a, b) => (a.name === b.name ? a.hour - b.hour : a.name < b.name ? -1 : 1));
 }
 
-/** @returns how many rows went */
-export async function deleteOldStatistics(db: D1Database, beforeHour: number, limit: number): Promise<number> {
-  const { meta } = await db
-    .prepare(
-      `DELETE FROM statistics WHERE (kind, name, hour) IN (
-         SELECT kind, name, hour FROM statistics WHERE hour < ?1 LIMIT ?2)`,
-    )
-    .bind(beforeHour, limit)
-    .run();
+const DELETE = `DELETE FROM statistics WHERE (kind, name, hour) IN (
+  ${NAMES('(SELECT min(name) FROM statistics WHERE kind = ?1)', 'NULL')}
+  SELECT ?1, statistics.name, statistics.hour FROM names CROSS JOIN statistics
+  WHERE statistics.kind = ?1 AND statistics.name = names.name AND statistics.hour < ?2 LIMIT ?3)`;
+
+/** @returns how many rows of the kind went */
+export async function deleteOldStatistics(
+  db: D1Database,
+  kind: TallyKind,
+  beforeHour: number,
+  limit: number,
+): Promise<number> {
+  const { meta } = await db.prepare(DELETE).bind(kind, beforeHour, limit).run();
   return meta.changes;
 }
 

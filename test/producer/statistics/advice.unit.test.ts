@@ -5,7 +5,10 @@ import {
   adviseOnServers,
   adviseOnWaiting,
   linesForServers,
+  loadsOf,
 } from '../../../producer/statistics/advice.ts';
+import type { ServerView } from '../../../shared/registry/rpc.ts';
+import { countAttempt, emptyTally } from '../../../shared/statistics/tally.ts';
 
 const NOON = Date.parse('2026-03-01T12:00:00Z');
 
@@ -48,10 +51,30 @@ describe('advice', () => {
     expect(adviseOnKeys(lines, new Map([['openai', 2]]), NOON)).toEqual([]);
   });
 
-  it('says how many servers a load needs, by what calls take', () => {
-    const load = { service: 'ocr', perSecond: 20, callMs: 2_000, concurrency: 4, servers: 8 };
+  it('says how many servers a load needs, by the calls that were under way', () => {
+    const load = { service: 'ocr', callsAtOnce: 40, concurrency: 4, servers: 8 };
     expect(adviseOnServers([load]).map(({ text }) => text)).toEqual(['Service ocr: 13 servers would do; there are 8.']);
     expect(adviseOnServers([{ ...load, servers: 13 }])).toEqual([]);
+  });
+
+  it('knows the calls under way from all that were made, failed ones too, and not from the usual one', () => {
+    const offer = (healthy: boolean) => ({ name: 'ocr', healthy }) as ServerView['services'][number];
+    const server = { state: 'healthy' as const, maxConcurrency: 4, services: [offer(true)] };
+    const servers = [
+      server,
+      server,
+      { ...server, state: 'draining' as const },
+      { ...server, services: [offer(false)] },
+    ];
+    const tally = emptyTally('service', 'ocr', 7);
+    // Nine in ten take 100 ms, and the tenth a minute: 43,200 seconds in all, over an hour.
+    for (let call = 0; call < 7_200; call++) countAttempt(tally, call % 10 === 0 ? 60_000 : 100, true);
+    const [load, ...others] = loadsOf(servers, [tally, emptyTally('service', 'gone', 7)]);
+    expect(others).toEqual([]);
+    expect(load).toEqual({ service: 'ocr', callsAtOnce: (720 * 60 + 6_480 * 0.1) / 3600, servers: 2, concurrency: 4 });
+    expect(adviseOnServers(load === undefined ? [] : [load]).map(({ text }) => text)).toEqual([
+      'Service ocr: 4 servers would do; there are 2.',
+    ]);
   });
 
   it('says of services whose tasks wait what autoscalers are told', () => {

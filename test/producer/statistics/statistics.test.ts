@@ -47,7 +47,7 @@ beforeAll(async () => {
       (tally) => countEnd(tally, 'failed', 9_000),
     ]),
     of(ODD_NAME, hour, [(tally) => countDeferral(tally, 'rate-limited', undefined)]),
-    of('ocr', hour - 24, [succeeded]),
+    of('ocr', hour - 25, [succeeded]),
   ]);
   await parkedTasks();
 });
@@ -56,7 +56,7 @@ const viewer = () => tokenFor('eve', 'viewer');
 
 describe('statistics', () => {
   it('say what became of the tasks, and how it was a day ago', async () => {
-    const answer = await ask(environment(), '/api/stats/tasks?hours=2', { token: await viewer() });
+    const answer = await ask(environment(), '/api/stats/tasks?hours=3', { token: await viewer() });
     expect(answer.status).toBe(200);
     const document = await answer.json<Record<string, never>>();
     expect(document).toMatchObject({
@@ -81,7 +81,7 @@ describe('statistics', () => {
   });
 
   it('say it hour by hour', async () => {
-    const answer = await ask(environment(), '/api/stats/hourly?name=ocr&hours=25', { token: await viewer() });
+    const answer = await ask(environment(), '/api/stats/hourly?name=ocr&hours=27', { token: await viewer() });
     const { hours } = await answer.json<{ hours: { name: string; succeeded: number }[] }>();
     expect(hours.map(({ name, succeeded }) => [name, succeeded])).toEqual([
       ['ocr', 1],

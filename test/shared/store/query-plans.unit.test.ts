@@ -11,7 +11,7 @@ const STORE = path.resolve(import.meta.dirname, '../../../shared/store');
 const MIGRATIONS = path.resolve(import.meta.dirname, '../../../migrations');
 
 /** They grow with the tasks, or with what people do. */
-const GROWING = /^(?:SCAN|SEARCH) (tasks|finds|groups|group_stores|idempotency_keys|audit|seen|entries)\b/;
+const GROWING = /^(?:SCAN|SEARCH) (tasks|finds|groups|group_stores|idempotency_keys|audit|statistics|seen|entries)\b/;
 
 const ID = 'tsk_06gzhmza000c7atjtd8wxv0zpad2p9kg';
 const NOW = 1_780_000_000_000;
@@ -49,7 +49,7 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   deleteOldActs: [[NOW, 10]],
   deleteOldJobs: [[NOW, 10]],
   deleteOldProgress: [[NOW, 10]],
-  deleteOldStatistics: [[1, 10]],
+  deleteOldStatistics: [['service', 1, 10]],
   deleteSchedule: [['a', 'n']],
   describeParked: [[['l']]],
   endJob: [['job_0', 'aborted', NOW]],
@@ -125,7 +125,7 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   readSchedule: [['a', 'n']],
   readSetting: [['n']],
   readStates: [[[ID]]],
-  readStatistics: [['service', 1, 's', 10]],
+  readStatistics: [['service', 1, undefined, 10]],
   readStatus: [[ID]],
   readStoreSizes: [[NOW]],
   readSummary: [[ID]],

@@ -10,6 +10,7 @@ import {
   type Tally,
 } from '../../../shared/statistics/tally.ts';
 import { addToStatistics, deleteOldStatistics, readStatistics } from '../../../shared/store/statistics.ts';
+import { countedDatabase } from './counted-database.ts';
 
 function tally(name: string, hour: number, events: readonly ((tally: Tally) => void)[]) {
   const made = emptyTally('service', name, hour);
@@ -49,9 +50,29 @@ describe('statistics in the database', () => {
     expect(row?.counts).toEqual([2, 3, 7]);
   });
 
+  it('are read by the hours that are asked for, whatever else is kept, the newest first where there are many', async () => {
+    const hours = Array.from({ length: 200 }, (_, hour) => tally('long', 1_000 + hour, []));
+    await addToStatistics(env.DB, [...hours, tally('other', 1_199, []), tally('third', 1_198, [])]);
+    const counted = countedDatabase();
+    const rows = await readStatistics(counted.db, 'service', 1_198, undefined, 10);
+    expect(rows.map(({ name, hour }) => [name, hour])).toEqual([
+      ['long', 1_198],
+      ['long', 1_199],
+      ['other', 1_199],
+      ['third', 1_198],
+    ]);
+    expect(counted.rowsRead).toBeLessThan(40);
+    const newest = await readStatistics(env.DB, 'service', 1_000, undefined, 2);
+    expect(newest.map(({ name, hour }) => [name, hour])).toEqual([
+      ['long', 1_199],
+      ['other', 1_199],
+    ]);
+    expect(await readStatistics(env.DB, 'service', 1_000, 'third', 10)).toHaveLength(1);
+  });
+
   it('go when they are old', async () => {
     await addToStatistics(env.DB, [tally('old', 1, []), tally('old', 2, []), tally('old', 3, [])]);
-    expect(await deleteOldStatistics(env.DB, 3, 10)).toBe(2);
+    expect(await deleteOldStatistics(env.DB, 'service', 3, 10)).toBe(2);
     expect((await readStatistics(env.DB, 'service', 0, 'old', 10)).map(({ hour }) => hour)).toEqual([3]);
   });
 });

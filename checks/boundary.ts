@@ -61,7 +61,18 @@ const BOUNDARIES: readonly Boundary[] = [
     notPackages: NODE_ONLY,
   },
   // The registry's core under a clock of the bench.
-  { within: 'bench/registry/', files: ['bench/registry/', 'callback/registry/', 'shared/'], notPackages: WORKERS_ONLY },
+  {
+    within: 'bench/registry/',
+    files: [
+      'bench/registry/',
+      'callback/capacity/',
+      'callback/flows/',
+      'callback/registry/',
+      'callback/services/',
+      'shared/',
+    ],
+    notPackages: WORKERS_ONLY,
+  },
   // Jobs, under one too.
   {
     within: 'bench/redrive/',

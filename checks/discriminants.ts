@@ -15,7 +15,7 @@ const HELD_TO: ReadonlyMap<string, string> = new Map([
   // The registry's answers to consumers of another release have it.
   ['shared/registry/routing.ts', 'is'],
   // The registry's snapshots have it, and a rollback reads them.
-  ['callback/registry/circuit.ts', 'is'],
+  ['callback/registry/servers/circuit.ts', 'is'],
   // Prometheus calls it so.
   ['producer/statistics/exposition.ts', 'type'],
   // The lines of `tasklane-agent --json` have it.

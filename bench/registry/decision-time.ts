@@ -1,8 +1,8 @@
 /** What the decision about one call takes, its report included: the core alone, without RPC, on this machine. */
 
-import { register } from '../../callback/registry/members.ts';
-import { takeReports } from '../../callback/registry/report.ts';
-import { route } from '../../callback/registry/route.ts';
+import { takeReports } from '../../callback/capacity/report.ts';
+import { route } from '../../callback/capacity/route.ts';
+import { register } from '../../callback/registry/servers/members.ts';
 import { RegistrationSchema } from '../../shared/registry/registration.ts';
 import type { CallReport } from '../../shared/registry/routing.ts';
 import type { BalancingAlgorithm } from '../../shared/service/definition.ts';

@@ -3,7 +3,7 @@
  * wait beside a perfect first-come line, and how many questions the registry is asked. The real host under
  * a virtual clock, with consumers, queue and ledger as far as they matter here.
  */
-import { takeReports } from '../../callback/registry/report.ts';
+import { takeReports } from '../../callback/capacity/report.ts';
 import type { CallReport } from '../../shared/registry/routing.ts';
 import { CountedObject } from './counted-object.ts';
 import { seededRandom } from './seeded-random.ts';

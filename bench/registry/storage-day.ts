@@ -2,10 +2,11 @@
  * What a day costs in storage writes: servers that heartbeat every 30 seconds, with a leader or each
  * for itself, after they have registered; calls go on all day, and the object is evicted once.
  */
-import { heartbeat, heartbeatCluster } from '../../callback/registry/heartbeat.ts';
-import { register } from '../../callback/registry/members.ts';
-import { takeReports } from '../../callback/registry/report.ts';
-import { route } from '../../callback/registry/route.ts';
+
+import { takeReports } from '../../callback/capacity/report.ts';
+import { route } from '../../callback/capacity/route.ts';
+import { heartbeat, heartbeatCluster } from '../../callback/registry/servers/heartbeat.ts';
+import { register } from '../../callback/registry/servers/members.ts';
 import { RegistrationSchema } from '../../shared/registry/registration.ts';
 import { CountedObject, OWNER, type Writes } from './counted-object.ts';
 

@@ -4,9 +4,9 @@
  * latencies for every algorithm.
  */
 
-import { register } from '../../callback/registry/members.ts';
-import { takeReports } from '../../callback/registry/report.ts';
-import { route } from '../../callback/registry/route.ts';
+import { takeReports } from '../../callback/capacity/report.ts';
+import { route } from '../../callback/capacity/route.ts';
+import { register } from '../../callback/registry/servers/members.ts';
 import { RegistrationSchema } from '../../shared/registry/registration.ts';
 import type { RouteDecision } from '../../shared/registry/routing.ts';
 import type { BalancingAlgorithm } from '../../shared/service/definition.ts';

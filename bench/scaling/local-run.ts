@@ -25,7 +25,7 @@ const LOCAL = { shards: 2, stores: 1, batch: 100, connections: 100, invocations:
 /** A statement in the local D1: 0.7 ms, and 0.055 ms for each row of it (docs/benchmarks, `npm run bench:growth`). */
 const STATEMENT = { base: 0.7, row: 0.055 };
 
-/** As many as `callback/registry/line.ts` releases without a limit, and how often. */
+/** As many as `callback/capacity/line.ts` releases without a limit, and how often. */
 const RELEASE = { size: 500, everyMs: 1_000 };
 
 const LINE_TASKS = 2_000;

@@ -9,14 +9,14 @@
  * What an object that was restarted in between does not know, it takes as the snapshot's rules say.
  */
 import type { RouteAnswer, RouteRequest } from '../../shared/registry/routing.ts';
-import { type CheckResult, type DueCheck, earliestCheckAt, noteChecks, takeDueChecks } from './health-check.ts';
-import { type DueRelease, earliestReleaseAt, noteReleased, noteStatus, takeDueReleases } from './line.ts';
-import { watchLiveness } from './liveness.ts';
-import { earliestOutageCheckAt, noteOutageChecks, takeDueOutageChecks } from './outage.ts';
-import { expireLeases } from './places.ts';
-import { route } from './route.ts';
-import { emptyRegistry } from './server.ts';
-import { earliestResumeAt, endPauses, noteLimited } from './services.ts';
+import { type DueRelease, earliestReleaseAt, noteReleased, noteStatus, takeDueReleases } from '../capacity/line.ts';
+import { earliestOutageCheckAt, noteOutageChecks, takeDueOutageChecks } from '../capacity/outage.ts';
+import { expireLeases } from '../capacity/places.ts';
+import { route } from '../capacity/route.ts';
+import { earliestResumeAt, endPauses, noteLimited } from '../services/services.ts';
+import { type CheckResult, type DueCheck, earliestCheckAt, noteChecks, takeDueChecks } from './servers/health-check.ts';
+import { watchLiveness } from './servers/liveness.ts';
+import { emptyRegistry } from './servers/server.ts';
 import type { RegistrySettings } from './settings.ts';
 import { restoreServers, restoreServices, SNAPSHOT_MS, snapshotServers, snapshotServices } from './snapshot.ts';
 import type { Notice, Registry } from './state.ts';

@@ -26,8 +26,8 @@ import type { FlowsAsked, RegistryCaller, RegistryRpc as Rpc, ServicePause } fro
 import { type ClientQuota, ClientQuotaSchema } from '../../shared/service/client-quota.ts';
 import { type FlowLimits, FlowLimitsSchema } from '../../shared/task/flow-limits.ts';
 import { readEnv } from '../env.ts';
+import { listAllFlows } from '../flows/flow-list.ts';
 import { askFlows, askRegistry, type RegistryStub } from './asking.ts';
-import { listAllFlows } from './flow-list.ts';
 
 const AdmissionSchema = z.object({
   subject: z.string(),

@@ -9,12 +9,12 @@
  */
 import type { OfferedService } from '../../shared/registry/registration.ts';
 import { BALANCING_ALGORITHMS, type BalancingAlgorithm } from '../../shared/service/definition.ts';
-import { type Circuit, newCircuit } from './circuit.ts';
-import { parseDefinition } from './definitions.ts';
-import { type FlowRecord, flowRecords, restoreFlows } from './flows.ts';
-import { isCovered } from './liveness.ts';
-import { type OpenPlace, openPlaces, restorePlaces } from './places.ts';
-import { addServer, newServer, offerOf, serviceOf } from './server.ts';
+import { type OpenPlace, openPlaces, restorePlaces } from '../capacity/places.ts';
+import { type FlowRecord, flowRecords, restoreFlows } from '../flows/flows.ts';
+import { parseDefinition } from '../services/definitions.ts';
+import { type Circuit, newCircuit } from './servers/circuit.ts';
+import { isCovered } from './servers/liveness.ts';
+import { addServer, newServer, offerOf, serviceOf } from './servers/server.ts';
 import { silentAfterMs } from './settings.ts';
 import type { Offer, Outage, Pause, Ramp, Registry, Server } from './state.ts';
 

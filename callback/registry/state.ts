@@ -10,8 +10,8 @@ import type { Invocation, ServerAddress } from '../../shared/registry/routing.ts
 import type { BalancingAlgorithm, ServiceDefinition } from '../../shared/service/definition.ts';
 import type { FlowLimits } from '../../shared/task/flow-limits.ts';
 import type { ServerRequirements } from '../../shared/task/server-requirements.ts';
-import type { Circuit } from './circuit.ts';
-import type { Metrics } from './metrics.ts';
+import type { Circuit } from './servers/circuit.ts';
+import type { Metrics } from './servers/metrics.ts';
 import type { RegistrySettings } from './settings.ts';
 
 export interface Server {

@@ -9,16 +9,16 @@ import type {
   ServiceDetail,
   ServiceView,
 } from '../../shared/registry/rpc.ts';
-import { circuitState } from './circuit.ts';
-import { balancingOf, definitionOf, hasFixedTarget, isPaused, serviceNames } from './definitions.ts';
-import { nextCheckAt } from './health-check.ts';
-import { isLeader } from './leadership.ts';
-import { limitsInForce } from './limits.ts';
-import { livenessStatusOf, offerProblem, takesCalls } from './liveness.ts';
-import { isOwn } from './members.ts';
-import { summarize } from './metrics.ts';
+import { limitsInForce } from '../capacity/limits.ts';
+import { balancingOf, definitionOf, hasFixedTarget, isPaused, serviceNames } from '../services/definitions.ts';
 import { noSuchService } from './refusal.ts';
-import { offersOf } from './server.ts';
+import { circuitState } from './servers/circuit.ts';
+import { nextCheckAt } from './servers/health-check.ts';
+import { isLeader } from './servers/leadership.ts';
+import { livenessStatusOf, offerProblem, takesCalls } from './servers/liveness.ts';
+import { isOwn } from './servers/members.ts';
+import { summarize } from './servers/metrics.ts';
+import { offersOf } from './servers/server.ts';
 import type { Offer, Registry, Server } from './state.ts';
 
 export function viewServer(registry: Registry, server: Server, now: number): ServerView {

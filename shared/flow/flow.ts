@@ -1,6 +1,6 @@
 /**
  * A flow: tasks that share a key of their submitter's choice, and limits of their own. Its calls take places as those of a
- * service do, at an object that looks after the flow alone (`callback/registry/flows.ts`). Pure.
+ * service do, at an object that looks after the flow alone (`callback/flows/flows.ts`). Pure.
  */
 import * as z from 'zod';
 import { bucketOf } from '../capacity/line.ts';

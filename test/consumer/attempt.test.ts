@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { deleteService, putService } from '../../callback/registry/services.ts';
+import { deleteService, putService } from '../../callback/services/services.ts';
 import { servicesSchema } from '../../shared/service/definition.ts';
 import { MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 import { type Answer, refused, status } from '../protocol/backend.ts';

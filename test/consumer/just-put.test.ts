@@ -1,6 +1,6 @@
 /** What was put a moment ago, while the consumer's last look at the definitions was a moment before. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { putService } from '../../callback/registry/services.ts';
+import { putService } from '../../callback/services/services.ts';
 import { servicesSchema } from '../../shared/service/definition.ts';
 import { accepted, ok } from '../protocol/backend.ts';
 import { House } from '../protocol/house.ts';

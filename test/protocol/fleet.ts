@@ -2,8 +2,8 @@
  * Servers that join, beat and leave, and the registry's object that they join: the real one, which probes them
  * and reads and releases lines through what it is given.
  */
-import { heartbeat } from '../../callback/registry/heartbeat.ts';
-import { register } from '../../callback/registry/members.ts';
+import { heartbeat } from '../../callback/registry/servers/heartbeat.ts';
+import { register } from '../../callback/registry/servers/members.ts';
 import type { RegistrySettings } from '../../callback/registry/settings.ts';
 import { type Registration, RegistrationSchema } from '../../shared/registry/registration.ts';
 import type { Services } from '../../shared/service/definition.ts';

@@ -3,12 +3,12 @@
  * house's clock. It sleeps when nobody asks it anything, and may be gone from memory at any moment.
  */
 
+import { endTask, giveUpLease } from '../../callback/capacity/places.ts';
+import { takeReports } from '../../callback/capacity/report.ts';
 import { type Platform, RegistryHost, type SnapshotName } from '../../callback/registry/host.ts';
-import { endTask, giveUpLease } from '../../callback/registry/places.ts';
-import { takeReports } from '../../callback/registry/report.ts';
-import { readCatalog } from '../../callback/registry/services.ts';
 import type { RegistrySettings } from '../../callback/registry/settings.ts';
 import type { Registry } from '../../callback/registry/state.ts';
+import { readCatalog } from '../../callback/services/services.ts';
 import type { RegistrySession } from '../../shared/registry/routing.ts';
 
 /** An object without events leaves memory after this, with a timer set (`host.ts` has the source). */

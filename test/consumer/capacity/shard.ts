@@ -3,10 +3,11 @@
  * of the consumer at once with so many messages each, six connections an invocation. The real batch, the real
  * registry with its host; the ledger is a map, and each RPC takes a moment.
  */
+
+import { giveUpLease } from '../../../callback/capacity/places.ts';
+import { takeReports } from '../../../callback/capacity/report.ts';
 import { type Platform, RegistryHost } from '../../../callback/registry/host.ts';
-import { giveUpLease } from '../../../callback/registry/places.ts';
-import { takeReports } from '../../../callback/registry/report.ts';
-import { readCatalog } from '../../../callback/registry/services.ts';
+import { readCatalog } from '../../../callback/services/services.ts';
 import { runBatch } from '../../../consumer/batch.ts';
 import { LastKnownServers } from '../../../consumer/capacity/last-known.ts';
 import { LongCalls } from '../../../consumer/capacity/long-calls.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { offerOf } from '../../../callback/registry/server.ts';
-import { putService } from '../../../callback/registry/services.ts';
+import { offerOf } from '../../../callback/registry/servers/server.ts';
+import { putService } from '../../../callback/services/services.ts';
 import type { NewTask } from '../../../shared/message/task-message.ts';
 import { KNOWN_WITHIN_MS } from '../../../shared/service/known-services.ts';
 import type { AttemptRecord } from '../../../shared/task/attempt.ts';

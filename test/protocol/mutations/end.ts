@@ -250,14 +250,14 @@ export const END_MUTATIONS: readonly Row[] = [
       mutation(
         'R22',
         'the same places for the same question',
-        'callback/registry/route.ts',
+        'callback/capacity/route.ts',
         'if (place !== undefined) return sameAgain(place, call.id);',
         '',
       ),
       mutation(
         'R22',
         'the end of what nobody gives back',
-        'callback/registry/places.ts',
+        'callback/capacity/places.ts',
         'if (expiresAt <= now) endLease(registry, id, now);',
         'if (expiresAt + 1_800_000 <= now) endLease(registry, id, now);',
       ),

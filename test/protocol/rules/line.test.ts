@@ -1,7 +1,7 @@
 /** Rules of the protocol: tasks that wait in line for capacity, and tasks that run alone. */
 import { env } from 'cloudflare:workers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { setPaused } from '../../../callback/registry/services.ts';
+import { setPaused } from '../../../callback/services/services.ts';
 import { ServerLeases } from '../../../consumer/capacity/server-leases.ts';
 import type { Settlement } from '../../../shared/ledger/contract.ts';
 import { type NewTask, newTaskMessage } from '../../../shared/message/task-message.ts';

@@ -1,0 +1,213 @@
+/**
+ * Calls under way, over all shards. A question's places are under one lease (rule R22): asked again it
+ * gets the same ones, gives them back one by one, and what a crashed consumer never gives back is freed
+ * when the lease expires. A lease that was given up gets none, however late its question comes. Short calls
+ * of one batch may follow one another in a place, without a question in between.
+ * Deterministic, without I/O.
+ */
+import type { Invocation } from '../../shared/registry/routing.ts';
+import { beginCall, releaseProbe } from '../registry/servers/circuit.ts';
+import { offerOf, serviceOf } from '../registry/servers/server.ts';
+import type { LeaseGroup, Offer, Place, Registry } from '../registry/state.ts';
+import { limitsInForce } from './limits.ts';
+import { addRunning, noteEnd, noteStart } from './service.ts';
+import { keepInvocation, leaveInvocation } from './shares.ts';
+
+/** More are forgotten before their time. */
+const MAX_SPENT = 10_000;
+
+export function leaseOf({ leases }: Registry, id: string, expiresAt: number, invocation?: Invocation): LeaseGroup {
+  const lease = leases.get(id) ?? { expiresAt, invocation, open: new Map() };
+  lease.expiresAt = Math.max(lease.expiresAt, expiresAt);
+  leases.set(id, lease);
+  return lease;
+}
+
+export function takePlace(
+  registry: Registry,
+  lease: LeaseGroup,
+  call: string,
+  service: string,
+  offer: Offer | undefined,
+  now: number,
+): void {
+  const isProbe = offer !== undefined && beginCall(offer.circuit, now);
+  const ticket = serviceOf(registry, service, now).limiter?.limiter.start(now);
+  const callMs = offer?.metrics.ewmaMs || serviceOf(registry, service, now).meanMs;
+  const { invocation } = lease;
+  const times = { beganAt: now, callMs, startedAt: now };
+  hold(registry, lease, { service, offer, calls: [call], left: 1, ...times, ticket, isProbe, invocation }, now);
+}
+
+function hold(registry: Registry, lease: LeaseGroup, place: Place, now: number): void {
+  const { offer, calls, startedAt, invocation } = place;
+  for (const call of calls) lease.open.set(call, place);
+  const service = serviceOf(registry, place.service, now);
+  noteStart(service, limitsInForce(registry, place.service, now), startedAt);
+  if (invocation !== undefined && keepInvocation(service, invocation)) registry.changed.limits = true;
+  if (offer === undefined) return;
+  offer.inFlight += 1;
+  offer.server.inFlight += 1;
+}
+
+/**
+ * Lets a call follow those that have a place of the same lease: in the one that is free first.
+ * @returns the call that it follows; undefined when it would have to wait longer than `withinMs`, or behind too many
+ */
+export function followInPlace(
+  registry: Registry,
+  lease: LeaseGroup,
+  call: string,
+  service: string,
+  now: number,
+  limits: { readonly withinMs: number; readonly calls: number },
+): string | undefined {
+  let first: Place | undefined;
+  for (const place of new Set(lease.open.values())) {
+    if (place.service !== service || place.isProbe || place.ticket !== undefined || place.callMs === 0) continue;
+    if (place.left >= limits.calls) continue;
+    if (first === undefined || freeAt(place) < freeAt(first)) first = place;
+  }
+  if (first === undefined || freeAt(first) > now + limits.withinMs) return undefined;
+  const before = first.calls.at(-1);
+  first.calls.push(call);
+  first.left += 1;
+  lease.open.set(call, first);
+  noteMoved(registry, first, now);
+  return before;
+}
+
+/** When all its calls are expected to have ended. */
+function freeAt({ beganAt, callMs, left }: Place): number {
+  return beganAt + left * callMs;
+}
+
+function noteMoved(registry: Registry, place: Place, now: number): void {
+  const service = serviceOf(registry, place.service, now);
+  noteEnd(service, place.startedAt);
+  place.startedAt = place.beganAt + (place.left - 1) * place.callMs;
+  addRunning(service, place.startedAt);
+}
+
+/**
+ * @param tookMs as long as the call had its place
+ * @returns the place, or undefined when it was given back, or freed, before
+ */
+export function releasePlace(
+  registry: Registry,
+  leaseId: string,
+  call: string,
+  now: number,
+  tookMs = 0,
+): Place | undefined {
+  const lease = registry.leases.get(leaseId);
+  const place = lease?.open.get(call);
+  if (lease === undefined || place === undefined) return undefined;
+  lease.open.delete(call);
+  if (lease.open.size === 0) {
+    registry.leases.delete(leaseId);
+    registry.spent.set(leaseId, lease.expiresAt);
+  }
+  place.left -= 1;
+  place.beganAt += tookMs;
+  if (place.left > 0) noteMoved(registry, place, now);
+  else free(registry, place, now);
+  return place;
+}
+
+function free(registry: Registry, { service: name, offer, startedAt, invocation }: Place, now: number): void {
+  const service = serviceOf(registry, name, now);
+  noteEnd(service, startedAt);
+  if (invocation !== undefined && leaveInvocation(service, invocation)) registry.changed.limits = true;
+  if (offer === undefined) return;
+  offer.inFlight -= 1;
+  offer.server.inFlight -= 1;
+}
+
+/** Its caller does not wait for an answer any more: what it was given is unused, and it is given nothing later. */
+export function giveUpLease(registry: Registry, id: string, expiresAt: number, now: number): void {
+  endLease(registry, id, now);
+  registry.abandoned.set(id, expiresAt);
+}
+
+function endLease(registry: Registry, id: string, now: number): void {
+  const lease = registry.leases.get(id);
+  registry.leases.delete(id);
+  for (const place of new Set(lease?.open.values() ?? [])) {
+    free(registry, place, now);
+    endTicket(registry, place, 'unknown', now);
+    if (place.isProbe && place.offer !== undefined) releaseProbe(place.offer.circuit);
+  }
+}
+
+/** What a call said of the limit of its address. */
+export function endTicket(registry: Registry, place: Place, kind: 'let-in' | 'unknown' | 'unused', now: number): void {
+  if (place.ticket === undefined) return;
+  registry.services.get(place.service)?.limiter?.limiter.end(place.ticket, { kind }, now);
+}
+
+/** The task has ended although its call goes on: whoever made the call gives back nothing later. */
+export function endTask(registry: Registry, task: string, now: number): void {
+  for (const [id, { open }] of registry.leases) {
+    const place = open.has(task) ? releasePlace(registry, id, task, now) : undefined;
+    if (place !== undefined) endTicket(registry, place, 'let-in', now);
+  }
+}
+
+/** True when its calls were counted here, so that those which are not open any more were told of before. */
+export function isKnownLease(registry: Registry, id: string): boolean {
+  return registry.leases.has(id) || registry.spent.has(id) || registry.abandoned.has(id);
+}
+
+export function expireLeases(registry: Registry, now: number): void {
+  for (const ended of [registry.spent, registry.abandoned]) {
+    // The oldest first: enough of them go to stay small.
+    for (const [id, expiresAt] of ended) {
+      if (expiresAt > now && ended.size <= MAX_SPENT) break;
+      ended.delete(id);
+    }
+  }
+  for (const [id, { expiresAt }] of registry.leases) if (expiresAt <= now) endLease(registry, id, now);
+}
+
+export function freePlaces({ server }: Offer): number {
+  return Math.max(0, server.registration.maxConcurrency - server.inFlight);
+}
+
+/** The offer that a report speaks of. */
+export function reportedOffer(registry: Registry, server: string | undefined, service: string): Offer | undefined {
+  return server === undefined ? undefined : offerOf(registry, server, service);
+}
+
+/** A place as it is written down: what it belongs to, and until when it may be held. */
+export interface OpenPlace {
+  readonly lease: string;
+  readonly expiresAt: number;
+  readonly calls: readonly string[];
+  readonly service: string;
+  readonly beganAt: number;
+  readonly callMs: number;
+  readonly server?: string;
+  readonly invocation?: Invocation;
+}
+
+export function openPlaces({ leases }: Registry): OpenPlace[] {
+  return [...leases].flatMap(([lease, { expiresAt, open }]) =>
+    Array.from(new Set(open.values()), ({ service, beganAt, callMs, offer, calls, invocation }) => {
+      const left = calls.filter((call) => open.has(call));
+      const place = { lease, expiresAt, calls: left, service, beganAt, callMs, ...(invocation && { invocation }) };
+      return offer === undefined ? place : { ...place, server: offer.server.id };
+    }),
+  );
+}
+
+export function restorePlaces(registry: Registry, places: readonly OpenPlace[], now: number): void {
+  for (const { lease, expiresAt, calls, server, ...place } of places) {
+    const offer = reportedOffer(registry, server, place.service);
+    if (expiresAt <= now || (server !== undefined && offer === undefined)) continue;
+    const left = calls.length;
+    const startedAt = place.beganAt + (left - 1) * place.callMs;
+    const held = { ...place, offer, calls: [...calls], left, startedAt, isProbe: false };
+    hold(registry, leaseOf(registry, lease, expiresAt), held, now);
+  }
+}

@@ -1,0 +1,193 @@
+/**
+ * What the registry keeps of a service while it runs: its calls, how many more may start, who waits
+ * where it is, and how long a call takes. Deterministic, without I/O.
+ */
+
+import { Limiter } from '../../shared/capacity/limiter.ts';
+import { addStarts, countStarts, forgetStarts, nextStartAt } from '../../shared/pace/start-log.ts';
+import type { ServiceDefinition } from '../../shared/service/definition.ts';
+import type { Service } from '../registry/state.ts';
+
+export type Limits = Pick<ServiceDefinition, 'maxConcurrency' | 'requestsPerSecond'>;
+
+const MINUTE_MS = 60_000;
+
+/** So long a call may wait for one of its own batch to end, whose place it then has. */
+export const FOLLOW_WITHIN_MS = 5_000;
+
+/** Calls that have a place one after the other: parts of a batch of ten, so that no batch waits for odd ones. */
+const CALLS_IN_TURN = [10, 5, 2, 1];
+
+/** So long after a refusal the calls of a fixed address are counted. */
+const LIMIT_LIFE_MS = 600_000;
+
+/** Each call that tries it in vain costs a task a deferral (rule R18). */
+const SILENT_PAUSE = { firstMs: 1_000, mostMs: 4_000 };
+
+/** A call weighs a twentieth. */
+const MEAN_WEIGHT = 0.05;
+
+/** Before any call has ended. */
+const ASSUMED_CALL_MS = 250;
+
+/** Of the usual time: when a call that has taken that long is expected to end. */
+const OVERDUE_SHARE = 0.2;
+
+/** Before any task was released. */
+const ASSUMED_COMING_MS = 300;
+const MIN_COMING_MS = 50;
+const MAX_COMING_MS = 1_500;
+
+/** Who waits in place is here again by then, or has ended. */
+const IN_PLACE_SLACK_MS = 500;
+
+export function newService(now: number): Service {
+  return {
+    since: now,
+    running: [],
+    starts: [],
+    arrivals: [],
+    shares: new Map(),
+    inPlace: new Map(),
+    meanMs: 0,
+    comingMs: ASSUMED_COMING_MS,
+    outage: undefined,
+    limiter: undefined,
+  };
+}
+
+export function noteArrival(service: Service, now: number): void {
+  forgetStarts(service.arrivals, now - MINUTE_MS);
+  addStarts(service.arrivals, now, 1);
+}
+
+export function noteStart(service: Service, limits: Limits, now: number): void {
+  addRunning(service, now);
+  if (limits.requestsPerSecond !== undefined) addStarts(service.starts, now, 1);
+}
+
+/** @param startedAt of the last call that has the place: it may lie ahead */
+export function addRunning({ running }: Service, startedAt: number): void {
+  let at = running.length;
+  while (at > 0 && (running[at - 1] ?? 0) > startedAt) at--;
+  running.splice(at, 0, startedAt);
+}
+
+export function noteEnd({ running }: Service, startedAt: number): void {
+  const index = running.indexOf(startedAt);
+  if (index >= 0) running.splice(index, 1);
+}
+
+export function noteDuration(service: Service, durationMs: number): void {
+  service.meanMs = service.meanMs === 0 ? durationMs : service.meanMs * (1 - MEAN_WEIGHT) + durationMs * MEAN_WEIGHT;
+}
+
+/** A released task asks for its place. */
+export function noteComing(service: Service, tookMs: number): void {
+  const bounded = Math.min(MAX_COMING_MS, Math.max(MIN_COMING_MS, tookMs));
+  service.comingMs = service.comingMs * 0.9 + bounded * 0.1;
+}
+
+/** @param until when it asks again */
+export function waitInPlace({ inPlace }: Service, call: string, until: number): void {
+  inPlace.set(call, until + IN_PLACE_SLACK_MS);
+}
+
+export function waitingInPlace({ inPlace }: Service, now: number): number {
+  for (const [call, forgetAt] of inPlace) if (forgetAt <= now) inPlace.delete(call);
+  return inPlace.size;
+}
+
+/** How many calls can have a place one after the other before the last of them would wait too long. */
+export function callsInTurn({ meanMs, limiter }: Service, limits: Limits): number {
+  // A pace must be kept by each call; only calls at a time are kept by whoever waits for one to end.
+  if (meanMs === 0 || limiter !== undefined || limits.requestsPerSecond !== undefined) return 1;
+  const most = 1 + Math.floor(FOLLOW_WITHIN_MS / meanMs);
+  return CALLS_IN_TURN.find((calls) => calls <= most) ?? 1;
+}
+
+/** How many more calls the service's own limits let start now. */
+export function roomNow(service: Service, limits: Limits, now: number): number {
+  if ((service.limiter?.limiter.nextAt(now) ?? now) > now) return 0;
+  const { maxConcurrency = Infinity } = limits;
+  const rate = rateOf(limits);
+  if (rate !== undefined) forgetStarts(service.starts, now - rate.windowMs);
+  return Math.max(0, Math.min(maxConcurrency - service.running.length, startsLeft(service, rate, now)));
+}
+
+/** How many more will be let start until `until`, as calls under way end and the window moves on. */
+export function roomUntil(service: Service, limits: Limits, now: number, until: number): number {
+  const { maxConcurrency = Infinity } = limits;
+  const learnt = service.limiter?.limiter.room(now, until) ?? Infinity;
+  const atOnce = maxConcurrency - service.running.length + endsUntil(service, now, until);
+  return Math.max(0, Math.min(atOnce, learnt, startsLeft(service, rateOf(limits), until)));
+}
+
+function startsLeft({ starts }: Service, rate: Rate | undefined, at: number): number {
+  return rate === undefined ? Infinity : rate.limit - countStarts(starts, at - rate.windowMs);
+}
+
+/** Calls under way that are expected to have ended by then; one that takes twice the usual time is not. */
+export function endsUntil(service: Service, now: number, until: number): number {
+  const callMs = service.meanMs || ASSUMED_CALL_MS;
+  return service.running.filter((at) => at + callMs <= until && at + 2 * callMs > now).length;
+}
+
+/** When the service's limits let `count` more calls start; infinite when nobody knows. */
+export function roomAt(service: Service, limits: Limits, count: number, now: number): number {
+  const callMs = service.meanMs || ASSUMED_CALL_MS;
+  const { maxConcurrency = Infinity } = limits;
+  const missing = count - (maxConcurrency - service.running.length);
+  let at = Math.max(now, service.limiter?.limiter.nextAt(now) ?? now);
+  if (missing > 0) {
+    const ends = service.running.filter((start) => start + 2 * callMs > now);
+    // A place is taken again by whoever stands before.
+    const places = Math.max(1, ends.length);
+    const start = ends[(missing - 1) % places];
+    const turns = Math.ceil(missing / places);
+    // One that takes longer than usual ends soon, but nobody knows when.
+    at = start === undefined ? Infinity : Math.max(at + OVERDUE_SHARE * callMs, start + turns * callMs);
+  }
+  const rate = rateOf(limits);
+  return rate === undefined
+    ? at
+    : Math.max(at, nextStartAt(service.starts, rate.limit - count + 1, rate.windowMs, now));
+}
+
+/** Calls a second that its limits bear; undefined without limits, or before any call has ended. */
+export function paceOf(service: Service, limits: Limits): number | undefined {
+  const { maxConcurrency = Infinity, requestsPerSecond = Infinity } = limits;
+  const byPlaces = service.meanMs === 0 ? Infinity : (maxConcurrency * 1000) / service.meanMs;
+  const pace = Math.min(byPlaces, requestsPerSecond, service.limiter?.limiter.perSecond() ?? Infinity);
+  return Number.isFinite(pace) ? pace : undefined;
+}
+
+/**
+ * A fixed address says that it has had enough.
+ * @param ticket of the call that it told, if that one was counted
+ * @param until when it may be called again; undefined where nobody said
+ */
+export function noteEnough(service: Service, ticket: number | undefined, until: number | undefined, now: number): void {
+  service.limiter ??= { limiter: new Limiter(0, SILENT_PAUSE), at: now };
+  service.limiter.at = now;
+  const { limiter } = service.limiter;
+  if (ticket === undefined) limiter.noteUncountedRefusal(until, now);
+  else limiter.end(ticket, { kind: 'limited', until }, now);
+}
+
+/** One that was last met so long ago is not one any more. */
+export function forgetLimit(service: Service, now: number): void {
+  if (service.limiter !== undefined && now - service.limiter.at > LIMIT_LIFE_MS) service.limiter = undefined;
+}
+
+interface Rate {
+  readonly limit: number;
+  readonly windowMs: number;
+}
+
+/** Whole calls in a window that has room for at least one: half a call a second is one in two. */
+function rateOf({ requestsPerSecond }: Limits): Rate | undefined {
+  if (requestsPerSecond === undefined) return undefined;
+  const limit = Math.max(1, Math.floor(requestsPerSecond));
+  return { limit, windowMs: (limit / requestsPerSecond) * 1000 };
+}

@@ -1,0 +1,153 @@
+/** Servers and what they offer, made, indexed and dropped in the registry's state (`state.ts`). */
+import type { OfferedService } from '../../../shared/registry/registration.ts';
+import type { ServerAddress } from '../../../shared/registry/routing.ts';
+import { newService } from '../../capacity/service.ts';
+import type { RegistrySettings } from '../settings.ts';
+import type { Offer, Registry, Server, Service } from '../state.ts';
+import { newCircuit } from './circuit.ts';
+import { newMetrics } from './metrics.ts';
+
+/** A new server is first checked after this; its leader may have spoken for it by then. */
+export const SHAKY_CHECK_MS = 15_000;
+
+export function emptyRegistry(settings: RegistrySettings): Registry {
+  return {
+    settings,
+    servers: new Map(),
+    offers: new Map(),
+    leaders: new Map(),
+    services: new Map(),
+    flows: new Map(),
+    catalog: {
+      version: 0,
+      put: new Map(),
+      paused: new Map(),
+      balancing: new Map(),
+      ramps: new Map(),
+      limited: new Set(),
+      deleted: new Map(),
+    },
+    leases: new Map(),
+    spent: new Map(),
+    abandoned: new Map(),
+    lines: new Map(),
+    picks: 0,
+    changed: { servers: false, contacts: false, services: false, checks: false, limits: false },
+    stored: { isComplete: false, graceAt: 0 },
+    notices: [],
+  };
+}
+
+/** @param url as `serverUrl` writes it */
+export function newServer(
+  identity: Pick<Server, 'id' | 'owner' | 'url' | 'registeredAt'>,
+  registration: Server['registration'],
+  now: number,
+): Server {
+  return {
+    ...identity,
+    registration,
+    offers: [],
+    lastHeardAt: now,
+    lastSpokeAt: now,
+    coveredAt: 0,
+    sendsHeartbeats: false,
+    isDraining: false,
+    isSilent: false,
+    down: undefined,
+    check: { dueAt: now + SHAKY_CHECK_MS, intervalMs: SHAKY_CHECK_MS },
+    inFlight: 0,
+  };
+}
+
+/** One notation for each address: lower-case host, no slash at the end. */
+export function serverUrl(url: string): string {
+  return new URL(url).href.replace(/\/+$/, '');
+}
+
+/** Below the server's URL, or on another port of its host. */
+export function baseUrlOf(url: string, { path, port }: OfferedService): string {
+  const { protocol, hostname } = new URL(url);
+  const root = port === undefined ? url : `${protocol}//${hostname}:${port}`;
+  return (root + path).replace(/\/+$/, '');
+}
+
+/** Makes the server offer these; what is known of an offer at the same address stays. */
+export function setOffers(registry: Registry, server: Server, services: readonly OfferedService[], now: number): void {
+  unindex(registry, server);
+  const before = new Map(server.offers.map((offer) => [offer.address.baseUrl + offer.service.name, offer]));
+  server.offers = services.map((service) => {
+    const baseUrl = baseUrlOf(server.url, service);
+    const { tier, capabilities } = server.registration;
+    const address = { id: server.id, baseUrl, tier, capabilities };
+    const known = before.get(baseUrl + service.name);
+    return known === undefined ? newOffer(server, service, address, now) : Object.assign(known, { service, address });
+  });
+  index(registry, server);
+}
+
+function newOffer(server: Server, service: OfferedService, address: ServerAddress, now: number): Offer {
+  return {
+    server,
+    service,
+    address,
+    origin: new URL(address.baseUrl).origin,
+    circuit: newCircuit(now),
+    metrics: newMetrics(),
+    check: { hasAnswered: false, tries: 0, failures: 0, since: now, why: '' },
+    busyUntil: 0,
+    inFlight: 0,
+    picked: 0,
+    turn: 0,
+    credit: 0,
+  };
+}
+
+/** Takes the server's offers out of the index, or puts them in. */
+function unindex(registry: Registry, { offers }: Server): void {
+  for (const offer of offers) {
+    const list = registry.offers.get(offer.service.name) ?? [];
+    const at = list.indexOf(offer);
+    if (at >= 0) list.splice(at, 1);
+    if (list.length === 0) registry.offers.delete(offer.service.name);
+  }
+}
+
+function index(registry: Registry, { offers }: Server): void {
+  for (const offer of offers) {
+    const list = registry.offers.get(offer.service.name);
+    if (list === undefined) registry.offers.set(offer.service.name, [offer]);
+    else list.push(offer);
+  }
+}
+
+export function addServer(registry: Registry, server: Server, services: readonly OfferedService[], now: number): void {
+  registry.servers.set(server.id, server);
+  registry.changed.servers = true;
+  setOffers(registry, server, services, now);
+}
+
+export function dropServer(registry: Registry, id: string): void {
+  const server = registry.servers.get(id);
+  if (server !== undefined) unindex(registry, server);
+  registry.servers.delete(id);
+  for (const [cluster, leader] of registry.leaders) if (leader === id) registry.leaders.delete(cluster);
+  registry.changed.servers = true;
+}
+
+export function offersOf(registry: Registry, service: string): readonly Offer[] {
+  return registry.offers.get(service) ?? [];
+}
+
+export function offerOf(registry: Registry, serverId: string, service: string): Offer | undefined {
+  return registry.servers.get(serverId)?.offers.find((offer) => offer.service.name === service);
+}
+
+/** The running state of a service; made on first use. */
+export function serviceOf(registry: Registry, name: string, now: number): Service {
+  const known = registry.services.get(name);
+  if (known !== undefined) return known;
+  const service = newService(now);
+  registry.services.set(name, service);
+  return service;
+}

@@ -14,6 +14,9 @@ const MAX_GROWTH = 1.3;
 const TELLING_ROUNDS = 3;
 const HELD_ROUNDS = 4;
 
+/** The limit lies somewhere between the number and what it was raised from: on average a round uses up half the difference. */
+const USED_SHARE = 0.5;
+
 /** So much more, and more than was ever let in at a time, is no small change: equals hear of it at once. */
 const MUCH_MORE = 1.4;
 
@@ -54,11 +57,13 @@ export class Doubt {
     this.#numberBefore = number;
     if (this.#raisedFor !== undefined && wasFull) {
       this.#raisedFor += 1;
-      if (this.#raisedFor === 1) this.soon();
-      const saved = Math.max(0, most - number) / Math.max(1, number - this.#base);
-      const isNew = number > most && number >= MUCH_MORE * this.#base;
-      if (isNew || this.#raisedFor >= Math.max(TELLING_ROUNDS, saved)) this.#tell();
-      if (this.#raisedFor >= Math.max(HELD_ROUNDS, saved)) {
+      const isMoreThanSaved = number > most;
+      // What was saved up lets more pass each time: the next raise waits until it must have been used up.
+      if (isMoreThanSaved && this.#raisedFor === 1) this.soon();
+      const savedRounds = Math.max(0, most - number) / (USED_SHARE * Math.max(1, number - this.#base));
+      const isMuchMore = isMoreThanSaved && number >= MUCH_MORE * this.#base;
+      if (isMuchMore || this.#raisedFor >= Math.max(TELLING_ROUNDS, savedRounds)) this.#tell();
+      if (this.#raisedFor >= Math.max(HELD_ROUNDS, savedRounds)) {
         this.#patience = FIRST_PATIENCE;
         this.#raisedFor = undefined;
       }

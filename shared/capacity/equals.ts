@@ -27,6 +27,10 @@ export function learnFrom(state: LimiterState, other: LimiterState, now: number)
   if (state.learnt === undefined && paceOf(other.learnt) < state.borneBefore / ROUND_MS) return;
   state.most = Math.max(state.most, other.most);
   if (state.learnt === undefined || (state.isCopy && !other.isCopy && !state.isObserved)) {
+    // A round was as long as nothing was known: what was let in over it must not be taken for what one period bears.
+    if (state.learnt === undefined && state.round !== undefined) {
+      state.round = { ...state.round, at: Math.max(state.round.at, now - other.learnt.periodMs) };
+    }
     // Also where it was copied a moment ago: of calls that are refused together the equal hears one by one.
     state.learnt = other.learnt;
     state.copied = other.learnt;

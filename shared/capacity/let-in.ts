@@ -57,6 +57,8 @@ export function doubted(state: LimiterState, now: number): OpenCall['doubts'] {
 
 function reopen(state: LimiterState, { test }: Closed, { at, isTest }: OpenCall): void {
   const roundAt = state.round?.at ?? at;
+  // The call itself is of the round that begins.
+  state.most = Math.max(state.most, state.ofRound - 1);
   state.closed = undefined;
   if (isTest && test !== undefined) {
     state.top = test.others;

@@ -52,7 +52,6 @@ function learn(state: LimiterState, call: OpenCall, until: number | undefined, n
     state.learnt = shutAt(learnt, call.at - previousAt, until && until - previousAt);
     return 0;
   }
-  state.most = Math.max(state.most, count);
   const isLong = until !== undefined && until - now > MAX_LEARNT_PERIOD_MS;
   if (count === 0 || isLong) return 0;
   const toldMs = until && until - roundAt;

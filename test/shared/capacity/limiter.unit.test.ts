@@ -135,6 +135,33 @@ describe('a limit that nobody told', () => {
     expect([first, second, third].map((limiter) => limiter.snapshot().learnt?.calls)).toEqual([5, 5, 5]);
   });
 
+  test('of an equal is believed, but not taken for kept because more calls were made in a longer time', () => {
+    const canary = new Limiter();
+    const other = new Limiter(1);
+    for (let now = 0; now < 50_000; now += 1_000) other.end(other.start(now), { kind: 'let-in' }, now + 20);
+    const burst = Array.from({ length: 40 }, () => canary.start(60_000));
+    canary.end(burst[0] ?? 0, { kind: 'limited', until: 62_000 }, 60_005);
+    other.learnFrom(canary, 60_005);
+    let started = 0;
+    for (; other.nextAt(60_006) <= 60_006; started++) other.start(60_006);
+    expect(started).toBeLessThan(6);
+  });
+
+  test('of tokens that are saved up is raised a little at a time, and not again before they are used up', () => {
+    const limiter = new Limiter();
+    let [tokens, at] = [20, 0];
+    const bucket = (now: number): 'ok' | number => {
+      tokens = Math.min(20, tokens + ((now - at) / 1_000) * 2);
+      at = now;
+      if (tokens < 1) return 1_000;
+      tokens -= 1;
+      return 'ok';
+    };
+    const { letIn, refused } = drive(limiter, bucket, 0, 600_000);
+    expect(letIn.length).toBeGreaterThan(1_180);
+    expect(refused.length).toBeLessThan(15);
+  });
+
   test('that was lowered is followed in one round, and one that was raised in a few', () => {
     const limiter = new Limiter();
     drive(limiter, fixedWindow(10, 10_000), 0, 100_000);

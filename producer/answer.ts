@@ -1,9 +1,10 @@
-/** Answers: JSON or a problem, neither cached nor sniffed. */
+/** Answers: JSON or a problem. What every answer carries beside it is said in `security-headers.ts`. */
 import { type ProblemCode, type ProblemDetails, problemResponse } from '../shared/problem/problem.ts';
 import type { Runtime } from './runtime.ts';
+import { headersWith, madeResponse } from './security-headers.ts';
 
-const GUARDS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;
-const JSON_HEADERS = { ...GUARDS, 'content-type': 'application/json' } as const;
+const HEADERS = headersWith({});
+const JSON_HEADERS = headersWith({ 'content-type': 'application/json' });
 
 /** When the database or a queue did not answer: long enough for a failover, short enough for a client. */
 const RETRY_AFTER_SECONDS = 5;
@@ -13,12 +14,14 @@ export function answerJson(value: unknown, status = 200, headers: Readonly<Recor
 }
 
 export function answerJsonText(text: string, status = 200, headers: Readonly<Record<string, string>> = {}): Response {
-  return new Response(text, { status, headers: { ...JSON_HEADERS, ...headers } });
+  const response = madeResponse(text, status, JSON_HEADERS);
+  for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);
+  return response;
 }
 
 /** A 204. */
 export function answerNothing(): Response {
-  return new Response(null, { status: 204, headers: GUARDS });
+  return madeResponse(null, 204, HEADERS);
 }
 
 export function refuse(
@@ -26,7 +29,7 @@ export function refuse(
   details: ProblemDetails = {},
   headers: Readonly<Record<string, string>> = {},
 ): Response {
-  const response = problemResponse(code, details, { ...GUARDS, ...headers });
+  const response = problemResponse(code, details, headers);
   problems.add(response);
   return response;
 }

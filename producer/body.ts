@@ -64,14 +64,14 @@ type ReadText =
 
 async function readText(c: Context<AppEnv>, maxBytes: number, large: LargeJson | undefined): Promise<ReadText> {
   const request = c.req.raw;
-  if (large !== undefined && request.body !== null) {
-    const said = request.headers.get('content-length');
+  const said = request.headers.get('content-length');
+  const mayBeLarge = large !== undefined && (said === null || Number(said) > maxBytes);
+  // The stream of a body costs as much as reading a small one: it is asked for where it is needed.
+  if (mayBeLarge && request.body !== null) {
     const stream = said === null ? await streamOfLarge(request, maxBytes) : request.body;
     if (stream instanceof Uint8Array) return decoded(stream);
-    if (said === null || Number(said) > maxBytes) {
-      const split = await splitJson(c, stream, large, maxBytes);
-      return split.ok ? { ok: true, text: split.rest, value: split.large } : split;
-    }
+    const split = await splitJson(c, stream, large, maxBytes);
+    return split.ok ? { ok: true, text: split.rest, value: split.large } : split;
   }
   const read = await readBytes(request, maxBytes);
   if (read.ok) return decoded(read.bytes);

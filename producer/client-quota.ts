@@ -40,6 +40,11 @@ export function refuseByQuota({ headers, refusal }: Admitted): Response {
   return refuse(refusal.code, refusal.details, headers);
 }
 
+/** Whether anything limits clients at this service. */
+export function hasQuota({ services }: Runtime, service: string): boolean {
+  return quotaOf(services.all, service) !== undefined;
+}
+
 function quotaOf(services: Services, name: string): ClientQuota | undefined {
   return Object.hasOwn(services, name) ? services[name]?.perClient : undefined;
 }

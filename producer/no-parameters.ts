@@ -13,8 +13,8 @@ import type { App, AppEnv } from './app.ts';
 export function refuseParameters(routesOf: () => ReadonlySet<string>): MiddlewareHandler<AppEnv> {
   let routes: ReadonlySet<string> | undefined;
   return async (c, next) => {
-    const { search, searchParams } = new URL(c.req.url);
-    if (search === '') return next();
+    if (!c.req.url.includes('?')) return next();
+    const { searchParams } = new URL(c.req.url);
     routes ??= routesOf();
     const isBare = matchedRoutes(c).some(({ method, path }) => routes?.has(`${method} ${path}`));
     const [name] = searchParams.keys();

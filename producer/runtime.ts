@@ -43,6 +43,8 @@ export interface Runtime {
   readonly waitNews: WaitNews;
   readonly groups: KnownGroups;
   idKey: MacKey | undefined;
+  /** With a slash: under which the last request came whose host was looked at. */
+  origin: string | undefined;
 }
 
 const runtimes = new WeakMap<object, Runtime | MisconfiguredError>();
@@ -95,6 +97,7 @@ function createRuntime(env: object): Runtime | MisconfiguredError {
       waitNews: new Map(),
       groups: new Map(),
       idKey: undefined,
+      origin: undefined,
     };
   } catch (error) {
     if (error instanceof MisconfiguredError) return error;

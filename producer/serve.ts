@@ -6,7 +6,7 @@ import { MisconfiguredError } from '../shared/env.ts';
 import { refuse } from './answer.ts';
 import type { App } from './app.ts';
 import { requestIdOf } from './request-id.ts';
-import { runtimeOf } from './runtime.ts';
+import { type Runtime, runtimeOf } from './runtime.ts';
 import { secured } from './security-headers.ts';
 import { isOfBackend } from './sync/sdk-error.ts';
 
@@ -23,14 +23,22 @@ function answer(
 ): Response | Promise<Response> {
   const runtime = runtimeOf(env);
   if (runtime instanceof MisconfiguredError) return refuseMisconfigured(runtime, requestIdOf(request));
-  // The runtime takes any text for a host; routes read addresses from the URL.
-  if (URL.parse(request.url) === null || /^https?:\/\/\//.test(request.url)) {
+  if (!namesHost(request.url, runtime)) {
     return refuse('invalid-request', {
       detail: 'The header Host is not the name of a host.',
       requestId: requestIdOf(request),
     });
   }
   return app.fetch(request, { runtime }, context);
+}
+
+/** The runtime takes any text for a host; routes read addresses from the URL. */
+function namesHost(url: string, runtime: Runtime): boolean {
+  if (runtime.origin !== undefined && url.startsWith(runtime.origin)) return true;
+  const parsed = URL.parse(url);
+  if (parsed === null || /^https?:\/\/\//.test(url)) return false;
+  runtime.origin = `${parsed.origin}/`;
+  return true;
 }
 
 function refuseMisconfigured({ problems }: MisconfiguredError, requestId: string): Response {

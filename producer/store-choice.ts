@@ -54,11 +54,10 @@ export const STORAGE_FULL: Refusal = {
 export async function chooseStore(c: Context<AppEnv>): Promise<number | undefined> {
   const { runtime } = c.env;
   const { all } = runtime.config.stores;
-  const isUnknown = all.some(({ gauge }) => gauge.answeredAt === 0 && gauge.failedAt === 0);
-  const asking = askDueStores(runtime);
-  if (isUnknown) await Promise.all([asking, ...all.map(awaitFirstAnswer)]);
-  else beside(c, asking);
   const now = Date.now();
+  if (all.some(({ gauge }) => gauge.answeredAt === 0 && gauge.failedAt === 0)) {
+    await Promise.all([askDueStores(runtime), ...all.map(awaitFirstAnswer)]);
+  } else if (dueStores(runtime, now).length > 0) beside(c, askDueStores(runtime));
   const { storeLimitBytes } = runtime.config;
   const number = storeWithRoom(fillsOf(runtime), storeLimitBytes, reservedBytes(runtime, now), now, runtime.lane);
   const gauge = number === undefined ? undefined : runtime.config.stores.find(number)?.gauge;
@@ -67,9 +66,12 @@ export async function chooseStore(c: Context<AppEnv>): Promise<number | undefine
 }
 
 /** Asks those that have not answered for a while. Never fails and never takes long. */
-export async function askDueStores({ config: { stores, storeLimitBytes } }: Runtime): Promise<void> {
-  const due = stores.all.filter((store) => isDue(store, storeLimitBytes, Date.now()));
-  await Promise.all(due.map(ask));
+export async function askDueStores(runtime: Runtime): Promise<void> {
+  await Promise.all(dueStores(runtime, Date.now()).map(ask));
+}
+
+function dueStores({ config: { stores, storeLimitBytes } }: Runtime, now: number): Store[] {
+  return stores.all.filter((store) => isDue(store, storeLimitBytes, now));
 }
 
 export function fillsOf({ config: { stores, drainingStores } }: Runtime): StoreFill[] {

@@ -19,7 +19,7 @@ import type { Runtime } from './runtime.ts';
 import type { TaskSubmission } from './schema/submission.ts';
 import { type Timing, timesOf, timingOf } from './start-time.ts';
 import { hopsField } from './sync/hops.ts';
-import { fitToMessage, MAX_REST_BYTES, restBytes } from './task-size.ts';
+import { fitToMessage, MAX_REST_BYTES, mayBeLong, restBytes } from './task-size.ts';
 
 export type TaskDraft = Omit<NewTask, 'id' | 'subject' | 'deadlineAt' | 'runAt' | 'onComplete'> & {
   readonly timing: Timing;
@@ -75,18 +75,28 @@ type Settings = Pick<
   | 'group'
 >;
 
-/**
- * @param headers of the submission itself
- * @param large the payload, when it lies in the bucket already
- * @param maxPayloadBytes what is larger than a message takes must be placed before the task is sent (`place-payload.ts`)
- */
+/** What a submission came with. */
+export interface Came {
+  /** Of the request that it came in: the same for all tasks of a batch. */
+  readonly way?: RequestWay;
+  /** What is larger than a message takes must be placed before the task is sent (`place-payload.ts`). */
+  readonly maxPayloadBytes?: number;
+  /** The payload, when it lies in the bucket already. */
+  readonly large?: LargeValue | undefined;
+}
+
+type RequestWay = Pick<TaskRequest, 'hops' | 'traceparent' | 'tracestate'>;
+
+/** What a task keeps of the way of its submission. */
+export function wayOf(headers: Headers): RequestWay {
+  return { ...hopsField(headers), ...traceFields(headers) };
+}
+
 export function draftTask(
   services: Services,
   submission: TaskSubmission,
   now: number,
-  headers?: Headers,
-  maxPayloadBytes?: number,
-  large?: LargeValue,
+  { way, maxPayloadBytes, large }: Came = {},
 ): Drafted {
   const { payload, payloadBase64, payloadUpload, contentType } = submission;
   const inline = inlineContent({ value: payload, base64: payloadBase64, contentType }, PAYLOAD_FIELDS, maxPayloadBytes);
@@ -99,21 +109,25 @@ export function draftTask(
   const storedBody = large === undefined ? undefined : typedBody(large, contentType);
   if (large !== undefined && storedBody === undefined) return { ok: false, refusal: notAsText(large.name) };
   const request: TaskRequest = {
-    ...(submission.method === undefined ? {} : { method: submission.method }),
-    ...(submission.path === undefined ? {} : { path: submission.path }),
-    ...(submission.headers === undefined ? {} : { headers: submission.headers }),
+    ...carriedFields(submission),
     ...(inline.content === undefined ? {} : { body: inline.content }),
     ...(storedBody !== undefined && { storedBody }),
     ...(payloadUpload !== undefined && { storedBody: notYetPlaced(payloadUpload, contentType) }),
-    ...(headers !== undefined && { ...hopsField(headers), ...traceFields(headers) }),
+    ...way,
     ...requirementsOf(submission),
     ...(submission.priority !== 2 && { priority: submission.priority }),
-    ...(submission.timeoutSeconds === undefined ? {} : { timeoutSeconds: submission.timeoutSeconds }),
-    ...(submission.fallback === undefined ? {} : { fallback: submission.fallback }),
-    ...(submission.fallbackOn === undefined ? {} : { fallbackOn: submission.fallbackOn }),
-    ...(submission.answers === undefined ? {} : { answers: submission.answers }),
   };
   return draftOf(services, submission.service, request, submission, now);
+}
+
+/** What a request has under the name that it has in a submission. */
+const CARRIED = ['method', 'path', 'headers', 'timeoutSeconds', 'fallback', 'fallbackOn', 'answers'] as const;
+
+/** Those that are said. One at a time: to spread a field that may be there costs more than to look for it. */
+function carriedFields(submission: TaskSubmission): Pick<TaskRequest, (typeof CARRIED)[number]> {
+  const fields: Record<string, unknown> = {};
+  for (const name of CARRIED) if (submission[name] !== undefined) fields[name] = submission[name];
+  return fields;
 }
 
 /**
@@ -158,6 +172,7 @@ export function draftOf(services: Services, name: string, request: TaskRequest, 
       ...(fallback !== undefined && { fallback, ...(fallbackOn !== undefined && { fallbackOn }) }),
     },
   };
+  if (!mayBeLong(draft)) return { ok: true, draft };
   const bytes = restBytes(draft);
   return bytes <= MAX_REST_BYTES ? { ok: true, draft } : { ok: false, refusal: tooMuchBeside(bytes) };
 }
@@ -170,12 +185,20 @@ function tooMuchBeside(bytes: number): Refusal {
   return { code: 'body-too-large', details: { detail } };
 }
 
-/** What of a draft needs to know the deployment and the owner: its hook. */
-export async function bindDraft(
+type Bound = { readonly ok: true; readonly draft: BoundDraft } | { readonly ok: false; readonly refusal: Refusal };
+
+/** What of a draft needs to know the deployment and the owner: its hook. At once, if it has none. */
+export function bindDraft(runtime: Runtime, subject: string, { hook, ...draft }: TaskDraft): Bound | Promise<Bound> {
+  if (hook === undefined) return { ok: true, draft: { ...draft, onComplete: undefined } };
+  return bindHookOf(runtime, subject, hook, draft);
+}
+
+async function bindHookOf(
   runtime: Runtime,
   subject: string,
-  { hook, ...draft }: TaskDraft,
-): Promise<{ readonly ok: true; readonly draft: BoundDraft } | { readonly ok: false; readonly refusal: Refusal }> {
+  hook: Hook,
+  draft: Omit<TaskDraft, 'hook'>,
+): Promise<Bound> {
   const bound = await bindHook(runtime, subject, hook);
   if (!bound.ok) return bound;
   return { ok: true, draft: { ...draft, onComplete: bound.hook } };

@@ -33,6 +33,18 @@ export function utf8Bytes(text: string): number {
   return PRINTABLE_ASCII.test(text) ? text.length : encoder.encode(text).byteLength;
 }
 
+/** What may make the rest of a task long. Everything else has a bound, and all of that together is far below `MAX_REST_BYTES`. */
+export function mayBeLong({ labels, hook, request }: Sayings): boolean {
+  const { headers, requirements, answers, fallback } = request;
+  return [labels, hook, headers, requirements, answers, fallback].some((said) => said !== undefined);
+}
+
+interface Sayings {
+  readonly labels?: unknown;
+  readonly hook?: unknown;
+  readonly request: TaskRequest;
+}
+
 export function restBytes<Draft extends { readonly request: TaskRequest }>(draft: Draft): number {
   return utf8Bytes(JSON.stringify({ ...draft, request: { ...draft.request, body: undefined } }));
 }

@@ -44,11 +44,18 @@ const UNAVAILABLE_BUCKET: Refusal = {
   details: { detail: 'The payload cannot be stored at the moment. Nothing was accepted.', retryAfterSeconds: 5 },
 };
 
-export async function placePayload(runtime: Runtime, submitted: Submitted): Promise<Placed> {
+/** At once, if its message takes it along. */
+export function placePayload(runtime: Runtime, submitted: Submitted): Placed | Promise<Placed> {
+  const { draft, id, upload } = submitted;
+  const { body } = draft.request;
+  if (upload === undefined && (body === undefined || isInline(body))) return { ok: true, id, draft };
+  return placeInBucket(runtime, submitted);
+}
+
+async function placeInBucket(runtime: Runtime, submitted: Submitted): Promise<Placed> {
   const { draft, id, upload } = submitted;
   const { bodies } = runtime.config;
   const { body } = draft.request;
-  if (upload === undefined && (body === undefined || isInline(body))) return { ok: true, id, draft };
   if (bodies === undefined) return { ok: false, refusal: noBucket };
   const placed = await callUpstream('bucket', async (): Promise<Placed> => {
     if (upload !== undefined) return takeUpload(runtime, bodies, submitted, upload);

@@ -61,7 +61,8 @@ export async function enterGroups(
 
 /** As far as they are names: each item is checked by itself. */
 function groupsIn(submissions: readonly unknown[]): (string | undefined)[] {
-  return submissions.map(
-    (submission) => GroupIdSchema.safeParse((submission as { group?: unknown } | null)?.group).data,
-  );
+  return submissions.map((submission) => {
+    const name = (submission as { group?: unknown } | null)?.group;
+    return name === undefined ? undefined : GroupIdSchema.safeParse(name).data;
+  });
 }

@@ -3,7 +3,7 @@
  * inside stay what they are, byte for byte. What parsing is for (is it JSON, how deep is it) is done
  * once; the value itself is read by nobody.
  */
-import { elementTexts, faultPosition, memberTexts } from './scan.ts';
+import { elementTexts, faultPosition, memberText } from './scan.ts';
 
 /** A value in its own spelling. */
 export class JsonText {
@@ -54,7 +54,7 @@ function keepText(value: unknown, text: string, [step, ...rest]: JsonPath): unkn
   }
   if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return value;
   const members = value as Record<string, unknown>;
-  const member = memberTexts(text).get(step);
+  const member = memberText(text, step);
   if (member !== undefined) members[step] = keepText(members[step], member, rest);
   return value;
 }

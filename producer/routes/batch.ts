@@ -1,5 +1,6 @@
 /** `POST /api/tasks/batch`: up to 1,000 tasks, each with its own answer. */
 import { createRoute } from '@hono/zod-openapi';
+import type { MacKey } from '../../shared/crypto/mac.ts';
 import type { NewTask } from '../../shared/message/task-message.ts';
 import type { ProblemDocument } from '../../shared/problem/problem.ts';
 import { mintTaskId, taskCreatedAt } from '../../shared/task/id.ts';
@@ -9,7 +10,7 @@ import type { App, Caller } from '../app.ts';
 import { beside } from '../beside.ts';
 import { dropPlaced, placePayload } from '../bodies/place-payload.ts';
 import { MAX_BATCH_BODY_BYTES, readsJson } from '../body.ts';
-import { admitTasks } from '../client-quota.ts';
+import { admitTasks, hasQuota } from '../client-quota.ts';
 import { invalidRequest } from '../field-errors.ts';
 import { enterGroups, NOT_CLOSED } from '../groups/batch-group.ts';
 import { changeGroup } from '../groups/group.ts';
@@ -25,7 +26,16 @@ import { answers, jsonAnswer } from '../schema/problem.ts';
 import { BatchResultSchema, BatchSubmissionSchema, TaskSubmissionSchema } from '../schema/submission.ts';
 import { loadServices } from '../services.ts';
 import { STORAGE_FULL } from '../store-choice.ts';
-import { type BoundDraft, bindDraft, draftTask, GROUP_CLOSED, NOT_ACCEPTED, taskOf } from '../submission.ts';
+import {
+  type BoundDraft,
+  bindDraft,
+  type Came,
+  draftTask,
+  GROUP_CLOSED,
+  NOT_ACCEPTED,
+  taskOf,
+  wayOf,
+} from '../submission.ts';
 import { UNAVAILABLE } from '../upstream.ts';
 
 const route = createRoute({
@@ -71,9 +81,17 @@ export function addBatch(app: App): void {
     const entered = await enterGroups(c, subject, named, submissions);
     if (!entered.ok) return refuse(entered.refusal.code, entered.refusal.details);
     const { stores, group } = entered;
-    await loadServices(c, serviceNamesIn(submissions));
-    const beyond = await beyondQuotas(runtime, subject, submissions);
-    const around = { caller, now, stores, group: group?.id, headers: c.req.raw.headers };
+    const names = serviceNamesIn(submissions);
+    await loadServices(c, names);
+    const beyond = await beyondQuotas(runtime, subject, submissions, names);
+    const around: Around = {
+      caller,
+      now,
+      stores,
+      group: group?.id,
+      came: { way: wayOf(c.req.raw.headers), maxPayloadBytes: bodyLimit(runtime.config.bodies) },
+      idKey: await idKeyOf(runtime),
+    };
     const items = await Promise.all(
       submissions.map((submission, index) => beyond.get(index) ?? itemOf(runtime, submission, index, around)),
     );
@@ -120,15 +138,16 @@ async function beyondQuotas(
   runtime: Runtime,
   subject: string,
   submissions: readonly unknown[],
+  names: readonly string[],
 ): Promise<Map<number, Item>> {
-  const indexed = submissions.map((submission, index) => ({ name: serviceNamesIn([submission])[0], index }));
-  const groups = [...Map.groupBy(indexed, ({ name }) => name)];
+  const limited = names.filter((name) => hasQuota(runtime, name));
   const refused = await Promise.all(
-    groups.map(async ([name, items]): Promise<[number, Item][]> => {
-      const admitted = name === undefined ? undefined : await admitTasks(runtime, subject, name, items.length);
+    limited.map(async (name): Promise<[number, Item][]> => {
+      const indices = submissions.flatMap((submission, index) => (serviceNameIn(submission) === name ? [index] : []));
+      const admitted = await admitTasks(runtime, subject, name, indices.length);
       if (admitted === undefined) return [];
       const problem = documentOf(admitted.refusal);
-      return items.slice(admitted.granted).map(({ index }) => [index, { index, problem }]);
+      return indices.slice(admitted.granted).map((index) => [index, { index, problem }]);
     }),
   );
   return new Map(refused.flat());
@@ -142,23 +161,25 @@ interface Around {
   readonly stores: ReadonlyMap<string | undefined, StoreFor>;
   /** Of the batch as a whole. */
   readonly group: string | undefined;
-  readonly headers: Headers;
+  readonly came: Came;
+  readonly idKey: MacKey;
 }
 
 /** As far as they are names: each item is checked by itself. */
 function serviceNamesIn(submissions: readonly unknown[]): string[] {
-  const names = submissions.flatMap((submission) => {
-    const name = (submission as { service?: unknown } | null)?.service;
-    return typeof name === 'string' ? [name] : [];
-  });
-  return [...new Set(names)];
+  return [...new Set(submissions.map(serviceNameIn))].filter((name) => name !== undefined);
+}
+
+function serviceNameIn(submission: unknown): string | undefined {
+  const name = (submission as { service?: unknown } | null)?.service;
+  return typeof name === 'string' ? name : undefined;
 }
 
 async function itemOf(
   runtime: Runtime,
   submission: unknown,
   index: number,
-  { caller, now, stores, group, headers }: Around,
+  { caller, now, stores, group, came, idKey }: Around,
 ): Promise<Item> {
   const checked = TaskSubmissionSchema.safeParse(submission);
   if (!checked.success) {
@@ -175,13 +196,13 @@ async function itemOf(
   const notForToken = refusalOfServices(caller, said.service, ...(said.fallback ?? []));
   if (notForToken !== undefined) return { index, problem: documentOf(notForToken) };
   const { subject } = caller;
-  const drafted = draftTask(runtime.services.all, said, now, headers, bodyLimit(runtime.config.bodies));
+  const drafted = draftTask(runtime.services.all, said, now, came);
   if (!drafted.ok) return { index, problem: documentOf(drafted.refusal) };
   const bound = await bindDraft(runtime, subject, drafted.draft);
   if (!bound.ok) return { index, problem: documentOf(bound.refusal) };
   const chosen = stores.get(said.group) ?? { ok: false, refusal: STORAGE_FULL };
   if (!chosen.ok) return { index, problem: documentOf(chosen.refusal) };
-  const ownId = await mintTaskId(await idKeyOf(runtime), subject, now, chosen.store);
+  const ownId = await mintTaskId(idKey, subject, now, chosen.store);
   const fields = () => fieldsOf(said);
   const upload = said.payloadUpload;
   const placed = await placePayload(runtime, { draft: bound.draft, id: ownId, subject, fields, upload });

@@ -25,7 +25,7 @@ import {
   TaskSubmissionSchema,
 } from '../schema/submission.ts';
 import { loadServices } from '../services.ts';
-import { bindDraft, draftTask } from '../submission.ts';
+import { bindDraft, draftTask, wayOf } from '../submission.ts';
 
 /** It is named after its task, whose id is minted for it. */
 const LARGE_PAYLOAD: LargeJson = {
@@ -85,9 +85,9 @@ export function addSubmit(app: App): void {
     if (notForToken !== undefined) return refuse(notForToken.code, notForToken.details);
     const services = await loadServices(c, [submission.service]);
     const now = Date.now();
-    const limit = bodyLimit(runtime.config.bodies);
+    const maxPayloadBytes = bodyLimit(runtime.config.bodies);
     const large = c.get('large');
-    const drafted = draftTask(services.all, submission, now, c.req.raw.headers, limit, large);
+    const drafted = draftTask(services.all, submission, now, { way: wayOf(c.req.raw.headers), maxPayloadBytes, large });
     if (!drafted.ok) return refuse(drafted.refusal.code, drafted.refusal.details);
     const { subject } = c.get('principal');
     const admitted = await admitTasks(runtime, subject, submission.service, 1);

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { invalidRequest } from '../../producer/field-errors.ts';
 import { TaskSubmissionSchema } from '../../producer/schema/submission.ts';
-import { draftTask, taskOf } from '../../producer/submission.ts';
+import { draftTask, taskOf, wayOf } from '../../producer/submission.ts';
+import { MAX_REST_BYTES, mayBeLong, restBytes } from '../../producer/task-size.ts';
 import { newTaskMessage } from '../../shared/message/task-message.ts';
 import { servicesSchema } from '../../shared/service/definition.ts';
 import { base64FromBytes, MAX_INLINE_BYTES } from '../../shared/task/content.ts';
@@ -96,6 +97,30 @@ describe('a submission', () => {
     expect(JSON.stringify(refused)).toContain(`${bytes} bytes`);
   });
 
+  it('needs no count without the fields that may be long: the longest of the others is far below the limit', () => {
+    const drafted = draftTask(
+      services,
+      TaskSubmissionSchema.parse({
+        service: 'echo',
+        method: 'POST',
+        path: `/${'x'.repeat(7_999)}`,
+        ref: '一'.repeat(255),
+        group: 'x'.repeat(128),
+        flow: { key: 'x'.repeat(64), concurrency: 1, rate: 1, periodSeconds: 1 },
+        contentType: `text/${'x'.repeat(250)}`,
+        payload: '',
+        timeoutSeconds: 1.5,
+        runAt: '2026-12-24T18:00:00+01:00',
+        fallbackOn: ['timeout'],
+      }),
+      NOW,
+      { way: { hops: 3, traceparent: 'x'.repeat(55), tracestate: '"'.repeat(512) } },
+    );
+    if (!drafted.ok) throw new Error('not drafted');
+    expect(mayBeLong(drafted.draft)).toBe(false);
+    expect(restBytes(drafted.draft)).toBeLessThan(MAX_REST_BYTES / 2);
+  });
+
   it('fits into a message with the largest body and all else that it may say, and is refused with more', () => {
     const wide = '一'.repeat(255);
     const named = (length: number, count: number, value: string) =>
@@ -120,7 +145,7 @@ describe('a submission', () => {
         meaning: 'fail' as const,
       }));
       const submission = TaskSubmissionSchema.parse({ service: 'echo', ...said, ...(rules > 0 && { answers }) });
-      const drafted = draftTask(services, submission, NOW, traced);
+      const drafted = draftTask(services, submission, NOW, { way: wayOf(traced) });
       if (!drafted.ok) {
         expect(drafted.refusal.code).toBe('body-too-large');
         return undefined;

@@ -8,7 +8,7 @@ import { env } from 'cloudflare:workers';
 import fc from 'fast-check';
 import { expect, it, vi } from 'vitest';
 import { apiDocument } from '../../../producer/document.ts';
-import { memberTexts } from '../../../producer/json/scan.ts';
+import { memberText } from '../../../producer/json/scan.ts';
 import type { Role } from '../../../shared/auth/role.ts';
 import { app, ask, documentIn, environment, idFor, queueStub, tokenFor } from '../client.ts';
 import { type FuzzedRequest, type Operation, type Parameter, requests, type Schema, type Schemas } from './requests.ts';
@@ -106,7 +106,7 @@ async function expectListed(
         service: sent.service,
         ...(sent.labels !== undefined && { labels: sent.labels }),
       });
-      const payload = memberTexts(body).get('payload');
+      const payload = memberText(body, 'payload');
       const carried = queue.sent.at(-1)?.task;
       if (
         payload !== undefined &&

@@ -39,10 +39,17 @@ const BOUNDARIES: readonly Boundary[] = [
     files: ['producer/', 'shared/', 'dashboard/dist/'],
     notPackages: NODE_ONLY,
   },
-  // Types of the API's documents, and words; nothing of the producer runs in a browser.
+  // Types of the API's documents, who may do what, and words.
   {
     within: 'dashboard/',
-    files: ['dashboard/', 'producer/schema/', 'shared/auth/role.ts', 'shared/task/'],
+    files: [
+      'dashboard/',
+      'producer/access.ts',
+      'producer/schema/',
+      'shared/auth/role.ts',
+      'shared/capacity/line.ts',
+      'shared/task/',
+    ],
     notPackages: [...NODE_ONLY, ...WORKERS_ONLY],
   },
   { within: 'dashboard/build.ts', files: [], notPackages: WORKERS_ONLY },

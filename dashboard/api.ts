@@ -1,57 +1,104 @@
 /** Asks the API. What it refuses is thrown with the problem's own words, which say what to do. */
+import type { Call } from './operation.ts';
 
-class ApiError extends Error {
+/** A page that waits for longer shows what it had, and asks again. */
+const READ_MS = 20_000;
+const ACT_MS = 60_000;
+
+export class ApiError extends Error {
   override readonly name = 'ApiError';
-  readonly status: number;
+  /** Nobody answered: what is shown is old, whatever page it stands on. */
+  readonly isOutage: boolean;
+  readonly retryAfterMs: number;
 
-  constructor(status: number, message: string) {
+  constructor(message: string, isOutage: boolean, retryAfterMs = 0) {
     super(message);
-    this.status = status;
+    this.isOutage = isOutage;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
 export interface Api {
-  get<Answer>(path: string, signal?: AbortSignal): Promise<Answer>;
+  get<Answer>(call: Call, signal?: AbortSignal): Promise<Answer>;
   /** @returns the bytes of a body, which may be of any kind */
-  download(path: string): Promise<Blob>;
-  send<Answer>(method: 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<Answer>;
+  download(call: Call): Promise<Blob>;
+  send<Answer>(call: Call, body?: unknown): Promise<Answer>;
 }
 
-/** @param onSignedOut the token is not good, or not any more */
-export function apiFor(token: string, onSignedOut: (why: string) => void): Api {
-  const ask = async (path: string, init: RequestInit): Promise<Response> => {
+interface Listener {
+  /** The token is not good, or not any more. */
+  readonly onSignedOut: (why: string) => void;
+  /** Whether the API answers; undefined when it does. */
+  readonly onOutage: (why: string | undefined) => void;
+}
+
+export function apiFor(token: string, { onSignedOut, onOutage }: Listener): Api {
+  const ask = async <Answer>(
+    { method, address }: Call,
+    signals: readonly AbortSignal[],
+    body: string | undefined,
+    read: (response: Response) => Promise<Answer>,
+  ): Promise<Answer> => {
     const headers = {
       authorization: `Bearer ${token}`,
-      ...(init.body != null && { 'content-type': 'application/json' }),
+      ...(body !== undefined && { 'content-type': 'application/json' }),
     };
-    let response: Response;
+    let answer: { readonly read: Answer } | { readonly status: number; readonly refusal: string };
     try {
-      response = await fetch(path, { ...init, headers });
+      const signal = AbortSignal.any([...signals]);
+      const response = await fetch(address, { method, headers, signal, ...(body !== undefined && { body }) });
+      answer = response.ok
+        ? { read: await read(response) }
+        : { status: response.status, refusal: await response.text() };
     } catch (error) {
-      if (init.signal?.aborted) throw error;
-      throw new ApiError(0, 'Tasklane cannot be reached.');
+      // Whoever asked does not wait any more.
+      if (error instanceof DOMException && error.name === 'AbortError') throw error;
+      const isLate = error instanceof DOMException && error.name === 'TimeoutError';
+      const why = isLate ? 'Tasklane does not answer.' : 'Tasklane cannot be reached: is this computer online?';
+      onOutage(why);
+      throw new ApiError(why, true);
     }
-    if (response.ok) return response;
-    const message = problemText(await response.text()) ?? `The answer was ${response.status}.`;
-    if (response.status === 401) onSignedOut(message);
-    throw new ApiError(response.status, message);
+    onOutage(undefined);
+    if ('read' in answer) return answer.read;
+    const { message, retryAfterMs } = problemIn(answer.refusal, answer.status);
+    if (answer.status === 401) onSignedOut(message);
+    throw new ApiError(message, false, retryAfterMs);
   };
-  const askJson = async <Answer>(path: string, init: RequestInit): Promise<Answer> => {
-    const text = await (await ask(path, init)).text();
+  const askJson = async <Answer>(call: Call, signals: readonly AbortSignal[], body?: unknown): Promise<Answer> => {
+    const sent = body === undefined ? undefined : JSON.stringify(body);
+    const text = await ask(call, signals, sent, (response) => response.text());
     return (text === '' ? undefined : JSON.parse(text)) as Answer;
   };
   return {
-    get: (path, signal) => askJson(path, signal === undefined ? {} : { signal }),
-    send: (method, path, body) => askJson(path, { method, ...(body !== undefined && { body: JSON.stringify(body) }) }),
-    download: async (path) => (await ask(path, {})).blob(),
+    get: (call, signal) => askJson(call, [AbortSignal.timeout(READ_MS), ...(signal === undefined ? [] : [signal])]),
+    send: async (call, body) => {
+      try {
+        return await askJson(call, [AbortSignal.timeout(ACT_MS)], body);
+      } catch (error) {
+        if (!(error instanceof ApiError && error.isOutage)) throw error;
+        throw new ApiError(`${error.message} Look whether it was done before you do it again.`, true);
+      }
+    },
+    download: (call) => ask(call, [], undefined, (response) => response.blob()),
   };
 }
 
-function problemText(text: string): string | undefined {
+interface Problem {
+  readonly title?: string;
+  readonly detail?: string;
+  readonly errors?: readonly { readonly field: string; readonly reason: string }[];
+  readonly retryAfterSeconds?: number;
+}
+
+/** The detail names the first field that is wrong; the others follow. */
+function problemIn(text: string, status: number): { readonly message: string; readonly retryAfterMs: number } {
   try {
-    const { title, detail } = JSON.parse(text) as { title?: string; detail?: string };
-    return detail ?? title;
+    const { title, detail, errors = [], retryAfterSeconds = 0 } = JSON.parse(text) as Problem;
+    const others = errors.slice(1).map(({ field, reason }) => `${field}: ${reason}`);
+    const message = [detail ?? title, ...others].filter((each) => each !== undefined).join('; ');
+    if (message !== '') return { message, retryAfterMs: retryAfterSeconds * 1000 };
   } catch {
-    return undefined;
+    // Not of Tasklane: a proxy's page.
   }
+  return { message: `Something before Tasklane answered ${status}; it is asked again.`, retryAfterMs: 0 };
 }

@@ -1,8 +1,8 @@
 /** The frame around the pages: who is signed in, and the way from one page to another. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { ROLES, type Role } from '../shared/auth/role.ts';
+import { rightTo } from '../producer/access.ts';
 import { apiFor } from './api.ts';
-import { ToolsContext } from './live.ts';
+import { askAgain, type Tools, ToolsContext } from './live.ts';
 import { AlertsPage } from './pages/alerts.tsx';
 import { AuditPage } from './pages/audit.tsx';
 import { GroupsPage } from './pages/groups.tsx';
@@ -17,54 +17,53 @@ import { SignInPage } from './pages/sign-in.tsx';
 import { StoresPage } from './pages/stores.tsx';
 import { TaskPage } from './pages/task.tsx';
 import { TasksPage } from './pages/tasks.tsx';
+import { menuOf, type PageName, pageOf, seesPage } from './pages.ts';
+import { Shortcuts } from './parts/shortcuts.tsx';
 import { link, type PageAddress, usePlace } from './route.ts';
 import { forgetSession, type Session, storedSession, storeSession } from './session.ts';
 
-interface Page {
-  readonly title: string;
-  readonly roles: readonly Role[];
-  readonly show: (place: PageAddress) => preact.ComponentChildren;
-  /** Reached from another page, not from the navigation. */
-  readonly isDetail?: boolean;
-  /** What it is about stands in its title. */
-  readonly isNamed?: boolean;
-}
-
-const WATCHERS: readonly Role[] = ['admin', 'viewer'];
-const READERS: readonly Role[] = ['admin', 'viewer', 'client'];
-
-const PAGES: Readonly<Record<string, Page>> = {
-  overview: { title: 'Overview', roles: WATCHERS, show: () => <OverviewPage /> },
-  tasks: { title: 'Tasks', roles: READERS, show: ({ query }) => <TasksPage query={query} /> },
-  task: { title: 'Task', roles: READERS, show: ({ name = '' }) => <TaskPage id={name} />, isDetail: true },
-  groups: { title: 'Groups', roles: READERS, show: ({ query }) => <GroupsPage query={query} /> },
-  redrive: { title: 'Redrive', roles: READERS, show: ({ query }) => <RedrivePage query={query} /> },
-  service: {
-    title: 'Service',
-    roles: WATCHERS,
-    show: ({ name = '' }) => <ServicePage name={name} />,
-    isDetail: true,
-    isNamed: true,
-  },
-  servers: { title: 'Servers', roles: ['admin', 'viewer', 'server'], show: () => <ServersPage /> },
-  keys: { title: 'Keys', roles: WATCHERS, show: () => <KeysPage /> },
-  schedules: { title: 'Schedules', roles: READERS, show: () => <SchedulesPage /> },
-  stores: { title: 'Stores', roles: WATCHERS, show: () => <StoresPage /> },
-  alerts: { title: 'Alerts', roles: WATCHERS, show: () => <AlertsPage /> },
-  audit: { title: 'Audit', roles: WATCHERS, show: ({ query }) => <AuditPage query={query} /> },
-  settings: { title: 'Settings', roles: ROLES, show: () => <SettingsPage /> },
+const SHOWN: Readonly<Record<PageName, (place: PageAddress) => preact.ComponentChildren>> = {
+  overview: () => <OverviewPage />,
+  tasks: ({ query }) => <TasksPage query={query} />,
+  task: ({ name = '' }) => <TaskPage id={name} />,
+  groups: ({ query }) => <GroupsPage query={query} />,
+  redrive: ({ query }) => <RedrivePage key={query.toString()} query={query} />,
+  service: ({ name = '' }) => <ServicePage name={name} />,
+  servers: () => <ServersPage />,
+  keys: () => <KeysPage />,
+  schedules: () => <SchedulesPage />,
+  stores: () => <StoresPage />,
+  alerts: () => <AlertsPage />,
+  audit: ({ query }) => <AuditPage query={query} />,
+  settings: () => <SettingsPage />,
 };
+
+/** For how long it is said what came of an act. */
+const SAID_MS = 8_000;
 
 export function App() {
   const [session, setSession] = useState<Session | undefined>(storedSession);
   const [notice, setNotice] = useState<string>();
+  const [outage, setOutage] = useState<string>();
+  const [said, setSaid] = useState<{ readonly text: string }>();
+  useEffect(() => {
+    const timer = setTimeout(() => setSaid(undefined), SAID_MS);
+    return () => clearTimeout(timer);
+  }, [said]);
   const signOut = (why?: string) => {
     forgetSession();
     setNotice(why);
+    setOutage(undefined);
     setSession(undefined);
   };
-  const tools = useMemo(
-    () => (session === undefined ? undefined : { session, api: apiFor(session.token, signOut) }),
+  const tools = useMemo<Tools | undefined>(
+    () =>
+      session && {
+        session,
+        api: apiFor(session.token, { onSignedOut: signOut, onOutage: setOutage }),
+        may: (operation) => rightTo(operation, session).ok,
+        say: (text) => setSaid({ text }),
+      },
     [session],
   );
   if (session === undefined || tools === undefined) {
@@ -77,36 +76,50 @@ export function App() {
   }
   return (
     <ToolsContext.Provider value={tools}>
-      <Frame session={session} onSignOut={() => signOut()} />
+      <Frame session={session} outage={outage} onSignOut={() => signOut()} />
+      <p class="said" role="status">
+        {said?.text}
+      </p>
     </ToolsContext.Provider>
   );
 }
 
-function Frame({ session, onSignOut }: { session: Session; onSignOut: () => void }) {
+interface FrameProps {
+  readonly session: Session;
+  readonly outage: string | undefined;
+  readonly onSignOut: () => void;
+}
+
+function Frame({ session, outage, onSignOut }: FrameProps) {
   const place = usePlace();
-  const mine = Object.entries(PAGES).filter(([, { roles }]) => roles.includes(session.role));
-  const [first] = mine;
-  const page = mine.find(([name]) => name === place.page)?.[1] ?? first?.[1];
+  const menu = menuOf(session);
+  const page = pageOf(place.page === '' ? (menu[0]?.name ?? '') : place.page);
+  const title = page === undefined ? 'There is no such page' : page.title;
+  const heading = page?.isNamed && place.name !== undefined ? `${title} ${place.name}` : title;
+  const main = useRef<HTMLElement>(null);
   const nav = useRef<HTMLElement>(null);
-  // On a phone the pages stand in one row, which is moved.
+  const isFirst = useRef(true);
   useEffect(() => {
+    document.title = `${heading} · Tasklane`;
+    // On a phone the pages stand in one row, which is moved.
     nav.current?.querySelector('[aria-current]')?.scrollIntoView({ inline: 'center', block: 'nearest' });
-  }, [place.page]);
+    // Whoever follows a link with the keyboard goes on in the new page.
+    if (!isFirst.current && !place.query.has('find')) main.current?.focus({ preventScroll: true });
+    isFirst.current = false;
+  }, [heading]);
   return (
     <>
-      <a class="skip" href="#content">
+      <button type="button" class="skip" onClick={() => main.current?.focus()}>
         Skip to the content
-      </a>
+      </button>
       <header class="top">
         <strong>Tasklane</strong>
         <nav ref={nav} aria-label="Pages">
-          {mine
-            .filter(([, { isDetail }]) => !isDetail)
-            .map(([name, { title }]) => (
-              <a key={name} href={link(name)} aria-current={place.page === name ? 'page' : undefined}>
-                {title}
-              </a>
-            ))}
+          {menu.map(({ name, title: text }) => (
+            <a key={name} href={link(name)} aria-current={page?.name === name ? 'page' : undefined}>
+              {text}
+            </a>
+          ))}
         </nav>
         <span class="who">
           {session.subject} ({session.role}){' '}
@@ -115,13 +128,25 @@ function Frame({ session, onSignOut }: { session: Session; onSignOut: () => void
           </button>
         </span>
       </header>
-      <main id="content" tabIndex={-1}>
-        <h1>
-          {page === undefined ? 'Nothing here' : page.title}
-          {page?.isNamed && ` ${place.name ?? ''}`}
-        </h1>
-        {page === undefined ? <p>This role has no page here.</p> : page.show(place)}
+      {outage !== undefined && (
+        <p class="notice bad outage" role="alert">
+          {outage} What is shown may be old; it is asked for again by itself.{' '}
+          <button type="button" class="plain" onClick={askAgain}>
+            Try again
+          </button>
+        </p>
+      )}
+      <main id="content" ref={main} tabIndex={-1}>
+        <h1>{heading}</h1>
+        {page === undefined ? (
+          <p>The pages that you see stand in the menu above.</p>
+        ) : seesPage(page.name, session) ? (
+          SHOWN[page.name](place)
+        ) : (
+          <p>Your token does not allow to see this page. Sign out, and in again with one of an admin or a viewer.</p>
+        )}
       </main>
+      <Shortcuts />
     </>
   );
 }

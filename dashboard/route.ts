@@ -1,7 +1,10 @@
 /** The page in the address, after `#`: `#/tasks?status=failed`. */
 import { useEffect, useState } from 'preact/hooks';
+import { type Query, searchOf } from './operation.ts';
+import type { PageName } from './pages.ts';
 
 export interface PageAddress {
+  /** Empty where the address names none. */
   readonly page: string;
   /** What follows the page: an id or a name. */
   readonly name: string | undefined;
@@ -12,10 +15,19 @@ function placeOf(hash: string): PageAddress {
   const [path = '', query = ''] = hash.replace(/^#\/?/, '').split('?');
   const [page = '', ...name] = path.split('/');
   return {
-    page: page === '' ? 'overview' : page,
-    name: name.length === 0 ? undefined : decodeURIComponent(name.join('/')),
+    page,
+    name: name.length === 0 ? undefined : decoded(name.join('/')),
     query: new URLSearchParams(query),
   };
+}
+
+/** An address that was typed may hold anything. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 export function usePlace(): PageAddress {
@@ -30,8 +42,6 @@ export function usePlace(): PageAddress {
   return place;
 }
 
-export function link(page: string, name?: string, query?: Readonly<Record<string, string | undefined>>): string {
-  const pairs = Object.entries(query ?? {}).filter((pair): pair is [string, string] => Boolean(pair[1]));
-  const suffix = pairs.length === 0 ? '' : `?${new URLSearchParams(pairs)}`;
-  return `#/${page}${name === undefined ? '' : `/${encodeURIComponent(name)}`}${suffix}`;
+export function link(page: PageName, name?: string, query?: Query): string {
+  return `#/${page}${name === undefined ? '' : `/${encodeURIComponent(name)}`}${searchOf(query ?? {})}`;
 }

@@ -1,12 +1,12 @@
 /** Who is signed in: a token that the browser keeps until its tab is closed. */
-import type { Role } from '../shared/auth/role.ts';
+import type { TokenRights } from '../producer/access.ts';
+import { ROLES } from '../shared/auth/role.ts';
 
 const STORED = 'tasklane.token';
 
-export interface Session {
+export interface Session extends TokenRights {
   readonly token: string;
   readonly subject: string;
-  readonly role: Role;
 }
 
 /** Reads a token's claims to know what to show; whether it is good, the API says. */
@@ -16,9 +16,16 @@ export function sessionOf(token: string): Session | undefined {
     const bytes = Uint8Array.from(atob(payload.replaceAll('-', '+').replaceAll('_', '/')), (char) =>
       char.charCodeAt(0),
     );
-    const { sub, role } = JSON.parse(new TextDecoder().decode(bytes)) as { sub?: unknown; role?: unknown };
-    if (typeof sub !== 'string' || typeof role !== 'string') return undefined;
-    return { token, subject: sub, role: role as Role };
+    const { sub, role, services, read } = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
+    const known = ROLES.find((each) => each === role);
+    if (typeof sub !== 'string' || known === undefined) return undefined;
+    return {
+      token,
+      subject: sub,
+      role: known,
+      services: Array.isArray(services) ? services.map(String) : undefined,
+      readsOnly: read === true,
+    };
   } catch {
     return undefined;
   }

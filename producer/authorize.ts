@@ -4,8 +4,7 @@
  */
 import type { MiddlewareHandler } from 'hono';
 import { matchedRoutes } from 'hono/route';
-import type { Principal } from '../shared/auth/token.ts';
-import { type Access, accessOf } from './access.ts';
+import { type Access, accessOf, rightOf } from './access.ts';
 import { refuse, unauthenticated, unavailable } from './answer.ts';
 import type { AppEnv } from './app.ts';
 import { refuseToken } from './wrong-token.ts';
@@ -28,26 +27,11 @@ export const requireAccess: MiddlewareHandler<AppEnv> = async (c, next) => {
   const answer = await c.env.runtime.authenticator.authenticate(token, Date.now());
   if (!answer.ok) return answer.code === 'unavailable' ? unavailable(answer.detail) : refuseToken(c, answer.detail);
   const { principal } = answer;
-  const scope = access.roles[principal.role];
-  if (scope === undefined) {
-    const allowed = Object.keys(access.roles).join(' or ');
-    return refuse('forbidden', { detail: `This needs the role ${allowed}; the token's role is ${principal.role}.` });
-  }
-  const limit = limitOf(c.req.method, access, principal);
-  if (limit !== undefined) return refuse('forbidden', { detail: limit });
-  const isOwn = principal.services !== undefined && access.forLimited === 'own';
-  c.set('principal', { ...principal, scope: isOwn ? 'own' : scope });
+  const right = rightOf(c.req.method, access, principal);
+  if (!right.ok) return refuse('forbidden', { detail: right.why });
+  c.set('principal', { ...principal, scope: right.scope });
   return next();
 };
-
-/** What the token itself does not allow, whatever its role may do. */
-function limitOf(method: string, access: Exclude<Access, string>, { services, readsOnly }: Principal) {
-  // The synchronous route's GET is a call of a backend.
-  const isRead = (method === 'GET' || method === 'HEAD') && access.tokenAsKey !== true && access.showsSecret !== true;
-  if (readsOnly && !isRead) return 'The token is limited to reading (its claim `read`).';
-  if (services === undefined || access.forLimited !== undefined) return undefined;
-  return `The token is limited to ${services.join(', ')} (its claim \`services\`), and this is about more than these.`;
-}
 
 function tokenOf(request: Request, access: Exclude<Access, string>): string | undefined {
   return bearerToken(request) ?? (access.tokenAsKey ? keyHeaderToken(request) : undefined);

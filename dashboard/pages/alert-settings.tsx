@@ -1,9 +1,15 @@
 /** Who is told of alerts, from when on something is wrong, and until when nobody is told. */
 import { useRef, useState } from 'preact/hooks';
 import type { z } from 'zod';
-import type { AlertSettingsBodySchema, AlertsSchema, AlertTestSchema } from '../../producer/schema/alert.ts';
+import type {
+  AlertSettingsAnswerSchema,
+  AlertSettingsBodySchema,
+  AlertsSchema,
+  AlertTestSchema,
+} from '../../producer/schema/alert.ts';
 import { ALERT_KINDS, ALERT_UNITS, DEFAULT_THRESHOLDS } from '../../producer/schema/alert-kinds.ts';
 import { useTools } from '../live.ts';
+import { call } from '../operation.ts';
 import { Act } from '../parts/act.tsx';
 import { Panel } from '../parts/panel.tsx';
 import { Scroll } from '../parts/scroll.tsx';
@@ -20,19 +26,28 @@ interface SettingsProps {
 }
 
 export function AlertSettings({ data: { settings, unsent }, onChanged }: { data: Alerts; onChanged: () => void }) {
-  const { session } = useTools();
+  const { may } = useTools();
+  const [secrets, setSecrets] = useState<readonly string[]>([]);
   return (
     <>
       <Panel title="Who is told">
         <Receiver settings={settings} unsent={unsent} onChanged={onChanged} />
+        {settings.url !== null && secrets.length > 0 && <Secrets secrets={secrets} />}
       </Panel>
       <Panel title="Silences">
         <Silences settings={settings} onChanged={onChanged} />
       </Panel>
       <Panel title="What is wrong, and from when on">
-        {session.role === 'admin' ? (
+        {may('PUT /api/alerts/settings') ? (
           // What somebody else saved meanwhile is shown, and not overwritten unseen.
-          <SettingsForm key={JSON.stringify(written(settings))} settings={settings} onChanged={onChanged} />
+          <SettingsForm
+            key={JSON.stringify(written(settings))}
+            settings={settings}
+            onSaved={({ signingSecrets }) => {
+              setSecrets(signingSecrets);
+              onChanged();
+            }}
+          />
         ) : (
           <Thresholds settings={settings} />
         )}
@@ -42,16 +57,22 @@ export function AlertSettings({ data: { settings, unsent }, onChanged }: { data:
 }
 
 function Receiver({ settings, unsent, onChanged }: SettingsProps & { unsent: number }) {
-  const { api } = useTools();
+  const { may } = useTools();
   const [said, setSaid] = useState<string>();
-  const test = async () => {
-    const answer = await api.send<z.infer<typeof AlertTestSchema>>('POST', '/api/alerts/test');
-    setSaid(answer.delivered ? `Delivered: it answered ${answer.status}.` : `Not delivered: ${answer.why}.`);
+  const tested = (answer: z.infer<typeof AlertTestSchema>) => {
+    setSaid(
+      answer.delivered
+        ? `Delivered: it answered ${answer.status}.`
+        : `Not delivered: ${answer.why}. Look at the receiver, then send a test again.`,
+    );
+    onChanged();
   };
   if (settings.url === null) {
     return (
       <p>
-        Nobody: alerts stand here and in the log alone. A receiver gets them as messages, signed as Standard Webhooks.
+        Nobody: alerts stand here and in the log alone.{' '}
+        {may('PUT /api/alerts/settings') ? 'Name a receiver below' : 'An admin can name a receiver'}; it gets them as
+        messages, signed as Standard Webhooks.
       </p>
     );
   }
@@ -73,8 +94,8 @@ function Receiver({ settings, unsent, onChanged }: SettingsProps & { unsent: num
         <Act
           label="Send a test"
           consequence={`A test message goes to ${settings.url} now.`}
-          run={test}
-          onDone={onChanged}
+          call={call('POST /api/alerts/test', {})}
+          onDone={tested}
         />
       </div>
       {said !== undefined && (
@@ -87,9 +108,9 @@ function Receiver({ settings, unsent, onChanged }: SettingsProps & { unsent: num
 }
 
 function Silences({ settings: { silences }, onChanged }: SettingsProps) {
-  const { api, session } = useTools();
+  const { may } = useTools();
   const field = useRef<HTMLInputElement>(null);
-  const silence = (alert: string, until: string | null) => api.send('POST', '/api/alerts/silence', { alert, until });
+  const silence = call('POST /api/alerts/silence', {});
   const until = () => new Date(field.current?.value ?? '');
   return (
     <>
@@ -102,16 +123,17 @@ function Silences({ settings: { silences }, onChanged }: SettingsProps) {
           <Act
             label={name === '*' ? 'End the silence of all' : `End the silence of ${name}`}
             consequence="Whoever receives alerts is told again, of what fires at the next look."
-            run={() => silence(name, null)}
+            call={silence}
+            body={{ alert: name, until: null }}
             onDone={onChanged}
           />
         </p>
       ))}
-      {session.role === 'admin' && (
+      {may('POST /api/alerts/silence') && (
         <form class="filters" onSubmit={(event) => event.preventDefault()}>
           <label>
             Tell nobody of any alert until
-            <input ref={field} type="datetime-local" required />
+            <input ref={field} type="datetime-local" required min={localTime(Date.now())} />
           </label>
           <Act
             label="Silence all"
@@ -119,7 +141,8 @@ function Silences({ settings: { silences }, onChanged }: SettingsProps) {
             consequence={() =>
               `Nobody is told of any alert until ${until().toLocaleString()}. They stand here; what still fires then is told.`
             }
-            run={() => silence('*', until().toISOString())}
+            call={silence}
+            body={() => ({ alert: '*', until: until().toISOString() })}
             onDone={onChanged}
           />
         </form>
@@ -128,8 +151,33 @@ function Silences({ settings: { silences }, onChanged }: SettingsProps) {
   );
 }
 
-function SettingsForm({ settings, onChanged }: SettingsProps) {
-  const { api } = useTools();
+/** Shown once, to whoever may change them: what a receiver knows Tasklane's messages by. */
+function Secrets({ secrets }: { secrets: readonly string[] }) {
+  return (
+    <div class="notice">
+      <p>
+        Saved. The receiver verifies <code>webhook-signature</code> with{' '}
+        {secrets.length === 1 ? 'this secret' : 'these secrets, the current one first'}; it is not shown again here.
+      </p>
+      {secrets.map((secret) => (
+        <code key={secret}>{secret}</code>
+      ))}
+    </div>
+  );
+}
+
+/** As a field of the kind `datetime-local` has it. */
+function localTime(at: number): string {
+  const time = new Date(at);
+  return new Date(at - time.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
+
+interface FormProps {
+  readonly settings: Settings;
+  readonly onSaved: (answer: z.infer<typeof AlertSettingsAnswerSchema>) => void;
+}
+
+function SettingsForm({ settings, onSaved }: FormProps) {
   const form = useRef<HTMLFormElement>(null);
   const wanted = () => settingsIn(new FormData(form.current ?? undefined));
   return (
@@ -159,8 +207,9 @@ function SettingsForm({ settings, onChanged }: SettingsProps) {
           label="Save"
           isReady={() => form.current?.reportValidity() === true}
           consequence={() => consequenceOf(settings, wanted())}
-          run={() => api.send('PUT', '/api/alerts/settings', wanted())}
-          onDone={onChanged}
+          call={call('PUT /api/alerts/settings', {})}
+          body={wanted}
+          onDone={onSaved}
         />
       </p>
     </form>
@@ -176,7 +225,7 @@ function Thresholds({ settings: { thresholds, off }, isForm = false }: { setting
             <th>Alert</th>
             <th>Watched</th>
             <th>From</th>
-            <th>Of</th>
+            <th>Unit</th>
           </tr>
         </thead>
         <tbody>

@@ -1,11 +1,14 @@
 /** Alerts: what is wrong now and what helps, who is told, and silences. */
 import type { z } from 'zod';
 import type { AlertsSchema } from '../../producer/schema/alert.ts';
-import { useLive, useTools } from '../live.ts';
+import { lineInWords, targetOfLine } from '../../shared/capacity/line.ts';
+import { useLive } from '../live.ts';
+import { call } from '../operation.ts';
 import { Act } from '../parts/act.tsx';
+import { PageLink } from '../parts/page-link.tsx';
 import { Fresh, Panel, Status } from '../parts/panel.tsx';
+import { Sentence } from '../parts/sentence.tsx';
 import { Time } from '../parts/time.tsx';
-import { link } from '../route.ts';
 import { ALERT_TITLES } from '../words.ts';
 import { AlertSettings } from './alert-settings.tsx';
 
@@ -16,8 +19,14 @@ const HOUR_MS = 3600_000;
 const SILENCE_HOURS = [1, 8] as const;
 const LATE_MS = 5 * 60_000;
 
+const PHASES: Readonly<Record<Alert['phase'], string>> = {
+  raising: 'wrong since a moment ago, nobody told yet',
+  firing: 'wrong now',
+  clearing: 'right again since a moment ago',
+};
+
 export function AlertsPage() {
-  const live = useLive<Alerts>('/api/alerts');
+  const live = useLive<Alerts>(call('GET /api/alerts', {}));
   return (
     <Fresh live={live}>
       {(data) => (
@@ -32,17 +41,33 @@ export function AlertsPage() {
 
 /** Those that fire, in short, for whoever looks at the overview. */
 export function FiringAlerts() {
-  const { data } = useLive<Alerts>('/api/alerts', 15_000);
-  const firing =
-    data?.alerts.filter(({ phase, silencedUntil }) => phase !== 'raising' && silencedUntil === undefined) ?? [];
-  if (firing.length === 0) return null;
+  const live = useLive<Alerts>(call('GET /api/alerts', {}), 15_000);
   return (
-    <Panel title="Needs a person" aside={<a href="#/alerts">All alerts</a>}>
-      {firing.map((alert) => (
-        <p key={alert.name} class="notice bad">
-          {alert.summary} <span class="quiet">{alert.remedy}</span>
-        </p>
-      ))}
+    <Panel title="Needs a person" aside={<PageLink page="alerts">All alerts</PageLink>}>
+      <Fresh live={live}>
+        {({ alerts, evaluatedAt }) => {
+          const firing = alerts.filter(
+            ({ phase, silencedUntil }) => phase !== 'raising' && silencedUntil === undefined,
+          );
+          return firing.length === 0 ? (
+            <p class="quiet">
+              Nothing
+              {evaluatedAt !== null && (
+                <>
+                  , looked at <Time at={evaluatedAt} />
+                </>
+              )}
+              .
+            </p>
+          ) : (
+            firing.map((alert) => (
+              <p key={alert.name} class="notice bad">
+                <Sentence text={alert.summary} /> <Remedy alert={alert} />
+              </p>
+            ))
+          );
+        }}
+      </Fresh>
     </Panel>
   );
 }
@@ -65,7 +90,8 @@ function AlertList({
         ) : (
           <>
             Last looked at <Time at={evaluatedAt} />.
-            {isLate && ' It should be every minute: see the cron of the producer.'}
+            {isLate &&
+              ' It should be every minute: see the cron trigger of the Worker tasklane-producer in the Cloudflare dashboard.'}
           </>
         )}
       </p>
@@ -78,20 +104,22 @@ function AlertList({
 }
 
 function AlertCard({ alert, onChanged }: { alert: Alert; onChanged: () => void }) {
-  const { api } = useTools();
-  const { name, kind, target, phase, since, value, threshold, unit, summary, remedy, silencedUntil } = alert;
-  const silence = (until: string | null) => api.send('POST', '/api/alerts/silence', { alert: name, until });
+  const { name, kind, target, phase, since, value, threshold, unit, summary, silencedUntil } = alert;
+  const silence = call('POST /api/alerts/silence', {});
+  const what = kind === 'backlog-late' ? lineInWords(target) : kind === 'store-fill' ? `store ${target}` : target;
   return (
     <Panel
-      title={target === '' ? ALERT_TITLES[kind] : `${ALERT_TITLES[kind]}: ${target}`}
-      aside={<Status status={phase === 'firing' ? 'failed' : 'deferred'} text={phase} />}
+      title={target === '' ? ALERT_TITLES[kind] : `${ALERT_TITLES[kind]}: ${what}`}
+      aside={<Status status={phase === 'firing' ? 'failed' : 'deferred'} text={PHASES[phase]} />}
     >
-      <p>{summary}</p>
+      <p>
+        <Sentence text={summary} />
+      </p>
       <p class="notice">
-        {remedy} <a href={placeOf(alert)}>Look at it</a>
+        <Remedy alert={alert} />
       </p>
       <p class="quiet">
-        Since <Time at={since} />. {value} {unit}; told from {threshold} on.
+        It began <Time at={since} />. {value} {unit}; it is an alert from {threshold} on.
         {silencedUntil !== undefined && (
           <>
             {' '}
@@ -106,7 +134,8 @@ function AlertCard({ alert, onChanged }: { alert: Alert; onChanged: () => void }
               key={hours}
               label={`Silence for ${hours} h`}
               consequence={`Nobody is told of this alert for ${hours} h. It stays here; if it still fires then, it is told.`}
-              run={() => silence(new Date(Date.now() + hours * HOUR_MS).toISOString())}
+              call={silence}
+              body={() => ({ alert: name, until: new Date(Date.now() + hours * HOUR_MS).toISOString() })}
               onDone={onChanged}
             />
           ))
@@ -114,7 +143,8 @@ function AlertCard({ alert, onChanged }: { alert: Alert; onChanged: () => void }
           <Act
             label="End the silence"
             consequence="Whoever receives alerts is told again, of this one at the next look."
-            run={() => silence(null)}
+            call={silence}
+            body={{ alert: name, until: null }}
             onDone={onChanged}
           />
         )}
@@ -123,25 +153,55 @@ function AlertCard({ alert, onChanged }: { alert: Alert; onChanged: () => void }
   );
 }
 
-/** The page that shows what an alert is about. */
-function placeOf({ kind, target }: Alert): string {
+/** What helps, and the ways to where it is done. */
+function Remedy({ alert }: { alert: Alert }) {
+  return (
+    <>
+      <span>{alert.remedy}</span>{' '}
+      <span class="ways">
+        {waysOf(alert).map(({ text, ...to }) => (
+          <PageLink key={text} {...to}>
+            {text}
+          </PageLink>
+        ))}
+      </span>
+    </>
+  );
+}
+
+type Way = Pick<Parameters<typeof PageLink>[0], 'page' | 'name' | 'query'> & { readonly text: string };
+
+/** The pages that a remedy speaks of. */
+function waysOf({ kind, target }: Alert): readonly Way[] {
+  const service: Way = { text: `Service ${target}`, page: 'service', name: target };
+  const keys: Way = { text: 'Keys', page: 'keys' };
   switch (kind) {
     case 'failure-rate':
-      return link('tasks', undefined, { service: target, status: 'failed' });
+      return [service, { text: 'Redrive', page: 'redrive', query: { act: 'redrive', service: target } }];
     case 'tasks-expiring':
-      return link('tasks', undefined, { service: target });
-    case 'keys-cooling':
-    case 'keys-refused':
-      return link('keys');
     case 'circuit-open':
     case 'service-unreachable':
-      return link('service', target);
+      return [service];
+    case 'keys-cooling':
+    case 'keys-refused':
+      return [keys];
     case 'store-fill':
-      return link('stores');
-    case 'backlog-late':
+      return [{ text: 'Stores', page: 'stores' }];
+    case 'backlog-late': {
+      const line = targetOfLine(target);
+      const cancel: Way = { text: 'Redrive', page: 'redrive', query: { act: 'cancel' } };
+      if (line?.kind === 'pool') return [keys, cancel];
+      if (line?.kind !== 'service') return [cancel];
+      const name = line.service;
+      return [
+        { text: `Service ${name}`, page: 'service', name },
+        { ...cancel, query: { act: 'cancel', service: name } },
+      ];
+    }
+    // What helps is done at the platform.
     case 'dead-letters':
     case 'sweep-late':
     case 'part-away':
-      return link('overview');
+      return [];
   }
 }

@@ -2,11 +2,13 @@
 import type { z } from 'zod';
 import type { AuditSchema } from '../../producer/schema/audit.ts';
 import { useLive } from '../live.ts';
+import { call } from '../operation.ts';
 import { InWords } from '../parts/in-words.tsx';
 import { Fresh } from '../parts/panel.tsx';
 import { Scroll } from '../parts/scroll.tsx';
 import { Time } from '../parts/time.tsx';
 import { link } from '../route.ts';
+import { actText } from '../words.ts';
 
 type Audit = z.infer<typeof AuditSchema>;
 
@@ -14,12 +16,12 @@ const EVERY_MS = 10_000;
 
 export function AuditPage({ query }: { query: URLSearchParams }) {
   const cursor = query.get('cursor');
-  const live = useLive<Audit>(`/api/audit${cursor === null ? '' : `?cursor=${encodeURIComponent(cursor)}`}`, EVERY_MS);
+  const live = useLive<Audit>(call('GET /api/audit', {}, { cursor: cursor ?? undefined }), EVERY_MS);
   return (
     <Fresh live={live}>
       {({ acts, nextCursor }) => (
         <>
-          {acts.length === 0 && <p class="quiet">Nobody has changed anything yet.</p>}
+          {acts.length === 0 && <p class="quiet">No administrator has changed anything yet.</p>}
           {acts.length > 0 && (
             <Scroll label="Acts">
               <table>
@@ -39,7 +41,7 @@ export function AuditPage({ query }: { query: URLSearchParams }) {
                         <Time at={at} />
                       </td>
                       <td>{subject}</td>
-                      <td>{act.replace('.', ': ')}</td>
+                      <td>{actText(act)}</td>
                       <td>
                         {target}
                         {count > 1 && ` (${count})`}

@@ -2,13 +2,14 @@
 import type { z } from 'zod';
 import type { GroupListSchema, GroupSchema } from '../../producer/schema/group.ts';
 import { useLive, useTools } from '../live.ts';
-import { Act, mayAct } from '../parts/act.tsx';
+import { call } from '../operation.ts';
+import { Act } from '../parts/act.tsx';
 import { Meter } from '../parts/meter.tsx';
 import { Fresh, Status } from '../parts/panel.tsx';
 import { Scroll } from '../parts/scroll.tsx';
 import { Time } from '../parts/time.tsx';
 import { link } from '../route.ts';
-import { count } from '../words.ts';
+import { count, counted } from '../words.ts';
 
 type GroupList = z.infer<typeof GroupListSchema>;
 type Group = z.infer<typeof GroupSchema>;
@@ -16,17 +17,23 @@ type Group = z.infer<typeof GroupSchema>;
 const PAGE_GROUPS = 50;
 
 export function GroupsPage({ query }: { query: URLSearchParams }) {
-  const { session } = useTools();
+  const { may } = useTools();
   const before = query.get('before');
-  const asked = new URLSearchParams({ limit: String(PAGE_GROUPS), ...(before !== null && { before }) });
-  const live = useLive<GroupList>(`/api/groups?${asked}`);
+  const asked = { limit: String(PAGE_GROUPS), before: before ?? undefined };
+  const live = useLive<GroupList>(call('GET /api/groups', {}, asked));
   return (
     <Fresh live={live}>
       {({ groups }) => (
         <>
           {groups.length === 0 && (
             <p class="quiet">
-              {before === null ? 'There is no group. A task that names a `group` makes one.' : 'No older group.'}
+              {before === null ? (
+                <>
+                  There is no group. A task that is submitted with a <code>group</code> makes one.
+                </>
+              ) : (
+                'No older group.'
+              )}
             </p>
           )}
           {groups.length > 0 && (
@@ -41,7 +48,7 @@ export function GroupsPage({ query }: { query: URLSearchParams }) {
                     <th class="number">Failed</th>
                     <th class="number">Open</th>
                     <th>Begun</th>
-                    {mayAct(session, true) && <th>Actions</th>}
+                    {may('POST /api/groups/:id/cancel') && <th>Actions</th>}
                   </tr>
                 </thead>
                 <tbody>
@@ -65,10 +72,8 @@ export function GroupsPage({ query }: { query: URLSearchParams }) {
 }
 
 function Row({ group, onChanged }: { group: Group; onChanged: () => void }) {
-  const { api, session } = useTools();
+  const { may } = useTools();
   const { id, subject, status, counts, total, done } = group;
-  const act = (action: string) =>
-    api.send('POST', `/api/groups/${encodeURIComponent(id)}/${action}?subject=${encodeURIComponent(subject)}`);
   return (
     <tr>
       <td>
@@ -91,25 +96,23 @@ function Row({ group, onChanged }: { group: Group; onChanged: () => void }) {
       <td>
         <Time at={group.createdAt} />
       </td>
-      {mayAct(session, true) && (
+      {may('POST /api/groups/:id/cancel') && (
         <td>
           <div class="row">
             {status === 'open' && (
               <Act
                 label="Close"
-                consequence={`${id} takes no more tasks, and ends when its ${count(counts.open)} open tasks have.`}
-                run={() => act('close')}
+                consequence={`${id} takes no more tasks, and ends when its ${counted(counts.open, 'open task')} ${counts.open === 1 ? 'has' : 'have'}.`}
+                call={call('POST /api/groups/:id/close', { id }, { subject })}
                 onDone={onChanged}
-                forClients
               />
             )}
             {status !== 'ended' && (
               <Act
                 label="Cancel"
-                consequence={`The ${count(counts.open)} tasks of ${id} that have not ended are cancelled; none comes back.`}
-                run={() => act('cancel')}
+                consequence={`${counted(counts.open, 'task')} of ${id} that ${counts.open === 1 ? 'has' : 'have'} not ended ${counts.open === 1 ? 'is' : 'are'} cancelled; none comes back.`}
+                call={call('POST /api/groups/:id/cancel', { id }, { subject })}
                 onDone={onChanged}
-                forClients
               />
             )}
           </div>

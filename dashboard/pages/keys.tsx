@@ -2,11 +2,12 @@
 import type { z } from 'zod';
 import type { KeyStatsSchema } from '../../producer/schema/key.ts';
 import { useLive, useTools } from '../live.ts';
-import { Act, mayAct } from '../parts/act.tsx';
+import { call } from '../operation.ts';
+import { Act } from '../parts/act.tsx';
 import { Fresh, Panel, Status } from '../parts/panel.tsx';
 import { Scroll } from '../parts/scroll.tsx';
 import { Time } from '../parts/time.tsx';
-import { count, duration } from '../words.ts';
+import { count, duration, underWay } from '../words.ts';
 
 type KeyStats = z.infer<typeof KeyStatsSchema>;
 type Key = KeyStats['keys'][number];
@@ -15,7 +16,7 @@ type Key = KeyStats['keys'][number];
 const OLD_MS = 10_000;
 
 export function KeysPage() {
-  const live = useLive<KeyStats>('/api/stats/keys');
+  const live = useLive<KeyStats>(call('GET /api/stats/keys', {}));
   return (
     <Fresh live={live}>
       {({ keys, unreachableShards }) => (
@@ -25,7 +26,9 @@ export function KeysPage() {
               Shards that did not answer: {unreachableShards.join(', ')}. Their keys are shown as they last were.
             </p>
           )}
-          {keys.length === 0 && <p class="quiet">No API key is configured. docs/keys.md says how to add some.</p>}
+          {keys.length === 0 && (
+            <p class="quiet">No API key is configured. Deploy with secrets KEY1, KEY2, …: docs/keys.md says how.</p>
+          )}
           {[...Map.groupBy(keys, ({ pool }) => pool)].map(([pool, own]) => (
             <Panel key={pool} title={`Pool ${pool}`} aside={<span class="quiet">{keysByState(own)}</span>}>
               <KeyTable keys={own} onChanged={live.refresh} />
@@ -43,7 +46,7 @@ export function keysByState(keys: readonly Key[]): string {
 }
 
 export function KeyTable({ keys, onChanged }: { keys: readonly Key[]; onChanged: () => void }) {
-  const { api, session } = useTools();
+  const { may } = useTools();
   return (
     <Scroll label="Keys">
       <table>
@@ -55,16 +58,16 @@ export function KeyTable({ keys, onChanged }: { keys: readonly Key[]; onChanged:
             <th>Ready</th>
             <th class="number">Under way</th>
             <th class="number">Calls</th>
-            <th class="number">Limited</th>
+            <th class="number">Refused for its limit</th>
             <th>Limits</th>
             <th>Last used</th>
-            {mayAct(session) && <th>Actions</th>}
+            {may('POST /api/keys/:shard/:key/:action') && <th>Actions</th>}
           </tr>
         </thead>
         <tbody>
           {keys.map((each) => {
             const action = each.state === 'disabled' ? 'enable' : 'disable';
-            const path = `/api/keys/${each.shard}/${encodeURIComponent(each.key)}`;
+            const at = { shard: each.shard, key: each.key };
             return (
               <tr key={`${each.shard} ${each.key}`}>
                 <td>{each.shard}</td>
@@ -95,23 +98,23 @@ export function KeyTable({ keys, onChanged }: { keys: readonly Key[]; onChanged:
                 <td>
                   <Time at={each.lastUsedAt} />
                 </td>
-                {mayAct(session) && (
+                {may('POST /api/keys/:shard/:key/:action') && (
                   <td>
                     <div class="row">
                       <Act
                         label={action === 'enable' ? 'Enable' : 'Disable'}
                         consequence={
                           action === 'enable'
-                            ? `Key ${each.key} is used again; tasks that wait for it start.`
-                            : `Key ${each.key} gets no new calls until it is enabled again.`
+                            ? `Key ${each.key} of shard ${each.shard} is used again; tasks that wait for a key of pool ${each.pool} start.`
+                            : `Key ${each.key} of shard ${each.shard} gets no new calls until it is enabled again. ${underWay(each.inFlight)}; tasks take other keys of pool ${each.pool}, or wait.`
                         }
-                        run={() => api.send('POST', `${path}/${action}`)}
+                        call={call('POST /api/keys/:shard/:key/:action', { ...at, action })}
                         onDone={onChanged}
                       />
                       <Act
                         label="Reset"
-                        consequence={`Cooldown, limits and counts of key ${each.key} are forgotten, as if it had never been used.`}
-                        run={() => api.send('POST', `${path}/reset`)}
+                        consequence={`Cooldown, learnt limits and counts of key ${each.key} of shard ${each.shard} are forgotten, as if it had never been used; it is called again at once.`}
+                        call={call('POST /api/keys/:shard/:key/:action', { ...at, action: 'reset' })}
                         onDone={onChanged}
                       />
                     </div>

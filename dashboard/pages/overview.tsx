@@ -2,12 +2,15 @@
 import type { z } from 'zod';
 import type { TaskStatsSchema } from '../../producer/schema/statistics.ts';
 import { useLive } from '../live.ts';
+import { call } from '../operation.ts';
+import { AdviceText } from '../parts/advice.tsx';
+import { FailuresPanel } from '../parts/failures.tsx';
 import { FlowPanel } from '../parts/flow-chart.tsx';
-import { LineTable } from '../parts/lines.tsx';
+import { LineTable, tasksIn } from '../parts/lines.tsx';
+import { PageLink } from '../parts/page-link.tsx';
 import { Figure, Fresh, Panel } from '../parts/panel.tsx';
 import { Scroll } from '../parts/scroll.tsx';
 import { Time } from '../parts/time.tsx';
-import { link } from '../route.ts';
 import { count, duration, percent, waitingFor } from '../words.ts';
 import { FiringAlerts } from './alerts.tsx';
 
@@ -16,7 +19,7 @@ type TaskStats = z.infer<typeof TaskStatsSchema>;
 const STATISTICS_EVERY_MS = 5_000;
 
 export function OverviewPage() {
-  const stats = useLive<TaskStats>('/api/stats/tasks?hours=24', STATISTICS_EVERY_MS);
+  const stats = useLive<TaskStats>(call('GET /api/stats/tasks', {}, { hours: '24' }), STATISTICS_EVERY_MS);
   return (
     <>
       <Fresh live={stats}>{(data) => <Summary stats={data} />}</Fresh>
@@ -30,13 +33,17 @@ export function OverviewPage() {
           </>
         )}
       </Fresh>
+      <FailuresPanel />
     </>
   );
 }
 
 function Summary({ stats: { total, trend, backlog, advice } }: { stats: TaskStats }) {
   const queued = backlog.queues.reduce((sum, { messages }) => sum + messages, 0);
-  const parked = backlog.lines.reduce((sum, { tasks }) => sum + tasks, 0);
+  const waiting = {
+    tasks: backlog.lines.reduce((sum, { tasks }) => sum + tasks, 0),
+    isCounted: backlog.lines.every(({ isCounted }) => isCounted),
+  };
   const oldest = backlog.services.map(({ oldestAt }) => oldestAt).sort()[0];
   return (
     <>
@@ -51,13 +58,15 @@ function Summary({ stats: { total, trend, backlog, advice } }: { stats: TaskStat
           value={count(total.failed + total.expired)}
           hint={`${count(trend.dayBefore.failed + trend.dayBefore.expired)} the day before`}
         />
-        <Figure label="Success rate" value={total.successRate === null ? '—' : percent(total.successRate)} />
+        <Figure label="Success rate, 24 h" value={total.successRate === null ? '—' : percent(total.successRate)} />
         <Figure label="In queues" value={count(queued)} hint="messages" />
-        <Figure label="Wait for capacity" value={count(parked)} hint="tasks" />
+        <Figure label="Wait for capacity" value={tasksIn(waiting)} hint="tasks" />
         <Figure
-          label="Accepted to ended"
+          label="From accept to end"
           value={total.latency.acceptToEndMs === undefined ? '—' : duration(total.latency.acceptToEndMs.p50)}
-          hint={total.latency.acceptToEndMs && `p99 ${duration(total.latency.acceptToEndMs.p99)}`}
+          hint={
+            total.latency.acceptToEndMs && `half of the tasks; 99 % within ${duration(total.latency.acceptToEndMs.p99)}`
+          }
         />
       </div>
       {oldest !== undefined && (
@@ -65,10 +74,8 @@ function Summary({ stats: { total, trend, backlog, advice } }: { stats: TaskStat
           The oldest task that waits for capacity was submitted <Time at={oldest} />.
         </p>
       )}
-      {advice.map(({ text }) => (
-        <p key={text} class="notice">
-          {text}
-        </p>
+      {advice.map((each) => (
+        <AdviceText key={each.text} advice={each} />
       ))}
     </>
   );
@@ -77,7 +84,11 @@ function Summary({ stats: { total, trend, backlog, advice } }: { stats: TaskStat
 function Backlog({ stats: { backlog } }: { stats: TaskStats }) {
   return (
     <Panel title="What waits for capacity">
-      {backlog.lines.length === 0 ? <p class="quiet">Nothing waits.</p> : <LineTable lines={backlog.lines} />}
+      {backlog.lines.length === 0 ? (
+        <p class="quiet">Nothing waits: every task starts as it comes.</p>
+      ) : (
+        <LineTable lines={backlog.lines} />
+      )}
     </Panel>
   );
 }
@@ -86,7 +97,7 @@ function Services({ stats: { services } }: { stats: TaskStats }) {
   return (
     <Panel title="Services, 24 h">
       {services.length === 0 ? (
-        <p class="quiet">No service has had a task.</p>
+        <p class="quiet">No task has ended or started in 24 hours.</p>
       ) : (
         <Scroll label="Services">
           <table>
@@ -94,7 +105,7 @@ function Services({ stats: { services } }: { stats: TaskStats }) {
               <tr>
                 <th>Service</th>
                 <th class="number">Succeeded</th>
-                <th class="number">Failed</th>
+                <th class="number">Failed or expired</th>
                 <th class="number">Success rate</th>
                 <th class="number">To start, p95</th>
                 <th class="number">To end, p95</th>
@@ -107,16 +118,18 @@ function Services({ stats: { services } }: { stats: TaskStats }) {
                 return (
                   <tr key={each.service}>
                     <td>
-                      <a href={link('service', each.service)}>{each.service}</a>
+                      <PageLink page="service" name={each.service}>
+                        {each.service}
+                      </PageLink>
                     </td>
                     <td class="number">{count(each.succeeded)}</td>
                     <td class="number">
                       {each.failed + each.expired === 0 ? (
                         0
                       ) : (
-                        <a href={link('tasks', undefined, { service: each.service, status: 'failed' })}>
+                        <PageLink page="tasks" query={{ service: each.service, status: 'failed' }}>
                           {count(each.failed + each.expired)}
-                        </a>
+                        </PageLink>
                       )}
                     </td>
                     <td class="number">{each.successRate === null ? '—' : percent(each.successRate)}</td>

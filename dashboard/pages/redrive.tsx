@@ -1,16 +1,18 @@
 /** Many tasks at once: which, what would be done and what that takes, then doing it, and how far it is. */
 import { useState } from 'preact/hooks';
 import type { z } from 'zod';
+import type { Operation } from '../../producer/access.ts';
 import type { JobEstimateSchema, JobListSchema, JobSchema } from '../../producer/schema/job.ts';
 import { useLive, useTools } from '../live.ts';
-import { Act, mayAct } from '../parts/act.tsx';
+import { call } from '../operation.ts';
+import { Act } from '../parts/act.tsx';
 import { InWords } from '../parts/in-words.tsx';
 import { Meter } from '../parts/meter.tsx';
 import { Figure, Fresh, Panel, Status } from '../parts/panel.tsx';
 import { Scroll } from '../parts/scroll.tsx';
 import { TaskFilterFields, textIn } from '../parts/task-filter.tsx';
 import { Time } from '../parts/time.tsx';
-import { count, duration, money } from '../words.ts';
+import { count, counted, duration, money } from '../words.ts';
 
 type Estimate = z.infer<typeof JobEstimateSchema>;
 type JobList = z.infer<typeof JobListSchema>;
@@ -18,6 +20,14 @@ type Job = z.infer<typeof JobSchema>;
 type JobAct = Job['act'];
 
 const ACTS: readonly JobAct[] = ['redrive', 'cancel', 'purge'];
+
+const OPERATIONS = {
+  redrive: 'POST /api/tasks/redrive',
+  cancel: 'POST /api/tasks/cancel',
+  purge: 'POST /api/tasks/purge',
+} as const satisfies Readonly<Record<JobAct, Operation>>;
+
+const DID: Readonly<Record<JobAct, string>> = { redrive: 'run again', cancel: 'cancel', purge: 'delete' };
 
 const LABELS: Readonly<Record<JobAct, string>> = {
   redrive: 'Run failed and expired tasks again',
@@ -31,8 +41,8 @@ interface Asked {
 }
 
 export function RedrivePage({ query }: { query: URLSearchParams }) {
-  const { api, session } = useTools();
-  const jobs = useLive<JobList>('/api/jobs');
+  const { api, may } = useTools();
+  const jobs = useLive<JobList>(call('GET /api/jobs', {}));
   const [found, setFound] = useState<{ readonly asked: Asked; readonly estimate: Estimate }>();
   const [error, setError] = useState<string>();
   const look = async (asked: Asked) => {
@@ -40,14 +50,14 @@ export function RedrivePage({ query }: { query: URLSearchParams }) {
     setFound(undefined);
     try {
       const body = { ...asked.body, dryRun: true };
-      setFound({ asked, estimate: await api.send<Estimate>('POST', `/api/tasks/${asked.act}`, body) });
+      setFound({ asked, estimate: await api.send<Estimate>(call(OPERATIONS[asked.act], {}), body) });
     } catch (failure) {
       setError(failure instanceof Error ? failure.message : String(failure));
     }
   };
   return (
     <>
-      {mayAct(session, true) && (
+      {may('POST /api/tasks/redrive') && (
         <Panel title="Which tasks">
           <Filter query={query} onAsked={(asked) => void look(asked)} />
           {error !== undefined && (
@@ -133,7 +143,6 @@ function askedIn(form: FormData): Asked {
 }
 
 function Found({ asked, estimate, onDone }: { asked: Asked; estimate: Estimate; onDone: () => void }) {
-  const { api } = useTools();
   const { act, count: tasks, isCounted, seconds, dollars, services } = estimate;
   const many = `${isCounted ? '' : 'more than '}${count(tasks)} ${tasks === 1 ? 'task' : 'tasks'}`;
   const takes = duration(seconds * 1000);
@@ -155,20 +164,20 @@ function Found({ asked, estimate, onDone }: { asked: Asked; estimate: Estimate; 
             <li key={service}>
               {service}: {count(own)} {own === 1 ? 'task' : 'tasks'}
               {perSecond !== undefined && `, ${perSecond} a second`}
-              {isAssumed && ' (assumed: nothing is known of its limits)'}
+              {isAssumed && ' (assumed: nothing is known of its limits; say another pace above)'}
             </li>
           ))}
         </ul>
       )}
       {tasks === 0 ? (
-        <p>No task is like this.</p>
+        <p>No task is like this. {LABELS[act]}: that is what is looked for; leave a field empty to find more.</p>
       ) : (
         <Act
           label={`${LABELS[act].split(' ')[0]} ${many}`}
           consequence={consequences[act]}
-          run={() => api.send('POST', `/api/tasks/${asked.act}`, asked.body)}
+          call={call(OPERATIONS[act], {})}
+          body={asked.body}
           onDone={onDone}
-          forClients
         />
       )}
     </>
@@ -176,8 +185,9 @@ function Found({ asked, estimate, onDone }: { asked: Asked; estimate: Estimate; 
 }
 
 function JobTable({ list: { jobs }, onChanged }: { list: JobList; onChanged: () => void }) {
-  const { session } = useTools();
-  if (jobs.length === 0) return <p class="quiet">There is no job.</p>;
+  const { may } = useTools();
+  if (jobs.length === 0)
+    return <p class="quiet">There is no job: nobody has run, cancelled or deleted many tasks at once.</p>;
   return (
     <Scroll label="Jobs">
       <table>
@@ -189,7 +199,7 @@ function JobTable({ list: { jobs }, onChanged }: { list: JobList; onChanged: () 
             <th>Which</th>
             <th>Status</th>
             <th>Done</th>
-            {mayAct(session, true) && <th>Actions</th>}
+            {may('POST /api/jobs/:id/abort') && <th>Actions</th>}
           </tr>
         </thead>
         <tbody>
@@ -203,7 +213,7 @@ function JobTable({ list: { jobs }, onChanged }: { list: JobList; onChanged: () 
 }
 
 function Row({ job, onChanged }: { job: Job; onChanged: () => void }) {
-  const { api, session } = useTools();
+  const { may } = useTools();
   const { id, act, status, subject, filter, count: tasks, isCounted, done, skipped, createdAt } = job;
   const total = isCounted ? tasks : Math.max(tasks, done + skipped);
   return (
@@ -212,7 +222,7 @@ function Row({ job, onChanged }: { job: Job; onChanged: () => void }) {
         <Time at={createdAt} />
       </td>
       <td>{subject}</td>
-      <td>{act}</td>
+      <td>{DID[act]}</td>
       <td>
         <InWords value={filter} />
       </td>
@@ -226,15 +236,14 @@ function Row({ job, onChanged }: { job: Job; onChanged: () => void }) {
           text={`${count(done)} of ${isCounted ? '' : 'more than '}${count(tasks)}${skipped > 0 ? `, ${count(skipped)} skipped` : ''}`}
         />
       </td>
-      {mayAct(session, true) && (
+      {may('POST /api/jobs/:id/abort') && (
         <td>
           {status === 'running' && (
             <Act
               label="Stop"
-              consequence={`The job stops. ${count(done)} tasks are done and stay so; the rest is left as it is.`}
-              run={() => api.send('POST', `/api/jobs/${id}/abort`)}
+              consequence={`The job stops. ${counted(done, 'task')} ${done === 1 ? 'is' : 'are'} done and ${done === 1 ? 'stays' : 'stay'} so; the rest is left as it is.`}
+              call={call('POST /api/jobs/:id/abort', { id })}
               onDone={onChanged}
-              forClients
             />
           )}
         </td>

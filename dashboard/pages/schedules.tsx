@@ -2,23 +2,26 @@
 import type { z } from 'zod';
 import type { ScheduleListSchema } from '../../producer/schema/schedule.ts';
 import { useLive, useTools } from '../live.ts';
-import { Act, mayAct } from '../parts/act.tsx';
+import { call } from '../operation.ts';
+import { Act } from '../parts/act.tsx';
+import { PageLink } from '../parts/page-link.tsx';
 import { Fresh } from '../parts/panel.tsx';
 import { Scroll } from '../parts/scroll.tsx';
 import { Time } from '../parts/time.tsx';
-import { link } from '../route.ts';
 
 type ScheduleList = z.infer<typeof ScheduleListSchema>;
 type Schedule = ScheduleList['schedules'][number];
 
 export function SchedulesPage() {
-  const { session } = useTools();
-  const live = useLive<ScheduleList>('/api/schedules');
+  const { may } = useTools();
+  const live = useLive<ScheduleList>(call('GET /api/schedules', {}));
   return (
     <Fresh live={live}>
       {({ schedules }) =>
         schedules.length === 0 ? (
-          <p class="quiet">There is no schedule. POST /api/schedules makes one.</p>
+          <p class="quiet">
+            There is no schedule. <code>POST /api/schedules</code> makes one: <a href="/docs">try it</a>.
+          </p>
         ) : (
           <Scroll label="Schedules">
             <table>
@@ -28,7 +31,7 @@ export function SchedulesPage() {
                   <th>Runs</th>
                   <th>Next</th>
                   <th>Last</th>
-                  {mayAct(session, true) && <th>Actions</th>}
+                  {may('POST /api/schedules/:name/pause') && <th>Actions</th>}
                 </tr>
               </thead>
               <tbody>
@@ -45,10 +48,8 @@ export function SchedulesPage() {
 }
 
 function Row({ schedule, onChanged }: { schedule: Schedule; onChanged: () => void }) {
-  const { api, session } = useTools();
+  const { may } = useTools();
   const { name, subject, paused } = schedule;
-  const act = (action: string) =>
-    api.send('POST', `/api/schedules/${encodeURIComponent(name)}/${action}?subject=${encodeURIComponent(subject)}`);
   return (
     <tr>
       <td>
@@ -62,21 +63,20 @@ function Row({ schedule, onChanged }: { schedule: Schedule; onChanged: () => voi
         {schedule.lastTaskId === undefined ? (
           <Time at={schedule.lastRunAt} />
         ) : (
-          <a href={link('task', schedule.lastTaskId)}>
+          <PageLink page="task" name={schedule.lastTaskId}>
             <Time at={schedule.lastRunAt} />
-          </a>
+          </PageLink>
         )}
         {schedule.lastError !== undefined && <div class="quiet">{schedule.lastError}</div>}
       </td>
-      {mayAct(session, true) && (
+      {may('POST /api/schedules/:name/pause') && (
         <td>
           <div class="row">
             <Act
               label="Run now"
               consequence={`${name} submits its task now; its plan stays as it is.`}
-              run={() => act('run')}
+              call={call('POST /api/schedules/:name/run', { name }, { subject })}
               onDone={onChanged}
-              forClients
             />
             <Act
               label={paused ? 'Resume' : 'Pause'}
@@ -85,9 +85,12 @@ function Row({ schedule, onChanged }: { schedule: Schedule; onChanged: () => voi
                   ? `${name} runs again at its next time; what it missed is not made up for.`
                   : `${name} does not run until it is resumed. Tasks that it has submitted go on.`
               }
-              run={() => act(paused ? 'resume' : 'pause')}
+              call={call(
+                paused ? 'POST /api/schedules/:name/resume' : 'POST /api/schedules/:name/pause',
+                { name },
+                { subject },
+              )}
               onDone={onChanged}
-              forClients
             />
           </div>
         </td>

@@ -2,16 +2,18 @@
 import type { z } from 'zod';
 import type { ServerListSchema } from '../../producer/schema/server.ts';
 import { useLive, useTools } from '../live.ts';
-import { Act, mayAct } from '../parts/act.tsx';
+import { call } from '../operation.ts';
+import { Act } from '../parts/act.tsx';
 import { Fresh, Status } from '../parts/panel.tsx';
 import { Scroll } from '../parts/scroll.tsx';
 import { Time } from '../parts/time.tsx';
+import { underWay } from '../words.ts';
 
 type ServerList = z.infer<typeof ServerListSchema>;
 type Server = ServerList['servers'][number];
 
 export function ServersPage() {
-  const live = useLive<ServerList>('/api/servers');
+  const live = useLive<ServerList>(call('GET /api/servers', {}));
   return <Fresh live={live}>{({ servers }) => <ServerTable servers={servers} onChanged={live.refresh} />}</Fresh>;
 }
 
@@ -24,9 +26,14 @@ export function ServerTable({
   service?: string;
   onChanged: () => void;
 }) {
-  const { session } = useTools();
+  const { may } = useTools();
   if (servers.length === 0)
-    return <p class="quiet">No server is registered{service === undefined ? '' : ' for it'}.</p>;
+    return (
+      <p class="quiet">
+        No server is registered{service === undefined ? '' : ' for it, so its tasks wait'}. Start an agent beside a
+        backend (<code>npx tasklane-agent</code>), or <code>POST /api/servers</code>: <a href="/docs">try it</a>.
+      </p>
+    );
   return (
     <Scroll label="Servers">
       <table>
@@ -37,7 +44,7 @@ export function ServerTable({
             <th>Services and circuits</th>
             <th class="number">Calls</th>
             <th>Last contact</th>
-            {mayAct(session) && <th>Actions</th>}
+            {may('POST /api/servers/:id/maintenance') && <th>Actions</th>}
           </tr>
         </thead>
         <tbody>
@@ -65,6 +72,7 @@ export function ServerTable({
                           until <Time at={circuit.until} />
                         </>
                       )}
+                      {circuit.state !== 'closed' && <div class="quiet">{circuit.history.at(-1)?.why}</div>}
                     </div>
                   ))}
               </td>
@@ -74,7 +82,7 @@ export function ServerTable({
               <td>
                 <Time at={server.lastHeardAt} />
               </td>
-              {mayAct(session) && (
+              {may('POST /api/servers/:id/maintenance') && (
                 <td>
                   <Maintenance server={server} onChanged={onChanged} />
                 </td>
@@ -87,16 +95,18 @@ export function ServerTable({
   );
 }
 
-function Maintenance({ server: { id, state }, onChanged }: { server: Server; onChanged: () => void }) {
-  const { api } = useTools();
+function Maintenance({ server: { id, state, inFlight }, onChanged }: { server: Server; onChanged: () => void }) {
   const isOut = state === 'draining' || state === 'drained';
   return (
     <Act
       label={isOut ? 'Take back' : 'Drain'}
       consequence={
-        isOut ? `${id} gets new calls again.` : `${id} gets no new calls. Those under way end; then it can be stopped.`
+        isOut
+          ? `${id} gets new calls again.`
+          : `${id} gets no new calls. ${underWay(inFlight)}; then it can be stopped. Its tasks go to other servers, or wait.`
       }
-      run={() => api.send('POST', `/api/servers/${encodeURIComponent(id)}/maintenance`, { enabled: !isOut })}
+      call={call('POST /api/servers/:id/maintenance', { id })}
+      body={{ enabled: !isOut }}
       onDone={onChanged}
     />
   );

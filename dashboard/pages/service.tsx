@@ -4,14 +4,18 @@ import type { KeyStatsSchema } from '../../producer/schema/key.ts';
 import type { ServerListSchema } from '../../producer/schema/server.ts';
 import type { DemandSchema, ServiceDetailSchema } from '../../producer/schema/service.ts';
 import type { TaskStatsSchema } from '../../producer/schema/statistics.ts';
-import { useLive, useTools } from '../live.ts';
+import { useLive } from '../live.ts';
+import { call } from '../operation.ts';
 import { Act } from '../parts/act.tsx';
+import { AdviceText } from '../parts/advice.tsx';
+import { FailuresPanel } from '../parts/failures.tsx';
 import { FlowPanel } from '../parts/flow-chart.tsx';
 import { LineTable, tasksIn } from '../parts/lines.tsx';
-import { Figure, Fresh, Panel } from '../parts/panel.tsx';
+import { PageLink } from '../parts/page-link.tsx';
+import { Figure, Fresh, Panel, Status } from '../parts/panel.tsx';
+import { PauseFields, pauseIn } from '../parts/pause-fields.tsx';
 import { Time } from '../parts/time.tsx';
-import { link } from '../route.ts';
-import { count, duration, percent, waitingFor } from '../words.ts';
+import { count, counted, duration, percent, underWay, waitingFor } from '../words.ts';
 import { KeyTable, keysByState } from './keys.tsx';
 import { ServerTable } from './servers.tsx';
 
@@ -28,32 +32,38 @@ const SOURCES: Readonly<Record<ServiceDetail['source'], string>> = {
 };
 
 export function ServicePage({ name }: { name: string }) {
-  const path = encodeURIComponent(name);
-  const service = useLive<ServiceDetail>(`/api/services/${path}`);
-  const demand = useLive<Demand>(`/api/services/${path}/demand`);
-  const stats = useLive<TaskStats>('/api/stats/tasks?hours=24');
+  const service = useLive<ServiceDetail>(call('GET /api/services/:name', { name }));
+  const demand = useLive<Demand>(call('GET /api/services/:name/demand', { name }));
+  const stats = useLive<TaskStats>(call('GET /api/stats/tasks', {}, { hours: '24' }));
   const pool = service.data?.definition?.keyPool;
   return (
     <>
-      <Fresh live={service}>{(data) => <ServiceStatus service={data} onChanged={service.refresh} />}</Fresh>
+      <Fresh live={service}>
+        {(data) => <ServiceStatus service={data} waiting={demand.data?.waiting} onChanged={service.refresh} />}
+      </Fresh>
       <Fresh live={demand}>{(data) => <Load demand={data} />}</Fresh>
       <Fresh live={stats}>{(data) => <Waits stats={data} name={name} />}</Fresh>
       {typeof pool === 'string' && <PoolKeys pool={pool.replaceAll('-', '_')} />}
       {service.data?.target === 'servers' && <ServersOf name={name} />}
+      <FailuresPanel service={name} />
       <FlowPanel service={name} />
     </>
   );
 }
 
 function PoolKeys({ pool }: { pool: string }) {
-  const live = useLive<KeyStats>('/api/stats/keys');
+  const live = useLive<KeyStats>(call('GET /api/stats/keys', {}));
   return (
-    <Panel title={`Keys of pool ${pool}`} aside={<a href={link('keys')}>All keys</a>}>
+    <Panel title={`Keys of pool ${pool}`} aside={<PageLink page="keys">All keys</PageLink>}>
       <Fresh live={live}>
         {({ keys }) => {
           const own = keys.filter((key) => key.pool === pool);
           if (own.length === 0)
-            return <p class="notice bad">The pool has no key: its tasks wait until one is deployed (docs/keys.md).</p>;
+            return (
+              <p class="notice bad">
+                The pool has no key: its tasks wait until one is deployed. docs/keys.md says how.
+              </p>
+            );
           return (
             <>
               <p>{keysByState(own)}.</p>
@@ -67,9 +77,9 @@ function PoolKeys({ pool }: { pool: string }) {
 }
 
 function ServersOf({ name }: { name: string }) {
-  const live = useLive<ServerList>('/api/servers');
+  const live = useLive<ServerList>(call('GET /api/servers', {}));
   return (
-    <Panel title="Servers" aside={<a href={link('servers')}>All servers</a>}>
+    <Panel title="Servers" aside={<PageLink page="servers">All servers</PageLink>}>
       <Fresh live={live}>
         {({ servers }) => (
           <ServerTable
@@ -83,14 +93,19 @@ function ServersOf({ name }: { name: string }) {
   );
 }
 
-function ServiceStatus({ service, onChanged }: { service: ServiceDetail; onChanged: () => void }) {
-  const { api } = useTools();
+interface StatusProps {
+  readonly service: ServiceDetail;
+  /** Tasks of it that wait; undefined: not known yet. */
+  readonly waiting: number | undefined;
+  readonly onChanged: () => void;
+}
+
+function ServiceStatus({ service, waiting, onChanged }: StatusProps) {
   const { name, paused, pause, unreachable } = service;
-  const path = `/api/services/${encodeURIComponent(name)}`;
   return (
     <>
       <p class="row">
-        <span class={`status ${paused ? 'paused' : 'healthy'}`}>{paused ? 'paused' : 'open'}</span>
+        <Status status={paused ? 'paused' : 'healthy'} text={paused ? 'paused' : 'takes tasks'} />
         <span class="quiet">
           defined {SOURCES[service.source]}, calls{' '}
           {service.target === 'fixed'
@@ -100,19 +115,23 @@ function ServiceStatus({ service, onChanged }: { service: ServiceDetail; onChang
         {paused ? (
           <Act
             label="Resume"
-            consequence={`Tasks of ${name} that wait start again, the oldest first.`}
-            run={() => api.send('POST', `${path}/resume`)}
+            consequence={`${waiting === undefined ? 'Tasks' : counted(waiting, 'task')} of ${name} that ${waiting === 1 ? 'waits' : 'wait'} may start again, the oldest first.`}
+            call={call('POST /api/services/:name/resume', { name })}
             onDone={onChanged}
           />
         ) : (
           <Act
             label="Pause"
-            consequence={`No task of ${name} starts until it is resumed. Calls under way end; new tasks are accepted and wait.`}
-            run={() => api.send('POST', `${path}/pause`)}
+            consequence={`No task of ${name} starts until it is resumed. ${underWay(service.inFlight)}; ${waiting === undefined ? 'tasks that wait' : `${counted(waiting, 'task')} that ${waiting === 1 ? 'waits' : 'wait'}`} and new ones go on waiting.`}
+            call={call('POST /api/services/:name/pause', { name })}
+            fields={<PauseFields />}
+            body={pauseIn}
             onDone={onChanged}
           />
         )}
-        <a href={link('tasks', undefined, { service: name })}>Its tasks</a>
+        <PageLink page="tasks" query={{ service: name }}>
+          Its tasks
+        </PageLink>
       </p>
       {paused && (
         <p class="notice">
@@ -129,7 +148,7 @@ function ServiceStatus({ service, onChanged }: { service: ServiceDetail; onChang
       {unreachable !== undefined && (
         <p class="notice bad">
           Nobody answers at its address since <Time at={unreachable.since} />: {unreachable.why}. Its tasks wait and
-          lose no attempt; it is tried by itself.
+          lose no attempt; it is tried by itself. Look whether the backend runs, and whether its address is right.
         </p>
       )}
     </>
@@ -153,11 +172,11 @@ function Load({ demand }: { demand: Demand }) {
             : undefined
         }
       />
-      <Figure label="Arrivals" value={`${demand.arrivalsPerSecond.toFixed(1)} / s`} />
+      <Figure label="Arrivals" value={`${demand.arrivalsPerSecond.toFixed(1)} / s`} hint="tasks" />
       <Figure
         label="A call takes"
         value={demand.meanLatencyMs === undefined ? '—' : duration(demand.meanLatencyMs)}
-        hint={demand.meanLatencyMs === undefined ? undefined : 'at the mean'}
+        hint={demand.meanLatencyMs === undefined ? 'no call has ended yet' : 'on average'}
       />
       <Figure
         label="A new task starts"
@@ -209,10 +228,8 @@ function Waits({ stats: { backlog, services, advice }, name }: { stats: TaskStat
           <LineTable lines={lines} own={waiting.lines} />
         </>
       )}
-      {helps.map(({ text }) => (
-        <p key={text} class="notice">
-          {text}
-        </p>
+      {helps.map((each) => (
+        <AdviceText key={each.text} advice={each} />
       ))}
       {counts !== undefined && (
         <ul>

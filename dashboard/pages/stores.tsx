@@ -2,10 +2,11 @@
 import type { z } from 'zod';
 import type { StoreStatsSchema } from '../../producer/schema/statistics.ts';
 import { useLive } from '../live.ts';
+import { call } from '../operation.ts';
 import { Meter } from '../parts/meter.tsx';
 import { Fresh, Status } from '../parts/panel.tsx';
 import { Scroll } from '../parts/scroll.tsx';
-import { bytes } from '../words.ts';
+import { bytes, counted } from '../words.ts';
 
 type StoreStats = z.infer<typeof StoreStatsSchema>;
 type Store = StoreStats['stores'][number];
@@ -14,14 +15,14 @@ const EVERY_MS = 10_000;
 
 const MEANINGS: Readonly<Record<Store['state'], string>> = {
   ok: 'takes new tasks',
-  'nearly-full': 'takes new tasks; add a store, or lower BODY_RETENTION_DAYS or RETENTION_DAYS',
-  full: 'takes no new tasks; what was accepted still ends',
-  away: 'does not answer; its tasks go on when it does',
+  'nearly-full': 'takes new tasks; deploy with one more store, or lower BODY_RETENTION_DAYS or RETENTION_DAYS',
+  full: 'takes no new tasks; what was accepted still ends. Deploy with one more store',
+  away: 'does not answer; its tasks go on when it does. See D1 in the Cloudflare dashboard',
   draining: 'takes no new tasks, so that it can be removed',
 };
 
 export function StoresPage() {
-  const live = useLive<StoreStats>('/api/stats/stores', EVERY_MS);
+  const live = useLive<StoreStats>(call('GET /api/stats/stores', {}), EVERY_MS);
   return (
     <Fresh live={live}>
       {({ stores }) => (
@@ -73,7 +74,7 @@ function Row({ store: { store, state, bytes: size, limitBytes, usedPercent = 0, 
           />
         )}
       </td>
-      <td>{daysLeft === undefined ? <span class="quiet">not at this pace</span> : `in ${daysLeft} days`}</td>
+      <td>{daysLeft === undefined ? <span class="quiet">not at this pace</span> : `in ${counted(daysLeft, 'day')}`}</td>
       <td>{MEANINGS[state]}</td>
     </tr>
   );

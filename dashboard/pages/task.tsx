@@ -3,13 +3,14 @@ import { Fragment } from 'preact';
 import type { z } from 'zod';
 import type { TaskSchema } from '../../producer/schema/task.ts';
 import { isTerminal, RETRYABLE_STATUSES } from '../../shared/task/status.ts';
-import { useLive, useTools } from '../live.ts';
+import { useLive } from '../live.ts';
+import { type Call, call } from '../operation.ts';
 import { Act } from '../parts/act.tsx';
 import { Shown, Stored } from '../parts/body.tsx';
+import { PageLink } from '../parts/page-link.tsx';
 import { Fresh, Panel, Status } from '../parts/panel.tsx';
 import { Time } from '../parts/time.tsx';
-import { link } from '../route.ts';
-import { count, duration, waitingFor } from '../words.ts';
+import { count, duration, ERROR_HELP, waitingFor } from '../words.ts';
 
 type TaskDocument = z.infer<typeof TaskSchema>;
 type Entry = TaskDocument['timeline'][number];
@@ -19,13 +20,12 @@ type Progress = NonNullable<TaskDocument['progressLog']>[number];
 const EVERY_MS = 2_000;
 
 export function TaskPage({ id }: { id: string }) {
-  const live = useLive<TaskDocument>(`/api/task/${encodeURIComponent(id)}`, EVERY_MS);
+  const live = useLive<TaskDocument>(call('GET /api/task/:id', { id }), EVERY_MS);
   return <Fresh live={live}>{(task) => <TaskStory task={task} onChanged={live.refresh} />}</Fresh>;
 }
 
 function TaskStory({ task, onChanged }: { task: TaskDocument; onChanged: () => void }) {
-  const { api } = useTools();
-  const path = `/api/task/${encodeURIComponent(task.id)}`;
+  const { id } = task;
   return (
     <>
       <p class="row">
@@ -33,25 +33,31 @@ function TaskStory({ task, onChanged }: { task: TaskDocument; onChanged: () => v
         {!isTerminal(task.status) && (
           <Act
             label="Cancel"
-            consequence="The task ends as cancelled. A backend that works on it is told to stop."
-            run={() => api.send('POST', `${path}/cancel`)}
+            consequence="The task ends as cancelled and does not come back. A backend that works on it is told to stop."
+            call={call('POST /api/task/:id/cancel', { id })}
             onDone={onChanged}
-            forClients
           />
         )}
         {RETRYABLE_STATUSES.includes(task.status) && (
           <Act
             label="Run again"
-            consequence="The task gets fresh attempts and a new deadline, and runs as soon as there is room."
-            run={() => api.send('POST', `${path}/retry`)}
+            consequence="The task gets fresh attempts and a new deadline, and runs as soon as there is room. Its backend gets the request once more."
+            call={call('POST /api/task/:id/retry', { id })}
             onDone={onChanged}
-            forClients
           />
         )}
       </p>
       <dl>
         <dt>Service</dt>
-        <dd>{task.service === null ? '—' : <a href={link('service', task.service)}>{task.service}</a>}</dd>
+        <dd>
+          {task.service === null ? (
+            '—'
+          ) : (
+            <PageLink page="service" name={task.service}>
+              {task.service}
+            </PageLink>
+          )}
+        </dd>
         <dt>Submitted</dt>
         <dd>
           <Time at={task.createdAt} /> by {task.subject}
@@ -98,7 +104,11 @@ function TaskStory({ task, onChanged }: { task: TaskDocument; onChanged: () => v
           </>
         )}
       </dl>
-      {task.error !== undefined && <p class="notice bad">{task.error.message}</p>}
+      {task.error !== undefined && (
+        <p class="notice bad">
+          {task.error.message} <span class="quiet">{isTerminal(task.status) && ERROR_HELP[task.error.class]}</span>
+        </p>
+      )}
       <Panel title="What happened">
         <ol class="story">
           {task.timeline.map((entry, at) => (
@@ -110,13 +120,17 @@ function TaskStory({ task, onChanged }: { task: TaskDocument; onChanged: () => v
           ))}
         </ol>
       </Panel>
-      <Request request={task.request} path={`${path}/payload`} />
+      <Request request={task.request} stored={call('GET /api/task/:id/payload', { id })} />
       {(task.result !== undefined || task.resultBytes !== undefined || task.resultRedacted) && (
         <Panel title="Result" aside={<span class="quiet">{task.resultContentType}</span>}>
-          {task.resultRedacted && <p class="quiet">The service keeps bodies out of sight.</p>}
+          {task.resultRedacted && <p class="quiet">Not shown: its service redacts bodies.</p>}
           {task.result !== undefined && <Shown value={task.result} />}
           {task.resultUrl !== undefined && (
-            <Stored path={`${path}/result`} size={task.resultBytes ?? 0} type={task.resultContentType} />
+            <Stored
+              call={call('GET /api/task/:id/result', { id })}
+              size={task.resultBytes ?? 0}
+              type={task.resultContentType}
+            />
           )}
         </Panel>
       )}
@@ -129,7 +143,7 @@ function TaskStory({ task, onChanged }: { task: TaskDocument; onChanged: () => v
   );
 }
 
-function Request({ request, path }: { request: TaskDocument['request']; path: string }) {
+function Request({ request, stored }: { request: TaskDocument['request']; stored: Call }) {
   if (request === undefined) return null;
   const { method, path: called, headers = {}, body, contentType, bodyBytes, bodyUrl, bodyRedacted } = request;
   return (
@@ -154,9 +168,9 @@ function Request({ request, path }: { request: TaskDocument['request']; path: st
           </Fragment>
         ))}
       </dl>
-      {bodyRedacted && <p class="quiet">The service keeps bodies out of sight.</p>}
+      {bodyRedacted && <p class="quiet">Not shown: its service redacts bodies.</p>}
       {body !== undefined && <Shown value={body} />}
-      {bodyUrl !== undefined && <Stored path={path} size={bodyBytes ?? 0} type={contentType} />}
+      {bodyUrl !== undefined && <Stored call={stored} size={bodyBytes ?? 0} type={contentType} />}
     </Panel>
   );
 }

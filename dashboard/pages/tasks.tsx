@@ -1,8 +1,11 @@
 /** Finding tasks: filters that stand in the address, page by page, newest first. */
+import { useEffect, useRef } from 'preact/hooks';
 import type { z } from 'zod';
+import { rightTo } from '../../producer/access.ts';
 import type { TaskListSchema } from '../../producer/schema/task.ts';
 import { TASK_STATUSES } from '../../shared/task/status.ts';
 import { useLive, useTools } from '../live.ts';
+import { call } from '../operation.ts';
 import { Fresh, Status } from '../parts/panel.tsx';
 import { Scroll } from '../parts/scroll.tsx';
 import { Choice, TaskFilterFields, Text, textIn } from '../parts/task-filter.tsx';
@@ -17,9 +20,8 @@ const PAGE_TASKS = '50';
 const FILTERS = ['status', 'service', 'ref', 'label', 'errorClass', 'subject', 'group'] as const;
 
 export function TasksPage({ query }: { query: URLSearchParams }) {
-  const asked = new URLSearchParams([...query].filter(([name]) => name !== 'id'));
-  asked.set('limit', PAGE_TASKS);
-  const live = useLive<TaskList>(`/api/tasks?${asked}`, EVERY_MS);
+  const asked = [...query].filter(([name]) => name === 'cursor' || FILTERS.some((filter) => filter === name));
+  const live = useLive<TaskList>(call('GET /api/tasks', {}, [...asked, ['limit', PAGE_TASKS]]), EVERY_MS);
   return (
     <>
       <Filters query={query} />
@@ -30,24 +32,29 @@ export function TasksPage({ query }: { query: URLSearchParams }) {
 
 function Filters({ query }: { query: URLSearchParams }) {
   const { session } = useTools();
+  const right = rightTo('GET /api/tasks', session);
+  const id = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    if (query.get('find') === 'id') id.current?.focus();
+  }, [query]);
   const apply = (event: SubmitEvent) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget as HTMLFormElement);
-    const id = textIn(form, 'id');
+    const wanted = textIn(form, 'id');
     location.hash =
-      id === undefined
+      wanted === undefined
         ? link('tasks', undefined, Object.fromEntries(FILTERS.map((name) => [name, textIn(form, name)])))
-        : link('task', id);
+        : link('task', wanted);
   };
   return (
     <form class="filters" onSubmit={apply} key={query.toString()}>
       <Choice label="Status" name="status" query={query} options={TASK_STATUSES} />
       <TaskFilterFields query={query} />
       <Text label="Reference" name="ref" query={query} placeholder="order-77" />
-      {session.role !== 'client' && <Text label="By" name="subject" query={query} />}
+      {right.ok && right.scope === 'all' && <Text label="Submitted by" name="subject" query={query} />}
       <label>
         Id
-        <input name="id" placeholder="tsk_…" />
+        <input ref={id} name="id" placeholder="tsk_…" />
       </label>
       <button type="submit">Find</button>
       <a href={link('tasks')}>Clear</a>
@@ -61,9 +68,7 @@ function TaskTable({ list: { tasks, nextCursor }, query }: { list: TaskList; que
   return (
     <>
       {tasks.length === 0 ? (
-        <p class="quiet">
-          {nextCursor === null ? 'No task like this.' : 'None among the tasks looked at; older ones may match.'}
-        </p>
+        <Nothing query={query} areAll={nextCursor === null} />
       ) : (
         <Scroll label="Tasks">
           <table>
@@ -74,7 +79,7 @@ function TaskTable({ list: { tasks, nextCursor }, query }: { list: TaskList; que
                 <th>Status</th>
                 <th>Submitted</th>
                 <th>By</th>
-                <th>What happens</th>
+                <th>Why</th>
               </tr>
             </thead>
             <tbody>
@@ -114,5 +119,22 @@ function TaskTable({ list: { tasks, nextCursor }, query }: { list: TaskList; que
         {older !== undefined && <a href={older}>Older</a>}
       </p>
     </>
+  );
+}
+
+function Nothing({ query, areAll }: { query: URLSearchParams; areAll: boolean }) {
+  if (!areAll) return <p class="quiet">None among the tasks that were looked at; older ones may match: see Older.</p>;
+  if (query.has('cursor')) return <p class="quiet">No older task.</p>;
+  if (FILTERS.some((name) => query.has(name)))
+    return (
+      <p class="quiet">
+        No task is like this. <a href={link('tasks')}>Show all</a>; one that was submitted seconds ago may still be in
+        its queue.
+      </p>
+    );
+  return (
+    <p class="quiet">
+      There is no task yet. <code>POST /api/task</code> submits one: <a href="/docs">try it</a>.
+    </p>
   );
 }

@@ -1,30 +1,29 @@
 /**
- * A button that changes something: asks once, names what will happen, and says what came of it. Whoever may
- * not change anything sees no button.
+ * A button that changes something: asks once, names what will happen, and says what came of it. Whoever the access
+ * table does not allow the operation sees no button.
  */
+import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { useTools } from '../live.ts';
-import type { Session } from '../session.ts';
+import type { Call } from '../operation.ts';
 
-interface ActProps {
+interface ActProps<Answer> {
   readonly label: string;
+  readonly call: Call;
+  /** What is sent; by what stands in the dialog's own fields, where it has some. */
+  readonly body?: unknown | ((fields: FormData) => unknown);
+  /** Asked for in the dialog. */
+  readonly fields?: ComponentChildren;
   /** What will happen, as a sentence; of a form, by what stands in it. */
   readonly consequence: string | (() => string);
   /** Whether there is something to be asked: a form says what is wrong with it. */
   readonly isReady?: () => boolean;
-  readonly run: () => Promise<unknown>;
-  readonly onDone: () => void;
-  /** Clients may act on their own tasks. */
-  readonly forClients?: boolean;
+  readonly onDone: (answer: Answer) => void;
 }
 
-/** Who may not act needs no column for it either. */
-export function mayAct({ role }: Pick<Session, 'role'>, forClients = false): boolean {
-  return role === 'admin' || (forClients && role === 'client');
-}
-
-export function Act({ label, consequence, isReady = () => true, run, onDone, forClients = false }: ActProps) {
-  const { session } = useTools();
+export function Act<Answer>(props: ActProps<Answer>) {
+  const { label, call, body, fields, consequence, isReady = () => true, onDone } = props;
+  const { api, may, say } = useTools();
   const dialog = useRef<HTMLDialogElement>(null);
   const [isOpen, setOpen] = useState(false);
   const [error, setError] = useState<string>();
@@ -32,42 +31,60 @@ export function Act({ label, consequence, isReady = () => true, run, onDone, for
   useEffect(() => {
     if (isOpen) dialog.current?.showModal();
   }, [isOpen]);
-  if (!mayAct(session, forClients)) return null;
+  if (!may(call.operation)) return null;
 
-  const act = async () => {
+  // Closed by the element itself, so that the focus goes back to where it was.
+  const close = () => dialog.current?.close();
+  const act = async (event: SubmitEvent) => {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget as HTMLFormElement);
     setBusy(true);
     setError(undefined);
     try {
-      await run();
-      setOpen(false);
-      onDone();
+      const answer = await api.send<Answer>(call, typeof body === 'function' ? body(form) : body);
+      close();
+      say(`Done: ${label}.`);
+      onDone(answer);
     } catch (failure) {
       setError(failure instanceof Error ? failure.message : String(failure));
     } finally {
       setBusy(false);
     }
   };
+  const open = () => {
+    setError(undefined);
+    setOpen(isReady());
+  };
   return (
     <>
-      <button type="button" onClick={() => setOpen(isReady())}>
+      <button type="button" onClick={open}>
         {label}
       </button>
       {isOpen && (
-        <dialog ref={dialog} aria-label={label} onClose={() => setOpen(false)}>
-          <p>{typeof consequence === 'string' ? consequence : consequence()}</p>
-          {error !== undefined && (
-            <p class="notice bad" role="alert">
-              {error}
-            </p>
-          )}
-          <div class="row">
-            <button type="button" class="plain" onClick={() => setOpen(false)}>
-              Keep things as they are
-            </button>
-            <button type="button" class="danger" disabled={isBusy} onClick={() => void act()}>
-              {label}
-            </button>
-          </div>
+        <dialog
+          ref={dialog}
+          aria-label={label}
+          // What came of an act is waited for.
+          onCancel={(event) => isBusy && event.preventDefault()}
+          onClose={() => setOpen(false)}
+        >
+          <form onSubmit={(event) => void act(event)}>
+            <p>{typeof consequence === 'string' ? consequence : consequence()}</p>
+            {fields}
+            {error !== undefined && (
+              <p class="notice bad" role="alert">
+                {error}
+              </p>
+            )}
+            <div class="row">
+              <button type="button" class="plain" disabled={isBusy} onClick={close}>
+                Keep things as they are
+              </button>
+              <button type="submit" class="danger" disabled={isBusy}>
+                {label}
+              </button>
+            </div>
+          </form>
         </dialog>
       )}
     </>

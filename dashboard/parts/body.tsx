@@ -1,6 +1,7 @@
 /** A request's or a result's body: as it is where it is small, with its size and a download where it is large. */
 import { useState } from 'preact/hooks';
 import { useTools } from '../live.ts';
+import type { Call } from '../operation.ts';
 import { bytes } from '../words.ts';
 
 /** A browser holds a download of this kind in memory. */
@@ -13,18 +14,19 @@ export function Shown({ value }: { value: unknown }) {
   return <pre tabIndex={0}>{typeof value === 'string' ? value : JSON.stringify(value, null, 2)}</pre>;
 }
 
-export function Stored({ path, size, type }: { path: string; size: number; type: string | undefined }) {
+export function Stored({ call, size, type }: { call: Call; size: number; type: string | undefined }) {
   const { api } = useTools();
   const [error, setError] = useState<string>();
   const [isBusy, setBusy] = useState(false);
-  const file = path.split('/').slice(-2).join('-');
+  const { address } = call;
+  const file = address.split('/').slice(-2).join('-');
   const save = async (event: Event) => {
     event.preventDefault();
     if (isBusy) return;
     setBusy(true);
     setError(undefined);
     try {
-      const url = URL.createObjectURL(await api.download(path));
+      const url = URL.createObjectURL(await api.download(call));
       Object.assign(document.createElement('a'), { href: url, download: file }).click();
       setTimeout(() => URL.revokeObjectURL(url), KEPT_MS);
     } catch (failure) {
@@ -41,7 +43,7 @@ export function Stored({ path, size, type }: { path: string; size: number; type:
           {type !== undefined && `, ${type}`}, kept in the bucket.
         </span>
         {size <= MAX_DOWNLOAD_BYTES && (
-          <a href={path} onClick={(event) => void save(event)}>
+          <a href={address} onClick={(event) => void save(event)}>
             {isBusy ? 'Downloading …' : 'Download'}
           </a>
         )}
@@ -50,7 +52,7 @@ export function Stored({ path, size, type }: { path: string; size: number; type:
         <p>
           Too large for this page:{' '}
           <code>
-            curl -o {file} -H "authorization: Bearer $TOKEN" {location.origin + path}
+            curl -o {file} -H "authorization: Bearer $TOKEN" {location.origin + address}
           </code>
         </p>
       )}

@@ -20,6 +20,10 @@ interface ChartProps {
 
 const HEIGHT = 220;
 
+/** As whoever looks has it on the wall, like the chart. */
+const HOUR = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' });
+const ZONE = HOUR.resolvedOptions().timeZone;
+
 /** `14:00`, and the day below where it begins: by the clock of whoever looks. */
 function hourLabels(_: uPlot, seconds: number[]): string[] {
   let day = '';
@@ -95,7 +99,7 @@ export function Chart({ label, times, series }: ChartProps) {
           <table>
             <thead>
               <tr>
-                <th>Hour</th>
+                <th>Hour ({ZONE})</th>
                 {series.map((each) => (
                   <th key={each.label}>{each.label}</th>
                 ))}
@@ -104,7 +108,7 @@ export function Chart({ label, times, series }: ChartProps) {
             <tbody>
               {times.map((time, at) => (
                 <tr key={time}>
-                  <td>{new Date(time * 1000).toISOString().slice(0, 16).replace('T', ' ')}</td>
+                  <td>{HOUR.format(time * 1000)}</td>
                   {series.map((each) => (
                     <td key={each.label}>{each.values[at]}</td>
                   ))}

@@ -2,6 +2,7 @@
 import { useMemo } from 'preact/hooks';
 import { flowOf, type HourlyStats } from '../flow.ts';
 import { useLive } from '../live.ts';
+import { call } from '../operation.ts';
 import { Chart } from './chart.tsx';
 import { Fresh, Panel } from './panel.tsx';
 
@@ -10,8 +11,8 @@ const EVERY_MS = 30_000;
 
 /** @param service of one service alone; undefined: of all */
 export function FlowPanel({ service }: { service?: string }) {
-  const name = service === undefined ? '' : `&name=${encodeURIComponent(service)}`;
-  const live = useLive<HourlyStats>(`/api/stats/hourly?hours=${HOURS}${name}`, EVERY_MS);
+  const hourly = call('GET /api/stats/hourly', {}, { hours: String(HOURS), name: service });
+  const live = useLive<HourlyStats>(hourly, EVERY_MS);
   return (
     <Panel title="Flow, by hour">
       <Fresh live={live}>{(data) => <Flow hourly={data} />}</Fresh>

@@ -1,7 +1,7 @@
 /** What waits for capacity, line by line. */
 import type { Backlog } from '../../producer/schema/statistics.ts';
-import { link } from '../route.ts';
 import { count } from '../words.ts';
+import { PageLink } from './page-link.tsx';
 import { Scroll } from './scroll.tsx';
 import { Time } from './time.tsx';
 
@@ -57,7 +57,7 @@ function What({ line: { line, service, pool, refused, bucket, flow } }: { line: 
   if (pool !== undefined) {
     return (
       <>
-        <a href={link('keys')}>{refused ? `other keys of pool ${pool}` : `keys of pool ${pool}`}</a>
+        <PageLink page="keys">{refused ? `other keys of pool ${pool}` : `keys of pool ${pool}`}</PageLink>
         {detail}
       </>
     );
@@ -65,7 +65,10 @@ function What({ line: { line, service, pool, refused, bucket, flow } }: { line: 
   if (flow !== undefined) return <>{line === 'flow:*' ? 'further flows' : `flow ${flow.replace('flow:', '')}`}</>;
   return (
     <>
-      <a href={link('service', service ?? line)}>places at {service ?? line}</a>
+      places at{' '}
+      <PageLink page="service" name={service ?? line}>
+        {service ?? line}
+      </PageLink>
       {detail}
     </>
   );

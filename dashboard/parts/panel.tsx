@@ -23,27 +23,37 @@ export function Panel({
   );
 }
 
-/** Shows data as it comes; says so when it is old, and why. */
+/** Shows data as it comes; says so when it is old, and why. That nobody answers is said once, by the frame. */
 export function Fresh<Data>({ live, children }: { live: Live<Data>; children: (data: Data) => ComponentChildren }) {
+  const { data, at, error, isOutage, refresh } = live;
   return (
     <>
-      {live.error !== undefined && (
+      {error !== undefined && !isOutage && (
         <p class="notice bad" role="alert">
-          {live.error}{' '}
-          {live.at !== undefined && (
+          {error}{' '}
+          {at !== undefined && (
             <>
-              Shown is what was known <Time at={live.at} />.
+              Shown is what was known <Time at={at} />.
             </>
           )}{' '}
-          <button type="button" class="plain" onClick={live.refresh}>
+          <button type="button" class="plain" onClick={refresh}>
             Try again
           </button>
         </p>
       )}
-      {live.data !== undefined && (
-        <div class={live.error === undefined ? undefined : 'stale'}>{children(live.data)}</div>
+      {isOutage && (
+        <p class="quiet">
+          {at === undefined ? (
+            'Nothing is known yet.'
+          ) : (
+            <>
+              As of <Time at={at} />.
+            </>
+          )}
+        </p>
       )}
-      {live.data === undefined && live.error === undefined && <p class="quiet">Loading …</p>}
+      {data !== undefined && <div class={error === undefined ? undefined : 'stale'}>{children(data)}</div>}
+      {data === undefined && error === undefined && <p class="quiet">Loading …</p>}
     </>
   );
 }

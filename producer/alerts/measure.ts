@@ -1,7 +1,9 @@
 /**
  * From what was observed to what is measured: a value for each thing that may be wrong, in words that say what
- * it is and what helps. Pure. What could not be observed is named, so that no alert ends for lack of an answer.
+ * it is and what helps: pages are those of the dashboard, times are written so that it can show them relative to now.
+ * Pure. What could not be observed is named, so that no alert ends for lack of an answer.
  */
+import { lineInWords, targetOfLine } from '../../shared/capacity/line.ts';
 import type { KeyView } from '../../shared/key/rpc.ts';
 import type { ServerView, ServiceView } from '../../shared/registry/rpc.ts';
 import type { Tally } from '../../shared/statistics/tally.ts';
@@ -105,14 +107,20 @@ function lateLines(
         kind: 'backlog-late' as const,
         target: line,
         value,
-        summary: `About ${value} of ${tasks} tasks in the line ${line} will not start before their deadline: it ends at ${new Date(endAt).toISOString().slice(0, 16)}Z at ${rounded(perSecond)} a second.`,
-        remedy: line.startsWith('pool:')
-          ? 'Add keys to the pool, or raise the limit at the provider; cancel what is no longer wanted.'
-          : 'Add servers or raise their concurrency, or resume the service if it is paused; cancel what is no longer wanted.',
+        summary: `About ${value} of ${counted(tasks, 'task')} that ${tasks === 1 ? 'waits' : 'wait'} for ${lineInWords(line)} will not start before their deadline: at ${rounded(perSecond)} a second the last one starts ${iso(endAt)}.`,
+        remedy: `${MORE_CAPACITY[targetOfLine(line)?.kind ?? 'service']} Cancel what is no longer wanted under Redrive.`,
       },
     ];
   });
 }
+
+/** What makes a line shorter, by what its tasks wait for. */
+const MORE_CAPACITY = {
+  pool: 'Deploy more keys of the pool (docs/keys.md), or raise the limit at the provider.',
+  service:
+    'On the page of the service: resume it if it is paused, and take back servers that are drained; or start more servers.',
+  flow: 'Raise the limits of the flow (PUT /api/flows), or resume it if it is paused.',
+} as const;
 
 function expiring(tasks: readonly NearDeadline[], now: number): Measure[] {
   const soon = tasks.filter(({ id, deadline_at, life_ms }) => {
@@ -123,8 +131,9 @@ function expiring(tasks: readonly NearDeadline[], now: number): Measure[] {
     kind: 'tasks-expiring',
     target: service,
     value: group.length,
-    summary: `${counted(group.length, 'task')} of ${service} that nothing runs: less than a fifth of the time is left.`,
-    remedy: 'See what they wait for under Tasks; give the service more capacity, or submit with a longer deadline.',
+    summary: `${counted(group.length, 'task')} of ${service} will expire soon: nothing runs ${group.length === 1 ? 'it' : 'them'}, and less than a fifth of the time until the deadline is left.`,
+    remedy:
+      'The page of the service says what they wait for and what would help. Submit with a longer deadline if they may wait.',
   }));
 }
 
@@ -146,7 +155,8 @@ function failureRates(rows: readonly Tally[], hour: number): Measure[] {
         target: service,
         value,
         summary: `${value}% of the last ${ended} tasks of ${service} failed or expired.`,
-        remedy: `GET /api/tasks/errors?service=${service} groups them by error. Pause the service while its backend is mended; run them again afterwards under Redrive.`,
+        remedy:
+          'The page of the service groups them by error and says what helps. Pause the service there while its backend is mended; run the tasks again afterwards under Redrive.',
       },
     ];
   });
@@ -158,16 +168,15 @@ function poolsShort(keys: readonly KeyView[]): Measure[] {
     const refused = group.filter(({ state, why }) => state === 'disabled' && why?.startsWith('refused'));
     const usable = group.length - refused.length;
     const soonest = Math.min(...cooling.map(({ until }) => until ?? Number.POSITIVE_INFINITY));
-    const when = Number.isFinite(soonest)
-      ? `, the first until ${new Date(soonest).toISOString().slice(11, 19)} UTC`
-      : '';
+    const when = Number.isFinite(soonest) ? `; the first is ready ${iso(soonest)}` : '';
     return [
       {
         kind: 'keys-cooling',
         target: pool,
         value: usable === 0 ? 0 : Math.round((cooling.length / usable) * 100),
         summary: `${cooling.length} of ${usable} keys of the pool ${pool} are cooling${when}.`,
-        remedy: 'Tasks wait and go on by themselves. Add keys, or raise the limit at the provider, if it lasts.',
+        remedy:
+          'Tasks wait and go on by themselves. If it lasts, deploy more keys (docs/keys.md), or raise the limit at the provider.',
       },
       {
         kind: 'keys-refused',
@@ -175,7 +184,7 @@ function poolsShort(keys: readonly KeyView[]): Measure[] {
         value: refused.length,
         summary: `The provider refuses ${counted(refused.length, 'key')} of the pool ${pool}.`,
         remedy:
-          'Look at the keys in the provider’s console (revoked, unpaid, restricted), then deploy new values or reset them under Keys.',
+          'See which under Keys, and why in the provider’s console (revoked, unpaid, restricted). Deploy new values, or press Enable once the provider takes them again.',
       },
     ];
   });
@@ -195,7 +204,8 @@ function openCircuits(servers: readonly ServerView[]): Measure[] {
         .map(({ url }) => url)
         .slice(0, 3)
         .join(', ')}.`,
-      remedy: 'See why under Servers. They are tried again by themselves; drain one that stays broken.',
+      remedy:
+        'The page of the service says why. They are tried again by themselves; drain one there that stays broken.',
     };
   });
 }
@@ -207,14 +217,14 @@ function unreachableServices(services: readonly ServiceView[]): Measure[] {
     value: unreachable === undefined ? 0 : 1,
     summary: `Nobody answers at the address of ${name}: ${unreachable?.why ?? 'unknown'}.`,
     remedy:
-      'Tasks wait and are tried by themselves. Check the address and the backend; pause the service if it takes long.',
+      'Look whether the backend runs and the address is right. Tasks wait and are tried by themselves; pause the service on its page if it takes long.',
   }));
 }
 
 function deadLetterMeasure(messages: number): Measure[] {
   const summary = `The platform gave up on ${counted(messages, 'message')} within the last two hours.`;
   const remedy =
-    'Their tasks go on by the sweeper. The log says why consumers failed: `batch.failed`, `consumer.misconfigured`.';
+    'Their tasks go on by themselves within minutes. Look in the logs of the Workers tasklane-consumer-N, in the Cloudflare dashboard, for `batch.failed` and `consumer.misconfigured`: they say why.';
   return [{ kind: 'dead-letters', target: '', value: messages, summary, remedy }];
 }
 
@@ -227,7 +237,10 @@ function fullStores(stores: readonly StoreStatus[]): Measure[] {
       state === 'away'
         ? `Store ${store} does not answer.`
         : `Store ${store} is ${usedPercent}% full${daysLeft === undefined ? '' : `, with ${counted(daysLeft, 'day')} left`}.`,
-    remedy: 'Lower BODY_RETENTION_DAYS or RETENTION_DAYS, or deploy with one more store (docs/scaling.md).',
+    remedy:
+      state === 'away'
+        ? 'Its tasks go on when it answers. See its database under D1 in the Cloudflare dashboard, and www.cloudflarestatus.com.'
+        : 'Deploy with one more store (docs/scaling.md), or with a lower BODY_RETENTION_DAYS or RETENTION_DAYS.',
   }));
 }
 
@@ -239,7 +252,7 @@ function sweepMeasure({ sweptAt, watchedSince }: Observed, now: number): Measure
     value,
     summary: `The minute’s round of the callback Worker was last seen ${counted(value, 'minute')} ago.`,
     remedy:
-      'See its cron and its log in the dashboard of the platform; deploy again. Tasks whose wake-up is lost wait for it.',
+      'See the cron trigger and the logs of the Worker tasklane-callback in the Cloudflare dashboard; `npm run deploy` sets the trigger again. Tasks whose wake-up is lost wait for it.',
   };
 }
 
@@ -255,8 +268,13 @@ function partsAway({ backlog, keys, servers, tallies }: Observed): Measure[] {
     target: part,
     value: isAway ? 1 : 0,
     summary: `The ${part} did not answer the minute’s look.`,
-    remedy: 'See the log events `upstream.failed`, and the platform’s status page.',
+    remedy:
+      'Look in the logs of the Worker tasklane-producer, in the Cloudflare dashboard, for `upstream.failed`, and at www.cloudflarestatus.com.',
   }));
+}
+
+function iso(at: number): string {
+  return new Date(at).toISOString();
 }
 
 function rounded(value: number): number {

@@ -43,7 +43,7 @@ const EXAMPLE = {
   threshold: 20,
   unit: 'percent of the tasks that ended',
   summary: '34.5% of the last 120 tasks of ocr failed or expired.',
-  remedy: 'GET /api/tasks/errors?service=ocr groups them by error.',
+  remedy: 'The page of the service groups them by error and says what helps.',
 };
 
 const SETTINGS_EXAMPLE = {

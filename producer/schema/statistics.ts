@@ -84,6 +84,7 @@ export const AdviceSchema = z
     z.object({
       kind: z.literal('keys'),
       pool: z.string(),
+      moreKeys: count(),
       emptyAt: time(),
       soonerAt: time(),
       text: z.string(),

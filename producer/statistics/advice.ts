@@ -27,7 +27,7 @@ export function adviseOnKeys(lines: Backlog['lines'], keysByPool: ReadonlyMap<st
     const faster = perSecond * ((keys + MORE_KEYS) / keys);
     const soonerAt = new Date(now + Math.ceil((tasks / faster) * 1000)).toISOString();
     const text = `With ${MORE_KEYS} more keys in pool ${pool} the backlog ends at ${clock(soonerAt, now)} instead of ${clock(emptyAt, now)} UTC.`;
-    return [{ kind: 'keys' as const, pool, emptyAt, soonerAt, text }];
+    return [{ kind: 'keys' as const, pool, moreKeys: MORE_KEYS, emptyAt, soonerAt, text }];
   });
 }
 

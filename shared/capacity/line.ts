@@ -43,6 +43,16 @@ export function targetOfLine(line: string): LineTarget | undefined {
   return { kind: 'pool', pool: name, bucket, ...(kind === 'refused' && { isOfRefused: true }) };
 }
 
+/** What the tasks of a line wait for, as a person says it: `keys of the pool default`, `places at ocr`. */
+export function lineInWords(line: string): string {
+  const target = targetOfLine(line);
+  if (target === undefined) return line;
+  if (target.kind === 'flow') return line === 'flow:*' ? 'further flows' : `the flow ${line.replace('flow:', '')}`;
+  const bucket = target.bucket === undefined ? '' : ` for ${target.bucket}`;
+  if (target.kind === 'service') return `places at ${target.service}${bucket}`;
+  return `${target.isOfRefused ? 'other ' : ''}keys of the pool ${target.pool}${bucket}`;
+}
+
 /** Names of buckets come from tasks: long or odd ones are cut, with a hash of all of it in their place. */
 const MAX_BUCKET_LENGTH = 64;
 

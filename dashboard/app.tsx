@@ -5,6 +5,7 @@ import { apiFor } from './api.ts';
 import { askAgain, type Tools, ToolsContext } from './live.ts';
 import { AlertsPage } from './pages/alerts.tsx';
 import { AuditPage } from './pages/audit.tsx';
+import { FlowsPage } from './pages/flows.tsx';
 import { GroupsPage } from './pages/groups.tsx';
 import { KeysPage } from './pages/keys.tsx';
 import { OverviewPage } from './pages/overview.tsx';
@@ -27,6 +28,7 @@ const SHOWN: Readonly<Record<PageName, (place: PageAddress) => preact.ComponentC
   tasks: ({ query }) => <TasksPage query={query} />,
   task: ({ name = '' }) => <TaskPage id={name} />,
   groups: ({ query }) => <GroupsPage query={query} />,
+  flows: ({ query }) => <FlowsPage query={query} />,
   redrive: ({ query }) => <RedrivePage key={query.toString()} query={query} />,
   service: ({ name = '' }) => <ServicePage name={name} />,
   servers: () => <ServersPage />,

@@ -24,6 +24,7 @@ export const PAGES = {
   tasks: { title: 'Tasks', key: 't', reads: ['GET /api/tasks'] },
   task: { title: 'Task', reads: ['GET /api/task/:id', 'GET /api/task/:id/payload', 'GET /api/task/:id/result'] },
   groups: { title: 'Groups', key: 'g', reads: ['GET /api/groups'] },
+  flows: { title: 'Flows', key: 'f', reads: ['GET /api/flows'] },
   redrive: { title: 'Redrive', key: 'r', reads: ['GET /api/jobs'] },
   service: {
     title: 'Service',

@@ -191,6 +191,7 @@ function waysOf({ kind, target }: Alert): readonly Way[] {
       const line = targetOfLine(target);
       const cancel: Way = { text: 'Redrive', page: 'redrive', query: { act: 'cancel' } };
       if (line?.kind === 'pool') return [keys, cancel];
+      if (line?.kind === 'flow') return [{ text: 'Flows', page: 'flows' }, cancel];
       if (line?.kind !== 'service') return [cancel];
       const name = line.service;
       return [

@@ -1,5 +1,6 @@
 /** What waits for capacity, line by line. */
 import type { Backlog } from '../../producer/schema/statistics.ts';
+import { lineInWords } from '../../shared/capacity/line.ts';
 import { count } from '../words.ts';
 import { PageLink } from './page-link.tsx';
 import { Scroll } from './scroll.tsx';
@@ -52,24 +53,13 @@ export function tasksIn({ tasks, isCounted }: { readonly tasks: number; readonly
   return isCounted ? count(tasks) : `more than ${count(tasks)}`;
 }
 
-function What({ line: { line, service, pool, refused, bucket, flow } }: { line: Line }) {
-  const detail = bucket !== undefined && <span class="quiet"> {bucket}</span>;
-  if (pool !== undefined) {
-    return (
-      <>
-        <PageLink page="keys">{refused ? `other keys of pool ${pool}` : `keys of pool ${pool}`}</PageLink>
-        {detail}
-      </>
-    );
-  }
-  if (flow !== undefined) return <>{line === 'flow:*' ? 'further flows' : `flow ${flow.replace('flow:', '')}`}</>;
+function What({ line: { line, service, pool, flow } }: { line: Line }) {
+  const words = lineInWords(line);
+  if (pool !== undefined) return <PageLink page="keys">{words}</PageLink>;
+  if (flow !== undefined) return <PageLink page="flows">{words}</PageLink>;
   return (
-    <>
-      places at{' '}
-      <PageLink page="service" name={service ?? line}>
-        {service ?? line}
-      </PageLink>
-      {detail}
-    </>
+    <PageLink page="service" name={service ?? line}>
+      {words}
+    </PageLink>
   );
 }

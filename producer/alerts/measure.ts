@@ -119,7 +119,7 @@ const MORE_CAPACITY = {
   pool: 'Deploy more keys of the pool (docs/keys.md), or raise the limit at the provider.',
   service:
     'On the page of the service: resume it if it is paused, and take back servers that are drained; or start more servers.',
-  flow: 'Raise the limits of the flow (PUT /api/flows), or resume it if it is paused.',
+  flow: 'Raise the limits of the flow under Flows, or resume it there if it is paused.',
 } as const;
 
 function expiring(tasks: readonly NearDeadline[], now: number): Measure[] {

@@ -41,12 +41,23 @@ describe('the pages of the dashboard', () => {
   });
 
   it('shows each role what the access table lets it read', () => {
-    const watched = ['Overview', 'Tasks', 'Groups', 'Redrive', 'Servers', 'Keys', 'Schedules', 'Stores', 'Alerts'];
+    const watched = [
+      'Overview',
+      'Tasks',
+      'Groups',
+      'Flows',
+      'Redrive',
+      'Servers',
+      'Keys',
+      'Schedules',
+      'Stores',
+      'Alerts',
+    ];
     const all = [...watched, 'Audit', 'Settings'];
     expect(Object.fromEntries(ROLES.map((role) => [role, titles({ role })]))).toEqual({
       admin: all,
       viewer: all,
-      client: ['Tasks', 'Groups', 'Redrive', 'Schedules', 'Settings'],
+      client: ['Tasks', 'Groups', 'Flows', 'Redrive', 'Schedules', 'Settings'],
       server: ['Servers', 'Settings'],
     });
     expect(seesPage('service', { role: 'viewer' })).toBe(true);

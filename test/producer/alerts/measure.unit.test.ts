@@ -149,6 +149,8 @@ describe('what is measured', () => {
     for (const { remedy, summary } of measured({ backlog, keys: { views: [key({})], areAll: true, awayShards: [] } })
       .measures) {
       expect(remedy.length).toBeGreaterThan(20);
+      // A person clicks, or opens a page: routes are for programs.
+      expect(remedy).not.toMatch(/\b(?:GET|POST|PUT|DELETE) \/|\/api\//);
       expect(summary).not.toContain('undefined');
     }
   });

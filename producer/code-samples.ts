@@ -27,21 +27,26 @@ export interface CodeSample {
   readonly source: string;
 }
 
+/** By what a call is let in: a token in an environment variable, a signed link, or nothing. */
+export type SampledPass = { readonly kind: 'token'; readonly variable: string } | { readonly kind: 'link' | 'open' };
+
 interface SampleCall {
   readonly method: string;
-  /** With values in the place of its parameters. */
-  readonly target: string;
-  /** The environment variable that holds the token; undefined: none is asked for. */
+  /** With values in the place of its parameters; undefined: the whole address is a link's. */
+  readonly target: string | undefined;
   readonly token: string | undefined;
-  readonly body: unknown;
+  readonly body: { readonly kind: 'json'; readonly value: unknown } | { readonly kind: 'bytes' | 'none' };
 }
 
-/** @param token the environment variable that holds the token */
+/** Where samples find the bytes that they send. */
+const FILE = 'body.bin';
+const BYTES = 'application/octet-stream';
+
 export function codeSamples(
   method: string,
   path: string,
   operation: SampledOperation,
-  token: string | undefined,
+  pass: SampledPass,
 ): CodeSample[] {
   const { parameters = [], requestBody } = operation;
   const exampleValue = ({ example, schema }: SampledParameter) =>
@@ -54,7 +59,12 @@ export function codeSamples(
     .filter((each) => each.in === 'query' && each.required === true)
     .map((each) => `${each.name}=${encodeURIComponent(exampleValue(each))}`);
   const target = query.length === 0 ? filled : `${filled}?${query.join('&')}`;
-  const call = { method: method.toUpperCase(), target, token, body: bodyOf(requestBody) };
+  const call: SampleCall = {
+    method: method.toUpperCase(),
+    target: pass.kind === 'link' ? undefined : target,
+    token: pass.kind === 'token' ? pass.variable : undefined,
+    body: bodyOf(requestBody),
+  };
   return [
     { lang: 'Shell', label: 'curl', source: curl(call) },
     { lang: 'TypeScript', label: 'TypeScript', source: typescript(call) },
@@ -62,42 +72,55 @@ export function codeSamples(
   ];
 }
 
-function bodyOf(requestBody: SampledOperation['requestBody']): unknown {
-  const media = requestBody?.content?.['application/json'];
-  return media?.example ?? Object.values(media?.examples ?? {})[0]?.value;
+function bodyOf({ content = {} }: NonNullable<SampledOperation['requestBody']> = {}): SampleCall['body'] {
+  if (content[BYTES] !== undefined) return { kind: 'bytes' };
+  const media = content['application/json'];
+  const value = media?.example ?? Object.values(media?.examples ?? {})[0]?.value;
+  return value === undefined ? { kind: 'none' } : { kind: 'json', value };
 }
 
 function curl({ method, target, token, body }: SampleCall): string {
   return [
-    `curl ${method === 'GET' ? '' : `-X ${method} `}"$TASKLANE_URL${target}"`,
+    `curl ${method === 'GET' ? '' : `-X ${method} `}"${target === undefined ? '$TASKLANE_LINK' : `$TASKLANE_URL${target}`}"`,
     ...(token === undefined ? [] : [`-H "authorization: Bearer $${token}"`]),
-    ...(body === undefined
-      ? []
-      : [`-H 'content-type: application/json'`, `-d '${JSON.stringify(body).replaceAll("'", `'\\''`)}'`]),
+    ...(body.kind === 'json'
+      ? [`-H 'content-type: application/json'`, `-d '${JSON.stringify(body.value).replaceAll("'", `'\\''`)}'`]
+      : []),
+    ...(body.kind === 'bytes' ? [`-H 'content-type: ${BYTES}'`, `--data-binary @${FILE}`] : []),
   ].join(' \\\n  ');
 }
 
 function typescript({ method, target, token, body }: SampleCall): string {
   const headers = [
     ...(token === undefined ? [] : [`    authorization: \`Bearer \${process.env.${token}}\`,`]),
-    ...(body === undefined ? [] : [`    'content-type': 'application/json',`]),
+    ...(body.kind === 'json' ? [`    'content-type': 'application/json',`] : []),
+    ...(body.kind === 'bytes' ? [`    'content-type': '${BYTES}',`] : []),
   ];
   const init = [
     ...(method === 'GET' ? [] : [`  method: '${method}',`]),
     ...(headers.length === 0 ? [] : ['  headers: {', ...headers, '  },']),
-    ...(body === undefined ? [] : [`  body: JSON.stringify(${indented(JSON.stringify(body, undefined, 2))}),`]),
+    ...(body.kind === 'json' ? [`  body: JSON.stringify(${indented(JSON.stringify(body.value, undefined, 2))}),`] : []),
+    ...(body.kind === 'bytes' ? [`  body: await readFile('${FILE}'),`] : []),
   ];
-  const address = `\`\${process.env.TASKLANE_URL}${target}\``;
+  const address =
+    target === undefined ? `\`\${process.env.TASKLANE_LINK}\`` : `\`\${process.env.TASKLANE_URL}${target}\``;
+  const imports = body.kind === 'bytes' ? `import { readFile } from 'node:fs/promises';\n\n` : '';
   const call = init.length === 0 ? `fetch(${address})` : `fetch(${address}, {\n${init.join('\n')}\n})`;
-  return `const response = await ${call};\nif (!response.ok) throw new Error(await response.text());\nconsole.log(await response.text());`;
+  return `${imports}const response = await ${call};\nif (!response.ok) throw new Error(await response.text());\nconsole.log(await response.text());`;
 }
 
 function python({ method, target, token, body }: SampleCall): string {
-  const more = [
-    ...(token === undefined ? [] : [`    headers={"authorization": f"Bearer {os.environ['${token}']}"},`]),
-    ...(body === undefined ? [] : [`    json=${indented(pythonLiteral(body, '    '), '')},`]),
+  const headers = [
+    ...(token === undefined ? [] : [`"authorization": f"Bearer {os.environ['${token}']}"`]),
+    ...(body.kind === 'bytes' ? [`"content-type": "${BYTES}"`] : []),
   ];
-  const call = [`    "${method}",`, `    os.environ["TASKLANE_URL"] + "${target}",`, ...more].join('\n');
+  const more = [
+    ...(headers.length === 0 ? [] : [`    headers={${headers.join(', ')}},`]),
+    ...(body.kind === 'json' ? [`    json=${indented(pythonLiteral(body.value, '    '), '')},`] : []),
+    ...(body.kind === 'bytes' ? [`    data=open("${FILE}", "rb"),`] : []),
+  ];
+  const address = target === undefined ? 'os.environ["TASKLANE_LINK"]' : `os.environ["TASKLANE_URL"] + "${target}"`;
+  const call = [`    "${method}",`, `    ${address},`, ...more].join('\n');
   return `import os\nimport requests\n\nresponse = requests.request(\n${call}\n)\nresponse.raise_for_status()\nprint(response.text)`;
 }
 

@@ -1,7 +1,7 @@
 /** The API document (OpenAPI 3.1) of a app: its routes and what they share. */
 import { type Access, accessOf } from './access.ts';
 import type { App } from './app.ts';
-import { codeSamples, type SampledOperation, type SampledParameter } from './code-samples.ts';
+import { codeSamples, type SampledOperation, type SampledParameter, type SampledPass } from './code-samples.ts';
 import { addExamples } from './document-examples.ts';
 
 const TAGS = [
@@ -53,7 +53,7 @@ export function apiDocument(app: App) {
       addExamples(operation, (document.components?.schemas ?? {}) as Parameters<typeof addExamples>[1]);
       const access = accessOfOperation(method, path);
       Object.assign(operation, accessDocument(access, operation.description), {
-        'x-codeSamples': codeSamples(method, path, operation, tokenVariable(access)),
+        'x-codeSamples': codeSamples(method, path, operation, passOf(access)),
       });
     }
   }
@@ -73,10 +73,11 @@ type Operation = Parameters<typeof addExamples>[0] &
     parameters?: Parameters<typeof withoutNull>[0][];
   };
 
-/** Under which name samples take the token. */
-function tokenVariable(access: Access): string | undefined {
-  if (access === 'open') return undefined;
-  return access === 'attempt' ? 'TASK_CALLBACK_TOKEN' : 'TASKLANE_TOKEN';
+/** By what samples are let in, and under which name they take it. */
+function passOf(access: Access): SampledPass {
+  if (access === 'open') return { kind: 'open' };
+  if (access === 'signed') return { kind: 'link' };
+  return { kind: 'token', variable: access === 'attempt' ? 'TASK_CALLBACK_TOKEN' : 'TASKLANE_TOKEN' };
 }
 
 /** The document spells parameters in its own way, and the synchronous route as one that it can spell. */

@@ -21,7 +21,7 @@ import {
   PutQuerySchema,
   UploadedSchema,
 } from '../schema/body.ts';
-import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
+import { answers, BODY_PROBLEMS, BYTES_BODY, jsonAnswer, jsonBody } from '../schema/problem.ts';
 import { callUpstream, UNAVAILABLE } from '../upstream.ts';
 
 const PATH = '/api/bodies/{key}';
@@ -49,7 +49,7 @@ const put = createRoute({
   tags: ['tasks'],
   summary: 'Upload a body by its link',
   description: 'Exactly as many bytes as the upload was asked for, of any media type.',
-  request: { params: BodyParamsSchema, query: PutQuerySchema },
+  request: { params: BodyParamsSchema, query: PutQuerySchema, body: BYTES_BODY },
   responses: answers(
     { 200: jsonAnswer(UploadedSchema, 'It is there.') },
     'invalid-request',
@@ -66,7 +66,7 @@ const putPart = createRoute({
   tags: ['tasks'],
   summary: 'Upload a part of a body by its link',
   description: 'May be repeated until the upload is completed; the last one counts.',
-  request: { params: PartParamsSchema, query: PartQuerySchema },
+  request: { params: PartParamsSchema, query: PartQuerySchema, body: BYTES_BODY },
   responses: answers(
     { 200: jsonAnswer(PartViewSchema, 'Its etag, which completes the upload.') },
     'invalid-request',

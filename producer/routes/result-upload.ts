@@ -23,7 +23,7 @@ import { taskNotFound } from '../ownership.ts';
 import type { Refusal } from '../refusal.ts';
 import { bodyWithoutSecrets, packedResult, withoutSecrets } from '../reported-secrets.ts';
 import { UploadSchema, UploadViewSchema } from '../schema/body.ts';
-import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
+import { answers, BODY_PROBLEMS, BYTES_BODY, jsonAnswer, jsonBody } from '../schema/problem.ts';
 import { ReportAnswerSchema } from '../schema/report.ts';
 import { ContentTypeSchema } from '../schema/submission.ts';
 import { TaskParamsSchema } from '../schema/task.ts';
@@ -40,7 +40,7 @@ const put = createRoute({
     'The body is the result, of the media type that it says; nothing is wrapped into JSON. Up to 64 MB where the deployment ' +
     'has a bucket. The task has succeeded then. Safe to repeat.',
   middleware: [carriesToken],
-  request: { params: TaskParamsSchema },
+  request: { params: TaskParamsSchema, body: BYTES_BODY },
   responses: answers(
     { 200: jsonAnswer(ReportAnswerSchema, 'Taken, or known already.') },
     'invalid-request',

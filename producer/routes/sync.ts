@@ -13,7 +13,7 @@ import type { App, AppEnv } from '../app.ts';
 import { tokenHeaders } from '../authorize.ts';
 import { refusalOfServices } from '../limited-token.ts';
 import { answers } from '../schema/problem.ts';
-import { CallParamsSchema } from '../schema/sync.ts';
+import { CALL_BODY, CallParamsSchema } from '../schema/sync.ts';
 import { loadServices } from '../services.ts';
 import { answerWithTask } from '../sync/answer-with-task.ts';
 import { type CallRequest, dispatchCall } from '../sync/dispatch.ts';
@@ -35,7 +35,7 @@ const route = (method: 'get' | 'post') =>
       "streams back. The token may stand in the header in which the provider's own package sends its key: `Authorization`, " +
       '`x-goog-api-key` or `x-api-key`. `Prefer: respond-async` makes the request a task; with `wait=SECONDS` only when ' +
       'nothing is free by then.',
-    request: { params: CallParamsSchema },
+    request: { params: CallParamsSchema, ...(method === 'post' && { body: CALL_BODY }) },
     responses: answers(
       {
         200: { description: "The service's own answer, whatever its status." },

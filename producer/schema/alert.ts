@@ -88,7 +88,7 @@ export const SilenceBodySchema = z
       .nullable()
       .openapi({ description: 'Until when nobody is told; null ends the silence.' }),
   })
-  .openapi('Silence', { example: { alert: 'failure-rate/ocr', until: '2026-11-27T12:00:00Z' } });
+  .openapi('Silence', { example: { alert: 'failure-rate/ocr', until: '2030-01-31T12:00:00Z' } });
 
 export const AlertTestSchema = z
   .object({

@@ -54,6 +54,12 @@ export function jsonBody<Schema extends z.ZodType>(schema: Schema) {
   return { required: true, content: { 'application/json': { schema } } } as const;
 }
 
+/** A body that goes through as it is, of any media type. */
+export const BYTES_BODY = {
+  required: true,
+  content: { 'application/octet-stream': { schema: z.any().openapi({ type: 'string', format: 'binary' }) } },
+} as const;
+
 /** What is answered to a body that cannot be read, or not used. */
 export const BODY_PROBLEMS = ['invalid-request', 'malformed-body', 'body-too-large', 'unsupported-media-type'] as const;
 

@@ -130,7 +130,7 @@ export const PauseBodySchema = z
     until: untilField.optional().openapi({ description: 'It goes on by itself then; without it, when it is resumed.' }),
     reason: z.string().min(1).max(500).optional().openapi({ description: 'For whoever looks at the service.' }),
   })
-  .openapi('Pause', { example: { until: '2027-01-31T12:00:00Z', reason: 'maintenance of the backend' } });
+  .openapi('Pause', { example: { until: '2030-01-31T12:00:00Z', reason: 'maintenance of the backend' } });
 
 export const PausedSchema = z
   .object({ name: z.string(), paused: z.boolean(), until: z.string().optional(), reason: z.string().optional() })

@@ -1,4 +1,4 @@
-/** Parameters of the synchronous route. */
+/** Parameters and body of the synchronous route. */
 import { z } from '@hono/zod-openapi';
 
 export const CallParamsSchema = z.object({
@@ -9,3 +9,9 @@ export const CallParamsSchema = z.object({
     example: 'v1/chat/completions',
   }),
 });
+
+/** Whatever the backend takes; shown as JSON, because most do. */
+export const CALL_BODY = {
+  content: { 'application/json': { schema: z.unknown(), example: { messages: [{ role: 'user', content: 'hello' }] } } },
+  required: false,
+};

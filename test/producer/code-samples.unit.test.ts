@@ -49,10 +49,38 @@ describe('samples', () => {
     expect(spawnSync('sh', ['-n'], { input, encoding: 'utf8' }).stderr).toBe('');
   });
 
+  it('are let in as the route lets in: by a token, or by the link that was signed for it', () => {
+    const pass = (name: string) =>
+      sourcesOf('curl')
+        .find((each) => each.name === name)
+        ?.source.match(/TASKLANE_TOKEN|TASK_CALLBACK_TOKEN|TASKLANE_LINK/g);
+    expect(pass('submitTask')).toEqual(['TASKLANE_TOKEN']);
+    expect(pass('putResult')).toEqual(['TASK_CALLBACK_TOKEN']);
+    for (const name of ['getBody', 'putBody', 'putPart', 'completeUpload'])
+      expect(pass(name)).toEqual(['TASKLANE_LINK']);
+  });
+
+  it('name things of their kind, send what the route takes, and say no time that is over', () => {
+    for (const label of ['curl', 'TypeScript', 'Python'])
+      for (const { name, source } of sourcesOf(label)) {
+        expect(source, name).not.toMatch(/[/=]value\b/);
+        if (/\/api\/jobs\//.test(source)) expect(source, name).toContain('/api/jobs/job_');
+        for (const [, until = ''] of source.matchAll(/"until"\s*:\s*"([^"]+)"/g))
+          expect(Date.parse(until), name).toBeGreaterThan(Date.parse('2029-01-01'));
+        if (['putBody', 'putPart', 'putResult'].includes(name)) expect(source, name).toContain('body.bin');
+        if (name === 'callService') expect(source, name).toContain('messages');
+      }
+  });
+
   it('have the words of each language for what is true, nothing, and quoted', () => {
     const body = { a: true, b: null, c: "it's", d: [] };
     const content = { 'application/json': { example: body } };
-    const [curl, typescript, python] = codeSamples('post', '/x/{id}', { requestBody: { content } }, 'TOKEN');
+    const [curl, typescript, python] = codeSamples(
+      'post',
+      '/x/{id}',
+      { requestBody: { content } },
+      { kind: 'token', variable: 'TOKEN' },
+    );
     expect(curl?.source).toContain(`"c":"it'\\''s"`);
     expect(typescript?.source).toContain('"b": null');
     expect(python?.source).toContain('"a": True');

@@ -58,6 +58,11 @@ async function liveThrough(run: LocalRun, backendUrl: string): Promise<{ failed:
     const url = `${backendUrl}/server-${weight}`;
     await admin('POST', '/api/servers', { url, services: [{ name: 'work' }], weight, tier: weight === 3 ? 2 : 1 });
   }
+  for (const customer of ['acme', 'globex']) {
+    const flow = { key: `customer-${customer}`, concurrency: 2, rate: 30, periodSeconds: 60 };
+    await client('POST', '/api/task', { service: 'quick', payload: {}, flow });
+  }
+  await admin('POST', '/api/flows/customer-globex/pause?subject=demo', { reason: 'its quota is used up' });
   await admin('POST', '/api/services/slow/pause', { reason: 'the backend is being mended' });
   await admin('POST', '/api/keys/0/1/disable');
   await admin('PUT', '/api/alerts/settings', {
@@ -96,6 +101,7 @@ async function shoot(browser: Browser, run: LocalRun, tasks: { failed: string; l
     'overview',
     'tasks',
     'groups',
+    'flows',
     'redrive',
     'service/llm',
     'service/work',

@@ -59,7 +59,7 @@ export function RedrivePage({ query }: { query: URLSearchParams }) {
     <>
       {may('POST /api/tasks/redrive') && (
         <Panel title="Which tasks">
-          <Filter query={query} onAsked={(asked) => void look(asked)} />
+          <Filter query={query} onChanged={() => setFound(undefined)} onAsked={(asked) => void look(asked)} />
           {error !== undefined && (
             <p class="notice bad" role="alert">
               {error}
@@ -83,13 +83,20 @@ export function RedrivePage({ query }: { query: URLSearchParams }) {
   );
 }
 
-function Filter({ query, onAsked }: { query: URLSearchParams; onAsked: (asked: Asked) => void }) {
+interface FilterProps {
+  readonly query: URLSearchParams;
+  /** What was found is of another filter then. */
+  readonly onChanged: () => void;
+  readonly onAsked: (asked: Asked) => void;
+}
+
+function Filter({ query, onChanged, onAsked }: FilterProps) {
   const ask = (event: SubmitEvent) => {
     event.preventDefault();
     onAsked(askedIn(new FormData(event.currentTarget as HTMLFormElement)));
   };
   return (
-    <form class="filters" onSubmit={ask}>
+    <form class="filters" onSubmit={ask} onInput={onChanged}>
       <label>
         What to do
         <select name="act">

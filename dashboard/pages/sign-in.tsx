@@ -8,7 +8,7 @@ export function SignInPage({ notice, onSignIn }: { notice: string | undefined; o
     event.preventDefault();
     const session = sessionOf(token.trim());
     if (session === undefined)
-      setError('This is not a token of Tasklane. `npm run token -- --role viewer` prints one.');
+      setError('This is not a token of Tasklane. One is printed by npm run token -- --role viewer, for the local run.');
     else onSignIn(session);
   };
   return (
@@ -26,7 +26,8 @@ export function SignInPage({ notice, onSignIn }: { notice: string | undefined; o
           />
         </label>
         <p class="quiet">
-          <code>npm run token</code> makes one. It stays in this tab and is forgotten when the tab is closed.
+          <code>npm run token</code> makes one, of a role that sees what you need. It stays in this tab and is forgotten
+          when the tab is closed.
         </p>
         {error !== undefined && (
           <p class="notice bad" role="alert">

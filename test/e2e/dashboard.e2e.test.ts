@@ -3,46 +3,30 @@
  * the console, without a word from elsewhere, and without a violation that axe finds, in two sizes and both
  * themes. Screenshots stay in `.wrangler/screenshots` for a person to look at.
  */
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
-import path from 'node:path';
-import chromium from '@sparticuz/chromium';
-import { type Browser, type Page, chromium as playwright } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { signToken } from '../../shared/auth/token.ts';
+import { keepPicture, launchBrowser, SIZES, THEMES, violationsOn } from './browser.ts';
 import { Client, type Pipeline, SECRETS, startPipeline } from './pipeline.ts';
-
-const SCREENSHOTS = path.resolve(import.meta.dirname, '../../.wrangler/screenshots');
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
-
-const SIZES = { desktop: { width: 1280, height: 900 }, phone: { width: 390, height: 844 } } as const;
-const THEMES = ['light', 'dark'] as const;
 
 let pipeline: Pipeline;
 let browser: Browser;
 let page: Page;
 let faults: string[];
-let axe: string;
 const tasks = { quick: '', failing: '', large: '' };
 let keyed: Awaited<ReturnType<typeof startReceiver>>;
 
 beforeAll(async () => {
-  axe = await readFile(AXE, 'utf8');
   keyed = await startReceiver();
   pipeline = await startPipeline({
     secrets: { ...SECRETS, KEY1: 'sk-of-the-dashboard-tests-1234567890' },
     // A call a minute: who waits for its key stands there for as long as the tests take.
     services: { keyed: { baseUrl: keyed.url, keyPool: 'default', keyLimits: { requestsPerMinute: 1 } } },
   });
-  browser = await playwright.launch({
-    // One process for all ends with its first page.
-    args: chromium.args.filter((arg) => arg !== '--single-process'),
-    executablePath: await chromium.executablePath(),
-    headless: true,
-  });
-  await mkdir(SCREENSHOTS, { recursive: true });
+  browser = await launchBrowser();
   const client = await Client.as(pipeline.run.url, 'alice');
   tasks.quick = await client.submit({ service: 'quick', payload: { hello: 'world' } });
   tasks.large = await client.submit({ service: 'quick', payload: { text: 'long '.repeat(30_000) } });
@@ -96,7 +80,7 @@ async function signIn(role: 'admin' | 'viewer' | 'client', subject: string = rol
 
 async function go(place: string, heading: string): Promise<void> {
   await page.evaluate(`location.hash = ${JSON.stringify(place)}`);
-  await page.getByRole('heading', { level: 1, name: heading }).waitFor();
+  await page.getByRole('heading', { level: 1, name: heading, exact: true }).waitFor();
   await expect.poll(() => page.getByText('Loading …').count()).toBe(0);
 }
 
@@ -118,16 +102,6 @@ async function startReceiver() {
   };
 }
 
-/** What axe, the checker of accessibility, finds: rule and element. */
-async function violations(): Promise<string[]> {
-  // The policy of the page allows no script from outside; the checker comes in by the debugger.
-  await page.evaluate(axe);
-  const { violations: found } = (await page.evaluate('axe.run()')) as {
-    violations: readonly { readonly id: string; readonly nodes: readonly { readonly html: string }[] }[];
-  };
-  return found.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
-}
-
 describe('the dashboard', () => {
   it('lets nobody in without a token, and says what is wrong with a bad one', async () => {
     await page.goto(`${pipeline.run.url}/dashboard`);
@@ -144,7 +118,7 @@ describe('the dashboard', () => {
     await page.getByText('It failed for good.').waitFor();
     await page.getByRole('button', { name: 'Run again' }).click();
     await page.getByRole('dialog').getByText('fresh attempts').waitFor();
-    await page.screenshot({ path: path.join(SCREENSHOTS, 'dashboard-confirm.png') });
+    await keepPicture(page, 'dashboard-confirm');
     await page.getByRole('dialog').getByRole('button', { name: 'Run again' }).click();
     await page.getByRole('dialog').waitFor({ state: 'detached' });
     // Live: the second failure shows without a reload.
@@ -173,7 +147,7 @@ describe('the dashboard', () => {
     await page.getByText('quick: 3 tasks').waitFor();
     await page.getByRole('button', { name: 'Run 3 tasks' }).click();
     await page.getByRole('dialog').getByText('3 tasks run again from the start').waitFor();
-    await page.screenshot({ path: path.join(SCREENSHOTS, 'dashboard-redrive-confirm.png') });
+    await keepPicture(page, 'dashboard-redrive-confirm');
     await page.getByRole('dialog').getByRole('button', { name: 'Run 3 tasks' }).click();
     await page.getByRole('dialog').waitFor({ state: 'detached' });
     await page.getByRole('row').getByText('3 of 3').waitFor();
@@ -186,7 +160,7 @@ describe('the dashboard', () => {
     const waiting = async () => (await admin.call('GET', '/api/services/keyed/demand')).body.waiting;
     await expect.poll(waiting).toBeGreaterThan(0);
     await signIn('admin');
-    await go('#/service/keyed', 'Service');
+    await go('#/service/keyed', 'Service keyed');
     await page.getByRole('link', { name: 'keys of the pool default' }).waitFor();
     await page.getByText('for capacity, the oldest was submitted').waitFor();
     await page.getByText('1 in 60 s (configured)').waitFor();
@@ -213,7 +187,7 @@ describe('the dashboard', () => {
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByRole('dialog').getByText('Alerts go to https://hooks.example.com/tasklane from now on').waitFor();
     await page.getByRole('dialog').getByText('Not watched: A store fills up').waitFor();
-    await page.screenshot({ path: path.join(SCREENSHOTS, 'dashboard-alerts-confirm.png') });
+    await keepPicture(page, 'dashboard-alerts-confirm');
     await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
     await page.getByRole('dialog').waitFor({ state: 'detached' });
     const admin = await Client.as(pipeline.run.url, 'root', 'admin');
@@ -251,7 +225,7 @@ describe('the dashboard', () => {
     for (const [place, heading] of [
       ['#/overview', 'Overview'],
       [`#/task/${tasks.failing}`, 'Task'],
-      ['#/service/quick', 'Service'],
+      ['#/service/quick', 'Service quick'],
       ['#/groups', 'Groups'],
       ['#/flows', 'Flows'],
       ['#/redrive', 'Redrive'],
@@ -280,7 +254,7 @@ describe('the dashboard', () => {
       'Settings',
     ]);
     faults = faults.filter((fault) => !fault.includes('404'));
-    await go('#/service/quick', 'Service');
+    await go('#/service/quick', 'Service quick');
     await page.getByText('Your token does not allow to see this page').waitFor();
     await go('#/no-such-page', 'There is no such page');
   });
@@ -294,15 +268,16 @@ describe('the dashboard', () => {
 
   it('is gone through with the keyboard, which says what its keys are', async () => {
     await signIn('admin');
+    await go('#/overview', 'Overview');
     const focused = () => page.evaluate('document.activeElement?.id || document.activeElement?.innerText');
     await page.keyboard.press('g');
     await page.keyboard.press('t');
-    await page.getByRole('heading', { level: 1, name: 'Tasks' }).waitFor();
+    await page.getByRole('heading', { level: 1, name: 'Tasks', exact: true }).waitFor();
     await expect.poll(focused).toBe('content');
     await page.keyboard.press('/');
     await page.keyboard.type(tasks.failing);
     await page.keyboard.press('Enter');
-    await page.getByRole('heading', { level: 1, name: 'Task' }).waitFor();
+    await page.getByRole('heading', { level: 1, name: 'Task', exact: true }).waitFor();
     await page.getByRole('button', { name: 'Run again' }).focus();
     await page.keyboard.press('Enter');
     await page.getByRole('dialog').getByText('fresh attempts').waitFor();
@@ -321,14 +296,14 @@ describe('the dashboard', () => {
 
   it('pauses a service until a time and for a reason, and resumes it', async () => {
     await signIn('admin');
-    await go('#/service/keyed', 'Service');
+    await go('#/service/keyed', 'Service keyed');
     await page.getByRole('button', { name: 'Pause' }).click();
     await page.getByLabel('Resume by itself at').fill('2100-01-01T12:00');
-    await page.getByLabel('Why').fill('the backend is being mended');
-    await page.screenshot({ path: path.join(SCREENSHOTS, 'dashboard-pause-confirm.png') });
+    await page.getByLabel('Why', { exact: true }).fill('the backend is being mended');
+    await keepPicture(page, 'dashboard-pause-confirm');
     await page.getByRole('dialog').getByRole('button', { name: 'Pause' }).click();
-    await page.getByText('Paused: the backend is being mended').waitFor();
     await page.getByRole('status').getByText('Done: Pause.').waitFor();
+    await page.getByText('Paused: the backend is being mended').waitFor();
     await page.getByRole('button', { name: 'Resume' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Resume' }).click();
     await page.getByText('takes tasks').waitFor();
@@ -358,7 +333,7 @@ describe('the dashboard', () => {
     expect(await page.getByRole('alert').count()).toBe(1);
     await page.getByText('As of').waitFor();
     expect(await page.getByRole('link', { name: tasks.quick }).count()).toBe(1);
-    await page.screenshot({ path: path.join(SCREENSHOTS, 'dashboard-stale.png') });
+    await keepPicture(page, 'dashboard-stale');
     await page.unroute('**/api/**');
     await page.getByRole('button', { name: 'Try again' }).click();
     await page.getByRole('alert').waitFor({ state: 'detached' });
@@ -375,7 +350,7 @@ describe('the dashboard', () => {
           ['#/overview', 'Overview'],
           ['#/tasks', 'Tasks'],
           [`#/task/${tasks.quick}`, 'Task'],
-          ['#/service/keyed', 'Service'],
+          ['#/service/keyed', 'Service keyed'],
           ['#/groups', 'Groups'],
           ['#/flows', 'Flows'],
           ['#/redrive', 'Redrive'],
@@ -388,11 +363,8 @@ describe('the dashboard', () => {
           ['#/settings', 'Settings'],
         ] as const) {
           await go(place, heading);
-          await page.screenshot({
-            path: path.join(SCREENSHOTS, `dashboard-${heading.toLowerCase()}-${size}-${theme}.png`),
-            fullPage: true,
-          });
-          found.push(...(await violations()).map((violation) => `${heading}, ${size}, ${theme}: ${violation}`));
+          await keepPicture(page, `dashboard-${heading.toLowerCase().replace(' ', '-')}-${size}-${theme}`, true);
+          found.push(...(await violationsOn(page)).map((violation) => `${heading}, ${size}, ${theme}: ${violation}`));
           const isTooWide = await page.evaluate('document.documentElement.scrollWidth > innerWidth');
           if (isTooWide) found.push(`${heading}, ${size}: wider than the screen`);
         }

@@ -1,27 +1,16 @@
 /** `/docs` in a real browser: a reader authorizes, sends a request and sees the answer; nothing comes from elsewhere. */
-import { mkdir } from 'node:fs/promises';
-import path from 'node:path';
-import chromium from '@sparticuz/chromium';
-import { type Browser, chromium as playwright } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { signToken } from '../../shared/auth/token.ts';
+import { keepPicture, launchBrowser } from './browser.ts';
 import { type Pipeline, SECRETS, startPipeline } from './pipeline.ts';
-
-/** Kept for a person to look at. */
-const SCREENSHOTS = path.resolve(import.meta.dirname, '../../.wrangler/screenshots');
 
 let pipeline: Pipeline;
 let browser: Browser;
 
 beforeAll(async () => {
   pipeline = await startPipeline();
-  browser = await playwright.launch({
-    // One process for all ends with its first page.
-    args: chromium.args.filter((arg) => arg !== '--single-process'),
-    executablePath: await chromium.executablePath(),
-    headless: true,
-  });
-  await mkdir(SCREENSHOTS, { recursive: true });
+  browser = await launchBrowser();
 });
 afterAll(async () => {
   await browser?.close();
@@ -42,7 +31,7 @@ it('lets a reader authorize and submit a task', async () => {
 
   await page.goto(`${pipeline.run.url}/docs`);
   await page.waitForSelector('.opblock-post');
-  await page.screenshot({ path: path.join(SCREENSHOTS, 'docs.png') });
+  await keepPicture(page, 'docs');
 
   await page.click('button.authorize');
   const token = await signToken({ sub: 'reader', role: 'client' }, SECRETS.JWT_SECRET, 600);
@@ -56,7 +45,7 @@ it('lets a reader authorize and submit a task', async () => {
   await submit.locator('button.execute').click();
   const answer = submit.locator('.live-responses-table .response');
   await answer.waitFor();
-  await page.screenshot({ path: path.join(SCREENSHOTS, 'docs-answer.png'), fullPage: true });
+  await keepPicture(page, 'docs-answer', true);
 
   expect(await answer.locator('.response-col_status').first().innerText()).toContain('202');
   expect(await answer.innerText()).toContain('tsk_');
@@ -82,7 +71,7 @@ it.each(['light', 'dark'] as const)('shows in the %s theme how each call is made
   expect(await sample.innerText()).toContain('requests.request(');
   await submit.getByRole('button', { name: 'TypeScript' }).click();
   expect(await sample.innerText()).toContain('await fetch(');
-  await page.screenshot({ path: path.join(SCREENSHOTS, `docs-samples-${theme}.png`) });
+  await keepPicture(page, `docs-samples-${theme}`);
   expect(errors).toEqual([]);
   await page.close();
 });

@@ -1,0 +1,40 @@
+/** A real Chromium for tests of pages, and what is done with each page: pictures that are kept, and the checker of accessibility. */
+import { mkdir, readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import chromium from '@sparticuz/chromium';
+import { type Browser, type Page, chromium as playwright } from 'playwright-core';
+
+const SCREENSHOTS = path.resolve(import.meta.dirname, '../../.wrangler/screenshots');
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+
+export const SIZES = { desktop: { width: 1280, height: 900 }, phone: { width: 390, height: 844 } } as const;
+export const THEMES = ['light', 'dark'] as const;
+
+export async function launchBrowser(): Promise<Browser> {
+  await mkdir(SCREENSHOTS, { recursive: true });
+  return playwright.launch({
+    // One process for all ends with its first page.
+    args: chromium.args.filter((arg) => arg !== '--single-process'),
+    executablePath: await chromium.executablePath(),
+    headless: true,
+  });
+}
+
+/** Kept for a person to look at. */
+export async function keepPicture(page: Page, name: string, fullPage = false): Promise<void> {
+  await page.screenshot({ path: path.join(SCREENSHOTS, `${name}.png`), fullPage });
+}
+
+let axe: Promise<string> | undefined;
+
+/** What axe, the checker of accessibility, finds: rule and element. */
+export async function violationsOn(page: Page): Promise<string[]> {
+  axe ??= readFile(AXE, 'utf8');
+  // The policy of the page allows no script from outside; the checker comes in by the debugger.
+  await page.evaluate(await axe);
+  const { violations: found } = (await page.evaluate('axe.run()')) as {
+    violations: readonly { readonly id: string; readonly nodes: readonly { readonly html: string }[] }[];
+  };
+  return found.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
+}

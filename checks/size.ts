@@ -7,25 +7,12 @@ export interface SizedFile {
   readonly lines: number;
 }
 
-/** Longer files that stay whole, each for its reason. */
-export interface LongFile {
-  readonly file: string;
-  readonly reason: string;
-}
-
-export function sizeProblems(files: readonly SizedFile[], kept: readonly LongFile[]): string[] {
-  const long = files.filter(({ lines }) => lines > MAX_LINES);
-  const isKept = (file: string) => kept.some((each) => each.file === file);
-  return [
-    ...long
-      .filter(({ file }) => !isKept(file))
-      .map(
-        ({ file, lines }) => `${file} has ${lines} lines: split it by what it is about, at ${MAX_LINES} at the latest`,
-      ),
-    ...kept
-      .filter(({ file }) => !long.some((each) => each.file === file))
-      .map(({ file }) => `${file} is kept although it is long, and is not long`),
-  ];
+export function sizeProblems(files: readonly SizedFile[]): string[] {
+  return files
+    .filter(({ lines }) => lines > MAX_LINES)
+    .map(
+      ({ file, lines }) => `${file} has ${lines} lines: split it by what it is about, at ${MAX_LINES} at the latest`,
+    );
 }
 
 /** A room is a folder at the root. */

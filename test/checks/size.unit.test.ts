@@ -2,18 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { linesByRoom, MAX_LINES, sizeProblems } from '../../checks/size.ts';
 
 const long = { file: 'shared/task/long.ts', lines: MAX_LINES + 1 };
-const kept = [{ file: long.file, reason: 'one table' }];
 
 describe('A file', () => {
   it('of the most lines is let through, one of more is refused by its name', () => {
-    expect(sizeProblems([{ ...long, lines: MAX_LINES }], [])).toEqual([]);
-    expect(sizeProblems([long], [])).toEqual([expect.stringContaining('shared/task/long.ts has 401 lines')]);
-  });
-
-  it('that is kept although it is long may be long, and must be', () => {
-    expect(sizeProblems([long], kept)).toEqual([]);
-    expect(sizeProblems([{ ...long, lines: 10 }], kept)).toEqual([expect.stringContaining('is not long')]);
-    expect(sizeProblems([], kept)).toHaveLength(1);
+    expect(sizeProblems([{ ...long, lines: MAX_LINES }])).toEqual([]);
+    expect(sizeProblems([long])).toEqual([expect.stringContaining('shared/task/long.ts has 401 lines')]);
   });
 });
 

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { runChurn } from '../../bench/cluster/churn.ts';
 import { MAX_CONCURRENCY } from '../../bench/cluster/machine.ts';
 import { runReplacement } from '../../bench/cluster/replacement.ts';
-import { HEARTBEAT_SECONDS, SERVICE, Stage } from '../../bench/cluster/stage.ts';
+import { SERVICE, Stage } from '../../bench/cluster/stage.ts';
 import { runTakeOver } from '../../bench/cluster/take-over.ts';
 
 let stage: Stage;
@@ -34,11 +34,9 @@ describe('agents beside servers', () => {
     expect(machine.lines.slice(-3).map(({ event }) => event)).toEqual(['drained', 'deregistered', 'stopped']);
   });
 
-  it('have another leader within two intervals, one only, and are back when the coordinator is', async () => {
-    const { takeOverMs, leadersAtOnce, backMs } = await runTakeOver(stage);
-    expect(takeOverMs).toBeLessThanOrEqual(2 * HEARTBEAT_SECONDS * 1000);
-    expect(leadersAtOnce).toBe(1);
-    expect(backMs).toBeLessThan(15_000);
+  // How soon is a matter of virtual time: test/agent/leadership.unit.test.ts.
+  it('have another leader, one only, when theirs dies, and are back when the coordinator is', async () => {
+    expect(await runTakeOver(stage)).toMatchObject({ leadersAtOnce: 1 });
   });
 
   it('finish every task while one server dies, one comes, one is drained and one becomes slow', async () => {

@@ -45,7 +45,7 @@ async function killAll({ process: child, runtimePid }: Started): Promise<void> {
 
 /** The runtime dies with the process that started it. */
 async function gone(pid: number): Promise<void> {
-  for (let look = 0; look < 100; look++) {
+  for (let look = 0; look < 600; look++) {
     try {
       process.kill(pid, 0);
     } catch {

@@ -135,10 +135,15 @@ describe('a group', () => {
     expect(await groupOf('night-2', 0)).toMatchObject({ status: 'open', total: 500, counts: { open: 500 } });
     const { body } = await alice.call<Group>('POST', '/api/groups/night-2/cancel');
     expect(body).toMatchObject({ status: 'ended', counts: { open: 0, cancelled: 500 } });
+    // A second message of the first group would come before the one of the next.
     await receiver.has(1);
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await alice.call('POST', '/api/groups', { id: 'night-3', onComplete: hook('/groups') });
+    await alice.submit({ service: 'quick', group: 'night-3' });
+    await alice.call('POST', '/api/groups/night-3/close');
+    await receiver.has(2);
     expect(receiver.received.map(({ event }) => [event.type, event.data.cancelled])).toEqual([
       ['group.completed', 500],
+      ['group.completed', 0],
     ]);
   });
 });

@@ -47,7 +47,7 @@ export class Receiver implements AsyncDisposable {
   }
 
   /** Waits until so many messages were taken. */
-  async has(count: number, timeoutMs = 20_000): Promise<void> {
+  async has(count: number, timeoutMs = 60_000): Promise<void> {
     const end = Date.now() + timeoutMs;
     while (this.received.length < count) {
       if (Date.now() > end)

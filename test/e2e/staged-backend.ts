@@ -78,7 +78,7 @@ export async function startStagedBackend(): Promise<StagedBackend> {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const eventually = async <Value>(look: () => Value | undefined): Promise<Value> => {
-    for (let time = 0; time < 500; time++) {
+    for (let time = 0; time < 3_000; time++) {
       const value = look();
       if (value !== undefined) return value;
       await sleep(20);

@@ -3,7 +3,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { GoogleGenAI } from '@google/genai';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -93,14 +92,16 @@ describe('packages of providers on the synchronous route', () => {
 
   it('used the pool’s keys, spread over those that work, and gave them all back', async () => {
     const admin = await Client.as(run.url, 'root', 'admin');
-    await sleep(300);
-    const { body } = await admin.call<{
-      keys: { pool: string; key: string; state: string; inFlight: number; calls: number }[];
-    }>('GET', '/api/stats/keys');
-    const keys = body.keys.filter(({ pool }) => pool === 'default');
+    const keysNow = async () => {
+      const { body } = await admin.call<{
+        keys: { pool: string; key: string; state: string; inFlight: number; calls: number }[];
+      }>('GET', '/api/stats/keys');
+      return body.keys.filter(({ pool }) => pool === 'default');
+    };
+    await expect.poll(async () => (await keysNow()).map(({ inFlight }) => inFlight)).toEqual([0, 0, 0]);
+    const keys = await keysNow();
     expect(keys.find(({ key }) => key === '1')?.state).toBe('disabled');
     expect(keys.filter(({ state }) => state === 'ready').map(({ calls }) => calls > 0)).toEqual([true, true]);
-    expect(keys.map(({ inFlight }) => inFlight)).toEqual([0, 0, 0]);
   });
 });
 

@@ -1,15 +1,22 @@
 /** Each kind of task over real HTTP: producer, queue, consumer, backend, callback, database. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Client, type Pipeline, startPipeline } from './pipeline.ts';
+import { type StagedBackend, startStagedBackend } from './staged-backend.ts';
 
 let pipeline: Pipeline;
 let alice: Client;
+/** Answers when the test lets it. */
+let staged: StagedBackend;
 
 beforeAll(async () => {
-  pipeline = await startPipeline();
+  staged = await startStagedBackend();
+  pipeline = await startPipeline({ services: { staged: { baseUrl: `${staged.url}/base`, timeoutSeconds: 120 } } });
   alice = await Client.as(pipeline.run.url, 'alice');
 });
-afterAll(() => pipeline?.[Symbol.asyncDispose]());
+afterAll(async () => {
+  await pipeline?.[Symbol.asyncDispose]();
+  await staged?.stop();
+});
 
 describe('a task', () => {
   it('that works at once succeeds with the backend’s answer', async () => {
@@ -65,33 +72,35 @@ describe('a task', () => {
 describe('cancel', () => {
   it('ends a waiting task and tells its backend', async () => {
     const id = await alice.submit({ service: 'async', path: '/async?ms=20000' });
-    await waitFor(async () => (await alice.task(id)).status === 'waiting');
+    await expect.poll(async () => (await alice.task(id)).status).toBe('waiting');
     expect((await alice.call('POST', `/api/task/${id}/cancel`)).body).toMatchObject({ status: 'cancelled' });
     expect((await alice.task(id)).status).toBe('cancelled');
-    await waitFor(async () => pipeline.backend.log.isCancelled(id));
+    await expect.poll(() => pipeline.backend.log.isCancelled(id)).toBe(true);
   });
 
   it('aborts a running call, and the task stays cancelled', async () => {
-    const id = await alice.submit({ service: 'slow', path: '/slow?ms=8000' });
-    await waitFor(async () => (await alice.task(id)).status === 'running');
+    const id = await alice.submit({ service: 'staged', path: '/silent' });
+    await staged.until(({ url }) => url === '/base/silent');
     expect((await alice.call('POST', `/api/task/${id}/cancel`)).status).toBe(200);
-    await new Promise((resolve) => setTimeout(resolve, 9_000));
+    // The call is given up although the backend has not answered.
+    await staged.untilClosed('/base/silent');
     const task = await alice.task(id);
     expect(task.status).toBe('cancelled');
     expect(task.result).toBeUndefined();
-    // The call was given up before the backend had answered.
-    expect(pipeline.backend.log.report().byKey[id]).toEqual({ calls: 1, successes: 0 });
+    expect(staged.seen.filter(({ url }) => url === '/base/silent')).toHaveLength(1);
   });
 });
 
 describe('a fast task beside a slow one in the same batch', () => {
   it('is finished while the slow one still runs', async () => {
     const [slow, ...fast] = await alice.submitMany([
-      { service: 'slow', path: '/slow?ms=6000' },
+      { service: 'staged', path: '/stages' },
       ...Array.from({ length: 20 }, () => ({ service: 'quick' })),
     ]);
-    for (const id of fast) expect((await alice.task(id, 5)).status).toBe('succeeded');
+    for (const id of fast) await expect.poll(async () => (await alice.task(id, 5)).status).toBe('succeeded');
+    await staged.until(({ url }) => url === '/base/stages');
     expect((await alice.task(slow ?? '')).status).toBe('running');
+    staged.goOn();
     expect((await alice.task(slow ?? '', 20)).status).toBe('succeeded');
   });
 });
@@ -101,8 +110,8 @@ describe('retry by hand', () => {
     const id = await alice.submit({ service: 'broken' });
     expect((await alice.task(id, 20)).status).toBe('failed');
     expect((await alice.call('POST', `/api/task/${id}/retry`)).body).toMatchObject({ status: 'queued' });
-    await waitFor(async () => pipeline.backend.log.report().byKey[id]?.calls === 2);
-    await waitFor(async () => (await alice.task(id)).status === 'failed');
+    await expect.poll(() => pipeline.backend.log.report().byKey[id]?.calls).toBe(2);
+    await expect.poll(async () => (await alice.task(id)).status).toBe('failed');
     expect((await alice.call('POST', `/api/task/${await alice.submit({ service: 'quick' })}/retry`)).status).toBe(409);
   });
 });
@@ -132,11 +141,3 @@ describe('tasks of others', () => {
     expect((await admin.task(id)).status).toBe('succeeded');
   });
 });
-
-async function waitFor(condition: () => Promise<boolean>, timeoutMs = 15_000): Promise<void> {
-  const end = Date.now() + timeoutMs;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error('the condition did not come true');
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}

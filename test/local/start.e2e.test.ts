@@ -81,9 +81,9 @@ async function call<Body>(target: string, body?: unknown): Promise<Body> {
   return (await response.json()) as Body;
 }
 
-/** Waits a little: what was killed may take a moment to let go. */
+/** What was killed may take a moment to let go, on a busy machine a longer one. */
 async function nobodyListens(address: string): Promise<boolean> {
-  for (let look = 0; look < 40; look++) {
+  for (let look = 0; look < 600; look++) {
     try {
       await fetch(address, { signal: AbortSignal.timeout(1000) });
     } catch {

@@ -18,6 +18,7 @@ const CHECKS: readonly { readonly name: string; readonly command: readonly strin
   { name: 'retired names', command: ['node', 'checks/words.ts'] },
   { name: 'pure files', command: ['node', 'checks/purity.ts'] },
   { name: 'discriminants', command: ['node', 'checks/discriminants.ts'] },
+  { name: 'tests expect something', command: ['node', 'checks/test-cases.ts'] },
   { name: 'sizes of files', command: ['node', 'checks/sizes.ts'] },
   { name: 'schema drift', command: ['node', 'checks/schema.ts'] },
   { name: 'state diagram', command: ['node', 'checks/state-diagram.ts'] },

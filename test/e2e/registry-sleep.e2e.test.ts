@@ -17,6 +17,7 @@ it('a server that falls silent is unhealthy after three heartbeats, although nob
     services: [{ name: 'ocr' }],
   });
   await server.call('POST', `/api/servers/${body.id}/heartbeat`, { status: 'healthy' });
+  // Nobody may ask meanwhile: whoever asks wakes the object.
   await new Promise((resolve) => setTimeout(resolve, (3 * HEARTBEAT_SECONDS + 1) * 1000));
   const { body: list } = await server.call<{ servers: { state: string }[] }>('GET', '/api/servers');
   expect(list.servers).toMatchObject([{ state: 'unhealthy' }]);

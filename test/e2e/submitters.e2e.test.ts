@@ -21,7 +21,11 @@ async function startCounting() {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return { url, calls, state, stop: () => new Promise((resolve) => server.close(resolve)) };
+  const stop = () => {
+    server.closeAllConnections();
+    return new Promise((resolve) => server.close(resolve));
+  };
+  return { url, calls, state, stop };
 }
 
 let backend: Awaited<ReturnType<typeof startCounting>>;
@@ -117,7 +121,8 @@ describe('a redrive', () => {
 
 describe('a client at a service with a quota', () => {
   it('is refused at its limit, with the time after which it may come again, and others are not', async () => {
-    const submit = (client: Client) => client.call('POST', '/api/task', { service: 'rationed', path: '/work?ms=2000' });
+    const submit = (client: Client) =>
+      client.call('POST', '/api/task', { service: 'rationed', path: '/work?ms=60000' });
     const answers = [await submit(alice), await submit(alice), await submit(alice)];
     expect(answers.map(({ status }) => status)).toEqual([202, 202, 429]);
     expect(answers[2]?.headers.get('ratelimit-policy')).toMatch(/^"open";q=2;qu="concurrent-requests";pk=:\S+:$/);

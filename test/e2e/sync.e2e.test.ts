@@ -153,6 +153,7 @@ describe('a synchronous call', () => {
     await (response.body as ReadableStream<Uint8Array>).getReader().read();
     gone.abort();
     await backend.untilClosed('/base/ticking');
+    expect(backend.seen.filter(({ url }) => url === '/base/ticking')).toHaveLength(1);
   });
 
   it('gives place and key back whatever becomes of it', async () => {

@@ -137,6 +137,7 @@ describe('waiting for the end', () => {
     const here = environment({ TASK_DB_0: database });
     const answers = await Promise.all([
       ...ids.map((id) => ask(here, `/api/task/${id}?wait=20`)),
+      // Some looks later.
       scheduler.wait(600).then(() => Promise.all(ids.map((id) => finish(id, 'failed')))),
     ]);
     for (const answer of answers.slice(0, 20)) {
@@ -161,6 +162,7 @@ describe('waiting for the end', () => {
     const id = await recorded('alice');
     const [answer] = await Promise.all([
       ask(environment(), `/api/task/${id}?wait=20`),
+      // A look later.
       scheduler.wait(150).then(() => finish(id, 'failed')),
     ]);
     expect((await documentIn(answer)).status).toBe('failed');

@@ -133,12 +133,20 @@ describe('events', () => {
     const id = await plant({});
     const answer = await ask(environment(), `/api/task/${id}/events`);
     expect(answer.headers.get('content-type')).toBe('text/event-stream');
-    const reading = eventsIn(answer);
-    await scheduler.wait(50);
+    const [seen, whole] = (answer.body as ReadableStream<Uint8Array>).tee();
+    const reader = seen.pipeThrough(new TextDecoderStream()).getReader();
+    const says = async (status: string) => {
+      for (let text = ''; !text.includes(`"status":"${status}"`); ) {
+        const { value, done } = await reader.read();
+        if (done) throw new Error(`ended without ${status}: ${text}`);
+        text += value;
+      }
+    };
+    await says('queued');
     await set(id, { status: 'running', run: 1, lease_until: 1 });
-    await scheduler.wait(900);
+    await says('running');
     await set(id, { ...ENDED, run: 1, lease_until: null });
-    const events = await reading;
+    const events = await eventsIn(new Response(whole));
     expect(events.map(({ event }) => event)).toEqual(['task', 'task', 'task', 'end']);
     expect(events.map(({ data }) => JSON.parse(data ?? '{}').status)).toEqual([
       'queued',

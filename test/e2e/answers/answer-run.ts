@@ -52,14 +52,15 @@ export class AnswerRun {
   readonly token: string;
   readonly #run: LocalRun;
   readonly #stateDir: string;
-  readonly #logged: string[];
+  /** Lines of the run's log. */
+  readonly logged: readonly string[];
 
   private constructor(run: LocalRun, backend: RawBackend, stateDir: string, token: string, logged: string[]) {
     this.#run = run;
     this.url = run.url;
     this.backend = backend;
     this.#stateDir = stateDir;
-    this.#logged = logged;
+    this.logged = logged;
     this.token = token;
     this.client = new Client(run.url, token);
   }
@@ -143,10 +144,6 @@ export class AnswerRun {
       socket.on('error', reject);
       socket.setTimeout(30_000, () => socket.destroy());
     });
-  }
-
-  expectNoSecretInLog(): void {
-    expectNoSecret(this.#logged.join('\n'), 'log');
   }
 }
 

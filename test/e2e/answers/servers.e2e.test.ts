@@ -2,7 +2,7 @@
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Client } from '../pipeline.ts';
-import { AnswerRun, scriptOf } from './answer-run.ts';
+import { AnswerRun, expectNoSecret, scriptOf } from './answer-run.ts';
 import { answer, startRawBackend } from './raw-backend.ts';
 import { TEXT } from './row.ts';
 
@@ -100,5 +100,5 @@ describe('what a package shows', () => {
 });
 
 it('no secret stands in the log', () => {
-  run.expectNoSecretInLog();
+  expectNoSecret(run.logged.join('\n'), 'log');
 });

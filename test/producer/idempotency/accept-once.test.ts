@@ -100,6 +100,7 @@ describe('a submission under a key', () => {
   it('is free again after its time, which is settable', async () => {
     const { environment: at } = producer(queueStub(), { IDEMPOTENCY_HOURS: '0.0000001' });
     const first = await idOf(await submit(at, 'once-6'));
+    // Longer than its time.
     await scheduler.wait(5);
     expect(await idOf(await submit(at, 'once-6', { service: 'echo' }))).not.toBe(first);
   });

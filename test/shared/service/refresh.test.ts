@@ -27,14 +27,14 @@ describe('refreshing the services', () => {
 
   it('asks once for requests that come together, and all of them get the answer', async () => {
     const services = known();
-    const read = vi.fn(async () => {
-      await scheduler.wait(50);
-      return catalog;
-    });
-    await Promise.all([
+    const answer = Promise.withResolvers<typeof catalog>();
+    const read = vi.fn(() => answer.promise);
+    const refreshed = Promise.all([
       refreshServices(services, read, { urgent: true }),
       refreshServices(services, read, { urgent: true }).then(() => expect(services.find('llm')).toBeDefined()),
     ]);
+    answer.resolve(catalog);
+    await refreshed;
     expect(read).toHaveBeenCalledOnce();
   });
 

@@ -2,6 +2,7 @@
  * What backends answer, as they do in the field, and what becomes of it both ways: the result or error of a
  * task, and the answer of the synchronous route.
  */
+import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AnswerRun, expectNoSecret, serviceOf } from './answer-run.ts';
 import type { RawRequest } from './raw-backend.ts';
@@ -121,6 +122,31 @@ describe('an answer on the synchronous route', () => {
     const { status } = await run.callSync('keyed/read-and-reset?once', { method: 'POST', body: '{}' });
     expect(status).toBe(502);
     expect(run.backend.seen.filter(({ target }) => target === '/read-and-reset?once')).toHaveLength(1);
+  });
+});
+
+describe('what a package shows', () => {
+  const openai = (service: string) =>
+    new OpenAI({ apiKey: run.token, baseURL: `${run.url}/api/service/${service}`, maxRetries: 0 });
+
+  it('of a refusal is its words and code', async () => {
+    await expect(openai('no-such-service').models.list()).rejects.toMatchObject({
+      status: 404,
+      code: 'service-not-found',
+      message: expect.stringContaining('no-such-service'),
+    });
+    await expect(openai('refused').models.list()).rejects.toMatchObject({ status: 502, code: 'backend-unreachable' });
+    const stranger = new OpenAI({ apiKey: 'no-token', baseURL: `${run.url}/api/service/open`, maxRetries: 0 });
+    await expect(stranger.models.list()).rejects.toMatchObject({ status: 401, type: 'authentication_error' });
+  });
+
+  it('of a single key that is limited is the 429 of the backend, with its time', async () => {
+    const told = await run.callSync('lone/limited', { method: 'POST', body: '{}' });
+    expect([told.status, told.headers.get('retry-after'), told.text]).toEqual([
+      429,
+      '7',
+      '{"error":{"message":"slow down"}}',
+    ]);
   });
 });
 

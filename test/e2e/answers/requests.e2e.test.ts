@@ -1,9 +1,12 @@
-/** What a backend receives: headers, targets and bodies as they were sent, or a refusal that says why. */
+/** How requests reach backends: as they were sent or refused with the reason, round no circle, and past servers that are away. */
 import { createServer, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AnswerRun } from './answer-run.ts';
+import { Client } from '../pipeline.ts';
+import { AnswerRun, scriptOf } from './answer-run.ts';
+import { answer, startRawBackend } from './raw-backend.ts';
+import { TEXT } from './row.ts';
 
 let run: AnswerRun;
 beforeAll(async () => {
@@ -206,6 +209,68 @@ describe('a circle', () => {
       expect(hops).toEqual(['1', '2', '3', '4']);
     } finally {
       await new Promise((resolve) => partner.close(resolve));
+    }
+  });
+});
+
+describe('a call to registered servers', () => {
+  it.each([
+    [521, 'POST', true],
+    [530, 'POST', true],
+    [522, 'POST', false],
+    [522, 'GET', true],
+    [524, 'GET', false],
+  ])('that a proxy answers with %i for one of them: a %s goes on to the other is %s', async (code, method, goesOn) => {
+    const admin = await run.admin();
+    const server = await Client.as(run.url, 'backend', 'server');
+    const name = `edge-${code}-${method.toLowerCase()}`;
+    const cut = await startRawBackend(() => ({ steps: () => answer(code, TEXT, '<html>') }));
+    const whole = await startRawBackend(() => ({ steps: () => answer(200, TEXT, 'fine') }));
+    try {
+      await admin.call('PUT', `/api/services/${name}`, { balancing: 'round-robin', timeoutSeconds: 10 });
+      for (const { url } of [cut, whole]) {
+        expect((await server.call('POST', '/api/servers', { url, services: [{ name }] })).status).toBe(201);
+      }
+      const statuses: (number | 'broken')[] = [];
+      for (let time = 0; time < 2; time++) {
+        statuses.push((await run.callSync(`${name}/x`, { method, ...(method === 'POST' && { body: 'work' }) })).status);
+      }
+      expect(statuses.sort()).toEqual(goesOn ? [200, 200] : [200, code]);
+      expect(cut.seen.length).toBeGreaterThan(0);
+    } finally {
+      await Promise.all([cut.stop(), whole.stop()]);
+    }
+  });
+
+  it('reaches one of two that read it and break off, and another where one refuses connections', async () => {
+    const admin = await run.admin();
+    const server = await Client.as(run.url, 'backend', 'server');
+    const others = await Promise.all([startRawBackend(scriptOf), startRawBackend(scriptOf)]);
+    const gone = await startRawBackend(() => undefined);
+    try {
+      for (const name of ['breaking', 'half-gone']) {
+        await admin.call('PUT', `/api/services/${name}`, { balancing: 'round-robin', timeoutSeconds: 10 });
+      }
+      const register = async (url: string, name: string) => {
+        const { status: code } = await server.call('POST', '/api/servers', { url, services: [{ name }] });
+        expect(code).toBe(201);
+      };
+      await register(run.backend.url, 'breaking');
+      await register(others[0].url, 'breaking');
+      const all = [run.backend, ...others];
+      const reached = () => all.flatMap(({ seen }) => seen.filter(({ target }) => target === '/read-and-reset?twice'));
+      const broken = await run.callSync('breaking/read-and-reset?twice', { method: 'POST', body: 'work' });
+      expect([broken.status, reached().length]).toEqual([502, 1]);
+
+      await register(gone.url, 'half-gone');
+      await register(others[1].url, 'half-gone');
+      await gone.stop();
+      for (let time = 0; time < 4; time++) {
+        const told = await run.callSync('half-gone/target/kept', { method: 'POST', body: 'work' });
+        expect([told.status, told.text]).toEqual([200, '/target/kept']);
+      }
+    } finally {
+      await Promise.all(others.map((each) => each.stop()));
     }
   });
 });

@@ -29,7 +29,7 @@ export interface MigrationsReport {
 }
 
 /** Migrations of the tree that the Workers of the tree can go without. */
-const DISPENSABLE: readonly string[] = ['0021_finding_small_owners.sql'];
+const DISPENSABLE: readonly string[] = ['0021_finding_small_owners.sql', '0041_statuses_are_not_listed.sql'];
 
 /** What a next release may bring. */
 const NEXT: readonly Migration[] = [

@@ -6,7 +6,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { StateFields, TaskState } from '../shared/task/state.ts';
 import { heldFields, TASK_STATUSES, type TaskStatus } from '../shared/task/status.ts';
-import { type TaskEvent, transition } from '../shared/task/transition.ts';
+import { EVENT_TYPES, type TaskEvent, transition } from '../shared/task/transition.ts';
 
 const PAGE = 'docs/state-machine.md';
 const BLOCK = /(<!-- drawn from the transition table[^\n]*-->\n```mermaid\n)[\s\S]*?(\n```)/;
@@ -37,23 +37,24 @@ function statesOf(status: TaskStatus): TaskState[] {
   );
 }
 
+type Said<Event> = Event extends TaskEvent ? Omit<Event, 'type' | 'retryable' | 'park'> : never;
+/** What the events say, all together: the compiler names one that says more. */
+type SaidByAll<Union> = (Union extends unknown ? (part: Union) => void : never) extends (part: infer All) => void
+  ? All
+  : never;
+
 /** Every event, as it comes when its time has come. */
 function eventsFor({ run }: TaskState): readonly TaskEvent[] {
-  const at = NOW;
-  const events: { readonly [Type in TaskEvent['type']]: readonly Extract<TaskEvent, { type: Type }>[] } = {
-    claim: [{ type: 'claim', at, leaseMs: 1 }],
-    succeed: [{ type: 'succeed', at, run }],
-    accept: [{ type: 'accept', at, run, callbackTimeoutMs: 1 }],
-    defer: [{ type: 'defer', at, run, reason: 'no-key', delayMs: 1 }],
-    fail: [true, false].map((retryable) => ({ type: 'fail', at, run, retryable, delayMs: 1 })),
-    progress: [{ type: 'progress', at, run }],
-    overdue: [{ type: 'overdue', at, delayMs: 1 }],
-    expire: [{ type: 'expire', at }],
-    'fall-back': [{ type: 'fall-back', at, run }],
-    cancel: [{ type: 'cancel', at }],
-    retry: [{ type: 'retry', at, deadlineAt: NOW + 1_000 }],
+  const said: SaidByAll<Said<TaskEvent>> = {
+    at: NOW,
+    run,
+    leaseMs: 1,
+    callbackTimeoutMs: 1,
+    reason: 'no-key',
+    delayMs: 1,
+    deadlineAt: NOW + 1_000,
   };
-  return Object.values(events).flat();
+  return EVENT_TYPES.flatMap((type) => [true, false].map((retryable) => ({ ...said, type, retryable }) as TaskEvent));
 }
 
 function diagram(): string {

@@ -50,6 +50,21 @@ export type TaskEvent =
   /** A person wants a failed or expired task run again, with fresh attempts. */
   | { readonly type: 'retry'; readonly at: number; readonly deadlineAt: number };
 
+const EVENTS: Readonly<Record<TaskEvent['type'], true>> = {
+  claim: true,
+  succeed: true,
+  accept: true,
+  defer: true,
+  fail: true,
+  progress: true,
+  overdue: true,
+  expire: true,
+  'fall-back': true,
+  cancel: true,
+  retry: true,
+};
+export const EVENT_TYPES = Object.keys(EVENTS) as readonly TaskEvent['type'][];
+
 export type RefusalCode =
   /** The task has ended. */
   | 'terminal'

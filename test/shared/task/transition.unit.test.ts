@@ -9,7 +9,7 @@ import {
   TASK_STATUSES,
   type TaskStatus,
 } from '../../../shared/task/status.ts';
-import { MAX_FREE_DEFERRALS, type TaskEvent, transition } from '../../../shared/task/transition.ts';
+import { EVENT_TYPES, MAX_FREE_DEFERRALS, type TaskEvent, transition } from '../../../shared/task/transition.ts';
 
 const NOW = Date.UTC(2026, 10, 20);
 const HOUR_MS = 3600_000;
@@ -38,20 +38,6 @@ function stateAt(status: TaskStatus, at: number, counters: Partial<Counters> = {
 }
 
 type EventType = TaskEvent['type'];
-const EVENT_TYPES = [
-  'claim',
-  'succeed',
-  'accept',
-  'defer',
-  'fail',
-  'fall-back',
-  'progress',
-  'overdue',
-  'expire',
-  'cancel',
-  'retry',
-] as const satisfies readonly EventType[];
-
 function eventOf(type: EventType, run = 2, delayMs = 5_000): TaskEvent {
   switch (type) {
     case 'claim':

@@ -1,7 +1,7 @@
 /**
  * The diagram in `docs/state-machine.md` is drawn from the transition table: every event is tried on every
  * state, with attempts and time left and without. `--write` puts it into the page; without it the page must
- * already say the same.
+ * already say the same, and what each state means.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { StateFields, TaskState } from '../shared/task/state.ts';
@@ -75,6 +75,11 @@ function diagram(): string {
 
 const page = readFileSync(PAGE, 'utf8');
 if (!BLOCK.test(page)) throw new Error(`${PAGE} has no place for the diagram`);
+const meanings = page.slice(page.indexOf('## What the states mean'), page.indexOf('## Numbers on a task'));
+for (const status of TASK_STATUSES.filter((each) => !meanings.includes(`\`${each}\``))) {
+  console.error(`${PAGE} does not say what \`${status}\` means`);
+  process.exitCode = 1;
+}
 const drawn = page.replace(BLOCK, (_, head: string, foot: string) => head + diagram() + foot);
 if (process.argv.includes('--write')) {
   writeFileSync(PAGE, drawn);

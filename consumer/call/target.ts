@@ -1,5 +1,6 @@
 /** The HTTP request that a call becomes: where it goes, and the headers it carries. */
 
+import { HEADER_VALUE_PATTERN } from '../../shared/header-value.ts';
 import { keyLabel } from '../../shared/key/name.ts';
 import { type SecretsHolder, tokenForBackend } from '../../shared/key/report-token.ts';
 import type { ServiceDefinition } from '../../shared/service/definition.ts';
@@ -21,8 +22,6 @@ import { NO_BUCKET, storedPayload } from './stored-payload.ts';
 
 /** A Worker behind a service binding is addressed by path; the host says nothing. */
 const BINDING_ORIGIN = 'https://backend.tasklane.internal';
-
-const PRINTABLE_ASCII = /^[\t\x20-\x7e]*$/;
 
 export interface Target {
   /** How the backend is named in records and logs: its id as a server, its host, or its binding. */
@@ -228,7 +227,7 @@ export function setServiceHeaders(
     const text = isSecret ? env.secret(value.secret)?.trim() : value;
     if (text === undefined) return `The secret for the header ${name} is not set on this consumer.`;
     // The runtime refuses control characters with an exception and writes what is not ASCII into its log.
-    if (!PRINTABLE_ASCII.test(text)) return `The secret for the header ${name} is not printable ASCII.`;
+    if (!HEADER_VALUE_PATTERN.test(text)) return `The secret for the header ${name} is not printable ASCII.`;
     headers[name.toLowerCase()] = text;
   }
   return undefined;

@@ -5,11 +5,10 @@ import { ERROR_CLASSES } from '../../shared/task/error-class.ts';
 import { LABEL_PATTERN } from '../../shared/task/server-requirements.ts';
 import { TASK_STATUSES } from '../../shared/task/status.ts';
 import { isHookService } from '../../shared/webhook/hook.ts';
-import { GroupIdSchema, RefSchema } from './submission.ts';
+import { GroupIdSchema, MAX_LABELS, RefSchema } from './submission.ts';
 
 const MAX_PAGE_TASKS = 200;
 const DEFAULT_PAGE_TASKS = 50;
-const MAX_LABELS = 8;
 
 /** A parameter that may be repeated. */
 function several<Schema extends z.ZodType>(schema: Schema) {

@@ -16,7 +16,7 @@ import { AnswerRulesSchema } from '../../shared/task/answer-rule.ts';
 import { MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 import { ERROR_CLASSES } from '../../shared/task/error-class.ts';
 import { TASK_METHODS } from '../../shared/task/request.ts';
-import { CapabilitiesSchema, TierSchema } from '../../shared/task/server-requirements.ts';
+import { CapabilitiesSchema, LABEL_PATTERN, TierSchema } from '../../shared/task/server-requirements.ts';
 import { TASK_STATUSES } from '../../shared/task/status.ts';
 import { HookSchema } from '../../shared/webhook/hook.ts';
 import { IdempotencyKeySchema } from '../idempotency/key.ts';
@@ -24,7 +24,7 @@ import { ProblemSchema } from './problem.ts';
 import { verbatimJson } from './verbatim.ts';
 
 const MAX_BATCH_TASKS = 1000;
-const MAX_LABELS = 8;
+export const MAX_LABELS = 8;
 const MAX_HEADERS = 32;
 const MAX_REQUIRED_CAPABILITIES = 8;
 
@@ -36,12 +36,7 @@ const REFUSED_HEADER = /^(?:authorization|cookie2?|content-type)$/i;
 
 const LabelsSchema = z
   .record(
-    z
-      .string()
-      .regex(
-        /^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/,
-        'a label is up to 63 letters, digits, dots, dashes, slashes or underscores',
-      ),
+    z.string().regex(LABEL_PATTERN, 'a label is up to 63 letters, digits, dots, dashes, slashes or underscores'),
     z
       .string()
       .max(255)

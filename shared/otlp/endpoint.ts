@@ -1,5 +1,6 @@
 /** Where traces and metrics are pushed (OTLP over HTTP), and with which headers: `OTLP_ENDPOINT`, `OTLP_HEADERS`. */
 import * as z from 'zod';
+import { HEADER_VALUE_PATTERN } from '../header-value.ts';
 
 export interface OtlpEndpoint {
   /** Without a slash at the end; `/v1/traces` and `/v1/metrics` are below it. */
@@ -40,7 +41,7 @@ export function otlpEndpoint(url: string | undefined, headers: OtlpEndpoint['hea
 function decode(text: string): string | undefined {
   try {
     const decoded = decodeURIComponent(text);
-    return /^[\t\x20-\x7e]*$/.test(decoded) ? decoded : undefined;
+    return HEADER_VALUE_PATTERN.test(decoded) ? decoded : undefined;
   } catch {
     return undefined;
   }

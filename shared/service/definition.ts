@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import { byName } from '../by-name.ts';
+import { HEADER_VALUE_PATTERN } from '../header-value.ts';
 import { POOL_NAME_PATTERN } from '../key/name.ts';
 import { AnswerRulesSchema } from '../task/answer-rule.ts';
 import { DEFAULT_RETRY_POLICY } from '../task/backoff.ts';
@@ -50,10 +51,10 @@ export const HeaderNameSchema = z
   .refine((name) => !RESERVED_HEADER.test(asRead(name)), 'this header is set by Tasklane')
   .refine((name) => !isOfOneHop(name), 'this header is about one connection, which Tasklane and the platform open');
 
-export const HeaderValueSchema = z
-  .string()
-  .max(4096)
-  .regex(/^[\t\x20-\x7e]*$/, 'header values are printable ASCII');
+/** Bindings and secrets of Workers. */
+const BINDING_NAME_PATTERN = /^[A-Z][A-Z0-9_]*$/;
+
+export const HeaderValueSchema = z.string().max(4096).regex(HEADER_VALUE_PATTERN, 'header values are printable ASCII');
 
 /** Of a path with its query: more than proxies and servers take (8,000 octets, RFC 9110 section 4.1). */
 const MAX_PATH_CHARS = 8_000;
@@ -101,10 +102,7 @@ export const ServiceDefinitionSchema = z
      */
     baseUrl: z.url({ protocol: /^https?$/ }).optional(),
     /** Or a Worker behind the service binding of this name. */
-    binding: z
-      .string()
-      .regex(/^[A-Z][A-Z0-9_]*$/)
-      .optional(),
+    binding: z.string().regex(BINDING_NAME_PATTERN).optional(),
     method: z.enum(TASK_METHODS).default('POST'),
     /** Used when a task names no path. */
     path: PathSchema.default('/'),
@@ -126,7 +124,7 @@ export const ServiceDefinitionSchema = z
     headers: z
       .record(
         HeaderNameSchema,
-        z.union([HeaderValueSchema, z.strictObject({ secret: z.string().regex(/^[A-Z][A-Z0-9_]*$/) })]),
+        z.union([HeaderValueSchema, z.strictObject({ secret: z.string().regex(BINDING_NAME_PATTERN) })]),
       )
       .default({}),
     /** The pool of API keys that calls use: `default` is KEY1…n, `gemini` is KEY_GEMINI_1…n. */

@@ -1,6 +1,6 @@
 -- The table of tasks without a list of all statuses in its CHECKs, and with names for them. SQLite changes an unnamed
 -- CHECK by a copy of the table alone, and a copy of millions of rows does not end within the 30 seconds that D1 gives a
--- statement: a new status would have been impossible just where there is much (decision 0086). Workers notice nothing.
+-- statement: a new status would have been impossible just where there is much (decision 0087). Workers notice nothing.
 DROP TRIGGER task_ends_are_told;
 DROP TRIGGER webhook_messages_are_tasks;
 

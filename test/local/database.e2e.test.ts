@@ -59,6 +59,9 @@ it('names the migration that fails, leaves nothing of it, and goes on from there
   expect(
     await query("SELECT name FROM sqlite_schema WHERE name IN ('first', 'second', 'third') ORDER BY name"),
   ).toEqual([{ name: 'first' }, { name: 'second' }]);
-  await copy('0002_broken.sql', 'CREATE TABLE tasks (status, sends, due_at, next_at, deadline_at, lease_until, finished_at);\n');
+  await copy(
+    '0002_broken.sql',
+    'CREATE TABLE tasks (status, sends, due_at, next_at, deadline_at, lease_until, finished_at);\n',
+  );
   expect(await prepare()).toBe(0);
 });

@@ -207,7 +207,6 @@ class Simulation {
           reports: [
             {
               task: `tsk_${running.index}`,
-              endedAt: clock.now,
               feedback: feedbackOf(said, clock.now),
               ...(left !== undefined && { facts: { requests: left } }),
             },

@@ -29,29 +29,35 @@ const DEFAULT_TYPE = 'application/octet-stream';
  * @throws what a body that breaks off throws, where it is a result: an error's beginning will do
  */
 export async function readBody(response: Response, keepsLarge: boolean): Promise<ReadBody> {
-  const { status, headers, body } = response;
-  // Of a 202 the backend works on: whatever it says is not the result.
-  if (body === null || status === 202 || hasNoBytes(headers)) {
-    await body?.cancel();
-    return { kind: 'whole', content: undefined };
-  }
-  const packing = opaquePackingOf(headers);
-  if (packing !== undefined) {
-    await body.cancel();
-    return { kind: 'opaque', packing };
-  }
+  const { status, headers } = response;
   const isResult = status >= 200 && status < 300;
   const length = headers.get('content-length');
-  const isLengthKnown = length !== null && !isUnpackedOnReading(headers);
-  if (isLengthKnown && Number(length) > MAX_INLINE_BYTES && isResult && !keepsLarge) {
-    await body.cancel();
-    return { kind: 'cut', content: undefined, why: 'too-large' };
+  const isPacked = headers.has('content-encoding');
+  let start: Start;
+  // With a known length within the limit there is nothing to guard against. Nearly every answer is like this, and a look at
+  // `body` makes a stream, which costs more than to read so few bytes.
+  if (isResult && status !== 202 && !isPacked && length !== null && Number(length) <= MAX_INLINE_BYTES) {
+    start = { bytes: new Uint8Array(await response.arrayBuffer()), cut: undefined };
+  } else {
+    const { body } = response;
+    // Of a 202 the backend works on: whatever it says is not the result.
+    if (body === null || status === 202 || hasNoBytes(headers)) {
+      await body?.cancel();
+      return { kind: 'whole', content: undefined };
+    }
+    const packing = opaquePackingOf(headers);
+    if (packing !== undefined) {
+      await body.cancel();
+      return { kind: 'opaque', packing };
+    }
+    const isLengthKnown = length !== null && !isUnpackedOnReading(headers);
+    if (isLengthKnown && Number(length) > MAX_INLINE_BYTES && isResult && !keepsLarge) {
+      await body.cancel();
+      return { kind: 'cut', content: undefined, why: 'too-large' };
+    }
+    start = await readStart(body as ReadableStream<Uint8Array>, isResult, isResult && keepsLarge);
   }
-  // With a known length within the limit there is nothing to guard against.
-  const isSmall = isLengthKnown && Number(length) <= MAX_INLINE_BYTES && isResult;
-  const { bytes, cut, stream } = isSmall
-    ? { bytes: new Uint8Array(await response.arrayBuffer()), cut: undefined }
-    : await readStart(body as ReadableStream<Uint8Array>, isResult, isResult && keepsLarge);
+  const { bytes, cut, stream } = start;
   const type = headers.get('content-type');
   const unsaid = unsaidPackingOf(type, bytes);
   if (unsaid !== undefined) {

@@ -185,15 +185,20 @@ export function placeOf(
 }
 
 const OWN_PROBLEM = `The target ${OWN_ADDRESS_PROBLEM}.`;
-const ownTargets = new WeakMap<ServiceDefinition, boolean>();
 
-/** Of a definition parsed once, and not once a call. */
+/** By address and this deployment's own: an address is parsed once, not once a call. */
+const ownTargets = new Map<string, boolean>();
+const MAX_OWN_TARGETS = 1_000;
+
 function isOwnTarget({ publicUrl }: TargetEnv, service: ServiceDefinition, server: string | undefined): boolean {
-  if (service.baseUrl === undefined) return server !== undefined && isOwnAddress(server, publicUrl);
-  let isOwn = ownTargets.get(service);
+  const address = service.baseUrl ?? server;
+  if (address === undefined) return false;
+  const known = `${address} ${publicUrl}`;
+  let isOwn = ownTargets.get(known);
   if (isOwn === undefined) {
-    isOwn = isOwnAddress(service.baseUrl, publicUrl);
-    ownTargets.set(service, isOwn);
+    isOwn = isOwnAddress(address, publicUrl);
+    if (ownTargets.size >= MAX_OWN_TARGETS) ownTargets.clear();
+    ownTargets.set(known, isOwn);
   }
   return isOwn;
 }

@@ -223,8 +223,8 @@ function jsonOf({ body }: Call['request']): string | undefined {
   return body?.encoding === 'json' ? body.text : undefined;
 }
 
-function reportOf({ id, attempted }: EndedCall, { feedback, facts }: KeyUse): KeyReport {
-  return { task: id, endedAt: attempted.endedAt, feedback, ...(facts !== undefined && { facts }) };
+function reportOf({ id }: EndedCall, { feedback, facts }: KeyUse): KeyReport {
+  return { task: id, feedback, ...(facts !== undefined && { facts }) };
 }
 
 function outcomeOf(answer: Extract<KeyAnswer, { kind: 'park' | 'fail' }>): Outcome {

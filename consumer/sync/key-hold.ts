@@ -43,7 +43,7 @@ export async function takeKey(env: KeyEnv, { id, pool, bucket, expiresAt }: Sync
   switch (answer?.kind) {
     case 'granted': {
       const release = (feedback: KeyFeedback, facts?: LimitFacts) =>
-        releaseKeys(env, pool, leaseId, [{ task: id, endedAt: Date.now(), feedback, ...(facts && { facts }) }]);
+        releaseKeys(env, pool, leaseId, [{ task: id, feedback, ...(facts && { facts }) }]);
       return { kind: 'acquired', key: { pool, number: answer.key, release } };
     }
     case 'fail':

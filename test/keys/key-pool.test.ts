@@ -78,7 +78,7 @@ describe('the key pool', () => {
       await pool.lease(question);
       await pool.release({
         leaseId: question.leaseId,
-        reports: ['a', 'b'].map((task) => ({ task, endedAt: Date.now(), feedback: { kind: 'worked' } })),
+        reports: ['a', 'b'].map((task) => ({ task, feedback: { kind: 'worked' } })),
       });
     }
     await runDurableObjectAlarm(pool);

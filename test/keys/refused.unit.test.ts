@@ -42,7 +42,7 @@ function run(pool: Pool, task: string, now: number, feedback: KeyFeedback): KeyA
     const answer = ask(pool, task, at, { mustNotWait: at > now + 100 });
     if (answer.kind === 'start-at') continue;
     if (answer.kind !== 'granted') return answer;
-    release(pool, { leaseId: answer.leaseId, reports: [{ task, endedAt: at + 5, feedback }] }, at + 5);
+    release(pool, { leaseId: answer.leaseId, reports: [{ task, feedback }] }, at + 5);
     if (feedback.kind === 'worked') return answer;
   }
 }
@@ -89,7 +89,7 @@ describe('a task that all keys refused', () => {
       now = first.at + 100;
       const answer = ask(pool, 'x', now, { isInTurn: true });
       if (answer.kind !== 'granted') continue;
-      release(pool, { leaseId: answer.leaseId, reports: [{ task: 'x', endedAt: now, feedback: REFUSED }] }, now);
+      release(pool, { leaseId: answer.leaseId, reports: [{ task: 'x', feedback: REFUSED }] }, now);
       ask(pool, 'x', now, { isInTurn: true, mustNotWait: true });
     }
     expect(tries).toBeGreaterThan(5);
@@ -119,11 +119,7 @@ describe('a refusal that is about a model', () => {
   test('is the matter of its bucket: the keys go on in all others', () => {
     const pool = emptyPool('llm');
     const first = ask(pool, 'a', START, { bucket: 'large' });
-    release(
-      pool,
-      { leaseId: first.leaseId, reports: [{ task: 'a', endedAt: START + 5, feedback: ABOUT_MODEL }] },
-      START + 5,
-    );
+    release(pool, { leaseId: first.leaseId, reports: [{ task: 'a', feedback: ABOUT_MODEL }] }, START + 5);
     const second = ask(pool, 'a', START + 10, { bucket: 'large' });
     expect(second).toMatchObject({ kind: 'granted' });
     expect(second).not.toMatchObject({ key: first.kind === 'granted' ? first.key : 0 });
@@ -135,11 +131,7 @@ describe('a refusal that is about a model', () => {
     const pool = emptyPool('llm');
     for (let at = START; at < START + 20; at += 10) {
       const answer = ask(pool, 'a', at, { bucket: 'large' });
-      release(
-        pool,
-        { leaseId: answer.leaseId, reports: [{ task: 'a', endedAt: at + 5, feedback: ABOUT_MODEL }] },
-        at + 5,
-      );
+      release(pool, { leaseId: answer.leaseId, reports: [{ task: 'a', feedback: ABOUT_MODEL }] }, at + 5);
     }
     const answer = ask(pool, 'a', START + 30, { bucket: 'large', isInTurn: true });
     expect(answer).toMatchObject({ kind: 'fail', httpStatus: 404 });

@@ -27,8 +27,6 @@ export interface LimitFacts {
 export interface KeyReport {
   /** The task's id. */
   readonly task: string;
-  /** Unix ms. */
-  readonly endedAt: number;
   readonly feedback: KeyFeedback;
   readonly facts?: LimitFacts;
 }

@@ -9,7 +9,7 @@ import { refusedLine } from '../../../shared/capacity/line.ts';
 import { MAX_RELEASED_BY_ID, type ReleaseAnswer, type ReleaseRequest } from '../../../shared/ledger/line.ts';
 import { isBeingTried, isTried, type KeyPlace, openFor, placesOf, refusalsOf } from './place.ts';
 import { keysOf, type Pool, type RefusedState, WHOLE_KEY } from './pool.ts';
-import { blameOf, isRefusedBy } from './status.ts';
+import { blameOf, hasRefused } from './status.ts';
 
 /** A row is written by then, if it is ever. */
 const WRITTEN_WITHIN_MS = 3_000;
@@ -23,7 +23,7 @@ const LOOK_AGAIN_MS = 60_000;
 type Failure = Extract<LeaseAnswer<unknown>, { kind: 'fail' }>;
 
 export function isRefused(places: readonly KeyPlace[], task: string): boolean {
-  return isRefusedBy(refusalsOf(places), task);
+  return places.some(({ key, room }) => hasRefused(key.refusals, task) || hasRefused(room.refusals, task));
 }
 
 /** Refused for what it says: by two keys that worked for others afterwards, or as larger than they allow. */
@@ -33,8 +33,8 @@ export function failureOf(pool: Pool, bucket: string, places: readonly KeyPlace[
     const detail = 'The request is larger than the limit of the API keys that it was tried with.';
     return { task, kind: 'fail', httpStatus: large.httpStatus, detail };
   }
+  if (!isRefused(places, task)) return undefined;
   const states = [...new Set(refusalsOf(places))];
-  if (!isRefusedBy(states, task)) return undefined;
   const status = blameOf(states, task);
   if (status !== undefined) {
     const detail = `The backend refused this task (${status}) with two API keys that work for others.`;

@@ -168,12 +168,6 @@ function shareOfOutage(state: RefusalState, leastMs: number, now: number): numbe
   return Math.min(MAX_PAUSE_MS, Math.max(leastMs, PAUSE_SHARE * (now - state.refusingSince)));
 }
 
-/** Whether any of these has refused the task. */
-export function isRefusedBy(states: Iterable<RefusalState>, task: string): boolean {
-  for (const state of states) if (hasRefused(state, task)) return true;
-  return false;
-}
-
 /** @returns the status that the task itself is to blame for; undefined as long as that is not shown */
 export function blameOf(states: Iterable<RefusalState>, task: string): number | undefined {
   let verified = 0;

@@ -4,7 +4,7 @@
  */
 import type { Answer } from '../../call/outcome.ts';
 import type { KeyFeedback, LimitFacts } from '../pool/feedback.ts';
-import { limitFactsOf } from './limit-facts.ts';
+import { limitFactsOf, tellsOfLimits } from './limit-facts.ts';
 import { type LimitFields, limitFieldsOf } from './limit-fields.ts';
 import {
   isAboutModel,
@@ -24,8 +24,10 @@ export interface KeyObservation {
   readonly facts?: LimitFacts;
 }
 
+const NO_FIELDS: LimitFields = new Map();
+
 export function observeKey({ status, headers, body }: Answer, now: number): KeyObservation {
-  const fields = limitFieldsOf(headers);
+  const fields = status < 400 && !tellsOfLimits(headers) ? NO_FIELDS : limitFieldsOf(headers);
   // What worked is read for what it used, and only if it says so: results can be long.
   const json = status >= 400 || body?.text.includes('"usage') ? jsonOf(body) : undefined;
   const facts = limitFactsOf(fields, json, now);

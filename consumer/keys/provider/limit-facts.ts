@@ -42,6 +42,15 @@ function anthropic(what: string): Names {
   return { limit: `${prefix}-limit`, remaining: `${prefix}-remaining`, reset: `${prefix}-reset` };
 }
 
+/** Without one of these nothing is told of a limit, whatever else is said. */
+const TELLING_HEADERS = ['ratelimit', ...[...REQUEST_HEADERS, ...TOKEN_HEADERS].map(({ remaining }) => remaining)];
+
+/** Most answers have none: asking for each of the names costs half of what reading all headers does. */
+export function tellsOfLimits(headers: Headers): boolean {
+  for (const name of TELLING_HEADERS) if (headers.has(name)) return true;
+  return false;
+}
+
 /** @returns undefined when the backend says nothing that is understood */
 export function limitFactsOf(fields: LimitFields, body: unknown, now: number): LimitFacts | undefined {
   const tokensUsed = tokensUsedOf(body);

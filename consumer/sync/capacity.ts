@@ -1,12 +1,12 @@
 /** Takes what a synchronous call needs, and waits for it as long as the client is patient. */
 
-import type { Declined, SyncCall } from '../../shared/sync/call.ts';
-import { asksRegistry } from '../capacity/place-source.ts';
+import type { SyncCall } from '../../shared/sync/call.ts';
 import { poolOf } from '../capacity/pool-of.ts';
 import { Acquired } from './acquired.ts';
 import { takeKey } from './key-hold.ts';
-import { FREE_PLACE, type ServerPlace, takePlace } from './place-hold.ts';
+import { takePlace } from './place-hold.ts';
 import type { SyncEnv } from './sync-env.ts';
+import type { Taken } from './taken.ts';
 
 /** Beyond its time-out a call may stream; a consumer that dies meanwhile frees place and key after this. */
 const STREAM_MS = 15 * 60_000;
@@ -14,12 +14,6 @@ const STREAM_MS = 15 * 60_000;
 /** A place that comes free sooner than was said is seen by looking again. */
 const MAX_PAUSE_MS = 1_000;
 const MIN_PAUSE_MS = 50;
-
-export type Taken =
-  | { readonly kind: 'acquired'; readonly acquired: Acquired }
-  | { readonly kind: 'declined'; readonly declined: Declined };
-
-type Waiting = { readonly kind: 'waiting'; readonly declined: Declined & { readonly until: number } };
 
 export class Capacity {
   readonly #env: SyncEnv;
@@ -34,7 +28,8 @@ export class Capacity {
     this.#bucket = bucket;
   }
 
-  async take(timeoutMs: number): Promise<Taken> {
+  /** @returns what was taken, or why the client's patience is in vain */
+  async take(timeoutMs: number): Promise<Exclude<Taken<Acquired>, { kind: 'waiting' }>> {
     for (;;) {
       const taken = await this.#tryToTake(Date.now() + timeoutMs + STREAM_MS);
       if (taken.kind !== 'waiting') return taken;
@@ -50,23 +45,15 @@ export class Capacity {
     }
   }
 
-  async #tryToTake(expiresAt: number): Promise<Taken | Waiting> {
-    const placed = await this.#takePlace(expiresAt);
-    if (placed.kind === 'waiting') return placed;
-    const { place } = placed;
+  async #tryToTake(expiresAt: number): Promise<Taken<Acquired>> {
+    const placed = await takePlace(this.#env, this.#call, this.#waits, expiresAt);
+    if (placed.kind !== 'taken') return placed;
+    const { held: place } = placed;
     const pool = poolOf(this.#env, this.#call.service);
-    if (pool === undefined) return { kind: 'acquired', acquired: new Acquired(place, undefined) };
-    const { id } = this.#call;
-    const keyed = await takeKey(this.#env, { id, pool, bucket: this.#bucket, expiresAt });
-    if (keyed.kind === 'acquired') return { kind: 'acquired', acquired: new Acquired(place, keyed.key) };
+    if (pool === undefined) return { kind: 'taken', held: new Acquired(place, undefined) };
+    const keyed = await takeKey(this.#env, pool, { id: this.#call.id, bucket: this.#bucket }, expiresAt);
+    if (keyed.kind === 'taken') return { kind: 'taken', held: new Acquired(place, keyed.held) };
     await place.report({ outcome: 'unused', durationMs: 0 });
-    return keyed.kind === 'waiting' ? keyed : { kind: 'declined', declined: { why: 'key-refused' } };
-  }
-
-  async #takePlace(expiresAt: number): Promise<{ readonly kind: 'acquired'; readonly place: ServerPlace } | Waiting> {
-    const { id, service, patientUntil } = this.#call;
-    if (!asksRegistry(this.#env, service, this.#env.known.find(service)))
-      return { kind: 'acquired', place: FREE_PLACE };
-    return takePlace(this.#env, { id, service, waits: this.#waits, patientUntil, expiresAt });
+    return keyed;
   }
 }

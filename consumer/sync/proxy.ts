@@ -18,14 +18,13 @@ import { bucketOfRequest } from '../capacity/pool-of.ts';
 import type { Redactor } from '../keys/secrets/redaction.ts';
 import { redactedStream } from '../keys/secrets/redaction-stream.ts';
 import type { Acquired } from './acquired.ts';
-import { pushCallSpan } from './call-span.ts';
+import { logTry, pushCallSpan } from './call-record.ts';
 import { Capacity } from './capacity.ts';
 import { type ClassifiedResponse, classifyResponse } from './classify-response.ts';
 import { forward, type Sent } from './forward.ts';
 import { IdleTimeout } from './idle-timeout.ts';
 import { type BodyEnd, observedStream } from './observed-stream.ts';
 import { type Outbound, outboundOf } from './outbound.ts';
-import { logProxied } from './proxy-log.ts';
 import type { SyncEnv } from './sync-env.ts';
 
 /** Servers that answer "busy", and keys, that one call may try. */
@@ -47,24 +46,18 @@ export async function proxy(
   call: SyncCall,
   inBackground: (work: Promise<unknown>) => void,
 ): Promise<Response> {
-  const service = await definitionOf(env, call);
+  const { known, registry } = env;
+  // At least as new as the one that the producer went by.
+  const service = await findService(
+    known,
+    (version) => registry.readServices(version),
+    call.service,
+    (definition) => definition !== undefined && known.version >= call.servicesVersion,
+  );
   if (service === undefined)
     return declinedResponse({ why: 'misconfigured', detail: 'The service is not known here.' });
   const outbound = await outboundOf(request, call);
   return new ProxiedCall(env, service, call, outbound, inBackground).run(request.signal);
-}
-
-/** The definition of a service, at least as new as the one that the producer went by. */
-function definitionOf(
-  { known, registry }: SyncEnv,
-  { service, servicesVersion }: SyncCall,
-): Promise<ServiceDefinition | undefined> {
-  return findService(
-    known,
-    (version) => registry.readServices(version),
-    service,
-    (definition) => definition !== undefined && known.version >= servicesVersion,
-  );
 }
 
 type Answered = Extract<Sent, { kind: 'answered' }>;
@@ -109,7 +102,7 @@ class ProxiedCall {
     for (;;) {
       const taken = await capacity.take(timeoutMs);
       if (taken.kind === 'declined') return this.#declineWithAnswer(taken.declined) ?? this.#decline(taken.declined);
-      const { acquired } = taken;
+      const { held: acquired } = taken;
       this.#inBackground(acquired.released);
       this.#tries += 1;
       const idle = new IdleTimeout(timeoutMs, client);
@@ -259,7 +252,7 @@ class ProxiedCall {
 
   /** @param outcome how the answer ended, or why there was none */
   #log(acquired: Acquired | undefined, outcome: string, httpStatus?: number): void {
-    const facts = {
+    const record = {
       id: this.#call.id,
       service: this.#call.service,
       shard: this.#env.shard,
@@ -271,8 +264,8 @@ class ProxiedCall {
       startedAt: this.#startedAt,
       traceId: this.#outbound.traceId,
     };
-    logProxied(facts);
-    if (outcome !== TRIED_ANOTHER) this.#inBackground(pushCallSpan(this.#env, this.#outbound, facts));
+    logTry(record);
+    if (outcome !== TRIED_ANOTHER) this.#inBackground(pushCallSpan(this.#env, this.#outbound, record));
   }
 }
 

@@ -1,22 +1,43 @@
 /**
- * The span of a synchronous call: one for all its tries, below whatever its client was doing, with the id that the
- * backend got in `traceparent`. Nothing of the request or the answer but its status is among it.
+ * What is told of a synchronous call: one log event for each of its tries, with fixed fields, and one span for all of
+ * them, below whatever its client was doing, with the id that the backend got in `traceparent`. Never a header, body or
+ * secret; of the answer the status alone.
  */
+import { logInfo } from '../../shared/log.ts';
 import { pushOtlp } from '../../shared/otlp/send.ts';
 import { encodeSpans } from '../../shared/otlp/span.ts';
 import { isSampled } from '../../shared/trace/context.ts';
 import type { Outbound } from './outbound.ts';
-import type { ProxyFacts } from './proxy-log.ts';
 import type { SyncEnv } from './sync-env.ts';
+
+export interface CallRecord {
+  readonly id: string;
+  readonly service: string;
+  readonly shard: string;
+  readonly server: string | undefined;
+  readonly key: number | undefined;
+  /** How the answer ended, or why there was none. */
+  readonly outcome: string;
+  readonly httpStatus?: number | undefined;
+  readonly tries: number;
+  /** Unix ms. */
+  readonly startedAt: number;
+  readonly traceId: string;
+}
 
 const COMPLETE = 'complete';
 const SERVER_ERRORS = 500;
+
+export function logTry({ startedAt, ...record }: CallRecord): void {
+  const durationMs = Date.now() - startedAt;
+  logInfo('call.relayed', { ...record, startedAt: new Date(startedAt).toISOString(), durationMs });
+}
 
 /** Never rejects. */
 export async function pushCallSpan(
   { otlp }: Pick<SyncEnv, 'otlp'>,
   { parent, traceId, spanId, headers }: Outbound,
-  { id, service, shard, server, key, outcome, httpStatus, tries, startedAt }: ProxyFacts,
+  { id, service, shard, server, key, outcome, httpStatus, tries, startedAt }: CallRecord,
 ): Promise<void> {
   if (otlp === undefined || tries === 0 || !isSampled(parent)) return;
   const isError = outcome !== COMPLETE || (httpStatus ?? 0) >= SERVER_ERRORS;

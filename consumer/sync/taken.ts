@@ -1,0 +1,12 @@
+/** What asking for a place or a key comes to, or for both. */
+import type { Declined } from '../../shared/sync/call.ts';
+
+export type Taken<Held> =
+  | { readonly kind: 'taken'; readonly held: Held }
+  /** Worth asking for again then. */
+  | { readonly kind: 'waiting'; readonly declined: Declined & { readonly until: number } }
+  | { readonly kind: 'declined'; readonly declined: Declined };
+
+export function waitUntil(until: number, why: Declined['why']): Taken<never> {
+  return { kind: 'waiting', declined: { why, until } };
+}

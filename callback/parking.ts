@@ -5,7 +5,7 @@
  *
  * A line is one over all stores: the lowest places go first, wherever their rows are.
  */
-import { serviceLine, targetOfLine } from '../shared/capacity/line.ts';
+import { targetOfLine } from '../shared/capacity/line.ts';
 import type { LineDescription, ReleaseAnswer, ReleaseRequest } from '../shared/ledger/line.ts';
 import {
   byPlace,
@@ -19,10 +19,6 @@ import {
 import { inAllStores } from './by-store.ts';
 import type { CallbackEnv, StoreEnv } from './env.ts';
 import { sendWakes } from './wake.ts';
-
-/** Before the first of them. */
-const SERVICE_LINES = serviceLine('');
-const FLOW_LINES = 'flow:';
 
 export async function releaseLine(env: CallbackEnv, request: ReleaseRequest, now: number): Promise<ReleaseAnswer> {
   const counts = await countsByStore(env, request, now);
@@ -94,19 +90,15 @@ export async function describeLines(env: CallbackEnv, lines: readonly string[]):
 /** More services than have a line at once; the others are told of by the fallbacks of their heads. */
 const MAX_LINES = 1_000;
 
-/** The lines of flows in which somebody stands. */
-export async function readFlowLines(env: CallbackEnv): Promise<{ line: string; service: string }[]> {
-  const lines = await inAllStores(env, ({ db }) => readLines(db, FLOW_LINES, MAX_LINES));
-  return [...new Set(lines.flat())].flatMap((line) =>
-    targetOfLine(line)?.kind === 'flow' ? [{ line, service: line }] : [],
-  );
-}
-
-/** The lines of services in which somebody stands. */
-export async function readServiceLines(env: CallbackEnv): Promise<{ line: string; service: string }[]> {
-  const lines = await inAllStores(env, ({ db }) => readLines(db, SERVICE_LINES, MAX_LINES));
+/** The lines of services, or of flows, in which somebody stands. */
+export async function readStandingLines(
+  env: CallbackEnv,
+  kind: 'service' | 'flow',
+): Promise<{ line: string; service: string }[]> {
+  const lines = await inAllStores(env, ({ db }) => readLines(db, `${kind}:`, MAX_LINES));
   return [...new Set(lines.flat())].flatMap((line) => {
     const target = targetOfLine(line);
-    return target?.kind === 'service' ? [{ line, service: target.service }] : [];
+    if (target === undefined || target.kind !== kind) return [];
+    return [{ line, service: target.kind === 'service' ? target.service : line }];
   });
 }

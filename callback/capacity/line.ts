@@ -9,9 +9,10 @@
  */
 import { bucketOf, serviceLine } from '../../shared/capacity/line.ts';
 import { isFlowName } from '../../shared/flow/flow.ts';
+import type { ReleaseAnswer, ReleaseRequest } from '../../shared/ledger/line.ts';
 import { meetsRequirements } from '../../shared/registry/routing.ts';
 import { isBack } from '../registry/servers/liveness.ts';
-import { offersOf, serviceOf } from '../registry/servers/server.ts';
+import { offersOf } from '../registry/servers/server.ts';
 import type { Line, LineNeeds, Offer, Registry, Service } from '../registry/state.ts';
 import { definitionOf, hasFixedTarget, isPaused } from '../services/definitions.ts';
 import { capacityOf, limitsInForce, within } from './limits.ts';
@@ -25,17 +26,10 @@ import {
   paceOf,
   roomAt,
   roomUntil,
+  serviceOf,
   waitingInPlace,
 } from './service.ts';
 import { roomiestShard } from './shares.ts';
-
-export interface DueRelease {
-  readonly line: string;
-  readonly limit: number;
-  readonly perSecond: number | undefined;
-  /** Where they are woken; undefined: anywhere. */
-  readonly shard: number | undefined;
-}
 
 /** Tasks are here so much before their places, and wait for them where they are. */
 const LEAD_MS = 200;
@@ -134,7 +128,7 @@ function coming(line: Line, now: number): number {
   return line.coming.length;
 }
 
-export function takeDueReleases(registry: Registry, now: number): DueRelease[] {
+export function takeDueReleases(registry: Registry, now: number): ReleaseRequest[] {
   return [...registry.lines.values()].flatMap((line) => {
     if (line.isReleasing || line.notBefore > now) return [];
     const { count, at, shard } = nextRelease(registry, line, now);
@@ -149,8 +143,8 @@ export function takeDueReleases(registry: Registry, now: number): DueRelease[] {
 /** @param answer undefined: the ledger could not be asked */
 export function noteReleased(
   registry: Registry,
-  { line: name, limit }: DueRelease,
-  answer: { readonly released: number; readonly left: boolean } | undefined,
+  { line: name, limit }: ReleaseRequest,
+  answer: ReleaseAnswer | undefined,
   now: number,
 ): void {
   const line = registry.lines.get(name);

@@ -6,9 +6,9 @@
  */
 
 import type { CheckResult, DueCheck } from '../registry/servers/health-check.ts';
-import { serviceOf } from '../registry/servers/server.ts';
 import type { Outage, Registry } from '../registry/state.ts';
 import { definitionOf, hasFixedTarget } from '../services/definitions.ts';
+import { serviceOf } from './service.ts';
 
 const FIRST_CHECK_MS = 1_000;
 const MAX_CHECK_MS = 5_000;

@@ -7,10 +7,10 @@
  */
 import type { Invocation } from '../../shared/registry/routing.ts';
 import { beginCall, releaseProbe } from '../registry/servers/circuit.ts';
-import { offerOf, serviceOf } from '../registry/servers/server.ts';
+import { offerOf } from '../registry/servers/server.ts';
 import type { LeaseGroup, Offer, Place, Registry } from '../registry/state.ts';
 import { limitsInForce } from './limits.ts';
-import { addRunning, noteEnd, noteStart } from './service.ts';
+import { addRunning, noteEnd, noteStart, serviceOf } from './service.ts';
 import { keepInvocation, leaveInvocation } from './shares.ts';
 
 /** More are forgotten before their time. */
@@ -34,13 +34,13 @@ export function takePlace(
   const isProbe = offer !== undefined && beginCall(offer.circuit, now);
   const ticket = serviceOf(registry, service, now).limiter?.limiter.start(now);
   const callMs = offer?.metrics.ewmaMs || serviceOf(registry, service, now).meanMs;
-  const { invocation } = lease;
   const times = { beganAt: now, callMs, startedAt: now };
-  hold(registry, lease, { service, offer, calls: [call], left: 1, ...times, ticket, isProbe, invocation }, now);
+  hold(registry, lease, { service, offer, calls: [call], left: 1, ...times, ticket, isProbe }, now);
 }
 
 function hold(registry: Registry, lease: LeaseGroup, place: Place, now: number): void {
-  const { offer, calls, startedAt, invocation } = place;
+  const { offer, calls, startedAt } = place;
+  const { invocation } = lease;
   for (const call of calls) lease.open.set(call, place);
   const service = serviceOf(registry, place.service, now);
   noteStart(service, limitsInForce(registry, place.service, now), startedAt);
@@ -111,11 +111,12 @@ export function releasePlace(
   place.left -= 1;
   place.beganAt += tookMs;
   if (place.left > 0) noteMoved(registry, place, now);
-  else free(registry, place, now);
+  else free(registry, lease, place, now);
   return place;
 }
 
-function free(registry: Registry, { service: name, offer, startedAt, invocation }: Place, now: number): void {
+function free(registry: Registry, { invocation }: LeaseGroup, place: Place, now: number): void {
+  const { service: name, offer, startedAt } = place;
   const service = serviceOf(registry, name, now);
   noteEnd(service, startedAt);
   if (invocation !== undefined && leaveInvocation(service, invocation)) registry.changed.limits = true;
@@ -132,9 +133,10 @@ export function giveUpLease(registry: Registry, id: string, expiresAt: number, n
 
 function endLease(registry: Registry, id: string, now: number): void {
   const lease = registry.leases.get(id);
+  if (lease === undefined) return;
   registry.leases.delete(id);
-  for (const place of new Set(lease?.open.values() ?? [])) {
-    free(registry, place, now);
+  for (const place of new Set(lease.open.values())) {
+    free(registry, lease, place, now);
     endTicket(registry, place, 'unknown', now);
     if (place.isProbe && place.offer !== undefined) releaseProbe(place.offer.circuit);
   }
@@ -180,34 +182,35 @@ export function reportedOffer(registry: Registry, server: string | undefined, se
 }
 
 /** A place as it is written down: what it belongs to, and until when it may be held. */
-export interface OpenPlace {
+export interface OpenPlace extends Pick<Place, 'service' | 'calls' | 'beganAt' | 'callMs'> {
   readonly lease: string;
   readonly expiresAt: number;
-  readonly calls: readonly string[];
-  readonly service: string;
-  readonly beganAt: number;
-  readonly callMs: number;
-  readonly server?: string;
   readonly invocation?: Invocation;
+  readonly server?: string;
 }
 
 export function openPlaces({ leases }: Registry): OpenPlace[] {
-  return [...leases].flatMap(([lease, { expiresAt, open }]) =>
-    Array.from(new Set(open.values()), ({ service, beganAt, callMs, offer, calls, invocation }) => {
-      const left = calls.filter((call) => open.has(call));
-      const place = { lease, expiresAt, calls: left, service, beganAt, callMs, ...(invocation && { invocation }) };
-      return offer === undefined ? place : { ...place, server: offer.server.id };
-    }),
+  return [...leases].flatMap(([lease, { expiresAt, open, invocation }]) =>
+    Array.from(new Set(open.values()), ({ service, beganAt, callMs, offer, calls }) => ({
+      lease,
+      expiresAt,
+      service,
+      beganAt,
+      callMs,
+      calls: calls.filter((call) => open.has(call)),
+      ...(invocation !== undefined && { invocation }),
+      ...(offer !== undefined && { server: offer.server.id }),
+    })),
   );
 }
 
 export function restorePlaces(registry: Registry, places: readonly OpenPlace[], now: number): void {
-  for (const { lease, expiresAt, calls, server, ...place } of places) {
+  for (const { lease, expiresAt, invocation, calls, server, ...place } of places) {
     const offer = reportedOffer(registry, server, place.service);
     if (expiresAt <= now || (server !== undefined && offer === undefined)) continue;
     const left = calls.length;
     const startedAt = place.beganAt + (left - 1) * place.callMs;
-    const held = { ...place, offer, calls: [...calls], left, startedAt, isProbe: false };
-    hold(registry, leaseOf(registry, lease, expiresAt), held, now);
+    const held = { ...place, offer, calls, left, startedAt, isProbe: false };
+    hold(registry, leaseOf(registry, lease, expiresAt, invocation), held, now);
   }
 }

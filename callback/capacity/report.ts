@@ -3,13 +3,12 @@ import { type CallReport, type CallReports, MAX_BUSY_MS } from '../../shared/reg
 import { noteFailure, noteGood, releaseProbe } from '../registry/servers/circuit.ts';
 import { checkSoon } from '../registry/servers/health-check.ts';
 import { noteCall } from '../registry/servers/metrics.ts';
-import { serviceOf } from '../registry/servers/server.ts';
 import type { Offer, Place, Registry } from '../registry/state.ts';
 import { definitionOf, hasFixedTarget } from '../services/definitions.ts';
 import { notePark } from './line.ts';
 import { noteReached, noteUnreachable } from './outage.ts';
 import { endTicket, isKnownLease, releasePlace, reportedOffer } from './places.ts';
-import { noteDuration, noteEnough } from './service.ts';
+import { noteDuration, noteEnough, serviceOf } from './service.ts';
 
 /** A server that is busy without saying for how long. */
 const DEFAULT_BUSY_MS = 1_000;

@@ -16,7 +16,7 @@ import type { BalancingAlgorithm } from '../../shared/service/definition.ts';
 import { learnFlow } from '../flows/flows.ts';
 import { admits, circuitState } from '../registry/servers/circuit.ts';
 import { isAvailable } from '../registry/servers/liveness.ts';
-import { offersOf, serviceOf } from '../registry/servers/server.ts';
+import { offersOf } from '../registry/servers/server.ts';
 import type { LeaseGroup, LineNeeds, Offer, Place, Registry, Service } from '../registry/state.ts';
 import { balancingOf, definitionOf, hasFixedTarget, isPaused } from '../services/definitions.ts';
 import { homeOf, pickOffer } from './balance.ts';
@@ -31,6 +31,7 @@ import {
   noteArrival,
   roomAt,
   roomNow,
+  serviceOf,
   waitInPlace,
   waitingInPlace,
 } from './service.ts';

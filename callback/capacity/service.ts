@@ -6,7 +6,7 @@
 import { Limiter } from '../../shared/capacity/limiter.ts';
 import { addStarts, countStarts, forgetStarts, nextStartAt } from '../../shared/pace/start-log.ts';
 import type { ServiceDefinition } from '../../shared/service/definition.ts';
-import type { Service } from '../registry/state.ts';
+import type { Registry, Service } from '../registry/state.ts';
 
 export type Limits = Pick<ServiceDefinition, 'maxConcurrency' | 'requestsPerSecond'>;
 
@@ -41,7 +41,14 @@ const MAX_COMING_MS = 1_500;
 /** Who waits in place is here again by then, or has ended. */
 const IN_PLACE_SLACK_MS = 500;
 
-export function newService(now: number): Service {
+/** Made on first use. */
+export function serviceOf({ services }: Registry, name: string, now: number): Service {
+  const service = services.get(name) ?? newService(now);
+  services.set(name, service);
+  return service;
+}
+
+function newService(now: number): Service {
   return {
     since: now,
     running: [],
@@ -54,6 +61,11 @@ export function newService(now: number): Service {
     outage: undefined,
     limiter: undefined,
   };
+}
+
+/** Calls under way. */
+export function inFlightOf({ services }: Registry, name: string): number {
+  return services.get(name)?.running.length ?? 0;
 }
 
 export function noteArrival(service: Service, now: number): void {

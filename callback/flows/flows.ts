@@ -4,13 +4,14 @@
  * Deterministic, without I/O.
  */
 
-import type { Answered, FlowsAsked, FlowView, NamedFlow } from '../../shared/registry/rpc.ts';
+import type { Answered, FlowsAsked, FlowView, NamedFlow, ServicePause } from '../../shared/registry/rpc.ts';
 import { ServiceDefinitionSchema } from '../../shared/service/definition.ts';
 import type { FlowLimits } from '../../shared/task/flow-limits.ts';
 import { hastenLines, linesOf } from '../capacity/line.ts';
+import { inFlightOf } from '../capacity/service.ts';
 import { refuse } from '../registry/refusal.ts';
 import type { Flow, Registry } from '../registry/state.ts';
-import { isPaused } from '../services/definitions.ts';
+import { pauseOf } from '../services/definitions.ts';
 import { setPaused } from '../services/services.ts';
 
 /** With more, those that are idle are forgotten: their tasks say their limits again. */
@@ -55,7 +56,7 @@ export function putFlow(registry: Registry, name: string, limits: FlowLimits, no
 export function pauseFlow(
   registry: Registry,
   name: string,
-  pause: { readonly until?: number | undefined; readonly reason?: string | undefined } | undefined,
+  pause: ServicePause | undefined,
   now: number,
 ): Answered<FlowView> {
   if (!registry.flows.has(name) && pause === undefined) return noSuchFlow();
@@ -82,13 +83,13 @@ export function listFlows(registry: Registry, { prefix, after, limit }: FlowsAsk
 
 function viewOf(registry: Registry, name: string, now: number): FlowView {
   const flow = registry.flows.get(name);
-  const isResting = isPaused(registry, name, now);
+  const pause = pauseOf(registry, name, now);
   return {
     limits: flow?.limits ?? {},
     source: flow?.isPut === true ? 'api' : 'task',
-    paused: isResting,
-    pause: isResting ? registry.catalog.paused.get(name) : undefined,
-    inFlight: registry.services.get(name)?.running.length ?? 0,
+    paused: pause !== undefined,
+    pause,
+    inFlight: inFlightOf(registry, name),
     waiting: 0,
   };
 }
@@ -103,7 +104,7 @@ function isSame(one: FlowLimits, other: FlowLimits): boolean {
 
 function forgetIdle(registry: Registry, now: number): void {
   for (const [name, { isPut, seenAt }] of registry.flows) {
-    const isBusy = (registry.services.get(name)?.running.length ?? 0) > 0 || linesOf(registry, name).length > 0;
+    const isBusy = inFlightOf(registry, name) > 0 || linesOf(registry, name).length > 0;
     if (isPut || isBusy || registry.catalog.paused.has(name) || now - seenAt < IDLE_MS) continue;
     registry.flows.delete(name);
     registry.services.delete(name);

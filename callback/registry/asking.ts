@@ -3,6 +3,7 @@ import type { RegistryRpc } from '../../shared/registry/rpc.ts';
 
 /** One object: what servers and calls there are is known in one place. */
 const NAME = 'registry';
+const FLOW_PREFIX = 'flows-';
 
 export interface RegistryStub extends RegistryRpc {
   /** The task has ended although its call goes on: its place is free. */
@@ -26,13 +27,7 @@ export function askFlows<Value>(
   shard: number,
   question: (flows: RegistryStub) => Promise<Value>,
 ): Promise<Value> {
-  return ask(namespace, flowObjectName(shard), question);
-}
-
-const FLOW_PREFIX = 'flows-';
-
-function flowObjectName(shard: number): string {
-  return `${FLOW_PREFIX}${shard}`;
+  return ask(namespace, `${FLOW_PREFIX}${shard}`, question);
 }
 
 /** @param name of the object */

@@ -8,8 +8,9 @@
  * without an event everything is written once, complete, and the alarm is set for what is due next.
  * What an object that was restarted in between does not know, it takes as the snapshot's rules say.
  */
+import type { ReleaseAnswer, ReleaseRequest } from '../../shared/ledger/line.ts';
 import type { RouteAnswer, RouteRequest } from '../../shared/registry/routing.ts';
-import { type DueRelease, earliestReleaseAt, noteReleased, noteStatus, takeDueReleases } from '../capacity/line.ts';
+import { earliestReleaseAt, noteReleased, noteStatus, takeDueReleases } from '../capacity/line.ts';
 import { earliestOutageCheckAt, noteOutageChecks, takeDueOutageChecks } from '../capacity/outage.ts';
 import { expireLeases } from '../capacity/places.ts';
 import { route } from '../capacity/route.ts';
@@ -35,7 +36,7 @@ export interface Platform {
   /** Makes the requests. @returns what each came to, in any order */
   probe(checks: readonly DueCheck[]): Promise<readonly CheckResult[]>;
   /** Wakes the oldest of a line. @returns undefined when they could not be woken */
-  release(due: DueRelease): Promise<{ readonly released: number; readonly left: boolean } | undefined>;
+  release(due: ReleaseRequest): Promise<ReleaseAnswer | undefined>;
   /** Names of the lines of services in which tasks stand, with their services. */
   readLines(): Promise<readonly { readonly line: string; readonly service: string }[]>;
   /** Lets work go on after the event that began it. */

@@ -5,42 +5,18 @@
 
 import { DurableObject } from 'cloudflare:workers';
 import { CROCKFORD_ALPHABET } from '../../shared/crypto/base32.ts';
-import type { ReleaseAnswer } from '../../shared/ledger/line.ts';
+import type { ReleaseAnswer, ReleaseRequest } from '../../shared/ledger/line.ts';
 import { logError, logInfo } from '../../shared/log.ts';
 import type { ClusterHeartbeat, Heartbeat, Registration } from '../../shared/registry/registration.ts';
-import type {
-  AbandonedLease,
-  CallReports,
-  RouteAnswer,
-  RouteRequest,
-  ServiceCatalog,
-} from '../../shared/registry/routing.ts';
-import type {
-  Answered,
-  BalancerView,
-  DemandView,
-  FlowsAsked,
-  FlowView,
-  HeartbeatAnswer,
-  NamedFlow,
-  Registered,
-  RegistryCaller,
-  RegistryRpc,
-  ServerMetrics,
-  ServerView,
-  ServiceDetail,
-  ServicePause,
-  ServiceRate,
-  ServiceView,
-} from '../../shared/registry/rpc.ts';
-import type { ClientQuota, QuotaState } from '../../shared/service/client-quota.ts';
+import type { AbandonedLease, CallReports, RouteRequest } from '../../shared/registry/routing.ts';
+import type { Answered, FlowsAsked, RegistryCaller, RegistryRpc, ServicePause } from '../../shared/registry/rpc.ts';
+import type { ClientQuota } from '../../shared/service/client-quota.ts';
 import type { FlowLimits } from '../../shared/task/flow-limits.ts';
-import type { DueRelease } from '../capacity/line.ts';
 import { endTask, giveUpLease } from '../capacity/places.ts';
 import { takeReports } from '../capacity/report.ts';
 import { readEnv } from '../env.ts';
 import { listFlows, pauseFlow, putFlow, viewFlow } from '../flows/flows.ts';
-import { describeLines, readFlowLines, readServiceLines, releaseLine } from '../parking.ts';
+import { describeLines, readStandingLines, releaseLine } from '../parking.ts';
 import { definitionOf } from '../services/definitions.ts';
 import { demandOf } from '../services/demand.ts';
 import { countOpenOfClient } from '../services/open-tasks-of-client.ts';
@@ -90,61 +66,61 @@ export class ServerRegistry extends DurableObject<object> implements RegistryRpc
     });
   }
 
-  register(registration: Registration, caller: RegistryCaller): Promise<Answered<Registered>> {
+  register(registration: Registration, caller: RegistryCaller) {
     return this.#host.decide((registry, now) => register(registry, registration, caller, freshId(), now));
   }
 
-  heartbeat(id: string, beat: Heartbeat, caller: RegistryCaller): Promise<Answered<HeartbeatAnswer>> {
+  heartbeat(id: string, beat: Heartbeat, caller: RegistryCaller) {
     return this.#host.decide((registry, now) => heartbeat(registry, id, beat, caller, now));
   }
 
-  heartbeatCluster(beat: ClusterHeartbeat, caller: RegistryCaller): Promise<Answered<HeartbeatAnswer>> {
+  heartbeatCluster(beat: ClusterHeartbeat, caller: RegistryCaller) {
     return this.#host.decide((registry, now) => heartbeatCluster(registry, beat, caller, now));
   }
 
-  claimLeadership(id: string, caller: RegistryCaller): Promise<Answered<HeartbeatAnswer>> {
+  claimLeadership(id: string, caller: RegistryCaller) {
     return this.#host.decide((registry, now) => claimLeadership(registry, id, caller, now));
   }
 
-  setMaintenance(id: string, enabled: boolean, caller: RegistryCaller): Promise<Answered<ServerView>> {
+  setMaintenance(id: string, enabled: boolean, caller: RegistryCaller) {
     return this.#of(id, caller, (registry, server, now) => {
       setMaintenance(registry, server, enabled, now);
       return viewServer(registry, server, now);
     });
   }
 
-  removeServer(id: string, caller: RegistryCaller): Promise<Answered<undefined>> {
+  removeServer(id: string, caller: RegistryCaller) {
     return this.#of(id, caller, (registry, server) => {
       removeServer(registry, server);
       return undefined;
     });
   }
 
-  listServers(caller: RegistryCaller): Promise<ServerView[]> {
+  listServers(caller: RegistryCaller) {
     return this.#host.decide((registry, now) => viewServers(registry, caller, now));
   }
 
-  getServer(id: string, caller: RegistryCaller): Promise<Answered<ServerView>> {
+  getServer(id: string, caller: RegistryCaller) {
     return this.#of(id, caller, viewServer);
   }
 
-  getMetrics(id: string, caller: RegistryCaller): Promise<Answered<ServerMetrics>> {
+  getMetrics(id: string, caller: RegistryCaller) {
     return this.#of(id, caller, (_registry, server, now) => viewMetrics(server, now));
   }
 
-  listServices(): Promise<ServiceView[]> {
+  listServices() {
     return this.#host.decide(viewServices);
   }
 
-  readServices(known: number): Promise<ServiceCatalog | undefined> {
+  readServices(known: number) {
     return this.#host.direct((registry) => readCatalog(registry, known));
   }
 
-  putService(name: string, definition: unknown): Promise<number> {
+  putService(name: string, definition: unknown) {
     return this.#host.decide((registry) => putService(registry, name, definition));
   }
 
-  async deleteService(name: string, force: boolean): Promise<Answered<undefined>> {
+  async deleteService(name: string, force: boolean) {
     const env = await readEnv(this.env);
     const waiting = force ? 0 : await countOpenTasks(env, name, Date.now());
     const answer = await this.#host.decide((registry, now) => deleteService(registry, name, force, waiting, now));
@@ -152,11 +128,11 @@ export class ServerRegistry extends DurableObject<object> implements RegistryRpc
     return answer;
   }
 
-  setPaused(name: string, pause: ServicePause | undefined): Promise<Answered<undefined>> {
+  setPaused(name: string, pause: ServicePause | undefined) {
     return this.#host.decide((registry) => setPaused(registry, name, pause));
   }
 
-  async getDemand(name: string): Promise<Answered<DemandView>> {
+  async getDemand(name: string) {
     const waiting = await this.#waitingOf(name);
     return this.#host.decide((registry, now) => demandOf(registry, name, waiting, now));
   }
@@ -173,15 +149,15 @@ export class ServerRegistry extends DurableObject<object> implements RegistryRpc
     return waiting;
   }
 
-  resume(name: string, rampSeconds: number | undefined): Promise<Answered<undefined>> {
+  resume(name: string, rampSeconds: number | undefined) {
     return this.#host.decide((registry, now) => resume(registry, name, rampSeconds, now));
   }
 
-  getService(name: string): Promise<Answered<ServiceDetail>> {
+  getService(name: string) {
     return this.#host.decide((registry, now) => viewService(registry, name, now));
   }
 
-  async admitTasks(subject: string, service: string, quota: ClientQuota, wanted: number): Promise<QuotaState> {
+  async admitTasks(subject: string, service: string, quota: ClientQuota, wanted: number) {
     const name = JSON.stringify([subject, service]);
     if (this.#quotas.mustCount(name, quota, wanted, Date.now())) {
       const now = Date.now();
@@ -192,50 +168,50 @@ export class ServerRegistry extends DurableObject<object> implements RegistryRpc
     return this.#quotas.admit(name, quota, wanted, Date.now());
   }
 
-  putFlow(name: string, limits: FlowLimits): Promise<FlowView> {
+  putFlow(name: string, limits: FlowLimits) {
     return this.#host.decide((registry, now) => putFlow(registry, name, limits, now));
   }
 
-  pauseFlow(name: string, pause: ServicePause | undefined): Promise<Answered<FlowView>> {
+  pauseFlow(name: string, pause: ServicePause | undefined) {
     return this.#host.decide((registry, now) => pauseFlow(registry, name, pause, now));
   }
 
   /** Those that this object looks after, without who waits. */
-  listFlows(asked: FlowsAsked): Promise<NamedFlow[]> {
+  listFlows(asked: FlowsAsked) {
     return this.#host.decide((registry, now) => listFlows(registry, asked, now));
   }
 
-  async getFlow(name: string): Promise<Answered<FlowView>> {
+  async getFlow(name: string) {
     const [line] = await describeLines(await readEnv(this.env), [name]);
     return this.#host.decide((registry, now) => viewFlow(registry, name, line?.count ?? 0, now));
   }
 
-  getServiceRates(names: readonly string[]): Promise<ServiceRate[]> {
+  getServiceRates(names: readonly string[]) {
     return this.#host.direct((registry, now) => ratesOf(registry, names, now));
   }
 
-  getBalancer(): Promise<BalancerView> {
+  getBalancer() {
     return this.#host.decide(viewBalancer);
   }
 
-  setBalancing(name: string, algorithm: string): Promise<Answered<undefined>> {
+  setBalancing(name: string, algorithm: string) {
     return this.#host.decide((registry) => setBalancing(registry, name, algorithm));
   }
 
-  route(request: RouteRequest): Promise<RouteAnswer> {
+  route(request: RouteRequest) {
     return this.#host.route(request, Math.random);
   }
 
-  reportCalls(reports: CallReports): Promise<void> {
+  reportCalls(reports: CallReports) {
     return this.#host.direct((registry, now) => takeReports(registry, reports, now, Math.random));
   }
 
-  giveUp({ leaseId, expiresAt }: AbandonedLease): Promise<void> {
+  giveUp({ leaseId, expiresAt }: AbandonedLease) {
     return this.#host.direct((registry, now) => giveUpLease(registry, leaseId, expiresAt, now));
   }
 
   /** The task has ended while its call goes on, by a callback: its place is free. */
-  endTask(id: string): Promise<void> {
+  endTask(id: string) {
     return this.#host.direct((registry, now) => endTask(registry, id, now));
   }
 
@@ -250,25 +226,18 @@ export class ServerRegistry extends DurableObject<object> implements RegistryRpc
   }
 
   /** @returns undefined when the database or the queue did not answer */
-  async #release({ line, limit, perSecond, shard }: DueRelease): Promise<ReleaseAnswer | undefined> {
+  async #release(due: ReleaseRequest): Promise<ReleaseAnswer | undefined> {
     try {
-      const request = {
-        line,
-        limit,
-        ...(perSecond !== undefined && { perSecond }),
-        ...(shard !== undefined && { shard }),
-      };
-      return await releaseLine(await readEnv(this.env), request, Date.now());
+      return await releaseLine(await readEnv(this.env), due, Date.now());
     } catch (error) {
-      logError('release.failed', { line }, error);
+      logError('release.failed', { line: due.line }, error);
       return undefined;
     }
   }
 
   async #readLines(): Promise<{ line: string; service: string }[]> {
     try {
-      const env = await readEnv(this.env);
-      return await (isFlowObject(this.ctx.id.name) ? readFlowLines(env) : readServiceLines(env));
+      return await readStandingLines(await readEnv(this.env), isFlowObject(this.ctx.id.name) ? 'flow' : 'service');
     } catch (error) {
       // Their fallbacks tell of them.
       logError('lines.unread', {}, error);

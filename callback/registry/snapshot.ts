@@ -7,16 +7,19 @@
  * that is restarted from it counts the servers that it had contact with as seen at that moment, once: until that grace
  * is over another restart gives no further one, and a server without contact in it is silent.
  */
+
 import type { OfferedService } from '../../shared/registry/registration.ts';
+import type { ServicePause } from '../../shared/registry/rpc.ts';
 import { BALANCING_ALGORITHMS, type BalancingAlgorithm } from '../../shared/service/definition.ts';
 import { type OpenPlace, openPlaces, restorePlaces } from '../capacity/places.ts';
+import { serviceOf } from '../capacity/service.ts';
 import { type FlowRecord, flowRecords, restoreFlows } from '../flows/flows.ts';
 import { parseDefinition } from '../services/definitions.ts';
 import { type Circuit, newCircuit } from './servers/circuit.ts';
 import { isCovered } from './servers/liveness.ts';
-import { addServer, newServer, offerOf, serviceOf } from './servers/server.ts';
+import { addServer, newServer, offerOf } from './servers/server.ts';
 import { silentAfterMs } from './settings.ts';
-import type { Offer, Outage, Pause, Ramp, Registry, Server } from './state.ts';
+import type { Offer, Outage, Ramp, Registry, Server } from './state.ts';
 
 /** Another version is not read: servers register again within a heartbeat. */
 const VERSION = 3;
@@ -24,22 +27,7 @@ const VERSION = 3;
 /** A snapshot may be this old. */
 export const SNAPSHOT_MS = 3_600_000;
 
-type LastingFields =
-  | 'id'
-  | 'owner'
-  | 'url'
-  | 'registeredAt'
-  | 'registration'
-  | 'isDraining'
-  | 'lastHeardAt'
-  | 'lastSpokeAt'
-  | 'sendsHeartbeats'
-  | 'isSilent'
-  | 'down'
-  | 'check';
-
-interface ServerRecord extends Pick<Server, LastingFields> {
-  readonly coveredAt: number;
+interface ServerRecord extends Omit<Server, 'offers' | 'inFlight'> {
   readonly isCovered: boolean;
   readonly services: readonly OfferedService[];
   /** By service. */
@@ -68,7 +56,7 @@ interface ServicesRecord {
   readonly version: number;
   readonly catalogVersion: number;
   readonly put: Readonly<Record<string, unknown>>;
-  readonly paused: Readonly<Record<string, Pause>>;
+  readonly paused: Readonly<Record<string, ServicePause>>;
   readonly balancing: Readonly<Record<string, BalancingAlgorithm>>;
   readonly limited: readonly string[];
   /** Absent in what an older release wrote. */

@@ -7,6 +7,7 @@ import type { Limiter } from '../../shared/capacity/limiter.ts';
 import type { StartLog } from '../../shared/pace/start-log.ts';
 import type { OfferedService, Registration } from '../../shared/registry/registration.ts';
 import type { Invocation, ServerAddress } from '../../shared/registry/routing.ts';
+import type { ServicePause } from '../../shared/registry/rpc.ts';
 import type { BalancingAlgorithm, ServiceDefinition } from '../../shared/service/definition.ts';
 import type { FlowLimits } from '../../shared/task/flow-limits.ts';
 import type { ServerRequirements } from '../../shared/task/server-requirements.ts';
@@ -129,7 +130,7 @@ export interface Outage {
 export interface Catalog {
   version: number;
   readonly put: Map<string, { readonly sent: unknown; readonly definition: ServiceDefinition }>;
-  readonly paused: Map<string, Pause>;
+  readonly paused: Map<string, ServicePause>;
   readonly balancing: Map<string, BalancingAlgorithm>;
   /** Services that were resumed of late, and begin slowly. */
   readonly ramps: Map<string, Ramp>;
@@ -137,14 +138,6 @@ export interface Catalog {
   limited: ReadonlySet<string>;
   /** When names were deleted that nobody has defined since, the latest last: tasks of before may still be in a queue. */
   readonly deleted: Map<string, number>;
-}
-
-export interface Pause {
-  /** Of a webhook: whose it is. */
-  readonly owner?: string | undefined;
-  /** Resumed by itself then, Unix ms. */
-  readonly until?: number | undefined;
-  readonly reason?: string | undefined;
 }
 
 export interface Line {
@@ -190,12 +183,11 @@ export interface Place {
   readonly ticket?: number | undefined;
   /** It tries a circuit that was open. */
   isProbe: boolean;
-  /** In which its calls are made. */
-  readonly invocation?: Invocation | undefined;
 }
 
 export interface LeaseGroup {
   expiresAt: number;
+  /** In which its calls are made. */
   readonly invocation: Invocation | undefined;
   /** By call. */
   readonly open: Map<string, Place>;

@@ -1,4 +1,5 @@
 /** Servers, their metrics and the balancer as people see them. Pure. */
+
 import type {
   Answered,
   BalancerView,
@@ -10,7 +11,8 @@ import type {
   ServiceView,
 } from '../../shared/registry/rpc.ts';
 import { limitsInForce } from '../capacity/limits.ts';
-import { balancingOf, definitionOf, hasFixedTarget, isPaused, serviceNames } from '../services/definitions.ts';
+import { inFlightOf } from '../capacity/service.ts';
+import { balancingOf, definitionOf, hasFixedTarget, pauseOf, serviceNames } from '../services/definitions.ts';
 import { noSuchService } from './refusal.ts';
 import { circuitState } from './servers/circuit.ts';
 import { nextCheckAt } from './servers/health-check.ts';
@@ -122,8 +124,8 @@ export function viewService(registry: Registry, name: string, now: number): Answ
 
 function viewOf(registry: Registry, name: string, now: number): ServiceView {
   const offers = offersOf(registry, name);
-  const pause = isPaused(registry, name, now) ? registry.catalog.paused.get(name) : undefined;
-  const { outage, running } = registry.services.get(name) ?? {};
+  const pause = pauseOf(registry, name, now);
+  const outage = registry.services.get(name)?.outage;
   return {
     name,
     source: sourceOf(registry, name),
@@ -136,7 +138,7 @@ function viewOf(registry: Registry, name: string, now: number): ServiceView {
       total: offers.length,
       available: offers.filter((offer) => takesCalls(registry, offer, now)).length,
     },
-    inFlight: running?.length ?? 0,
+    inFlight: inFlightOf(registry, name),
   };
 }
 

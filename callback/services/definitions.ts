@@ -2,6 +2,7 @@
  * Service definitions as the registry goes by them: those of the configuration file, and those that were
  * put at run time, which win. Pure.
  */
+import type { ServicePause } from '../../shared/registry/rpc.ts';
 import { type BalancingAlgorithm, type ServiceDefinition, servicesSchema } from '../../shared/service/definition.ts';
 import { hookServiceOf } from '../../shared/webhook/definition.ts';
 import type { Registry } from '../registry/state.ts';
@@ -34,7 +35,11 @@ export function parseDefinition({ settings }: Registry, name: string, sent: unkn
   return servicesSchema(settings.allowPrivateTargets).safeParse({ [name]: sent }).data?.[name];
 }
 
-export function isPaused({ catalog }: Registry, name: string, now: number): boolean {
+export function pauseOf({ catalog }: Registry, name: string, now: number): ServicePause | undefined {
   const pause = catalog.paused.get(name);
-  return pause !== undefined && (pause.until === undefined || pause.until > now);
+  return (pause?.until ?? Infinity) > now ? pause : undefined;
+}
+
+export function isPaused(registry: Registry, name: string, now: number): boolean {
+  return pauseOf(registry, name, now) !== undefined;
 }

@@ -2,10 +2,10 @@
 import { countStarts, forgetStarts } from '../../shared/pace/start-log.ts';
 import type { Answered, DemandView } from '../../shared/registry/rpc.ts';
 import { capacityOf } from '../capacity/limits.ts';
-import { type Limits, paceOf, roomNow, waitingInPlace } from '../capacity/service.ts';
+import { type Limits, paceOf, roomNow, serviceOf, waitingInPlace } from '../capacity/service.ts';
 import { noSuchService } from '../registry/refusal.ts';
 import { isBack } from '../registry/servers/liveness.ts';
-import { offersOf, serviceOf } from '../registry/servers/server.ts';
+import { offersOf } from '../registry/servers/server.ts';
 import type { Registry, Service } from '../registry/state.ts';
 import { definitionOf, hasFixedTarget, isPaused } from './definitions.ts';
 import type { ServiceWaiting } from './waiting-of-service.ts';

@@ -1,8 +1,8 @@
 /** What services bear, as the registry knows it: for who starts many calls at once. Deterministic, without I/O. */
 import type { ServiceRate } from '../../shared/registry/rpc.ts';
 import { capacityOf, within } from '../capacity/limits.ts';
-import { paceOf } from '../capacity/service.ts';
-import { offersOf, serviceOf } from '../registry/servers/server.ts';
+import { paceOf, serviceOf } from '../capacity/service.ts';
+import { offersOf } from '../registry/servers/server.ts';
 import type { Registry } from '../registry/state.ts';
 import { definitionOf, hasFixedTarget } from './definitions.ts';
 

@@ -5,15 +5,15 @@
 
 import { isFlowName } from '../../shared/flow/flow.ts';
 import type { ServiceCatalog } from '../../shared/registry/routing.ts';
-import type { Answered } from '../../shared/registry/rpc.ts';
+import type { Answered, ServicePause } from '../../shared/registry/rpc.ts';
 import { BALANCING_ALGORITHMS } from '../../shared/service/definition.ts';
 import { isHookService } from '../../shared/webhook/hook.ts';
 import { endRamps } from '../capacity/limits.ts';
 import { hastenLines, linesOf } from '../capacity/line.ts';
-import { forgetLimit } from '../capacity/service.ts';
+import { forgetLimit, inFlightOf } from '../capacity/service.ts';
 import { mustAsk } from '../capacity/shares.ts';
 import { noSuchService, refuse } from '../registry/refusal.ts';
-import type { Pause, Registry } from '../registry/state.ts';
+import type { Registry } from '../registry/state.ts';
 import { definitionOf, hasFixedTarget, isPaused, parseDefinition } from './definitions.ts';
 
 /** Anybody's receiver can have its hook paused, and every consumer is told the names of all that are. No owner takes the room of others. */
@@ -47,7 +47,7 @@ export function deleteService(
       ? refuse('invalid-request', `${name} stands in the configuration file; take it out there.`)
       : noSuchService(name);
   }
-  const inFlight = registry.services.get(name)?.running.length ?? 0;
+  const inFlight = inFlightOf(registry, name);
   if (!force && inFlight + waiting > 0) {
     return refuse('service-busy', `${name} has ${inFlight} calls under way and ${waiting} tasks that have not ended.`);
   }
@@ -74,7 +74,7 @@ function noteDeleted(registry: Registry, name: string, now: number): void {
 }
 
 /** @param pause undefined: it goes on */
-export function setPaused(registry: Registry, name: string, pause: Pause | undefined): Answered<undefined> {
+export function setPaused(registry: Registry, name: string, pause: ServicePause | undefined): Answered<undefined> {
   if (definitionOf(registry, name) === undefined) return noSuchService(name);
   if (pause === undefined && !registry.catalog.paused.has(name)) return DONE;
   if (pause !== undefined && isHookService(name) && !registry.catalog.paused.has(name)) {

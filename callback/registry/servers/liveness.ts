@@ -16,8 +16,8 @@ const CHECK_GRACE_MS = 60_000;
 /** One failed check may be a hiccup. */
 const MAX_CHECK_FAILURES = 1;
 
-export interface LivenessStatus<State> {
-  readonly state: State;
+export interface LivenessStatus {
+  readonly state: ServerStateName;
   readonly why: string | undefined;
 }
 
@@ -33,7 +33,7 @@ export function isCovered({ settings }: Registry, server: Server, now: number): 
   return server.coveredAt > 0 && now - server.coveredAt <= silentAfterMs(settings);
 }
 
-export function livenessStatusOf(registry: Registry, server: Server, now: number): LivenessStatus<ServerStateName> {
+export function livenessStatusOf(registry: Registry, server: Server, now: number): LivenessStatus {
   if (server.isDraining) {
     return server.inFlight > 0
       ? { state: 'draining', why: `in maintenance; ${server.inFlight} calls are still running` }

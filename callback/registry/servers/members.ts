@@ -70,15 +70,28 @@ function renew(
   now: number,
 ): void {
   if (server.registration.cluster !== registration.cluster) leaveLeadership(registry, server);
-  const before = describe(server);
-  server.registration = registration;
-  setOffers(registry, server, services, now);
-  if (describe(server) !== before) noteNews(registry);
+  change(registry, server, registration, services, now);
   noteContact(registry, server, now);
   server.lastSpokeAt = now;
   if (server.down !== undefined) registry.changed.servers = true;
   server.down = undefined;
   server.check = { dueAt: now + SHAKY_CHECK_MS, intervalMs: SHAKY_CHECK_MS };
+}
+
+/** Tasks that were parked may run on it now. */
+function change(
+  registry: Registry,
+  server: Server,
+  registration: Server['registration'],
+  services: readonly OfferedService[],
+  now: number,
+): void {
+  const before = describe(server);
+  server.registration = registration;
+  setOffers(registry, server, services, now);
+  if (describe(server) === before) return;
+  registry.changed.servers = true;
+  hastenLines(registry, undefined);
 }
 
 function describe({ registration, offers }: Server): string {
@@ -94,17 +107,8 @@ export function changeServices(
 ): string | undefined {
   const problem =
     addressProblem(registry, server.url, services) ?? crowdProblem(registry, server, server.owner, services);
-  if (problem !== undefined) return problem;
-  const before = describe(server);
-  setOffers(registry, server, services, now);
-  if (describe(server) !== before) noteNews(registry);
-  return undefined;
-}
-
-/** Tasks that were parked may run on it now. */
-function noteNews(registry: Registry): void {
-  registry.changed.servers = true;
-  hastenLines(registry, undefined);
+  if (problem === undefined) change(registry, server, server.registration, services, now);
+  return problem;
 }
 
 /** @param known the server that offers these instead of what it did */

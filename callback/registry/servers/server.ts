@@ -1,9 +1,8 @@
 /** Servers and what they offer, made, indexed and dropped in the registry's state (`state.ts`). */
 import type { OfferedService } from '../../../shared/registry/registration.ts';
 import type { ServerAddress } from '../../../shared/registry/routing.ts';
-import { newService } from '../../capacity/service.ts';
 import type { RegistrySettings } from '../settings.ts';
-import type { Offer, Registry, Server, Service } from '../state.ts';
+import type { Offer, Registry, Server } from '../state.ts';
 import { newCircuit } from './circuit.ts';
 import { newMetrics } from './metrics.ts';
 
@@ -141,13 +140,4 @@ export function offersOf(registry: Registry, service: string): readonly Offer[] 
 
 export function offerOf(registry: Registry, serverId: string, service: string): Offer | undefined {
   return registry.servers.get(serverId)?.offers.find((offer) => offer.service.name === service);
-}
-
-/** The running state of a service; made on first use. */
-export function serviceOf(registry: Registry, name: string, now: number): Service {
-  const known = registry.services.get(name);
-  if (known !== undefined) return known;
-  const service = newService(now);
-  registry.services.set(name, service);
-  return service;
 }

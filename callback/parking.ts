@@ -91,7 +91,7 @@ export async function describeLines(env: CallbackEnv, lines: readonly string[]):
 const MAX_LINES = 1_000;
 
 /** The lines of services, or of flows, in which somebody stands. */
-export async function readStandingLines(
+export async function readLinesOf(
   env: CallbackEnv,
   kind: 'service' | 'flow',
 ): Promise<{ line: string; service: string }[]> {

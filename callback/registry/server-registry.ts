@@ -16,7 +16,7 @@ import { endTask, giveUpLease } from '../capacity/places.ts';
 import { takeReports } from '../capacity/report.ts';
 import { readEnv } from '../env.ts';
 import { listFlows, pauseFlow, putFlow, viewFlow } from '../flows/flows.ts';
-import { describeLines, readStandingLines, releaseLine } from '../parking.ts';
+import { describeLines, readLinesOf, releaseLine } from '../parking.ts';
 import { definitionOf } from '../services/definitions.ts';
 import { demandOf } from '../services/demand.ts';
 import { countOpenOfClient } from '../services/open-tasks-of-client.ts';
@@ -237,7 +237,7 @@ export class ServerRegistry extends DurableObject<object> implements RegistryRpc
 
   async #readLines(): Promise<{ line: string; service: string }[]> {
     try {
-      return await readStandingLines(await readEnv(this.env), isFlowObject(this.ctx.id.name) ? 'flow' : 'service');
+      return await readLinesOf(await readEnv(this.env), isFlowObject(this.ctx.id.name) ? 'flow' : 'service');
     } catch (error) {
       // Their fallbacks tell of them.
       logError('lines.unread', {}, error);

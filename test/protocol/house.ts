@@ -7,7 +7,7 @@ import { env } from 'cloudflare:workers';
 import { vi } from 'vitest';
 import { takeDeadLetters } from '../../callback/dead-letter.ts';
 import { type CallbackEnv, readEnv, type StoreEnv } from '../../callback/env.ts';
-import { readStandingLines, releaseLine } from '../../callback/parking.ts';
+import { readLinesOf, releaseLine } from '../../callback/parking.ts';
 import type { Registry } from '../../callback/registry/state.ts';
 import { sweep } from '../../callback/sweep.ts';
 import { acceptCallback, cancelTask, retryTask } from '../../callback/task-requests.ts';
@@ -103,8 +103,8 @@ export class House {
       release: (request) => this.#releaseLine(request),
       readLines: async () => {
         const ending = await this.callback('lines', async (callback) => [
-          ...(await readStandingLines(callback, 'service')),
-          ...(await readStandingLines(callback, 'flow')),
+          ...(await readLinesOf(callback, 'service')),
+          ...(await readLinesOf(callback, 'flow')),
         ]);
         return ending.kind === 'returned' ? ending.value : [];
       },

@@ -1,5 +1,6 @@
 /** Servers of a registry under a clock of the test's own, and calls through them: the pure core as it is. */
 
+import { seededRandom } from '../../../bench/registry/seeded-random.ts';
 import { takeReports } from '../../../callback/capacity/report.ts';
 import { route } from '../../../callback/capacity/route.ts';
 import { heartbeat, heartbeatCluster } from '../../../callback/registry/servers/heartbeat.ts';
@@ -22,18 +23,6 @@ export const T0 = 1_700_000_000_000;
 
 export const alice: RegistryCaller = { subject: 'alice', isAdmin: false };
 export const bob: RegistryCaller = { subject: 'bob', isAdmin: false };
-
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    // mulberry32
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 interface RouteOptions {
   readonly service?: string;

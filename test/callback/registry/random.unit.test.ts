@@ -3,6 +3,7 @@
  * and reported, or never reported. After every step the promises of the registry must hold.
  */
 import { describe, expect, it } from 'vitest';
+import { seededRandom } from '../../../bench/registry/seeded-random.ts';
 import { expireLeases } from '../../../callback/capacity/places.ts';
 import { circuitState } from '../../../callback/registry/servers/circuit.ts';
 import { noteChecks, takeDueChecks } from '../../../callback/registry/servers/health-check.ts';
@@ -13,7 +14,7 @@ import { removeServer, setMaintenance } from '../../../callback/registry/servers
 import type { Offer } from '../../../callback/registry/state.ts';
 import { setBalancing } from '../../../callback/services/services.ts';
 import { BALANCING_ALGORITHMS } from '../../../shared/service/definition.ts';
-import { alice, BEAT_MS, Fleet, seededRandom } from './fleet.ts';
+import { alice, BEAT_MS, Fleet } from './fleet.ts';
 
 const HISTORIES = 40;
 const STEPS = 300;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { seededRandom } from '../../../bench/registry/seeded-random.ts';
 import { newMetrics, noteCall, summarize } from '../../../callback/registry/servers/metrics.ts';
 import { emptyRegistry } from '../../../callback/registry/servers/server.ts';
 import { restoreServices, snapshotServices } from '../../../callback/registry/snapshot.ts';
@@ -12,7 +13,7 @@ import {
   setPaused,
 } from '../../../callback/services/services.ts';
 import type { ServiceWaiting } from '../../../callback/services/waiting-of-service.ts';
-import { Fleet, seededRandom, T0 } from '../registry/fleet.ts';
+import { Fleet, T0 } from '../registry/fleet.ts';
 
 const NOBODY: ServiceWaiting = { atService: 0, elsewhere: 0, keyWaitSeconds: 0 };
 

@@ -48,11 +48,11 @@ export class Capacity {
   async #tryToTake(expiresAt: number): Promise<Taken<Acquired>> {
     const placed = await takePlace(this.#env, this.#call, this.#waits, expiresAt);
     if (placed.kind !== 'taken') return placed;
-    const { held: place } = placed;
+    const { value: place } = placed;
     const pool = poolOf(this.#env, this.#call.service);
-    if (pool === undefined) return { kind: 'taken', held: new Acquired(place, undefined) };
+    if (pool === undefined) return { kind: 'taken', value: new Acquired(place, undefined) };
     const keyed = await takeKey(this.#env, pool, { id: this.#call.id, bucket: this.#bucket }, expiresAt);
-    if (keyed.kind === 'taken') return { kind: 'taken', held: new Acquired(place, keyed.held) };
+    if (keyed.kind === 'taken') return { kind: 'taken', value: new Acquired(place, keyed.value) };
     await place.report({ outcome: 'unused', durationMs: 0 });
     return keyed;
   }

@@ -33,7 +33,7 @@ export async function takeKey(
     case 'granted': {
       const release = (feedback: KeyFeedback, facts?: LimitFacts) =>
         releaseKeys(env, pool, leaseId, [{ task: id, feedback, ...(facts && { facts }) }]);
-      return { kind: 'taken', held: { pool, number: answer.key, release } };
+      return { kind: 'taken', value: { pool, number: answer.key, release } };
     }
     case 'fail':
       // Two keys that work for others were refused for this call: it is the call.

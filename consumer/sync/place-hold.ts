@@ -37,7 +37,7 @@ export async function takePlace(
   waits: number,
   expiresAt: number,
 ): Promise<Taken<ServerPlace>> {
-  if (!asksRegistry(env, service, env.known.find(service))) return { kind: 'taken', held: FREE_PLACE };
+  if (!asksRegistry(env, service, env.known.find(service))) return { kind: 'taken', value: FREE_PLACE };
   const leaseId = crypto.randomUUID();
   const calls = [{ id, service, waits, patientUntil }];
   const answer = await askForPlaces(env, env.registry, { leaseId, expiresAt, calls });
@@ -46,13 +46,13 @@ export async function takePlace(
     if (found.kind === 'waits') return waitUntil(Date.now() + UNAVAILABLE_MS, placeWait(found.why));
     const [server, ...others] = found.servers ?? [];
     // The registry did not give it, and wants no report.
-    return { kind: 'taken', held: holdPlace(server, others, FREE_PLACE.report) };
+    return { kind: 'taken', value: holdPlace(server, others, FREE_PLACE.report) };
   }
   const [decision] = answer.decisions;
   if (decision?.is === 'waiting') return waitUntil(decision.until, placeWait(decision.why));
   if (decision?.is !== 'routed') return waitUntil(Date.now() + UNAVAILABLE_MS, 'no-server');
   const report = (told: ServerReport) => reportPlaces(env, env.registry, leaseId, [{ id, service, ...told }]);
-  return { kind: 'taken', held: holdPlace(decision.server, answer.servers[service] ?? [], report) };
+  return { kind: 'taken', value: holdPlace(decision.server, answer.servers[service] ?? [], report) };
 }
 
 type ServerReport = PlaceReport & Pick<CallReport, 'server' | 'unreachableServers'>;

@@ -102,7 +102,7 @@ class ProxiedCall {
     for (;;) {
       const taken = await capacity.take(timeoutMs);
       if (taken.kind === 'declined') return this.#declineWithAnswer(taken.declined) ?? this.#decline(taken.declined);
-      const { held: acquired } = taken;
+      const { value: acquired } = taken;
       this.#inBackground(acquired.released);
       this.#tries += 1;
       const idle = new IdleTimeout(timeoutMs, client);

@@ -1,8 +1,8 @@
 /** What asking for a place or a key comes to, or for both. */
 import type { Declined } from '../../shared/sync/call.ts';
 
-export type Taken<Held> =
-  | { readonly kind: 'taken'; readonly held: Held }
+export type Taken<Value> =
+  | { readonly kind: 'taken'; readonly value: Value }
   /** Worth asking for again then. */
   | { readonly kind: 'waiting'; readonly declined: Declined & { readonly until: number } }
   | { readonly kind: 'declined'; readonly declined: Declined };

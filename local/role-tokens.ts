@@ -1,30 +1,25 @@
 /** Tokens for the local run, one per role, and the file that tells scripts where it is. */
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Role } from '../shared/auth/role.ts';
+import { ROLES, type Role } from '../shared/auth/role.ts';
 import { signToken } from '../shared/auth/token.ts';
 
 const LIFETIME_SECONDS = 7 * 86_400;
 
-/** Who a token of each role speaks for. */
-export const SUBJECTS: Readonly<Record<Role, string>> = {
-  admin: 'admin',
-  client: 'demo',
-  server: 'backend',
-  viewer: 'viewer',
-};
+/** Whom the token of a client speaks for. */
+export const DEMO_CLIENT = 'demo';
+
+/** Whom other tokens speak for than for somebody of their role's name. */
+const SUBJECTS: Readonly<Partial<Record<Role, string>>> = { client: DEMO_CLIENT, server: 'backend' };
 
 export type RoleTokens = Readonly<Record<Role, string>>;
 
 export async function signRoleTokens(secret: string): Promise<RoleTokens> {
   const token = (role: Role) =>
-    signToken({ role, sub: SUBJECTS[role], jti: crypto.randomUUID() }, secret, LIFETIME_SECONDS);
-  return {
-    admin: await token('admin'),
-    client: await token('client'),
-    server: await token('server'),
-    viewer: await token('viewer'),
-  };
+    signToken({ role, sub: SUBJECTS[role] ?? role, jti: crypto.randomUUID() }, secret, LIFETIME_SECONDS);
+  return Object.fromEntries(
+    await Promise.all(ROLES.map(async (role) => [role, await token(role)] as const)),
+  ) as unknown as RoleTokens;
 }
 
 /** Readable by its owner alone. @returns the file, as seen from the current directory */

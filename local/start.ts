@@ -16,7 +16,7 @@ import { tableHead, tableLine } from './demo/table.ts';
 import { type ExampleProcess, startExample } from './example-process.ts';
 import { openLogFile } from './log-file.ts';
 import { keepFilesPrivate } from './private-files.ts';
-import { type RoleTokens, SUBJECTS, signRoleTokens, writeLocalFile } from './role-tokens.ts';
+import { DEMO_CLIENT, type RoleTokens, signRoleTokens, writeLocalFile } from './role-tokens.ts';
 import { type LocalRun, startLocal } from './runtime.ts';
 import { keyVariables } from './secrets.ts';
 import { MAX_LOCAL_SHARDS, wholeNumber } from './whole-number.ts';
@@ -213,7 +213,7 @@ function sayWhereThingsAre(url: string, tokens: RoleTokens, localFile: string, l
   say();
   say(style.dim('Submit a task of your own:'));
   const service = demo ? 'echo' : 'NAME';
-  say(`TOKEN=$(npm run -s token -- --role client --sub ${SUBJECTS.client})`);
+  say(`TOKEN=$(npm run -s token -- --role client --sub ${DEMO_CLIENT})`);
   say(`curl -s ${url}/api/task -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' \\`);
   say(`  -d '{"service":"${service}","payload":{"hello":"world"}}'`);
   say();

@@ -51,6 +51,11 @@ describe('the access table', () => {
     expect(start).toThrow('producer/access.ts has no row for GET /api/secrets');
   });
 
+  it('says of every role what it may do', () => {
+    const named = new Set(BY_ROLE.flatMap(({ access }) => Object.keys(access.roles)));
+    expect([...named].sort()).toEqual([...ROLES].sort());
+  });
+
   it('lets a viewer read everything but secrets, and change nothing', () => {
     for (const { method, row, access } of BY_ROLE) {
       expect('viewer' in access.roles, row).toBe(method === 'GET' && access.showsSecret !== true);

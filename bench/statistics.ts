@@ -7,9 +7,9 @@
  */
 import { DatabaseSync } from 'node:sqlite';
 import { parseArgs } from 'node:util';
-import { answerClaims } from '../callback/claim.ts';
 import type { CallbackEnv } from '../callback/env.ts';
-import { settleAttempts } from '../callback/settle.ts';
+import { answerClaims } from '../callback/runs/claim.ts';
+import { settleAttempts } from '../callback/runs/settle.ts';
 import { Statistics, writeDueStatistics } from '../callback/statistics.ts';
 import { importMacKey } from '../shared/crypto/mac.ts';
 import type { Settlement } from '../shared/ledger/contract.ts';

@@ -18,7 +18,7 @@ import { type StateRow, stateOfRow } from '../shared/store/row.ts';
 import { type Move, recordTransitions } from '../shared/store/transitions.ts';
 import { transition } from '../shared/task/transition.ts';
 import type { CallbackEnv, StoreEnv } from './env.ts';
-import { tellEnds, toldMoves } from './messages.ts';
+import { tellEnds, toldMoves } from './runs/messages.ts';
 import { sendCancels, sendWakes } from './wake.ts';
 
 /** Tasks a statement, and statements for whoever waits, or a round: 10,000 tasks at once, the rest by the sweeper. */

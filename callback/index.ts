@@ -25,12 +25,12 @@ import { logInfo } from '../shared/log.ts';
 import { problemResponse } from '../shared/problem/problem.ts';
 import { ServiceNameSchema } from '../shared/registry/registration.ts';
 import type { GroupRow } from '../shared/store/groups.ts';
-import { takeDeadLetters } from './dead-letter.ts';
 import { readEnv } from './env.ts';
 import { changeGroup } from './groups.ts';
 import { ratesOfServices } from './jobs/rates.ts';
 import { JOBS_A_ROUND, JOBS_AT_ONCE, runJobs } from './jobs/run.ts';
-import { sweep } from './sweep.ts';
+import { takeDeadLetters } from './sweep/dead-letter.ts';
+import { sweep } from './sweep/sweep.ts';
 import { acceptCallback, cancelTask, isBackendLink, mayReport, retryTask } from './task-requests.ts';
 
 export { Ledger } from './ledger.ts';

@@ -38,11 +38,11 @@ import { readCancelled } from '../shared/store/read.ts';
 import type { Disposition } from '../shared/task/disposition.ts';
 import { TASK_ID_PATTERN } from '../shared/task/id.ts';
 import { answerByStore } from './by-store.ts';
-import { answerClaims } from './claim.ts';
 import { type CallbackEnv, readEnv } from './env.ts';
 import { describeLines, releaseLine } from './parking.ts';
 import { askFlows, askRegistry } from './registry/asking.ts';
-import { settleAttempts } from './settle.ts';
+import { answerClaims } from './runs/claim.ts';
+import { settleAttempts } from './runs/settle.ts';
 import { writeDueStatistics } from './statistics.ts';
 
 const ElementsSchema = z.array(z.unknown());

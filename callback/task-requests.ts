@@ -29,10 +29,10 @@ import { isSameBody } from '../shared/task/stored-body.ts';
 import { type RefusalCode, type TaskEvent, transition } from '../shared/task/transition.ts';
 import { callbackTokensOf, runOfCallbackToken } from './callback-token.ts';
 import type { CallbackEnv } from './env.ts';
-import { fallBack, wakeFallen } from './fallback.ts';
-import { tellEnds, toldMoves } from './messages.ts';
 import { askRegistry } from './registry/asking.ts';
-import { retryMove } from './retry-move.ts';
+import { fallBack, wakeFallen } from './runs/fallback.ts';
+import { tellEnds, toldMoves } from './runs/messages.ts';
+import { retryMove } from './runs/retry-move.ts';
 import { sendCancel, sendWakes } from './wake.ts';
 
 /** A row that moves away this often between look and write is not met by people or backends. */

@@ -4,7 +4,7 @@ import { logError } from '../../shared/log.ts';
 import { type StateRow, stateOfRow } from '../../shared/store/row.ts';
 import type { Move } from '../../shared/store/transitions.ts';
 import { transition } from '../../shared/task/transition.ts';
-import { retryMove } from '../retry-move.ts';
+import { retryMove } from '../runs/retry-move.ts';
 
 export interface PlannedTask {
   readonly id: string;

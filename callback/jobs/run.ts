@@ -31,7 +31,7 @@ import type { Store } from '../../shared/store/stores.ts';
 import { type MovedRow, transitionStatements } from '../../shared/store/transitions.ts';
 import { isHookService } from '../../shared/webhook/hook.ts';
 import type { CallbackEnv, StoreEnv } from '../env.ts';
-import { tellEnds, toldMoves } from '../messages.ts';
+import { tellEnds, toldMoves } from '../runs/messages.ts';
 import { sendCancels, sendWakes } from '../wake.ts';
 import { movesOf, type PlannedTask } from './chunk.ts';
 import { ratesOfServices } from './rates.ts';

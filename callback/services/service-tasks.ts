@@ -11,7 +11,7 @@ import { smallestTaskIdAt } from '../../shared/task/id.ts';
 import { transition } from '../../shared/task/transition.ts';
 import { inAllStores } from '../by-store.ts';
 import type { CallbackEnv, StoreEnv } from '../env.ts';
-import { tellEnds, toldMoves } from '../messages.ts';
+import { tellEnds, toldMoves } from '../runs/messages.ts';
 
 /** More is said as this many. */
 const MAX_COUNTED = 10_000;

@@ -3,7 +3,7 @@
  * ones to `running` with the next run number and a lease, and ends those whose deadline has passed or
  * whose attempts are used up. What it may not touch it leaves alone; a second read, needed only then,
  * says where those stand. It leaves alone, too, a lost run that another service is to take over
- * (`callback/lost-runs.ts`): who that is stands in the request.
+ * (`callback/runs/lost-runs.ts`): who that is stands in the request.
  *
  * This is `transition(state, { type: 'claim' })` of `shared/task/transition.ts` in SQL; a test holds
  * the two against each other. Guarantees: of any number of claims of one run exactly one wins (the

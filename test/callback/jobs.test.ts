@@ -2,7 +2,7 @@ import { env } from 'cloudflare:workers';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { type CallbackEnv, readEnv } from '../../callback/env.ts';
 import { JOBS_A_ROUND, runJobs } from '../../callback/jobs/run.ts';
-import { sweep } from '../../callback/sweep.ts';
+import { sweep } from '../../callback/sweep/sweep.ts';
 import { importMacKey } from '../../shared/crypto/mac.ts';
 import { type JobAct, STATUSES_OF_ACT } from '../../shared/job/job.ts';
 import { createJob, endJob, readJob, readProgress, releaseJobRunner, takeJobRunner } from '../../shared/store/jobs.ts';

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { answerClaims } from '../../callback/claim.ts';
 import type { ShardQueue } from '../../callback/env.ts';
 import { describeLines, releaseLine } from '../../callback/parking.ts';
-import { settleAttempts } from '../../callback/settle.ts';
+import { answerClaims } from '../../callback/runs/claim.ts';
+import { settleAttempts } from '../../callback/runs/settle.ts';
 import { serviceLine } from '../../shared/capacity/line.ts';
 import type { Settled } from '../../shared/ledger/contract.ts';
 import type { NewTask } from '../../shared/message/task-message.ts';

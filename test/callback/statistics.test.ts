@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { answerClaims } from '../../callback/claim.ts';
-import { settleAttempts } from '../../callback/settle.ts';
+import { answerClaims } from '../../callback/runs/claim.ts';
+import { settleAttempts } from '../../callback/runs/settle.ts';
 import { Statistics } from '../../callback/statistics.ts';
 import type { Settlement } from '../../shared/ledger/contract.ts';
 import { percentileMs } from '../../shared/statistics/histogram.ts';

@@ -1,13 +1,13 @@
 import { createExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { answerClaims } from '../../callback/claim.ts';
-import { takeDeadLetters } from '../../callback/dead-letter.ts';
 import { type CallbackEnv, readEnv } from '../../callback/env.ts';
 import { Ledger } from '../../callback/ledger.ts';
 import { describeLines, releaseLine } from '../../callback/parking.ts';
-import { settleAttempts } from '../../callback/settle.ts';
-import { storesOfRound, sweep } from '../../callback/sweep.ts';
+import { answerClaims } from '../../callback/runs/claim.ts';
+import { settleAttempts } from '../../callback/runs/settle.ts';
+import { takeDeadLetters } from '../../callback/sweep/dead-letter.ts';
+import { storesOfRound, sweep } from '../../callback/sweep/sweep.ts';
 import { acceptCallback, cancelTask, retryTask } from '../../callback/task-requests.ts';
 import { importMacKey } from '../../shared/crypto/mac.ts';
 import type { Grant, Settlement } from '../../shared/ledger/contract.ts';

@@ -5,9 +5,9 @@
 import { createExecutionContext, createMessageBatch, getQueueResult } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { vi } from 'vitest';
-import { answerClaims } from '../../callback/claim.ts';
 import { readEnv as readCallbackEnv } from '../../callback/env.ts';
-import { settleAttempts } from '../../callback/settle.ts';
+import { answerClaims } from '../../callback/runs/claim.ts';
+import { settleAttempts } from '../../callback/runs/settle.ts';
 import { runBatch } from '../../consumer/batch.ts';
 import { type ConsumerEnv, readEnv } from '../../consumer/env.ts';
 import type { KeyPool } from '../../consumer/keys/pool/key-pool.ts';

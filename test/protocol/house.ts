@@ -5,11 +5,11 @@
  */
 import { env } from 'cloudflare:workers';
 import { vi } from 'vitest';
-import { takeDeadLetters } from '../../callback/dead-letter.ts';
 import { type CallbackEnv, readEnv, type StoreEnv } from '../../callback/env.ts';
 import { readLinesOf, releaseLine } from '../../callback/parking.ts';
 import type { Registry } from '../../callback/registry/state.ts';
-import { sweep } from '../../callback/sweep.ts';
+import { takeDeadLetters } from '../../callback/sweep/dead-letter.ts';
+import { sweep } from '../../callback/sweep/sweep.ts';
 import { acceptCallback, cancelTask, retryTask } from '../../callback/task-requests.ts';
 import { runBatch } from '../../consumer/batch.ts';
 import { LastKnownServers } from '../../consumer/capacity/last-known.ts';

@@ -1,10 +1,10 @@
 import { runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { answerClaims } from '../../../callback/claim.ts';
 import { readEnv } from '../../../callback/env.ts';
 import type { ServerRegistry } from '../../../callback/registry/server-registry.ts';
-import { settleAttempts } from '../../../callback/settle.ts';
+import { answerClaims } from '../../../callback/runs/claim.ts';
+import { settleAttempts } from '../../../callback/runs/settle.ts';
 import { RegistrationSchema, SERVER_ID_PATTERN } from '../../../shared/registry/registration.ts';
 import { newTasks } from '../../keys/consumer.ts';
 import { alice, bob } from './fleet.ts';

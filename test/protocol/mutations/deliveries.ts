@@ -23,14 +23,14 @@ export const DELIVERIES_MUTATIONS: readonly Row[] = [
       mutation(
         'R7',
         'the fresh copy of a dead letter',
-        'callback/dead-letter.ts',
+        'callback/sweep/dead-letter.ts',
         'if (needsFreshCopy(',
         'if (message.attempts < 0 && needsFreshCopy(',
       ),
       mutation(
         'R7',
         'the retry of a dead letter',
-        'callback/dead-letter.ts',
+        'callback/sweep/dead-letter.ts',
         'message.retry({ delaySeconds });',
         'message.ack();',
       ),
@@ -106,7 +106,7 @@ export const DELIVERIES_MUTATIONS: readonly Row[] = [
       mutation(
         'R7',
         'the row of a task that has none',
-        'callback/dead-letter.ts',
+        'callback/sweep/dead-letter.ts',
         "(body.kind === 'task' ? [body.task] : [])",
         '[]',
       ),

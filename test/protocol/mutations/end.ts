@@ -70,7 +70,7 @@ export const END_MUTATIONS: readonly Row[] = [
       mutation(
         'R25',
         'the due time after a dead letter',
-        'callback/dead-letter.ts',
+        'callback/sweep/dead-letter.ts',
         "case 'outcome':\n      return [body.id];",
         "case 'outcome':\n      return body.id === '' ? [body.id] : [];",
       ),

@@ -28,8 +28,8 @@ export const CLAIM = 'shared/store/claim.ts';
 export const TRANSITION = 'shared/task/transition.ts';
 export const TRANSITIONS = 'shared/store/transitions.ts';
 export const TASK_REQUESTS = 'callback/task-requests.ts';
-export const SWEEP = 'callback/sweep.ts';
-export const DECISION = 'callback/sweep-decision.ts';
+export const SWEEP = 'callback/sweep/sweep.ts';
+export const DECISION = 'callback/sweep/sweep-decision.ts';
 export const DELIVERIES = 'consumer/delivery/deliveries.ts';
 export const PLACE_SOURCE = 'consumer/capacity/place-source.ts';
 

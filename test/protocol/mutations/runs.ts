@@ -43,7 +43,7 @@ export const RUNS_MUTATIONS: readonly Row[] = [
       mutation(
         'R3',
         'the run number in the token',
-        'callback/claim.ts',
+        'callback/runs/claim.ts',
         'mintCallbackToken(env.tokenKey, row.id, state.run)',
         'mintCallbackToken(env.tokenKey, row.id, state.run - state.deferrals - state.attemptsOffset)',
       ),

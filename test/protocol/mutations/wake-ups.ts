@@ -21,7 +21,13 @@ export const WAKE_UPS_MUTATIONS: readonly Row[] = [
         'dueAt: undefined',
       ),
       mutation('R1', 'the due time of a reported failure', TASK_REQUESTS, 'dueAt: next.nextAt + graceMs(0), ', ''),
-      mutation('R1', 'the due time of a manual retry', 'callback/retry-move.ts', 'dueAt: startAt + graceMs(0),', ''),
+      mutation(
+        'R1',
+        'the due time of a manual retry',
+        'callback/runs/retry-move.ts',
+        'dueAt: startAt + graceMs(0),',
+        '',
+      ),
       mutation(
         'R1',
         'the message of a retrying task',

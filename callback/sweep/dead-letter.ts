@@ -3,15 +3,15 @@
  * has none and a `due_at` if it has none, and the sweeper takes over. While the database is away the
  * message is kept, and copied before the platform would delete it.
  */
-import { logError, logWarning } from '../shared/log.ts';
-import { deliveryDelayMs, needsFreshCopy } from '../shared/message/delivery.ts';
-import { type TaskMessage, TaskMessageSchema } from '../shared/message/task-message.ts';
-import { hourOf } from '../shared/statistics/tally.ts';
-import { recordAccepted } from '../shared/store/accept.ts';
-import { noteDeadLetters } from '../shared/store/alerts.ts';
-import { makeDue } from '../shared/store/carrier.ts';
-import { storeOfTask } from '../shared/task/id.ts';
-import type { CallbackEnv } from './env.ts';
+import { logError, logWarning } from '../../shared/log.ts';
+import { deliveryDelayMs, needsFreshCopy } from '../../shared/message/delivery.ts';
+import { type TaskMessage, TaskMessageSchema } from '../../shared/message/task-message.ts';
+import { hourOf } from '../../shared/statistics/tally.ts';
+import { recordAccepted } from '../../shared/store/accept.ts';
+import { noteDeadLetters } from '../../shared/store/alerts.ts';
+import { makeDue } from '../../shared/store/carrier.ts';
+import { storeOfTask } from '../../shared/task/id.ts';
+import type { CallbackEnv } from '../env.ts';
 
 /** What nobody can read stays for its queue's retention, in sight of the log, and is then deleted. */
 const UNREADABLE_DELAY_SECONDS = 3600;

@@ -1,12 +1,12 @@
 import { env } from 'cloudflare:workers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { forgetOld } from '../../callback/retention.ts';
-import { recordAccepted } from '../../shared/store/accept.ts';
-import { smallestTaskIdAt } from '../../shared/task/id.ts';
-import { status } from '../protocol/backend.ts';
-import { DAY_MS, HOUR_MS, START } from '../protocol/clock.ts';
-import { House } from '../protocol/house.ts';
-import { comeToRest } from '../protocol/rest.ts';
+import { forgetOld } from '../../../callback/sweep/retention.ts';
+import { recordAccepted } from '../../../shared/store/accept.ts';
+import { smallestTaskIdAt } from '../../../shared/task/id.ts';
+import { status } from '../../protocol/backend.ts';
+import { DAY_MS, HOUR_MS, START } from '../../protocol/clock.ts';
+import { House } from '../../protocol/house.ts';
+import { comeToRest } from '../../protocol/rest.ts';
 
 const SETTINGS = { retentionMs: 30 * DAY_MS, bodyRetentionMs: 3 * DAY_MS };
 

@@ -2,13 +2,13 @@
  * Sends the wake-ups of messages about tasks that have just ended (rule R24). Their rows carry them: what is not sent here, the
  * sweeper sends a minute later.
  */
-import { logError } from '../shared/log.ts';
-import { readMessagesOf } from '../shared/store/messages.ts';
-import type { ClaimedRow } from '../shared/store/row.ts';
-import type { Move, MovedRow } from '../shared/store/transitions.ts';
-import { isTerminal } from '../shared/task/status.ts';
-import type { StoreEnv } from './env.ts';
-import { sendWakes } from './wake.ts';
+import { logError } from '../../shared/log.ts';
+import { readMessagesOf } from '../../shared/store/messages.ts';
+import type { ClaimedRow } from '../../shared/store/row.ts';
+import type { Move, MovedRow } from '../../shared/store/transitions.ts';
+import { isTerminal } from '../../shared/task/status.ts';
+import type { StoreEnv } from '../env.ts';
+import { sendWakes } from '../wake.ts';
 
 type Outbox = Pick<StoreEnv, 'db' | 'taskQueues'>;
 

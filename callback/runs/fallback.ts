@@ -3,15 +3,15 @@
  * row is written first, with a time at which the sweeper looks, then a wake-up is sent that knows the new service
  * (rule R1); the message of the old one is acked.
  */
-import { logError } from '../shared/log.ts';
-import type { Move } from '../shared/store/transitions.ts';
-import type { AttemptRecord, TaskError } from '../shared/task/attempt.ts';
-import { graceMs } from '../shared/task/backoff.ts';
-import type { Fallback } from '../shared/task/request.ts';
-import type { TaskState } from '../shared/task/state.ts';
-import { transition } from '../shared/task/transition.ts';
-import type { CallbackEnv } from './env.ts';
-import { sendWakes } from './wake.ts';
+import { logError } from '../../shared/log.ts';
+import type { Move } from '../../shared/store/transitions.ts';
+import type { AttemptRecord, TaskError } from '../../shared/task/attempt.ts';
+import { graceMs } from '../../shared/task/backoff.ts';
+import type { Fallback } from '../../shared/task/request.ts';
+import type { TaskState } from '../../shared/task/state.ts';
+import { transition } from '../../shared/task/transition.ts';
+import type { CallbackEnv } from '../env.ts';
+import { sendWakes } from '../wake.ts';
 
 interface FailedAttempt {
   readonly fallback?: Fallback | undefined;

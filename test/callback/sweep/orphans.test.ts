@@ -1,14 +1,14 @@
 /** What the bucket holds and what rows lead to, against the real bucket and database. */
 import { env } from 'cloudflare:workers';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { CallbackEnv } from '../../callback/env.ts';
-import { sweepOrphans } from '../../callback/orphans.ts';
-import { forgetOld } from '../../callback/retention.ts';
-import { newResultKey, payloadKey, takenKey, uploadIdFrom, uploadKey } from '../../shared/bodies/object-key.ts';
-import { recordAccepted } from '../../shared/store/accept.ts';
-import { storesIn } from '../../shared/store/stores.ts';
-import type { TaskRequest } from '../../shared/task/request.ts';
-import { aTask, idFor } from '../producer/client.ts';
+import type { CallbackEnv } from '../../../callback/env.ts';
+import { sweepOrphans } from '../../../callback/sweep/orphans.ts';
+import { forgetOld } from '../../../callback/sweep/retention.ts';
+import { newResultKey, payloadKey, takenKey, uploadIdFrom, uploadKey } from '../../../shared/bodies/object-key.ts';
+import { recordAccepted } from '../../../shared/store/accept.ts';
+import { storesIn } from '../../../shared/store/stores.ts';
+import type { TaskRequest } from '../../../shared/task/request.ts';
+import { aTask, idFor } from '../../producer/client.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;

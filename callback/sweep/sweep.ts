@@ -4,10 +4,10 @@
  * that fails, delays no other. Every step is bounded, guarded by what it read, and so safe to run twice at
  * once.
  */
-import { logError } from '../shared/log.ts';
-import { ALL_KINDS, hourOf } from '../shared/statistics/tally.ts';
-import { forgetDeadLetters } from '../shared/store/alerts.ts';
-import { deleteOldActs } from '../shared/store/audit.ts';
+import { logError } from '../../shared/log.ts';
+import { ALL_KINDS, hourOf } from '../../shared/statistics/tally.ts';
+import { forgetDeadLetters } from '../../shared/store/alerts.ts';
+import { deleteOldActs } from '../../shared/store/audit.ts';
 import {
   DUE_KINDS,
   type DueKind,
@@ -17,29 +17,29 @@ import {
   SWEPT_NAME,
   scanForStrays,
   writeScanPosition,
-} from '../shared/store/carrier.ts';
-import { forgetFinds } from '../shared/store/find.ts';
-import { forgetExpiredKeys } from '../shared/store/idempotency.ts';
-import { deleteOldJobs, deleteOldProgress, forgetRedriveStarts } from '../shared/store/jobs.ts';
-import { deleteOldLineRates, readLines, releaseDueHeads } from '../shared/store/parking.ts';
-import { deleteExpiredRevocations } from '../shared/store/revocation.ts';
-import { type StateRow, stateOfRow } from '../shared/store/row.ts';
-import { deleteOldStatistics } from '../shared/store/statistics.ts';
-import type { Store } from '../shared/store/stores.ts';
-import { type Move, recordTransitions } from '../shared/store/transitions.ts';
-import { forgetTurns } from '../shared/store/turns.ts';
-import { smallestTaskIdAt } from '../shared/task/id.ts';
-import type { CallbackEnv, StoreEnv } from './env.ts';
-import { wakeFallen } from './fallback.ts';
-import { sweepGroups } from './groups.ts';
-import { handOver } from './hand-over.ts';
-import { tellEnds, toldMoves } from './messages.ts';
+} from '../../shared/store/carrier.ts';
+import { forgetFinds } from '../../shared/store/find.ts';
+import { forgetExpiredKeys } from '../../shared/store/idempotency.ts';
+import { deleteOldJobs, deleteOldProgress, forgetRedriveStarts } from '../../shared/store/jobs.ts';
+import { deleteOldLineRates, readLines, releaseDueHeads } from '../../shared/store/parking.ts';
+import { deleteExpiredRevocations } from '../../shared/store/revocation.ts';
+import { type StateRow, stateOfRow } from '../../shared/store/row.ts';
+import { deleteOldStatistics } from '../../shared/store/statistics.ts';
+import type { Store } from '../../shared/store/stores.ts';
+import { type Move, recordTransitions } from '../../shared/store/transitions.ts';
+import { forgetTurns } from '../../shared/store/turns.ts';
+import { smallestTaskIdAt } from '../../shared/task/id.ts';
+import type { CallbackEnv, StoreEnv } from '../env.ts';
+import { sweepGroups } from '../groups.ts';
+import { wakeFallen } from '../runs/fallback.ts';
+import { handOver } from '../runs/hand-over.ts';
+import { tellEnds, toldMoves } from '../runs/messages.ts';
+import { writeDueStatistics } from '../statistics.ts';
+import { sendWakes, type Wake } from '../wake.ts';
 import { sweepOrphans } from './orphans.ts';
 import { forgetOld } from './retention.ts';
-import { writeDueStatistics } from './statistics.ts';
 import { watchStores } from './store-watch.ts';
 import { decideSweep, type SweepDecision } from './sweep-decision.ts';
-import { sendWakes, type Wake } from './wake.ts';
 
 /** Rows a statement, and statements a round and kind: 5,000 due tasks a minute; the rest waits for the next. */
 const DUE_ROWS = 500;

@@ -5,14 +5,14 @@
  * Guarantee: each move is guarded by the run that was lost, so of several batches that meet it one hands it over; a task whose
  * list of services cannot be read ends as it would without one.
  */
-import { LOST } from '../shared/store/claim.ts';
-import { type StateRow, stateOfRow } from '../shared/store/row.ts';
-import { type Move, recordTransitions } from '../shared/store/transitions.ts';
-import type { AttemptRecord } from '../shared/task/attempt.ts';
-import { type Disposition, dispositionOf } from '../shared/task/disposition.ts';
-import { attemptNumber, type TaskState } from '../shared/task/state.ts';
-import { transition } from '../shared/task/transition.ts';
-import type { StoreEnv } from './env.ts';
+import { LOST } from '../../shared/store/claim.ts';
+import { type StateRow, stateOfRow } from '../../shared/store/row.ts';
+import { type Move, recordTransitions } from '../../shared/store/transitions.ts';
+import type { AttemptRecord } from '../../shared/task/attempt.ts';
+import { type Disposition, dispositionOf } from '../../shared/task/disposition.ts';
+import { attemptNumber, type TaskState } from '../../shared/task/state.ts';
+import { transition } from '../../shared/task/transition.ts';
+import type { StoreEnv } from '../env.ts';
 import { wakeFallen } from './fallback.ts';
 import { handOver } from './hand-over.ts';
 import { tellEnds, toldMoves } from './messages.ts';

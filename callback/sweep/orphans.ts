@@ -3,13 +3,13 @@
  * too late, of an upload that no task took. A walk over the bucket in the order of names finds them, one list a round, and
  * rests when it was round: a list is what R2 calls a class A operation ($4.50 a million).
  */
-import { deleteBodies } from '../shared/bodies/delete-bodies.ts';
-import { type BodyOwner, ownerOf } from '../shared/bodies/object-key.ts';
-import { type BodyOwnerRow, readBodyOwners } from '../shared/store/body-owners.ts';
-import { readScanPosition, writeScanPosition } from '../shared/store/carrier.ts';
-import { taskCreatedAt } from '../shared/task/id.ts';
-import { isTerminal } from '../shared/task/status.ts';
-import type { CallbackEnv } from './env.ts';
+import { deleteBodies } from '../../shared/bodies/delete-bodies.ts';
+import { type BodyOwner, ownerOf } from '../../shared/bodies/object-key.ts';
+import { type BodyOwnerRow, readBodyOwners } from '../../shared/store/body-owners.ts';
+import { readScanPosition, writeScanPosition } from '../../shared/store/carrier.ts';
+import { taskCreatedAt } from '../../shared/task/id.ts';
+import { isTerminal } from '../../shared/task/status.ts';
+import type { CallbackEnv } from '../env.ts';
 
 const POSITION_NAME = 'bodies';
 const OBJECTS = 1_000;

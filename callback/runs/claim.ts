@@ -1,21 +1,21 @@
 /** Answers a consumer's claims: which tasks it now holds, and what becomes of the other messages. */
 
-import type { Claim, ClaimBatch, Denial, Grant } from '../shared/ledger/contract.ts';
-import { logError } from '../shared/log.ts';
-import { claimTasks } from '../shared/store/claim.ts';
-import { recordExpired } from '../shared/store/expiry.ts';
-import { eachAlone } from '../shared/store/parameter.ts';
-import { readRequests, readStates } from '../shared/store/read.ts';
-import { type ClaimedRow, type StateRow, stateOfRow } from '../shared/store/row.ts';
-import type { TaskError } from '../shared/task/attempt.ts';
-import { dispositionOf } from '../shared/task/disposition.ts';
-import { taskCreatedAt } from '../shared/task/id.ts';
-import { answerByStore } from './by-store.ts';
-import { mintCallbackToken } from './callback-token.ts';
-import type { CallbackEnv, StoreEnv } from './env.ts';
+import type { Claim, ClaimBatch, Denial, Grant } from '../../shared/ledger/contract.ts';
+import { logError } from '../../shared/log.ts';
+import { claimTasks } from '../../shared/store/claim.ts';
+import { recordExpired } from '../../shared/store/expiry.ts';
+import { eachAlone } from '../../shared/store/parameter.ts';
+import { readRequests, readStates } from '../../shared/store/read.ts';
+import { type ClaimedRow, type StateRow, stateOfRow } from '../../shared/store/row.ts';
+import type { TaskError } from '../../shared/task/attempt.ts';
+import { dispositionOf } from '../../shared/task/disposition.ts';
+import { taskCreatedAt } from '../../shared/task/id.ts';
+import { answerByStore } from '../by-store.ts';
+import { mintCallbackToken } from '../callback-token.ts';
+import type { CallbackEnv, StoreEnv } from '../env.ts';
+import { noteStatement } from '../statistics.ts';
 import { handOverLost, type MovedOn } from './lost-runs.ts';
 import { tellEnds, toldClaims } from './messages.ts';
-import { noteStatement } from './statistics.ts';
 
 const TOO_LATE: TaskError = { class: 'deadline', message: 'The deadline passed before the task could run.' };
 

@@ -1,9 +1,9 @@
 /** Watches how stores fill: notes their sizes each hour, and says in the log which are nearly full, or away. */
-import { logWarning } from '../shared/log.ts';
-import { daysLeft, stateOfStore } from '../shared/store/fill.ts';
-import { noteStoreSizes, readStoreSizes } from '../shared/store/store-size.ts';
-import type { Store } from '../shared/store/stores.ts';
-import type { CallbackEnv } from './env.ts';
+import { logWarning } from '../../shared/log.ts';
+import { daysLeft, stateOfStore } from '../../shared/store/fill.ts';
+import { noteStoreSizes, readStoreSizes } from '../../shared/store/store-size.ts';
+import type { Store } from '../../shared/store/stores.ts';
+import type { CallbackEnv } from '../env.ts';
 
 export async function watchStores({ stores, storeLimitBytes }: CallbackEnv, now: number): Promise<void> {
   const known = stores.all.flatMap(({ number, gauge: { sizeBytes } }) =>

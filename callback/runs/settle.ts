@@ -4,21 +4,21 @@
  * late success still counts and a stale failure changes nothing. The message's disposition is read from the
  * row in every case, which makes a repeated settle harmless.
  */
-import type { Settled, Settlement } from '../shared/ledger/contract.ts';
-import { logError } from '../shared/log.ts';
-import { eachAlone } from '../shared/store/parameter.ts';
-import { readStates } from '../shared/store/read.ts';
-import { type StateRow, stateOfRow } from '../shared/store/row.ts';
-import { type Move, ownDueAt, recordTransitions } from '../shared/store/transitions.ts';
-import { type Disposition, dispositionOf } from '../shared/task/disposition.ts';
-import type { TaskState } from '../shared/task/state.ts';
-import { isTerminal } from '../shared/task/status.ts';
-import { transition } from '../shared/task/transition.ts';
-import { answerByStore } from './by-store.ts';
-import type { CallbackEnv, StoreEnv } from './env.ts';
+import type { Settled, Settlement } from '../../shared/ledger/contract.ts';
+import { logError } from '../../shared/log.ts';
+import { eachAlone } from '../../shared/store/parameter.ts';
+import { readStates } from '../../shared/store/read.ts';
+import { type StateRow, stateOfRow } from '../../shared/store/row.ts';
+import { type Move, ownDueAt, recordTransitions } from '../../shared/store/transitions.ts';
+import { type Disposition, dispositionOf } from '../../shared/task/disposition.ts';
+import type { TaskState } from '../../shared/task/state.ts';
+import { isTerminal } from '../../shared/task/status.ts';
+import { transition } from '../../shared/task/transition.ts';
+import { answerByStore } from '../by-store.ts';
+import type { CallbackEnv, StoreEnv } from '../env.ts';
+import { noteStatement } from '../statistics.ts';
 import { fallBack, wakeFallen } from './fallback.ts';
 import { tellEnds, toldMoves } from './messages.ts';
-import { noteStatement } from './statistics.ts';
 
 /** How long a message waits whose row cannot be read. */
 const UNREADABLE_DELAY_MS = 60_000;

@@ -1,10 +1,10 @@
 import { env } from 'cloudflare:workers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { AttemptRecord } from '../../shared/task/attempt.ts';
-import { accepted, ok, status } from '../protocol/backend.ts';
-import { MINUTE_MS, START } from '../protocol/clock.ts';
-import { House } from '../protocol/house.ts';
-import { comeToRest } from '../protocol/rest.ts';
+import type { AttemptRecord } from '../../../shared/task/attempt.ts';
+import { accepted, ok, status } from '../../protocol/backend.ts';
+import { MINUTE_MS, START } from '../../protocol/clock.ts';
+import { House } from '../../protocol/house.ts';
+import { comeToRest } from '../../protocol/rest.ts';
 
 let house: House;
 beforeEach(async () => {

@@ -3,13 +3,13 @@
  * may take them: the callback did not come (the sweeper sees it), or the consumer died (a claim does). They are handed over
  * as a settle would.
  */
-import { logError } from '../shared/log.ts';
-import { type FallbackRow, readFallbacks } from '../shared/store/read.ts';
-import { type StateRow, stateOfRow } from '../shared/store/row.ts';
-import type { Move } from '../shared/store/transitions.ts';
-import type { AttemptRecord, TaskError } from '../shared/task/attempt.ts';
-import { fallbackOf, TaskRequestSchema } from '../shared/task/request.ts';
-import type { TaskState } from '../shared/task/state.ts';
+import { logError } from '../../shared/log.ts';
+import { type FallbackRow, readFallbacks } from '../../shared/store/read.ts';
+import { type StateRow, stateOfRow } from '../../shared/store/row.ts';
+import type { Move } from '../../shared/store/transitions.ts';
+import type { AttemptRecord, TaskError } from '../../shared/task/attempt.ts';
+import { fallbackOf, TaskRequestSchema } from '../../shared/task/request.ts';
+import type { TaskState } from '../../shared/task/state.ts';
 import { fallBack } from './fallback.ts';
 
 const FallbackSchema = TaskRequestSchema.pick({ fallback: true, fallbackOn: true });

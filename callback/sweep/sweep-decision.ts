@@ -3,11 +3,11 @@
  * row says when to look again, and the grace until then grows, so a task is never lost and never
  * hammered.
  */
-import type { AttemptRecord, TaskError } from '../shared/task/attempt.ts';
-import { graceMs, retryDelayMs, wholeSeconds } from '../shared/task/backoff.ts';
-import { MAX_QUEUE_DELAY_MS } from '../shared/task/disposition.ts';
-import { attemptNumber, attemptsUsed, type TaskState } from '../shared/task/state.ts';
-import { type TaskEvent, transition } from '../shared/task/transition.ts';
+import type { AttemptRecord, TaskError } from '../../shared/task/attempt.ts';
+import { graceMs, retryDelayMs, wholeSeconds } from '../../shared/task/backoff.ts';
+import { MAX_QUEUE_DELAY_MS } from '../../shared/task/disposition.ts';
+import { attemptNumber, attemptsUsed, type TaskState } from '../../shared/task/state.ts';
+import { type TaskEvent, transition } from '../../shared/task/transition.ts';
 
 export interface SweepDecision {
   readonly next: TaskState;

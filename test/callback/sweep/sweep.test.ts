@@ -1,11 +1,11 @@
 import { env } from 'cloudflare:workers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { NewTask } from '../../shared/message/task-message.ts';
-import { recordAccepted } from '../../shared/store/accept.ts';
-import { accepted, status } from '../protocol/backend.ts';
-import { HOUR_MS, MINUTE_MS, START } from '../protocol/clock.ts';
-import { House } from '../protocol/house.ts';
-import { comeToRest } from '../protocol/rest.ts';
+import type { NewTask } from '../../../shared/message/task-message.ts';
+import { recordAccepted } from '../../../shared/store/accept.ts';
+import { accepted, status } from '../../protocol/backend.ts';
+import { HOUR_MS, MINUTE_MS, START } from '../../protocol/clock.ts';
+import { House } from '../../protocol/house.ts';
+import { comeToRest } from '../../protocol/rest.ts';
 
 let house: House;
 beforeEach(async () => {

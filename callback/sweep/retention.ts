@@ -9,10 +9,10 @@
  *
  * Bodies in the bucket go with those in the row, after them: what a crash leaves there is an orphan (`orphans.ts`).
  */
-import { deleteBodies } from '../shared/bodies/delete-bodies.ts';
-import { endLives, type Lives } from '../shared/store/lives.ts';
-import { readScanPositions, writeScanPositions } from '../shared/store/scan-position.ts';
-import { smallestTaskIdAt } from '../shared/task/id.ts';
+import { deleteBodies } from '../../shared/bodies/delete-bodies.ts';
+import { endLives, type Lives } from '../../shared/store/lives.ts';
+import { readScanPositions, writeScanPositions } from '../../shared/store/scan-position.ts';
+import { smallestTaskIdAt } from '../../shared/task/id.ts';
 
 const WALKS = ['rows', 'bodies', 'late'] as const;
 type Walk = (typeof WALKS)[number];

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { decideSweep } from '../../callback/sweep-decision.ts';
-import { graceMs } from '../../shared/task/backoff.ts';
-import { MAX_QUEUE_DELAY_MS } from '../../shared/task/disposition.ts';
-import type { Counters } from '../../shared/task/state.ts';
+import { decideSweep } from '../../../callback/sweep/sweep-decision.ts';
+import { graceMs } from '../../../shared/task/backoff.ts';
+import { MAX_QUEUE_DELAY_MS } from '../../../shared/task/disposition.ts';
+import type { Counters } from '../../../shared/task/state.ts';
 
 const NOW = Date.UTC(2026, 10, 20);
 const MINUTE_MS = 60_000;

@@ -1,11 +1,11 @@
 /** How a failed or expired task is made to run again by hand, alone or as one of many. Pure. */
-import { MAX_DEADLINE_SECONDS } from '../shared/service/definition.ts';
-import { type StateRow, stateOfRow } from '../shared/store/row.ts';
-import type { Move } from '../shared/store/transitions.ts';
-import { graceMs } from '../shared/task/backoff.ts';
-import { taskCreatedAt } from '../shared/task/id.ts';
-import { attemptNumber } from '../shared/task/state.ts';
-import { transition } from '../shared/task/transition.ts';
+import { MAX_DEADLINE_SECONDS } from '../../shared/service/definition.ts';
+import { type StateRow, stateOfRow } from '../../shared/store/row.ts';
+import type { Move } from '../../shared/store/transitions.ts';
+import { graceMs } from '../../shared/task/backoff.ts';
+import { taskCreatedAt } from '../../shared/task/id.ts';
+import { attemptNumber } from '../../shared/task/state.ts';
+import { transition } from '../../shared/task/transition.ts';
 
 export interface Retry {
   /** The new deadline, Unix ms; when absent the task gets as long as it was given at first. */

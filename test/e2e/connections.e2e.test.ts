@@ -7,9 +7,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { allEnded, Client, type Pipeline, startPipeline } from './pipeline.ts';
 
 const TASKS = 100;
-const HEADERS_MS = 400;
+const HEADERS_MS = 250;
 /** Of a hundred calls at once, most would come too late; of six at a time none does, on a machine that stands still now and then. */
-const TIMEOUT_SECONDS = 2.5;
+const TIMEOUT_SECONDS = 1.8;
 
 /** One shard, so that one batch is under way at a time. */
 class NarrowNetwork {

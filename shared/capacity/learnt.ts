@@ -17,6 +17,9 @@ export interface Learnt {
 const VAGUE_SHARE = 0.05;
 const VAGUE_MS = 20;
 
+/** The marks lie so far apart that a call between them says more than patience does. */
+const WIDE = 1.2;
+
 /** What is taken for the period where the marks contradict each other. */
 const WIDER = 1.15;
 
@@ -58,6 +61,10 @@ export function openedAt(learnt: Learnt, elapsedMs: number): Learnt {
 
 export function isPeriodVague({ shutMs, periodMs, isTold }: Learnt): boolean {
   return isTold !== true && periodMs < Infinity && periodMs - shutMs > Math.max(VAGUE_MS, VAGUE_SHARE * periodMs);
+}
+
+export function isPeriodWide({ shutMs, periodMs, isTold }: Learnt): boolean {
+  return isTold !== true && periodMs < Infinity && periodMs > WIDE * shutMs;
 }
 
 export function middleMs({ shutMs, periodMs }: Learnt): number {

@@ -2,7 +2,7 @@
  * What calls that are let in say: the number that was doubted is higher, the period shorter, the limiter open
  * again; and where a round begins. Changes the state in place, without I/O.
  */
-import { isPeriodVague, openedAt } from './learnt.ts';
+import { isPeriodVague, isPeriodWide, openedAt } from './learnt.ts';
 import { type Closed, LET_IN_MS, type LimiterState, type OpenCall, ROUND_MS } from './limiter-state.ts';
 
 export function noteLetIn(state: LimiterState, now: number): void {
@@ -26,7 +26,7 @@ export function confirm(state: LimiterState, call: OpenCall): void {
     if (raise > 0) state.learnt = { ...state.learnt, calls: state.learnt.calls + raise };
   } else if (call.doubts === 'period' && state.isPeriodDoubted) {
     state.learnt = openedAt(state.learnt, call.at - (state.round?.at ?? call.at));
-    state.isPeriodDoubted = false;
+    state.isPeriodDoubted = isPeriodWide(state.learnt);
     state.doubt.relax();
     state.round = { at: call.at, previousAt: state.round?.at };
   }
@@ -41,8 +41,8 @@ export function beginRound(state: LimiterState, now: number): void {
   state.borneBefore = state.confirmed;
   state.round = { at: now, previousAt: round?.at };
   state.isObserved ||= isSteady;
-  state.isPeriodDoubted = false;
-  if (!state.doubt.beginRound(wasFull, learnt?.calls ?? state.top ?? 0, state.most)) return;
+  state.isPeriodDoubted = learnt !== undefined && isPeriodWide(learnt);
+  if (!state.doubt.beginRound(wasFull, learnt?.calls ?? state.top ?? 0, state.most) || state.isPeriodDoubted) return;
   state.isCallsTurn = !state.isCallsTurn;
   if (learnt !== undefined && isPeriodVague(learnt) && !state.isCallsTurn) state.isPeriodDoubted = true;
   else state.doubt.begin();
@@ -66,7 +66,10 @@ function reopen(state: LimiterState, { test }: Closed, { at, isTest }: OpenCall)
     state.learnt = undefined;
     return;
   }
-  if (state.learnt !== undefined) state.learnt = openedAt(state.learnt, at - roundAt);
+  if (state.learnt !== undefined) {
+    state.learnt = openedAt(state.learnt, at - roundAt);
+    state.isPeriodDoubted = isPeriodWide(state.learnt);
+  }
   state.borneBefore = state.confirmed;
   state.round = { at, previousAt: roundAt };
 }

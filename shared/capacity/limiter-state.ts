@@ -69,6 +69,8 @@ export class LimiterState {
   /** The most calls that were let in before a refusal: what may be saved up when fewer are made. */
   most = 0;
   isPeriodDoubted = false;
+  /** The longest time after a refusal at which a call was refused too, where the calls before it were not counted. */
+  shutMs = 0;
   isCallsTurn = true;
   copiesLeft = MAX_COPIES;
   /** What was learnt is an equal's, and nothing of one's own has been added to it. */

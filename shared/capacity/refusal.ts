@@ -56,7 +56,9 @@ function learn(state: LimiterState, call: OpenCall, until: number | undefined, n
   if (count === 0 || isLong) return 0;
   const toldMs = until && until - roundAt;
   state.learnt =
-    learnt === undefined ? firstLearnt(count, call.at - roundAt, toldMs) : withFewerCalls(learnt, count, toldMs);
+    learnt === undefined
+      ? firstLearnt(count, Math.max(call.at - roundAt, state.shutMs), toldMs)
+      : withFewerCalls(learnt, count, toldMs);
   if (state.isObserved && !state.doubt.isRaised) state.doubt.restart();
   else state.doubt.stop();
   state.isObserved = false;
@@ -108,6 +110,7 @@ function probeFailed(
   }
   const roundAt = state.round?.at ?? at;
   if (state.learnt !== undefined) state.learnt = shutAt(state.learnt, at - roundAt, until && until - roundAt);
+  else state.shutMs = Math.max(state.shutMs, at - roundAt);
   closed.since = now;
   closed.until = until === undefined ? undefined : Math.max(closed.until ?? 0, until);
 }

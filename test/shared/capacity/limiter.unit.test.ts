@@ -114,6 +114,24 @@ describe('a limit that nobody told', () => {
     expect(pauses.at(-1)).toBeGreaterThan(10_000);
   });
 
+  test('of a silent window is narrowed in the next round where the pauses were long', () => {
+    const limiter = new Limiter(0, { firstMs: 4_000, mostMs: 4_000 });
+    const { letIn } = drive(limiter, fixedWindow(10, 5_000, false), 0, 30_000);
+    const isOpening = (at: number, index: number) => at - (letIn[index - 1] ?? at) > 1_000;
+    const openings = letIn.filter(isOpening);
+    expect(openings[0]).toBeGreaterThan(7_000);
+    expect((openings[2] ?? Infinity) - (openings[1] ?? 0)).toBeLessThan(6_500);
+  });
+
+  test('of a silent window is tried no sooner than it was seen shut before its calls were counted', () => {
+    const limiter = new Limiter(0, { firstMs: 1_000, mostMs: 4_000 });
+    limiter.noteUncountedRefusal(undefined, 0);
+    for (const at of [1_000, 3_000]) limiter.end(limiter.start(at), { kind: 'limited' }, at);
+    const { refused } = drive(limiter, fixedWindow(10, 5_000, false), 7_000, 15_000);
+    expect(refused[0]).toBeLessThan(8_000);
+    expect(refused[1]).toBeGreaterThan(10_000);
+  });
+
   test('is tried by nobody when a burst that was not counted is refused with the call that met it', () => {
     const limiter = new Limiter(0, { firstMs: 1_000, mostMs: 4_000 });
     for (let call = 0; call < 15; call++) limiter.noteUncountedRefusal(undefined, 0);

@@ -127,7 +127,7 @@ export class Stage implements AsyncDisposable {
     const row = database
       .prepare(
         `SELECT count(*) AS total, count(*) FILTER (WHERE status = 'succeeded') AS succeeded,
-           count(*) FILTER (WHERE status IN ('failed', 'expired', 'cancelled')) AS failed,
+           count(*) FILTER (WHERE finished_at IS NOT NULL AND status <> 'succeeded') AS failed,
            coalesce(sum(run), 0) AS runs, coalesce(sum(deferrals), 0) AS deferrals FROM tasks`,
       )
       .get() as unknown as TaskCounts;

@@ -45,7 +45,7 @@ export async function untilEnded(database: DatabaseSync, tasks: number, timeoutM
     const row = database
       .prepare(
         `SELECT count(*) FILTER (WHERE status = 'succeeded') AS succeeded,
-           count(*) FILTER (WHERE status IN ('failed', 'expired', 'cancelled')) AS failed,
+           count(*) FILTER (WHERE finished_at IS NOT NULL AND status <> 'succeeded') AS failed,
            coalesce(sum(deferrals), 0) AS deferrals, coalesce(max(finished_at), 0) AS lastAt FROM tasks`,
       )
       .get() as unknown as Ended;

@@ -6,6 +6,7 @@ import { recordActs } from './audit.ts';
 import { requireAccess } from './authorize.ts';
 import { allowOrigins } from './cors.ts';
 import { guardErrors, refuseInvalid } from './error-edge.ts';
+import { guard } from './guards.ts';
 import { refuseParameters, routesWithoutQuery } from './no-parameters.ts';
 import { nameRequests } from './request-id.ts';
 import { limitRequests } from './request-limits.ts';
@@ -54,10 +55,8 @@ export function createApp(...more: readonly ((app: App) => void)[]): App {
   app.use(speakToPackages);
   app.use(nameRequests);
   app.use(allowOrigins(app));
-  app.use(limitRequests);
-  app.use(cutCircles);
-  app.use(requireAccess);
-  app.use(refuseParameters(() => routesWithoutQuery(app)));
+  const parameters = refuseParameters(() => routesWithoutQuery(app));
+  app.use(guard(limitRequests, cutCircles, requireAccess, parameters));
   app.use(recordActs);
   for (const add of [
     addSubmit,

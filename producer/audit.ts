@@ -4,11 +4,10 @@
  * log has it: there the event is written first.
  */
 import type { MiddlewareHandler } from 'hono';
-import { matchedRoutes } from 'hono/route';
 import { logError, logInfo } from '../shared/log.ts';
 import { auditId, recordAct } from '../shared/store/audit.ts';
-import { accessOf } from './access.ts';
 import type { AppEnv } from './app.ts';
+import { accessOfRequest } from './guards.ts';
 
 const MAX_CHANGE_CHARS = 8_000;
 
@@ -16,9 +15,8 @@ export const recordActs: MiddlewareHandler<AppEnv> = async (c, next) => {
   await next();
   const principal = c.get('principal');
   if (principal?.scope !== 'all' || !c.res.ok) return;
-  const act = matchedRoutes(c)
-    .map(accessOf)
-    .flatMap((access) => (typeof access === 'object' && access.act !== undefined ? [access.act] : []))[0];
+  const access = accessOfRequest(c);
+  const act = typeof access === 'object' ? access.act : undefined;
   if (act === undefined) return;
   const at = Date.now();
   const { target, before, after, count = 1 } = c.get('change') ?? {};

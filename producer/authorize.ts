@@ -1,12 +1,7 @@
-/**
- * Lets a request through when its token is good and the access table allows its role: the first
- * middleware of the app, before any route and before a body is read.
- */
-import type { MiddlewareHandler } from 'hono';
-import { matchedRoutes } from 'hono/route';
-import { type Access, accessOf, rightOf } from './access.ts';
+/** Lets a request through when its token is good and the access table allows its role. */
+import { type Access, rightOf } from './access.ts';
 import { refuse, unauthenticated, unavailable } from './answer.ts';
-import type { AppEnv } from './app.ts';
+import type { Guard } from './guards.ts';
 import { refuseToken } from './wrong-token.ts';
 
 const HOW_TO_SEND = 'Send a token: `Authorization: Bearer <token>`. `npm run token` makes one.';
@@ -17,11 +12,8 @@ const HOW_TO_SEND_AS_KEY =
 const KEY_HEADERS = ['x-goog-api-key', 'x-api-key'] as const;
 
 /** What no route matches goes on, to be answered as not found. */
-export const requireAccess: MiddlewareHandler<AppEnv> = async (c, next) => {
-  const access = matchedRoutes(c)
-    .map(accessOf)
-    .find((found) => found !== undefined);
-  if (access === undefined || access === 'open' || access === 'attempt' || access === 'signed') return next();
+export const requireAccess: Guard = async (c, access) => {
+  if (typeof access !== 'object') return undefined;
   const token = tokenOf(c.req.raw, access);
   if (token === undefined) return unauthenticated(access.tokenAsKey ? HOW_TO_SEND_AS_KEY : HOW_TO_SEND, false);
   const answer = await c.env.runtime.authenticator.authenticate(token, Date.now());
@@ -30,7 +22,7 @@ export const requireAccess: MiddlewareHandler<AppEnv> = async (c, next) => {
   const right = rightOf(c.req.method, access, principal);
   if (!right.ok) return refuse('forbidden', { detail: right.why });
   c.set('principal', { ...principal, scope: right.scope });
-  return next();
+  return undefined;
 };
 
 function tokenOf(request: Request, access: Exclude<Access, string>): string | undefined {

@@ -3,22 +3,22 @@
  * grants. Routes that declare some refuse the unknown ones by their schema; the synchronous route passes its
  * query on, and pages and their files have no business with it.
  */
-import type { MiddlewareHandler } from 'hono';
 import { matchedRoutes } from 'hono/route';
 import { accessOf } from './access.ts';
 import { refuse } from './answer.ts';
-import type { App, AppEnv } from './app.ts';
+import type { App } from './app.ts';
+import type { Guard } from './guards.ts';
 
 /** @param routesOf asked at the first request, when every route has been added */
-export function refuseParameters(routesOf: () => ReadonlySet<string>): MiddlewareHandler<AppEnv> {
+export function refuseParameters(routesOf: () => ReadonlySet<string>): Guard {
   let routes: ReadonlySet<string> | undefined;
-  return async (c, next) => {
-    if (!c.req.url.includes('?')) return next();
+  return (c) => {
+    if (!c.req.url.includes('?')) return undefined;
     const { searchParams } = new URL(c.req.url);
     routes ??= routesOf();
     const isBare = matchedRoutes(c).some(({ method, path }) => routes?.has(`${method} ${path}`));
     const [name] = searchParams.keys();
-    if (!isBare || name === undefined) return next();
+    if (!isBare || name === undefined) return undefined;
     const reason = 'is not a parameter of this address; it takes none';
     return refuse('invalid-request', { detail: `${name}: ${reason}`, errors: [{ field: name, reason }] });
   };

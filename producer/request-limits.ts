@@ -10,12 +10,9 @@
  * The counters are the platform's: by location, about right, without a round trip
  * (developers.cloudflare.com/workers/runtime-apis/bindings/rate-limit).
  */
-import type { MiddlewareHandler } from 'hono';
-import { matchedRoutes } from 'hono/route';
-import { accessOf } from './access.ts';
 import { refuse } from './answer.ts';
-import type { AppEnv } from './app.ts';
 import { presentedToken } from './authorize.ts';
+import type { Guard } from './guards.ts';
 import { hasRoom, senderOf } from './sender.ts';
 
 const MAX_HEADERS = 100;
@@ -25,18 +22,17 @@ const MAX_HEADER_CHARACTERS = 32 * 1024;
 /** The period of the counters in wrangler.toml. */
 const RETRY_AFTER_SECONDS = 10;
 
-export const limitRequests: MiddlewareHandler<AppEnv> = async (c, next) => {
+export const limitRequests: Guard = async (c, access) => {
   const excess = excessOf(c.req.raw.headers);
   if (excess !== undefined) return refuse('headers-too-large', { detail: excess });
   const { config, authenticator } = c.env.runtime;
-  const isReport = matchedRoutes(c).some((route) => accessOf(route) === 'attempt');
-  if (isReport) return next();
+  if (access === 'attempt') return undefined;
   const token = presentedToken(c.req.raw);
   const isKnown = token !== undefined && authenticator.knows(token, Date.now());
   const [counter, key, who] = isKnown
     ? [config.requestsByToken, keyOfToken(token), 'this token']
     : [config.requestsByAddress, senderOf(c.req.raw), 'this address'];
-  if (counter === undefined || (await hasRoom(counter, key))) return next();
+  if (counter === undefined || (await hasRoom(counter, key))) return undefined;
   return refuse('too-many-requests', {
     detail: `Too many requests came with ${who}. Several tasks go into one request: POST /api/tasks/batch.`,
     retryAfterSeconds: RETRY_AFTER_SECONDS,

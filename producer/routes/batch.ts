@@ -22,6 +22,7 @@ import { bodyLimit } from '../inline-content.ts';
 import { refusalOfServices } from '../limited-token.ts';
 import { documentOf } from '../refusal.ts';
 import { idKeyOf, type Runtime } from '../runtime.ts';
+import { checkPresent } from '../schema/present-members.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { BatchResultSchema, BatchSubmissionSchema, TaskSubmissionSchema } from '../schema/submission.ts';
 import { loadServices } from '../services.ts';
@@ -58,6 +59,8 @@ const route = createRoute({
     'storage-full',
   ),
 });
+
+const checkSubmission = checkPresent(TaskSubmissionSchema);
 
 type Item = { readonly index: number } & (
   | { readonly task: NewTask }
@@ -181,7 +184,7 @@ async function itemOf(
   index: number,
   { caller, now, stores, group, came, idKey }: Around,
 ): Promise<Item> {
-  const checked = TaskSubmissionSchema.safeParse(submission);
+  const checked = checkSubmission(submission);
   if (!checked.success) {
     const details = invalidRequest(checked.error.issues, 'body');
     return { index, problem: documentOf({ code: 'invalid-request', details }) };

@@ -21,7 +21,7 @@ import { answers, jsonAnswer, jsonBody } from '../schema/problem.ts';
 import {
   ACCEPTED_EXAMPLE,
   AcceptedTaskSchema,
-  SubmissionHeadersSchema,
+  IDEMPOTENCY_KEY_PARAMETER,
   TaskSubmissionSchema,
 } from '../schema/submission.ts';
 import { loadServices } from '../services.ts';
@@ -50,7 +50,8 @@ const route = createRoute({
   summary: 'Submit a task',
   description: 'Answers as soon as the task is safe; 202 means that it will reach an end, whatever happens.',
   middleware: [readsJson(MAX_TASK_BODY_BYTES, [['payload']], LARGE_PAYLOAD)],
-  request: { headers: SubmissionHeadersSchema, body: jsonBody(TaskSubmissionSchema) },
+  parameters: [IDEMPOTENCY_KEY_PARAMETER],
+  request: { body: jsonBody(TaskSubmissionSchema) },
   responses: answers(
     {
       202: jsonAnswer(
@@ -76,7 +77,7 @@ export function addSubmit(app: App): void {
   app.openapi(route, async (c) => {
     const { runtime } = c.env;
     const { idempotencyKey, ...submission } = c.req.valid('json');
-    const header = readKeyHeader(c.req.valid('header')['idempotency-key']);
+    const header = readKeyHeader(c.req.header('idempotency-key'));
     if (!header.ok) return refused(invalidKey(header.reason));
     if (header.key !== undefined && idempotencyKey !== undefined && header.key !== idempotencyKey) {
       return refused(invalidKey('differs from idempotencyKey in the body; give one of them'));

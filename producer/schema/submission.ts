@@ -239,16 +239,14 @@ export const TaskSubmissionSchema = z
   });
 export type TaskSubmission = z.infer<typeof TaskSubmissionSchema>;
 
-export const SubmissionHeadersSchema = z.object({
-  'idempotency-key': z
-    .string()
-    .optional()
-    .openapi({
-      param: { name: 'idempotency-key', in: 'header' },
-      description: 'Of your own choice, up to 255 characters, in quotes or bare; one task comes to be under it.',
-      example: '"order-77"',
-    }),
-});
+/** As the document has it. The route reads it itself (`readKeyHeader`): a schema would have all headers of each request collected. */
+export const IDEMPOTENCY_KEY_PARAMETER = {
+  name: 'idempotency-key',
+  in: 'header',
+  required: false,
+  description: 'Of your own choice, up to 255 characters, in quotes or bare; one task comes to be under it.',
+  schema: { type: 'string', example: '"order-77"' },
+} as const;
 
 export const AcceptedTaskSchema = z
   .object({

@@ -25,8 +25,8 @@ export interface Outbound {
 /** The id of the call makes a repeat recognisable, unless the client says so itself. */
 export async function outboundOf(request: Request, { id, hops }: SyncCall): Promise<Outbound> {
   const length = Number(request.headers.get('content-length') ?? Number.NaN);
-  const acquired = request.body === null || length <= MAX_HELD_BYTES;
-  const bytes = acquired && request.body !== null ? await request.arrayBuffer() : undefined;
+  const isRepeatable = request.body === null || length <= MAX_HELD_BYTES;
+  const body = isRepeatable && request.body !== null ? await request.arrayBuffer() : (request.body ?? undefined);
   const headers = headersToBackend(request.headers);
   const parent = readTraceParent(headers.traceparent);
   const traceId = parent?.traceId ?? randomHex(16);
@@ -40,8 +40,8 @@ export async function outboundOf(request: Request, { id, hops }: SyncCall): Prom
       traceparent: traceParent(traceId, spanId, parent?.flags),
       [HOPS_HEADER]: String(hops + 1),
     },
-    body: acquired ? bytes : (request.body ?? undefined),
-    isRepeatable: acquired,
+    body,
+    isRepeatable,
     traceId,
     spanId,
     parent,

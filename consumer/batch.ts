@@ -7,9 +7,8 @@ import { logError } from '../shared/log.ts';
 import { refreshServices } from '../shared/service/refresh.ts';
 import { definitionOfMessage } from '../shared/webhook/definition.ts';
 import { AttemptSpans } from './call/attempt-spans.ts';
-import { type Call, type EndedCall, settlementOf } from './call/call.ts';
+import { type Call, type EndedCall, notCalled, settlementOf } from './call/call.ts';
 import { CallRunner } from './call/call-runner.ts';
-import type { Outcome } from './call/outcome.ts';
 import { serversOf, tellAborted, tellCancelled } from './call/tell-cancelled.ts';
 import { Background } from './capacity/background.ts';
 import { FlowLeases } from './capacity/flow-leases.ts';
@@ -182,14 +181,12 @@ async function tellAccepted(env: ConsumerEnv, service: string, id: string, serve
 
 /** The end of a call that was not made. */
 function notStarted(id: string, reason: 'misconfigured' | 'not-started', problem?: string): EndedCall {
-  const now = Date.now();
-  const outcome: Outcome = {
+  return notCalled(id, {
     kind: 'deferred',
     reason,
     retryAfterMs: problem === undefined ? undefined : UNREADABLE_REQUEST_DELAY_MS,
     ...(problem !== undefined && { error: { class: 'network', message: problem } }),
-  };
-  return { id, attempted: { outcome, startedAt: now, endedAt: now, server: undefined } };
+  });
 }
 
 /**

@@ -8,7 +8,7 @@ import { logError, logWarning } from '../../shared/log.ts';
 import { attempt, CancelledError } from './attempt.ts';
 import { AttemptLog } from './attempt-log.ts';
 import type { AttemptSpans } from './attempt-spans.ts';
-import type { Call, EndedCall } from './call.ts';
+import { type Call, type EndedCall, notCalled } from './call.ts';
 import type { CallEnv } from './call-env.ts';
 import { latestStart } from './lease.ts';
 import type { Outcome } from './outcome.ts';
@@ -162,11 +162,10 @@ export class CallRunner implements Disposable {
   #dismiss(isMeant: (waiting: Waiting) => boolean, outcome: Outcome): void {
     const { gone = [], stay = [] } = Object.groupBy(this.#waiting, (waiting) => (isMeant(waiting) ? 'gone' : 'stay'));
     this.#waiting = stay;
-    const now = Date.now();
     for (const { call, over } of gone) {
-      const attempted = { outcome, startedAt: now, endedAt: now, server: undefined };
-      this.#log.note(call, attempted);
-      this.#end({ id: call.id, attempted });
+      const ended = notCalled(call.id, outcome);
+      this.#log.note(call, ended.attempted);
+      this.#end(ended);
       over();
     }
   }

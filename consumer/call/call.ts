@@ -1,7 +1,4 @@
-/**
- * One call of a backend, from the grant to what is settled. A call is plain data, so that it can go
- * to another invocation of this Worker (`fan-out.ts`).
- */
+/** One call of a backend, from the grant to what is settled: plain data. */
 import type { Settlement } from '../../shared/ledger/contract.ts';
 import type { ServiceDefinition } from '../../shared/service/definition.ts';
 import type { AttemptRecord, TaskError } from '../../shared/task/attempt.ts';
@@ -66,6 +63,12 @@ export interface KeyUse {
 export interface EndedCall {
   readonly id: string;
   readonly attempted: Attempted;
+}
+
+/** A call that is over before it was made. */
+export function notCalled(id: string, outcome: Outcome): EndedCall {
+  const now = Date.now();
+  return { id, attempted: { outcome, startedAt: now, endedAt: now, server: undefined } };
 }
 
 /**

@@ -6,12 +6,11 @@ import { shardOfFlow } from '../../shared/flow/flow.ts';
 import type { FlowSession } from '../../shared/ledger/contract.ts';
 import type { CallReport, PlaceSession, RouteDecision, RouteRequest } from '../../shared/registry/routing.ts';
 import type { Call, EndedCall } from '../call/call.ts';
-import type { Outcome } from '../call/outcome.ts';
 import type { Background } from './background.ts';
 import type { PlaceEnv } from './capacity-env.ts';
 import type { CallHost, Leased } from './key-leases.ts';
 import { OpenLeases } from './open-leases.ts';
-import { askForPlaces, reportPlaces } from './place-source.ts';
+import { askForPlaces, notPlaced, reportPlaces } from './place-source.ts';
 
 /** The flow's owner does not answer: tasks come back after this, because nobody would keep the limits. */
 const UNAVAILABLE_MS = 5_000;
@@ -87,7 +86,7 @@ export class FlowLeases {
       })),
     };
     const answer = await askForPlaces(this.#env, this.#of(shard), request);
-    if (answer === undefined) return { ready: [], ended: calls.map((call) => notPlaced(call, undefined)) };
+    if (answer === undefined) return { ready: [], ended: calls.map((call) => declined(call, undefined)) };
     const decisions = new Map(answer.decisions.map((decision) => [decision.id, decision]));
     const ready: Call[] = [];
     const ended: EndedCall[] = [];
@@ -102,14 +101,10 @@ export class FlowLeases {
         waiting.push(call);
         until = Math.min(until, decision.until);
       } else {
-        ended.push(notPlaced(call, decision));
+        ended.push(declined(call, decision));
       }
     }
-    this.#leases.add(
-      request.leaseId,
-      String(shard),
-      ready.map(({ id }) => id),
-    );
+    this.#leases.add(request.leaseId, String(shard), ready);
     if (waiting.length > 0) this.#background.add(this.#askAgain(shard, waiting, until, round + 1));
     return { ready, ended };
   }
@@ -141,16 +136,7 @@ function limitsOf({ request }: Call) {
   return limits;
 }
 
-function notPlaced({ id }: Call, decision: RouteDecision | undefined): EndedCall {
-  const now = Date.now();
-  const { until, why, line } =
-    decision?.is === 'waiting' ? decision : { until: now + UNAVAILABLE_MS, why: undefined, line: undefined };
-  const outcome: Outcome = {
-    kind: 'deferred',
-    reason: why === 'paused' ? 'paused' : 'flow-limited',
-    retryAfterMs: Math.max(0, until - now),
-    placedBy: 'registry',
-    ...(line !== undefined && { park: { line } }),
-  };
-  return { id, attempted: { outcome, startedAt: now, endedAt: now, server: undefined } };
+function declined({ id }: Call, decision: RouteDecision | undefined): EndedCall {
+  if (decision?.is !== 'waiting') return notPlaced(id, 'flow-limited', Date.now() + UNAVAILABLE_MS);
+  return notPlaced(id, decision.why === 'paused' ? 'paused' : 'flow-limited', decision.until, decision.line);
 }

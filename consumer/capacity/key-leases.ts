@@ -5,7 +5,7 @@
  */
 import { targetOfLine } from '../../shared/capacity/line.ts';
 import { logInfo } from '../../shared/log.ts';
-import type { Attempted, Call, EndedCall, KeyUse } from '../call/call.ts';
+import { type Call, type EndedCall, type KeyUse, notCalled } from '../call/call.ts';
 import { type Outcome, permanentRefusal } from '../call/outcome.ts';
 import { isAboutKey, type KeyReport } from '../keys/pool/feedback.ts';
 import type { KeyAnswer, KeyCall } from '../keys/pool/lease.ts';
@@ -107,13 +107,7 @@ export class KeyLeases {
       calls: calls.map((call) => this.#askedOf(call, isFirst, mustNotWait)),
     });
     if (answers === undefined) {
-      const outcome: Outcome = {
-        kind: 'deferred',
-        reason: 'no-key',
-        retryAfterMs: UNAVAILABLE_MS,
-        placedBy: 'key-pool',
-      };
-      return { ready: [], ended: calls.map(({ id }) => this.#over(id, outcome)) };
+      return { ready: [], ended: calls.map(({ id }) => this.#over(id, noKeyFor(UNAVAILABLE_MS))) };
     }
     return this.#follow(pool, leaseId, calls, answers);
   }
@@ -137,26 +131,21 @@ export class KeyLeases {
     const byTask = new Map(calls.map((call) => [call.id, call]));
     const ready: Call[] = [];
     const ended: EndedCall[] = [];
-    const waiting: { readonly call: Call; readonly at: number }[] = [];
+    const waiting: Call[] = [];
+    let until = Infinity;
     for (const answer of answers) {
       const call = byTask.get(answer.task);
       if (call === undefined) continue;
       this.#calls.set(call.id, call);
       if (answer.kind === 'granted') {
         ready.push({ ...call, key: { pool, number: answer.key } });
-      } else if (answer.kind === 'start-at') waiting.push({ call, at: answer.at });
-      else ended.push(this.#over(call.id, outcomeOf(answer)));
+      } else if (answer.kind === 'start-at') {
+        waiting.push(call);
+        until = Math.min(until, answer.at);
+      } else ended.push(this.#over(call.id, outcomeOf(answer)));
     }
-    this.#leases.add(
-      leaseId,
-      pool,
-      ready.map(({ id }) => id),
-    );
-    if (waiting.length > 0) {
-      const at = Math.min(...waiting.map((each) => each.at));
-      const calls = waiting.map(({ call }) => call);
-      this.#background.add(this.#askAgain(pool, calls, at));
-    }
+    this.#leases.add(leaseId, pool, ready);
+    if (waiting.length > 0) this.#background.add(this.#askAgain(pool, waiting, until));
     if (ended.length > 0) {
       logInfo('keys.short', { shard: this.#env.shard, pool, granted: ready.length, waiting: ended.length });
     }
@@ -164,8 +153,7 @@ export class KeyLeases {
   }
 
   async #askAgain(pool: string, calls: readonly Call[], at: number): Promise<void> {
-    const pauseMs = Math.max(MIN_PAUSE_MS, at - Date.now());
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    await new Promise((resolve) => setTimeout(resolve, Math.max(MIN_PAUSE_MS, at - Date.now())));
     await this.#takeAnew(pool, calls);
   }
 
@@ -183,8 +171,7 @@ export class KeyLeases {
     );
     const shard = shards[Math.floor(Math.random() * shards.length)];
     if (shard !== undefined) this.#moves.set(call.id, shard);
-    const retryAfterMs = shard === undefined ? NO_KEYS_MS : 0;
-    return this.#over(call.id, { kind: 'deferred', reason: 'no-key', retryAfterMs, placedBy: 'key-pool' });
+    return this.#over(call.id, noKeyFor(shard === undefined ? NO_KEYS_MS : 0));
   }
 
   async #return({ id: leaseId, owner: pool }: OpenLease<KeyReport>, reports: KeyReport[]): Promise<void> {
@@ -206,17 +193,17 @@ export class KeyLeases {
   /** The reason why a call waits is how it ended, if it was made; what becomes of it is what the pool says. */
   #over(id: string, outcome: Outcome): EndedCall {
     const before = this.#before.get(id);
-    if (before === undefined) {
-      const now = Date.now();
-      const attempted: Attempted = { outcome, startedAt: now, endedAt: now, server: undefined };
-      return { id, attempted };
-    }
+    if (before === undefined) return notCalled(id, outcome);
     const { attempted } = before;
     if (outcome.kind !== 'deferred' || attempted.outcome.kind !== 'deferred')
       return { id, attempted: { ...attempted, outcome } };
     const { reason, error } = attempted.outcome;
     return { id, attempted: { ...attempted, outcome: { ...outcome, reason, ...(error && { error }) } } };
   }
+}
+
+function noKeyFor(retryAfterMs: number): Outcome {
+  return { kind: 'deferred', reason: 'no-key', retryAfterMs, placedBy: 'key-pool' };
 }
 
 function jsonOf({ body }: Call['request']): string | undefined {

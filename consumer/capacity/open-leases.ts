@@ -37,13 +37,13 @@ export class OpenLeases<Report> {
     this.#send = send;
   }
 
-  add(id: string, owner: string, tasks: readonly string[]): void {
-    if (tasks.length === 0) return;
+  add(id: string, owner: string, calls: readonly { readonly id: string }[]): void {
+    if (calls.length === 0) return;
     const fresh = { id, owner, open: 0, pending: [], freed: 0, timer: undefined, flushedAt: Date.now() };
     const lease = this.#leases.get(id) ?? fresh;
     this.#leases.set(id, lease);
-    lease.open += tasks.length;
-    for (const task of tasks) this.#leaseOf.set(task, lease);
+    lease.open += calls.length;
+    for (const call of calls) this.#leaseOf.set(call.id, lease);
   }
 
   has(task: string): boolean {

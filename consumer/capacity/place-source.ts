@@ -16,7 +16,9 @@ import type {
 } from '../../shared/registry/routing.ts';
 import { isRouted, needsServer, type ServiceDefinition } from '../../shared/service/definition.ts';
 import type { ServerRequirements } from '../../shared/task/server-requirements.ts';
+import type { DeferralReason } from '../../shared/task/state.ts';
 import { withinMs } from '../../shared/time-limit.ts';
+import { type EndedCall, notCalled } from '../call/call.ts';
 import type { CatalogEnv, PlaceEnv } from './capacity-env.ts';
 
 /** Well within the slack of a task's lease. */
@@ -53,6 +55,18 @@ export async function askForPlaces(
     });
     return undefined;
   }
+}
+
+/** The call finds no place until then. @param line in which it stands from now on */
+export function notPlaced(id: string, reason: DeferralReason, until: number, line?: string): EndedCall {
+  const retryAfterMs = Math.max(0, until - Date.now());
+  return notCalled(id, {
+    kind: 'deferred',
+    reason,
+    retryAfterMs,
+    placedBy: 'registry',
+    ...(line !== undefined && { park: { line } }),
+  });
 }
 
 /** Never rejects: the registry takes calls that it hears nothing of as ended when their lease is over. */

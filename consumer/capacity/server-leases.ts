@@ -12,11 +12,9 @@ import type {
   RouteAnswer,
   RouteDecision,
   RouteRequest,
-  RouteWait,
   ServerAddress,
 } from '../../shared/registry/routing.ts';
 import type { Attempted, Call, EndedCall } from '../call/call.ts';
-import type { Outcome } from '../call/outcome.ts';
 import { isAboutKey } from '../keys/pool/feedback.ts';
 import type { Background } from './background.ts';
 import type { CapacityEnv } from './capacity-env.ts';
@@ -24,7 +22,7 @@ import type { CallHost, Leased } from './key-leases.ts';
 import { othersOf } from './last-known.ts';
 import { LONG_MS } from './long-calls.ts';
 import { OpenLeases } from './open-leases.ts';
-import { askForPlaces, asksRegistry, reportPlaces, withoutRegistry } from './place-source.ts';
+import { askForPlaces, asksRegistry, notPlaced, reportPlaces, withoutRegistry } from './place-source.ts';
 
 /** The registry does not answer and no server is known: tasks come back after this. */
 const UNAVAILABLE_MS = 5_000;
@@ -95,7 +93,7 @@ export class ServerLeases implements Disposable {
     });
     for (const call of direct) this.#direct.set(call.id, call);
     if (direct.length > 0 && this.#invocation !== undefined) this.#countWhenLong();
-    const ended = late.map((call) => notPlaced(call, 'server-busy', now, serviceLine(call.service)));
+    const ended = late.map(({ id, service }) => notPlaced(id, 'server-busy', now, serviceLine(service)));
     if (asking.length === 0) return { ready: direct, ended };
     // Nothing else waits for the answer, and newcomers of short calls find a place or join a line.
     const mayWait = direct.length === 0 && asking.every(({ state }) => state.deferrals > 0);
@@ -125,11 +123,7 @@ export class ServerLeases implements Disposable {
       this.#direct.delete(call.id);
       this.#placed.set(call.id, call);
     }
-    this.#leases.add(
-      request.leaseId,
-      '',
-      calls.map(({ id }) => id),
-    );
+    this.#leases.add(request.leaseId, '', calls);
     const answer = await askForPlaces(this.#env, this.#session, request);
     if (answer !== undefined) await this.#heed(answer);
   }
@@ -206,7 +200,7 @@ export class ServerLeases implements Disposable {
     const isBusy = use.outcome === 'busy' && key === undefined;
     if (!isBusy && use.outcome !== 'unreachable') return;
     this.#env.known.noteLimited(service);
-    this.#leases.add(crypto.randomUUID(), service, [id]);
+    this.#leases.add(crypto.randomUUID(), service, [call]);
     const durationMs = Math.max(0, endedAt - startedAt);
     const report = { id, service, durationMs, isUnplaced: true, ...use, ...parkedPart(call, attempted) };
     this.#leases.end(id, report, 'awaited');
@@ -275,13 +269,13 @@ export class ServerLeases implements Disposable {
     const ready: Call[] = [];
     const ended: EndedCall[] = [];
     const waiting: Call[] = [];
-    const placed: string[] = [];
+    const placed: Call[] = [];
     let until = Number.POSITIVE_INFINITY;
     for (const call of calls) {
       const decision = decisions.get(call.id);
       if (decision?.is === 'routed' || decision?.is === 'following') {
         const held = atServer(call, serverOf(decision, decisions), answer);
-        placed.push(call.id);
+        placed.push(call);
         this.#placed.set(call.id, held);
         if (decision.is === 'routed') ready.push(held);
         else this.#followers.set(decision.call, held);
@@ -298,9 +292,9 @@ export class ServerLeases implements Disposable {
   }
 
   /** A call that takes longer than usual keeps those that follow it no longer than a call may wait here. */
-  #watchFollowers(ids: readonly string[]): void {
+  #watchFollowers(calls: readonly Call[]): void {
     const dismissAll = () => {
-      for (const id of ids) this.#dismiss(id);
+      for (const { id } of calls) this.#dismiss(id);
     };
     this.#timers.push(setTimeout(dismissAll, MAX_IN_PLACE_MS));
   }
@@ -323,7 +317,7 @@ export class ServerLeases implements Disposable {
     const ended: EndedCall[] = [];
     for (const call of calls) {
       const found = withoutRegistry(this.#env, call.service, call.request.requirements);
-      if (found.kind === 'waits') ended.push(notPlaced(call, found.why, Date.now() + UNAVAILABLE_MS));
+      if (found.kind === 'waits') ended.push(notPlaced(call.id, found.why, Date.now() + UNAVAILABLE_MS));
       else if (found.servers === undefined) ready.push(call);
       else ready.push({ ...call, servers: addressesOf(found.servers) });
     }
@@ -353,19 +347,7 @@ function addressesOf(servers: readonly ServerAddress[]): NonNullable<Call['serve
   return servers.map(({ id, baseUrl }) => ({ id, baseUrl }));
 }
 
-function declined(call: Call, decision: Extract<RouteDecision, { is: 'waiting' }> | undefined): EndedCall {
-  if (decision === undefined) return notPlaced(call, 'no-server', Date.now() + UNAVAILABLE_MS);
-  return notPlaced(call, decision.why, decision.until, decision.line);
-}
-
-function notPlaced(call: Call, reason: RouteWait, until: number, line?: string): EndedCall {
-  const now = Date.now();
-  const outcome: Outcome = {
-    kind: 'deferred',
-    reason,
-    retryAfterMs: Math.max(0, until - now),
-    placedBy: 'registry',
-    ...(line !== undefined && { park: { line } }),
-  };
-  return { id: call.id, attempted: { outcome, startedAt: now, endedAt: now, server: undefined } };
+function declined({ id }: Call, decision: Extract<RouteDecision, { is: 'waiting' }> | undefined): EndedCall {
+  if (decision === undefined) return notPlaced(id, 'no-server', Date.now() + UNAVAILABLE_MS);
+  return notPlaced(id, decision.why, decision.until, decision.line);
 }

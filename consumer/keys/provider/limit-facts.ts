@@ -5,45 +5,12 @@
 
 import type { ToldLimit } from '../../../shared/capacity/limit.ts';
 import type { LimitFacts } from '../pool/feedback.ts';
-import type { LimitFields } from './limit-fields.ts';
+import { type AllowanceNames, type LimitFields, REQUESTS_LEFT, TOKENS_LEFT } from './limit-fields.ts';
 import { policyOf, rateLimitOf } from './rate-limit-fields.ts';
 import { clockOffMs, resetTime } from './reset-time.ts';
 
-interface Names {
-  readonly limit: string;
-  readonly remaining: string;
-  readonly reset: string;
-}
-
-const REQUEST_HEADERS: readonly Names[] = [
-  named('x-ratelimit', 'requests'),
-  anthropic('requests'),
-  { limit: 'ratelimit-limit', remaining: 'ratelimit-remaining', reset: 'ratelimit-reset' },
-  { limit: 'x-ratelimit-limit', remaining: 'x-ratelimit-remaining', reset: 'x-ratelimit-reset' },
-];
-
-const TOKEN_HEADERS: readonly Names[] = [
-  named('x-ratelimit', 'tokens'),
-  anthropic('tokens'),
-  anthropic('input-tokens'),
-  anthropic('output-tokens'),
-];
-
-function named(prefix: string, what: string): Names {
-  return {
-    limit: `${prefix}-limit-${what}`,
-    remaining: `${prefix}-remaining-${what}`,
-    reset: `${prefix}-reset-${what}`,
-  };
-}
-
-function anthropic(what: string): Names {
-  const prefix = `anthropic-ratelimit-${what}`;
-  return { limit: `${prefix}-limit`, remaining: `${prefix}-remaining`, reset: `${prefix}-reset` };
-}
-
 /** Without one of these nothing is told of a limit, whatever else is said. */
-const TELLING_HEADERS = ['ratelimit', ...[...REQUEST_HEADERS, ...TOKEN_HEADERS].map(({ remaining }) => remaining)];
+const TELLING_HEADERS = ['ratelimit', ...[...REQUESTS_LEFT, ...TOKENS_LEFT].map(({ remaining }) => remaining)];
 
 /** Most answers have none: asking for each of the names costs half of what reading all headers does. */
 export function tellsOfLimits(headers: Headers): boolean {
@@ -55,8 +22,8 @@ export function tellsOfLimits(headers: Headers): boolean {
 export function limitFactsOf(fields: LimitFields, body: unknown, now: number): LimitFacts | undefined {
   const tokensUsed = tokensUsedOf(body);
   if (fields.size <= (fields.has('date') ? 1 : 0)) return tokensUsed === undefined ? undefined : { tokensUsed };
-  const requests = draftAllowance(fields, now) ?? firstAllowance(REQUEST_HEADERS, fields, now);
-  const tokens = firstAllowance(TOKEN_HEADERS, fields, now);
+  const requests = draftAllowance(fields, now) ?? firstAllowance(REQUESTS_LEFT, fields, now);
+  const tokens = firstAllowance(TOKENS_LEFT, fields, now);
   if (requests === undefined && tokens === undefined && tokensUsed === undefined) return undefined;
   return {
     ...(requests !== undefined && { requests }),
@@ -66,7 +33,11 @@ export function limitFactsOf(fields: LimitFields, body: unknown, now: number): L
 }
 
 /** Of several allowances of one kind the scarcest counts, of those that are as scarce the one that is so for longer. */
-function firstAllowance(candidates: readonly Names[], fields: LimitFields, now: number): ToldLimit | undefined {
+function firstAllowance(
+  candidates: readonly AllowanceNames[],
+  fields: LimitFields,
+  now: number,
+): ToldLimit | undefined {
   const found = candidates
     .map(({ limit, remaining, reset }) =>
       allowance(fields.get(limit), fields.get(remaining), resetTime(fields.get(reset), now, clockOffMs(fields, now))),

@@ -21,3 +21,40 @@ export function limitFieldsOf(headers: Headers): LimitFields {
   }
   return fields;
 }
+
+/** What backends call the parts of one allowance. */
+export interface AllowanceNames {
+  readonly limit: string;
+  readonly remaining: string;
+  readonly reset: string;
+}
+
+const named = (before: string, after = ''): AllowanceNames => ({
+  limit: `${before}limit${after}`,
+  remaining: `${before}remaining${after}`,
+  reset: `${before}reset${after}`,
+});
+
+/** Told beside any answer. */
+export const REQUESTS_LEFT = [
+  named('x-ratelimit-', '-requests'),
+  named('anthropic-ratelimit-requests-'),
+  named('ratelimit-'),
+  named('x-ratelimit-'),
+];
+export const TOKENS_LEFT = [
+  named('x-ratelimit-', '-tokens'),
+  named('anthropic-ratelimit-tokens-'),
+  named('anthropic-ratelimit-input-tokens-'),
+  named('anthropic-ratelimit-output-tokens-'),
+];
+
+/** All of which a refusal may say when they are there again; a plan's is said with refusals alone. */
+export const ALLOWANCES = [
+  ...REQUESTS_LEFT,
+  ...TOKENS_LEFT,
+  named('x-ratelimit-', '-input-tokens'),
+  named('x-ratelimit-', '-output-tokens'),
+  named('x-rate-limit-'),
+  named('anthropic-ratelimit-unified-'),
+];

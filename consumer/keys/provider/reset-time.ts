@@ -6,22 +6,9 @@
 import type { Content } from '../../../shared/task/content.ts';
 import { MAX_RETRY_AFTER_MS, retryAfterMs } from '../../call/retry-after.ts';
 import { durationMs } from './duration.ts';
-import { type LimitFields, limitFieldsOf } from './limit-fields.ts';
+import { ALLOWANCES, type LimitFields, limitFieldsOf } from './limit-fields.ts';
 import { rateLimitOf } from './rate-limit-fields.ts';
 import { jsonOf, retryInfoMs, saidWaitMs } from './refusal-body.ts';
-
-/** Allowances by name: a reset counts unless the backend says that some of it is left. */
-const NAMED_RESETS: readonly { readonly reset: string; readonly remaining: string }[] = [
-  ...['requests', 'tokens', 'input-tokens', 'output-tokens'].flatMap((what) => [
-    { reset: `x-ratelimit-reset-${what}`, remaining: `x-ratelimit-remaining-${what}` },
-    { reset: `anthropic-ratelimit-${what}-reset`, remaining: `anthropic-ratelimit-${what}-remaining` },
-  ]),
-  { reset: 'ratelimit-reset', remaining: 'ratelimit-remaining' },
-  { reset: 'x-ratelimit-reset', remaining: 'x-ratelimit-remaining' },
-  { reset: 'x-rate-limit-reset', remaining: 'x-rate-limit-remaining' },
-  // Of a plan's allowance; said with refusals alone.
-  { reset: 'anthropic-ratelimit-unified-reset', remaining: 'anthropic-ratelimit-unified-remaining' },
-];
 
 /**
  * @param body the answer's JSON, when it is some
@@ -36,7 +23,8 @@ export function resetAtOf(fields: LimitFields, body: unknown, now: number): numb
   ].filter((ms) => ms !== undefined);
   if (exact.length > 0) return now + Math.max(...exact);
   const times = [
-    ...NAMED_RESETS.filter(({ remaining }) => !(Number(fields.get(remaining) ?? 0) > 0)).map(({ reset }) =>
+    // A reset counts unless the backend says that some of it is left.
+    ...ALLOWANCES.filter(({ remaining }) => !(Number(fields.get(remaining) ?? 0) > 0)).map(({ reset }) =>
       resetTime(fields.get(reset), now, offMs),
     ),
     ...rateLimitOf(fields)

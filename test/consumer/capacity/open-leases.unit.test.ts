@@ -7,7 +7,7 @@ beforeEach(() => {
   vi.useFakeTimers();
   brought = [];
   leases = new OpenLeases(({ id }, reports) => brought.push([id, reports]));
-  leases.add('lease', 'pool', ['a', 'b', 'c', 'd']);
+  leases.add('lease', 'pool', [{ id: 'a' }, { id: 'b' }, { id: 'c' }, { id: 'd' }]);
 });
 afterEach(() => {
   vi.useRealTimers();

@@ -10,6 +10,7 @@ import {
   type Tally,
   waitsByReason,
 } from '../../shared/statistics/tally.ts';
+import { TERMINAL_STATUSES, type TerminalStatus } from '../../shared/task/status.ts';
 import type { Latency, TaskCounts, Trend } from '../schema/statistics.ts';
 
 const HOUR_MS = 3600_000;
@@ -40,21 +41,18 @@ export function trendOf(tallies: readonly Tally[], now: number, hours: number, h
 }
 
 export function countsOf(tally: Tally): TaskCounts {
-  const [succeeded, failed, expired, cancelled] = (['succeeded', 'failed', 'expired', 'cancelled'] as const).map(
-    (counter) => counterOf(tally, counter),
-  ) as [number, number, number, number];
+  const ends = Object.fromEntries(
+    TERMINAL_STATUSES.map((status) => [status, counterOf(tally, status)]),
+  ) as unknown as Readonly<Record<TerminalStatus, number>>;
   // What somebody cancelled is neither a success nor a failure.
-  const described = succeeded + failed + expired;
+  const described = ends.succeeded + ends.failed + ends.expired;
   return {
     started: counterOf(tally, 'started'),
-    succeeded,
-    failed,
-    expired,
-    cancelled,
+    ...ends,
     attempts: counterOf(tally, 'attempts'),
     failedAttempts: counterOf(tally, 'failedAttempts'),
     deferrals: deferralsByReason(tally),
-    successRate: described === 0 ? null : round(succeeded / described, 4),
+    successRate: described === 0 ? null : round(ends.succeeded / described, 4),
     latency: {
       acceptToStartMs: latencyOf(tally.start),
       callMs: latencyOf(tally.call),

@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { signToken } from '../../shared/auth/token.ts';
+import { TERMINAL_STATUSES } from '../../shared/task/status.ts';
 import {
   type Digest,
   digestOf,
@@ -50,7 +51,7 @@ interface LargeTask extends TaskView {
 async function ended(id: string): Promise<LargeTask> {
   for (let look = 0; look < 4; look++) {
     const task = (await client.task(id, 30)) as LargeTask;
-    if (['succeeded', 'failed', 'expired', 'cancelled'].includes(task.status)) return task;
+    if (TERMINAL_STATUSES.some((status) => status === task.status)) return task;
   }
   throw new Error(`${id} has not ended`);
 }

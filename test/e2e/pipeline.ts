@@ -8,6 +8,7 @@ import { exampleServices } from '../../examples/services.ts';
 import { openDatabaseFile } from '../../local/database-file.ts';
 import { type LocalOptions, type LocalRun, startLocal } from '../../local/runtime.ts';
 import { signToken } from '../../shared/auth/token.ts';
+import { TERMINAL_STATUSES } from '../../shared/task/status.ts';
 
 export const SECRETS = {
   JWT_SECRET: 'jwt-secret-of-the-tests-32-bytes-or-more',
@@ -139,10 +140,7 @@ export async function allEnded(database: DatabaseSync, total: number, timeoutMs:
   const end = Date.now() + timeoutMs;
   for (;;) {
     const statuses = statusesIn(database);
-    const ended = ['succeeded', 'failed', 'cancelled', 'expired'].reduce(
-      (sum, status) => sum + (statuses[status] ?? 0),
-      0,
-    );
+    const ended = TERMINAL_STATUSES.reduce((sum, status) => sum + (statuses[status] ?? 0), 0);
     if (ended === total) return;
     if (Date.now() > end) throw new Error(`not all of ${total} ended: ${JSON.stringify(statuses)}`);
     await new Promise((resolve) => setTimeout(resolve, 250));

@@ -3,7 +3,7 @@
  * `watching`, after every write) and once more when the world has come to rest.
  */
 import type { NewTask } from '../../shared/message/task-message.ts';
-import { isTerminal, type TaskStatus } from '../../shared/task/status.ts';
+import { isTerminal, RETRYABLE_STATUSES, type TaskStatus } from '../../shared/task/status.ts';
 import type { Backend } from './backend.ts';
 import type { Post } from './post.ts';
 
@@ -103,7 +103,7 @@ export class Promises {
   }
 
   #maybeReopened(id: string, { status }: End): boolean {
-    return this.#reopened.has(id) && (status === 'failed' || status === 'expired');
+    return this.#reopened.has(id) && RETRYABLE_STATUSES.some((each) => each === status);
   }
 
   checkAtRest(rows: readonly Row[], purged: ReadonlySet<string>): void {

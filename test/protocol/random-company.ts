@@ -8,7 +8,7 @@ import { flowName } from '../../shared/flow/flow.ts';
 import { createGroup, readGroup, setGroupHook } from '../../shared/store/groups.ts';
 import { ERROR_CLASSES } from '../../shared/task/error-class.ts';
 import type { TaskRequest } from '../../shared/task/request.ts';
-import { isTerminal } from '../../shared/task/status.ts';
+import { isTerminal, TERMINAL_STATUSES } from '../../shared/task/status.ts';
 import { Dice } from './dice.ts';
 import type { House } from './house.ts';
 import { hookOf, type Order } from './order.ts';
@@ -92,10 +92,7 @@ export class Company {
   async #checkGroup(): Promise<void> {
     const { results } = await env.DB.prepare('SELECT * FROM tasks WHERE group_name = ?1').bind(GROUP.name).all<Row>();
     const counts = Object.fromEntries(
-      (['succeeded', 'failed', 'cancelled', 'expired'] as const).map((status) => [
-        status,
-        results.filter((row) => row.status === status).length,
-      ]),
+      TERMINAL_STATUSES.map((status) => [status, results.filter((row) => row.status === status).length]),
     );
     const group = await readGroup(env.DB, GROUP);
     const { total, succeeded, failed, cancelled, expired } = group ?? {};

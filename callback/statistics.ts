@@ -77,7 +77,7 @@ export class Statistics {
     for (const { id, status, run, finished_at, reason, waits_since, service, subject } of rows) {
       if (status !== 'running') {
         // A tombstone that the claim filled in had ended before.
-        if (finished_at === now) this.#end(this.#of(service, subject, undefined, now), status, id, now);
+        if (finished_at === now) this.#end(this.#of(service, subject, undefined, now), status, id, finished_at);
       } else if (waits_since !== null && reason !== null) {
         countWait(this.#of(service, subject, undefined, now), reason, now - waits_since);
       } else if (run === 1) {
@@ -99,7 +99,7 @@ export class Statistics {
         const callMs = record === undefined ? undefined : record.endedAt - record.startedAt;
         countAttempt(tally, callMs, record?.outcome === 'failed');
       }
-      if (isTerminal(next.status) && !isTerminal(expected.status)) this.#end(tally, next.status, id, now);
+      if ('finishedAt' in next && !isTerminal(expected.status)) this.#end(tally, next.status, id, next.finishedAt);
     }
   }
 
@@ -144,8 +144,8 @@ export class Statistics {
     return Math.max(0, this.#flushAt - now);
   }
 
-  #end(tally: Tally, status: TerminalStatus, id: string, now: number): void {
-    countEnd(tally, status, now - taskCreatedAt(id));
+  #end(tally: Tally, status: TerminalStatus, id: string, finishedAt: number): void {
+    countEnd(tally, status, finishedAt - taskCreatedAt(id));
     this.#ended += 1;
   }
 

@@ -67,6 +67,12 @@ const BOUNDARIES: readonly Boundary[] = [
     files: ['bench/workers/', 'producer/', 'callback/', 'shared/'],
     notPackages: NODE_ONLY,
   },
+  // With statistics that can be switched off.
+  {
+    within: 'bench/workers/counted/',
+    files: ['bench/workers/', 'consumer/', 'callback/', 'shared/'],
+    notPackages: NODE_ONLY,
+  },
   // The registry's core under a clock of the bench.
   {
     within: 'bench/registry/',
@@ -86,8 +92,6 @@ const BOUNDARIES: readonly Boundary[] = [
     files: ['bench/redrive/', 'bench/sqlite/', 'callback/', 'shared/'],
     notPackages: WORKERS_ONLY,
   },
-  // The counting of the Worker itself, beside none.
-  { within: 'bench/statistics.ts', files: ['bench/sqlite/', 'callback/', 'shared/'], notPackages: WORKERS_ONLY },
   { within: 'bench/fairness/', files: ['bench/fairness/', 'bench/sqlite/', 'shared/'], notPackages: WORKERS_ONLY },
   // Limiter and key pool, under one too.
   {

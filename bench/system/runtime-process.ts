@@ -2,7 +2,7 @@
  * Processor time and memory of a runtime's workerd process, from /proc. On systems without /proc both
  * are NaN, and the report shows a dash.
  */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** Ticks a second of utime and stime: USER_HZ, which is 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
@@ -19,6 +19,20 @@ export class RuntimeProcess {
     const fields = statFields(this.#pid);
     // proc_pid_stat(5): utime is field 14, stime 15; the list starts with field 3.
     return fields === undefined ? Number.NaN : ((Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND) * 1e6;
+  }
+
+  /** What its threads of now have used so far, in microseconds, to the nanosecond. NaN where the kernel does not say. */
+  threadMicroseconds(): number {
+    const threads = `/proc/${this.#pid}/task`;
+    try {
+      const used = readdirSync(threads).map((thread) => {
+        // proc(5), schedstat: nanoseconds on a processor come first.
+        return Number(readFileSync(`${threads}/${thread}/schedstat`, 'utf8').split(' ')[0]);
+      });
+      return used.reduce((sum, nanoseconds) => sum + nanoseconds, 0) / 1_000;
+    } catch {
+      return Number.NaN;
+    }
   }
 
   /**

@@ -24,7 +24,7 @@ import { withQuickRetries } from './quick-retry.ts';
 import { type ReadBody, readBody } from './response-body.ts';
 import { PayloadMissingError } from './stored-payload.ts';
 import { type Target, targetOf } from './target.ts';
-import type { Timeouts } from './timeouts.ts';
+import { startTimeout } from './timeouts.ts';
 
 /** Configuration is mended by a deploy; looking sooner does not help. */
 const MISCONFIGURED_RETRY_MS = 60_000;
@@ -44,12 +44,7 @@ export class CancelledError extends Error {
 }
 
 /** @param abort aborted with a `CancelledError` when the task is cancelled meanwhile */
-export async function attempt(
-  env: AttemptEnv,
-  call: Call,
-  abort: AbortController,
-  timeouts: Timeouts,
-): Promise<Attempted> {
+export async function attempt(env: AttemptEnv, call: Call, abort: AbortController): Promise<Attempted> {
   const startedAt = Date.now();
   let httpStatus: number | undefined;
   const ended = (
@@ -100,7 +95,7 @@ export async function attempt(
   const { target } = resolved;
 
   const redact = redactOf(env, call);
-  timeouts.start(abort, timeoutMs);
+  const endTimeout = startTimeout(abort, timeoutMs);
   try {
     const response =
       service.binding === undefined && target.mayBeRepeated
@@ -135,7 +130,7 @@ export async function attempt(
       saysUnsent(String(error)) || (brokeAtOnce && address !== undefined && (await env.refusesConnections(address)));
     return ended(isUnreachable ? unreachable(outcome) : outcome, target);
   } finally {
-    timeouts.over(abort);
+    endTimeout();
   }
 }
 

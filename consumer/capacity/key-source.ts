@@ -7,7 +7,7 @@ import { logError, logWarning } from '../../shared/log.ts';
 import type { KeyReport } from '../keys/pool/feedback.ts';
 import type { KeyAnswer, KeyCall } from '../keys/pool/lease.ts';
 import { membersOf } from '../keys/pool/members.ts';
-import type { KeyNotice } from '../keys/pool/release.ts';
+import type { KeyNotice, KeyRelease } from '../keys/pool/release.ts';
 import type { KeyEnv } from './capacity-env.ts';
 
 const RETRIES = { retries: 2, minTimeout: 50, factor: 4, shouldRetry: () => true };
@@ -51,14 +51,19 @@ export async function releaseKeys(
   reports: readonly KeyReport[] | undefined,
 ): Promise<void> {
   try {
-    const notices = await pRetry(
-      () => env.keys.pool(pool).release({ leaseId, ...(reports !== undefined && { reports }) }),
-      RETRIES,
-    );
+    const request = { leaseId, ...(reports !== undefined && saidBriefly(reports)) };
+    const notices = await pRetry(() => env.keys.pool(pool).release(request), RETRIES);
     for (const notice of notices) logNotice(env.shard, pool, notice);
   } catch (error) {
     logError('keys.unavailable', { shard: env.shard, pool, reports: reports?.length ?? 0 }, error);
   }
+}
+
+function saidBriefly(reports: readonly KeyReport[]): Pick<KeyRelease, 'reports' | 'worked'> {
+  const { brief = [], whole = [] } = Object.groupBy(reports, ({ feedback, facts }) =>
+    feedback.kind === 'worked' && facts === undefined ? 'brief' : 'whole',
+  );
+  return { reports: whole, worked: brief.map(({ task }) => task) };
 }
 
 function logNotice(shard: string, pool: string, { kind, key, fingerprint, httpStatus, until }: KeyNotice): void {

@@ -39,12 +39,10 @@ describe('the key pool', () => {
       reports: [
         ...tasksOf(1).map((task) => ({
           task,
-          endedAt: now,
           feedback: { kind: 'limited' as const, quota: false, resetAt: now + 600_000 },
         })),
         ...tasksOf(2).map((task) => ({
           task,
-          endedAt: now,
           feedback: { kind: 'refused' as const, httpStatus: 401, about: 'key' as const },
         })),
       ],
@@ -67,6 +65,18 @@ describe('the key pool', () => {
     expect(await inFlight()).toBe(2);
     await pool.release({ leaseId: question.leaseId });
     expect(await inFlight()).toBe(0);
+  });
+
+  it('takes a call that worked by its task alone, beside one that says more', async () => {
+    const pool = newPool();
+    const question = request(['a', 'b']);
+    const answers = await pool.lease(question);
+    const limitedKey = answers.flatMap((each) => (each.task === 'b' && each.kind === 'granted' ? [each.key] : []));
+    const feedback = { kind: 'limited' as const, quota: false, resetAt: Date.now() + 600_000 };
+    await pool.release({ leaseId: question.leaseId, worked: ['a'], reports: [{ task: 'b', feedback }] });
+    const keys = await pool.describe(MEMBERS);
+    expect(keys.map(({ inFlight }) => inFlight)).toEqual([0, 0]);
+    expect(keys.filter(({ state }) => state === 'cooling').map(({ number }) => number)).toEqual(limitedKey);
   });
 
   it('writes nothing while everything works but how much each key was used, now and then', async () => {

@@ -1,14 +1,19 @@
 /** From a group's row to what the API shows. Pure. */
 import * as z from 'zod';
 import type { GroupRow } from '../../shared/store/groups.ts';
+import { TERMINAL_STATUSES, type TerminalStatus } from '../../shared/task/status.ts';
 import { HookSchema } from '../../shared/webhook/hook.ts';
 import type { GroupView } from '../schema/group.ts';
 
 const KeptHookSchema = z.object(HookSchema.shape);
 
 export function groupView(row: GroupRow, groupUrl: string): GroupView {
-  const { name, subject, total, succeeded, failed, cancelled, expired } = row;
-  const done = succeeded + failed + cancelled + expired;
+  const { name, subject, total } = row;
+  const ends = Object.fromEntries(TERMINAL_STATUSES.map((status) => [status, row[status]])) as Record<
+    TerminalStatus,
+    number
+  >;
+  const done = Object.values(ends).reduce((sum, count) => sum + count, 0);
   const onComplete = row.on_complete === null ? undefined : KeptHookSchema.safeParse(JSON.parse(row.on_complete)).data;
   return {
     id: name,
@@ -17,7 +22,7 @@ export function groupView(row: GroupRow, groupUrl: string): GroupView {
     total,
     done,
     progress: total === 0 ? 0 : Math.floor((1000 * done) / total) / 10,
-    counts: { open: total - done, succeeded, failed, cancelled, expired },
+    counts: { open: total - done, ...ends },
     createdAt: iso(row.created_at),
     closedAt: isoOrNone(row.closed_at),
     endedAt: isoOrNone(row.ended_at),

@@ -1,5 +1,6 @@
 /** Groups as their owners see them. */
 import { z } from '@hono/zod-openapi';
+import { TERMINAL_STATUSES, type TerminalStatus } from '../../shared/task/status.ts';
 import { GroupIdSchema, OnCompleteSchema } from './submission.ts';
 
 const MAX_WAIT_SECONDS = 30;
@@ -59,10 +60,10 @@ export const GroupSchema = z
     progress: z.number().openapi({ description: 'Percent of its tasks that have ended.' }),
     counts: z.object({
       open: count().openapi({ description: 'Not ended; GET /api/tasks/count?group= counts them by status.' }),
-      succeeded: count(),
-      failed: count(),
-      cancelled: count(),
-      expired: count(),
+      ...(Object.fromEntries(TERMINAL_STATUSES.map((status) => [status, count()])) as Record<
+        TerminalStatus,
+        ReturnType<typeof count>
+      >),
     }),
     createdAt: time(),
     closedAt: time().optional(),

@@ -2,11 +2,12 @@
  * Groups of tasks. All tasks of a group are in one store, beside the group's row: its counts are kept by triggers
  * (`migrations/0014_groups.sql`), so they are right whatever crashes, and the end of its last task is its own.
  */
-import { OPEN_STATUSES } from '../task/status.ts';
+import { TERMINAL_STATUSES, type TerminalStatus } from '../task/status.ts';
 import { jsonParameters, ROWS, runForEach } from './parameter.ts';
 import { STATE_COLUMNS, type StateRow } from './row.ts';
 
-export interface GroupRow {
+/** Each way to end has a column of its name, with how many tasks ended so. */
+export interface GroupRow extends Readonly<Record<TerminalStatus, number>> {
   readonly subject: string;
   readonly name: string;
   readonly created_at: number;
@@ -14,10 +15,6 @@ export interface GroupRow {
   readonly ended_at: number | null;
   readonly cancelled_at: number | null;
   readonly total: number;
-  readonly succeeded: number;
-  readonly failed: number;
-  readonly cancelled: number;
-  readonly expired: number;
   /** The id of the task that tells of its end. */
   readonly message: string;
   /** `BoundHook`, as JSON. */
@@ -26,10 +23,8 @@ export interface GroupRow {
 
 export type GroupName = Pick<GroupRow, 'subject' | 'name'>;
 
-const COLUMNS =
-  'subject, name, created_at, closed_at, ended_at, cancelled_at, total, succeeded, failed, cancelled, expired, message, on_complete';
-
-const OPEN = `status IN (${OPEN_STATUSES.map((status) => `'${status}'`).join(', ')})`;
+const COLUMNS = `subject, name, created_at, closed_at, ended_at, cancelled_at, total, ${TERMINAL_STATUSES.join(', ')}, message, on_complete`;
+const DONE = TERMINAL_STATUSES.join(' + ');
 
 /** @returns the store of the group: the one that is given, unless it has one already */
 export async function placeGroup(control: D1Database, { subject, name }: GroupName, store: number): Promise<number> {
@@ -119,7 +114,7 @@ export async function closeGroup(
     .prepare(
       `UPDATE groups SET closed_at = coalesce(closed_at, ?3),
          cancelled_at = CASE WHEN ?4 AND ended_at IS NULL THEN coalesce(cancelled_at, ?3) ELSE cancelled_at END,
-         ended_at = CASE WHEN ended_at IS NULL AND total = succeeded + failed + cancelled + expired THEN ?3 ELSE ended_at END
+         ended_at = CASE WHEN ended_at IS NULL AND total = ${DONE} THEN ?3 ELSE ended_at END
        WHERE subject = ?1 AND name = ?2 RETURNING ${COLUMNS}`,
     )
     .bind(subject, name, now, cancels ? 1 : 0)
@@ -144,7 +139,7 @@ export async function readOpenOfGroup(
     .prepare(
       `SELECT ${STATE_COLUMNS} FROM (
          SELECT entry FROM finds WHERE term = 'group:' || ?2 AND subject = ?1 AND entry > ?3 ORDER BY entry LIMIT ?4) AS entries
-       CROSS JOIN tasks ON tasks.id = entries.entry WHERE ${OPEN}`,
+       CROSS JOIN tasks ON tasks.id = entries.entry WHERE finished_at IS NULL`,
     )
     .bind(subject, name, after, limit);
   const [last, rows] = await db.batch([entries, open]);

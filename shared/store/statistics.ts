@@ -18,11 +18,13 @@ interface StatisticsRow {
   readonly waits: string;
 }
 
-/** The sum of two arrays of numbers, as long as the newer one: a newer release counts more at the end. */
+/** The sum of two arrays of numbers, as long as the longer one: a newer release counts more at the end, and both may write. */
 function summed(column: string): string {
+  const isLonger = `json_array_length(statistics.${column}) > json_array_length(excluded.${column})`;
   return `${column} = (
-    SELECT json_group_array(added.value + coalesce(statistics.${column}->>added.key, 0) ORDER BY added.key)
-    FROM json_each(excluded.${column}) AS added)`;
+    SELECT json_group_array(
+      longer.value + coalesce(iif(${isLonger}, excluded.${column}, statistics.${column})->>longer.key, 0) ORDER BY longer.key)
+    FROM json_each(iif(${isLonger}, statistics.${column}, excluded.${column})) AS longer)`;
 }
 
 /** Most rows have none. */

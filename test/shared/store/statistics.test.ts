@@ -48,6 +48,10 @@ describe('statistics in the database', () => {
     await addToStatistics(env.DB, [{ ...older, counts: [1, 1, 7] }]);
     const [row] = await readStatistics(env.DB, 'service', 5, 'mixed', 10);
     expect(row?.counts).toEqual([2, 3, 7]);
+    // While one release takes over from the other, both write.
+    await addToStatistics(env.DB, [older]);
+    const [after] = await readStatistics(env.DB, 'service', 5, 'mixed', 10);
+    expect(after?.counts).toEqual([3, 5, 7]);
   });
 
   it('are read by the hours that are asked for, whatever else is kept, the newest first where there are many', async () => {

@@ -11,7 +11,7 @@ import { KnownServices } from '../shared/service/known-services.ts';
 import { joinServices } from '../shared/service/variables.ts';
 import type { Call } from './call/call.ts';
 import type { CallEnv } from './call/call-env.ts';
-import { refusesConnections } from './call/connection-check.ts';
+import { refusesConnections } from './call/request/connection-check.ts';
 import type { CapacityEnv } from './capacity/capacity-env.ts';
 import { LastKnownServers } from './capacity/last-known.ts';
 import { LongCalls } from './capacity/long-calls.ts';

@@ -1,8 +1,8 @@
 /** The one log event of an attempt: structured, with fixed fields, and never a header, body or secret. */
 import { logInfo } from '../../shared/log.ts';
 import { attemptNumber } from '../../shared/task/state.ts';
+import type { Outcome } from './answer/outcome.ts';
 import type { Attempted, Call } from './call.ts';
-import type { Outcome } from './outcome.ts';
 
 export function logAttempt(shard: string, call: Call, attempted: Attempted): void {
   const { outcome, startedAt, endedAt, server, traceId } = attempted;

@@ -13,17 +13,17 @@ import type { KeyFeedback, LimitFacts } from '../keys/pool/feedback.ts';
 import { observeKey } from '../keys/provider/key-feedback.ts';
 import { tokenRedaction } from '../keys/secrets/callback-token.ts';
 import { type Redact, redactContent } from '../keys/secrets/redaction.ts';
-import { meaningOf } from './answer-rules.ts';
+import { meaningOf } from './answer/answer-rules.ts';
+import { keepResult } from './answer/large-result.ts';
+import { type Answer, countedInTheEnd, type Outcome, outcomeOfAnswer, outcomeWithKey } from './answer/outcome.ts';
+import { type ReadBody, readBody } from './answer/response-body.ts';
 import type { Attempted, Call, KeyUse } from './call.ts';
 import type { AttemptEnv } from './call-env.ts';
-import { keepResult } from './large-result.ts';
 import { callTimeoutMs } from './lease.ts';
 import { messageTarget, observeReceiver } from './message.ts';
-import { type Answer, countedInTheEnd, type Outcome, outcomeOfAnswer, outcomeWithKey } from './outcome.ts';
-import { withQuickRetries } from './quick-retry.ts';
-import { type ReadBody, readBody } from './response-body.ts';
-import { PayloadMissingError } from './stored-payload.ts';
-import { type Target, targetOf } from './target.ts';
+import { withQuickRetries } from './request/quick-retry.ts';
+import { PayloadMissingError } from './request/stored-payload.ts';
+import { type Target, targetOf } from './request/target.ts';
 import { startTimeout } from './timeouts.ts';
 
 /** Configuration is mended by a deploy; looking sooner does not help. */

@@ -5,13 +5,13 @@
  * R14). All calls of the batch share one look-up of cancellations.
  */
 import { logError, logWarning } from '../../shared/log.ts';
+import type { Outcome } from './answer/outcome.ts';
 import { attempt, CancelledError } from './attempt.ts';
 import { logAttempt } from './attempt-log.ts';
 import type { AttemptSpans } from './attempt-spans.ts';
 import { type Call, type EndedCall, notCalled } from './call.ts';
 import type { CallEnv } from './call-env.ts';
 import { latestStart } from './lease.ts';
-import type { Outcome } from './outcome.ts';
 import { tellAborted } from './tell-cancelled.ts';
 import { nextTurn } from './turns.ts';
 

@@ -14,7 +14,7 @@ import { attemptNumber, attemptsUsed, type StateOf } from '../../shared/task/sta
 import type { CallableServer } from '../capacity/failover.ts';
 import type { ServerUse } from '../capacity/server-use.ts';
 import type { KeyFeedback, LimitFacts } from '../keys/pool/feedback.ts';
-import type { Outcome } from './outcome.ts';
+import type { Outcome } from './answer/outcome.ts';
 
 export interface Call {
   readonly id: string;

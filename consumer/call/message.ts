@@ -12,11 +12,11 @@ import { HOPS_HEADER } from '../../shared/sync/call.ts';
 import type { TaskRequest } from '../../shared/task/request.ts';
 import { wireBody } from '../../shared/webhook/event.ts';
 import { signedHeaders } from '../../shared/webhook/signature.ts';
+import type { Outcome } from './answer/outcome.ts';
+import { retryAfterMs } from './answer/retry-after.ts';
 import type { Call } from './call.ts';
 import type { MessageEnv } from './call-env.ts';
-import type { Outcome } from './outcome.ts';
-import { retryAfterMs } from './retry-after.ts';
-import { type TargetResult, traceOf } from './target.ts';
+import { type TargetResult, traceOf } from './request/target.ts';
 
 type Message = NonNullable<TaskRequest['webhook']>;
 

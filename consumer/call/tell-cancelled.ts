@@ -9,7 +9,7 @@ import type { ServiceDefinition } from '../../shared/service/definition.ts';
 import { findService } from '../../shared/service/refresh.ts';
 import type { CallableServer } from '../capacity/failover.ts';
 import type { CancelEnv, RegistryEnv } from './call-env.ts';
-import { joinUrl, placeOf, setServiceHeaders } from './target.ts';
+import { joinUrl, placeOf, setServiceHeaders } from './request/target.ts';
 
 const TIMEOUT_MS = 10_000;
 

@@ -5,8 +5,8 @@
  */
 import { targetOfLine } from '../../shared/capacity/line.ts';
 import { logInfo } from '../../shared/log.ts';
+import { type Outcome, permanentRefusal } from '../call/answer/outcome.ts';
 import { type Call, type EndedCall, type KeyUse, notCalled } from '../call/call.ts';
-import { type Outcome, permanentRefusal } from '../call/outcome.ts';
 import { isAboutKey, type KeyReport } from '../keys/pool/feedback.ts';
 import type { KeyAnswer, KeyCall } from '../keys/pool/lease.ts';
 import type { Background } from './background.ts';

@@ -1,7 +1,7 @@
 /** What one call said of the server that it was made to, for the registry. Pure. */
 import { serviceLine } from '../../shared/capacity/line.ts';
 import { type CallReport, MAX_BUSY_MS } from '../../shared/registry/routing.ts';
-import type { Outcome } from '../call/outcome.ts';
+import type { Outcome } from '../call/answer/outcome.ts';
 
 export interface ServerUse {
   readonly outcome: CallReport['outcome'];

@@ -8,9 +8,9 @@ import { isUnreachableStatus, isUnsentByProxy, saysUnsent, wasNotDelivered } fro
 import type { Declined } from '../../shared/sync/call.ts';
 import { ACCEPTED_ENCODINGS } from '../../shared/sync/packing.ts';
 import type { TargetEnv } from '../call/call-env.ts';
-import { isUnreachable } from '../call/quick-retry.ts';
-import { mayBeRepeated } from '../call/repeat.ts';
-import { joinUrl, placeOf, setServiceHeaders } from '../call/target.ts';
+import { isUnreachable } from '../call/request/quick-retry.ts';
+import { mayBeRepeated } from '../call/request/repeat.ts';
+import { joinUrl, placeOf, setServiceHeaders } from '../call/request/target.ts';
 import { placeKey } from '../keys/secrets/credential.ts';
 import type { Acquired } from './acquired.ts';
 import type { IdleTimeout } from './idle-timeout.ts';

@@ -1,6 +1,6 @@
 /**
  * What an answer means, as a service or a task says it: rules that are looked at in order before the table of
- * `consumer/call/outcome.ts`; the first that fits decides.
+ * `consumer/call/answer/outcome.ts`; the first that fits decides.
  */
 import * as z from 'zod';
 

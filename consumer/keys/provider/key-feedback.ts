@@ -2,7 +2,7 @@
  * What a backend's answer says of the key it was asked with. Pure. Answers that are about the request
  * speak for the key, whatever they say; failing backends say nothing about it.
  */
-import type { Answer } from '../../call/outcome.ts';
+import type { Answer } from '../../call/answer/outcome.ts';
 import type { KeyFeedback, LimitFacts } from '../pool/feedback.ts';
 import { limitFactsOf, tellsOfLimits } from './limit-facts.ts';
 import { type LimitFields, limitFieldsOf } from './limit-fields.ts';

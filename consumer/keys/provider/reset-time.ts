@@ -4,7 +4,7 @@
  * words. Moments are judged by the answer's own `Date`: the backend's clock may be off. Pure.
  */
 import type { Content } from '../../../shared/task/content.ts';
-import { MAX_RETRY_AFTER_MS, retryAfterMs } from '../../call/retry-after.ts';
+import { MAX_RETRY_AFTER_MS, retryAfterMs } from '../../call/answer/retry-after.ts';
 import { durationMs } from './duration.ts';
 import { ALLOWANCES, type LimitFields, limitFieldsOf } from './limit-fields.ts';
 import { rateLimitOf } from './rate-limit-fields.ts';

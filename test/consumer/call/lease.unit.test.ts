@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { callTimeoutMs, leaseMs } from '../../consumer/call/lease.ts';
+import { callTimeoutMs, leaseMs } from '../../../consumer/call/lease.ts';
 
 const NOW = Date.UTC(2026, 10, 20);
 const HOUR_MS = 3600_000;

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { deleteService, putService } from '../../callback/services/services.ts';
-import { servicesSchema } from '../../shared/service/definition.ts';
-import { MAX_INLINE_BYTES } from '../../shared/task/content.ts';
-import { type Answer, refused, status } from '../protocol/backend.ts';
-import { House } from '../protocol/house.ts';
-import type { Row } from '../protocol/promises.ts';
+import { deleteService, putService } from '../../../callback/services/services.ts';
+import { servicesSchema } from '../../../shared/service/definition.ts';
+import { MAX_INLINE_BYTES } from '../../../shared/task/content.ts';
+import { type Answer, refused, status } from '../../protocol/backend.ts';
+import { House } from '../../protocol/house.ts';
+import type { Row } from '../../protocol/promises.ts';
 
 let house: House;
 beforeEach(async () => {

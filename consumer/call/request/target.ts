@@ -1,22 +1,22 @@
 /** The HTTP request that a call becomes: where it goes, and the headers it carries. */
 
-import { HEADER_VALUE_PATTERN } from '../../shared/header-value.ts';
-import { keyLabel } from '../../shared/key/name.ts';
-import { type SecretsHolder, tokenForBackend } from '../../shared/key/report-token.ts';
-import type { ServiceDefinition } from '../../shared/service/definition.ts';
-import { isOwnAddress, OWN_ADDRESS_PROBLEM } from '../../shared/service/own-address.ts';
-import { hasSecrets, mayHaveSecretsAt, secretProblem } from '../../shared/service/secret-origin.ts';
-import { HOPS_HEADER } from '../../shared/sync/call.ts';
-import { ACCEPTED_ENCODINGS } from '../../shared/sync/packing.ts';
-import { bytesFromContent, type Content } from '../../shared/task/content.ts';
-import { traceIdOf } from '../../shared/task/id.ts';
-import type { TaskRequest } from '../../shared/task/request.ts';
-import { attemptNumber } from '../../shared/task/state.ts';
-import { newSpanId, readTraceParent, traceParent } from '../../shared/trace/context.ts';
-import { type CallableServer, Failover } from '../capacity/failover.ts';
-import { placeKey } from '../keys/secrets/credential.ts';
-import type { Call } from './call.ts';
-import type { BodiesEnv, TargetEnv } from './call-env.ts';
+import { HEADER_VALUE_PATTERN } from '../../../shared/header-value.ts';
+import { keyLabel } from '../../../shared/key/name.ts';
+import { type SecretsHolder, tokenForBackend } from '../../../shared/key/report-token.ts';
+import type { ServiceDefinition } from '../../../shared/service/definition.ts';
+import { isOwnAddress, OWN_ADDRESS_PROBLEM } from '../../../shared/service/own-address.ts';
+import { hasSecrets, mayHaveSecretsAt, secretProblem } from '../../../shared/service/secret-origin.ts';
+import { HOPS_HEADER } from '../../../shared/sync/call.ts';
+import { ACCEPTED_ENCODINGS } from '../../../shared/sync/packing.ts';
+import { bytesFromContent, type Content } from '../../../shared/task/content.ts';
+import { traceIdOf } from '../../../shared/task/id.ts';
+import type { TaskRequest } from '../../../shared/task/request.ts';
+import { attemptNumber } from '../../../shared/task/state.ts';
+import { newSpanId, readTraceParent, traceParent } from '../../../shared/trace/context.ts';
+import { type CallableServer, Failover } from '../../capacity/failover.ts';
+import { placeKey } from '../../keys/secrets/credential.ts';
+import type { Call } from '../call.ts';
+import type { BodiesEnv, TargetEnv } from '../call-env.ts';
 import { mayBeRepeated } from './repeat.ts';
 import { NO_BUCKET, storedPayload } from './stored-payload.ts';
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Settler } from '../../consumer/delivery/settler.ts';
-import type { Settled, Settlement } from '../../shared/ledger/contract.ts';
+import { Settler } from '../../../consumer/delivery/settler.ts';
+import type { Settled, Settlement } from '../../../shared/ledger/contract.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type Attempted, type Call, settlementOf } from '../../consumer/call/call.ts';
-import type { Outcome } from '../../consumer/call/outcome.ts';
-import { SettlementSchema } from '../../shared/ledger/contract.ts';
-import type { TaskError } from '../../shared/task/attempt.ts';
+import type { Outcome } from '../../../consumer/call/answer/outcome.ts';
+import { type Attempted, type Call, settlementOf } from '../../../consumer/call/call.ts';
+import { SettlementSchema } from '../../../shared/ledger/contract.ts';
+import type { TaskError } from '../../../shared/task/attempt.ts';
 
 const NOW = Date.UTC(2026, 10, 20);
 const ID = `tsk_${'0'.repeat(32)}`;

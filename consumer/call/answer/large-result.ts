@@ -2,13 +2,13 @@
  * Keeps a result that is too large for a row: it streams into the bucket, and what the backend was sent in confidence is
  * taken out on its way, wherever the pieces of the stream are cut.
  */
-import { newResultKey } from '../../shared/bodies/object-key.ts';
-import { writeBody } from '../../shared/bodies/write-body.ts';
-import { shorten } from '../../shared/task/attempt.ts';
-import { Redactor } from '../keys/secrets/redaction.ts';
-import { redactedStream } from '../keys/secrets/redaction-stream.ts';
-import type { Call } from './call.ts';
-import type { RedactionEnv } from './call-env.ts';
+import { newResultKey } from '../../../shared/bodies/object-key.ts';
+import { writeBody } from '../../../shared/bodies/write-body.ts';
+import { shorten } from '../../../shared/task/attempt.ts';
+import { Redactor } from '../../keys/secrets/redaction.ts';
+import { redactedStream } from '../../keys/secrets/redaction-stream.ts';
+import type { Call } from '../call.ts';
+import type { RedactionEnv } from '../call-env.ts';
 import type { Outcome } from './outcome.ts';
 import type { ReadBody } from './response-body.ts';
 

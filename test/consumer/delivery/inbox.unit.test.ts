@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { readInbox } from '../../consumer/delivery/inbox.ts';
+import { readInbox } from '../../../consumer/delivery/inbox.ts';
 import {
   cancelMessage,
   type NewTask,
   newTaskMessage,
   outcomeMessage,
   wakeMessage,
-} from '../../shared/message/task-message.ts';
-import { notedMessage } from './message.ts';
+} from '../../../shared/message/task-message.ts';
+import { notedMessage } from '../message.ts';
 
 const idOf = (digit: number) => `tsk_${String(digit).repeat(32)}`;
 const task: NewTask = {

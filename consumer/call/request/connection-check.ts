@@ -3,7 +3,7 @@
  * by itself, with a status (521 and its like, `repeat.ts`); a network that is bound directly, as in the
  * local run, reports refused and broken connections alike.
  */
-import { TimeLimitError, withinMs } from '../../shared/time-limit.ts';
+import { TimeLimitError, withinMs } from '../../../shared/time-limit.ts';
 
 const LOOK_MS = 250;
 

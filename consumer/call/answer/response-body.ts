@@ -3,10 +3,10 @@
  * as a stream where it can be kept; nothing else is read to its end. What there is of it is kept: an error speaks by
  * its status, and its beginning tells why.
  */
-import { joinBytes } from '../../shared/bytes.ts';
-import { continued } from '../../shared/sync/bounded-read.ts';
-import { hasNoBytes, isUnpackedOnReading, opaquePackingOf, unsaidPackingOf } from '../../shared/sync/packing.ts';
-import { type Content, contentFromBytes, MAX_INLINE_BYTES } from '../../shared/task/content.ts';
+import { joinBytes } from '../../../shared/bytes.ts';
+import { continued } from '../../../shared/sync/bounded-read.ts';
+import { hasNoBytes, isUnpackedOnReading, opaquePackingOf, unsaidPackingOf } from '../../../shared/sync/packing.ts';
+import { type Content, contentFromBytes, MAX_INLINE_BYTES } from '../../../shared/task/content.ts';
 
 export type ReadBody =
   | { readonly kind: 'whole'; readonly content: Content | undefined }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { retryAfterMs } from '../../consumer/call/retry-after.ts';
+import { retryAfterMs } from '../../../../consumer/call/answer/retry-after.ts';
 
 const NOW = Date.UTC(2026, 10, 20, 12, 0, 0);
 const DAY_MS = 86_400_000;

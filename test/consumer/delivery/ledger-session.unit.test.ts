@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { LedgerConversation, MAX_LEDGER_SESSIONS } from '../../consumer/delivery/ledger-session.ts';
+import { LedgerConversation, MAX_LEDGER_SESSIONS } from '../../../consumer/delivery/ledger-session.ts';
 
 /** A ledger whose sessions break as told; counts what is opened and closed. */
 function ledgerOf(breaks: (question: number) => boolean) {

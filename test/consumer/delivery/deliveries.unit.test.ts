@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Deliveries } from '../../consumer/delivery/deliveries.ts';
-import { wakeMessage } from '../../shared/message/task-message.ts';
-import { type NotedMessage, notedMessage, notedQueue } from './message.ts';
+import { Deliveries } from '../../../consumer/delivery/deliveries.ts';
+import { wakeMessage } from '../../../shared/message/task-message.ts';
+import { type NotedMessage, notedMessage, notedQueue } from '../message.ts';
 
 const NOW = Date.UTC(2026, 10, 20);
 const DAY_MS = 86_400_000;

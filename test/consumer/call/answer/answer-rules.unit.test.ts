@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { meaningOf } from '../../../consumer/call/answer-rules.ts';
-import { outcomeOfAnswer, outcomeWithKey } from '../../../consumer/call/outcome.ts';
-import { AnswerRulesSchema } from '../../../shared/task/answer-rule.ts';
+import { meaningOf } from '../../../../consumer/call/answer/answer-rules.ts';
+import { outcomeOfAnswer, outcomeWithKey } from '../../../../consumer/call/answer/outcome.ts';
+import { AnswerRulesSchema } from '../../../../shared/task/answer-rule.ts';
 
 const NOW = Date.UTC(2026, 10, 27);
 const json = (text: string) => ({ type: 'application/json', encoding: 'json' as const, text });

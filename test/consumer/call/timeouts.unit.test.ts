@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { startTimeout, TimeoutError } from '../../consumer/call/timeouts.ts';
+import { startTimeout, TimeoutError } from '../../../consumer/call/timeouts.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();

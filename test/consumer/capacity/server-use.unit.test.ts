@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Outcome } from '../../../consumer/call/outcome.ts';
+import type { Outcome } from '../../../consumer/call/answer/outcome.ts';
 import { afterUse, serverUseOf } from '../../../consumer/capacity/server-use.ts';
 import type { TaskError } from '../../../shared/task/attempt.ts';
 

@@ -2,12 +2,12 @@
  * A payload that lies in the bucket, on its way to the backend: streamed as the body of the request, or as a link in
  * `Task-Payload-Url` that the backend fetches when it likes.
  */
-import { backendLinkPath, type LinkClaims, signatureOf } from '../../shared/bodies/link.ts';
-import { importMacKey } from '../../shared/crypto/mac.ts';
-import type { ServiceDefinition } from '../../shared/service/definition.ts';
-import type { StoredBody } from '../../shared/task/stored-body.ts';
-import type { Call } from './call.ts';
-import type { BodiesEnv, TargetEnv } from './call-env.ts';
+import { backendLinkPath, type LinkClaims, signatureOf } from '../../../shared/bodies/link.ts';
+import { importMacKey } from '../../../shared/crypto/mac.ts';
+import type { ServiceDefinition } from '../../../shared/service/definition.ts';
+import type { StoredBody } from '../../../shared/task/stored-body.ts';
+import type { Call } from '../call.ts';
+import type { BodiesEnv, TargetEnv } from '../call-env.ts';
 
 /** It was deleted, or never uploaded: another attempt would not find it either. */
 export class PayloadMissingError extends Error {

@@ -1,14 +1,14 @@
 /**
  * What a backend's answer means: the outcome table of the design. Pure.
  */
-import { isUnreachableStatus, isUnsentByProxy, wasNotDelivered } from '../../shared/service/unreachable.ts';
-import type { AnswerRule } from '../../shared/task/answer-rule.ts';
-import { shorten, type TaskError } from '../../shared/task/attempt.ts';
-import type { Content } from '../../shared/task/content.ts';
-import type { DeferralReason } from '../../shared/task/state.ts';
-import type { StoredBody } from '../../shared/task/stored-body.ts';
-import { isAboutKey, type KeyFeedback } from '../keys/pool/feedback.ts';
-import { statedWaitMs } from '../keys/provider/reset-time.ts';
+import { isUnreachableStatus, isUnsentByProxy, wasNotDelivered } from '../../../shared/service/unreachable.ts';
+import type { AnswerRule } from '../../../shared/task/answer-rule.ts';
+import { shorten, type TaskError } from '../../../shared/task/attempt.ts';
+import type { Content } from '../../../shared/task/content.ts';
+import type { DeferralReason } from '../../../shared/task/state.ts';
+import type { StoredBody } from '../../../shared/task/stored-body.ts';
+import { isAboutKey, type KeyFeedback } from '../../keys/pool/feedback.ts';
+import { statedWaitMs } from '../../keys/provider/reset-time.ts';
 import { edgeMeaning } from './edge-status.ts';
 
 export type Outcome =

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { countedInTheEnd, type Outcome, outcomeOfAnswer } from '../../consumer/call/outcome.ts';
-import type { Content } from '../../shared/task/content.ts';
+import { countedInTheEnd, type Outcome, outcomeOfAnswer } from '../../../../consumer/call/answer/outcome.ts';
+import type { Content } from '../../../../shared/task/content.ts';
 
 const NOW = Date.UTC(2026, 10, 20);
 const BODY: Content = { type: 'text/plain', encoding: 'text', text: 'out of paper' };

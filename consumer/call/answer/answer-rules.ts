@@ -1,6 +1,6 @@
 /** Which of the rules fits an answer. Pure. */
-import type { AnswerRule } from '../../shared/task/answer-rule.ts';
-import type { Content } from '../../shared/task/content.ts';
+import type { AnswerRule } from '../../../shared/task/answer-rule.ts';
+import type { Content } from '../../../shared/task/content.ts';
 
 interface Said {
   readonly status: number;

@@ -2,6 +2,7 @@
 import type { ActName } from '../producer/access.ts';
 import type { AlertKind } from '../producer/schema/alert-kinds.ts';
 import type { WaitReason } from '../producer/schema/task.ts';
+import { lineInWords } from '../shared/capacity/line.ts';
 import type { ERROR_CLASSES } from '../shared/task/error-class.ts';
 
 const SECOND = 1_000;
@@ -105,7 +106,7 @@ export function waitingFor(reason: string): string {
   return reason in REASONS ? REASONS[reason as WaitReason] : `for ${reason.replaceAll('-', ' ')}`;
 }
 
-export const ALERT_TITLES: Readonly<Record<AlertKind, string>> = {
+const ALERT_TITLES: Readonly<Record<AlertKind, string>> = {
   'backlog-late': 'Backlog will end too late',
   'tasks-expiring': 'Tasks are about to expire',
   'failure-rate': 'Many tasks fail',
@@ -118,6 +119,19 @@ export const ALERT_TITLES: Readonly<Record<AlertKind, string>> = {
   'sweep-late': 'The sweeper is late',
   'part-away': 'A part does not answer',
 };
+
+/** @param target what it is about; empty: of the kind as such */
+export function alertTitle(kind: AlertKind, target = ''): string {
+  const what = kind === 'backlog-late' ? lineInWords(target) : kind === 'store-fill' ? `store ${target}` : target;
+  return target === '' ? ALERT_TITLES[kind] : `${ALERT_TITLES[kind]}: ${what}`;
+}
+
+/** What a silence is of: `*`, or the name of an alert, `failure-rate/ocr`. */
+export function silencedText(name: string): string {
+  if (name === '*') return 'all alerts';
+  const [kind = '', ...target] = name.split('/');
+  return kind in ALERT_TITLES ? `“${alertTitle(kind as AlertKind, target.join('/'))}”` : name;
+}
 
 /** What a person does about tasks that ended so. */
 export const ERROR_HELP: Readonly<Record<(typeof ERROR_CLASSES)[number], string>> = {

@@ -48,7 +48,7 @@ export async function fill(db: D1Database, now: number): Promise<void> {
            CASE WHEN NOT ${PARKED} THEN CAST(?3 + n * ${STEP_MS} + 2500 AS INTEGER) END, CAST(?3 + n * ${STEP_MS} + 40 AS INTEGER),
            '{}', n % 30 = 7 AND NOT ${PARKED},
            CASE WHEN ${PARKED} THEN NULL
-             WHEN n % 30 = 7 THEN json_object('class', 'http', 'httpStatus', 404, 'message', 'The backend answered 404: model ' || n % 7 || 'b not found')
+             WHEN n % 30 = 7 THEN json_object('class', 'http', 'httpStatus', 404, 'message', 'The backend answered 404: model ' || (n % 7) || 'b not found')
              WHEN n % 200 = 11 THEN json_object('class', 'deadline', 'message', 'The deadline passed before the task could run.') END,
            CASE WHEN n % 50 = 0 THEN 'order-' || n END,
            CASE WHEN n % 50 = 0 THEN json_object('customer', CASE n % 3 WHEN 0 THEN 'acme' ELSE 'umbrella' END) END, '[]'

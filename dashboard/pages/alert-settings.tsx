@@ -15,7 +15,7 @@ import { Panel } from '../parts/panel.tsx';
 import { Scroll } from '../parts/scroll.tsx';
 import { textIn } from '../parts/task-filter.tsx';
 import { Time } from '../parts/time.tsx';
-import { ALERT_TITLES } from '../words.ts';
+import { alertTitle, silencedText } from '../words.ts';
 
 type Alerts = z.infer<typeof AlertsSchema>;
 type Settings = Alerts['settings'];
@@ -118,10 +118,10 @@ function Silences({ settings: { silences }, onChanged }: SettingsProps) {
       {Object.entries(silences).map(([name, end]) => (
         <p class="row" key={name}>
           <span>
-            {name === '*' ? 'All alerts' : <code>{name}</code>}: nobody is told, ends <Time at={end} />.
+            Nobody is told of {silencedText(name)}; that ends <Time at={end} />.
           </span>
           <Act
-            label={name === '*' ? 'End the silence of all' : `End the silence of ${name}`}
+            label={name === '*' ? 'End the silence of all' : `End the silence of ${silencedText(name)}`}
             consequence="Whoever receives alerts is told again, of what fires at the next look."
             call={silence}
             body={{ alert: name, until: null }}
@@ -234,7 +234,7 @@ function Thresholds({ settings: { thresholds, off }, isForm = false }: { setting
             const from = thresholds[kind] ?? DEFAULT_THRESHOLDS[kind];
             return (
               <tr key={kind}>
-                <td>{ALERT_TITLES[kind]}</td>
+                <td>{alertTitle(kind)}</td>
                 <td>
                   {isForm ? (
                     <input
@@ -242,7 +242,7 @@ function Thresholds({ settings: { thresholds, off }, isForm = false }: { setting
                       name="watched"
                       value={kind}
                       defaultChecked={isWatched}
-                      aria-label={`Watch: ${ALERT_TITLES[kind]}`}
+                      aria-label={`Watch: ${alertTitle(kind)}`}
                     />
                   ) : isWatched ? (
                     'yes'
@@ -260,7 +260,7 @@ function Thresholds({ settings: { thresholds, off }, isForm = false }: { setting
                       step="any"
                       required
                       defaultValue={from}
-                      aria-label={`From: ${ALERT_TITLES[kind]}`}
+                      aria-label={`From: ${alertTitle(kind)}`}
                     />
                   ) : (
                     from
@@ -303,6 +303,6 @@ function consequenceOf(before: Settings, { url, off, raiseAfterMinutes, clearAft
   const told = url === null ? 'Nobody is told of alerts' : `Alerts go to ${url}`;
   const where = url === before.url ? told : `${told} from now on`;
   const unwatched =
-    off.length === 0 ? 'Everything is watched' : `Not watched: ${off.map((kind) => ALERT_TITLES[kind]).join(', ')}`;
+    off.length === 0 ? 'Everything is watched' : `Not watched: ${off.map((kind) => alertTitle(kind)).join(', ')}`;
   return `${where}, once something has been wrong for ${raiseAfterMinutes} min and right for ${clearAfterMinutes} min. ${unwatched}. It holds from the next look on, within a minute.`;
 }

@@ -1,7 +1,7 @@
 /** Alerts: what is wrong now and what helps, who is told, and silences. */
 import type { z } from 'zod';
 import type { AlertsSchema } from '../../producer/schema/alert.ts';
-import { lineInWords, targetOfLine } from '../../shared/capacity/line.ts';
+import { targetOfLine } from '../../shared/capacity/line.ts';
 import { useLive } from '../live.ts';
 import { call } from '../operation.ts';
 import { Act } from '../parts/act.tsx';
@@ -9,7 +9,7 @@ import { PageLink } from '../parts/page-link.tsx';
 import { Fresh, Panel, Status } from '../parts/panel.tsx';
 import { Sentence } from '../parts/sentence.tsx';
 import { Time } from '../parts/time.tsx';
-import { ALERT_TITLES } from '../words.ts';
+import { alertTitle } from '../words.ts';
 import { AlertSettings } from './alert-settings.tsx';
 
 type Alerts = z.infer<typeof AlertsSchema>;
@@ -60,10 +60,16 @@ export function FiringAlerts() {
               .
             </p>
           ) : (
-            firing.map((alert) => (
-              <p key={alert.name} class="notice bad">
-                <Sentence text={alert.summary} /> <Remedy alert={alert} />
-              </p>
+            // Several of a kind are one thing to do.
+            [...Map.groupBy(firing, ({ remedy }) => remedy)].map(([remedy, alike]) => (
+              <div key={remedy} class="notice bad">
+                {alike.map((alert) => (
+                  <div key={alert.name}>
+                    <Sentence text={alert.summary} /> <Ways alert={alert} />
+                  </div>
+                ))}
+                <div class="quiet">{remedy}</div>
+              </div>
             ))
           );
         }}
@@ -106,17 +112,16 @@ function AlertList({
 function AlertCard({ alert, onChanged }: { alert: Alert; onChanged: () => void }) {
   const { name, kind, target, phase, since, value, threshold, unit, summary, silencedUntil } = alert;
   const silence = call('POST /api/alerts/silence', {});
-  const what = kind === 'backlog-late' ? lineInWords(target) : kind === 'store-fill' ? `store ${target}` : target;
   return (
     <Panel
-      title={target === '' ? ALERT_TITLES[kind] : `${ALERT_TITLES[kind]}: ${what}`}
+      title={alertTitle(kind, target)}
       aside={<Status status={phase === 'firing' ? 'failed' : 'deferred'} text={PHASES[phase]} />}
     >
       <p>
         <Sentence text={summary} />
       </p>
       <p class="notice">
-        <Remedy alert={alert} />
+        {alert.remedy} <Ways alert={alert} />
       </p>
       <p class="quiet">
         It began <Time at={since} />. {value} {unit}; it is an alert from {threshold} on.
@@ -153,19 +158,16 @@ function AlertCard({ alert, onChanged }: { alert: Alert; onChanged: () => void }
   );
 }
 
-/** What helps, and the ways to where it is done. */
-function Remedy({ alert }: { alert: Alert }) {
+/** The ways to where it is mended. */
+function Ways({ alert }: { alert: Alert }) {
   return (
-    <>
-      <span>{alert.remedy}</span>{' '}
-      <span class="ways">
-        {waysOf(alert).map(({ text, ...to }) => (
-          <PageLink key={text} {...to}>
-            {text}
-          </PageLink>
-        ))}
-      </span>
-    </>
+    <span class="ways">
+      {waysOf(alert).map(({ text, ...to }) => (
+        <PageLink key={text} {...to}>
+          {text}
+        </PageLink>
+      ))}
+    </span>
   );
 }
 

@@ -41,7 +41,7 @@ export function ServicePage({ name }: { name: string }) {
       <Fresh live={service}>
         {(data) => <ServiceStatus service={data} waiting={demand.data?.waiting} onChanged={service.refresh} />}
       </Fresh>
-      <Fresh live={demand}>{(data) => <Load demand={data} />}</Fresh>
+      <Fresh live={demand}>{(data) => <Load demand={data} isPaused={service.data?.paused === true} />}</Fresh>
       <Fresh live={stats}>{(data) => <Waits stats={data} name={name} />}</Fresh>
       {typeof pool === 'string' && <PoolKeys pool={pool.replaceAll('-', '_')} />}
       {service.data?.target === 'servers' && <ServersOf name={name} />}
@@ -155,7 +155,7 @@ function ServiceStatus({ service, waiting, onChanged }: StatusProps) {
   );
 }
 
-function Load({ demand }: { demand: Demand }) {
+function Load({ demand, isPaused }: { demand: Demand; isPaused: boolean }) {
   return (
     <div class="figures">
       <Figure
@@ -167,7 +167,7 @@ function Load({ demand }: { demand: Demand }) {
         label="Tasks that wait"
         value={count(demand.waiting)}
         hint={
-          demand.waiting > demand.waitingForPlace
+          demand.waitingForPlace > 0 && demand.waiting > demand.waitingForPlace
             ? `${count(demand.waitingForPlace)} of them for a place at a server`
             : undefined
         }
@@ -176,16 +176,18 @@ function Load({ demand }: { demand: Demand }) {
       <Figure
         label="A call takes"
         value={demand.meanLatencyMs === undefined ? '—' : duration(demand.meanLatencyMs)}
-        hint={demand.meanLatencyMs === undefined ? 'no call has ended yet' : 'on average'}
+        hint={demand.meanLatencyMs === undefined ? 'not known yet' : 'on average'}
       />
       <Figure
         label="A new task starts"
         value={
-          demand.estimatedWaitSeconds === undefined
-            ? 'unknown'
-            : demand.estimatedWaitSeconds === 0
-              ? 'at once'
-              : `in ${duration(demand.estimatedWaitSeconds * 1000)}`
+          isPaused
+            ? 'once resumed'
+            : demand.estimatedWaitSeconds === undefined
+              ? 'unknown'
+              : demand.estimatedWaitSeconds === 0
+                ? 'at once'
+                : `in ${duration(demand.estimatedWaitSeconds * 1000)}`
         }
       />
       {demand.advisedServers + demand.available > 0 && (

@@ -62,6 +62,34 @@ function TaskStory({ task, onChanged }: { task: TaskDocument; onChanged: () => v
         <dd>
           <Time at={task.createdAt} /> by {task.subject}
         </dd>
+        {task.ref !== undefined && (
+          <>
+            <dt>Reference</dt>
+            <dd>{task.ref}</dd>
+          </>
+        )}
+        {task.labels !== undefined && (
+          <>
+            <dt>Labels</dt>
+            <dd class="row">
+              {Object.entries(task.labels).map(([name, value]) => (
+                <PageLink key={name} page="tasks" query={{ label: `${name}:${value}` }}>
+                  {`${name}:${value}`}
+                </PageLink>
+              ))}
+            </dd>
+          </>
+        )}
+        {task.group !== undefined && (
+          <>
+            <dt>Group</dt>
+            <dd>
+              <PageLink page="tasks" query={{ group: task.group, subject: task.subject }}>
+                {task.group}
+              </PageLink>
+            </dd>
+          </>
+        )}
         {task.waitingFor !== undefined && (
           <>
             <dt>Waits</dt>

@@ -47,8 +47,8 @@ export function Chart({ label, times, series }: ChartProps) {
       const colour = (name: string) => style.getPropertyValue(name).trim();
       const axis = {
         stroke: colour('--text'),
-        grid: { stroke: colour('--line') },
-        ticks: { stroke: colour('--line') },
+        grid: { stroke: colour('--line'), width: 1 / devicePixelRatio },
+        ticks: { stroke: colour('--line'), width: 1 / devicePixelRatio },
       };
       element.replaceChildren();
       return new uPlot(

@@ -30,7 +30,7 @@ export function FailuresPanel({ service }: { service?: string }) {
 }
 
 function Groups({ found: { groups, nextCursor }, service }: { found: ErrorGroups; service: string | undefined }) {
-  if (groups.length === 0) return <p class="quiet">No task that was submitted since then failed or expired.</p>;
+  if (groups.length === 0) return <p class="quiet">No task of the last 24 hours failed or expired.</p>;
   const left = groups.length - SHOWN_GROUPS;
   return (
     <>

@@ -68,7 +68,9 @@ function Row({ group, service }: { group: Group; service: string | undefined }) 
         </PageLink>
       </td>
       <td>
-        <span class="wraps">{group.message}</span>
+        <span class="wraps" title={`Errors that are alike but for what is #: ${group.message}`}>
+          {group.latest.message}
+        </span>
       </td>
       {service === undefined && (
         <td>

@@ -128,7 +128,7 @@ export function alertTitle(kind: AlertKind, target = ''): string {
 
 /** What a silence is of: `*`, or the name of an alert, `failure-rate/ocr`. */
 export function silencedText(name: string): string {
-  if (name === '*') return 'all alerts';
+  if (name === '*') return 'any alert';
   const [kind = '', ...target] = name.split('/');
   return kind in ALERT_TITLES ? `“${alertTitle(kind as AlertKind, target.join('/'))}”` : name;
 }

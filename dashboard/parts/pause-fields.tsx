@@ -8,7 +8,7 @@ export function PauseFields() {
         Resume by itself at
         <input name="until" type="datetime-local" />
       </label>
-      <label>
+      <label class="wide">
         Why
         <input name="reason" maxLength={500} placeholder="the backend is being mended" />
       </label>

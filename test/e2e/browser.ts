@@ -3,7 +3,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import chromium from '@sparticuz/chromium';
-import { type Browser, type Page, chromium as playwright } from 'playwright-core';
+import { type Browser, type BrowserContextOptions, type Page, chromium as playwright } from 'playwright-core';
 
 const SCREENSHOTS = path.resolve(import.meta.dirname, '../../.wrangler/screenshots');
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
@@ -19,6 +19,16 @@ export async function launchBrowser(): Promise<Browser> {
     executablePath: await chromium.executablePath(),
     headless: true,
   });
+}
+
+/** A busy machine is no failure of a page: `/docs` alone took 20 seconds to be drawn on one. */
+const PATIENCE_MS = 90_000;
+
+/** @returns a page in a session of its own */
+export async function openPageIn(browser: Browser, options: BrowserContextOptions): Promise<Page> {
+  const page = await browser.newPage(options);
+  page.setDefaultTimeout(PATIENCE_MS);
+  return page;
 }
 
 /** Kept for a person to look at. */

@@ -9,7 +9,7 @@ import type { AddressInfo } from 'node:net';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { signToken } from '../../shared/auth/token.ts';
-import { keepPicture, launchBrowser, SIZES, THEMES, violationsOn } from './browser.ts';
+import { keepPicture, launchBrowser, openPageIn, SIZES, THEMES, violationsOn } from './browser.ts';
 import { Client, type Pipeline, SECRETS, startPipeline } from './pipeline.ts';
 
 let pipeline: Pipeline;
@@ -59,7 +59,7 @@ afterEach(async () => {
 
 async function openPage(size: keyof typeof SIZES, theme: (typeof THEMES)[number]): Promise<void> {
   await page?.close();
-  page = await browser.newPage({ viewport: SIZES[size], colorScheme: theme, locale: 'en-GB' });
+  page = await openPageIn(browser, { viewport: SIZES[size], colorScheme: theme, locale: 'en-GB' });
   page.on('request', (request) => {
     const url = request.url();
     if (!url.startsWith(pipeline.run.url) && !url.startsWith('data:')) faults.push(`elsewhere: ${url}`);

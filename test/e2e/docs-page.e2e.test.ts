@@ -2,7 +2,7 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { signToken } from '../../shared/auth/token.ts';
-import { keepPicture, launchBrowser } from './browser.ts';
+import { keepPicture, launchBrowser, openPageIn } from './browser.ts';
 import { type Pipeline, SECRETS, startPipeline } from './pipeline.ts';
 
 let pipeline: Pipeline;
@@ -18,7 +18,7 @@ afterAll(async () => {
 });
 
 it('lets a reader authorize and submit a task', async () => {
-  const page = await browser.newPage({ viewport: { width: 1200, height: 1400 } });
+  const page = await openPageIn(browser, { viewport: { width: 1200, height: 1400 } });
   const elsewhere: string[] = [];
   const errors: string[] = [];
   page.on('request', (request) => {
@@ -54,7 +54,7 @@ it('lets a reader authorize and submit a task', async () => {
 });
 
 it.each(['light', 'dark'] as const)('shows in the %s theme how each call is made', async (theme) => {
-  const page = await browser.newPage({ viewport: { width: 1200, height: 1400 }, colorScheme: theme });
+  const page = await openPageIn(browser, { viewport: { width: 1200, height: 1400 }, colorScheme: theme });
   const errors: string[] = [];
   page.on('console', (message) => {
     if (message.type() === 'error') errors.push(message.text());

@@ -5,7 +5,7 @@
  */
 import { logError } from '../../shared/log.ts';
 import type { NewTask } from '../../shared/message/task-message.ts';
-import { recordAccepted } from '../../shared/store/accept.ts';
+import { recordEntered } from '../../shared/store/accept.ts';
 import { stateOfStore } from '../../shared/store/fill.ts';
 import { createGroup, placeGroup, readGroupStore } from '../../shared/store/groups.ts';
 import { readStates } from '../../shared/store/read.ts';
@@ -87,7 +87,7 @@ export async function admitToGroups({ config }: Runtime, tasks: readonly Enterin
       .group(tasks, ({ id }) => id)
       .map(async ({ db, items }) => {
         try {
-          const recorded = await recordAccepted(db, items, undefined);
+          const recorded = await recordEntered(db, items);
           const others = items.filter(({ id }) => !recorded.has(id)).map(({ id }) => id);
           // Submitted before, with the same key: it is in the group already.
           const known = others.length === 0 ? new Map() : await readStates(db, others);

@@ -20,24 +20,31 @@ const INSERT = `
   FROM ${ROWS}
   WHERE value->>'group' IS NULL OR EXISTS (
     SELECT 1 FROM groups WHERE subject = value->>'subject' AND name = value->>'group' AND closed_at IS NULL)
-  ON CONFLICT (id) DO NOTHING
-  RETURNING id`;
+  ON CONFLICT (id) DO NOTHING`;
+
+type Acceptable = NewTask & { readonly dueAt?: number };
 
 /**
  * @param dueAt when the sweeper shall send the tasks that do not say it themselves (Unix ms), or undefined when a
  *   message carries them
- * @returns the ids of those that were not recorded yet
  */
 export async function recordAccepted(
   db: D1Database,
-  tasks: readonly (NewTask & { readonly dueAt?: number })[],
+  tasks: readonly Acceptable[],
   dueAt: number | undefined,
-): Promise<Set<string>> {
-  const rows = await runForEach<{ id: string }>(
-    db,
-    INSERT,
-    jsonParameters(tasks.map((task) => ({ ...task, ...requestColumns(task.request) }))),
-    dueAt ?? null,
-  );
+): Promise<void> {
+  await runForEach(db, INSERT, rowsOf(tasks), dueAt ?? null);
+}
+
+/**
+ * The same for tasks of groups, which say when they are due: whoever records others has no use for their ids.
+ * @returns the ids of those that were not recorded yet and whose group took them
+ */
+export async function recordEntered(db: D1Database, tasks: readonly Acceptable[]): Promise<Set<string>> {
+  const rows = await runForEach<{ id: string }>(db, `${INSERT} RETURNING id`, rowsOf(tasks), null);
   return new Set(rows.map(({ id }) => id));
+}
+
+function rowsOf(tasks: readonly Acceptable[]): string[] {
+  return jsonParameters(tasks.map((task) => ({ ...task, ...requestColumns(task.request) })));
 }

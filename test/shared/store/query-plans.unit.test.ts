@@ -133,6 +133,7 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   readUncarriedTasksOf: [['s', 10]],
   readWaitingLines: [[NOW]],
   recordAccepted: [[[TASK], NOW]],
+  recordEntered: [[[TASK]]],
   recordAct: [[{}]],
   recordExpired: [[[CLAIM], '{}', NOW]],
   recordTransitions: [[[MOVE]]],

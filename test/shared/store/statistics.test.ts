@@ -56,6 +56,7 @@ describe('statistics in the database', () => {
 
   it('are read by the hours that are asked for, whatever else is kept, the newest first where there are many', async () => {
     const hours = Array.from({ length: 200 }, (_, hour) => tally('long', 1_000 + hour, []));
+    await env.DB.exec('DELETE FROM statistics');
     await addToStatistics(env.DB, [...hours, tally('other', 1_199, []), tally('third', 1_198, [])]);
     const counted = countedDatabase();
     const rows = await readStatistics(counted.db, 'service', 1_198, undefined, 10);

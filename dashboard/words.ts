@@ -46,6 +46,17 @@ export function underWay(calls: number): string {
   return calls === 1 ? 'The call under way ends' : `The ${count(calls)} calls under way end`;
 }
 
+/** `12 / s`, `0.4 / s`, `1 / min`, `2 / h`: what happens now and then does not look like never. */
+export function rate(perSecond: number): string {
+  const [value, unit] =
+    perSecond === 0 || perSecond >= 0.1
+      ? [perSecond, 's']
+      : perSecond * 60 >= 0.1
+        ? [perSecond * 60, 'min']
+        : [perSecond * 3600, 'h'];
+  return `${value >= 10 ? count(Math.round(value)) : String(Number(value.toFixed(1)))} / ${unit}`;
+}
+
 /** `98 %`, `99.97 %`, `3.4 %`: what is nearly all or nearly nothing does not look like it. */
 export function percent(share: number): string {
   if (share === 0 || share === 1) return `${share * 100} %`;

@@ -15,7 +15,7 @@ import { PageLink } from '../parts/page-link.tsx';
 import { Figure, Fresh, Panel, Status } from '../parts/panel.tsx';
 import { PauseFields, pauseIn } from '../parts/pause-fields.tsx';
 import { Time } from '../parts/time.tsx';
-import { count, counted, duration, percent, underWay, waitingFor } from '../words.ts';
+import { count, counted, duration, percent, rate, underWay, waitingFor } from '../words.ts';
 import { KeyTable, keysByState } from './keys.tsx';
 import { ServerTable } from './servers.tsx';
 
@@ -172,7 +172,7 @@ function Load({ demand, isPaused }: { demand: Demand; isPaused: boolean }) {
             : undefined
         }
       />
-      <Figure label="Arrivals" value={`${demand.arrivalsPerSecond.toFixed(1)} / s`} hint="tasks" />
+      <Figure label="Arrivals" value={rate(demand.arrivalsPerSecond)} hint="tasks" />
       <Figure
         label="A call takes"
         value={demand.meanLatencyMs === undefined ? '—' : duration(demand.meanLatencyMs)}

@@ -20,6 +20,9 @@ interface ChartProps {
 
 const HEIGHT = 220;
 
+/** Steps of an axis of counts: there is no half a task. */
+const WHOLE = Array.from({ length: 10 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
+
 /** As whoever looks has it on the wall, like the chart. */
 const HOUR = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' });
 const ZONE = HOUR.resolvedOptions().timeZone;
@@ -57,7 +60,7 @@ export function Chart({ label, times, series }: ChartProps) {
           height: HEIGHT,
           axes: [
             { ...axis, values: hourLabels },
-            { ...axis, size: 56 },
+            { ...axis, size: 56, incrs: WHOLE },
           ],
           series: [
             { label: 'Hour' },

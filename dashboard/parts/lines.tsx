@@ -1,7 +1,7 @@
 /** What waits for capacity, line by line. */
 import type { Backlog } from '../../producer/schema/statistics.ts';
 import { lineInWords } from '../../shared/capacity/line.ts';
-import { count } from '../words.ts';
+import { count, rate } from '../words.ts';
 import { PageLink } from './page-link.tsx';
 import { Scroll } from './scroll.tsx';
 import { Time } from './time.tsx';
@@ -36,7 +36,7 @@ export function LineTable({ lines, own }: { lines: readonly Line[]; own?: Backlo
               <td>
                 <Time at={line.oldestAt} />
               </td>
-              <td class="number">{line.perSecond === undefined ? '—' : `${line.perSecond.toFixed(1)} / s`}</td>
+              <td class="number">{line.perSecond === undefined ? '—' : rate(line.perSecond)}</td>
               <td>
                 <Time at={line.emptyAt} />
               </td>

@@ -6,6 +6,7 @@ import {
   counted,
   duration,
   percent,
+  rate,
   relative,
   underWay,
   waitingFor,
@@ -28,6 +29,15 @@ describe('a number on the screen', () => {
     ]);
     expect([512, 1_400_000, 10_000_000_000].map(bytes)).toEqual(['512 B', '1.4 MB', '10 GB']);
     expect([9_999, 12_345].map(count)).toEqual(['9,999', '12.3K']);
+    expect([0, 0.001, 1 / 60, 0.4, 3, 12_345].map(rate)).toEqual([
+      '0 / s',
+      '3.6 / h',
+      '1 / min',
+      '0.4 / s',
+      '3 / s',
+      '12.3K / s',
+    ]);
+    expect(rate(1 / 7200)).toBe('0.5 / h');
     expect([0, 0.034, 0.5, 0.9999999, 1].map(percent)).toEqual(['0 %', '3.4 %', '50 %', '99.99 %', '100 %']);
   });
 

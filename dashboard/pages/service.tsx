@@ -122,7 +122,7 @@ function ServiceStatus({ service, waiting, onChanged }: StatusProps) {
         ) : (
           <Act
             label="Pause"
-            consequence={`No task of ${name} starts until it is resumed. ${underWay(service.inFlight)}; ${waiting === undefined ? 'tasks that wait' : `${counted(waiting, 'task')} that ${waiting === 1 ? 'waits' : 'wait'}`} and new ones go on waiting.`}
+            consequence={`From a few seconds on no task of ${name} starts, until it is resumed. ${underWay(service.inFlight)}; ${waiting === undefined ? 'tasks that wait' : `${counted(waiting, 'task')} that ${waiting === 1 ? 'waits' : 'wait'}`} and new ones go on waiting.`}
             call={call('POST /api/services/:name/pause', { name })}
             fields={<PauseFields />}
             body={pauseIn}

@@ -45,15 +45,15 @@ export async function readServiceWaiting(
 function rangesOf(service: string, pool: string | undefined): LineRange[] {
   return [
     { ...lineAlone(serviceLine(service)), name: PLACES },
-    linesFrom(PLACES, serviceLine(service, '')),
+    linesFrom(PLACES, `${serviceLine(service)}#`),
     linesFrom('flows', 'flow:'),
     ...(pool === undefined
       ? []
       : [
           lineAlone(poolLine(pool)),
-          linesFrom(KEYS, poolLine(pool, '')),
+          linesFrom(KEYS, `${poolLine(pool)}#`),
           lineAlone(refusedLine(pool)),
-          linesFrom('refused', refusedLine(pool, '')),
+          linesFrom('refused', `${refusedLine(pool)}#`),
         ]),
   ];
 }

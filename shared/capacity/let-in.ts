@@ -27,7 +27,6 @@ export function confirm(state: LimiterState, call: OpenCall): void {
   } else if (call.doubts === 'period' && state.isPeriodDoubted) {
     state.learnt = openedAt(state.learnt, call.at - (state.round?.at ?? call.at));
     state.isPeriodDoubted = isPeriodWide(state.learnt);
-    state.doubt.relax();
     state.round = { at: call.at, previousAt: state.round?.at };
   }
 }

@@ -17,17 +17,22 @@ export type LineTarget =
   /** The whole text is the flow's name. */
   | { readonly kind: 'flow'; readonly flow: string };
 
-export function poolLine(pool: string, bucket?: string): string {
-  return bucket === undefined ? `pool:${pool}` : `pool:${pool}#${bucket}`;
+/** @param bucket empty where there is none */
+export function poolLine(pool: string, bucket = ''): string {
+  return lineName(`pool:${pool}`, bucket);
 }
 
 /** Where tasks stand that keys refused: they wait until it is known whose fault it was. */
-export function refusedLine(pool: string, bucket?: string): string {
-  return `refused:${bucket === undefined ? pool : `${pool}#${bucket}`}`;
+export function refusedLine(pool: string, bucket = ''): string {
+  return lineName(`refused:${pool}`, bucket);
 }
 
-export function serviceLine(service: string, bucket?: string): string {
-  return bucket === undefined ? `service:${service}` : `service:${service}#${bucket}`;
+export function serviceLine(service: string, bucket = ''): string {
+  return lineName(`service:${service}`, bucket);
+}
+
+function lineName(whole: string, bucket: string): string {
+  return bucket === '' ? whole : `${whole}#${bucket}`;
 }
 
 /** How names of lines begin, before the colon. */

@@ -1,12 +1,11 @@
 /** What an administrator does to a key. Changes the pool in place, without I/O. */
 
-import { Limiter } from '../../../shared/capacity/limiter.ts';
 import type { KeyAction } from '../../../shared/key/rpc.ts';
-import { keysOf, noteNews, type Pool } from './pool.ts';
+import { newRoom, noteNews, type Pool } from './pool.ts';
 import { newRefusalState } from './status.ts';
 
 export function changeKey(pool: Pool, number: number, action: KeyAction, now: number): void {
-  const key = keysOf(pool).find((each) => each.number === number);
+  const key = pool.current.find((each) => each.number === number);
   if (key === undefined) return;
   noteNews(pool);
   switch (action) {
@@ -22,15 +21,8 @@ export function changeKey(pool: Pool, number: number, action: KeyAction, now: nu
       Object.assign(key.refusals, newRefusalState());
       key.calls = 0;
       key.rateLimited = 0;
-      for (const [id, room] of pool.rooms) {
-        if (room.quotaId !== key.quotaId) continue;
-        pool.rooms.set(id, {
-          ...room,
-          limiter: new Limiter(),
-          refusals: newRefusalState(),
-          exhausted: undefined,
-          raises: 0,
-        });
+      for (const [id, { quotaId, bucket }] of pool.rooms) {
+        if (quotaId === key.quotaId) pool.rooms.set(id, newRoom(quotaId, bucket, 0));
       }
       break;
   }

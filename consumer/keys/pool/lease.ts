@@ -4,8 +4,9 @@
  * in place, without I/O.
  */
 import { type LeaseAnswer, type LeaseCall, type LeaseRequest, waitsInPlace } from '../../../shared/capacity/lease.ts';
+import { poolLine, refusedLine } from '../../../shared/capacity/line.ts';
 import { type Choice, choose, PAUSE_MS } from './choice.ts';
-import { bucketLine, joinLine, noteArrival, roomWithin, waitingInPlace } from './line.ts';
+import { joinLine, noteArrival, roomWithin, waitingInPlace } from './line.ts';
 import { isTried, type KeyPlace, placesOf } from './place.ts';
 import {
   type ConfiguredLimits,
@@ -19,7 +20,7 @@ import {
   setMembers,
   WHOLE_KEY,
 } from './pool.ts';
-import { failureOf, hasOtherKey, isRefused, refusedLineOf, standAside } from './refused.ts';
+import { failureOf, hasOtherKey, isRefused, standAside } from './refused.ts';
 import { isSuspected } from './status.ts';
 
 export interface KeyCall extends LeaseCall {
@@ -133,13 +134,13 @@ function answerTo(pool: Pool, call: KeyCall, open: Lease['open'], now: number): 
   const until = choice.nextAt > now && choice.nextAt < Infinity ? choice.nextAt : undefined;
   if (isAside) {
     if (!call.neverParks) standAside(pool, bucket, task, now);
-    return { task, kind: 'park', line: refusedLineOf(pool.name, bucket), reason, until };
+    return { task, kind: 'park', line: refusedLine(pool.name, bucket), reason, until };
   }
   if (!call.neverParks) {
     const joined = joinLine(pool, bucket, now);
     if (call.isInTurn) joined.hasBounced = true;
   }
-  return { task, kind: 'park', line: bucketLine(pool.name, bucket), reason, until };
+  return { task, kind: 'park', line: poolLine(pool.name, bucket), reason, until };
 }
 
 function take(pool: Pool, key: Key, room: Room, task: string, open: Lease['open'], now: number): void {

@@ -7,7 +7,7 @@
 import { poolLine } from '../../../shared/capacity/line.ts';
 import type { ReleaseAnswer, ReleaseRequest } from '../../../shared/ledger/line.ts';
 import { isBeingTried, isOutage, isTried, type KeyPlace, openFor, placesOf } from './place.ts';
-import { equalsOf, type LineState, type Pool, WHOLE_KEY } from './pool.ts';
+import { equalsOf, type LineState, type Pool } from './pool.ts';
 import { notePulledRefused, pullRefused } from './refused.ts';
 
 /** A woken task that has not come by then has ended, or went elsewhere. */
@@ -41,10 +41,6 @@ export interface Pull {
   readonly request: ReleaseRequest;
   /** `other`: to show another shard the line, so nobody comes here. `refused`: of those that stand aside. */
   readonly of: 'line' | 'other' | 'refused';
-}
-
-export function bucketLine(pool: string, bucket: string): string {
-  return poolLine(pool, bucket === WHOLE_KEY ? undefined : bucket);
 }
 
 export function joinLine(pool: Pool, bucket: string, now: number): LineState {
@@ -195,5 +191,5 @@ function requestOf(pool: Pool, bucket: string, limit: number, shard: number): Re
   const rates = equalsOf(pool, bucket).map(({ limiter }) => limiter.perSecond());
   const known = rates.filter((rate) => rate !== undefined);
   const perSecond = known.length === 0 ? undefined : known.reduce((sum, rate) => sum + rate, 0);
-  return { line: bucketLine(pool.name, bucket), limit, shard, ...(perSecond !== undefined && { perSecond }) };
+  return { line: poolLine(pool.name, bucket), limit, shard, ...(perSecond !== undefined && { perSecond }) };
 }

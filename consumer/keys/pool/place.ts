@@ -2,7 +2,7 @@
  * Where a call of a bucket may go: each key that is in use, with the room that its quota has in the bucket.
  * No I/O; the clock is handed in.
  */
-import { type Key, keysOf, type Pool, type Room, roomOf } from './pool.ts';
+import { type Key, type Pool, type Room, roomOf } from './pool.ts';
 import { isRefusing, isSuspected, openAt, type RefusalState } from './status.ts';
 
 export interface KeyPlace {
@@ -12,7 +12,7 @@ export interface KeyPlace {
 
 export function placesOf(pool: Pool, bucket: string): KeyPlace[] {
   const places: KeyPlace[] = [];
-  for (const key of keysOf(pool)) {
+  for (const key of pool.current) {
     if (key.disabledAt === undefined) places.push({ key, room: roomOf(pool, key.quotaId, bucket) });
   }
   return places;

@@ -196,10 +196,6 @@ export function noteNews(pool: Pool): void {
   for (const refused of pool.refused.values()) refused.hasNews = true;
 }
 
-export function keysOf(pool: Pool): readonly Key[] {
-  return pool.current;
-}
-
 /** The bucket that a call's limits are counted in. */
 export function knownBucket(pool: Pool, bucket: string): string {
   return pool.buckets.has(bucket) || pool.buckets.size < MAX_BUCKETS ? bucket : OTHER_BUCKETS;
@@ -211,19 +207,17 @@ export function roomOf(pool: Pool, quotaId: string, bucket: string): Room {
   if (known !== undefined) return known;
   // Keys of a pool are equals until one of them shows otherwise: they doubt one after the other.
   const turn = equalsOf(pool, bucket).length;
-  const room: Room = {
-    quotaId,
-    bucket,
-    limiter: new Limiter(turn),
-    refusals: newRefusalState(),
-    tokensPerCall: 0,
-    exhausted: undefined,
-    raises: 0,
-  };
+  const room = newRoom(quotaId, bucket, turn);
   for (const { limiter } of equalsOf(pool, bucket)) room.limiter.learnFrom(limiter, 0);
   pool.rooms.set(id, room);
   pool.buckets.add(bucket);
   return room;
+}
+
+/** @param turn among its equals */
+export function newRoom(quotaId: string, bucket: string, turn: number): Room {
+  const limiter = new Limiter(turn);
+  return { quotaId, bucket, limiter, refusals: newRefusalState(), tokensPerCall: 0, exhausted: undefined, raises: 0 };
 }
 
 export function roomId(quotaId: string, bucket: string): string {

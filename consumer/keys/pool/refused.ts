@@ -8,7 +8,7 @@ import type { LeaseAnswer } from '../../../shared/capacity/lease.ts';
 import { refusedLine } from '../../../shared/capacity/line.ts';
 import { MAX_RELEASED_BY_ID, type ReleaseAnswer, type ReleaseRequest } from '../../../shared/ledger/line.ts';
 import { isBeingTried, isTried, type KeyPlace, openFor, placesOf, refusalsOf } from './place.ts';
-import { keysOf, type Pool, type RefusedState, WHOLE_KEY } from './pool.ts';
+import { type Pool, type RefusedState, WHOLE_KEY } from './pool.ts';
 import { blameOf, hasRefused } from './status.ts';
 
 /** A row is written by then, if it is ever. */
@@ -28,31 +28,25 @@ export function isRefused(places: readonly KeyPlace[], task: string): boolean {
 
 /** Refused for what it says: by two keys that worked for others afterwards, or as larger than they allow. */
 export function failureOf(pool: Pool, bucket: string, places: readonly KeyPlace[], task: string): Failure | undefined {
+  const failure = (httpStatus: number, detail: string): Failure => ({ task, kind: 'fail', httpStatus, detail });
   const large = pool.tooLarge.get(task);
-  if (large !== undefined && large.keys.size >= Math.min(2, keysOf(pool).length)) {
+  if (large !== undefined && large.keys.size >= Math.min(2, pool.current.length)) {
     const detail = 'The request is larger than the limit of the API keys that it was tried with.';
-    return { task, kind: 'fail', httpStatus: large.httpStatus, detail };
+    return failure(large.httpStatus, detail);
   }
   if (!isRefused(places, task)) return undefined;
-  const states = [...new Set(refusalsOf(places))];
-  const status = blameOf(states, task);
+  const status = blameOf(new Set(refusalsOf(places)), task);
   if (status !== undefined) {
-    const detail = `The backend refused this task (${status}) with two API keys that work for others.`;
-    return { task, kind: 'fail', httpStatus: status, detail };
+    return failure(status, `The backend refused this task (${status}) with two API keys that work for others.`);
   }
   // A bucket that has never worked for anyone: what it names is not there, or not for these keys.
-  const rooms = [...new Set(places.map(({ room }) => room))];
-  const refusing = rooms.filter(({ refusals }) => refusals.refusals.some((refusal) => refusal.task === task));
-  if (refusing.length < Math.min(2, rooms.length) || refusing.length === 0) return undefined;
-  if (rooms.some(({ refusals }) => refusals.workedAt > 0)) return undefined;
-  const httpStatus = refusing[0]?.refusals.refusals.find((refusal) => refusal.task === task)?.httpStatus ?? 404;
+  const rooms = [...new Set(places.map(({ room }) => room.refusals))];
+  const [refused, ...others] = rooms.flatMap(({ refusals }) => refusals.find((refusal) => refusal.task === task) ?? []);
+  if (refused === undefined || (others.length === 0 && rooms.length > 1)) return undefined;
+  if (rooms.some(({ workedAt }) => workedAt > 0)) return undefined;
+  const { httpStatus } = refused;
   const what = bucket === WHOLE_KEY ? 'what the task asks for' : bucket;
-  return {
-    task,
-    kind: 'fail',
-    httpStatus,
-    detail: `The backend refused ${what} (${httpStatus}) with every API key that was tried.`,
-  };
+  return failure(httpStatus, `The backend refused ${what} (${httpStatus}) with every API key that was tried.`);
 }
 
 /** There is a key that works and has not refused the task: all it may lack is room. */
@@ -61,10 +55,6 @@ export function hasOtherKey(pool: Pool, places: readonly KeyPlace[], task: strin
   return places.some(
     (place) => large?.has(place.key.fingerprint) !== true && !isTried(place) && openFor(place, task, false, now) <= now,
   );
-}
-
-export function refusedLineOf(pool: string, bucket: string): string {
-  return refusedLine(pool, bucket === WHOLE_KEY ? undefined : bucket);
 }
 
 export function standAside(pool: Pool, bucket: string, task: string, now: number): void {
@@ -98,7 +88,7 @@ export function pullRefused(
 ): { readonly request?: ReleaseRequest; readonly nextAt: number } {
   if (state.isAsking) return { nextAt: Infinity };
   const places = placesOf(pool, bucket);
-  const line = refusedLineOf(pool.name, bucket);
+  const line = refusedLine(pool.name, bucket);
   if (state.hasNews || state.lookedAt <= now - LOOK_AGAIN_MS) {
     state.hasNews = false;
     state.lookedAt = now;

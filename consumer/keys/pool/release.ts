@@ -6,7 +6,7 @@ import type { ToldLimit } from '../../../shared/capacity/limit.ts';
 import type { KeyReport, LimitFacts } from './feedback.ts';
 import { abandonLease, endCall } from './lease.ts';
 import { isOutage, placesOf, refusalsOf } from './place.ts';
-import { equalsOf, keysOf, type LeasedCall, noteNews, type Pool, type Room } from './pool.ts';
+import { equalsOf, type LeasedCall, noteNews, type Pool, type Room } from './pool.ts';
 import { clearTask, hasRefused, holdAll, isRefusing, noteRefused, noteWorked, tryAgain } from './status.ts';
 
 export interface KeyRelease {
@@ -117,7 +117,7 @@ function noteWorkedEverywhere(pool: Pool, { key, room, startedAt }: LeasedCall, 
   noteWorked(room.refusals, task, startedAt);
   pool.tooLarge.delete(task);
   noteNews(pool);
-  for (const { refusals } of [...keysOf(pool), ...equalsOf(pool, room.bucket)]) {
+  for (const { refusals } of [...pool.current, ...equalsOf(pool, room.bucket)]) {
     if (refusals.refusals.length === 0) continue;
     clearTask(refusals, task, startedAt, now);
     if (wasRefusing) tryAgain(refusals, now);

@@ -144,17 +144,9 @@ function knownKey(pool: Pool, fingerprint: string): Key {
 }
 
 /** Only whether it worked after a refusal matters: a time that moves would be written at every call. */
-function settled({ refusals, workedAt, proofs, probeAt, refusingSince, triedAt }: RefusalState): RefusalState {
-  const latest = Math.max(0, ...refusals.map(({ at }) => at));
-  return {
-    refusals,
-    workedAt: workedAt > latest ? latest + 1 : workedAt,
-    proofs,
-    probeAt,
-    prober: undefined,
-    refusingSince,
-    triedAt,
-  };
+function settled(state: RefusalState): RefusalState {
+  const latest = Math.max(0, ...state.refusals.map(({ at }) => at));
+  return { ...state, workedAt: Math.min(state.workedAt, latest + 1), prober: undefined };
 }
 
 function coarse({ learnt, top, closedUntil }: LimiterSnapshot, now: number): LimiterSnapshot {

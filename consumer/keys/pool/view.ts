@@ -1,12 +1,12 @@
 /** A pool's keys as people see them: by number and fingerprint, never a part of the key. Pure. */
 import type { KeyView } from '../../../shared/key/rpc.ts';
-import { type Key, keysOf, type Pool, WHOLE_KEY } from './pool.ts';
+import { type Key, type Pool, WHOLE_KEY } from './pool.ts';
 import { isRefusing } from './status.ts';
 
 export type PooledKeyView = Omit<KeyView, 'pool' | 'key'>;
 
 export function viewOf(pool: Pool, now: number): PooledKeyView[] {
-  return keysOf(pool).map((key) => ({
+  return pool.current.map((key) => ({
     number: key.number,
     fingerprint: key.fingerprint,
     ...statusOf(pool, key, now),

@@ -3,6 +3,7 @@
  * speak for the key, whatever they say; failing backends say nothing about it.
  */
 import type { Answer } from '../../call/answer/outcome.ts';
+import { MAX_RETRY_AFTER_MS } from '../../call/answer/retry-after.ts';
 import type { KeyFeedback, LimitFacts } from '../pool/feedback.ts';
 import { limitFactsOf, tellsOfLimits } from './limit-facts.ts';
 import { type LimitFields, limitFieldsOf } from './limit-fields.ts';
@@ -66,8 +67,6 @@ function quotaResetAt(fields: LimitFields, json: unknown, now: number): number |
 }
 
 /** Even a limit of a month is looked at once a day; what lies in the past says nothing. */
-const MAX_WAIT_MS = 86_400_000;
-
 function sane(resetAt: number | undefined, now: number): number | undefined {
-  return resetAt === undefined || !(resetAt > now) ? undefined : Math.min(resetAt, now + MAX_WAIT_MS);
+  return resetAt === undefined || !(resetAt > now) ? undefined : Math.min(resetAt, now + MAX_RETRY_AFTER_MS);
 }

@@ -43,11 +43,9 @@ export function retryInfoMs(body: unknown): number | undefined {
 function protoDurationMs(delay: unknown): number | undefined {
   if (typeof delay === 'number') return delay >= 0 ? Math.ceil(delay * 1_000) : undefined;
   if (typeof delay === 'string') return durationMs(/^\d+(?:\.\d+)?$/.test(delay) ? `${delay}s` : delay);
-  if (typeof delay !== 'object' || delay === null) return undefined;
-  const { seconds = 0, nanos = 0 } = delay as { seconds?: unknown; nanos?: unknown };
-  const ms = Number(seconds) * 1_000 + Number(nanos) / 1e6;
-  const isSaid = typeof delay === 'object' && ('seconds' in delay || 'nanos' in delay);
-  return isSaid && Number.isFinite(ms) && ms >= 0 ? Math.ceil(ms) : undefined;
+  if (!isObject(delay) || !('seconds' in delay || 'nanos' in delay)) return undefined;
+  const ms = Number(delay.seconds ?? 0) * 1_000 + Number(delay.nanos ?? 0) / 1e6;
+  return Number.isFinite(ms) && ms >= 0 ? Math.ceil(ms) : undefined;
 }
 
 /** What a refusal says in words, or in a field that is no standard's: Discord's `retry_after`, in seconds. */
@@ -166,9 +164,8 @@ export function jsonOf(body: Content | undefined): unknown {
 
 function errorOf(body: unknown): Record<string, unknown> | undefined {
   const [document] = Array.isArray(body) ? body : [body];
-  if (typeof document !== 'object' || document === null) return undefined;
-  const { error } = document as { error?: unknown };
-  return typeof error === 'object' && error !== null ? (error as Record<string, unknown>) : undefined;
+  const error = isObject(document) ? document.error : undefined;
+  return isObject(error) ? error : undefined;
 }
 
 /** Some put it into the document itself. */

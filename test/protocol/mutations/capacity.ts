@@ -43,7 +43,7 @@ export const CAPACITY_MUTATIONS: readonly Row[] = [
         'R4',
         'the longest time that a key is closed',
         'consumer/keys/provider/key-feedback.ts',
-        'Math.min(resetAt, now + MAX_WAIT_MS)',
+        'Math.min(resetAt, now + MAX_RETRY_AFTER_MS)',
         'resetAt',
       ),
       mutation(

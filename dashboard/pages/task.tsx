@@ -205,10 +205,14 @@ function Request({ request, stored }: { request: TaskDocument['request']; stored
 
 function sentenceOf(entry: Entry): string {
   // Entries of attempts and of progress carry what their logs do.
-  const { server: id, error, delaySeconds, by, reason, message } = entry as Partial<Attempt & Progress>;
+  const { server: id, error, delaySeconds, delayReason, by, reason, message } = entry as Partial<Attempt & Progress>;
   const server = id === undefined ? '' : ` at ${id}`;
   const next =
-    delaySeconds === undefined ? '' : ` The next attempt was set for ${duration(delaySeconds * 1000)} later.`;
+    delayReason === 'in line'
+      ? ' It joined the line.'
+      : delaySeconds === undefined
+        ? ''
+        : ` The next attempt was set for ${duration(delaySeconds * 1000)} later.`;
   switch (entry.event) {
     case 'created':
       return 'It was accepted.';

@@ -23,6 +23,7 @@ export const TaskViewSchema = z.object({
       reason: z.string().nullish(),
       percent: z.number().nullish(),
       delaySeconds: z.number().nullish(),
+      delayReason: z.string().nullish(),
     }),
   ),
 });
@@ -65,7 +66,7 @@ function eventOf(entry: Entry, task: TaskView): TaskEvent[] {
     const why = entry.event === 'succeeded' ? resultText(task.result) : (task.error?.message ?? '');
     return [{ at, status: entry.event, ...attempt, why }];
   }
-  const next = entry.delaySeconds == null ? '' : `again in ${entry.delaySeconds} s; `;
+  const next = nextOf(entry);
   switch (entry.event) {
     case 'attempt-failed':
       // The last failure is told by the task's end.
@@ -79,6 +80,12 @@ function eventOf(entry: Entry, task: TaskView): TaskEvent[] {
     default:
       return [];
   }
+}
+
+/** What waits in line goes on when there is room: its delay is a fallback that says nothing. */
+function nextOf({ delaySeconds, delayReason }: Entry): string {
+  if (delayReason === 'in line') return 'in line; ';
+  return delaySeconds == null ? '' : `again in ${delaySeconds} s; `;
 }
 
 function attemptOf(task: TaskView, entry?: Entry) {

@@ -45,6 +45,19 @@ describe('the lines of the demo', () => {
     expect(eventsBetween(retrying, retrying)).toEqual([]);
   });
 
+  it('say of a task in line that it is, and not when its fallback would be', () => {
+    const deferred = {
+      at: at(1),
+      event: 'deferred',
+      attempt: 1,
+      reason: 'rate-limited',
+      delaySeconds: 60,
+      delayReason: 'in line',
+    };
+    const [event] = eventsBetween(undefined, view({ status: 'deferred', attempt: 1, timeline: [deferred] }));
+    expect(event?.why).toBe('in line; rate-limited');
+  });
+
   it('tell everything that happened between two polls, in order', () => {
     const end = { at: at(4), event: 'succeeded' };
     const deferred = { at: at(3), event: 'deferred', attempt: 2, reason: 'rate-limited', delaySeconds: 1 };

@@ -14,6 +14,7 @@ import { openLogFile } from './log-file.ts';
 import { keepFilesPrivate } from './private-files.ts';
 import { signRoleTokens, writeLocalFile } from './role-tokens.ts';
 import { type LocalRun, startLocal } from './runtime.ts';
+import { terminalLine } from './terminal-line.ts';
 import { MAX_LOCAL_SHARDS, wholeNumber } from './whole-number.ts';
 
 const HELP = `Runs Tasklane on this machine, and again after each change to its sources.
@@ -65,7 +66,8 @@ async function start(): Promise<string> {
     reviewsServices: true,
     log: (line) => {
       logFile.write(line);
-      if (line.level === 'error') console.error(`  ${style.red('!')} ${line.text.split('\n')[0]}`);
+      const shown = terminalLine(line);
+      if (shown !== undefined) console.error(`  ${style.red('!')} ${shown}`);
     },
   });
   return `${((performance.now() - startedAt) / 1000).toFixed(1)} s`;

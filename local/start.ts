@@ -19,6 +19,7 @@ import { keepFilesPrivate } from './private-files.ts';
 import { DEMO_CLIENT, type RoleTokens, signRoleTokens, writeLocalFile } from './role-tokens.ts';
 import { type LocalRun, startLocal } from './runtime.ts';
 import { keyVariables } from './secrets.ts';
+import { terminalLine } from './terminal-line.ts';
 import { MAX_LOCAL_SHARDS, wholeNumber } from './whole-number.ts';
 
 const HELP = `Starts Tasklane on this machine.
@@ -137,7 +138,8 @@ async function main({ port, shards, stores, demo, dir }: StartOptions): Promise<
     reviewsServices: true,
     log: (line) => {
       logFile.write(line);
-      if (line.level === 'error' && !interrupted.signal.aborted) warn(line.text);
+      const shown = terminalLine(line);
+      if (shown !== undefined && !interrupted.signal.aborted) warn(shown);
     },
   });
   const tokens = await signRoleTokens(run.secrets.JWT_SECRET);

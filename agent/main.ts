@@ -1,27 +1,32 @@
 /** `tasklane-agent`: reads arguments, configuration and token, and runs the agent until a signal. */
+
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
+import { parseOptions } from '../terminal/options.ts';
 import { Agent, RefusedAtStart } from './agent.ts';
 import { type AgentConfig, parseConfig } from './config.ts';
 import { Coordinator } from './coordinator.ts';
 import { jsonLine, textLine } from './event.ts';
 import { inspect } from './once.ts';
 
-const HELP = `The agent beside a backend: registers its services with Tasklane and keeps them registered.
+const HELP = `The agent beside a backend: registers its services with Tasklane and keeps them
+registered.
 
   tasklane-agent --config agent.json [--once] [--json]
 
   --config FILE   what to register (agent.json)
-  --once          test the configuration and register nothing; exit code 0 when it would work
+  --once          test the configuration and register nothing; exit code 0 when
+                  it would work
   --json          one JSON object a line instead of text
   --help          this text
 
-  TASKLANE_TOKEN            a token of the role server (or the variable that "tokenEnv" names)
+  TASKLANE_TOKEN            a token of the role server (or the variable that
+                            "tokenEnv" names)
   TASKLANE_COORDINATOR      wins over "coordinator"
   TASKLANE_SERVER_URL       wins over "url"
 
-Ctrl-C or SIGTERM takes the server out of use, waits for running work and deregisters; a second one
-does not wait. Exit codes: 0 done, 1 refused or not possible, 2 the configuration is wrong.
+Ctrl-C or SIGTERM takes the server out of use, waits for running work and
+deregisters; a second one does not wait. Exit codes: 0 done, 1 refused or not
+possible, 2 the configuration is wrong.
 The guide is docs/agent.md.`;
 
 class UsageError extends Error {}
@@ -34,7 +39,7 @@ interface Options {
 
 function readOptions(): Options | undefined {
   try {
-    const { values } = parseArgs({
+    const { values } = parseOptions({
       options: {
         config: { type: 'string', default: 'agent.json' },
         once: { type: 'boolean', default: false },

@@ -3,7 +3,7 @@
  * providers and mishaps, in virtual time with the real limiter and pool; with `--live` three of them in the
  * real local run. Exits with 1 on a miss.
  */
-import { parseArgs } from 'node:util';
+import { parseOptionsOrExit } from '../terminal/options.ts';
 import { checkBounds } from './capacity/bounds.ts';
 import { bestOf } from './capacity/oracle.ts';
 import { ROWS } from './capacity/rows.ts';
@@ -15,11 +15,12 @@ const USAGE = `npm run bench:capacity -- [options]
 
   --seeds N     runs of each row (15)
   --only TEXT   rows whose name has this in it
-  --live        three of the rows in the local run, against HTTP servers, in real time
+  --live        three of the rows in the local run, against HTTP servers, in
+                real time
   --help        this text
 `;
 
-const { values } = parseArgs({
+const { values } = parseOptionsOrExit({
   options: {
     seeds: { type: 'string', default: '15' },
     only: { type: 'string', default: '' },

@@ -2,8 +2,9 @@
  * `npm run bench:cluster`: example servers under agents against the real local run. How each way of
  * balancing spreads requests, what churn does to tasks, and a rolling replacement under load.
  */
-import { parseArgs } from 'node:util';
+
 import { BALANCING_ALGORITHMS } from '../shared/service/definition.ts';
+import { parseOptionsOrExit } from '../terminal/options.ts';
 import { alignedTable } from '../terminal/table.ts';
 import { MACHINES, runAlgorithm } from './cluster/algorithms.ts';
 import { runChurn } from './cluster/churn.ts';
@@ -21,7 +22,7 @@ const USAGE = `npm run bench:cluster -- [options]
   --help          this text
 `;
 
-const { values } = parseArgs({
+const { values } = parseOptionsOrExit({
   options: {
     tasks: { type: 'string', default: '5000' },
     seconds: { type: 'string', default: '8' },

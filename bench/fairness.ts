@@ -2,7 +2,7 @@
  * `npm run bench:fairness`: how much submitters that share a line delay each other, in virtual time, with the statements
  * that park and release tasks. Exits with 1 when a bound is not kept.
  */
-import { parseArgs } from 'node:util';
+import { parseOptionsOrExit } from '../terminal/options.ts';
 import { alignedTable } from '../terminal/table.ts';
 import { type Measured, scenarios } from './fairness/scenario.ts';
 
@@ -10,7 +10,7 @@ const HELP = `npm run bench:fairness -- [--backlog 50000]
 
   --backlog  how many tasks of the large submitter wait`;
 
-const { values } = parseArgs({
+const { values } = parseOptionsOrExit({
   options: {
     backlog: { type: 'string', default: '50000' },
     help: { type: 'boolean', short: 'h', default: false },

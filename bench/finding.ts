@@ -2,22 +2,24 @@
  * `npm run bench:finding`: how long the first page of a small tenant takes among many tasks of others, in SQLite on
  * this machine, and what finding costs. Everything is asked with the statements that the producer asks.
  */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { parseArgs } from 'node:util';
 import { findTasks } from '../shared/store/find.ts';
 import { smallestTaskIdAt } from '../shared/task/id.ts';
+import { parseOptionsOrExit } from '../terminal/options.ts';
 import { alignedTable } from '../terminal/table.ts';
 import { asD1, migrate } from './sqlite/d1.ts';
 
 const HELP = `npm run bench:finding -- [--tasks 1000000] [--days 30]
 
-Fills a database with tasks of 100 busy subjects, evenly over the days, one in a thousand of a small one and 60 of a
-tiny one among them; then reads their first pages, cold and again.`;
+Fills a database with tasks of 100 busy subjects, evenly over the days, one in a
+thousand of a small one and 60 of a tiny one among them; then reads their first
+pages, cold and again.`;
 
-const { values } = parseArgs({
+const { values } = parseOptionsOrExit({
   options: {
     tasks: { type: 'string', default: '1000000' },
     days: { type: 'string', default: '30' },

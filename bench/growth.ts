@@ -2,18 +2,20 @@
  * `npm run bench:growth`: what each statement costs as the table grows, on the local D1: rows read and
  * written, milliseconds in the database, and the size of a row. Flat but for the logarithm, or exits with 1.
  */
+
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare';
+import { parseOptionsOrExit } from '../terminal/options.ts';
 import { alignedTable } from '../terminal/table.ts';
 import { fillTo } from './growth/filling.ts';
 import { type Cost, MEASURED, measure, measureTask } from './growth/measured.ts';
 
 const HELP = `npm run bench:growth -- [--rows 1000,10000,100000,1000000]
 
-  --rows LIST   sizes of the table, ascending (1000,10000,100000,1000000,3000000)
+  --rows LIST   sizes of the table, ascending
+                (1000,10000,100000,1000000,3000000)
   --help        this text`;
 
 const MIGRATIONS = path.resolve(import.meta.dirname, '../migrations');
@@ -21,7 +23,7 @@ const MIGRATIONS = path.resolve(import.meta.dirname, '../migrations');
 /** Rows read may differ by what a page happens to meet; more is growth. */
 const MAX_GROWTH = 1.5;
 
-const { values } = parseArgs({
+const { values } = parseOptionsOrExit({
   options: {
     rows: { type: 'string', default: '1000,10000,100000,1000000,3000000' },
     help: { type: 'boolean', default: false },

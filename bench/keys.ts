@@ -3,8 +3,9 @@
  * the example provider in the real local run; and the same tasks with a key drawn at random for each
  * call, as one would do without a pool.
  */
-import { parseArgs } from 'node:util';
+
 import { HEADER_STYLES } from '../examples/provider/server.ts';
+import { parseOptionsOrExit } from '../terminal/options.ts';
 import { type KeyRunReport, type KeyRunSettings, runWithPool, runWithRandomKeys } from './keys/run.ts';
 
 const USAGE = `npm run bench:keys -- [options]
@@ -13,14 +14,16 @@ const USAGE = `npm run bench:keys -- [options]
   --keys N       API keys (20), of which two are revoked; eight to a shard
   --limit N      requests that the provider lets a key make in a window (60)
   --window S     seconds in a window (60)
-  --headers H    what the provider tells of its limits (none): ${HEADER_STYLES.join(', ')}
-  --quick        windows of 30 s instead of 60 s, told in headers: twice the pace, the same picture
+  --headers H    what the provider tells of its limits (none):
+                 ${HEADER_STYLES.join(', ')}
+  --quick        windows of 30 s instead of 60 s, told in headers: twice the
+                 pace, the same picture
   --pool-only    without the random choice beside it
   --strict       exit with 1 when a target is missed
   --help         this text
 `;
 
-const { values } = parseArgs({
+const { values } = parseOptionsOrExit({
   options: {
     tasks: { type: 'string', default: '2000' },
     keys: { type: 'string', default: '20' },

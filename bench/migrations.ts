@@ -2,10 +2,11 @@
  * `npm run bench:migrations`: migrations of three stores with rows in every state, the last of them while the Workers
  * accept, claim and settle, done by a deploy. Exits with 1 when a row is lost or changed, or an open one does not end.
  */
-import { parseArgs } from 'node:util';
+
 import { readPlan } from '../deploy/plan/plan-files.ts';
 import { buildUploads } from '../deploy/upload/build-uploads.ts';
 import { faultsOfMigrations, migrateUnderLoad } from '../rehearse/migrations-under-load.ts';
+import { parseOptionsOrExit } from '../terminal/options.ts';
 import { alignedTable } from '../terminal/table.ts';
 import { describeMachine } from './report/machine.ts';
 
@@ -14,7 +15,7 @@ const HELP = `npm run bench:migrations -- [options]
   --rows N   rows in three stores, in every state (100000)
   --help     this text`;
 
-const { values } = parseArgs({
+const { values } = parseOptionsOrExit({
   options: { rows: { type: 'string', default: '100000' }, help: { type: 'boolean', default: false } },
 });
 if (values.help) {

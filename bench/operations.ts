@@ -2,9 +2,10 @@
  * `npm run ops`: what each path asks of the platform, counted at the bindings of the real Workers, beside
  * the budgets of the design; and what a million tasks cost at list prices.
  */
+
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
+import { parseOptionsOrExit } from '../terminal/options.ts';
 import { alignedTable, markdownTable } from '../terminal/table.ts';
 import { isWithinMemory, MEMORY_HEADER, measureCallbackMemory, memoryRows } from './operations/callback-memory.ts';
 import { type Meter, type MeteredRun, startMetered, sum } from './operations/metered-run.ts';
@@ -15,12 +16,13 @@ import type { Counts } from './workers/metered/counts.ts';
 
 const HELP = `npm run ops -- [--write | --only TEXT | --memory]
 
-Counts the operations of each path on the real local Workers and prints them beside their budgets.
-Exits with 1 when a budget is missed.
+Counts the operations of each path on the real local Workers and prints them
+beside their budgets. Exits with 1 when a budget is missed.
 
   --write   also writes the tables into docs/operations.md
   --only    counts the paths alone whose names hold the text
-  --memory  instead: what the callback Worker holds in memory while it claims and settles large bodies`;
+  --memory  instead: what the callback Worker holds in memory while it claims
+            and settles large bodies`;
 
 const PAGE = path.resolve(import.meta.dirname, '../docs/operations.md');
 const SECTION = /(<!-- measured -->\n)[\s\S]*(<!-- \/measured -->)/;
@@ -131,7 +133,7 @@ function synchronous(measured: readonly Measured[]): Cost {
   return found.cost;
 }
 
-const { values } = parseArgs({
+const { values } = parseOptionsOrExit({
   options: {
     write: { type: 'boolean', default: false },
     only: { type: 'string' },

@@ -1,15 +1,17 @@
 /** The command line of `npm run bench`. */
-import { parseArgs } from 'node:util';
+import { parseOptions } from '../terminal/options.ts';
 
 export const USAGE = `npm run bench -- [options]
 
-Measures Tasklane beside bare Workers (bench/workers/bare) in one run, round by round in turn.
+Measures Tasklane beside bare Workers (bench/workers/bare) in one run, round by
+round in turn.
 
   --rounds N   rounds to measure, after a warm-up of six (default 5)
   --tasks N    tasks in each measurement (default 4000)
   --only TEXT  only the lines whose name contains TEXT
   --quick      2 rounds of 1000 tasks: a look, not a figure to quote
-  --memory     instead: 50,000 tasks through each side, and what memory the runtime holds
+  --memory     instead: 50,000 tasks through each side, and what memory the
+               runtime holds
   --null       bare Workers on both sides: what a ratio is worth on this machine
   --strict     exit with 1 when a target is missed
   --help       this text
@@ -46,7 +48,7 @@ export function parseCommand(args: readonly string[]): Command {
 }
 
 function readFlags(args: readonly string[]) {
-  return parseArgs({
+  return parseOptions({
     args: [...args],
     options: {
       rounds: { type: 'string' },

@@ -2,7 +2,7 @@
  * `npm run bench:redrive`: 100,000 failed tasks run again by a job, in virtual time, beside what the provider lets in.
  * Nothing stands between the job and the provider but the job's own pace. Exits with 1 when a call is refused.
  */
-import { parseArgs } from 'node:util';
+import { parseOptionsOrExit } from '../terminal/options.ts';
 import { alignedTable } from '../terminal/table.ts';
 import { redrive, refusals } from './redrive/stage.ts';
 
@@ -10,7 +10,7 @@ const HELP = `npm run bench:redrive -- [--tasks 100000] [--per-second 50]
 
   --per-second  what the service's definition says that it bears`;
 
-const { values } = parseArgs({
+const { values } = parseOptionsOrExit({
   options: {
     tasks: { type: 'string', default: '100000' },
     'per-second': { type: 'string', default: '50' },

@@ -2,10 +2,11 @@
  * `npm run bench:registry`: how calls spread over servers with each balancing algorithm, and what the
  * registry's object writes in a day; both from accelerated runs of the real decision code.
  */
+
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
 import { BALANCING_ALGORITHMS } from '../shared/service/definition.ts';
+import { parseOptionsOrExit } from '../terminal/options.ts';
 import { alignedTable, markdownTable } from '../terminal/table.ts';
 import { measureDecision } from './registry/decision-time.ts';
 import { type FirstCome, runFirstCome, SPIKE } from './registry/first-come.ts';
@@ -14,9 +15,10 @@ import { runTraffic, SERVERS, type TrafficReport } from './registry/traffic.ts';
 
 const HELP = `npm run bench:registry -- [--write]
 
-Exits with 1 when a target is missed: peak-EWMA beats round-robin at the 99th percentile with one slow
-server; under 100 storage writes a day for 100 stable servers with a leader; a spike's tasks wait at most 5% longer
-than in a perfect first-come line, and cost at most 0.3 questions each.
+Exits with 1 when a target is missed: peak-EWMA beats round-robin at the 99th
+percentile with one slow server; under 100 storage writes a day for 100 stable
+servers with a leader; a spike's tasks wait at most 5% longer than in a perfect
+first-come line, and cost at most 0.3 questions each.
 
   --write   also writes the tables into docs/servers.md`;
 
@@ -154,7 +156,7 @@ async function run(write: boolean): Promise<number> {
   return missed.length === 0 ? 0 : 1;
 }
 
-const { values } = parseArgs({
+const { values } = parseOptionsOrExit({
   options: { write: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
 });
 if (values.help) console.log(HELP);

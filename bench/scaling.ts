@@ -2,11 +2,12 @@
  * `npm run bench:scaling`: what a load needs and costs, from measured sizes and statements, and how long tasks
  * take then, by a small simulation of queues, consumers and stores. With `--compare` it is first held against the local run on this machine.
  */
+
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
 import { estimatePrice, parseLoad } from '../deploy/price/estimate.ts';
 import { MAX_STORES } from '../shared/task/id.ts';
+import { parseOptionsOrExit } from '../terminal/options.ts';
 import { alignedTable, markdownTable } from '../terminal/table.ts';
 import { compareLocalRun } from './scaling/local-run.ts';
 import { type Setting, simulate } from './scaling/simulation.ts';
@@ -76,7 +77,7 @@ function row(perSecond: number, lives: (typeof LIVES)[number]): string[] {
   ];
 }
 
-const { values } = parseArgs({
+const { values } = parseOptionsOrExit({
   options: {
     write: { type: 'boolean', default: false },
     compare: { type: 'boolean', default: false },

@@ -10,8 +10,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { startLocal } from '../local/runtime.ts';
+import { parseOptionsOrExit } from '../terminal/options.ts';
 import { median } from './report/statistic.ts';
 import { RuntimeProcess } from './system/runtime-process.ts';
 
@@ -49,7 +49,7 @@ const CLEAN_TURNS = 100;
 
 const WARM_UP_ROUNDS = 100;
 
-const { values } = parseArgs({ options: { rounds: { type: 'string', default: '600' } } });
+const { values } = parseOptionsOrExit({ options: { rounds: { type: 'string', default: '600' } } });
 const rounds = Number(values.rounds);
 
 const stateDir = mkdtempSync(path.join(tmpdir(), 'tasklane-statistics-'));

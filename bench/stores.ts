@@ -2,7 +2,7 @@
  * `npm run bench:stores`: tasks over three stores of which one is away for a while, and a store that fills
  * under load. Exits with 1 when a task is lost, does not end once, or is not refused as it should be.
  */
-import { parseArgs } from 'node:util';
+import { parseOptionsOrExit } from '../terminal/options.ts';
 import { runAway } from './stores/away.ts';
 import { runFull } from './stores/full.ts';
 
@@ -14,7 +14,7 @@ const HELP = `npm run bench:stores -- [options]
   --only NAME   away or full
   --help        this text`;
 
-const { values } = parseArgs({
+const { values } = parseOptionsOrExit({
   options: {
     tasks: { type: 'string', default: '100000' },
     away: { type: 'string', default: '60' },

@@ -101,7 +101,7 @@ const BOUNDARIES: readonly Boundary[] = [
   },
   { within: 'bench/workers/', files: ['bench/workers/', 'shared/'], notPackages: NODE_ONLY },
   // Whatever a person runs speaks to a terminal.
-  { within: 'terminal/', files: ['terminal/'], notPackages: WORKERS_ONLY },
+  { within: 'terminal/', files: ['shared/closest.ts', 'terminal/'], notPackages: WORKERS_ONLY },
   {
     within: 'checks/',
     files: ['checks/', 'dashboard/', 'deploy/build/', 'deploy/plan/', 'local/', 'shared/task/', 'terminal/'],
@@ -126,8 +126,8 @@ const BOUNDARIES: readonly Boundary[] = [
     files: ['rehearse/', 'deploy/', 'local/', 'examples/', 'shared/', 'terminal/'],
     notPackages: WORKERS_ONLY,
   },
-  { within: 'examples/', files: ['examples/', 'shared/'], notPackages: WORKERS_ONLY },
-  { within: 'agent/', files: ['agent/', 'shared/'], notPackages: WORKERS_ONLY },
+  { within: 'examples/', files: ['examples/', 'shared/', 'terminal/'], notPackages: WORKERS_ONLY },
+  { within: 'agent/', files: ['agent/', 'shared/', 'terminal/'], notPackages: WORKERS_ONLY },
   { within: 'client/', files: ['client/', 'shared/'], notPackages: WORKERS_ONLY },
   {
     within: 'bench/',

@@ -2,12 +2,13 @@
  * `npm run deploy`: takes an account from whatever it has to what the plan wants. The plan is shown
  * first; `--plan` stops there. Progress goes to standard error, so that standard output is the result.
  */
+
 import { appendFileSync } from 'node:fs';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
 import { rehearse } from '../rehearse/command.ts';
 import { INLINE_LIMIT } from '../shared/task/content.ts';
 import { reasonOf } from '../terminal/launch-error.ts';
+import { parseOptions } from '../terminal/options.ts';
 import { errorStyle } from '../terminal/style.ts';
 import type { Account } from './account/account.ts';
 import type { CloudflareApi } from './account/api.ts';
@@ -75,7 +76,7 @@ rest.`;
 const DEFAULT_LOAD = '1M/month';
 
 function readOptions() {
-  const { values } = parseArgs({
+  const { values } = parseOptions({
     options: {
       plan: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },

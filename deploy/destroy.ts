@@ -1,7 +1,8 @@
 /** `npm run destroy`: removes a deployment, or a preview of it, with all that it stores. Asks for the name first. */
+
 import { createInterface } from 'node:readline/promises';
-import { parseArgs } from 'node:util';
 import { reasonOf } from '../terminal/launch-error.ts';
+import { parseOptions } from '../terminal/options.ts';
 import type { Account } from './account/account.ts';
 import type { CloudflareApi } from './account/api.ts';
 import { queryDatabase } from './account/database.ts';
@@ -32,7 +33,7 @@ function say(line: string): void {
 }
 
 function readOptions() {
-  const { values } = parseArgs({
+  const { values } = parseOptions({
     options: {
       preview: { type: 'string' },
       confirm: { type: 'string' },

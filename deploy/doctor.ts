@@ -3,11 +3,12 @@
  * docs/production.md, and ends with 1 when something is missing. It changes nothing, unless asked to note
  * what was tried by hand.
  */
+
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
 import * as z from 'zod';
 import { reasonOf } from '../terminal/launch-error.ts';
+import { parseOptionsOrExit } from '../terminal/options.ts';
 import { pad, style } from '../terminal/style.ts';
 import { wrap } from '../terminal/wrap.ts';
 import { DeployError } from './deploy-error.ts';
@@ -41,7 +42,7 @@ interface Deployment {
 }
 
 function readOptions() {
-  return parseArgs({
+  return parseOptionsOrExit({
     options: {
       url: { type: 'string' },
       dir: { type: 'string', default: '.wrangler' },
@@ -79,17 +80,28 @@ function show({ item, state, says, remedy }: DoctorFinding): string {
   return lines.join('\n');
 }
 
+/** @throws DeployError when nobody answers there */
+async function ask(address: string, init?: RequestInit): Promise<Response> {
+  try {
+    return await fetch(address, init);
+  } catch {
+    throw new DeployError(
+      `nobody answers at ${new URL(address).origin}; start the local run with npm start, or give --url`,
+    );
+  }
+}
+
 async function examine(options: ReturnType<typeof readOptions>): Promise<void> {
   const here = options.url === undefined ? localRun(options.dir) : deploymentAt(options.url, options['token-env']);
-  if (options.note !== undefined) await noteItem(here.url, here.token, options.note, options['note-text'], fetch);
+  if (options.note !== undefined) await noteItem(here.url, here.token, options.note, options['note-text'], ask);
   const [outside, inside] = await Promise.all([
-    lookFromOutside(here.url, fetch),
-    readChecklist(here.url, here.token, fetch),
+    lookFromOutside(here.url, ask),
+    readChecklist(here.url, here.token, ask),
   ]);
   const findings: DoctorFinding[] = [...outside, ...inside.items];
   if (options.against !== undefined) {
     const there = deploymentAt(options.against, options['against-token-env']);
-    findings.push(compareSecrets(inside, await readChecklist(there.url, there.token, fetch), there.url));
+    findings.push(compareSecrets(inside, await readChecklist(there.url, there.token, ask), there.url));
   }
   const missing = findings.filter(({ state }) => state !== 'ok').length;
   if (options.json) {

@@ -3,12 +3,13 @@
  * source, a migration or the configuration, with the same folder, port and tokens; accepted tasks go on. It has no
  * demo. Changes to the local run itself (`local/`, `deploy/`) need a new start by hand.
  */
+
 import { watch } from 'node:fs';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
 import { ROOT } from '../deploy/plan/plan-files.ts';
 import { ROLES } from '../shared/auth/role.ts';
 import { reasonOf } from '../terminal/launch-error.ts';
+import { parseOptionsOrExit } from '../terminal/options.ts';
 import { pad, style } from '../terminal/style.ts';
 import { openLogFile } from './log-file.ts';
 import { keepFilesPrivate } from './private-files.ts';
@@ -36,7 +37,7 @@ const NO_SOURCE = /(?:^|\/)(?:dist|schema)(?:\/|$)|~$|\.sw[a-z]$|^\.|\/\./;
 /** Editors write a file in several steps. */
 const SETTLED_MS = 150;
 
-const { values: options } = parseArgs({
+const { values: options } = parseOptionsOrExit({
   options: {
     shards: { type: 'string' },
     dir: { type: 'string', default: path.join(ROOT, '.wrangler') },

@@ -2,14 +2,15 @@
  * `npm start`: the whole pipeline on this machine, an example backend behind it, and a few real tasks
  * to watch. Stays up until Ctrl-C, which stops every child; a second one does not wait.
  */
+
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
 import { ROOT } from '../deploy/plan/plan-files.ts';
 import { exampleServices, providerServices } from '../examples/services.ts';
 import { ROLES } from '../shared/auth/role.ts';
 import { DEFAULT_POOL, keyNameOf } from '../shared/key/name.ts';
 import { reasonOf } from '../terminal/launch-error.ts';
+import { parseOptions } from '../terminal/options.ts';
 import { pad, style } from '../terminal/style.ts';
 import { runDemo } from './demo/demo.ts';
 import { tableHead, tableLine } from './demo/table.ts';
@@ -50,7 +51,7 @@ interface StartOptions {
 }
 
 function readOptions(): StartOptions {
-  const { values } = parseArgs({
+  const { values } = parseOptions({
     options: {
       'no-demo': { type: 'boolean', default: false },
       shards: { type: 'string' },

@@ -2,11 +2,12 @@
  * `npm run token`: prints a JWT, and nothing else, so that a script can take it. The secret comes from
  * the environment or from the local run's `.dev.vars`, never from the command line, which others see.
  */
-import { parseArgs } from 'node:util';
+
 import { ROLES, type Role } from '../shared/auth/role.ts';
 import { claimsFault, signToken } from '../shared/auth/token.ts';
 import { SecretSchema } from '../shared/env.ts';
 import { LaunchError, reasonOf } from '../terminal/launch-error.ts';
+import { parseOptions } from '../terminal/options.ts';
 import { loadSecrets } from './secrets.ts';
 
 const HELP = `Prints a token.
@@ -48,7 +49,7 @@ function readSecret(variable: string | undefined): string {
 }
 
 async function printToken(): Promise<void> {
-  const { values } = parseArgs({
+  const { values } = parseOptions({
     options: {
       role: { type: 'string' },
       sub: { type: 'string' },

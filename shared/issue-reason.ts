@@ -2,8 +2,8 @@
  * What zod found wrong, in words that say what to do: for requests, for `wrangler.toml`, for the agent's file.
  * Values never enter a reason: they may be secrets. A name that is not known is told which one it is close to.
  */
-import { distance } from 'fastest-levenshtein';
 import * as z from 'zod';
+import { closest } from './closest.ts';
 
 type Issue = z.core.$ZodIssue;
 
@@ -77,28 +77,6 @@ z.config({
     return undefined;
   },
 });
-
-/** Longer texts are no slips of the pen, and comparing them would cost. */
-const MAX_NAME_CHARS = 64;
-
-/** The known name that is likely meant: the same but for case and separators, one begun, or a few letters away. */
-function closest(name: string, known: readonly string[]): string | undefined {
-  const meant = plain(name);
-  if (name.length > MAX_NAME_CHARS || meant.length < 2) return undefined;
-  const scored = known.map((candidate) => ({ candidate, letters: lettersBetween(meant, plain(candidate)) }));
-  const [best] = scored.sort((a, b) => a.letters - b.letters);
-  return best !== undefined && best.letters <= Math.max(1, Math.floor(meant.length / 3)) ? best.candidate : undefined;
-}
-
-function lettersBetween(name: string, candidate: string): number {
-  const begins =
-    name.length >= 4 && candidate.length >= 4 && (candidate.startsWith(name) || name.startsWith(candidate));
-  return begins ? Math.min(1, Math.abs(candidate.length - name.length)) : distance(name, candidate);
-}
-
-function plain(name: string): string {
-  return name.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
-}
 
 function oneOf(values: readonly unknown[]): string {
   return `must be ${values.length === 1 ? '' : 'one of '}${values.map(String).join(', ')}`;

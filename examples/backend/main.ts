@@ -2,7 +2,7 @@
  * The example backend as a program of its own. With a parent that listens (`npm start`, tests) it says
  * over IPC where it stands, and goes when the parent goes, however that ends.
  */
-import { parseArgs } from 'node:util';
+import { parseOptions } from '../../terminal/options.ts';
 import { startBackend } from './server.ts';
 
 const HELP = `The example backend: routes to try Tasklane with.
@@ -13,7 +13,7 @@ const HELP = `The example backend: routes to try Tasklane with.
   /slow?ms=1500              answers late
   /flaky?failures=2          fails the first calls of each task, then works
   /broken                    422, always
-  /busy?refusals=1           429 with Retry-After for the first calls of each task
+  /busy?refusals=1           429 with Retry-After, the first calls of each task
   /async?ms=2000             202, then progress and the result by callback
   /random?failRate=0.1       500, 503 or a broken connection, by chance
   /echo                      the request
@@ -21,7 +21,7 @@ const HELP = `The example backend: routes to try Tasklane with.
   POST /_reset               forgets them`;
 
 function readPort(): number {
-  const { values } = parseArgs({
+  const { values } = parseOptions({
     options: { port: { type: 'string', default: '8788' }, help: { type: 'boolean', short: 'h', default: false } },
   });
   if (values.help) {

@@ -2,31 +2,36 @@
  * The example provider as a program of its own. With a parent that listens it says over IPC where it
  * stands, and goes when the parent goes, however that ends.
  */
-import { parseArgs } from 'node:util';
+import { parseOptions } from '../../terminal/options.ts';
 import { type AccountOptions, WINDOW_KINDS } from './account.ts';
 import { HEADER_STYLES, type HeaderStyle, startProvider } from './server.ts';
 
 const HELP = `The example provider: an API with keys and limits, to try key pools with.
 
-  node examples/provider/main.ts [--port 8789] [--limit 60] [--window-seconds 60] [--kind sliding]
-                                 [--quota N] [--headers none] [--latency-ms 0]
+  node examples/provider/main.ts [--port 8789] [--limit 60]
+      [--window-seconds 60] [--kind sliding] [--quota N] [--headers none]
+      [--latency-ms 0]
 
   --limit N            requests that a key may make in a window
   --window-seconds S   how long a window is
   --kind K             ${WINDOW_KINDS.join(', ')}
   --quota N            requests that a key may make at all
   --headers H          what is told of limits: ${HEADER_STYLES.join(', ')}
-  REVOKED_KEYS=a,b     keys that are refused (in the environment: command lines are seen by others)
+  REVOKED_KEYS=a,b     keys that are refused (in the environment: command lines
+                       are seen by others)
 
-  POST /v1/chat/completions                      as OpenAI's, streaming or not; Authorization: Bearer
-  POST /v1beta/models/<model>:generateContent    as Google's, also :streamGenerateContent; x-goog-api-key
-  /echo, /echo-error                             the request, the key included
-  /forbidden                                     403, whatever the key
-  GET /_log                                      requests by key (a hash of it): admitted, limited, refused
-  POST /_reset                                   forgets them`;
+  POST /v1/chat/completions    as OpenAI's, streaming or not
+  POST /v1beta/models/<model>:generateContent
+                               as Google's, also :streamGenerateContent;
+                               x-goog-api-key
+  /echo, /echo-error           the request, the key included
+  /forbidden                   403, whatever the key
+  GET /_log                    requests by key (a hash of it): admitted,
+                               limited, refused
+  POST /_reset                 forgets them`;
 
 function readOptions() {
-  const { values } = parseArgs({
+  const { values } = parseOptions({
     options: {
       port: { type: 'string', default: '8789' },
       limit: { type: 'string', default: '60' },

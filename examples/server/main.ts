@@ -2,25 +2,26 @@
  * The example server as a program of its own. With a parent that listens it says over IPC where it
  * stands, and goes when the parent goes, however that ends.
  */
-import { parseArgs } from 'node:util';
+import { parseOptions } from '../../terminal/options.ts';
 import { type Conduct, conductFrom, DEFAULT_CONDUCT } from './conduct.ts';
 import { type ServerOptions, startServer } from './server.ts';
 
 const HELP = `The example server: start it several times, each with an agent beside it.
 
-  npm run example:server -- [--port 9001] [--name one] [--latency-ms 50] [--jitter-ms 10]
-                            [--fail-rate 0] [--version 1.0.0] [--linger-ms 1000]
+  npm run example:server -- [--port 9001] [--name one] [--latency-ms 50]
+      [--jitter-ms 10] [--fail-rate 0] [--version 1.0.0] [--linger-ms 1000]
 
   any path              works for the latency, then answers { server, version }
   GET /health           { version }; 503 once it was told to stop
   GET /_log             what it did: calls, failures, in flight
   POST /_set?latencyMs=500&failRate=0.1&version=2.0.0   changes its conduct
 
-SIGTERM lets it finish: it ends when no call is under way and none came for --linger-ms.
+SIGTERM lets it finish: it ends when no call is under way and none came for
+--linger-ms.
 Agent configurations for it are in examples/server/agents/.`;
 
 function readOptions(): ServerOptions {
-  const { values } = parseArgs({
+  const { values } = parseOptions({
     options: {
       port: { type: 'string', default: '9001' },
       name: { type: 'string' },

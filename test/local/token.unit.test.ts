@@ -36,7 +36,10 @@ describe('npm run token', () => {
       ['--role', 'client', '--sub', 'alice', '--secret-env', 'NOT_THERE'],
       /^token: the environment variable NOT_THERE is missing/,
     ],
-    [['--role', 'client', '--sub', 'alice', '--secret', 'x'], /^token: Unknown option '--secret'/],
+    [
+      ['--role', 'client', '--sub', 'alice', '--secret', 'x'],
+      /^token: there is no option --secret; did you mean --secret-env\?/,
+    ],
   ])('says in one line what is wrong with %j', (args, message) => {
     const { status, stdout, stderr } = token(args);
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });

@@ -1,5 +1,8 @@
-/** Every mutation of the protocol's tests still applies: each of its edits finds its place exactly once. */
-import { readFileSync } from 'node:fs';
+/**
+ * Every mutation of the protocol's tests still applies: each of its edits finds its place exactly once, and in the
+ * migration that is in force.
+ */
+import { globSync, readFileSync } from 'node:fs';
 import { MUTATED_ROWS } from '../test/protocol/mutations/list.ts';
 import type { Edit } from '../test/protocol/mutations/mutation.ts';
 
@@ -14,6 +17,14 @@ function astray(edits: readonly Edit[]): Edit[] {
   });
 }
 
+const MIGRATIONS = globSync('migrations/*.sql').sort();
+
+/** @returns the later migration that makes again what the edit takes out, so that nothing is taken out */
+function overruling({ file, from }: Edit): string | undefined {
+  const at = MIGRATIONS.indexOf(file);
+  return at < 0 ? undefined : MIGRATIONS.slice(at + 1).find((later) => readFileSync(later, 'utf8').includes(from));
+}
+
 let count = 0;
 let bad = 0;
 for (const { name, mutations } of MUTATED_ROWS) {
@@ -22,6 +33,12 @@ for (const { name, mutations } of MUTATED_ROWS) {
     for (const { file, from } of astray(edits)) {
       bad += 1;
       console.error(`${name}: ${rule} without ${out}: stands not exactly once in ${file}:\n    ${from}`);
+    }
+    for (const edit of edits) {
+      const later = overruling(edit);
+      if (later === undefined) continue;
+      bad += 1;
+      console.error(`${name}: ${rule} without ${out}: ${later} makes it again; take it out there`);
     }
   }
 }

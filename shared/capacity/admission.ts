@@ -18,9 +18,6 @@ const LONG_PERIOD_MS = 20_000;
 /** Calls that must have been let in, for each of those at a time, before such a limit is believed. */
 const TURNS_TO_OBSERVE_TOP = 3;
 
-/** Of what the round before bore, when not so much is known any more. */
-const CAREFUL_SHARE = 0.25;
-
 /** A start is noted when it leaves here and counted when it arrives. */
 const guardMs = (periodMs: number): number => Math.min(100, 5 + periodMs * 0.005);
 
@@ -104,7 +101,7 @@ function mostAtOnce(state: LimiterState): number {
 function mostUnsure(state: LimiterState): number {
   if (state.configured.rate !== undefined || state.told.isAny || state.top !== undefined) return Infinity;
   if (state.learnt === undefined) return FIRST_CALLS + state.borne / 2;
-  if (!state.isObserved) return FIRST_CALLS + Math.max(state.confirmed, state.borneBefore * CAREFUL_SHARE) / 3;
+  if (!state.isObserved) return FIRST_CALLS + state.confirmed / 3;
   return state.learnt.periodMs < 3 * LET_IN_MS ? Infinity : Math.max(FIRST_CALLS, state.learnt.calls / 3);
 }
 

@@ -42,8 +42,7 @@ export function beginRound(state: LimiterState, now: number): void {
   state.isObserved ||= isSteady;
   state.isPeriodDoubted = learnt !== undefined && isPeriodWide(learnt);
   if (!state.doubt.beginRound(wasFull, learnt?.calls ?? state.top ?? 0, state.most) || state.isPeriodDoubted) return;
-  state.isCallsTurn = !state.isCallsTurn;
-  if (learnt !== undefined && isPeriodVague(learnt) && !state.isCallsTurn) state.isPeriodDoubted = true;
+  if (learnt !== undefined && isPeriodVague(learnt)) state.isPeriodDoubted = true;
   else state.doubt.begin();
 }
 

@@ -71,7 +71,6 @@ export class LimiterState {
   isPeriodDoubted = false;
   /** The longest time after a refusal at which a call was refused too, where the calls before it were not counted. */
   shutMs = 0;
-  isCallsTurn = true;
   copiesLeft = MAX_COPIES;
   /** What was learnt is an equal's, and nothing of one's own has been added to it. */
   copied: Learnt | undefined;

@@ -6,7 +6,7 @@ import type { ServerRegistry } from '../../../callback/registry/server-registry.
 import { answerClaims } from '../../../callback/runs/claim.ts';
 import { settleAttempts } from '../../../callback/runs/settle.ts';
 import { RegistrationSchema, SERVER_ID_PATTERN } from '../../../shared/registry/registration.ts';
-import { newTasks } from '../../keys/consumer.ts';
+import { newTasks } from '../../consumer/keys/consumer.ts';
 import { alice, bob } from './fleet.ts';
 
 const HOUR_MS = 3_600_000;

@@ -1,7 +1,7 @@
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { Redactor } from '../../consumer/keys/secrets/redaction.ts';
-import { redactedStream, StreamCut } from '../../consumer/keys/secrets/redaction-stream.ts';
+import { Redactor } from '../../../../consumer/keys/secrets/redaction.ts';
+import { redactedStream, StreamCut } from '../../../../consumer/keys/secrets/redaction-stream.ts';
 
 const KEY = 'sk-live/+="0123456789abcdef';
 const redactor = new Redactor([KEY]);

@@ -1,10 +1,10 @@
 /** Every way in which a secret may be written down, cut anywhere, on the way of a task and on the synchronous route. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { tokenRedaction } from '../../consumer/keys/secrets/callback-token.ts';
-import { REPLACEMENT, Redactor, redactContent } from '../../consumer/keys/secrets/redaction.ts';
-import { redactedStream } from '../../consumer/keys/secrets/redaction-stream.ts';
-import { contentFromBytes } from '../../shared/task/content.ts';
+import { tokenRedaction } from '../../../../consumer/keys/secrets/callback-token.ts';
+import { REPLACEMENT, Redactor, redactContent } from '../../../../consumer/keys/secrets/redaction.ts';
+import { redactedStream } from '../../../../consumer/keys/secrets/redaction-stream.ts';
+import { contentFromBytes } from '../../../../shared/task/content.ts';
 import { secrets, type Written, writtenDown } from './spellings.ts';
 
 const RUNS = { numRuns: 800 };

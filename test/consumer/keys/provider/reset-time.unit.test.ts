@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { limitFieldsOf } from '../../consumer/keys/provider/limit-fields.ts';
-import { resetAtOf, resetTime } from '../../consumer/keys/provider/reset-time.ts';
+import { limitFieldsOf } from '../../../../consumer/keys/provider/limit-fields.ts';
+import { resetAtOf, resetTime } from '../../../../consumer/keys/provider/reset-time.ts';
 
 const NOW = Date.UTC(2026, 10, 20, 12);
 const waitFor = (headers: Record<string, string>, body?: unknown) => {

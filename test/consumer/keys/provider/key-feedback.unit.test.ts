@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { observeKey } from '../../consumer/keys/provider/key-feedback.ts';
-import { nextPacificMidnight } from '../../consumer/keys/provider/refusal-body.ts';
+import { observeKey } from '../../../../consumer/keys/provider/key-feedback.ts';
+import { nextPacificMidnight } from '../../../../consumer/keys/provider/refusal-body.ts';
 
 const NOW = Date.UTC(2026, 10, 20, 12);
 const said = (status: number, json?: unknown, headers: Record<string, string> = {}) =>

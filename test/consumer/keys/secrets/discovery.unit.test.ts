@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { membersOf } from '../../consumer/keys/pool/members.ts';
-import { discoverKeys, fingerprintOf, KeyGroupsSchema } from '../../consumer/keys/secrets/discovery.ts';
-import { keyLabel, keyNameOf, keyOfLabel } from '../../shared/key/name.ts';
+import { membersOf } from '../../../../consumer/keys/pool/members.ts';
+import { discoverKeys, fingerprintOf, KeyGroupsSchema } from '../../../../consumer/keys/secrets/discovery.ts';
+import { keyLabel, keyNameOf, keyOfLabel } from '../../../../shared/key/name.ts';
 
 describe('keys in the environment', () => {
   it('are found by their names, in the order of their numbers, gaps or not', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { placeKey } from '../../consumer/keys/secrets/credential.ts';
-import { serviceSchema } from '../../shared/service/definition.ts';
+import { placeKey } from '../../../../consumer/keys/secrets/credential.ts';
+import { serviceSchema } from '../../../../shared/service/definition.ts';
 
 const service = (over: object = {}) =>
   serviceSchema(false).parse({ baseUrl: 'https://api.example.com/v1', keyPool: 'default', ...over });

@@ -5,19 +5,19 @@
 import { createExecutionContext, createMessageBatch, getQueueResult } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { vi } from 'vitest';
-import { readEnv as readCallbackEnv } from '../../callback/env.ts';
-import { answerClaims } from '../../callback/runs/claim.ts';
-import { settleAttempts } from '../../callback/runs/settle.ts';
-import { runBatch } from '../../consumer/batch.ts';
-import { type ConsumerEnv, readEnv } from '../../consumer/env.ts';
-import type { KeyPool } from '../../consumer/keys/pool/key-pool.ts';
-import { importMacKey } from '../../shared/crypto/mac.ts';
-import type { LedgerSession } from '../../shared/ledger/contract.ts';
-import { newTaskMessage, type TaskMessage, wakeMessage } from '../../shared/message/task-message.ts';
-import { readCancelled, readTask } from '../../shared/store/read.ts';
-import type { TaskRow } from '../../shared/store/row.ts';
-import { mintTaskId } from '../../shared/task/id.ts';
-import type { TaskRequest } from '../../shared/task/request.ts';
+import { readEnv as readCallbackEnv } from '../../../callback/env.ts';
+import { answerClaims } from '../../../callback/runs/claim.ts';
+import { settleAttempts } from '../../../callback/runs/settle.ts';
+import { runBatch } from '../../../consumer/batch.ts';
+import { type ConsumerEnv, readEnv } from '../../../consumer/env.ts';
+import type { KeyPool } from '../../../consumer/keys/pool/key-pool.ts';
+import { importMacKey } from '../../../shared/crypto/mac.ts';
+import type { LedgerSession } from '../../../shared/ledger/contract.ts';
+import { newTaskMessage, type TaskMessage, wakeMessage } from '../../../shared/message/task-message.ts';
+import { readCancelled, readTask } from '../../../shared/store/read.ts';
+import type { TaskRow } from '../../../shared/store/row.ts';
+import { mintTaskId } from '../../../shared/task/id.ts';
+import type { TaskRequest } from '../../../shared/task/request.ts';
 
 export type Backend = (request: Request) => Response | Promise<Response>;
 

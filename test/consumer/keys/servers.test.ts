@@ -1,7 +1,7 @@
 /** Keys and registered servers together: real batch, ledger, key pool and server registry. */
 import { env } from 'cloudflare:workers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { RegistrationSchema } from '../../shared/registry/registration.ts';
+import { RegistrationSchema } from '../../../shared/registry/registration.ts';
 import { answerWith, newTask, newTasks, rowOf, TestConsumer } from './consumer.ts';
 
 const registry = env.SERVER_REGISTRY.getByName('registry');

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { membersOf } from '../../consumer/keys/pool/members.ts';
+import { membersOf } from '../../../consumer/keys/pool/members.ts';
 import { answerWith, newTask, newTasks, rowOf, TestConsumer, wakeNow } from './consumer.ts';
 
 const KEYS = { KEY1: 'sk-first-0123456789', KEY2: 'sk-second-0123456789' };

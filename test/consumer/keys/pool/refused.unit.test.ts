@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import type { KeyFeedback } from '../../consumer/keys/pool/feedback.ts';
-import { type KeyAnswer, type KeyCall, lease } from '../../consumer/keys/pool/lease.ts';
-import { noteAsking, notePulled, type Pull, pull } from '../../consumer/keys/pool/line.ts';
-import { emptyPool, type Pool } from '../../consumer/keys/pool/pool.ts';
-import { release } from '../../consumer/keys/pool/release.ts';
-import { restore, snapshot } from '../../consumer/keys/pool/snapshot.ts';
+import type { KeyFeedback } from '../../../../consumer/keys/pool/feedback.ts';
+import { type KeyAnswer, type KeyCall, lease } from '../../../../consumer/keys/pool/lease.ts';
+import { noteAsking, notePulled, type Pull, pull } from '../../../../consumer/keys/pool/line.ts';
+import { emptyPool, type Pool } from '../../../../consumer/keys/pool/pool.ts';
+import { release } from '../../../../consumer/keys/pool/release.ts';
+import { restore, snapshot } from '../../../../consumer/keys/pool/snapshot.ts';
 
 const MEMBERS = [
   { number: 1, fingerprint: 'aaaaaaaa' },

@@ -1,7 +1,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
-import type { KeyRequest } from '../../consumer/keys/pool/lease.ts';
+import type { KeyRequest } from '../../../../consumer/keys/pool/lease.ts';
 
 const MEMBERS = [
   { number: 1, fingerprint: 'aaaaaaaa' },

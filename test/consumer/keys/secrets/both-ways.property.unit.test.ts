@@ -4,14 +4,14 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { attempt } from '../../consumer/call/attempt.ts';
-import type { Call } from '../../consumer/call/call.ts';
-import type { ConsumerEnv } from '../../consumer/env.ts';
-import { REPLACEMENT, Redactor } from '../../consumer/keys/secrets/redaction.ts';
-import { proxy } from '../../consumer/sync/proxy.ts';
-import { ServiceDefinitionSchema } from '../../shared/service/definition.ts';
-import { KnownServices } from '../../shared/service/known-services.ts';
-import { SYNC_ORIGIN } from '../../shared/sync/call.ts';
+import { attempt } from '../../../../consumer/call/attempt.ts';
+import type { Call } from '../../../../consumer/call/call.ts';
+import type { ConsumerEnv } from '../../../../consumer/env.ts';
+import { REPLACEMENT, Redactor } from '../../../../consumer/keys/secrets/redaction.ts';
+import { proxy } from '../../../../consumer/sync/proxy.ts';
+import { ServiceDefinitionSchema } from '../../../../shared/service/definition.ts';
+import { KnownServices } from '../../../../shared/service/known-services.ts';
+import { SYNC_ORIGIN } from '../../../../shared/sync/call.ts';
 import { secrets, writtenDown } from './spellings.ts';
 
 for (const level of ['log', 'warn', 'error'] as const) vi.spyOn(console, level).mockReturnValue(undefined);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Redactor, redactContent } from '../../consumer/keys/secrets/redaction.ts';
+import { Redactor, redactContent } from '../../../../consumer/keys/secrets/redaction.ts';
 
 const KEY = 'sk-proj/A+b=c"d-0123456789';
 const redactor = new Redactor([KEY]);

@@ -7,7 +7,7 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseSync, Visitor } from 'oxc-parser';
-import { boundaryViolations, type ImportEdge } from './boundary.ts';
+import { boundaryViolations, emptyBoundaries, type ImportEdge } from './boundary.ts';
 import { importCircles } from './circle.ts';
 
 const SOURCES = ['*.mts', '*/**/*.{ts,mts,tsx}'];
@@ -51,12 +51,13 @@ function edgesOf(file: string): ImportEdge[] {
   });
 }
 
-const edges = globSync(SOURCES, { exclude: isIgnored }).flatMap(edgesOf);
+const files = globSync(SOURCES, { exclude: isIgnored });
+const edges = files.flatMap(edgesOf);
 const dangling = edges
   .filter(({ to, kind }) => kind === 'file' && !existsSync(to))
   .map(({ from, to, line }) => `${from}:${line} imports ${to}, which does not exist`);
 const circles = importCircles(edges).map((circle) => `import each other in a circle: ${circle.join(', ')}`);
-const problems = [...boundaryViolations(edges), ...dangling, ...circles];
+const problems = [...boundaryViolations(edges), ...emptyBoundaries(files), ...dangling, ...circles];
 for (const problem of problems) console.error(problem);
 if (problems.length > 0) process.exitCode = 1;
 else console.log(`${edges.length} imports, none crosses a boundary or closes a circle`);

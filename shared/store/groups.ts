@@ -1,6 +1,6 @@
 /**
  * Groups of tasks. All tasks of a group are in one store, beside the group's row: its counts are kept by triggers
- * (`migrations/0014_groups.sql`), so they are right whatever crashes, and the end of its last task is its own.
+ * (`migrations/schema/tasklane.sql`), so they are right whatever crashes, and the end of its last task is its own.
  */
 import { TERMINAL_STATUSES, type TerminalStatus } from '../task/status.ts';
 import { jsonParameters, ROWS, runForEach } from './parameter.ts';

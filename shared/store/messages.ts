@@ -1,5 +1,5 @@
 /**
- * Messages about the end of tasks (rule R24). The database writes them itself, with the end (`migrations/0013_webhooks.sql`);
+ * Messages about the end of tasks (rule R24). The database writes them itself, with the end (`migrations/schema/tasklane.sql`);
  * here they are found, so that they go out at once and not when the sweeper comes.
  */
 import { jsonParameters, runForEach } from './parameter.ts';

@@ -1,7 +1,7 @@
 /**
  * A completion webhook: whom the end of a task, or of a group, is told to. A client gives the address, the ends that it wants
  * to hear of and the format; the row keeps what the message needs beside it (`BoundHook`), so that the database
- * can write the message in the statement that ends the task (`migrations/0013_webhooks.sql`).
+ * can write the message in the statement that ends the task (`migrations/schema/tasklane.sql`).
  *
  * Messages of a hook are tasks of a service of its own, so that a hook can be paused alone: `webhook:HOST:HASH`, of its
  * owner and its address without the query. No service that anybody defines can have such a name.

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { boundaryViolations, type ImportEdge } from '../../checks/boundary.ts';
+import { boundaryViolations, emptyBoundaries, type ImportEdge } from '../../checks/boundary.ts';
 
 const file = (from: string, to: string): ImportEdge => ({ from, to, kind: 'file', line: 1 });
 const pack = (from: string, to: string): ImportEdge => ({ from, to, kind: 'package', line: 1 });
@@ -30,5 +30,10 @@ describe('import boundaries', () => {
     pack('local/start.ts', 'node:fs'),
   ])('allows $from → $to', (edge) => {
     expect(boundaryViolations([edge])).toEqual([]);
+  });
+
+  it('are around rooms that are there', () => {
+    expect(emptyBoundaries(['shared/task/id.ts'])).toContain('checks/boundary.ts speaks of agent/, where no file is');
+    expect(emptyBoundaries(['agent/main.ts'])).not.toContainEqual(expect.stringContaining(' agent/'));
   });
 });

@@ -47,91 +47,7 @@ function TaskStory({ task, onChanged }: { task: TaskDocument; onChanged: () => v
           />
         )}
       </p>
-      <dl>
-        <dt>Service</dt>
-        <dd>
-          {task.service === null ? (
-            '—'
-          ) : (
-            <PageLink page="service" name={task.service}>
-              {task.service}
-            </PageLink>
-          )}
-        </dd>
-        <dt>Submitted</dt>
-        <dd>
-          <Time at={task.createdAt} /> by {task.subject}
-        </dd>
-        {task.ref !== undefined && (
-          <>
-            <dt>Reference</dt>
-            <dd>{task.ref}</dd>
-          </>
-        )}
-        {task.labels !== undefined && (
-          <>
-            <dt>Labels</dt>
-            <dd class="row">
-              {Object.entries(task.labels).map(([name, value]) => (
-                <PageLink key={name} page="tasks" query={{ label: `${name}:${value}` }}>
-                  {`${name}:${value}`}
-                </PageLink>
-              ))}
-            </dd>
-          </>
-        )}
-        {task.group !== undefined && (
-          <>
-            <dt>Group</dt>
-            <dd>
-              <PageLink page="tasks" query={{ group: task.group, subject: task.subject }}>
-                {task.group}
-              </PageLink>
-            </dd>
-          </>
-        )}
-        {task.waitingFor !== undefined && (
-          <>
-            <dt>Waits</dt>
-            <dd>
-              {waitingFor(task.waitingFor.reason)}
-              {task.waitingFor.until !== undefined && (
-                <>
-                  , <Time at={task.waitingFor.until} />
-                </>
-              )}
-              {task.waitingFor.ahead !== undefined && (
-                <span class="quiet">
-                  {' '}
-                  ({task.waitingFor.ahead === 0 ? 'the next in line' : `${count(task.waitingFor.ahead)} before it`})
-                </span>
-              )}
-            </dd>
-          </>
-        )}
-        {task.deadlineAt !== undefined && !isTerminal(task.status) && (
-          <>
-            <dt>Deadline</dt>
-            <dd>
-              <Time at={task.deadlineAt} />
-            </dd>
-          </>
-        )}
-        <dt>Attempts</dt>
-        <dd>
-          {task.attempts} ({task.failures} failed), {task.deferrals} {task.deferrals === 1 ? 'wait' : 'waits'} for
-          capacity
-        </dd>
-        {task.progress !== undefined && (
-          <>
-            <dt>Progress</dt>
-            <dd>
-              <progress max={100} value={task.progress} aria-label="Progress" /> {task.progress} %{' '}
-              {task.progressMessage}
-            </dd>
-          </>
-        )}
-      </dl>
+      <Facts task={task} />
       {task.error !== undefined && (
         <p class="notice bad">
           {task.error.message} <span class="quiet">{isTerminal(task.status) && ERROR_HELP[task.error.class]}</span>
@@ -149,25 +65,103 @@ function TaskStory({ task, onChanged }: { task: TaskDocument; onChanged: () => v
         </ol>
       </Panel>
       <Request request={task.request} stored={call('GET /api/task/:id/payload', { id })} />
-      {(task.result !== undefined || task.resultBytes !== undefined || task.resultRedacted) && (
-        <Panel title="Result" aside={<span class="quiet">{task.resultContentType}</span>}>
-          {task.resultRedacted && <p class="quiet">Not shown: its service redacts bodies.</p>}
-          {task.result !== undefined && <Shown value={task.result} />}
-          {task.resultUrl !== undefined && (
-            <Stored
-              call={call('GET /api/task/:id/result', { id })}
-              size={task.resultBytes ?? 0}
-              type={task.resultContentType}
-            />
-          )}
-        </Panel>
-      )}
+      <Result task={task} />
       {task.bodiesDeletedAt !== undefined && (
         <p class="quiet">
           Request, result and timeline were deleted <Time at={task.bodiesDeletedAt} />.
         </p>
       )}
     </>
+  );
+}
+
+/** Whose it is and where it stands. */
+function Facts({ task }: { task: TaskDocument }) {
+  return (
+    <dl>
+      <dt>Service</dt>
+      <dd>
+        {task.service === null ? (
+          '—'
+        ) : (
+          <PageLink page="service" name={task.service}>
+            {task.service}
+          </PageLink>
+        )}
+      </dd>
+      <dt>Submitted</dt>
+      <dd>
+        <Time at={task.createdAt} /> by {task.subject}
+      </dd>
+      {task.ref !== undefined && (
+        <>
+          <dt>Reference</dt>
+          <dd>{task.ref}</dd>
+        </>
+      )}
+      {task.labels !== undefined && (
+        <>
+          <dt>Labels</dt>
+          <dd class="row">
+            {Object.entries(task.labels).map(([name, value]) => (
+              <PageLink key={name} page="tasks" query={{ label: `${name}:${value}` }}>
+                {`${name}:${value}`}
+              </PageLink>
+            ))}
+          </dd>
+        </>
+      )}
+      {task.group !== undefined && (
+        <>
+          <dt>Group</dt>
+          <dd>
+            <PageLink page="tasks" query={{ group: task.group, subject: task.subject }}>
+              {task.group}
+            </PageLink>
+          </dd>
+        </>
+      )}
+      {task.waitingFor !== undefined && (
+        <>
+          <dt>Waits</dt>
+          <dd>
+            {waitingFor(task.waitingFor.reason)}
+            {task.waitingFor.until !== undefined && (
+              <>
+                , <Time at={task.waitingFor.until} />
+              </>
+            )}
+            {task.waitingFor.ahead !== undefined && (
+              <span class="quiet">
+                {' '}
+                ({task.waitingFor.ahead === 0 ? 'the next in line' : `${count(task.waitingFor.ahead)} before it`})
+              </span>
+            )}
+          </dd>
+        </>
+      )}
+      {task.deadlineAt !== undefined && !isTerminal(task.status) && (
+        <>
+          <dt>Deadline</dt>
+          <dd>
+            <Time at={task.deadlineAt} />
+          </dd>
+        </>
+      )}
+      <dt>Attempts</dt>
+      <dd>
+        {task.attempts} ({task.failures} failed), {task.deferrals} {task.deferrals === 1 ? 'wait' : 'waits'} for
+        capacity
+      </dd>
+      {task.progress !== undefined && (
+        <>
+          <dt>Progress</dt>
+          <dd>
+            <progress max={100} value={task.progress} aria-label="Progress" /> {task.progress} % {task.progressMessage}
+          </dd>
+        </>
+      )}
+    </dl>
   );
 }
 
@@ -199,6 +193,23 @@ function Request({ request, stored }: { request: TaskDocument['request']; stored
       {bodyRedacted && <p class="quiet">Not shown: its service redacts bodies.</p>}
       {body !== undefined && <Shown value={body} />}
       {bodyUrl !== undefined && <Stored call={stored} size={bodyBytes ?? 0} type={contentType} />}
+    </Panel>
+  );
+}
+
+function Result({ task }: { task: TaskDocument }) {
+  if (task.result === undefined && task.resultBytes === undefined && !task.resultRedacted) return null;
+  return (
+    <Panel title="Result" aside={<span class="quiet">{task.resultContentType}</span>}>
+      {task.resultRedacted && <p class="quiet">Not shown: its service redacts bodies.</p>}
+      {task.result !== undefined && <Shown value={task.result} />}
+      {task.resultUrl !== undefined && (
+        <Stored
+          call={call('GET /api/task/:id/result', { id: task.id })}
+          size={task.resultBytes ?? 0}
+          type={task.resultContentType}
+        />
+      )}
     </Panel>
   );
 }

@@ -30,7 +30,7 @@ export async function probeMembers(members: readonly Member[]): Promise<Readonly
   return found;
 }
 
-/** Tells the members that this leader leaves; who does not hear it notices by its silence. */
+/** Tells the members that this leader leaves; a member that does not get it notices when no probe comes. */
 export async function sendLeaveNotices(members: readonly Member[]): Promise<void> {
   const notices = members.flatMap(({ id, agentUrl }) =>
     agentUrl === undefined ? [] : [probe(agentUrl, id, { [LEAVE_NOTICE_HEADER]: 'yes' })],

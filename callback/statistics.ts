@@ -136,7 +136,7 @@ export class Statistics {
 
   /**
    * Says when what is left shall be written by whoever asks: undefined when nothing is left, or somebody
-   * was told already. Who was told may be gone by then, so after that time somebody else is told.
+   * was told already. The caller that was told may be gone by then, so after that time another is told.
    */
   planFlush(now: number): number | undefined {
     if (this.#since === undefined || now < this.#flushAt) return undefined;

@@ -55,7 +55,7 @@ export interface Config {
   /** What receivers of messages verify with is derived from these. */
   readonly webhookSecrets: WebhookSecrets;
   readonly recordsAtAccept: boolean;
-  /** How long an idempotency key is remembered. */
+  /** How long an idempotency key is kept. */
   readonly idempotencyMs: number;
   /** Those of wrangler.toml; what was put at run time is known to `Runtime.services`. */
   readonly services: Services;

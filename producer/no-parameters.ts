@@ -1,6 +1,6 @@
 /**
- * Refuses query parameters where a route declares none: a parameter that is ignored is a wish that nobody
- * grants. Routes that declare some refuse the unknown ones by their schema; the synchronous route passes its
+ * Refuses query parameters where a route declares none: a client whose parameter is ignored takes the
+ * answer for one that went by it. Routes that declare some refuse the unknown ones by their schema; the synchronous route passes its
  * query on, and pages and their files have no business with it.
  */
 import { matchedRoutes } from 'hono/route';

@@ -1,6 +1,6 @@
 /**
  * Whose task an id is, before and after the database is asked. A client's forged or foreign id is
- * refused without a read; a row's owner is checked all the same. Who may see every task sees
+ * refused without a read; a row's owner is checked all the same. A role that may see every task sees
  * only those that are recorded, because an id alone does not tell whether it is real.
  */
 import { isMessageId, isTaskIdOf, TASK_ID_PATTERN, taskCreatedAt } from '../shared/task/id.ts';

@@ -51,7 +51,7 @@ export async function rehearse(
     for (const [index, fault] of injected.entries()) {
       signal.throwIfAborted();
       runs.push(await tryFault(rehearsal, fault, light));
-      if ((index + 1) % RUNS_A_LINE === 0) say(`  ${index + 1} of ${injected.length} trials with a fault`);
+      if ((index + 1) % RUNS_A_LINE === 0) say(`  ${index + 1} of ${injected.length} runs with a fault`);
     }
   }
   signal.throwIfAborted();
@@ -69,7 +69,7 @@ export async function rehearse(
   console.log(tables.map(([header, rows]) => `\n${alignedTable(header, rows)}`).join('\n'));
   if (writes) writePage(tables.map(([header, rows]) => markdownTable(header, rows)).join('\n\n'));
   const seconds = Math.round((performance.now() - startedAt) / 1000);
-  say(`\n${rehearsals.length} scenarios, ${runs.length} trials with a fault, ${failed.length} failed, ${seconds} s`);
+  say(`\n${rehearsals.length} scenarios, ${runs.length} runs with a fault, ${failed.length} failed, ${seconds} s`);
   const lost = faultsOfGrowth(growth);
   for (const fault of lost) say(`FAILED under load: ${fault}`);
   return failed.length + lost.length === 0;

@@ -37,7 +37,7 @@ export function faultsFor({ calls }: Rehearsal, extent: Extent, round = 0): Faul
   ].map(({ fault }) => fault);
 }
 
-export const MATRIX_HEADER = ['', 'calls', 'trials', 'by itself', 'second run', 'failed'];
+export const MATRIX_HEADER = ['', 'calls', 'runs', 'by itself', 'second run', 'failed'];
 
 export function scenarioRows(rehearsals: readonly Rehearsal[], runs: readonly FaultRun[]): string[][] {
   return rehearsals.map(({ scenario, calls }) => [

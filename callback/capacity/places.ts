@@ -1,6 +1,6 @@
 /**
  * Calls under way, over all shards. A question's places are under one lease (rule R22): asked again it
- * gets the same ones, gives them back one by one, and what a crashed consumer never gives back is freed
+ * gets the same ones, releases them one by one, and what a crashed consumer never releases is freed
  * when the lease expires. A lease that was given up gets none, however late its question comes. Short calls
  * of one batch may follow one another in a place, without a question in between.
  * Deterministic, without I/O.
@@ -91,7 +91,7 @@ function noteMoved(registry: Registry, place: Place, now: number): void {
 
 /**
  * @param tookMs as long as the call had its place
- * @returns the place, or undefined when it was given back, or freed, before
+ * @returns the place, or undefined when it was released, or freed, before
  */
 export function releasePlace(
   registry: Registry,
@@ -148,7 +148,7 @@ export function endTicket(registry: Registry, place: Place, kind: 'let-in' | 'un
   registry.services.get(place.service)?.limiter?.limiter.end(place.ticket, { kind }, now);
 }
 
-/** The task has ended although its call goes on: whoever made the call gives back nothing later. */
+/** The task has ended although its call goes on: whoever made the call releases nothing later. */
 export function endTask(registry: Registry, task: string, now: number): void {
   for (const [id, { open }] of registry.leases) {
     const place = open.has(task) ? releasePlace(registry, id, task, now) : undefined;

@@ -99,7 +99,7 @@ export class RegistryHost {
     this.#hasStoredPlaces = this.#registry.leases.size > 0;
   }
 
-  /** What the platform remembers of the alarm that was set before a restart. */
+  /** What the platform kept of the alarm that was set before a restart. */
   noteAlarm(at = Infinity): void {
     this.#alarmAt = at;
   }

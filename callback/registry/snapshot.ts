@@ -61,7 +61,7 @@ interface ServicesRecord {
   readonly limited: readonly string[];
   /** Absent in what an older release wrote. */
   readonly ramps?: Readonly<Record<string, Ramp>>;
-  /** Absent before services were remembered that are gone. */
+  /** Absent in what a release wrote that did not keep services that are gone. */
   readonly deleted?: Readonly<Record<string, number>>;
   readonly outages: Readonly<Record<string, Outage>>;
 }

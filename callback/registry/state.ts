@@ -169,9 +169,9 @@ export interface Place {
   readonly service: string;
   /** Undefined for a service with a fixed target. */
   readonly offer: Offer | undefined;
-  /** The calls that have it one after the other, as they were promised it. */
+  /** The calls that have it one after the other, in their order. */
   readonly calls: string[];
-  /** Of them, not given back. */
+  /** Of them, not released. */
   left: number;
   /** When the call that has it now began. */
   beganAt: number;
@@ -212,7 +212,7 @@ export interface Registry {
   readonly flows: Map<string, Flow>;
   readonly catalog: Catalog;
   readonly leases: Map<string, LeaseGroup>;
-  /** Leases whose calls were all given back, and when they expire. */
+  /** Leases whose calls were all released, and when they expire. */
   readonly spent: Map<string, number>;
   /** Leases whose callers have gone, and when they expire. */
   readonly abandoned: Map<string, number>;

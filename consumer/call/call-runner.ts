@@ -1,7 +1,7 @@
 /**
  * Makes the calls of one batch and says how each ended as soon as it did. Calls over the network take turns
  * (`turns.ts`), and a call's time-out starts with its turn; calls to bound Workers hold no connection of this
- * one. A call that does not get its turn in time to end within its lease is given back unattempted (rule
+ * one. A call that does not get its turn in time to end within its lease is released unattempted (rule
  * R14). All calls of the batch share one look-up of cancellations.
  */
 import { logError, logWarning } from '../../shared/log.ts';

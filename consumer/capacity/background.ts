@@ -13,7 +13,7 @@ export class Background {
     return this.#work.size === 0;
   }
 
-  /** Work that breaks takes nothing else with it: the batch gives back what it has not settled. */
+  /** Work that breaks takes nothing else with it: the batch returns what it has not settled to its queue. */
   add(work: Promise<unknown>): void {
     const tracked = work
       .then(

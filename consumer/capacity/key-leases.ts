@@ -1,5 +1,5 @@
 /**
- * One batch's dealings with the key pools: takes keys for its calls, brings them back with what they said,
+ * One batch's dealings with the key pools: takes keys for its calls, releases them with what they said,
  * and asks anew for calls that were limited or refused. Calls whose key comes within moments wait here;
  * others stand in the pool's line. Two calls a pool and batch, mostly: bad news goes at once.
  */

@@ -32,7 +32,7 @@ export class OpenLeases<Report> {
   readonly #leases = new Map<string, OpenLease<Report>>();
   readonly #leaseOf = new Map<string, OpenLease<Report>>();
 
-  /** @param bring sends reports to the lease's owner */
+  /** @param send sends reports to the lease's owner */
   constructor(send: (lease: OpenLease<Report>, reports: Report[]) => void) {
     this.#send = send;
   }

@@ -1,6 +1,6 @@
 /**
  * One batch's dealings with the server registry: takes a place for each call of a routed service, and
- * brings the places back with how the calls went. One question and one report a batch, mostly. Short calls
+ * releases the places with how the calls went. One question and one report a batch, mostly. Short calls
  * follow one another in a place; calls whose place comes within moments wait here; others stand in line.
  */
 import { serviceLine, targetOfLine } from '../../shared/capacity/line.ts';

@@ -33,7 +33,7 @@ export class Deliveries {
   /**
    * @param queue takes the copies
    * @param noReenqueue keys of messages that must not be renewed: the platform shall give up on them
-   * @param draining nothing is given back to the queue it came from as long as a copy can be sent
+   * @param draining nothing returns to the queue it came from as long as a copy can be sent
    */
   constructor(
     queue: Queue<TaskMessage>,

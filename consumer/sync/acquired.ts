@@ -1,6 +1,6 @@
 /**
  * A place at a server, and a key where the service uses a pool: what a synchronous call holds while it
- * runs. Given back once, together, whoever is first to say so.
+ * runs. Released once, together, by whoever is first.
  */
 import type { CallReport } from '../../shared/registry/routing.ts';
 import type { KeyFeedback, LimitFacts } from '../keys/pool/feedback.ts';

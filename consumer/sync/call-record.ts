@@ -30,7 +30,7 @@ const SERVER_ERRORS = 500;
 
 export function logTry({ startedAt, ...record }: CallRecord): void {
   const durationMs = Date.now() - startedAt;
-  logInfo('call.relayed', { ...record, startedAt: new Date(startedAt).toISOString(), durationMs });
+  logInfo('call.forwarded', { ...record, startedAt: new Date(startedAt).toISOString(), durationMs });
 }
 
 /** Never rejects. */

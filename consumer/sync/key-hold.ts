@@ -1,6 +1,6 @@
 /**
  * A key for one synchronous call: asked for by itself, because there is no batch to share the question
- * with, and given back with what the call said of it.
+ * with, and released with what the call said of it.
  */
 import type { KeyEnv } from '../capacity/capacity-env.ts';
 import { askForKeys, releaseKeys } from '../capacity/key-source.ts';

@@ -4,7 +4,7 @@
  * is busy, and to another key when one is limited or refused; what a backend has answered otherwise is
  * the client's.
  *
- * Guarantee: place and key are given back whatever happens: when the answer has passed, broken off or
+ * Guarantee: place and key are released whatever happens: when the answer has passed, broken off or
  * fallen silent, and when the client has gone.
  */
 import { logError } from '../../shared/log.ts';

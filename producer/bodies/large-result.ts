@@ -1,6 +1,6 @@
 /**
- * Results of backends that are too large for a row: stored first, then reported. Who may not report stores nothing, and
- * what was stored and is not taken is deleted.
+ * Results of backends that are too large for a row: stored first, then reported. A request that may not
+ * report stores nothing, and what was stored and is not taken is deleted.
  */
 import { deleteBodies } from '../../shared/bodies/delete-bodies.ts';
 import { newResultKey, ownerOf } from '../../shared/bodies/object-key.ts';

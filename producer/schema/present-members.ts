@@ -7,7 +7,7 @@
  */
 import type { z } from '@hono/zod-openapi';
 
-/** Sets of names that a client may choose are remembered up to here; others are checked by the whole schema. */
+/** Sets of names that a client may choose are kept up to this many; others are checked by the whole schema. */
 const MAX_PARTS = 200;
 
 /** @param schema takes no other members than its own, and has no check that looks at several of them */

@@ -1,6 +1,6 @@
 /**
  * Everything that `/metrics` and the push of metrics tell, collected at once: one look at each part, and how long
- * the stores and the queues took to answer it. Who does not answer is missing, and `tasklane_up` says so.
+ * the stores and the queues took to answer it. A part that does not answer is missing, and `tasklane_up` says so.
  */
 import { hourOf, startOfHour, type Tally, type TallyKind } from '../../shared/statistics/tally.ts';
 import { readStatistics } from '../../shared/store/statistics.ts';

@@ -1,5 +1,5 @@
 /**
- * Links to bodies that need no token: signed for one action on one body until a time. Who holds one may do that and
+ * Links to bodies that need no token: signed for one action on one body until a time. Whoever holds one may do that and
  * nothing else, and may hand it on. Pure but for the signing.
  *
  * A client's links are signed by the producer. A backend's are signed with the token of its attempt, which the link

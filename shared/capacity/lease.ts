@@ -1,7 +1,7 @@
 /**
  * How a batch, or a synchronous call, asks for capacity: keys of a pool, or places at a service (rule
  * R22). Every question has an id. The same id gets the same answer, what its caller does not want any
- * more is given back by that id, and what nobody gives back ends at `expiresAt`.
+ * more is released by that id, and what nobody releases ends at `expiresAt`.
  */
 import type { DeferralReason } from '../task/state.ts';
 

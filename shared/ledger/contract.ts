@@ -118,7 +118,7 @@ export const SettlementSchema = z.object({
   error: TaskErrorSchema.optional(),
   /** Of an accepted task: the registered server that works on it, to be told of a cancellation. */
   server: z.string().max(64).optional(),
-  /** What is remembered of an attempt that did not succeed. */
+  /** What is kept of an attempt that did not succeed. */
   record: AttemptRecordSchema.optional(),
 });
 export type Settlement = z.infer<typeof SettlementSchema>;

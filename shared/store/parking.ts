@@ -25,7 +25,7 @@ const STANDS = '(released_at IS NULL OR due_at <= ?2)';
 /** What a line's pace is worth: who moves it writes it no more often. */
 const PACE_HOLDS_MS = 10_000;
 
-/** Who has said nothing for so long moves the line no more. */
+/** An owner that has said nothing for so long moves the line no more. */
 export const RATE_IS_OLD_MS = 120_000;
 
 /** How fast its owner moves a line, tasks a second. */

@@ -1,5 +1,5 @@
 /**
- * What is remembered of an attempt, and of the error a task ended with. A retry by hand is remembered among the
+ * What is kept of an attempt, and of the error a task ended with. A retry by hand is kept among the
  * attempts. Texts are bounded; keys and tokens never enter them, of a key only its number.
  */
 import * as z from 'zod';

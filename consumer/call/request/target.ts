@@ -161,7 +161,7 @@ type CallAddress =
     }
   | { readonly ok: false; readonly problem: string };
 
-/** @param registered servers that the registry, or what is remembered of it, gave the call */
+/** @param registered servers that the registry, or what is kept of it, gave the call */
 export function placeOf(
   env: TargetEnv,
   service: ServiceDefinition,

@@ -6,10 +6,10 @@ import type { Member } from './pool.ts';
 const known = new WeakMap<KeyRing, Map<string, readonly Member[]>>();
 
 export async function membersOf(ring: KeyRing, pool: string): Promise<readonly Member[]> {
-  const memberss = known.get(ring) ?? new Map<string, readonly Member[]>();
-  known.set(ring, memberss);
-  const members = memberss.get(pool) ?? (await readMembers(ring, pool));
-  memberss.set(pool, members);
+  const byPool = known.get(ring) ?? new Map<string, readonly Member[]>();
+  known.set(ring, byPool);
+  const members = byPool.get(pool) ?? (await readMembers(ring, pool));
+  byPool.set(pool, members);
   return members;
 }
 

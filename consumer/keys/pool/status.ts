@@ -18,7 +18,7 @@ const MAX_PAUSE_MS = 600_000;
 const CONFIRMED_PAUSE_MS = 30_000;
 const MAX_CONFIRMED_PAUSE_MS = 3_600_000;
 
-/** Refusals are remembered this long; after it, a task may try the key again. */
+/** Refusals are kept this long; after it, a task may try the key again. */
 const REFUSAL_TTL_MS = 3_600_000;
 const MAX_REFUSALS = 32;
 

@@ -88,7 +88,7 @@ const STEPS_A_CHARACTER = 20;
 const FREE_STEPS = 20_000;
 const DEPTH_OF_THE_REST = 2;
 
-/** So many places are remembered; a text is read forwards. */
+/** So many places are kept; a text is read forwards. */
 const MAX_KEPT = 20_000;
 
 interface Kept {

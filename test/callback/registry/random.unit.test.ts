@@ -199,7 +199,7 @@ class History {
     }
   }
 
-  /** @param limits by server at the time of the pick */
+  /** @param before limits by server at the time of the pick */
   checkLimits(before: ReadonlyMap<string, number>): void {
     for (const { id, inFlight, registration } of this.fleet.registry.servers.values()) {
       // A server that registers again with a lower limit keeps what runs.

@@ -16,7 +16,7 @@ async function historyOf(id: string): Promise<AttemptRecord[]> {
   return JSON.parse((await house.row(id)).history);
 }
 
-describe('what is remembered of a task', () => {
+describe('what is kept of a task', () => {
   it('a first try that succeeds leaves its result, and where it ran', async () => {
     const task = await house.submit();
     house.backend.answer(task.id, ok({ pages: 3 }));

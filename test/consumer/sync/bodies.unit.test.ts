@@ -28,7 +28,7 @@ describe('a bounded read', () => {
   });
 });
 
-describe('a watched body', () => {
+describe('an observed stream', () => {
   it('passes through and says once that it is complete', async () => {
     const ends: BodyEnd[] = [];
     expect(await textOf(observedStream(bodyOf('one', 'two'), { onEnd: (end) => ends.push(end) }))).toBe('onetwo');

@@ -5,7 +5,10 @@
 import type { RetryPolicy } from './backoff.ts';
 import type { HeldField, TaskStatus } from './status.ts';
 
-/** Why a deferred task waits. Waiting for capacity consumes no attempt. */
+/**
+ * Why a deferred task waits. Waiting for capacity consumes no attempt. A new reason goes to the end: statistics count in
+ * this order.
+ */
 export const DEFERRAL_REASONS = [
   'rate-limited',
   'backend-busy',

@@ -1,7 +1,7 @@
 /**
  * The words for where a task stands, and what is true of each: types, statements, the API document, the dashboard, the
  * demo, the smoke test and the diagram take both from here. What moves a task from one to another stands in
- * `transition.ts`. A new word goes to the end of its table: statistics count ends in this order. Pure.
+ * `transition.ts`. Pure.
  */
 
 interface OpenFacts {

@@ -5,7 +5,7 @@
  * once.
  */
 import { logError } from '../../shared/log.ts';
-import { ALL_KINDS, hourOf } from '../../shared/statistics/tally.ts';
+import { ALL_KINDS, hourOf, KEPT_DAYS } from '../../shared/statistics/tally.ts';
 import { forgetDeadLetters } from '../../shared/store/alerts.ts';
 import { deleteOldActs } from '../../shared/store/audit.ts';
 import {
@@ -41,6 +41,8 @@ import { forgetOld } from './retention.ts';
 import { watchStores } from './store-watch.ts';
 import { decideSweep, type SweepDecision } from './sweep-decision.ts';
 
+const DAY_MS = 86_400_000;
+
 /** Rows a statement, and statements a round and kind: 5,000 due tasks a minute; the rest waits for the next. */
 const DUE_ROWS = 500;
 const DUE_CHUNKS = 10;
@@ -48,7 +50,7 @@ const DUE_CHUNKS = 10;
 /** Lines a round whose heads are looked at; with more, each has its turn. */
 const LINES = 500;
 const LINES_NAME = 'lines';
-const PACE_LIFE_MS = 86_400_000;
+const PACE_LIFE_MS = DAY_MS;
 
 /** 5,000 rows a minute are 7.2 million a day, which cost under a cent. */
 const SCAN_ROWS = 5_000;
@@ -65,8 +67,6 @@ const ROUND_MS = 60_000;
 const KEY_ROWS = 5_000;
 const KEYS_NAME = 'idempotency-keys';
 
-/** Statistics are compared with the week before, and are few rows: kept for 400 days. */
-const STATISTICS_KEPT_MS = 400 * 86_400_000;
 /** Of each kind. */
 const STATISTICS_ROWS = 10_000;
 const STATISTICS_MINUTE = 30;
@@ -74,12 +74,12 @@ const STATISTICS_MINUTE = 30;
 const FIND_ROWS = 5_000;
 const FINDS_NAME = 'finds';
 /** Who changed what is asked about for a year and more. */
-const AUDIT_KEPT_MS = 400 * 86_400_000;
+const AUDIT_KEPT_MS = 400 * DAY_MS;
 const AUDIT_ROWS = 1_000;
 
 /** Ended ones; progress is kept for longer than any job runs. */
-const JOBS_KEPT_MS = 30 * 86_400_000;
-const PROGRESS_KEPT_MS = 60 * 86_400_000;
+const JOBS_KEPT_MS = 30 * DAY_MS;
+const PROGRESS_KEPT_MS = 60 * DAY_MS;
 const JOB_ROWS = 1_000;
 
 const TURN_ROWS = 1_000;
@@ -270,7 +270,7 @@ async function sweepStatistics({ db, statistics }: StoreEnv, now: number): Promi
   // Rows of an hour grow old together: to look once an hour is enough.
   if (new Date(now).getUTCMinutes() !== STATISTICS_MINUTE) return {};
   for (const kind of ALL_KINDS) {
-    await deleteOldStatistics(db, kind, hourOf(now - STATISTICS_KEPT_MS), STATISTICS_ROWS);
+    await deleteOldStatistics(db, kind, hourOf(now - KEPT_DAYS[kind] * DAY_MS), STATISTICS_ROWS);
   }
   return {};
 }

@@ -9,10 +9,10 @@ import type { ServerView, ServiceView } from '../../shared/registry/rpc.ts';
 import type { Tally } from '../../shared/statistics/tally.ts';
 import { counterOf } from '../../shared/statistics/tally.ts';
 import type { LineDeadline, NearDeadline } from '../../shared/store/alerts.ts';
+import type { StoreStatus } from '../../shared/store/fill.ts';
 import { taskCreatedAt } from '../../shared/task/id.ts';
 import type { AlertKind } from '../schema/alert-kinds.ts';
 import type { Backlog } from '../schema/statistics.ts';
-import type { StoreStatus } from '../statistics/stores.ts';
 
 export interface Measure {
   readonly kind: AlertKind;

@@ -29,12 +29,13 @@ function encode(metric: Metric | HistogramMetric, since: number, now: number) {
     timeUnixNano: nanoseconds(now),
   };
   if (metric.type === 'histogram') {
-    const dataPoints = metric.samples.map(([labels, counts]) => {
+    const dataPoints = metric.samples.map(([labels, counts, sum]) => {
       const all = metric.bounds.map((_, at) => counts[at] ?? 0).concat(counts[metric.bounds.length] ?? 0);
       return {
         ...times,
         attributes: encodeAttributes(labels),
-        count: String(all.reduce((sum, count) => sum + count, 0)),
+        count: String(all.reduce((total, count) => total + count, 0)),
+        sum,
         bucketCounts: all.map(String),
         explicitBounds: metric.bounds,
       };

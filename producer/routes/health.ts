@@ -3,11 +3,12 @@
  * variables, not values.
  */
 import { createRoute, z } from '@hono/zod-openapi';
+import type { StoreStatus } from '../../shared/store/fill.ts';
 import { answerJson } from '../answer.ts';
 import type { App } from '../app.ts';
 import type { Runtime } from '../runtime.ts';
 import { jsonAnswer, problemAnswers } from '../schema/problem.ts';
-import { describeStores, type StoreStatus, warningsOf } from '../statistics/stores.ts';
+import { describeStores, warningsOf } from '../statistics/stores.ts';
 
 const HealthSchema = z
   .object({

@@ -1,9 +1,9 @@
 /** Statistics as the API shows them: counts, latencies, what waits, and what would help. */
 import { z } from '@hono/zod-openapi';
-import { TALLY_KINDS } from '../../shared/statistics/tally.ts';
+import { SHOWN_DAYS, TALLY_KINDS } from '../../shared/statistics/tally.ts';
 import { DEFERRAL_REASONS } from '../../shared/task/state.ts';
 
-const MAX_HOURS = 24 * 31;
+const MAX_HOURS = 24 * SHOWN_DAYS;
 
 const count = () => z.number().int();
 const time = () => z.iso.datetime();

@@ -19,7 +19,8 @@ export interface HistogramMetric {
   readonly type: 'histogram';
   /** Upper bounds in the metric's unit; what is above all of them is counted last. */
   readonly bounds: readonly number[];
-  readonly samples: readonly (readonly [labels: Labels, counts: readonly number[]])[];
+  /** The sum, in the metric's unit, is of everything that is counted. */
+  readonly samples: readonly (readonly [labels: Labels, counts: readonly number[], sum: number])[];
 }
 
 /** Metrics without a sample are left out. */
@@ -34,22 +35,19 @@ function linesOf(metric: Metric | HistogramMetric): string {
   if (metric.type !== 'histogram') {
     return metric.samples.map(([labels, value]) => sampleLine(metric.name, labels, value)).join('');
   }
-  return metric.samples.map(([labels, counts]) => histogramLines(metric, labels, counts)).join('');
+  return metric.samples.map((sample) => histogramLines(metric, sample)).join('');
 }
 
-/** The sum is estimated from the middles of the buckets: only counts are kept. */
-function histogramLines({ name, bounds }: HistogramMetric, labels: Labels, counts: readonly number[]): string {
+function histogramLines(
+  { name, bounds }: HistogramMetric,
+  [labels, counts, sum]: HistogramMetric['samples'][number],
+): string {
   let total = 0;
-  let sum = 0;
   const buckets = bounds.map((bound, at) => {
-    const count = counts[at] ?? 0;
-    total += count;
-    sum += (count * ((bounds[at - 1] ?? 0) + bound)) / 2;
+    total += counts[at] ?? 0;
     return sampleLine(`${name}_bucket`, { ...labels, le: bound }, total);
   });
-  const above = counts[bounds.length] ?? 0;
-  total += above;
-  sum += above * (bounds.at(-1) ?? 0);
+  total += counts[bounds.length] ?? 0;
   return [
     ...buckets,
     sampleLine(`${name}_bucket`, { ...labels, le: '+Inf' }, total),

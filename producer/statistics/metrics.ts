@@ -2,12 +2,19 @@
 import type { KeyView } from '../../shared/key/rpc.ts';
 import type { ServerView } from '../../shared/registry/rpc.ts';
 import { BUCKET_BOUNDS_MS } from '../../shared/statistics/histogram.ts';
-import { counterOf, deferralsByReason, type Tally, waitsByReason } from '../../shared/statistics/tally.ts';
+import {
+  type Counter,
+  counterOf,
+  deferralsByReason,
+  type Tally,
+  waitSumMs,
+  waitsByReason,
+} from '../../shared/statistics/tally.ts';
+import type { StoreStatus } from '../../shared/store/fill.ts';
 import { TERMINAL_STATUSES } from '../../shared/task/status.ts';
 import type { ShardKeys } from '../keys-of-shards.ts';
 import type { Backlog } from '../schema/statistics.ts';
 import type { HistogramMetric, Labels, Metric } from './exposition.ts';
-import type { StoreStatus } from './stores.ts';
 
 const BOUNDS_SECONDS = BUCKET_BOUNDS_MS.map((bound) => bound / 1000);
 
@@ -19,12 +26,17 @@ export function taskMetrics(tallies: readonly Tally[]): (Metric | HistogramMetri
     type: 'counter',
     samples,
   });
-  const histogram = (name: string, help: string, read: (tally: Tally) => readonly number[]): HistogramMetric => ({
+  const histogram = (
+    name: string,
+    help: string,
+    read: (tally: Tally) => readonly number[],
+    sumMs: Counter,
+  ): HistogramMetric => ({
     name,
     help,
     type: 'histogram',
     bounds: BOUNDS_SECONDS,
-    samples: tallies.map((tally) => [{ service: tally.name }, read(tally)] as const),
+    samples: tallies.map((tally) => [{ service: tally.name }, read(tally), counterOf(tally, sumMs) / 1000] as const),
   });
   return [
     counter(
@@ -65,12 +77,14 @@ export function taskMetrics(tallies: readonly Tally[]): (Metric | HistogramMetri
       type: 'histogram',
       bounds: BOUNDS_SECONDS,
       samples: tallies.flatMap((tally) =>
-        [...waitsByReason(tally)].map(([reason, counts]) => [{ service: tally.name, reason }, counts] as const),
+        [...waitsByReason(tally)].map(
+          ([reason, counts]) => [{ service: tally.name, reason }, counts, waitSumMs(tally, reason) / 1000] as const,
+        ),
       ),
     },
-    histogram('tasklane_task_start_seconds', 'From acceptance to the first start.', ({ start }) => start),
-    histogram('tasklane_call_seconds', 'What a call took.', ({ call }) => call),
-    histogram('tasklane_task_end_seconds', 'From acceptance to the end.', ({ total }) => total),
+    histogram('tasklane_task_start_seconds', 'From acceptance to the first start.', ({ start }) => start, 'startMs'),
+    histogram('tasklane_call_seconds', 'What a call took.', ({ call }) => call, 'callMs'),
+    histogram('tasklane_task_end_seconds', 'From acceptance to the end.', ({ total }) => total, 'totalMs'),
   ];
 }
 
@@ -140,9 +154,9 @@ export function durationMetrics(stores: readonly Tally[], queues: readonly Tally
       help: 'How long a store took to claim or settle a batch.',
       type: 'histogram',
       bounds: BOUNDS_SECONDS,
-      samples: stores.map(({ name, call }) => {
-        const [statement = '', store = ''] = name.split(' ');
-        return [{ store, statement }, call] as const;
+      samples: stores.map((tally) => {
+        const [statement = '', store = ''] = tally.name.split(' ');
+        return [{ store, statement }, tally.call, counterOf(tally, 'callMs') / 1000] as const;
       }),
     },
     {
@@ -150,7 +164,7 @@ export function durationMetrics(stores: readonly Tally[], queues: readonly Tally
       help: 'From the sending of a new task to its first delivery, by shard.',
       type: 'histogram',
       bounds: BOUNDS_SECONDS,
-      samples: queues.map(({ name, call }) => [{ shard: name }, call] as const),
+      samples: queues.map((tally) => [{ shard: tally.name }, tally.call, counterOf(tally, 'callMs') / 1000] as const),
     },
   ];
 }

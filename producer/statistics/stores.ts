@@ -2,21 +2,11 @@
  * How the stores stand, for whoever watches: how full, at what pace, until when. Sizes are those that this
  * isolate was told; a store that has not told it yet is asked.
  */
-import { daysLeft, type StoreState, stateOfStore } from '../../shared/store/fill.ts';
+import { daysLeft, type StoreStatus, stateOfStore } from '../../shared/store/fill.ts';
 import { readStoreSizes } from '../../shared/store/store-size.ts';
 import type { Runtime } from '../runtime.ts';
 import { askDueStores, fillsOf } from '../store-choice.ts';
 import { callUpstream, UNAVAILABLE } from '../upstream.ts';
-
-export interface StoreStatus {
-  readonly store: number;
-  readonly state: StoreState;
-  readonly bytes: number | undefined;
-  readonly limitBytes: number;
-  readonly usedPercent: number | undefined;
-  /** At the pace of the last day; undefined: it does not grow, or nothing is known yet. */
-  readonly daysLeft: number | undefined;
-}
 
 export async function describeStores(runtime: Runtime, now: number): Promise<StoreStatus[]> {
   const { stores, storeLimitBytes: limitBytes } = runtime.config;

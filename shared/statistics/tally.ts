@@ -14,6 +14,20 @@ export const TALLY_KINDS = ['service', 'subject', 'server'] as const;
 export const ALL_KINDS = [...TALLY_KINDS, 'store', 'queue'] as const;
 export type TallyKind = (typeof ALL_KINDS)[number];
 
+/** For so many days the API shows counts. */
+export const SHOWN_DAYS = 31;
+
+/** For how many days the rows of a kind are kept: as long as something shows them, and a day. */
+export const KEPT_DAYS: Readonly<Record<TallyKind, number>> = {
+  // Compared with the week before.
+  service: SHOWN_DAYS + 7 + 1,
+  subject: SHOWN_DAYS + 1,
+  server: SHOWN_DAYS + 1,
+  // Metrics tell the present day.
+  store: 1 + 1,
+  queue: 1 + 1,
+};
+
 /**
  * The order of the numbers in a row: new ones come at the end, a new way to end among them. The compiler names this list when
  * one is missing.
@@ -28,6 +42,9 @@ const COUNTERS = [
   'expired',
   /** The time of all calls together: over an hour, how many were under way at the mean (Little's law). */
   'callMs',
+  /** Of all that is counted in `start` and in `total`, together. */
+  'startMs',
+  'totalMs',
 ] as const;
 export type Counter = (typeof COUNTERS)[number];
 
@@ -43,7 +60,7 @@ export interface Tally {
   readonly start: number[];
   readonly call: number[];
   readonly total: number[];
-  /** How often a wait for a reason was in a bucket, by `waitKey`; few reasons occur. */
+  /** How often a wait for a reason was in a bucket, by `waitKey`, and how long all of them were (`waitSumKey`); few reasons occur. */
   readonly waits: Record<string, number>;
 }
 
@@ -85,6 +102,7 @@ export function addTally(sum: Tally, added: Tally): void {
 export function countStart(tally: Tally, afterMs: number): void {
   raise(tally.counts, STARTED);
   raise(tally.start, bucketOf(afterMs));
+  lengthen(tally.counts, START_MS, afterMs);
 }
 
 /** @param callMs undefined: nothing was called */
@@ -92,8 +110,7 @@ export function countAttempt(tally: Tally, callMs: number | undefined, failed: b
   raise(tally.counts, ATTEMPTS);
   if (failed) raise(tally.counts, FAILED_ATTEMPTS);
   if (callMs === undefined) return;
-  raise(tally.call, bucketOf(callMs));
-  tally.counts[CALL_MS] = (tally.counts[CALL_MS] ?? 0) + Math.max(0, callMs);
+  countDuration(tally, callMs);
 }
 
 /** @param waitMs where it is known when the wait begins */
@@ -106,21 +123,25 @@ export function countDeferral(tally: Tally, reason: DeferralReason, waitMs: numb
 export function countWait(tally: Tally, reason: DeferralReason, waitMs: number): void {
   const key = waitKey(reason, bucketOf(waitMs));
   tally.waits[key] = (tally.waits[key] ?? 0) + 1;
+  const sumKey = waitSumKey(reason);
+  tally.waits[sumKey] = (tally.waits[sumKey] ?? 0) + Math.max(0, waitMs);
 }
 
 export function countEnd(tally: Tally, status: TerminalStatus, totalMs: number): void {
   raise(tally.counts, ENDED[status]);
   raise(tally.total, bucketOf(totalMs));
+  lengthen(tally.counts, TOTAL_MS, totalMs);
 }
 
-/** How long a statement of a store took, or a queue to deliver. */
+/** How long a call took, a statement of a store, or a queue to deliver. */
 export function countDuration(tally: Tally, ms: number): void {
   raise(tally.call, bucketOf(ms));
+  lengthen(tally.counts, CALL_MS, ms);
 }
 
-const [STARTED, ATTEMPTS, FAILED_ATTEMPTS, CALL_MS] = (
-  ['started', 'attempts', 'failedAttempts', 'callMs'] as const
-).map((counter) => COUNTERS.indexOf(counter)) as [number, number, number, number];
+const [STARTED, ATTEMPTS, FAILED_ATTEMPTS, CALL_MS, START_MS, TOTAL_MS] = (
+  ['started', 'attempts', 'failedAttempts', 'callMs', 'startMs', 'totalMs'] as const
+).map((counter) => COUNTERS.indexOf(counter)) as [number, number, number, number, number, number];
 const ENDED = Object.fromEntries(TERMINAL_STATUSES.map((status) => [status, COUNTERS.indexOf(status)])) as Record<
   TerminalStatus,
   number
@@ -147,10 +168,25 @@ export function waitsByReason({ waits }: Pick<Tally, 'waits'>): Map<DeferralReas
   return found;
 }
 
+/** How long all waits for a reason were together, in milliseconds. */
+export function waitSumMs({ waits }: Pick<Tally, 'waits'>, reason: DeferralReason): number {
+  return waits[waitSumKey(reason)] ?? 0;
+}
+
 function waitKey(reason: DeferralReason, bucket: number): string {
   return `${reason} ${bucket}`;
 }
 
+/** Beside the buckets of the reason, which are numbers. */
+function waitSumKey(reason: DeferralReason): string {
+  return `${reason} ms`;
+}
+
 function raise(numbers: number[], at: number): void {
   numbers[at] = (numbers[at] ?? 0) + 1;
+}
+
+/** Skewed clocks make no sum smaller. */
+function lengthen(counts: number[], at: number, ms: number): void {
+  counts[at] = (counts[at] ?? 0) + Math.max(0, ms);
 }

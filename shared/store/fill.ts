@@ -27,6 +27,17 @@ export interface StoreFill {
 
 export type StoreState = 'ok' | 'nearly-full' | 'full' | 'away' | 'draining';
 
+/** How a store stands, for whoever watches. */
+export interface StoreStatus {
+  readonly store: number;
+  readonly state: StoreState;
+  readonly bytes: number | undefined;
+  readonly limitBytes: number;
+  readonly usedPercent: number | undefined;
+  /** At the pace of the last day; undefined: it does not grow, or nothing is known yet. */
+  readonly daysLeft: number | undefined;
+}
+
 export function stateOfStore({ bytes = 0, isAway, isDraining }: StoreFill, limitBytes: number): StoreState {
   if (isAway) return 'away';
   if (bytes >= limitBytes * FULL) return 'full';

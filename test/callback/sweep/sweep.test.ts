@@ -1,9 +1,11 @@
 import { env } from 'cloudflare:workers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { NewTask } from '../../../shared/message/task-message.ts';
+import { ALL_KINDS, emptyTally, hourOf } from '../../../shared/statistics/tally.ts';
 import { recordAccepted } from '../../../shared/store/accept.ts';
+import { addToStatistics, readStatistics } from '../../../shared/store/statistics.ts';
 import { accepted, status } from '../../protocol/backend.ts';
-import { HOUR_MS, MINUTE_MS, START } from '../../protocol/clock.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS, START } from '../../protocol/clock.ts';
 import { House } from '../../protocol/house.ts';
 import { comeToRest } from '../../protocol/rest.ts';
 
@@ -137,5 +139,22 @@ describe('the sweep', () => {
     await house.sweep();
     const { results } = await env.DB.prepare('SELECT jti FROM revoked_tokens').all();
     expect(results).toEqual([{ jti: 'live' }]);
+  });
+
+  it('keeps counts for as long as they are shown: of services a month and a week, of names of others less', async () => {
+    const days = [0, 1, 3, 31, 33, 38, 40];
+    const rows = ALL_KINDS.flatMap((kind) => days.map((day) => emptyTally(kind, 'any', hourOf(START - day * DAY_MS))));
+    await addToStatistics(env.DB, rows);
+    await house.clock.moveTo(START + 30 * MINUTE_MS);
+    await house.sweep();
+    const kept = async (kind: (typeof ALL_KINDS)[number]) =>
+      (await readStatistics(env.DB, kind, 0, 'any', 100)).map(({ hour }) => (hourOf(START) - hour) / 24).toReversed();
+    expect(Object.fromEntries(await Promise.all(ALL_KINDS.map(async (kind) => [kind, await kept(kind)])))).toEqual({
+      service: [0, 1, 3, 31, 33, 38],
+      subject: [0, 1, 3, 31],
+      server: [0, 1, 3, 31],
+      store: [0, 1],
+      queue: [0, 1],
+    });
   });
 });

@@ -28,11 +28,16 @@ describe('metrics over OTLP', () => {
     expect(encode({ ...gauge, name: 'tasklane_x_total', type: 'counter' })).toMatchObject({
       sum: { aggregationTemporality: 2, isMonotonic: true, dataPoints: [{ ...times, asDouble: 1 }] },
     });
-    const histogram = { ...gauge, type: 'histogram' as const, bounds: [1, 2], samples: [[{}, [3, 0, 4]]] as const };
+    const histogram = {
+      ...gauge,
+      type: 'histogram' as const,
+      bounds: [1, 2],
+      samples: [[{}, [3, 0, 4], 18.5]] as const,
+    };
     expect(encode(histogram)).toMatchObject({
       histogram: {
         aggregationTemporality: 2,
-        dataPoints: [{ ...times, count: '7', bucketCounts: ['3', '0', '4'], explicitBounds: [1, 2] }],
+        dataPoints: [{ ...times, count: '7', sum: 18.5, bucketCounts: ['3', '0', '4'], explicitBounds: [1, 2] }],
       },
     });
   });

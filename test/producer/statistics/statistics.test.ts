@@ -101,7 +101,8 @@ describe('metrics', () => {
   it('are what a parser of the format reads, odd names included', async () => {
     const answer = await ask(environment(), '/metrics', { token: await viewer() });
     expect(answer.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
-    const families = new Map(parsePrometheus(await answer.text()).map((family) => [family.name, family]));
+    const text = await answer.text();
+    const families = new Map(parsePrometheus(text).map((family) => [family.name, family]));
     const ended = families.get('tasklane_tasks_ended_total')?.metrics ?? [];
     expect(ended).toContainEqual({ value: '3', labels: { service: 'ocr', status: 'succeeded' } });
     expect(ended.map(({ labels }) => labels?.service)).toContain(ODD_NAME);
@@ -111,6 +112,8 @@ describe('metrics', () => {
     expect(families.get('tasklane_up')?.metrics).toContainEqual({ value: '1', labels: { part: 'database' } });
     const [start] = families.get('tasklane_task_start_seconds')?.metrics ?? [];
     expect(start?.buckets).toHaveProperty(['+Inf']);
+    // Of three of 0.7 s and one of 9 s. The parser puts the histograms of all services into one.
+    expect(text).toContain('tasklane_task_end_seconds_sum{service="ocr"} 11.1\n');
   });
 });
 

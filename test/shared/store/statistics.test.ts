@@ -39,7 +39,7 @@ describe('statistics in the database', () => {
     await addToStatistics(env.DB, [tally('waits', 10, [])]);
     await addToStatistics(env.DB, [tally('waits', 10, [waited, paused])]);
     const [row] = await readStatistics(env.DB, 'service', 10, 'waits', 10);
-    expect(row?.waits).toEqual({ 'no-key 13': 2, 'paused 1': 1 });
+    expect(row?.waits).toEqual({ 'no-key 13': 2, 'no-key ms': 80_000, 'paused 1': 1, 'paused ms': 9 });
   });
 
   it('keep what a newer release counts beside what an older one wrote', async () => {

@@ -4,7 +4,7 @@
  * that swings around its threshold is one alert and not many.
  */
 
-import { type AlertKind, DEFAULT_THRESHOLDS } from '../schema/alert-kinds.ts';
+import { ALERT_UNITS, type AlertKind, DEFAULT_THRESHOLDS } from '../schema/alert-kinds.ts';
 import type { Measure, Measured } from './measure.ts';
 import { type AlertSettings, silencedUntil } from './settings.ts';
 
@@ -32,7 +32,7 @@ function nameOf({ kind, target }: Pick<Measure, 'kind' | 'target'>): string {
   return target === '' ? kind : `${kind}/${target}`;
 }
 
-export function thresholdOf({ thresholds }: Pick<AlertSettings, 'thresholds'>, kind: AlertKind): number {
+function thresholdOf({ thresholds }: Pick<AlertSettings, 'thresholds'>, kind: AlertKind): number {
   return thresholds[kind] ?? DEFAULT_THRESHOLDS[kind];
 }
 
@@ -50,7 +50,14 @@ export function stepAlerts(
     const alert = before.get(name);
     const measure = byName.get(name);
     const kind = (measure ?? alert)?.kind;
-    if (kind === undefined || settings.off.includes(kind)) continue;
+    if (kind === undefined) continue;
+    if (settings.off.includes(kind)) {
+      // Whoever was told that it fires would wait for its end.
+      if (alert?.isTold) news.push({ type: 'alert.resolved', alert });
+      continue;
+    }
+    // Nobody is told of what is not kept: it would be told again each round.
+    if (alert === undefined && alerts.length >= MAX_ALERTS) continue;
     if (measure === undefined && alert !== undefined && unknown.has(kind)) {
       alerts.push(alert);
       continue;
@@ -65,7 +72,7 @@ export function stepAlerts(
     alerts.push(told);
     if (tells) news.push({ type: 'alert.firing', alert: told });
   }
-  return { alerts: alerts.slice(0, MAX_ALERTS), news };
+  return { alerts, news };
 }
 
 /** @returns undefined when nothing is wrong any more, or yet */
@@ -100,4 +107,23 @@ function stepOne(
       if (isWrong) return become('firing');
       return forMs >= settings.clearAfterMinutes * MINUTE_MS ? undefined : current;
   }
+}
+
+/** As the API shows it. */
+export function alertDocument(alert: Alert, settings: AlertSettings, now: number) {
+  const { name, kind, target, phase, since, value, summary, remedy } = alert;
+  const until = silencedUntil(settings, name, now);
+  return {
+    name,
+    kind,
+    target,
+    phase,
+    since: new Date(since).toISOString(),
+    value,
+    threshold: thresholdOf(settings, kind),
+    unit: ALERT_UNITS[kind],
+    summary,
+    remedy,
+    ...(until !== undefined && { silencedUntil: new Date(until).toISOString() }),
+  };
 }

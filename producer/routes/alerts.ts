@@ -1,9 +1,9 @@
 /** `/api/alerts`: what is wrong now, who is told of it, and keeping quiet for a while. */
 import { createRoute } from '@hono/zod-openapi';
-import { type Alert, thresholdOf } from '../alerts/alert.ts';
+import { alertDocument } from '../alerts/alert.ts';
 import { alertSecrets, deliver, receiverProblem } from '../alerts/deliver.ts';
 import { readAlertSettings, readAlertState, writeAlertSettings } from '../alerts/evaluate.ts';
-import { type AlertSettings, silencedUntil, withSilence } from '../alerts/settings.ts';
+import { type AlertSettings, withSilence } from '../alerts/settings.ts';
 import { answerJson, refuse, unavailable } from '../answer.ts';
 import type { App } from '../app.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
@@ -15,7 +15,6 @@ import {
   AlertTestSchema,
   SilenceBodySchema,
 } from '../schema/alert.ts';
-import { ALERT_UNITS } from '../schema/alert-kinds.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
 import { callUpstream, UNAVAILABLE } from '../upstream.ts';
 
@@ -168,24 +167,6 @@ async function change(
   if (changed === UNAVAILABLE || changed === undefined) return { answer: unavailable(NOT_CERTAIN) };
   const signingSecrets = await alertSecrets(config);
   return { settings: changed, answer: answerJson({ ...settingsDocument(changed), signingSecrets }) };
-}
-
-function alertDocument(alert: Alert, settings: AlertSettings, now: number) {
-  const { name, kind, target, phase, since, value, summary, remedy } = alert;
-  const until = silencedUntil(settings, name, now);
-  return {
-    name,
-    kind,
-    target,
-    phase,
-    since: iso(since),
-    value,
-    threshold: thresholdOf(settings, kind),
-    unit: ALERT_UNITS[kind],
-    summary,
-    remedy,
-    ...(until !== undefined && { silencedUntil: iso(until) }),
-  };
 }
 
 function settingsDocument({ silences, testedAt, ...settings }: AlertSettings) {

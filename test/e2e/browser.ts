@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import chromium from '@sparticuz/chromium';
 import { type Browser, type BrowserContextOptions, type Page, chromium as playwright } from 'playwright-core';
+import { expect } from 'vitest';
 
 const SCREENSHOTS = path.resolve(import.meta.dirname, '../../.wrangler/screenshots');
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
@@ -29,6 +30,21 @@ export async function openPageIn(browser: Browser, options: BrowserContextOption
   const page = await browser.newPage(options);
   page.setDefaultTimeout(PATIENCE_MS);
   return page;
+}
+
+/** To the dashboard. */
+export async function signInTo(page: Page, url: string, token: string): Promise<void> {
+  await page.goto(`${url}/dashboard`);
+  await page.getByLabel('Token').fill(token);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('navigation').waitFor();
+}
+
+/** To a page of the dashboard, until its data is there. */
+export async function goTo(page: Page, place: string, heading: string): Promise<void> {
+  await page.evaluate(`location.hash = ${JSON.stringify(place)}`);
+  await page.getByRole('heading', { level: 1, name: heading, exact: true }).waitFor();
+  await expect.poll(() => page.getByText('Loading …').count()).toBe(0);
 }
 
 /** Kept for a person to look at. */

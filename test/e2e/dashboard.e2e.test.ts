@@ -9,7 +9,7 @@ import type { AddressInfo } from 'node:net';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { signToken } from '../../shared/auth/token.ts';
-import { keepPicture, launchBrowser, openPageIn, SIZES, THEMES, violationsOn } from './browser.ts';
+import { goTo, keepPicture, launchBrowser, openPageIn, SIZES, signInTo, THEMES, violationsOn } from './browser.ts';
 import { Client, type Pipeline, SECRETS, startPipeline } from './pipeline.ts';
 
 let pipeline: Pipeline;
@@ -71,18 +71,10 @@ async function openPage(size: keyof typeof SIZES, theme: (typeof THEMES)[number]
 }
 
 async function signIn(role: 'admin' | 'viewer' | 'client', subject: string = role, read?: true): Promise<void> {
-  const token = await signToken({ sub: subject, role, read }, SECRETS.JWT_SECRET, 600);
-  await page.goto(`${pipeline.run.url}/dashboard`);
-  await page.getByLabel('Token').fill(token);
-  await page.getByRole('button', { name: 'Sign in' }).click();
-  await page.getByRole('navigation').waitFor();
+  await signInTo(page, pipeline.run.url, await signToken({ sub: subject, role, read }, SECRETS.JWT_SECRET, 600));
 }
 
-async function go(place: string, heading: string): Promise<void> {
-  await page.evaluate(`location.hash = ${JSON.stringify(place)}`);
-  await page.getByRole('heading', { level: 1, name: heading, exact: true }).waitFor();
-  await expect.poll(() => page.getByText('Loading …').count()).toBe(0);
-}
+const go = (place: string, heading: string) => goTo(page, place, heading);
 
 async function startReceiver() {
   const types: string[] = [];

@@ -66,4 +66,22 @@ describe('an alert', () => {
     expect(told([50, 50, 50], { ...NO_SETTINGS, off: ['failure-rate'] })).toEqual([]);
     expect(told([50], { ...NO_SETTINGS, raiseAfterMinutes: 0 })).toEqual(['0:alert.firing']);
   });
+
+  it('of a kind that is switched off ends, for whoever was told that it fires', () => {
+    const measured = { measures: [rate(50)], unknown: new Set<AlertKind>() };
+    const atOnce = { ...NO_SETTINGS, raiseAfterMinutes: 0 };
+    const { alerts } = stepAlerts([], measured, atOnce, START);
+    const off = stepAlerts(alerts, measured, { ...atOnce, off: ['failure-rate'] }, START + MINUTE);
+    expect([off.alerts, off.news.map(({ type }) => type)]).toEqual([[], ['alert.resolved']]);
+  });
+
+  it('is told once, however many there are: of more than are kept nobody is told each minute', () => {
+    const measures = Array.from({ length: 300 }, (_, at) => ({ ...rate(50), target: `service-${at}` }));
+    const measured = { measures, unknown: new Set<AlertKind>() };
+    const atOnce = { ...NO_SETTINGS, raiseAfterMinutes: 0 };
+    const first = stepAlerts([], measured, atOnce, START);
+    expect(first.news.length).toBe(first.alerts.length);
+    const second = stepAlerts(first.alerts, measured, atOnce, START + MINUTE);
+    expect(second.news).toEqual([]);
+  });
 });

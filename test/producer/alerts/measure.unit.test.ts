@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { type Measure, measure, type Observed } from '../../../producer/alerts/measure.ts';
+import { ALERT_KINDS, DEFAULT_THRESHOLDS } from '../../../producer/schema/alert-kinds.ts';
 import { emptyTally, type Tally } from '../../../shared/statistics/tally.ts';
+import { allWrong } from './all-wrong.ts';
 
 const NOW = Date.parse('2026-11-27T12:00:00Z');
 const HOUR = Math.floor(NOW / 3600_000);
@@ -145,9 +147,11 @@ describe('what is measured', () => {
     expect(away.map(({ target }) => target)).toEqual(['registry', 'consumers', 'control database']);
   });
 
-  it('says what helps, for every measure', () => {
-    for (const { remedy, summary } of measured({ backlog, keys: { views: [key({})], areAll: true, awayShards: [] } })
-      .measures) {
+  it('says what helps, for every kind', () => {
+    const { measures } = measure(allWrong(NOW), NOW);
+    const wrong = measures.filter(({ kind, value }) => value >= DEFAULT_THRESHOLDS[kind]);
+    expect([...new Set(wrong.map(({ kind }) => kind))].sort()).toEqual([...ALERT_KINDS].sort());
+    for (const { remedy, summary } of measures) {
       expect(remedy.length).toBeGreaterThan(20);
       // A person clicks, or opens a page: routes are for programs.
       expect(remedy).not.toMatch(/\b(?:GET|POST|PUT|DELETE) \/|\/api\//);

@@ -34,12 +34,17 @@ export interface LocalPlanOptions {
   readonly mains?: Mains | undefined;
   /** Batches and connections as they are deployed: what a task costs there is measured. */
   readonly asDeployed?: boolean | undefined;
+  /** Requests are counted, up to so many; else not at all. */
+  readonly requestLimits?: RequestLimits | undefined;
 }
+
+/** By the counter's binding: requests in a period of `wrangler.toml`. */
+export type RequestLimits = Readonly<Record<'REQUESTS_BY_ADDRESS' | 'REQUESTS_BY_TOKEN', number>>;
 
 export type Mains = Readonly<Record<'producer' | 'callback' | 'consumer', string>>;
 
 export function planLocal(options: LocalPlanOptions, url: string): Plan {
-  const { keys, stores = 1, leftStores = [], services, vars, mains, asDeployed = false } = options;
+  const { keys, stores = 1, leftStores = [], services, vars, mains, asDeployed = false, requestLimits = {} } = options;
   const { shards, shardsOfPool } = keys;
   const declared = joinServices(readPlan({ shards }).producer.vars);
   const plan = readPlan({
@@ -57,7 +62,7 @@ export function planLocal(options: LocalPlanOptions, url: string): Plan {
       ...vars,
     },
   });
-  const local = asDeployed ? plan : withoutRequestCounts(withLargeBatches(plan));
+  const local = asDeployed ? plan : withRequestCounts(withLargeBatches(plan), requestLimits);
   return mains === undefined ? local : withMains(local, mains);
 }
 
@@ -85,9 +90,17 @@ function withLargeBatches(plan: Plan): Plan {
  * Deployed, a count of requests is kept in the memory of a location; the local runtime writes each to a Durable
  * Object, which costs more than accepting a task, and everything on a machine comes from one address.
  */
-function withoutRequestCounts(plan: Plan): Plan {
-  const ratelimits = plan.producer.ratelimits.filter(({ name }) => !name.startsWith('REQUESTS_BY_'));
+function withRequestCounts(plan: Plan, limits: Partial<RequestLimits>): Plan {
+  const ratelimits = plan.producer.ratelimits.flatMap((counter) => {
+    if (!isRequestCounter(counter.name)) return [counter];
+    const limit = limits[counter.name];
+    return limit === undefined ? [] : [{ ...counter, simple: { ...counter.simple, limit } }];
+  });
   return { ...plan, producer: { ...plan.producer, ratelimits } };
+}
+
+function isRequestCounter(name: string): name is keyof RequestLimits {
+  return name.startsWith('REQUESTS_BY_');
 }
 
 function withMains(plan: Plan, mains: Mains): Plan {

@@ -15,7 +15,14 @@ import { LaunchError, reasonOf } from '../terminal/launch-error.ts';
 import { type Cron, runScheduled, startCron } from './cron.ts';
 import { prepareDatabase } from './database.ts';
 import { countDatabaseFiles, openDatabaseFiles } from './database-file.ts';
-import { checkServices, localWorkers, type Mains, planLocal, type ServiceInputs } from './local-plan.ts';
+import {
+  checkServices,
+  localWorkers,
+  type Mains,
+  planLocal,
+  type RequestLimits,
+  type ServiceInputs,
+} from './local-plan.ts';
 import type { NetworkService } from './network.ts';
 import { guardRuntimes, latestRuntimePid } from './orphan-guard.ts';
 import { freePort, portProblem } from './port.ts';
@@ -57,6 +64,8 @@ export interface LocalOptions {
   readonly mains?: Mains;
   /** Batches and connections as they are deployed, and not as the local runtime bears them. */
   readonly asDeployed?: boolean;
+  /** Requests are counted by the platform's binding, as deployed but for the numbers. */
+  readonly requestLimits?: RequestLimits;
   /** Empties `stateDir` first. */
   readonly fresh?: boolean;
   /** Opens the runtime's inspector there, for those who look at an isolate's memory; 0 takes any free port. */
@@ -109,8 +118,8 @@ async function launch(options: LocalOptions, persistencePath: string): Promise<L
   const stores = options.stores ?? 1;
   const earlier = countDatabaseFiles(persistencePath);
   const leftStores = Array.from({ length: Math.max(0, earlier - stores) }, (_, index) => stores + index);
-  const { mains, asDeployed } = options;
-  const plan = planLocal({ keys, stores, leftStores, services, vars, mains, asDeployed }, url);
+  const { mains, asDeployed, requestLimits } = options;
+  const plan = planLocal({ keys, stores, leftStores, services, vars, mains, asDeployed, requestLimits }, url);
   const secrets = options.secrets ?? loadSecrets([...secretNames(plan, keys).values()].flat());
 
   if (options.reviewsServices === true) checkServices(plan, keys, secrets);

@@ -137,6 +137,11 @@ export function alertTitle(kind: AlertKind, target = ''): string {
   return target === '' ? ALERT_TITLES[kind] : `${ALERT_TITLES[kind]}: ${what}`;
 }
 
+/** A value with the unit of its alert, of which the first word is what is counted. */
+export function quantity(value: number, unit: string): string {
+  return `${value} ${value === 1 ? unit.replace(/^(address)es\b|^(\w+)s\b/, '$1$2') : unit}`;
+}
+
 /** What a silence is of: `*`, or the name of an alert, `failure-rate/ocr`. */
 export function silencedText(name: string): string {
   if (name === '*') return 'any alert';

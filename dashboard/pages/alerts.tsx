@@ -9,7 +9,7 @@ import { PageLink } from '../parts/page-link.tsx';
 import { Fresh, Panel, Status } from '../parts/panel.tsx';
 import { Sentence } from '../parts/sentence.tsx';
 import { Time } from '../parts/time.tsx';
-import { alertTitle } from '../words.ts';
+import { alertTitle, quantity } from '../words.ts';
 import { AlertSettings } from './alert-settings.tsx';
 
 type Alerts = z.infer<typeof AlertsSchema>;
@@ -68,7 +68,9 @@ export function FiringAlerts() {
                     <Sentence text={alert.summary} /> <Ways alert={alert} />
                   </div>
                 ))}
-                <div class="quiet">{remedy}</div>
+                <div class="quiet">
+                  <Sentence text={remedy} />
+                </div>
               </div>
             ))
           );
@@ -121,10 +123,10 @@ function AlertCard({ alert, onChanged }: { alert: Alert; onChanged: () => void }
         <Sentence text={summary} />
       </p>
       <p class="notice">
-        {alert.remedy} <Ways alert={alert} />
+        <Sentence text={alert.remedy} /> <Ways alert={alert} />
       </p>
       <p class="quiet">
-        It began <Time at={since} />. {value} {unit}; it is an alert from {threshold} on.
+        It began <Time at={since} />. {quantity(value, unit)}; it is an alert from {threshold} on.
         {silencedUntil !== undefined && (
           <>
             {' '}

@@ -174,7 +174,7 @@ function poolsShort(keys: readonly KeyView[]): Measure[] {
         kind: 'keys-cooling',
         target: pool,
         value: usable === 0 ? 0 : Math.round((cooling.length / usable) * 100),
-        summary: `${cooling.length} of ${usable} keys of the pool ${pool} are cooling${when}.`,
+        summary: `${cooling.length} of ${counted(usable, 'key')} of the pool ${pool} ${isOrAre(cooling.length)} cooling${when}.`,
         remedy:
           'Tasks wait and go on by themselves. If it lasts, deploy more keys (docs/keys.md), or raise the limit at the provider.',
       },
@@ -200,7 +200,7 @@ function openCircuits(servers: readonly ServerView[]): Measure[] {
       kind: 'circuit-open',
       target: service,
       value: open.length,
-      summary: `${open.length} of ${group.length} servers of ${service} are not called because their calls failed: ${open
+      summary: `${open.length} of ${counted(group.length, 'server')} of ${service} ${isOrAre(open.length)} not called because calls failed: ${open
         .map(({ url }) => url)
         .slice(0, 3)
         .join(', ')}.`,
@@ -283,4 +283,8 @@ function rounded(value: number): number {
 
 function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+function isOrAre(count: number): string {
+  return count === 1 ? 'is' : 'are';
 }

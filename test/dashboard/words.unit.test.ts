@@ -6,12 +6,14 @@ import {
   counted,
   duration,
   percent,
+  quantity,
   rate,
   relative,
   underWay,
   waitingFor,
 } from '../../dashboard/words.ts';
 import { ACTS } from '../../producer/access.ts';
+import { ALERT_KINDS, ALERT_UNITS } from '../../producer/schema/alert-kinds.ts';
 import { DEFERRAL_REASONS } from '../../shared/task/state.ts';
 
 describe('a number on the screen', () => {
@@ -65,4 +67,21 @@ it('has words for every reason of a wait and every act, and says one of another 
   expect(waitingFor('moon-phase')).toBe('for moon phase');
   for (const act of ACTS) expect(actText(act), act).not.toContain(':');
   expect(actText('key.polish')).toBe('key: polish');
+});
+
+it('says of one what it says of many, in the unit of each alert', () => {
+  expect(ALERT_KINDS.map((kind) => quantity(1, ALERT_UNITS[kind]))).toEqual([
+    '1 task',
+    '1 task',
+    '1 percent of the tasks that ended',
+    '1 percent of the keys of a pool',
+    '1 key of a pool',
+    '1 circuit of a service',
+    '1 address',
+    '1 message in two hours',
+    '1 percent',
+    '1 minute',
+    '1 part',
+  ]);
+  expect(quantity(2, 'addresses')).toBe('2 addresses');
 });

@@ -1,7 +1,7 @@
 /** Alerts of each kind as a person sees them: what is measured of a deployment where everything is wrong, on the page. */
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { alertTitle } from '../../dashboard/words.ts';
+import { alertTitle, quantity } from '../../dashboard/words.ts';
 import { alertDocument, stepAlerts } from '../../producer/alerts/alert.ts';
 import { measure } from '../../producer/alerts/measure.ts';
 import { NO_SETTINGS } from '../../producer/alerts/settings.ts';
@@ -28,6 +28,7 @@ it('shows each kind of alert with what helps, and the way there', async () => {
   const settings = { ...NO_SETTINGS, raiseAfterMinutes: 0 };
   const { alerts } = stepAlerts([], measure(allWrong(now), now), settings, now);
   const shown = alerts.map((alert) => alertDocument(alert, settings, now));
+  const inWords = (text: string) => text.replaceAll('`', '');
   expect(new Set(shown.map(({ kind }) => kind))).toEqual(new Set(ALERT_KINDS));
   const { body } = await (await Client.as(pipeline.run.url, 'root', 'admin')).call('GET', '/api/alerts');
   const found: string[] = [];
@@ -39,11 +40,11 @@ it('shows each kind of alert with what helps, and the way there', async () => {
     await page.route('**/api/alerts', (route) => route.fulfill({ json: { ...body, alerts: shown } }));
     await signInTo(page, pipeline.run.url, token);
     await goTo(page, '#/alerts', 'Alerts');
-    for (const { kind, target, remedy, unit } of shown) {
+    for (const { kind, target, remedy, value, unit } of shown) {
       const title = page.getByRole('heading', { name: alertTitle(kind, target), exact: true });
       const card = page.locator('section').filter({ has: title });
-      await card.getByText(remedy).first().waitFor();
-      await card.getByText(unit).first().waitFor();
+      await card.getByText(inWords(remedy)).first().waitFor();
+      await card.getByText(quantity(value, unit)).first().waitFor();
       await card.getByRole('button', { name: 'Silence for 8 h' }).waitFor();
     }
     const links = await page
@@ -56,7 +57,7 @@ it('shows each kind of alert with what helps, and the way there', async () => {
     found.push(...(await violationsOn(page)));
     if (await page.evaluate('document.documentElement.scrollWidth > innerWidth')) found.push(`wider than a ${size}`);
     await goTo(page, '#/overview', 'Overview');
-    for (const { remedy } of shown) await page.getByText(remedy).first().waitFor();
+    for (const { remedy } of shown) await page.getByText(inWords(remedy)).first().waitFor();
     await page.unrouteAll({ behavior: 'ignoreErrors' });
   }
   expect(found).toEqual([]);

@@ -4,7 +4,6 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import chromium from '@sparticuz/chromium';
 import { type Browser, type BrowserContextOptions, type Page, chromium as playwright } from 'playwright-core';
-import { expect } from 'vitest';
 
 const SCREENSHOTS = path.resolve(import.meta.dirname, '../../.wrangler/screenshots');
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
@@ -40,11 +39,10 @@ export async function signInTo(page: Page, url: string, token: string): Promise<
   await page.getByRole('navigation').waitFor();
 }
 
-/** To a page of the dashboard, until its data is there. */
+/** To a page of the dashboard; its data may come a moment later. */
 export async function goTo(page: Page, place: string, heading: string): Promise<void> {
   await page.evaluate(`location.hash = ${JSON.stringify(place)}`);
   await page.getByRole('heading', { level: 1, name: heading, exact: true }).waitFor();
-  await expect.poll(() => page.getByText('Loading …').count()).toBe(0);
 }
 
 /** Kept for a person to look at. */

@@ -74,7 +74,10 @@ async function signIn(role: 'admin' | 'viewer' | 'client', subject: string = rol
   await signInTo(page, pipeline.run.url, await signToken({ sub: subject, role, read }, SECRETS.JWT_SECRET, 600));
 }
 
-const go = (place: string, heading: string) => goTo(page, place, heading);
+async function go(place: string, heading: string): Promise<void> {
+  await goTo(page, place, heading);
+  await expect.poll(() => page.getByText('Loading …').count()).toBe(0);
+}
 
 async function startReceiver() {
   const types: string[] = [];

@@ -14,6 +14,8 @@ describe('numbers that an earlier release wrote', () => {
       cancelled: 6,
       expired: 7,
       callMs: 8,
+      startMs: 9,
+      totalMs: 10,
     };
     const tally = { ...row, counts: Object.values(written) };
     for (const [counter, count] of Object.entries(written)) expect(counterOf(tally, counter as Counter)).toBe(count);

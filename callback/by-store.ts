@@ -9,7 +9,10 @@ import type { Store } from '../shared/store/stores.ts';
 import { storeOfTask } from '../shared/task/id.ts';
 import type { CallbackEnv, StoreEnv } from './env.ts';
 
-function inStore(env: CallbackEnv, { db }: Pick<Store, 'db'>): StoreEnv {
+type Stored = Pick<CallbackEnv, 'stores'>;
+type InStore<Env> = Env & Pick<StoreEnv, 'db'>;
+
+function inStore<Env extends Stored>(env: Env, { db }: Pick<Store, 'db'>): InStore<Env> {
   return { ...env, db };
 }
 
@@ -17,11 +20,11 @@ function inStore(env: CallbackEnv, { db }: Pick<Store, 'db'>): StoreEnv {
 const AN_ABSENCE = 4;
 
 /** Runs `ask` once a store for the items that belong there. */
-export async function answerByStore<Item, Answer>(
-  env: CallbackEnv,
+export async function answerByStore<Env extends Stored, Item, Answer>(
+  env: Env,
   items: readonly Item[],
   idOf: (item: Item) => string,
-  ask: (env: StoreEnv, items: readonly Item[]) => Promise<readonly Answer[]>,
+  ask: (env: InStore<Env>, items: readonly Item[]) => Promise<readonly Answer[]>,
 ): Promise<Answer[]> {
   const groups = [...Map.groupBy(items, (item) => storeOfTask(idOf(item)))];
   try {
@@ -40,7 +43,10 @@ export async function answerByStore<Item, Answer>(
 }
 
 /** Runs `ask` in every store. */
-export function inAllStores<Answer>(env: CallbackEnv, ask: (env: StoreEnv) => Promise<Answer>): Promise<Answer[]> {
+export function inAllStores<Env extends Stored, Answer>(
+  env: Env,
+  ask: (env: InStore<Env>) => Promise<Answer>,
+): Promise<Answer[]> {
   return gather(env.stores.all, async (store) => [await ask(inStore(env, store))]);
 }
 

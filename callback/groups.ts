@@ -44,7 +44,10 @@ export async function changeGroup(env: CallbackEnv, request: GroupRequest, now: 
   return row;
 }
 
-async function wakeMessage({ taskQueues }: StoreEnv, { message, on_complete }: GroupRow): Promise<void> {
+async function wakeMessage(
+  { taskQueues }: Pick<CallbackEnv, 'taskQueues'>,
+  { message, on_complete }: GroupRow,
+): Promise<void> {
   try {
     const { service } = JSON.parse(on_complete ?? '{}') as { service: string };
     await sendWakes(taskQueues, [{ id: message, service, delayMs: 0 }]);
@@ -86,7 +89,10 @@ function cancellation(row: StateRow, now: number): Move[] {
 }
 
 /** A consumer that holds a task sees the cancellation itself; a backend that works on its own is told. */
-async function tellBackends({ taskQueues }: StoreEnv, waiting: readonly StateRow[]): Promise<void> {
+async function tellBackends(
+  { taskQueues }: Pick<CallbackEnv, 'taskQueues'>,
+  waiting: readonly StateRow[],
+): Promise<void> {
   try {
     await sendCancels(taskQueues, waiting);
   } catch (error) {

@@ -20,7 +20,11 @@ import { inAllStores } from './by-store.ts';
 import type { CallbackEnv, StoreEnv } from './env.ts';
 import { sendWakes } from './wake.ts';
 
-export async function releaseLine(env: CallbackEnv, request: ReleaseRequest, now: number): Promise<ReleaseAnswer> {
+export async function releaseLine(
+  env: Pick<CallbackEnv, 'stores' | 'taskQueues'>,
+  request: ReleaseRequest,
+  now: number,
+): Promise<ReleaseAnswer> {
   const counts = await countsByStore(env, request, now);
   const answers = await inAllStores(env, async (store) => releaseIn(store, request, counts?.get(store.db), now));
   return {
@@ -31,7 +35,7 @@ export async function releaseLine(env: CallbackEnv, request: ReleaseRequest, now
 
 /** @param limit undefined: the request's own */
 async function releaseIn(
-  { db, taskQueues }: StoreEnv,
+  { db, taskQueues }: Pick<StoreEnv, 'db' | 'taskQueues'>,
   { line, limit: wanted, shard, perSecond, tasks }: ReleaseRequest,
   limit: number | undefined,
   now: number,
@@ -59,7 +63,7 @@ function wakesOf(released: readonly ReleasedTask[], line: string) {
 
 /** How many of the tasks whose turn it is each store has; undefined with one store, which has them all. */
 async function countsByStore(
-  env: CallbackEnv,
+  env: Pick<CallbackEnv, 'stores'>,
   { line, limit, tasks }: ReleaseRequest,
   now: number,
 ): Promise<Map<D1Database, number> | undefined> {
@@ -74,7 +78,10 @@ async function countsByStore(
   return counts;
 }
 
-export async function describeLines(env: CallbackEnv, lines: readonly string[]): Promise<LineDescription[]> {
+export async function describeLines(
+  env: Pick<CallbackEnv, 'stores'>,
+  lines: readonly string[],
+): Promise<LineDescription[]> {
   const distinct = [...new Set(lines)];
   const described = (await inAllStores(env, ({ db }) => describeParked(db, distinct))).flat();
   return [...Map.groupBy(described, ({ line }) => line)].map(([line, parts]) => {
@@ -92,7 +99,7 @@ const MAX_LINES = 1_000;
 
 /** The lines of services, or of flows, in which somebody stands. */
 export async function readLinesOf(
-  env: CallbackEnv,
+  env: Pick<CallbackEnv, 'stores'>,
   kind: 'service' | 'flow',
 ): Promise<{ line: string; service: string }[]> {
   const lines = await inAllStores(env, ({ db }) => readLines(db, `${kind}:`, MAX_LINES));

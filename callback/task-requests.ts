@@ -167,7 +167,11 @@ async function isOtherResult(
 }
 
 /** Large results are stored before they are reported: who may not report stores nothing. */
-export async function mayReport(env: CallbackEnv, { id, token }: Reporter, now: number): Promise<LedgerAnswer> {
+export async function mayReport(
+  env: Pick<CallbackEnv, 'stores' | 'tokenKey'>,
+  { id, token }: Reporter,
+  now: number,
+): Promise<LedgerAnswer> {
   const run = await runOfCallbackToken(env.tokenKey, id, token);
   if (run === undefined) return WRONG_TOKEN;
   const row = env.stores.has(id) ? (await readStates(env.stores.of(id), [id])).get(id) : undefined;
@@ -182,7 +186,10 @@ export async function mayReport(env: CallbackEnv, { id, token }: Reporter, now: 
 }
 
 /** A link is signed with the token of its attempt. */
-export async function isBackendLink(env: CallbackEnv, { id, run, claims, signature }: BackendLink): Promise<boolean> {
+export async function isBackendLink(
+  env: Pick<CallbackEnv, 'tokenKey'>,
+  { id, run, claims, signature }: BackendLink,
+): Promise<boolean> {
   const tokens = await callbackTokensOf(env.tokenKey, id, run);
   const checks = tokens.map(async (token) => isSignatureOf(await importMacKey(token), claims, signature));
   return (await Promise.all(checks)).includes(true);

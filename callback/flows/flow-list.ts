@@ -9,7 +9,10 @@ import type { CallbackEnv } from '../env.ts';
 import { describeLines } from '../parking.ts';
 import { askFlows } from '../registry/asking.ts';
 
-export async function listAllFlows(env: CallbackEnv, asked: FlowsAsked): Promise<NamedFlow[]> {
+export async function listAllFlows(
+  env: Pick<CallbackEnv, 'stores' | 'serverRegistry'>,
+  asked: FlowsAsked,
+): Promise<NamedFlow[]> {
   const { prefix, limit } = asked;
   // Names begin with the prefix and a character, so nothing is before it.
   const after = asked.after > prefix ? asked.after : prefix;

@@ -13,7 +13,7 @@ import { askRegistry } from '../registry/asking.ts';
 const PACE_HOLDS_MS = 86_400_000;
 
 export async function ratesOfServices(
-  env: CallbackEnv,
+  env: Pick<CallbackEnv, 'stores' | 'serverRegistry'>,
   services: readonly string[],
   now: number,
 ): Promise<Map<string, StartRate>> {

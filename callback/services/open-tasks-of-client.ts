@@ -9,7 +9,7 @@ const MAX_WINDOWS = 10;
 
 /** @param createdBefore Unix ms @returns at least how many, up to `limit` */
 export async function countOpenOfClient(
-  env: CallbackEnv,
+  env: Pick<CallbackEnv, 'stores'>,
   subject: string,
   service: string,
   createdBefore: number,

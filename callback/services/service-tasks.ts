@@ -13,23 +13,29 @@ import { inAllStores } from '../by-store.ts';
 import type { CallbackEnv, StoreEnv } from '../env.ts';
 import { tellEnds, toldMoves } from '../runs/messages.ts';
 
+type EndingEnv = Pick<CallbackEnv, 'statistics' | 'taskQueues'>;
+
 /** More is said as this many. */
 const MAX_COUNTED = 10_000;
 const CHUNK = 500;
 
 const DELETED: TaskError = { class: 'service-deleted', message: 'The service was deleted while the task waited.' };
 
-export async function countOpenTasks(env: CallbackEnv, service: string, now: number): Promise<number> {
+export async function countOpenTasks(env: Pick<CallbackEnv, 'stores'>, service: string, now: number): Promise<number> {
   const since = oldestCarried(now);
   const counts = await inAllStores(env, ({ db }) => countOpenTasksOf(db, service, since, MAX_COUNTED));
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
-export async function endOpenTasks(env: CallbackEnv, service: string, now: number): Promise<void> {
+export async function endOpenTasks(
+  env: EndingEnv & Pick<CallbackEnv, 'stores'>,
+  service: string,
+  now: number,
+): Promise<void> {
   await inAllStores(env, (store) => endIn(store, service, now));
 }
 
-async function endIn(store: StoreEnv, service: string, now: number): Promise<void> {
+async function endIn(store: EndingEnv & Pick<StoreEnv, 'db'>, service: string, now: number): Promise<void> {
   let rows: StateRow[];
   let moved: number;
   do {
@@ -46,7 +52,7 @@ async function endIn(store: StoreEnv, service: string, now: number): Promise<voi
 }
 
 async function endThese(
-  { db, statistics, taskQueues }: StoreEnv,
+  { db, statistics, taskQueues }: EndingEnv & Pick<StoreEnv, 'db'>,
   rows: readonly StateRow[],
   now: number,
 ): Promise<number> {

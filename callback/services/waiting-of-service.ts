@@ -32,7 +32,7 @@ const PLACES = 'places';
 
 /** @param keyPool of the service's definition */
 export async function readServiceWaiting(
-  env: CallbackEnv,
+  env: Pick<CallbackEnv, 'stores'>,
   service: string,
   keyPool: string | undefined,
   now: number,

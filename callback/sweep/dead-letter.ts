@@ -38,7 +38,7 @@ export async function takeDeadLetters(env: CallbackEnv, batch: MessageBatch<unkn
 }
 
 /** Counted at their first delivery, for whoever watches; that they cannot be counted keeps none of them. */
-async function countThem({ stores }: CallbackEnv, messages: number, now: number): Promise<void> {
+async function countThem({ stores }: Pick<CallbackEnv, 'stores'>, messages: number, now: number): Promise<void> {
   if (messages === 0) return;
   try {
     await noteDeadLetters(stores.control, messages, hourOf(now));

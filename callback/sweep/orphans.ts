@@ -37,7 +37,10 @@ interface StoredObject {
 }
 
 /** @returns how many were deleted */
-export async function sweepOrphans({ bodies, stores, retentionMs }: CallbackEnv, now: number): Promise<number> {
+export async function sweepOrphans(
+  { bodies, stores, retentionMs }: Pick<CallbackEnv, 'bodies' | 'stores' | 'retentionMs'>,
+  now: number,
+): Promise<number> {
   if (bodies === undefined) return 0;
   const position = await readScanPosition(stores.control, POSITION_NAME);
   if (position.startsWith(RESTING) && now < Number(position.slice(RESTING.length))) return 0;

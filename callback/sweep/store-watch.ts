@@ -5,7 +5,10 @@ import { noteStoreSizes, readStoreSizes } from '../../shared/store/store-size.ts
 import type { Store } from '../../shared/store/stores.ts';
 import type { CallbackEnv } from '../env.ts';
 
-export async function watchStores({ stores, storeLimitBytes }: CallbackEnv, now: number): Promise<void> {
+export async function watchStores(
+  { stores, storeLimitBytes }: Pick<CallbackEnv, 'stores' | 'storeLimitBytes'>,
+  now: number,
+): Promise<void> {
   const known = stores.all.flatMap(({ number, gauge: { sizeBytes } }) =>
     sizeBytes === undefined ? [] : [{ store: number, bytes: sizeBytes }],
   );

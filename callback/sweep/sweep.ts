@@ -283,7 +283,10 @@ async function sweepFinds({ db, retentionMs }: StoreEnv, now: number): Promise<P
   return {};
 }
 
-async function sweepAudit({ stores: { control } }: CallbackEnv, now: number): Promise<Partial<SweepReport>> {
+async function sweepAudit(
+  { stores: { control } }: Pick<CallbackEnv, 'stores'>,
+  now: number,
+): Promise<Partial<SweepReport>> {
   await deleteOldActs(control, now - AUDIT_KEPT_MS, AUDIT_ROWS);
   return {};
 }

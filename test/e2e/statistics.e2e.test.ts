@@ -182,6 +182,22 @@ async function expectTheSameSumsOf({ total }: Stats): Promise<void> {
     (line) => /^tasklane_tasks_ended_total\{.*\} (\d+)$/.exec(line)?.slice(1).map(Number) ?? [],
   );
   expect(ended.reduce((sum, count) => sum + count, 0)).toBe(TASKS.length);
+  // Sums are of the very numbers, and not of the buckets that they fell into.
+  const sumOf = (metric: string, service: string) =>
+    Number(
+      lines
+        .find((line) => line.startsWith(`${metric}_sum{service="${service}"}`))
+        ?.split(' ')
+        .at(-1),
+    );
+  for (const service of ['quick', 'slow', 'failing']) {
+    const rows = rowsOf(service);
+    const endMs = rows.reduce((sum, row) => sum + row.finished_at - taskCreatedAt(row.id), 0);
+    expect([service, sumOf('tasklane_task_end_seconds', service)]).toEqual([service, endMs / 1000]);
+    const calls = rows.flatMap(attemptsOf).filter(({ outcome }) => outcome === 'succeeded' || outcome === 'failed');
+    const callMs = calls.reduce((sum, { startedAt, endedAt }) => sum + endedAt - startedAt, 0);
+    expect([service, sumOf('tasklane_call_seconds', service)]).toEqual([service, callMs / 1000]);
+  }
   const held = rowsOf('held')
     .flatMap(attemptsOf)
     .filter(({ outcome }) => outcome === 'deferred');

@@ -26,7 +26,7 @@ const CLEAR_SHARE = 0.9;
 const MINUTE_MS = 60_000;
 
 /** What is wrong with more things at a time than this is one problem that is known by then. */
-const MAX_ALERTS = 200;
+export const MAX_ALERTS = 200;
 
 function nameOf({ kind, target }: Pick<Measure, 'kind' | 'target'>): string {
   return target === '' ? kind : `${kind}/${target}`;

@@ -8,7 +8,7 @@
 import { logInfo, logWarning } from '../../shared/log.ts';
 import { readSetting, type Setting, writeSetting } from '../../shared/store/settings.ts';
 import type { Runtime } from '../runtime.ts';
-import { type Alert, stepAlerts } from './alert.ts';
+import { type Alert, MAX_ALERTS, stepAlerts } from './alert.ts';
 import { type AlertMessage, deliver } from './deliver.ts';
 import { measure } from './measure.ts';
 import { observe } from './observe.ts';
@@ -17,7 +17,8 @@ import { type AlertSettings, NO_SETTINGS, StoredAlertSettingsSchema } from './se
 const STATE_NAME = 'alerts.state';
 const SETTINGS_NAME = 'alerts.settings';
 
-const MAX_UNSENT = 50;
+/** That each fires and ends is told, however many do so at once. */
+const MAX_UNSENT = 2 * MAX_ALERTS;
 const UNSENT_LIFE_MS = 86_400_000;
 /** More wait for the next round. */
 const SENDS_A_ROUND = 6;

@@ -95,6 +95,38 @@ describe('the minute’s round', () => {
     expect(new Set(sent.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
   });
 
+  it('loses none of what many alerts that fire at once have to tell', async () => {
+    await put('/api/alerts/settings', { url: URL });
+    const start = Date.now();
+    const alert = {
+      name: 'failure-rate/ocr',
+      kind: 'failure-rate',
+      target: 'ocr',
+      value: 50,
+      summary: '',
+      remedy: '',
+      since: start,
+    };
+    const unsent = Array.from({ length: 200 }, (_, at) => ({
+      id: `msg_${at}`,
+      type: 'alert.firing',
+      at: start,
+      alert,
+    }));
+    const state = JSON.stringify({ alerts: [], unsent, watchedSince: start, evaluatedAt: start });
+    await env.DB.prepare("INSERT INTO settings (name, value, version) VALUES ('alerts.state', ?1, 1)")
+      .bind(state)
+      .run();
+    status = 500;
+    await round(start + MINUTE);
+    expect(await list()).toMatchObject({ unsent: 200 });
+    status = 204;
+    sent.length = 0;
+    await round(start + 2 * MINUTE);
+    expect(await list()).toMatchObject({ unsent: 200 - sent.length });
+    expect(sent.length).toBeGreaterThan(0);
+  });
+
   it('decides once, of two at the same time', async () => {
     await put('/api/alerts/settings', { url: URL, raiseAfterMinutes: 0 });
     const start = Date.now();

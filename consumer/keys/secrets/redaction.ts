@@ -95,9 +95,10 @@ export class Redactor {
           to = Math.max(to, match.end);
         } else if (match.kind === 'begun') share = Math.max(share, match.share);
       }
-      if (!isComplete && (share === 1 || (to < 0 && share >= 0))) return { from: at, to: Number.NaN };
-      if (to >= 0) return { from: at, to };
-      if (share > TELLING_SHARE) return { from: at, to: text.length };
+      const found = (end: number) => ({ from: Math.max(after, escapeStart(text, at)), to: end });
+      if (!isComplete && (share === 1 || (to < 0 && share >= 0))) return found(Number.NaN);
+      if (to >= 0) return found(to);
+      if (share > TELLING_SHARE) return found(text.length);
     }
     return undefined;
   }
@@ -155,6 +156,14 @@ class Starts {
     const code = text.charCodeAt(last);
     return last >= from && (startsEscape(code) || this.#byFirst.has(code)) ? last : text.length;
   }
+}
+
+/** Half of `\u0070`, whose last digit a secret may begin with, would leave no document of JSON: all of it goes. */
+function escapeStart(text: string, at: number): number {
+  const before = /(?<!\\)(?:\\\\)*\\u[0-9a-f]{0,3}$/i.exec(text.slice(Math.max(0, at - MAX_BACKSLASHES), at))?.[0];
+  if (before === undefined) return at;
+  const start = at - before.length + before.lastIndexOf('\\');
+  return /^\\u[0-9a-f]{4}/i.test(text.slice(start, start + 6)) ? start : at;
 }
 
 const BACKSLASH = 0x5c;

@@ -6,6 +6,11 @@ const redactor = new Redactor([KEY]);
 const redact = (text: string) => redactor.text(text);
 
 describe('redaction', () => {
+  it('leaves a document one where a key seems to begin within the escape of another character', () => {
+    const document = String.raw`{"\u0070\\0aaaaaaaaaaaaaaaa":1,"\\u0070\\0aaaaaaaaaaaaaaaa":2}`;
+    expect(new Redactor(['0aaaaaaaaaaaaaaaa']).text(document)).toBe(String.raw`{"[redacted]":1,"\\u007[redacted]":2}`);
+  });
+
   it.each([
     ['as it is', `Bearer ${KEY}`],
     ['percent-encoded', `?key=${encodeURIComponent(KEY)}`],

@@ -24,7 +24,7 @@ import { messageTarget, observeReceiver } from './message.ts';
 import { withQuickRetries } from './request/quick-retry.ts';
 import { PayloadMissingError } from './request/stored-payload.ts';
 import { type Target, targetOf } from './request/target.ts';
-import { startTimeout } from './timeouts.ts';
+import type { Timeouts } from './timeouts.ts';
 
 /** Configuration is mended by a deploy; looking sooner does not help. */
 const MISCONFIGURED_RETRY_MS = 60_000;
@@ -44,7 +44,12 @@ export class CancelledError extends Error {
 }
 
 /** @param abort aborted with a `CancelledError` when the task is cancelled meanwhile */
-export async function attempt(env: AttemptEnv, call: Call, abort: AbortController): Promise<Attempted> {
+export async function attempt(
+  env: AttemptEnv,
+  call: Call,
+  abort: AbortController,
+  timeouts: Timeouts,
+): Promise<Attempted> {
   const startedAt = Date.now();
   let httpStatus: number | undefined;
   const ended = (
@@ -95,7 +100,7 @@ export async function attempt(env: AttemptEnv, call: Call, abort: AbortControlle
   const { target } = resolved;
 
   const redact = redactOf(env, call);
-  const endTimeout = startTimeout(abort, timeoutMs);
+  timeouts.start(abort, timeoutMs);
   try {
     const response =
       service.binding === undefined && target.mayBeRepeated
@@ -130,7 +135,7 @@ export async function attempt(env: AttemptEnv, call: Call, abort: AbortControlle
       saysUnsent(String(error)) || (brokeAtOnce && address !== undefined && (await env.refusesConnections(address)));
     return ended(isUnreachable ? unreachable(outcome) : outcome, target);
   } finally {
-    endTimeout();
+    timeouts.over(abort);
   }
 }
 

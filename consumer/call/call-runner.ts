@@ -2,17 +2,18 @@
  * Makes the calls of one batch and says how each ended as soon as it did. Calls over the network take turns
  * (`turns.ts`), and a call's time-out starts with its turn; calls to bound Workers hold no connection of this
  * one. A call that does not get its turn in time to end within its lease is released unattempted (rule
- * R14). All calls of the batch share one look-up of cancellations.
+ * R14). All calls of the batch share one look-up of cancellations and one timer for their time-outs.
  */
 import { logError, logWarning } from '../../shared/log.ts';
 import type { Outcome } from './answer/outcome.ts';
 import { attempt, CancelledError } from './attempt.ts';
-import { logAttempt } from './attempt-log.ts';
+import { AttemptLog } from './attempt-log.ts';
 import type { AttemptSpans } from './attempt-spans.ts';
 import { type Call, type EndedCall, notCalled } from './call.ts';
 import type { CallEnv } from './call-env.ts';
 import { latestStart } from './lease.ts';
 import { tellAborted } from './tell-cancelled.ts';
+import { Timeouts } from './timeouts.ts';
 import { nextTurn } from './turns.ts';
 
 /** Outcomes that come this close together are told together. */
@@ -40,12 +41,16 @@ interface Waiting {
 export class CallRunner implements Disposable {
   readonly #env: CallEnv;
   readonly #host: RunnerHost;
+  readonly #log: AttemptLog;
   readonly #spans: AttemptSpans | undefined;
+  readonly #timeouts = new Timeouts();
   /** For a turn, in the order of their coming. */
   #waiting: Waiting[] = [];
   #taken = 0;
   readonly #takenBy = new Map<string, number>();
   readonly #running = new Map<string, AbortController>();
+  /** Of calls that ended without an abort: a controller and its signal serve several calls in turn. */
+  readonly #spare: AbortController[] = [];
   #unreported: EndedCall[] = [];
   #reportTimer: ReturnType<typeof setTimeout> | undefined;
   #cancelTimer: ReturnType<typeof setTimeout> | undefined;
@@ -55,6 +60,7 @@ export class CallRunner implements Disposable {
   constructor(env: CallEnv, host: RunnerHost, spans?: AttemptSpans) {
     this.#env = env;
     this.#host = host;
+    this.#log = new AttemptLog(env.shard);
     this.#spans = spans;
   }
 
@@ -86,6 +92,8 @@ export class CallRunner implements Disposable {
     for (const timer of [this.#reportTimer, this.#cancelTimer, this.#lateTimer]) {
       if (timer !== undefined) clearTimeout(timer);
     }
+    this.#timeouts.stop();
+    this.#log.write();
   }
 
   #giveTurns(): void {
@@ -109,12 +117,12 @@ export class CallRunner implements Disposable {
 
   /** Never rejects: a bug that one call meets must not take the others with it; its task runs again after the lease. */
   async #run(call: Call): Promise<void> {
-    const abort = new AbortController();
+    const abort = this.#spare.pop() ?? new AbortController();
     this.#running.set(call.id, abort);
     try {
-      const attempted = await attempt(this.#env, call, abort);
+      const attempted = await attempt(this.#env, call, abort, this.#timeouts);
       this.#running.delete(call.id);
-      logAttempt(this.#env.shard, call, attempted);
+      this.#log.note(call, attempted);
       this.#spans?.note(call, attempted);
       this.#end({ id: call.id, attempted });
       if (abort.signal.reason instanceof CancelledError) await this.#tellAborted(call, attempted.server);
@@ -122,6 +130,7 @@ export class CallRunner implements Disposable {
       logError('call.failed', { id: call.id, service: call.service }, error);
       this.#running.delete(call.id);
     }
+    if (!abort.signal.aborted) this.#spare.push(abort);
   }
 
   /** The server that was called last comes first: it works on the task. */
@@ -155,7 +164,7 @@ export class CallRunner implements Disposable {
     this.#waiting = stay;
     for (const { call, over } of gone) {
       const ended = notCalled(call.id, outcome);
-      logAttempt(this.#env.shard, call, ended.attempted);
+      this.#log.note(call, ended.attempted);
       this.#end(ended);
       over();
     }
@@ -173,6 +182,7 @@ export class CallRunner implements Disposable {
     if (this.#unreported.length === 0) return;
     const ended = this.#unreported;
     this.#unreported = [];
+    this.#log.write();
     this.#host.ended(ended);
   }
 

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { attempt } from '../../../../consumer/call/attempt.ts';
 import type { Call } from '../../../../consumer/call/call.ts';
+import { Timeouts } from '../../../../consumer/call/timeouts.ts';
 import type { ConsumerEnv } from '../../../../consumer/env.ts';
 import { REPLACEMENT, Redactor } from '../../../../consumer/keys/secrets/redaction.ts';
 import { proxy } from '../../../../consumer/sync/proxy.ts';
@@ -113,7 +114,8 @@ describe('a secret in an answer', () => {
   it('does not come out of the attempt of a task', async () => {
     await fc.assert(
       fc.asyncProperty(answers, async (tried) => {
-        const { outcome } = await attempt(consumer(tried), call(), new AbortController());
+        const timeouts = new Timeouts();
+        const { outcome } = await attempt(consumer(tried), call(), new AbortController(), timeouts);
         const told = { ...outcome, at: undefined };
         expectClean(JSON.stringify(told), tried);
       }),

@@ -30,9 +30,8 @@ export function nextAt(state: LimiterState, now: number): number {
     if (closed.probe !== undefined) return closed.probe.at + LET_IN_MS;
     return closed.test?.isDue ? at : Math.max(at, opensAt(state, closed));
   }
-  const unsure = state.unsure;
-  const [first] = unsure;
-  if (first !== undefined && unsure.length >= mostUnsure(state)) at = Math.max(at, first.at + LET_IN_MS);
+  const firstUnsure = state.open[state.letIn];
+  if (firstUnsure !== undefined && state.unsure >= mostUnsure(state)) at = Math.max(at, firstUnsure.at + LET_IN_MS);
   return Math.max(at, learntAt(state, now));
 }
 
@@ -41,7 +40,7 @@ export function opensByEnd(state: LimiterState): boolean {
   if (state.open.length === 0) return false;
   if (state.closed !== undefined) return state.closed.probe !== undefined || state.closed.test !== undefined;
   if (state.open.length >= mostAtOnce(state)) return true;
-  return state.unsure.length >= mostUnsure(state);
+  return state.unsure >= mostUnsure(state);
 }
 
 /** How many calls could start until then, if as many wanted to. */
@@ -67,7 +66,7 @@ export function room(state: LimiterState, now: number, until: number): number {
     rooms.push(Math.min(mostCalls, state.starts.room(calls, periodMs, now, until)) + doubting(state, until));
   }
   const unsure = mostUnsure(state);
-  if (unsure < Infinity) rooms.push(Math.floor(unsure * Math.min(turns, MAX_UNSURE_TURNS)) - state.unsure.length);
+  if (unsure < Infinity) rooms.push(Math.floor(unsure * Math.min(turns, MAX_UNSURE_TURNS)) - state.unsure);
   return Math.max(state.closed === undefined ? 0 : 1, Math.min(...rooms), 0);
 }
 
@@ -136,5 +135,5 @@ function doubting(state: LimiterState, until: number): number {
 }
 
 function countDoubting(state: LimiterState, what: OpenCall['doubts']): number {
-  return state.open.filter(({ doubts, isLetIn }) => doubts === what && !isLetIn).length;
+  return state.open.slice(state.letIn).filter(({ doubts }) => doubts === what).length;
 }

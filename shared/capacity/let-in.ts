@@ -6,14 +6,14 @@ import { isPeriodVague, isPeriodWide, openedAt } from './learnt.ts';
 import { type Closed, LET_IN_MS, type LimiterState, type OpenCall, ROUND_MS } from './limiter-state.ts';
 
 export function noteLetIn(state: LimiterState, now: number): void {
-  for (const call of state.open) {
-    if (call.at > now - LET_IN_MS) break;
-    if (!call.isLetIn) confirm(state, call);
+  for (let call = state.open[state.letIn]; call !== undefined; call = state.open[state.letIn]) {
+    if (call.at > now - LET_IN_MS) return;
+    state.letIn += 1;
+    confirm(state, call);
   }
 }
 
 export function confirm(state: LimiterState, call: OpenCall): void {
-  call.isLetIn = true;
   const closed = state.closed;
   if (closed !== undefined) {
     if (closed.probe === call) reopen(state, closed, call);

@@ -19,7 +19,6 @@ const MAX_COPIES = 2;
 export interface OpenCall {
   readonly ticket: number;
   readonly at: number;
-  isLetIn: boolean;
   /** More than the learnt limit allows: it tries the number of calls, how long the period is, or calls at a time. */
   readonly doubts: 'calls' | 'period' | 'at-once' | undefined;
   /** It tries, after another has ended, whether there is a limit of calls at a time. */
@@ -57,7 +56,10 @@ export class LimiterState {
   closed: Closed | undefined;
   readonly told = new ToldLimits();
   readonly starts = new Starts();
+  /** Oldest first. */
   readonly open: OpenCall[] = [];
+  /** Of the open calls, the oldest that were let in for sure. */
+  letIn = 0;
   readonly doubt: Doubt;
   readonly silentPause: SilentPause;
   round: { readonly at: number; readonly previousAt: number | undefined } | undefined;
@@ -88,12 +90,13 @@ export class LimiterState {
     return this.starts.countSince(this.round?.at ?? -Infinity);
   }
 
-  get unsure(): OpenCall[] {
-    return this.open.filter(({ isLetIn }) => !isLetIn);
+  /** Open calls that may still be refused. */
+  get unsure(): number {
+    return this.open.length - this.letIn;
   }
 
   get confirmed(): number {
-    return this.ofRound - this.unsure.length;
+    return this.ofRound - this.unsure;
   }
 
   get borne(): number {

@@ -132,7 +132,7 @@ export class Limiter {
     const doubts = closed === undefined ? doubted(state, now) : undefined;
     if (closed === undefined && doubts !== 'period') beginRound(state, now);
     const isTest = closed?.test?.isDue === true;
-    const call: OpenCall = { ticket: ++state.lastTicket, at: now, isLetIn: false, doubts, isTest };
+    const call: OpenCall = { ticket: ++state.lastTicket, at: now, doubts, isTest };
     if (closed !== undefined) closed.probe = call;
     state.open.push(call);
     state.starts.add(now);
@@ -147,12 +147,14 @@ export class Limiter {
     const index = state.open.findIndex((open) => open.ticket === ticket);
     const [call] = index < 0 ? [] : state.open.splice(index, 1);
     if (call === undefined) return;
+    const wasLetIn = index < state.letIn;
+    if (wasLetIn) state.letIn -= 1;
     const test = state.closed?.test;
     switch (end.kind) {
       case 'let-in':
         state.meanMs = mean(state.meanMs, now - call.at);
         state.heldTop += 1;
-        if (!call.isLetIn) confirm(state, call);
+        if (!wasLetIn) confirm(state, call);
         break;
       case 'limited':
         refuse(state, call, end.until !== undefined && end.until > now ? end.until : undefined, now);

@@ -1,5 +1,6 @@
 /** The command line of `npm run bench`. */
 import { parseOptions } from '../terminal/options.ts';
+import type { Beside } from './measure/line.ts';
 
 export const USAGE = `npm run bench -- [options]
 
@@ -13,6 +14,8 @@ round in turn.
   --memory     instead: 50,000 tasks through each side, and what memory the
                runtime holds
   --null       bare Workers on both sides: what a ratio is worth on this machine
+  --beside C   beside Tasklane of the commit C instead of bare Workers: has it
+               become dearer? Unpacks C and installs its packages
   --strict     exit with 1 when a target is missed
   --help       this text
 `;
@@ -23,6 +26,8 @@ export interface Options {
   readonly only: string;
   readonly memory: boolean;
   readonly null: boolean;
+  /** A commit to stand beside, instead of bare Workers. */
+  readonly beside: string | undefined;
   readonly strict: boolean;
 }
 
@@ -30,6 +35,11 @@ export type Command =
   | { readonly kind: 'help' }
   | { readonly kind: 'invalid'; readonly reason: string }
   | ({ readonly kind: 'run' } & Options);
+
+export function besideOf({ null: nullRun, beside }: Pick<Options, 'null' | 'beside'>): Beside {
+  if (nullRun) return 'null';
+  return beside === undefined ? 'bare' : 'commit';
+}
 
 export function parseCommand(args: readonly string[]): Command {
   let values: ReturnType<typeof readFlags>;
@@ -43,8 +53,10 @@ export function parseCommand(args: readonly string[]): Command {
   const tasks = Number(values.tasks ?? (values.quick ? 1_000 : 4_000));
   if (!Number.isInteger(rounds) || rounds < 1) return { kind: 'invalid', reason: '--rounds is a whole number from 1' };
   if (!Number.isInteger(tasks) || tasks < 100) return { kind: 'invalid', reason: '--tasks is a whole number from 100' };
-  const { only, memory, null: nullRun, strict } = values;
-  return { kind: 'run', rounds, tasks, only, memory, null: nullRun, strict };
+  const { only, memory, null: nullRun, beside, strict } = values;
+  const asked = [memory && '--memory', nullRun && '--null', beside !== undefined && '--beside'].filter(Boolean);
+  if (asked.length > 1) return { kind: 'invalid', reason: `${asked.join(' and ')} do not go together` };
+  return { kind: 'run', rounds, tasks, only, memory, null: nullRun, beside, strict };
 }
 
 function readFlags(args: readonly string[]) {
@@ -57,6 +69,7 @@ function readFlags(args: readonly string[]) {
       quick: { type: 'boolean', default: false },
       memory: { type: 'boolean', default: false },
       null: { type: 'boolean', default: false },
+      beside: { type: 'string' },
       strict: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },

@@ -101,7 +101,7 @@ const perPair = (pair: Pair): Line[] => [
   { name: 'a task alone', pair, unit: 'ms', measure: loneTask },
 ];
 
-export const LINES: readonly Line[] = [
+const LINES: readonly Line[] = [
   ...PAIRS.flatMap(perPair),
   {
     name: 'poll of a finished task, hot',
@@ -118,6 +118,20 @@ export const LINES: readonly Line[] = [
   },
   ...OWN_LINES,
 ];
+
+/** What stands beside Tasklane: bare Workers, or in their place other bare Workers on both sides, or another commit. */
+export type Beside = 'bare' | 'null' | 'commit';
+
+/**
+ * A null run has no Tasklane to measure beside itself, and is about plain bare Workers. Of another commit every line has its
+ * own, and none has a target.
+ */
+export function linesBeside(beside: Beside): readonly Line[] {
+  if (beside === 'bare') return LINES;
+  const plain = LINES.filter(({ yardstick }) => yardstick === undefined);
+  if (beside === 'null') return plain.filter((line) => line.beside === undefined);
+  return plain.map(({ name, pair, unit, measure }) => ({ name: name.replace(/, beside .*/, ''), pair, unit, measure }));
+}
 
 /** Above 1 Tasklane is the better one, for rates and for latencies. */
 export function ratio(line: Line, tasklane: Sample, bare: Sample): number {

@@ -1,8 +1,8 @@
 /** Rounds: every line on both sides in turn; the side that goes first changes from round to round. */
 import type { Outside } from '../load/outside.ts';
-import type { Options } from '../options.ts';
+import { besideOf, type Options } from '../options.ts';
 import type { Sides } from '../system/side.ts';
-import { LINES, type Line } from './line.ts';
+import { type Line, linesBeside } from './line.ts';
 import { type Sample, wholeWay } from './workload.ts';
 
 /**
@@ -19,9 +19,7 @@ export interface Measured {
 }
 
 export async function measureRounds(sides: Sides, outside: Outside, options: Options): Promise<Measured[]> {
-  // A null run has no Tasklane to measure beside itself, and is about plain bare Workers.
-  const lines = LINES.filter(({ beside, yardstick }) => !options.null || (beside ?? yardstick) === undefined);
-  const measured = lines
+  const measured = linesBeside(besideOf(options))
     .filter(({ name, pair }) => `${name}, ${pair}`.includes(options.only))
     .map((line): Measured => ({ line, tasklane: [], bare: [] }));
   for (const system of sides.systems) {

@@ -1,14 +1,14 @@
 /** The bench's table: both sides, the ratio inside each round, and whether the target is met. */
 
 import { alignedTable } from '../../terminal/table.ts';
-import { type Line, ratio } from '../measure/line.ts';
+import { type Beside, type Line, ratio } from '../measure/line.ts';
 import type { Measured } from '../measure/round.ts';
 import type { Sample } from '../measure/workload.ts';
 import { median, spread } from './statistic.ts';
 
-/** @param nullRun whether bare Workers stood on both sides */
-export function reportLines(measured: readonly Measured[], nullRun: boolean): string {
-  const one = nullRun ? 'bare again' : 'Tasklane';
+/** @param commit whose Tasklane stood beside, instead of bare Workers */
+export function reportLines(measured: readonly Measured[], beside: Beside, commit?: string): string {
+  const one = beside === 'null' ? 'bare again' : 'Tasklane';
   const rounds = measured[0]?.tasklane.length ?? 0;
   const rows = measured.map((lines) => {
     const { line, tasklane, bare } = lines;
@@ -31,11 +31,10 @@ export function reportLines(measured: readonly Measured[], nullRun: boolean): st
       processor(line, bare),
     ];
   });
-  const header = ['', 'unit', one, 'beside', 'ratio', 'target', '', `${one} µs`, 'bare µs'];
+  const header = ['', 'unit', one, 'beside', 'ratio', 'target', '', `${one} µs`, 'beside µs'];
   return [
     `Median of ${rounds} rounds (lowest–highest). Ratio: ${one} to what it stands beside inside a round, above 1 is better.`,
-    'beside: bare Workers in plain Miniflare; where the line says so, bare Workers that leave the runtime as Tasklane',
-    'does, another way of the same Tasklane, or the backend itself.',
+    ...(commit === undefined ? BARE : [`beside: Tasklane of ${commit}.`]),
     "µs: the runtime's processor time per operation, all of it: queue and database are in the same process.",
     '[queue]: accept only sends. [queue+record]: accept also writes the row and waits for it.',
     '',
@@ -43,6 +42,11 @@ export function reportLines(measured: readonly Measured[], nullRun: boolean): st
     '',
   ].join('\n');
 }
+
+const BARE = [
+  'beside: bare Workers in plain Miniflare; where the line says so, bare Workers that leave the runtime as Tasklane',
+  'does, another way of the same Tasklane, or the backend itself.',
+];
 
 /** One sentence for each target that is not met. */
 export function missedTargets(measured: readonly Measured[]): string[] {

@@ -1,6 +1,7 @@
 /** The sides: a system of Tasklane and bare Workers for each pair of equal durability. */
 import type { Pair, Yardstick } from '../measure/line.ts';
 import { startBare } from './bare.ts';
+import { type Checkout, startCommit } from './commit.ts';
 import type { System } from './system.ts';
 import { startTasklane } from './tasklane.ts';
 
@@ -10,8 +11,11 @@ export interface Sides {
   stop(): Promise<void>;
 }
 
-/** @param nullRun bare Workers on both sides: shows what a ratio is worth on this machine */
-export async function startSides(backendPort: number, nullRun: boolean): Promise<Sides> {
+/**
+ * @param beside `null`: bare Workers on both sides, which shows what a ratio is worth on this machine; a checkout: Tasklane
+ *   of that commit stands where bare Workers do
+ */
+export async function startSides(backendPort: number, beside: 'bare' | 'null' | Checkout): Promise<Sides> {
   const systems: System[] = [];
   const start = async (starting: Promise<System>) => {
     const system = await starting;
@@ -24,8 +28,14 @@ export async function startSides(backendPort: number, nullRun: boolean): Promise
   // One after the other: each start looks for the process that came with it.
   const startPair = async (accept: Pair) => {
     const record = accept === 'queue+record';
+    if (typeof beside === 'object') {
+      const tasklane = await start(startTasklane(accept, backendPort));
+      const other = await start(startCommit(beside, accept, backendPort));
+      return { tasklane, bare: other, bareDirect: other, bareAlike: other };
+    }
+    const isNull = beside === 'null';
     return {
-      tasklane: await start(nullRun ? startBare({ record }, backendPort) : startTasklane(accept, backendPort)),
+      tasklane: await start(isNull ? startBare({ record }, backendPort) : startTasklane(accept, backendPort)),
       bare: await start(startBare({ record }, backendPort)),
       bareDirect: await start(startBare({ record, direct: true }, backendPort)),
       bareAlike: await start(startBare({ record, alike: true }, backendPort)),

@@ -7,7 +7,7 @@ import { requireAccess } from './authorize.ts';
 import { allowOrigins } from './cors.ts';
 import { guardErrors, refuseInvalid } from './error-edge.ts';
 import { guard } from './guards.ts';
-import { refuseParameters, routesWithoutQuery } from './no-parameters.ts';
+import { declaredParameters, refuseParameters } from './query-parameters.ts';
 import { nameRequests } from './request-id.ts';
 import { limitRequests } from './request-limits.ts';
 import { addAlerts } from './routes/alerts.ts';
@@ -55,7 +55,7 @@ export function createApp(...more: readonly ((app: App) => void)[]): App {
   app.use(speakToPackages);
   app.use(nameRequests);
   app.use(allowOrigins(app));
-  const parameters = refuseParameters(() => routesWithoutQuery(app));
+  const parameters = refuseParameters(() => declaredParameters(app));
   app.use(guard(limitRequests, cutCircles, requireAccess, parameters));
   app.use(recordActs);
   for (const add of [

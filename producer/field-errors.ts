@@ -12,7 +12,11 @@ const MAX_ERRORS = 20;
 export type FieldKind = 'body' | 'parameter';
 
 export function invalidRequest(issues: readonly Issue[], kind: FieldKind): ProblemDetails {
-  const errors = issues.flatMap((issue) => fieldErrors(issue, kind)).slice(0, MAX_ERRORS);
+  return invalidFields(issues.flatMap((issue) => fieldErrors(issue, kind)).slice(0, MAX_ERRORS));
+}
+
+/** Names all of them, and the first in words. */
+export function invalidFields(errors: readonly FieldError[]): ProblemDetails {
   const [first] = errors;
   if (first === undefined) return {};
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';

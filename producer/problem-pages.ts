@@ -47,7 +47,7 @@ const MEANINGS: Readonly<Record<ProblemCode, string>> = {
   'upload-complete':
     'The body was uploaded already, and stays as it is. `detail` says how large it is. Submit the task with it, or ask for another upload.',
   'upload-used':
-    'An upload makes one task. `detail` names it. Run that task again, or upload the body again for another task.',
+    'An upload makes one task. `detail` names it. If that task failed or expired, run it again; a cancelled one stays so. For another task, upload the body again.',
   'group-closed':
     'The group takes no more tasks: a batch or POST /api/groups/ID/close closed it, or it was cancelled or has ended. Nothing was submitted; name another group, such as one with the date in its id.',
   'service-busy':

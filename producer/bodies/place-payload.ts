@@ -10,7 +10,7 @@ import { payloadKey, takenKey, taskIdFrom, uploadKey } from '../../shared/bodies
 import { storedBodyOf } from '../../shared/bodies/stored-object.ts';
 import { readStatus } from '../../shared/store/read.ts';
 import { isTaskIdOf } from '../../shared/task/id.ts';
-import { isTerminal, type TaskStatus } from '../../shared/task/status.ts';
+import { isTerminal, RETRYABLE_STATUSES, type TaskStatus } from '../../shared/task/status.ts';
 import type { Fields } from '../idempotency/fields.ts';
 import { isInline } from '../inline-content.ts';
 import type { Refusal } from '../refusal.ts';
@@ -106,7 +106,10 @@ async function takeUpload(
     return used(`The upload belongs to ${taken.task}, which was submitted with other settings`);
   const status = (await readStatus(runtime.config.stores.of(taken.task), taken.task))?.status;
   if (status !== undefined && isTerminal(status) && status !== 'succeeded') {
-    return used(`The upload belongs to ${taken.task}, which is ${status}: run that again (POST /api/task/ID/retry)`);
+    const fix = RETRYABLE_STATUSES.includes(status)
+      ? `run that again (POST /api/task/${taken.task}/retry)`
+      : 'it stays so, and no other task can have its upload';
+    return used(`The upload belongs to ${taken.task}, which is ${status}: ${fix}`);
   }
   return { ok: true, id: taken.task, draft: placed, earlier: status ?? 'unrecorded' };
 }

@@ -115,16 +115,24 @@ describe('an upload', () => {
     expect((await documentIn(foreign)).detail).toMatch(/no upload of yours/);
   });
 
-  it('whose task has failed makes no other', async () => {
-    const payloadUpload = await uploaded('it failed');
+  it.each([
+    { status: 'failed', advice: (id: string) => `POST /api/task/${id}/retry` },
+    { status: 'expired', advice: (id: string) => `POST /api/task/${id}/retry` },
+    { status: 'cancelled', advice: () => 'it stays so' },
+  ])('whose task is $status makes no other: what can be done for it is said', async ({ status, advice }) => {
+    const payloadUpload = await uploaded(`it is ${status}`);
     const submit = () => ask(here, '/api/task', { body: { service: 'echo', payloadUpload } });
-    const { id } = await documentIn(await submit());
-    await env.DB.prepare(`UPDATE tasks SET status = 'failed', finished_at = 1, due_at = NULL WHERE id = ?`)
-      .bind(id)
+    const id = String((await documentIn(await submit())).id);
+    await env.DB.prepare(`UPDATE tasks SET status = ?, finished_at = 1, due_at = NULL WHERE id = ?`)
+      .bind(status, id)
       .run();
     const again = await submit();
     expect(again.status).toBe(409);
-    expect((await documentIn(again)).detail).toMatch(/failed.*retry/);
+    const { detail } = await documentIn(again);
+    expect(detail).toContain(`belongs to ${id}, which is ${status}`);
+    expect(detail).toContain(advice(id));
+    expect(String(detail).includes('retry')).toBe(status !== 'cancelled');
+    expect(detail).toContain('Upload it again');
   });
 
   it('that is not complete is refused, as is one beside a payload', async () => {

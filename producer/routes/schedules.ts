@@ -1,13 +1,12 @@
 /** `/api/schedules`: tasks that are submitted again and again, by cron. */
 import { createRoute } from '@hono/zod-openapi';
-import { cronFault, nextRun } from '../../shared/schedule/runs.ts';
+import { nextRun } from '../../shared/schedule/runs.ts';
 import {
   countSchedules,
   deleteSchedule,
   listSchedules,
   putSchedule,
   readSchedule,
-  type ScheduleRow,
   setSchedulePaused,
 } from '../../shared/store/schedules.ts';
 import { answerJson, answerJsonText, answerNothing, refuse, statusUrlOf, unavailable } from '../answer.ts';
@@ -15,8 +14,8 @@ import type { App, Caller } from '../app.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
 import { stringifyJson } from '../json/json-text.ts';
 import { refusalAt } from '../refusal.ts';
+import { definitionFault, scheduleDocument, scheduleRow } from '../schedules/definition.ts';
 import { runNow } from '../schedules/run-due.ts';
-import { submissionOf } from '../schedules/submission.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
 import {
   ScheduleDefinitionSchema,
@@ -34,9 +33,6 @@ import { callUpstream, UNAVAILABLE } from '../upstream.ts';
 /** Of one owner: each costs a look a minute. */
 const MAX_SCHEDULES = 200;
 const MAX_LISTED = 1_000;
-
-/** What a submission may say of its own time or name: the schedule says it for each run. An upload makes one task. */
-const ONCE_FIELDS = ['idempotencyKey', 'runAt', 'delaySeconds', 'deadline', 'payloadUpload'] as const;
 
 const shared = { tags: ['schedules'] };
 const named = { params: ScheduleParamsSchema, query: ScheduleQuerySchema };
@@ -118,26 +114,20 @@ const runRoute = createRoute({
 });
 
 export function addSchedules(app: App): void {
+  addPut(app);
+  addViews(app);
+  addDelete(app);
+  addPauses(app);
+  addRun(app);
+}
+
+function addPut(app: App): void {
   app.openapi(putRoute, async (c) => {
     const { runtime } = c.env;
     const { subject } = c.get('principal');
     const definition = c.req.valid('json');
-    const fault = cronFault(definition.cron, definition.timeZone);
-    if (fault !== undefined) {
-      const [field = 'cron', ...reason] = fault.split(': ');
-      return refuse('invalid-request', {
-        detail: `/${fault}`,
-        errors: [{ field: `/${field}`, reason: reason.join(': ') }],
-      });
-    }
-    const once = ONCE_FIELDS.find((field) => definition.task[field] !== undefined);
-    if (once !== undefined) {
-      const reason = 'is of one task, and a schedule makes many; leave it out';
-      return refuse('invalid-request', {
-        detail: `/task/${once}: ${reason}`,
-        errors: [{ field: `/task/${once}`, reason }],
-      });
-    }
+    const fault = definitionFault(definition);
+    if (fault !== undefined) return refuse('invalid-request', fault);
     const services = (await loadServices(c, [definition.task.service])).all;
     const drafted = draftTask(services, definition.task, Date.now());
     const bound = drafted.ok ? await bindDraft(runtime, subject, drafted.draft) : drafted;
@@ -146,15 +136,7 @@ export function addSchedules(app: App): void {
       return refuse(code, details);
     }
     const { control } = runtime.config.stores;
-    const row = {
-      subject,
-      name: definition.name,
-      cron: definition.cron,
-      time_zone: definition.timeZone,
-      task: stringifyJson(definition.task),
-      overlap: definition.overlap,
-      catch_up: catchUpNumber(definition.catchUp),
-    };
+    const row = scheduleRow(subject, definition);
     const nextAt = nextRun(row.cron, row.time_zone, Date.now());
     const written = await callUpstream('database', async () => {
       const isKnown = (await readSchedule(control, subject, row.name)) !== undefined;
@@ -170,7 +152,9 @@ export function addSchedules(app: App): void {
     if (written.row === undefined) return unavailable('The schedule was deleted meanwhile; repeat the request.');
     return answerSchedules(scheduleDocument(written.row), written.isNew ? 201 : 200);
   });
+}
 
+function addViews(app: App): void {
   app.openapi(listRoute, async (c) => {
     const { control } = c.env.runtime.config.stores;
     const principal = c.get('principal');
@@ -187,7 +171,9 @@ export function addSchedules(app: App): void {
     if (row === UNAVAILABLE) return unavailable('The schedule cannot be read at the moment.');
     return row === undefined ? notFound(c.req.valid('param').name) : answerSchedules(scheduleDocument(row));
   });
+}
 
+function addDelete(app: App): void {
   app.openapi(deleteRoute, async (c) => {
     const { control } = c.env.runtime.config.stores;
     const owner = ownerOf(c.get('principal'), c.req.valid('query').subject);
@@ -195,7 +181,9 @@ export function addSchedules(app: App): void {
     if (existed === UNAVAILABLE) return unavailable('The schedule is not certain to be deleted; repeat the request.');
     return existed ? answerNothing() : notFound(c.req.valid('param').name);
   });
+}
 
+function addPauses(app: App): void {
   for (const [route, paused] of [
     [actionRoute('pause', 'Pause a schedule'), true],
     [actionRoute('resume', 'Resume a schedule'), false],
@@ -215,7 +203,9 @@ export function addSchedules(app: App): void {
       return row === undefined ? notFound(name) : answerSchedules(scheduleDocument(row));
     });
   }
+}
 
+function addRun(app: App): void {
   app.openapi(runRoute, async (c) => {
     const { runtime } = c.env;
     const { name } = c.req.valid('param');
@@ -246,28 +236,4 @@ function answerSchedules(
   status = 200,
 ) {
   return answerJsonText(stringifyJson(document), status);
-}
-
-function catchUpNumber(catchUp: 'none' | 'one' | { readonly upTo: number }): number {
-  if (catchUp === 'none') return 0;
-  return catchUp === 'one' ? 1 : catchUp.upTo;
-}
-
-function scheduleDocument(row: ScheduleRow): ScheduleDocument {
-  const { catch_up: catchUp } = row;
-  const iso = (at: number | null) => (at === null ? undefined : new Date(at).toISOString());
-  return {
-    name: row.name,
-    subject: row.subject,
-    cron: row.cron,
-    timeZone: row.time_zone,
-    task: submissionOf(row.task),
-    overlap: row.overlap,
-    catchUp: catchUp === 0 ? 'none' : catchUp === 1 ? 'one' : { upTo: catchUp },
-    paused: row.paused === 1,
-    nextRunAt: iso(row.next_at),
-    lastRunAt: iso(row.last_at),
-    lastTaskId: row.last_task ?? undefined,
-    lastError: row.last_error ?? undefined,
-  };
 }

@@ -1,14 +1,10 @@
 /** `/api/services`: services put at run time, how they stand, what they need, and pausing them. */
 import { createRoute } from '@hono/zod-openapi';
-import { poolNameOf } from '../../shared/key/name.ts';
-import { serviceSchema } from '../../shared/service/definition.ts';
 import { KNOWN_WITHIN_MS } from '../../shared/service/known-services.ts';
-import { isOwnAddress, OWN_ADDRESS_PROBLEM } from '../../shared/service/own-address.ts';
-import { headerSecretNames, reviewService, type ServiceFinding } from '../../shared/service/review.ts';
 import { answerJson, answerNothing, refuse } from '../answer.ts';
 import type { App } from '../app.ts';
 import { MAX_TASK_BODY_BYTES, mayReadJson, readsJson } from '../body.ts';
-import { invalidRequest } from '../field-errors.ts';
+import { checkDefinition } from '../definition-check.ts';
 import { mayUse, refusalOfServices } from '../limited-token.ts';
 import { pauseOf } from '../pause.ts';
 import { askRegistry, readRegistry } from '../registry-answer.ts';
@@ -27,7 +23,6 @@ import {
 } from '../schema/service.ts';
 import { pauseState, serviceDocument, serviceNow, shownDefinition } from '../service-view.ts';
 import { readServices } from '../services.ts';
-import { sharedKeys } from '../shared-keys.ts';
 
 const shared = { tags: ['services'] };
 
@@ -123,14 +118,14 @@ const resumeRoute = createRoute({
   responses: answers({ 200: jsonAnswer(PausedSchema, 'It goes on.') }, ...BODY_PROBLEMS, 'service-not-found'),
 });
 
-/** What a deploy's plan says in the same words, as errors of the body's fields. */
-function fieldsOf(findings: readonly ServiceFinding[], kind: ServiceFinding['kind']) {
-  return findings
-    .filter((finding) => finding.kind === kind)
-    .map(({ path, message }) => ({ field: `/${path.join('/')}`, reason: message }));
+export function addServices(app: App): void {
+  addViews(app);
+  addDefinitions(app);
+  addPauses(app);
 }
 
-export function addServices(app: App): void {
+/** What people and backends see of services. */
+function addViews(app: App): void {
   app.openapi(listRoute, (c) =>
     readRegistry(
       c.env.runtime,
@@ -166,36 +161,17 @@ export function addServices(app: App): void {
       (demand) => answerJson(demand),
     );
   });
+}
 
+/** Definitions that are put at run time. */
+function addDefinitions(app: App): void {
   app.openapi(putRoute, async (c) => {
     const { runtime } = c.env;
     const { name } = c.req.valid('param');
-    const sent: unknown = await c.req.json();
-    const checked = serviceSchema(runtime.config.allowsPrivateTargets).safeParse(sent);
-    if (!checked.success) return refuse('invalid-request', invalidRequest(checked.error.issues, 'body'));
-    const { baseUrl, onComplete } = checked.data;
-    const addresses = { '/baseUrl': baseUrl, '/onComplete/url': onComplete?.url };
-    const own = Object.entries(addresses).find(([, url]) => url && isOwnAddress(url, runtime.config.publicUrl));
-    if (own !== undefined) {
-      const errors = [{ field: own[0], reason: OWN_ADDRESS_PROBLEM }];
-      return refuse('invalid-request', { detail: `${own[0]}: ${OWN_ADDRESS_PROBLEM}`, errors });
-    }
-    const { config } = runtime;
-    const findings = reviewService(checked.data, {
-      allowsPrivateTargets: config.allowsPrivateTargets,
-      pools: config.keyPools,
-      // Consumers are given the secrets that wrangler.toml names, and no others.
-      secrets: new Set(headerSecretNames(config.services)),
-      bindings: undefined,
-    });
-    const { keyPool } = checked.data;
-    const twice =
-      keyPool === undefined ? [] : await sharedKeys(keyPool, config.consumers, config.keyShards[poolNameOf(keyPool)]);
-    const refused = [...fieldsOf(findings, 'refused'), ...twice.map((reason) => ({ field: '/keyPool', reason }))];
-    if (refused[0] !== undefined) {
-      return refuse('invalid-request', { detail: `${refused[0].field}: ${refused[0].reason}`, errors: refused });
-    }
-    const warnings = fieldsOf(findings, 'warning');
+    const sent = await c.req.json<unknown>();
+    const checked = await checkDefinition(runtime, sent);
+    if (!checked.ok) return refuse(checked.refusal.code, checked.refusal.details);
+    const { definition, warnings } = checked;
     const before = (await serviceNow(runtime, name))?.definition;
     const answer = await readRegistry(
       runtime,
@@ -204,10 +180,10 @@ export function addServices(app: App): void {
       (version) => {
         c.set('change', {
           before: before && shownDefinition(before),
-          after: shownDefinition(sent as typeof checked.data),
+          after: shownDefinition(sent as typeof definition),
         });
         const inForceEverywhereAt = new Date(Date.now() + KNOWN_WITHIN_MS).toISOString();
-        return answerJson({ name, version, definition: checked.data, inForceEverywhereAt, warnings });
+        return answerJson({ name, version, definition, inForceEverywhereAt, warnings });
       },
     );
     await readServices(runtime, { changed: true });
@@ -230,7 +206,9 @@ export function addServices(app: App): void {
     await readServices(runtime, { changed: true });
     return answer;
   });
+}
 
+function addPauses(app: App): void {
   app.openapi(pauseRoute, async (c) => {
     const { name } = c.req.valid('param');
     const { until, reason } = c.req.valid('json');

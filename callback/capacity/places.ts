@@ -30,12 +30,14 @@ export function takePlace(
   service: string,
   offer: Offer | undefined,
   now: number,
-): void {
+): Place {
   const isProbe = offer !== undefined && beginCall(offer.circuit, now);
   const ticket = serviceOf(registry, service, now).limiter?.limiter.start(now);
   const callMs = offer?.metrics.ewmaMs || serviceOf(registry, service, now).meanMs;
   const times = { beganAt: now, callMs, startedAt: now };
-  hold(registry, lease, { service, offer, calls: [call], left: 1, ...times, ticket, isProbe }, now);
+  const place: Place = { service, offer, calls: [call], left: 1, ...times, ticket, isProbe };
+  hold(registry, lease, place, now);
+  return place;
 }
 
 function hold(registry: Registry, lease: LeaseGroup, place: Place, now: number): void {
@@ -52,7 +54,7 @@ function hold(registry: Registry, lease: LeaseGroup, place: Place, now: number):
 
 /**
  * Lets a call follow those that have a place of the same lease: in the one that is free first.
- * @returns the call that it follows; undefined when it would have to wait longer than `withinMs`, or behind too many
+ * @returns the place; undefined when it would have to wait longer than `withinMs`, or behind too many
  */
 export function followInPlace(
   registry: Registry,
@@ -61,7 +63,7 @@ export function followInPlace(
   service: string,
   now: number,
   limits: { readonly withinMs: number; readonly calls: number },
-): string | undefined {
+): Place | undefined {
   let first: Place | undefined;
   for (const place of new Set(lease.open.values())) {
     if (place.service !== service || place.isProbe || place.ticket !== undefined || place.callMs === 0) continue;
@@ -69,12 +71,11 @@ export function followInPlace(
     if (first === undefined || freeAt(place) < freeAt(first)) first = place;
   }
   if (first === undefined || freeAt(first) > now + limits.withinMs) return undefined;
-  const before = first.calls.at(-1);
   first.calls.push(call);
   first.left += 1;
   lease.open.set(call, first);
   noteMoved(registry, first, now);
-  return before;
+  return first;
 }
 
 /** When all its calls are expected to have ended. */

@@ -4,6 +4,7 @@
  * Deterministic, without I/O.
  */
 import { waitsInPlace } from '../../shared/capacity/lease.ts';
+import { isFlowName } from '../../shared/flow/flow.ts';
 import type {
   RouteAnswer,
   RouteDecision,
@@ -80,14 +81,15 @@ export function route(registry: Registry, request: RouteRequest, now: number, ra
   };
 }
 
-function sameAgain({ calls, offer }: Place, id: string): RouteDecision {
-  const before = calls[calls.indexOf(id) - 1];
-  return before === undefined ? { id, is: 'routed', server: offer?.address } : { id, is: 'following', call: before };
+function granted({ calls, offer }: Place, id: string): RouteDecision {
+  const after = calls[calls.indexOf(id) - 1];
+  const server = offer?.address;
+  return after === undefined ? { task: id, kind: 'granted', server } : { task: id, kind: 'granted', server, after };
 }
 
 /** Nobody reads it. */
 function nothing({ id }: AskedCall, now: number): RouteDecision {
-  return { id, is: 'waiting', why: 'server-busy', until: now + LOOK_AGAIN_MS };
+  return { task: id, kind: 'start-at', reason: 'server-busy', at: now + LOOK_AGAIN_MS };
 }
 
 function lineStateOf(registry: Registry, service: string, now: number): [string, number][] {
@@ -126,7 +128,7 @@ class Admission {
 
   decide(lease: LeaseGroup, call: AskedCall): RouteDecision {
     const place = lease.open.get(call.id);
-    if (place !== undefined) return sameAgain(place, call.id);
+    if (place !== undefined) return granted(place, call.id);
     if (call.isUnderWay === true) return this.#go(lease, call, undefined);
     if (call.waits === 0) noteArrival(this.#service, this.#now);
     const waitedInPlace = this.#service.inPlace.delete(call.id);
@@ -208,13 +210,13 @@ class Admission {
   }
 
   #go(lease: LeaseGroup, call: AskedCall, offer: Offer | undefined): RouteDecision {
-    takePlace(this.#registry, lease, call.id, this.#name, offer, this.#now);
+    const place = takePlace(this.#registry, lease, call.id, this.#name, offer, this.#now);
     if (offer !== undefined) {
       offer.picked += 1;
       this.#registry.picks += 1;
       offer.turn = this.#registry.picks;
     }
-    return { id: call.id, is: 'routed', server: offer?.address };
+    return granted(place, call.id);
   }
 
   /** @param capacity calls at a time that its servers take @param notBefore until then it cannot, whatever the places */
@@ -225,8 +227,8 @@ class Admission {
     capacity: number,
     notBefore: number,
   ): RouteDecision {
-    const before = this.#placeToFollow(lease, call);
-    if (before !== undefined) return { id: call.id, is: 'following', call: before };
+    const shared = this.#placeToFollow(lease, call);
+    if (shared !== undefined) return granted(shared, call.id);
     const limits = within(this.#limits, capacity);
     const at = Math.max(notBefore, roomAt(this.#service, limits, this.#expected() + 1, this.#now));
     const { id, patientUntil, waits } = call;
@@ -236,30 +238,37 @@ class Admission {
     if (patientUntil === undefined && !mayWait) return this.#park(call, this.#busy(), needs);
     const until = Number.isFinite(at) ? Math.max(at, this.#now + 1) : this.#now + LOOK_AGAIN_MS;
     if (until <= (patientUntil ?? until)) waitInPlace(this.#service, id, until);
-    return { id, is: 'waiting', why: this.#busy(), until };
+    return { task: id, kind: 'start-at', reason: this.#busy(), at: until };
   }
 
   /** Any server's place does for a call that asks nothing of its server. */
-  #placeToFollow(lease: LeaseGroup, { id, patientUntil, requirements }: AskedCall): string | undefined {
+  #placeToFollow(lease: LeaseGroup, { id, patientUntil, requirements }: AskedCall): Place | undefined {
     if (patientUntil !== undefined || requirements !== undefined) return undefined;
     const limits = { withinMs: FOLLOW_WITHIN_MS, calls: callsInTurn(this.#service, this.#limits) };
     return limits.calls === 1 ? undefined : followInPlace(this.#registry, lease, id, this.#name, this.#now, limits);
   }
 
   #busy(): RouteWait {
+    if (isFlowName(this.#name)) return 'flow-limited';
     return this.#service.limiter === undefined ? 'server-busy' : 'rate-limited';
   }
 
   /** @param matching servers that it could have, were their circuits not open */
-  #park(call: AskedCall, why: RouteWait, needs: LineNeeds | undefined, matching: readonly Offer[] = []): RouteDecision {
+  #park(
+    call: AskedCall,
+    reason: RouteWait,
+    needs: LineNeeds | undefined,
+    matching: readonly Offer[] = [],
+  ): RouteDecision {
     const { id, patientUntil, waits } = call;
     if (patientUntil !== undefined) {
       const times = matching.flatMap(({ circuit }) => (circuit.state.is === 'open' ? [circuit.state.until] : []));
-      return { id, is: 'waiting', why, until: times.length === 0 ? this.#now + NO_SERVER_MS : Math.min(...times) };
+      const at = times.length === 0 ? this.#now + NO_SERVER_MS : Math.min(...times);
+      return { task: id, kind: 'start-at', reason, at };
     }
     const until = this.#now + PARKED_MS + PARKED_SPREAD_MS * this.#random();
     const { name } = notePark(this.#registry, this.#name, needs, waits > 0, this.#now);
-    return { id, is: 'waiting', why, until, line: name };
+    return { task: id, kind: 'park', reason, until, line: name };
   }
 
   /** The emptiest first. */

@@ -64,10 +64,7 @@ interface WaitingQuestion {
 
 /** Nobody has a place, and somebody has one within a moment. */
 function isWorthHolding({ decisions }: RouteAnswer): boolean {
-  return (
-    decisions.every((decision) => decision.is === 'waiting') &&
-    decisions.some((decision) => decision.is === 'waiting' && decision.line === undefined)
-  );
+  return decisions.every(({ kind }) => kind !== 'granted') && decisions.some(({ kind }) => kind === 'start-at');
 }
 
 /** While tasks wait to be released an alarm stands behind the timer, for an object that is restarted. */

@@ -6,6 +6,9 @@
 import { meetsRequirements, type ServerAddress } from '../../shared/registry/routing.ts';
 import type { ServerRequirements } from '../../shared/task/server-requirements.ts';
 
+/** As many as quick retries can use. */
+const MAX_OTHERS = 2;
+
 /** Servers come and go: an answer that is so old says nothing of now. */
 const MAX_AGE_MS = 3_600_000;
 
@@ -37,6 +40,29 @@ export class LastKnownServers {
     }
   }
 
+  /** All that took calls when the registry was last asked. */
+  of(service: string): readonly ServerAddress[] {
+    return this.#services.get(service)?.servers ?? [];
+  }
+
+  /** Servers beside the one that a call was given, at random, which may take it when that one cannot be reached. */
+  othersOf(
+    service: string,
+    chosen: Pick<ServerAddress, 'id'>,
+    requirements: ServerRequirements | undefined,
+    random: () => number,
+  ): ServerAddress[] {
+    const servers = this.of(service);
+    const start = Math.floor(random() * servers.length);
+    const others: ServerAddress[] = [];
+    for (let offset = 0; offset < servers.length && others.length < MAX_OTHERS; offset++) {
+      const server = servers[(start + offset) % servers.length];
+      if (server !== undefined && server.id !== chosen.id && meetsRequirements(server, requirements))
+        others.push(server);
+    }
+    return others;
+  }
+
   /** One at random for the call, and others for failover; none when none is known. */
   pick(
     service: string,
@@ -48,25 +74,6 @@ export class LastKnownServers {
     if (known === undefined || now - known.at > MAX_AGE_MS) return [];
     const fitting = known.servers.filter((server) => meetsRequirements(server, requirements));
     const first = fitting[Math.floor(random() * fitting.length)];
-    return first === undefined ? [] : [first, ...othersOf(fitting, first, requirements, random)];
+    return first === undefined ? [] : [first, ...this.othersOf(service, first, requirements, random)];
   }
-}
-
-/** As many as quick retries can use. */
-const MAX_OTHERS = 2;
-
-/** Servers beside the one that a call was given, at random, which may take it when that one cannot be reached. */
-export function othersOf(
-  servers: readonly ServerAddress[],
-  chosen: Pick<ServerAddress, 'id'>,
-  requirements: ServerRequirements | undefined,
-  random: () => number,
-): ServerAddress[] {
-  const start = Math.floor(random() * servers.length);
-  const others: ServerAddress[] = [];
-  for (let offset = 0; offset < servers.length && others.length < MAX_OTHERS; offset++) {
-    const server = servers[(start + offset) % servers.length];
-    if (server !== undefined && server.id !== chosen.id && meetsRequirements(server, requirements)) others.push(server);
-  }
-  return others;
 }

@@ -4,7 +4,6 @@
  */
 
 import pRetry from 'p-retry';
-import { byName } from '../../shared/by-name.ts';
 import { logError, logWarning } from '../../shared/log.ts';
 import type {
   CallReport,
@@ -16,9 +15,8 @@ import type {
 } from '../../shared/registry/routing.ts';
 import { isRouted, needsServer, type ServiceDefinition } from '../../shared/service/definition.ts';
 import type { ServerRequirements } from '../../shared/task/server-requirements.ts';
-import type { DeferralReason } from '../../shared/task/state.ts';
 import { withinMs } from '../../shared/time-limit.ts';
-import { type EndedCall, notCalled } from '../call/call.ts';
+import type { Outcome } from '../call/answer/outcome.ts';
 import type { CatalogEnv, PlaceEnv } from './capacity-env.ts';
 
 /** Well within the slack of a task's lease. */
@@ -45,8 +43,7 @@ export async function askForPlaces(
     const answer = await pRetry(() => withinMs(session.route(request), PATIENCE_MS, 'the registry'), RETRIES);
     env.servers.note(answer.servers, Date.now());
     env.servers.noteLines(answer.lines);
-    // RPC gives it a prototype, and a service may be called `constructor`.
-    return { ...answer, servers: byName(answer.servers) };
+    return answer;
   } catch (error) {
     logError('registry.unavailable', { shard: env.shard, tasks: calls.length }, error);
     // The answer may still come, and places with it: they go back, and the lease gets no others.
@@ -57,16 +54,8 @@ export async function askForPlaces(
   }
 }
 
-/** The call finds no place until then. @param line in which it stands from now on */
-export function notPlaced(id: string, reason: DeferralReason, until: number, line?: string): EndedCall {
-  const retryAfterMs = Math.max(0, until - Date.now());
-  return notCalled(id, {
-    kind: 'deferred',
-    reason,
-    retryAfterMs,
-    placedBy: 'registry',
-    ...(line !== undefined && { park: { line } }),
-  });
+export function deferredFor(reason: RouteWait, retryAfterMs: number): Extract<Outcome, { kind: 'deferred' }> {
+  return { kind: 'deferred', reason, retryAfterMs, placedBy: 'registry' };
 }
 
 /** Never rejects: the registry takes calls that it hears nothing of as ended when their lease is over. */

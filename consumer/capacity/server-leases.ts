@@ -1,16 +1,14 @@
 /**
- * One batch's dealings with the server registry: takes a place for each call of a routed service, and
- * releases the places with how the calls went. One question and one report a batch, mostly. Short calls
- * follow one another in a place; calls whose place comes within moments wait here; others stand in line.
+ * One batch's places at services: taken for calls of services that have servers or limits, released with how the
+ * calls went. One question and one report a batch, mostly. Short calls follow one another in a place.
  */
 import { serviceLine, targetOfLine } from '../../shared/capacity/line.ts';
 import { logInfo } from '../../shared/log.ts';
 import type {
   CallReport,
   Invocation,
+  PlaceGrant,
   PlaceSession,
-  RouteAnswer,
-  RouteDecision,
   RouteRequest,
   ServerAddress,
 } from '../../shared/registry/routing.ts';
@@ -18,21 +16,17 @@ import type { Attempted, Call, EndedCall } from '../call/call.ts';
 import { isAboutKey } from '../keys/pool/feedback.ts';
 import type { Background } from './background.ts';
 import type { CapacityEnv } from './capacity-env.ts';
-import type { CallHost, Leased } from './key-leases.ts';
-import { othersOf } from './last-known.ts';
+import { type CallHost, type Leased, Leases, type Question, UNAVAILABLE_MS } from './leases.ts';
 import { LONG_MS } from './long-calls.ts';
-import { OpenLeases } from './open-leases.ts';
-import { askForPlaces, asksRegistry, notPlaced, reportPlaces, withoutRegistry } from './place-source.ts';
+import type { OpenLease } from './open-leases.ts';
+import { askForPlaces, asksRegistry, deferredFor, reportPlaces, withoutRegistry } from './place-source.ts';
 
-/** The registry does not answer and no server is known: tasks come back after this. */
-const UNAVAILABLE_MS = 5_000;
-
-/** A call waits here no longer than this in all: well within the slack of the task's lease. */
 const MAX_IN_PLACE_MS = 6_000;
-
-/** Asked so long before a place is expected, because the registry may hold the question until it is there. */
-const LEAD_MS = 300;
-const MIN_PAUSE_MS = 20;
+const TRAITS = {
+  maxInPlaceMs: MAX_IN_PLACE_MS,
+  leadMs: 300,
+  unanswered: deferredFor('no-server', UNAVAILABLE_MS),
+};
 
 /** Messages in the queue from which on services that may keep their invocations long ask before they do: ten batches. */
 const CROWDED_FROM = 100;
@@ -44,15 +38,10 @@ export interface RegistryHost extends CallHost {
   readonly onNewerServices: () => Promise<void>;
 }
 
-export class ServerLeases implements Disposable {
+export class ServerLeases extends Leases<PlaceGrant, CallReport> implements Disposable {
   readonly #env: CapacityEnv;
   readonly #session: PlaceSession;
-  readonly #background: Background;
-  readonly #host: RegistryHost;
-  readonly #startedAt = Date.now();
-  readonly #leases = new OpenLeases<CallReport>(({ id }, reports) =>
-    this.#background.add(reportPlaces(this.#env, this.#session, id, reports)),
-  );
+  readonly #onNewerServices: RegistryHost['onNewerServices'];
   /** Calls under a lease. */
   readonly #placed = new Map<string, Call>();
   /** Calls that have the place of another when that has ended, by the other. */
@@ -66,19 +55,17 @@ export class ServerLeases implements Disposable {
   /** More tasks wait in the queue than are taken out within moments. */
   readonly #isCrowded: boolean;
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
-  /** Calls that wait here for a place. */
-  #waiting = 0;
 
   /** @param backlog messages that wait in the queue */
   constructor(env: CapacityEnv, session: PlaceSession, background: Background, host: RegistryHost, backlog: number) {
+    super(background, host, TRAITS);
     const { mostInvocations: most, shard } = env;
     const isShared = most !== undefined && Object.keys(env.services).length > 1;
     this.#invocation = isShared ? { id: crypto.randomUUID(), shard: Number(shard), most } : undefined;
     this.#isCrowded = isShared && backlog >= CROWDED_FROM;
     this.#env = env;
     this.#session = session;
-    this.#background = background;
-    this.#host = host;
+    this.#onNewerServices = host.onNewerServices;
   }
 
   async take(calls: readonly Call[]): Promise<Leased> {
@@ -93,11 +80,11 @@ export class ServerLeases implements Disposable {
     });
     for (const call of direct) this.#direct.set(call.id, call);
     if (direct.length > 0 && this.#invocation !== undefined) this.#countWhenLong();
-    const ended = late.map(({ id, service }) => notPlaced(id, 'server-busy', now, serviceLine(service)));
+    const ended = late.map(({ id, service }) =>
+      this.declined(id, { ...deferredFor('server-busy', 0), park: { line: serviceLine(service) } }),
+    );
     if (asking.length === 0) return { ready: direct, ended };
-    // Nothing else waits for the answer, and newcomers of short calls find a place or join a line.
-    const mayWait = direct.length === 0 && asking.every(({ state }) => state.deferrals > 0);
-    const placed = await this.#ask(asking, 0, mayWait);
+    const placed = await this.lease('', asking);
     return { ready: [...direct, ...placed.ready], ended: [...ended, ...placed.ended] };
   }
 
@@ -112,36 +99,33 @@ export class ServerLeases implements Disposable {
   #countWhenLong(): void {
     const count = () => {
       const calls = [...this.#direct.values()];
-      if (calls.length > 0) this.#background.add(this.#count(calls));
+      if (calls.length > 0) this.background.add(this.#count(calls));
     };
     this.#timers.push(setTimeout(count, LONG_MS));
   }
 
   async #count(calls: readonly Call[]): Promise<void> {
-    const request = this.#requestFor(calls, ({ id, service }) => ({ id, service, waits: 0, isUnderWay: true }));
+    const leaseId = crypto.randomUUID();
     for (const call of calls) {
       this.#direct.delete(call.id);
       this.#placed.set(call.id, call);
     }
-    this.#leases.add(request.leaseId, '', calls);
-    const answer = await askForPlaces(this.#env, this.#session, request);
-    if (answer !== undefined) await this.#heed(answer);
-  }
-
-  #requestFor(calls: readonly Call[], asked: (call: Call) => RouteRequest['calls'][number]): RouteRequest {
-    const invocation = this.#invocation;
-    return {
-      leaseId: crypto.randomUUID(),
+    this.open.add(leaseId, '', calls);
+    await this.#route({
+      leaseId,
       expiresAt: Math.max(...calls.map(({ state }) => state.leaseUntil)),
-      ...(invocation !== undefined && { invocation }),
-      calls: calls.map(asked),
-    };
+      calls: calls.map(({ id, service }) => ({ id, service, waits: 0, isUnderWay: true })),
+    });
   }
 
-  /** Its definitions may be newer. */
-  async #heed({ servicesVersion }: RouteAnswer): Promise<void> {
-    if (servicesVersion === this.#env.known.version) this.#env.known.noteCurrent(Date.now());
-    else await this.#host.onNewerServices();
+  async #route(request: RouteRequest) {
+    const invocation = this.#invocation;
+    const answer = await askForPlaces(this.#env, this.#session, invocation ? { ...request, invocation } : request);
+    if (answer === undefined) return undefined;
+    const { known } = this.#env;
+    if (answer.servicesVersion === known.version) known.noteCurrent(Date.now());
+    else await this.#onNewerServices();
+    return answer.decisions;
   }
 
   /** A newcomer, while others stand in line for the same: it is parked without a question. */
@@ -168,24 +152,14 @@ export class ServerLeases implements Disposable {
         continue;
       }
       this.#placed.delete(id);
-      const { use = UNUSED, startedAt, endedAt, unreachableServers, server } = attempted;
       this.#noteDuration(call, attempted);
       const isKept = this.#passedOn.delete(id) || this.#passOn(each);
+      const report = reportOf(call, attempted);
       const isAwaited =
-        use.outcome === 'unused' || this.#waiting > 0 || this.#env.servers.hasLine(call.service, endedAt);
-      const report = {
-        id,
-        service: call.service,
-        durationMs: Math.max(0, endedAt - startedAt),
-        ...(call.servers !== undefined && server !== undefined && { server }),
-        ...(unreachableServers !== undefined &&
-          unreachableServers.length > 0 && { unreachableServers: [...unreachableServers] }),
-        ...use,
-        ...parkedPart(call, attempted),
-      };
-      this.#leases.end(id, report, isKept ? 'kept' : isAwaited ? 'awaited' : 'free');
+        report.outcome === 'unused' || this.waiting > 0 || this.#env.servers.hasLine(call.service, attempted.endedAt);
+      this.open.end(id, report, isKept ? 'kept' : isAwaited ? 'awaited' : 'free');
     }
-    this.#leases.flushHalves();
+    this.open.flushHalves();
   }
 
   /** A service without servers and limits that cannot take its calls: the registry learns it, and keeps its line. */
@@ -194,25 +168,16 @@ export class ServerLeases implements Disposable {
     if (call === undefined) return;
     this.#direct.delete(id);
     this.#noteDuration(call, attempted);
-    const { startedAt, endedAt, key, use = UNUSED } = attempted;
-    const { service } = call;
     // With keys it is a key's limit.
-    const isBusy = use.outcome === 'busy' && key === undefined;
-    if (!isBusy && use.outcome !== 'unreachable') return;
-    this.#env.known.noteLimited(service);
-    this.#leases.add(crypto.randomUUID(), service, [call]);
-    const durationMs = Math.max(0, endedAt - startedAt);
-    const report = { id, service, durationMs, isUnplaced: true, ...use, ...parkedPart(call, attempted) };
-    this.#leases.end(id, report, 'awaited');
+    const isBusy = attempted.use?.outcome === 'busy' && attempted.key === undefined;
+    if (!isBusy && attempted.use?.outcome !== 'unreachable') return;
+    this.#env.known.noteLimited(call.service);
+    this.open.add(crypto.randomUUID(), '', [call]);
+    this.open.end(id, { ...reportOf(call, attempted), isUnplaced: true }, 'awaited');
   }
 
   #noteDuration({ service }: Call, { startedAt, endedAt, use }: Attempted): void {
     if (use !== undefined && use.outcome !== 'unused') this.#env.longCalls.note(service, endedAt - startedAt);
-  }
-
-  /** Brings back what is left. */
-  flush(): void {
-    this.#leases.flush();
   }
 
   /** @returns true when the call's place has gone on to the one that follows it */
@@ -225,7 +190,7 @@ export class ServerLeases implements Disposable {
       return false;
     }
     this.#followers.delete(id);
-    this.#background.add(this.#host.ready([follower]));
+    this.background.add(this.host.ready([follower]));
     return true;
   }
 
@@ -236,16 +201,18 @@ export class ServerLeases implements Disposable {
     for (const before of [id, ...calls.map((call) => call.id)]) this.#followers.delete(before);
     for (const call of calls) {
       this.#placed.delete(call.id);
-      this.#leases.end(call.id, { id: call.id, service: call.service, ...UNUSED }, 'awaited');
+      this.open.end(call.id, { id: call.id, service: call.service, ...UNUSED }, 'awaited');
     }
-    if (calls.length > 0) this.#background.add(this.#askAgain(calls, 0, 1));
+    this.leaseLater('', calls, 0, 1);
   }
 
-  async #ask(calls: readonly Call[], round: number, mayWait: boolean): Promise<Leased> {
-    const env = this.#env;
-    const mustNotWait = Date.now() - this.#startedAt > MAX_IN_PLACE_MS;
-    const request: RouteRequest = {
-      ...this.#requestFor(calls, ({ id, service, state, request: { requirements } }) => ({
+  protected ask(_registry: string, { leaseId, expiresAt, calls, round, mustNotWait }: Question) {
+    // Only when nothing else waits for the answer; and newcomers of short calls find a place or join a line.
+    const mayWait = round > 0 || (this.#direct.size === 0 && calls.every(({ state }) => state.deferrals > 0));
+    return this.#route({
+      leaseId,
+      expiresAt,
+      calls: calls.map(({ id, service, state, request: { requirements } }) => ({
         id,
         service,
         waits: state.deferrals + round,
@@ -253,101 +220,62 @@ export class ServerLeases implements Disposable {
         ...(mustNotWait && { mustNotWait }),
       })),
       ...(mayWait && !mustNotWait && { mayWait }),
-    };
-    const answer = await askForPlaces(env, this.#session, request);
-    if (answer === undefined) return this.#withoutRegistry(calls);
-    await this.#heed(answer);
-    const { ready, ended, waiting, until } = this.#obey(request.leaseId, calls, answer, mustNotWait);
-    if (waiting.length > 0) this.#background.add(this.#askAgain(waiting, until, round + 1));
-    const short = waiting.length + ended.length;
-    if (short > 0) logInfo('servers.short', { shard: env.shard, placed: calls.length - short, waiting: short });
-    return { ready, ended };
+    });
   }
 
-  #obey(leaseId: string, calls: readonly Call[], answer: RouteAnswer, mustNotWait: boolean) {
-    const decisions = new Map(answer.decisions.map((decision) => [decision.id, decision]));
-    const ready: Call[] = [];
-    const ended: EndedCall[] = [];
-    const waiting: Call[] = [];
-    const placed: Call[] = [];
-    let until = Number.POSITIVE_INFINITY;
-    for (const call of calls) {
-      const decision = decisions.get(call.id);
-      if (decision?.is === 'routed' || decision?.is === 'following') {
-        const held = atServer(call, serverOf(decision, decisions), answer);
-        placed.push(call);
-        this.#placed.set(call.id, held);
-        if (decision.is === 'routed') ready.push(held);
-        else this.#followers.set(decision.call, held);
-      } else if (decision === undefined || decision.line !== undefined || mustNotWait) {
-        ended.push(declined(call, decision));
-      } else {
-        waiting.push(call);
-        until = Math.min(until, decision.until);
-      }
-    }
-    this.#leases.add(leaseId, '', placed);
-    if (placed.length > ready.length) this.#watchFollowers(placed);
-    return { ready, ended, waiting, until };
+  protected grant(_registry: string, call: Call, { server, after }: PlaceGrant): Call | undefined {
+    const held = server === undefined ? call : { ...call, servers: this.#withOthers(call, server) };
+    this.#placed.set(call.id, held);
+    if (after === undefined) return held;
+    this.#followers.set(after, held);
+    // A call that takes longer than usual keeps those that follow it no longer than a call may wait here.
+    this.#timers.push(setTimeout(() => this.#dismiss(after), MAX_IN_PLACE_MS));
+    return undefined;
   }
 
-  /** A call that takes longer than usual keeps those that follow it no longer than a call may wait here. */
-  #watchFollowers(calls: readonly Call[]): void {
-    const dismissAll = () => {
-      for (const { id } of calls) this.#dismiss(id);
-    };
-    this.#timers.push(setTimeout(dismissAll, MAX_IN_PLACE_MS));
+  #withOthers({ service, request }: Call, server: ServerAddress) {
+    return addressesOf([server, ...this.#env.servers.othersOf(service, server, request.requirements, Math.random)]);
+  }
+
+  protected giveBack({ id }: OpenLease<CallReport>, reports: CallReport[]): Promise<void> {
+    return reportPlaces(this.#env, this.#session, id, reports);
   }
 
   [Symbol.dispose](): void {
     for (const timer of this.#timers) clearTimeout(timer);
   }
 
-  async #askAgain(calls: readonly Call[], until: number, round: number): Promise<void> {
-    this.#waiting += calls.length;
-    await new Promise((resolve) => setTimeout(resolve, Math.max(MIN_PAUSE_MS, until - Date.now() - LEAD_MS)));
-    const { ready, ended } = await this.#ask(calls, round, true);
-    this.#waiting -= calls.length;
-    this.#host.ended(ended);
-    if (ready.length > 0) await this.#host.ready(ready);
-  }
-
-  #withoutRegistry(calls: readonly Call[]): Leased {
+  protected override unavailable(calls: readonly Call[]): Leased {
     const ready: Call[] = [];
     const ended: EndedCall[] = [];
     for (const call of calls) {
       const found = withoutRegistry(this.#env, call.service, call.request.requirements);
-      if (found.kind === 'waits') ended.push(notPlaced(call.id, found.why, Date.now() + UNAVAILABLE_MS));
+      if (found.kind === 'waits') ended.push(this.declined(call.id, deferredFor(found.why, UNAVAILABLE_MS)));
       else if (found.servers === undefined) ready.push(call);
       else ready.push({ ...call, servers: addressesOf(found.servers) });
     }
     return { ready, ended };
   }
+
+  protected override noteShort(_registry: string, placed: number, waiting: number): void {
+    logInfo('servers.short', { shard: this.#env.shard, placed, waiting });
+  }
 }
 
-function parkedPart({ service }: Call, { outcome }: Attempted) {
+function reportOf({ id, service, servers }: Call, attempted: Attempted): CallReport {
+  const { use = UNUSED, outcome, startedAt, endedAt, unreachableServers = [], server } = attempted;
   const isParked = outcome.kind === 'deferred' && outcome.park?.line === serviceLine(service);
-  return isParked ? { isParked } : {};
-}
-
-/** A call that follows another is made where that one is. */
-function serverOf(decision: RouteDecision, decisions: ReadonlyMap<string, RouteDecision>): ServerAddress | undefined {
-  let first: RouteDecision | undefined = decision;
-  while (first?.is === 'following') first = decisions.get(first.call);
-  return first?.is === 'routed' ? first.server : undefined;
-}
-
-function atServer(call: Call, server: ServerAddress | undefined, { servers }: RouteAnswer): Call {
-  if (server === undefined) return call;
-  const others = othersOf(servers[call.service] ?? [], server, call.request.requirements, Math.random);
-  return { ...call, servers: addressesOf([server, ...others]) };
+  return {
+    id,
+    service,
+    durationMs: Math.max(0, endedAt - startedAt),
+    ...(servers !== undefined && server !== undefined && { server }),
+    ...(unreachableServers.length > 0 && { unreachableServers: [...unreachableServers] }),
+    ...use,
+    ...(isParked && { isParked }),
+  };
 }
 
 function addressesOf(servers: readonly ServerAddress[]): NonNullable<Call['servers']> {
   return servers.map(({ id, baseUrl }) => ({ id, baseUrl }));
-}
-
-function declined({ id }: Call, decision: Extract<RouteDecision, { is: 'waiting' }> | undefined): EndedCall {
-  if (decision === undefined) return notPlaced(id, 'no-server', Date.now() + UNAVAILABLE_MS);
-  return notPlaced(id, decision.why, decision.until, decision.line);
 }

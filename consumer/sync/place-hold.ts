@@ -49,10 +49,10 @@ export async function takePlace(
     return { kind: 'taken', value: holdPlace(server, others, FREE_PLACE.report) };
   }
   const [decision] = answer.decisions;
-  if (decision?.is === 'waiting') return waitUntil(decision.until, placeWait(decision.why));
-  if (decision?.is !== 'routed') return waitUntil(Date.now() + UNAVAILABLE_MS, 'no-server');
+  if (decision?.kind === 'start-at') return waitUntil(decision.at, placeWait(decision.reason));
+  if (decision?.kind !== 'granted') return waitUntil(Date.now() + UNAVAILABLE_MS, 'no-server');
   const report = (told: ServerReport) => reportPlaces(env, env.registry, leaseId, [{ id, service, ...told }]);
-  return { kind: 'taken', value: holdPlace(decision.server, answer.servers[service] ?? [], report) };
+  return { kind: 'taken', value: holdPlace(decision.server, env.servers.of(service), report) };
 }
 
 type ServerReport = PlaceReport & Pick<CallReport, 'server' | 'unreachableServers'>;
@@ -87,6 +87,6 @@ function holdPlace(
   };
 }
 
-function placeWait(why: RouteWait): Exclude<RouteWait, 'rate-limited'> {
-  return why === 'rate-limited' ? 'server-busy' : why;
+function placeWait(why: RouteWait): Exclude<RouteWait, 'rate-limited' | 'flow-limited'> {
+  return why === 'rate-limited' || why === 'flow-limited' ? 'server-busy' : why;
 }

@@ -20,16 +20,16 @@ export interface LeaseCall {
 }
 
 /** @template Grant what a call is given: a key's number, a server */
-export type LeaseAnswer<Grant> =
+export type LeaseAnswer<Grant, Reason extends DeferralReason = DeferralReason> =
   | ({ readonly task: string; readonly kind: 'granted' } & Grant)
   /** There is room within a moment: worth waiting for in place, and asking again then. */
-  | { readonly task: string; readonly kind: 'start-at'; readonly at: number; readonly reason: DeferralReason }
+  | { readonly task: string; readonly kind: 'start-at'; readonly at: number; readonly reason: Reason }
   /** It stands in the line, which its owner serves from now on. `until`: Unix ms, as far as it is known. */
   | {
       readonly task: string;
       readonly kind: 'park';
       readonly line: string;
-      readonly reason: DeferralReason;
+      readonly reason: Reason;
       readonly until?: number | undefined;
     }
   /** No capacity helps: the call itself is what is refused. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { LastKnownServers, othersOf } from '../../../consumer/capacity/last-known.ts';
+import { LastKnownServers } from '../../../consumer/capacity/last-known.ts';
 import type { ServerAddress } from '../../../shared/registry/routing.ts';
 
 const NOW = Date.UTC(2026, 10, 24);
@@ -47,8 +47,10 @@ describe('the servers last known', () => {
 describe('others for failover', () => {
   it('are two at most, never the chosen one, and meet the same requirements', () => {
     const many = [...servers, server('d'), server('e')];
-    expect(ids(othersOf(many, server('b'), undefined, () => 0))).toEqual(['a', 'c']);
-    expect(ids(othersOf(many, server('b'), { tier: 1 }, () => 0.5))).toEqual(['d', 'e']);
-    expect(othersOf([server('b')], server('b'), undefined, () => 0)).toEqual([]);
+    const known = new LastKnownServers();
+    known.note({ ocr: many, llm: [server('b')] }, NOW);
+    expect(ids(known.othersOf('ocr', server('b'), undefined, () => 0))).toEqual(['a', 'c']);
+    expect(ids(known.othersOf('ocr', server('b'), { tier: 1 }, () => 0.5))).toEqual(['d', 'e']);
+    expect(known.othersOf('llm', server('b'), undefined, () => 0)).toEqual([]);
   });
 });

@@ -1,0 +1,167 @@
+/**
+ * What one batch leases, whoever lends it: keys of a pool, places at servers, places in flows. Calls are asked for
+ * together; those whose time comes within moments wait here and are asked for again, others stand in line. What
+ * they held goes back as they end (`open-leases.ts`). A question has an id, and the same id gets the same answer (rule R22).
+ */
+import type { LeaseAnswer } from '../../shared/capacity/lease.ts';
+import { type Outcome, permanentRefusal } from '../call/answer/outcome.ts';
+import { type Call, type EndedCall, notCalled } from '../call/call.ts';
+import type { Background } from './background.ts';
+import { type OpenLease, OpenLeases } from './open-leases.ts';
+
+/** A lender does not answer: tasks come back after this. */
+export const UNAVAILABLE_MS = 5_000;
+
+/** Between two questions for the same calls. */
+const MIN_PAUSE_MS = 20;
+
+export interface Leased {
+  readonly ready: Call[];
+  /** Calls that are over before they began: no room now. */
+  readonly ended: EndedCall[];
+}
+
+/** The batch, as those see it who lease for it. */
+export interface CallHost {
+  /** What becomes of these calls is known. */
+  readonly ended: (ended: readonly EndedCall[]) => void;
+  /** Calls that waited can go on now; resolves when they have ended. */
+  readonly ready: (calls: readonly Call[]) => Promise<void>;
+}
+
+export interface Question {
+  readonly leaseId: string;
+  /** When the last of its calls has ended for sure, Unix ms. */
+  readonly expiresAt: number;
+  readonly calls: readonly Call[];
+  /** How often they were asked for before, by this batch. */
+  readonly round: number;
+  /** They have waited here as long as they may. */
+  readonly mustNotWait: boolean;
+}
+
+export interface LenderTraits {
+  /** A call waits here no longer than this in all: well within the slack of the task's lease. */
+  readonly maxInPlaceMs: number;
+  /** It may hold a question until there is room: it is asked so long before that is expected. */
+  readonly leadMs: number;
+  /** What becomes of calls that it says nothing of. */
+  readonly unanswered: Outcome;
+}
+
+/** @template Grant what a call is given @template Report what the lender is told of a call */
+export abstract class Leases<Grant, Report> {
+  protected readonly background: Background;
+  protected readonly host: CallHost;
+  protected readonly open: OpenLeases<Report>;
+  /** Calls that wait here. */
+  protected waiting = 0;
+  readonly #traits: LenderTraits;
+  readonly #startedAt = Date.now();
+
+  constructor(background: Background, host: CallHost, traits: LenderTraits) {
+    this.background = background;
+    this.host = host;
+    this.#traits = traits;
+    this.open = new OpenLeases((lease, reports) => background.add(this.giveBack(lease, reports)));
+  }
+
+  /** @returns undefined when the lender does not answer: then nothing of the lease is kept */
+  protected abstract ask(owner: string, question: Question): Promise<readonly LeaseAnswer<Grant>[] | undefined>;
+
+  /** @returns the call as it can be made; undefined when it waits for another one to end */
+  protected abstract grant(owner: string, call: Call, grant: Grant): Call | undefined;
+
+  /** Never rejects. */
+  protected abstract giveBack(lease: OpenLease<Report>, reports: Report[]): Promise<void>;
+
+  protected unavailable(calls: readonly Call[]): Leased {
+    return { ready: [], ended: calls.map(({ id }) => this.declined(id, this.#traits.unanswered)) };
+  }
+
+  protected declined(id: string, outcome: Outcome): EndedCall {
+    return notCalled(id, outcome);
+  }
+
+  /** For the log: so many calls had to stand in line. */
+  protected noteShort(_owner: string, _granted: number, _parked: number): void {}
+
+  /** Brings back what is left. */
+  flush(): void {
+    this.open.flush();
+  }
+
+  /** @param ownerOf who lends to a call; undefined where it needs nothing */
+  protected async leaseEach(calls: readonly Call[], ownerOf: (call: Call) => string | undefined): Promise<Leased> {
+    const byOwner = Map.groupBy(calls, ownerOf);
+    const free = byOwner.get(undefined) ?? [];
+    if (free.length === calls.length) return { ready: free, ended: [] };
+    const leased = await Promise.all(
+      [...byOwner].map(([owner, part]) => (owner === undefined ? { ready: part, ended: [] } : this.lease(owner, part))),
+    );
+    return { ready: leased.flatMap(({ ready }) => ready), ended: leased.flatMap(({ ended }) => ended) };
+  }
+
+  protected async lease(owner: string, calls: readonly Call[], round = 0): Promise<Leased> {
+    const { maxInPlaceMs, unanswered } = this.#traits;
+    const leaseId = crypto.randomUUID();
+    const expiresAt = Math.max(...calls.map(({ state }) => state.leaseUntil));
+    const mustNotWait = Date.now() - this.#startedAt > maxInPlaceMs;
+    const answers = await this.ask(owner, { leaseId, expiresAt, calls, round, mustNotWait });
+    if (answers === undefined) return this.unavailable(calls);
+    const granted: Call[] = [];
+    const ready: Call[] = [];
+    const ended: EndedCall[] = [];
+    const waiting: Call[] = [];
+    let at = Infinity;
+    for (const [index, call] of calls.entries()) {
+      const answer = answerTo(call, answers, index);
+      if (answer?.kind === 'granted') {
+        granted.push(call);
+        const held = this.grant(owner, call, answer);
+        if (held !== undefined) ready.push(held);
+      } else if (answer?.kind === 'start-at') {
+        waiting.push(call);
+        at = Math.min(at, answer.at);
+      } else {
+        ended.push(this.declined(call.id, answer === undefined ? unanswered : outcomeOf(answer)));
+      }
+    }
+    this.open.add(leaseId, owner, granted);
+    if (ended.length > 0) this.noteShort(owner, granted.length, ended.length);
+    this.leaseLater(owner, waiting, at, round + 1);
+    return { ready, ended };
+  }
+
+  /** Asks for the calls again then, and passes on what comes of it. */
+  protected leaseLater(owner: string, calls: readonly Call[], at: number, round: number): void {
+    if (calls.length > 0) this.background.add(this.#leaseLater(owner, calls, at, round));
+  }
+
+  async #leaseLater(owner: string, calls: readonly Call[], at: number, round: number): Promise<void> {
+    this.waiting += calls.length;
+    const pauseMs = Math.max(MIN_PAUSE_MS, at - Date.now() - this.#traits.leadMs);
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    const leased = await this.lease(owner, calls, round);
+    this.waiting -= calls.length;
+    await this.passOn(leased);
+  }
+
+  protected async passOn({ ready, ended }: Leased): Promise<void> {
+    this.host.ended(ended);
+    if (ready.length > 0) await this.host.ready(ready);
+  }
+}
+
+/** They come in the order of the question; a call that the lender could not read has none (rule R21). */
+function answerTo<Grant>({ id }: Call, answers: readonly LeaseAnswer<Grant>[], index: number) {
+  const answer = answers[index];
+  return answer?.task === id ? answer : answers.find(({ task }) => task === id);
+}
+
+function outcomeOf(answer: Extract<LeaseAnswer<unknown>, { kind: 'park' | 'fail' }>): Outcome {
+  if (answer.kind === 'fail') return permanentRefusal(answer.detail, answer.httpStatus);
+  const { line, reason, until } = answer;
+  const retryAfterMs = until === undefined ? undefined : Math.max(0, until - Date.now());
+  return { kind: 'deferred', reason, retryAfterMs, park: { line } };
+}

@@ -42,11 +42,11 @@ async function runBatch(object: CountedObject, leaseId: string): Promise<void> {
   const { decisions } = await object.host.direct((registry, now) => route(registry, request, now, Math.random));
   const reports = decisions.map(
     (decision): CallReport => ({
-      id: decision.task,
+      id: decision.id,
       service: 'work',
       outcome: 'answered',
       durationMs: 20,
-      ...(decision.kind === 'granted' && decision.server !== undefined && { server: decision.server.id }),
+      ...(decision.is === 'routed' && decision.server !== undefined && { server: decision.server.id }),
     }),
   );
   await object.host.direct((registry, now) => takeReports(registry, { leaseId, reports }, now, Math.random));

@@ -174,13 +174,12 @@ class Run {
     for (const [index, decision] of answer.decisions.entries()) {
       const task = tasks[index];
       if (task === undefined) continue;
-      if (decision.kind === 'park') this.#park(task);
-      else if (decision.kind === 'start-at') soon.push({ task, until: decision.at });
-      else if (decision.after === undefined) this.#call(lease, task);
-      else {
+      if (decision.is === 'routed') this.#call(lease, task);
+      else if (decision.is === 'following') {
         lease.open.add(task);
-        lease.followers.set(Number(decision.after), task);
-      }
+        lease.followers.set(Number(decision.call), task);
+      } else if (decision.line === undefined) soon.push({ task, until: decision.until });
+      else this.#park(task);
     }
     if (soon.length === 0) return;
     const pauseMs = Math.max(MIN_PAUSE_MS, Math.min(...soon.map(({ until }) => until)) - this.#now - HELD_MS);

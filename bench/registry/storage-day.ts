@@ -84,7 +84,7 @@ async function callOnce(object: CountedObject): Promise<void> {
   const request = { leaseId, expiresAt: object.now + BEAT_MS, calls };
   const { decisions } = await object.host.direct((registry, now) => route(registry, request, now, Math.random));
   const [decision] = decisions;
-  if (decision?.kind !== 'granted' || decision.server === undefined) throw new Error('a healthy fleet takes a call');
+  if (decision?.is !== 'routed' || decision.server === undefined) throw new Error('a healthy fleet takes a call');
   const report = {
     id: 'call',
     service: 'work',

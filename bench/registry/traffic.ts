@@ -102,7 +102,7 @@ export async function runTraffic(algorithm: BalancingAlgorithm): Promise<Traffic
       const durationMs = (SERVERS[server]?.latencyMs ?? 0) * (draws[index] ?? 1);
       calls[server] = (calls[server] ?? 0) + 1;
       latencies.push(durationMs);
-      endings.push({ at: object.now + durationMs, leaseId, id: decision.task, server, durationMs });
+      endings.push({ at: object.now + durationMs, leaseId, id: decision.id, server, durationMs });
       const key = keys[index] ?? '';
       homes.set(key, (homes.get(key) ?? new Set()).add(server));
     }
@@ -127,7 +127,7 @@ async function join(object: CountedObject, { name, weight }: TrafficServer, numb
 }
 
 function serverOf(decision: RouteDecision): string {
-  if (decision.kind !== 'granted' || decision.server === undefined) throw new Error('there is room for every call');
+  if (decision.is !== 'routed' || decision.server === undefined) throw new Error('there is room for every call');
   return decision.server.id;
 }
 

@@ -81,15 +81,14 @@ export function route(registry: Registry, request: RouteRequest, now: number, ra
   };
 }
 
-function granted({ calls, offer }: Place, id: string): RouteDecision {
-  const after = calls[calls.indexOf(id) - 1];
-  const server = offer?.address;
-  return after === undefined ? { task: id, kind: 'granted', server } : { task: id, kind: 'granted', server, after };
+function placed({ calls, offer }: Place, id: string): RouteDecision {
+  const before = calls[calls.indexOf(id) - 1];
+  return before === undefined ? { id, is: 'routed', server: offer?.address } : { id, is: 'following', call: before };
 }
 
 /** Nobody reads it. */
 function nothing({ id }: AskedCall, now: number): RouteDecision {
-  return { task: id, kind: 'start-at', reason: 'server-busy', at: now + LOOK_AGAIN_MS };
+  return { id, is: 'waiting', why: 'server-busy', until: now + LOOK_AGAIN_MS };
 }
 
 function lineStateOf(registry: Registry, service: string, now: number): [string, number][] {
@@ -128,7 +127,7 @@ class Admission {
 
   decide(lease: LeaseGroup, call: AskedCall): RouteDecision {
     const place = lease.open.get(call.id);
-    if (place !== undefined) return granted(place, call.id);
+    if (place !== undefined) return placed(place, call.id);
     if (call.isUnderWay === true) return this.#go(lease, call, undefined);
     if (call.waits === 0) noteArrival(this.#service, this.#now);
     const waitedInPlace = this.#service.inPlace.delete(call.id);
@@ -216,7 +215,7 @@ class Admission {
       this.#registry.picks += 1;
       offer.turn = this.#registry.picks;
     }
-    return granted(place, call.id);
+    return placed(place, call.id);
   }
 
   /** @param capacity calls at a time that its servers take @param notBefore until then it cannot, whatever the places */
@@ -228,7 +227,7 @@ class Admission {
     notBefore: number,
   ): RouteDecision {
     const shared = this.#placeToFollow(lease, call);
-    if (shared !== undefined) return granted(shared, call.id);
+    if (shared !== undefined) return placed(shared, call.id);
     const limits = within(this.#limits, capacity);
     const at = Math.max(notBefore, roomAt(this.#service, limits, this.#expected() + 1, this.#now));
     const { id, patientUntil, waits } = call;
@@ -238,7 +237,7 @@ class Admission {
     if (patientUntil === undefined && !mayWait) return this.#park(call, this.#busy(), needs);
     const until = Number.isFinite(at) ? Math.max(at, this.#now + 1) : this.#now + LOOK_AGAIN_MS;
     if (until <= (patientUntil ?? until)) waitInPlace(this.#service, id, until);
-    return { task: id, kind: 'start-at', reason: this.#busy(), at: until };
+    return { id, is: 'waiting', why: this.#busy(), until };
   }
 
   /** Any server's place does for a call that asks nothing of its server. */
@@ -254,21 +253,15 @@ class Admission {
   }
 
   /** @param matching servers that it could have, were their circuits not open */
-  #park(
-    call: AskedCall,
-    reason: RouteWait,
-    needs: LineNeeds | undefined,
-    matching: readonly Offer[] = [],
-  ): RouteDecision {
+  #park(call: AskedCall, why: RouteWait, needs: LineNeeds | undefined, matching: readonly Offer[] = []): RouteDecision {
     const { id, patientUntil, waits } = call;
     if (patientUntil !== undefined) {
       const times = matching.flatMap(({ circuit }) => (circuit.state.is === 'open' ? [circuit.state.until] : []));
-      const at = times.length === 0 ? this.#now + NO_SERVER_MS : Math.min(...times);
-      return { task: id, kind: 'start-at', reason, at };
+      return { id, is: 'waiting', why, until: times.length === 0 ? this.#now + NO_SERVER_MS : Math.min(...times) };
     }
     const until = this.#now + PARKED_MS + PARKED_SPREAD_MS * this.#random();
     const { name } = notePark(this.#registry, this.#name, needs, waits > 0, this.#now);
-    return { task: id, kind: 'park', reason, until, line: name };
+    return { id, is: 'waiting', why, until, line: name };
   }
 
   /** The emptiest first. */

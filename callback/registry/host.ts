@@ -64,7 +64,10 @@ interface WaitingQuestion {
 
 /** Nobody has a place, and somebody has one within a moment. */
 function isWorthHolding({ decisions }: RouteAnswer): boolean {
-  return decisions.every(({ kind }) => kind !== 'granted') && decisions.some(({ kind }) => kind === 'start-at');
+  return (
+    decisions.every((decision) => decision.is === 'waiting') &&
+    decisions.some((decision) => decision.is === 'waiting' && decision.line === undefined)
+  );
 }
 
 /** While tasks wait to be released an alarm stands behind the timer, for an object that is restarted. */

@@ -4,13 +4,13 @@
  */
 import { shardOfFlow } from '../../shared/flow/flow.ts';
 import type { FlowSession } from '../../shared/ledger/contract.ts';
-import type { CallReport, PlaceGrant, PlaceSession } from '../../shared/registry/routing.ts';
+import type { CallReport, PlaceSession } from '../../shared/registry/routing.ts';
 import type { Call, EndedCall } from '../call/call.ts';
 import type { Background } from './background.ts';
 import type { PlaceEnv } from './capacity-env.ts';
 import { type CallHost, type Leased, Leases, type Question, UNAVAILABLE_MS } from './leases.ts';
 import type { OpenLease } from './open-leases.ts';
-import { askForPlaces, deferredFor, reportPlaces } from './place-source.ts';
+import { askForPlaces, deferredFor, type PlaceGrant, reportPlaces } from './place-source.ts';
 
 /** Without the flow's owner nobody would keep the limits. */
 const TRAITS = { maxInPlaceMs: 4_000, leadMs: 0, unanswered: deferredFor('flow-limited', UNAVAILABLE_MS) };
@@ -53,7 +53,7 @@ export class FlowLeases extends Leases<PlaceGrant, CallReport> {
       return { id, service, waits: state.deferrals + round, limits, ...(mustNotWait && { mustNotWait }) };
     });
     const answer = await askForPlaces(this.#env, this.#of(shard), { leaseId, expiresAt, calls: asked });
-    return answer?.decisions;
+    return answer?.answers;
   }
 
   protected grant(_shard: string, call: Call): Call {
@@ -61,7 +61,7 @@ export class FlowLeases extends Leases<PlaceGrant, CallReport> {
     return call;
   }
 
-  protected giveBack({ id, owner: shard }: OpenLease<CallReport>, reports: CallReport[]): Promise<void> {
+  protected report({ id, owner: shard }: OpenLease<CallReport>, reports: CallReport[]): Promise<void> {
     return reportPlaces(this.#env, this.#of(shard), id, reports);
   }
 

@@ -71,7 +71,7 @@ export class KeyLeases extends Leases<KeyGrant, KeyReport> {
 
   protected ask(pool: string, { leaseId, expiresAt, calls, round, mustNotWait }: Question) {
     const asked = calls.map((call) => this.#askedOf(call, round === 0, mustNotWait));
-    return askForKeys(this.#env, { pool, leaseId, expiresAt, calls: asked });
+    return askForKeys(this.#env, pool, { leaseId, expiresAt, calls: asked });
   }
 
   #askedOf({ id, service, line, request }: Call, isFirst: boolean, mustNotWait: boolean): KeyCall {
@@ -104,7 +104,7 @@ export class KeyLeases extends Leases<KeyGrant, KeyReport> {
     return notCalled(call.id, noKeyFor(shard === undefined ? NO_KEYS_MS : 0));
   }
 
-  protected async giveBack({ id: leaseId, owner: pool }: OpenLease<KeyReport>, reports: KeyReport[]): Promise<void> {
+  protected async report({ id: leaseId, owner: pool }: OpenLease<KeyReport>, reports: KeyReport[]): Promise<void> {
     const again = this.#again.get(leaseId) ?? [];
     this.#again.delete(leaseId);
     await releaseKeys(this.#env, pool, leaseId, reports);

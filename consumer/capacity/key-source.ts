@@ -3,6 +3,7 @@
  * and what nobody wants any more goes back by it.
  */
 import pRetry from 'p-retry';
+import type { LeaseRequest } from '../../shared/capacity/lease.ts';
 import { logError, logWarning } from '../../shared/log.ts';
 import type { KeyReport } from '../keys/pool/feedback.ts';
 import type { KeyAnswer, KeyCall } from '../keys/pool/lease.ts';
@@ -12,18 +13,11 @@ import type { KeyEnv } from './capacity-env.ts';
 
 const RETRIES = { retries: 2, minTimeout: 50, factor: 4, shouldRetry: () => true };
 
-export interface KeyQuestion {
-  readonly pool: string;
-  readonly leaseId: string;
-  /** When the last of its calls has ended for sure, Unix ms. */
-  readonly expiresAt: number;
-  readonly calls: readonly KeyCall[];
-}
-
 /** @returns undefined when the pool does not answer: then nothing of the lease is kept */
 export async function askForKeys(
   env: KeyEnv,
-  { pool, ...question }: KeyQuestion,
+  pool: string,
+  question: LeaseRequest<KeyCall>,
 ): Promise<readonly KeyAnswer[] | undefined> {
   const shard = Number(env.shard);
   try {

@@ -63,7 +63,7 @@ export abstract class Leases<Grant, Report> {
     this.background = background;
     this.host = host;
     this.#traits = traits;
-    this.open = new OpenLeases((lease, reports) => background.add(this.giveBack(lease, reports)));
+    this.open = new OpenLeases((lease, reports) => background.add(this.report(lease, reports)));
   }
 
   /** @returns undefined when the lender does not answer: then nothing of the lease is kept */
@@ -73,7 +73,7 @@ export abstract class Leases<Grant, Report> {
   protected abstract grant(owner: string, call: Call, grant: Grant): Call | undefined;
 
   /** Never rejects. */
-  protected abstract giveBack(lease: OpenLease<Report>, reports: Report[]): Promise<void>;
+  protected abstract report(lease: OpenLease<Report>, reports: Report[]): Promise<void>;
 
   protected unavailable(calls: readonly Call[]): Leased {
     return { ready: [], ended: calls.map(({ id }) => this.declined(id, this.#traits.unanswered)) };

@@ -4,11 +4,12 @@
  */
 
 import pRetry from 'p-retry';
+import type { LeaseAnswer } from '../../shared/capacity/lease.ts';
 import { logError, logWarning } from '../../shared/log.ts';
 import type {
   CallReport,
   PlaceSession,
-  RouteAnswer,
+  RouteDecision,
   RouteRequest,
   RouteWait,
   ServerAddress,
@@ -32,18 +33,32 @@ export function asksRegistry(
   return service !== undefined && (isRouted(service) || known.isPaused(name) || known.isLimited(name));
 }
 
+export interface PlaceGrant {
+  /** Undefined for a service with a fixed target, which only has its place counted. */
+  readonly server?: ServerAddress | undefined;
+  /** It starts when that call of the same answer has been answered, in its place and at its server. */
+  readonly after?: string;
+}
+
+export interface PlaceAnswers {
+  readonly answers: readonly LeaseAnswer<PlaceGrant, RouteWait>[];
+  /** Of the definitions; a consumer with an older one reads them again. */
+  readonly servicesVersion: number;
+}
+
 /** @returns undefined when the registry does not answer in time: then no place of the lease stays taken */
 export async function askForPlaces(
   env: PlaceEnv,
   session: PlaceSession,
   request: RouteRequest,
-): Promise<RouteAnswer | undefined> {
+): Promise<PlaceAnswers | undefined> {
   const { leaseId, expiresAt, calls } = request;
   try {
     const answer = await pRetry(() => withinMs(session.route(request), PATIENCE_MS, 'the registry'), RETRIES);
-    env.servers.note(answer.servers, Date.now());
-    env.servers.noteLines(answer.lines);
-    return answer;
+    const { decisions, servers, lines, servicesVersion } = answer;
+    env.servers.note(servers, Date.now());
+    env.servers.noteLines(lines);
+    return { answers: decisions.map(answerOf), servicesVersion };
   } catch (error) {
     logError('registry.unavailable', { shard: env.shard, tasks: calls.length }, error);
     // The answer may still come, and places with it: they go back, and the lease gets no others.
@@ -51,6 +66,23 @@ export async function askForPlaces(
       logWarning('registry.unreported', { shard: env.shard, calls: 0, cause: String(cause) });
     });
     return undefined;
+  }
+}
+
+/** In the words of every lender: its own are read by consumers of another release (decision 0021). */
+function answerOf(decision: RouteDecision): PlaceAnswers['answers'][number] {
+  const { id: task } = decision;
+  switch (decision.is) {
+    case 'routed':
+      return { task, kind: 'granted', server: decision.server };
+    case 'following':
+      return { task, kind: 'granted', after: decision.call };
+    case 'waiting': {
+      const { why: reason, until, line } = decision;
+      return line === undefined
+        ? { task, kind: 'start-at', at: until, reason }
+        : { task, kind: 'park', line, reason, until };
+    }
   }
 }
 

@@ -7,7 +7,6 @@ import { logInfo } from '../../shared/log.ts';
 import type {
   CallReport,
   Invocation,
-  PlaceGrant,
   PlaceSession,
   RouteRequest,
   ServerAddress,
@@ -19,7 +18,14 @@ import type { CapacityEnv } from './capacity-env.ts';
 import { type CallHost, type Leased, Leases, type Question, UNAVAILABLE_MS } from './leases.ts';
 import { LONG_MS } from './long-calls.ts';
 import type { OpenLease } from './open-leases.ts';
-import { askForPlaces, asksRegistry, deferredFor, reportPlaces, withoutRegistry } from './place-source.ts';
+import {
+  askForPlaces,
+  asksRegistry,
+  deferredFor,
+  type PlaceGrant,
+  reportPlaces,
+  withoutRegistry,
+} from './place-source.ts';
 
 const MAX_IN_PLACE_MS = 6_000;
 const TRAITS = {
@@ -125,7 +131,7 @@ export class ServerLeases extends Leases<PlaceGrant, CallReport> implements Disp
     const { known } = this.#env;
     if (answer.servicesVersion === known.version) known.noteCurrent(Date.now());
     else await this.#onNewerServices();
-    return answer.decisions;
+    return answer.answers;
   }
 
   /** A newcomer, while others stand in line for the same: it is parked without a question. */
@@ -139,13 +145,13 @@ export class ServerLeases extends Leases<PlaceGrant, CallReport> implements Disp
     const { key } = ended.attempted;
     // With another key it may go on.
     if (key !== undefined && isAboutKey(key.feedback)) return;
-    if (this.#placed.has(ended.id) && this.#passOn(ended)) this.#passedOn.add(ended.id);
+    const call = this.#placed.get(ended.id);
+    if (call !== undefined && this.#passOn(call, ended.attempted)) this.#passedOn.add(ended.id);
   }
 
   /** Brings back the places of ended calls. */
   release(ended: readonly EndedCall[]): void {
-    for (const each of ended) {
-      const { id, attempted } = each;
+    for (const { id, attempted } of ended) {
       const call = this.#placed.get(id);
       if (call === undefined) {
         this.#tellOfUnplaced(id, attempted);
@@ -153,7 +159,7 @@ export class ServerLeases extends Leases<PlaceGrant, CallReport> implements Disp
       }
       this.#placed.delete(id);
       this.#noteDuration(call, attempted);
-      const isKept = this.#passedOn.delete(id) || this.#passOn(each);
+      const isKept = this.#passedOn.delete(id) || this.#passOn(call, attempted);
       const report = reportOf(call, attempted);
       const isAwaited =
         report.outcome === 'unused' || this.waiting > 0 || this.#env.servers.hasLine(call.service, attempted.endedAt);
@@ -181,7 +187,7 @@ export class ServerLeases extends Leases<PlaceGrant, CallReport> implements Disp
   }
 
   /** @returns true when the call's place has gone on to the one that follows it */
-  #passOn({ id, attempted: { use, unreachableServers } }: EndedCall): boolean {
+  #passOn({ id, servers }: Call, { use, unreachableServers }: Attempted): boolean {
     const follower = this.#followers.get(id);
     if (follower === undefined) return false;
     const isGood = use?.outcome === 'answered' && (unreachableServers === undefined || unreachableServers.length === 0);
@@ -190,7 +196,9 @@ export class ServerLeases extends Leases<PlaceGrant, CallReport> implements Disp
       return false;
     }
     this.#followers.delete(id);
-    this.background.add(this.host.ready([follower]));
+    const held = servers === undefined ? follower : { ...follower, servers };
+    this.#placed.set(held.id, held);
+    this.background.add(this.host.ready([held]));
     return true;
   }
 
@@ -200,7 +208,6 @@ export class ServerLeases extends Leases<PlaceGrant, CallReport> implements Disp
     for (let next = this.#followers.get(id); next !== undefined; next = this.#followers.get(next.id)) calls.push(next);
     for (const before of [id, ...calls.map((call) => call.id)]) this.#followers.delete(before);
     for (const call of calls) {
-      this.#placed.delete(call.id);
       this.open.end(call.id, { id: call.id, service: call.service, ...UNUSED }, 'awaited');
     }
     this.leaseLater('', calls, 0, 1);
@@ -224,10 +231,12 @@ export class ServerLeases extends Leases<PlaceGrant, CallReport> implements Disp
   }
 
   protected grant(_registry: string, call: Call, { server, after }: PlaceGrant): Call | undefined {
-    const held = server === undefined ? call : { ...call, servers: this.#withOthers(call, server) };
-    this.#placed.set(call.id, held);
-    if (after === undefined) return held;
-    this.#followers.set(after, held);
+    if (after === undefined) {
+      const held = server === undefined ? call : { ...call, servers: this.#withOthers(call, server) };
+      this.#placed.set(call.id, held);
+      return held;
+    }
+    this.#followers.set(after, call);
     // A call that takes longer than usual keeps those that follow it no longer than a call may wait here.
     this.#timers.push(setTimeout(() => this.#dismiss(after), MAX_IN_PLACE_MS));
     return undefined;
@@ -237,7 +246,7 @@ export class ServerLeases extends Leases<PlaceGrant, CallReport> implements Disp
     return addressesOf([server, ...this.#env.servers.othersOf(service, server, request.requirements, Math.random)]);
   }
 
-  protected giveBack({ id }: OpenLease<CallReport>, reports: CallReport[]): Promise<void> {
+  protected report({ id }: OpenLease<CallReport>, reports: CallReport[]): Promise<void> {
     return reportPlaces(this.#env, this.#session, id, reports);
   }
 

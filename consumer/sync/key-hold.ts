@@ -28,7 +28,7 @@ export async function takeKey(
   if (!env.keys.ring.pools.has(pool)) return waitUntil(unknownUntil, 'no-key');
   const leaseId = crypto.randomUUID();
   const call = { task: id, bucket, isInTurn: true, neverParks: true };
-  const [answer] = (await askForKeys(env, { pool, leaseId, expiresAt, calls: [call] })) ?? [];
+  const [answer] = (await askForKeys(env, pool, { leaseId, expiresAt, calls: [call] })) ?? [];
   switch (answer?.kind) {
     case 'granted': {
       const release = (feedback: KeyFeedback, facts?: LimitFacts) =>

@@ -48,11 +48,11 @@ export async function takePlace(
     // The registry did not give it, and wants no report.
     return { kind: 'taken', value: holdPlace(server, others, FREE_PLACE.report) };
   }
-  const [decision] = answer.decisions;
-  if (decision?.kind === 'start-at') return waitUntil(decision.at, placeWait(decision.reason));
-  if (decision?.kind !== 'granted') return waitUntil(Date.now() + UNAVAILABLE_MS, 'no-server');
+  const [placed] = answer.answers;
+  if (placed?.kind === 'start-at') return waitUntil(placed.at, placeWait(placed.reason));
+  if (placed?.kind !== 'granted') return waitUntil(Date.now() + UNAVAILABLE_MS, 'no-server');
   const report = (told: ServerReport) => reportPlaces(env, env.registry, leaseId, [{ id, service, ...told }]);
-  return { kind: 'taken', value: holdPlace(decision.server, env.servers.of(service), report) };
+  return { kind: 'taken', value: holdPlace(placed.server, env.servers.of(service), report) };
 }
 
 type ServerReport = PlaceReport & Pick<CallReport, 'server' | 'unreachableServers'>;

@@ -7,7 +7,6 @@
  * them at random.
  */
 import * as z from 'zod';
-import type { LeaseAnswer } from '../capacity/lease.ts';
 import { isFlowName } from '../flow/flow.ts';
 import { parseEach } from '../rpc/parse-each.ts';
 import { FlowLimitsSchema } from '../task/flow-limits.ts';
@@ -94,15 +93,20 @@ export function meetsRequirements(
 /** Why a call gets no place now. */
 export type RouteWait = 'no-server' | 'server-busy' | 'paused' | 'unreachable' | 'rate-limited' | 'flow-limited';
 
-export interface PlaceGrant {
-  /** Undefined for a service with a fixed target, which only has its place counted. */
-  readonly server: ServerAddress | undefined;
+export type RouteDecision =
+  /** `server` is undefined for a service with a fixed target, which only has its place counted. */
+  | { readonly id: string; readonly is: 'routed'; readonly server: ServerAddress | undefined }
   /** It starts when that call of the same answer has been answered, in its place and at its server. */
-  readonly after?: string;
-}
-
-/** Of a call that stands in line (rule R20) `until` is the fallback. */
-export type RouteDecision = Exclude<LeaseAnswer<PlaceGrant, RouteWait>, { readonly kind: 'fail' }>;
+  | { readonly id: string; readonly is: 'following'; readonly call: string }
+  | {
+      readonly id: string;
+      readonly is: 'waiting';
+      readonly why: RouteWait;
+      /** Ask again then, Unix ms. */
+      readonly until: number;
+      /** It stands in this line, whose owner wakes it; `until` is the fallback (rule R20). */
+      readonly line?: string;
+    };
 
 export interface RouteAnswer {
   readonly decisions: readonly RouteDecision[];

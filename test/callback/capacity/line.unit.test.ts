@@ -41,7 +41,7 @@ class Scene {
     const request = { leaseId, expiresAt: this.object.now + 60_000, calls };
     const { decisions } = await this.object.host.route(request, () => 0);
     for (const decision of decisions) {
-      if (decision.kind !== 'park') continue;
+      if (decision.is !== 'waiting' || decision.line === undefined) continue;
       this.parked.set(decision.line, (this.parked.get(decision.line) ?? 0) + 1);
     }
     return { leaseId, decisions };
@@ -53,7 +53,7 @@ class Scene {
 
   async report(leaseId: string, decision: RouteDecision | undefined, more: Partial<CallReport> = {}): Promise<void> {
     const report = {
-      id: decision?.task ?? 'call',
+      id: decision?.id ?? 'call',
       service: 'ocr',
       outcome: 'answered' as const,
       durationMs: 10,
@@ -81,10 +81,9 @@ class Scene {
   }
 }
 
-const routed = (decisions: readonly RouteDecision[]) =>
-  decisions.filter((each) => each.kind === 'granted' && each.after === undefined).length;
+const routed = (decisions: readonly RouteDecision[]) => decisions.filter(({ is }) => is === 'routed').length;
 const whys = (decisions: readonly RouteDecision[]) =>
-  decisions.map((decision) => (decision.kind === 'granted' ? 'granted' : decision.reason));
+  decisions.map((decision) => (decision.is === 'waiting' ? decision.why : 'routed'));
 
 describe('a line', () => {
   it('moves as soon as a server registers, by as many as it takes', async () => {

@@ -68,7 +68,7 @@ describe('places', () => {
     fleet.add('a');
     const { leaseId, decisions } = fleet.route(1);
     fleet.registry.servers.clear();
-    expect(releasePlace(fleet.registry, leaseId, decisions[0]!.task, fleet.now)).toBeDefined();
+    expect(releasePlace(fleet.registry, leaseId, decisions[0]!.id, fleet.now)).toBeDefined();
     expect(fleet.registry.services.get('ocr')?.running.length).toBe(0);
   });
 });
@@ -103,11 +103,11 @@ describe('the limits of a service', () => {
       for (const waits of [...back.map((each) => each.waits), ...Array.from({ length: fresh }, () => 0)]) {
         const { leaseId, decisions } = fleet.route(1, { waits });
         const [decision] = decisions;
-        if (decision?.kind === 'granted') {
+        if (decision?.is === 'routed') {
           starts.push(fleet.now);
           fleet.report(leaseId, decision);
-        } else if (decision?.kind === 'start-at') {
-          waiting.push({ until: decision.at, waits: waits + 1 });
+        } else if (decision?.is === 'waiting') {
+          waiting.push({ until: decision.until, waits: waits + 1 });
         }
       }
       for (const each of back) waiting.splice(waiting.indexOf(each), 1);
@@ -131,7 +131,7 @@ describe('the limits of a service', () => {
     ]);
     fleet.report(again.leaseId, again.decisions[0]);
     // One place is free, and it is not for whoever comes now.
-    expect(fleet.route(1).decisions).toMatchObject([{ reason: 'server-busy', line: 'service:ocr' }]);
+    expect(fleet.route(1).decisions).toMatchObject([{ why: 'server-busy', line: 'service:ocr' }]);
     expect(fleet.call({ waits: 1 }).server).toMatch(/^srv_/);
   });
 
@@ -141,7 +141,8 @@ describe('the limits of a service', () => {
     fleet.call().report({ durationMs: 400 });
     fleet.route(1);
     const [first] = fleet.route(1).decisions;
-    expect(first).toMatchObject({ kind: 'start-at', reason: 'server-busy', at: fleet.now + 400 });
+    expect(first).toMatchObject({ is: 'waiting', why: 'server-busy', until: fleet.now + 400 });
+    expect(first).not.toHaveProperty('line');
     expect(fleet.registry.lines.size).toBe(0);
   });
 
@@ -186,9 +187,7 @@ describe('short calls of one batch', () => {
   it('are promised the same when they are asked for again', () => {
     const fleet = known({ maxConcurrency: 1 });
     const first = fleet.route(4, { waits: 1 });
-    const [one, ...others] = first.decisions;
-    expect(one).not.toHaveProperty('after');
-    expect(others).toMatchObject(first.decisions.slice(0, 3).map(({ task }) => ({ kind: 'granted', after: task })));
+    expect(first.decisions.map(({ is }) => is)).toEqual(['routed', 'following', 'following', 'following']);
     expect(fleet.route(4, { waits: 1, leaseId: first.leaseId }).decisions).toEqual(first.decisions);
     expect(running(fleet)).toBe(1);
   });
@@ -198,7 +197,7 @@ describe('short calls of one batch', () => {
     fleet.route(4, { waits: 1, expiresAt: fleet.now + 10_000 });
     fleet.now += 10_000;
     const { leaseId, decisions } = fleet.route(4, { waits: 1 });
-    expect(decisions[0]).toMatchObject({ kind: 'granted' });
+    expect(decisions[0]).toMatchObject({ is: 'routed' });
     giveUpLease(fleet.registry, leaseId, fleet.now + 60_000, fleet.now);
     expect([running(fleet), fleet.registry.leases.size]).toEqual([0, 0]);
   });

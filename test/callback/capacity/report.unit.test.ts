@@ -124,7 +124,7 @@ describe('what is reported', () => {
     expect(tally(fleet.route(10))).toMatchObject({ [b]: 7, 'server-busy': 3 });
     const leases = [...fleet.registry.leases.keys()];
     const probe = (leaseId: string) =>
-      fleet.route(10, { leaseId }).decisions.find((each) => each.kind === 'granted' && each.server?.id === a);
+      fleet.route(10, { leaseId }).decisions.find((each) => each.is === 'routed' && each.server?.id === a);
     fleet.report(leases[0]!, probe(leases[0]!));
     const second = fleet.route(1);
     expect(tally(second)).toEqual({ [a]: 1 });

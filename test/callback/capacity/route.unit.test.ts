@@ -11,7 +11,7 @@ describe('a call that does not come back', () => {
     const { leaseId, decisions } = fleet.route(2);
     for (let call = 0; call < 50; call++) {
       const [refused] = fleet.route(1, { patientUntil: fleet.now }).decisions;
-      expect(refused).toMatchObject({ reason: 'server-busy', at: fleet.now + 250 });
+      expect(refused).toMatchObject({ why: 'server-busy', until: fleet.now + 250 });
     }
     for (const decision of decisions) fleet.report(leaseId, decision);
     fleet.now += 200;
@@ -33,12 +33,12 @@ describe('a call that does not come back', () => {
   it('is not parked, and learns when a circuit may be tried', () => {
     const fleet = new Fleet();
     const unknown = fleet.route(1, { patientUntil: fleet.now }).decisions;
-    expect(unknown).toMatchObject([{ reason: 'no-server', at: fleet.now + 5_000 }]);
+    expect(unknown).toMatchObject([{ why: 'no-server', until: fleet.now + 5_000 }]);
     const a = fleet.add('a');
     for (let call = 0; call < 5; call++) fleet.call().report({ outcome: 'failed' });
     const { state } = fleet.offer(a).circuit;
     const open = fleet.route(1, { patientUntil: fleet.now }).decisions;
-    expect(open).toMatchObject([{ reason: 'no-server', at: state.is === 'open' && state.until }]);
+    expect(open).toMatchObject([{ why: 'no-server', until: state.is === 'open' && state.until }]);
     expect(fleet.registry.lines.size).toBe(0);
   });
 });
@@ -47,7 +47,7 @@ describe('a call', () => {
   it('is parked while nobody offers its service, and goes once somebody does', () => {
     const fleet = new Fleet();
     const [decision] = fleet.route(1).decisions;
-    expect(decision).toMatchObject({ kind: 'park', reason: 'no-server', line: 'service:ocr' });
+    expect(decision).toMatchObject({ is: 'waiting', why: 'no-server', line: 'service:ocr' });
     fleet.add('a');
     expect(fleet.call({ waits: 1 }).server).toMatch(/^srv_/);
   });
@@ -56,7 +56,7 @@ describe('a call', () => {
     const fleet = new Fleet();
     fleet.add('a');
     setPaused(fleet.registry, 'ocr', {});
-    expect(fleet.route(1).decisions).toMatchObject([{ reason: 'paused', line: 'service:ocr' }]);
+    expect(fleet.route(1).decisions).toMatchObject([{ why: 'paused', line: 'service:ocr' }]);
     setPaused(fleet.registry, 'ocr', undefined);
     expect(fleet.call({ waits: 1 }).server).toMatch(/^srv_/);
   });
@@ -102,7 +102,7 @@ describe('a call', () => {
     const { report } = fleet.call();
     report({ outcome: 'busy', busyUntil: fleet.now + 20_000 });
     const [decision] = fleet.route(1).decisions;
-    expect(decision).toMatchObject({ reason: 'server-busy', line: 'service:ocr' });
+    expect(decision).toMatchObject({ why: 'server-busy', line: 'service:ocr' });
     fleet.now += 20_000;
     expect(fleet.call({ waits: 1 }).server).toBe(a);
   });

@@ -12,7 +12,7 @@ describe('the calls of one service', () => {
     for (let id = 0; id < 4; id++)
       expect(tally(fleet.route(10, { invocation: invocation(id) }))).toEqual({ fixed: 10 });
     expect(fleet.route(1, { invocation: invocation(4) }).decisions).toMatchObject([
-      { reason: 'server-busy', line: 'service:ocr' },
+      { why: 'server-busy', line: 'service:ocr' },
     ]);
     // One that keeps its invocation anyway costs nobody anything.
     expect(tally(fleet.route(1, { invocation: invocation(0), waits: 1 }))).toEqual({ fixed: 1 });

@@ -23,25 +23,26 @@ function ask(fleet: Fleet, count: number, limits: object = { concurrency: 2 }, w
   });
 }
 
-const kinds = (decisions: ReturnType<typeof ask>) => decisions.map((decision) => decision?.kind);
+const kinds = (decisions: ReturnType<typeof ask>) =>
+  decisions.map((decision) => (decision?.is === 'waiting' && decision.line !== undefined ? 'in line' : decision?.is));
 
 describe('tasks of a flow', () => {
   it('take as many places as it has, and stand in its line with the others', () => {
     const fleet = new Fleet();
-    expect(kinds(ask(fleet, 2))).toEqual(['granted', 'granted']);
+    expect(kinds(ask(fleet, 2))).toEqual(['routed', 'routed']);
     fleet.registry.services.get(FLOW)!.meanMs = 60_000;
-    expect(kinds(ask(fleet, 2))).toEqual(['park', 'park']);
+    expect(kinds(ask(fleet, 2))).toEqual(['in line', 'in line']);
     expect(linesOf(fleet.registry, FLOW).map(({ name }) => name)).toEqual([FLOW]);
   });
 
   it('keep to a rate, whatever the period, and follow nobody in a place', () => {
     const fleet = new Fleet();
     const limits = { rate: 30, periodSeconds: 60 };
-    expect(kinds(ask(fleet, 1, limits))).toEqual(['granted']);
+    expect(kinds(ask(fleet, 1, limits))).toEqual(['routed']);
     const [next] = ask(fleet, 1, limits);
-    expect(next).toMatchObject({ kind: 'start-at', reason: 'flow-limited', at: fleet.now + 2_000 });
+    expect(next).toMatchObject({ is: 'waiting', why: 'flow-limited', until: fleet.now + 2_000 });
     fleet.now += 2_001;
-    expect(kinds(ask(fleet, 1, limits, 1))).toEqual(['granted']);
+    expect(kinds(ask(fleet, 1, limits, 1))).toEqual(['routed']);
   });
 
   it('go by the limits that the newest of them says, until a person says them', () => {
@@ -62,7 +63,7 @@ describe('tasks of a flow', () => {
     const fleet = new Fleet();
     pauseFlow(fleet.registry, FLOW, { reason: 'their holiday' }, fleet.now);
     const [decision] = ask(fleet, 1);
-    expect(decision).toMatchObject({ kind: 'park', reason: 'paused', line: FLOW });
+    expect(decision).toMatchObject({ is: 'waiting', why: 'paused', line: FLOW });
     expect(takeDueReleases(fleet.registry, fleet.now)).toEqual([]);
     pauseFlow(fleet.registry, FLOW, undefined, fleet.now);
     expect(takeDueReleases(fleet.registry, fleet.now)).toMatchObject([{ line: FLOW, limit: 2 }]);

@@ -110,13 +110,13 @@ export class Fleet {
   }
 
   report(leaseId: string, decision: RouteDecision | undefined, report: Partial<CallReport> = {}): void {
-    if (decision === undefined || decision.kind !== 'granted') return;
+    if (decision === undefined || decision.is === 'waiting') return;
     const full = {
-      id: decision.task,
+      id: decision.id,
       service: 'ocr',
       outcome: 'answered' as const,
       durationMs: 10,
-      ...(decision.server !== undefined && { server: decision.server.id }),
+      ...(decision.is === 'routed' && decision.server !== undefined && { server: decision.server.id }),
       ...report,
     };
     takeReports(this.registry, { leaseId, reports: [full] }, this.now, this.random);
@@ -146,8 +146,8 @@ export class Fleet {
 }
 
 function serverOf(decision: RouteDecision): string {
-  if (decision.kind !== 'granted') return decision.reason;
-  return decision.after === undefined ? (decision.server?.id ?? 'fixed') : 'following';
+  if (decision.is === 'following') return 'following';
+  return decision.is === 'routed' ? (decision.server?.id ?? 'fixed') : decision.why;
 }
 
 /** How many of an answer's calls went to each server, or wait. */

@@ -23,7 +23,7 @@ class Scene {
   async busy(): Promise<string> {
     for (let past = 0; past < 5; past++) {
       const { leaseId, answer } = await this.ask();
-      expect((await answer).decisions).toMatchObject([{ kind: 'granted' }]);
+      expect((await answer).decisions).toMatchObject([{ is: 'routed' }]);
       await this.end(leaseId, 1_000);
     }
     const { leaseId, answer } = await this.ask();
@@ -53,7 +53,7 @@ describe('a question that may be held', () => {
     const { answer } = await scene.ask();
     expect(await settled(answer)).toBeUndefined();
     await scene.end(running, 100);
-    expect((await answer).decisions).toMatchObject([{ kind: 'granted' }]);
+    expect((await answer).decisions).toMatchObject([{ is: 'routed' }]);
   });
 
   it('is answered after a second at the latest', async () => {
@@ -63,7 +63,7 @@ describe('a question that may be held', () => {
     const { answer } = await scene.ask();
     expect(await settled(answer)).toBeUndefined();
     await scene.object.passTimeTo(scene.object.now + 1_100);
-    expect((await answer).decisions).toMatchObject([{ kind: 'start-at' }]);
+    expect((await answer).decisions).toMatchObject([{ is: 'waiting' }]);
   });
 
   it('is answered at once where there is nothing to wait for, and where it did not ask to be held', async () => {
@@ -71,8 +71,8 @@ describe('a question that may be held', () => {
     await scene.busy();
     await scene.object.passTimeTo(scene.object.now + 900);
     const unheld = await scene.ask({ mayWait: false });
-    expect((await settled(unheld.answer))?.decisions).toMatchObject([{ kind: 'start-at' }]);
+    expect((await settled(unheld.answer))?.decisions).toMatchObject([{ is: 'waiting' }]);
     const free = await new Scene().ask();
-    expect((await settled(free.answer))?.decisions).toMatchObject([{ kind: 'granted' }]);
+    expect((await settled(free.answer))?.decisions).toMatchObject([{ is: 'routed' }]);
   });
 });

@@ -126,12 +126,12 @@ class History {
       }),
     });
     for (const decision of answer.decisions) {
-      if (decision.kind !== 'granted') {
-        expect(decision.kind === 'park' ? decision.until : decision.at).toBeGreaterThan(fleet.now);
+      if (decision.is === 'waiting') {
+        expect(decision.until).toBeGreaterThan(fleet.now);
         continue;
       }
-      if (decision.after !== undefined) {
-        const others = answer.decisions.filter((other) => other.kind === 'granted' && other.after === decision.after);
+      if (decision.is === 'following') {
+        const others = answer.decisions.filter((other) => other.is === 'following' && other.call === decision.call);
         expect(others).toEqual([decision]);
         this.following += 1;
         continue;
@@ -148,7 +148,7 @@ class History {
     for (const [offer, state] of before) {
       // One probe at a time.
       const routed = answer.decisions.filter(
-        (decision) => decision.kind === 'granted' && decision.after === undefined && decision.server === offer.address,
+        (decision) => decision.is === 'routed' && decision.server === offer.address,
       ).length;
       if (state === 'half-open') expect(routed).toBeLessThan(2);
     }
@@ -162,7 +162,7 @@ class History {
     for (const decision of batch.answer.decisions) {
       const outcome = this.pick(['answered', 'answered', 'failed', 'busy', 'unused'] as const) ?? 'answered';
       const others = batch.answer.servers[batch.service] ?? [];
-      const isPassedOver = decision.kind === 'granted' && decision.server && this.random() < 0.2;
+      const isPassedOver = decision.is === 'routed' && decision.server && this.random() < 0.2;
       const other = isPassedOver ? this.pick(others)?.id : undefined;
       this.fleet.report(batch.leaseId, decision, {
         service: batch.service,
@@ -170,7 +170,7 @@ class History {
         durationMs: Math.floor(this.random() * 500),
         ...(isPassedOver &&
           other &&
-          decision.kind === 'granted' &&
+          decision.is === 'routed' &&
           decision.server && { server: other, unreachableServers: [decision.server.id] }),
       });
       // Said twice: changes nothing.

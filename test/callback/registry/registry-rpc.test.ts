@@ -24,7 +24,7 @@ describe('the registry', () => {
     const ledger = await session();
     const { decisions, servers } = await ledger.route(request);
     expect(decisions).toEqual([
-      { task: 'a', kind: 'granted', server: { id, baseUrl: 'https://ocr.example.net', tier: 1, capabilities: {} } },
+      { id: 'a', is: 'routed', server: { id, baseUrl: 'https://ocr.example.net', tier: 1, capabilities: {} } },
     ]);
     expect(servers.ocr).toHaveLength(1);
     expect(await rpc().getServer(id, alice)).toMatchObject({ value: { inFlight: 1 } });

@@ -100,11 +100,11 @@ describe("the registry's object", () => {
       const request = batchOf(16);
       const { decisions } = await registry.route(request);
       const reports = decisions.map((decision) => ({
-        id: decision.task,
+        id: decision.id,
         service: 'ocr',
         outcome: 'answered' as const,
         durationMs: 10,
-        ...(decision.kind === 'granted' && decision.server && { server: decision.server.id }),
+        ...(decision.is === 'routed' && decision.server && { server: decision.server.id }),
       }));
       await registry.reportCalls({ leaseId: request.leaseId, reports });
       await add(registry, 'b');
@@ -169,7 +169,7 @@ describe("the registry's object", () => {
       const [grant] = await answerClaims(callback, { nonce: crypto.randomUUID(), claims: [claim] }, Date.now());
       if (!grant?.granted) throw new Error('a new task is granted');
       const { decisions } = await registry.route(batchOf(1, 'late'));
-      expect(decisions).toMatchObject([{ reason: 'no-server', line: expect.stringContaining('service:') }]);
+      expect(decisions).toMatchObject([{ why: 'no-server', line: expect.stringContaining('service:') }]);
       const { state } = grant;
       const reason = 'no-server' as const;
       const event = { type: 'defer' as const, at: Date.now(), run: state.run, reason, delayMs: 300_000 };
@@ -231,7 +231,7 @@ describe("the registry's object", () => {
     const unhealthy = await stateOf();
     expect(unhealthy?.services[0]).toMatchObject({ healthy: false, why: expect.stringContaining('answered 503') });
     expect((await registry.route(batchOf(1))).decisions).toMatchObject([
-      { reason: 'no-server', line: expect.stringContaining('service:') },
+      { why: 'no-server', line: expect.stringContaining('service:') },
     ]);
   });
 });

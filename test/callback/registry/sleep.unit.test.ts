@@ -39,8 +39,8 @@ class Scene {
     const request = { leaseId, expiresAt: this.object.now + 60_000, calls: [{ id: 'call', service: 'ocr', waits: 0 }] };
     const { decisions } = await this.object.host.direct((registry, now) => route(registry, request, now, () => 0));
     const [decision] = decisions;
-    if (decision?.kind !== 'granted') return decision?.reason ?? '';
-    if (decision.server === undefined) return '';
+    if (decision?.is !== 'routed' || decision.server === undefined)
+      return decision?.is === 'waiting' ? decision.why : '';
     const report = { id: 'call', service: 'ocr', server: decision.server.id, outcome, durationMs: 5 };
     await this.object.host.direct((registry, now) =>
       takeReports(registry, { leaseId, reports: [report] }, now, () => 0),

@@ -166,7 +166,7 @@ describe('services', () => {
     expect(readCatalog(fleet.registry, 0)).toBeUndefined();
     expect(putService(fleet.registry, 'ocr', { balancing: 'weighted', maxConcurrency: 1 })).toBe(1);
     expect(fleet.route(2).servicesVersion).toBe(1);
-    expect(fleet.route(1).decisions).toMatchObject([{ reason: 'server-busy' }]);
+    expect(fleet.route(1).decisions).toMatchObject([{ why: 'server-busy' }]);
     expect(readCatalog(fleet.registry, 0)).toMatchObject({ version: 1, services: { ocr: { maxConcurrency: 1 } } });
     expect(viewServices(fleet.registry, fleet.now)).toMatchObject([
       { name: 'ocr', source: 'api', balancing: 'weighted', target: 'servers', servers: { total: 1, available: 1 } },

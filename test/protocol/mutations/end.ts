@@ -257,7 +257,7 @@ export const END_MUTATIONS: readonly Row[] = [
         'R22',
         'the same places for the same question',
         'callback/capacity/route.ts',
-        'if (place !== undefined) return sameAgain(place, call.id);',
+        'if (place !== undefined) return placed(place, call.id);',
         '',
       ),
       mutation(

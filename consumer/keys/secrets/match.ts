@@ -6,8 +6,8 @@ import { type Gap, gapBefore, isSign, type Notation } from './notation.ts';
 import { type Speller, startsEscape } from './spelling.ts';
 
 export type Match =
-  /** `end`: where the text goes on after the longest way to read it, which more text may make longer. */
-  | { readonly kind: 'whole'; readonly end: number; readonly mayGrow: boolean }
+  /** `end`: where the text goes on after the longest way to read it; the speller says whether more text may make it longer. */
+  | { readonly kind: 'whole'; readonly end: number }
   /** The text ends before it can be known; `share` of the notation stands there. */
   | { readonly kind: 'begun'; readonly share: number }
   | { readonly kind: 'none' };
@@ -31,7 +31,7 @@ export function matchAt(speller: Speller, notation: Notation, at: number): Match
     places = next;
   }
   const whole = places.filter((place) => isEven(speller.text, place));
-  return { kind: 'whole', end: Math.max(...(whole.length > 0 ? whole : places)), mayGrow: speller.metEnd };
+  return { kind: 'whole', end: Math.max(...(whole.length > 0 ? whole : places)) };
 }
 
 /** Not within an escape: half of `\\\\` left would escape what follows. */

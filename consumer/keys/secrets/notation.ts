@@ -89,8 +89,8 @@ export function notationsOf(secrets: readonly string[]): Notation[] {
   return Array.from(longEnough).flatMap((secret): Notation[] => [
     { kind: 'literal', text: secret },
     { kind: 'hexadecimal', text: hexOf(secret) },
-    numbers(Array.from(secret, (char) => String(char.charCodeAt(0)))),
-    numbers(Array.from(secret, (char) => char.charCodeAt(0).toString(8).padStart(3, '0'))),
+    numbersOf(secret, 10),
+    numbersOf(secret, 8),
     { kind: 'characters', text: secret },
     ...base32Texts(secret).map((text) => ({ kind: 'base32' as const, text })),
     ...hexadecimalOf(base64Parts(secret)[0]),
@@ -122,38 +122,33 @@ function hexadecimalOf(text: string | undefined): Notation[] {
   return text === undefined ? [] : [{ kind: 'hexadecimal', text: hexOf(text) }];
 }
 
-function numbers(bytes: readonly string[]): Notation {
+function numbersOf(secret: string, base: 8 | 10): Notation {
   const begins = new Set<number>();
   let text = '';
-  for (const byte of bytes) {
+  for (const char of secret) {
     begins.add(text.length);
-    text += byte;
+    text += char
+      .charCodeAt(0)
+      .toString(base)
+      .padStart(base === 8 ? 3 : 2, '0');
   }
   return { kind: 'numbers', text, begins };
 }
 
-const BASE32_ALPHABETS = ['ABCDEFGHIJKLMNOPQRSTUVWXYZ234567', '0123456789ABCDEFGHIJKLMNOPQRSTUV'];
+/** By the digits of numbers to the base of 32, which are the signs of the extended alphabet. */
+const BASE32_SIGNS: Readonly<Record<string, string>> = Object.fromEntries(
+  Array.from('abcdefghijklmnopqrstuvwxyz234567', (sign, value) => [value.toString(32), sign]),
+);
 
-/** As `base64Parts`, of RFC 4648's two alphabets. */
+/** As `base64Parts`, in RFC 4648's two alphabets: the secret begins at any of a sign's five bits. */
 function base32Texts(secret: string): string[] {
-  return [0, 1, 2, 3, 4].flatMap((offset) => {
-    // Bits of the neighbour before it, which shares a sign with it.
-    let skipped = (5 - ((offset * 8) % 5)) % 5;
-    let buffer = 0;
-    let bits = 0;
-    const texts = ['', ''];
-    for (let at = 0; at < secret.length; at++) {
-      buffer = ((buffer << 8) | secret.charCodeAt(at)) & 0xfff;
-      bits += 8 - skipped;
-      skipped = 0;
-      while (bits >= 5) {
-        bits -= 5;
-        for (const [which, alphabet] of BASE32_ALPHABETS.entries()) {
-          texts[which] += alphabet.charAt((buffer >> bits) & 31);
-        }
-      }
-    }
-    return texts.filter(({ length }) => length >= MIN_ENCODED_CHARS);
+  const bits = BigInt(`0x${hexOf(secret)}`);
+  return [0, 1, 2, 3, 4].flatMap((skipped) => {
+    const left = secret.length * 8 - skipped;
+    const length = Math.floor(left / 5);
+    if (length < MIN_ENCODED_CHARS) return [];
+    const extended = (bits >> BigInt(left % 5)).toString(32).padStart(length, '0').slice(-length);
+    return [extended, extended.replace(/./g, (sign) => BASE32_SIGNS[sign] ?? '')];
   });
 }
 

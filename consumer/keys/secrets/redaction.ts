@@ -8,7 +8,7 @@ import { type Content, isJsonText } from '../../../shared/task/content.ts';
 import { bytesFromLatin1, latin1FromBytes } from './latin1.ts';
 import { matchAt } from './match.ts';
 import { codesAt, type Notation, notationsOf } from './notation.ts';
-import { MAX_BACKSLASHES, Speller, startsEscape } from './spelling.ts';
+import { ESCAPE_STARTS, MAX_BACKSLASHES, mayFollow, Speller, startsEscape } from './spelling.ts';
 
 export const REPLACEMENT = '[redacted]';
 
@@ -17,9 +17,16 @@ const TELLING_SHARE = 0.5;
 
 export type Redact = (text: string) => string;
 
+/** What is clean of a text, and the end of it that may be the beginning of a secret. */
+interface CleanPart {
+  readonly clean: string;
+  readonly held: string;
+}
+
 interface Found {
   readonly from: number;
-  readonly to: number;
+  /** Undefined where it may go on beyond the end of the text. */
+  readonly to: number | undefined;
 }
 
 /** Immutable but for what it prepares when the first text comes that is long enough. */
@@ -40,14 +47,7 @@ export class Redactor {
 
   text(text: string): string {
     // No notation is shorter than what it stands for.
-    if (text.length < this.#minChars) return text;
-    let clean = '';
-    let done = 0;
-    for (let found = this.#find(text, 0, true); found !== undefined; found = this.#find(text, done, true)) {
-      clean += text.slice(done, found.from) + REPLACEMENT;
-      done = found.to;
-    }
-    return done === 0 ? text : clean + text.slice(done);
+    return text.length < this.#minChars ? text : this.#clean(text, true).clean;
   }
 
   bytes(bytes: Uint8Array): Uint8Array {
@@ -57,48 +57,50 @@ export class Redactor {
     return clean === text ? bytes : bytesFromLatin1(clean);
   }
 
-  /** Of a text that goes on: what is clean, and the end of it that may be the beginning of a secret. */
-  part(text: string): { readonly clean: string; readonly held: string } {
-    if (this.isEmpty) return { clean: text, held: '' };
+  /** Of a text that goes on. */
+  part(text: string): CleanPart {
+    return this.isEmpty ? { clean: text, held: '' } : this.#clean(text, false);
+  }
+
+  #clean(text: string, isComplete: boolean): CleanPart {
     let clean = '';
     let done = 0;
     for (;;) {
-      const found = this.#find(text, done, false);
+      const found = this.#find(text, done, isComplete);
       if (found === undefined) return { clean: clean + text.slice(done), held: '' };
       clean += text.slice(done, found.from);
-      if (Number.isNaN(found.to)) return { clean, held: text.slice(found.from) };
+      if (found.to === undefined) return { clean, held: text.slice(found.from) };
       clean += REPLACEMENT;
       done = found.to;
     }
   }
 
-  /** The first secret from `after` on. `to` is NaN where it may go on beyond the end of the text. */
+  /** The first secret from `after` on. */
   #find(text: string, after: number, isComplete: boolean): Found | undefined {
-    if (this.isEmpty) return undefined;
     this.#starts ??= new Starts(notationsOf(this.#secrets));
     const starts = this.#starts;
     const speller = new Speller(text);
     for (let at = starts.next(text, after); at < text.length; at = starts.next(text, at + 1)) {
-      let to = -1;
-      let share = -1;
+      let to: number | undefined;
+      let share = 0;
       speller.metEnd = false;
       const notations = startsEscape(text.charCodeAt(at))
         ? speller.readingsAt(at).flatMap(({ code }) => starts.notationsFrom(code))
         : starts.notationsFrom(text.charCodeAt(at));
-      if (speller.metEnd) share = 0;
+      let mayGoOn = speller.metEnd;
       for (const notation of notations) {
         // What stands there as it is has no separators: what follows it would be taken for its last character.
-        if (notation.kind === 'characters' && to >= 0) continue;
+        if (notation.kind === 'characters' && to !== undefined) continue;
         const match = matchAt(speller, notation, at);
-        if (match.kind === 'whole') {
-          if (match.mayGrow) share = 1;
-          to = Math.max(to, match.end);
-        } else if (match.kind === 'begun') share = Math.max(share, match.share);
+        mayGoOn ||= speller.metEnd;
+        if (match.kind === 'whole') to = Math.max(to ?? 0, match.end);
+        else if (match.kind === 'begun') share = Math.max(share, match.share);
       }
-      const found = (end: number) => ({ from: Math.max(after, escapeStart(text, at)), to: end });
-      if (!isComplete && (share === 1 || (to < 0 && share >= 0))) return found(Number.NaN);
-      if (to >= 0) return found(to);
-      if (share > TELLING_SHARE) return found(text.length);
+      const from = Math.max(after, escapeStart(text, at));
+      // More of the text may make it a secret, or a longer one.
+      if (mayGoOn && !isComplete) return { from, to: undefined };
+      if (to !== undefined) return { from, to };
+      if (share > TELLING_SHARE) return { from, to: text.length };
     }
     return undefined;
   }
@@ -175,7 +177,6 @@ function skipBackslashes(text: string, at: number): number {
   return Math.max(at, end - MAX_BACKSLASHES);
 }
 
-const ESCAPE_STARTS = Array.from('%&=\\', (char) => char.charCodeAt(0));
 /** Zero, and line breaks. */
 const GAP_STARTS = [0, 10, 13];
 const BETWEEN = [...GAP_STARTS, ...ESCAPE_STARTS];
@@ -186,13 +187,5 @@ const SEPARATORS = Array.from({ length: 0x7f }, (_, code) => code).filter(
 
 /** How an escape of a first character may go on, by the sign that it begins with. */
 const ESCAPE_ROWS: Readonly<Record<number, Uint8Array>> = Object.fromEntries(
-  ESCAPE_STARTS.map((lead) => [lead, Uint8Array.from({ length: 256 }, (_, next) => (goesOn(lead, next) ? 1 : 0))]),
+  ESCAPE_STARTS.map((start) => [start, Uint8Array.from({ length: 256 }, (_, next) => Number(mayFollow(start, next)))]),
 );
-
-function goesOn(lead: number, next: number): boolean {
-  if (startsEscape(next)) return true;
-  const char = String.fromCharCode(next);
-  if (lead === 0x26) return /[#a-z]/i.test(char);
-  if (lead === BACKSLASH) return /[uxU0-9a-f]/i.test(char);
-  return (lead === 0x25 ? /[0-9a-fu]/i : /[0-9a-f]/i).test(char);
-}

@@ -14,17 +14,46 @@ export interface Reading {
 const MAX_DEPTH = 5;
 
 const BACKSLASH = 0x5c;
-const PERCENT = 0x25;
 const AMPERSAND = 0x26;
-const EQUALS = 0x3d;
 
-/** Leading zeros not included: `&#0000115;`. */
-const MAX_DIGITS = 8;
-const MAX_LEADING_ZEROS = 64;
-const MAX_NAME = 8;
-const MAX_STYLESHEET_DIGITS = 6;
+/** An escape that gives the character's number. */
+interface NumericEscape {
+  readonly begins: string;
+  readonly base: 8 | 10 | 16;
+  /** At least and at most. */
+  readonly digits: readonly [number, number];
+  /** Signs of which one may end it. */
+  readonly end?: string;
+}
 
-const LETTER_ESCAPES: Readonly<Record<string, number>> = { n: 10, r: 13, t: 9, b: 8, f: 12, v: 11 };
+/** Where zeros may come before the number: `&#0000115;`. */
+const ANY_DIGITS = [1, 72] as const;
+
+const NUMERIC_ESCAPES: readonly NumericEscape[] = [
+  // JSON and program text.
+  { begins: '\\u', base: 16, digits: [4, 4] },
+  { begins: '\\U', base: 16, digits: [8, 8] },
+  { begins: '\\x', base: 16, digits: [2, 2] },
+  { begins: '\\u{', base: 16, digits: ANY_DIGITS, end: '}' },
+  { begins: '\\x{', base: 16, digits: ANY_DIGITS, end: '}' },
+  { begins: '\\', base: 8, digits: [1, 3] },
+  // `\73 k`, as CSS.escape writes a digit that comes first (CSS Syntax, section 4.3.7).
+  { begins: '\\', base: 16, digits: [1, 5], end: ' \t\n' },
+  { begins: '\\', base: 16, digits: [6, 6] },
+  // URLs, and what scripts of old made of them.
+  { begins: '%', base: 16, digits: [2, 2] },
+  { begins: '%u', base: 16, digits: [4, 4] },
+  { begins: '%U', base: 16, digits: [4, 4] },
+  // Quoted-printable.
+  { begins: '=', base: 16, digits: [2, 2] },
+  // HTML; browsers do without the semicolon.
+  { begins: '&#', base: 10, digits: ANY_DIGITS, end: ';' },
+  { begins: '&#x', base: 16, digits: ANY_DIGITS, end: ';' },
+  { begins: '&#X', base: 16, digits: ANY_DIGITS, end: ';' },
+];
+
+/** What a backslash and a letter may stand for beside the letter. */
+const LETTER_ESCAPES: Readonly<Record<string, number>> = { n: 10, r: 13, t: 9 };
 
 /** Names of HTML for what is printable ASCII and not a letter or digit. */
 const ENTITIES: Readonly<Record<string, string>> = {
@@ -76,8 +105,32 @@ const ENTITIES: Readonly<Record<string, string>> = {
 /** A longer run of backslashes spells, but for its end, only backslashes. */
 export const MAX_BACKSLASHES = 2 ** MAX_DEPTH;
 
+const MAX_NAME = 8;
+
+export const ESCAPE_STARTS = Array.from('%&=\\', (sign) => sign.charCodeAt(0));
+
 export function startsEscape(code: number): boolean {
-  return code === BACKSLASH || code === PERCENT || code === AMPERSAND || code === EQUALS;
+  return code === BACKSLASH || code === 0x25 || code === AMPERSAND || code === 0x3d;
+}
+
+/** What may follow signs that begin a numeric escape: its number, or another sign that belongs to them. */
+interface Beginning {
+  readonly numbers: NumericEscape[];
+  readonly next: Record<number, Beginning>;
+}
+
+const BEGINNINGS: Beginning = { numbers: [], next: {} };
+for (const each of NUMERIC_ESCAPES) {
+  let at = BEGINNINGS;
+  for (const sign of each.begins) at = at.next[sign.charCodeAt(0)] ??= { numbers: [], next: {} };
+  at.numbers.push(each);
+}
+
+/** Whether `next` may follow `start` in the escape of a letter or digit, itself or as the beginning of an escape. */
+export function mayFollow(start: number, next: number): boolean {
+  if (startsEscape(next) || (start === AMPERSAND && isLetter(next))) return true;
+  const begun = BEGINNINGS.next[start];
+  return begun !== undefined && (next in begun.next || begun.numbers.some(({ base }) => digitOf(next) < base));
 }
 
 /**
@@ -138,127 +191,66 @@ export class Speller {
 
   #addEscapes(at: number, depth: number, readings: Reading[]): void {
     // The sign that begins the escape may be escaped itself.
-    for (const lead of this.readingsAt(at, depth)) {
-      if (lead.code === PERCENT || lead.code === EQUALS) {
-        this.#addHex(lead.end, 2, depth, readings);
-        // `%u0073`, as scripts of old wrote it.
-        if (lead.code === PERCENT) {
-          for (const { code, end } of this.readingsAt(lead.end, depth)) {
-            if (isU(code)) this.#addHex(end, 4, depth, readings);
-          }
-        }
-      } else if (lead.code === BACKSLASH) this.#addBackslashed(lead.end, lead.end - at, depth, readings);
-      else if (lead.code === AMPERSAND) this.#addEntity(lead.end, depth, readings);
+    for (const { code, end } of this.readingsAt(at, depth)) {
+      const begun = BEGINNINGS.next[code];
+      if (begun !== undefined) this.#addNumeric(begun, end, depth, readings);
+      if (code === BACKSLASH) this.#addBackslashed(end, end - at, depth, readings);
+      else if (code === AMPERSAND) this.#addNamed(end, depth, readings);
     }
   }
 
-  #addHex(at: number, digits: number, depth: number, readings: Reading[]): void {
-    for (const { value, end } of this.#numbersAt(at, 16, digits, digits, depth)) readings.push({ code: value, end });
+  #addNumeric({ numbers, next }: Beginning, at: number, depth: number, readings: Reading[]): void {
+    for (const sign of this.readingsAt(at, depth)) {
+      const begun = next[sign.code];
+      if (begun !== undefined) this.#addNumeric(begun, sign.end, depth, readings);
+      for (const each of numbers) if (digitOf(sign.code) < each.base) this.#addNumbers(each, sign, depth, readings);
+    }
+  }
+
+  /** One for each length that the number may have. */
+  #addNumbers({ base, digits, end = '' }: NumericEscape, first: Reading, depth: number, readings: Reading[]): void {
+    const [min, max] = digits;
+    let code = 0;
+    let digit: Reading | undefined = first;
+    for (let length = 1; digit !== undefined; length++) {
+      code = code * base + digitOf(digit.code);
+      // Secrets, and what stands between their signs, are ASCII.
+      if (code > 0x7e) return;
+      if (length >= min) this.#addEnded({ code, end: digit.end }, end, depth, readings);
+      if (length === max) return;
+      digit = this.readingsAt(digit.end, depth).find((each) => digitOf(each.code) < base);
+    }
+  }
+
+  /** @param ending signs of which one may belong to it */
+  #addEnded(reading: Reading, ending: string, depth: number, readings: Reading[]): void {
+    readings.push(reading);
+    if (ending === '') return;
+    for (const { code, end } of this.readingsAt(reading.end, depth)) {
+      if (ending.includes(String.fromCharCode(code))) readings.push({ code: reading.code, end });
+    }
   }
 
   /** @param width of the backslash: whoever escapes one writes two of a kind */
   #addBackslashed(at: number, width: number, depth: number, readings: Reading[]): void {
     for (const { code, end } of this.readingsAt(at, depth)) {
       if (code === BACKSLASH && end - at !== width) continue;
-      const char = String.fromCharCode(code);
-      if (char === 'u') {
-        this.#addHex(end, 4, depth, readings);
-        this.#addBraced(end, depth, readings);
-      } else if (char === 'x') {
-        this.#addHex(end, 2, depth, readings);
-        this.#addBraced(end, depth, readings);
-      } else if (char === 'U') {
-        this.#addHex(end, 8, depth, readings);
-      }
-      if (digitOf(code) < 16) this.#addStylesheetEscape(at, depth, readings);
-      if (char >= '0' && char <= '7') {
-        for (const octal of this.#numbersAt(at, 8, 1, 3, depth)) readings.push({ code: octal.value, end: octal.end });
-      }
-      readings.push({ code: LETTER_ESCAPES[char] ?? code, end });
-      if (char in LETTER_ESCAPES) readings.push({ code, end });
+      readings.push({ code, end });
+      const blank = LETTER_ESCAPES[String.fromCharCode(code)];
+      if (blank !== undefined) readings.push({ code: blank, end });
     }
   }
 
-  /** `\73 k`, as CSS.escape writes a digit that comes first (CSS Syntax, section 4.3.7). */
-  #addStylesheetEscape(at: number, depth: number, readings: Reading[]): void {
-    for (const [index, { value, end }] of this.#numbersAt(at, 16, 1, MAX_STYLESHEET_DIGITS, depth).entries()) {
-      if (value < 0x20 || value > 0x7e) continue;
-      readings.push({ code: value, end });
-      // A blank ends a number that may go on.
-      if (index === MAX_STYLESHEET_DIGITS - 1) continue;
-      for (const next of this.readingsAt(end, depth)) {
-        if (next.code === 0x20 || next.code === 9 || next.code === 10) readings.push({ code: value, end: next.end });
-      }
-    }
-  }
-
-  /** `\u{73}` */
-  #addBraced(at: number, depth: number, readings: Reading[]): void {
-    for (const open of this.readingsAt(at, depth)) {
-      if (open.code !== 0x7b) continue;
-      for (const { value, end } of this.#numbersAt(open.end, 16, 1, MAX_DIGITS, depth)) {
-        for (const close of this.readingsAt(end, depth)) {
-          if (close.code === 0x7d) readings.push({ code: value, end: close.end });
-        }
-      }
-    }
-  }
-
-  #addEntity(at: number, depth: number, readings: Reading[]): void {
-    for (const { code, end } of this.readingsAt(at, depth)) {
-      if (code === 0x23) this.#addNumericEntity(end, depth, readings);
-      else if (isLetter(code)) this.#addNamedEntity(at, depth, readings);
-    }
-  }
-
-  #addNumericEntity(at: number, depth: number, readings: Reading[]): void {
-    for (const { code, end } of this.readingsAt(at, depth)) {
-      const numbers =
-        code === 0x78 || code === 0x58
-          ? this.#numbersAt(end, 16, 1, MAX_DIGITS, depth)
-          : this.#numbersAt(at, 10, 1, MAX_DIGITS, depth);
-      for (const number of numbers) this.#addWithSemicolon(number.value, number.end, depth, readings);
-    }
-  }
-
-  #addNamedEntity(at: number, depth: number, readings: Reading[]): void {
-    let name = '';
+  #addNamed(at: number, depth: number, readings: Reading[]): void {
     let end = at;
-    while (name.length <= MAX_NAME) {
+    for (let name = ''; name.length < MAX_NAME; ) {
       const letter = this.readingsAt(end, depth).find(({ code }) => isLetter(code));
-      if (letter === undefined) break;
+      if (letter === undefined) return;
       name += String.fromCharCode(letter.code).toLowerCase();
       end = letter.end;
       const char = Object.hasOwn(ENTITIES, name) ? ENTITIES[name] : undefined;
-      if (char !== undefined) this.#addWithSemicolon(char.charCodeAt(0), end, depth, readings);
+      if (char !== undefined) this.#addEnded({ code: char.charCodeAt(0), end }, ';', depth, readings);
     }
-  }
-
-  /** Browsers do without the semicolon. */
-  #addWithSemicolon(code: number, at: number, depth: number, readings: Reading[]): void {
-    readings.push({ code, end: at });
-    for (const next of this.readingsAt(at, depth)) {
-      if (next.code === 0x3b) readings.push({ code, end: next.end });
-    }
-  }
-
-  /** Numbers of at least `min` and at most `max` digits that begin at `at`: one for each length. */
-  #numbersAt(at: number, base: 8 | 10 | 16, min: number, max: number, depth: number): { value: number; end: number }[] {
-    const numbers: { value: number; end: number }[] = [];
-    let value = 0;
-    let end = at;
-    let zeros = min === max ? MAX_LEADING_ZEROS : 0;
-    for (let digits = 1; digits <= max; ) {
-      const digit = this.readingsAt(end, depth).find(({ code }) => digitOf(code) < base);
-      if (digit === undefined) break;
-      value = value * base + digitOf(digit.code);
-      end = digit.end;
-      if (digits >= min) numbers.push({ value, end });
-      // Where the number of digits is open, zeros before it are none.
-      if (max === MAX_DIGITS && value === 0 && zeros < MAX_LEADING_ZEROS) zeros += 1;
-      else digits += 1;
-    }
-    return numbers;
   }
 }
 
@@ -271,10 +263,6 @@ function distinct(readings: readonly Reading[]): Reading[] {
     seen.add(sign);
     return true;
   });
-}
-
-function isU(code: number): boolean {
-  return code === 0x75 || code === 0x55;
 }
 
 function isLetter(code: number): boolean {

@@ -1,16 +1,20 @@
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { Redactor } from '../../../../consumer/keys/secrets/redaction.ts';
-import { redactedStream, StreamCut } from '../../../../consumer/keys/secrets/redaction-stream.ts';
+import { redactedStream } from '../../../../consumer/keys/secrets/redaction-stream.ts';
 
 const KEY = 'sk-live/+="0123456789abcdef';
 const redactor = new Redactor([KEY]);
 
-function throughInPieces(text: string, size: number): string {
-  const cut = new StreamCut(redactor);
+function throughInPieces(text: string, size: number, of = redactor): string {
   let out = '';
-  for (let at = 0; at < text.length; at += size) out += cut.push(text.slice(at, at + size));
-  return out + cut.end();
+  let held = '';
+  for (let at = 0; at < text.length; at += size) {
+    const part = of.part(held + text.slice(at, at + size));
+    out += part.clean;
+    held = part.held;
+  }
+  return out + of.text(held);
 }
 
 function streamOf(...pieces: readonly (string | Uint8Array)[]): ReadableStream<Uint8Array> {
@@ -36,20 +40,27 @@ describe('secrets in a body that streams', () => {
   });
 
   it('hold nothing back that cannot become one', () => {
-    const cut = new StreamCut(redactor);
-    expect(cut.push('data: {"delta":"Hello"}\n\n')).toBe('data: {"delta":"Hello"}\n\n');
+    const passing = (text: string) => ({ clean: text, held: '' });
+    expect(redactor.part('data: {"delta":"Hello"}\n\n')).toEqual(passing('data: {"delta":"Hello"}\n\n'));
     // It ends like the beginning of a key, and an event ends with an empty line.
     for (const end of ['s', '7', '115', 'sk-', btoa(KEY).slice(0, 1)]) {
-      expect(cut.push(`data: ${end}\n\n`)).toBe(`data: ${end}\n\n`);
+      expect(redactor.part(`data: ${end}\n\n`)).toEqual(passing(`data: ${end}\n\n`));
     }
-    expect(cut.push('a word, then sk-li')).toBe('a word, then ');
-    expect(cut.push('ttle ')).toBe('sk-little ');
-    expect(cut.end()).toBe('');
+    expect(redactor.part('a word, then sk-li')).toEqual({ clean: 'a word, then ', held: 'sk-li' });
+    expect(redactor.part('sk-little ')).toEqual(passing('sk-little '));
   });
 
   it('are found when what was held back turns out to be the start of the next', () => {
-    const cut = new StreamCut(new Redactor(['aaab']));
-    expect(cut.push('aa') + cut.push('aaab') + cut.end()).toBe('aa[redacted]');
+    expect(throughInPieces('aaaaab', 2, new Redactor(['aaab']))).toBe('aa[redacted]');
+  });
+
+  it('are taken out as a whole where one notation ends in the middle of a longer one', () => {
+    const key = 'sk-live-0123456789abcde\\';
+    const encoded = btoa(JSON.stringify(JSON.stringify({ k: key })));
+    const whole = throughInPieces(encoded, encoded.length, new Redactor([key]));
+    for (let size = 1; size < encoded.length; size++) {
+      expect(throughInPieces(encoded, size, new Redactor([key])), `pieces of ${size}`).toBe(whole);
+    }
   });
 
   it('show less than half of one where the stream ends inside it', () => {

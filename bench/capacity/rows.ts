@@ -217,6 +217,21 @@ const stray = (name: string, count: number, oddAt: number): Row => ({
   extra: (result) => slowest(result, 2_000),
 });
 
+const tooLarge = (name: string, more: Partial<Scenario>): Row => ({
+  name,
+  scenario: { limits: unlimited, keys: [4], latencyMs: 200, tasks: steadily(120, 15, refusal(413)), ...more },
+  idealSeconds: 40,
+  maxLimitedShare: TOLD,
+  isToBlame: ({ answer }) => answer !== undefined,
+  maxMedianWaitMs: 2_000,
+  extra: ({ tasks }) => {
+    const large = tasks.find(({ task }) => task.answer !== undefined);
+    return large?.outcome === 'failed' && large.calls <= 2
+      ? undefined
+      : `the large one: ${large?.outcome}, ${large?.calls} calls`;
+  },
+});
+
 const MISHAPS: Row[] = [
   {
     name: 'fixed 10 / 10 s for each of two models, told',
@@ -229,24 +244,26 @@ const MISHAPS: Row[] = [
     idealSeconds: 100,
     maxLimitedShare: TOLD,
   },
+  {
+    name: 'fixed 10 / 10 s, two models on one key, told',
+    scenario: {
+      limits: fixed(10, 10),
+      keys: [1],
+      latencyMs: 50,
+      tasks: at(800).map((task, index) => ({ ...task, bucket: index % 2 === 0 ? 'large' : 'small' })),
+    },
+    idealSeconds: 400,
+    maxLimitedShare: TOLD,
+  },
   revoked('two of twelve keys revoked, the first', 1),
   revoked('two of twelve keys revoked, in the middle', 6),
   stray('one stray 429, silent', 120, 15),
   stray('one stray 429 after a minute and a half, silent', 360, 270),
-  {
-    name: 'one request too large',
-    scenario: { limits: unlimited, keys: [4], latencyMs: 200, tasks: steadily(120, 15, refusal(413)) },
-    idealSeconds: 40,
-    maxLimitedShare: TOLD,
-    isToBlame: ({ answer }) => answer !== undefined,
-    maxMedianWaitMs: 2_000,
-    extra: ({ tasks }) => {
-      const large = tasks.find(({ task }) => task.answer !== undefined);
-      return large?.outcome === 'failed' && large.calls <= 2
-        ? undefined
-        : `the large one: ${large?.outcome}, ${large?.calls} calls`;
-    },
-  },
+  tooLarge('one request too large', {}),
+  tooLarge('one request too large, one of two keys revoked', {
+    keys: [2],
+    keyAnswer: (key) => (key === 1 ? { status: 401 } : undefined),
+  }),
   {
     name: '20 tasks refused for what they say, among 20',
     scenario: {
@@ -259,6 +276,23 @@ const MISHAPS: Row[] = [
     isToBlame: ({ answer }) => answer !== undefined,
     maxMedianWaitMs: 2_000,
     extra: (result) => slowest(result, 10_000),
+  },
+  {
+    name: 'one task refused, two shards of one key each',
+    scenario: {
+      limits: unlimited,
+      keys: [1, 1],
+      latencyMs: 200,
+      tasks: steadily(120, 15, refusal(403)).map((task, index) => ({ ...task, shard: index % 2 })),
+    },
+    maxLimitedShare: TOLD,
+    isToBlame: ({ answer }) => answer !== undefined,
+    maxMedianWaitMs: 2_000,
+    // With one key nobody knows whose fault it is: it is tried again, later and later.
+    extra: ({ tasks }) => {
+      const refused = tasks.find(({ task }) => task.answer !== undefined);
+      return (refused?.deferrals ?? 0) <= 24 ? undefined : `the refused one: ${refused?.deferrals} deferrals`;
+    },
   },
   {
     name: 'all keys unpaid for a minute',

@@ -16,6 +16,8 @@ const QUICK = [
   'two of twelve keys revoked, in the middle',
   'one stray 429, silent',
   'one request too large',
+  'one request too large, one of two keys revoked',
+  'one task refused, two shards of one key each',
   'all keys unpaid for a minute',
   '16 keys on two shards, one batch of 100 on one',
   '200 tasks told the same second, after 6,000',

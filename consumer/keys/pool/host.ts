@@ -105,6 +105,9 @@ export class KeyPoolHost {
     } catch (error) {
       logError('line.unanswered', { line: asked.request.line, limit: asked.request.limit }, error);
     }
-    notePulled(this.#pool, asked, answer, Date.now());
+    const now = Date.now();
+    notePulled(this.#pool, asked, answer, now);
+    // Nobody else may come for a while: what stands in line is looked at again all the same.
+    await this.#wakeAt(this.#serveLines(now), now);
   }
 }

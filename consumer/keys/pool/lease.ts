@@ -109,7 +109,7 @@ function answerTo(pool: Pool, call: KeyCall, open: Lease['open'], now: number): 
   const bucket = knownBucket(pool, call.bucket ?? WHOLE_KEY);
   const line = noteArrival(pool, bucket, call.hasArrived === true, now);
   const places = placesOf(pool, bucket);
-  const failure = failureOf(pool, bucket, places, task);
+  const failure = failureOf(pool, bucket, places, task, now);
   if (failure !== undefined) return failure;
   const isBehind = line !== undefined && call.isInTurn !== true;
   const isFresh = !isRefused(places, task);
@@ -120,9 +120,7 @@ function answerTo(pool: Pool, call: KeyCall, open: Lease['open'], now: number): 
     take(pool, key, room, task, open, now);
     return { task, kind: 'granted', key: key.number };
   }
-  // One key alone cannot show whose fault a refusal was: in the common line other shards try theirs.
-  const isForOthers = places.length < 2 && pool.otherShards.length > 0;
-  const isAside = !isFresh && !isForOthers && !hasOtherKey(pool, places, task, now);
+  const isAside = (!isFresh || pool.tooLarge.has(task)) && !hasOtherKey(pool, places, task, now);
   const reason = choice.isRefused || isAside ? 'key-refused' : 'no-key';
   const inPlace =
     isBehind || call.mustNotWait

@@ -137,9 +137,14 @@ export function noteAsking(pool: Pool, { bucket, of }: Pull, now: number): void 
 }
 
 /** @param answer undefined when the ledger did not answer */
-export function notePulled(pool: Pool, { bucket, of }: Pull, answer: ReleaseAnswer | undefined, now: number): void {
+export function notePulled(
+  pool: Pool,
+  { bucket, of, request }: Pull,
+  answer: ReleaseAnswer | undefined,
+  now: number,
+): void {
   if (of === 'refused') {
-    notePulledRefused(pool, bucket, answer, now);
+    notePulledRefused(pool, bucket, request.tasks ?? [], answer, now);
     return;
   }
   const line = pool.lines.get(bucket);

@@ -120,6 +120,8 @@ export interface Pool {
   readonly inPlace: Map<string, Map<string, number>>;
   /** Tasks that are larger than a key allows, with the keys that said so. */
   readonly tooLarge: Map<string, { readonly keys: Set<string>; readonly httpStatus: number }>;
+  /** Refused tasks that another shard was given to try. */
+  readonly sentOn: Set<string>;
   configured: ConfiguredLimits;
   expiresCheckAt: number;
   shard: number;
@@ -147,6 +149,7 @@ export function emptyPool(name: string): Pool {
     refused: new Map(),
     inPlace: new Map(),
     tooLarge: new Map(),
+    sentOn: new Set(),
     configured: {},
     expiresCheckAt: 0,
     shard: 0,

@@ -4,12 +4,12 @@
  * blame, or a key may take it. With nobody else to try the keys, one of them does, after pauses that double.
  * Changes the pool in place, without I/O.
  */
-import type { LeaseAnswer } from '../../../shared/capacity/lease.ts';
+import { type LeaseAnswer, waitsInPlace } from '../../../shared/capacity/lease.ts';
 import { refusedLine } from '../../../shared/capacity/line.ts';
 import { MAX_RELEASED_BY_ID, type ReleaseAnswer, type ReleaseRequest } from '../../../shared/ledger/line.ts';
-import { isBeingTried, isTried, type KeyPlace, openFor, placesOf, refusalsOf } from './place.ts';
+import { isBeingTried, isOutage, isTried, type KeyPlace, openFor, placesOf, refusalsOf } from './place.ts';
 import { type Pool, type RefusedState, WHOLE_KEY } from './pool.ts';
-import { blameOf, hasRefused } from './status.ts';
+import { blameOf, hasRefused, isRefusing } from './status.ts';
 
 /** A row is written by then, if it is ever. */
 const WRITTEN_WITHIN_MS = 3_000;
@@ -20,17 +20,29 @@ const COMES_WITHIN_MS = 30_000;
 /** Looks again after this, whatever is known: refusals are forgotten in time. */
 const LOOK_AGAIN_MS = 60_000;
 
+/** Tasks that are remembered to have been sent to another shard. */
+const MAX_SENT_ON = 1_000;
+
 type Failure = Extract<LeaseAnswer<unknown>, { kind: 'fail' }>;
 
 export function isRefused(places: readonly KeyPlace[], task: string): boolean {
   return places.some(({ key, room }) => hasRefused(key.refusals, task) || hasRefused(room.refusals, task));
 }
 
+/** Keys that a task is tried with that is larger than one of them allows. */
+const KEYS_FOR_LARGE = 2;
+
 /** Refused for what it says: by two keys that worked for others afterwards, or as larger than they allow. */
-export function failureOf(pool: Pool, bucket: string, places: readonly KeyPlace[], task: string): Failure | undefined {
+export function failureOf(
+  pool: Pool,
+  bucket: string,
+  places: readonly KeyPlace[],
+  task: string,
+  now: number,
+): Failure | undefined {
   const failure = (httpStatus: number, detail: string): Failure => ({ task, kind: 'fail', httpStatus, detail });
   const large = pool.tooLarge.get(task);
-  if (large !== undefined && large.keys.size >= Math.min(2, pool.current.length)) {
+  if (large !== undefined && (large.keys.size >= KEYS_FOR_LARGE || !mayFit(places, large.keys, now))) {
     const detail = 'The request is larger than the limit of the API keys that it was tried with.';
     return failure(large.httpStatus, detail);
   }
@@ -49,16 +61,30 @@ export function failureOf(pool: Pool, bucket: string, places: readonly KeyPlace[
   return failure(httpStatus, `The backend refused ${what} (${httpStatus}) with every API key that was tried.`);
 }
 
-/** There is a key that works and has not refused the task: all it may lack is room. */
+/** A key is in use that has not said that the task is too large for it. */
+function mayFit(places: readonly KeyPlace[], tooSmall: ReadonlySet<string>, now: number): boolean {
+  return places.some(({ key, room }) => {
+    if (tooSmall.has(key.fingerprint) || isRefusing(key.refusals) || isRefusing(room.refusals)) return false;
+    return room.exhausted === undefined || room.exhausted.until <= now;
+  });
+}
+
+/**
+ * There is a key that works and has not refused the task: all it may lack is room. Room that others have is none for a
+ * task that is too large for some keys: it stands aside until another has some.
+ */
 export function hasOtherKey(pool: Pool, places: readonly KeyPlace[], task: string, now: number): boolean {
   const large = pool.tooLarge.get(task)?.keys;
-  return places.some(
-    (place) => large?.has(place.key.fingerprint) !== true && !isTried(place) && openFor(place, task, false, now) <= now,
-  );
+  return places.some((place) => {
+    if (isTried(place) || openFor(place, task, false, now) > now) return false;
+    if (large === undefined) return true;
+    return !large.has(place.key.fingerprint) && waitsInPlace(place.room.limiter.nextAt(now), now);
+  });
 }
 
 export function standAside(pool: Pool, bucket: string, task: string, now: number): void {
   const state = pool.refused.get(bucket) ?? newRefused();
+  state.tasks.delete(task);
   state.tasks.set(task, now);
   pool.refused.set(bucket, state);
 }
@@ -95,7 +121,7 @@ export function pullRefused(
     const tasks: string[] = [];
     let left = room;
     for (const [task, joinedAt] of state.tasks) {
-      const isToFail = failureOf(pool, bucket, places, task) !== undefined;
+      const isToFail = failureOf(pool, bucket, places, task, now) !== undefined;
       if (!isToFail && !hasOtherKey(pool, places, task, now)) continue;
       const isReady = joinedAt <= now - WRITTEN_WITHIN_MS && tasks.length < MAX_RELEASED_BY_ID;
       if (isReady && (isToFail || left-- >= 1)) tasks.push(task);
@@ -106,24 +132,87 @@ export function pullRefused(
       return { request: { line, limit: tasks.length, shard: pool.shard, tasks }, nextAt: Infinity };
     }
   }
-  const newsAt = now + (state.hasNews ? WRITTEN_WITHIN_MS : LOOK_AGAIN_MS);
+  const sent = sendOn(pool, state, now);
+  if (sent?.request !== undefined) return { request: { line, ...sent.request }, nextAt: Infinity };
+  const newsAt = Math.min(now + (state.hasNews ? WRITTEN_WITHIN_MS : LOOK_AGAIN_MS), sent?.nextAt ?? Infinity);
   // Those that have not been refused try the keys, as long as there are any.
   if (pool.lines.has(bucket) || isBeingTried(places)) return { nextAt: newsAt };
-  const loneAt = Math.max(
-    Math.min(...places.map((place) => Math.max(openFor(place, '', false, now), place.room.limiter.nextAt(now)))),
-    state.triedAt + COMES_WITHIN_MS,
-    Math.min(Infinity, ...state.tasks.values()) + WRITTEN_WITHIN_MS,
-  );
-  if (loneAt > now) return { nextAt: Math.min(newsAt, loneAt) };
+  const lone = loneTry(pool, places, state, now);
+  if (lone.at > now) return { nextAt: Math.min(newsAt, lone.at) };
   state.triedAt = now;
-  return { request: { line, limit: 1, shard: pool.shard }, nextAt: Infinity };
+  if (lone.task !== undefined) state.tasks.delete(lone.task);
+  const tasks = lone.task === undefined ? {} : { tasks: [lone.task] };
+  // Whom another shard has put there may start here.
+  const limit = lone.task === undefined && !isOutage(places) ? Math.max(1, Math.floor(room)) : 1;
+  return { request: { line, limit, shard: pool.shard, ...tasks }, nextAt: Infinity };
 }
 
-export function notePulledRefused(pool: Pool, bucket: string, answer: ReleaseAnswer | undefined, now: number): void {
+/** A key alone cannot show whose fault a refusal was: another shard tries its own, once. */
+function sendOn(
+  pool: Pool,
+  state: RefusedState,
+  now: number,
+): { readonly request?: Omit<ReleaseRequest, 'line'>; readonly nextAt: number } | undefined {
+  const [shard] = pool.otherShards;
+  if (shard === undefined || pool.current.length > 1) return undefined;
+  const tasks: string[] = [];
+  let nextAt = Infinity;
+  for (const [task, joinedAt] of state.tasks) {
+    if (pool.sentOn.has(task)) continue;
+    nextAt = Math.min(nextAt, joinedAt + WRITTEN_WITHIN_MS);
+    if (joinedAt + WRITTEN_WITHIN_MS <= now && tasks.length < MAX_RELEASED_BY_ID) tasks.push(task);
+  }
+  if (tasks.length === 0) return { nextAt };
+  for (const task of tasks) {
+    state.tasks.delete(task);
+    pool.sentOn.add(task);
+  }
+  for (const oldest of pool.sentOn) if (pool.sentOn.size > MAX_SENT_ON) pool.sentOn.delete(oldest);
+  return { request: { limit: tasks.length, shard, tasks }, nextAt };
+}
+
+/** Which of those that stand aside may try a key first, and when; none of them by name where none is known. */
+function loneTry(
+  pool: Pool,
+  places: readonly KeyPlace[],
+  { tasks, triedAt }: RefusedState,
+  now: number,
+): { readonly at: number; readonly task?: string } {
+  if (tasks.size === 0) return { at: triedAt + COMES_WITHIN_MS };
+  let first: { readonly at: number; readonly task?: string } = { at: Infinity };
+  for (const [task, joinedAt] of tasks) {
+    const tooSmall = pool.tooLarge.get(task)?.keys;
+    const opens = places.flatMap((place) => {
+      if (tooSmall?.has(place.key.fingerprint)) return [];
+      return Math.max(openFor(place, task, false, now), place.room.limiter.nextAt(now));
+    });
+    const at = Math.max(Math.min(...opens), joinedAt + WRITTEN_WITHIN_MS);
+    if (at < first.at) first = { at, task };
+  }
+  return { ...first, at: Math.max(first.at, triedAt + COMES_WITHIN_MS) };
+}
+
+/** @param tasks that were asked for by name @param answer undefined when the ledger did not answer */
+export function notePulledRefused(
+  pool: Pool,
+  bucket: string,
+  tasks: readonly string[],
+  answer: ReleaseAnswer | undefined,
+  now: number,
+): void {
   const state = pool.refused.get(bucket);
   if (state === undefined) return;
   state.isAsking = false;
-  if (answer === undefined || answer.left) return;
+  if (answer === undefined) {
+    // They may stand there still.
+    for (const task of tasks) {
+      pool.sentOn.delete(task);
+      state.tasks.set(task, now);
+    }
+    state.hasNews ||= tasks.length > 0;
+    return;
+  }
+  if (answer.left) return;
   for (const joinedAt of state.tasks.values()) if (joinedAt > now - WRITTEN_WITHIN_MS) return;
   pool.refused.delete(bucket);
 }

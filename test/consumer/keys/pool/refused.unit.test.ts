@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { changeKey } from '../../../../consumer/keys/pool/change.ts';
 import type { KeyFeedback } from '../../../../consumer/keys/pool/feedback.ts';
 import { type KeyAnswer, type KeyCall, lease } from '../../../../consumer/keys/pool/lease.ts';
 import { noteAsking, notePulled, type Pull, pull } from '../../../../consumer/keys/pool/line.ts';
-import { emptyPool, type Pool } from '../../../../consumer/keys/pool/pool.ts';
+import { emptyPool, type Member, type Pool } from '../../../../consumer/keys/pool/pool.ts';
 import { release } from '../../../../consumer/keys/pool/release.ts';
 import { restore, snapshot } from '../../../../consumer/keys/pool/snapshot.ts';
 
@@ -17,29 +18,29 @@ const WORKED: KeyFeedback = { kind: 'worked' };
 
 let leases = 0;
 
-function ask(pool: Pool, task: string, now: number, more: Partial<KeyCall> = {}): KeyAnswer & { leaseId: string } {
+interface Asked extends Partial<KeyCall> {
+  readonly members?: readonly Member[];
+  readonly otherShards?: readonly number[];
+}
+
+function ask(
+  pool: Pool,
+  task: string,
+  now: number,
+  { members = MEMBERS, otherShards = [], ...more }: Asked = {},
+): KeyAnswer & { leaseId: string } {
   const leaseId = `lease-${++leases}`;
-  const [answer] = lease(
-    pool,
-    {
-      leaseId,
-      expiresAt: now + 600_000,
-      calls: [{ task, ...more }],
-      members: MEMBERS,
-      configured: {},
-      shard: 0,
-      otherShards: [],
-    },
-    now,
-  );
+  const calls = [{ task, ...more }];
+  const request = { leaseId, expiresAt: now + 600_000, calls, members, configured: {}, shard: 0, otherShards };
+  const [answer] = lease(pool, request, now);
   if (answer === undefined) throw new Error('no answer');
   return { ...answer, leaseId };
 }
 
 /** Asks until there is nothing but to stand aside; each call ends with `feedback`. */
-function run(pool: Pool, task: string, now: number, feedback: KeyFeedback): KeyAnswer {
+function run(pool: Pool, task: string, now: number, feedback: KeyFeedback, asked: Asked = {}): KeyAnswer {
   for (let at = now; ; at += 10) {
-    const answer = ask(pool, task, at, { mustNotWait: at > now + 100 });
+    const answer = ask(pool, task, at, { ...asked, mustNotWait: at > now + 100 });
     if (answer.kind === 'start-at') continue;
     if (answer.kind !== 'granted') return answer;
     release(pool, { leaseId: answer.leaseId, reports: [{ task, feedback }] }, at + 5);
@@ -47,17 +48,18 @@ function run(pool: Pool, task: string, now: number, feedback: KeyFeedback): KeyA
   }
 }
 
-/** What the pool asks of the ledger until then, with the time; each is answered as if one task had been there. */
-function pulls(pool: Pool, from: number, until: number): { at: number; request: Pull['request'] }[] {
+/** What the pool asks of the ledger until then, with the time; each is answered as if one task had been there. @param left more stand there */
+function pulls(pool: Pool, from: number, until: number, left = true): { at: number; request: Pull['request'] }[] {
   const asked: { at: number; request: Pull['request'] }[] = [];
   for (let now = from; now <= until; ) {
     const { pulls: due, nextAt } = pull(pool, now);
     for (const each of due) {
       noteAsking(pool, each, now);
       asked.push({ at: now, request: each.request });
-      notePulled(pool, each, { released: 1, left: true }, now);
+      notePulled(pool, each, { released: 1, left }, now);
     }
-    now = Math.max(now + 50, nextAt);
+    // An answer is followed by another look.
+    now = due.length > 0 ? now + 50 : Math.max(now + 50, nextAt);
   }
   return asked;
 }
@@ -68,7 +70,7 @@ describe('a task that all keys refused', () => {
     expect(run(pool, 'bad', START, REFUSED)).toMatchObject({ kind: 'park', line: LINE, reason: 'key-refused' });
     expect(pulls(pool, START + 200, START + 1_500)).toEqual([]);
     for (const good of ['a', 'b']) run(pool, good, START + 1_600, WORKED);
-    const asked = pulls(pool, START + 1_700, START + 10_000);
+    const asked = pulls(pool, START + 1_700, START + 10_000, false);
     expect(asked.map(({ request }) => request)).toEqual([{ line: LINE, limit: 1, shard: 0, tasks: ['bad'] }]);
     expect(ask(pool, 'bad', START + 10_100, { isInTurn: true })).toMatchObject({ kind: 'fail', httpStatus: 403 });
   });
@@ -85,12 +87,13 @@ describe('a task that all keys refused', () => {
         continue;
       }
       tries += 1;
-      expect(first.request).toEqual({ line: LINE, limit: 1, shard: 0 });
+      const [task = ''] = first.request.tasks ?? [];
+      expect(['x', 'y', 'z']).toContain(task);
       now = first.at + 100;
-      const answer = ask(pool, 'x', now, { isInTurn: true });
+      const answer = ask(pool, task, now, { isInTurn: true });
       if (answer.kind !== 'granted') continue;
-      release(pool, { leaseId: answer.leaseId, reports: [{ task: 'x', feedback: REFUSED }] }, now);
-      ask(pool, 'x', now, { isInTurn: true, mustNotWait: true });
+      release(pool, { leaseId: answer.leaseId, reports: [{ task, feedback: REFUSED }] }, now);
+      ask(pool, task, now, { isInTurn: true, mustNotWait: true });
     }
     expect(tries).toBeGreaterThan(5);
     expect(tries).toBeLessThan(20);
@@ -110,6 +113,88 @@ describe('a task that all keys refused', () => {
     restore(again, snapshot(pool, START + 1_000), START + 1_000);
     for (const good of ['a', 'b']) run(again, good, START + 5_000, WORKED);
     expect(pulls(again, START + 6_000, START + 6_000)).toMatchObject([{ request: { line: LINE, tasks: ['bad'] } }]);
+  });
+});
+
+describe('a task that the only key of its shard refused', () => {
+  const [FIRST] = MEMBERS;
+  const lone = { members: FIRST === undefined ? [] : [FIRST] };
+
+  test('rests while the key works for others: nothing would come of waking it', () => {
+    const pool = emptyPool('llm');
+    run(pool, 'bad', START, REFUSED, lone);
+    run(pool, 'good', START + 2_100, WORKED, lone);
+    expect(pulls(pool, START + 2_200, START + 3_000_000)).toEqual([]);
+  });
+
+  test('is sent to the keys of another shard, once', () => {
+    const pool = emptyPool('llm');
+    const asked = { ...lone, otherShards: [3] };
+    run(pool, 'bad', START, REFUSED, asked);
+    run(pool, 'good', START + 2_100, WORKED, asked);
+    const sent = { line: LINE, limit: 1, shard: 3, tasks: ['bad'] };
+    expect(pulls(pool, START + 2_200, START + 10_000, false).map(({ request }) => request)).toEqual([sent]);
+    expect(ask(pool, 'bad', START + 20_000, { ...asked, isInTurn: true })).toMatchObject({ kind: 'park', line: LINE });
+    expect(pulls(pool, START + 20_000, START + 3_000_000)).toEqual([]);
+  });
+
+  test('may start at keys that work, when another shard has put it aside', () => {
+    const pool = emptyPool('llm');
+    run(pool, 'bad', START, REFUSED);
+    for (const good of ['a', 'b', 'c', 'd']) run(pool, good, START + 1_600, WORKED);
+    const asked = pulls(pool, START + 1_700, START + 60_000).map(({ request }) => request);
+    expect(asked[0]).toMatchObject({ tasks: ['bad'] });
+    expect(asked[1]).not.toHaveProperty('tasks');
+    expect(asked[1]?.limit).toBeGreaterThan(1);
+  });
+});
+
+describe('a task that is larger than a key allows', () => {
+  const TOO_LARGE: KeyFeedback = { kind: 'too-large', httpStatus: 413 };
+
+  function tryLarge(pool: Pool, now: number, asked: Asked = {}): number {
+    const answer = ask(pool, 'large', now, asked);
+    release(pool, { leaseId: answer.leaseId, reports: [{ task: 'large', feedback: TOO_LARGE }] }, now + 5);
+    return answer.kind === 'granted' ? answer.key : 0;
+  }
+
+  test('fails after two keys, and closes neither', () => {
+    const pool = emptyPool('llm');
+    expect([tryLarge(pool, START), tryLarge(pool, START + 10)].sort()).toEqual([1, 2]);
+    expect(ask(pool, 'large', START + 20)).toMatchObject({ kind: 'fail', httpStatus: 413 });
+    for (const only of MEMBERS)
+      expect(ask(pool, 'a', START + 20, { members: [only] })).toMatchObject({ kind: 'granted' });
+  });
+
+  /** What the other key says to somebody else. */
+  function otherSays(pool: Pool, task: string, feedback: KeyFeedback, now = START + 10): void {
+    const { leaseId } = ask(pool, task, now, { members: MEMBERS.slice(1) });
+    release(pool, { leaseId, reports: [{ task, feedback }] }, now + 5);
+  }
+
+  test.each<[string, (pool: Pool) => unknown]>([
+    ['is switched off', (pool) => changeKey(pool, 2, 'disable', START + 10)],
+    [
+      'refuses everybody',
+      (pool) => ['a', 'b'].map((task, index) => otherSays(pool, task, REFUSED, START + 10 * index)),
+    ],
+    ['has used up its quota', (pool) => otherSays(pool, 'a', { kind: 'limited', quota: true, resetAt: undefined })],
+  ])('fails after one where the other %s', (_, putOut) => {
+    const pool = emptyPool('llm');
+    expect(tryLarge(pool, START)).toBe(1);
+    putOut(pool);
+    expect(ask(pool, 'large', START + 20, { isInTurn: true })).toMatchObject({ kind: 'fail', httpStatus: 413 });
+  });
+
+  test('waits aside for a key that has no room, and is woken from the common line by none', () => {
+    const pool = emptyPool('llm');
+    expect(tryLarge(pool, START)).toBe(1);
+    otherSays(pool, 'a', { kind: 'limited', quota: false, resetAt: START + 60_000 });
+    expect(run(pool, 'large', START + 20, TOO_LARGE)).toMatchObject({ kind: 'park', line: LINE });
+    expect(pulls(pool, START + 200, START + 55_000)).toEqual([]);
+    const [woken] = pulls(pool, START + 55_000, START + 70_000);
+    expect(woken).toMatchObject({ request: { tasks: ['large'] } });
+    expect(woken?.at).toBeGreaterThanOrEqual(START + 58_000);
   });
 });
 

@@ -4,7 +4,7 @@
  * demo. Changes to the local run itself (`local/`, `deploy/`) need a new start by hand.
  */
 
-import { watch } from 'node:fs';
+import { existsSync, watch } from 'node:fs';
 import path from 'node:path';
 import { ROOT } from '../deploy/plan/plan-files.ts';
 import { ROLES } from '../shared/auth/role.ts';
@@ -15,6 +15,7 @@ import { openLogFile } from './log-file.ts';
 import { keepFilesPrivate } from './private-files.ts';
 import { signRoleTokens, writeLocalFile } from './role-tokens.ts';
 import { type LocalRun, startLocal } from './runtime.ts';
+import { watchFolders } from './source-watch.ts';
 import { terminalLine } from './terminal-line.ts';
 import { MAX_LOCAL_SHARDS, wholeNumber } from './whole-number.ts';
 
@@ -30,9 +31,6 @@ const HELP = `Runs Tasklane on this machine, and again after each change to its 
 
 const SOURCE_FOLDERS = ['producer', 'consumer', 'callback', 'shared', 'dashboard', 'migrations'];
 const SOURCE_FILES: ReadonlySet<string> = new Set(['wrangler.toml', '.dev.vars']);
-
-/** Written by builds and checks, and by editors beside what they save. */
-const NO_SOURCE = /(?:^|\/)(?:dist|schema)(?:\/|$)|~$|\.sw[a-z]$|^\.|\/\./;
 
 /** Editors write a file in several steps. */
 const SETTLED_MS = 150;
@@ -78,8 +76,7 @@ async function reload(): Promise<void> {
   if (isBusy) return;
   isBusy = true;
   while (changed.size > 0) {
-    const [first, ...others] = changed;
-    const what = others.length === 0 ? first : `${first} and ${others.length} more`;
+    const what = namesOf([...changed]);
     changed.clear();
     try {
       await run?.stop();
@@ -92,6 +89,13 @@ async function reload(): Promise<void> {
   isBusy = false;
 }
 
+/** Editors and git write a new file under another name first; what was deleted counts where nothing else changed. */
+function namesOf(files: readonly string[]): string {
+  const present = files.filter((file) => existsSync(path.join(ROOT, file)));
+  const [first = '', ...others] = present.length === 0 ? files : present;
+  return others.length === 0 ? first : `${first} and ${others.length} more`;
+}
+
 function noteChange(file: string): void {
   changed.add(file);
   clearTimeout(timer);
@@ -99,11 +103,7 @@ function noteChange(file: string): void {
 }
 
 function watchSources(): void {
-  for (const folder of SOURCE_FOLDERS) {
-    watch(path.join(ROOT, folder), { recursive: true }, (_, name) => {
-      if (name === null || !NO_SOURCE.test(name)) noteChange(path.posix.join(folder, name ?? ''));
-    });
-  }
+  watchFolders(ROOT, SOURCE_FOLDERS, noteChange);
   // Their folder, because editors put a new file in the old one's place.
   watch(ROOT, (_, name) => {
     if (name !== null && SOURCE_FILES.has(name)) noteChange(name);

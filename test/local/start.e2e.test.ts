@@ -229,6 +229,8 @@ describe('npm run dev', () => {
     await program.says('✓ wrangler.toml');
     expect(await call('/api/tasks')).toMatchObject({ tasks: [] });
     expect((await readLocalFile()).tokens).toEqual(before.tokens);
+    await utimes('producer/schema/audit.ts', now, now);
+    await program.says('✓ producer/schema/audit.ts');
 
     program.child.kill('SIGINT');
     expect(await program.ended).toBe(0);

@@ -156,27 +156,20 @@ class Simulation {
       now,
     );
     const again = { isInTurn: true };
-    switch (answer?.kind) {
-      case 'granted':
-        this.#call(running, shard, since, leaseId, answer.key, again);
-        break;
-      case 'start-at':
-        this.#clock.at(Math.max(answer.at, now + 5), () => this.#ask(running, shard, since, again));
-        break;
-      case 'park': {
-        running.deferrals += 1;
-        const { line } = answer;
-        this.#clock.after(WRITE_MS, () => {
-          const waiting = this.#lines.get(line) ?? [];
-          this.#lines.set(line, waiting);
-          const after = waiting.findLastIndex(({ index }) => index < running.index);
-          waiting.splice(after + 1, 0, running);
-        });
-        break;
-      }
-      default:
-        this.#end(running, 'failed', now);
-    }
+    if (typeof answer === 'number') {
+      this.#call(running, shard, since, leaseId, answer, again);
+    } else if (answer?.kind === 'start-at') {
+      this.#clock.at(Math.max(answer.at, now + 5), () => this.#ask(running, shard, since, again));
+    } else if (answer?.kind === 'park') {
+      running.deferrals += 1;
+      const { line } = answer;
+      this.#clock.after(WRITE_MS, () => {
+        const waiting = this.#lines.get(line) ?? [];
+        this.#lines.set(line, waiting);
+        const after = waiting.findLastIndex(({ index }) => index < running.index);
+        waiting.splice(after + 1, 0, running);
+      });
+    } else this.#end(running, 'failed', now);
     this.#serve(shard);
   }
 

@@ -17,20 +17,25 @@ const RETRIES = { retries: 2, minTimeout: 50, factor: 4, shouldRetry: () => true
 export async function askForKeys(
   env: KeyEnv,
   pool: string,
-  question: LeaseRequest<KeyCall>,
+  { calls, ...question }: LeaseRequest<KeyCall>,
 ): Promise<readonly KeyAnswer[] | undefined> {
   const shard = Number(env.shard);
   try {
     const request = {
       ...question,
+      calls: calls.map((call) => (Object.keys(call).length === 1 ? call.task : call)),
       members: await membersOf(env.keys.ring, pool),
       configured: env.keys.limits(pool),
       shard,
       otherShards: (env.keys.shards[pool] ?? []).filter((other) => other !== shard),
     };
-    return await pRetry(() => env.keys.pool(pool).lease(request), RETRIES);
+    const answers = await pRetry(() => env.keys.pool(pool).lease(request), RETRIES);
+    return calls.flatMap(({ task }, index) => {
+      const answer = answers[index] ?? [];
+      return typeof answer === 'number' ? { task, kind: 'granted' as const, key: answer } : answer;
+    });
   } catch (error) {
-    logError('keys.unavailable', { shard: env.shard, pool, tasks: question.calls.length }, error);
+    logError('keys.unavailable', { shard: env.shard, pool, tasks: calls.length }, error);
     // It may have answered all the same.
     await releaseKeys(env, pool, question.leaseId, undefined);
     return undefined;

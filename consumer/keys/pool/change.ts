@@ -1,13 +1,14 @@
 /** What an administrator does to a key. Changes the pool in place, without I/O. */
 
 import type { KeyAction } from '../../../shared/key/rpc.ts';
-import { newRoom, noteNews, type Pool } from './pool.ts';
+import { addRoom, noteNews, type Pool } from './pool.ts';
 import { newRefusalState } from './status.ts';
 
 export function changeKey(pool: Pool, number: number, action: KeyAction, now: number): void {
   const key = pool.current.find((each) => each.number === number);
   if (key === undefined) return;
   noteNews(pool);
+  pool.places.clear();
   switch (action) {
     case 'disable':
       key.disabledAt ??= now;
@@ -21,8 +22,8 @@ export function changeKey(pool: Pool, number: number, action: KeyAction, now: nu
       Object.assign(key.refusals, newRefusalState());
       key.calls = 0;
       key.rateLimited = 0;
-      for (const [id, { quotaId, bucket }] of pool.rooms) {
-        if (quotaId === key.quotaId) pool.rooms.set(id, newRoom(quotaId, bucket, 0));
+      for (const { quotaId, bucket } of [...pool.rooms.values()]) {
+        if (quotaId === key.quotaId) addRoom(pool, quotaId, bucket, 0);
       }
       break;
   }

@@ -1,6 +1,6 @@
 /** Which key a call gets: the least used of those that have room now. No I/O; the clock is handed in. */
-import { isBeingTried, isOutage, isTried, type KeyPlace, openFor } from './place.ts';
-import { limitOf, type Pool, type Room, recentCalls } from './pool.ts';
+import { isBeingTried, isOutage, isTried, openFor } from './place.ts';
+import type { KeyPlace, Pool, Room } from './pool.ts';
 import { isSuspected } from './status.ts';
 
 /** A canary key goes ahead of its equals while no limit is known; the others may do this much without it. */
@@ -25,14 +25,14 @@ export function choose(pool: Pool, places: readonly KeyPlace[], task: string, is
   const isRefused = isOutage(places);
   const isHeld = isRefused && isBeingTried(places);
   const canary = canaryOf(places);
+  const tooLargeFor = pool.tooLarge.get(task)?.keys;
   const isProbing = places.some(({ room: { limiter } }) => limiter.isBlind && limiter.isProbed);
   let best: KeyPlace | undefined;
   let nextAt = Infinity;
   let isOpenedByEnd = isHeld;
   for (const place of places) {
     const { key, room } = place;
-    if (pool.tooLarge.get(task)?.keys.has(key.fingerprint)) continue;
-    room.limiter.configured = limitOf(pool.configured, room);
+    if (tooLargeFor?.has(key.fingerprint)) continue;
     const { limiter } = room;
     const refusedUntil = isHeld ? now + PAUSE_MS : openFor(place, task, isFresh, now);
     const isAhead =
@@ -44,7 +44,7 @@ export function choose(pool: Pool, places: readonly KeyPlace[], task: string, is
     if (at > now) {
       nextAt = Math.min(nextAt, at);
       isOpenedByEnd ||= refusedUntil <= now && (isAhead || waitsForProbe || limiter.opensByEnd(now));
-    } else if (best === undefined || goesBefore(place, best, canary, now)) best = place;
+    } else if (best === undefined || goesBefore(place, best, canary)) best = place;
   }
   return { best, nextAt, isOpenedByEnd: isOpenedByEnd || isBeingTried(places), isRefused };
 }
@@ -66,11 +66,11 @@ function isSafe({ limiter }: Room, canary: Room): boolean {
 }
 
 /** A key that is to be tried comes first, then the canary where others would follow it too closely, then the least used. */
-function goesBefore(a: KeyPlace, b: KeyPlace, canary: Room | undefined, now: number): boolean {
+function goesBefore(a: KeyPlace, b: KeyPlace, canary: Room | undefined): boolean {
   const [tries, triesOther] = [isTried(a), isTried(b)];
   if (tries !== triesOther) return tries;
   if (canary !== undefined && a.room === canary && !isSafe(b.room, canary)) return true;
   if (canary !== undefined && b.room === canary && !isSafe(a.room, canary)) return false;
-  const load = recentCalls(a.key, now) - recentCalls(b.key, now);
+  const load = a.key.recentCalls - b.key.recentCalls;
   return load !== 0 ? load < 0 : a.key.lastUsedAt < b.key.lastUsedAt;
 }

@@ -8,7 +8,7 @@ import type { ReleaseAnswer, ReleaseRequest } from '../../../shared/ledger/line.
 import { logError } from '../../../shared/log.ts';
 import type { SnapshotRows } from '../../../shared/object/snapshot-rows.ts';
 import { changeKey } from './change.ts';
-import { type KeyAnswer, type KeyRequest, lease } from './lease.ts';
+import { type BriefKeyAnswer, type KeyRequest, lease } from './lease.ts';
 import { noteAsking, notePulled, type Pull, pull } from './line.ts';
 import { emptyPool, type Member, type Pool, setMembers } from './pool.ts';
 import { type KeyNotice, type KeyRelease, release } from './release.ts';
@@ -42,7 +42,7 @@ export class KeyPoolHost {
     restore(this.#pool, platform.storage.read(), Date.now());
   }
 
-  lease(request: KeyRequest): Promise<readonly KeyAnswer[]> {
+  lease(request: KeyRequest): Promise<readonly BriefKeyAnswer[]> {
     return this.#decide((now) => lease(this.#pool, request, now));
   }
 

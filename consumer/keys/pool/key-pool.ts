@@ -8,7 +8,7 @@ import type { KeyAction } from '../../../shared/key/rpc.ts';
 import type { LineHost } from '../../../shared/ledger/line.ts';
 import { SnapshotRows } from '../../../shared/object/snapshot-rows.ts';
 import { KeyPoolHost } from './host.ts';
-import type { KeyAnswer, KeyRequest } from './lease.ts';
+import type { BriefKeyAnswer, KeyRequest } from './lease.ts';
 import type { Member } from './pool.ts';
 import type { KeyNotice, KeyRelease } from './release.ts';
 import type { PooledKeyView } from './view.ts';
@@ -26,7 +26,7 @@ export class KeyPool extends DurableObject<{ readonly LEDGER?: LineHost }> {
     });
   }
 
-  lease(request: KeyRequest): Promise<readonly KeyAnswer[]> {
+  lease(request: KeyRequest): Promise<readonly BriefKeyAnswer[]> {
     return this.#host.lease(request);
   }
 

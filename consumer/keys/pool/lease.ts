@@ -7,16 +7,18 @@ import { type LeaseAnswer, type LeaseCall, type LeaseRequest, waitsInPlace } fro
 import { poolLine, refusedLine } from '../../../shared/capacity/line.ts';
 import { type Choice, choose, PAUSE_MS } from './choice.ts';
 import { joinLine, noteArrival, roomWithin, waitingInPlace } from './line.ts';
-import { isTried, type KeyPlace, placesOf } from './place.ts';
+import { isTried, placesOf } from './place.ts';
 import {
   type ConfiguredLimits,
+  configure,
+  fadeRecentCalls,
   type Key,
+  type KeyPlace,
   knownBucket,
   type Lease,
   type Member,
   type Pool,
   type Room,
-  recentCalls,
   setMembers,
   WHOLE_KEY,
 } from './pool.ts';
@@ -34,7 +36,9 @@ export interface KeyCall extends LeaseCall {
   readonly mustNotWait?: boolean | undefined;
 }
 
-export interface KeyRequest extends LeaseRequest<KeyCall> {
+export interface KeyRequest extends Omit<LeaseRequest, 'calls'> {
+  /** Most calls say no more than their task: its id costs a tenth of what an object does on its way here. */
+  readonly calls: readonly (string | KeyCall)[];
   readonly members: readonly Member[];
   readonly configured: ConfiguredLimits;
   readonly shard: number;
@@ -43,6 +47,9 @@ export interface KeyRequest extends LeaseRequest<KeyCall> {
 }
 
 export type KeyAnswer = LeaseAnswer<{ readonly key: number }>;
+
+/** In the order of the calls. The number of the key that a call is given, and no more, for the same reason. */
+export type BriefKeyAnswer = number | Exclude<KeyAnswer, { kind: 'granted' }>;
 
 /** As long as `waitsInPlace` allows. */
 const MAX_IN_PLACE_MS = 2_000;
@@ -59,15 +66,17 @@ const TURNS_A_PAUSE = 8;
 /** Answers to questions that nothing was given for are kept this long, for a repeat. */
 const REPEATED_WITHIN_MS = 30_000;
 
-export function lease(pool: Pool, request: KeyRequest, now: number): readonly KeyAnswer[] {
+export function lease(pool: Pool, request: KeyRequest, now: number): readonly BriefKeyAnswer[] {
   const { leaseId, expiresAt, calls } = request;
   setMembers(pool, request.members);
-  Object.assign(pool, { configured: request.configured, shard: request.shard, otherShards: request.otherShards });
+  configure(pool, request.configured);
+  Object.assign(pool, { shard: request.shard, otherShards: request.otherShards });
   expireLeases(pool, now);
   const earlier = pool.leases.get(leaseId);
-  if (earlier !== undefined) return earlier.answers as readonly KeyAnswer[];
+  if (earlier !== undefined) return earlier.answers as readonly BriefKeyAnswer[];
+  fadeRecentCalls(pool.current, now);
   const open: Lease['open'] = new Map();
-  const answers = calls.map((call) => answerTo(pool, call, open, now));
+  const answers = calls.map((call) => answerTo(pool, typeof call === 'string' ? { task: call } : call, open, now));
   // Also where nothing was given: a repeated question must not be counted twice.
   pool.leases.set(leaseId, { expiresAt: open.size > 0 ? expiresAt : now + REPEATED_WITHIN_MS, answers, open });
   return answers;
@@ -104,23 +113,24 @@ function expireLeases(pool: Pool, now: number): void {
   }
 }
 
-function answerTo(pool: Pool, call: KeyCall, open: Lease['open'], now: number): KeyAnswer {
+function answerTo(pool: Pool, call: KeyCall, open: Lease['open'], now: number): BriefKeyAnswer {
   const { task } = call;
   const bucket = knownBucket(pool, call.bucket ?? WHOLE_KEY);
   const line = noteArrival(pool, bucket, call.hasArrived === true, now);
   const places = placesOf(pool, bucket);
-  const failure = failureOf(pool, bucket, places, task, now);
+  const isFresh = !isRefused(places, task);
+  const isOdd = !isFresh || pool.tooLarge.has(task);
+  const failure = isOdd ? failureOf(pool, bucket, places, task, now) : undefined;
   if (failure !== undefined) return failure;
   const isBehind = line !== undefined && call.isInTurn !== true;
-  const isFresh = !isRefused(places, task);
   const choice = choose(pool, places, task, isFresh, now);
   if (!isBehind && choice.best !== undefined) {
     if (line !== undefined) line.hasGranted = true;
     const { key, room } = choice.best;
     take(pool, key, room, task, open, now);
-    return { task, kind: 'granted', key: key.number };
+    return key.number;
   }
-  const isAside = (!isFresh || pool.tooLarge.has(task)) && !hasOtherKey(pool, places, task, now);
+  const isAside = isOdd && !hasOtherKey(pool, places, task, now);
   const reason = choice.isRefused || isAside ? 'key-refused' : 'no-key';
   const inPlace =
     isBehind || call.mustNotWait
@@ -148,7 +158,7 @@ function take(pool: Pool, key: Key, room: Room, task: string, open: Lease['open'
   key.inFlight += 1;
   key.calls += 1;
   key.lastUsedAt = now;
-  key.recent = { calls: recentCalls(key, now) + 1, at: now };
+  key.recentCalls += 1;
   pool.inPlace.get(room.bucket)?.delete(task);
 }
 

@@ -6,8 +6,8 @@
  */
 import { poolLine } from '../../../shared/capacity/line.ts';
 import type { ReleaseAnswer, ReleaseRequest } from '../../../shared/ledger/line.ts';
-import { isBeingTried, isOutage, isTried, type KeyPlace, openFor, placesOf } from './place.ts';
-import { equalsOf, type LineState, type Pool } from './pool.ts';
+import { isBeingTried, isOutage, isTried, openFor, placesOf } from './place.ts';
+import { equalsOf, type KeyPlace, type LineState, type Pool } from './pool.ts';
 import { notePulledRefused, pullRefused } from './refused.ts';
 
 /** A woken task that has not come by then has ended, or went elsewhere. */

@@ -2,19 +2,15 @@
  * Where a call of a bucket may go: each key that is in use, with the room that its quota has in the bucket.
  * No I/O; the clock is handed in.
  */
-import { type Key, type Pool, type Room, roomOf } from './pool.ts';
+import { type KeyPlace, type Pool, roomOf } from './pool.ts';
 import { isRefusing, isSuspected, openAt, type RefusalState } from './status.ts';
 
-export interface KeyPlace {
-  readonly key: Key;
-  readonly room: Room;
-}
-
-export function placesOf(pool: Pool, bucket: string): KeyPlace[] {
-  const places: KeyPlace[] = [];
-  for (const key of pool.current) {
-    if (key.disabledAt === undefined) places.push({ key, room: roomOf(pool, key.quotaId, bucket) });
-  }
+export function placesOf(pool: Pool, bucket: string): readonly KeyPlace[] {
+  const known = pool.places.get(bucket);
+  if (known !== undefined) return known;
+  const inUse = pool.current.filter(({ disabledAt }) => disabledAt === undefined);
+  const places = inUse.map((key) => ({ key, room: roomOf(pool, key.quotaId, bucket) }));
+  pool.places.set(bucket, places);
   return places;
 }
 

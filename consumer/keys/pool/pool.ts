@@ -6,7 +6,6 @@
  * A key has a status of its own. Limits hold for a quota (a key, or a group of keys that share one) and a
  * bucket: each pair has a limiter.
  */
-import type { ConfiguredLimit } from '../../../shared/capacity/limit.ts';
 import { Limiter } from '../../../shared/capacity/limiter.ts';
 import { newRefusalState, type RefusalState } from './status.ts';
 
@@ -36,8 +35,9 @@ export interface Key {
   calls: number;
   rateLimited: number;
   lastUsedAt: number;
-  /** Calls, fading with a half-life of five minutes: who has the fewest goes first. */
-  recent: { readonly calls: number; readonly at: number };
+  /** Calls, fading with a half-life of five minutes, as of `fadedAt`: who has the fewest goes first. */
+  recentCalls: number;
+  fadedAt: number;
 }
 
 /** A quota in one bucket. */
@@ -53,6 +53,12 @@ export interface Room {
   exhausted: { readonly times: number; readonly until: number } | undefined;
   /** As of the limiter, when the equals were last told. */
   raises: number;
+}
+
+/** Where a call may go: a key that is in use, with the room that its quota has in the bucket. */
+export interface KeyPlace {
+  readonly key: Key;
+  readonly room: Room;
 }
 
 export interface LeasedCall {
@@ -106,6 +112,8 @@ export interface Pool {
   members: readonly Member[];
   /** Of these members. */
   current: readonly Key[];
+  /** Of the keys that are in use, by bucket: as long as neither they nor their rooms change. */
+  readonly places: Map<string, readonly KeyPlace[]>;
   /** By fingerprint; keys that are no members any more stay known. */
   readonly keys: Map<string, Key>;
   /** By quota and bucket. */
@@ -129,6 +137,8 @@ export interface Pool {
   otherShards: readonly number[];
 }
 
+const LIMIT_NAMES = ['requestsPerMinute', 'tokensPerMinute', 'concurrency'] as const;
+
 /** Where the service names no bucket. */
 export const WHOLE_KEY = '';
 
@@ -141,6 +151,7 @@ export function emptyPool(name: string): Pool {
     name,
     members: [],
     current: [],
+    places: new Map(),
     keys: new Map(),
     rooms: new Map(),
     buckets: new Set(),
@@ -168,7 +179,8 @@ export function newKey({ number, fingerprint, group }: Member): Key {
     calls: 0,
     rateLimited: 0,
     lastUsedAt: 0,
-    recent: { calls: 0, at: 0 },
+    recentCalls: 0,
+    fadedAt: 0,
   };
 }
 
@@ -178,20 +190,30 @@ export function newKey({ number, fingerprint, group }: Member): Key {
  */
 export function setMembers(pool: Pool, members: readonly Member[]): void {
   if (pool.members === members) return;
-  let isChanged = pool.members.length !== members.length;
   pool.members = members;
-  for (const member of members) {
-    const known = pool.keys.get(member.fingerprint);
-    const quotaId = member.group ?? member.fingerprint;
-    if (known?.number === member.number && known.quotaId === quotaId) continue;
-    isChanged = true;
-    pool.keys.set(
-      member.fingerprint,
-      known === undefined ? newKey(member) : { ...known, number: member.number, quotaId },
-    );
-  }
-  pool.current = members.flatMap(({ fingerprint }) => pool.keys.get(fingerprint) ?? []);
-  if (isChanged) noteNews(pool);
+  const current = members.map((member) => keyOf(pool, member));
+  const { length } = pool.current;
+  if (current.length === length && current.every((key, index) => key === pool.current[index])) return;
+  pool.current = current;
+  pool.places.clear();
+  noteNews(pool);
+}
+
+function keyOf(pool: Pool, member: Member): Key {
+  const known = pool.keys.get(member.fingerprint);
+  const quotaId = member.group ?? member.fingerprint;
+  if (known?.number === member.number && known.quotaId === quotaId) return known;
+  const key = known === undefined ? newKey(member) : { ...known, number: member.number, quotaId };
+  pool.keys.set(member.fingerprint, key);
+  return key;
+}
+
+/** What the operator says now. */
+export function configure(pool: Pool, configured: ConfiguredLimits): void {
+  const before = pool.configured;
+  if (LIMIT_NAMES.every((name) => configured[name] === before[name])) return;
+  pool.configured = configured;
+  for (const room of pool.rooms.values()) limit(pool, room);
 }
 
 /** Something happened to the keys that those who stand aside may have waited for. */
@@ -210,17 +232,27 @@ export function roomOf(pool: Pool, quotaId: string, bucket: string): Room {
   if (known !== undefined) return known;
   // Keys of a pool are equals until one of them shows otherwise: they doubt one after the other.
   const turn = equalsOf(pool, bucket).length;
-  const room = newRoom(quotaId, bucket, turn);
+  const room = addRoom(pool, quotaId, bucket, turn);
   for (const { limiter } of equalsOf(pool, bucket)) room.limiter.learnFrom(limiter, 0);
-  pool.rooms.set(id, room);
   pool.buckets.add(bucket);
   return room;
 }
 
-/** @param turn among its equals */
-export function newRoom(quotaId: string, bucket: string, turn: number): Room {
-  const limiter = new Limiter(turn);
-  return { quotaId, bucket, limiter, refusals: newRefusalState(), tokensPerCall: 0, exhausted: undefined, raises: 0 };
+/** A fresh one, also where there is one. @param turn among its equals */
+export function addRoom(pool: Pool, quotaId: string, bucket: string, turn: number): Room {
+  const room = {
+    quotaId,
+    bucket,
+    limiter: new Limiter(turn),
+    refusals: newRefusalState(),
+    tokensPerCall: 0,
+    exhausted: undefined,
+    raises: 0,
+  };
+  limit(pool, room);
+  pool.rooms.set(roomId(quotaId, bucket), room);
+  pool.places.clear();
+  return room;
 }
 
 export function roomId(quotaId: string, bucket: string): string {
@@ -231,20 +263,22 @@ export function equalsOf(pool: Pool, bucket: string): Room[] {
   return [...pool.rooms.values()].filter((room) => room.bucket === bucket);
 }
 
-export function limitOf(
-  { requestsPerMinute, tokensPerMinute, concurrency }: ConfiguredLimits,
-  room: Room,
-): ConfiguredLimit {
+/** Tells the room's limiter what is configured; a limit in tokens is one of calls of the mean size. */
+export function limit({ configured }: Pool, { limiter, tokensPerCall }: Room): void {
+  const { requestsPerMinute = Infinity, tokensPerMinute = Infinity, concurrency } = configured;
   const byTokens =
-    tokensPerMinute === undefined || room.tokensPerCall === 0
+    tokensPerMinute === Infinity || tokensPerCall === 0
       ? Infinity
-      : Math.max(1, Math.floor(tokensPerMinute / room.tokensPerCall));
-  const calls = Math.min(requestsPerMinute ?? Infinity, byTokens);
-  return { atOnce: concurrency, rate: calls === Infinity ? undefined : { calls, periodMs: 60_000 } };
+      : Math.max(1, Math.floor(tokensPerMinute / tokensPerCall));
+  const calls = Math.min(requestsPerMinute, byTokens);
+  limiter.configured = { atOnce: concurrency, rate: calls === Infinity ? undefined : { calls, periodMs: 60_000 } };
 }
 
 const RECENT_HALF_LIFE_MS = 300_000;
 
-export function recentCalls({ recent }: Key, now: number): number {
-  return recent.calls * 2 ** ((recent.at - now) / RECENT_HALF_LIFE_MS);
+export function fadeRecentCalls(keys: readonly Key[], now: number): void {
+  for (const key of keys) {
+    key.recentCalls *= 2 ** ((key.fadedAt - now) / RECENT_HALF_LIFE_MS);
+    key.fadedAt = now;
+  }
 }

@@ -7,8 +7,8 @@
 import { type LeaseAnswer, waitsInPlace } from '../../../shared/capacity/lease.ts';
 import { refusedLine } from '../../../shared/capacity/line.ts';
 import { MAX_RELEASED_BY_ID, type ReleaseAnswer, type ReleaseRequest } from '../../../shared/ledger/line.ts';
-import { isBeingTried, isOutage, isTried, type KeyPlace, openFor, placesOf, refusalsOf } from './place.ts';
-import { type Pool, type RefusedState, WHOLE_KEY } from './pool.ts';
+import { isBeingTried, isOutage, isTried, openFor, placesOf, refusalsOf } from './place.ts';
+import { type KeyPlace, type Pool, type RefusedState, WHOLE_KEY } from './pool.ts';
 import { blameOf, hasRefused, isRefusing } from './status.ts';
 
 /** A row is written by then, if it is ever. */

@@ -6,7 +6,7 @@ import type { ToldLimit } from '../../../shared/capacity/limit.ts';
 import type { KeyReport, LimitFacts } from './feedback.ts';
 import { abandonLease, endCall } from './lease.ts';
 import { isOutage, placesOf, refusalsOf } from './place.ts';
-import { equalsOf, type LeasedCall, noteNews, type Pool, type Room } from './pool.ts';
+import { equalsOf, type LeasedCall, limit, noteNews, type Pool, type Room } from './pool.ts';
 import { clearTask, hasRefused, holdAll, isRefusing, noteRefused, noteWorked, tryAgain } from './status.ts';
 
 export interface KeyRelease {
@@ -102,7 +102,7 @@ function applyReport(pool: Pool, call: LeasedCall, report: KeyReport, now: numbe
       limiter.end(ticket, { kind: feedback.kind }, now);
       break;
   }
-  if (facts !== undefined) noteFacts(room, facts, now);
+  if (facts !== undefined) noteFacts(pool, room, facts, now);
   return undefined;
 }
 
@@ -117,10 +117,12 @@ function noteWorkedEverywhere(pool: Pool, { key, room, startedAt }: LeasedCall, 
   noteWorked(room.refusals, task, startedAt);
   pool.tooLarge.delete(task);
   noteNews(pool);
-  for (const { refusals } of [...pool.current, ...equalsOf(pool, room.bucket)]) {
-    if (refusals.refusals.length === 0) continue;
-    clearTask(refusals, task, startedAt, now);
-    if (wasRefusing) tryAgain(refusals, now);
+  for (const place of placesOf(pool, room.bucket)) {
+    for (const { refusals } of [place.key, place.room]) {
+      if (refusals.refusals.length === 0) continue;
+      clearTask(refusals, task, startedAt, now);
+      if (wasRefusing) tryAgain(refusals, now);
+    }
   }
 }
 
@@ -132,11 +134,12 @@ function exhaustedUntil(room: Room, resetAt: number | undefined, now: number): n
   return until;
 }
 
-function noteFacts(room: Room, { requests, tokens, tokensUsed }: LimitFacts, now: number): void {
+function noteFacts(pool: Pool, room: Room, { requests, tokens, tokensUsed }: LimitFacts, now: number): void {
   const { limiter } = room;
   if (tokensUsed !== undefined) {
     const before = room.tokensPerCall;
     room.tokensPerCall = before === 0 ? tokensUsed : before + NEWEST * (tokensUsed - before);
+    limit(pool, room);
   }
   if (requests !== undefined) limiter.tell('requests', requests, now);
   if (tokens !== undefined) limiter.tell('tokens', inCalls(tokens, room.tokensPerCall), now);

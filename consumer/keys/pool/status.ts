@@ -88,7 +88,7 @@ export function noteWorked(state: RefusalState, task: string, startedAt: number)
     state.refusals = state.refusals.filter(({ at }) => at <= state.workedAt || at > startedAt);
   }
   state.workedAt = startedAt;
-  if (pending(state).length > 0) return;
+  if (isSuspected(state)) return;
   state.proofs = 0;
   state.probeAt = 0;
 }
@@ -161,7 +161,7 @@ export function holdAll(states: Iterable<RefusalState>, isNew: boolean, now: num
 }
 
 export function hasRefused({ refusals }: RefusalState, task: string): boolean {
-  return refusals.some((refusal) => refusal.task === task);
+  return refusals.length > 0 && refusals.some((refusal) => refusal.task === task);
 }
 
 function shareOfOutage(state: RefusalState, leastMs: number, now: number): number {

@@ -30,7 +30,7 @@ export const CAPACITY_MUTATIONS: readonly Row[] = [
         'R22',
         'the same answer for the same lease',
         'consumer/keys/pool/lease.ts',
-        'if (earlier !== undefined) return earlier.answers as readonly KeyAnswer[];',
+        'if (earlier !== undefined) return earlier.answers as readonly BriefKeyAnswer[];',
         '',
       ),
     ],

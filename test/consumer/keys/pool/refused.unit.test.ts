@@ -34,6 +34,7 @@ function ask(
   const request = { leaseId, expiresAt: now + 600_000, calls, members, configured: {}, shard: 0, otherShards };
   const [answer] = lease(pool, request, now);
   if (answer === undefined) throw new Error('no answer');
+  if (typeof answer === 'number') return { task, kind: 'granted', key: answer, leaseId };
   return { ...answer, leaseId };
 }
 

@@ -1,7 +1,7 @@
 /**
  * Calls under way, over all shards. A question's places are under one lease (rule R22): asked again it
  * gets the same ones, releases them one by one, and what a crashed consumer never releases is freed
- * when the lease expires. A lease that was given up gets none, however late its question comes. Short calls
+ * when the lease expires. A lease that is over gets none, however late its question comes. Short calls
  * of one batch may follow one another in a place, without a question in between.
  * Deterministic, without I/O.
  */
@@ -10,11 +10,11 @@ import { beginCall, releaseProbe } from '../registry/servers/circuit.ts';
 import { offerOf } from '../registry/servers/server.ts';
 import type { LeaseGroup, Offer, Place, Registry } from '../registry/state.ts';
 import { limitsInForce } from './limits.ts';
-import { addRunning, noteEnd, noteStart, serviceOf } from './service.ts';
+import { noteStart, serviceOf } from './service.ts';
 import { keepInvocation, leaveInvocation } from './shares.ts';
 
 /** More are forgotten before their time. */
-const MAX_SPENT = 10_000;
+const MAX_ENDED = 10_000;
 
 export function leaseOf({ leases }: Registry, id: string, expiresAt: number, invocation?: Invocation): LeaseGroup {
   const lease = leases.get(id) ?? { expiresAt, invocation, open: new Map() };
@@ -34,18 +34,17 @@ export function takePlace(
   const isProbe = offer !== undefined && beginCall(offer.circuit, now);
   const ticket = serviceOf(registry, service, now).limiter?.limiter.start(now);
   const callMs = offer?.metrics.ewmaMs || serviceOf(registry, service, now).meanMs;
-  const times = { beganAt: now, callMs, startedAt: now };
-  const place: Place = { service, offer, calls: [call], left: 1, ...times, ticket, isProbe };
+  const place: Place = { service, offer, calls: [call], left: 1, beganAt: now, callMs, ticket, isProbe };
   hold(registry, lease, place, now);
   return place;
 }
 
 function hold(registry: Registry, lease: LeaseGroup, place: Place, now: number): void {
-  const { offer, calls, startedAt } = place;
+  const { offer, calls } = place;
   const { invocation } = lease;
   for (const call of calls) lease.open.set(call, place);
   const service = serviceOf(registry, place.service, now);
-  noteStart(service, limitsInForce(registry, place.service, now), startedAt);
+  noteStart(service, place, limitsInForce(registry, place.service, now));
   if (invocation !== undefined && keepInvocation(service, invocation)) registry.changed.limits = true;
   if (offer === undefined) return;
   offer.inFlight += 1;
@@ -57,7 +56,6 @@ function hold(registry: Registry, lease: LeaseGroup, place: Place, now: number):
  * @returns the place; undefined when it would have to wait longer than `withinMs`, or behind too many
  */
 export function followInPlace(
-  registry: Registry,
   lease: LeaseGroup,
   call: string,
   service: string,
@@ -74,20 +72,12 @@ export function followInPlace(
   first.calls.push(call);
   first.left += 1;
   lease.open.set(call, first);
-  noteMoved(registry, first, now);
   return first;
 }
 
 /** When all its calls are expected to have ended. */
 function freeAt({ beganAt, callMs, left }: Place): number {
   return beganAt + left * callMs;
-}
-
-function noteMoved(registry: Registry, place: Place, now: number): void {
-  const service = serviceOf(registry, place.service, now);
-  noteEnd(service, place.startedAt);
-  place.startedAt = place.beganAt + (place.left - 1) * place.callMs;
-  addRunning(service, place.startedAt);
 }
 
 /**
@@ -107,19 +97,18 @@ export function releasePlace(
   lease.open.delete(call);
   if (lease.open.size === 0) {
     registry.leases.delete(leaseId);
-    registry.spent.set(leaseId, lease.expiresAt);
+    registry.ended.set(leaseId, lease.expiresAt);
   }
   place.left -= 1;
   place.beganAt += tookMs;
-  if (place.left > 0) noteMoved(registry, place, now);
-  else free(registry, lease, place, now);
+  if (place.left === 0) free(registry, lease, place, now);
   return place;
 }
 
 function free(registry: Registry, { invocation }: LeaseGroup, place: Place, now: number): void {
-  const { service: name, offer, startedAt } = place;
+  const { service: name, offer } = place;
   const service = serviceOf(registry, name, now);
-  noteEnd(service, startedAt);
+  service.running.delete(place);
   if (invocation !== undefined && leaveInvocation(service, invocation)) registry.changed.limits = true;
   if (offer === undefined) return;
   offer.inFlight -= 1;
@@ -129,7 +118,7 @@ function free(registry: Registry, { invocation }: LeaseGroup, place: Place, now:
 /** Its caller does not wait for an answer any more: what it was given is unused, and it is given nothing later. */
 export function giveUpLease(registry: Registry, id: string, expiresAt: number, now: number): void {
   endLease(registry, id, now);
-  registry.abandoned.set(id, expiresAt);
+  registry.ended.set(id, expiresAt);
 }
 
 function endLease(registry: Registry, id: string, now: number): void {
@@ -159,27 +148,21 @@ export function endTask(registry: Registry, task: string, now: number): void {
 
 /** True when its calls were counted here, so that those which are not open any more were told of before. */
 export function isKnownLease(registry: Registry, id: string): boolean {
-  return registry.leases.has(id) || registry.spent.has(id) || registry.abandoned.has(id);
+  return registry.leases.has(id) || registry.ended.has(id);
 }
 
 export function expireLeases(registry: Registry, now: number): void {
-  for (const ended of [registry.spent, registry.abandoned]) {
-    // The oldest first: enough of them go to stay small.
-    for (const [id, expiresAt] of ended) {
-      if (expiresAt > now && ended.size <= MAX_SPENT) break;
-      ended.delete(id);
-    }
+  const { ended, leases } = registry;
+  // The oldest first: enough of them go to stay small.
+  for (const [id, expiresAt] of ended) {
+    if (expiresAt > now && ended.size <= MAX_ENDED) break;
+    ended.delete(id);
   }
-  for (const [id, { expiresAt }] of registry.leases) if (expiresAt <= now) endLease(registry, id, now);
+  for (const [id, { expiresAt }] of leases) if (expiresAt <= now) endLease(registry, id, now);
 }
 
 export function freePlaces({ server }: Offer): number {
   return Math.max(0, server.registration.maxConcurrency - server.inFlight);
-}
-
-/** The offer that a report speaks of. */
-export function reportedOffer(registry: Registry, server: string | undefined, service: string): Offer | undefined {
-  return server === undefined ? undefined : offerOf(registry, server, service);
 }
 
 /** A place as it is written down: what it belongs to, and until when it may be held. */
@@ -207,11 +190,9 @@ export function openPlaces({ leases }: Registry): OpenPlace[] {
 
 export function restorePlaces(registry: Registry, places: readonly OpenPlace[], now: number): void {
   for (const { lease, expiresAt, invocation, calls, server, ...place } of places) {
-    const offer = reportedOffer(registry, server, place.service);
+    const offer = offerOf(registry, server, place.service);
     if (expiresAt <= now || (server !== undefined && offer === undefined)) continue;
-    const left = calls.length;
-    const startedAt = place.beganAt + (left - 1) * place.callMs;
-    const held = { ...place, offer, calls, left, startedAt, isProbe: false };
+    const held = { ...place, offer, calls, left: calls.length, isProbe: false };
     hold(registry, leaseOf(registry, lease, expiresAt, invocation), held, now);
   }
 }

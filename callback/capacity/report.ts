@@ -3,11 +3,12 @@ import { type CallReport, type CallReports, MAX_BUSY_MS } from '../../shared/reg
 import { noteFailure, noteGood, releaseProbe } from '../registry/servers/circuit.ts';
 import { checkSoon } from '../registry/servers/health-check.ts';
 import { noteCall } from '../registry/servers/metrics.ts';
+import { offerOf } from '../registry/servers/server.ts';
 import type { Offer, Place, Registry } from '../registry/state.ts';
 import { definitionOf, hasFixedTarget } from '../services/definitions.ts';
 import { notePark } from './line.ts';
 import { noteReached, noteUnreachable } from './outage.ts';
-import { endTicket, isKnownLease, releasePlace, reportedOffer } from './places.ts';
+import { endTicket, isKnownLease, releasePlace } from './places.ts';
 import { noteDuration, noteEnough, serviceOf } from './service.ts';
 
 /** A server that is busy without saying for how long. */
@@ -39,7 +40,7 @@ function endProbe(registry: Registry, leaseId: string, { id, service, server }: 
   if (place.offer === undefined) noteReached(registry, service, now);
   else if (place.isProbe) {
     place.isProbe = false;
-    if (reportedOffer(registry, server, service) !== place.offer) releaseProbe(place.offer.circuit);
+    if (offerOf(registry, server, service) !== place.offer) releaseProbe(place.offer.circuit);
     else if (noteGood(place.offer.circuit, true, now)) tellOfCircuit(registry, place.offer);
   }
 }
@@ -51,10 +52,10 @@ function takeReport(
   now: number,
   random: () => number,
 ): void {
-  const called = reportedOffer(registry, report.server, report.service);
+  const called = offerOf(registry, report.server, report.service);
   const isProbe = (offer: Offer) => place?.isProbe === true && place.offer === offer;
   for (const id of report.unreachableServers ?? []) {
-    const offer = reportedOffer(registry, id, report.service);
+    const offer = offerOf(registry, id, report.service);
     if (offer !== undefined && offer !== called) noteFailed(registry, offer, 0, isProbe(offer), now, random());
   }
   if (report.outcome === 'answered') noteDuration(serviceOf(registry, report.service, now), report.durationMs);

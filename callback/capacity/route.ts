@@ -59,7 +59,7 @@ export function route(registry: Registry, request: RouteRequest, now: number, ra
   for (const { service, limits } of request.calls) {
     if (limits !== undefined) learnFlow(registry, service, limits, now);
   }
-  const isAbandoned = registry.abandoned.has(request.leaseId);
+  const isOver = registry.ended.has(request.leaseId);
   const lease = leaseOf(registry, request.leaseId, request.expiresAt, request.invocation);
   const admissions = new Map<string, Admission>();
   const admissionOf = (service: string) => {
@@ -70,7 +70,7 @@ export function route(registry: Registry, request: RouteRequest, now: number, ra
   // Calls that have waited are served first.
   const order = [...request.calls].sort((a, b) => Number(b.waits > 0) - Number(a.waits > 0));
   const decided = new Map(
-    order.map((call) => [call.id, isAbandoned ? nothing(call, now) : admissionOf(call.service).decide(lease, call)]),
+    order.map((call) => [call.id, isOver ? nothing(call, now) : admissionOf(call.service).decide(lease, call)]),
   );
   if (lease.open.size === 0) registry.leases.delete(request.leaseId);
   return {
@@ -244,7 +244,7 @@ class Admission {
   #placeToFollow(lease: LeaseGroup, { id, patientUntil, requirements }: AskedCall): Place | undefined {
     if (patientUntil !== undefined || requirements !== undefined) return undefined;
     const limits = { withinMs: FOLLOW_WITHIN_MS, calls: callsInTurn(this.#service, this.#limits) };
-    return limits.calls === 1 ? undefined : followInPlace(this.#registry, lease, id, this.#name, this.#now, limits);
+    return limits.calls === 1 ? undefined : followInPlace(lease, id, this.#name, this.#now, limits);
   }
 
   #busy(): RouteWait {

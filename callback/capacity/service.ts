@@ -6,7 +6,7 @@
 import { Limiter } from '../../shared/capacity/limiter.ts';
 import { addStarts, countStarts, forgetStarts, nextStartAt } from '../../shared/pace/start-log.ts';
 import type { ServiceDefinition } from '../../shared/service/definition.ts';
-import type { Registry, Service } from '../registry/state.ts';
+import type { Place, Registry, Service } from '../registry/state.ts';
 
 export type Limits = Pick<ServiceDefinition, 'maxConcurrency' | 'requestsPerSecond'>;
 
@@ -51,7 +51,7 @@ export function serviceOf({ services }: Registry, name: string, now: number): Se
 function newService(now: number): Service {
   return {
     since: now,
-    running: [],
+    running: new Set(),
     starts: [],
     arrivals: [],
     shares: new Map(),
@@ -65,7 +65,7 @@ function newService(now: number): Service {
 
 /** Calls under way. */
 export function inFlightOf({ services }: Registry, name: string): number {
-  return services.get(name)?.running.length ?? 0;
+  return services.get(name)?.running.size ?? 0;
 }
 
 export function noteArrival(service: Service, now: number): void {
@@ -73,21 +73,14 @@ export function noteArrival(service: Service, now: number): void {
   addStarts(service.arrivals, now, 1);
 }
 
-export function noteStart(service: Service, limits: Limits, now: number): void {
-  addRunning(service, now);
-  if (limits.requestsPerSecond !== undefined) addStarts(service.starts, now, 1);
+export function noteStart(service: Service, place: Place, limits: Limits): void {
+  service.running.add(place);
+  if (limits.requestsPerSecond !== undefined) addStarts(service.starts, lastStartOf(place), 1);
 }
 
-/** @param startedAt of the last call that has the place: it may lie ahead */
-export function addRunning({ running }: Service, startedAt: number): void {
-  let at = running.length;
-  while (at > 0 && (running[at - 1] ?? 0) > startedAt) at--;
-  running.splice(at, 0, startedAt);
-}
-
-export function noteEnd({ running }: Service, startedAt: number): void {
-  const index = running.indexOf(startedAt);
-  if (index >= 0) running.splice(index, 1);
+/** When the last of the calls that have the place started, or is expected to. */
+function lastStartOf({ beganAt, left, callMs }: Place): number {
+  return beganAt + (left - 1) * callMs;
 }
 
 export function noteDuration(service: Service, durationMs: number): void {
@@ -124,14 +117,14 @@ export function roomNow(service: Service, limits: Limits, now: number): number {
   const { maxConcurrency = Infinity } = limits;
   const rate = rateOf(limits);
   if (rate !== undefined) forgetStarts(service.starts, now - rate.windowMs);
-  return Math.max(0, Math.min(maxConcurrency - service.running.length, startsLeft(service, rate, now)));
+  return Math.max(0, Math.min(maxConcurrency - service.running.size, startsLeft(service, rate, now)));
 }
 
 /** How many more will be let start until `until`, as calls under way end and the window moves on. */
 export function roomUntil(service: Service, limits: Limits, now: number, until: number): number {
   const { maxConcurrency = Infinity } = limits;
   const learnt = service.limiter?.limiter.room(now, until) ?? Infinity;
-  const atOnce = maxConcurrency - service.running.length + endsUntil(service, now, until);
+  const atOnce = maxConcurrency - service.running.size + endsUntil(service, now, until);
   return Math.max(0, Math.min(atOnce, learnt, startsLeft(service, rateOf(limits), until)));
 }
 
@@ -142,17 +135,22 @@ function startsLeft({ starts }: Service, rate: Rate | undefined, at: number): nu
 /** Calls under way that are expected to have ended by then; one that takes twice the usual time is not. */
 export function endsUntil(service: Service, now: number, until: number): number {
   const callMs = service.meanMs || ASSUMED_CALL_MS;
-  return service.running.filter((at) => at + callMs <= until && at + 2 * callMs > now).length;
+  return startsOf(service).filter((at) => at + callMs <= until && at + 2 * callMs > now).length;
+}
+
+function startsOf({ running }: Service): number[] {
+  return Array.from(running, lastStartOf);
 }
 
 /** When the service's limits let `count` more calls start; infinite when nobody knows. */
 export function roomAt(service: Service, limits: Limits, count: number, now: number): number {
   const callMs = service.meanMs || ASSUMED_CALL_MS;
   const { maxConcurrency = Infinity } = limits;
-  const missing = count - (maxConcurrency - service.running.length);
+  const missing = count - (maxConcurrency - service.running.size);
   let at = Math.max(now, service.limiter?.limiter.nextAt(now) ?? now);
   if (missing > 0) {
-    const ends = service.running.filter((start) => start + 2 * callMs > now);
+    const ends = startsOf(service).filter((start) => start + 2 * callMs > now);
+    ends.sort((a, b) => a - b);
     // A place is taken again by whoever stands before.
     const places = Math.max(1, ends.length);
     const start = ends[(missing - 1) % places];

@@ -72,8 +72,8 @@ export interface OfferCheck {
 
 export interface Service {
   readonly since: number;
-  /** Of each place that is taken, when its last call started, or is expected to; the oldest first. */
-  readonly running: number[];
+  /** Its places that are taken. */
+  readonly running: Set<Place>;
   /** Calls that were let in, as far as `requestsPerSecond` asks. */
   readonly starts: StartLog;
   /** Calls that came for the first time, of the last minute. */
@@ -177,8 +177,6 @@ export interface Place {
   beganAt: number;
   /** What a call of its service is expected to take; 0: not known. */
   readonly callMs: number;
-  /** When the last of its calls is expected to start: how the service counts it among those that run. */
-  startedAt: number;
   /** Of the limiter that a fixed address has, once it has said that it had enough. */
   readonly ticket?: number | undefined;
   /** It tries a circuit that was open. */
@@ -212,10 +210,8 @@ export interface Registry {
   readonly flows: Map<string, Flow>;
   readonly catalog: Catalog;
   readonly leases: Map<string, LeaseGroup>;
-  /** Leases whose calls were all released, and when they expire. */
-  readonly spent: Map<string, number>;
-  /** Leases whose callers have gone, and when they expire. */
-  readonly abandoned: Map<string, number>;
+  /** Leases that are over, because all their calls were released or their callers have gone, and when they expire. */
+  readonly ended: Map<string, number>;
   /** By name: lines in which tasks may stand. */
   readonly lines: Map<string, Line>;
   /** Calls that were given a server so far. */

@@ -46,7 +46,7 @@ export function demandOf(
     ok: true,
     value: {
       service: name,
-      inFlight: service.running.length,
+      inFlight: service.running.size,
       capacity: Number.isFinite(capacity) ? capacity : 0,
       available: available.length,
       waiting: forPlaces + elsewhere,

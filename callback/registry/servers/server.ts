@@ -27,8 +27,7 @@ export function emptyRegistry(settings: RegistrySettings): Registry {
       deleted: new Map(),
     },
     leases: new Map(),
-    spent: new Map(),
-    abandoned: new Map(),
+    ended: new Map(),
     lines: new Map(),
     picks: 0,
     changed: { servers: false, contacts: false, services: false, checks: false, limits: false },
@@ -138,6 +137,7 @@ export function offersOf(registry: Registry, service: string): readonly Offer[] 
   return registry.offers.get(service) ?? [];
 }
 
-export function offerOf(registry: Registry, serverId: string, service: string): Offer | undefined {
-  return registry.servers.get(serverId)?.offers.find((offer) => offer.service.name === service);
+/** @param serverId undefined for a fixed target, which is no offer */
+export function offerOf({ servers }: Registry, serverId: string | undefined, service: string): Offer | undefined {
+  return servers.get(serverId ?? '')?.offers.find((offer) => offer.service.name === service);
 }

@@ -301,7 +301,7 @@ describe('a task that has ended by a callback while its call stays open', () => 
     const next = await scene.ask(1);
     expect(routed(next.decisions)).toBe(1);
     await scene.report(leaseId, decisions[0]);
-    expect(await scene.object.host.decide(({ services }) => services.get('ocr')?.running.length)).toBe(1);
+    expect(await scene.object.host.decide(({ services }) => services.get('ocr')?.running.size)).toBe(1);
   });
 });
 

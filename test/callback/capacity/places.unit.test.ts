@@ -63,13 +63,22 @@ describe('places', () => {
     expect(ids.map((id) => fleet.server(id).inFlight)).toEqual([5, 5]);
   });
 
+  it('are none for a question that comes once more when its calls have ended: nobody would bring them back', () => {
+    const fleet = new Fleet();
+    const a = fleet.add('a');
+    const { leaseId, decisions } = fleet.route(2);
+    for (const decision of decisions) fleet.report(leaseId, decision);
+    expect(tally(fleet.route(2, { leaseId }))).toEqual({ 'server-busy': 2 });
+    expect(fleet.server(a).inFlight).toBe(0);
+  });
+
   it('stay the place of a server that was removed, and hurt nobody when they come back', () => {
     const fleet = new Fleet();
     fleet.add('a');
     const { leaseId, decisions } = fleet.route(1);
     fleet.registry.servers.clear();
     expect(releasePlace(fleet.registry, leaseId, decisions[0]!.id, fleet.now)).toBeDefined();
-    expect(fleet.registry.services.get('ocr')?.running.length).toBe(0);
+    expect(fleet.registry.services.get('ocr')?.running.size).toBe(0);
   });
 });
 
@@ -166,7 +175,7 @@ describe('short calls of one batch', () => {
     fleet.call().report({ durationMs });
     return fleet;
   };
-  const running = (fleet: Fleet) => fleet.registry.services.get('ocr')?.running.length;
+  const running = (fleet: Fleet) => fleet.registry.services.get('ocr')?.running.size;
 
   it('follow one another in their places, as long as none would wait for more than a few seconds', () => {
     const fleet = known({ maxConcurrency: 2 });

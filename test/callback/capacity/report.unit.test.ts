@@ -31,7 +31,7 @@ describe('what is reported', () => {
     expect(fleet.registry.leases.size).toBe(0);
     fleet.now += 60_000;
     fleet.route(0);
-    expect(fleet.registry.spent.size).toBe(0);
+    expect(fleet.registry.ended.size).toBe(0);
   });
 
   it('of a long answer that has begun closes a circuit, and keeps the place', () => {

@@ -186,8 +186,8 @@ class History {
       expect(server.inFlight).toBe(places);
     }
     for (const [name, { running }] of registry.services) {
-      expect(running.length).toBe(open.filter(({ service }) => service === name).length);
-      if (name !== 'ocr') expect(running.length).toBeLessThanOrEqual(SERVICE_LIMIT);
+      expect(running.size).toBe(open.filter(({ service }) => service === name).length);
+      if (name !== 'ocr') expect(running.size).toBeLessThanOrEqual(SERVICE_LIMIT);
     }
     const leaders = [...registry.leaders.values()];
     expect(new Set(leaders).size).toBe(leaders.length);

@@ -116,14 +116,14 @@ describe('R22 leases by name', () => {
     await house.deliver();
     for (const { id } of tasks)
       expect(await house.row(id)).toMatchObject({ status: 'succeeded', run: 1, deferrals: 0 });
-    expect(house.registry.services.get('fetched')?.running).toEqual([]);
+    expect(house.registry.services.get('fetched')?.running.size).toBe(0);
   });
 
   it('what a crashed batch held ends with its lease', async () => {
     const tasks = await submitLimited(LIMIT);
     house.faults.once('backend', 'crash-after', LIMIT);
     await house.deliver();
-    expect(house.registry.services.get('fetched')?.running).toHaveLength(LIMIT);
+    expect(house.registry.services.get('fetched')?.running.size).toBe(LIMIT);
     await comeToRest(house);
     for (const { id } of tasks) expect(await house.row(id)).toMatchObject({ status: 'succeeded', run: 2 });
     expect(house.backend.mostAtOnce).toBe(LIMIT);

@@ -4,7 +4,6 @@
  */
 
 import { needsServer, type ServiceDefinition } from '../../shared/service/definition.ts';
-import { saysUnsent } from '../../shared/service/unreachable.ts';
 import { shorten } from '../../shared/task/attempt.ts';
 import { MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 import { taskCreatedAt } from '../../shared/task/id.ts';
@@ -21,6 +20,7 @@ import type { Attempted, Call, KeyUse } from './call.ts';
 import type { AttemptEnv } from './call-env.ts';
 import { callTimeoutMs } from './lease.ts';
 import { messageTarget, observeReceiver } from './message.ts';
+import { wasRefused } from './request/connection-check.ts';
 import { withQuickRetries } from './request/quick-retry.ts';
 import { PayloadMissingError } from './request/stored-payload.ts';
 import { type Target, targetOf } from './request/target.ts';
@@ -34,9 +34,6 @@ const SERVICE_DELETED: Outcome = {
   kind: 'permanent',
   error: { class: 'service-deleted', message: 'The service was deleted while the task waited.' },
 };
-
-/** Quick retries included: a connection that broke later had stood. */
-const REFUSED_WITHIN_MS = 1_000;
 
 /** Reason of an abort when the task was cancelled. */
 export class CancelledError extends Error {
@@ -130,9 +127,7 @@ export async function attempt(
     const outcome = outcomeOfError(error, abort.signal, timeoutMs, redact);
     if (abort.signal.aborted || message !== undefined) return ended(outcome, target);
     const address = call.servers?.find(({ id }) => id === target.server)?.baseUrl ?? service.baseUrl;
-    const brokeAtOnce = Date.now() - startedAt < REFUSED_WITHIN_MS;
-    const isUnreachable =
-      saysUnsent(String(error)) || (brokeAtOnce && address !== undefined && (await env.refusesConnections(address)));
+    const isUnreachable = await wasRefused(env, error, Date.now() - startedAt, address);
     return ended(isUnreachable ? unreachable(outcome) : outcome, target);
   } finally {
     timeouts.over(abort);

@@ -29,18 +29,18 @@ export class Capacity {
   }
 
   /** @returns what was taken, or why the client's patience is in vain */
-  async take(timeoutMs: number): Promise<Exclude<Taken<Acquired>, { kind: 'waiting' }>> {
+  async take(timeoutMs: number): Promise<Taken<Acquired>> {
     for (;;) {
       const taken = await this.#tryToTake(Date.now() + timeoutMs + STREAM_MS);
-      if (taken.kind !== 'waiting') return taken;
+      if (taken.kind === 'taken') return taken;
       const now = Date.now();
-      const { declined } = taken;
+      const { why, until = Infinity } = taken.declined;
       const { patientUntil } = this.#call;
       // Nobody knows when a server comes back: worth looking for as long as there is time.
-      const isHopeless = declined.why !== 'no-server' && declined.until > patientUntil;
-      if (isHopeless || now >= patientUntil) return { kind: 'declined', declined };
+      const isHopeless = why !== 'no-server' && until > patientUntil;
+      if (isHopeless || now >= patientUntil) return taken;
       this.#waits += 1;
-      const pauseMs = Math.min(declined.until, patientUntil) - now;
+      const pauseMs = Math.min(until, patientUntil) - now;
       await scheduler.wait(Math.min(MAX_PAUSE_MS, Math.max(MIN_PAUSE_MS, pauseMs)));
     }
   }

@@ -1,16 +1,16 @@
 /**
  * What a backend's answer means for the place and the key that were used, and whether another should
  * be tried. Short answers are read whole, which takes less time than to stream them, and so are errors
- * that may be about a key, because their words say it; others pass unread.
+ * that may be about a key or a busy server, because their words say it; others pass unread.
  */
 
-import { isUnreachableStatus, isUnsentByProxy } from '../../shared/service/unreachable.ts';
 import { type BoundedRead, readBounded } from '../../shared/sync/bounded-read.ts';
 import { hasNoBytes } from '../../shared/sync/packing.ts';
-import { contentFromBytes, MAX_INLINE_BYTES } from '../../shared/task/content.ts';
+import { type Content, contentFromBytes, MAX_INLINE_BYTES } from '../../shared/task/content.ts';
+import { outcomeOfAnswer } from '../call/answer/outcome.ts';
+import { serverUseOf } from '../capacity/server-use.ts';
 import { isAboutKey } from '../keys/pool/feedback.ts';
-import { observeKey } from '../keys/provider/key-feedback.ts';
-import { statedWaitMs } from '../keys/provider/reset-time.ts';
+import { type KeyObservation, observeKey } from '../keys/provider/key-feedback.ts';
 import type { Acquired, Report } from './acquired.ts';
 
 export interface ClassifiedResponse {
@@ -28,36 +28,26 @@ export async function classifyResponse(
   now: number,
 ): Promise<ClassifiedResponse> {
   const { status, headers } = response;
-  const busyMs = statedWaitMs({ status, headers, body: undefined }, now);
-  // With a key a 429 is about the key; a 503 that says when is about the server all the same.
-  const isBusy = (status === 503 && busyMs !== undefined) || (status === 429 && key === undefined);
   const isShort = Number(headers.get('content-length') ?? Number.NaN) <= MAX_INLINE_BYTES;
-  const isRead = isShort || isBusy || (key !== undefined && status >= 400);
+  const isRead = isShort || status === 429 || status === 503 || (key !== undefined && status >= 400);
   const body = hasNoBytes(headers)
     ? await withoutBytes(response)
     : isRead
       ? await readBounded(response, MAX_INLINE_BYTES)
       : unread(response);
-  const busyUntil = isBusy && busyMs !== undefined ? now + busyMs : undefined;
-  const isUnreachable = isUnreachableStatus(status) || isUnsentByProxy(status, headers.get('proxy-status'));
-  const outcome: Report['outcome'] = isUnreachable
-    ? 'unreachable'
-    : isBusy
-      ? 'busy'
-      : status >= 500
-        ? 'failed'
-        : 'answered';
-  const isForAnotherServer = isBusy && place.server !== undefined;
-  if (key === undefined) {
-    const report = { outcome, feedback: { kind: 'unused' }, busyUntil } as const;
-    return { status, headers, body, report, isForAnother: isForAnotherServer };
-  }
-  const type = headers.get('content-type') ?? 'application/octet-stream';
-  const content = 'whole' in body && body.whole.length > 0 ? contentFromBytes(type, body.whole) : undefined;
-  const { feedback, facts } = observeKey({ status, headers, body: content }, now);
-  const isForAnotherKey = isAboutKey(feedback);
-  const report = { outcome, feedback, facts, busyUntil };
-  return { status, headers, body, report, isForAnother: isForAnotherServer || isForAnotherKey };
+  const answer = { status, headers, body: key && contentOf(headers, body) };
+  const { feedback, facts } = key === undefined ? NO_KEY : observeKey(answer, now);
+  // Not the words of its outcome, which have not been looked through for secrets.
+  const { outcome, busyUntil } = serverUseOf(outcomeOfAnswer(answer, now), true, key !== undefined, now);
+  const isForAnother = (outcome === 'busy' && place.server !== undefined) || isAboutKey(feedback);
+  return { status, headers, body, report: { outcome, feedback, facts, busyUntil }, isForAnother };
+}
+
+const NO_KEY: KeyObservation = { feedback: { kind: 'unused' } };
+
+function contentOf(headers: Headers, body: BoundedRead): Content | undefined {
+  if (!('whole' in body) || body.whole.length === 0) return undefined;
+  return contentFromBytes(headers.get('content-type') ?? 'application/octet-stream', body.whole);
 }
 
 async function withoutBytes({ body }: Response): Promise<BoundedRead> {

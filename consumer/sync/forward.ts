@@ -6,12 +6,11 @@
 import type { ServiceDefinition } from '../../shared/service/definition.ts';
 import { isUnreachableStatus, isUnsentByProxy, saysUnsent, wasNotDelivered } from '../../shared/service/unreachable.ts';
 import type { Declined } from '../../shared/sync/call.ts';
-import { ACCEPTED_ENCODINGS } from '../../shared/sync/packing.ts';
 import type { TargetEnv } from '../call/call-env.ts';
+import { wasRefused } from '../call/request/connection-check.ts';
 import { isUnreachable } from '../call/request/quick-retry.ts';
 import { mayBeRepeated } from '../call/request/repeat.ts';
-import { joinUrl, placeOf, setServiceHeaders } from '../call/request/target.ts';
-import { placeKey } from '../keys/secrets/credential.ts';
+import { addressesOf, joinUrl, placeOf } from '../call/request/target.ts';
 import type { Acquired } from './acquired.ts';
 import type { IdleTimeout } from './idle-timeout.ts';
 import type { Outbound } from './outbound.ts';
@@ -70,18 +69,13 @@ export async function forward(
       }
       if (idle.signal.aborted) return { kind: 'abandoned' };
       const elapsedMs = Date.now() - startedAt;
-      const isUnsent =
-        saysUnsent(String(error)) ||
-        (elapsedMs < REFUSED_WITHIN_MS && (await env.refusesConnections(prepared.from.baseUrl)));
+      const isUnsent = await wasRefused(env, error, elapsedMs, prepared.from.baseUrl);
       // What the runtime says of a broken connection is no proof that nobody has read (decision 0036).
       const mayMoveOn = saysUnsent(String(error)) || (mayRepeat && isUnreachable(error, elapsedMs));
       if (!mayMoveOn || !outbound.isRepeatable || !acquired.place.moveOn()) return unreachable(isUnsent);
     }
   }
 }
-
-/** A connection that broke later had stood. */
-const REFUSED_WITHIN_MS = 1_000;
 
 function wasUnsent({ status, headers }: Response): boolean {
   return wasNotDelivered(status) || isUnsentByProxy(status, headers.get('proxy-status'));
@@ -99,24 +93,17 @@ function prepare(
   env: TargetEnv,
   service: ServiceDefinition,
   { method, path, headers, body }: Outbound,
-  acquired: Acquired,
+  { place: { server }, key }: Acquired,
   signal: AbortSignal,
 ): Prepared {
-  const { server } = acquired.place;
   const place = placeOf(env, service, server === undefined ? [] : [server]);
   if (!place.ok) return place;
   const all: Record<string, string> = Object.assign(Object.create(null), headers);
-  const problem = setServiceHeaders(env, service, place.servers[0].baseUrl, all);
-  if (problem !== undefined) return { ok: false, problem };
-  all['accept-encoding'] = ACCEPTED_ENCODINGS;
-  const { baseUrl } = place.servers[0];
-  const url = joinUrl(baseUrl, path);
-  const key = acquired.key && env.keys.value(acquired.key.pool, acquired.key.number);
-  if (acquired.key !== undefined && key === undefined)
-    return { ok: false, problem: `Key ${acquired.key.number} is not set.` };
-  const placed = key === undefined ? { ok: true as const, url } : placeKey(service, url, all, key);
-  if (!placed.ok) return placed;
+  const addressed = addressesOf(env, service, place.servers, path, all, key);
+  if (!addressed.ok) return addressed;
+  const address = addressed.servers[0]?.url ?? '';
   // A redirect would carry headers to wherever it points; it is an answer like any other.
   const init: RequestInit = { method, headers: all, redirect: 'manual', signal, ...(body !== undefined && { body }) };
-  return { ok: true, send: () => place.fetch(placed.url, init), from: { url, baseUrl } };
+  const { baseUrl } = place.servers[0];
+  return { ok: true, send: () => place.fetch(address, init), from: { url: joinUrl(baseUrl, path), baseUrl } };
 }

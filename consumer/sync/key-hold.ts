@@ -5,10 +5,7 @@
 import type { KeyEnv } from '../capacity/capacity-env.ts';
 import { askForKeys, releaseKeys } from '../capacity/key-source.ts';
 import type { KeyFeedback, LimitFacts } from '../keys/pool/feedback.ts';
-import { type Taken, waitUntil } from './taken.ts';
-
-/** The pool does not answer, or does not know when: the client may try again after this. */
-const UNKNOWN_MS = 5_000;
+import { type Taken, waitFor } from './taken.ts';
 
 export interface AcquiredKey {
   readonly pool: string;
@@ -24,26 +21,16 @@ export async function takeKey(
   { id, bucket }: { readonly id: string; readonly bucket: string | undefined },
   expiresAt: number,
 ): Promise<Taken<AcquiredKey>> {
-  const unknownUntil = Date.now() + UNKNOWN_MS;
-  if (!env.keys.ring.pools.has(pool)) return waitUntil(unknownUntil, 'no-key');
+  if (!env.keys.ring.pools.has(pool)) return waitFor(undefined, 'no-key');
   const leaseId = crypto.randomUUID();
   const call = { task: id, bucket, isInTurn: true, neverParks: true };
   const [answer] = (await askForKeys(env, pool, { leaseId, expiresAt, calls: [call] })) ?? [];
-  switch (answer?.kind) {
-    case 'granted': {
-      const release = (feedback: KeyFeedback, facts?: LimitFacts) =>
-        releaseKeys(env, pool, leaseId, [{ task: id, feedback, ...(facts && { facts }) }]);
-      return { kind: 'taken', value: { pool, number: answer.key, release } };
-    }
-    case 'fail':
-      // Two keys that work for others were refused for this call: it is the call.
-      return { kind: 'declined', declined: { why: 'key-refused' } };
-    case 'start-at':
-    case 'park': {
-      const until = answer.kind === 'start-at' ? answer.at : answer.until;
-      return waitUntil(until ?? unknownUntil, answer.reason === 'key-refused' ? 'key-refused' : 'no-key');
-    }
-    case undefined:
-      return waitUntil(unknownUntil, 'no-key');
+  if (answer?.kind === 'granted') {
+    const release = (feedback: KeyFeedback, facts?: LimitFacts) =>
+      releaseKeys(env, pool, leaseId, [{ task: id, feedback, ...(facts && { facts }) }]);
+    return { kind: 'taken', value: { pool, number: answer.key, release } };
   }
+  // Two keys that work for others were refused for this call: it is the call.
+  if (answer?.kind === 'fail') return { kind: 'declined', declined: { why: 'key-refused' } };
+  return waitFor(answer?.reason, 'no-key', answer?.kind === 'start-at' ? answer.at : answer?.until);
 }

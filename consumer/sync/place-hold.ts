@@ -3,12 +3,12 @@
  * server when one cannot be reached, and reported when the call is over. Services with a fixed target
  * and no limits need none.
  */
-import type { CallReport, RouteWait, ServerAddress } from '../../shared/registry/routing.ts';
+import type { CallReport, ServerAddress } from '../../shared/registry/routing.ts';
 import type { SyncCall } from '../../shared/sync/call.ts';
 import type { RegistryEnv } from '../call/call-env.ts';
 import type { PlaceEnv } from '../capacity/capacity-env.ts';
 import { askForPlaces, asksRegistry, reportPlaces, withoutRegistry } from '../capacity/place-source.ts';
-import { type Taken, waitUntil } from './taken.ts';
+import { type Taken, waitFor } from './taken.ts';
 
 export interface ServerPlace {
   /** Undefined for a fixed target. */
@@ -22,10 +22,7 @@ export interface ServerPlace {
 export type PlaceReport = Pick<CallReport, 'outcome' | 'durationMs' | 'busyUntil' | 'isOngoing'>;
 
 /** A call that needs no place. */
-export const FREE_PLACE: ServerPlace = { server: undefined, moveOn: () => false, report: async () => {} };
-
-/** Nothing is known of any server: the client may try again after this. */
-const UNAVAILABLE_MS = 5_000;
+export const FREE_PLACE = holdPlace(undefined, [], async () => {});
 
 /**
  * @param waits how often it has waited before
@@ -40,19 +37,19 @@ export async function takePlace(
   if (!asksRegistry(env, service, env.known.find(service))) return { kind: 'taken', value: FREE_PLACE };
   const leaseId = crypto.randomUUID();
   const calls = [{ id, service, waits, patientUntil }];
-  const answer = await askForPlaces(env, env.registry, { leaseId, expiresAt, calls });
-  if (answer === undefined) {
+  const placed = await askForPlaces(env, env.registry, { leaseId, expiresAt, calls });
+  if (placed === undefined) {
     const found = withoutRegistry(env, service, undefined);
-    if (found.kind === 'waits') return waitUntil(Date.now() + UNAVAILABLE_MS, placeWait(found.why));
+    if (found.kind === 'waits') return waitFor(found.why, 'server-busy');
     const [server, ...others] = found.servers ?? [];
     // The registry did not give it, and wants no report.
     return { kind: 'taken', value: holdPlace(server, others, FREE_PLACE.report) };
   }
-  const [placed] = answer.answers;
-  if (placed?.kind === 'start-at') return waitUntil(placed.at, placeWait(placed.reason));
-  if (placed?.kind !== 'granted') return waitUntil(Date.now() + UNAVAILABLE_MS, 'no-server');
+  const [answer] = placed.answers;
+  if (answer?.kind === 'start-at') return waitFor(answer.reason, 'server-busy', answer.at);
+  if (answer?.kind !== 'granted') return waitFor(undefined, 'no-server');
   const report = (told: ServerReport) => reportPlaces(env, env.registry, leaseId, [{ id, service, ...told }]);
-  return { kind: 'taken', value: holdPlace(placed.server, env.servers.of(service), report) };
+  return { kind: 'taken', value: holdPlace(answer.server, env.servers.of(service), report) };
 }
 
 type ServerReport = PlaceReport & Pick<CallReport, 'server' | 'unreachableServers'>;
@@ -69,11 +66,9 @@ function holdPlace(
       return server;
     },
     moveOn() {
-      if (server === undefined) return false;
-      const tried = [...unreachableServers, server.id];
-      const left = others.filter(({ id }) => !tried.includes(id));
+      const left = others.filter(({ id }) => id !== server?.id && !unreachableServers.includes(id));
       const next = left[Math.floor(Math.random() * left.length)];
-      if (next === undefined) return false;
+      if (server === undefined || next === undefined) return false;
       unreachableServers.push(server.id);
       server = next;
       return true;
@@ -85,8 +80,4 @@ function holdPlace(
         ...(unreachableServers.length > 0 && { unreachableServers }),
       }),
   };
-}
-
-function placeWait(why: RouteWait): Exclude<RouteWait, 'rate-limited' | 'flow-limited'> {
-  return why === 'rate-limited' || why === 'flow-limited' ? 'server-busy' : why;
 }

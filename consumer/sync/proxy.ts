@@ -96,7 +96,7 @@ class ProxiedCall {
   async run(client: AbortSignal): Promise<Response> {
     const timeoutMs = this.#service.timeoutSeconds * 1000;
     const { headers, body } = this.#outbound;
-    const json = body instanceof ArrayBuffer ? new TextDecoder().decode(body) : undefined;
+    const json = body instanceof ArrayBuffer ? body : undefined;
     const bucket = bucketOfRequest(this.#env, this.#call.service, { headers, json });
     const capacity = new Capacity(this.#env, this.#call, bucket);
     for (;;) {

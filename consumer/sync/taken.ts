@@ -1,12 +1,19 @@
 /** What asking for a place or a key comes to, or for both. */
-import type { Declined } from '../../shared/sync/call.ts';
+import { type Declined, DeclinedSchema } from '../../shared/sync/call.ts';
 
 export type Taken<Value> =
   | { readonly kind: 'taken'; readonly value: Value }
-  /** Worth asking for again then. */
-  | { readonly kind: 'waiting'; readonly declined: Declined & { readonly until: number } }
+  /** Worth asking for again at `until`, where there is one. */
   | { readonly kind: 'declined'; readonly declined: Declined };
 
-export function waitUntil(until: number, why: Declined['why']): Taken<never> {
-  return { kind: 'waiting', declined: { why, until } };
+/** The lender does not answer, or does not know when: worth another look after this. */
+const UNKNOWN_MS = 5_000;
+
+/** @param reason the lender's @param otherwise where that is none of a client's @param until Unix ms */
+export function waitFor(
+  reason: string | undefined,
+  otherwise: Declined['why'],
+  until = Date.now() + UNKNOWN_MS,
+): Taken<never> {
+  return { kind: 'declined', declined: { why: DeclinedSchema.shape.why.safeParse(reason).data ?? otherwise, until } };
 }

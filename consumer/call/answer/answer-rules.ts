@@ -1,4 +1,5 @@
 /** Which of the rules fits an answer. Pure. */
+import { valueAtPointer } from '../../../shared/json-pointer.ts';
 import type { AnswerRule } from '../../../shared/task/answer-rule.ts';
 import type { Content } from '../../../shared/task/content.ts';
 
@@ -34,21 +35,10 @@ function isStatus(expected: number | string, status: number): boolean {
 }
 
 function bodyFits({ pointer, equals, contains }: NonNullable<AnswerRule['body']>, json: unknown): boolean {
-  const value = valueAt(json, pointer);
+  const value = valueAtPointer(json, pointer);
   if (value === undefined) return false;
   if (equals !== undefined && value !== equals) return false;
   return contains === undefined || (typeof value === 'string' && value.includes(contains));
-}
-
-/** RFC 6901; undefined where there is nothing. */
-function valueAt(json: unknown, pointer: string): unknown {
-  let value = json;
-  for (const step of pointer.split('/').slice(1)) {
-    const name = step.replaceAll('~1', '/').replaceAll('~0', '~');
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
-    value = (value as Record<string, unknown>)[name];
-  }
-  return value;
 }
 
 function jsonIn(body: Content | undefined): unknown {

@@ -62,9 +62,8 @@ export function targetOf(
   // A body without a type is sent without one.
   if (body !== undefined && body.type !== '') all['content-type'] = body.type;
   for (const [name, value] of Object.entries(headers)) all[name.toLowerCase()] = value;
-  const problem = setServiceHeaders(env, service, place.servers[0].baseUrl, all);
-  if (problem !== undefined) return { ok: false, problem };
-  all['accept-encoding'] = ACCEPTED_ENCODINGS;
+  const addressed = addressesOf(env, service, place.servers, path, all, call.key);
+  if (!addressed.ok) return addressed;
   all[HOPS_HEADER] = String((call.request.hops ?? 0) + 1);
   all['idempotency-key'] = call.id;
   all['task-id'] = call.id;
@@ -82,11 +81,6 @@ export function targetOf(
     signal,
     ...(hasInlineBody && { body: bodyOf(body) }),
   };
-  const key = call.key === undefined ? undefined : env.keys.value(call.key.pool, call.key.number);
-  if (call.key !== undefined && key === undefined)
-    return { ok: false, problem: `Key ${call.key.number} of the pool ${call.key.pool} is not set on this consumer.` };
-  const addressed = addressesOf(service, place.servers, path, all, key);
-  if (!addressed.ok) return addressed;
   const failover = new Failover(addressed.servers);
   return {
     ok: true,
@@ -124,23 +118,30 @@ type Addressed =
   | { readonly ok: false; readonly problem: string };
 
 /**
- * The request's address on each server, with the key where it goes into the address; otherwise it is
- * set among `headers`. Other servers that may not have the service's secrets are left out; the chosen
- * one must.
+ * The request's address on each server, with the key where it goes into the address; what the service says besides,
+ * and how an answer may be packed, is set among `headers`. Other servers that may not have the service's secrets are
+ * left out; the chosen one must.
  */
-function addressesOf(
+export function addressesOf(
+  env: TargetEnv,
   service: ServiceDefinition,
-  servers: readonly CallableServer[],
+  servers: readonly [CallableServer, ...CallableServer[]],
   path: string,
   headers: Record<string, string>,
-  key: string | undefined,
+  key: Call['key'],
 ): Addressed {
+  const problem = setServiceHeaders(env, service, servers[0].baseUrl, headers);
+  if (problem !== undefined) return { ok: false, problem };
+  headers['accept-encoding'] = ACCEPTED_ENCODINGS;
+  const value = key && env.keys.value(key.pool, key.number);
+  if (key !== undefined && value === undefined)
+    return { ok: false, problem: `Key ${key.number} of the pool ${key.pool} is not set on this consumer.` };
   const addressed: (CallableServer & { url: string })[] = [];
   const isOpen = !hasSecrets(service);
   for (const server of servers) {
     if (!isOpen && addressed.length > 0 && !mayHaveSecretsAt(service, server.baseUrl)) continue;
     const url = joinUrl(server.baseUrl, path);
-    const placed = key === undefined ? { ok: true as const, url } : placeKey(service, url, headers, key);
+    const placed = value === undefined ? { ok: true as const, url } : placeKey(service, url, headers, value);
     if (placed.ok) addressed.push({ ...server, url: placed.url });
     else if (addressed.length === 0) return placed;
   }

@@ -25,6 +25,10 @@ describe('an answer without a key', () => {
     expect(await outcome(503)).toBe('failed');
     expect(await outcome(503, { 'retry-after': '3' })).toBe('busy');
     expect(await outcome(429)).toBe('busy');
+    expect(await outcome(408)).toBe('answered');
+    expect(await outcome(521)).toBe('unreachable');
+    // The backend says that no other server is to be asked.
+    expect(await outcome(429, { 'x-should-retry': 'false' })).toBe('answered');
   });
 
   it('is for another server when this one is busy, until when it says', async () => {

@@ -1,7 +1,7 @@
 /**
  * Who may do what: one table, a row for every route of the app, a column for every role.
  *
- * Guarantee: the guard `requireAccess` (producer/authorize.ts) lets a request reach a route only by this table, and
+ * Guarantee: the guard `requireAccess` (producer/edge/authorize.ts) lets a request reach a route only by this table, and
  * an app with a route that has no row does not start. A role that a row does not name is refused. The dashboard
  * shows pages and buttons by the same table. Pure.
  */

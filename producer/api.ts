@@ -2,14 +2,15 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { assertEveryRouteHasAccess } from './access.ts';
 import type { App, AppEnv } from './app.ts';
-import { recordActs } from './audit.ts';
-import { requireAccess } from './authorize.ts';
-import { allowOrigins } from './cors.ts';
-import { guardErrors, refuseInvalid } from './error-edge.ts';
-import { guard } from './guards.ts';
-import { declaredParameters, refuseParameters } from './query-parameters.ts';
-import { nameRequests } from './request-id.ts';
-import { limitRequests } from './request-limits.ts';
+import { recordActs } from './edge/audit.ts';
+import { requireAccess } from './edge/authorize.ts';
+import { allowOrigins } from './edge/cors.ts';
+import { guardErrors, refuseInvalid } from './edge/error-edge.ts';
+import { guard } from './edge/guards.ts';
+import { cutCircles } from './edge/hops.ts';
+import { declaredParameters, refuseParameters } from './edge/query-parameters.ts';
+import { nameRequests } from './edge/request-id.ts';
+import { limitRequests } from './edge/request-limits.ts';
 import { addAlerts } from './routes/alerts.ts';
 import { addAudit } from './routes/audit.ts';
 import { addBalancer } from './routes/balancer.ts';
@@ -42,7 +43,6 @@ import { addTaskEvents } from './routes/task-events.ts';
 import { addTokens } from './routes/tokens.ts';
 import { addUploads } from './routes/uploads.ts';
 import { addWebhooks } from './routes/webhooks.ts';
-import { cutCircles } from './sync/hops.ts';
 import { speakToPackages } from './sync/sdk-error.ts';
 
 /**

@@ -2,7 +2,7 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Principal } from '../shared/auth/token.ts';
 import type { Scope } from './access.ts';
-import type { LargeValue } from './large-value.ts';
+import type { LargeValue } from './json/large-value.ts';
 import type { Runtime } from './runtime.ts';
 
 /** Who asks, and whether about its own things or everybody's: the access table says which. */

@@ -11,10 +11,10 @@ import { logError } from '../shared/log.ts';
 import { serviceSchema } from '../shared/service/definition.ts';
 import { KnownServices } from '../shared/service/known-services.ts';
 import { readRevokedTokens } from '../shared/store/revocation.ts';
-import { EndWatch } from './end-watch.ts';
+import type { ShardNews } from './accept/shard.ts';
 import { type Config, parseConfig } from './env.ts';
-import { FinishedTasks } from './finished-tasks.ts';
-import type { ShardNews } from './shard.ts';
+import { EndWatch } from './watch/end-watch.ts';
+import { FinishedTasks } from './watch/finished-tasks.ts';
 
 /** What the registry said of a service, by its name. */
 export type WaitNews = Map<

@@ -3,11 +3,11 @@
  * variables it lacks; it never runs open.
  */
 import { MisconfiguredError } from '../shared/env.ts';
-import { refuse } from './answer.ts';
+import { refuse } from './answer/answer.ts';
+import { secured } from './answer/security-headers.ts';
 import type { App } from './app.ts';
-import { requestIdOf } from './request-id.ts';
+import { requestIdOf } from './edge/request-id.ts';
 import { type Runtime, runtimeOf } from './runtime.ts';
-import { secured } from './security-headers.ts';
 import { isOfBackend } from './sync/sdk-error.ts';
 
 export async function serve(app: App, request: Request, env: object, context?: ExecutionContext): Promise<Response> {

@@ -1,4 +1,14 @@
-/** Bytes put together. Pure. */
+/** Bytes: put together, read from base64, counted. Pure. */
+
+const encoder = new TextEncoder();
+
+/** Nearly all JSON is; looking costs less than encoding. */
+const PRINTABLE_ASCII = /^[ -~]*$/;
+
+/** How many bytes a text has in UTF-8. */
+export function utf8Bytes(text: string): number {
+  return PRINTABLE_ASCII.test(text) ? text.length : encoder.encode(text).byteLength;
+}
 
 /** @param length of the whole; what is beyond it is left out */
 export function joinBytes(chunks: readonly Uint8Array[], length: number): Uint8Array {

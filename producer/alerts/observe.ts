@@ -10,11 +10,11 @@ import {
 } from '../../shared/store/alerts.ts';
 import { readScanPosition, SWEPT_NAME } from '../../shared/store/carrier.ts';
 import { readStatistics } from '../../shared/store/statistics.ts';
-import { readKeysOfShards } from '../keys-of-shards.ts';
+import { readKeysOfShards } from '../keys/keys-of-shards.ts';
 import type { Runtime } from '../runtime.ts';
 import { readBacklog } from '../statistics/backlog.ts';
 import { describeStores } from '../statistics/stores.ts';
-import { callUpstream, UNAVAILABLE } from '../upstream.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
 import type { Observed } from './measure.ts';
 
 /** Longest lines first: those that will be late. */

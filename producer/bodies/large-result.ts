@@ -9,7 +9,7 @@ import type { SecretsHolder } from '../../shared/key/report-token.ts';
 import type { CallbackReport, LedgerAnswer, Reporter } from '../../shared/ledger/rpc.ts';
 import type { StoredBody } from '../../shared/task/stored-body.ts';
 import type { Runtime } from '../runtime.ts';
-import { callUpstream, UNAVAILABLE } from '../upstream.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
 
 export interface Reporting {
   readonly id: string;

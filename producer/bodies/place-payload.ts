@@ -11,12 +11,12 @@ import { storedBodyOf } from '../../shared/bodies/stored-object.ts';
 import { readStatus } from '../../shared/store/read.ts';
 import { isTaskIdOf } from '../../shared/task/id.ts';
 import { isTerminal, RETRYABLE_STATUSES, type TaskStatus } from '../../shared/task/status.ts';
+import type { Refusal } from '../answer/refusal.ts';
 import type { Fields } from '../idempotency/fields.ts';
-import { isInline } from '../inline-content.ts';
-import type { Refusal } from '../refusal.ts';
+import { isInline } from '../json/inline-content.ts';
 import { idKeyOf, type Runtime } from '../runtime.ts';
-import type { BoundDraft } from '../submission.ts';
-import { callUpstream, UNAVAILABLE } from '../upstream.ts';
+import type { BoundDraft } from '../submission/submission.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
 import { storeContent } from './store-content.ts';
 
 export interface Submitted {

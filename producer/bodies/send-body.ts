@@ -1,6 +1,6 @@
 /** Answers with a body as it is: a download, which a browser never takes for a page of this origin. */
 import { SERVED_AS_FILE } from '../../shared/sync/forwarded-headers.ts';
-import { refuse } from '../answer.ts';
+import { refuse } from '../answer/answer.ts';
 
 const FILE_HEADERS = { ...SERVED_AS_FILE, 'content-disposition': 'attachment' } as const;
 

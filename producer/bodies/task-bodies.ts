@@ -3,7 +3,7 @@
 import type { TaskRow } from '../../shared/store/row.ts';
 import { bytesFromContent, type Content } from '../../shared/task/content.ts';
 import { type StoredBody, StoredBodySchema } from '../../shared/task/stored-body.ts';
-import { requestIn } from '../request-view.ts';
+import { requestIn } from '../view/request-view.ts';
 
 export type TaskBody =
   | { readonly kind: 'stored'; readonly stored: StoredBody }

@@ -5,7 +5,7 @@ import { readSetting } from '../../shared/store/settings.ts';
 import { readAlertSettings, readAlertState } from '../alerts/evaluate.ts';
 import type { Runtime } from '../runtime.ts';
 import { describeStores, warningsOf } from '../statistics/stores.ts';
-import { callUpstream, UNAVAILABLE } from '../upstream.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
 import type { DeploymentFacts, Note, NotedItem } from './checklist.ts';
 
 export const NOTES_NAME = 'checklist';

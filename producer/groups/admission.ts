@@ -10,8 +10,8 @@ import { stateOfStore } from '../../shared/store/fill.ts';
 import { createGroup, placeGroup, readGroupStore } from '../../shared/store/groups.ts';
 import { readStates } from '../../shared/store/read.ts';
 import { mintTaskId } from '../../shared/task/id.ts';
+import { fillsOf } from '../accept/store-choice.ts';
 import { idKeyOf, type KnownGroups, type Runtime } from '../runtime.ts';
-import { fillsOf } from '../store-choice.ts';
 
 /** A group is kept for longer, so what is kept is true. */
 const KEPT_MS = 3600_000;

@@ -1,12 +1,12 @@
 /** The groups that a batch is for: one that all of its tasks join, or those that its tasks name themselves. */
 import type { Context } from 'hono';
 import type { z } from 'zod';
+import type { Refusal } from '../answer/refusal.ts';
 import type { AppEnv } from '../app.ts';
-import { bindHook } from '../completion-hook.ts';
-import type { Refusal } from '../refusal.ts';
 import { type BatchSubmissionSchema, GroupIdSchema } from '../schema/submission.ts';
-import { NOT_ACCEPTED } from '../submission.ts';
-import { callUpstream, UNAVAILABLE } from '../upstream.ts';
+import { bindHook } from '../submission/completion-hook.ts';
+import { NOT_ACCEPTED } from '../submission/submission.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
 import { groupUrlOf, setHook } from './group.ts';
 import { chooseStoreFor, type StoreFor } from './store-choice.ts';
 

@@ -2,7 +2,7 @@
 import { type GroupRow, readGroup, setGroupHook } from '../../shared/store/groups.ts';
 import type { BoundHook } from '../../shared/webhook/hook.ts';
 import type { Runtime } from '../runtime.ts';
-import { callUpstream, type UNAVAILABLE } from '../upstream.ts';
+import { callUpstream, type UNAVAILABLE } from '../upstream/upstream.ts';
 import { findGroup } from './admission.ts';
 
 /** Where a group is seen. */

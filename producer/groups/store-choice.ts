@@ -1,10 +1,10 @@
 /** The store of a task that is to be accepted: that of its group, or the one whose turn it is. */
 import type { Context } from 'hono';
+import { chooseStore, STORAGE_FULL } from '../accept/store-choice.ts';
+import type { Refusal } from '../answer/refusal.ts';
 import type { AppEnv } from '../app.ts';
-import type { Refusal } from '../refusal.ts';
-import { chooseStore, STORAGE_FULL } from '../store-choice.ts';
-import { GROUP_CLOSED, NOT_ACCEPTED } from '../submission.ts';
-import { callUpstream, UNAVAILABLE } from '../upstream.ts';
+import { GROUP_CLOSED, NOT_ACCEPTED } from '../submission/submission.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
 import { enterGroup } from './admission.ts';
 
 export type StoreFor =

@@ -12,9 +12,9 @@ import { claimKeys, type KeyRow, readKeys, takeKeyOver } from '../../shared/stor
 import { readStates } from '../../shared/store/read.ts';
 import { taskCreatedAt } from '../../shared/task/id.ts';
 import { type TaskStatus, TERMINAL_STATUSES } from '../../shared/task/status.ts';
-import { acceptTasks } from '../accept.ts';
+import { acceptTasks } from '../accept/accept.ts';
 import type { Runtime } from '../runtime.ts';
-import { callUpstream, UNAVAILABLE } from '../upstream.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
 import { differences, type Fields } from './fields.ts';
 
 export interface KeyedTask {

@@ -1,11 +1,11 @@
 /** What a client is told of a submission under a key. */
 import type { NewTask } from '../../shared/message/task-message.ts';
-import { statusUrlOf } from '../answer.ts';
-import { expectationOf } from '../expectation.ts';
-import type { Refusal } from '../refusal.ts';
+import { expectationOf } from '../accept/expectation.ts';
+import { statusUrlOf } from '../answer/answer.ts';
+import type { Refusal } from '../answer/refusal.ts';
 import type { Runtime } from '../runtime.ts';
 import type { AcceptedTask } from '../schema/submission.ts';
-import { GROUP_CLOSED, NOT_ACCEPTED } from '../submission.ts';
+import { GROUP_CLOSED, NOT_ACCEPTED } from '../submission/submission.ts';
 import type { OnceOutcome } from './accept-once.ts';
 
 export type OnceAnswer =

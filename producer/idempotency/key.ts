@@ -3,7 +3,7 @@
  * draft has it (draft-ietf-httpapi-idempotency-key-header-07, section 2.1), or the bare text that many clients send.
  */
 import { z } from '@hono/zod-openapi';
-import type { Refusal } from '../refusal.ts';
+import type { Refusal } from '../answer/refusal.ts';
 
 const MAX_KEY_CHARS = 255;
 

@@ -4,8 +4,8 @@ import { pushOtlp } from '../../shared/otlp/send.ts';
 import { encodeSpans } from '../../shared/otlp/span.ts';
 import { traceIdOf } from '../../shared/task/id.ts';
 import { newSpanId, readTraceParent } from '../../shared/trace/context.ts';
+import { beside } from '../answer/beside.ts';
 import type { AppEnv } from '../app.ts';
-import { beside } from '../beside.ts';
 
 /** @param said what the report says: that it succeeded, failed, or goes on */
 export function tellCallback(c: Context<AppEnv>, id: string, said: string, startedAt: number): void {

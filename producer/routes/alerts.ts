@@ -4,9 +4,9 @@ import { alertDocument } from '../alerts/alert.ts';
 import { alertSecrets, deliver, receiverProblem } from '../alerts/deliver.ts';
 import { readAlertSettings, readAlertState, writeAlertSettings } from '../alerts/evaluate.ts';
 import { type AlertSettings, withSilence } from '../alerts/settings.ts';
-import { answerJson, refuse, unavailable } from '../answer.ts';
+import { answerJson, refuse, unavailable } from '../answer/answer.ts';
 import type { App } from '../app.ts';
-import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
+import { MAX_TASK_BODY_BYTES, readsJson } from '../json/body.ts';
 import type { Runtime } from '../runtime.ts';
 import {
   AlertSettingsAnswerSchema,
@@ -16,7 +16,7 @@ import {
   SilenceBodySchema,
 } from '../schema/alert.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
-import { callUpstream, UNAVAILABLE } from '../upstream.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
 
 const shared = { tags: ['alerts'] };
 const withBody = [readsJson(MAX_TASK_BODY_BYTES)];

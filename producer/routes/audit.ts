@@ -1,11 +1,11 @@
 /** `GET /api/audit`: who changed what, newest first. */
 import { createRoute } from '@hono/zod-openapi';
 import { type AuditRow, listActs } from '../../shared/store/audit.ts';
-import { answerJson, unavailable } from '../answer.ts';
+import { answerJson, unavailable } from '../answer/answer.ts';
 import type { App } from '../app.ts';
 import { AuditQuerySchema, AuditSchema } from '../schema/audit.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
-import { callUpstream, UNAVAILABLE } from '../upstream.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
 
 const route = createRoute({
   method: 'get',

@@ -1,14 +1,14 @@
 /** `/api/stats/servers` and `/api/stats/load-balancer`: how calls are spread, and by which algorithm. */
 import { createRoute } from '@hono/zod-openapi';
-import { answerJson } from '../answer.ts';
+import { answerJson } from '../answer/answer.ts';
 import type { App } from '../app.ts';
-import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
-import { askRegistry, readRegistry, registryCallerOf } from '../registry-answer.ts';
+import { MAX_TASK_BODY_BYTES, readsJson } from '../json/body.ts';
 import { AlgorithmChangeSchema, BalancerSchema } from '../schema/balancer.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
 import { ServerParamsSchema, ServerStatsSchema } from '../schema/server.ts';
-import { serverDocument } from '../server-document.ts';
-import { serviceNow } from '../service-view.ts';
+import { serverDocument } from '../services/server-document.ts';
+import { serviceNow } from '../services/service-view.ts';
+import { askRegistry, readRegistry, registryCallerOf } from '../upstream/registry-answer.ts';
 
 const shared = { tags: ['servers'] };
 

@@ -4,29 +4,29 @@ import type { MacKey } from '../../shared/crypto/mac.ts';
 import type { NewTask } from '../../shared/message/task-message.ts';
 import type { ProblemDocument } from '../../shared/problem/problem.ts';
 import { mintTaskId, taskCreatedAt } from '../../shared/task/id.ts';
-import { acceptTasks } from '../accept.ts';
-import { answerJson, refuse } from '../answer.ts';
+import { acceptTasks } from '../accept/accept.ts';
+import { admitTasks, hasQuota } from '../accept/client-quota.ts';
+import { STORAGE_FULL } from '../accept/store-choice.ts';
+import { answerJson, refuse } from '../answer/answer.ts';
+import { beside } from '../answer/beside.ts';
+import { invalidRequest } from '../answer/field-errors.ts';
+import { documentOf } from '../answer/refusal.ts';
 import type { App, Caller } from '../app.ts';
-import { beside } from '../beside.ts';
 import { dropPlaced, placePayload } from '../bodies/place-payload.ts';
-import { MAX_BATCH_BODY_BYTES, readsJson } from '../body.ts';
-import { admitTasks, hasQuota } from '../client-quota.ts';
-import { invalidRequest } from '../field-errors.ts';
+import { refusalOfServices } from '../caller/limited-token.ts';
 import { enterGroups, NOT_CLOSED } from '../groups/batch-group.ts';
 import { changeGroup } from '../groups/group.ts';
 import type { StoreFor } from '../groups/store-choice.ts';
 import { acceptOnce, isOfAnother, type KeyedTask, type OnceOutcome } from '../idempotency/accept-once.ts';
 import { acceptedTask, answerOfOutcome } from '../idempotency/answer.ts';
 import { fieldsOf } from '../idempotency/fields.ts';
-import { bodyLimit } from '../inline-content.ts';
-import { refusalOfServices } from '../limited-token.ts';
-import { documentOf } from '../refusal.ts';
+import { MAX_BATCH_BODY_BYTES, readsJson } from '../json/body.ts';
+import { bodyLimit } from '../json/inline-content.ts';
 import { idKeyOf, type Runtime } from '../runtime.ts';
 import { checkPresent } from '../schema/present-members.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { BatchResultSchema, BatchSubmissionSchema, TaskSubmissionSchema } from '../schema/submission.ts';
-import { loadServices } from '../services.ts';
-import { STORAGE_FULL } from '../store-choice.ts';
+import { loadServices } from '../services/services.ts';
 import {
   type BoundDraft,
   bindDraft,
@@ -36,8 +36,8 @@ import {
   NOT_ACCEPTED,
   taskOf,
   wayOf,
-} from '../submission.ts';
-import { UNAVAILABLE } from '../upstream.ts';
+} from '../submission/submission.ts';
+import { UNAVAILABLE } from '../upstream/upstream.ts';
 
 const route = createRoute({
   method: 'post',

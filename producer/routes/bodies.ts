@@ -5,11 +5,11 @@
 import { createRoute } from '@hono/zod-openapi';
 import type { LinkClaims } from '../../shared/bodies/link.ts';
 import { ownerOf } from '../../shared/bodies/object-key.ts';
-import { answerJson, refuse, unavailable } from '../answer.ts';
+import { answerJson, refuse, unavailable } from '../answer/answer.ts';
 import type { App } from '../app.ts';
 import { claimsOf, isLinkOf, type LinkTerms } from '../bodies/links.ts';
 import { sendObject } from '../bodies/send-body.ts';
-import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
+import { MAX_TASK_BODY_BYTES, readsJson } from '../json/body.ts';
 import type { Runtime } from '../runtime.ts';
 import {
   BodyParamsSchema,
@@ -22,7 +22,7 @@ import {
   UploadedSchema,
 } from '../schema/body.ts';
 import { answers, BODY_PROBLEMS, BYTES_BODY, jsonAnswer, jsonBody } from '../schema/problem.ts';
-import { callUpstream, UNAVAILABLE } from '../upstream.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
 
 const PATH = '/api/bodies/{key}';
 

@@ -1,13 +1,13 @@
 /** `POST /api/task/:id/cancel`: the task ends as cancelled, whether or not it is recorded yet. */
 import { createRoute } from '@hono/zod-openapi';
 import { readStatus } from '../../shared/store/read.ts';
-import { unavailable } from '../answer.ts';
+import { unavailable } from '../answer/answer.ts';
 import type { App } from '../app.ts';
-import { answerTaskStatus } from '../ledger-answer.ts';
-import { mayBeUnrecorded, mayName, owns, taskNotFound } from '../ownership.ts';
+import { mayBeUnrecorded, mayName, owns, taskNotFound } from '../caller/ownership.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { TaskParamsSchema, TaskStatusSchema } from '../schema/task.ts';
-import { callUpstream, UNAVAILABLE } from '../upstream.ts';
+import { answerTaskStatus } from '../upstream/ledger-answer.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
 
 const route = createRoute({
   method: 'post',

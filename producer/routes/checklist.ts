@@ -1,15 +1,15 @@
 /** `/api/checklist`: what the deployment lacks before people rely on it, and noting what was tried by hand. */
 import { createRoute } from '@hono/zod-openapi';
 import { writeSetting } from '../../shared/store/settings.ts';
-import { answerJson, unavailable } from '../answer.ts';
+import { answerJson, unavailable } from '../answer/answer.ts';
 import type { App } from '../app.ts';
-import { MAX_TASK_BODY_BYTES, mayReadJson } from '../body.ts';
 import { checklist } from '../checklist/checklist.ts';
 import { factsOf, NOTES_NAME, readNotes } from '../checklist/facts.ts';
+import { MAX_TASK_BODY_BYTES, mayReadJson } from '../json/body.ts';
 import { ChecklistSchema, NoteBodySchema, NotedSchema, NoteParamsSchema } from '../schema/checklist.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer } from '../schema/problem.ts';
-import { loadServices } from '../services.ts';
-import { callUpstream, UNAVAILABLE } from '../upstream.ts';
+import { loadServices } from '../services/services.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
 
 const shared = { tags: ['deployment'] };
 

@@ -6,7 +6,7 @@
 import style from 'swagger-ui-dist/swagger-ui.css';
 import script from 'swagger-ui-dist/swagger-ui-bundle.js';
 import type { App } from '../app.ts';
-import { DOCS_SCRIPT, DOCS_STYLE } from '../docs-page.ts';
+import { DOCS_SCRIPT, DOCS_STYLE } from '../document/docs-page.ts';
 
 const POLICY = [
   "default-src 'none'",

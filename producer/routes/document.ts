@@ -1,7 +1,7 @@
 /** `GET /openapi.json`: the API document, generated from the schemas that check the requests. */
-import { answerJsonText } from '../answer.ts';
+import { answerJsonText } from '../answer/answer.ts';
 import type { App } from '../app.ts';
-import { apiDocument } from '../document.ts';
+import { apiDocument } from '../document/document.ts';
 
 export function addDocument(app: App): void {
   let text: string | undefined;

@@ -3,11 +3,9 @@ import { createRoute } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { flowName, flowOfName, flowPrefix } from '../../shared/flow/flow.ts';
 import type { FlowView } from '../../shared/registry/rpc.ts';
-import { answerJson, refuse } from '../answer.ts';
+import { answerJson, refuse } from '../answer/answer.ts';
 import type { App, AppEnv } from '../app.ts';
-import { MAX_TASK_BODY_BYTES, mayReadJson, readsJson } from '../body.ts';
-import { pauseOf } from '../pause.ts';
-import { askRegistry, readRegistry } from '../registry-answer.ts';
+import { MAX_TASK_BODY_BYTES, mayReadJson, readsJson } from '../json/body.ts';
 import {
   FlowBodySchema,
   FlowDocumentSchema,
@@ -18,7 +16,9 @@ import {
 } from '../schema/flow.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
 import { PauseBodySchema } from '../schema/service.ts';
-import { pauseDocument, pauseState } from '../service-view.ts';
+import { pauseOf } from '../services/pause.ts';
+import { pauseDocument, pauseState } from '../services/service-view.ts';
+import { askRegistry, readRegistry } from '../upstream/registry-answer.ts';
 
 const shared = { tags: ['flows'] };
 const named = { params: FlowParamsSchema, query: FlowQuerySchema };

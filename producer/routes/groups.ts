@@ -1,13 +1,12 @@
 /** `/api/groups`: tasks that belong together, counted, waited for and cancelled together. */
 import { createRoute } from '@hono/zod-openapi';
 import { type GroupRow, listGroups } from '../../shared/store/groups.ts';
-import { answerJson, refuse, unavailable } from '../answer.ts';
+import { answerJson, refuse, unavailable } from '../answer/answer.ts';
 import type { App, Caller } from '../app.ts';
-import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
-import { bindHook } from '../completion-hook.ts';
 import { changeGroup, groupUrlOf, lookAtGroup, setHook } from '../groups/group.ts';
 import { chooseStoreFor } from '../groups/store-choice.ts';
 import { groupView } from '../groups/view.ts';
+import { MAX_TASK_BODY_BYTES, readsJson } from '../json/body.ts';
 import type { Runtime } from '../runtime.ts';
 import {
   GroupDefinitionSchema,
@@ -19,7 +18,8 @@ import {
   PollGroupQuerySchema,
 } from '../schema/group.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
-import { callUpstream, UNAVAILABLE } from '../upstream.ts';
+import { bindHook } from '../submission/completion-hook.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
 
 /** Looks of who waits come at growing intervals; each is a row read. */
 const FIRST_PAUSE_MS = 200;

@@ -4,7 +4,7 @@
  */
 import { createRoute, z } from '@hono/zod-openapi';
 import type { StoreStatus } from '../../shared/store/fill.ts';
-import { answerJson } from '../answer.ts';
+import { answerJson } from '../answer/answer.ts';
 import type { App } from '../app.ts';
 import type { Runtime } from '../runtime.ts';
 import { jsonAnswer, problemAnswers } from '../schema/problem.ts';

@@ -1,11 +1,10 @@
 /** Signs of life: a server's own, and a leader's for its cluster. */
 import { createRoute } from '@hono/zod-openapi';
 import type { HeartbeatAnswer } from '../../shared/registry/rpc.ts';
-import { answerJson, refuse } from '../answer.ts';
+import { answerJson, refuse } from '../answer/answer.ts';
 import type { App } from '../app.ts';
-import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
-import { refusalOfServices } from '../limited-token.ts';
-import { askRegistry, registryCallerOf } from '../registry-answer.ts';
+import { refusalOfServices } from '../caller/limited-token.ts';
+import { MAX_TASK_BODY_BYTES, readsJson } from '../json/body.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
 import {
   ClusterHeartbeatBodySchema,
@@ -13,7 +12,8 @@ import {
   ServerHeartbeatSchema,
   ServerParamsSchema,
 } from '../schema/server.ts';
-import { leadershipOf } from '../server-document.ts';
+import { leadershipOf } from '../services/server-document.ts';
+import { askRegistry, registryCallerOf } from '../upstream/registry-answer.ts';
 
 const shared = { tags: ['servers'] };
 const withBody = [readsJson(MAX_TASK_BODY_BYTES)];

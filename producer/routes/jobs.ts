@@ -13,12 +13,11 @@ import {
   readJob,
   readProgress,
 } from '../../shared/store/jobs.ts';
-import { answerJson, refuse, unavailable } from '../answer.ts';
+import { answerJson, refuse, unavailable } from '../answer/answer.ts';
+import { beside } from '../answer/beside.ts';
 import type { App, AppEnv, Caller } from '../app.ts';
-import { beside } from '../beside.ts';
-import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
-import { filterOf } from '../find-query.ts';
 import { countByService, estimateJob } from '../jobs/estimate.ts';
+import { MAX_TASK_BODY_BYTES, readsJson } from '../json/body.ts';
 import type { Runtime } from '../runtime.ts';
 import type { TaskFilters } from '../schema/find.ts';
 import {
@@ -33,7 +32,8 @@ import {
   RedriveRequestSchema,
 } from '../schema/job.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
-import { callUpstream, UNAVAILABLE } from '../upstream.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
+import { filterOf } from '../view/find-query.ts';
 
 const shared = { tags: ['jobs'], middleware: [readsJson(MAX_TASK_BODY_BYTES)] };
 const made = answers(

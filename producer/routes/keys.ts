@@ -4,12 +4,12 @@
  */
 import { createRoute } from '@hono/zod-openapi';
 import type { KeyView } from '../../shared/key/rpc.ts';
-import { answerJson, refuse, unavailable } from '../answer.ts';
+import { answerJson, refuse, unavailable } from '../answer/answer.ts';
 import type { App } from '../app.ts';
-import { readKeysOfShards } from '../keys-of-shards.ts';
+import { readKeysOfShards } from '../keys/keys-of-shards.ts';
 import { type KeyDocument, KeyParamsSchema, KeySchema, KeyStatsSchema } from '../schema/key.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
-import { callUpstream, UNAVAILABLE } from '../upstream.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
 
 const statsRoute = createRoute({
   method: 'get',

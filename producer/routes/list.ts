@@ -8,11 +8,8 @@ import { findTasks, type Shape, type TaskFilter } from '../../shared/store/find.
 import { mergePages } from '../../shared/store/merged-page.ts';
 import type { Stores } from '../../shared/store/stores.ts';
 import { RETRYABLE_STATUSES } from '../../shared/task/status.ts';
-import { answerJson, refuse, statusUrlOf, unavailable } from '../answer.ts';
+import { answerJson, refuse, statusUrlOf, unavailable } from '../answer/answer.ts';
 import type { App, AppEnv } from '../app.ts';
-import { encodeCursor } from '../cursor.ts';
-import { groupErrors } from '../error-groups.ts';
-import { filterOf } from '../find-query.ts';
 import {
   type CountQuery,
   CountQuerySchema,
@@ -22,8 +19,11 @@ import {
 } from '../schema/find.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { TaskListSchema } from '../schema/task.ts';
-import { taskSummary } from '../task-view.ts';
-import { callUpstream, UNAVAILABLE } from '../upstream.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
+import { encodeCursor } from '../view/cursor.ts';
+import { groupErrors } from '../view/error-groups.ts';
+import { filterOf } from '../view/find-query.ts';
+import { taskSummary } from '../view/task-view.ts';
 
 /** Tasks that one answer counts or groups at most; beyond, it says where to go on. */
 const MAX_COUNTED = 10_000;

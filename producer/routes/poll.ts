@@ -4,16 +4,16 @@ import { type LineHead, RATE_IS_OLD_MS, readLinePosition } from '../../shared/st
 import { readEnded, readTask } from '../../shared/store/read.ts';
 import type { TaskRow } from '../../shared/store/row.ts';
 import { isTerminal } from '../../shared/task/status.ts';
-import { answerJson, answerJsonText, statusUrlOf, unavailable } from '../answer.ts';
+import { answerJson, answerJsonText, statusUrlOf, unavailable } from '../answer/answer.ts';
 import type { App, Caller } from '../app.ts';
+import { mayBeUnrecorded, mayName, owns, taskNotFound } from '../caller/ownership.ts';
 import { stringifyJson } from '../json/json-text.ts';
-import { mayBeUnrecorded, mayName, owns, taskNotFound } from '../ownership.ts';
 import type { Runtime } from '../runtime.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { PollQuerySchema, TaskParamsSchema, TaskSchema } from '../schema/task.ts';
-import { loadServices } from '../services.ts';
-import { type LinePosition, taskView, unrecordedTask } from '../task-view.ts';
-import { callUpstream, UNAVAILABLE } from '../upstream.ts';
+import { loadServices } from '../services/services.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
+import { type LinePosition, taskView, unrecordedTask } from '../view/task-view.ts';
 
 /** Looks come at growing intervals: a task that takes long is looked at once a second and a half. */
 const FIRST_PAUSE_MS = 100;

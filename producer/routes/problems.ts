@@ -1,8 +1,8 @@
 /** `GET /docs/problems/:code`: the page that a problem's `type` leads to. */
 
-import { refuse } from '../answer.ts';
+import { refuse } from '../answer/answer.ts';
 import type { App } from '../app.ts';
-import { problemPage } from '../problem-pages.ts';
+import { problemPage } from '../document/problem-pages.ts';
 
 export function addProblems(app: App): void {
   app.get('/docs/problems/:code', (c) => {

@@ -9,11 +9,11 @@ import {
   readSchedule,
   setSchedulePaused,
 } from '../../shared/store/schedules.ts';
-import { answerJson, answerJsonText, answerNothing, refuse, statusUrlOf, unavailable } from '../answer.ts';
+import { answerJson, answerJsonText, answerNothing, refuse, statusUrlOf, unavailable } from '../answer/answer.ts';
+import { refusalAt } from '../answer/refusal.ts';
 import type { App, Caller } from '../app.ts';
-import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
+import { MAX_TASK_BODY_BYTES, readsJson } from '../json/body.ts';
 import { stringifyJson } from '../json/json-text.ts';
-import { refusalAt } from '../refusal.ts';
 import { definitionFault, scheduleDocument, scheduleRow } from '../schedules/definition.ts';
 import { runNow } from '../schedules/run-due.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
@@ -26,9 +26,9 @@ import {
   ScheduleRunSchema,
   ScheduleSchema,
 } from '../schema/schedule.ts';
-import { loadServices } from '../services.ts';
-import { bindDraft, draftTask } from '../submission.ts';
-import { callUpstream, UNAVAILABLE } from '../upstream.ts';
+import { loadServices } from '../services/services.ts';
+import { bindDraft, draftTask } from '../submission/submission.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
 
 /** Of one owner: each costs a look a minute. */
 const MAX_SCHEDULES = 200;

@@ -2,11 +2,10 @@
 import { createRoute } from '@hono/zod-openapi';
 import { isOwnAddress, OWN_ADDRESS_PROBLEM } from '../../shared/service/own-address.ts';
 import { targetProblem } from '../../shared/service/target.ts';
-import { answerJson, answerNothing, refuse } from '../answer.ts';
+import { answerJson, answerNothing, refuse } from '../answer/answer.ts';
 import type { App } from '../app.ts';
-import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
-import { refusalOfServices } from '../limited-token.ts';
-import { askRegistry, readRegistry, registryCallerOf } from '../registry-answer.ts';
+import { refusalOfServices } from '../caller/limited-token.ts';
+import { MAX_TASK_BODY_BYTES, readsJson } from '../json/body.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
 import {
   MaintenanceBodySchema,
@@ -17,7 +16,8 @@ import {
   ServerRegistrationSchema,
   ServerSchema,
 } from '../schema/server.ts';
-import { leadershipOf, serverDocument } from '../server-document.ts';
+import { leadershipOf, serverDocument } from '../services/server-document.ts';
+import { askRegistry, readRegistry, registryCallerOf } from '../upstream/registry-answer.ts';
 
 const shared = { tags: ['servers'] };
 const withBody = [readsJson(MAX_TASK_BODY_BYTES)];

@@ -1,13 +1,10 @@
 /** `/api/services`: services put at run time, how they stand, what they need, and pausing them. */
 import { createRoute } from '@hono/zod-openapi';
 import { KNOWN_WITHIN_MS } from '../../shared/service/known-services.ts';
-import { answerJson, answerNothing, refuse } from '../answer.ts';
+import { answerJson, answerNothing, refuse } from '../answer/answer.ts';
 import type { App } from '../app.ts';
-import { MAX_TASK_BODY_BYTES, mayReadJson, readsJson } from '../body.ts';
-import { checkDefinition } from '../definition-check.ts';
-import { mayUse, refusalOfServices } from '../limited-token.ts';
-import { pauseOf } from '../pause.ts';
-import { askRegistry, readRegistry } from '../registry-answer.ts';
+import { mayUse, refusalOfServices } from '../caller/limited-token.ts';
+import { MAX_TASK_BODY_BYTES, mayReadJson, readsJson } from '../json/body.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
 import {
   DeleteServiceQuerySchema,
@@ -21,8 +18,11 @@ import {
   ServiceListSchema,
   ServiceParamsSchema,
 } from '../schema/service.ts';
-import { pauseState, serviceDocument, serviceNow, shownDefinition } from '../service-view.ts';
-import { readServices } from '../services.ts';
+import { checkDefinition } from '../services/definition-check.ts';
+import { pauseOf } from '../services/pause.ts';
+import { pauseState, serviceDocument, serviceNow, shownDefinition } from '../services/service-view.ts';
+import { readServices } from '../services/services.ts';
+import { askRegistry, readRegistry } from '../upstream/registry-answer.ts';
 
 const shared = { tags: ['services'] };
 

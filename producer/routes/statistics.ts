@@ -6,9 +6,9 @@ import { createRoute } from '@hono/zod-openapi';
 import type { DemandView, RegistryRpc } from '../../shared/registry/rpc.ts';
 import { hourOf, startOfHour, type Tally } from '../../shared/statistics/tally.ts';
 import { readStatistics } from '../../shared/store/statistics.ts';
-import { answerJson, unavailable } from '../answer.ts';
+import { answerJson, unavailable } from '../answer/answer.ts';
 import type { App } from '../app.ts';
-import { readKeysOfShards } from '../keys-of-shards.ts';
+import { readKeysOfShards } from '../keys/keys-of-shards.ts';
 import type { Runtime } from '../runtime.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import {
@@ -24,7 +24,7 @@ import { adviseOnKeys, adviseOnServers, adviseOnWaiting, linesForServers, loadsO
 import { readBacklog } from '../statistics/backlog.ts';
 import { describeStores } from '../statistics/stores.ts';
 import { countsOf, sumOf, trendOf } from '../statistics/summary.ts';
-import { callUpstream, UNAVAILABLE } from '../upstream.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
 
 const DAY_HOURS = 24;
 const WEEK_HOURS = 7 * DAY_HOURS;

@@ -3,19 +3,19 @@ import { createRoute } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { payloadKey } from '../../shared/bodies/object-key.ts';
 import { mintTaskId } from '../../shared/task/id.ts';
-import { acceptSubmission } from '../accept-submission.ts';
-import { refuse } from '../answer.ts';
+import { acceptSubmission } from '../accept/accept-submission.ts';
+import { admitTasks, refuseByQuota } from '../accept/client-quota.ts';
+import { refreshWaitNews } from '../accept/expectation.ts';
+import { refuse } from '../answer/answer.ts';
+import type { Refusal } from '../answer/refusal.ts';
 import type { App, AppEnv } from '../app.ts';
-import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
-import { admitTasks, refuseByQuota } from '../client-quota.ts';
-import { refreshWaitNews } from '../expectation.ts';
+import { refusalOfServices } from '../caller/limited-token.ts';
 import { chooseStoreFor, type StoreFor } from '../groups/store-choice.ts';
 import { fieldsOf } from '../idempotency/fields.ts';
 import { invalidKey, readKeyHeader } from '../idempotency/key.ts';
-import { bodyLimit } from '../inline-content.ts';
-import { comparable, type LargeJson } from '../large-json.ts';
-import { refusalOfServices } from '../limited-token.ts';
-import type { Refusal } from '../refusal.ts';
+import { MAX_TASK_BODY_BYTES, readsJson } from '../json/body.ts';
+import { bodyLimit } from '../json/inline-content.ts';
+import { comparable, type LargeJson } from '../json/large-json.ts';
 import { idKeyOf } from '../runtime.ts';
 import { answers, jsonAnswer, jsonBody } from '../schema/problem.ts';
 import {
@@ -24,8 +24,8 @@ import {
   IDEMPOTENCY_KEY_PARAMETER,
   TaskSubmissionSchema,
 } from '../schema/submission.ts';
-import { loadServices } from '../services.ts';
-import { bindDraft, draftTask, wayOf } from '../submission.ts';
+import { loadServices } from '../services/services.ts';
+import { bindDraft, draftTask, wayOf } from '../submission/submission.ts';
 
 /** It is named after its task, whose id is minted for it. */
 const LARGE_PAYLOAD: LargeJson = {

@@ -5,18 +5,18 @@ import { createRoute } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { readTask } from '../../shared/store/read.ts';
 import type { TaskRow } from '../../shared/store/row.ts';
-import { answerJson, unavailable } from '../answer.ts';
+import { answerJson, unavailable } from '../answer/answer.ts';
 import type { App, AppEnv } from '../app.ts';
 import { downloadLink } from '../bodies/links.ts';
 import { bodyNotFound, sendBytes, sendObject } from '../bodies/send-body.ts';
 import { payloadBody, resultBody, type TaskBody } from '../bodies/task-bodies.ts';
-import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
-import { mayName, owns, taskNotFound } from '../ownership.ts';
+import { mayName, owns, taskNotFound } from '../caller/ownership.ts';
+import { MAX_TASK_BODY_BYTES, readsJson } from '../json/body.ts';
 import { LinkRequestSchema, LinkSchema } from '../schema/body.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
 import { TaskParamsSchema } from '../schema/task.ts';
-import { loadServices } from '../services.ts';
-import { callUpstream, UNAVAILABLE } from '../upstream.ts';
+import { loadServices } from '../services/services.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
 
 type Which = 'payload' | 'result';
 

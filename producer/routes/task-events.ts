@@ -3,14 +3,14 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { readSummary } from '../../shared/store/read.ts';
 import type { TaskSummaryRow } from '../../shared/store/row.ts';
 import { isTerminal } from '../../shared/task/status.ts';
-import { statusUrlOf, unavailable } from '../answer.ts';
+import { statusUrlOf, unavailable } from '../answer/answer.ts';
 import type { App } from '../app.ts';
-import { eventStream, type StreamStatus } from '../event-stream.ts';
-import { mayBeUnrecorded, mayName, owns, taskNotFound } from '../ownership.ts';
+import { mayBeUnrecorded, mayName, owns, taskNotFound } from '../caller/ownership.ts';
 import { answers } from '../schema/problem.ts';
 import { TaskParamsSchema } from '../schema/task.ts';
-import { taskSummary } from '../task-view.ts';
-import { callUpstream, UNAVAILABLE } from '../upstream.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
+import { taskSummary } from '../view/task-view.ts';
+import { eventStream, type StreamStatus } from '../watch/event-stream.ts';
 
 const EXAMPLE = `retry: 1000
 

@@ -2,13 +2,13 @@
 import { createRoute } from '@hono/zod-openapi';
 import { MAX_TOKEN_LIFETIME_SECONDS, type Principal } from '../../shared/auth/token.ts';
 import { revokeToken } from '../../shared/store/revocation.ts';
-import { answerJson, refuse, unavailable } from '../answer.ts';
+import { answerJson, refuse, unavailable } from '../answer/answer.ts';
 import type { App } from '../app.ts';
-import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
+import { MAX_TASK_BODY_BYTES, readsJson } from '../json/body.ts';
 import type { Runtime } from '../runtime.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { RevocationSchema, RevokedSchema } from '../schema/token.ts';
-import { callUpstream, UNAVAILABLE } from '../upstream.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
 
 /** No token that is good now is good for longer; a day covers every clock. */
 const REFUSED_FOR_MS = MAX_TOKEN_LIFETIME_SECONDS * 1000 + 86_400_000;

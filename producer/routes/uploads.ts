@@ -2,15 +2,15 @@
 import { createRoute } from '@hono/zod-openapi';
 import { uploadIdFrom, uploadKey } from '../../shared/bodies/object-key.ts';
 import { mintTaskId } from '../../shared/task/id.ts';
-import { answerJson, refuse, unavailable } from '../answer.ts';
+import { answerJson, refuse, unavailable } from '../answer/answer.ts';
 import type { App } from '../app.ts';
 import { uploadOf } from '../bodies/links.ts';
-import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
-import { bodyLimit, tooLarge } from '../inline-content.ts';
+import { MAX_TASK_BODY_BYTES, readsJson } from '../json/body.ts';
+import { bodyLimit, tooLarge } from '../json/inline-content.ts';
 import { idKeyOf } from '../runtime.ts';
 import { UploadSchema, UploadViewSchema } from '../schema/body.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
-import { callUpstream, UNAVAILABLE } from '../upstream.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
 
 const route = createRoute({
   method: 'post',

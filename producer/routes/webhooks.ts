@@ -2,10 +2,9 @@
 import { createRoute } from '@hono/zod-openapi';
 import { hookService } from '../../shared/webhook/hook.ts';
 import { ownerSecrets } from '../../shared/webhook/signature.ts';
-import { answerJson } from '../answer.ts';
+import { answerJson } from '../answer/answer.ts';
 import type { App, Caller } from '../app.ts';
-import { MAX_TASK_BODY_BYTES, readsJson } from '../body.ts';
-import { askRegistry } from '../registry-answer.ts';
+import { MAX_TASK_BODY_BYTES, readsJson } from '../json/body.ts';
 import { answers, BODY_PROBLEMS, jsonAnswer, jsonBody } from '../schema/problem.ts';
 import {
   PausedWebhookSchema,
@@ -14,6 +13,7 @@ import {
   WebhookSecretQuerySchema,
   WebhookSecretsSchema,
 } from '../schema/webhook.ts';
+import { askRegistry } from '../upstream/registry-answer.ts';
 
 const shared = { tags: ['webhooks'] };
 

@@ -3,7 +3,7 @@ import type { z } from '@hono/zod-openapi';
 import type { ProblemDetails } from '../../shared/problem/problem.ts';
 import { cronFault } from '../../shared/schedule/runs.ts';
 import type { ScheduleRow } from '../../shared/store/schedules.ts';
-import { invalidFields } from '../field-errors.ts';
+import { invalidFields } from '../answer/field-errors.ts';
 import { stringifyJson } from '../json/json-text.ts';
 import type { ScheduleDefinitionSchema, ScheduleDocument } from '../schema/schedule.ts';
 import { submissionOf } from './submission.ts';

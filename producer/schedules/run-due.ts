@@ -17,14 +17,14 @@ import {
 } from '../../shared/store/schedules.ts';
 import { mintTaskId } from '../../shared/task/id.ts';
 import { isTerminal } from '../../shared/task/status.ts';
-import { acceptTask } from '../accept.ts';
-import { admitTasks } from '../client-quota.ts';
+import { acceptTask } from '../accept/accept.ts';
+import { admitTasks } from '../accept/client-quota.ts';
+import { askDueStores, fillsOf } from '../accept/store-choice.ts';
 import { enterGroup } from '../groups/admission.ts';
 import { idKeyOf, type Runtime } from '../runtime.ts';
 import { TaskSubmissionSchema } from '../schema/submission.ts';
-import { readServices } from '../services.ts';
-import { askDueStores, fillsOf } from '../store-choice.ts';
-import { bindDraft, draftTask, GROUP_CLOSED, taskOf } from '../submission.ts';
+import { readServices } from '../services/services.ts';
+import { bindDraft, draftTask, GROUP_CLOSED, taskOf } from '../submission/submission.ts';
 import { submissionOf } from './submission.ts';
 
 /** Schedules a round; with more the rest waits a minute. */

@@ -9,7 +9,7 @@ import type { Store } from '../../shared/store/stores.ts';
 import { taskCreatedAt } from '../../shared/task/id.ts';
 import { isHookService } from '../../shared/webhook/hook.ts';
 import type { Backlog } from '../schema/statistics.ts';
-import { callUpstream, UNAVAILABLE } from '../upstream.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
 
 type Measured = Pick<Queue, 'metrics'>;
 type Line = Backlog['lines'][number];

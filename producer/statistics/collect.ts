@@ -5,9 +5,9 @@
 import { hourOf, startOfHour, type Tally, type TallyKind } from '../../shared/statistics/tally.ts';
 import { readStatistics } from '../../shared/store/statistics.ts';
 import { askSize } from '../../shared/store/store-size.ts';
-import { readKeysOfShards } from '../keys-of-shards.ts';
+import { readKeysOfShards } from '../keys/keys-of-shards.ts';
 import type { Runtime } from '../runtime.ts';
-import { callUpstream, UNAVAILABLE } from '../upstream.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
 import { readBacklog } from './backlog.ts';
 import type { HistogramMetric, Metric } from './exposition.ts';
 import {

@@ -12,7 +12,7 @@ import {
 } from '../../shared/statistics/tally.ts';
 import type { StoreStatus } from '../../shared/store/fill.ts';
 import { TERMINAL_STATUSES } from '../../shared/task/status.ts';
-import type { ShardKeys } from '../keys-of-shards.ts';
+import type { ShardKeys } from '../keys/keys-of-shards.ts';
 import type { Backlog } from '../schema/statistics.ts';
 import type { HistogramMetric, Labels, Metric } from './exposition.ts';
 

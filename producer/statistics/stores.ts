@@ -4,9 +4,9 @@
  */
 import { daysLeft, type StoreStatus, stateOfStore } from '../../shared/store/fill.ts';
 import { readStoreSizes } from '../../shared/store/store-size.ts';
+import { askDueStores, fillsOf } from '../accept/store-choice.ts';
 import type { Runtime } from '../runtime.ts';
-import { askDueStores, fillsOf } from '../store-choice.ts';
-import { callUpstream, UNAVAILABLE } from '../upstream.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
 
 export async function describeStores(runtime: Runtime, now: number): Promise<StoreStatus[]> {
   const { stores, storeLimitBytes: limitBytes } = runtime.config;

@@ -9,12 +9,12 @@ import { contentFromBytes } from '../../shared/task/content.ts';
 import { TASK_METHODS } from '../../shared/task/request.ts';
 import type { StoredBody } from '../../shared/task/stored-body.ts';
 import { traceFields } from '../../shared/trace/context.ts';
-import { tooLarge } from '../inline-content.ts';
-import type { Refusal } from '../refusal.ts';
+import type { Refusal } from '../answer/refusal.ts';
+import { hopsField } from '../edge/hops.ts';
+import { tooLarge } from '../json/inline-content.ts';
 import { taskHeadersAmong } from '../schema/submission.ts';
-import { type Drafted, draftOf } from '../submission.ts';
+import { type Drafted, draftOf } from '../submission/submission.ts';
 import type { CallRequest } from './dispatch.ts';
-import { hopsField } from './hops.ts';
 
 /**
  * @param maxBytes what is larger than a message takes must be placed before the task is sent; a body that streams already is

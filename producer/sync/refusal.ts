@@ -1,9 +1,9 @@
 /** What a client is told when no backend answered its call: why, what there is instead, and what to do. */
 import type { Services } from '../../shared/service/definition.ts';
 import type { Declined } from '../../shared/sync/call.ts';
-import { refuse } from '../answer.ts';
+import { refuse } from '../answer/answer.ts';
 import type { Runtime } from '../runtime.ts';
-import { callUpstream, UNAVAILABLE } from '../upstream.ts';
+import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
 
 const MAX_NAMES = 20;
 

@@ -15,7 +15,7 @@ import { runBatch } from '../../consumer/batch.ts';
 import { LastKnownServers } from '../../consumer/capacity/last-known.ts';
 import { LongCalls } from '../../consumer/capacity/long-calls.ts';
 import { membersOf } from '../../consumer/keys/pool/members.ts';
-import { type Accepted, acceptTask } from '../../producer/accept.ts';
+import { type Accepted, acceptTask } from '../../producer/accept/accept.ts';
 import type { Runtime } from '../../producer/runtime.ts';
 import { serviceLine } from '../../shared/capacity/line.ts';
 import type { LedgerSession } from '../../shared/ledger/contract.ts';

@@ -7,7 +7,7 @@
 import { env } from 'cloudflare:workers';
 import fc from 'fast-check';
 import { expect, it, vi } from 'vitest';
-import { apiDocument } from '../../../producer/document.ts';
+import { apiDocument } from '../../../producer/document/document.ts';
 import { memberText } from '../../../producer/json/scan.ts';
 import type { Role } from '../../../shared/auth/role.ts';
 import { app, ask, documentIn, environment, idFor, queueStub, tokenFor } from '../client.ts';

@@ -9,7 +9,7 @@ export const CARRIER_MUTATIONS: readonly Row[] = [
       mutation(
         'R1',
         'the due time of what no queue took',
-        'producer/accept.ts',
+        'producer/accept/accept.ts',
         'carried ? undefined : Date.now()',
         'undefined',
       ),
@@ -98,7 +98,7 @@ export const CARRIER_MUTATIONS: readonly Row[] = [
       mutation(
         'R8',
         'the wait for the row',
-        'producer/accept.ts',
+        'producer/accept/accept.ts',
         'if (sent && !runtime.config.recordsAtAccept) return true;',
         'if (sent) return true;',
       ),

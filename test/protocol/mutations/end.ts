@@ -222,7 +222,7 @@ export const END_MUTATIONS: readonly Row[] = [
       mutation(
         'R24',
         'the due time of a task that joins a group',
-        'producer/accept.ts',
+        'producer/accept/accept.ts',
         'dueAt: Math.min(dueAt, task.deadlineAt)',
         'dueAt: undefined',
       ),

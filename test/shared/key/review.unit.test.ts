@@ -5,7 +5,7 @@ import { readInputs } from '../../../deploy/inputs/inputs.ts';
 import { planKeys } from '../../../deploy/plan/key-plan.ts';
 import { readPlan } from '../../../deploy/plan/plan-files.ts';
 import { checkServices } from '../../../local/local-plan.ts';
-import { sharedKeys } from '../../../producer/shared-keys.ts';
+import { sharedKeys } from '../../../producer/keys/shared-keys.ts';
 import { keyProblems } from '../../../shared/key/review.ts';
 
 const SAID = 'KEY1 and KEY_X_1 hold the same key, which would be called more often than its limits allow; remove one';

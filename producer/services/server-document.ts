@@ -1,0 +1,35 @@
+/** Servers as the API shows them: times in ISO 8601, nothing left out that a reader looks for. Pure. */
+import type { ServerView } from '../../shared/registry/rpc.ts';
+import type { ServerDocument } from '../schema/server.ts';
+
+export function serverDocument({
+  registeredAt,
+  lastHeardAt,
+  nextCheckAt,
+  services,
+  ...server
+}: ServerView): ServerDocument {
+  return {
+    ...server,
+    services: services.map(({ circuit, ...service }) => ({
+      ...service,
+      circuit: {
+        state: circuit.state,
+        ...(circuit.until !== undefined && { until: isoOf(circuit.until) }),
+        history: circuit.history.map(({ at, state, why }) => ({ at: isoOf(at), state, why })),
+      },
+    })),
+    registeredAt: isoOf(registeredAt),
+    lastHeardAt: isoOf(lastHeardAt),
+    ...(nextCheckAt !== undefined && { nextCheckAt: isoOf(nextCheckAt) }),
+  };
+}
+
+/** `heartbeatLeaderUrl` is there in every answer: null, not absent. */
+export function leadershipOf<Status extends { readonly heartbeatLeaderUrl: string | undefined }>(status: Status) {
+  return { ...status, heartbeatLeaderUrl: status.heartbeatLeaderUrl ?? null };
+}
+
+function isoOf(at: number): string {
+  return new Date(at).toISOString();
+}

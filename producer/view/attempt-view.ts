@@ -1,0 +1,54 @@
+/** What is on record of a task's attempts, as the API shows it, and as entries of its timeline. Pure. */
+import * as z from 'zod';
+import { type AttemptRecord, AttemptRecordSchema } from '../../shared/task/attempt.ts';
+import type { AttemptView, TimelineEntry } from '../schema/task.ts';
+
+/** Records that this release cannot read are left out one by one. */
+export function attemptsIn(history: string): AttemptRecord[] {
+  let all: unknown;
+  try {
+    all = JSON.parse(history);
+  } catch {
+    return [];
+  }
+  const records = z.array(z.unknown()).safeParse(all).data ?? [];
+  return records.flatMap((record) => AttemptRecordSchema.safeParse(record).data ?? []);
+}
+
+export function attemptView(record: AttemptRecord): AttemptView {
+  const { attempt, outcome, startedAt, endedAt, server, key, error, reason, by } = record;
+  return {
+    attempt,
+    outcome,
+    startedAt: iso(startedAt),
+    endedAt: iso(endedAt),
+    durationMs: endedAt - startedAt,
+    server,
+    key,
+    httpStatus: record.httpStatus ?? error?.httpStatus,
+    error,
+    reason,
+    nextAttemptAt: record.nextAt === undefined ? undefined : iso(record.nextAt),
+    delaySeconds: record.delayMs === undefined ? undefined : record.delayMs / 1000,
+    delayReason: record.delayReason,
+    fallback: record.fallback,
+    by,
+  };
+}
+
+const EVENTS = {
+  failed: 'attempt-failed',
+  deferred: 'deferred',
+  succeeded: 'attempt-succeeded',
+  accepted: 'attempt-accepted',
+  retried: 'retried',
+} as const satisfies Record<AttemptRecord['outcome'], TimelineEntry['event']>;
+
+export function attemptEntry(record: AttemptRecord): TimelineEntry {
+  const { outcome, endedAt: _, durationMs: __, ...rest } = attemptView(record);
+  return { at: iso(record.endedAt), event: EVENTS[outcome], ...rest };
+}
+
+function iso(time: number): string {
+  return new Date(time).toISOString();
+}

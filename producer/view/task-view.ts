@@ -1,0 +1,191 @@
+/**
+ * From a row to what the API shows. Pure. A task that is not running always says what it waits for,
+ * and until when where that is known.
+ */
+
+import * as z from 'zod';
+import type { TaskRow, TaskSummaryRow } from '../../shared/store/row.ts';
+import { type AttemptRecord, TaskErrorSchema } from '../../shared/task/attempt.ts';
+import { taskCreatedAt } from '../../shared/task/id.ts';
+import { attemptNumber } from '../../shared/task/state.ts';
+import { holdsField, isTerminal, STATUS_WAITS } from '../../shared/task/status.ts';
+import { HookSchema } from '../../shared/webhook/hook.ts';
+import { storedResultOf } from '../bodies/task-bodies.ts';
+import { JsonText } from '../json/json-text.ts';
+import type { TaskSummary, TaskView, TimelineEntry, WaitReason } from '../schema/task.ts';
+import { attemptEntry, attemptsIn, attemptView } from './attempt-view.ts';
+import { requestView } from './request-view.ts';
+
+const LabelsSchema = z.record(z.string(), z.string());
+const KeptHookSchema = z.object(HookSchema.shape);
+const ReportSchema = z.object({ at: z.number(), percent: z.number().optional(), message: z.string().optional() });
+const ProgressSchema = ReportSchema.extend({ log: z.array(ReportSchema).optional() });
+
+/** Where a parked task stands in its line. */
+export interface LinePosition {
+  /** Tasks before it in the line, in all stores; counted up to a bound in each. */
+  readonly ahead: number;
+  /** Tasks that the line's owner starts a second; null when it has not said so of late. */
+  readonly perSecond: number | null;
+  /** Unix ms. */
+  readonly readAt: number;
+}
+
+/** What of bodies is kept out of sight. */
+export interface Redaction {
+  readonly request: boolean;
+  readonly result: boolean;
+}
+
+/** The whole task, with its request, its result and its timeline. */
+export function taskView(
+  row: TaskRow,
+  statusUrl: string,
+  position?: LinePosition,
+  redaction: Redaction = { request: false, result: false },
+): TaskView {
+  const summary = taskSummary(row, statusUrl, position);
+  const attempts = attemptsIn(row.history);
+  return {
+    ...summary,
+    request: requestView(row, statusUrl, redaction.request),
+    ...resultOf(row, statusUrl, redaction.result),
+    attemptLog: attempts.map(attemptView),
+    progressLog: reportsOf(row)?.map(({ at, ...report }) => ({ at: iso(at), ...report })),
+    timeline: timelineOf(row, summary, attempts),
+  };
+}
+
+/** What is known of a task whose id is authentic and whose row has not been written yet. */
+export function unrecordedTask(id: string, subject: string, statusUrl: string): TaskView {
+  const createdAt = iso(taskCreatedAt(id));
+  return {
+    id,
+    statusUrl,
+    subject,
+    service: null,
+    status: 'queued',
+    attempt: 0,
+    attempts: 0,
+    failures: 0,
+    deferrals: 0,
+    createdAt,
+    waitingFor: { reason: 'queue' },
+    attemptLog: [],
+    timeline: [{ at: createdAt, event: 'created' }],
+  };
+}
+
+export function taskSummary(row: TaskSummaryRow, statusUrl: string, position?: LinePosition): TaskSummary {
+  const progress = parsed(ProgressSchema, row.progress);
+  return {
+    id: row.id,
+    statusUrl,
+    subject: row.subject,
+    // A task cancelled before its first message arrived has no service yet.
+    service: row.service === '' ? null : row.service,
+    status: row.status,
+    attempt: attemptNumber(row),
+    maxAttempts: row.attempts_offset + row.max_attempts,
+    attempts: row.run - row.deferrals,
+    failures: row.failures,
+    deferrals: row.deferrals,
+    createdAt: iso(taskCreatedAt(row.id)),
+    startedAt: isoOrNone(row.started_at),
+    finishedAt: isoOrNone(row.finished_at),
+    deadlineAt: iso(row.deadline_at),
+    waitingFor: waitingFor(row, position),
+    // Of a parked task it is only when it looks again by itself, should nobody wake it.
+    nextAttemptAt: row.parked_for === null ? isoOrNone(row.next_at) : undefined,
+    progress: progress?.percent,
+    progressMessage: progress?.message,
+    labels: parsed(LabelsSchema, row.labels),
+    ref: row.ref ?? undefined,
+    group: row.group_name ?? undefined,
+    onComplete: parsed(KeptHookSchema, row.on_complete),
+    error: parsed(TaskErrorSchema, row.error),
+    bodiesDeletedAt: isoOrNone(row.bodies_deleted_at),
+  };
+}
+
+/** A place in line and the line's pace say until when. */
+function inLine(reason: WaitReason, position: LinePosition | undefined): TaskSummary['waitingFor'] {
+  if (position === undefined) return { reason };
+  const { ahead, perSecond, readAt } = position;
+  if (perSecond === null || perSecond <= 0) return { reason, ahead };
+  return { reason, ahead, until: iso(Math.ceil(readAt + ((ahead + 1) * 1000) / perSecond)) };
+}
+
+function waitingFor(row: TaskSummaryRow, position: LinePosition | undefined): TaskSummary['waitingFor'] {
+  const reason = STATUS_WAITS[row.status];
+  if (reason !== undefined) {
+    return { reason, until: isoOrNone(holdsField(row.status, 'callbackUntil') ? row.due_at : row.next_at) };
+  }
+  if (!holdsField(row.status, 'reason')) return undefined;
+  if (row.parked_for !== null) return inLine(row.reason ?? 'no-server', position);
+  return { reason: row.reason ?? 'no-server', until: isoOrNone(row.next_at) };
+}
+
+type ShownResult = Pick<
+  TaskView,
+  'result' | 'resultContentType' | 'resultEncoding' | 'resultRedacted' | 'resultBytes' | 'resultUrl'
+>;
+
+function resultOf(row: TaskRow, statusUrl: string, isRedacted: boolean): ShownResult {
+  const stored = storedResultOf(row);
+  if (stored !== undefined) {
+    const shown = isRedacted ? { resultRedacted: true } : { resultUrl: `${statusUrl}/result` };
+    return { resultContentType: stored.type, resultBytes: stored.bytes, ...shown };
+  }
+  if (row.result === null || row.result_type === null || row.result_encoding === null) return {};
+  if (isRedacted) {
+    return { resultContentType: row.result_type, resultEncoding: row.result_encoding, resultRedacted: true };
+  }
+  const content = { type: row.result_type, encoding: row.result_encoding, text: row.result };
+  return {
+    result: content.encoding === 'json' ? new JsonText(content.text) : content.text,
+    resultContentType: content.type,
+    resultEncoding: content.encoding,
+  };
+}
+
+/** Oldest first. Entries of the same moment keep the order in which they are told here. */
+function timelineOf(row: TaskRow, summary: TaskSummary, attempts: readonly AttemptRecord[]): TimelineEntry[] {
+  const entries: TimelineEntry[] = [{ at: summary.createdAt, event: 'created' }];
+  if (summary.startedAt !== undefined) entries.push({ at: summary.startedAt, event: 'started' });
+  for (const record of attempts) entries.push(attemptEntry(record));
+  for (const report of reportsOf(row) ?? []) entries.push({ ...report, at: iso(report.at), event: 'progress' });
+  const end = endOf(row);
+  if (end !== undefined && summary.finishedAt !== undefined) entries.push({ at: summary.finishedAt, event: end });
+  return entries.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+}
+
+function endOf({ status }: TaskRow): TimelineEntry['event'] | undefined {
+  return isTerminal(status) ? status : undefined;
+}
+
+/** Of rows that were written before reports were kept, the last one. */
+function reportsOf({ progress }: TaskRow) {
+  const read = parsed(ProgressSchema, progress);
+  if (read === undefined) return undefined;
+  const { log, ...last } = read;
+  return log ?? [last];
+}
+
+/** A column that holds no JSON of its shape is left out: the rest of the task is still worth showing. */
+function parsed<Schema extends z.ZodType>(schema: Schema, text: string | null): z.output<Schema> | undefined {
+  if (text === null) return undefined;
+  try {
+    return schema.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+function iso(time: number): string {
+  return new Date(time).toISOString();
+}
+
+function isoOrNone(time: number | null): string | undefined {
+  return time === null ? undefined : iso(time);
+}

@@ -10,7 +10,7 @@ import { taskCreatedAt } from '../../shared/task/id.ts';
 import { afterUse, serverUseOf, type UsedBy } from '../capacity/server-use.ts';
 import type { KeyFeedback, LimitFacts } from '../keys/pool/feedback.ts';
 import { observeKey } from '../keys/provider/key-feedback.ts';
-import { tokenRedaction } from '../keys/secrets/callback-token.ts';
+import { callRedaction } from '../keys/secrets/callback-token.ts';
 import { type Redact, redactContent } from '../keys/secrets/redaction.ts';
 import { meaningOf } from './answer/answer-rules.ts';
 import { keepResult } from './answer/large-result.ts';
@@ -96,7 +96,7 @@ export async function attempt(
   if (!resolved.ok) return ended(misconfigured(resolved.problem));
   const { target } = resolved;
 
-  const redact = redactOf(env, call);
+  const redact = callRedaction(env.redactor(call), call.callbackToken);
   timeouts.start(abort, timeoutMs);
   try {
     const response =
@@ -166,13 +166,6 @@ function misconfigured(message: string, retryAfterMs = MISCONFIGURED_RETRY_MS): 
     retryAfterMs,
     error: { class: 'network', message },
   };
-}
-
-/** Takes out what the backend was sent in confidence: keys, secret headers, and the token to call back with. */
-function redactOf(env: AttemptEnv, call: Call): Redact {
-  const ofService = env.redactor(call);
-  const ofCall = tokenRedaction(call.callbackToken);
-  return (text) => ofCall(ofService.text(text));
 }
 
 function cleanAnswer({ status, headers }: Response, read: ReadBody, redact: Redact): Answer {

@@ -5,7 +5,6 @@
 import { newResultKey } from '../../../shared/bodies/object-key.ts';
 import { writeBody } from '../../../shared/bodies/write-body.ts';
 import { shorten } from '../../../shared/task/attempt.ts';
-import { Redactor } from '../../keys/secrets/redaction.ts';
 import { redactedStream } from '../../keys/secrets/redaction-stream.ts';
 import type { Call } from '../call.ts';
 import type { RedactionEnv } from '../call-env.ts';
@@ -28,19 +27,17 @@ export async function keepResult(
   { stream, type }: LargeBody,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const ofService = env.redactor(call);
-  const ofCall = new Redactor([call.callbackToken]);
-  const clean = redactedStream(redactedStream(stream, ofService, type), ofCall, type);
+  const redactor = env.redactor(call).and(call.callbackToken);
+  const clean = redactedStream(stream, redactor, type);
   try {
-    const cleanType = ofCall.text(ofService.text(type));
-    const options = { type: cleanType, maxBytes: MAX_ANSWER_BYTES };
+    const options = { type: redactor.text(type), maxBytes: MAX_ANSWER_BYTES };
     const written = await writeBody(bucket, newResultKey(call.id), clean, options);
     if (written.ok) return { kind: 'succeeded', result: undefined, stored: written.body };
     const message = `The backend's answer is larger than ${MAX_ANSWER_BYTES} bytes; what is larger it uploads, and reports by callback.`;
     return { kind: 'permanent', error: { class: 'result-too-large', message } };
   } catch (error) {
     if (signal.aborted) throw error;
-    const cause = ofCall.text(ofService.text(error instanceof Error ? error.message : String(error)));
+    const cause = redactor.text(error instanceof Error ? error.message : String(error));
     const message = shorten(`The result could not be kept: ${cause}`);
     return { kind: 'retryable', error: { class: 'network', message }, retryAfterMs: undefined };
   }

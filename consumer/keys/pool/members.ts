@@ -16,7 +16,7 @@ export async function membersOf(ring: KeyRing, pool: string): Promise<readonly M
 function readMembers(ring: KeyRing, pool: string): Promise<Member[]> {
   const groups = ring.groups.get(pool);
   return Promise.all(
-    (ring.pools.get(pool) ?? []).map(async ({ number, value }) => {
+    Array.from(ring.pools.get(pool) ?? [], async ([number, value]) => {
       const group = groups?.get(number);
       return { number, fingerprint: await fingerprintOf(value), ...(group !== undefined && { group }) };
     }),

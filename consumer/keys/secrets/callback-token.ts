@@ -16,11 +16,13 @@ const MAY_HOLD_TOKEN =
 const USUAL_TYPE =
   /^(?:application\/(?:json|problem\+json|xml)|text\/(?:plain|html|xml|csv))(?:; ?charset=(?:utf-8|us-ascii|iso-8859-1))?$/i;
 
-export function tokenRedaction(token: string): Redact {
-  let redactor: Redactor | undefined;
+/** Takes out what the backend was sent in confidence: the key and the secret headers of its service, and the token. */
+export function callRedaction(ofService: Redactor, token: string): Redact {
+  let ofCall: Redactor | undefined;
   return (text) => {
-    if (!MAY_HOLD_TOKEN.test(text) || USUAL_TYPE.test(text)) return text;
-    redactor ??= new Redactor([token]);
-    return redactor.text(text);
+    const clean = ofService.text(text);
+    if (!MAY_HOLD_TOKEN.test(clean) || USUAL_TYPE.test(clean)) return clean;
+    ofCall ??= new Redactor([token]);
+    return ofCall.text(clean);
   };
 }

@@ -41,15 +41,12 @@ export function readConsumerKeys(env: object, shard: string, services: Pick<Know
   }
   const ring = discoverKeys(env as Readonly<Record<string, unknown>>, KEY_GROUPS);
   for (const problem of ring.problems) logWarning('key.left-out', { shard, problem });
-  const values = new Map(
-    Array.from(ring.pools, ([pool, keys]) => [pool, new Map(keys.map(({ number, value }) => [number, value]))]),
-  );
   const queues = new Map(
     numberedBindings<Queue<TaskMessage>>(env, 'TASK_QUEUE_').map(({ index, binding }) => [index, binding]),
   );
   return {
     ring,
-    value: (pool, number) => values.get(pool)?.get(number),
+    value: (pool, number) => ring.pools.get(pool)?.get(number),
     pool: (name) => {
       if (KEY_POOL === undefined) throw new Error('no binding KEY_POOL');
       return KEY_POOL.getByName(name);

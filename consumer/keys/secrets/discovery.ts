@@ -9,14 +9,9 @@ import { inOrder, keyNameOf, poolNameOf } from '../../../shared/key/name.ts';
 import { isKeyValue, oddKeyText, sharedKeyText } from '../../../shared/key/review.ts';
 import type { KeyFingerprint } from '../../../shared/key/rpc.ts';
 
-export interface PoolKey {
-  readonly number: number;
-  readonly value: string;
-}
-
 export interface KeyRing {
-  /** By pool, in the order of their numbers. */
-  readonly pools: ReadonlyMap<string, readonly PoolKey[]>;
+  /** Values by pool and number, in the order of their numbers. */
+  readonly pools: ReadonlyMap<string, ReadonlyMap<number, string>>;
   /** Names of the groups that share a quota, by pool and number. */
   readonly groups: ReadonlyMap<string, ReadonlyMap<number, string>>;
   /** What was left out and why, by the variables' names. */
@@ -38,7 +33,7 @@ export const KeyGroupsSchema = z
 export type KeyGroups = z.output<typeof KeyGroupsSchema>;
 
 export function discoverKeys(bindings: Readonly<Record<string, unknown>>, groups: KeyGroups = {}): KeyRing {
-  const pools = new Map<string, PoolKey[]>();
+  const pools = new Map<string, Map<number, string>>();
   const problems: string[] = [];
   const variableOf = new Map<string, string>();
   for (const { variable, value, name } of keysIn(bindings)) {
@@ -53,8 +48,8 @@ export function discoverKeys(bindings: Readonly<Record<string, unknown>>, groups
       continue;
     }
     variableOf.set(value, variable);
-    const pool = pools.get(name.pool) ?? [];
-    pools.set(name.pool, [...pool, { number: name.number, value }]);
+    const pool = pools.get(name.pool) ?? new Map<number, string>();
+    pools.set(name.pool, pool.set(name.number, value));
   }
   return { pools, groups: groupsByNumber(groups), problems };
 }

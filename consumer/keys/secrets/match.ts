@@ -2,6 +2,7 @@
  * Whether a notation of a secret stands at a place in a text, however its signs are spelt. Follows all
  * ways to read the text at once, so that no way hides another. Deterministic, without I/O.
  */
+import { BACKSLASH, isBlank, isDigit, isSeparator } from './ascii.ts';
 import { type Gap, gapBefore, isSign, type Notation } from './notation.ts';
 import { type Speller, startsEscape } from './spelling.ts';
 
@@ -65,20 +66,19 @@ const MAX_INDEX_DIGITS = 4;
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 const ZERO = 0x30;
-const BACKSLASH = 0x5c;
 
 /** What a gap has taken so far. */
 interface Taken {
   readonly zeros: number;
-  readonly breaks: number;
-  readonly blanks: number;
+  readonly hasBreak: boolean;
+  /** Blanks among them. */
   readonly separators: number;
   /** Digits of an index, which stands behind a quote. */
   readonly digits: number;
   readonly isQuoted: boolean;
 }
 
-const NOTHING: Taken = { zeros: 0, breaks: 0, blanks: 0, separators: 0, digits: 0, isQuoted: false };
+const NOTHING: Taken = { zeros: 0, hasBreak: false, separators: 0, digits: 0, isQuoted: false };
 
 /** Every place that a gap before a sign may lead to. */
 function gapEnds(speller: Speller, gap: Gap, at: number): number[] {
@@ -110,12 +110,10 @@ function widen(speller: Speller, gap: Gap, at: number, taken: Taken, ends: numbe
     widen(speller, gap, end, more, ends);
   };
   const soft = softBreakEnd(speller, at);
-  if (soft !== undefined && taken.breaks === 0 && gap !== 'apart') to(soft, { ...taken, breaks: 1 });
-  const code = text.charCodeAt(at);
-  const readings = startsEscape(code) ? speller.readingsAt(at) : [{ code, end: at + 1 }];
-  for (const reading of readings) {
-    const next = afterReading(gap, reading.code, taken);
-    if (next !== undefined) to(reading.end, next);
+  if (soft !== undefined && !taken.hasBreak && gap !== 'apart') to(soft, { ...taken, hasBreak: true });
+  for (const { code, end } of speller.readingsAt(at)) {
+    const next = afterReading(gap, code, taken);
+    if (next !== undefined) to(end, next);
   }
   if (gap === 'separators' || gap === 'separated') {
     const prefix = PREFIXES.find((each) => text.startsWith(each, at));
@@ -133,44 +131,30 @@ function isLetterOfPrefix(code: number): boolean {
   return 'UuHh'.includes(String.fromCharCode(code));
 }
 
+/** @returns undefined where the gap takes no such sign */
 function afterReading(gap: Gap, code: number, taken: Taken): Taken | undefined {
-  if (code === 0) return taken.zeros < MAX_ZEROS ? { ...taken, zeros: taken.zeros + 1 } : undefined;
+  const { zeros, hasBreak, separators, digits, isQuoted } = taken;
+  if (code === 0) return zeros < MAX_ZEROS ? { ...taken, zeros: zeros + 1 } : undefined;
   if (gap === 'none') return undefined;
-  if (gap === 'apart' && (code === CARRIAGE_RETURN || code === LINE_FEED)) return undefined;
-  if (code === CARRIAGE_RETURN) return taken.breaks === 0 ? taken : undefined;
-  // One only: an empty line ends a server-sent event, which is not to be held back.
-  if (code === LINE_FEED) return taken.breaks === 0 ? { ...taken, breaks: 1 } : undefined;
-  if (gap === 'lines') {
-    if (!isBlank(code) || taken.breaks === 0) return undefined;
-    return taken.blanks < MAX_INDENT ? { ...taken, blanks: taken.blanks + 1 } : undefined;
+  if (code === CARRIAGE_RETURN || code === LINE_FEED) {
+    // One only: an empty line ends a server-sent event, which is not to be held back.
+    if (hasBreak || gap === 'apart') return undefined;
+    return code === LINE_FEED ? { ...taken, hasBreak: true } : taken;
   }
-  if (gap !== 'separators' && isDigit(code)) {
-    if (taken.isQuoted && taken.digits < MAX_INDEX_DIGITS) return { ...taken, digits: taken.digits + 1 };
-    // Leading zeros of a number.
-    const isLeading = gap === 'separated' && code === ZERO && taken.separators > 0 && taken.zeros < MAX_ZEROS;
-    return isLeading ? { ...taken, zeros: taken.zeros + 1 } : undefined;
+  if (isSeparator(code)) {
+    if (gap === 'lines' && !(hasBreak && isBlank(code))) return undefined;
+    if (separators >= (gap === 'lines' ? MAX_INDENT : MAX_SEPARATORS)) return undefined;
+    return { ...taken, separators: separators + 1, isQuoted: isQuote(code) && digits === 0 };
   }
-  if (!isBlank(code) && !isSeparator(code)) return undefined;
-  if (taken.separators >= MAX_SEPARATORS) return undefined;
-  const isQuoted = isQuote(code) && taken.digits === 0;
-  return { ...taken, separators: taken.separators + 1, isQuoted };
-}
-
-function isBlank(code: number): boolean {
-  return code === 0x20 || code === 9;
+  if (!isDigit(code) || gap === 'lines' || gap === 'separators') return undefined;
+  if (isQuoted && digits < MAX_INDEX_DIGITS) return { ...taken, digits: digits + 1 };
+  // Leading zeros of a number.
+  const isLeading = gap === 'separated' && code === ZERO && separators > 0 && zeros < MAX_ZEROS;
+  return isLeading ? { ...taken, zeros: zeros + 1 } : undefined;
 }
 
 function isQuote(code: number): boolean {
   return code === 0x22 || code === 0x27;
-}
-
-function isDigit(code: number): boolean {
-  return code >= 0x30 && code <= 0x39;
-}
-
-/** Whatever is printable and neither a letter nor a digit. */
-function isSeparator(code: number): boolean {
-  return code > 0x20 && code < 0x7f && !/[0-9A-Za-z]/.test(String.fromCharCode(code));
 }
 
 /** `=` at the end of a line of quoted-printable; blanks behind it were added on the way (RFC 2045, section 6.7). */

@@ -5,6 +5,7 @@
  * as hexadecimal, octal and decimal bytes, and character by character. How each of their signs is spelt is
  * `spelling.ts`. Pure.
  */
+import { isLetter } from './ascii.ts';
 
 /** What may stand before a sign without ending the notation. */
 export type Gap =
@@ -72,10 +73,6 @@ const PLUS = 0x2b;
 const SLASH = 0x2f;
 const SPACE = 0x20;
 const CASE = 0x20;
-
-function isLetter(code: number): boolean {
-  return (code >= 0x41 && code <= 0x5a) || (code >= 0x61 && code <= 0x7a);
-}
 
 /** Shorter ones would be found in ordinary text. */
 const MIN_CHARS = 4;

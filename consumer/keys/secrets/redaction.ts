@@ -5,6 +5,7 @@
  * purpose (reversed, encrypted, packed inside a picture) is not caught (decision 0035).
  */
 import { type Content, isJsonText } from '../../../shared/task/content.ts';
+import { BACKSLASH, isSeparator } from './ascii.ts';
 import { bytesFromLatin1, latin1FromBytes } from './latin1.ts';
 import { matchAt } from './match.ts';
 import { codesAt, type Notation, notationsOf } from './notation.ts';
@@ -39,6 +40,11 @@ export class Redactor {
   constructor(secrets: readonly string[]) {
     this.#secrets = secrets;
     this.#minChars = Math.min(...secrets.map(({ length }) => length)) * TELLING_SHARE;
+  }
+
+  /** Of these secrets and another one. */
+  and(secret: string): Redactor {
+    return new Redactor([...this.#secrets, secret]);
   }
 
   get isEmpty(): boolean {
@@ -96,11 +102,10 @@ export class Redactor {
         if (match.kind === 'whole') to = Math.max(to ?? 0, match.end);
         else if (match.kind === 'begun') share = Math.max(share, match.share);
       }
-      const from = Math.max(after, escapeStart(text, at));
       // More of the text may make it a secret, or a longer one.
-      if (mayGoOn && !isComplete) return { from, to: undefined };
-      if (to !== undefined) return { from, to };
-      if (share > TELLING_SHARE) return { from, to: text.length };
+      const isOpen = mayGoOn && !isComplete;
+      if (!isOpen && to === undefined && share <= TELLING_SHARE) continue;
+      return { from: Math.max(after, escapeStart(text, at)), to: isOpen ? undefined : (to ?? text.length) };
     }
     return undefined;
   }
@@ -168,8 +173,6 @@ function escapeStart(text: string, at: number): number {
   return /^\\u[0-9a-f]{4}/i.test(text.slice(start, start + 6)) ? start : at;
 }
 
-const BACKSLASH = 0x5c;
-
 /** The first place in a run of them from which an escape may reach beyond it. */
 function skipBackslashes(text: string, at: number): number {
   let end = at;
@@ -180,10 +183,7 @@ function skipBackslashes(text: string, at: number): number {
 /** Zero, and line breaks. */
 const GAP_STARTS = [0, 10, 13];
 const BETWEEN = [...GAP_STARTS, ...ESCAPE_STARTS];
-/** Blanks, and what is printable and neither letter nor digit. */
-const SEPARATORS = Array.from({ length: 0x7f }, (_, code) => code).filter(
-  (code) => /[\t\x20-\x7e]/.test(String.fromCharCode(code)) && !/[0-9A-Za-z]/.test(String.fromCharCode(code)),
-);
+const SEPARATORS = Array.from({ length: 0x7f }, (_, code) => code).filter(isSeparator);
 
 /** How an escape of a first character may go on, by the sign that it begins with. */
 const ESCAPE_ROWS: Readonly<Record<number, Uint8Array>> = Object.fromEntries(

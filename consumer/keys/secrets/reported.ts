@@ -9,8 +9,8 @@ import { findService } from '../../../shared/service/refresh.ts';
 import { ContentSchema } from '../../../shared/task/content.ts';
 import type { RedactionEnv, RegistryEnv } from '../../call/call-env.ts';
 import type { CatalogEnv, KeyEnv } from '../../capacity/capacity-env.ts';
-import { tokenRedaction } from './callback-token.ts';
-import { Redactor, redactContent } from './redaction.ts';
+import { callRedaction } from './callback-token.ts';
+import { type Redactor, redactContent } from './redaction.ts';
 import { redactedStream } from './redaction-stream.ts';
 
 const SourceSchema = z.object({ service: z.string(), key: z.string().optional(), token: z.string() });
@@ -28,8 +28,7 @@ interface ReportEnv extends CatalogEnv, KeyEnv, RedactionEnv, RegistryEnv {}
 export async function redactReport(env: ReportEnv, report: ReportToRedact): Promise<RedactedReport> {
   const { result, message, ...source } = ReportToRedactSchema.parse(report);
   const { hasKey, ofService } = await secretsOf(env, source);
-  const ofCall = tokenRedaction(source.token);
-  const redact = (text: string) => ofCall(ofService.text(text));
+  const redact = callRedaction(ofService, source.token);
   return {
     hasKey,
     ...(result !== undefined && { result: redactContent(result, redact) }),
@@ -45,10 +44,10 @@ export async function redactBody(
 ): Promise<RedactedBody> {
   const { type, ...source } = BodyToRedactSchema.parse(description);
   const { hasKey, ofService } = await secretsOf(env, source);
-  const ofCall = new Redactor([source.token]);
-  const clean = redactedStream(redactedStream(body, ofService, type), ofCall, type);
+  const redactor = ofService.and(source.token);
+  const clean = redactedStream(body, redactor, type);
   // Between Workers only the runtime's own streams of bytes travel.
-  return { hasKey, type: ofCall.text(ofService.text(type)), body: clean.pipeThrough(new IdentityTransformStream()) };
+  return { hasKey, type: redactor.text(type), body: clean.pipeThrough(new IdentityTransformStream()) };
 }
 
 async function secretsOf(

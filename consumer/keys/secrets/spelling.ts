@@ -3,6 +3,7 @@
  * URL, in HTML, or in a mail, and each sign of such an escape may be escaped again. Deterministic,
  * without I/O: a `Speller` reads a text that may go on later, and says when it met its end.
  */
+import { BACKSLASH, isDigit, isLetter } from './ascii.ts';
 
 /** What a place in the text may stand for, and where the text goes on after it. */
 export interface Reading {
@@ -13,7 +14,6 @@ export interface Reading {
 /** An escape of an escape of an escape, and so on: a key in JSON, inside JSON, inside a URL, inside JSON. */
 const MAX_DEPTH = 5;
 
-const BACKSLASH = 0x5c;
 const AMPERSAND = 0x26;
 
 /** An escape that gives the character's number. */
@@ -265,12 +265,8 @@ function distinct(readings: readonly Reading[]): Reading[] {
   });
 }
 
-function isLetter(code: number): boolean {
-  return (code >= 0x41 && code <= 0x5a) || (code >= 0x61 && code <= 0x7a);
-}
-
 function digitOf(code: number): number {
-  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  if (isDigit(code)) return code - 0x30;
   if (code >= 0x41 && code <= 0x46) return code - 0x37;
   if (code >= 0x61 && code <= 0x66) return code - 0x57;
   return Number.POSITIVE_INFINITY;

@@ -70,16 +70,16 @@ function mayFit(places: readonly KeyPlace[], tooSmall: ReadonlySet<string>, now:
 }
 
 /**
- * There is a key that works and has not refused the task: all it may lack is room. Room that others have is none for a
- * task that is too large for some keys: it stands aside until another has some.
+ * There is a key that works and has not refused the task: all it may lack is room. Where a key that it cannot use has
+ * some, the task would be woken from the common line again and again.
  */
 export function hasOtherKey(pool: Pool, places: readonly KeyPlace[], task: string, now: number): boolean {
-  const large = pool.tooLarge.get(task)?.keys;
-  return places.some((place) => {
-    if (isTried(place) || openFor(place, task, false, now) > now) return false;
-    if (large === undefined) return true;
-    return !large.has(place.key.fingerprint) && waitsInPlace(place.room.limiter.nextAt(now), now);
-  });
+  const tooSmall = pool.tooLarge.get(task)?.keys;
+  const takes = (place: KeyPlace) => !tooSmall?.has(place.key.fingerprint) && openFor(place, task, false, now) <= now;
+  const hasRoom = ({ room: { limiter } }: KeyPlace) => waitsInPlace(limiter.nextAt(now), now);
+  const works = places.filter((place) => !isTried(place));
+  const [good, others] = [works.filter(takes), works.filter((place) => !takes(place))];
+  return good.length > 0 && (good.some(hasRoom) || !others.some(hasRoom));
 }
 
 export function standAside(pool: Pool, bucket: string, task: string, now: number): void {

@@ -150,6 +150,19 @@ describe('a task that the only key of its shard refused', () => {
   });
 });
 
+test('a task that one key refused waits aside while the other is limited and the first has room for others', () => {
+  const pool = emptyPool('llm');
+  const [first, second] = MEMBERS.map((member) => ({ members: [member], isInTurn: true }));
+  run(pool, 'other', START, { kind: 'limited', quota: false, resetAt: START + 60_000 }, second);
+  expect(run(pool, 'bad', START + 200, REFUSED, first)).toMatchObject({ kind: 'park' });
+  run(pool, 'good', START + 2_500, WORKED, first);
+  const turn = { isInTurn: true, mustNotWait: true };
+  expect(ask(pool, 'bad', START + 2_600, turn)).toMatchObject({ kind: 'park', line: LINE });
+  const asked = pulls(pool, START + 2_600, START + 130_000).filter(({ request: { line } }) => line === LINE);
+  expect(asked.map(({ request: { tasks } }) => tasks)).toEqual([['bad']]);
+  expect(asked[0]?.at).toBeGreaterThanOrEqual(START + 58_000);
+});
+
 describe('a task that is larger than a key allows', () => {
   const TOO_LARGE: KeyFeedback = { kind: 'too-large', httpStatus: 413 };
 

@@ -9,22 +9,20 @@ import type { Call, EndedCall } from '../call/call.ts';
 import type { Background } from './background.ts';
 import type { PlaceEnv } from './capacity-env.ts';
 import { type CallHost, type Leased, Leases, type Question, UNAVAILABLE_MS } from './leases.ts';
-import type { OpenLease } from './open-leases.ts';
 import { askForPlaces, deferredFor, type PlaceGrant, reportPlaces } from './place-source.ts';
 
-/** Without the flow's owner nobody would keep the limits. */
-const TRAITS = { maxInPlaceMs: 4_000, leadMs: 0, unanswered: deferredFor('flow-limited', UNAVAILABLE_MS) };
-
-export class FlowLeases extends Leases<PlaceGrant, CallReport> {
-  readonly #env: PlaceEnv;
+export class FlowLeases extends Leases<PlaceEnv, PlaceGrant, CallReport> {
+  protected readonly maxInPlaceMs = 4_000;
+  /** Nobody else would keep the limits. */
+  protected readonly unanswered = deferredFor('flow-limited', UNAVAILABLE_MS);
+  protected readonly shortEvent = 'flows.short';
   readonly #session: FlowSession;
   /** Flows by call. */
   readonly #placed = new Map<string, string>();
 
   /** @param host hears of calls that waited here: they are `ready` for a server and a key, or over */
   constructor(env: PlaceEnv, session: FlowSession, background: Background, host: CallHost) {
-    super(background, host, TRAITS);
-    this.#env = env;
+    super(env, background, host);
     this.#session = session;
   }
 
@@ -41,7 +39,7 @@ export class FlowLeases extends Leases<PlaceGrant, CallReport> {
       const wasCalled = attempted.use !== undefined && attempted.use.outcome !== 'unused';
       const durationMs = Math.max(0, attempted.endedAt - attempted.startedAt);
       const report = { id, service, outcome: wasCalled ? 'answered' : 'unused', durationMs } as const;
-      const isAwaited = this.waiting > 0 || this.#env.servers.hasLine(service, attempted.endedAt);
+      const isAwaited = this.waiting > 0 || this.env.servers.hasLine(service, attempted.endedAt);
       this.open.end(id, report, isAwaited ? 'awaited' : 'free');
     }
     this.open.flushHalves();
@@ -52,7 +50,7 @@ export class FlowLeases extends Leases<PlaceGrant, CallReport> {
       const { name: service, ...limits } = request.flow ?? { name: '' };
       return { id, service, waits: state.deferrals + round, limits, ...(mustNotWait && { mustNotWait }) };
     });
-    const answer = await askForPlaces(this.#env, this.#of(shard), { leaseId, expiresAt, calls: asked });
+    const answer = await askForPlaces(this.env, this.#of(shard), { leaseId, expiresAt, calls: asked });
     return answer?.answers;
   }
 
@@ -61,8 +59,8 @@ export class FlowLeases extends Leases<PlaceGrant, CallReport> {
     return call;
   }
 
-  protected report({ id, owner: shard }: OpenLease<CallReport>, reports: CallReport[]): Promise<void> {
-    return reportPlaces(this.#env, this.#of(shard), id, reports);
+  protected report(shard: string, leaseId: string, reports: CallReport[]): Promise<void> {
+    return reportPlaces(this.env, this.#of(shard), leaseId, reports);
   }
 
   #of(name: string): PlaceSession {

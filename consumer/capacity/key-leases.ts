@@ -3,42 +3,30 @@
  * where a call was limited or refused. Two questions a pool and batch, mostly: bad news goes at once.
  */
 import { targetOfLine } from '../../shared/capacity/line.ts';
-import { logInfo } from '../../shared/log.ts';
 import type { Outcome } from '../call/answer/outcome.ts';
 import { type Call, type EndedCall, type KeyUse, notCalled } from '../call/call.ts';
 import { isAboutKey, type KeyReport } from '../keys/pool/feedback.ts';
 import type { KeyCall } from '../keys/pool/lease.ts';
-import type { Background } from './background.ts';
 import type { CatalogEnv, KeyEnv } from './capacity-env.ts';
 import { askForKeys, releaseKeys } from './key-source.ts';
-import { type CallHost, type Leased, Leases, type Question, UNAVAILABLE_MS } from './leases.ts';
-import type { OpenLease } from './open-leases.ts';
+import { type Leased, Leases, type Question, UNAVAILABLE_MS } from './leases.ts';
 import { bucketOfRequest, poolOf } from './pool-of.ts';
 
 /** No shard is known that has a key of the pool; configuration is mended by a deploy. */
 const NO_KEYS_MS = 60_000;
 
-const TRAITS = { maxInPlaceMs: 6_000, leadMs: 0, unanswered: noKeyFor(UNAVAILABLE_MS) };
-
-type LeasingEnv = KeyEnv & Pick<CatalogEnv, 'services'>;
-
 interface KeyGrant {
   readonly key: number;
 }
 
-export class KeyLeases extends Leases<KeyGrant, KeyReport> {
-  readonly #env: LeasingEnv;
-  /** Calls that were limited or refused, by lease. */
-  readonly #again = new Map<string, EndedCall[]>();
+export class KeyLeases extends Leases<KeyEnv & Pick<CatalogEnv, 'services'>, KeyGrant, KeyReport> {
+  protected readonly maxInPlaceMs = 6_000;
+  protected readonly unanswered = noKeyFor(UNAVAILABLE_MS);
+  protected readonly shortEvent = 'keys.short';
   readonly #calls = new Map<string, Call>();
-  /** Why a call that was made before waits again. */
+  /** How calls ended that were limited or refused, and look for a key again. */
   readonly #before = new Map<string, EndedCall>();
   readonly #moves = new Map<string, number>();
-
-  constructor(env: LeasingEnv, background: Background, host: CallHost) {
-    super(background, host, TRAITS);
-    this.#env = env;
-  }
 
   /** The shard that a task is to wait on, when it is not this one. */
   shardFor(task: string): number | undefined {
@@ -46,11 +34,11 @@ export class KeyLeases extends Leases<KeyGrant, KeyReport> {
   }
 
   take(calls: readonly Call[]): Promise<Leased> {
-    return this.leaseEach(calls, ({ service }) => poolOf(this.#env, service));
+    return this.leaseEach(calls, ({ service }) => poolOf(this.env, service));
   }
 
   protected override async lease(pool: string, calls: readonly Call[], round = 0): Promise<Leased> {
-    if (this.#env.keys.ring.pools.has(pool)) return super.lease(pool, calls, round);
+    if (this.env.keys.ring.pools.has(pool)) return super.lease(pool, calls, round);
     return { ready: [], ended: calls.map((call) => this.#sendToKeys(pool, call)) };
   }
 
@@ -60,10 +48,9 @@ export class KeyLeases extends Leases<KeyGrant, KeyReport> {
     for (const each of ended) {
       const { key } = each.attempted;
       const isAgain = key !== undefined && this.open.has(each.id) && isAboutKey(key.feedback);
-      if (!isAgain) settled.push(each);
-      if (key === undefined) continue;
-      const lease = this.open.end(each.id, reportOf(each, key), isAgain ? 'awaited' : 'free');
-      if (isAgain && lease !== undefined) this.#again.set(lease.id, [...(this.#again.get(lease.id) ?? []), each]);
+      if (isAgain) this.#before.set(each.id, each);
+      else settled.push(each);
+      if (key !== undefined) this.open.end(each.id, reportOf(each, key), isAgain ? 'awaited' : 'free');
     }
     this.open.flushHalves();
     this.host.ended(settled);
@@ -71,11 +58,11 @@ export class KeyLeases extends Leases<KeyGrant, KeyReport> {
 
   protected ask(pool: string, { leaseId, expiresAt, calls, round, mustNotWait }: Question) {
     const asked = calls.map((call) => this.#askedOf(call, round === 0, mustNotWait));
-    return askForKeys(this.#env, pool, { leaseId, expiresAt, calls: asked });
+    return askForKeys(this.env, pool, { leaseId, expiresAt, calls: asked });
   }
 
   #askedOf({ id, service, line, request }: Call, isFirst: boolean, mustNotWait: boolean): KeyCall {
-    const bucket = bucketOfRequest(this.#env, service, { headers: request.headers ?? {}, json: jsonOf(request) });
+    const bucket = bucketOfRequest(this.env, service, { headers: request.headers ?? {}, json: jsonOf(request) });
     const target = line === undefined ? undefined : targetOfLine(line);
     // In a flow it has had its turn, and none here.
     const wasWoken = target !== undefined && target.kind !== 'flow';
@@ -96,25 +83,19 @@ export class KeyLeases extends Leases<KeyGrant, KeyReport> {
 
   /** This shard has no key of the pool: any other that has. */
   #sendToKeys(pool: string, call: Call): EndedCall {
-    const shards = (this.#env.keys.shards[pool] ?? []).filter(
-      (shard) => this.#env.keys.shardQueue(shard) !== undefined,
-    );
+    const shards = (this.env.keys.shards[pool] ?? []).filter((shard) => this.env.keys.shardQueue(shard) !== undefined);
     const shard = shards[Math.floor(Math.random() * shards.length)];
     if (shard !== undefined) this.#moves.set(call.id, shard);
     return notCalled(call.id, noKeyFor(shard === undefined ? NO_KEYS_MS : 0));
   }
 
-  protected async report({ id: leaseId, owner: pool }: OpenLease<KeyReport>, reports: KeyReport[]): Promise<void> {
-    const again = this.#again.get(leaseId) ?? [];
-    this.#again.delete(leaseId);
-    await releaseKeys(this.#env, pool, leaseId, reports);
+  protected async report(pool: string, leaseId: string, reports: KeyReport[]): Promise<void> {
+    await releaseKeys(this.env, pool, leaseId, reports);
+    const again = reports.flatMap(({ task, feedback }) => (isAboutKey(feedback) ? (this.#calls.get(task) ?? []) : []));
     if (again.length === 0) return;
-    for (const each of again) this.#before.set(each.id, each);
-    const calls = new Map(again.flatMap(({ id }) => this.#calls.get(id) ?? []).map((call) => [call.id, call]));
+    const { placed = [], anew = [] } = Object.groupBy(again, ({ servers }) => (servers ? 'placed' : 'anew'));
     // One that was limited with a server's place looks for a key, and a place, later.
-    const isPlaced = ({ id }: EndedCall) => calls.get(id)?.servers !== undefined;
-    this.host.ended(again.filter(isPlaced));
-    const anew = again.filter((each) => !isPlaced(each)).flatMap(({ id }) => calls.get(id) ?? []);
+    this.host.ended(placed.flatMap(({ id }) => this.#before.get(id) ?? []));
     if (anew.length > 0) await this.passOn(await this.lease(pool, anew, 1));
   }
 
@@ -127,10 +108,6 @@ export class KeyLeases extends Leases<KeyGrant, KeyReport> {
       return { id, attempted: { ...attempted, outcome } };
     const { reason, error } = attempted.outcome;
     return { id, attempted: { ...attempted, outcome: { ...outcome, reason, ...(error && { error }) } } };
-  }
-
-  protected override noteShort(pool: string, granted: number, waiting: number): void {
-    logInfo('keys.short', { shard: this.#env.shard, pool, granted, waiting });
   }
 }
 

@@ -4,10 +4,11 @@
  * they held goes back as they end (`open-leases.ts`). A question has an id, and the same id gets the same answer (rule R22).
  */
 import type { LeaseAnswer } from '../../shared/capacity/lease.ts';
+import { logInfo } from '../../shared/log.ts';
 import { type Outcome, permanentRefusal } from '../call/answer/outcome.ts';
 import { type Call, type EndedCall, notCalled } from '../call/call.ts';
 import type { Background } from './background.ts';
-import { type OpenLease, OpenLeases } from './open-leases.ts';
+import { OpenLeases } from './open-leases.ts';
 
 /** A lender does not answer: tasks come back after this. */
 export const UNAVAILABLE_MS = 5_000;
@@ -40,74 +41,72 @@ export interface Question {
   readonly mustNotWait: boolean;
 }
 
-export interface LenderTraits {
-  /** A call waits here no longer than this in all: well within the slack of the task's lease. */
-  readonly maxInPlaceMs: number;
-  /** It may hold a question until there is room: it is asked so long before that is expected. */
-  readonly leadMs: number;
-  /** What becomes of calls that it says nothing of. */
-  readonly unanswered: Outcome;
-}
-
 /** @template Grant what a call is given @template Report what the lender is told of a call */
-export abstract class Leases<Grant, Report> {
+export abstract class Leases<Env extends { readonly shard: string }, Grant, Report> {
+  protected readonly env: Env;
   protected readonly background: Background;
   protected readonly host: CallHost;
   protected readonly open: OpenLeases<Report>;
   /** Calls that wait here. */
   protected waiting = 0;
-  readonly #traits: LenderTraits;
   readonly #startedAt = Date.now();
 
-  constructor(background: Background, host: CallHost, traits: LenderTraits) {
+  /** A call waits here no longer than this in all: well within the slack of the task's lease. */
+  protected abstract readonly maxInPlaceMs: number;
+  /** Where the lender may hold a question until there is room: it is asked so long before that is expected. */
+  protected readonly leadMs: number = 0;
+  /** What becomes of calls that the lender says nothing of. */
+  protected abstract readonly unanswered: Outcome;
+  /** For the log, when calls have to stand in line. */
+  protected abstract readonly shortEvent: string;
+
+  constructor(env: Env, background: Background, host: CallHost) {
+    this.env = env;
     this.background = background;
     this.host = host;
-    this.#traits = traits;
-    this.open = new OpenLeases((lease, reports) => background.add(this.report(lease, reports)));
+    this.open = new OpenLeases((lender, leaseId, reports) => background.add(this.report(lender, leaseId, reports)));
   }
 
   /** @returns undefined when the lender does not answer: then nothing of the lease is kept */
-  protected abstract ask(owner: string, question: Question): Promise<readonly LeaseAnswer<Grant>[] | undefined>;
+  protected abstract ask(lender: string, question: Question): Promise<readonly LeaseAnswer<Grant>[] | undefined>;
 
   /** @returns the call as it can be made; undefined when it waits for another one to end */
-  protected abstract grant(owner: string, call: Call, grant: Grant): Call | undefined;
+  protected abstract grant(lender: string, call: Call, grant: Grant): Call | undefined;
 
   /** Never rejects. */
-  protected abstract report(lease: OpenLease<Report>, reports: Report[]): Promise<void>;
+  protected abstract report(lender: string, leaseId: string, reports: Report[]): Promise<void>;
 
   protected unavailable(calls: readonly Call[]): Leased {
-    return { ready: [], ended: calls.map(({ id }) => this.declined(id, this.#traits.unanswered)) };
+    return { ready: [], ended: calls.map(({ id }) => this.declined(id, this.unanswered)) };
   }
 
   protected declined(id: string, outcome: Outcome): EndedCall {
     return notCalled(id, outcome);
   }
 
-  /** For the log: so many calls had to stand in line. */
-  protected noteShort(_owner: string, _granted: number, _parked: number): void {}
-
   /** Brings back what is left. */
   flush(): void {
     this.open.flush();
   }
 
-  /** @param ownerOf who lends to a call; undefined where it needs nothing */
-  protected async leaseEach(calls: readonly Call[], ownerOf: (call: Call) => string | undefined): Promise<Leased> {
-    const byOwner = Map.groupBy(calls, ownerOf);
-    const free = byOwner.get(undefined) ?? [];
+  /** @param lenderOf undefined where a call needs nothing */
+  protected async leaseEach(calls: readonly Call[], lenderOf: (call: Call) => string | undefined): Promise<Leased> {
+    const byLender = Map.groupBy(calls, lenderOf);
+    const free = byLender.get(undefined) ?? [];
     if (free.length === calls.length) return { ready: free, ended: [] };
     const leased = await Promise.all(
-      [...byOwner].map(([owner, part]) => (owner === undefined ? { ready: part, ended: [] } : this.lease(owner, part))),
+      [...byLender].map(([lender, part]) =>
+        lender === undefined ? { ready: part, ended: [] } : this.lease(lender, part),
+      ),
     );
     return { ready: leased.flatMap(({ ready }) => ready), ended: leased.flatMap(({ ended }) => ended) };
   }
 
-  protected async lease(owner: string, calls: readonly Call[], round = 0): Promise<Leased> {
-    const { maxInPlaceMs, unanswered } = this.#traits;
+  protected async lease(lender: string, calls: readonly Call[], round = 0): Promise<Leased> {
     const leaseId = crypto.randomUUID();
     const expiresAt = Math.max(...calls.map(({ state }) => state.leaseUntil));
-    const mustNotWait = Date.now() - this.#startedAt > maxInPlaceMs;
-    const answers = await this.ask(owner, { leaseId, expiresAt, calls, round, mustNotWait });
+    const mustNotWait = Date.now() - this.#startedAt > this.maxInPlaceMs;
+    const answers = await this.ask(lender, { leaseId, expiresAt, calls, round, mustNotWait });
     if (answers === undefined) return this.unavailable(calls);
     const granted: Call[] = [];
     const ready: Call[] = [];
@@ -118,31 +117,34 @@ export abstract class Leases<Grant, Report> {
       const answer = answerTo(call, answers, index);
       if (answer?.kind === 'granted') {
         granted.push(call);
-        const held = this.grant(owner, call, answer);
+        const held = this.grant(lender, call, answer);
         if (held !== undefined) ready.push(held);
       } else if (answer?.kind === 'start-at') {
         waiting.push(call);
         at = Math.min(at, answer.at);
       } else {
-        ended.push(this.declined(call.id, answer === undefined ? unanswered : outcomeOf(answer)));
+        ended.push(this.declined(call.id, answer === undefined ? this.unanswered : outcomeOf(answer)));
       }
     }
-    this.open.add(leaseId, owner, granted);
-    if (ended.length > 0) this.noteShort(owner, granted.length, ended.length);
-    this.leaseLater(owner, waiting, at, round + 1);
+    this.open.add(leaseId, lender, granted);
+    if (ended.length > 0) {
+      const { shard } = this.env;
+      logInfo(this.shortEvent, { shard, lender, granted: granted.length, waiting: ended.length });
+    }
+    this.leaseLater(lender, waiting, at, round + 1);
     return { ready, ended };
   }
 
   /** Asks for the calls again then, and passes on what comes of it. */
-  protected leaseLater(owner: string, calls: readonly Call[], at: number, round: number): void {
-    if (calls.length > 0) this.background.add(this.#leaseLater(owner, calls, at, round));
+  protected leaseLater(lender: string, calls: readonly Call[], at: number, round: number): void {
+    if (calls.length > 0) this.background.add(this.#leaseLater(lender, calls, at, round));
   }
 
-  async #leaseLater(owner: string, calls: readonly Call[], at: number, round: number): Promise<void> {
+  async #leaseLater(lender: string, calls: readonly Call[], at: number, round: number): Promise<void> {
     this.waiting += calls.length;
-    const pauseMs = Math.max(MIN_PAUSE_MS, at - Date.now() - this.#traits.leadMs);
+    const pauseMs = Math.max(MIN_PAUSE_MS, at - Date.now() - this.leadMs);
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
-    const leased = await this.lease(owner, calls, round);
+    const leased = await this.lease(lender, calls, round);
     this.waiting -= calls.length;
     await this.passOn(leased);
   }

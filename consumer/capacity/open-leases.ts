@@ -13,11 +13,10 @@ const EARLY_MS = 1_000;
 /** `awaited`: somebody waits for what it held. `kept`: another call has it now, so nothing comes free. */
 type Urgency = 'awaited' | 'free' | 'kept';
 
-/** @template Report what its owner is told of a call */
-export interface OpenLease<Report> {
+/** @template Report what its lender is told of a call */
+interface OpenLease<Report> {
   readonly id: string;
-  /** Who lent: a pool's name, for instance. */
-  readonly owner: string;
+  readonly lender: string;
   /** Calls that have not ended. */
   open: number;
   pending: Report[];
@@ -28,18 +27,18 @@ export interface OpenLease<Report> {
 }
 
 export class OpenLeases<Report> {
-  readonly #send: (lease: OpenLease<Report>, reports: Report[]) => void;
+  readonly #send: (lender: string, leaseId: string, reports: Report[]) => void;
   readonly #leases = new Map<string, OpenLease<Report>>();
   readonly #leaseOf = new Map<string, OpenLease<Report>>();
 
-  /** @param send sends reports to the lease's owner */
-  constructor(send: (lease: OpenLease<Report>, reports: Report[]) => void) {
+  /** @param send sends reports to who lent: a pool's name, for instance */
+  constructor(send: (lender: string, leaseId: string, reports: Report[]) => void) {
     this.#send = send;
   }
 
-  add(id: string, owner: string, calls: readonly { readonly id: string }[]): void {
+  add(id: string, lender: string, calls: readonly { readonly id: string }[]): void {
     if (calls.length === 0) return;
-    const fresh = { id, owner, open: 0, pending: [], freed: 0, timer: undefined, flushedAt: Date.now() };
+    const fresh = { id, lender, open: 0, pending: [], freed: 0, timer: undefined, flushedAt: Date.now() };
     const lease = this.#leases.get(id) ?? fresh;
     this.#leases.set(id, lease);
     lease.open += calls.length;
@@ -50,16 +49,15 @@ export class OpenLeases<Report> {
     return this.#leaseOf.has(task);
   }
 
-  /** The call has ended. @returns its lease, or undefined when it has none */
-  end(task: string, report: Report, urgency: Urgency): OpenLease<Report> | undefined {
+  /** The call has ended, if it is under a lease. */
+  end(task: string, report: Report, urgency: Urgency): void {
     const lease = this.#leaseOf.get(task);
-    if (lease === undefined) return undefined;
+    if (lease === undefined) return;
     this.#leaseOf.delete(task);
     lease.open -= 1;
     lease.pending.push(report);
     if (urgency !== 'kept') lease.freed += 1;
     if (urgency === 'awaited') lease.timer ??= setTimeout(() => this.#flush(lease), URGENT_MS);
-    return lease;
   }
 
   /** After calls have ended: flushes the larger halves of those that go on. */
@@ -85,6 +83,6 @@ export class OpenLeases<Report> {
     lease.pending = [];
     lease.freed = 0;
     lease.flushedAt = Date.now();
-    this.#send(lease, reports);
+    this.#send(lease.lender, lease.id, reports);
   }
 }

@@ -3,7 +3,6 @@
  * calls went. One question and one report a batch, mostly. Short calls follow one another in a place.
  */
 import { serviceLine, targetOfLine } from '../../shared/capacity/line.ts';
-import { logInfo } from '../../shared/log.ts';
 import type {
   CallReport,
   Invocation,
@@ -17,7 +16,6 @@ import type { Background } from './background.ts';
 import type { CapacityEnv } from './capacity-env.ts';
 import { type CallHost, type Leased, Leases, type Question, UNAVAILABLE_MS } from './leases.ts';
 import { LONG_MS } from './long-calls.ts';
-import type { OpenLease } from './open-leases.ts';
 import {
   askForPlaces,
   asksRegistry,
@@ -27,12 +25,8 @@ import {
   withoutRegistry,
 } from './place-source.ts';
 
-const MAX_IN_PLACE_MS = 6_000;
-const TRAITS = {
-  maxInPlaceMs: MAX_IN_PLACE_MS,
-  leadMs: 300,
-  unanswered: deferredFor('no-server', UNAVAILABLE_MS),
-};
+/** The one lender. */
+const REGISTRY = 'registry';
 
 /** Messages in the queue from which on services that may keep their invocations long ask before they do: ten batches. */
 const CROWDED_FROM = 100;
@@ -44,8 +38,11 @@ export interface RegistryHost extends CallHost {
   readonly onNewerServices: () => Promise<void>;
 }
 
-export class ServerLeases extends Leases<PlaceGrant, CallReport> implements Disposable {
-  readonly #env: CapacityEnv;
+export class ServerLeases extends Leases<CapacityEnv, PlaceGrant, CallReport> implements Disposable {
+  protected readonly maxInPlaceMs = 6_000;
+  protected override readonly leadMs = 300;
+  protected readonly unanswered = deferredFor('no-server', UNAVAILABLE_MS);
+  protected readonly shortEvent = 'servers.short';
   readonly #session: PlaceSession;
   readonly #onNewerServices: RegistryHost['onNewerServices'];
   /** Calls under a lease. */
@@ -64,12 +61,11 @@ export class ServerLeases extends Leases<PlaceGrant, CallReport> implements Disp
 
   /** @param backlog messages that wait in the queue */
   constructor(env: CapacityEnv, session: PlaceSession, background: Background, host: RegistryHost, backlog: number) {
-    super(background, host, TRAITS);
+    super(env, background, host);
     const { mostInvocations: most, shard } = env;
     const isShared = most !== undefined && Object.keys(env.services).length > 1;
     this.#invocation = isShared ? { id: crypto.randomUUID(), shard: Number(shard), most } : undefined;
     this.#isCrowded = isShared && backlog >= CROWDED_FROM;
-    this.#env = env;
     this.#session = session;
     this.#onNewerServices = host.onNewerServices;
   }
@@ -90,15 +86,15 @@ export class ServerLeases extends Leases<PlaceGrant, CallReport> implements Disp
       this.declined(id, { ...deferredFor('server-busy', 0), park: { line: serviceLine(service) } }),
     );
     if (asking.length === 0) return { ready: direct, ended };
-    const placed = await this.lease('', asking);
+    const placed = await this.lease(REGISTRY, asking);
     return { ready: [...direct, ...placed.ready], ended: [...ended, ...placed.ended] };
   }
 
   #isAskedFor({ service, line }: Call): boolean {
     const isReleased = line !== undefined && targetOfLine(line)?.kind === 'service';
-    const definition = this.#env.known.find(service);
-    const isCrowding = this.#isCrowded && definition !== undefined && this.#env.longCalls.mayBeLong(service);
-    return isReleased || isCrowding || asksRegistry(this.#env, service, definition);
+    const definition = this.env.known.find(service);
+    const isCrowding = this.#isCrowded && definition !== undefined && this.env.longCalls.mayBeLong(service);
+    return isReleased || isCrowding || asksRegistry(this.env, service, definition);
   }
 
   /** Calls that nobody asked for and that last: the registry counts what they keep of the shard. */
@@ -116,7 +112,7 @@ export class ServerLeases extends Leases<PlaceGrant, CallReport> implements Disp
       this.#direct.delete(call.id);
       this.#placed.set(call.id, call);
     }
-    this.open.add(leaseId, '', calls);
+    this.open.add(leaseId, REGISTRY, calls);
     await this.#route({
       leaseId,
       expiresAt: Math.max(...calls.map(({ state }) => state.leaseUntil)),
@@ -126,9 +122,9 @@ export class ServerLeases extends Leases<PlaceGrant, CallReport> implements Disp
 
   async #route(request: RouteRequest) {
     const invocation = this.#invocation;
-    const answer = await askForPlaces(this.#env, this.#session, invocation ? { ...request, invocation } : request);
+    const answer = await askForPlaces(this.env, this.#session, invocation ? { ...request, invocation } : request);
     if (answer === undefined) return undefined;
-    const { known } = this.#env;
+    const { known } = this.env;
     if (answer.servicesVersion === known.version) known.noteCurrent(Date.now());
     else await this.#onNewerServices();
     return answer.answers;
@@ -137,7 +133,7 @@ export class ServerLeases extends Leases<PlaceGrant, CallReport> implements Disp
   /** A newcomer, while others stand in line for the same: it is parked without a question. */
   #joinsLine({ service, state, request }: Call, now: number): boolean {
     const isNewcomer = state.deferrals === 0 && request.requirements === undefined;
-    return isNewcomer && this.#env.servers.hasLine(service, now);
+    return isNewcomer && this.env.servers.hasLine(service, now);
   }
 
   /** The call has ended, and is brought back in a moment: the one that follows it starts at once. */
@@ -162,7 +158,7 @@ export class ServerLeases extends Leases<PlaceGrant, CallReport> implements Disp
       const isKept = this.#passedOn.delete(id) || this.#passOn(call, attempted);
       const report = reportOf(call, attempted);
       const isAwaited =
-        report.outcome === 'unused' || this.waiting > 0 || this.#env.servers.hasLine(call.service, attempted.endedAt);
+        report.outcome === 'unused' || this.waiting > 0 || this.env.servers.hasLine(call.service, attempted.endedAt);
       this.open.end(id, report, isKept ? 'kept' : isAwaited ? 'awaited' : 'free');
     }
     this.open.flushHalves();
@@ -177,13 +173,13 @@ export class ServerLeases extends Leases<PlaceGrant, CallReport> implements Disp
     // With keys it is a key's limit.
     const isBusy = attempted.use?.outcome === 'busy' && attempted.key === undefined;
     if (!isBusy && attempted.use?.outcome !== 'unreachable') return;
-    this.#env.known.noteLimited(call.service);
-    this.open.add(crypto.randomUUID(), '', [call]);
+    this.env.known.noteLimited(call.service);
+    this.open.add(crypto.randomUUID(), REGISTRY, [call]);
     this.open.end(id, { ...reportOf(call, attempted), isUnplaced: true }, 'awaited');
   }
 
   #noteDuration({ service }: Call, { startedAt, endedAt, use }: Attempted): void {
-    if (use !== undefined && use.outcome !== 'unused') this.#env.longCalls.note(service, endedAt - startedAt);
+    if (use !== undefined && use.outcome !== 'unused') this.env.longCalls.note(service, endedAt - startedAt);
   }
 
   /** @returns true when the call's place has gone on to the one that follows it */
@@ -210,7 +206,7 @@ export class ServerLeases extends Leases<PlaceGrant, CallReport> implements Disp
     for (const call of calls) {
       this.open.end(call.id, { id: call.id, service: call.service, ...UNUSED }, 'awaited');
     }
-    this.leaseLater('', calls, 0, 1);
+    this.leaseLater(REGISTRY, calls, 0, 1);
   }
 
   protected ask(_registry: string, { leaseId, expiresAt, calls, round, mustNotWait }: Question) {
@@ -238,16 +234,16 @@ export class ServerLeases extends Leases<PlaceGrant, CallReport> implements Disp
     }
     this.#followers.set(after, call);
     // A call that takes longer than usual keeps those that follow it no longer than a call may wait here.
-    this.#timers.push(setTimeout(() => this.#dismiss(after), MAX_IN_PLACE_MS));
+    this.#timers.push(setTimeout(() => this.#dismiss(after), this.maxInPlaceMs));
     return undefined;
   }
 
   #withOthers({ service, request }: Call, server: ServerAddress) {
-    return addressesOf([server, ...this.#env.servers.othersOf(service, server, request.requirements, Math.random)]);
+    return addressesOf([server, ...this.env.servers.othersOf(service, server, request.requirements, Math.random)]);
   }
 
-  protected report({ id }: OpenLease<CallReport>, reports: CallReport[]): Promise<void> {
-    return reportPlaces(this.#env, this.#session, id, reports);
+  protected report(_registry: string, leaseId: string, reports: CallReport[]): Promise<void> {
+    return reportPlaces(this.env, this.#session, leaseId, reports);
   }
 
   [Symbol.dispose](): void {
@@ -258,16 +254,12 @@ export class ServerLeases extends Leases<PlaceGrant, CallReport> implements Disp
     const ready: Call[] = [];
     const ended: EndedCall[] = [];
     for (const call of calls) {
-      const found = withoutRegistry(this.#env, call.service, call.request.requirements);
+      const found = withoutRegistry(this.env, call.service, call.request.requirements);
       if (found.kind === 'waits') ended.push(this.declined(call.id, deferredFor(found.why, UNAVAILABLE_MS)));
       else if (found.servers === undefined) ready.push(call);
       else ready.push({ ...call, servers: addressesOf(found.servers) });
     }
     return { ready, ended };
-  }
-
-  protected override noteShort(_registry: string, placed: number, waiting: number): void {
-    logInfo('servers.short', { shard: this.#env.shard, placed, waiting });
   }
 }
 

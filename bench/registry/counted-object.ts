@@ -23,6 +23,8 @@ export interface Writes {
 export class CountedObject {
   readonly writes: Writes = { rows: 0, alarms: 0 };
   now: number;
+  /** How often it looked, by its timer, at what is due. */
+  looks = 0;
   /** How often the platform took it out of memory. */
   sleeps = 0;
   answersChecks: boolean;
@@ -70,6 +72,7 @@ export class CountedObject {
         this.#alarmAt = at;
       },
       setTimer: (afterMs) => {
+        this.looks += 1;
         this.#timerAt = this.now + afterMs;
       },
       probe: async (checks) =>

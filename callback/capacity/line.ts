@@ -48,6 +48,8 @@ const SETTLED_AFTER_MS = 15_000;
 
 /** Room is looked for again after this, should no event have told of it. */
 const LOOK_MS = 1_000;
+/** As soon as that where there should be some. */
+const MISSING_LOOK_MS = 250;
 
 function lineName(service: string, needs: LineNeeds | undefined): string {
   if (isFlowName(service)) return service;
@@ -226,9 +228,10 @@ function nextRelease(registry: Registry, line: Line, now: number): NextRelease {
   const roomiest = roomiestShard(service);
   const shareRoom = (roomiest?.room ?? Infinity) - released;
   if (room < 1 || shareRoom < 1) {
-    const at = roomAt(service, limits, expected + 1, now) - service.comingMs;
-    // A limit that is lifted, a report that is late: looked at again all the same.
-    return { count: 0, at: Math.min(now + LOOK_MS, Math.max(now + 10, at)) };
+    const at = Math.max(roomAt(service, limits, expected + 1, now), willingAt(offers)) - service.comingMs;
+    // A limit that is lifted, a report that is late: looked at again all the same. What is missing is no time where
+    // that has come: an event tells of it.
+    return { count: 0, at: at <= now ? now + MISSING_LOOK_MS : Math.min(now + LOOK_MS, Math.max(now + 10, at)) };
   }
   const count = Math.min(MAX_RELEASED, shareRoom, line.needs === 'unknown' ? 1 : room * inTurn);
   return { count, at: now, ...(roomiest !== undefined && { shard: roomiest.shard }) };
@@ -241,6 +244,12 @@ function roomOf({ service, limits, offers }: LineCapacity, now: number): number 
   if (offers === undefined) return byLimits;
   const free = offers.reduce((sum, offer) => sum + (offer.busyUntil <= until ? freeOf(offer) : 0), 0);
   return Math.min(byLimits, free + endsUntil(service, now, until));
+}
+
+/** When the first of the servers that have places takes calls again: it may have said so. */
+function willingAt(offers: readonly Offer[] | undefined): number {
+  const free = offers?.filter((offer) => freeOf(offer) > 0) ?? [];
+  return free.length === 0 ? -Infinity : Math.min(...free.map(({ busyUntil }) => busyUntil));
 }
 
 /** One that is tried again after its circuit was open takes one call. */

@@ -102,6 +102,21 @@ describe('a line', () => {
     expect(scene.left).toBe(8);
   });
 
+  it('whose server wants a pause rests until then, and is not looked at all the time', async () => {
+    const scene = new Scene({ ocr: {} });
+    const server = await scene.add('a', { maxConcurrency: 4 });
+    const { leaseId, decisions } = await scene.ask(1);
+    const busyUntil = scene.object.now + 60 * SECOND;
+    await scene.report(leaseId, decisions[0], { outcome: 'busy', server, busyUntil });
+    expect(whys((await scene.ask(10)).decisions)).toEqual(Array(10).fill('server-busy'));
+    const looksBefore = scene.object.looks;
+    await scene.pass(50 * SECOND);
+    expect(scene.releases).toEqual([]);
+    expect(scene.object.looks - looksBefore).toBeLessThan(150);
+    await scene.pass(12 * SECOND);
+    expect(scene.releases[0]?.second).toBeGreaterThan(55);
+  });
+
   it('of short calls moves by as many as follow one another in each place', async () => {
     const scene = new Scene({ ocr: { baseUrl: 'https://ocr.example.net', maxConcurrency: 2 } });
     const first = await scene.ask(2);

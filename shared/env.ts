@@ -36,6 +36,16 @@ export function parseEnv<Schema extends z.ZodType>(schema: Schema, env: object):
   throw new MisconfiguredError(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
 }
 
+/** What a variable holds: an object, or its text. A text that is no JSON stays one, for the schema to refuse. */
+export function jsonOfVariable(value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
+}
+
 /** The bindings named `<prefix>0`, `<prefix>1`, … in numeric order; gaps are fine. */
 export function numberedBindings<Binding>(
   env: object,

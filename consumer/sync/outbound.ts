@@ -2,7 +2,6 @@
  * The client's request as it goes out to a backend: read once, so that it can be sent to another
  * server or with another key. A body larger than what is kept goes out as it comes, once.
  */
-import { toHex } from '../../shared/crypto/hex.ts';
 import { HOPS_HEADER, MAX_HELD_BYTES, SYNC_ORIGIN, type SyncCall } from '../../shared/sync/call.ts';
 import { headersToBackend } from '../../shared/sync/forwarded-headers.ts';
 import { newSpanId, readTraceParent, type TraceContext, traceParent } from '../../shared/trace/context.ts';
@@ -29,7 +28,8 @@ export async function outboundOf(request: Request, { id, hops }: SyncCall): Prom
   const body = isRepeatable && request.body !== null ? await request.arrayBuffer() : (request.body ?? undefined);
   const headers = headersToBackend(request.headers);
   const parent = readTraceParent(headers.traceparent);
-  const traceId = parent?.traceId ?? randomHex(16);
+  // The trace of a call whose client is in none.
+  const traceId = parent?.traceId ?? id.replaceAll('-', '');
   const spanId = newSpanId();
   return {
     method: request.method,
@@ -46,8 +46,4 @@ export async function outboundOf(request: Request, { id, hops }: SyncCall): Prom
     spanId,
     parent,
   };
-}
-
-function randomHex(bytes: number): string {
-  return toHex(crypto.getRandomValues(new Uint8Array(bytes)));
 }

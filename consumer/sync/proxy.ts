@@ -145,41 +145,26 @@ class ProxiedCall {
   }
 
   #passOn(answer: ClassifiedResponse, sent: Answered, acquired: Acquired, idle: IdleTimeout): Response {
-    const { status } = answer;
+    const { status, body } = answer;
     const secrets = this.#secretsOf(acquired);
-    if (status < 200 || status > 599) {
-      this.#leaveUnread(answer);
-      const detail = `The backend answered with the status ${status}, which is none of HTTP`;
-      return this.#fail({ kind: 'failed', why: 'unreadable', detail }, acquired, idle);
-    }
-    const packing =
-      secrets.isEmpty || BODILESS.has(status) || this.#outbound.method === 'HEAD' ? undefined : packingOf(answer);
-    if (packing !== undefined) {
-      this.#leaveUnread(answer);
-      return this.#fail(unreadable(secrets.text(packing)), acquired, idle);
+    const isBodiless = BODILESS.has(status) || this.#outbound.method === 'HEAD';
+    const unreadable = whyUnreadable(answer, isBodiless, secrets);
+    if (unreadable !== undefined) {
+      if ('stream' in body) this.#inBackground(body.stream.cancel().catch(() => {}));
+      return this.#fail({ kind: 'failed', why: 'unreadable', detail: unreadable }, acquired, idle);
     }
     const headers = this.#headersOf(answer, sent, acquired, secrets);
     const onEnd = this.#whenOver(answer, acquired, idle);
-    if (BODILESS.has(status) || this.#outbound.method === 'HEAD') {
+    if (isBodiless) {
       onEnd('complete');
       return new Response(null, { status, headers });
     }
-    if ('whole' in answer.body) {
+    if ('whole' in body) {
       onEnd('complete');
-      return new Response(secrets.bytes(answer.body.whole), { status, headers });
+      return new Response(secrets.bytes(body.whole), { status, headers });
     }
-    const { stream } = answer.body;
-    return new Response(
-      observedStream(redactedStream(stream, secrets, answer.headers.get('content-type')), {
-        onPiece: () => idle.restart(),
-        onEnd,
-      }),
-      { status, headers },
-    );
-  }
-
-  #leaveUnread({ body }: ClassifiedResponse): void {
-    if ('stream' in body) this.#inBackground(body.stream.cancel().catch(() => {}));
+    const clean = redactedStream(body.stream, secrets, answer.headers.get('content-type'));
+    return new Response(observedStream(clean, { onPiece: () => idle.restart(), onEnd }), { status, headers });
   }
 
   #secretsOf({ key }: Acquired): Redactor {
@@ -280,9 +265,14 @@ function packingOf({ headers, body }: ClassifiedResponse): string | undefined {
   );
 }
 
-function unreadable(packing: string): Extract<Sent, { kind: 'failed' }> {
-  const detail = `The backend's answer is packed as ${JSON.stringify(packing.slice(0, 60))}, which cannot be looked through for secrets`;
-  return { kind: 'failed', why: 'unreadable', detail };
+/** @returns why the answer cannot be passed on, for people; undefined when it can */
+function whyUnreadable(answer: ClassifiedResponse, isBodiless: boolean, secrets: Redactor): string | undefined {
+  const { status } = answer;
+  if (status < 200 || status > 599) return `The backend answered with the status ${status}, which is none of HTTP`;
+  const packing = secrets.isEmpty || isBodiless ? undefined : packingOf(answer);
+  if (packing === undefined) return undefined;
+  const said = JSON.stringify(secrets.text(packing).slice(0, 60));
+  return `The backend's answer is packed as ${said}, which cannot be looked through for secrets`;
 }
 
 /** Not the backend's answer: the producer says it in its own words. */

@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import { byName } from '../by-name.ts';
+import { jsonOfVariable } from '../env.ts';
 import { HEADER_VALUE_PATTERN } from '../header-value.ts';
 import { POOL_NAME_PATTERN } from '../key/name.ts';
 import { AnswerRulesSchema } from '../task/answer-rule.ts';
@@ -236,7 +237,7 @@ export function serviceSchema(allowPrivateTargets: boolean) {
  */
 export function servicesSchema(allowPrivateTargets: boolean) {
   return z.preprocess(
-    (value) => (typeof value === 'string' ? parseJson(value) : value),
+    jsonOfVariable,
     z
       .record(
         z.string().regex(SERVICE_NAME_PATTERN, 'a service name is lower-case letters, digits and dashes'),
@@ -244,12 +245,4 @@ export function servicesSchema(allowPrivateTargets: boolean) {
       )
       .transform((services) => byName(services)),
   );
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
 }

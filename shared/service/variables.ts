@@ -2,6 +2,7 @@
  * The services of `wrangler.toml` as variables. One holds 5 KB on the platform, so a deploy spreads many services over
  * `SERVICES`, `SERVICES_1`, `SERVICES_2`, …, and every Worker puts them together again. Pure.
  */
+import { jsonOfVariable } from '../env.ts';
 
 /** developers.cloudflare.com/workers/platform/limits: 5 KB a variable, here of 1,000 bytes, to be safe. */
 export const MAX_VARIABLE_BYTES = 5_000;
@@ -12,7 +13,7 @@ const PART = /^SERVICES(?:_[1-9]\d*)?$/;
 export function joinServices(variables: object): unknown {
   const parts = Object.entries(variables)
     .filter(([name, value]) => PART.test(name) && value !== undefined && value !== '')
-    .map(([, value]) => (typeof value === 'string' ? parseJson(value) : value));
+    .map(([, value]) => jsonOfVariable(value));
   const odd = parts.find((part) => typeof part !== 'object' || part === null);
   return odd ?? Object.fromEntries(parts.flatMap((part) => Object.entries(part as object)));
 }
@@ -35,12 +36,4 @@ export function splitServices(variables: Readonly<Record<string, unknown>>): Rec
 
 export function bytesOf(value: unknown): number {
   return new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value)).length;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
 }

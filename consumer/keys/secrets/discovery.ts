@@ -5,6 +5,7 @@
  */
 import * as z from 'zod';
 import { toHex } from '../../../shared/crypto/hex.ts';
+import { jsonOfVariable } from '../../../shared/env.ts';
 import { inOrder, keyNameOf, poolNameOf } from '../../../shared/key/name.ts';
 import { isKeyValue, oddKeyText, sharedKeyText } from '../../../shared/key/review.ts';
 import type { KeyFingerprint } from '../../../shared/key/rpc.ts';
@@ -24,7 +25,7 @@ export interface KeyRing {
  */
 export const KeyGroupsSchema = z
   .preprocess(
-    (value) => (typeof value === 'string' && value !== '' ? parseJson(value) : (value ?? {})),
+    (value) => (value === '' ? {} : jsonOfVariable(value ?? {})),
     z.record(z.string(), z.record(z.string(), z.array(z.number().int().positive())), {
       error: 'is an object such as { "default": { "org-a": [1, 2, 3] } }',
     }),
@@ -83,14 +84,6 @@ function groupsByNumber(groups: KeyGroups): Map<string, Map<number, string>> {
       ),
     ]),
   );
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
 }
 
 /** Keeps fingerprints from being looked up in a table of hashed keys made for another purpose. */

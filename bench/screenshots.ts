@@ -13,8 +13,11 @@ import { startProvider } from '../examples/provider/server.ts';
 import { exampleServices, providerServices } from '../examples/services.ts';
 import { type LocalRun, startLocal } from '../local/runtime.ts';
 import { signToken } from '../shared/auth/token.ts';
+import { parseOptionsOrExit } from '../terminal/options.ts';
 import { alignedTable } from '../terminal/table.ts';
 import { fill, TASKS } from './screenshots/filling.ts';
+
+parseOptionsOrExit();
 
 const SHOTS = path.join('.wrangler', 'screenshots', 'busy');
 const SIZES = { desktop: { width: 1280, height: 900 }, phone: { width: 390, height: 844 } } as const;

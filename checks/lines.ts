@@ -3,6 +3,7 @@
  * lines included.
  */
 import { execFileSync } from 'node:child_process';
+import { parseOptionsOrExit } from '../terminal/options.ts';
 import { alignedTable } from '../terminal/table.ts';
 import { linesByRoom, type SizedFile } from './size.ts';
 
@@ -23,7 +24,12 @@ function filesAt(commit: string): SizedFile[] {
     });
 }
 
-const [then = FIRST] = process.argv.slice(2);
+const { values, positionals } = parseOptionsOrExit({ options: { help: { type: 'boolean' } }, allowPositionals: true });
+const [then = FIRST, ...more] = positionals;
+if (values.help || more.length > 0) {
+  console.log(`npm run lines -- [COMMIT]\n\nLines of code per room at COMMIT (by default ${FIRST}) and now.`);
+  process.exit(values.help ? 0 : 2);
+}
 const before = linesByRoom(filesAt(then));
 const after = linesByRoom(filesAt('HEAD'));
 const rooms = [...new Set([...before.keys(), ...after.keys()])].sort();

@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { buildDashboard } from '../dashboard/build.ts';
+import { parseOptionsOrExit } from '../terminal/options.ts';
 import { style } from '../terminal/style.ts';
 
 const CHECKS: readonly { readonly name: string; readonly command: readonly string[] }[] = [
@@ -31,6 +32,8 @@ const CHECKS: readonly { readonly name: string; readonly command: readonly strin
 
 /** As many as there are processors on a small machine; more only makes each of them slower. */
 const AT_ONCE = 2;
+
+parseOptionsOrExit();
 
 interface CheckResult {
   readonly name: string;

@@ -6,6 +6,7 @@
 import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { parseOptionsOrExit } from '../terminal/options.ts';
 
 const SCHEMA_FILE = 'migrations/schema/tasklane.sql';
 const HEADER = '-- What the migrations lead to. Written by `npm run schema`; do not edit.\n';
@@ -32,7 +33,8 @@ function committedSchema(): string | undefined {
 }
 
 const schema = migratedSchema();
-if (process.argv.includes('--write')) {
+const { write } = parseOptionsOrExit({ options: { write: { type: 'boolean' } } }).values;
+if (write) {
   mkdirSync(path.dirname(SCHEMA_FILE), { recursive: true });
   writeFileSync(SCHEMA_FILE, schema);
   console.log(`wrote ${SCHEMA_FILE}`);

@@ -7,6 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import type { StateFields, TaskState } from '../shared/task/state.ts';
 import { heldFields, TASK_STATUSES, type TaskStatus } from '../shared/task/status.ts';
 import { EVENT_TYPES, type TaskEvent, transition } from '../shared/task/transition.ts';
+import { parseOptionsOrExit } from '../terminal/options.ts';
 
 const PAGE = 'docs/state-machine.md';
 const BLOCK = /(<!-- drawn from the transition table[^\n]*-->\n```mermaid\n)[\s\S]*?(\n```)/;
@@ -73,6 +74,7 @@ function diagram(): string {
   return ['stateDiagram-v2', '  [*] --> queued: accepted', ...lines].join('\n');
 }
 
+const { write } = parseOptionsOrExit({ options: { write: { type: 'boolean' } } }).values;
 const page = readFileSync(PAGE, 'utf8');
 if (!BLOCK.test(page)) throw new Error(`${PAGE} has no place for the diagram`);
 const meanings = page.slice(page.indexOf('## What the states mean'), page.indexOf('## Numbers on a task'));
@@ -81,7 +83,7 @@ for (const status of TASK_STATUSES.filter((each) => !meanings.includes(`\`${each
   process.exitCode = 1;
 }
 const drawn = page.replace(BLOCK, (_, head: string, foot: string) => head + diagram() + foot);
-if (process.argv.includes('--write')) {
+if (write) {
   writeFileSync(PAGE, drawn);
   console.log(`wrote the diagram into ${PAGE}`);
 } else if (page === drawn) {

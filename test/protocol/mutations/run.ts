@@ -3,15 +3,26 @@
  * of the source and runs the tests of its row, which must fail. Prints a line per mutation; exits with 1 when one
  * survives, no longer applies, or breaks the build instead of the rule. The working tree is not touched.
  *
- * `npm run test:mutations -- R4` runs only what names R4 (in the rule, the row or what is taken out). `--tenth`,
- * as in `npm test`, runs a tenth of them, another one each day, and trusts that the tests pass as they are.
+ * `--tenth`, as in `npm test`, trusts that the tests pass as they are.
  */
 import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { parseOptionsOrExit } from '../../../terminal/options.ts';
 import { MUTATED_ROWS } from './list.ts';
 import type { Edit, Mutation, Row } from './mutation.ts';
+
+const USAGE = `npm run test:mutations -- [TEXT] [options]
+
+Takes each rule of docs/protocol.md out of a copy of the source; the tests of its
+row must then fail.
+
+  TEXT         only the mutations that name it: in the rule (R4), the row, or
+               what is taken out
+  --tenth      a tenth of them, another one each day, as in npm test
+  --help       this text
+`;
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 const COPIED = [
@@ -187,7 +198,18 @@ async function main(rows: readonly Row[], looksFirst: boolean): Promise<number> 
   return bad;
 }
 
-const [wanted = ''] = process.argv.slice(2);
-const isTenth = wanted === '--tenth';
-const rows = isTenth ? ofToday(MUTATED_ROWS) : naming(MUTATED_ROWS, wanted);
-process.exitCode = (await main(rows, !isTenth)) === 0 ? 0 : 1;
+const { values, positionals } = parseOptionsOrExit({
+  options: { tenth: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
+  allowPositionals: true,
+});
+const [wanted = '', ...more] = positionals;
+const rows = values.tenth ? ofToday(MUTATED_ROWS) : naming(MUTATED_ROWS, wanted);
+if (values.help) say(USAGE);
+else if (more.length > 0 || (values.tenth && wanted !== '')) refuse('name one thing, or --tenth, or nothing for all');
+else if (rows.every(({ mutations }) => mutations.length === 0)) refuse(`no mutation names ${wanted}`);
+else process.exitCode = (await main(rows, !values.tenth)) === 0 ? 0 : 1;
+
+function refuse(reason: string): void {
+  process.stderr.write(`${reason}; see --help\n`);
+  process.exitCode = 2;
+}

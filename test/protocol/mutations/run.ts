@@ -15,8 +15,8 @@ import type { Edit, Mutation, Row } from './mutation.ts';
 
 const USAGE = `npm run test:mutations -- [TEXT] [options]
 
-Takes each rule of docs/protocol.md out of a copy of the source; the tests of its
-row must then fail.
+Takes each rule of docs/protocol.md out of a copy of the source; the tests of
+its row must then fail.
 
   TEXT         only the mutations that name it: in the rule (R4), the row, or
                what is taken out

@@ -1,6 +1,7 @@
 /** What an administrator does to a key. Changes the pool in place, without I/O. */
 
 import type { KeyAction } from '../../../shared/key/rpc.ts';
+import { hastenLines } from './line.ts';
 import { addRoom, noteNews, type Pool } from './pool.ts';
 import { newRefusalState } from './status.ts';
 
@@ -8,6 +9,7 @@ export function changeKey(pool: Pool, number: number, action: KeyAction, now: nu
   const key = pool.current.find((each) => each.number === number);
   if (key === undefined) return;
   noteNews(pool);
+  hastenLines(pool);
   pool.places.clear();
   switch (action) {
     case 'disable':

@@ -85,6 +85,11 @@ function shownAfter(joinedAt: number): number {
   return joinedAt - SHOWN_AGAIN_AFTER_MS + SHOWN_AFTER_MS;
 }
 
+/** Something has changed for those that stand there: the ledger is asked without a pause. */
+export function hastenLines(pool: Pool): void {
+  for (const line of pool.lines.values()) Object.assign(line, { askedAt: 0, askPauseMs: MIN_ASK_PAUSE_MS });
+}
+
 /** What is to be asked of the ledger now, and when to look again, Unix ms; infinite where nothing stands. */
 export function pull(pool: Pool, now: number): { readonly pulls: Pull[]; readonly nextAt: number } {
   const pulls: Pull[] = [];

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { deferralDelayMs, doublingDelayMs, retryDelayMs, wholeSeconds } from '../../../shared/task/backoff.ts';
+import {
+  deferralDelayMs,
+  doublingDelayMs,
+  fallbackDelayMs,
+  retryDelayMs,
+  wholeSeconds,
+} from '../../../shared/task/backoff.ts';
 
 const POLICY = { maxAttempts: 8, baseSeconds: 2, capSeconds: 60 };
 const ALMOST_ONE = 1 - 2 ** -53;
@@ -62,6 +68,17 @@ describe('doublingDelayMs', () => {
     expect([0, 1, 2, 10, 10_000].map((times) => doublingDelayMs(2_000, times, 600_000))).toEqual([
       2_000, 4_000, 8_000, 600_000, 600_000,
     ]);
+  });
+});
+
+describe('fallbackDelayMs: of a task that stands in line', () => {
+  it('grows from a minute to an hour with each time that it was deferred', () => {
+    const minutes = [0, 1, 2, 5, 6, 100].map((deferrals) => fallbackDelayMs(deferrals) / 60_000);
+    expect(minutes).toEqual([1, 2, 4, 32, 60, 60]);
+  });
+
+  it('is no shorter than what is known to be waited for', () => {
+    expect(fallbackDelayMs(0, 7_200_500)).toBe(7_201_000);
   });
 });
 

@@ -1,5 +1,10 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { changeKey } from '../../../../consumer/keys/pool/change.ts';
 import { KeyPoolHost } from '../../../../consumer/keys/pool/host.ts';
+import { lease } from '../../../../consumer/keys/pool/lease.ts';
+import { pull } from '../../../../consumer/keys/pool/line.ts';
+import { emptyPool, setMembers } from '../../../../consumer/keys/pool/pool.ts';
+import { release } from '../../../../consumer/keys/pool/release.ts';
 import type { ReleaseAnswer, ReleaseRequest } from '../../../../shared/ledger/line.ts';
 
 const START = 1_000_000;
@@ -12,6 +17,45 @@ beforeEach(() => {
 afterEach(() => {
   vi.restoreAllMocks();
   vi.useRealTimers();
+});
+
+describe('a line of a pool whose only key is switched off', () => {
+  function parked() {
+    const pool = emptyPool('llm');
+    const request = { leaseId: 'lease-1', expiresAt: START + 600_000, members: MEMBERS, configured: {} };
+    setMembers(pool, MEMBERS);
+    changeKey(pool, 1, 'disable', START);
+    const calls = [{ task: 'tsk_a', mustNotWait: true }];
+    expect(lease(pool, { ...request, calls, shard: 0, otherShards: [] }, START)).toMatchObject([{ kind: 'park' }]);
+    expect(pull(pool, START + 60_000).pulls).toEqual([]);
+    return pool;
+  }
+
+  test('moves at once when that is enabled, however long its owner has had nothing to ask for', () => {
+    const pool = parked();
+    Object.assign(pool.lines.get('') ?? {}, { askedAt: START + 59_000, askPauseMs: 600_000 });
+    changeKey(pool, 1, 'enable', START + 60_000);
+    expect(pull(pool, START + 60_000).pulls).toMatchObject([{ request: { line: 'pool:llm' } }]);
+  });
+
+  test('stands when the key is only reset: a person has switched it off', () => {
+    const pool = parked();
+    changeKey(pool, 1, 'reset', START + 60_000);
+    expect(pull(pool, START + 60_000).pulls).toEqual([]);
+  });
+});
+
+test('a line of keys that are limited moves at once when one is reset', () => {
+  const pool = emptyPool('llm');
+  const request = { expiresAt: START + 600_000, members: MEMBERS, configured: {}, shard: 0, otherShards: [] };
+  lease(pool, { ...request, leaseId: 'lease-1', calls: [{ task: 'tsk_a' }] }, START);
+  const feedback = { kind: 'limited', quota: true, resetAt: START + 3_600_000 } as const;
+  release(pool, { leaseId: 'lease-1', reports: [{ task: 'tsk_a', feedback }] }, START + 5);
+  const [answer] = lease(pool, { ...request, leaseId: 'lease-2', calls: [{ task: 'tsk_a' }] }, START + 10);
+  expect(answer).toMatchObject({ kind: 'park', until: START + 3_600_000 });
+  expect(pull(pool, START + 60_000).pulls).toEqual([]);
+  changeKey(pool, 1, 'reset', START + 60_000);
+  expect(pull(pool, START + 60_000).pulls).toMatchObject([{ request: { line: 'pool:llm' } }]);
 });
 
 test('a line whose owner asked a ledger that was away for long is asked for again, though nobody comes by', async () => {
@@ -29,7 +73,7 @@ test('a line whose owner asked a ledger that was away for long is asked for agai
     inBackground: (work: Promise<void>) => void work,
   };
   const host = new KeyPoolHost('llm', platform);
-  const lease = (task: string) =>
+  const ask = (task: string) =>
     host.lease({
       leaseId: task,
       expiresAt: START + 600_000,
@@ -39,8 +83,8 @@ test('a line whose owner asked a ledger that was away for long is asked for agai
       shard: 0,
       otherShards: [],
     });
-  await lease('tsk_a');
-  expect(await lease('tsk_b')).toMatchObject([{ kind: 'park' }]);
+  await ask('tsk_a');
+  expect(await ask('tsk_b')).toMatchObject([{ kind: 'park' }]);
   // The ledger takes half a minute, and then says nothing.
   answer = new Promise((resolve) => setTimeout(() => resolve(undefined), 30_000));
   await host.release({ leaseId: 'tsk_a', worked: ['tsk_a'], reports: [] });

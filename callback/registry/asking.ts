@@ -1,11 +1,14 @@
 /** Asking the registry's one object; once more when it was moved or restarted in between. */
 import type { RegistryRpc } from '../../shared/registry/rpc.ts';
+import type { ServiceRate } from '../services/service-rate.ts';
 
 /** One object: what servers and calls there are is known in one place. */
 const NAME = 'registry';
 const FLOW_PREFIX = 'flows-';
 
+/** What the callback Worker itself asks besides. */
 export interface RegistryStub extends RegistryRpc {
+  getServiceRates(names: readonly string[]): Promise<readonly ServiceRate[]>;
   /** The task has ended although its call goes on: its place is free. */
   endTask(id: string): Promise<void>;
 }

@@ -106,9 +106,7 @@ export class RegistryHost {
 
   /** Any question or change that is not a call. */
   async decide<Value>(decide: (registry: Registry, now: number) => Value): Promise<Value> {
-    const now = this.#platform.now();
-    this.#lastEventAt = now;
-    this.#start();
+    const now = this.#beginEvent();
     expireLeases(this.#registry, now);
     const value = decide(this.#registry, now);
     this.#follow(now);
@@ -118,9 +116,7 @@ export class RegistryHost {
 
   /** For calls and their reports, which are many and change little that is written. */
   async direct<Value>(decide: (registry: Registry, now: number) => Value): Promise<Value> {
-    const now = this.#platform.now();
-    this.#lastEventAt = now;
-    this.#start();
+    const now = this.#beginEvent();
     const value = decide(this.#registry, now);
     const { lines, changed } = this.#registry;
     // They are not under way as they were when the object went to sleep.
@@ -132,12 +128,16 @@ export class RegistryHost {
     return value;
   }
 
-  #start(): void {
-    if (this.#isStarted) return;
+  /** @returns now */
+  #beginEvent(): number {
+    const now = this.#platform.now();
+    this.#lastEventAt = now;
+    if (this.#isStarted) return now;
     this.#isStarted = true;
     this.#inBackground(this.#platform.readLines(), (lines) => {
       for (const { line, service } of lines) noteStatus(this.#registry, line, service);
     });
+    return now;
   }
 
   /**
@@ -167,8 +167,7 @@ export class RegistryHost {
   /** The alarm: an event like a request. */
   async ring(): Promise<void> {
     this.#alarmAt = Infinity;
-    this.#lastEventAt = this.#platform.now();
-    this.#start();
+    this.#beginEvent();
     await this.#work();
   }
 

@@ -136,10 +136,6 @@ export class RegistryRpc extends WorkerEntrypoint implements Rpc {
     );
   }
 
-  getServiceRates(names: readonly string[]) {
-    return this.#ask((registry) => registry.getServiceRates(names));
-  }
-
   getBalancer() {
     return this.#ask((registry) => registry.getBalancer());
   }

@@ -169,16 +169,6 @@ export interface FlowsAsked {
   readonly limit: number;
 }
 
-/** Calls a second that a service bears, as far as that is told or learnt; undefined where it is not. */
-export interface ServiceRate {
-  readonly service: string;
-  readonly perSecond: number | undefined;
-  /** The pool of keys that its calls need; its pace is for the pool to say. */
-  readonly pool: string | undefined;
-  /** As the definition says of one key. */
-  readonly perSecondOfKey: number | undefined;
-}
-
 /** For autoscalers: what a service has to do, and how many servers would do it. */
 export interface DemandView {
   readonly service: string;
@@ -243,7 +233,6 @@ export interface RegistryRpc {
   pauseFlow(name: string, pause: ServicePause | undefined): Promise<Answered<FlowView>>;
   /** Of a client at a service with a quota. */
   admitTasks(subject: string, service: string, quota: ClientQuota, wanted: number): Promise<QuotaState>;
-  getServiceRates(names: readonly string[]): Promise<readonly ServiceRate[]>;
   getBalancer(): Promise<BalancerView>;
   setBalancing(name: string, algorithm: string): Promise<Answered<undefined>>;
 

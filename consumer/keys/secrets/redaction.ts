@@ -180,9 +180,8 @@ function skipBackslashes(text: string, at: number): number {
   return Math.max(at, end - MAX_BACKSLASHES);
 }
 
-/** Zero, and line breaks. */
-const GAP_STARTS = [0, 10, 13];
-const BETWEEN = [...GAP_STARTS, ...ESCAPE_STARTS];
+/** Zero, line breaks, and the escapes of these and of any sign. */
+const BETWEEN = [0, 10, 13, ...ESCAPE_STARTS];
 const SEPARATORS = Array.from({ length: 0x7f }, (_, code) => code).filter(isSeparator);
 
 /** How an escape of a first character may go on, by the sign that it begins with. */

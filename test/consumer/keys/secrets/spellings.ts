@@ -10,6 +10,8 @@ const ESCAPES: readonly ((char: string, upper: boolean) => string)[] = [
   (char, upper) => `\\u${anyCase(hexOf(char, 4), upper)}`,
   (char, upper) => `\\x${anyCase(hexOf(char), upper)}`,
   (char, upper) => `\\u{${anyCase(hexOf(char), upper)}}`,
+  (char, upper) => `\\x{${anyCase(hexOf(char), upper)}}`,
+  (char, upper) => `\\U${anyCase(hexOf(char, 8), upper)}`,
   (char) => `\\${char.charCodeAt(0).toString(8).padStart(3, '0')}`,
   (char) => (/[\w]/.test(char) ? char : `\\${char}`),
   (char, upper) => `%${anyCase(hexOf(char), upper)}`,
@@ -18,8 +20,8 @@ const ESCAPES: readonly ((char: string, upper: boolean) => string)[] = [
   (char) => `&#000${char.charCodeAt(0)};`,
   (char) => `&#${'0'.repeat(30)}${char.charCodeAt(0)};`,
   (char, upper) => `&#x000000000${anyCase(hexOf(char), upper)};`,
-  (char, upper) => `%u${anyCase(hexOf(char, 4), upper)}`,
-  (char, upper) => `&#x${anyCase(hexOf(char), upper)};`,
+  (char, upper) => anyCase(`%u${hexOf(char, 4)}`, upper),
+  (char, upper) => anyCase(`&#x${hexOf(char)};`, upper),
   (char) =>
     ({ '/': '&sol;', '+': '&plus;', '"': '&quot;', '=': '&equals;', '&': '&amp;', '<': '&lt;', "'": '&apos;' })[char] ??
     char,
@@ -137,14 +139,33 @@ function inBase32(secret: string): fc.Arbitrary<Written> {
     });
 }
 
+const inHtml = (text: string, quote: string) =>
+  text
+    .replaceAll('&', '&amp;')
+    .replaceAll('"', quote)
+    .replaceAll("'", '&#39;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;');
+
 /** An encoding of an encoding. */
 function inTwo(secret: string): fc.Arbitrary<Written> {
   const bytes = Buffer.from(secret, 'latin1');
+  const json = JSON.stringify(secret).slice(1, -1);
+  const written = [
+    bytes.toString('hex'),
+    bytes.toString('hex').toUpperCase(),
+    secret.toUpperCase(),
+    secret.toLowerCase(),
+    json.replaceAll('/', '\\/'),
+    encodeURIComponent(json),
+    inHtml(secret, '&quot;'),
+    inHtml(secret, '&#34;'),
+    Array.from(secret, (char) => `\0${char}`).join(''),
+  ];
   return fc.constantFrom(
-    { text: Buffer.from(bytes.toString('hex')).toString('base64'), slack: 4 },
+    ...written.map((text) => ({ text: Buffer.from(text).toString('base64'), slack: 4 })),
     { text: Buffer.from(bytes.toString('base64')).toString('hex'), slack: 12 },
     { text: Buffer.from(bytes.toString('base64')).toString('base64'), slack: 12 },
-    { text: Buffer.from(secret.toUpperCase()).toString('base64'), slack: 4 },
     // An empty text in front keeps the start of the secret apart from its neighbours.
     { text: Buffer.from(JSON.stringify(JSON.stringify({ k: secret }))).toString('base64'), slack: 40 },
   );

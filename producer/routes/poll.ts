@@ -1,6 +1,6 @@
 /** `GET /api/task/:id`: where a task stands; with `?wait=` not before it has ended or time is up. */
 import { createRoute } from '@hono/zod-openapi';
-import { type LineHead, RATE_IS_OLD_MS, readLinePosition } from '../../shared/store/parking.ts';
+import { RATE_IS_OLD_MS, readLinePosition } from '../../shared/store/parking.ts';
 import { readEnded, readTask } from '../../shared/store/read.ts';
 import type { TaskRow } from '../../shared/store/row.ts';
 import { isTerminal } from '../../shared/task/status.ts';
@@ -13,7 +13,7 @@ import { answers, jsonAnswer } from '../schema/problem.ts';
 import { PollQuerySchema, TaskParamsSchema, TaskSchema } from '../schema/task.ts';
 import { loadServices } from '../services/services.ts';
 import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
-import { type LinePosition, taskView, unrecordedTask } from '../view/task-view.ts';
+import { type LinePosition, opensAtOf, taskView, unrecordedTask } from '../view/task-view.ts';
 
 /** Looks come at growing intervals: a task that takes long is looked at once a second and a half. */
 const FIRST_PAUSE_MS = 100;
@@ -78,7 +78,7 @@ async function answerRow(runtime: Runtime, caller: Caller, row: TaskRow): Promis
 }
 
 /** Where a parked task stands in its line, which is one over all stores; undefined when that cannot be read. */
-async function positionOf({ config }: Runtime, line: string, row: LineHead): Promise<LinePosition | undefined> {
+async function positionOf({ config }: Runtime, line: string, row: TaskRow): Promise<LinePosition | undefined> {
   const since = Date.now() - RATE_IS_OLD_MS;
   const parts = await callUpstream('database', () =>
     Promise.all(config.stores.all.map(({ db }) => readLinePosition(db, line, row, since))),
@@ -90,6 +90,7 @@ async function positionOf({ config }: Runtime, line: string, row: LineHead): Pro
     // Each store is told the pace of the whole line, some of them later.
     perSecond: rates.length === 0 ? null : Math.max(...rates),
     readAt: Date.now(),
+    opensAt: opensAtOf(row),
   };
 }
 

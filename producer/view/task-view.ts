@@ -6,6 +6,7 @@
 import * as z from 'zod';
 import type { TaskRow, TaskSummaryRow } from '../../shared/store/row.ts';
 import { type AttemptRecord, TaskErrorSchema } from '../../shared/task/attempt.ts';
+import { fallbackDelayMs } from '../../shared/task/backoff.ts';
 import { taskCreatedAt } from '../../shared/task/id.ts';
 import { attemptNumber } from '../../shared/task/state.ts';
 import { holdsField, isTerminal, STATUS_WAITS } from '../../shared/task/status.ts';
@@ -29,6 +30,21 @@ export interface LinePosition {
   readonly perSecond: number | null;
   /** Unix ms. */
   readonly readAt: number;
+  /** Unix ms: nobody starts before, as was known when it was parked. */
+  readonly opensAt?: number | undefined;
+}
+
+/**
+ * Until when all that a parked task waits for was known to be closed, as it was parked: its fallback is later than it
+ * would be otherwise.
+ */
+export function opensAtOf({
+  next_at: nextAt,
+  waits_since: since,
+  deferrals,
+}: Pick<TaskRow, 'next_at' | 'waits_since' | 'deferrals'>): number | undefined {
+  if (nextAt === null || since === null) return undefined;
+  return nextAt - since > fallbackDelayMs(Math.max(0, deferrals - 1)) ? nextAt : undefined;
 }
 
 /** What of bodies is kept out of sight. */
@@ -108,12 +124,13 @@ export function taskSummary(row: TaskSummaryRow, statusUrl: string, position?: L
   };
 }
 
-/** A place in line and the line's pace say until when. */
+/** A place in line and the line's pace say until when, from when it moves again. */
 function inLine(reason: WaitReason, position: LinePosition | undefined): TaskSummary['waitingFor'] {
   if (position === undefined) return { reason };
-  const { ahead, perSecond, readAt } = position;
-  if (perSecond === null || perSecond <= 0) return { reason, ahead };
-  return { reason, ahead, until: iso(Math.ceil(readAt + ((ahead + 1) * 1000) / perSecond)) };
+  const { ahead, perSecond, readAt, opensAt = readAt } = position;
+  const from = Math.max(readAt, opensAt);
+  if (perSecond === null || perSecond <= 0) return { reason, ahead, ...(from > readAt && { until: iso(from) }) };
+  return { reason, ahead, until: iso(Math.ceil(from + ((ahead + 1) * 1000) / perSecond)) };
 }
 
 function waitingFor(row: TaskSummaryRow, position: LinePosition | undefined): TaskSummary['waitingFor'] {

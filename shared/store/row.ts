@@ -85,7 +85,7 @@ export interface TaskSummaryRow extends StateRow {
 }
 
 /** Everything that a poll shows. */
-export const DETAIL_COLUMNS = `${SUMMARY_COLUMNS}, history, result_type, result_encoding, result, result_stored, request, request_body, place`;
+export const DETAIL_COLUMNS = `${SUMMARY_COLUMNS}, history, result_type, result_encoding, result, result_stored, request, request_body, place, waits_since`;
 
 export interface TaskRow extends TaskSummaryRow {
   history: string;
@@ -99,6 +99,8 @@ export interface TaskRow extends TaskSummaryRow {
   request_body: string | null;
   /** In its line. */
   place: number | null;
+  /** Since when it stands there, Unix ms. */
+  waits_since: number | null;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { JsonText } from '../../../producer/json/json-text.ts';
-import { taskView, unrecordedTask } from '../../../producer/view/task-view.ts';
+import { opensAtOf, taskView, unrecordedTask } from '../../../producer/view/task-view.ts';
 import type { TaskRow } from '../../../shared/store/row.ts';
 import { smallestTaskIdAt } from '../../../shared/task/id.ts';
 import { TASK_STATUSES } from '../../../shared/task/status.ts';
@@ -54,6 +54,7 @@ function rowWith(columns: Partial<TaskRow>): TaskRow {
     result: null,
     result_stored: null,
     place: null,
+    waits_since: null,
     ...columns,
   };
 }
@@ -89,6 +90,20 @@ describe('what a task waits for', () => {
 
     it('is who stands before it, and until when by the pace of its line', () => {
       expect(shown(2).waitingFor).toEqual({ reason: 'no-key', ahead: 9, until: at(5) });
+    });
+
+    it('begins when what it waits for opens again, where that was known as it was parked', () => {
+      const closed = { ...parked, deferrals: 1, waits_since: CREATED - 1_000, next_at: CREATED + 3_599_000 };
+      const until = (perSecond: number | null, columns: Partial<TaskRow> = {}) => {
+        const row = rowWith({ ...closed, ...columns });
+        const shownTo = taskView(row, '', { ...position(perSecond), opensAt: opensAtOf(row) });
+        return (shownTo as { waitingFor?: { until?: string } }).waitingFor?.until;
+      };
+      expect(until(null)).toBe(at(3_599));
+      expect(until(2)).toBe(at(3_604));
+      // No later than its fallback would be anyway, or over.
+      expect(until(null, { next_at: CREATED + 59_000 })).toBeUndefined();
+      expect(until(null, { waits_since: CREATED - 7_200_000, next_at: CREATED })).toBeUndefined();
     });
 
     it('says no time while the line does not move, or nobody says how fast, and never its fallback', () => {

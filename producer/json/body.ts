@@ -93,7 +93,12 @@ function decoded(bytes: Uint8Array): ReadText {
 /** For what may be asked with a body or without: none is an empty object. */
 export function mayReadJson(maxBytes: number): MiddlewareHandler<AppEnv> {
   const read = readsJson(maxBytes);
-  return (c, next) => (hasBody(c.req.raw) ? read(c, next) : next());
+  return (c, next) => {
+    if (hasBody(c.req.raw)) return read(c, next);
+    // Many clients say that they send JSON whether they send any or not.
+    c.req.json = async <Value>() => ({}) as Value;
+    return next();
+  };
 }
 
 function hasBody({ body, headers }: Request): boolean {

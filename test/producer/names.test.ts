@@ -55,6 +55,11 @@ describe.each(AS_SERVICES)('the name %s', (name) => {
     expect((await ask(here, `/api/services/${name}/demand`)).status).toBe(200);
     expect((await ask(here, `/api/services/${name}/pause`, { method: 'POST', token })).status).toBe(200);
     expect((await ask(here, `/api/services/${name}/resume`, { method: 'POST', token })).status).toBe(200);
+    // Many clients say that they send JSON whether they send any or not.
+    const bare = { method: 'POST', token, headers: { 'content-type': 'application/json' } };
+    for (const act of ['pause', 'resume']) {
+      expect((await ask(here, `/api/services/${name}/${act}`, bare)).status).toBe(200);
+    }
     expect((await ask(here, `/api/services/${name}`, { method: 'DELETE', token })).status).toBe(204);
     expect((await ask(here, `/api/services/${name}/demand`)).status).toBe(404);
   });

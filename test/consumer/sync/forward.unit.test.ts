@@ -1,5 +1,5 @@
 /** Where a synchronous call goes on to another server, and where it must not: by what came of the first sending. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { ConsumerEnv } from '../../../consumer/env.ts';
 import { Acquired } from '../../../consumer/sync/acquired.ts';
 import { forward } from '../../../consumer/sync/forward.ts';
@@ -117,5 +117,14 @@ describe('a call that brought no answer', () => {
     expect(hosts).toEqual([]);
     expect(result).toMatchObject({ kind: 'failed', why: 'unreachable', isUnsent: true });
     expect((await sent(() => new Response(), POST, ['one.test'])).hosts).toEqual(['two']);
+  });
+});
+
+describe('an answer that is for another server', () => {
+  it('is cancelled unread: its connection is one of six', async () => {
+    const cancel = vi.fn();
+    const { hosts } = await sent(() => new Response(new ReadableStream({ cancel }), { status: 521 }), GET);
+    expect(hosts).toEqual(['one', 'two']);
+    expect(cancel).toHaveBeenCalledOnce();
   });
 });

@@ -150,6 +150,18 @@ describe('a task that the only key of its shard refused', () => {
   });
 });
 
+test('a key that refused a task is tried by one call at a time, though it has room for many', () => {
+  const pool = emptyPool('llm');
+  const only = { members: MEMBERS.slice(0, 1) };
+  run(pool, 'bad', START, REFUSED, only);
+  const first = ask(pool, 'a', START + 200, only);
+  expect(first).toMatchObject({ kind: 'granted' });
+  for (const task of ['b', 'c']) expect(ask(pool, task, START + 200, only).kind).not.toBe('granted');
+  release(pool, { leaseId: first.leaseId, reports: [{ task: 'a', feedback: WORKED }] }, START + 300);
+  for (const task of ['b', 'c'])
+    expect(ask(pool, task, START + 300, { ...only, isInTurn: true })).toMatchObject({ kind: 'granted' });
+});
+
 test('a task that one key refused waits aside while the other is limited and the first has room for others', () => {
   const pool = emptyPool('llm');
   const [first, second] = MEMBERS.map((member) => ({ members: [member], isInTurn: true }));

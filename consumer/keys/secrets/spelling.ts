@@ -37,8 +37,8 @@ const NUMERIC_ESCAPES: readonly NumericEscape[] = [
   { begins: '\\u{', base: 16, digits: ANY_DIGITS, end: '}' },
   { begins: '\\x{', base: 16, digits: ANY_DIGITS, end: '}' },
   { begins: '\\', base: 8, digits: [1, 3] },
-  // `\73 k`, as CSS.escape writes a digit that comes first (CSS Syntax, section 4.3.7).
-  { begins: '\\', base: 16, digits: [1, 5], end: ' \t\n' },
+  // `\73 k`, as CSS.escape writes a digit that comes first (CSS Syntax, section 4.3.7); a form writes + for the blank.
+  { begins: '\\', base: 16, digits: [1, 5], end: ' \t\n+' },
   { begins: '\\', base: 16, digits: [6, 6] },
   // URLs, and what scripts of old made of them.
   { begins: '%', base: 16, digits: [2, 2] },

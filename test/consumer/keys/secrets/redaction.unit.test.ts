@@ -33,6 +33,7 @@ describe('redaction', () => {
     ['in base64 of JSON', btoa(JSON.stringify({ key: KEY }))],
     ['in base64 of base64', btoa(btoa(`user:${KEY}`))],
     ['in small letters, as a host is', `https://${KEY.toLowerCase()}/`],
+    ['as a stylesheet in a form', Array.from(KEY, (char) => `\\${char.charCodeAt(0).toString(16)}+`).join('')],
     ['cut off', `the key was ${KEY.slice(0, 20)}`],
     ['in hexadecimal', Buffer.from(KEY).toString('hex')],
     ['in base64', btoa(KEY)],

@@ -12,9 +12,6 @@ const FIRST_CALLS = 2;
 /** How often over that may happen soon: at the end of it a limit may stand. */
 const MAX_UNSURE_TURNS = 2;
 
-/** It may begin a moment later than it could. */
-const LONG_PERIOD_MS = 20_000;
-
 /** Calls that must have been let in, for each of those at a time, before such a limit is believed. */
 const TURNS_TO_OBSERVE_TOP = 3;
 
@@ -62,12 +59,9 @@ export function room(state: LimiterState, now: number, until: number): number {
   if (state.learnt !== undefined) {
     const { calls, periodMs } = state.learnt;
     // What has not held for a round may have been saved up: it is there once.
-    const mostCalls = opensUnsurely(state) ? 1 : state.isObserved ? Infinity : calls;
-    rooms.push(Math.min(mostCalls, state.starts.room(calls, periodMs, now, until)) + doubting(state, until));
+    rooms.push(state.starts.room(calls, periodMs, now, until) + doubting(state, until));
   }
-  const unsure = mostUnsure(state);
-  if (unsure < Infinity) rooms.push(Math.floor(unsure * Math.min(turns, MAX_UNSURE_TURNS)) - state.unsure);
-  return Math.max(state.closed === undefined ? 0 : 1, Math.min(...rooms), 0);
+  return Math.max(0, Math.min(...rooms));
 }
 
 /** Calls a second that it bears for good, as far as that is known. */
@@ -83,16 +77,9 @@ export function perSecond(state: LimiterState): number | undefined {
   return slowest > 0 && slowest < Infinity ? slowest : undefined;
 }
 
-/** The backend never said when a period ends, and it is long: one call shows that the next has begun. */
-function opensUnsurely(state: LimiterState): boolean {
-  const { learnt } = state;
-  if (learnt === undefined || learnt.isTold === true || learnt.periodMs < LONG_PERIOD_MS) return false;
-  return state.ofRound >= learnt.calls || state.confirmed === 0;
-}
-
 function mostAtOnce(state: LimiterState): number {
   const configured = state.configured.atOnce ?? Infinity;
-  if (state.top === undefined || state.closed?.test?.isDue) return configured;
+  if (state.top === undefined) return configured;
   return Math.min(configured, state.top + state.doubt.step);
 }
 
@@ -100,8 +87,7 @@ function mostAtOnce(state: LimiterState): number {
 function mostUnsure(state: LimiterState): number {
   if (state.configured.rate !== undefined || state.told.isAny || state.top !== undefined) return Infinity;
   if (state.learnt === undefined) return FIRST_CALLS + state.borne / 2;
-  if (!state.isObserved) return FIRST_CALLS + state.confirmed / 3;
-  return state.learnt.periodMs < 3 * LET_IN_MS ? Infinity : Math.max(FIRST_CALLS, state.learnt.calls / 3);
+  return state.isObserved ? Infinity : FIRST_CALLS + state.confirmed / 3;
 }
 
 function learntAt(state: LimiterState, now: number): number {

@@ -10,15 +10,14 @@ const MAX_PATIENCE = 64;
 /** Within one round. */
 const MAX_GROWTH = 1.3;
 
-/** A higher number may be what had been saved up: equals hear of it, and patience is short again, when it lasts. */
-const HELD_ROUNDS = 3;
-
-/** The limit lies somewhere between the number and what it was raised from: on average a round uses up half the difference. */
+/**
+ * A higher number may be what had been saved up: equals hear of it, and patience is short again, when it lasts.
+ * The limit lies somewhere between the number and what it was raised from: on average
+ * a round uses up half the difference.
+ */
 const USED_SHARE = 0.5;
 
 export class Doubt {
-  /** How often equals should look whether they bear more too. */
-  raises = 0;
   #clean: number;
   #patience = FIRST_PATIENCE;
   #isDoubting = false;
@@ -53,10 +52,9 @@ export class Doubt {
       // What was saved up lets more pass each time: the next raise waits until it must have been used up.
       if (number > most && this.#raisedFor === 1) this.soon();
       const savedRounds = Math.max(0, most - number) / (USED_SHARE * Math.max(1, number - this.#base));
-      if (this.#raisedFor >= Math.max(HELD_ROUNDS, savedRounds)) {
+      if (this.#raisedFor >= savedRounds) {
         this.#patience = FIRST_PATIENCE;
         this.#raisedFor = undefined;
-        this.raises += 1;
       }
     }
     if (!wasFull || ++this.#clean < this.#patience) return false;
@@ -81,14 +79,8 @@ export class Doubt {
     return 1;
   }
 
-  /** It was refused: the number stands. */
+  /** It was refused: the number stands, or is lower. */
   fail(): void {
-    const raisedFor = this.#raisedFor;
-    this.stop();
-    this.#raisedFor = raisedFor;
-  }
-
-  stop(): void {
     this.#reset(Math.min(0, this.#clean), Math.min(MAX_PATIENCE, this.#patience * 2));
   }
 

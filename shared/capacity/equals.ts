@@ -1,7 +1,6 @@
 /** What keys of a pool that are equals take over from each other. Changes the state in place, without I/O. */
 import { mergeLearnt, paceOf } from './learnt.ts';
 import { type LimiterState, ROUND_MS } from './limiter-state.ts';
-import { closeWhenFull } from './opening.ts';
 
 /** An equal that bears so much more is believed, but only so often. */
 const MUCH_MORE = 1.5;
@@ -17,11 +16,6 @@ export function learnFrom(state: LimiterState, other: LimiterState, now: number)
     state.closed = undefined;
     return;
   }
-  const closed = state.closed;
-  if (other.isTopRefuted && (state.learnt === undefined || closed?.test !== undefined)) {
-    state.isTopRefuted = true;
-    if (closed !== undefined && closed.probe === undefined) closed.test = undefined;
-  }
   if (other.learnt === undefined) return;
   // This one has borne more for a whole round: it may have been a stray refusal.
   if (state.learnt === undefined && paceOf(other.learnt) < state.borneBefore / ROUND_MS) return;
@@ -34,7 +28,6 @@ export function learnFrom(state: LimiterState, other: LimiterState, now: number)
     // Also where it was copied a moment ago: of calls that are refused together the equal hears one by one.
     state.learnt = other.learnt;
     state.copied = other.learnt;
-    closeWhenFull(state, now);
     return;
   }
   // More than ever was let in at a time cannot have been saved up.
@@ -44,10 +37,4 @@ export function learnFrom(state: LimiterState, other: LimiterState, now: number)
     state.copiesLeft -= 1;
     state.learnt = other.learnt;
   } else state.learnt = mergeLearnt(state.learnt, other.learnt);
-  closeWhenFull(state, now);
-}
-
-/** An equal was found to bear more: this one is tried in its next round. */
-export function encourage(state: LimiterState, other: LimiterState): void {
-  if ((state.learnt?.calls ?? Infinity) < (other.learnt?.calls ?? 0)) state.doubt.soon();
 }

@@ -13,10 +13,6 @@ export interface Learnt {
   readonly isTold?: boolean;
 }
 
-/** The marks lie close enough. */
-const VAGUE_SHARE = 0.05;
-const VAGUE_MS = 20;
-
 /** The marks lie so far apart that a call between them says more than patience does. */
 const WIDE = 1.2;
 
@@ -26,24 +22,10 @@ const WIDER = 1.15;
 /** Marks this close to each other are the same mark. */
 const CLOSE = 1.02;
 
-/** Numbers that are the same limit. */
-const ALIKE = 0.15;
-
 /** @param toldMs from the period's start to when the backend said it ends */
 export function firstLearnt(calls: number, shutMs: number, toldMs: number | undefined): Learnt {
   if (toldMs === undefined) return { calls, shutMs, periodMs: Infinity };
   return { calls, shutMs, periodMs: toldMs, isTold: true };
-}
-
-/** Refused before the learnt number was reached. */
-export function withFewerCalls(learnt: Learnt, calls: number, toldMs: number | undefined): Learnt {
-  return toldMs === undefined ? { ...learnt, calls } : firstLearnt(calls, 0, toldMs);
-}
-
-/** Refused after the learnt number: it stands. A time that was told shorter than before is the more exact one. */
-export function confirmedBy(learnt: Learnt, toldMs: number | undefined): Learnt {
-  if (toldMs === undefined || toldMs <= learnt.shutMs || toldMs >= learnt.periodMs) return learnt;
-  return { ...learnt, periodMs: toldMs };
 }
 
 /** Refused so long after the start: the period is longer. */
@@ -59,10 +41,6 @@ export function openedAt(learnt: Learnt, elapsedMs: number): Learnt {
   return { ...learnt, periodMs: elapsedMs, shutMs: Math.min(learnt.shutMs, elapsedMs * 0.9) };
 }
 
-export function isPeriodVague({ shutMs, periodMs, isTold }: Learnt): boolean {
-  return isTold !== true && periodMs < Infinity && periodMs - shutMs > Math.max(VAGUE_MS, VAGUE_SHARE * periodMs);
-}
-
 export function isPeriodWide({ shutMs, periodMs, isTold }: Learnt): boolean {
   return isTold !== true && periodMs < Infinity && periodMs > WIDE * shutMs;
 }
@@ -76,10 +54,9 @@ export function paceOf({ calls, periodMs }: Learnt): number {
   return calls / periodMs;
 }
 
-/** What equals have learnt of the same limit comes together; of another limit, one's own counts. */
+/** What equals have learnt of how long the period is comes together. */
 export function mergeLearnt(own: Learnt | undefined, other: Learnt): Learnt {
   if (own === undefined) return other;
-  if (Math.abs(own.calls - other.calls) > ALIKE * own.calls) return own;
   const shutMs = Math.max(own.shutMs, other.shutMs);
   const periodMs = Math.min(own.periodMs, other.periodMs);
   // What adds nothing leaves a copy a copy, so that it follows when its original hears more.

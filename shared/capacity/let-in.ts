@@ -2,7 +2,7 @@
  * What calls that are let in say: the number that was doubted is higher, the period shorter, the limiter open
  * again; and where a round begins. Changes the state in place, without I/O.
  */
-import { isPeriodVague, isPeriodWide, openedAt } from './learnt.ts';
+import { isPeriodWide, openedAt } from './learnt.ts';
 import { type Closed, LET_IN_MS, type LimiterState, type OpenCall, ROUND_MS } from './limiter-state.ts';
 
 export function noteLetIn(state: LimiterState, now: number): void {
@@ -41,9 +41,8 @@ export function beginRound(state: LimiterState, now: number): void {
   state.round = { at: now, previousAt: round?.at };
   state.isObserved ||= isSteady;
   state.isPeriodDoubted = learnt !== undefined && isPeriodWide(learnt);
-  if (!state.doubt.beginRound(wasFull, learnt?.calls ?? state.top ?? 0, state.most) || state.isPeriodDoubted) return;
-  if (learnt !== undefined && isPeriodVague(learnt)) state.isPeriodDoubted = true;
-  else state.doubt.begin();
+  const isDue = state.doubt.beginRound(wasFull, learnt?.calls ?? state.top ?? 0, state.most);
+  if (isDue && !state.isPeriodDoubted) state.doubt.begin();
 }
 
 export function doubted(state: LimiterState, now: number): OpenCall['doubts'] {

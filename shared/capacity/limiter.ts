@@ -11,7 +11,7 @@
  */
 import { nextAt, opensByEnd, perSecond, room } from './admission.ts';
 import { Doubt } from './doubt.ts';
-import { encourage, learnFrom } from './equals.ts';
+import { learnFrom } from './equals.ts';
 import { type KnownLimit, knownLimits } from './known-limits.ts';
 import type { Learnt } from './learnt.ts';
 import { beginRound, confirm, doubted, noteLetIn } from './let-in.ts';
@@ -85,10 +85,6 @@ export class Limiter {
 
   get isProbed(): boolean {
     return this.#state.closed?.probe !== undefined;
-  }
-
-  get raises(): number {
-    return this.#state.doubt.raises;
   }
 
   /** When it opens again, Unix ms; undefined while it is open. */
@@ -185,11 +181,6 @@ export class Limiter {
   /** Takes what an equal has learnt, as far as nothing of one's own speaks against it. */
   learnFrom(other: Limiter, now: number): void {
     learnFrom(this.#state, other.#state, now);
-  }
-
-  /** An equal was found to bear more: this one is tried in its next round. */
-  encourage(other: Limiter): void {
-    encourage(this.#state, other.#state);
   }
 
   snapshot(): LimiterSnapshot {

@@ -2,7 +2,7 @@
  * What a refusal says: a limit is met for the first time, is lower than it was, stands where it was doubted, or
  * has not ended where a call tried it. Changes the state in place, without I/O.
  */
-import { confirmedBy, firstLearnt, shutAt, withFewerCalls } from './learnt.ts';
+import { firstLearnt, shutAt } from './learnt.ts';
 import type { Closed, LimiterState, OpenCall } from './limiter-state.ts';
 
 /** A wait this short may be one for calls at a time: those are told a second, whatever the limit. */
@@ -58,9 +58,9 @@ function learn(state: LimiterState, call: OpenCall, until: number | undefined, n
   state.learnt =
     learnt === undefined
       ? firstLearnt(count, Math.max(call.at - roundAt, state.shutMs), toldMs)
-      : withFewerCalls(learnt, count, toldMs);
+      : { ...learnt, calls: count };
   if (state.isObserved && !state.doubt.isRaised) state.doubt.restart();
-  else state.doubt.stop();
+  else state.doubt.fail();
   state.isObserved = false;
   return count;
 }
@@ -90,9 +90,7 @@ function doubtFailed(state: LimiterState, call: OpenCall, until: number | undefi
     state.learnt = shutAt(learnt, call.at - roundAt, toldMs);
     return true;
   }
-  if (state.ofRound < learnt.calls) return false;
-  state.learnt = confirmedBy(learnt, toldMs);
-  return true;
+  return state.ofRound >= learnt.calls;
 }
 
 function probeFailed(

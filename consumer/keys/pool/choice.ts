@@ -3,8 +3,7 @@ import { isBeingTried, isOutage, isTried, openFor } from './place.ts';
 import type { KeyPlace, Pool, Room } from './pool.ts';
 import { isSuspected } from './status.ts';
 
-/** A canary key goes ahead of its equals while no limit is known; the others may do this much without it. */
-const CALLS_WITHOUT_CANARY = 4;
+/** A canary key goes ahead of its equals while no limit is known; the others do less than it bore for a whole round. */
 const SAFE_SHARE = 0.9;
 
 /** While calls must end before there is room, looks again after this. */
@@ -35,18 +34,14 @@ export function choose(pool: Pool, places: readonly KeyPlace[], task: string, is
     if (tooLargeFor?.has(key.fingerprint)) continue;
     const { limiter } = room;
     const refusedUntil = isHeld ? now + PAUSE_MS : openFor(place, task, isFresh, now);
-    const isAhead =
-      canary !== undefined &&
-      canary !== room &&
-      limiter.ofRound >= Math.max(CALLS_WITHOUT_CANARY, canary.limiter.confirmed, limiter.borne);
     const waitsForProbe = isProbing && limiter.isBlind;
-    const at = Math.max(limiter.nextAt(now), refusedUntil, isAhead || waitsForProbe ? Infinity : 0);
+    const at = Math.max(limiter.nextAt(now), refusedUntil, waitsForProbe ? Infinity : 0);
     if (at > now) {
       nextAt = Math.min(nextAt, at);
-      isOpenedByEnd ||= refusedUntil <= now && (isAhead || waitsForProbe || limiter.opensByEnd(now));
+      isOpenedByEnd ||= refusedUntil <= now && (waitsForProbe || limiter.opensByEnd(now));
     } else if (best === undefined || goesBefore(place, best, canary)) best = place;
   }
-  return { best, nextAt, isOpenedByEnd: isOpenedByEnd || isBeingTried(places), isRefused };
+  return { best, nextAt, isOpenedByEnd, isRefused };
 }
 
 /** Where nothing is known of any limit, the one that has done most. */
@@ -71,6 +66,5 @@ function goesBefore(a: KeyPlace, b: KeyPlace, canary: Room | undefined): boolean
   if (tries !== triesOther) return tries;
   if (canary !== undefined && a.room === canary && !isSafe(b.room, canary)) return true;
   if (canary !== undefined && b.room === canary && !isSafe(a.room, canary)) return false;
-  const load = a.key.recentCalls - b.key.recentCalls;
-  return load !== 0 ? load < 0 : a.key.lastUsedAt < b.key.lastUsedAt;
+  return a.key.recentCalls < b.key.recentCalls;
 }

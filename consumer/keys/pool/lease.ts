@@ -6,7 +6,7 @@
 import { type LeaseAnswer, type LeaseCall, type LeaseRequest, waitsInPlace } from '../../../shared/capacity/lease.ts';
 import { poolLine, refusedLine } from '../../../shared/capacity/line.ts';
 import { type Choice, choose, PAUSE_MS } from './choice.ts';
-import { joinLine, noteArrival, roomWithin, waitingInPlace } from './line.ts';
+import { joinLine, noteArrival, roomWithin } from './line.ts';
 import { isTried, placesOf } from './place.ts';
 import {
   type ConfiguredLimits,
@@ -57,7 +57,6 @@ const LATE_MS = 1_000;
 
 /** So many may wait in place for what a call says that tries a key. */
 const MAX_UNSURE_IN_PLACE = 32;
-const ASIDE_PAUSE_MS = 250;
 
 /** How exactly it is known when a call's turn comes, and how many look at a time whether it has come sooner. */
 const TURN_MS = 5;
@@ -136,7 +135,7 @@ function answerTo(pool: Pool, call: KeyCall, open: Lease['open'], now: number): 
     isBehind || call.mustNotWait
       ? undefined
       : isAside
-        ? waitAside(pool, bucket, places, choice, now)
+        ? waitAside(choice, now)
         : waitInPlace(pool, bucket, places, task, choice, now);
   if (inPlace !== undefined) return { task, kind: 'start-at', at: inPlace, reason };
   const until = choice.nextAt > now && choice.nextAt < Infinity ? choice.nextAt : undefined;
@@ -208,16 +207,6 @@ function roomAt(pool: Pool, bucket: string, others: number, now: number): number
   return late;
 }
 
-/** As long as there are others to try the keys, it may soon be known whose fault a refusal was. */
-function waitAside(
-  pool: Pool,
-  bucket: string,
-  places: readonly KeyPlace[],
-  { nextAt }: Choice,
-  now: number,
-): number | undefined {
-  const areOthersHere =
-    places.some(({ key }) => key.inFlight > 0) || pool.lines.has(bucket) || waitingInPlace(pool, bucket, now) > 0;
-  const at = areOthersHere ? Math.min(nextAt, now + ASIDE_PAUSE_MS) : nextAt;
-  return waitsInPlace(at, now) ? at : undefined;
+function waitAside({ nextAt }: Choice, now: number): number | undefined {
+  return waitsInPlace(nextAt, now) ? nextAt : undefined;
 }

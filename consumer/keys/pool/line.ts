@@ -45,8 +45,6 @@ export interface Pull {
 
 export function joinLine(pool: Pool, bucket: string, now: number): LineState {
   const line = pool.lines.get(bucket) ?? newLine(now);
-  // The others may have found the line empty meanwhile.
-  if (line.joinedAt < now - WRITTEN_WITHIN_MS) line.shownAt = Math.min(line.shownAt, shownAfter(now));
   line.joinedAt = now;
   pool.lines.set(bucket, line);
   return line;
@@ -75,14 +73,10 @@ function newLine(joinedAt: number): LineState {
     askPauseMs: MIN_ASK_PAUSE_MS,
     hasGranted: false,
     hasBounced: false,
-    shownAt: shownAfter(joinedAt),
+    // As if it had been shown so long ago that it is again in a moment.
+    shownAt: joinedAt - SHOWN_AGAIN_AFTER_MS + SHOWN_AFTER_MS,
     isAsking: false,
   };
-}
-
-/** As if it had been shown so long ago that it is again in a moment. */
-function shownAfter(joinedAt: number): number {
-  return joinedAt - SHOWN_AGAIN_AFTER_MS + SHOWN_AFTER_MS;
 }
 
 /** Something has changed for those that stand there: the ledger is asked without a pause. */
@@ -94,22 +88,19 @@ export function hastenLines(pool: Pool): void {
 export function pull(pool: Pool, now: number): { readonly pulls: Pull[]; readonly nextAt: number } {
   const pulls: Pull[] = [];
   let nextAt = Infinity;
-  const pulledRefused = new Map<string, number>();
   for (const [bucket, state] of pool.refused) {
     const soon = roomWithin(pool, bucket, now, now + IN_PLACE_MS);
     const { request, nextAt: againAt } = pullRefused(pool, bucket, state, soon, now);
     nextAt = Math.min(nextAt, Math.max(now + MIN_ASK_PAUSE_MS, againAt));
     if (request === undefined) continue;
     pulls.push({ bucket, request, of: 'refused' });
-    pulledRefused.set(bucket, request.limit);
   }
   for (const [bucket, line] of pool.lines) {
     if (line.isAsking) continue;
     while (line.coming[0] !== undefined && line.coming[0].at < now - LOST_AFTER_MS) line.coming.shift();
     const aheadMs = Math.min(MAX_AHEAD_MS, line.delayMs + IN_PLACE_MS);
     const coming = line.coming.reduce((sum, { count }) => sum + count, 0);
-    const taken = coming + waitingInPlace(pool, bucket, now) + (pulledRefused.get(bucket) ?? 0);
-    const room = roomWithin(pool, bucket, now, now + aheadMs) - taken;
+    const room = roomWithin(pool, bucket, now, now + aheadMs) - coming - waitingInPlace(pool, bucket, now);
     const mayAskAt = line.askedAt + line.askPauseMs;
     if (room >= 1 && mayAskAt <= now) {
       const limit = Math.min(MAX_RELEASED, Math.floor(room));
@@ -191,7 +182,7 @@ function byQuota(places: readonly KeyPlace[]): KeyPlace[] {
   return [...rooms.values()];
 }
 
-export function waitingInPlace(pool: Pool, bucket: string, now: number): number {
+function waitingInPlace(pool: Pool, bucket: string, now: number): number {
   let count = 0;
   for (const until of pool.inPlace.get(bucket)?.values() ?? []) if (until > now) count++;
   return count;

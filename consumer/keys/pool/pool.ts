@@ -51,8 +51,6 @@ export interface Room {
   tokensPerCall: number;
   /** An allowance of a day or a purse is used up. */
   exhausted: { readonly times: number; readonly until: number } | undefined;
-  /** As of the limiter, when the equals were last told. */
-  raises: number;
 }
 
 /** Where a call may go: a key that is in use, with the room that its quota has in the bucket. */
@@ -247,7 +245,6 @@ export function addRoom(pool: Pool, quotaId: string, bucket: string, turn: numbe
     refusals: newRefusalState(),
     tokensPerCall: 0,
     exhausted: undefined,
-    raises: 0,
   };
   limit(pool, room);
   pool.rooms.set(roomId(quotaId, bucket), room);

@@ -152,12 +152,5 @@ function inCalls(told: ToldLimit, tokensPerCall: number): ToldLimit {
 }
 
 function shareWithEquals(pool: Pool, room: Room, now: number): void {
-  const { limiter } = room;
-  const hasRaised = limiter.raises !== room.raises;
-  room.raises = limiter.raises;
-  for (const other of equalsOf(pool, room.bucket)) {
-    if (other === room) continue;
-    other.limiter.learnFrom(limiter, now);
-    if (hasRaised) other.limiter.encourage(limiter);
-  }
+  for (const other of equalsOf(pool, room.bucket)) if (other !== room) other.limiter.learnFrom(room.limiter, now);
 }

@@ -37,9 +37,9 @@ export class KeyLeases extends Leases<KeyEnv & Pick<CatalogEnv, 'services'>, Key
     return this.leaseEach(calls, ({ service }) => poolOf(this.env, service));
   }
 
-  protected override async lease(pool: string, calls: readonly Call[], round = 0): Promise<Leased> {
+  protected override lease(pool: string, calls: readonly Call[], round = 0): Promise<Leased> {
     if (this.env.keys.ring.pools.has(pool)) return super.lease(pool, calls, round);
-    return { ready: [], ended: calls.map((call) => this.#sendToKeys(pool, call)) };
+    return Promise.resolve({ ready: [], ended: calls.map((call) => this.#sendToKeys(pool, call)) });
   }
 
   /** Brings calls back; those that have nothing more to say of their key are passed on. */

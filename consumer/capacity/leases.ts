@@ -92,8 +92,8 @@ export abstract class Leases<Env extends { readonly shard: string }, Grant, Repo
   /** @param lenderOf undefined where a call needs nothing */
   protected async leaseEach(calls: readonly Call[], lenderOf: (call: Call) => string | undefined): Promise<Leased> {
     const byLender = Map.groupBy(calls, lenderOf);
-    const free = byLender.get(undefined) ?? [];
-    if (free.length === calls.length) return { ready: free, ended: [] };
+    const [first] = byLender.keys();
+    if (byLender.size <= 1) return first === undefined ? { ready: [...calls], ended: [] } : this.lease(first, calls);
     const leased = await Promise.all(
       [...byLender].map(([lender, part]) =>
         lender === undefined ? { ready: part, ended: [] } : this.lease(lender, part),

@@ -21,7 +21,7 @@ import {
 import { forgetFinds } from '../../shared/store/find.ts';
 import { forgetExpiredKeys } from '../../shared/store/idempotency.ts';
 import { deleteOldJobs, deleteOldProgress, forgetRedriveStarts } from '../../shared/store/jobs.ts';
-import { deleteOldLineRates, readLines, releaseDueHeads } from '../../shared/store/parking.ts';
+import { deleteOldLineRates, makeOverdueHeadsDue, readLines, releaseDueHeads } from '../../shared/store/parking.ts';
 import { deleteExpiredRevocations } from '../../shared/store/revocation.ts';
 import { type StateRow, stateOfRow } from '../../shared/store/row.ts';
 import { deleteOldStatistics } from '../../shared/store/statistics.ts';
@@ -226,6 +226,7 @@ function moveOf(row: StateRow, decision: SweepDecision): Move {
 async function sweepLines(env: StoreEnv, now: number): Promise<Partial<SweepReport>> {
   const position = await readScanPosition(env.db, LINES_NAME);
   const lines = await readLines(env.db, position, LINES);
+  await makeOverdueHeadsDue(env.db, lines, now);
   const heads = await releaseDueHeads(env.db, lines, now);
   await sendWakes(
     env.taskQueues,

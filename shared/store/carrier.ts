@@ -31,11 +31,15 @@ export async function readDue(db: D1Database, kind: DueKind, now: number, limit:
   return results;
 }
 
+/** In line, with a fallback that was due before the deadline: nothing else looks at it after that. */
+const IS_LEFT_IN_LINE = 'parked_for IS NOT NULL AND due_at < deadline_at';
+
 /** Gives open tasks that have no `due_at` one, at their deadline at the latest; leaves the others alone. */
 export async function makeDue(db: D1Database, ids: readonly string[], dueAt: number): Promise<void> {
   await runForEach(
     db,
-    `UPDATE tasks SET due_at = min(?2, deadline_at) WHERE id IN (SELECT value FROM json_each(?1)) AND due_at IS NULL AND ${OPEN}`,
+    `UPDATE tasks SET due_at = min(?2, deadline_at) WHERE id IN (SELECT value FROM json_each(?1))
+       AND (due_at IS NULL OR ${IS_LEFT_IN_LINE} AND deadline_at <= ?2) AND ${OPEN}`,
     jsonParameters(ids),
     dueAt,
   );
@@ -55,7 +59,7 @@ export async function scanForStrays(
   const step = await db
     .prepare(
       `SELECT max(id) AS last, count(*) AS rows, json_group_array(id) FILTER (WHERE stray) AS strays FROM (
-         SELECT id, due_at IS NULL AND deadline_at <= ?3 AND coalesce(lease_until, 0) <= ?3 AND ${OPEN} AS stray
+         SELECT id, (due_at IS NULL OR ${IS_LEFT_IN_LINE}) AND deadline_at <= ?3 AND coalesce(lease_until, 0) <= ?3 AND ${OPEN} AS stray
          FROM tasks WHERE id > ?1 ORDER BY id LIMIT ?2)`,
     )
     .bind(position, rows, now)

@@ -155,6 +155,25 @@ export function releaseDueHeads(
   );
 }
 
+/** Of a line, in one round: a statement of `sweepDue` ends as many. */
+const OVERDUE_HEADS = 500;
+
+/**
+ * Makes tasks due that are past their deadline at the head of a line: nobody wakes them any more, and their fallback may
+ * have been before it.
+ */
+export function makeOverdueHeadsDue(db: D1Database, lines: readonly string[], now: number): Promise<unknown[]> {
+  return runForEach(
+    db,
+    `UPDATE tasks SET due_at = deadline_at
+     WHERE id IN (SELECT head.value FROM json_each(?1) AS line, json_each((SELECT json_group_array(id) FROM (
+         SELECT id FROM tasks WHERE parked_for = line.value ORDER BY place, id LIMIT ${OVERDUE_HEADS}))) AS head)
+       AND parked_for IS NOT NULL AND due_at < deadline_at AND deadline_at <= ?2`,
+    jsonParameters(lines),
+    now,
+  );
+}
+
 /** The paces of lines that were noted since then, Unix ms. */
 export async function readLineRates(db: D1Database, since: number): Promise<{ line: string; perSecond: number }[]> {
   const { results } = await db

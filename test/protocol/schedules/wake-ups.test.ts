@@ -132,6 +132,16 @@ describe('60,000 parked tasks fall due', () => {
     expect(await rowOf(task)).toMatchObject({ status: 'retrying', failures: 1 });
   });
 
+  it('and end when their deadline has passed, though their fallback was due before it', async () => {
+    await flood(1_000, '?2 + 90000', START);
+    await house.clock.moveTo(START + 2 * MINUTE_MS);
+    await house.sweep();
+    await house.clock.moveTo(START + 3 * MINUTE_MS);
+    await house.sweep();
+    const open = await env.DB.prepare('SELECT count(*) AS count FROM tasks WHERE finished_at IS NULL').first('count');
+    expect(open).toBe(0);
+  });
+
   it('at their deadline, and so are a callback and a wake-up that was never sent', async () => {
     const task = await waitingTask(house);
     const unsent = await house.mint();

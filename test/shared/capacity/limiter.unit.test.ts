@@ -245,3 +245,40 @@ test('what was learnt is there after a restart, and a told end holds', () => {
   expect(after.nextAt(50_000)).toBe(60_000);
   expect(after.perSecond()).toBeCloseTo(1, 1);
 });
+
+describe('what is kept although no row of the bench needs it', () => {
+  test('a configured limit is not met by calls of which some take longer to arrive than others', () => {
+    const limiter = new Limiter();
+    limiter.configured = { rate: { calls: 5, periodMs: 1_000 } };
+    const arrivals: number[] = [];
+    let refused = 0;
+    for (let now = 0; now < 20_000; now++) {
+      if (limiter.nextAt(now) > now) continue;
+      limiter.end(limiter.start(now), { kind: 'let-in' }, now);
+      // Every other second calls are slower by ten milliseconds.
+      const arrival = now + (Math.floor(now / 1_000) % 2 === 0 ? 10 : 0);
+      if (arrivals.filter((each) => each > arrival - 1_000).length >= 5) refused += 1;
+      arrivals.push(arrival);
+    }
+    expect(refused).toBe(0);
+    expect(arrivals.length).toBeGreaterThan(90);
+  });
+
+  test('a limit of calls at a time that rises is found to have risen', () => {
+    const limiter = new Limiter();
+    const open: { ticket: number; at: number }[] = [];
+    let most = 0;
+    for (let now = 0; now < 1_800_000; now += 100) {
+      while (open[0] !== undefined && open[0].at <= now - 400) {
+        limiter.end(open.shift()?.ticket ?? 0, { kind: 'let-in' }, now);
+      }
+      while (limiter.nextAt(now) <= now) {
+        const ticket = limiter.start(now);
+        if (open.length >= (now < 60_000 ? 2 : 6)) limiter.end(ticket, { kind: 'limited' }, now + 5);
+        else open.push({ ticket, at: now });
+      }
+      if (now > 1_500_000) most = Math.max(most, open.length);
+    }
+    expect(most).toBeGreaterThan(4);
+  });
+});

@@ -1,0 +1,115 @@
+import { expect, test } from 'vitest';
+import { type BriefKeyAnswer, type KeyCall, type KeyRequest, lease } from '../../../../consumer/keys/pool/lease.ts';
+import { noteAsking, notePulled, pull } from '../../../../consumer/keys/pool/line.ts';
+import { emptyPool, type Pool } from '../../../../consumer/keys/pool/pool.ts';
+import { release } from '../../../../consumer/keys/pool/release.ts';
+
+const START = 1_000_000;
+const KEY = { number: 1, fingerprint: 'aaaaaaaa' };
+const CALL_MS = 1_000;
+
+let leases = 0;
+
+interface Asked {
+  readonly leaseId: string;
+  readonly answers: readonly BriefKeyAnswer[];
+}
+
+function ask(pool: Pool, calls: (string | KeyCall)[], now: number, over: Partial<KeyRequest> = {}): Asked {
+  const leaseId = `lease-${++leases}`;
+  const rest = { members: [KEY], configured: { concurrency: 1 }, shard: 0, otherShards: [] };
+  return { leaseId, answers: lease(pool, { leaseId, expiresAt: now + 600_000, calls, ...rest, ...over }, now) };
+}
+
+/** A key is taken by `a`, and `b` stands in line; then `a` ends. */
+function lineBehindOneCall(over: Partial<KeyRequest> = {}): Pool {
+  const pool = emptyPool('llm');
+  const { leaseId } = ask(pool, ['a'], START, over);
+  expect(ask(pool, [{ task: 'b', mustNotWait: true }], START, over).answers).toMatchObject([{ kind: 'park' }]);
+  release(pool, { leaseId, worked: ['a'], reports: [] }, START + CALL_MS);
+  return pool;
+}
+
+/** How many are asked of the line now; the ledger wakes them. */
+function wake(pool: Pool, now: number, left = true): number {
+  const [first] = pull(pool, now).pulls;
+  if (first === undefined) return 0;
+  noteAsking(pool, first, now);
+  notePulled(pool, first, { released: left ? first.request.limit : 0, left }, now);
+  return first.request.limit;
+}
+
+test('while a line stands newcomers join its end, and the one whose turn it is gets the key', () => {
+  const pool = lineBehindOneCall();
+  expect(ask(pool, ['newcomer'], START + CALL_MS).answers).toMatchObject([{ kind: 'park', line: 'pool:llm' }]);
+  expect(ask(pool, [{ task: 'b', isInTurn: true, hasArrived: true }], START + CALL_MS).answers).toEqual([1]);
+});
+
+test('no more wait in place than there will be room for within two seconds', () => {
+  const pool = emptyPool('llm');
+  const configured = { concurrency: 1, requestsPerMinute: 6_000 };
+  ask(pool, ['a'], START, { configured });
+  const { answers } = ask(pool, ['b', 'c', 'd'], START, { configured });
+  expect(answers).toMatchObject([{ kind: 'start-at' }, { kind: 'park' }, { kind: 'park' }]);
+});
+
+test('a woken task that never comes keeps its room for half a minute only', () => {
+  const pool = lineBehindOneCall();
+  const times = [CALL_MS, 2_000, 29_000, 32_000].map((after) => START + after);
+  expect(times.map((now) => wake(pool, now))).toEqual([1, 0, 0, 1]);
+});
+
+test('the line is asked later and later as long as all who are woken only come to wait again', () => {
+  const pool = lineBehindOneCall();
+  // Calls were short, and this one is not: room is expected where there is none.
+  for (let now = START + 1_000, call = 0; call < 60; now += 50, call++) {
+    const { leaseId } = ask(pool, [{ task: 'short', isInTurn: true }], now);
+    release(pool, { leaseId, worked: ['short'], reports: [] }, now + 50);
+  }
+  const from = START + 10_000;
+  ask(pool, [{ task: 'long', isInTurn: true }], from);
+  let woken = 0;
+  for (let now = from; now < from + 60_000; now += 50) {
+    if (wake(pool, now) === 0) continue;
+    woken += 1;
+    for (const { count } of [...(pool.lines.get('')?.coming ?? [])]) {
+      const calls = Array.from({ length: count }, () => ({
+        task: 'b',
+        isInTurn: true,
+        hasArrived: true,
+        mustNotWait: true,
+      }));
+      expect(ask(pool, calls, now).answers[0]).toMatchObject({ kind: 'park' });
+    }
+  }
+  expect(woken).toBeGreaterThan(10);
+  expect(woken).toBeLessThan(60);
+});
+
+test('a line that the ledger finds empty stands until the rows of those who were told to join it are written', () => {
+  const pool = lineBehindOneCall();
+  wake(pool, START + CALL_MS, false);
+  expect(pool.lines.size).toBe(1);
+  wake(pool, START + 4_000, false);
+  expect(pool.lines.size).toBe(0);
+});
+
+test('keys that share a quota make room once', () => {
+  const members = [KEY, { number: 2, fingerprint: 'bbbbbbbb' }].map((key) => ({ ...key, group: 'team' }));
+  expect(wake(lineBehindOneCall({ members }), START + CALL_MS)).toBe(1);
+});
+
+test('one task is woken for a key that has refused one and is to be tried', () => {
+  const pool = emptyPool('llm');
+  const configured = { concurrency: 10, requestsPerMinute: 600 };
+  const tasks = Array.from({ length: 10 }, (_, index) => `task-${index}`);
+  const { leaseId } = ask(pool, tasks, START, { configured });
+  ask(pool, [{ task: 'b', mustNotWait: true }], START, { configured });
+  const refused = { kind: 'refused', httpStatus: 403, about: 'key' } as const;
+  const reports = tasks.map((task, index) => ({
+    task,
+    feedback: index === 0 ? refused : ({ kind: 'unknown' } as const),
+  }));
+  release(pool, { leaseId, reports }, START + CALL_MS);
+  expect(wake(pool, START + CALL_MS)).toBe(1);
+});

@@ -7,7 +7,7 @@ import type { KeyReport, LimitFacts } from './feedback.ts';
 import { abandonLease, endCall } from './lease.ts';
 import { isOutage, placesOf, refusalsOf } from './place.ts';
 import { equalsOf, type LeasedCall, limit, noteNews, type Pool, type Room } from './pool.ts';
-import { clearTask, hasRefused, holdAll, isRefusing, noteRefused, noteWorked, tryAgain } from './status.ts';
+import { clearTask, hasRefused, holdAll, noteRefused, noteWorked } from './status.ts';
 
 export interface KeyRelease {
   readonly leaseId: string;
@@ -112,16 +112,13 @@ function holdInOutage(pool: Pool, bucket: string, isNew: boolean, now: number): 
 }
 
 function noteWorkedEverywhere(pool: Pool, { key, room, startedAt }: LeasedCall, task: string, now: number): void {
-  const wasRefusing = isRefusing(key.refusals) || isRefusing(room.refusals);
   noteWorked(key.refusals, task, startedAt);
   noteWorked(room.refusals, task, startedAt);
   pool.tooLarge.delete(task);
   noteNews(pool);
   for (const place of placesOf(pool, room.bucket)) {
     for (const { refusals } of [place.key, place.room]) {
-      if (refusals.refusals.length === 0) continue;
-      clearTask(refusals, task, startedAt, now);
-      if (wasRefusing) tryAgain(refusals, now);
+      if (refusals.refusals.length > 0) clearTask(refusals, task, startedAt, now);
     }
   }
 }

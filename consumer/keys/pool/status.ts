@@ -22,9 +22,8 @@ const MAX_CONFIRMED_PAUSE_MS = 3_600_000;
 const REFUSAL_TTL_MS = 3_600_000;
 const MAX_REFUSALS = 32;
 
-/** So many tasks in a row, or two over so long: it was not their fault. */
+/** So many tasks in a row: it was not their fault. */
 const MANY_TASKS = 3;
-const LONG_MS = 30_000;
 
 /** A task that another key takes so soon after a refusal shows that it was this key. */
 const SAME_TIME_MS = 2_000;
@@ -67,36 +66,33 @@ export function newRefusalState(): RefusalState {
   return { refusals: [], workedAt: 0, proofs: 0, probeAt: 0, prober: undefined, refusingSince: 0, triedAt: 0 };
 }
 
+const NONE: readonly KeyRefusal[] = [];
+
 /** Refusals since it last worked: while there is one, only one call at a time uses the key. */
-function pending({ refusals, workedAt }: RefusalState): KeyRefusal[] {
-  return refusals.filter(({ at }) => at > workedAt);
+function pending({ refusals, workedAt }: RefusalState): readonly KeyRefusal[] {
+  return refusals.length === 0 ? NONE : refusals.filter(({ at }) => at > workedAt);
 }
 
 export function isSuspected(state: RefusalState): boolean {
-  return state.refusals.length > 0 && pending(state).length > 0;
+  return pending(state).length > 0;
 }
 
 /** Out of use: it has refused two tasks, or one that works elsewhere, since it last worked. */
 export function isRefusing(state: RefusalState): boolean {
-  return state.proofs > 0 || (state.refusals.length > 1 && pending(state).length > 1);
+  return state.proofs > 0 || pending(state).length > 1;
 }
 
 export function noteWorked(state: RefusalState, task: string, startedAt: number): void {
   if (state.prober === task) state.prober = undefined;
   if (startedAt <= state.workedAt) return;
-  if (isSuspected(state) && wasOutage(state, startedAt)) {
+  // It refused everybody for a while, and now it does not: none of those tasks is to blame.
+  if (pending(state).length >= MANY_TASKS) {
     state.refusals = state.refusals.filter(({ at }) => at <= state.workedAt || at > startedAt);
   }
   state.workedAt = startedAt;
   if (isSuspected(state)) return;
   state.proofs = 0;
   state.probeAt = 0;
-}
-
-/** It refused everybody for a while, and now it does not: none of those tasks is to blame. */
-function wasOutage(state: RefusalState, now: number): boolean {
-  const { length } = pending(state);
-  return length >= MANY_TASKS || (length > 1 && now - state.refusingSince > LONG_MS);
 }
 
 /** @returns true when this is what takes it out of use */
@@ -130,11 +126,6 @@ export function clearTask(state: RefusalState, task: string, startedAt: number, 
   state.refusals = state.refusals.map((each) => (each === refusal ? { ...each, isCleared: true } : each));
   state.proofs += 1;
   state.probeAt = Math.max(state.probeAt, now + pauseMs(state, now));
-}
-
-/** Another key that refused everything works again: this one may as well. */
-export function tryAgain(state: RefusalState, now: number): void {
-  if (state.proofs === 0) state.probeAt = Math.min(state.probeAt, now);
 }
 
 /** When the task may have a call here, Unix ms. */

@@ -9,6 +9,9 @@ import { opensAt } from './opening.ts';
 /** Before anything is known, so many calls more than half of those that were let in are under way. */
 const FIRST_CALLS = 2;
 
+/** It may begin a moment later than it could. */
+const LONG_PERIOD_MS = 20_000;
+
 /** How often over that may happen soon: at the end of it a limit may stand. */
 const MAX_UNSURE_TURNS = 2;
 
@@ -59,8 +62,13 @@ export function room(state: LimiterState, now: number, until: number): number {
   if (state.learnt !== undefined) {
     const { calls, periodMs } = state.learnt;
     // What has not held for a round may have been saved up: it is there once.
-    rooms.push(state.starts.room(calls, periodMs, now, until) + doubting(state, until));
+    rooms.push(
+      Math.min(opensUnsurely(state) ? 1 : Infinity, state.starts.room(calls, periodMs, now, until)) +
+        doubting(state, until),
+    );
   }
+  const unsure = mostUnsure(state);
+  if (unsure < Infinity) rooms.push(Math.floor(unsure * Math.min(turns, MAX_UNSURE_TURNS)) - state.unsure);
   return Math.max(0, Math.min(...rooms));
 }
 
@@ -75,6 +83,13 @@ export function perSecond(state: LimiterState): number | undefined {
   ];
   const slowest = Math.min(...rates);
   return slowest > 0 && slowest < Infinity ? slowest : undefined;
+}
+
+/** The backend never said when a period ends, and it is long: one call shows that the next has begun. */
+function opensUnsurely(state: LimiterState): boolean {
+  const { learnt } = state;
+  if (learnt === undefined || learnt.isTold === true || learnt.periodMs < LONG_PERIOD_MS) return false;
+  return state.ofRound >= learnt.calls || state.confirmed === 0;
 }
 
 function mostAtOnce(state: LimiterState): number {

@@ -14,6 +14,8 @@ const KNOWN_SECTIONS = new Set([
   'compatibility_flags',
   'd1_databases',
   'durable_objects',
+  // It went into the bundle.
+  'keep_names',
   // The local run writes its log itself, runs no longer than it takes, and runs here.
   'limits',
   'logpush',

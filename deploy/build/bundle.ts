@@ -48,8 +48,8 @@ export async function buildBundles(plan: Plan): Promise<Bundles> {
 
 /** @throws LaunchError with the compiler's first complaint */
 export async function buildBundle(worker: WorkerConfig): Promise<readonly BundleModule[]> {
-  const { main, rules, compatibility_date, compatibility_flags } = worker;
-  const store = await buildStore('bundles', [main, rules, compatibility_date, compatibility_flags]);
+  const { main, rules, compatibility_date, compatibility_flags, keep_names } = worker;
+  const store = await buildStore('bundles', [main, rules, compatibility_date, compatibility_flags, keep_names]);
   const kept = await store.read();
   if (kept !== undefined) return JSON.parse(kept.toString()) as BundleModule[];
   // Of this build alone: another run, whose plan differs, may build at the same time.

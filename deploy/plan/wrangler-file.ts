@@ -88,6 +88,8 @@ const SHARED = {
   compatibility_flags: z.array(z.string()).optional(),
   workers_dev: z.boolean().optional(),
   preview_urls: z.boolean().optional(),
+  /** Of the bundler: whether functions have the names of the source at run time. */
+  keep_names: z.boolean().optional(),
   observability: ObservabilitySchema.optional(),
   limits: z.strictObject({ cpu_ms: z.number().int().min(1).max(300_000).optional() }).optional(),
   placement: z.strictObject({ mode: z.enum(['smart', 'off']) }).optional(),

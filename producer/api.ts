@@ -4,12 +4,13 @@ import { assertEveryRouteHasAccess } from './access.ts';
 import type { App, AppEnv } from './app.ts';
 import { recordActs } from './edge/audit.ts';
 import { requireAccess } from './edge/authorize.ts';
-import { allowOrigins } from './edge/cors.ts';
+import { allowOrigin, answerPreflights } from './edge/cors.ts';
 import { guardErrors, refuseInvalid } from './edge/error-edge.ts';
+import { finish } from './edge/finish.ts';
 import { guard } from './edge/guards.ts';
 import { cutCircles } from './edge/hops.ts';
 import { declaredParameters, refuseParameters } from './edge/query-parameters.ts';
-import { nameRequests } from './edge/request-id.ts';
+import { nameProblem } from './edge/request-id.ts';
 import { limitRequests } from './edge/request-limits.ts';
 import { addAlerts } from './routes/alerts.ts';
 import { addAudit } from './routes/audit.ts';
@@ -52,12 +53,9 @@ import { speakToPackages } from './sync/sdk-error.ts';
 export function createApp(...more: readonly ((app: App) => void)[]): App {
   const app: App = new OpenAPIHono<AppEnv>({ defaultHook: refuseInvalid });
   guardErrors(app);
-  app.use(speakToPackages);
-  app.use(nameRequests);
-  app.use(allowOrigins(app));
+  app.use(finish(recordActs, allowOrigin, nameProblem, speakToPackages));
   const parameters = refuseParameters(() => declaredParameters(app));
-  app.use(guard(limitRequests, cutCircles, requireAccess, parameters));
-  app.use(recordActs);
+  app.use(guard(answerPreflights(app), limitRequests, cutCircles, requireAccess, parameters));
   for (const add of [
     addSubmit,
     addBatch,

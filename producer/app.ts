@@ -22,7 +22,7 @@ export interface Change {
 
 export interface AppEnv {
   Bindings: { readonly runtime: Runtime };
-  Variables: { requestId: string; principal: Caller; change?: Change; large?: LargeValue };
+  Variables: { requestId?: string; principal: Caller; change?: Change; large?: LargeValue };
 }
 
 export type App = OpenAPIHono<AppEnv>;

@@ -6,7 +6,7 @@ import { MisconfiguredError } from '../shared/env.ts';
 import { refuse } from './answer/answer.ts';
 import { secured } from './answer/security-headers.ts';
 import type { App } from './app.ts';
-import { requestIdOf } from './edge/request-id.ts';
+import { newRequestId } from './edge/request-id.ts';
 import { type Runtime, runtimeOf } from './runtime.ts';
 import { isOfBackend } from './sync/sdk-error.ts';
 
@@ -22,11 +22,11 @@ function answer(
   context: ExecutionContext | undefined,
 ): Response | Promise<Response> {
   const runtime = runtimeOf(env);
-  if (runtime instanceof MisconfiguredError) return refuseMisconfigured(runtime, requestIdOf(request));
+  if (runtime instanceof MisconfiguredError) return refuseMisconfigured(runtime, newRequestId(request));
   if (!namesHost(request.url, runtime)) {
     return refuse('invalid-request', {
       detail: 'The header Host is not the name of a host.',
-      requestId: requestIdOf(request),
+      requestId: newRequestId(request),
     });
   }
   return app.fetch(request, { runtime }, context);

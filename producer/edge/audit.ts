@@ -3,18 +3,22 @@
  * everybody's things, once it has been done. An act that cannot be recorded is done all the same, and the
  * log has it: there the event is written first.
  */
-import type { MiddlewareHandler } from 'hono';
+import type { Context } from 'hono';
 import { logError, logInfo } from '../../shared/log.ts';
 import { auditId, recordAct } from '../../shared/store/audit.ts';
-import type { AppEnv } from '../app.ts';
+import type { AppEnv, Caller } from '../app.ts';
+import type { Finish } from './finish.ts';
 import { accessOfRequest } from './guards.ts';
+import { requestIdOf } from './request-id.ts';
 
 const MAX_CHANGE_CHARS = 8_000;
 
-export const recordActs: MiddlewareHandler<AppEnv> = async (c, next) => {
-  await next();
+export const recordActs: Finish = (c) => {
   const principal = c.get('principal');
-  if (principal?.scope !== 'all' || !c.res.ok) return;
+  return principal?.scope === 'all' && c.res.ok ? recordActOf(c, principal) : undefined;
+};
+
+async function recordActOf(c: Context<AppEnv>, principal: Caller): Promise<void> {
   const access = accessOfRequest(c);
   const act = typeof access === 'object' ? access.act : undefined;
   if (act === undefined) return;
@@ -32,7 +36,7 @@ export const recordActs: MiddlewareHandler<AppEnv> = async (c, next) => {
     count,
     before: textOf(before),
     after: textOf(after),
-    request_id: c.get('requestId'),
+    request_id: requestIdOf(c),
   };
   const { id: _, before: _before, after: _after, ...event } = row;
   logInfo('act', event);
@@ -41,7 +45,7 @@ export const recordActs: MiddlewareHandler<AppEnv> = async (c, next) => {
   } catch (error) {
     logError('audit.failed', { act, target: row.target }, error);
   }
-};
+}
 
 /** The parts of the address that name something, `ocr` or `0/gemini-3`, below their owner where it says whose: `alice/night-7`. */
 function targetOf(params: Readonly<Record<string, string>>, owner: string | undefined): string {

@@ -10,6 +10,7 @@ import { refuse } from '../answer/answer.ts';
 import { invalidRequest } from '../answer/field-errors.ts';
 import type { App, AppEnv } from '../app.ts';
 import { methodsOf } from './methods.ts';
+import { requestIdOf } from './request-id.ts';
 
 /** What a schema refused, as a problem that names each field. */
 export const refuseInvalid: Hook<unknown, AppEnv, string, Response | undefined> = (result) => {
@@ -26,8 +27,7 @@ export function guardErrors(app: App): void {
 function answerError(error: Error, c: Context<AppEnv>): Response {
   // The validator is stricter about media types than the reading of bodies.
   if (error instanceof HTTPException && error.status === 415) return refuse('unsupported-media-type');
-  const requestId = c.get('requestId');
-  logError('request.failed', { requestId, method: c.req.method, path: c.req.path }, error);
+  logError('request.failed', { requestId: requestIdOf(c), method: c.req.method, path: c.req.path }, error);
   return refuse('internal', { detail: 'The cause is in the log under the request id.' });
 }
 

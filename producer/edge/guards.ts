@@ -1,23 +1,28 @@
 /**
  * What is asked of every request before its route, and before a body is read: guards in a row, of which the first that
- * refuses answers. They are one middleware, and the row of the access table is looked up once for all of them.
+ * refuses answers. They are one middleware, and what several of them need is looked up once.
  */
 import type { Context, MiddlewareHandler } from 'hono';
 import { matchedRoutes } from 'hono/route';
 import { type Access, accessOf } from '../access.ts';
 import type { AppEnv } from '../app.ts';
+import { type PresentedToken, presentedToken } from './presented-token.ts';
 
-/** @returns the refusal; undefined lets the request pass. @param access undefined: no route matches */
-export type Guard = (
-  c: Context<AppEnv>,
-  access: Access | undefined,
-) => Response | undefined | Promise<Response | undefined>;
+/** What is known of a request before anything is checked. */
+export interface Asked {
+  /** The row of the access table; undefined: no route matches. */
+  readonly access: Access | undefined;
+  readonly token: PresentedToken | undefined;
+}
+
+/** @returns the refusal; undefined lets the request pass */
+export type Guard = (c: Context<AppEnv>, asked: Asked) => Response | undefined | Promise<Response | undefined>;
 
 export function guard(...guards: readonly Guard[]): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
-    const access = accessOfRequest(c);
+    const asked = { access: accessOfRequest(c), token: presentedToken(c.req.raw) };
     for (const each of guards) {
-      const answer = each(c, access);
+      const answer = each(c, asked);
       // Most know at once: a promise is waited for only where there is one.
       const refusal = answer instanceof Promise ? await answer : answer;
       if (refusal !== undefined) return refusal;

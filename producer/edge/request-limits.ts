@@ -12,7 +12,6 @@
  */
 import { refuse } from '../answer/answer.ts';
 import { hasRoom, senderOf } from '../caller/sender.ts';
-import { presentedToken } from './authorize.ts';
 import type { Guard } from './guards.ts';
 
 const MAX_HEADERS = 100;
@@ -22,15 +21,14 @@ const MAX_HEADER_CHARACTERS = 32 * 1024;
 /** The period of the counters in wrangler.toml. */
 const RETRY_AFTER_SECONDS = 10;
 
-export const limitRequests: Guard = async (c, access) => {
+export const limitRequests: Guard = async (c, { access, token }) => {
   const excess = excessOf(c.req.raw.headers);
   if (excess !== undefined) return refuse('headers-too-large', { detail: excess });
   const { config, authenticator } = c.env.runtime;
   if (access === 'attempt') return undefined;
-  const token = presentedToken(c.req.raw);
-  const isKnown = token !== undefined && authenticator.knows(token, Date.now());
+  const isKnown = token !== undefined && authenticator.knows(token.text, Date.now());
   const [counter, key, who] = isKnown
-    ? [config.requestsByToken, keyOfToken(token), 'this token']
+    ? [config.requestsByToken, keyOfToken(token.text), 'this token']
     : [config.requestsByAddress, senderOf(c.req.raw), 'this address'];
   if (counter === undefined || (await hasRoom(counter, key))) return undefined;
   return refuse('too-many-requests', {
@@ -42,10 +40,10 @@ export const limitRequests: Guard = async (c, access) => {
 function excessOf(headers: Headers): string | undefined {
   let count = 0;
   let characters = 0;
-  for (const [name, value] of headers) {
+  headers.forEach((value, name) => {
     count += 1;
     characters += name.length + value.length;
-  }
+  });
   if (count > MAX_HEADERS) return `A request may have ${MAX_HEADERS} headers; this one has ${count}.`;
   if (characters <= MAX_HEADER_CHARACTERS) return undefined;
   return `Headers may have ${MAX_HEADER_CHARACTERS} characters in all; these have ${characters}.`;

@@ -10,7 +10,7 @@ import { mayReport, type Reporting, reportLarge, reportStored, reportUploaded } 
 import { storeContent } from '../bodies/store-content.ts';
 import { taskNotFound } from '../caller/ownership.ts';
 import { refuseToken } from '../caller/wrong-token.ts';
-import { bearerToken } from '../edge/authorize.ts';
+import { bearerToken } from '../edge/presented-token.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../json/body.ts';
 import { bodyLimit } from '../json/inline-content.ts';
 import { type LargeJson, notAsText, typedBody } from '../json/large-json.ts';

@@ -17,7 +17,7 @@ import type { App } from '../app.ts';
 import { mayReport, reportLarge, type Stored } from '../bodies/large-result.ts';
 import { uploadOf } from '../bodies/links.ts';
 import { taskNotFound } from '../caller/ownership.ts';
-import { bearerToken } from '../edge/authorize.ts';
+import { bearerToken } from '../edge/presented-token.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../json/body.ts';
 import { bodyLimit, tooLarge } from '../json/inline-content.ts';
 import { bodyWithoutSecrets, packedResult, withoutSecrets } from '../reports/reported-secrets.ts';

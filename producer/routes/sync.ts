@@ -11,7 +11,7 @@ import { MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 import { refuse } from '../answer/answer.ts';
 import type { App, AppEnv } from '../app.ts';
 import { refusalOfServices } from '../caller/limited-token.ts';
-import { tokenHeaders } from '../edge/authorize.ts';
+import { tokenHeaders } from '../edge/presented-token.ts';
 import { answers } from '../schema/problem.ts';
 import { CALL_BODY, CallParamsSchema } from '../schema/sync.ts';
 import { loadServices } from '../services/services.ts';

@@ -3,9 +3,10 @@
  * document: `error: { message, type, code }`, as OpenAI's and Anthropic's do. What a backend answered is
  * left as it is.
  */
-import type { MiddlewareHandler } from 'hono';
+import type { Context } from 'hono';
 import type { ProblemDocument } from '../../shared/problem/problem.ts';
 import type { AppEnv } from '../app.ts';
+import { type Finish, replaceAnswer } from '../edge/finish.ts';
 
 const PREFIX = '/api/service/';
 
@@ -31,18 +32,18 @@ export function isOfBackend(response: Response): boolean {
   return backendAnswers.has(response);
 }
 
-export const speakToPackages: MiddlewareHandler<AppEnv> = async (c, next) => {
-  await next();
-  if (!c.req.path.startsWith(PREFIX) || backendAnswers.has(c.res)) return;
+export const speakToPackages: Finish = (c) => {
+  if (!c.req.path.startsWith(PREFIX) || backendAnswers.has(c.res)) return undefined;
+  return c.res.headers.get('content-type') === 'application/problem+json' ? addPackageError(c) : undefined;
+};
+
+async function addPackageError(c: Context<AppEnv>): Promise<void> {
   const { status, headers } = c.res;
-  if (headers.get('content-type') !== 'application/problem+json') return;
   const problem = (await c.res.json()) as ProblemDocument;
   const code = problem.type.slice(problem.type.lastIndexOf('/') + 1);
   const type = TYPES[status] ?? (status < 500 ? 'invalid_request_error' : 'api_error');
   const error = { message: problem.detail ?? problem.title, type, code, param: null };
   const answer = new Response(JSON.stringify({ ...problem, error }), { status, headers });
   answer.headers.delete('content-length');
-  // Otherwise hono adds the headers of the answer that this one replaces.
-  c.res = undefined;
-  c.res = answer;
-};
+  replaceAnswer(c, answer);
+}

@@ -21,11 +21,9 @@ import { chooseShard } from './shard.ts';
 /** True when the task will reach an end; false when nothing is promised; or its group takes no more, for certain. */
 export type Accepted = Admitted;
 
-/** One task, one send, and nothing else while the queues answer, unless it is to start later or its payload lies in the bucket. */
+/** One task, one send, and nothing else while the queues answer, if it is plain. */
 export async function acceptTask(runtime: Runtime, task: NewTask): Promise<Accepted> {
-  if (task.runAt !== undefined || task.group !== undefined || isStored(task)) {
-    return (await acceptTasks(runtime, [task]))[0] ?? false;
-  }
+  if (!isPlain(task)) return (await acceptTasks(runtime, [task]))[0] ?? false;
   const message = newTaskMessage(task);
   const sent = await sendToAnyShard(
     runtime,
@@ -89,15 +87,13 @@ async function sendChunk(runtime: Runtime, chunk: readonly NewTask[], now: numbe
 async function acceptUngrouped(runtime: Runtime, tasks: readonly NewTask[]): Promise<boolean[]> {
   const now = Date.now();
   const distant = new Set(tasks.filter((task) => delayMs(task, now) > MAX_QUEUE_DELAY_MS));
-  const chunks = await Promise.all(
-    chunkTasks(tasks.filter((task) => !distant.has(task))).map(async (chunk) => {
-      const sent = await sendChunk(runtime, chunk, now);
-      return chunk.map((task) => ({ task, sent }));
-    }),
-  );
-  const items = chunks.flat();
-  const unsent = items.filter(({ sent }) => !sent).map(({ task }) => task);
-  const carried = items.filter(({ sent }) => sent).map(({ task }) => task);
+  const chunks = chunkTasks(tasks.filter((task) => !distant.has(task)));
+  const isSent = await Promise.all(chunks.map((chunk) => sendChunk(runtime, chunk, now)));
+  const carried = chunks.filter((_, index) => isSent[index]).flat();
+  if (!runtime.config.recordsAtAccept && carried.length === tasks.length && tasks.every(isPlain)) {
+    return tasks.map(() => true);
+  }
+  const unsent = chunks.filter((_, index) => !isSent[index]).flat();
   const later = carried.filter(({ runAt }) => runAt !== undefined);
   const atOnce = carried.filter(({ runAt }) => runAt === undefined);
   const stored = atOnce.filter(isStored);
@@ -115,6 +111,11 @@ async function acceptUngrouped(runtime: Runtime, tasks: readonly NewTask[]): Pro
     if (isStored(task)) return recorded && noted && storedRecorded;
     return task.runAt === undefined ? recorded : laterAccepted;
   });
+}
+
+/** It needs its message and nothing else. */
+function isPlain(task: NewTask): boolean {
+  return task.runAt === undefined && task.group === undefined && !isStored(task);
 }
 
 /** Its row is written at once: a payload in the bucket that no row leads to is an orphan, and deleted. */

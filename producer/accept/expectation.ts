@@ -36,11 +36,9 @@ export function expectationOf(runtime: Runtime, service: string, runAt: number |
       estimatedStartAt: at,
     };
   }
-  const backlogs = runtime.shardNews.flatMap((shard) =>
-    shard !== undefined && Number.isFinite(shard.backlog) ? [shard.backlog] : [],
-  );
   // Of the queue with the fewest: there it goes when it may go anywhere.
-  const ahead = backlogs.length === 0 ? undefined : Math.min(...backlogs);
+  const fewest = runtime.shardNews.reduce((least, shard) => Math.min(least, shard?.backlog ?? least), Infinity);
+  const ahead = Number.isFinite(fewest) ? fewest : undefined;
   const isSoon = seconds === 0 || ahead === 0;
   return {
     waitingFor: { reason: 'queue', ...(ahead !== undefined && { ahead }) },

@@ -1,27 +1,39 @@
 /** Answers: JSON or a problem. What every answer carries beside it is said in `security-headers.ts`. */
 import { type ProblemCode, type ProblemDetails, problemResponse } from '../../shared/problem/problem.ts';
 import type { Runtime } from '../runtime.ts';
-import { headersWith, madeResponse } from './security-headers.ts';
+import { answersWith } from './security-headers.ts';
 
-const HEADERS = headersWith({});
-const JSON_HEADERS = headersWith({ 'content-type': 'application/json' });
+const noContent = answersWith(204);
+
+const ofJson = (status: number) => answersWith(status, { 'content-type': 'application/json' });
+
+const jsonAnswers = { 200: ofJson(200), 201: ofJson(201), 202: ofJson(202) } as const;
+type JsonStatus = keyof typeof jsonAnswers;
 
 /** When the database or a queue did not answer: long enough for a failover, short enough for a client. */
 const RETRY_AFTER_SECONDS = 5;
 
-export function answerJson(value: unknown, status = 200, headers: Readonly<Record<string, string>> = {}): Response {
+export function answerJson(
+  value: unknown,
+  status: JsonStatus = 200,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
   return answerJsonText(JSON.stringify(value), status, headers);
 }
 
-export function answerJsonText(text: string, status = 200, headers: Readonly<Record<string, string>> = {}): Response {
-  const response = madeResponse(text, status, JSON_HEADERS);
+export function answerJsonText(
+  text: string,
+  status: JsonStatus = 200,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  const response = jsonAnswers[status](text);
   for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);
   return response;
 }
 
 /** A 204. */
 export function answerNothing(): Response {
-  return madeResponse(null, 204, HEADERS);
+  return noContent(null);
 }
 
 export function refuse(

@@ -28,20 +28,20 @@ const CROSS_ORIGIN_HEADER = /^access-control-/;
 /** Answers that were made with all of it. */
 const made = new WeakSet<Response>();
 
-/** Headers of answers that are made here, for `madeResponse`. */
-export function headersWith(headers: Readonly<Record<string, string>>): Headers {
-  return new Headers({ ...ALWAYS, ...OWN, ...headers });
-}
-
 /**
- * An answer that has what every answer must carry from the start: headers that are copied as a whole cost half of those
- * that are set one by one.
- * @param headers of `headersWith`, made once
+ * Makes answers of one status that have what every answer must carry from the start, and `headers`. Status and headers are
+ * taken from an answer that is made once: copied as a whole they cost a third of those that are set one by one.
  */
-export function madeResponse(body: string | null, status: number, headers: Headers): Response {
-  const response = new Response(body, { status, headers });
-  made.add(response);
-  return response;
+export function answersWith(
+  status: number,
+  headers: Readonly<Record<string, string>> = {},
+): (body: string | null) => Response {
+  const model = new Response(null, { status, headers: { ...ALWAYS, ...OWN, ...headers } });
+  return (body) => {
+    const response = new Response(body, model);
+    made.add(response);
+    return response;
+  };
 }
 
 /** @param ofBackend true for what a service's backend answered */

@@ -189,7 +189,7 @@ async function itemOf(
     const details = invalidRequest(checked.error.issues, 'body');
     return { index, problem: documentOf({ code: 'invalid-request', details }) };
   }
-  const { idempotencyKey: key, ...own } = checked.data;
+  const own = checked.data;
   if (group !== undefined && own.group !== undefined && own.group !== group) {
     const reason = 'differs from the group of the batch; leave it out';
     const details = { detail: `/group: ${reason}`, errors: [{ field: '/group', reason }] };
@@ -206,6 +206,7 @@ async function itemOf(
   const chosen = stores.get(said.group) ?? { ok: false, refusal: STORAGE_FULL };
   if (!chosen.ok) return { index, problem: documentOf(chosen.refusal) };
   const ownId = await mintTaskId(idKey, subject, now, chosen.store);
+  const { idempotencyKey: key } = said;
   const fields = () => fieldsOf(said);
   const upload = said.payloadUpload;
   const placed = await placePayload(runtime, { draft: bound.draft, id: ownId, subject, fields, upload });

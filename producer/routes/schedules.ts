@@ -233,7 +233,7 @@ function notFound(name: string): Response {
 /** The task's payload as it was written. */
 function answerSchedules(
   document: ScheduleDocument | { readonly schedules: readonly ScheduleDocument[] },
-  status = 200,
+  status: 200 | 201 = 200,
 ) {
   return answerJsonText(stringifyJson(document), status);
 }

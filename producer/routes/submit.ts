@@ -76,7 +76,8 @@ const route = createRoute({
 export function addSubmit(app: App): void {
   app.openapi(route, async (c) => {
     const { runtime } = c.env;
-    const { idempotencyKey, ...submission } = c.req.valid('json');
+    const submission = c.req.valid('json');
+    const { idempotencyKey } = submission;
     const header = readKeyHeader(c.req.header('idempotency-key'));
     if (!header.ok) return refused(invalidKey(header.reason));
     if (header.key !== undefined && idempotencyKey !== undefined && header.key !== idempotencyKey) {

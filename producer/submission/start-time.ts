@@ -20,13 +20,17 @@ export type ReadTiming =
 
 type Said = Pick<TaskSubmission, 'delaySeconds' | 'runAt' | 'deadline' | 'ttlSeconds' | 'deadlineSeconds'>;
 
+/** Of which one may be said. */
+const ENDS = ['deadline', 'ttlSeconds', 'deadlineSeconds'] as const;
+
 /** @param serviceDeadlineSeconds what its service gives a task that says nothing */
 export function timingOf(said: Said, serviceDeadlineSeconds: number, now: number): ReadTiming {
   const { delaySeconds, ttlSeconds, deadlineSeconds } = said;
-  const [runAt, deadline] = [momentOf(said.runAt), momentOf(said.deadline)];
+  const runAt = momentOf(said.runAt);
+  const deadline = momentOf(said.deadline);
   if (delaySeconds !== undefined && runAt !== undefined) return beside('/runAt', '/delaySeconds');
-  const ends = Object.entries({ deadline, ttlSeconds, deadlineSeconds }).filter(([, value]) => value !== undefined);
-  if (ends.length > 1) return beside(`/${ends[0]?.[0]}`, `/${ends[1]?.[0]}`);
+  const [end, other] = ENDS.filter((name) => said[name] !== undefined);
+  if (other !== undefined) return beside(`/${end}`, `/${other}`);
   const timing: Timing = {
     ...(delaySeconds !== undefined && { delaySeconds }),
     ...(runAt !== undefined && { runAt }),

@@ -96,24 +96,26 @@ function writeTime(bytes: Uint8Array, time: number): void {
 }
 
 function macInput(bytes: Uint8Array, subject: string): Uint8Array<ArrayBuffer> {
-  const subjectBytes = encoder.encode(subject);
-  const input = new Uint8Array(HEAD_BYTES + subjectBytes.length);
+  // A UTF-16 unit is three bytes at most.
+  const input = new Uint8Array(HEAD_BYTES + 3 * subject.length);
   input.set(bytes.subarray(0, HEAD_BYTES));
-  input.set(subjectBytes, HEAD_BYTES);
-  return input;
+  const { written } = encoder.encodeInto(subject, input.subarray(HEAD_BYTES));
+  return input.subarray(0, HEAD_BYTES + written);
 }
 
+/** Two characters by their ten bits. */
+const PAIRS = Array.from(CROCKFORD_ALPHABET, (first) =>
+  Array.from(CROCKFORD_ALPHABET, (second) => first + second),
+).flat();
+
+/** Five bytes are four pairs of characters. */
 function encode(bytes: Uint8Array): string {
+  const view = new DataView(bytes.buffer);
   let text = '';
-  let buffer = 0;
-  let bits = 0;
-  for (const byte of bytes) {
-    buffer = ((buffer << 8) | byte) & 0xfff;
-    bits += 8;
-    while (bits >= 5) {
-      bits -= 5;
-      text += CROCKFORD_ALPHABET.charAt((buffer >> bits) & 31);
-    }
+  for (let at = 0; at < bytes.length; at += 5) {
+    const high = (view.getUint16(at) << 4) | (view.getUint8(at + 2) >> 4);
+    const low = view.getUint32(at + 1) & 0xfffff;
+    for (const bits of [high >> 10, high & 1023, low >> 10, low & 1023]) text += PAIRS[bits];
   }
   return text;
 }

@@ -150,6 +150,7 @@ async function runTasks(
   using servers = new ServerLeases(env, ledger, background, { ended: end, ready: place, onNewerServices }, backlog);
   const host = {
     over: (call: EndedCall) => servers.over(call),
+    heldBack: (call: Call) => servers.heldBack(call),
     ended: (over: EndedCall[]) => keys.release(over),
     cancelledAmong: (ids: string[]) => ledger.cancelledAmong(ids),
   };

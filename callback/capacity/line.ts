@@ -99,6 +99,7 @@ function newLine(name: string, service: string, needs: Line['needs']): Line {
     stands: true,
     parkedAt: 0,
     coming: [],
+    asked: 0,
     again: 0,
     notBefore: 0,
     pauseMs: PAUSE_MS,
@@ -109,14 +110,16 @@ function newLine(name: string, service: string, needs: Line['needs']): Line {
 /** The oldest of those that were released for this service asks. */
 export function noteAsking(service: Service, line: Line | undefined, now: number): void {
   const releasedAt = line?.coming.shift();
-  if (releasedAt !== undefined) noteComing(service, now - releasedAt);
+  if (line === undefined || releasedAt === undefined) return;
+  line.asked += 1;
+  noteComing(service, now - releasedAt);
 }
 
 /** Something has changed for those that wait: they are looked at without a pause. */
 export function hastenLines(registry: Registry, service: string | undefined): void {
   for (const line of registry.lines.values()) {
     if (service === undefined || line.service === service)
-      Object.assign(line, { notBefore: 0, pauseMs: PAUSE_MS, again: 0 });
+      Object.assign(line, { notBefore: 0, pauseMs: PAUSE_MS, again: 0, asked: 0 });
   }
 }
 
@@ -160,8 +163,8 @@ export function noteReleased(
     return;
   }
   line.stands = left || !isSettled;
-  const isSlow = answer === undefined || released === 0 || line.again > released / 2;
-  line.again = 0;
+  const isSlow = answer === undefined || released === 0 || line.again > line.asked / 2;
+  Object.assign(line, { again: 0, asked: 0 });
   line.pauseMs = isSlow ? Math.min(MAX_PAUSE_MS, 2 * line.pauseMs) : PAUSE_MS;
   const isEmpty = released < limit;
   const mustPause = isSlow || isEmpty || isUnlimited(capacityFor(registry, line, now));

@@ -9,7 +9,7 @@ import { definitionOf, hasFixedTarget } from '../services/definitions.ts';
 import { notePark } from './line.ts';
 import { noteReached, noteUnreachable } from './outage.ts';
 import { endTicket, isKnownLease, releasePlace } from './places.ts';
-import { noteDuration, noteEnough, serviceOf } from './service.ts';
+import { noteDuration, noteEnough, noteUncounted, serviceOf } from './service.ts';
 
 /** A server that is busy without saying for how long. */
 const DEFAULT_BUSY_MS = 1_000;
@@ -21,7 +21,9 @@ export function takeReports(
   random: () => number,
 ): void {
   const isKnown = isKnownLease(registry, leaseId);
-  for (const report of reports) {
+  // What was let in without having been counted says something of the limit that is heard of with it.
+  const { later = [], first = [] } = Object.groupBy(reports, (report) => (isUncounted(report) ? 'later' : 'first'));
+  for (const report of [...first, ...later]) {
     if (report.isOngoing === true) {
       endProbe(registry, leaseId, report, now);
       continue;
@@ -31,6 +33,10 @@ export function takeReports(
     if (place === undefined && isKnown && report.isUnplaced !== true) continue;
     takeReport(registry, report, place, now, random);
   }
+}
+
+function isUncounted({ isUnplaced, outcome }: CallReport): boolean {
+  return isUnplaced === true && outcome === 'answered';
 }
 
 /** The answer has begun, and may go on for long: as a probe it is over. */
@@ -78,6 +84,8 @@ function noteOfFixed(registry: Registry, report: CallReport, place: Place | unde
   if (outcome === 'busy' && hasFixedTarget(definition) && definition?.keyPool === undefined) {
     const isSilent = isParked === true && (busyUntil ?? now) <= now;
     noteEnough(service, place?.ticket, isSilent ? undefined : busyUntilOf(busyUntil, now), now);
+  } else if (isUncounted(report)) {
+    noteUncounted(service, now - report.durationMs);
   } else if (place !== undefined) endTicket(registry, place, ENDS[outcome], now);
 }
 

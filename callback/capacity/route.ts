@@ -19,7 +19,7 @@ import { admits, circuitState } from '../registry/servers/circuit.ts';
 import { isAvailable } from '../registry/servers/liveness.ts';
 import { offersOf } from '../registry/servers/server.ts';
 import type { LeaseGroup, LineNeeds, Offer, Place, Registry, Service } from '../registry/state.ts';
-import { balancingOf, definitionOf, hasFixedTarget, isPaused } from '../services/definitions.ts';
+import { balancingOf, definitionOf, hasFixedTarget, isPaused, pauseOf } from '../services/definitions.ts';
 import { homeOf, pickOffer } from './balance.ts';
 import { capacityOf, limitsInForce, within } from './limits.ts';
 import { comingOf, lineOf, noteAsking, notePark } from './line.ts';
@@ -39,10 +39,6 @@ import {
 import { isOverShare } from './shares.ts';
 
 type AskedCall = RouteRequest['calls'][number];
-
-/** The fallback of parked tasks, should a release be lost; spread over a minute. */
-const PARKED_MS = 300_000;
-const PARKED_SPREAD_MS = 60_000;
 
 /** A call that cannot stand in a line looks again after this when nobody knows better. */
 const LOOK_AGAIN_MS = 1_000;
@@ -259,9 +255,17 @@ class Admission {
       const times = matching.flatMap(({ circuit }) => (circuit.state.is === 'open' ? [circuit.state.until] : []));
       return { id, is: 'waiting', why, until: times.length === 0 ? this.#now + NO_SERVER_MS : Math.min(...times) };
     }
-    const until = this.#now + PARKED_MS + PARKED_SPREAD_MS * this.#random();
     const { name } = notePark(this.#registry, this.#name, needs, waits > 0, this.#now);
-    return { id, is: 'waiting', why, until, line: name };
+    const until = this.#opensAt();
+    return { id, is: 'waiting', why, line: name, ...(until !== undefined && { until }) };
+  }
+
+  /** Nobody starts before, as a person or the backend has said. */
+  #opensAt(): number | undefined {
+    const { limiter } = this.#service;
+    const paused = pauseOf(this.#registry, this.#name, this.#now)?.until ?? 0;
+    const at = Math.max(paused, limiter?.limiter.toldUntil ?? 0);
+    return at > this.#now ? at : undefined;
   }
 
   /** The emptiest first. */

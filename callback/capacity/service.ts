@@ -185,6 +185,11 @@ export function noteEnough(service: Service, ticket: number | undefined, until: 
   else limiter.end(ticket, { kind: 'limited', until }, now);
 }
 
+/** A fixed address let in a call that nobody had counted, before it said that it has had enough. @param at when it started */
+export function noteUncounted({ limiter }: Service, at: number): void {
+  limiter?.limiter.noteUncountedStart(at);
+}
+
 /** One that was last met so long ago is not one any more. */
 export function forgetLimit(service: Service, now: number): void {
   if (service.limiter !== undefined && now - service.limiter.at > LIMIT_LIFE_MS) service.limiter = undefined;

@@ -151,7 +151,8 @@ export interface Line {
   parkedAt: number;
   /** When each task that was released and has not asked yet was released. */
   coming: number[];
-  /** Parked again since the last release, although released. */
+  /** Tasks that were released and have asked since the last answer to a release, and those of them that were parked again. */
+  asked: number;
   again: number;
   /** No release before this. */
   notBefore: number;

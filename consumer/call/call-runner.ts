@@ -25,6 +25,8 @@ const FIRST_CANCEL_CHECK_MS = 5_000;
 interface RunnerHost {
   /** Told of every call as soon as it has ended. */
   over(ended: EndedCall): void;
+  /** What becomes of a call instead, when its turn comes and it is not to be made any more. */
+  heldBack(call: Call): Outcome | undefined;
   /** Told of every call once, together with others. */
   ended(ended: EndedCall[]): void;
   /** Which of these tasks have been cancelled meanwhile. */
@@ -98,6 +100,7 @@ export class CallRunner implements Disposable {
 
   #giveTurns(): void {
     const { connections, serviceShare } = this.#env;
+    this.#dismiss(({ call }) => this.#host.heldBack(call));
     while (this.#waiting.length > 0 && this.#taken < connections) {
       const [next] = this.#waiting.splice(nextTurn(this.#waiting, this.#takenBy, connections, serviceShare), 1);
       if (next !== undefined) void this.#takeTurn(next);
@@ -148,21 +151,21 @@ export class CallRunner implements Disposable {
     this.#lateTimer = setTimeout(
       () => {
         const now = Date.now();
-        this.#dismiss((waiting) => waiting.latestStart <= now, {
-          kind: 'deferred',
-          reason: 'lease-too-short',
-          retryAfterMs: undefined,
-        });
+        this.#dismiss(({ latestStart }) => (latestStart <= now ? TOO_LATE : undefined));
         this.#watchLate();
       },
       Math.max(0, first - Date.now()),
     );
   }
 
-  #dismiss(isMeant: (waiting: Waiting) => boolean, outcome: Outcome): void {
-    const { gone = [], stay = [] } = Object.groupBy(this.#waiting, (waiting) => (isMeant(waiting) ? 'gone' : 'stay'));
-    this.#waiting = stay;
-    for (const { call, over } of gone) {
+  /** @param outcomeOf undefined: it goes on waiting */
+  #dismiss(outcomeOf: (waiting: Waiting) => Outcome | undefined): void {
+    if (this.#waiting.length === 0) return;
+    const looked = this.#waiting.map((waiting) => ({ waiting, outcome: outcomeOf(waiting) }));
+    this.#waiting = looked.filter(({ outcome }) => outcome === undefined).map(({ waiting }) => waiting);
+    for (const { waiting, outcome } of looked) {
+      if (outcome === undefined) continue;
+      const { call, over } = waiting;
       const ended = notCalled(call.id, outcome);
       this.#log.note(call, ended.attempted);
       this.#end(ended);
@@ -191,7 +194,7 @@ export class CallRunner implements Disposable {
       const ids = [...this.#running.keys(), ...this.#waiting.map(({ call }) => call.id)];
       const cancelled = ids.length === 0 ? [] : await this.#host.cancelledAmong(ids);
       for (const id of cancelled) this.#running.get(id)?.abort(new CancelledError());
-      this.#dismiss(({ call }) => cancelled.includes(call.id), CANCELLED);
+      this.#dismiss(({ call }) => (cancelled.includes(call.id) ? CANCELLED : undefined));
     } catch (error) {
       logWarning('cancel-check.failed', { cause: String(error) });
     }
@@ -200,6 +203,8 @@ export class CallRunner implements Disposable {
     this.#cancelTimer = setTimeout(() => void this.#checkCancellations(intervalMs * 2), intervalMs * 2);
   }
 }
+
+const TOO_LATE: Outcome = { kind: 'deferred', reason: 'lease-too-short', retryAfterMs: undefined };
 
 /** The row is cancelled already; whatever is settled changes nothing. */
 const CANCELLED: Outcome = {

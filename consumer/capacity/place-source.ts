@@ -78,10 +78,10 @@ function answerOf(decision: RouteDecision): PlaceAnswers['answers'][number] {
     case 'following':
       return { task, kind: 'granted', after: decision.call };
     case 'waiting': {
-      const { why: reason, until, line } = decision;
-      return line === undefined
-        ? { task, kind: 'start-at', at: until, reason }
-        : { task, kind: 'park', line, reason, until };
+      const { why: reason } = decision;
+      return decision.line === undefined
+        ? { task, kind: 'start-at', at: decision.until, reason }
+        : { task, kind: 'park', line: decision.line, reason, until: decision.until };
     }
   }
 }

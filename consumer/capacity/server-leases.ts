@@ -10,6 +10,8 @@ import type {
   RouteRequest,
   ServerAddress,
 } from '../../shared/registry/routing.ts';
+import type { DeferralReason } from '../../shared/task/state.ts';
+import type { Outcome } from '../call/answer/outcome.ts';
 import type { Attempted, Call, EndedCall } from '../call/call.ts';
 import { isAboutKey } from '../keys/pool/feedback.ts';
 import type { Background } from './background.ts';
@@ -33,6 +35,14 @@ const CROWDED_FROM = 100;
 
 const UNUSED = { outcome: 'unused', durationMs: 0 } as const;
 
+/** A service that could not take calls of this batch for which nobody had asked. */
+interface Refusing {
+  /** Under which its calls are told of. */
+  readonly leaseId: string;
+  /** Why those that it refused stand in its line. */
+  readonly reason?: DeferralReason;
+}
+
 export interface RegistryHost extends CallHost {
   /** The registry has newer service definitions than this consumer. */
   readonly onNewerServices: () => Promise<void>;
@@ -51,8 +61,12 @@ export class ServerLeases extends Leases<CapacityEnv, PlaceGrant, CallReport> im
   readonly #followers = new Map<string, Call>();
   /** Calls whose place was passed on before they were brought back. */
   readonly #passedOn = new Set<string>();
-  /** Calls under way without a place. */
+  /** Calls without a place, under way or not begun. */
   readonly #direct = new Map<string, Call>();
+  /** Of those that were answered, by service: told once it refuses one. */
+  readonly #untold = new Map<string, CallReport[]>();
+  /** Services that could not take such a call of this batch. */
+  readonly #refusing = new Map<string, Refusing>();
   /** The invocation of this batch, as the registry counts it. */
   readonly #invocation: Invocation | undefined;
   /** More tasks wait in the queue than are taken out within moments. */
@@ -138,6 +152,7 @@ export class ServerLeases extends Leases<CapacityEnv, PlaceGrant, CallReport> im
 
   /** The call has ended, and is brought back in a moment: the one that follows it starts at once. */
   over(ended: EndedCall): void {
+    this.#noteRefusal(ended);
     const { key } = ended.attempted;
     // With another key it may go on.
     if (key !== undefined && isAboutKey(key.feedback)) return;
@@ -164,18 +179,43 @@ export class ServerLeases extends Leases<CapacityEnv, PlaceGrant, CallReport> im
     this.open.flushHalves();
   }
 
-  /** A service without servers and limits that cannot take its calls: the registry learns it, and keeps its line. */
+  /**
+   * A service without servers and limits that cannot take its calls: the registry learns it, keeps its line, and is told
+   * of the calls of this batch that were let in.
+   */
   #tellOfUnplaced(id: string, attempted: Attempted): void {
     const call = this.#direct.get(id);
     if (call === undefined) return;
     this.#direct.delete(id);
     this.#noteDuration(call, attempted);
+    const { service } = call;
+    const isAnswered = attempted.use?.outcome === 'answered';
     // With keys it is a key's limit.
-    const isBusy = attempted.use?.outcome === 'busy' && attempted.key === undefined;
-    if (!isBusy && attempted.use?.outcome !== 'unreachable') return;
-    this.env.known.noteLimited(call.service);
-    this.open.add(crypto.randomUUID(), REGISTRY, [call]);
-    this.open.end(id, { ...reportOf(call, attempted), isUnplaced: true }, 'awaited');
+    if (attempted.key !== undefined || !(isAnswered || isRefusal(attempted))) return;
+    const untold = this.#untold.get(service) ?? [];
+    this.#untold.set(service, untold);
+    untold.push({ ...reportOf(call, attempted), isUnplaced: true });
+    const { leaseId } = this.#refusing.get(service) ?? {};
+    if (leaseId === undefined) return;
+    this.open.add(leaseId, REGISTRY, untold);
+    for (const report of untold.splice(0)) this.open.end(report.id, report, 'awaited');
+  }
+
+  #noteRefusal({ id, attempted }: EndedCall): void {
+    const { outcome, key } = attempted;
+    const call = this.#direct.get(id);
+    if (call === undefined || this.#refusing.has(call.service) || key !== undefined || !isRefusal(attempted)) return;
+    const { service } = call;
+    this.env.known.noteLimited(service);
+    const isInLine = outcome.kind === 'deferred' && outcome.park?.line === serviceLine(service);
+    this.#refusing.set(service, { leaseId: crypto.randomUUID(), ...(isInLine && { reason: outcome.reason }) });
+  }
+
+  /** @returns what becomes of a call that waits for its turn, where its service has refused others of this batch meanwhile */
+  heldBack({ id, service }: Call): Outcome | undefined {
+    const { reason } = this.#refusing.get(service) ?? {};
+    if (reason === undefined || !this.#direct.has(id)) return undefined;
+    return { kind: 'deferred', reason, retryAfterMs: undefined, park: { line: serviceLine(service) } };
   }
 
   #noteDuration({ service }: Call, { startedAt, endedAt, use }: Attempted): void {
@@ -261,6 +301,10 @@ export class ServerLeases extends Leases<CapacityEnv, PlaceGrant, CallReport> im
     }
     return { ready, ended };
   }
+}
+
+function isRefusal({ use }: Attempted): boolean {
+  return use?.outcome === 'busy' || use?.outcome === 'unreachable';
 }
 
 function reportOf({ id, service, servers }: Call, attempted: Attempted): CallReport {

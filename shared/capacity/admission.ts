@@ -2,7 +2,7 @@
  * When one more call may start, and how many could until a time: the strictest of what is configured, told and
  * learnt. Deterministic, without I/O.
  */
-import { middleMs } from './learnt.ts';
+import { isPeriodKnown, middleMs } from './learnt.ts';
 import { FIRST_MEAN_MS, LET_IN_MS, type LimiterState, type OpenCall } from './limiter-state.ts';
 import { opensAt } from './opening.ts';
 
@@ -68,16 +68,19 @@ export function room(state: LimiterState, now: number, until: number): number {
     );
   }
   const unsure = mostUnsure(state);
-  if (unsure < Infinity) rooms.push(Math.floor(unsure * Math.min(turns, MAX_UNSURE_TURNS)) - state.unsure);
+  const mostUnsureTurns = state.learnt === undefined && state.uncounted !== undefined ? 1 : MAX_UNSURE_TURNS;
+  if (unsure < Infinity) rooms.push(Math.floor(unsure * Math.min(turns, mostUnsureTurns)) - state.unsure);
   return Math.max(0, Math.min(...rooms));
 }
 
 /** Calls a second that it bears for good, as far as that is known. */
 export function perSecond(state: LimiterState): number | undefined {
-  const { rate } = state.configured;
+  const { configured, learnt } = state;
+  const { rate } = configured;
+  if (learnt !== undefined && !isPeriodKnown(learnt)) return undefined;
   const rates = [
     rate === undefined ? Infinity : (rate.calls * 1_000) / rate.periodMs,
-    state.learnt === undefined ? Infinity : (state.learnt.calls * 1_000) / state.learnt.periodMs,
+    learnt === undefined ? Infinity : (learnt.calls * 1_000) / learnt.periodMs,
     (mostAtOnce(state) * 1_000) / Math.max(1, state.meanMs ?? FIRST_MEAN_MS),
     state.told.perSecond(),
   ];
@@ -101,7 +104,12 @@ function mostAtOnce(state: LimiterState): number {
 /** Calls that may be refused together when what is known turns out to be wrong. */
 function mostUnsure(state: LimiterState): number {
   if (state.configured.rate !== undefined || state.told.isAny || state.top !== undefined) return Infinity;
-  if (state.learnt === undefined) return FIRST_CALLS + state.borne / 2;
+  if (state.learnt === undefined) {
+    const { confirmed, uncounted } = state;
+    // What was let in before anybody counted will be again; what goes beyond that is tried as carefully as ever.
+    const beyond = uncounted && Math.max(uncounted.calls - confirmed, (confirmed - uncounted.calls) / 2);
+    return FIRST_CALLS + (beyond ?? state.borne / 2);
+  }
   return state.isObserved ? Infinity : FIRST_CALLS + state.confirmed / 3;
 }
 

@@ -13,6 +13,15 @@ export interface Learnt {
   readonly isTold?: boolean;
 }
 
+/** What limits are mostly given for. */
+export const USUAL_PERIODS_MS = [1_000, 2_000, 5_000, 10_000, 15_000, 20_000, 30_000, 60_000];
+
+/** A call that arrives sooner after a period's start than the first one did would be refused. */
+export const lateMs = (periodMs: number): number => Math.max(50, periodMs * 0.01);
+
+/** So much more may pass between a probe's time and its start. */
+const SAME_PERIOD = 1.03;
+
 /** The marks lie so far apart that a call between them says more than patience does. */
 const WIDE = 1.2;
 
@@ -22,9 +31,12 @@ const WIDER = 1.15;
 /** Marks this close to each other are the same mark. */
 const CLOSE = 1.02;
 
-/** @param toldMs from the period's start to when the backend said it ends */
-export function firstLearnt(calls: number, shutMs: number, toldMs: number | undefined): Learnt {
-  if (toldMs === undefined) return { calls, shutMs, periodMs: Infinity };
+/**
+ * @param toldMs from the period's start to when the backend said it ends
+ * @param openMs so long after an earlier period's start a call was let in
+ */
+export function firstLearnt(calls: number, shutMs: number, toldMs: number | undefined, openMs = Infinity): Learnt {
+  if (toldMs === undefined) return { calls, shutMs, periodMs: openMs > shutMs ? openMs : Infinity };
   return { calls, shutMs, periodMs: toldMs, isTold: true };
 }
 
@@ -47,6 +59,13 @@ export function isPeriodWide({ shutMs, periodMs, isTold }: Learnt): boolean {
 
 export function middleMs({ shutMs, periodMs }: Learnt): number {
   return (shutMs + periodMs) / 2;
+}
+
+/** The marks say it, or a call was let in when a usual period ended and none before. */
+export function isPeriodKnown(learnt: Learnt): boolean {
+  const { periodMs } = learnt;
+  if (!isPeriodWide(learnt)) return periodMs < Infinity;
+  return USUAL_PERIODS_MS.some((usual) => periodMs >= usual && periodMs <= (usual + lateMs(usual)) * SAME_PERIOD);
 }
 
 /** Calls a millisecond. */

@@ -52,10 +52,12 @@ export function doubted(state: LimiterState, now: number): OpenCall['doubts'] {
   return state.isPeriodDoubted ? 'period' : 'calls';
 }
 
-function reopen(state: LimiterState, { test }: Closed, { at, isTest }: OpenCall): void {
+function reopen(state: LimiterState, { test, isUncounted }: Closed, { at, isTest }: OpenCall): void {
   const roundAt = state.round?.at ?? at;
   // The call itself is of the round that begins.
-  state.most = Math.max(state.most, state.ofRound - 1);
+  const calls = state.ofRound - 1;
+  state.most = Math.max(state.most, calls);
+  if (isUncounted && calls > 0) state.uncounted = { calls, openMs: at - roundAt };
   state.closed = undefined;
   if (isTest && test !== undefined) {
     state.top = test.others;

@@ -38,9 +38,14 @@ export interface Closed {
   readonly isCounted: boolean;
   /** Calls that tried it in vain. */
   failures: number;
+  /** Nobody had counted the calls before it; some that were let in are told afterwards. */
+  isUncounted?: boolean;
 }
 
-/** How long a backend that says no time is left alone at least: from the first refusal on, doubling with each call that tries it. */
+/**
+ * How long a backend that says no time is left alone at least: from the first refusal on, doubling with each call that
+ * tries it but the first. It is tried where periods usually end.
+ */
 export interface SilentPause {
   readonly firstMs: number;
   readonly mostMs: number;
@@ -73,6 +78,8 @@ export class LimiterState {
   isPeriodDoubted = false;
   /** The longest time after a refusal at which a call was refused too, where the calls before it were not counted. */
   shutMs = 0;
+  /** So many were let in before anybody counted, and the backend was open again so long after the first of them. */
+  uncounted: { readonly calls: number; readonly openMs: number } | undefined;
   copiesLeft = MAX_COPIES;
   /** What was learnt is an equal's, and nothing of one's own has been added to it. */
   copied: Learnt | undefined;

@@ -93,6 +93,11 @@ export class Limiter {
     return closed && opensAt(this.#state, closed);
   }
 
+  /** Until when it is closed by the backend's own word, Unix ms. */
+  get toldUntil(): number | undefined {
+    return this.#state.closed?.until;
+  }
+
   /** When one more call may start, Unix ms: `now`, later, or infinite when a call must end first. */
   nextAt(now: number): number {
     this.#catchUp(now);
@@ -168,9 +173,21 @@ export class Limiter {
 
   /** A call was refused that was never counted. @param until Unix ms, when the backend said it */
   noteUncountedRefusal(until: number | undefined, now: number): void {
-    const { closed } = this.#state;
-    if (closed !== undefined) refusedToo(this.#state, closed, until);
-    else this.end(this.start(now), { kind: 'limited', until }, now);
+    const { closed, round } = this.#state;
+    if (closed !== undefined) {
+      refusedToo(this.#state, closed, until);
+      return;
+    }
+    this.end(this.start(now), { kind: 'limited', until }, now);
+    if (round === undefined && this.#state.closed !== undefined) this.#state.closed.isUncounted = true;
+  }
+
+  /** A call had been let in that was never counted, before the first refusal. @param at when it started */
+  noteUncountedStart(at: number): void {
+    const { closed, round, starts } = this.#state;
+    if (closed?.isUncounted !== true || round === undefined) return;
+    starts.add(at);
+    if (at < round.at) this.#state.round = { ...round, at };
   }
 
   /** @param name of the limit, where a backend tells of several; each report replaces the one before */

@@ -2,6 +2,7 @@
  * Whether a limiter is closed, and when it opens: as it was told, or when a call is let in again, which tries a
  * silent backend at growing intervals. Changes the state in place, without I/O.
  */
+import { lateMs, USUAL_PERIODS_MS } from './learnt.ts';
 import { type Closed, FIRST_MEAN_MS, type LimiterState } from './limiter-state.ts';
 
 /** Pauses of the calls that try a silent backend: each waits so much longer than the last. */
@@ -11,13 +12,27 @@ const PROBE_GROWTH = 1.35;
 const KNOWN_PROBE_GROWTH = 1.15;
 const MIN_PROBE_PAUSE_MS = 100;
 
+/** A usual period ends so much sooner at most than a pause. */
+const LEAST_SHARE = 0.8;
+
 const MIN_TEST_MS = 200;
 
 export function opensAt(state: LimiterState, closed: Closed): number {
   const { since, until, failures } = closed;
   if (until !== undefined) return until;
   const { firstMs, mostMs } = state.silentPause;
-  return Math.max(since + Math.min(mostMs, firstMs * 2 ** failures), guessedAt(state, closed));
+  const pauseMs = Math.min(mostMs, firstMs * 2 ** Math.max(0, failures - 1));
+  const usualAt = firstMs > 0 ? usualEnd(state, since, pauseMs) : undefined;
+  return usualAt ?? Math.max(since + pauseMs, guessedAt(state, closed));
+}
+
+/** When the period that nobody has seen end does, were it one of those that are usual; undefined when it is longer. */
+function usualEnd({ learnt, round, shutMs }: LimiterState, since: number, pauseMs: number): number | undefined {
+  if (learnt !== undefined && learnt.periodMs < Infinity) return undefined;
+  const longerMs = Math.max(shutMs, learnt?.shutMs ?? 0);
+  const periods = USUAL_PERIODS_MS.filter((periodMs) => periodMs > longerMs);
+  const ends = periods.map((periodMs) => (round?.at ?? since) + periodMs + lateMs(periodMs));
+  return ends.find((at) => at >= since + LEAST_SHARE * pauseMs);
 }
 
 function guessedAt(state: LimiterState, { since }: Closed): number {

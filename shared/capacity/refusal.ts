@@ -11,6 +11,9 @@ const MAX_TEST_WAIT_MS = 2_000;
 /** What is told of a longer time is no period to be learnt: it is only waited for. */
 const MAX_LEARNT_PERIOD_MS = 120_000;
 
+/** Numbers this close to each other are the same. */
+const SAME_SHARE = 0.9;
+
 export function refuse(state: LimiterState, call: OpenCall, until: number | undefined, now: number): void {
   state.starts.remove(call.at);
   const closed = state.closed;
@@ -55,13 +58,18 @@ function learn(state: LimiterState, call: OpenCall, until: number | undefined, n
   const isLong = until !== undefined && until - now > MAX_LEARNT_PERIOD_MS;
   if (count === 0 || isLong) return 0;
   const toldMs = until && until - roundAt;
+  const { uncounted } = state;
+  state.uncounted = undefined;
+  // As many as were let in before they were counted: that is a limit. Of those that are open some may be refused too.
+  const isRepeated = uncounted !== undefined && count >= SAME_SHARE * uncounted.calls;
   state.learnt =
     learnt === undefined
-      ? firstLearnt(count, Math.max(call.at - roundAt, state.shutMs), toldMs)
+      ? firstLearnt(count, Math.max(call.at - roundAt, state.shutMs), toldMs, isRepeated ? uncounted.openMs : undefined)
       : { ...learnt, calls: count };
   if (state.isObserved && !state.doubt.isRaised) state.doubt.restart();
   else state.doubt.fail();
-  state.isObserved = false;
+  // Nor had much been saved up.
+  state.isObserved = isRepeated && SAME_SHARE * state.confirmed <= uncounted.calls;
   return count;
 }
 

@@ -7,7 +7,14 @@ export class Starts {
   readonly #times: number[] = [];
 
   add(at: number): void {
-    this.#times.push(at);
+    const isLast = (this.#times.at(-1) ?? 0) <= at;
+    if (isLast) this.#times.push(at);
+    else
+      this.#times.splice(
+        this.#indexOf((start) => start > at),
+        0,
+        at,
+      );
     if (this.#times.length > MAX_STARTS) this.#times.shift();
   }
 

@@ -104,8 +104,16 @@ export type RouteDecision =
       readonly why: RouteWait;
       /** Ask again then, Unix ms. */
       readonly until: number;
-      /** It stands in this line, whose owner wakes it; `until` is the fallback (rule R20). */
-      readonly line?: string;
+      readonly line?: undefined;
+    }
+  | {
+      readonly id: string;
+      readonly is: 'waiting';
+      readonly why: RouteWait;
+      /** It stands in this line, whose owner wakes it (rule R20). */
+      readonly line: string;
+      /** Nobody starts before, where that is known, Unix ms. */
+      readonly until?: number;
     };
 
 export interface RouteAnswer {

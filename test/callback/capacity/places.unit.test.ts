@@ -116,7 +116,7 @@ describe('the limits of a service', () => {
           starts.push(fleet.now);
           fleet.report(leaseId, decision);
         } else if (decision?.is === 'waiting') {
-          waiting.push({ until: decision.until, waits: waits + 1 });
+          waiting.push({ until: decision.until ?? Infinity, waits: waits + 1 });
         }
       }
       for (const each of back) waiting.splice(waiting.indexOf(each), 1);

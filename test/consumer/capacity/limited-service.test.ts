@@ -1,5 +1,9 @@
 /** A service at a fixed address, without keys, whose backend answers 429: slowed as a service, its tasks in its line. */
+import { env } from 'cloudflare:workers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { opensAtOf, taskSummary } from '../../../producer/view/task-view.ts';
+import { RATE_IS_OLD_MS, readLinePosition } from '../../../shared/store/parking.ts';
+import { readTask } from '../../../shared/store/read.ts';
 import { type Answer, ok, status } from '../../protocol/backend.ts';
 import { START } from '../../protocol/clock.ts';
 import { House } from '../../protocol/house.ts';
@@ -39,12 +43,23 @@ const inTens = (letters: readonly Letter[]) =>
 const submit = (count: number) =>
   Promise.all(Array.from({ length: count }, () => house.submit({ service: 'fetched' })));
 
+/** What a poll says. */
+async function untilOf(id: string): Promise<number | undefined> {
+  const now = Date.now();
+  const row = await readTask(env.DB, id);
+  if (row === undefined) throw new Error(`there is no task ${id}`);
+  const line = await readLinePosition(env.DB, row.parked_for ?? '', row, now - RATE_IS_OLD_MS);
+  const view = taskSummary(row, '', { ...line, readAt: now, opensAt: opensAtOf(row) });
+  return view.waitingFor?.until === undefined ? undefined : Date.parse(view.waitingFor.until);
+}
+
 describe('a service at a fixed address, without keys, that answers 429', () => {
   it.each([
     { calls: 10, seconds: 1, told: true, tasks: 80, atMost: 1.1 },
     { calls: 10, seconds: 5, told: true, tasks: 80, atMost: 1.1 },
     { calls: 10, seconds: 5, told: false, tasks: 80, atMost: 1.15 },
     { calls: 5, seconds: 20, told: false, tasks: 120, atMost: 1.15 },
+    { calls: 20, seconds: 5, told: false, tasks: 120, atMost: 1.15 },
   ])('takes $tasks tasks by $calls in $seconds s, told: $told', async ({ calls, seconds, told, tasks, atMost }) => {
     house.backend.fallback = window(calls, seconds * SECOND, told);
     await submit(tasks);
@@ -60,6 +75,49 @@ describe('a service at a fixed address, without keys, that answers 429', () => {
     const later = house.backend.calls.filter(({ startedAt }) => startedAt > START + SECOND);
     expect(later.filter(({ ending }) => ending === 429).length / later.length).toBeLessThan(0.12);
   });
+
+  it('stops a batch whose calls are refused: those that have not begun stand in line without having been made', async () => {
+    house.backend.fallback = window(2, 5 * SECOND, false);
+    await submit(20);
+    await comeToRest(house);
+    const atOnce = house.backend.calls.filter(({ startedAt }) => startedAt < START + SECOND);
+    // Six at a time, and the next one for each that ended before the first refusal.
+    expect(atOnce.map(({ ending }) => ending)).toEqual([200, 200, 429, 429, 429, 429, 429, 429]);
+    const rows = await house.rows();
+    expect(rows.map((row) => row.status)).toEqual(Array(20).fill('succeeded'));
+  });
+
+  it.each([
+    { connections: 6, batch: inTens },
+    { connections: 120, batch: undefined },
+  ])(
+    'says how long a task waits once it knows, and not before, $connections calls of a batch at a time',
+    async (mode) => {
+      house.connections = mode.connections;
+      house.backend.fallback = window(20, 5 * SECOND, false);
+      await submit(120);
+      const said: { readonly at: number; readonly id: string; readonly until: number | undefined }[] = [];
+      for (let second = 1; second < 28; second += 2) {
+        house.plan(START + second * SECOND, async () => {
+          const waiting = (await house.rows()).filter(({ status }) => status === 'deferred');
+          for (const { id } of waiting.filter((_, index) => index % 20 === 0)) {
+            said.push({ at: Date.now(), id, until: await untilOf(id) });
+          }
+        });
+      }
+      await comeToRest(house, mode.batch && { batch: mode.batch });
+      const known = said.filter(({ until }) => until !== undefined);
+      // Two periods must have ended before anybody can know.
+      expect(said.filter(({ at }) => at < START + 5 * SECOND).every(({ until }) => until === undefined)).toBe(true);
+      expect(known.length).toBeGreaterThan(said.length / 3);
+      const odd = known.filter(({ at, id, until = 0 }) => {
+        const startedAt = house.backend.callsOf(id).find((call) => call.startedAt >= at)?.startedAt ?? at;
+        // All of a period start together, whatever their places.
+        return Math.abs(until - startedAt) > 0.2 * (startedAt - at) + 5 * SECOND;
+      });
+      expect(odd).toEqual([]);
+    },
+  );
 
   it('one task that is always refused delays its neighbours by moments, and comes at growing intervals', async () => {
     const poison = await house.submit({ service: 'fetched', deadlineMs: 600 * SECOND });

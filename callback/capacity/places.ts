@@ -10,7 +10,7 @@ import { beginCall, releaseProbe } from '../registry/servers/circuit.ts';
 import { offerOf } from '../registry/servers/server.ts';
 import type { LeaseGroup, Offer, Place, Registry } from '../registry/state.ts';
 import { limitsInForce } from './limits.ts';
-import { noteStart, serviceOf } from './service.ts';
+import { noteLetIn, noteStart, serviceOf } from './service.ts';
 import { keepInvocation, leaveInvocation } from './shares.ts';
 
 /** More are forgotten before their time. */
@@ -135,7 +135,9 @@ function endLease(registry: Registry, id: string, now: number): void {
 /** What a call said of the limit of its address. */
 export function endTicket(registry: Registry, place: Place, kind: 'let-in' | 'unknown' | 'unused', now: number): void {
   if (place.ticket === undefined) return;
-  registry.services.get(place.service)?.limiter?.limiter.end(place.ticket, { kind }, now);
+  const service = registry.services.get(place.service);
+  if (kind === 'let-in') noteLetIn(service, place.ticket, now);
+  else service?.limiter?.limiter.end(place.ticket, { kind }, now);
 }
 
 /** The task has ended although its call goes on: whoever made the call releases nothing later. */

@@ -82,8 +82,9 @@ function noteOfFixed(registry: Registry, report: CallReport, place: Place | unde
   const definition = definitionOf(registry, name);
   // With keys it is a key's limit, which its pool knows.
   if (outcome === 'busy' && hasFixedTarget(definition) && definition?.keyPool === undefined) {
-    const isSilent = isParked === true && (busyUntil ?? now) <= now;
-    noteEnough(service, place?.ticket, isSilent ? undefined : busyUntilOf(busyUntil, now), now);
+    const isSilent = (busyUntil ?? now) <= now;
+    const until = isSilent && isParked === true ? undefined : busyUntilOf(busyUntil, now);
+    noteEnough(service, { task: report.id, ticket: place?.ticket, isSilent, until }, now);
   } else if (isUncounted(report)) {
     noteUncounted(service, now - report.durationMs);
   } else if (place !== undefined) endTicket(registry, place, ENDS[outcome], now);

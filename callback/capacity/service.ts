@@ -6,7 +6,7 @@
 import { Limiter } from '../../shared/capacity/limiter.ts';
 import { addStarts, countStarts, forgetStarts, nextStartAt } from '../../shared/pace/start-log.ts';
 import type { ServiceDefinition } from '../../shared/service/definition.ts';
-import type { Place, Registry, Service } from '../registry/state.ts';
+import type { Place, Registry, Service, ServiceLimiter } from '../registry/state.ts';
 
 export type Limits = Pick<ServiceDefinition, 'maxConcurrency' | 'requestsPerSecond'>;
 
@@ -23,6 +23,10 @@ const LIMIT_LIFE_MS = 600_000;
 
 /** Each call that tries it in vain costs a task a deferral (rule R18). */
 const SILENT_PAUSE = { firstMs: 1_000, mostMs: 4_000 };
+
+/** Of the tasks that a service refused, so many are kept in mind, and one is to blame itself after so many times. */
+const MAX_REFUSED = 200;
+const ALONE_AFTER = 2;
 
 /** A call weighs a twentieth. */
 const MEAN_WEIGHT = 0.05;
@@ -172,17 +176,41 @@ export function paceOf(service: Service, limits: Limits): number | undefined {
   return Number.isFinite(pace) ? pace : undefined;
 }
 
-/**
- * A fixed address says that it has had enough.
- * @param ticket of the call that it told, if that one was counted
- * @param until when it may be called again; undefined where nobody said
- */
-export function noteEnough(service: Service, ticket: number | undefined, until: number | undefined, now: number): void {
-  service.limiter ??= { limiter: new Limiter(0, SILENT_PAUSE), at: now };
+export interface RefusedCall {
+  readonly task: string;
+  /** Where the call was counted. */
+  readonly ticket: number | undefined;
+  /** The backend said no time. */
+  readonly isSilent: boolean;
+  /** When it may be called again; undefined: that is to be found out. */
+  readonly until: number | undefined;
+}
+
+/** A fixed address says that it has had enough. */
+export function noteEnough(service: Service, { task, ticket, isSilent, until }: RefusedCall, now: number): void {
+  service.limiter ??= { limiter: new Limiter(0, SILENT_PAUSE), at: now, letIn: 0, refused: new Map() };
   service.limiter.at = now;
   const { limiter } = service.limiter;
-  if (ticket === undefined) limiter.noteUncountedRefusal(until, now);
-  else limiter.end(ticket, { kind: 'limited', until }, now);
+  const isOdd = isSilent && isRefusedAlone(service.limiter, task);
+  if (ticket === undefined) {
+    if (!isOdd) limiter.noteUncountedRefusal(until, now);
+  } else limiter.end(ticket, isOdd ? { kind: 'unknown' } : { kind: 'limited', until }, now);
+}
+
+/** It was refused again and again, and others were let in each time: that says something of the task, and nothing of the service. */
+function isRefusedAlone({ refused, letIn }: ServiceLimiter, task: string): boolean {
+  const before = refused.get(task);
+  const times = before === undefined ? 0 : before.times + Number(letIn > before.letIn);
+  refused.delete(task);
+  refused.set(task, { times, letIn });
+  for (const [oldest] of refused) if (refused.size > MAX_REFUSED) refused.delete(oldest);
+  return times >= ALONE_AFTER;
+}
+
+export function noteLetIn(service: Service | undefined, ticket: number, now: number): void {
+  if (service?.limiter === undefined) return;
+  service.limiter.letIn += 1;
+  service.limiter.limiter.end(ticket, { kind: 'let-in' }, now);
 }
 
 /** A fixed address let in a call that nobody had counted, before it said that it has had enough. @param at when it started */

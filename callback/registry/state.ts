@@ -89,7 +89,17 @@ export interface Service {
   /** Of a fixed address that cannot be reached. */
   outage: Outage | undefined;
   /** Of a fixed address that has said that it had enough: learns what it bears. */
-  limiter: { readonly limiter: Limiter; at: number } | undefined;
+  limiter: ServiceLimiter | undefined;
+}
+
+export interface ServiceLimiter {
+  readonly limiter: Limiter;
+  /** When its limit was last met. */
+  at: number;
+  /** Calls that were let in so far. */
+  letIn: number;
+  /** Tasks that were refused without a time: how often with others let in in between, and the count of these at the last one. */
+  readonly refused: Map<string, { times: number; letIn: number }>;
 }
 
 /** Of one service on one shard. */

@@ -44,7 +44,7 @@ export interface Closed {
 
 /**
  * How long a backend that says no time is left alone at least: from the first refusal on, doubling with each call that
- * tries it but the first. It is tried where periods usually end.
+ * tries it; and it is tried where periods usually end.
  */
 export interface SilentPause {
   readonly firstMs: number;

@@ -12,8 +12,8 @@ const PROBE_GROWTH = 1.35;
 const KNOWN_PROBE_GROWTH = 1.15;
 const MIN_PROBE_PAUSE_MS = 100;
 
-/** A usual period ends so much sooner at most than a pause. */
-const LEAST_SHARE = 0.8;
+/** So much of a usual period may have passed since its end: it is not worth waiting for the next one. */
+const MOST_LATE = 0.2;
 
 const MIN_TEST_MS = 200;
 
@@ -21,18 +21,20 @@ export function opensAt(state: LimiterState, closed: Closed): number {
   const { since, until, failures } = closed;
   if (until !== undefined) return until;
   const { firstMs, mostMs } = state.silentPause;
-  const pauseMs = Math.min(mostMs, firstMs * 2 ** Math.max(0, failures - 1));
-  const usualAt = firstMs > 0 ? usualEnd(state, since, pauseMs) : undefined;
+  const pauseMs = Math.min(mostMs, firstMs * 2 ** failures);
+  const usualAt = firstMs > 0 ? usualEnd(state, since, since + pauseMs) : undefined;
   return usualAt ?? Math.max(since + pauseMs, guessedAt(state, closed));
 }
 
 /** When the period that nobody has seen end does, were it one of those that are usual; undefined when it is longer. */
-function usualEnd({ learnt, round, shutMs }: LimiterState, since: number, pauseMs: number): number | undefined {
+function usualEnd({ learnt, round, shutMs }: LimiterState, since: number, leastAt: number): number | undefined {
   if (learnt !== undefined && learnt.periodMs < Infinity) return undefined;
   const longerMs = Math.max(shutMs, learnt?.shutMs ?? 0);
-  const periods = USUAL_PERIODS_MS.filter((periodMs) => periodMs > longerMs);
-  const ends = periods.map((periodMs) => (round?.at ?? since) + periodMs + lateMs(periodMs));
-  return ends.find((at) => at >= since + LEAST_SHARE * pauseMs);
+  for (const periodMs of USUAL_PERIODS_MS) {
+    const at = (round?.at ?? since) + periodMs + lateMs(periodMs);
+    if (periodMs > longerMs && at + MOST_LATE * periodMs >= leastAt) return Math.max(at, leastAt);
+  }
+  return undefined;
 }
 
 function guessedAt(state: LimiterState, { since }: Closed): number {

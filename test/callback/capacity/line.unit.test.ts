@@ -243,12 +243,35 @@ describe('its line, where the 429 says no time', () => {
     }
     expect(scene.releases.slice(0, 4).map(({ count }) => count)).toEqual([1, 1, 1, 1]);
     const pauses = tries.map((at, index) => at - (tries[index - 1] ?? 0));
-    for (const [index, least] of [1, 1, 3, 5].entries()) {
+    for (const [index, least] of [1, 4, 5, 5].entries()) {
       expect(pauses[index]).toBeGreaterThan(least - 0.1);
       expect(pauses[index]).toBeLessThan(least + 1);
     }
     await scene.pass(3 * SECOND);
     expect(scene.left).toBeLessThan(4);
+  });
+});
+
+describe('a task that is refused again and again without a time, while others are let in', () => {
+  it('says nothing of its service from the third time on', async () => {
+    const scene = new Scene({ ocr: { baseUrl: 'https://ocr.example.net' } });
+    await scene.report(scene.lease(), undefined, { id: 'odd', outcome: 'busy', isUnplaced: true, isParked: true });
+    const isClosed: boolean[] = [];
+    for (let round = 0; round < 5; round++) {
+      for (let call = 0; call < 6; call++) {
+        await scene.pass(20 * SECOND);
+        const good = await scene.ask(1, { waits: 1 });
+        await scene.report(good.leaseId, good.decisions[0]);
+      }
+      await scene.pass(20 * SECOND);
+      const odd = await scene.ask(1, { id: 'odd', waits: 1 });
+      expect(routed(odd.decisions)).toBe(1);
+      await scene.report(odd.leaseId, odd.decisions[0], { outcome: 'busy', isParked: true });
+      const next = await scene.ask(1, { waits: 1 });
+      isClosed.push(routed(next.decisions) === 0);
+      if (next.decisions[0]?.is === 'routed') await scene.report(next.leaseId, next.decisions[0]);
+    }
+    expect(isClosed).toEqual([true, false, false, false, false]);
   });
 });
 

@@ -77,8 +77,8 @@ export const RUNS_MUTATIONS: readonly Row[] = [
         'R14',
         'the release of a call whose turn comes too late',
         'consumer/call/call-runner.ts',
-        'this.#dismiss((waiting) => waiting.latestStart <= now, {',
-        'this.#dismiss((waiting) => waiting.latestStart <= 0, {',
+        'this.#dismiss(({ latestStart }) => (latestStart <= now ? TOO_LATE : undefined));',
+        'this.#dismiss(({ latestStart }) => (latestStart <= 0 ? TOO_LATE : undefined));',
       ),
       mutation(
         'R14',

@@ -108,7 +108,7 @@ describe('a limit that nobody told', () => {
       limiter.end(limiter.start(now), { kind: 'limited' }, now);
       starts.push(now);
     }
-    expect(starts).toEqual([0, 1_100, 2_100, 5_100, 10_100, 15_200, 20_200, 30_300]);
+    expect(starts).toEqual([0, 1_100, 5_100, 10_100, 15_200, 20_200, 30_300]);
   });
 
   test('of a silent window is narrowed in the next round where the pauses were long', () => {
@@ -124,9 +124,10 @@ describe('a limit that nobody told', () => {
     const limiter = new Limiter(0, { firstMs: 1_000, mostMs: 4_000 });
     limiter.noteUncountedRefusal(undefined, 0);
     for (const at of [1_000, 3_000]) limiter.end(limiter.start(at), { kind: 'limited' }, at);
-    const { refused } = drive(limiter, fixedWindow(10, 5_000, false), 7_000, 15_000);
-    expect(refused[0]).toBeLessThan(8_000);
-    for (const at of refused.slice(1)) expect(at).toBeGreaterThan(10_000);
+    const { letIn, refused } = drive(limiter, fixedWindow(10, 5_000, false), 7_000, 15_000);
+    expect(letIn.length).toBeGreaterThanOrEqual(10);
+    // A call that meets the limit is one, and the first that tries it comes after more than three seconds.
+    expect(refused.filter((at) => at < 10_000).length).toBeLessThan(2);
   });
 
   test('is tried by nobody when a burst that was not counted is refused with the call that met it', () => {
@@ -297,8 +298,8 @@ describe('a backend without anybody who counted its calls before it refused one'
 
   test('is tried where periods usually end, and takes as many then as it let in at once', () => {
     const limiter = told();
-    const tries = [tryAt(limiter, 100, 'limited'), tryAt(limiter, 1_100, 'limited'), tryAt(limiter, 2_100, 'let-in')];
-    expect(tries.map((at) => Math.round(at / 100) / 10)).toEqual([1.1, 2.1, 5.1]);
+    const tries = [tryAt(limiter, 100, 'limited'), tryAt(limiter, 1_120, 'let-in')];
+    expect(tries.map((at) => Math.round(at / 100) / 10)).toEqual([1.1, 5.1]);
     let now = 5_120;
     const tickets: number[] = [];
     while (limiter.nextAt(now) <= now) tickets.push(limiter.start(now));

@@ -1,6 +1,10 @@
 /**
  * The key pools as batch and synchronous route ask them: a question has an id, may be repeated (rule R22),
  * and what nobody wants any more goes back by it.
+ *
+ * A pool's object may run the code of another release: one that is in use goes on with its own for up to five minutes
+ * after a deploy (developers.cloudflare.com/durable-objects/deployments/durable-objects-code-updates). So it is asked in whole
+ * words until it has answered in brief ones, and what it gave in an answer that cannot be read goes back at once.
  */
 import pRetry from 'p-retry';
 import type { LeaseRequest } from '../../shared/capacity/lease.ts';
@@ -9,7 +13,11 @@ import type { KeyReport } from '../keys/pool/feedback.ts';
 import type { KeyAnswer, KeyCall } from '../keys/pool/lease.ts';
 import { membersOf } from '../keys/pool/members.ts';
 import type { KeyNotice, KeyRelease } from '../keys/pool/release.ts';
+import type { KeyRing } from '../keys/secrets/discovery.ts';
 import type { KeyEnv } from './capacity-env.ts';
+
+/** Pools that have answered in brief, by the keys that this isolate has. */
+const brief = new WeakMap<KeyRing, Set<string>>();
 
 const RETRIES = { retries: 2, minTimeout: 50, factor: 4, shouldRetry: () => true };
 
@@ -20,20 +28,30 @@ export async function askForKeys(
   { calls, ...question }: LeaseRequest<KeyCall>,
 ): Promise<readonly KeyAnswer[] | undefined> {
   const shard = Number(env.shard);
+  const { ring } = env.keys;
+  const briefly = brief.get(ring) ?? new Set<string>();
+  brief.set(ring, briefly);
   try {
     const request = {
       ...question,
-      calls: calls.map((call) => (Object.keys(call).length === 1 ? call.task : call)),
-      members: await membersOf(env.keys.ring, pool),
+      calls: briefly.has(pool) ? calls.map((call) => (Object.keys(call).length === 1 ? call.task : call)) : calls,
+      isBrief: true,
+      members: await membersOf(ring, pool),
       configured: env.keys.limits(pool),
       shard,
       otherShards: (env.keys.shards[pool] ?? []).filter((other) => other !== shard),
     };
-    const answers = await pRetry(() => env.keys.pool(pool).lease(request), RETRIES);
-    return calls.flatMap(({ task }, index) => {
-      const answer = answers[index] ?? [];
-      return typeof answer === 'number' ? { task, kind: 'granted' as const, key: answer } : answer;
-    });
+    const said: readonly unknown[] = await pRetry(() => env.keys.pool(pool).lease(request), RETRIES);
+    if (said.some((answer) => typeof answer === 'number')) briefly.add(pool);
+    const answers = calls.map(({ task }, index) => readAnswer(said[index], task));
+    const unreadable = calls.filter((_, index) => answers[index] === undefined);
+    if (unreadable.length > 0) {
+      briefly.delete(pool);
+      logError('keys.unreadable', { shard: env.shard, pool, tasks: unreadable.length });
+      const unused = unreadable.map(({ task }): KeyReport => ({ task, feedback: { kind: 'unused' } }));
+      await releaseKeys(env, pool, question.leaseId, unreadable.length < calls.length ? unused : undefined);
+    }
+    return answers.filter((answer) => answer !== undefined);
   } catch (error) {
     logError('keys.unavailable', { shard: env.shard, pool, tasks: calls.length }, error);
     // It may have answered all the same.
@@ -41,6 +59,21 @@ export async function askForKeys(
     return undefined;
   }
 }
+
+/** What stands at a call's place in the answer; undefined where that says nothing of the call. */
+function readAnswer(said: unknown, task: string): KeyAnswer | undefined {
+  if (typeof said === 'number') return { task, kind: 'granted', key: said };
+  const answer = said as KeyAnswer | undefined;
+  return answer?.task === task && HAS[answer.kind]?.(answer) ? answer : undefined;
+}
+
+/** What an answer of each kind must hold. */
+const HAS: Readonly<Record<KeyAnswer['kind'], ((answer: KeyAnswer) => boolean) | undefined>> = {
+  granted: (answer) => 'key' in answer && typeof answer.key === 'number',
+  'start-at': (answer) => 'at' in answer && typeof answer.at === 'number',
+  park: (answer) => 'line' in answer && typeof answer.line === 'string',
+  fail: (answer) => 'detail' in answer && typeof answer.detail === 'string',
+};
 
 /** Never rejects: the pool takes calls that it hears nothing of as ended when their lease is over. */
 export async function releaseKeys(

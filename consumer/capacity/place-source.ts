@@ -58,7 +58,9 @@ export async function askForPlaces(
     const { decisions, servers, lines, servicesVersion } = answer;
     env.servers.note(servers, Date.now());
     env.servers.noteLines(lines);
-    return { answers: decisions.map(answerOf), servicesVersion };
+    const answers = decisions.flatMap((decision) => answerOf(decision) ?? []);
+    await releaseUnread(env, session, request, answers);
+    return { answers, servicesVersion };
   } catch (error) {
     logError('registry.unavailable', { shard: env.shard, tasks: calls.length }, error);
     // The answer may still come, and places with it: they go back, and the lease gets no others.
@@ -69,8 +71,23 @@ export async function askForPlaces(
   }
 }
 
+/** The registry may be of another release: a place that it gave in words that cannot be read goes back at once. */
+async function releaseUnread(
+  env: PlaceEnv,
+  session: PlaceSession,
+  { leaseId, calls }: RouteRequest,
+  answers: PlaceAnswers['answers'],
+): Promise<void> {
+  if (answers.length === calls.length) return;
+  const read = new Set(answers.map(({ task }) => task));
+  const unread = calls.filter(({ id }) => !read.has(id));
+  logError('registry.unreadable', { shard: env.shard, tasks: unread.length });
+  const reports = unread.map(({ id, service }): CallReport => ({ id, service, outcome: 'unused', durationMs: 0 }));
+  await reportPlaces(env, session, leaseId, reports);
+}
+
 /** In the words of every lender: its own are read by consumers of another release (decision 0021). */
-function answerOf(decision: RouteDecision): PlaceAnswers['answers'][number] {
+function answerOf(decision: RouteDecision): PlaceAnswers['answers'][number] | undefined {
   const { id: task } = decision;
   switch (decision.is) {
     case 'routed':
@@ -83,6 +100,8 @@ function answerOf(decision: RouteDecision): PlaceAnswers['answers'][number] {
         ? { task, kind: 'start-at', at: decision.until, reason }
         : { task, kind: 'park', line: decision.line, reason, until: decision.until };
     }
+    default:
+      return undefined;
   }
 }
 

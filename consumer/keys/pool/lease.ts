@@ -39,6 +39,8 @@ export interface KeyCall extends LeaseCall {
 export interface KeyRequest extends Omit<LeaseRequest, 'calls'> {
   /** Most calls say no more than their task: its id costs a tenth of what an object does on its way here. */
   readonly calls: readonly (string | KeyCall)[];
+  /** Brief answers can be read; absent from a consumer of an earlier release. */
+  readonly isBrief?: boolean;
   readonly members: readonly Member[];
   readonly configured: ConfiguredLimits;
   readonly shard: number;
@@ -48,8 +50,8 @@ export interface KeyRequest extends Omit<LeaseRequest, 'calls'> {
 
 export type KeyAnswer = LeaseAnswer<{ readonly key: number }>;
 
-/** In the order of the calls. The number of the key that a call is given, and no more, for the same reason. */
-export type BriefKeyAnswer = number | Exclude<KeyAnswer, { kind: 'granted' }>;
+/** In the order of the calls. For the same reason, the number of the key that a call is given and no more, where that can be read. */
+export type BriefKeyAnswer = number | KeyAnswer;
 
 /** As long as `waitsInPlace` allows. */
 const MAX_IN_PLACE_MS = 2_000;
@@ -66,6 +68,16 @@ const TURNS_A_PAUSE = 8;
 const REPEATED_WITHIN_MS = 30_000;
 
 export function lease(pool: Pool, request: KeyRequest, now: number): readonly BriefKeyAnswer[] {
+  const answers = briefly(pool, request, now);
+  if (request.isBrief || request.calls.some((call) => typeof call === 'string')) return answers;
+  return answers.map((answer, index) => {
+    const call = request.calls[index];
+    const task = typeof call === 'object' ? call.task : '';
+    return typeof answer === 'number' ? { task, kind: 'granted', key: answer } : answer;
+  });
+}
+
+function briefly(pool: Pool, request: KeyRequest, now: number): readonly BriefKeyAnswer[] {
   const { leaseId, expiresAt, calls } = request;
   setMembers(pool, request.members);
   configure(pool, request.configured);

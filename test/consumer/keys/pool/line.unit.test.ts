@@ -17,7 +17,7 @@ interface Asked {
 
 function ask(pool: Pool, calls: (string | KeyCall)[], now: number, over: Partial<KeyRequest> = {}): Asked {
   const leaseId = `lease-${++leases}`;
-  const rest = { members: [KEY], configured: { concurrency: 1 }, shard: 0, otherShards: [] };
+  const rest = { isBrief: true, members: [KEY], configured: { concurrency: 1 }, shard: 0, otherShards: [] };
   return { leaseId, answers: lease(pool, { leaseId, expiresAt: now + 600_000, calls, ...rest, ...over }, now) };
 }
 

@@ -1,5 +1,4 @@
 /** What is on record of a task's attempts, as the API shows it, and as entries of its timeline. Pure. */
-import * as z from 'zod';
 import { type AttemptRecord, AttemptRecordSchema } from '../../shared/task/attempt.ts';
 import type { AttemptView, TimelineEntry } from '../schema/task.ts';
 
@@ -11,7 +10,7 @@ export function attemptsIn(history: string): AttemptRecord[] {
   } catch {
     return [];
   }
-  const records = z.array(z.unknown()).safeParse(all).data ?? [];
+  const records: readonly unknown[] = Array.isArray(all) ? all : [];
   return records.flatMap((record) => AttemptRecordSchema.safeParse(record).data ?? []);
 }
 

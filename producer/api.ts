@@ -12,6 +12,7 @@ import { cutCircles } from './edge/hops.ts';
 import { declaredParameters, refuseParameters } from './edge/query-parameters.ts';
 import { nameProblem } from './edge/request-id.ts';
 import { limitRequests } from './edge/request-limits.ts';
+import { QuickRouter } from './edge/router.ts';
 import { addAlerts } from './routes/alerts.ts';
 import { addAudit } from './routes/audit.ts';
 import { addBalancer } from './routes/balancer.ts';
@@ -51,7 +52,7 @@ import { speakToPackages } from './sync/sdk-error.ts';
  * @throws Error when a route has no row in the access table
  */
 export function createApp(...more: readonly ((app: App) => void)[]): App {
-  const app: App = new OpenAPIHono<AppEnv>({ defaultHook: refuseInvalid });
+  const app: App = new OpenAPIHono<AppEnv>({ defaultHook: refuseInvalid, router: new QuickRouter() });
   guardErrors(app);
   app.use(finish(recordActs, allowOrigin, nameProblem, speakToPackages));
   const parameters = refuseParameters(() => declaredParameters(app));

@@ -40,6 +40,9 @@ export function stringifyJson(value: unknown): string {
   if (Array.isArray(value))
     return `[${value.map((item) => (item === undefined ? 'null' : stringifyJson(item))).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
+  // The runtime writes it in one go where nothing in it is kept as it was written.
+  if (Object.values(value).every((member) => typeof member !== 'object' || member === null))
+    return JSON.stringify(value);
   const members = Object.entries(value).filter(([, member]) => member !== undefined);
   return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${stringifyJson(member)}`).join(',')}}`;
 }

@@ -1,4 +1,5 @@
 /** What is on record of a task's attempts, as the API shows it, and as entries of its timeline. Pure. */
+import { safeParseAsIs } from '../../shared/rpc/as-is.ts';
 import { type AttemptRecord, AttemptRecordSchema } from '../../shared/task/attempt.ts';
 import type { AttemptView, TimelineEntry } from '../schema/task.ts';
 
@@ -11,7 +12,7 @@ export function attemptsIn(history: string): AttemptRecord[] {
     return [];
   }
   const records: readonly unknown[] = Array.isArray(all) ? all : [];
-  return records.flatMap((record) => AttemptRecordSchema.safeParse(record).data ?? []);
+  return records.flatMap((record) => safeParseAsIs(AttemptRecordSchema, record).data ?? []);
 }
 
 export function attemptView(record: AttemptRecord): AttemptView {

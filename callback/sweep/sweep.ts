@@ -49,6 +49,10 @@ const DUE_CHUNKS = 10;
 
 /** Lines a round whose heads are looked at; with more, each has its turn. */
 const LINES = 500;
+
+/** Of these lines so many tasks are looked at, and ended, each minute: 500 long lines cost half a dollar a month, not forty. */
+const LINES_IN_TURN = 4;
+const OVERDUE_HEADS = 500;
 const LINES_NAME = 'lines';
 const PACE_LIFE_MS = DAY_MS;
 
@@ -226,7 +230,7 @@ function moveOf(row: StateRow, decision: SweepDecision): Move {
 async function sweepLines(env: StoreEnv, now: number): Promise<Partial<SweepReport>> {
   const position = await readScanPosition(env.db, LINES_NAME);
   const lines = await readLines(env.db, position, LINES);
-  await makeOverdueHeadsDue(env.db, lines, now);
+  await endOverdueHeads(env, lines, now);
   const heads = await releaseDueHeads(env.db, lines, now);
   await sendWakes(
     env.taskQueues,
@@ -236,6 +240,23 @@ async function sweepLines(env: StoreEnv, now: number): Promise<Partial<SweepRepo
   if (next !== position) await writeScanPosition(env.db, LINES_NAME, next);
   await deleteOldLineRates(env.db, now - PACE_LIFE_MS);
   return { woken: heads.length };
+}
+
+/**
+ * Tasks past their deadline stand mostly at the head of their line, one behind the other: it is looked through where its head is
+ * one of them. Others stand behind tasks that have more time: a few lines are looked through in turn, and the net finds the rest.
+ */
+async function endOverdueHeads({ db }: StoreEnv, lines: readonly string[], now: number): Promise<void> {
+  const inTurn = linesInTurn(lines, now);
+  const others = lines.filter((line) => !inTurn.includes(line));
+  const overdue = others.length === 0 ? [] : await makeOverdueHeadsDue(db, others, 1, now);
+  await makeOverdueHeadsDue(db, [...inTurn, ...overdue], OVERDUE_HEADS, now);
+}
+
+function linesInTurn(lines: readonly string[], now: number): string[] {
+  const first = Math.floor(now / ROUND_MS) * LINES_IN_TURN;
+  const count = Math.min(LINES_IN_TURN, lines.length);
+  return Array.from({ length: count }, (_, index) => lines[(first + index) % lines.length] ?? '');
 }
 
 /** One step of the net (rule R9); what it finds, the next round's due tasks deal with. */

@@ -155,23 +155,30 @@ export function releaseDueHeads(
   );
 }
 
-/** Of a line, in one round: a statement of `sweepDue` ends as many. */
-const OVERDUE_HEADS = 500;
-
 /**
- * Makes tasks due that are past their deadline at the head of a line: nobody wakes them any more, and their fallback may
- * have been before it.
+ * Makes tasks due that are past their deadline among the first of their line: nobody wakes them any more, and their fallback
+ * may have been before it.
+ * @param depth so many of each line; four rows read each
+ * @returns the lines in which there were some
  */
-export function makeOverdueHeadsDue(db: D1Database, lines: readonly string[], now: number): Promise<unknown[]> {
-  return runForEach(
+export async function makeOverdueHeadsDue(
+  db: D1Database,
+  lines: readonly string[],
+  depth: number,
+  now: number,
+): Promise<string[]> {
+  const found = await runForEach<{ line: string }>(
     db,
     `UPDATE tasks SET due_at = deadline_at
      WHERE id IN (SELECT head.value FROM json_each(?1) AS line, json_each((SELECT json_group_array(id) FROM (
-         SELECT id FROM tasks WHERE parked_for = line.value ORDER BY place, id LIMIT ${OVERDUE_HEADS}))) AS head)
-       AND parked_for IS NOT NULL AND due_at < deadline_at AND deadline_at <= ?2`,
+         SELECT id FROM tasks WHERE parked_for = line.value ORDER BY place, id LIMIT ?3))) AS head)
+       AND parked_for IS NOT NULL AND due_at < deadline_at AND deadline_at <= ?2
+     RETURNING parked_for AS line`,
     jsonParameters(lines),
     now,
+    depth,
   );
+  return [...new Set(found.map(({ line }) => line))];
 }
 
 /** The paces of lines that were noted since then, Unix ms. */

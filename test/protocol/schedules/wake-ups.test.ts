@@ -142,6 +142,22 @@ describe('60,000 parked tasks fall due', () => {
     expect(open).toBe(0);
   });
 
+  it('and end behind others that have more time, in one of several lines', async () => {
+    await flood(1_000, '?2 + 90000', START);
+    // Six lines: the heads of four of them have all the time there is.
+    await env.DB.prepare(
+      `UPDATE tasks SET parked_for = parked_for || '-' || (substr(id, 5) % 6), place = substr(id, 5) + 0,
+         deadline_at = deadline_at + iif(substr(id, 5) + 0 <= 4, 86400000, 0)`,
+    ).run();
+    await house.clock.moveTo(START + 2 * MINUTE_MS);
+    for (let minute = 3; minute < 6; minute++) {
+      await house.clock.moveTo(START + minute * MINUTE_MS);
+      await house.sweep();
+    }
+    const open = await env.DB.prepare('SELECT count(*) AS count FROM tasks WHERE finished_at IS NULL').first('count');
+    expect(open).toBe(4);
+  });
+
   it('at their deadline, and so are a callback and a wake-up that was never sent', async () => {
     const task = await waitingTask(house);
     const unsent = await house.mint();

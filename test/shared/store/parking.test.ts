@@ -4,6 +4,7 @@ import { importMacKey } from '../../../shared/crypto/mac.ts';
 import { claimTasks } from '../../../shared/store/claim.ts';
 import {
   type LineHead,
+  makeOverdueHeadsDue,
   readLinePosition,
   readLines,
   releaseDueHeads,
@@ -118,6 +119,37 @@ describe('a line', () => {
     expect(sentAt).toEqual([1, 2, 4, 8, 16, 32, 64, 124, 184, 244]);
     const line = await readLinePosition(env.DB, 'pool:some', await placeOf(head!), NOW);
     expect(line).toEqual({ ahead: 0, perSecond: null });
+  });
+
+  it('has the overdue ones among its first made due, and is told of with them', async () => {
+    const first = await parked(3);
+    const second = await parked(3, 'pool:other');
+    const overdue = [first[0], first[2], second[1]];
+    await env.DB.prepare('UPDATE tasks SET deadline_at = ?2 WHERE id IN (SELECT value FROM json_each(?1))')
+      .bind(JSON.stringify(overdue), NOW + 2 * MINUTE_MS)
+      .run();
+    const lines = ['pool:some', 'pool:other'];
+    const dueAtDeadline = async () => {
+      const rows = env.DB.prepare('SELECT id FROM tasks WHERE due_at = deadline_at ORDER BY id');
+      return (await rows.all<{ id: string }>()).results.map(({ id }) => id);
+    };
+    expect(await makeOverdueHeadsDue(env.DB, lines, 3, NOW + 2 * MINUTE_MS - 1)).toEqual([]);
+    expect(await makeOverdueHeadsDue(env.DB, lines, 1, NOW + 2 * MINUTE_MS)).toEqual(['pool:some']);
+    expect(await dueAtDeadline()).toEqual([first[0]]);
+    expect((await makeOverdueHeadsDue(env.DB, lines, 3, NOW + 2 * MINUTE_MS)).sort()).toEqual(lines.sort());
+    expect(await dueAtDeadline()).toEqual(overdue.sort());
+  });
+
+  it('costs a few rows a look at its head, however many stand in it', async () => {
+    const lines = Array.from({ length: 20 }, (_, index) => `pool:of-${index}`);
+    for (const line of lines) await parked(30, line);
+    const rowsFor = async (depth: number) => {
+      const counted = countedDatabase();
+      await makeOverdueHeadsDue(counted.db, lines, depth, NOW + MINUTE_MS);
+      return counted.rowsRead / (depth * lines.length);
+    };
+    expect(await rowsFor(1)).toBeLessThan(6);
+    expect(await rowsFor(20)).toBeLessThan(5);
   });
 
   it('says who stands before a task, and how fast it moves while somebody has said so of late', async () => {

@@ -81,7 +81,7 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   ],
   listSchedules: [['a', 10]],
   makeDue: [[[ID], NOW]],
-  makeOverdueHeadsDue: [[['l'], NOW]],
+  makeOverdueHeadsDue: [[['l'], 500, NOW]],
   noteDeadLetters: [[1, 1]],
   noteStoreSizes: [[[{ store: 0, bytes: 1 }], NOW]],
   placeGroup: [[GROUP, 0]],

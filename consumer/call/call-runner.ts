@@ -176,7 +176,12 @@ export class CallRunner implements Disposable {
   #end(ended: EndedCall): void {
     this.#host.over(ended);
     this.#unreported.push(ended);
-    this.#reportTimer ??= setTimeout(() => this.#report(), REPORT_WINDOW_MS);
+    // After the last one `run` reports.
+    if (this.#isBusy) this.#reportTimer ??= setTimeout(() => this.#report(), REPORT_WINDOW_MS);
+  }
+
+  get #isBusy(): boolean {
+    return this.#running.size > 0 || this.#waiting.length > 0;
   }
 
   #report(): void {
@@ -185,8 +190,9 @@ export class CallRunner implements Disposable {
     if (this.#unreported.length === 0) return;
     const ended = this.#unreported;
     this.#unreported = [];
-    this.#log.write();
     this.#host.ended(ended);
+    // The last outcomes are not held up by their log: it is written when the batch is over.
+    if (this.#isBusy) this.#log.write();
   }
 
   async #checkCancellations(intervalMs: number): Promise<void> {

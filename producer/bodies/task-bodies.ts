@@ -19,10 +19,10 @@ export function resultBody(row: Pick<TaskRow, 'result' | 'result_type' | 'result
 
 /** @returns undefined when there is none */
 export function payloadBody(row: Pick<TaskRow, 'request' | 'request_body'>): TaskBody | undefined {
-  const request = row.request === null ? undefined : requestIn(row.request);
+  const request = requestIn(row);
   if (request?.storedBody !== undefined) return { kind: 'stored', stored: request.storedBody };
   if (request?.body === undefined) return undefined;
-  return inline({ ...request.body, text: row.request_body ?? request.body.text });
+  return inline(request.body);
 }
 
 export function storedResultOf({ result_stored: text }: Pick<TaskRow, 'result_stored'>): StoredBody | undefined {

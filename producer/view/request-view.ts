@@ -2,10 +2,11 @@
  * The request of a task as the API shows it: what its client sent, without what looks like a secret. Pure. What the
  * service adds (its own headers, a key) is no part of it.
  */
+import { safeParseAsIs } from '../../shared/rpc/as-is.ts';
 import type { TaskRow } from '../../shared/store/row.ts';
-import { isJsonText } from '../../shared/task/content.ts';
+import { type Content, isJsonText } from '../../shared/task/content.ts';
 import { traceIdOf } from '../../shared/task/id.ts';
-import { TaskRequestSchema } from '../../shared/task/request.ts';
+import { type TaskRequest, TaskRequestSchema } from '../../shared/task/request.ts';
 import { readTraceParent } from '../../shared/trace/context.ts';
 import { JsonText } from '../json/json-text.ts';
 import type { RequestView } from '../schema/task.ts';
@@ -17,14 +18,14 @@ const SECRET_HEADER = /auth|api-?key|token|secret|cookie|passw|credential|signat
 
 /** @param isRedacted the service keeps bodies out of what is shown */
 export function requestView(row: TaskRow, statusUrl: string, isRedacted: boolean): RequestView | undefined {
-  const request = row.request === null ? undefined : requestIn(row.request);
+  const request = requestIn(row);
   if (request === undefined) return undefined;
   const { method, path, headers, body, storedBody, traceparent } = request;
   return {
     method,
     path,
     headers: headers === undefined ? undefined : withoutSecrets(headers),
-    ...(body !== undefined && bodyView({ ...body, text: row.request_body ?? body.text }, isRedacted)),
+    ...(body !== undefined && bodyView(body, isRedacted)),
     ...(storedBody !== undefined && {
       contentType: storedBody.type,
       bodyBytes: storedBody.bytes,
@@ -41,26 +42,22 @@ export function withoutSecrets(headers: Readonly<Record<string, string>>): Recor
   );
 }
 
-type Body = NonNullable<ReturnType<typeof requestIn>>['body'] & object;
-
-function bodyView({ type, encoding, text }: Body & { readonly text: string }, isRedacted: boolean) {
+function bodyView({ type, encoding, text }: Content, isRedacted: boolean) {
   const described = { contentType: type, bodyEncoding: encoding };
   if (isRedacted) return { ...described, bodyRedacted: true };
   return { ...described, body: encoding === 'json' && isJsonText(text) ? new JsonText(text) : text };
 }
 
-/** A row's request has its body's text elsewhere. */
-const RowRequestSchema = TaskRequestSchema.extend({
-  body: TaskRequestSchema.shape.body
-    .unwrap()
-    .partial({ text: true })
-    .transform(({ text = '', ...rest }) => ({ ...rest, text }))
-    .optional(),
-});
-
-export function requestIn(text: string) {
+/** The request in a row, with the text of its body, which has a column of its own. */
+export function requestIn({
+  request: text,
+  request_body: body,
+}: Pick<TaskRow, 'request' | 'request_body'>): TaskRequest | undefined {
+  if (text === null) return undefined;
   try {
-    return RowRequestSchema.safeParse(JSON.parse(text)).data;
+    const request = JSON.parse(text) as { body?: { text?: string } };
+    if (request.body !== undefined) request.body.text = body ?? request.body.text ?? '';
+    return safeParseAsIs(TaskRequestSchema, request).data;
   } catch {
     return undefined;
   }

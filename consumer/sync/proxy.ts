@@ -18,7 +18,7 @@ import { bucketOfRequest } from '../capacity/pool-of.ts';
 import type { Redactor } from '../keys/secrets/redaction.ts';
 import { redactedStream } from '../keys/secrets/redaction-stream.ts';
 import type { Acquired } from './acquired.ts';
-import { logTry, pushCallSpan } from './call-record.ts';
+import { tell } from './call-record.ts';
 import { Capacity } from './capacity.ts';
 import { type ClassifiedResponse, classifyResponse } from './classify-response.ts';
 import { forward, type Sent } from './forward.ts';
@@ -247,10 +247,10 @@ class ProxiedCall {
       httpStatus,
       tries: this.#tries,
       startedAt: this.#startedAt,
+      durationMs: Date.now() - this.#startedAt,
       traceId: this.#outbound.traceId,
     };
-    logTry(record);
-    if (outcome !== TRIED_ANOTHER) this.#inBackground(pushCallSpan(this.#env, this.#outbound, record));
+    this.#inBackground(tell(this.#env, this.#outbound, record, outcome !== TRIED_ANOTHER));
   }
 }
 

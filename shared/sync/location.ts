@@ -37,14 +37,16 @@ const NAMES_ADDRESS = /(?:^|-)(?:location|url|uri|link|href)$/;
  * @returns undefined when the header may not be told
  */
 export function valueForClient(name: string, value: string, asked: Asked): string | undefined {
-  const host = URL.parse(asked.baseUrl)?.host;
   const text = value.trim();
   const isAbsolute = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) && !/\s/.test(text);
+  if (!isAbsolute && NAMES_ADDRESS.test(name) && /^(?:\/|\.\.?\/)/.test(text)) return locationForClient(text, asked);
+  // Most headers name no host.
+  const host = value.includes('//') ? URL.parse(asked.baseUrl)?.host : undefined;
+  if (host === undefined) return value;
   if (isAbsolute && URL.parse(text)?.host === host) {
     const path = locationForClient(text, asked);
     return path && asked.publicUrl + path;
   }
-  if (!isAbsolute && NAMES_ADDRESS.test(name) && /^(?:\/|\.\.?\/)/.test(text)) return locationForClient(text, asked);
   // Inside something else it can only be left out.
-  return host !== undefined && value.toLowerCase().includes(`//${host}`) ? undefined : value;
+  return value.toLowerCase().includes(`//${host}`) ? undefined : value;
 }

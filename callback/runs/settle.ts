@@ -13,7 +13,7 @@ import { type Move, ownDueAt, recordTransitions } from '../../shared/store/trans
 import { type Disposition, dispositionOf } from '../../shared/task/disposition.ts';
 import type { TaskState } from '../../shared/task/state.ts';
 import { isTerminal } from '../../shared/task/status.ts';
-import { transition } from '../../shared/task/transition.ts';
+import { type TaskEvent, transition } from '../../shared/task/transition.ts';
 import { answerByStore } from '../by-store.ts';
 import type { CallbackEnv, StoreEnv } from '../env.ts';
 import { noteStatement } from '../statistics.ts';
@@ -128,12 +128,17 @@ function moveOf(settlement: Settlement, state: TaskState, now: number): Move | u
     ...(storedResult !== undefined && { storedResult }),
     ...(error !== undefined && { error }),
     ...(server !== undefined && { server }),
-    ...(event.type === 'defer' &&
-      event.park !== undefined && { park: { at: event.at, isAgain: event.park.isAgain === true } }),
+    ...(event.type === 'defer' && event.park !== undefined && { park: againIn(event.park, event.at) }),
     ...(record !== undefined && {
       record: withoutStaleTimes({ ...record, ...timing }, next),
     }),
   };
+}
+
+type Park = NonNullable<Extract<TaskEvent, { type: 'defer' }>['park']>;
+
+function againIn({ isAgain = false, isBehind = false }: Park, at: number) {
+  return { at, isAgain, isBehind };
 }
 
 /** An attempt that turned out to be the last one has no next. */

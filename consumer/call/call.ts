@@ -139,11 +139,12 @@ export function settlementOf(call: Call, attempted: Attempted, callbackTimeoutMs
   }
 }
 
-/** Who was released from this very line goes back to its head. */
+/** Who was released from this very line goes back to its head, or near it. */
 function parkPart({ line }: Call, park: Extract<Outcome, { kind: 'deferred' }>['park']) {
   if (park === undefined) return {};
-  const isAgain = park.line === line && park.isLast !== true;
-  return { park: { line: park.line, ...(isAgain && { isAgain }) } };
+  const isAgain = park.line === line;
+  const isBehind = isAgain && park.isBehind === true;
+  return { park: { line: park.line, ...(isAgain && { isAgain }), ...(isBehind && { isBehind }) } };
 }
 
 function deferralOf(

@@ -61,8 +61,8 @@ export interface UsedBy {
  */
 const MAX_REFUSALS_IN_LINE = 3;
 
-/** At the head of the line it would try it for all that stand behind; they have their turns first. */
-const MAX_REFUSALS_AT_HEAD = 2;
+/** At the head of the line it would try the service again for all that stand behind: a few of them do so first. */
+const MAX_REFUSALS_AT_HEAD = 1;
 
 /** What a task does whose server, or address, could not take it. */
 export function afterUse(outcome: Outcome, { outcome: use }: ServerUse, by: UsedBy): Outcome {
@@ -71,7 +71,7 @@ export function afterUse(outcome: Outcome, { outcome: use }: ServerUse, by: Used
   // The registry knows when somebody is there again.
   if (use === 'unreachable') return { ...outcome, placedBy: 'registry', park: { line } };
   if (use !== 'busy') return outcome;
-  if (isForLine(outcome, by)) return { ...outcome, park: { line, isLast: by.deferrals >= MAX_REFUSALS_AT_HEAD } };
+  if (isForLine(outcome, by)) return { ...outcome, park: { line, isBehind: by.deferrals >= MAX_REFUSALS_AT_HEAD } };
   // A busy server's pause is its own: where there are others, the task looks for one of them at once.
   return by.servers > 1 ? { ...outcome, retryAfterMs: undefined } : outcome;
 }

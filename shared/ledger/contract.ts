@@ -97,8 +97,10 @@ export const SettlementSchema = z.object({
       run: z.number().int(),
       reason: z.enum(DEFERRAL_REASONS),
       delayMs: z.number(),
-      /** `isAgain`: it stood in this line, was released, and found no room. */
-      park: z.object({ line: LineSchema, isAgain: z.boolean().optional() }).optional(),
+      /** `isAgain`: it stood in this line, was released, and found no room. `isBehind`: a few go before it now. */
+      park: z
+        .object({ line: LineSchema, isAgain: z.boolean().optional(), isBehind: z.boolean().optional() })
+        .optional(),
     }),
     z.object({
       type: z.literal('fail'),

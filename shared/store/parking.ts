@@ -22,7 +22,7 @@ const STILL_IN_LINE = '+parked_for = ?1';
 /** Not released, or so long ago that the wake-up is lost. */
 const STANDS = '(released_at IS NULL OR due_at <= ?2)';
 
-/** What a line's pace is worth: who moves it writes it no more often. */
+/** What a line's pace is worth: who moves it writes it no more often, unless it has changed by a fifth. */
 const PACE_HOLDS_MS = 10_000;
 
 /** An owner that has said nothing for so long moves the line no more. */
@@ -100,7 +100,7 @@ function noteRate(db: D1Database, line: string, { perSecond, mover }: LineRate, 
       `INSERT INTO lines (line, per_second, noted_at, rates) VALUES (?1, ?2, ?3, json_object(?4, json_array(?2, ?3)))
        ON CONFLICT (line) DO UPDATE SET noted_at = excluded.noted_at, rates = ${RATES},
          per_second = (SELECT sum(value->>0) FROM json_each(${RATES}) WHERE value->>1 > ?3 - ${RATE_IS_OLD_MS})
-       WHERE coalesce(lines.rates->?4->>1, 0) <= ?3 - ${PACE_HOLDS_MS}`,
+       WHERE coalesce(lines.rates->?4->>1, 0) <= ?3 - ${PACE_HOLDS_MS} OR abs(lines.rates->?4->>0 - ?2) > ?2 / 5.0`,
     )
     .bind(line, perSecond, now, mover);
 }

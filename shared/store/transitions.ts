@@ -30,7 +30,7 @@ export interface Move {
   readonly server?: string;
   readonly record?: AttemptRecord;
   /** Of a task that is parked: when, and whether it stood in this line before and was released (`turns.ts`). */
-  readonly park?: { readonly at: number; readonly isAgain: boolean };
+  readonly park?: { readonly at: number; readonly isAgain: boolean; readonly isBehind?: boolean };
   /** The service that takes the task from now on. */
   readonly service?: string;
   /** The one that had it until then, for whoever counts its attempts. */
@@ -224,7 +224,8 @@ function successParameter({ id, expected, next, record, result }: Move): Record<
 
 function parkOf({ id, expected, next, park }: Move): Park[] {
   if (park === undefined || !('parkedFor' in next) || next.parkedFor === undefined) return [];
-  return [{ id, run: expected.run, line: next.parkedFor, ...(park.isAgain && { isAgain: true }) }];
+  const again = park.isAgain && { isAgain: true as const, ...(park.isBehind && { isBehind: true as const }) };
+  return [{ id, run: expected.run, line: next.parkedFor, ...again }];
 }
 
 /** When the sweeper looks at a task that no message carries: its callback is overdue, its event did not come. */

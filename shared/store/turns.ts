@@ -7,7 +7,7 @@
  * By priority: a task of the first stands before its submitter's other tasks and moves them back, not those of others; one
  * of the third stands behind everybody, but for at most `LOW_BEHIND` places, so that its turn comes. Within a submitter and
  * a priority the first that came is the first that is served. A task that was released and is parked again in the same
- * line goes to its head.
+ * line goes to its head, or a little behind it where its call was refused.
  *
  * Places are milliseconds when nobody stands in the line, and count tasks while somebody does: a line that drains more
  * slowly than a thousand tasks a second forgets everything when it is empty.
@@ -25,6 +25,8 @@ export interface Park {
   readonly line: string;
   /** It stood in this line, was released, and found no room. */
   readonly isAgain?: true;
+  /** Its call was refused: so many as go before the head when they are new go before it. */
+  readonly isBehind?: true;
 }
 
 /** In the SQL: ?2 parks, ?3 now. The lowest place in a line; now, where nobody stands in it. */
@@ -34,7 +36,8 @@ const headOf = (line: string) => `coalesce((SELECT min(place) FROM tasks WHERE p
 const PARKS = `
   SELECT tasks.id, park.value->>'line' AS line, tasks.subject, tasks.place,
     coalesce(tasks.request->>'$.priority', 2) AS priority,
-    (park.value->>'isAgain') IS NOT NULL AND tasks.place IS NOT NULL AS is_again
+    (park.value->>'isAgain') IS NOT NULL AND tasks.place IS NOT NULL AS is_again,
+    (park.value->>'isBehind') IS NOT NULL AS is_behind
   FROM json_each(?2) AS park CROSS JOIN tasks ON tasks.id = park.value->>'id'
   WHERE tasks.status = 'running' AND tasks.run = park.value->>'run'`;
 
@@ -57,7 +60,8 @@ const TAKE = `
 export const PLACED = `
   WITH placed AS MATERIALIZED (
     SELECT json_group_object(id, at) AS places FROM (
-      SELECT park.id, CASE WHEN is_again THEN min(park.place, ${headOf('park.line')}) ELSE
+      SELECT park.id, CASE WHEN is_again AND is_behind THEN max(park.place, ${headOf('park.line')} + ${AHEAD})
+        WHEN is_again THEN min(park.place, ${headOf('park.line')}) ELSE
         CASE priority WHEN 1 THEN turn.first WHEN 3 THEN turn.third + ${LOW_BEHIND} ELSE turn.second END
         - count(*) OVER own + row_number() OVER (own ORDER BY park.id) - 1 END AS at
       FROM (${PARKS}) AS park CROSS JOIN line_turns AS turn ON turn.line = park.line AND turn.subject = park.subject

@@ -28,7 +28,9 @@ export type TaskEvent =
       readonly reason: DeferralReason;
       readonly delayMs: number;
       /** It stands in line for its capacity, whose owner wakes it; `delayMs` is the fallback (rule R20). */
-      readonly park?: { readonly line: string; readonly isAgain?: boolean | undefined } | undefined;
+      readonly park?:
+        | { readonly line: string; readonly isAgain?: boolean | undefined; readonly isBehind?: boolean | undefined }
+        | undefined;
     }
   /** The attempt failed; `delayMs` is the backoff if another may follow. */
   | {

@@ -28,7 +28,10 @@ export type Outcome =
       /** Who kept a moment for this task: the delay is kept to, nothing is added. */
       readonly placedBy?: 'key-pool' | 'registry';
       /** It stands in this line, whose owner wakes it; the delay is the least that the fallback waits (rule R20). */
-      readonly park?: { readonly line: string /** Also when it was released from there. */; readonly isLast?: boolean };
+      readonly park?: {
+        readonly line: string /** When it was released from there: a few go before it. */;
+        readonly isBehind?: boolean;
+      };
       readonly error?: TaskError;
     }
   /** The attempt failed; another may help. */

@@ -7,7 +7,7 @@
 import { poolLine } from '../../../shared/capacity/line.ts';
 import type { ReleaseAnswer, ReleaseRequest } from '../../../shared/ledger/line.ts';
 import { isBeingTried, isOutage, isTried, openFor, placesOf } from './place.ts';
-import { equalsOf, type KeyPlace, type LineState, type Pool } from './pool.ts';
+import type { KeyPlace, LineState, Pool, Room } from './pool.ts';
 import { notePulledRefused, pullRefused } from './refused.ts';
 
 /** A woken task that has not come by then has ended, or went elsewhere. */
@@ -35,6 +35,9 @@ const SHOWN_AFTER_MS = 1_000;
 const SHOWN_AGAIN_AFTER_MS = 10_000;
 
 const MAX_RELEASED = 1_000;
+
+/** A key that is closed longer than any period lasts adds nothing to how fast the line moves. */
+const LONG_MS = 120_000;
 
 export interface Pull {
   readonly bucket: string;
@@ -104,12 +107,12 @@ export function pull(pool: Pool, now: number): { readonly pulls: Pull[]; readonl
     const mayAskAt = line.askedAt + line.askPauseMs;
     if (room >= 1 && mayAskAt <= now) {
       const limit = Math.min(MAX_RELEASED, Math.floor(room));
-      pulls.push({ bucket, request: requestOf(pool, bucket, limit, pool.shard), of: 'line' });
+      pulls.push({ bucket, request: requestOf(pool, bucket, limit, pool.shard, now), of: 'line' });
     }
     if (line.shownAt <= now - SHOWN_AGAIN_AFTER_MS) {
       line.shownAt = now;
       for (const shard of pool.otherShards) {
-        pulls.push({ bucket, request: requestOf(pool, bucket, 1, shard), of: 'other' });
+        pulls.push({ bucket, request: requestOf(pool, bucket, 1, shard, now), of: 'other' });
       }
     }
     const showsAt = pool.otherShards.length > 0 ? line.shownAt + SHOWN_AGAIN_AFTER_MS : Infinity;
@@ -188,9 +191,21 @@ function waitingInPlace(pool: Pool, bucket: string, now: number): number {
   return count;
 }
 
-function requestOf(pool: Pool, bucket: string, limit: number, shard: number): ReleaseRequest {
-  const rates = equalsOf(pool, bucket).map(({ limiter }) => limiter.perSecond());
-  const known = rates.filter((rate) => rate !== undefined);
-  const perSecond = known.length === 0 ? undefined : known.reduce((sum, rate) => sum + rate, 0);
+function requestOf(pool: Pool, bucket: string, limit: number, shard: number, now: number): ReleaseRequest {
+  const perSecond = paceOf(pool, bucket, now);
   return { line: poolLine(pool.name, bucket), limit, shard, ...(perSecond !== undefined && { perSecond }) };
+}
+
+/** Calls a second through the keys that take any; one of which nothing is known is taken for the mean of the others. */
+function paceOf(pool: Pool, bucket: string, now: number): number | undefined {
+  const places = byQuota(placesOf(pool, bucket)).filter(
+    (place) => !isTried(place) && !isClosedForLong(place.room, now),
+  );
+  const rates = places.flatMap(({ room }) => room.limiter.perSecond() ?? []);
+  if (rates.length === 0) return undefined;
+  return (rates.reduce((sum, rate) => sum + rate, 0) * places.length) / rates.length;
+}
+
+function isClosedForLong({ limiter }: Room, now: number): boolean {
+  return (limiter.toldUntil ?? 0) > now + LONG_MS;
 }

@@ -1,14 +1,11 @@
 /** A service at a fixed address, without keys, whose backend answers 429: slowed as a service, its tasks in its line. */
-import { env } from 'cloudflare:workers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { opensAtOf, taskSummary } from '../../../producer/view/task-view.ts';
-import { RATE_IS_OLD_MS, readLinePosition } from '../../../shared/store/parking.ts';
-import { readTask } from '../../../shared/store/read.ts';
 import { type Answer, ok, status } from '../../protocol/backend.ts';
 import { START } from '../../protocol/clock.ts';
 import { House } from '../../protocol/house.ts';
 import type { Letter } from '../../protocol/post.ts';
 import { comeToRest } from '../../protocol/rest.ts';
+import { isOff, watchPolls } from './said-until.ts';
 
 let house: House;
 beforeEach(async () => {
@@ -42,16 +39,6 @@ const inTens = (letters: readonly Letter[]) =>
   Array.from({ length: Math.ceil(letters.length / 10) }, (_, index) => letters.slice(index * 10, index * 10 + 10));
 const submit = (count: number) =>
   Promise.all(Array.from({ length: count }, () => house.submit({ service: 'fetched' })));
-
-/** What a poll says. */
-async function untilOf(id: string): Promise<number | undefined> {
-  const now = Date.now();
-  const row = await readTask(env.DB, id);
-  if (row === undefined) throw new Error(`there is no task ${id}`);
-  const line = await readLinePosition(env.DB, row.parked_for ?? '', row, now - RATE_IS_OLD_MS);
-  const view = taskSummary(row, '', { ...line, readAt: now, opensAt: opensAtOf(row) });
-  return view.waitingFor?.until === undefined ? undefined : Date.parse(view.waitingFor.until);
-}
 
 describe('a service at a fixed address, without keys, that answers 429', () => {
   it.each([
@@ -96,25 +83,14 @@ describe('a service at a fixed address, without keys, that answers 429', () => {
       house.connections = mode.connections;
       house.backend.fallback = window(20, 5 * SECOND, false);
       await submit(120);
-      const said: { readonly at: number; readonly id: string; readonly until: number | undefined }[] = [];
-      for (let second = 1; second < 28; second += 2) {
-        house.plan(START + second * SECOND, async () => {
-          const waiting = (await house.rows()).filter(({ status }) => status === 'deferred');
-          for (const { id } of waiting.filter((_, index) => index % 20 === 0)) {
-            said.push({ at: Date.now(), id, until: await untilOf(id) });
-          }
-        });
-      }
+      const said = watchPolls(house, 28);
       await comeToRest(house, mode.batch && { batch: mode.batch });
       const known = said.filter(({ until }) => until !== undefined);
       // Two periods must have ended before anybody can know.
       expect(said.filter(({ at }) => at < START + 5 * SECOND).every(({ until }) => until === undefined)).toBe(true);
       expect(known.length).toBeGreaterThan(said.length / 3);
-      const odd = known.filter(({ at, id, until = 0 }) => {
-        const startedAt = house.backend.callsOf(id).find((call) => call.startedAt >= at)?.startedAt ?? at;
-        // All of a period start together, whatever their places.
-        return Math.abs(until - startedAt) > 0.2 * (startedAt - at) + 5 * SECOND;
-      });
+      // All of a period start together, whatever their places.
+      const odd = known.filter((each) => isOff(house, each, 5 * SECOND));
       expect(odd).toEqual([]);
     },
   );

@@ -92,12 +92,12 @@ describe('the task of a service at a fixed address, without keys, that is refuse
 
   it('stands in its line, whose owner knows when there is room again', () => {
     for (const outcome of [refused(429), refused(429, 2_000), refused(503, 600_000)]) {
-      expect(parkOf(outcome)).toEqual({ line: 'service:ocr', isLast: false });
+      expect(parkOf(outcome)).toEqual({ line: 'service:ocr', isBehind: false });
     }
   });
 
-  it('goes to the end of it when it is refused again and again, and then returns by itself', () => {
-    expect([1, 2].map((deferrals) => parkOf(refused(429), deferrals)?.isLast)).toEqual([false, true]);
+  it('lets a few go before it when it is refused again, and then returns by itself', () => {
+    expect([1, 2].map((deferrals) => parkOf(refused(429), deferrals)?.isBehind)).toEqual([true, true]);
     expect(parkOf(refused(429), 3)).toBeUndefined();
   });
 

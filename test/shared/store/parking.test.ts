@@ -5,6 +5,7 @@ import { claimTasks } from '../../../shared/store/claim.ts';
 import {
   type LineHead,
   makeOverdueHeadsDue,
+  readLineHeads,
   readLinePosition,
   readLines,
   releaseDueHeads,
@@ -121,6 +122,23 @@ describe('a line', () => {
     expect(line).toEqual({ ahead: 0, perSecond: null });
   });
 
+  it.each([
+    { isBehind: false, position: 0 },
+    { isBehind: true, position: 10 },
+  ])('takes a task back at its head, or behind ten where its call was refused: $isBehind', async (again) => {
+    const { isBehind, position } = again;
+    const ids = await parked(30);
+    const { released } = await releaseParkedTasks(env.DB, 'pool:some', 1, undefined, NOW);
+    expect(released.map(({ id }) => id)).toEqual([ids[0]]);
+    await claim(env.DB, [ids[0]!], 'again', NOW);
+    const next: TaskState = { ...parkedFor('pool:some', MINUTE_MS), ...counters(2, 2) } as TaskState;
+    const expected = { status: 'running', run: 2 } as const;
+    const park = { at: NOW, isAgain: true, isBehind };
+    await recordTransitions(env.DB, [{ id: ids[0]!, expected, next, park }]);
+    const heads = await readLineHeads(env.DB, 'pool:some', 30, NOW);
+    expect(heads.findIndex(({ id }) => id === ids[0])).toBe(position);
+  });
+
   it('has the overdue ones among its first made due, and is told of with them', async () => {
     const first = await parked(3);
     const second = await parked(3, 'pool:other');
@@ -160,18 +178,16 @@ describe('a line', () => {
     expect(await readLinePosition(env.DB, 'pool:some', last, NOW + 1)).toEqual({ ahead: 3, perSecond: null });
   });
 
-  it('has its pace written no more often than every ten seconds', async () => {
+  it('has its pace written every ten seconds, and at once when it has changed by more than a fifth', async () => {
     const counted = countedDatabase();
     await parked(1);
-    for (let second = 0; second < 25; second++) {
-      await releaseParkedTasks(
-        counted.db,
-        'pool:other',
-        1,
-        { perSecond: second, mover: 'shard1' },
-        NOW + second * 1000,
-      );
-    }
+    const release = (perSecond: number, second: number) =>
+      releaseParkedTasks(counted.db, 'pool:other', 1, { perSecond, mover: 'shard1' }, NOW + second * 1000);
+    for (let second = 0; second < 25; second++) await release(20 + second / 10, second);
     expect(counted.rowsWritten).toBe(3);
+    await release(17, 26);
+    expect(counted.rowsWritten).toBe(4);
+    await release(14, 27);
+    expect(counted.rowsWritten).toBe(5);
   });
 });

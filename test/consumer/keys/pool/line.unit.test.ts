@@ -94,6 +94,27 @@ test('a line that the ledger finds empty stands until the rows of those who were
   expect(pool.lines.size).toBe(0);
 });
 
+test('the pace of a line is that of the keys that take calls', () => {
+  const pool = emptyPool('llm');
+  const members = ['a', 'b', 'c', 'd'].map((letter, index) => ({ number: index + 1, fingerprint: letter.repeat(8) }));
+  const over = { members, configured: { requestsPerMinute: 60 } };
+  const tasks = ['t1', 't2', 't3', 't4'];
+  const { leaseId, answers } = ask(pool, tasks, START, over);
+  expect([...answers].sort()).toEqual([1, 2, 3, 4]);
+  ask(pool, [{ task: 'waits', mustNotWait: true, isInTurn: true }, ...Array(300).fill('more')], START, over);
+  const pace = (now: number) => pull(pool, now).pulls[0]?.request.perSecond;
+  expect(pace(START + 100_000)).toBeCloseTo(4);
+  const taskOf = (key: number) => tasks[answers.indexOf(key)] ?? '';
+  const refused = { kind: 'refused', httpStatus: 401, about: 'key' } as const;
+  const closed = { kind: 'limited', resetAt: START + 3_600_000, quota: true } as const;
+  const reports = [
+    { task: taskOf(1), feedback: refused },
+    { task: taskOf(2), feedback: closed },
+  ];
+  release(pool, { leaseId, worked: [taskOf(3), taskOf(4)], reports }, START + CALL_MS);
+  expect(pace(START + 100_000)).toBeCloseTo(2);
+});
+
 test('keys that share a quota make room once', () => {
   const members = [KEY, { number: 2, fingerprint: 'bbbbbbbb' }].map((key) => ({ ...key, group: 'team' }));
   expect(wake(lineBehindOneCall({ members }), START + CALL_MS)).toBe(1);

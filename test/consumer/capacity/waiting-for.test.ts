@@ -1,0 +1,88 @@
+/** What polls say of how long a task waits in lines of each kind: for a place, in a flow, for a key. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { servicesSchema } from '../../../shared/service/definition.ts';
+import { type Answer, ok, status } from '../../protocol/backend.ts';
+import { House } from '../../protocol/house.ts';
+import type { Order } from '../../protocol/order.ts';
+import { comeToRest } from '../../protocol/rest.ts';
+import { isOff, watchPolls } from './said-until.ts';
+
+const SECOND = 1_000;
+const TASKS = 100;
+
+let house: House;
+beforeEach(async () => {
+  house = await House.open();
+  house.watching = false;
+});
+afterEach(() => house.close());
+
+/** Each key lets in ten calls in five seconds, silently, but for the first key: that is revoked. */
+function keys(): Answer {
+  const periods = new Map<string, { at: number; calls: number }>();
+  return (call) => {
+    const key = call.request.headers.get('authorization') ?? '';
+    if (key.includes('first')) return status(401)(call);
+    const now = Date.now();
+    const known = periods.get(key);
+    const period = known === undefined || now - known.at >= 5 * SECOND ? { at: now, calls: 0 } : known;
+    periods.set(key, period);
+    period.calls += 1;
+    return period.calls <= 10 ? ok()(call) : status(429)(call);
+  };
+}
+
+const LIMITED = servicesSchema(true).parse({ fetched: { baseUrl: 'http://backend.test', maxConcurrency: 4 } });
+const flow = (limits: object): Order => ({
+  service: 'fetched',
+  request: { path: '/work', flow: { name: 'flow:alice/books', ...limits } },
+});
+const slow = () => house.backend.after(SECOND, ok());
+
+describe('how long a task waits', () => {
+  it.each<{ line: string; order: Order; prepare: () => void }>([
+    {
+      line: 'for one of four places',
+      order: { service: 'fetched' },
+      prepare: () => {
+        house.services = LIMITED;
+        house.backend.fallback = slow();
+      },
+    },
+    {
+      line: 'for a place at one of two servers',
+      order: { service: 'served' },
+      prepare: () => {
+        for (const name of ['a', 'b']) house.fleet.join(name, { maxConcurrency: 2 });
+        house.backend.fallback = slow();
+      },
+    },
+    { line: 'in a flow of four a second', order: flow({ rate: 4, periodSeconds: 1 }), prepare: () => undefined },
+    {
+      line: 'in a flow of four at a time',
+      order: flow({ concurrency: 4 }),
+      prepare: () => {
+        house.backend.fallback = slow();
+      },
+    },
+    {
+      line: 'for a key of two, one of which is revoked',
+      order: { service: 'keyed' },
+      prepare: () => {
+        house.backend.fallback = keys();
+      },
+    },
+  ])('is said $line, once the pace is known', async ({ order, prepare }) => {
+    prepare();
+    for (let task = 0; task < TASKS; task++) await house.submit(order);
+    const said = watchPolls(house, 40);
+    await comeToRest(house, {
+      batch: (letters) =>
+        Array.from({ length: Math.ceil(letters.length / 10) }, (_, i) => letters.slice(i * 10, i * 10 + 10)),
+    });
+    const known = said.filter(({ until }) => until !== undefined);
+    expect(known.length).toBeGreaterThan(said.length / 3);
+    // Those before it wait where they are for up to five seconds, or a period begins.
+    expect(known.filter((each) => isOff(house, each, 5 * SECOND))).toEqual([]);
+  });
+});

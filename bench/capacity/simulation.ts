@@ -148,6 +148,7 @@ class Simulation {
         leaseId,
         expiresAt: now + 600_000,
         calls: [{ ...call, mustNotWait: now - since > MAX_IN_PLACE_MS }],
+        isBrief: true,
         members: host.members,
         configured: {},
         shard,

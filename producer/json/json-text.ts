@@ -34,17 +34,18 @@ export function parseJson(text: string, verbatim: readonly JsonPath[] = []): Par
   return { ok: true, value };
 }
 
-/** Writes a value as JSON; a `JsonText` in it as it is. */
+/** Writes a value as JSON; a `JsonText` in it as it is. What holds none the runtime writes in one go. */
 export function stringifyJson(value: unknown): string {
   if (value instanceof JsonText) return value.text;
-  if (Array.isArray(value))
-    return `[${value.map((item) => (item === undefined ? 'null' : stringifyJson(item))).join(',')}]`;
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
-  // The runtime writes it in one go where nothing in it is kept as it was written.
-  if (Object.values(value).every((member) => typeof member !== 'object' || member === null))
-    return JSON.stringify(value);
-  const members = Object.entries(value).filter(([, member]) => member !== undefined);
+  if (!holdsText(value)) return JSON.stringify(value) ?? 'null';
+  if (Array.isArray(value)) return `[${value.map(stringifyJson).join(',')}]`;
+  const members = Object.entries(value as object).filter(([, member]) => member !== undefined);
   return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${stringifyJson(member)}`).join(',')}}`;
+}
+
+function holdsText(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return value instanceof JsonText || Object.values(value).some(holdsText);
 }
 
 /** Changes `value`, which nobody else has seen. */

@@ -1,20 +1,22 @@
 /**
  * `npm run bench:capacity`: how near keys come to the pace of limits that nobody configured, over kinds of
- * providers and mishaps, in virtual time with the real limiter and pool; with `--live` three of them in the
- * real local run. Exits with 1 on a miss.
+ * providers and mishaps, in virtual time with the real limiter and pool; with `--batches` through the consumer's real
+ * batches as well; with `--live` three of them in the real local run. Exits with 1 on a miss.
  */
 import { parseOptionsOrExit } from '../terminal/options.ts';
-import { checkBounds } from './capacity/bounds.ts';
+import { checkBounds, type Run } from './capacity/bounds.ts';
 import { bestOf } from './capacity/oracle.ts';
-import { ROWS } from './capacity/rows.ts';
-import { simulate } from './capacity/simulation.ts';
+import { ROWS, type Row } from './capacity/rows.ts';
+import { type BatchPlatform, type Result, type Scenario, simulate } from './capacity/simulation.ts';
 import { HEADING, lineOf } from './capacity/table.ts';
 import { LIVE_ROWS, runLive } from './live-capacity/run.ts';
 
 const USAGE = `npm run bench:capacity -- [options]
 
-  --seeds N     runs of each row (15)
+  --seeds N     runs of each row (15, 3 with --batches)
   --only TEXT   rows whose name has this in it
+  --batches     through the consumer's real batches: as deployed, and as in the
+                local run
   --live        three of the rows in the local run, against HTTP servers, in
                 real time
   --help        this text
@@ -22,13 +24,19 @@ const USAGE = `npm run bench:capacity -- [options]
 
 const { values } = parseOptionsOrExit({
   options: {
-    seeds: { type: 'string', default: '15' },
+    seeds: { type: 'string' },
     only: { type: 'string', default: '' },
+    batches: { type: 'boolean', default: false },
     live: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
 
+const seeds = Array.from({ length: Number(values.seeds ?? (values.batches ? 3 : 15)) }, (_, index) => index * 7 + 1);
+const PLATFORMS = [
+  ['As deployed: ten tasks a batch, six calls at a time, 250 batches at once', 'deployed'],
+  ['As in the local run: a hundred tasks a batch, one batch at a time', 'local'],
+] as const;
 const rows = ROWS.filter(({ name }) => name.includes(values.only));
 
 async function runInLocalRun(): Promise<number> {
@@ -43,16 +51,42 @@ async function runInLocalRun(): Promise<number> {
 }
 
 function runInVirtualTime(): number {
-  const seeds = Array.from({ length: Number(values.seeds) }, (_, index) => index * 7 + 1);
   console.log(HEADING);
   let missed = 0;
   for (const row of rows) {
     const runs = seeds.map((seed) => ({ result: simulate(row.scenario, seed), best: bestOf(row.scenario, seed) }));
-    const bounds = checkBounds(row, runs);
-    console.log(lineOf(row.name, bounds));
-    if (bounds.misses.length > 0) missed += 1;
+    missed += print(row, runs);
   }
   return summary(missed);
+}
+
+type SimulateBatches = (scenario: Scenario, platform: BatchPlatform, seed: number) => Promise<Result>;
+
+async function runInBatches(): Promise<number> {
+  // By name: the consumer's modules are checked with the platform's types, and this one with those of Node.
+  const { href } = new URL('./batches/batches.ts', import.meta.url);
+  const { simulateBatches } = (await import(href)) as { readonly simulateBatches: SimulateBatches };
+  let missed = 0;
+  for (const [name, platform] of PLATFORMS) {
+    console.log(`${name}\n${HEADING}`);
+    for (const row of rows) {
+      const runs: Run[] = [];
+      for (const seed of seeds) {
+        const result = await simulateBatches(row.scenario, platform, seed);
+        runs.push({ result, best: bestOf(row.scenario, seed) });
+      }
+      missed += print(row, runs);
+    }
+    console.log();
+  }
+  return summary(missed);
+}
+
+/** @returns 1 on a miss */
+function print(row: Row, runs: readonly Run[]): 0 | 1 {
+  const bounds = checkBounds(row, runs);
+  console.log(lineOf(row.name, bounds));
+  return bounds.misses.length > 0 ? 1 : 0;
 }
 
 function summary(missed: number): number {
@@ -61,4 +95,6 @@ function summary(missed: number): number {
 }
 
 if (values.help) console.log(USAGE);
-else process.exitCode = values.live ? await runInLocalRun() : runInVirtualTime();
+else if (values.live) process.exitCode = await runInLocalRun();
+else if (values.batches) process.exitCode = await runInBatches();
+else process.exitCode = runInVirtualTime();

@@ -93,7 +93,13 @@ const BOUNDARIES: readonly Boundary[] = [
     notPackages: WORKERS_ONLY,
   },
   { within: 'bench/fairness/', files: ['bench/fairness/', 'bench/sqlite/', 'shared/'], notPackages: WORKERS_ONLY },
-  // Limiter and key pool, under one too.
+  // The consumer's real batches, under one too; they run in Node.
+  {
+    within: 'bench/batches/',
+    files: ['bench/batches/', 'bench/capacity/', 'consumer/', 'shared/'],
+    notPackages: NODE_ONLY,
+  },
+  // Limiter and key pool.
   {
     within: 'bench/capacity/',
     files: ['bench/capacity/', 'consumer/keys/pool/', 'shared/'],

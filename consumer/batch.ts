@@ -145,11 +145,14 @@ async function runTasks(
     await start(ready);
   };
   const flows = new FlowLeases(env, ledger, background, { ended: settle, ready: enter });
-  const keys = new KeyLeases(env, background, { ended: end, ready: start });
+  const keys = new KeyLeases(env, background, { ended: end, ready: start }, () => runner.freeTurns);
   const onNewerServices = () => readServices(env, ledger, true);
   using servers = new ServerLeases(env, ledger, background, { ended: end, ready: place, onNewerServices }, backlog);
   const host = {
-    over: (call: EndedCall) => servers.over(call),
+    over: (call: EndedCall) => {
+      servers.over(call);
+      keys.over(call);
+    },
     heldBack: (call: Call) => servers.heldBack(call),
     ended: (over: EndedCall[]) => keys.release(over),
     cancelledAmong: (ids: string[]) => ledger.cancelledAmong(ids),

@@ -77,6 +77,9 @@ const WRITE_MS = 30;
 const MIN_QUEUE_MS = 50;
 const DEFAULT_QUEUE_MS = 300;
 
+/** Where batches run: ten tasks each, six calls at a time, 250 at once; or a hundred tasks each, one at a time. */
+export type BatchPlatform = 'deployed' | 'local';
+
 export function simulate(scenario: Scenario, seed: number): Result {
   return new Simulation(scenario, randomFrom(seed)).run();
 }

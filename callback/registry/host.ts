@@ -9,6 +9,7 @@
  * What an object that was restarted in between does not know, it takes as the snapshot's rules say.
  */
 import type { ReleaseAnswer, ReleaseRequest } from '../../shared/ledger/line.ts';
+import { LOOK_MS, WaitingQuestions } from '../../shared/object/waiting-questions.ts';
 import type { RouteAnswer, RouteRequest } from '../../shared/registry/routing.ts';
 import { earliestReleaseAt, noteReleased, noteStatus, takeDueReleases } from '../capacity/line.ts';
 import { earliestOutageCheckAt, noteOutageChecks, takeDueOutageChecks } from '../capacity/outage.ts';
@@ -50,18 +51,6 @@ const QUIET_MS = 55_000;
 /** What servers say after an unplanned restart is written together. */
 const TOGETHER_MS = 10_000;
 
-/** Well within a caller's patience. */
-const HOLD_MS = 1_000;
-/** Questions that wait are looked at after every report, and this often, for what time alone brings. */
-const WAITING_LOOK_MS = 50;
-
-interface WaitingQuestion {
-  readonly request: RouteRequest;
-  readonly until: number;
-  readonly random: () => number;
-  readonly resolve: (answer: RouteAnswer) => void;
-}
-
 /** Nobody has a place, and somebody has one within a moment. */
 function isWorthHolding({ decisions }: RouteAnswer): boolean {
   return (
@@ -81,7 +70,7 @@ export class RegistryHost {
   #lastEventAt: number;
   #timerAt: number | undefined;
   #isStarted = false;
-  readonly #waiting: WaitingQuestion[] = [];
+  readonly #waiting = new WaitingQuestions(isWorthHolding);
   /** When the alarm rings; infinite: it is not set. */
   #alarmAt = Infinity;
 
@@ -121,7 +110,7 @@ export class RegistryHost {
     const { lines, changed } = this.#registry;
     // They are not under way as they were when the object went to sleep.
     if (this.#hasStoredPlaces) changed.servers = true;
-    if (lines.size > 0 || this.#waiting.length > 0 || changed.servers || changed.services || changed.limits)
+    if (lines.size > 0 || !this.#waiting.isEmpty || changed.servers || changed.services || changed.limits)
       this.#follow(now);
     if (lines.size > 0 || changed.checks || this.#timerAt === undefined) await this.#plan(now);
     changed.checks = false;
@@ -146,22 +135,13 @@ export class RegistryHost {
    */
   async route(request: RouteRequest, random: () => number): Promise<RouteAnswer> {
     const answer = await this.direct((registry, now) => route(registry, request, now, random));
-    if (request.mayWait !== true || !isWorthHolding(answer)) return answer;
-    const { promise, resolve } = Promise.withResolvers<RouteAnswer>();
+    if (request.mayWait !== true) return answer;
     // From its second look on it has waited.
     const calls = request.calls.map((call) => ({ ...call, waits: call.waits + 1 }));
-    this.#waiting.push({ request: { ...request, calls }, until: this.#platform.now() + HOLD_MS, random, resolve });
-    await this.#plan(this.#platform.now());
-    return promise;
-  }
-
-  /** Looks at the questions that wait, the oldest first. */
-  #answerWaiting(now: number): void {
-    for (const waiting of this.#waiting.splice(0)) {
-      const answer = route(this.#registry, waiting.request, now, waiting.random);
-      if (isWorthHolding(answer) && now < waiting.until) this.#waiting.push(waiting);
-      else waiting.resolve(answer);
-    }
+    const ask = (now: number) => route(this.#registry, { ...request, calls }, now, random);
+    const later = this.#waiting.hold(answer, ask, this.#platform.now());
+    if (!this.#waiting.isEmpty) await this.#plan(this.#platform.now());
+    return later;
   }
 
   /** The alarm: an event like a request. */
@@ -215,7 +195,7 @@ export class RegistryHost {
   /** What follows from a change: who is gone or back, who gets a place, what people are told, what is written. */
   #follow(now: number): void {
     watchLiveness(this.#registry, now);
-    this.#answerWaiting(now);
+    this.#waiting.look(now);
     noteLimited(this.#registry, now);
     this.#registry.changed.limits = false;
     for (const notice of this.#registry.notices.splice(0)) this.#platform.log(notice);
@@ -256,7 +236,7 @@ export class RegistryHost {
     const isKept = registry.servers.size > 0 || registry.leases.size > 0 || registry.lines.size > 0;
     if (!isKept && dueAt === Infinity) return;
     const flushAt = registry.changed.contacts ? this.#writtenAt + TOGETHER_MS : Infinity;
-    const waitingAt = this.#waiting.length > 0 ? now + WAITING_LOOK_MS : Infinity;
+    const waitingAt = !this.#waiting.isEmpty ? now + LOOK_MS : Infinity;
     const at = Math.max(now, Math.min(dueAt, quietAt, flushAt, waitingAt));
     if (this.#timerAt !== undefined && this.#timerAt <= at) return;
     this.#timerAt = at;

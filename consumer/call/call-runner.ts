@@ -66,6 +66,11 @@ export class CallRunner implements Disposable {
     this.#spans = spans;
   }
 
+  /** Calls over the network that may still begin. */
+  get freeTurns(): number {
+    return Math.max(0, this.#env.connections - this.#taken - this.#waiting.length);
+  }
+
   /** Resolves when all of these calls have ended and the host has been told. */
   async run(calls: readonly Call[]): Promise<void> {
     if (calls.length === 0) return;

@@ -25,7 +25,7 @@ const RETRIES = { retries: 2, minTimeout: 50, factor: 4, shouldRetry: () => true
 export async function askForKeys(
   env: KeyEnv,
   pool: string,
-  { calls, ...question }: LeaseRequest<KeyCall>,
+  { calls, ...question }: LeaseRequest<KeyCall> & { readonly mayWait?: boolean },
 ): Promise<readonly KeyAnswer[] | undefined> {
   const shard = Number(env.shard);
   const { ring } = env.keys;

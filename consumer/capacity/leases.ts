@@ -49,7 +49,7 @@ export abstract class Leases<Env extends { readonly shard: string }, Grant, Repo
   protected readonly open: OpenLeases<Report>;
   /** Calls that wait here. */
   protected waiting = 0;
-  readonly #startedAt = Date.now();
+  protected readonly startedAt = Date.now();
 
   /** A call waits here no longer than this in all: well within the slack of the task's lease. */
   protected abstract readonly maxInPlaceMs: number;
@@ -105,7 +105,7 @@ export abstract class Leases<Env extends { readonly shard: string }, Grant, Repo
   protected async lease(lender: string, calls: readonly Call[], round = 0): Promise<Leased> {
     const leaseId = crypto.randomUUID();
     const expiresAt = Math.max(...calls.map(({ state }) => state.leaseUntil));
-    const mustNotWait = Date.now() - this.#startedAt > this.maxInPlaceMs;
+    const mustNotWait = Date.now() - this.startedAt > this.maxInPlaceMs;
     const answers = await this.ask(lender, { leaseId, expiresAt, calls, round, mustNotWait });
     if (answers === undefined) return this.unavailable(calls);
     const granted: Call[] = [];

@@ -5,7 +5,7 @@
  */
 
 /** Ended calls that somebody waits for go together when they end together. */
-const URGENT_MS = 30;
+const URGENT_MS = 10;
 
 /** Ended calls are flushed early when they are the larger half, but no more often than this. */
 const EARLY_MS = 1_000;
@@ -64,7 +64,11 @@ export class OpenLeases<Report> {
   flushHalves(): void {
     const now = Date.now();
     for (const lease of [...this.#leases.values()]) {
-      const isHalf = lease.freed > 0 && lease.open > 0 && lease.freed >= lease.open;
+      if (lease.open === 0) {
+        this.#flush(lease);
+        continue;
+      }
+      const isHalf = lease.freed > 0 && lease.freed >= lease.open;
       if (isHalf && now - lease.flushedAt >= EARLY_MS) this.#flush(lease);
     }
   }

@@ -40,6 +40,7 @@ export function beginRound(state: LimiterState, now: number): void {
   state.borneBefore = state.confirmed;
   state.round = { at: now, previousAt: round?.at };
   state.isObserved ||= isSteady;
+  if (isSteady) state.slid = 0;
   state.isPeriodDoubted = learnt !== undefined && isPeriodWide(learnt);
   const isDue = state.doubt.beginRound(wasFull, learnt?.calls ?? state.top ?? 0, state.most);
   if (isDue && !state.isPeriodDoubted) state.doubt.begin();
@@ -52,13 +53,15 @@ export function doubted(state: LimiterState, now: number): OpenCall['doubts'] {
   return state.isPeriodDoubted ? 'period' : 'calls';
 }
 
-function reopen(state: LimiterState, { test, isUncounted }: Closed, { at, isTest }: OpenCall): void {
+function reopen(state: LimiterState, closed: Closed, { at, isTest }: OpenCall): void {
+  const { test, isOfBefore, isUncounted } = closed;
   const roundAt = state.round?.at ?? at;
   // The call itself is of the round that begins.
   const calls = state.ofRound - 1;
   state.most = Math.max(state.most, calls);
   if (isUncounted && calls > 0) state.uncounted = { calls, openMs: at - roundAt };
   state.closed = undefined;
+  if (isOfBefore === true) return;
   if (isTest && test !== undefined) {
     state.top = test.others;
     state.heldTop = 0;

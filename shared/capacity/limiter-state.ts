@@ -23,6 +23,8 @@ export interface OpenCall {
   readonly doubts: 'calls' | 'period' | 'at-once' | undefined;
   /** It tries, after another has ended, whether there is a limit of calls at a time. */
   readonly isTest: boolean;
+  /** Calls that were under way when it started. */
+  readonly beside: number;
 }
 
 export interface Closed {
@@ -32,10 +34,12 @@ export interface Closed {
   until: number | undefined;
   /** The one call that tries it. */
   probe?: OpenCall | undefined;
-  /** A limit of calls at a time would explain it: `others` were under way. Tried when one of them ends. */
-  test?: { readonly others: number; isDue: boolean } | undefined;
+  /** A limit of calls at a time would explain it: `others` were beside the refused one. Tried when one of them ends. */
+  test?: { readonly others: number; readonly ticket: number; isDue: boolean } | undefined;
   /** Calls that turn out to have been refused with the first one make the learnt number smaller. */
   readonly isCounted: boolean;
+  /** It says nothing of this round. */
+  readonly isOfBefore?: boolean;
   /** Calls that tried it in vain. */
   failures: number;
   /** Nobody had counted the calls before it; some that were let in are told afterwards. */
@@ -71,6 +75,8 @@ export class LimiterState {
   lastTicket = 0;
   strikeAt = -1;
   isTopRefuted = false;
+  /** Refusals with fewer calls under way than `top`. */
+  topMisses = 0;
   /** What was learnt has held for a full round. */
   isObserved = false;
   /** The most calls that were let in before a refusal: what may be saved up when fewer are made. */
@@ -80,6 +86,8 @@ export class LimiterState {
   shutMs = 0;
   /** So many were let in before anybody counted, and the backend was open again so long after the first of them. */
   uncounted: { readonly calls: number; readonly openMs: number } | undefined;
+  /** Refusals that were taken for late ones, since a round was full. */
+  slid = 0;
   copiesLeft = MAX_COPIES;
   /** What was learnt is an equal's, and nothing of one's own has been added to it. */
   copied: Learnt | undefined;

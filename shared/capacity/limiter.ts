@@ -76,6 +76,11 @@ export class Limiter {
     return learnt !== undefined || top !== undefined || configured.rate !== undefined || told.isAny;
   }
 
+  /** It was seen to bear so many calls at a time. */
+  get isAtOnce(): boolean {
+    return this.#state.top !== undefined;
+  }
+
   /** Nobody knows when it opens: calls of equals that try it at the same time would show the same. */
   get isBlind(): boolean {
     const { closed, learnt } = this.#state;
@@ -133,7 +138,7 @@ export class Limiter {
     const doubts = closed === undefined ? doubted(state, now) : undefined;
     if (closed === undefined && doubts !== 'period') beginRound(state, now);
     const isTest = closed?.test?.isDue === true;
-    const call: OpenCall = { ticket: ++state.lastTicket, at: now, doubts, isTest };
+    const call: OpenCall = { ticket: ++state.lastTicket, at: now, doubts, isTest, beside: state.open.length };
     if (closed !== undefined) closed.probe = call;
     state.open.push(call);
     state.starts.add(now);
@@ -175,7 +180,7 @@ export class Limiter {
   noteUncountedRefusal(until: number | undefined, now: number): void {
     const { closed, round } = this.#state;
     if (closed !== undefined) {
-      refusedToo(this.#state, closed, until);
+      refusedToo(this.#state, closed, undefined, until);
       return;
     }
     this.end(this.start(now), { kind: 'limited', until }, now);

@@ -3,10 +3,17 @@
  * has not ended where a call tried it. Changes the state in place, without I/O.
  */
 import { firstLearnt, shutAt } from './learnt.ts';
-import type { Closed, LimiterState, OpenCall } from './limiter-state.ts';
+import { type Closed, LET_IN_MS, type LimiterState, type OpenCall } from './limiter-state.ts';
 
 /** A wait this short may be one for calls at a time: those are told a second, whatever the limit. */
 const MAX_TEST_WAIT_MS = 2_000;
+
+/** Of refusals where fewer calls were under way than a limit of calls at a time allows, before it has held. */
+const MAX_TOP_MISSES = 2;
+const TOP_SHARE = 0.8;
+
+const SHORT_SHARE = 0.5;
+const MAX_SLIDES = 3;
 
 /** What is told of a longer time is no period to be learnt: it is only waited for. */
 const MAX_LEARNT_PERIOD_MS = 120_000;
@@ -19,28 +26,50 @@ export function refuse(state: LimiterState, call: OpenCall, until: number | unde
   const closed = state.closed;
   if (closed !== undefined) {
     if (closed.probe === call) probeFailed(state, closed, call, until, now);
-    else refusedToo(state, closed, until);
+    else refusedToo(state, closed, call.ticket, until);
     return;
   }
   // It was under way when an earlier refusal was noted.
   if (call.at <= state.strikeAt) return;
   state.strikeAt = now;
   if (call.doubts !== undefined && doubtFailed(state, call, until)) return;
-  const others = state.open.length;
+  const others = call.beside;
   if (state.top !== undefined) {
-    state.isTopRefuted = others < state.top;
+    // What was refused together, or had ended and was not reported yet, made it too high by a little: that is tried again.
+    state.topMisses += 1;
+    const isFar = others < TOP_SHARE * state.top;
+    state.isTopRefuted = others < state.top && (isFar || state.topMisses > MAX_TOP_MISSES);
     state.top = undefined;
   }
-  const count = learn(state, call, until, now);
-  const isTestable = !state.isTopRefuted && others > 0 && count > others;
+  const isOfBefore = slides(state, until);
+  const count = isOfBefore ? 0 : learn(state, call, until, now);
+  const isTestable = !state.isTopRefuted && others > 0 && (count > others || isSlow(state, now));
   const isShort = until === undefined || until - now <= MAX_TEST_WAIT_MS;
   state.closed = {
     since: now,
     until,
     isCounted: count > 0,
+    isOfBefore,
     failures: 0,
-    ...(isTestable && isShort && { test: { others, isDue: false } }),
+    ...(isTestable && isShort && { test: { others, ticket: call.ticket, isDue: false } }),
   };
+}
+
+/** None of a round may have ended where calls take long. */
+function isSlow({ open: [first] }: LimiterState, now: number): boolean {
+  return first !== undefined && first.at < now - LET_IN_MS;
+}
+
+/**
+ * Told to wait for far less than a period that is well known: calls of the round before still count, because the
+ * window slides and they arrived a moment later than they were noted. Nothing is to be learnt, unless it happens again.
+ */
+function slides(state: LimiterState, until: number | undefined): boolean {
+  const { learnt, round, isObserved } = state;
+  if (until === undefined || learnt?.isTold !== true || round === undefined || !isObserved) return false;
+  if (until - round.at > SHORT_SHARE * learnt.periodMs || state.slid >= MAX_SLIDES) return false;
+  state.slid += 1;
+  return true;
 }
 
 /** @returns the calls of this round; 0 where they say nothing of the limit */
@@ -73,8 +102,20 @@ function learn(state: LimiterState, call: OpenCall, until: number | undefined, n
   return count;
 }
 
-/** Refused with the call that was reported first: then it was not let in either. */
-export function refusedToo(state: LimiterState, closed: Closed, until: number | undefined): void {
+/**
+ * Refused with the call that was reported first: then it was not let in either.
+ * @param ticket undefined when it was never counted
+ */
+export function refusedToo(
+  state: LimiterState,
+  closed: Closed,
+  ticket: number | undefined,
+  until: number | undefined,
+): void {
+  const { test } = closed;
+  if (test !== undefined && ticket !== undefined && ticket < test.ticket && closed.probe === undefined) {
+    closed.test = test.others > 1 ? { ...test, others: test.others - 1 } : undefined;
+  }
   if (closed.isCounted && state.learnt !== undefined) {
     state.learnt = { ...state.learnt, calls: Math.max(1, state.ofRound) };
   }

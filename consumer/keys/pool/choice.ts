@@ -5,6 +5,7 @@ import { isSuspected } from './status.ts';
 
 /** A canary key goes ahead of its equals while no limit is known; the others do less than it bore for a whole round. */
 const SAFE_SHARE = 0.9;
+const FIRST_CALLS = 2;
 
 /** While calls must end before there is room, looks again after this. */
 export const PAUSE_MS = 100;
@@ -34,11 +35,11 @@ export function choose(pool: Pool, places: readonly KeyPlace[], task: string, is
     if (tooLargeFor?.has(key.fingerprint)) continue;
     const { limiter } = room;
     const refusedUntil = isHeld ? now + PAUSE_MS : openFor(place, task, isFresh, now);
-    const waitsForProbe = isProbing && limiter.isBlind;
-    const at = Math.max(limiter.nextAt(now), refusedUntil, waitsForProbe ? Infinity : 0);
+    const waitsForOther = (isProbing && limiter.isBlind) || (canary !== undefined && isAhead(room, canary));
+    const at = Math.max(limiter.nextAt(now), refusedUntil, waitsForOther ? Infinity : 0);
     if (at > now) {
       nextAt = Math.min(nextAt, at);
-      isOpenedByEnd ||= refusedUntil <= now && (waitsForProbe || limiter.opensByEnd(now));
+      isOpenedByEnd ||= refusedUntil <= now && (waitsForOther || limiter.opensByEnd(now));
     } else if (best === undefined || goesBefore(place, best, canary)) best = place;
   }
   return { best, nextAt, isOpenedByEnd, isRefused };
@@ -58,6 +59,13 @@ function canaryOf(places: readonly KeyPlace[]): Room | undefined {
 /** The canary has borne more than that for a whole round. */
 function isSafe({ limiter }: Room, canary: Room): boolean {
   return limiter.ofRound < SAFE_SHARE * canary.limiter.borneBefore;
+}
+
+/** Where the canary is refused, its equals have not been yet. */
+function isAhead(room: Room, canary: Room): boolean {
+  return (
+    room !== canary && room.limiter.ofRound >= Math.max(FIRST_CALLS, canary.limiter.confirmed) && !isSafe(room, canary)
+  );
 }
 
 /** A key that is to be tried comes first, then the canary where others would follow it too closely, then the least used. */

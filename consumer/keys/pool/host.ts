@@ -7,8 +7,9 @@ import type { KeyAction } from '../../../shared/key/rpc.ts';
 import type { ReleaseAnswer, ReleaseRequest } from '../../../shared/ledger/line.ts';
 import { logError } from '../../../shared/log.ts';
 import type { SnapshotRows } from '../../../shared/object/snapshot-rows.ts';
+import { LOOK_MS, WaitingQuestions } from '../../../shared/object/waiting-questions.ts';
 import { changeKey } from './change.ts';
-import { type BriefKeyAnswer, type KeyRequest, lease } from './lease.ts';
+import { type BriefKeyAnswer, type KeyRequest, lease, leaseAgain } from './lease.ts';
 import { noteAsking, notePulled, type Pull, pull } from './line.ts';
 import { emptyPool, type Member, type Pool, setMembers } from './pool.ts';
 import { type KeyNotice, type KeyRelease, release } from './release.ts';
@@ -31,9 +32,15 @@ const USE_WRITTEN_AFTER_MS = 5_000;
 /** An alarm is moved only for so much: each costs a write. */
 const WORTH_MOVING_MS = 200;
 
+function isWorthHolding(answers: readonly BriefKeyAnswer[]): boolean {
+  return answers.every((answer) => typeof answer !== 'number' && answer.kind === 'start-at');
+}
+
 export class KeyPoolHost {
   readonly #platform: PoolPlatform;
   readonly #pool: Pool;
+  readonly #waiting = new WaitingQuestions(isWorthHolding);
+  #isLooking = false;
   #alarmAt = Infinity;
 
   constructor(name: string, platform: PoolPlatform) {
@@ -42,8 +49,13 @@ export class KeyPoolHost {
     restore(this.#pool, platform.storage.read(), Date.now());
   }
 
-  lease(request: KeyRequest): Promise<readonly BriefKeyAnswer[]> {
-    return this.#decide((now) => lease(this.#pool, request, now));
+  /** A question that may wait, and would get nothing but a moment to ask again, is answered when it gets a key. */
+  async lease(request: KeyRequest): Promise<readonly BriefKeyAnswer[]> {
+    const answers = await this.#decide((now) => lease(this.#pool, request, now));
+    if (request.mayWait !== true) return answers;
+    const later = this.#waiting.hold(answers, (now) => leaseAgain(this.#pool, request, now), Date.now());
+    this.#lookLater();
+    return later;
   }
 
   release(request: KeyRelease): Promise<KeyNotice[]> {
@@ -76,10 +88,21 @@ export class KeyPoolHost {
   async #decide<Value>(decide: (now: number) => Value): Promise<Value> {
     const now = Date.now();
     const value = decide(now);
+    this.#waiting.look(now);
     const nextAt = this.#serveLines(now);
     this.#platform.storage.write(snapshot(this.#pool, now), USE_ID);
     await this.#wakeAt(Math.min(nextAt, now + USE_WRITTEN_AFTER_MS), now);
     return value;
+  }
+
+  #lookLater(): void {
+    if (this.#isLooking || this.#waiting.isEmpty) return;
+    this.#isLooking = true;
+    setTimeout(() => {
+      this.#isLooking = false;
+      void this.#decide(() => undefined);
+      this.#lookLater();
+    }, LOOK_MS);
   }
 
   async #wakeAt(at: number, now: number): Promise<void> {

@@ -46,6 +46,8 @@ export interface KeyRequest extends Omit<LeaseRequest, 'calls'> {
   readonly shard: number;
   /** That have keys of the pool too. */
   readonly otherShards: readonly number[];
+  /** The answer may take a second when there is no key for any of the calls yet. */
+  readonly mayWait?: boolean | undefined;
 }
 
 export type KeyAnswer = LeaseAnswer<{ readonly key: number }>;
@@ -91,6 +93,12 @@ function briefly(pool: Pool, request: KeyRequest, now: number): readonly BriefKe
   // Also where nothing was given: a repeated question must not be counted twice.
   pool.leases.set(leaseId, { expiresAt: open.size > 0 ? expiresAt : now + REPEATED_WITHIN_MS, answers, open });
   return answers;
+}
+
+/** Asks once more for what got nothing yet. */
+export function leaseAgain(pool: Pool, request: KeyRequest, now: number): readonly BriefKeyAnswer[] {
+  if (pool.leases.get(request.leaseId)?.open.size === 0) pool.leases.delete(request.leaseId);
+  return lease(pool, request, now);
 }
 
 /** Ends the calls of a lease as if they had not been made: who asked has given up, or asks no more. */

@@ -19,6 +19,8 @@ const WRITTEN_WITHIN_MS = 3_000;
 /** Tasks are woken so long before there is room: what the queue takes, and a moment in place. */
 const FIRST_DELAY_MS = 500;
 const IN_PLACE_MS = 1_000;
+/** Calls at a time end when they end: so much longer some wait in place, so that no key waits for a task. */
+const AT_ONCE_MS = 900;
 const MAX_AHEAD_MS = 8_000;
 const NEWEST = 0.1;
 
@@ -161,7 +163,8 @@ export function roomWithin(pool: Pool, bucket: string, now: number, until: numbe
   if (isOneAtATime && isBeingTried(places)) return 0;
   let room = 0;
   for (const place of byQuota(places.filter((each) => openFor(each, '', true, 0) <= until))) {
-    const calls = place.room.limiter.room(now, until);
+    const { limiter } = place.room;
+    const calls = limiter.room(now, limiter.isAtOnce ? until + AT_ONCE_MS : until);
     room += isTried(place) ? Math.min(1, calls) : calls;
   }
   return isOneAtATime ? Math.min(1, room) : room;

@@ -1,7 +1,7 @@
 /** A flood of slow tasks on one shard, and what it costs the quick tasks of another service. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { VirtualClock } from '../../../bench/batches/virtual-clock.ts';
 import { INVOCATIONS, SHARE, Shard } from './shard.ts';
-import { VirtualClock } from './virtual-clock.ts';
 
 const SLOW_MS = 300_000;
 const CALL_MS = { slow: SLOW_MS, quick: 50 };
@@ -17,7 +17,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   vi.restoreAllMocks();
-  vi.unstubAllGlobals();
+  clock[Symbol.dispose]();
 });
 
 interface Flood {

@@ -22,6 +22,12 @@ describe('calls under a lease', () => {
     expect(brought).toEqual([['lease', ['a', 'b', 'c', 'd']]]);
   });
 
+  it('go back when the last of their lease has ended, though their batch goes on with others', () => {
+    for (const task of ['a', 'b', 'c', 'd']) leases.end(task, task, 'free');
+    leases.flushHalves();
+    expect(brought).toEqual([['lease', ['a', 'b', 'c', 'd']]]);
+  });
+
   it('go back within moments when somebody waits for what they held', () => {
     leases.end('a', 'a', 'awaited');
     leases.end('b', 'b', 'free');

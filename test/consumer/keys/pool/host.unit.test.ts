@@ -94,3 +94,49 @@ test('a line whose owner asked a ledger that was away for long is asked for agai
   await vi.advanceTimersByTimeAsync(10_000);
   expect(asked.length).toBeGreaterThan(before);
 });
+
+describe('a question for a key that may wait', () => {
+  const HELD = { members: MEMBERS, configured: { concurrency: 1 }, shard: 0, otherShards: [] };
+  const storage = { read: () => [], write: () => undefined, writeOne: () => undefined };
+
+  async function busyHost(): Promise<KeyPoolHost> {
+    const host = new KeyPoolHost('llm', {
+      storage,
+      setAlarm: async () => undefined,
+      releaseLine: async () => undefined,
+      inBackground: () => undefined,
+    });
+    await host.lease({ ...HELD, leaseId: 'lease-a', expiresAt: START + 600_000, calls: ['tsk_a'] });
+    return host;
+  }
+
+  const question = {
+    ...HELD,
+    leaseId: 'lease-b',
+    expiresAt: START + 600_000,
+    calls: [{ task: 'tsk_b', isInTurn: true }],
+  };
+
+  test('is answered when the key comes back, the same for who asks it twice', async () => {
+    const host = await busyHost();
+    const answers = [question, question].map((each) => host.lease({ ...each, mayWait: true }));
+    await vi.advanceTimersByTimeAsync(300);
+    await host.release({ leaseId: 'lease-a', worked: ['tsk_a'], reports: [] });
+    expect(await Promise.all(answers)).toEqual([[1], [1]]);
+    // One call, not two: the key is free once it has ended.
+    await host.release({ leaseId: 'lease-b', worked: ['tsk_b'], reports: [] });
+    expect(await host.lease({ ...question, leaseId: 'lease-c' })).toEqual([1]);
+  });
+
+  test('is told to ask again when nothing has come for a second', async () => {
+    const host = await busyHost();
+    const answer = host.lease({ ...question, mayWait: true });
+    await vi.advanceTimersByTimeAsync(1_100);
+    expect(await answer).toMatchObject([{ kind: 'start-at' }]);
+  });
+
+  test('gets its answer at once otherwise', async () => {
+    const host = await busyHost();
+    expect(await host.lease(question)).toMatchObject([{ kind: 'start-at' }]);
+  });
+});

@@ -134,3 +134,20 @@ test('one task is woken for a key that has refused one and is to be tried', () =
   release(pool, { leaseId, reports }, START + CALL_MS);
   expect(wake(pool, START + CALL_MS)).toBe(1);
 });
+
+test('while no limit is known, no key of a pool is called more often than the first has borne', () => {
+  const pool = emptyPool('llm');
+  const members = ['a', 'b', 'c', 'd'].map((name, index) => ({ number: index + 1, fingerprint: name.repeat(8) }));
+  const names = Array.from({ length: 40 }, (_, index) => `tsk_${index}`);
+  const counts = [0, 0, 0, 0];
+  for (const round of [0, 1]) {
+    const now = START + round * 100;
+    const { leaseId, answers } = ask(pool, names, now, { members, configured: {} });
+    for (const answer of answers) if (typeof answer === 'number') counts[answer - 1] = (counts[answer - 1] ?? 0) + 1;
+    const granted = names.filter((_, index) => typeof answers[index] === 'number');
+    release(pool, { leaseId, worked: granted, reports: [] }, now + 50);
+  }
+  const [first = 0, ...others] = counts.toSorted((a, b) => b - a);
+  expect(first).toBeGreaterThan(Math.max(...others));
+  expect(Math.max(...others)).toBeLessThanOrEqual(2);
+});

@@ -1,8 +1,7 @@
 /**
- * `setTimeout`, `clearTimeout` and `Date.now` on a clock of the test. Timers lie in a heap, because a shard under load
- * has thousands of them; what follows from those of one moment happens before the next moment.
+ * `setTimeout`, `clearTimeout` and `Date.now` on a clock of one's own, until it is disposed of. Timers lie in a heap,
+ * because a shard under load has thousands of them; what follows from those of one moment happens before the next moment.
  */
-import { vi } from 'vitest';
 
 interface Timer {
   readonly at: number;
@@ -10,7 +9,9 @@ interface Timer {
   run: (() => void) | undefined;
 }
 
-export class VirtualClock {
+const REAL = { setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout, now: Date.now };
+
+export class VirtualClock implements Disposable {
   now: number;
   readonly #heap: Timer[] = [];
   #timers = 0;
@@ -25,19 +26,27 @@ export class VirtualClock {
     const clearTimeout = (timer: Timer | undefined) => {
       if (timer !== undefined) timer.run = undefined;
     };
-    vi.stubGlobal('setTimeout', setTimeout);
-    vi.stubGlobal('clearTimeout', clearTimeout);
-    vi.stubGlobal('scheduler', { wait: (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms)) });
-    vi.spyOn(Date, 'now').mockImplementation(() => this.now);
+    const scheduler = { wait: (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms)) };
+    // Of workerd; Node has none.
+    Object.assign(globalThis, { setTimeout, clearTimeout, scheduler });
+    Date.now = () => this.now;
   }
 
-  async pass(ms: number): Promise<void> {
+  [Symbol.dispose](): void {
+    const { now, ...globals } = REAL;
+    Object.assign(globalThis, globals);
+    Date.now = now;
+  }
+
+  /** @param isOver looked at after each moment: time stands still once it says so */
+  async pass(ms: number, isOver: () => boolean = () => false): Promise<void> {
     const until = this.now + ms;
     await settled();
     for (let first = this.#heap[0]; first !== undefined && first.at <= until; first = this.#heap[0]) {
       this.now = Math.max(this.now, first.at);
       while (this.#heap[0] !== undefined && this.#heap[0].at <= this.now) this.#pop()?.run?.();
       await settled();
+      if (isOver()) return;
     }
     this.now = until;
   }

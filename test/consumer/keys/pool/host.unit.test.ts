@@ -96,7 +96,7 @@ test('a line whose owner asked a ledger that was away for long is asked for agai
 });
 
 describe('a question for a key that may wait', () => {
-  const HELD = { members: MEMBERS, configured: { concurrency: 1 }, shard: 0, otherShards: [] };
+  const ASKED = { isBrief: true, members: MEMBERS, configured: { concurrency: 1 }, shard: 0, otherShards: [] };
   const storage = { read: () => [], write: () => undefined, writeOne: () => undefined };
 
   async function busyHost(): Promise<KeyPoolHost> {
@@ -106,12 +106,12 @@ describe('a question for a key that may wait', () => {
       releaseLine: async () => undefined,
       inBackground: () => undefined,
     });
-    await host.lease({ ...HELD, leaseId: 'lease-a', expiresAt: START + 600_000, calls: ['tsk_a'] });
+    await host.lease({ ...ASKED, leaseId: 'lease-a', expiresAt: START + 600_000, calls: ['tsk_a'] });
     return host;
   }
 
   const question = {
-    ...HELD,
+    ...ASKED,
     leaseId: 'lease-b',
     expiresAt: START + 600_000,
     calls: [{ task: 'tsk_b', isInTurn: true }],

@@ -8,8 +8,6 @@ import type { MeteredRun } from './metered-run.ts';
 import { BATCH, DAY_MS, type Path, submitBatch } from './path.ts';
 
 const FEW = 10;
-/** As many calls as a batch makes at a time. */
-const TOGETHER = 6;
 
 /** Hundreds of tasks, one after the other, each to its end. */
 async function runBatches(run: MeteredRun, task: object, batches = 10): Promise<number> {
@@ -164,11 +162,10 @@ export const PATHS: readonly Path[] = [
   {
     name: 'task that is deferred once (429)',
     budget: { queueOperations: 6, rowsWritten: 6 },
-    // This service limits each task's first call, and a refusal ends the calls of its batch that have not begun: all begin together.
     async work(run) {
-      await submitBatch(run, { service: 'busy', path: '/busy?retryAfter=1' }, TOGETHER);
+      await submitBatch(run, { service: 'busy', path: '/closed?seconds=1' });
       await run.idle();
-      return TOGETHER;
+      return BATCH;
     },
   },
   {

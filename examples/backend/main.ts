@@ -14,6 +14,7 @@ const HELP = `The example backend: routes to try Tasklane with.
   /flaky?failures=2          fails the first calls of each task, then works
   /broken                    422, always
   /busy?refusals=1           429 with Retry-After, the first calls of each task
+  /closed?seconds=2          429 with Retry-After, all calls for so long
   /async?ms=2000             202, then progress and the result by callback
   /random?failRate=0.1       500, 503 or a broken connection, by chance
   /echo                      the request

@@ -73,6 +73,7 @@ function backendRoutes(log: CallLog, jobs: Map<string, AbortController>): Record
     if (key !== '') log.recordSuccess(key);
     send(response, 200, body);
   };
+  let opensAt: number | undefined;
   return {
     '/quick': (call) => succeed(call, { ok: true }),
 
@@ -97,6 +98,15 @@ function backendRoutes(log: CallLog, jobs: Map<string, AbortController>): Record
     '/busy': (call) => {
       if (call.count > numberOf(call, 'refusals', 1)) return succeed(call, { ok: true, calls: call.count });
       send(call.response, 429, { error: 'busy' }, { 'retry-after': String(numberOf(call, 'retryAfter', 2)) });
+    },
+
+    // Takes nothing for so many seconds from the first call on, whoever calls, and says when to come back.
+    '/closed': (call) => {
+      const seconds = numberOf(call, 'seconds', 2);
+      opensAt ??= Date.now() + seconds * 1000;
+      const waitMs = opensAt - Date.now();
+      if (waitMs <= 0) return succeed(call, { ok: true, calls: call.count });
+      send(call.response, 429, { error: 'closed' }, { 'retry-after': String(Math.ceil(waitMs / 1000)) });
     },
 
     // Fails by chance, in the ways that networks and servers do.

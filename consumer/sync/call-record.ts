@@ -34,7 +34,7 @@ const SERVER_ERRORS = 500;
  * @param isLast no other try follows
  */
 export async function tell(env: Pick<SyncEnv, 'otlp'>, outbound: Outbound, record: CallRecord, isLast: boolean) {
-  await scheduler.wait(0);
+  await new Promise((resolve) => setTimeout(resolve, 0));
   logInfo('call.forwarded', { ...record, startedAt: new Date(record.startedAt).toISOString() });
   if (isLast) await pushCallSpan(env, outbound, record);
 }

@@ -13,9 +13,12 @@ const fixed: Limits = { kind: 'fixed', limit: 30, windowMs: 60_000, tells: true 
 const run = (limits: Limits, keys: readonly number[], tasks: number): Result =>
   simulate({ limits, keys, latencyMs: 400, tasks: Array.from({ length: tasks }, () => ({ arrivesAt: 0 })) }, 7);
 
-/** What is shown once a third of the line has moved. */
+const SHARDS = 2;
+
+/** What is shown once a third of the line has moved and each shard has said its part of the pace. */
 function shownOf({ rates }: Result) {
-  const seen = rates.find(({ left }) => left < (TASKS * 2) / 3);
+  const saidBy = (at: number) => new Set(rates.filter((rate) => rate.at <= at).map(({ shard }) => shard)).size;
+  const seen = rates.find(({ at, left }) => left < (TASKS * 2) / 3 && saidBy(at) === SHARDS);
   if (seen === undefined) throw new Error('nobody said the pace');
   const byShard = new Map(rates.filter(({ at }) => at <= seen.at).map(({ shard, perSecond }) => [shard, perSecond]));
   const perSecond = [...byShard.values()].reduce((sum, each) => sum + each, 0);

@@ -193,7 +193,7 @@ function wave({ refusals, starts }: Result): string | undefined {
   const again = refusals.filter((at) => at >= WAVE_AT + 1_000).length;
   const later = starts.filter((at) => at >= WAVE_AT + 1_000);
   const most = Math.max(...later.map((from) => later.filter((at) => at >= from && at < from + 1_000).length));
-  if (told < 150) return `${told} of 200 were told`;
+  if (told < 50) return `${told} of 200 were told`;
   if (again > 10) return `${again} were told again`;
   // What two seconds bear may come at their beginning.
   return most > 44 ? `${most} came in the same second` : undefined;

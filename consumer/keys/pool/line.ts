@@ -20,7 +20,7 @@ const WRITTEN_WITHIN_MS = 3_000;
 const FIRST_DELAY_MS = 500;
 const IN_PLACE_MS = 1_000;
 /** Calls at a time end when they end: so much longer some wait in place, so that no key waits for a task. */
-const AT_ONCE_MS = 900;
+const AT_ONCE_MS = 1_300;
 const MAX_AHEAD_MS = 8_000;
 const NEWEST = 0.1;
 

@@ -1,11 +1,13 @@
 /** Which key a call gets: the least used of those that have room now. No I/O; the clock is handed in. */
 import { isBeingTried, isOutage, isTried, openFor } from './place.ts';
 import type { KeyPlace, Pool, Room } from './pool.ts';
-import { isSuspected } from './status.ts';
 
 /** A canary key goes ahead of its equals while no limit is known; the others do less than it bore for a whole round. */
 const SAFE_SHARE = 0.9;
 const FIRST_CALLS = 2;
+
+/** A key that takes no call for longer shows nothing meanwhile, and no other waits for it: another goes ahead. */
+const AWAY_MS = 2_000;
 
 /** While calls must end before there is room, looks again after this. */
 export const PAUSE_MS = 100;
@@ -24,8 +26,12 @@ export interface Choice {
 export function choose(pool: Pool, places: readonly KeyPlace[], task: string, isFresh: boolean, now: number): Choice {
   const isRefused = isOutage(places);
   const isHeld = isRefused && isBeingTried(places);
-  const canary = canaryOf(places);
   const tooLargeFor = pool.tooLarge.get(task)?.keys;
+  const isAway = (place: KeyPlace) =>
+    isTried(place) ||
+    tooLargeFor?.has(place.key.fingerprint) === true ||
+    Math.max(place.room.limiter.nextAt(now), openFor(place, task, isFresh, now)) > now + AWAY_MS;
+  const canary = canaryOf(places, isAway);
   const isProbing = places.some(({ room: { limiter } }) => limiter.isBlind && limiter.isProbed);
   let best: KeyPlace | undefined;
   let nextAt = Infinity;
@@ -45,13 +51,14 @@ export function choose(pool: Pool, places: readonly KeyPlace[], task: string, is
   return { best, nextAt, isOpenedByEnd, isRefused };
 }
 
-/** Where nothing is known of any limit, the one that has done most. */
-function canaryOf(places: readonly KeyPlace[]): Room | undefined {
+/** Where nothing is known of any limit, the one that has done most of those that may take the call. */
+function canaryOf(places: readonly KeyPlace[], isAway: (place: KeyPlace) => boolean): Room | undefined {
   if (places.some(({ room: { limiter } }) => limiter.isKnown)) return undefined;
   let canary: Room | undefined;
-  for (const { key, room } of places) {
-    if (isSuspected(key.refusals)) continue;
-    if (canary === undefined || room.limiter.borne > canary.limiter.borne) canary = room;
+  for (const place of places) {
+    const { room } = place;
+    if (canary !== undefined && room.limiter.borne <= canary.limiter.borne) continue;
+    if (!isAway(place)) canary = room;
   }
   return canary;
 }

@@ -33,7 +33,7 @@ const USE_WRITTEN_AFTER_MS = 5_000;
 const WORTH_MOVING_MS = 200;
 
 function isWorthHolding(answers: readonly BriefKeyAnswer[]): boolean {
-  return answers.every((answer) => typeof answer !== 'number' && answer.kind === 'start-at');
+  return answers.length > 0 && answers.every((answer) => typeof answer !== 'number' && answer.kind === 'start-at');
 }
 
 export class KeyPoolHost {

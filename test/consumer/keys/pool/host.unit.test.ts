@@ -135,6 +135,17 @@ describe('a question for a key that may wait', () => {
     expect(await answer).toMatchObject([{ kind: 'start-at' }]);
   });
 
+  test('gets no key that nobody waits for when its asker has given up meanwhile', async () => {
+    const host = await busyHost();
+    const answer = host.lease({ ...question, mayWait: true });
+    await vi.advanceTimersByTimeAsync(300);
+    await host.release({ leaseId: 'lease-b' });
+    await host.release({ leaseId: 'lease-a', worked: ['tsk_a'], reports: [] });
+    expect(await host.lease({ ...question, leaseId: 'lease-c' })).toEqual([1]);
+    await vi.advanceTimersByTimeAsync(1_100);
+    expect(await answer).toEqual([]);
+  });
+
   test('gets its answer at once otherwise', async () => {
     const host = await busyHost();
     expect(await host.lease(question)).toMatchObject([{ kind: 'start-at' }]);

@@ -18,7 +18,7 @@ const REQUEST = {
  * @param laterOf what the calls of the first key say once ten have worked; undefined: nothing, they go on
  * @returns how many calls got a key
  */
-function given(laterOf: KeyFeedback | undefined, configured: ConfiguredLimits = {}): number {
+function keysOf(laterOf: KeyFeedback | undefined, configured: ConfiguredLimits = {}): number {
   const pool = emptyPool('llm');
   let granted = 0;
   let ofFirst = 0;
@@ -36,13 +36,13 @@ function given(laterOf: KeyFeedback | undefined, configured: ConfiguredLimits = 
 }
 
 test('the key that goes ahead holds the others back no longer when its quota is used up for hours', () => {
-  expect(given({ kind: 'limited', quota: true, resetAt: undefined })).toBeGreaterThanOrEqual(CALLS - 5);
+  expect(keysOf({ kind: 'limited', quota: true, resetAt: undefined })).toBeGreaterThanOrEqual(CALLS - 5);
 });
 
 test('nor while its one call at a time takes minutes', () => {
-  expect(given(undefined, { concurrency: 1 })).toBeGreaterThanOrEqual(CALLS - 5);
+  expect(keysOf(undefined, { concurrency: 1 })).toBeGreaterThanOrEqual(CALLS - 5);
 });
 
 test('nor when it is refused for this kind of call', () => {
-  expect(given({ kind: 'refused', about: 'bucket', httpStatus: 403 })).toBeGreaterThanOrEqual(CALLS - 5);
+  expect(keysOf({ kind: 'refused', about: 'bucket', httpStatus: 403 })).toBeGreaterThanOrEqual(CALLS - 5);
 });

@@ -234,7 +234,7 @@ export class RegistryHost {
     }
     if (registry.lines.size > 0 && this.#alarmAt === Infinity) await this.#setAlarm(now + NET_MS, now);
     const isKept = registry.servers.size > 0 || registry.leases.size > 0 || registry.lines.size > 0;
-    if (!isKept && dueAt === Infinity) return;
+    if (!isKept && this.#waiting.isEmpty && dueAt === Infinity) return;
     const flushAt = registry.changed.contacts ? this.#writtenAt + TOGETHER_MS : Infinity;
     const waitingAt = !this.#waiting.isEmpty ? now + LOOK_MS : Infinity;
     const at = Math.max(now, Math.min(dueAt, quietAt, flushAt, waitingAt));

@@ -8,8 +8,12 @@ import { T0 } from './fleet.ts';
 const SERVICES = { ocr: { baseUrl: 'https://ocr.example.net', maxConcurrency: 1 } };
 
 class Scene {
-  readonly object = new CountedObject(SERVICES, T0, false);
+  readonly object: CountedObject;
   #leases = 0;
+
+  constructor(services: ConstructorParameters<typeof CountedObject>[0] = SERVICES) {
+    this.object = new CountedObject(services, T0, false);
+  }
 
   async ask({ mayWait = true, waits = 1 } = {}): Promise<{ leaseId: string; answer: Promise<RouteAnswer> }> {
     const leaseId = `lease number ${this.#leases++}`.padEnd(16);
@@ -64,6 +68,17 @@ describe('a question that may be held', () => {
     expect(await settled(answer)).toBeUndefined();
     await scene.object.passTimeTo(scene.object.now + 1_100);
     expect((await answer).decisions).toMatchObject([{ is: 'waiting' }]);
+  });
+
+  it('is answered when time alone makes room, though the registry has nothing else to look after', async () => {
+    const scene = new Scene({ ocr: { baseUrl: 'https://ocr.example.net', requestsPerSecond: 1 } });
+    const first = await scene.ask();
+    expect((await first.answer).decisions).toMatchObject([{ is: 'routed' }]);
+    await scene.end(first.leaseId, 20);
+    const { answer } = await scene.ask();
+    expect(await settled(answer)).toBeUndefined();
+    await scene.object.passTimeTo(scene.object.now + 1_100);
+    expect((await settled(answer))?.decisions).toMatchObject([{ is: 'routed' }]);
   });
 
   it('is answered at once where there is nothing to wait for, and where it did not ask to be held', async () => {

@@ -54,7 +54,7 @@ import { speakToPackages } from './sync/sdk-error.ts';
 export function createApp(...more: readonly ((app: App) => void)[]): App {
   const app: App = new OpenAPIHono<AppEnv>({ defaultHook: refuseInvalid, router: new QuickRouter() });
   guardErrors(app);
-  app.use(finish(recordActs, allowOrigin, nameProblem, speakToPackages));
+  app.use(finish(recordActs, nameProblem, speakToPackages, allowOrigin));
   const parameters = refuseParameters(() => declaredParameters(app));
   app.use(guard(answerPreflights(app), limitRequests, cutCircles, requireAccess, parameters));
   for (const add of [

@@ -46,6 +46,7 @@ export function answerPreflights(app: App): Guard {
   };
 }
 
+/** The last step: the answer in its place no longer tells who made it. */
 export const allowOrigin: Finish = (c) => {
   const { corsOrigins } = c.env.runtime.config;
   if (corsOrigins.size === 0) return undefined;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ask, environment, tokenFor } from '../client.ts';
+import { ask, documentIn, environment, tokenFor } from '../client.ts';
 
 const APP = 'https://app.example.com';
 const here = environment({ CORS_ORIGINS: `${APP}, https://other.example.com` });
@@ -49,6 +49,28 @@ describe('pages of other origins', () => {
       expect(answer.headers.get('access-control-expose-headers')).toContain('retry-after');
       expect(answer.headers.get('vary')).toBe('Origin');
     }
+  });
+
+  it('read in each problem the id of its request', async () => {
+    for (const path of ['/api/nothing', '/api/service/nobody/v1']) {
+      const answer = await ask(here, path, { headers: { origin: APP, 'cf-ray': '8f00ba4-VIE' } });
+      expect(answer.headers.get('access-control-allow-origin')).toBe(APP);
+      expect((await documentIn(answer)).requestId).toBe('8f00ba4-VIE');
+    }
+  });
+
+  it('read a problem of a backend as the backend wrote it', async () => {
+    const problem = { type: 'about:blank', title: 'Gone for good', status: 410 };
+    const fetch = async (request: Request) =>
+      new Response(request.method === 'HEAD' ? null : JSON.stringify(problem), {
+        status: 410,
+        headers: { 'content-type': 'application/problem+json', 'access-control-allow-origin': 'https://evil.example' },
+      });
+    const calls = { ...here, SYNC_0: { fetch }, SYNC_1: { fetch } };
+    const answer = await ask(calls, '/api/service/echo/x', { headers: { origin: APP } });
+    expect(answer.headers.get('access-control-allow-origin')).toBe(APP);
+    expect(await documentIn(answer)).toEqual(problem);
+    expect((await ask(calls, '/api/service/echo/x', { method: 'HEAD' })).status).toBe(410);
   });
 
   it.each(['https://app.example.com.evil.example', 'http://app.example.com', 'null', 'https://APP.example.com'])(

@@ -16,7 +16,7 @@ import { type KnownLimit, knownLimits } from './known-limits.ts';
 import type { Learnt } from './learnt.ts';
 import { beginRound, confirm, doubted, noteLetIn } from './let-in.ts';
 import type { CallEnd, ConfiguredLimit, ToldLimit } from './limit.ts';
-import { LimiterState, type OpenCall, type SilentPause } from './limiter-state.ts';
+import { LimiterState, type OpenCall, ROUND_MS, type SilentPause } from './limiter-state.ts';
 import { closeWhenFull, dropLateTest, opensAt } from './opening.ts';
 import { refuse, refusedToo } from './refusal.ts';
 
@@ -187,10 +187,10 @@ export class Limiter {
     if (round === undefined && this.#state.closed !== undefined) this.#state.closed.isUncounted = true;
   }
 
-  /** A call had been let in that was never counted, before the first refusal. @param at when it started */
+  /** A call had been let in that was never counted, before the first refusal. Long ago is no round of it. @param at when it started */
   noteUncountedStart(at: number): void {
     const { closed, round, starts } = this.#state;
-    if (closed?.isUncounted !== true || round === undefined) return;
+    if (closed?.isUncounted !== true || round === undefined || at < closed.since - ROUND_MS) return;
     starts.add(at);
     if (at < round.at) this.#state.round = { ...round, at };
   }

@@ -308,6 +308,14 @@ describe('a backend without anybody who counted its calls before it refused one'
     return at;
   };
 
+  test('is tried as soon when a call of ten minutes is told of, which says nothing of the period', () => {
+    const limiter = new Limiter(0, PAUSE);
+    limiter.noteUncountedRefusal(undefined, 1_000_000);
+    const at = limiter.nextAt(1_000_010);
+    limiter.noteUncountedStart(400_000);
+    expect(limiter.nextAt(1_000_010)).toBe(at);
+  });
+
   test('is tried where periods usually end, and takes as many then as it let in at once', () => {
     const limiter = told();
     const tries = [tryAt(limiter, 100, 'limited'), tryAt(limiter, 1_120, 'let-in')];

@@ -51,6 +51,8 @@ export class CallRunner implements Disposable {
   #taken = 0;
   readonly #takenBy = new Map<string, number>();
   readonly #running = new Map<string, AbortController>();
+  /** Cancelled calls whose backends are being told: `run` waits for these too, and no outcome does. */
+  #telling = 0;
   /** Of calls that ended without an abort: a controller and its signal serve several calls in turn. */
   readonly #spare: AbortController[] = [];
   #unreported: EndedCall[] = [];
@@ -132,8 +134,10 @@ export class CallRunner implements Disposable {
       this.#running.delete(call.id);
       this.#log.note(call, attempted);
       this.#spans?.note(call, attempted);
+      const isCancelled = abort.signal.reason instanceof CancelledError;
+      if (isCancelled) this.#telling += 1;
       this.#end({ id: call.id, attempted });
-      if (abort.signal.reason instanceof CancelledError) await this.#tellAborted(call, attempted.server);
+      if (isCancelled) await this.#tellAborted(call, attempted.server).finally(() => (this.#telling -= 1));
     } catch (error) {
       logError('call.failed', { id: call.id, service: call.service }, error);
       this.#running.delete(call.id);
@@ -186,7 +190,7 @@ export class CallRunner implements Disposable {
   }
 
   get #isBusy(): boolean {
-    return this.#running.size > 0 || this.#waiting.length > 0;
+    return this.#running.size > 0 || this.#waiting.length > 0 || this.#telling > 0;
   }
 
   #report(): void {

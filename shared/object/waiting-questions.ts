@@ -13,6 +13,7 @@ interface WaitingQuestion<Answer> {
   readonly ask: (now: number) => Answer;
   readonly until: number;
   readonly resolve: (answer: Answer) => void;
+  readonly reject: (reason: unknown) => void;
 }
 
 export class WaitingQuestions<Answer> {
@@ -31,17 +32,21 @@ export class WaitingQuestions<Answer> {
   /** @returns the first answer, where it gives something, or a later one */
   hold(first: Answer, ask: (now: number) => Answer, now: number): Answer | Promise<Answer> {
     if (!this.#isWorthHolding(first)) return first;
-    const { promise, resolve } = Promise.withResolvers<Answer>();
-    this.#waiting.push({ ask, until: now + HOLD_MS, resolve });
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+    this.#waiting.push({ ask, until: now + HOLD_MS, resolve, reject });
     return promise;
   }
 
-  /** The oldest first. */
+  /** The oldest first. One that cannot be answered costs the others nothing (rule R21). */
   look(now: number): void {
     for (const waiting of this.#waiting.splice(0)) {
-      const answer = waiting.ask(now);
-      if (this.#isWorthHolding(answer) && now < waiting.until) this.#waiting.push(waiting);
-      else waiting.resolve(answer);
+      try {
+        const answer = waiting.ask(now);
+        if (this.#isWorthHolding(answer) && now < waiting.until) this.#waiting.push(waiting);
+        else waiting.resolve(answer);
+      } catch (error) {
+        waiting.reject(error);
+      }
     }
   }
 }

@@ -100,7 +100,9 @@ export class KeyPoolHost {
     this.#isLooking = true;
     setTimeout(() => {
       this.#isLooking = false;
-      void this.#decide(() => undefined);
+      this.#decide(() => undefined).catch((error: unknown) =>
+        logError('keys.look-failed', { pool: this.#pool.name }, error),
+      );
       this.#lookLater();
     }, LOOK_MS);
   }

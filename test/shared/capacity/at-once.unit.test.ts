@@ -77,3 +77,19 @@ test('a limit of calls at a time that was taken for one more is corrected, and n
   limiter.start(381);
   expect(limiter.nextAt(382)).toBe(Infinity);
 });
+
+test('a limit of calls at a time that held each time may become smaller as often as it does', () => {
+  const limiter = new Limiter();
+  limiter.restore({ top: 10 }, 0);
+  let now = 0;
+  for (const bears of [9, 8, 7, 6]) {
+    for (let call = 0; call < 40; call++, now += 10) limiter.end(limiter.start(now), { kind: 'let-in' }, now + 5);
+    const tickets = Array.from({ length: bears }, () => limiter.start(now));
+    limiter.end(limiter.start(now), { kind: 'limited' }, now + 5);
+    limiter.end(tickets[0] ?? 0, { kind: 'let-in' }, now + 8);
+    limiter.end(limiter.start(now + 9), { kind: 'let-in' }, now + 12);
+    expect(limiter.snapshot().top).toBe(bears);
+    for (const ticket of tickets) limiter.end(ticket, { kind: 'let-in' }, now + 15);
+    now += 20;
+  }
+});

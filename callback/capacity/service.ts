@@ -4,6 +4,7 @@
  */
 
 import { Limiter } from '../../shared/capacity/limiter.ts';
+import { keepNewest } from '../../shared/newest.ts';
 import { addStarts, countStarts, forgetStarts, nextStartAt } from '../../shared/pace/start-log.ts';
 import type { ServiceDefinition } from '../../shared/service/definition.ts';
 import type { Place, Registry, Service, ServiceLimiter } from '../registry/state.ts';
@@ -203,7 +204,7 @@ function isRefusedAlone({ refused, letIn }: ServiceLimiter, task: string): boole
   const times = before === undefined ? 0 : before.times + Number(letIn > before.letIn);
   refused.delete(task);
   refused.set(task, { times, letIn });
-  for (const [oldest] of refused) if (refused.size > MAX_REFUSED) refused.delete(oldest);
+  keepNewest(refused, MAX_REFUSED);
   return times >= ALONE_AFTER;
 }
 

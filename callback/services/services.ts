@@ -4,6 +4,7 @@
  */
 
 import { isFlowName } from '../../shared/flow/flow.ts';
+import { keepNewest } from '../../shared/newest.ts';
 import type { ServiceCatalog } from '../../shared/registry/routing.ts';
 import type { Answered, ServicePause } from '../../shared/registry/rpc.ts';
 import { BALANCING_ALGORITHMS } from '../../shared/service/definition.ts';
@@ -67,17 +68,16 @@ function noteDeleted(registry: Registry, name: string, now: number): void {
   // The one of the file is in force again.
   if (definitionOf(registry, name) !== undefined) return;
   deleted.set(name, now);
-  for (const oldest of deleted.keys()) {
-    if (deleted.size <= MAX_DELETED) return;
-    deleted.delete(oldest);
-  }
+  keepNewest(deleted, MAX_DELETED);
 }
 
 /** @param pause undefined: it goes on */
 export function setPaused(registry: Registry, name: string, pause: ServicePause | undefined): Answered<undefined> {
-  if (definitionOf(registry, name) === undefined) return noSuchService(name);
-  if (pause === undefined && !registry.catalog.paused.has(name)) return DONE;
-  if (pause !== undefined && isHookService(name) && !registry.catalog.paused.has(name)) {
+  const isPausedNow = registry.catalog.paused.has(name);
+  // One that is paused and not defined any more may go on: else its end would be due for ever.
+  if (definitionOf(registry, name) === undefined && (pause !== undefined || !isPausedNow)) return noSuchService(name);
+  if (pause === undefined && !isPausedNow) return DONE;
+  if (pause !== undefined && isHookService(name) && !isPausedNow) {
     const tooMany = tooManyHooks(registry, pause.owner);
     if (tooMany !== undefined) return refuse('invalid-request', tooMany);
   }

@@ -3,6 +3,7 @@
  * call then goes to one of them at random. Plain data: losing it costs a few seconds of waiting.
  * Clock and dice handed in.
  */
+import { keepNewest } from '../../shared/newest.ts';
 import { meetsRequirements, type ServerAddress } from '../../shared/registry/routing.ts';
 import type { ServerRequirements } from '../../shared/task/server-requirements.ts';
 
@@ -11,6 +12,9 @@ const MAX_OTHERS = 2;
 
 /** Servers come and go: an answer that is so old says nothing of now. */
 const MAX_AGE_MS = 3_600_000;
+
+/** Flows have lines too, and every task may bring another. */
+const MAX_LINES = 2_000;
 
 interface Known {
   readonly servers: readonly ServerAddress[];
@@ -24,7 +28,11 @@ export class LastKnownServers {
 
   /** @param lines by service: tasks stand in line for it, and newcomers join its end until then */
   noteLines(lines: Readonly<Record<string, number>>): void {
-    for (const [service, until] of Object.entries(lines)) this.#lines.set(service, until);
+    for (const [service, until] of Object.entries(lines)) {
+      this.#lines.delete(service);
+      this.#lines.set(service, until);
+    }
+    keepNewest(this.#lines, MAX_LINES);
   }
 
   hasLine(service: string, now: number): boolean {
@@ -36,7 +44,9 @@ export class LastKnownServers {
   /** @param servers by service, all that take calls now; none is news too */
   note(servers: Readonly<Record<string, readonly ServerAddress[]>>, now: number): void {
     for (const [service, addresses] of Object.entries(servers)) {
-      this.#services.set(service, { servers: addresses, at: now });
+      // A flow, or a fixed target, never has any.
+      if (addresses.length > 0 || this.#services.has(service))
+        this.#services.set(service, { servers: addresses, at: now });
     }
   }
 

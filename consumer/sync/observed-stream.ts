@@ -10,24 +10,30 @@ interface Observer {
 
 export function observedStream(body: ReadableStream<Uint8Array>, observer: Observer): ReadableStream<Uint8Array> {
   const reader = body.getReader();
+  let isOver = false;
+  const over = (end: BodyEnd) => {
+    if (!isOver) observer.onEnd(end);
+    isOver = true;
+  };
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
       try {
         const { done, value } = await reader.read();
         if (done) {
-          controller.close();
-          observer.onEnd('complete');
+          // The read that is under way when nobody reads on any more ends, too.
+          if (!isOver) controller.close();
+          over('complete');
         } else {
           observer.onPiece?.();
           controller.enqueue(value);
         }
       } catch (error) {
-        observer.onEnd('broken');
+        over('broken');
         controller.error(error);
       }
     },
     async cancel(reason) {
-      observer.onEnd('abandoned');
+      over('abandoned');
       await reader.cancel(reason);
     },
   });

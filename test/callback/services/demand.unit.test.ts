@@ -7,6 +7,8 @@ import { viewBalancer, viewServices } from '../../../callback/registry/view.ts';
 import { demandOf } from '../../../callback/services/demand.ts';
 import {
   deleteService,
+  earliestResumeAt,
+  endPauses,
   putService,
   readCatalog,
   setBalancing,
@@ -223,6 +225,16 @@ describe('services', () => {
     expect(viewServices(fleet.registry, fleet.now)).toMatchObject([{ paused: true }]);
     expect(readCatalog(fleet.registry, 0)).toMatchObject({ paused: ['ocr'] });
     expect(setPaused(fleet.registry, 'none', {})).toMatchObject({ code: 'service-not-found' });
+  });
+
+  it('that are paused until some time go on then, also where nobody defines them any more', () => {
+    const fleet = new Fleet();
+    fleet.registry.catalog.paused.set('of-an-older-file', { until: fleet.now + 1_000 });
+    fleet.now += 1_000;
+    expect(earliestResumeAt(fleet.registry)).toBe(fleet.now);
+    endPauses(fleet.registry, fleet.now);
+    expect(earliestResumeAt(fleet.registry)).toBe(Infinity);
+    expect(setPaused(fleet.registry, 'of-an-older-file', undefined)).toMatchObject({ code: 'service-not-found' });
   });
 
   it('of webhooks are paused up to a number for each owner, who takes the room of no other', () => {

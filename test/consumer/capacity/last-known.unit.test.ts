@@ -44,6 +44,17 @@ describe('the servers last known', () => {
   });
 });
 
+it('the lines of the latest are kept: every task may bring another flow', () => {
+  const known = new LastKnownServers();
+  for (let flow = 0; flow < 3_000; flow++) {
+    known.note({ [`flow:alice/${flow}`]: [] }, NOW);
+    known.noteLines({ ocr: NOW + 2_000, [`flow:alice/${flow}`]: NOW + 2_000 });
+  }
+  const kept = Array.from({ length: 3_000 }, (_, flow) => known.hasLine(`flow:alice/${flow}`, NOW)).filter(Boolean);
+  expect(kept.length).toBeLessThanOrEqual(2_000);
+  expect(known.hasLine('ocr', NOW)).toBe(true);
+});
+
 describe('others for failover', () => {
   it('are two at most, never the chosen one, and meet the same requirements', () => {
     const many = [...servers, server('d'), server('e')];

@@ -50,6 +50,22 @@ describe('an observed stream', () => {
     expect([ends, cancelled]).toEqual([['abandoned'], 'enough']);
   });
 
+  it('says so once, when a piece is being waited for', async () => {
+    const ends: BodyEnd[] = [];
+    const { promise: isAwaited, resolve } = Promise.withResolvers<void>();
+    const pull = () => {
+      resolve();
+      return new Promise<void>(() => {});
+    };
+    const source = new ReadableStream<Uint8Array>({ pull }, { highWaterMark: 0 });
+    const reader = observedStream(source, { onEnd: (end) => ends.push(end) }).getReader();
+    const read = reader.read();
+    await isAwaited;
+    await reader.cancel('enough');
+    expect(await read).toEqual({ done: true, value: undefined });
+    expect(ends).toEqual(['abandoned']);
+  });
+
   it('says that it broke', async () => {
     const ends: BodyEnd[] = [];
     const source = new ReadableStream<Uint8Array>({

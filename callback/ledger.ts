@@ -40,7 +40,7 @@ import { TASK_ID_PATTERN } from '../shared/task/id.ts';
 import { answerByStore } from './by-store.ts';
 import { type CallbackEnv, readEnv } from './env.ts';
 import { describeLines, releaseLine } from './parking.ts';
-import { askFlows, askRegistry } from './registry/asking.ts';
+import { askRegistry } from './registry/asking.ts';
 import { answerClaims } from './runs/claim.ts';
 import { settleAttempts } from './runs/settle.ts';
 import { writeDueStatistics } from './statistics.ts';
@@ -50,7 +50,6 @@ const IdsSchema = z.array(z.string().regex(TASK_ID_PATTERN));
 const UNREADABLE_DISPOSITION: Disposition = { kind: 'retry', delayMs: 60_000 };
 const LinesSchema = z.array(LineSchema);
 const VersionSchema = z.number().int();
-const FlowShardSchema = z.number().int().min(0);
 
 /** A settlement that cannot be read is answered too: its task runs again after the lease. */
 function unreadableAmong(elements: readonly unknown[], readable: readonly Settlement[]): Settled[] {
@@ -112,32 +111,17 @@ class Session extends RpcTarget implements LedgerSession {
 
   route(request: RouteRequest): Promise<RouteAnswer> {
     const parsed = readRouteRequest(request);
-    return askRegistry(this.#env.serverRegistry, (registry) => registry.route(parsed));
+    return askRegistry(this.#env.serverRegistry, (registry) => registry.route(parsed), parsed.flowShard);
   }
 
   reportCalls(reports: CallReports): Promise<void> {
     const parsed = readCallReports(reports);
-    return askRegistry(this.#env.serverRegistry, (registry) => registry.reportCalls(parsed));
+    return askRegistry(this.#env.serverRegistry, (registry) => registry.reportCalls(parsed), parsed.flowShard);
   }
 
   giveUp(lease: AbandonedLease): Promise<void> {
     const parsed = AbandonedLeaseSchema.parse(lease);
-    return askRegistry(this.#env.serverRegistry, (registry) => registry.giveUp(parsed));
-  }
-
-  routeFlows(shard: number, request: RouteRequest): Promise<RouteAnswer> {
-    const parsed = readRouteRequest(request);
-    return askFlows(this.#env.serverRegistry, FlowShardSchema.parse(shard), (flows) => flows.route(parsed));
-  }
-
-  reportFlows(shard: number, reports: CallReports): Promise<void> {
-    const parsed = readCallReports(reports);
-    return askFlows(this.#env.serverRegistry, FlowShardSchema.parse(shard), (flows) => flows.reportCalls(parsed));
-  }
-
-  giveUpFlows(shard: number, lease: AbandonedLease): Promise<void> {
-    const parsed = AbandonedLeaseSchema.parse(lease);
-    return askFlows(this.#env.serverRegistry, FlowShardSchema.parse(shard), (flows) => flows.giveUp(parsed));
+    return askRegistry(this.#env.serverRegistry, (registry) => registry.giveUp(parsed), parsed.flowShard);
   }
 
   readServices(known: number): Promise<ServiceCatalog | undefined> {

@@ -7,7 +7,7 @@ import type { FlowsAsked, NamedFlow } from '../../shared/registry/rpc.ts';
 import { readLines } from '../../shared/store/parking.ts';
 import type { CallbackEnv } from '../env.ts';
 import { describeLines } from '../parking.ts';
-import { askFlows } from '../registry/asking.ts';
+import { askRegistry } from '../registry/asking.ts';
 
 export async function listAllFlows(
   env: Pick<CallbackEnv, 'stores' | 'serverRegistry'>,
@@ -19,7 +19,7 @@ export async function listAllFlows(
   const [known, lines] = await Promise.all([
     Promise.all(
       Array.from({ length: FLOW_SHARDS }, (_, shard) =>
-        askFlows(env.serverRegistry, shard, (flows) => flows.listFlows({ prefix, after, limit })),
+        askRegistry(env.serverRegistry, (flows) => flows.listFlows({ prefix, after, limit }), shard),
       ),
     ),
     Promise.all(env.stores.all.map(({ db }) => readLines(db, after, limit))),

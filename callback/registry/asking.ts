@@ -13,36 +13,22 @@ export interface RegistryStub extends RegistryRpc {
   endTask(id: string): Promise<void>;
 }
 
-/**
- * Questions are safe to repeat: a call that has its place keeps it, a registration is one per URL.
- * @throws what the object throws, and when it does not answer twice
- */
-export function askRegistry<Value>(
-  namespace: DurableObjectNamespace,
-  question: (registry: RegistryStub) => Promise<Value>,
-): Promise<Value> {
-  return ask(namespace, NAME, question);
-}
-
-/** Flows are looked after by objects of their own, of the same class. */
-export function askFlows<Value>(
-  namespace: DurableObjectNamespace,
-  shard: number,
-  question: (flows: RegistryStub) => Promise<Value>,
-): Promise<Value> {
-  return ask(namespace, `${FLOW_PREFIX}${shard}`, question);
-}
-
 /** @param name of the object */
 export function isFlowObject(name: string | undefined): boolean {
   return name?.startsWith(FLOW_PREFIX) === true;
 }
 
-async function ask<Value>(
+/**
+ * Questions are safe to repeat: a call that has its place keeps it, a registration is one per URL.
+ * @param flowShard flows are looked after by objects of their own, of the same class
+ * @throws what the object throws, and when it does not answer twice
+ */
+export async function askRegistry<Value>(
   namespace: DurableObjectNamespace,
-  name: string,
-  question: (object: RegistryStub) => Promise<Value>,
+  question: (registry: RegistryStub) => Promise<Value>,
+  flowShard?: number,
 ): Promise<Value> {
+  const name = flowShard === undefined ? NAME : FLOW_PREFIX + flowShard;
   const stub = () => namespace.getByName(name) as unknown as RegistryStub;
   try {
     return await question(stub());

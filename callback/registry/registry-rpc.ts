@@ -27,7 +27,7 @@ import { type ClientQuota, ClientQuotaSchema } from '../../shared/service/client
 import { type FlowLimits, FlowLimitsSchema } from '../../shared/task/flow-limits.ts';
 import { readEnv } from '../env.ts';
 import { listAllFlows } from '../flows/flow-list.ts';
-import { askFlows, askRegistry, type RegistryStub } from './asking.ts';
+import { askRegistry, type RegistryStub } from './asking.ts';
 
 const AdmissionSchema = z.object({
   subject: z.string(),
@@ -159,11 +159,11 @@ export class RegistryRpc extends WorkerEntrypoint implements Rpc {
     return this.#ask((registry) => registry.giveUp(parsed));
   }
 
-  async #askFlow<Value>(name: string, question: (flows: RegistryStub) => Promise<Value>): Promise<Value> {
-    return askFlows((await readEnv(this.env as object)).serverRegistry, shardOfFlow(name), question);
+  #askFlow<Value>(name: string, question: (flows: RegistryStub) => Promise<Value>): Promise<Value> {
+    return this.#ask(question, shardOfFlow(name));
   }
 
-  async #ask<Value>(question: (registry: RegistryStub) => Promise<Value>): Promise<Value> {
-    return askRegistry((await readEnv(this.env as object)).serverRegistry, question);
+  async #ask<Value>(question: (registry: RegistryStub) => Promise<Value>, flowShard?: number): Promise<Value> {
+    return askRegistry((await readEnv(this.env as object)).serverRegistry, question, flowShard);
   }
 }

@@ -3,7 +3,6 @@
  * without a flow pays nothing.
  */
 import { shardOfFlow } from '../../shared/flow/flow.ts';
-import type { FlowSession } from '../../shared/ledger/contract.ts';
 import type { CallReport, PlaceSession } from '../../shared/registry/routing.ts';
 import type { Call, EndedCall } from '../call/call.ts';
 import type { Background } from './background.ts';
@@ -16,12 +15,12 @@ export class FlowLeases extends Leases<PlaceEnv, PlaceGrant, CallReport> {
   /** Nobody else would keep the limits. */
   protected readonly unanswered = deferredFor('flow-limited', UNAVAILABLE_MS);
   protected readonly shortEvent = 'flows.short';
-  readonly #session: FlowSession;
+  readonly #session: PlaceSession;
   /** Flows by call. */
   readonly #placed = new Map<string, string>();
 
   /** @param host hears of calls that waited here: they are `ready` for a server and a key, or over */
-  constructor(env: PlaceEnv, session: FlowSession, background: Background, host: CallHost) {
+  constructor(env: PlaceEnv, session: PlaceSession, background: Background, host: CallHost) {
     super(env, background, host);
     this.#session = session;
   }
@@ -50,7 +49,8 @@ export class FlowLeases extends Leases<PlaceEnv, PlaceGrant, CallReport> {
       const { name: service, ...limits } = request.flow ?? { name: '' };
       return { id, service, waits: state.deferrals + round, limits, ...(mustNotWait && { mustNotWait }) };
     });
-    const answer = await askForPlaces(this.env, this.#of(shard), { leaseId, expiresAt, calls: asked });
+    const request = { leaseId, expiresAt, flowShard: Number(shard), calls: asked };
+    const answer = await askForPlaces(this.env, this.#session, request);
     return answer?.answers;
   }
 
@@ -60,15 +60,6 @@ export class FlowLeases extends Leases<PlaceEnv, PlaceGrant, CallReport> {
   }
 
   protected report(shard: string, leaseId: string, reports: CallReport[]): Promise<void> {
-    return reportPlaces(this.env, this.#of(shard), leaseId, reports);
-  }
-
-  #of(name: string): PlaceSession {
-    const shard = Number(name);
-    return {
-      route: (request) => this.#session.routeFlows(shard, request),
-      reportCalls: (reports) => this.#session.reportFlows(shard, reports),
-      giveUp: (lease) => this.#session.giveUpFlows(shard, lease),
-    };
+    return reportPlaces(this.env, this.#session, { leaseId, flowShard: Number(shard), reports });
   }
 }

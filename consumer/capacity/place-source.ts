@@ -8,6 +8,7 @@ import type { LeaseAnswer } from '../../shared/capacity/lease.ts';
 import { logError, logWarning } from '../../shared/log.ts';
 import type {
   CallReport,
+  CallReports,
   PlaceSession,
   RouteDecision,
   RouteRequest,
@@ -52,7 +53,7 @@ export async function askForPlaces(
   session: PlaceSession,
   request: RouteRequest,
 ): Promise<PlaceAnswers | undefined> {
-  const { leaseId, expiresAt, calls } = request;
+  const { leaseId, expiresAt, flowShard, calls } = request;
   try {
     const answer = await pRetry(() => withinMs(session.route(request), PATIENCE_MS, 'the registry'), RETRIES);
     const { decisions, servers, lines, servicesVersion } = answer;
@@ -64,7 +65,7 @@ export async function askForPlaces(
   } catch (error) {
     logError('registry.unavailable', { shard: env.shard, tasks: calls.length }, error);
     // The answer may still come, and places with it: they go back, and the lease gets no others.
-    await session.giveUp({ leaseId, expiresAt }).catch((cause: unknown) => {
+    await session.giveUp({ leaseId, expiresAt, flowShard }).catch((cause: unknown) => {
       logWarning('registry.unreported', { shard: env.shard, calls: 0, cause: String(cause) });
     });
     return undefined;
@@ -75,7 +76,7 @@ export async function askForPlaces(
 async function releaseUnread(
   env: PlaceEnv,
   session: PlaceSession,
-  { leaseId, calls }: RouteRequest,
+  { leaseId, flowShard, calls }: RouteRequest,
   answers: PlaceAnswers['answers'],
 ): Promise<void> {
   if (answers.length === calls.length) return;
@@ -83,7 +84,7 @@ async function releaseUnread(
   const unread = calls.filter(({ id }) => !read.has(id));
   logError('registry.unreadable', { shard: env.shard, tasks: unread.length });
   const reports = unread.map(({ id, service }): CallReport => ({ id, service, outcome: 'unused', durationMs: 0 }));
-  await reportPlaces(env, session, leaseId, reports);
+  await reportPlaces(env, session, { leaseId, flowShard, reports });
 }
 
 /** In the words of every lender: its own are read by consumers of another release (decision 0021). */
@@ -113,13 +114,12 @@ export function deferredFor(reason: RouteWait, retryAfterMs: number): Extract<Ou
 export async function reportPlaces(
   { shard }: Pick<PlaceEnv, 'shard'>,
   session: PlaceSession,
-  leaseId: string,
-  reports: CallReport[],
+  reports: CallReports,
 ): Promise<void> {
   try {
-    await pRetry(() => withinMs(session.reportCalls({ leaseId, reports }), PATIENCE_MS, 'the registry'), RETRIES);
+    await pRetry(() => withinMs(session.reportCalls(reports), PATIENCE_MS, 'the registry'), RETRIES);
   } catch (error) {
-    logWarning('registry.unreported', { shard, calls: reports.length, cause: String(error) });
+    logWarning('registry.unreported', { shard, calls: reports.reports.length, cause: String(error) });
   }
 }
 

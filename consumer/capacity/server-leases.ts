@@ -283,7 +283,7 @@ export class ServerLeases extends Leases<CapacityEnv, PlaceGrant, CallReport> im
   }
 
   protected report(_registry: string, leaseId: string, reports: CallReport[]): Promise<void> {
-    return reportPlaces(this.env, this.#session, leaseId, reports);
+    return reportPlaces(this.env, this.#session, { leaseId, reports });
   }
 
   [Symbol.dispose](): void {

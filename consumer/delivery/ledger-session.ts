@@ -49,18 +49,6 @@ export class LedgerConversation implements LedgerSession, Disposable {
     return this.#ask((session) => session.giveUp(lease));
   }
 
-  routeFlows(shard: number, request: RouteRequest): Promise<RouteAnswer> {
-    return this.#ask((session) => session.routeFlows(shard, request));
-  }
-
-  reportFlows(shard: number, reports: CallReports): Promise<void> {
-    return this.#ask((session) => session.reportFlows(shard, reports));
-  }
-
-  giveUpFlows(shard: number, lease: AbandonedLease): Promise<void> {
-    return this.#ask((session) => session.giveUpFlows(shard, lease));
-  }
-
   readServices(known: number): Promise<ServiceCatalog | undefined> {
     return this.#ask((session) => session.readServices(known));
   }

@@ -48,7 +48,8 @@ export async function takePlace(
   const [answer] = placed.answers;
   if (answer?.kind === 'start-at') return waitFor(answer.reason, 'server-busy', answer.at);
   if (answer?.kind !== 'granted') return waitFor(undefined, 'no-server');
-  const report = (told: ServerReport) => reportPlaces(env, env.registry, leaseId, [{ id, service, ...told }]);
+  const report = (told: ServerReport) =>
+    reportPlaces(env, env.registry, { leaseId, reports: [{ id, service, ...told }] });
   return { kind: 'taken', value: holdPlace(answer.server, env.servers.of(service), report) };
 }
 

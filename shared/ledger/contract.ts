@@ -8,7 +8,7 @@
  */
 import * as z from 'zod';
 import { NewTaskSchema } from '../message/task-message.ts';
-import type { AbandonedLease, CallReports, RegistrySession, RouteAnswer, RouteRequest } from '../registry/routing.ts';
+import type { RegistrySession } from '../registry/routing.ts';
 import { AttemptRecordSchema, TaskErrorSchema } from '../task/attempt.ts';
 import { ContentSchema } from '../task/content.ts';
 import type { Disposition } from '../task/disposition.ts';
@@ -146,12 +146,5 @@ export interface ClaimSession {
   cancelledAmong(ids: string[]): Promise<string[]>;
 }
 
-/** Places in flows, from the owner of those of a shard; otherwise as `route`, `reportCalls` and `giveUp`. */
-export interface FlowSession {
-  routeFlows(shard: number, request: RouteRequest): Promise<RouteAnswer>;
-  reportFlows(shard: number, reports: CallReports): Promise<void>;
-  giveUpFlows(shard: number, lease: AbandonedLease): Promise<void>;
-}
-
 /** One consumer batch's conversation with the ledger: each part of the batch knows only its own part of it. */
-export interface LedgerSession extends ClaimSession, RegistrySession, FlowSession {}
+export interface LedgerSession extends ClaimSession, RegistrySession {}

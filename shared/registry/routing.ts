@@ -48,11 +48,15 @@ const InvocationSchema = z.object({
 /** The consumer's invocation that asks. */
 export type Invocation = z.output<typeof InvocationSchema>;
 
+/** Of the object that looks after the calls' flows (`shardOfFlow`); absent: the calls are a service's. */
+const FlowShardSchema = z.number().int().min(0);
+
 const RouteRequestSchema = z.object({
   /** Names the calls of this batch when they are reported. The same one gets the same places (rule R22). */
   leaseId: z.string().min(16),
   /** When the last of its calls has ended for sure, Unix ms: a crashed consumer's places are freed then. */
   expiresAt: z.number(),
+  flowShard: FlowShardSchema.optional(),
   /** The answer may take a second when there is no place for any of the calls yet. */
   mayWait: z.boolean().optional(),
   /** Absent: nothing is shared, or the call is synchronous and keeps no invocation of the queue's. */
@@ -158,21 +162,22 @@ export const CallReportSchema = z.object({
 });
 export type CallReport = z.output<typeof CallReportSchema>;
 
-const CallReportsSchema = z.object({ leaseId: z.string().min(16), reports: z.array(z.unknown()) });
+const CallReportsSchema = z.object({
+  leaseId: z.string().min(16),
+  flowShard: FlowShardSchema.optional(),
+  reports: z.array(z.unknown()),
+});
 
-export interface CallReports {
-  readonly leaseId: string;
-  readonly reports: CallReport[];
-}
+export type CallReports = Omit<z.output<typeof CallReportsSchema>, 'reports'> & { readonly reports: CallReport[] };
 
 /** A report that cannot be read is left out: its call ends with the lease (rule R21). */
 export function readCallReports(reports: unknown): CallReports {
-  const { leaseId, reports: elements } = CallReportsSchema.parse(reports);
-  return { leaseId, reports: parseEach(CallReportSchema, elements, 'call report') };
+  const { reports: elements, ...rest } = CallReportsSchema.parse(reports);
+  return { ...rest, reports: parseEach(CallReportSchema, elements, 'call report') };
 }
 
 /** Nobody waits for the lease's answer any more; its places go back, and it gets none later (rule R22). */
-export const AbandonedLeaseSchema = RouteRequestSchema.pick({ leaseId: true, expiresAt: true });
+export const AbandonedLeaseSchema = RouteRequestSchema.pick({ leaseId: true, expiresAt: true, flowShard: true });
 export type AbandonedLease = z.output<typeof AbandonedLeaseSchema>;
 
 /** All service definitions that were set at run time; those of wrangler.toml are known to everybody. */
@@ -188,7 +193,7 @@ export interface ServiceCatalog {
   readonly deleted?: Readonly<Record<string, number>>;
 }
 
-/** Places for calls, and how they come back. */
+/** Places for calls, at services or in flows, and how they come back. */
 export interface PlaceSession {
   route(request: RouteRequest): Promise<RouteAnswer>;
   reportCalls(reports: CallReports): Promise<void>;

@@ -17,7 +17,6 @@ import type { KeyRelease } from '../../consumer/keys/pool/release.ts';
 import { readConsumerKeys } from '../../consumer/keys/secrets/consumer-keys.ts';
 import { Redactor } from '../../consumer/keys/secrets/redaction.ts';
 import { readReportToken } from '../../shared/key/report-token.ts';
-import type { FlowSession } from '../../shared/ledger/contract.ts';
 import type { LineHost } from '../../shared/ledger/line.ts';
 import type { TaskMessage } from '../../shared/message/task-message.ts';
 import type { RegistrySession } from '../../shared/registry/routing.ts';
@@ -202,7 +201,6 @@ export class Bindings {
         }),
       cancelledAmong: (ids) => effect('ledger.cancelled', () => answer(session.cancelledAmong(structuredClone(ids)))),
       ...this.#registry(effect),
-      ...this.#flows(effect),
     };
   }
 
@@ -215,7 +213,7 @@ export class Bindings {
     };
   }
 
-  /** The registry's object, which may be gone from memory in between. */
+  /** The registry's object, which may be gone from memory in between. Here it looks after flows, too. */
   #registry(effect: <Value>(name: string, take: () => Promise<Value>) => Promise<Value>): RegistrySession {
     const object = this.#world.fleet.object;
     return {
@@ -227,16 +225,6 @@ export class Bindings {
       giveUp: (lease) => effect('registry.give-up', () => object.giveUp(lease)),
       reportCalls: (reports) => effect('registry.report', () => object.reportCalls(structuredClone(reports))),
       readServices: (known) => effect('registry.services', () => object.readServices(known)),
-    };
-  }
-
-  /** One object looks after all flows, and its lines are the registry's: what is tried here is the way to it. */
-  #flows(effect: <Value>(name: string, take: () => Promise<Value>) => Promise<Value>): FlowSession {
-    const { route, reportCalls, giveUp } = this.#registry(effect);
-    return {
-      routeFlows: (_, request) => route(request),
-      reportFlows: (_, reports) => reportCalls(reports),
-      giveUpFlows: (_, lease) => giveUp(lease),
     };
   }
 

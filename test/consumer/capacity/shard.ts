@@ -93,10 +93,6 @@ export class Shard {
     const ledger = this.#ledger;
     return {
       ...ledger.session(),
-      // No task here is in a flow.
-      routeFlows: () => ledger.answer(() => ({ decisions: [], servers: {}, lines: {}, servicesVersion: 0 })),
-      reportFlows: () => ledger.answer(() => undefined),
-      giveUpFlows: () => ledger.answer(() => undefined),
       route: (request) => ledger.answer(() => this.#host.route(request, Math.random)),
       reportCalls: (reports) =>
         ledger.answer(() => this.#host.direct((registry, now) => takeReports(registry, reports, now, Math.random))),

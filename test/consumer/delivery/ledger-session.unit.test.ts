@@ -18,9 +18,6 @@ function ledgerOf(breaks: (question: number) => boolean) {
       route: async () => ({ decisions: [], servers: {}, lines: {}, servicesVersion: 0 }),
       giveUp: async () => undefined,
       reportCalls: async () => undefined,
-      routeFlows: async () => ({ decisions: [], servers: {}, lines: {}, servicesVersion: 0 }),
-      giveUpFlows: async () => undefined,
-      reportFlows: async () => undefined,
       readServices: async () => undefined,
       [Symbol.dispose]: () => void count.closed++,
     };

@@ -6,6 +6,7 @@ import { createExecutionContext, createMessageBatch, getQueueResult } from 'clou
 import { env } from 'cloudflare:workers';
 import { vi } from 'vitest';
 import { readEnv as readCallbackEnv } from '../../../callback/env.ts';
+import { askRegistry } from '../../../callback/registry/asking.ts';
 import { answerClaims } from '../../../callback/runs/claim.ts';
 import { settleAttempts } from '../../../callback/runs/settle.ts';
 import { runBatch } from '../../../consumer/batch.ts';
@@ -114,13 +115,10 @@ async function openLedger(): Promise<LedgerSession> {
     claim: (batch) => answerClaims(callbackEnv, batch, Date.now()),
     settle: (settlements) => settleAttempts(callbackEnv, settlements, Date.now()),
     cancelledAmong: (ids) => readCancelled(callbackEnv.stores.control, ids),
-    route: (request) => env.SERVER_REGISTRY.getByName('registry').route(request),
-    reportCalls: (reports) => env.SERVER_REGISTRY.getByName('registry').reportCalls(reports),
-    giveUp: (lease) => env.SERVER_REGISTRY.getByName('registry').giveUp(lease),
-    routeFlows: (shard, request) => env.SERVER_REGISTRY.getByName(`flows-${shard}`).route(request),
-    reportFlows: (shard, reports) => env.SERVER_REGISTRY.getByName(`flows-${shard}`).reportCalls(reports),
-    giveUpFlows: (shard, lease) => env.SERVER_REGISTRY.getByName(`flows-${shard}`).giveUp(lease),
-    readServices: (known) => env.SERVER_REGISTRY.getByName('registry').readServices(known),
+    route: (request) => askRegistry(env.SERVER_REGISTRY, (registry) => registry.route(request), request.flowShard),
+    reportCalls: (told) => askRegistry(env.SERVER_REGISTRY, (registry) => registry.reportCalls(told), told.flowShard),
+    giveUp: (lease) => askRegistry(env.SERVER_REGISTRY, (registry) => registry.giveUp(lease), lease.flowShard),
+    readServices: (known) => askRegistry(env.SERVER_REGISTRY, (registry) => registry.readServices(known)),
   };
 }
 

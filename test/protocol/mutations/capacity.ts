@@ -10,7 +10,7 @@ export const CAPACITY_MUTATIONS: readonly Row[] = [
         'R22',
         'the giving back of what is answered late',
         PLACE_SOURCE,
-        'await session.giveUp({ leaseId, expiresAt }).catch(',
+        'await session.giveUp({ leaseId, expiresAt, flowShard }).catch(',
         'await Promise.resolve().catch(',
       ),
       mutation(

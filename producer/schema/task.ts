@@ -25,7 +25,7 @@ const WaitingForSchema = z
     }),
     ahead: z.number().int().optional().openapi({
       description:
-        'Of a task that waits in line for capacity: tasks before it, over all stores, counted up to 1,000 in each.',
+        'Of a task that waits in line for capacity: tasks before it, over all stores; beyond 1,000 in a store, about so many.',
     }),
   })
   .openapi('WaitingFor');

@@ -5,6 +5,7 @@
  */
 import { GRACE_BASE_MS, GRACE_CAP_MS } from '../task/backoff.ts';
 import { jsonParameters, runForEach } from './parameter.ts';
+import { LOW_BEHIND } from './turns.ts';
 
 export interface ReleasedTask {
   readonly id: string;
@@ -215,9 +216,19 @@ export async function readLines(db: D1Database, after: string, limit: number): P
 const MAX_AHEAD = 1_000;
 
 /**
+ * Where more stand before a task than are counted: the places between the head (`near.head`) and it (?2) that the
+ * submitters of the line have taken. Each has its tasks one place behind the other (`turns.ts`), those of low priority
+ * further back; who has left its place early is counted with the others.
+ */
+const BY_TURNS = `
+  SELECT sum(max(0, min(second, ?2) - near.head)
+    + max(0, min(third + ${LOW_BEHIND}, ?2) - max(near.head, second + ${LOW_BEHIND})))
+  FROM (SELECT second, third FROM line_turns WHERE line = ?1 LIMIT ${MAX_AHEAD})`;
+
+/**
  * How many of a store stand before a task, wherever that is, and how fast the line moves.
  * @param since a pace that is older says nothing of now, Unix ms
- * @returns `ahead`: counted up to `MAX_AHEAD`; `perSecond`: null when the line's owner has not said it of late
+ * @returns `ahead`: counted up to `MAX_AHEAD`, else about so many; `perSecond`: null when the line's owner has not said it of late
  */
 export async function readLinePosition(
   db: D1Database,
@@ -227,8 +238,12 @@ export async function readLinePosition(
 ): Promise<{ ahead: number; perSecond: number | null }> {
   const row = await db
     .prepare(
-      `SELECT (SELECT count(*) FROM (SELECT 1 FROM tasks WHERE parked_for = ?1 AND (place, id) < (?2, ?3) LIMIT ${MAX_AHEAD})) AS ahead,
-         (SELECT per_second FROM lines WHERE line = ?1 AND noted_at >= ?4) AS per_second`,
+      `WITH near AS (
+         SELECT count(*) AS tasks, min(place) AS head FROM
+           (SELECT place FROM tasks WHERE parked_for = ?1 AND (place, id) < (?2, ?3) ORDER BY place, id LIMIT ${MAX_AHEAD}))
+       SELECT CASE WHEN tasks < ${MAX_AHEAD} THEN tasks ELSE max(tasks, (${BY_TURNS})) END AS ahead,
+         (SELECT per_second FROM lines WHERE line = ?1 AND noted_at >= ?4) AS per_second
+       FROM near`,
     )
     .bind(line, place, id, since)
     .first<{ ahead: number; per_second: number | null }>();

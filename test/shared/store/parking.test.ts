@@ -35,8 +35,14 @@ const counters = (run: number, deferrals: number) => ({
   deadlineAt: NOW + DAY_MS,
 });
 
-async function claim(db: D1Database, ids: readonly string[], nonce: string, now: number): Promise<void> {
-  const task = { subject: 'alice', service: 'echo', policy: POLICY, deadlineAt: NOW + DAY_MS, request: '{}' };
+async function claim(
+  db: D1Database,
+  ids: readonly string[],
+  nonce: string,
+  now: number,
+  { subject = 'alice', request = '{}' } = {},
+): Promise<void> {
+  const task = { subject, service: 'echo', policy: POLICY, deadlineAt: NOW + DAY_MS, request };
   await claimTasks(db, { nonce, claims: ids.map((id) => ({ id, leaseMs: 61_000, task })) }, now);
 }
 
@@ -67,6 +73,19 @@ async function parked(count: number, line = 'pool:some', fallbackMs = MINUTE_MS,
   await claim(env.DB, ids, 'nonce-of-the-first-claim', NOW);
   await move(db, ids, 1, parkedFor(line, fallbackMs));
   return ids.sort();
+}
+
+/** In parts, as batches are. @returns the one that stands last */
+async function parkedInParts(count: number, submitter: { subject: string; request?: string }): Promise<LineHead> {
+  let last = '';
+  for (let from = 0; from < count; from += 100) {
+    const mint = () => mintTaskId(key, submitter.subject, NOW + from, 0);
+    const ids = await Promise.all(Array.from({ length: Math.min(100, count - from) }, mint));
+    await claim(env.DB, ids, `nonce-of-${submitter.subject}-${from}`, NOW, submitter);
+    await move(env.DB, ids, 1, parkedFor('pool:some', MINUTE_MS));
+    last = ids.sort().at(-1)!;
+  }
+  return await placeOf(last);
 }
 
 describe('the rows of a task that waits in line', () => {
@@ -168,6 +187,28 @@ describe('a line', () => {
     };
     expect(await rowsFor(1)).toBeLessThan(6);
     expect(await rowsFor(20)).toBeLessThan(5);
+  });
+
+  it('says about how many stand before a task that is further back than is counted', async () => {
+    await env.DB.prepare('DELETE FROM line_turns').run();
+    const aheadOf = async (task: LineHead) => (await readLinePosition(env.DB, 'pool:some', task, NOW)).ahead;
+    const last = await parkedInParts(1_500, { subject: 'alice' });
+    expect(await aheadOf(last)).toBe(1_499);
+    const other = await parkedInParts(700, { subject: 'bob' });
+    // Who comes new begins ten places before the head.
+    expect(await aheadOf(last)).toBe(1_499 + 700 + 10);
+    expect(Math.abs((await aheadOf(other)) - 699 - 690)).toBeLessThanOrEqual(20);
+    await releaseParkedTasks(env.DB, 'pool:some', 400, undefined, NOW);
+    const released = await env.DB.prepare('SELECT id FROM tasks WHERE released_at IS NOT NULL').all<{ id: string }>();
+    await claim(
+      env.DB,
+      released.results.map(({ id }) => id),
+      'nonce-of-a-second-claim',
+      NOW,
+    );
+    expect(Math.abs((await aheadOf(last)) - 1_799)).toBeLessThanOrEqual(20);
+    const low = await parkedInParts(1_100, { subject: 'carol', request: '{"priority":3}' });
+    expect(Math.abs((await aheadOf(low)) - 1_799 - 1_100)).toBeLessThanOrEqual(60);
   });
 
   it('says who stands before a task, and how fast it moves while somebody has said so of late', async () => {

@@ -205,7 +205,7 @@ async function loadServices(env: ConsumerEnv, ledger: LedgerConversation, names:
 }
 
 function readServices({ known }: ConsumerEnv, ledger: LedgerConversation, urgent: boolean): Promise<void> {
-  return refreshServices(known, (version) => ledger.readServices(version), { urgent });
+  return refreshServices(known, ledger, { urgent });
 }
 
 function settlementsOf(env: ConsumerEnv, call: Call | undefined, { attempted }: EndedCall): Settlement[] {

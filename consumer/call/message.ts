@@ -88,7 +88,7 @@ async function pauseHook({ registry, known }: MessageEnv, service: string, pause
   try {
     await registry.setPaused(service, pause);
     // Other consumers learn it within seconds.
-    await refreshServices(known, (version) => registry.readServices(version), { changed: true });
+    await refreshServices(known, registry, { changed: true });
   } catch (error) {
     logError('webhook.not-paused', { service, reason: pause.reason }, error);
   }

@@ -99,8 +99,7 @@ async function definitionToTell(
   if (known?.cancelPath !== undefined) return known;
   const startedAt = Date.now();
   return findService(
-    env.known,
-    (version) => env.registry.readServices(version),
+    env,
     name,
     (definition) => definition?.cancelPath !== undefined || env.known.isReadSince(startedAt + 1),
   );

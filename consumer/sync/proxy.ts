@@ -46,13 +46,11 @@ export async function proxy(
   call: SyncCall,
   inBackground: (work: Promise<unknown>) => void,
 ): Promise<Response> {
-  const { known, registry } = env;
   // At least as new as the one that the producer went by.
   const service = await findService(
-    known,
-    (version) => registry.readServices(version),
+    env,
     call.service,
-    (definition) => definition !== undefined && known.version >= call.servicesVersion,
+    (definition) => definition !== undefined && env.known.version >= call.servicesVersion,
   );
   if (service === undefined)
     return declinedResponse({ why: 'misconfigured', detail: 'The service is not known here.' });

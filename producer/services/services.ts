@@ -22,5 +22,5 @@ export async function loadServices(c: Context<AppEnv>, names: readonly string[])
 
 /** When they are due, or there is a reason. */
 export function readServices({ services, config }: Runtime, reason: ReadReason = {}): Promise<void> {
-  return refreshServices(services, (known) => config.registry.readServices(known), reason);
+  return refreshServices(services, config.registry, reason);
 }

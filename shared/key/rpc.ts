@@ -4,8 +4,9 @@
  * their values stay where they are.
  */
 
+import * as z from 'zod';
 import type { KnownLimit } from '../capacity/known-limits.ts';
-import type { Content } from '../task/content.ts';
+import { ContentSchema } from '../task/content.ts';
 
 export const KEY_ACTIONS = ['disable', 'enable', 'reset'] as const;
 export type KeyAction = (typeof KEY_ACTIONS)[number];
@@ -38,27 +39,31 @@ export interface KeyFingerprint {
   readonly fingerprint: string;
 }
 
-/** What a backend reports of a run, and where the secrets of its call are. */
-export interface ReportToRedact {
-  readonly service: string;
+/** Where the secrets of a call are that its backend reports of. */
+const SecretsSchema = z.object({
+  service: z.string(),
   /** The label of the key that the call carried. */
-  readonly key?: string;
+  key: z.string().optional(),
   /** Of the run. */
-  readonly token: string;
-  readonly result?: Content;
-  readonly message?: string;
-}
+  token: z.string(),
+});
+export type SecretsOfCall = z.output<typeof SecretsSchema>;
+
+export const ReportToRedactSchema = SecretsSchema.extend({
+  result: ContentSchema.optional(),
+  message: z.string().optional(),
+});
+/** What a backend reports of a run. */
+export type ReportToRedact = z.output<typeof ReportToRedactSchema>;
 
 export interface RedactedReport extends Pick<ReportToRedact, 'result' | 'message'> {
   /** False: the key is not here, another shard may have it. */
   readonly hasKey: boolean;
 }
 
-/** Of a body that streams. */
-export interface BodyToRedact extends Pick<ReportToRedact, 'service' | 'key' | 'token'> {
-  /** Its media type. */
-  readonly type: string;
-}
+/** Of a body that streams: its media type. */
+export const BodyToRedactSchema = SecretsSchema.extend({ type: z.string() });
+export type BodyToRedact = z.output<typeof BodyToRedactSchema>;
 
 export interface RedactedBody extends Pick<RedactedReport, 'hasKey'> {
   readonly type: string;

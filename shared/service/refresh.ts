@@ -3,7 +3,7 @@
  * registry does not answer, what is known stays.
  */
 import { logError, logWarning } from '../log.ts';
-import type { ServiceCatalog } from '../registry/routing.ts';
+import type { CatalogSession } from '../registry/routing.ts';
 import { withinMs } from '../time-limit.ts';
 import type { ServiceDefinition } from './definition.ts';
 import type { KnownServices, ReadReason } from './known-services.ts';
@@ -14,10 +14,9 @@ const PATIENCE_MS = 1_000;
 /** Another request of this isolate asks: its answer is looked for this often, on a timer of one's own. */
 const LOOK_MS = 20;
 
-/** @param read asks for the catalog when it is another than the known version */
 export async function refreshServices(
   services: KnownServices,
-  read: (known: number) => Promise<ServiceCatalog | undefined>,
+  registry: CatalogSession,
   reason: ReadReason = {},
 ): Promise<void> {
   const askedAt = Date.now();
@@ -27,7 +26,7 @@ export async function refreshServices(
   }
   services.noteAsked(askedAt);
   try {
-    const catalog = await withinMs(read(services.version), PATIENCE_MS, 'the registry');
+    const catalog = await withinMs(registry.readServices(services.version), PATIENCE_MS, 'the registry');
     const unreadable = services.take(catalog, Date.now());
     if (unreadable.length > 0) logError('services.unreadable', { services: unreadable });
   } catch (error) {
@@ -46,8 +45,7 @@ const MAX_LOOKS = 15;
  * @param isWanted of the definition that is known here
  */
 export async function findService(
-  known: KnownServices,
-  read: (known: number) => Promise<ServiceCatalog | undefined>,
+  { known, registry }: { readonly known: KnownServices; readonly registry: CatalogSession },
   name: string,
   isWanted: (service: ServiceDefinition | undefined) => boolean = (service) => service !== undefined,
 ): Promise<ServiceDefinition | undefined> {
@@ -55,7 +53,7 @@ export async function findService(
     const urgent = !isWanted(known.find(name));
     if (!urgent && !known.shouldRead(Date.now())) break;
     if (look > 0) await scheduler.wait(LOOK_AGAIN_MS);
-    await refreshServices(known, read, { urgent });
+    await refreshServices(known, registry, { urgent });
   }
   return known.find(name);
 }

@@ -2,25 +2,22 @@
  * Takes the secrets that a call carried out of what its backend reports later, as `attempt.ts` does with what a
  * backend answers: the key, the service's secret headers, the token of the run.
  */
-import * as z from 'zod';
 import { keyOfLabel } from '../../../shared/key/name.ts';
-import type { BodyToRedact, RedactedBody, RedactedReport, ReportToRedact } from '../../../shared/key/rpc.ts';
+import {
+  type BodyToRedact,
+  BodyToRedactSchema,
+  type RedactedBody,
+  type RedactedReport,
+  type ReportToRedact,
+  ReportToRedactSchema,
+  type SecretsOfCall,
+} from '../../../shared/key/rpc.ts';
 import { findService } from '../../../shared/service/refresh.ts';
-import { ContentSchema } from '../../../shared/task/content.ts';
 import type { RedactionEnv, RegistryEnv } from '../../call/call-env.ts';
 import type { CatalogEnv, KeyEnv } from '../../capacity/capacity-env.ts';
 import { callRedaction } from './callback-token.ts';
 import { type Redactor, redactContent } from './redaction.ts';
 import { redactedStream } from './redaction-stream.ts';
-
-const SourceSchema = z.object({ service: z.string(), key: z.string().optional(), token: z.string() });
-
-const ReportToRedactSchema = SourceSchema.extend({
-  result: ContentSchema.optional(),
-  message: z.string().optional(),
-});
-
-const BodyToRedactSchema = SourceSchema.extend({ type: z.string() });
 
 /** What looking through a report needs of a consumer. */
 interface ReportEnv extends CatalogEnv, KeyEnv, RedactionEnv, RegistryEnv {}
@@ -52,15 +49,10 @@ export async function redactBody(
 
 async function secretsOf(
   env: ReportEnv,
-  { service, key: label }: z.output<typeof SourceSchema>,
+  { service, key: label }: SecretsOfCall,
 ): Promise<{ readonly hasKey: boolean; readonly ofService: Redactor }> {
   const key = label === undefined ? undefined : keyOfLabel(label);
-  const definition = await findService(
-    env.known,
-    (version) => env.registry.readServices(version),
-    service,
-    (known) => known !== undefined,
-  );
+  const definition = await findService(env, service);
   return {
     hasKey: key === undefined || env.keys.value(key.pool, key.number) !== undefined,
     ofService: env.redactor({ service, ...(definition && { definition }), ...(key && { key }) }),

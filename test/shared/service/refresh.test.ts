@@ -20,7 +20,7 @@ describe('refreshing the services', () => {
   it('asks with the version that is known, and takes the answer', async () => {
     const services = known();
     const read = vi.fn(async () => catalog);
-    await refreshServices(services, read);
+    await refreshServices(services, { readServices: read });
     expect(read).toHaveBeenCalledExactlyOnceWith(0);
     expect(services.find('llm')).toBeDefined();
   });
@@ -30,8 +30,10 @@ describe('refreshing the services', () => {
     const answer = Promise.withResolvers<typeof catalog>();
     const read = vi.fn(() => answer.promise);
     const refreshed = Promise.all([
-      refreshServices(services, read, { urgent: true }),
-      refreshServices(services, read, { urgent: true }).then(() => expect(services.find('llm')).toBeDefined()),
+      refreshServices(services, { readServices: read }, { urgent: true }),
+      refreshServices(services, { readServices: read }, { urgent: true }).then(() =>
+        expect(services.find('llm')).toBeDefined(),
+      ),
     ]);
     answer.resolve(catalog);
     await refreshed;
@@ -41,7 +43,7 @@ describe('refreshing the services', () => {
   it('keeps what is known when the registry fails, and says so', async () => {
     const services = known();
     services.take(catalog, 0);
-    await refreshServices(services, () => Promise.reject(new Error('no registry')));
+    await refreshServices(services, { readServices: () => Promise.reject(new Error('no registry')) });
     expect(services.find('llm')).toBeDefined();
     expect(warned).toHaveBeenCalledWith(expect.stringContaining('no registry'));
   });
@@ -49,7 +51,7 @@ describe('refreshing the services', () => {
   it('waits a second for a registry that does not answer, and no longer', async () => {
     vi.useFakeTimers();
     const services = known();
-    const refreshed = refreshServices(services, () => new Promise(() => {}));
+    const refreshed = refreshServices(services, { readServices: () => new Promise(() => {}) });
     await vi.advanceTimersByTimeAsync(999);
     expect(services.isUnread).toBe(true);
     await vi.advanceTimersByTimeAsync(1);

@@ -63,8 +63,22 @@ export function lineOf(registry: Registry, service: string, needs: LineNeeds | u
   return registry.lines.get(lineName(service, needs));
 }
 
-export function linesOf({ lines }: Registry, service: string): Line[] {
-  return [...lines.values()].filter((line) => line.service === service);
+export function linesOf(registry: Registry, service: string): Line[] {
+  return [...(registry.linesOf.get(service)?.values() ?? [])];
+}
+
+function addLine({ lines, linesOf }: Registry, line: Line): Line {
+  const ofService = linesOf.get(line.service) ?? new Map<string, Line>();
+  linesOf.set(line.service, ofService.set(line.name, line));
+  lines.set(line.name, line);
+  return line;
+}
+
+export function dropLine({ lines, linesOf }: Registry, { name, service }: Line): void {
+  lines.delete(name);
+  const ofService = linesOf.get(service);
+  ofService?.delete(name);
+  if (ofService?.size === 0) linesOf.delete(service);
 }
 
 /** A task is told to park. @param wasReleased it stood in the line before */
@@ -77,8 +91,8 @@ export function notePark(
 ): Line {
   const name = lineName(service, needs);
   const known = registry.lines.get(name);
-  const line = known === undefined || known.needs === 'unknown' ? newLine(name, service, needs) : known;
-  registry.lines.set(name, line);
+  const line =
+    known === undefined || known.needs === 'unknown' ? addLine(registry, newLine(name, service, needs)) : known;
   line.stands = true;
   line.parkedAt = now;
   if (wasReleased) line.again += 1;
@@ -88,7 +102,7 @@ export function notePark(
 /** The ledger says that somebody stands there, of before a restart. @param name a line's */
 export function noteStatus(registry: Registry, name: string, service: string): void {
   if (registry.lines.has(name) || definitionOf(registry, service) === undefined) return;
-  registry.lines.set(name, newLine(name, service, name === lineName(service, undefined) ? undefined : 'unknown'));
+  addLine(registry, newLine(name, service, name === lineName(service, undefined) ? undefined : 'unknown'));
 }
 
 function newLine(name: string, service: string, needs: Line['needs']): Line {
@@ -117,10 +131,8 @@ export function noteAsking(service: Service, line: Line | undefined, now: number
 
 /** Something has changed for those that wait: they are looked at without a pause. */
 export function hastenLines(registry: Registry, service: string | undefined): void {
-  for (const line of registry.lines.values()) {
-    if (service === undefined || line.service === service)
-      Object.assign(line, { notBefore: 0, pauseMs: PAUSE_MS, again: 0, asked: 0 });
-  }
+  const lines = service === undefined ? registry.lines.values() : linesOf(registry, service);
+  for (const line of lines) Object.assign(line, { notBefore: 0, pauseMs: PAUSE_MS, again: 0, asked: 0 });
 }
 
 /** Released tasks of a service that have not asked yet: room is kept for them. */
@@ -159,7 +171,7 @@ export function noteReleased(
   line.coming.splice(line.coming.length - Math.min(line.coming.length, limit - released));
   const isSettled = now - line.parkedAt > SETTLED_AFTER_MS;
   if (!left && isSettled && line.coming.length === 0 && released === 0) {
-    registry.lines.delete(name);
+    dropLine(registry, line);
     return;
   }
   line.stands = left || !isSettled;

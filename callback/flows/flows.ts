@@ -7,7 +7,7 @@
 import type { Answered, FlowsAsked, FlowView, NamedFlow, ServicePause } from '../../shared/registry/rpc.ts';
 import { ServiceDefinitionSchema } from '../../shared/service/definition.ts';
 import type { FlowLimits } from '../../shared/task/flow-limits.ts';
-import { hastenLines, linesOf } from '../capacity/line.ts';
+import { hastenLines } from '../capacity/line.ts';
 import { inFlightOf } from '../capacity/service.ts';
 import { refuse } from '../registry/refusal.ts';
 import type { Flow, Registry } from '../registry/state.ts';
@@ -104,7 +104,7 @@ function isSame(one: FlowLimits, other: FlowLimits): boolean {
 
 function forgetIdle(registry: Registry, now: number): void {
   for (const [name, { isPut, seenAt }] of registry.flows) {
-    const isBusy = inFlightOf(registry, name) > 0 || linesOf(registry, name).length > 0;
+    const isBusy = inFlightOf(registry, name) > 0 || registry.linesOf.has(name);
     if (isPut || isBusy || registry.catalog.paused.has(name) || now - seenAt < IDLE_MS) continue;
     registry.flows.delete(name);
     registry.services.delete(name);
@@ -116,7 +116,7 @@ export type FlowRecord = Pick<Flow, 'limits' | 'isPut'>;
 
 export function flowRecords(registry: Registry): Readonly<Record<string, FlowRecord>> {
   const lasting = [...registry.flows].filter(
-    ([name, { isPut }]) => isPut || registry.catalog.paused.has(name) || linesOf(registry, name).length > 0,
+    ([name, { isPut }]) => isPut || registry.catalog.paused.has(name) || registry.linesOf.has(name),
   );
   return Object.fromEntries(lasting.slice(0, MAX_KNOWN).map(([name, { limits, isPut }]) => [name, { limits, isPut }]));
 }

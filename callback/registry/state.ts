@@ -225,6 +225,8 @@ export interface Registry {
   readonly ended: Map<string, number>;
   /** By name: lines in which tasks may stand. */
   readonly lines: Map<string, Line>;
+  /** The same by service, by name: every event asks what stands for a service, or a flow, and there may be thousands. */
+  readonly linesOf: Map<string, Map<string, Line>>;
   /** Calls that were given a server so far. */
   picks: number;
   /** What the snapshot does not hold yet; whether a check is due sooner than it was, and who must ask for its calls. */

@@ -10,7 +10,7 @@ import type { Answered, ServicePause } from '../../shared/registry/rpc.ts';
 import { BALANCING_ALGORITHMS } from '../../shared/service/definition.ts';
 import { isHookService } from '../../shared/webhook/hook.ts';
 import { endRamps } from '../capacity/limits.ts';
-import { hastenLines, linesOf } from '../capacity/line.ts';
+import { dropLine, hastenLines, linesOf } from '../capacity/line.ts';
 import { forgetLimit, inFlightOf } from '../capacity/service.ts';
 import { mustAsk } from '../capacity/shares.ts';
 import { noSuchService, refuse } from '../registry/refusal.ts';
@@ -57,7 +57,7 @@ export function deleteService(
   registry.catalog.paused.delete(name);
   registry.catalog.ramps.delete(name);
   noteDeleted(registry, name, now);
-  for (const line of linesOf(registry, name)) registry.lines.delete(line.name);
+  for (const line of linesOf(registry, name)) dropLine(registry, line);
   renewCatalog(registry);
   return DONE;
 }

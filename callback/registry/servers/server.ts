@@ -29,6 +29,7 @@ export function emptyRegistry(settings: RegistrySettings): Registry {
     leases: new Map(),
     ended: new Map(),
     lines: new Map(),
+    linesOf: new Map(),
     picks: 0,
     changed: { servers: false, contacts: false, services: false, checks: false, limits: false },
     stored: { isComplete: false, graceAt: 0 },

@@ -1,8 +1,9 @@
 /** How lines move, through the host under a virtual clock, with a ledger that only counts. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { CountedObject, OWNER } from '../../../bench/registry/counted-object.ts';
 import { endTask, giveUpLease } from '../../../callback/capacity/places.ts';
 import { takeReports } from '../../../callback/capacity/report.ts';
+import { route } from '../../../callback/capacity/route.ts';
 import { register, setMaintenance } from '../../../callback/registry/servers/members.ts';
 import { putService, setPaused } from '../../../callback/services/services.ts';
 import { RegistrationSchema } from '../../../shared/registry/registration.ts';
@@ -186,7 +187,23 @@ describe('a line', () => {
     await scene.report(running.leaseId, running.decisions[0]);
     await scene.pass(60 * SECOND);
     expect(scene.left).toBe(0);
-    expect(await scene.object.host.decide(({ lines }) => lines.size)).toBe(0);
+    const left = await scene.object.host.decide(({ lines, linesOf }) => [lines.size, linesOf.size]);
+    expect(left).toEqual([0, 0]);
+  });
+
+  it('is looked at by questions for its own service, and costs no other anything', async () => {
+    const limited = { baseUrl: 'https://ocr.example.net', maxConcurrency: 1 };
+    const scene = new Scene({ ocr: limited, other: limited });
+    await scene.ask(20);
+    const looks = await scene.object.host.decide((registry, now) => {
+      const looked = vi.spyOn(registry.lines, 'values');
+      const call = { id: 'call', service: 'other', waits: 0 };
+      const request = { leaseId: scene.lease(), expiresAt: now + 60_000, calls: [call] };
+      route(registry, request, now, () => 0);
+      return looked.mock.calls.length;
+    });
+    expect(scene.left).toBeGreaterThan(0);
+    expect(looks).toBe(0);
   });
 
   it('lets no cancelled task hold a place: the next one that stands goes when the released one does not come', async () => {

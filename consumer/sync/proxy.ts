@@ -222,7 +222,9 @@ class ProxiedCall {
     };
     // Nothing may be reading when the call is broken off: a client that stopped to read would hold place and key.
     const breakOff = () => over(idle.isTooLong ? 'broken' : 'abandoned');
-    idle.signal.addEventListener('abort', breakOff);
+    // It may have been while the answer was looked at.
+    if (idle.signal.aborted) breakOff();
+    else idle.signal.addEventListener('abort', breakOff);
     return (end) => {
       if (!idle.signal.aborted) over(end);
     };

@@ -55,7 +55,7 @@ export function route(registry: Registry, request: RouteRequest, now: number, ra
   for (const { service, limits } of request.calls) {
     if (limits !== undefined) learnFlow(registry, service, limits, now);
   }
-  const isOver = registry.ended.has(request.leaseId);
+  const isOver = registry.ended.has(request.leaseId) || request.expiresAt <= now;
   const lease = leaseOf(registry, request.leaseId, request.expiresAt, request.invocation);
   const admissions = new Map<string, Admission>();
   const admissionOf = (service: string) => {

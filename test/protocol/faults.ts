@@ -10,11 +10,16 @@ export type Fault =
   | 'down'
   /** Takes effect and then reports an error. */
   | 'lost-answer'
+  /** Reports an error, as after a time-out, and takes effect some time later. */
+  | 'late'
+  /** Of an object: it is gone from memory, and with it what it was asked then. */
+  | 'reset'
   /** The invocation is killed before the effect. */
   | 'crash-before'
   /** The invocation is killed after the effect, before it hears of it. */
   | 'crash-after';
 
+/** What may strike anywhere. */
 export const FAULTS: readonly Fault[] = ['down', 'lost-answer', 'crash-before', 'crash-after'];
 
 /** One invocation of a Worker. Once killed, nothing of it reaches the world any more. */
@@ -53,6 +58,10 @@ export class Faults {
   draw: ((effect: string) => Fault | undefined) | undefined;
   /** Virtual time that passes before an effect, and before its answer arrives (`… answer`). */
   latency: ((effect: string) => Promise<void>) | undefined;
+  /** Lets what is late take effect. */
+  later: ((effect: string, take: () => Promise<unknown>) => void) | undefined;
+  /** Takes the object that an effect asks from memory. */
+  reset: ((effect: string) => void) | undefined;
   /** Told of what an invocation does after its end. */
   onLate: ((invocation: Invocation, effect: string) => void) | undefined;
   /** Told of every fault that strikes. */
@@ -90,6 +99,14 @@ export class Faults {
     if (fault === 'crash-before') {
       invocation.kill();
       return never();
+    }
+    if (fault === 'late') {
+      this.later?.(name, take);
+      throw new Error(`${name} did not answer in time`);
+    }
+    if (fault === 'reset') {
+      this.reset?.(name);
+      throw new Error(`${name}: the object was reset`);
     }
     try {
       const value = await take();

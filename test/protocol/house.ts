@@ -15,6 +15,7 @@ import { runBatch } from '../../consumer/batch.ts';
 import { LastKnownServers } from '../../consumer/capacity/last-known.ts';
 import { LongCalls } from '../../consumer/capacity/long-calls.ts';
 import { membersOf } from '../../consumer/keys/pool/members.ts';
+import type { Member } from '../../consumer/keys/pool/pool.ts';
 import { type Accepted, acceptTask } from '../../producer/accept/accept.ts';
 import type { Runtime } from '../../producer/runtime.ts';
 import { serviceLine } from '../../shared/capacity/line.ts';
@@ -29,7 +30,7 @@ import { Backend } from './backend.ts';
 import { Bindings, type Budget } from './bindings.ts';
 import { Clock, START } from './clock.ts';
 import { Dice } from './dice.ts';
-import { Faults, Invocation } from './faults.ts';
+import { type Fault, Faults, Invocation } from './faults.ts';
 import { Fleet } from './fleet.ts';
 import { KeyPoolObject } from './key-pool.ts';
 import { mintTask, type Order } from './order.ts';
@@ -47,6 +48,9 @@ const SERVICES = {
 
 /** A request may cause so many Worker invocations (Workers limits). */
 export const MAX_INVOCATIONS = 32;
+
+/** By which leases end before their time. */
+const GIVE_BACK: ReadonlySet<string> = new Set(['keys.release', 'registry.report', 'registry.give-up', 'registry.end-task']);
 
 export type Ending<Value> =
   | { readonly kind: 'returned'; readonly value: Value }
@@ -96,6 +100,14 @@ export class House {
   /** Of a shard's 250 invocations, those that one service may keep. */
   mostInvocations: number | undefined = 150;
   readonly longCalls = new LongCalls();
+  /** How late comes what a `late` fault held up. */
+  lateMs = () => 5_000;
+  /** A round of the sweeper begins while others are under way. */
+  overlapsSweeps = false;
+  #members: readonly Member[] | undefined;
+  readonly #underWay = new Set<Invocation>();
+  /** Somebody was killed, or what went back of a lease was not heard: then the lease's end is all that ends it. */
+  #hasLostLeases = false;
 
   constructor() {
     this.fleet = new Fleet(() => this.services, {
@@ -150,7 +162,9 @@ export class House {
     vi.stubGlobal('scheduler', { wait });
     house.faults.onLate = ({ name }, effect) =>
       house.promises.violations.push(`${name} still did ${effect} after its end`);
-    house.faults.onFault = (effect, fault) => house.note(`${fault} at ${effect}`);
+    house.faults.onFault = (effect, fault) => house.#noteFault(effect, fault);
+    house.faults.later = (effect, take) => house.#takeLater(effect, take);
+    house.faults.reset = (effect) => (effect.startsWith('keys') ? house.restartKeyPool() : house.restartRegistry());
     return house;
   }
 
@@ -159,6 +173,39 @@ export class House {
     vi.restoreAllMocks();
     this.clock.stop();
     if (this.refusals.length > 0) throw new Error(`the database refused: ${this.refusals.join('; ')}`);
+  }
+
+  #noteFault(effect: string, fault: Fault): void {
+    this.note(`${fault} at ${effect}`);
+    this.#hasLostLeases ||= fault.startsWith('crash') || GIVE_BACK.has(effect);
+  }
+
+  /** What was held up takes effect, whatever has become of who asked for it. */
+  #takeLater(effect: string, take: () => Promise<unknown>): void {
+    this.plan(Date.now() + this.lateMs(), async () => {
+      this.note(`late: ${effect}`);
+      await take().catch(() => undefined);
+      await this.#checkLeases();
+    });
+  }
+
+  /** The machine dies under whoever is at work. */
+  killAll(): void {
+    this.#hasLostLeases ||= this.#underWay.size > 0;
+    for (const invocation of this.#underWay) {
+      this.note(`${invocation.name} is killed`);
+      invocation.kill();
+    }
+  }
+
+  /** Rule R22: without a consumer at work nothing is on loan, as long as nobody had to be waited for in vain. */
+  async #checkLeases(): Promise<void> {
+    if (this.#hasLostLeases || [...this.#underWay].some(({ name }) => name === 'consumer')) return;
+    const places = [...this.registry.leases.values()].reduce((sum, { open }) => sum + open.size, 0);
+    const keys = (await this.keys()).reduce((sum, { inFlight }) => sum + inFlight, 0);
+    if (places + keys === 0) return;
+    this.#hasLostLeases = true;
+    this.promises.violations.push(`${places} places and ${keys} keys are on loan, and nobody has them (R22)`);
   }
 
   note(event: string): void {
@@ -254,6 +301,7 @@ export class House {
 
   /** The object is gone from memory: what it knew since it wrote last is lost. */
   restartRegistry(): void {
+    this.#hasLostLeases = true;
     this.fleet.object.evict();
     this.note('the registry restarts');
   }
@@ -261,10 +309,12 @@ export class House {
   /** How the pool's keys stand. */
   async keys() {
     const { keys } = this.#bindings.consumer(new Invocation('question'), { spent: 0 });
-    return this.keyPool.describe(await membersOf(keys.ring, 'default'));
+    this.#members ??= await this.clock.outside(membersOf(keys.ring, 'default'));
+    return this.keyPool.describe(this.#members);
   }
 
   restartKeyPool(): void {
+    this.#hasLostLeases = true;
     this.keyPool.evict();
     this.note('the key pool restarts');
   }
@@ -337,6 +387,7 @@ export class House {
     if (ending.kind === 'returned') this.post.takeBack(letters);
     else this.post.giveUp(letters);
     await this.check(`after ${name}`);
+    await this.#checkLeases();
     return ending;
   }
 
@@ -344,6 +395,7 @@ export class House {
     invocation: Invocation,
     work: (invocation: Invocation) => Promise<Value>,
   ): Promise<Ending<Value>> {
+    this.#underWay.add(invocation);
     const killed = invocation.whenKilled.then((): Ending<Value> => {
       this.backend.hangUp(invocation);
       return { kind: 'killed' };
@@ -354,6 +406,7 @@ export class House {
         (error: unknown): Ending<Value> => ({ kind: 'threw', error }),
       );
     const ending = await this.clock.drive(() => Promise.race([killed, end()]));
+    this.#underWay.delete(invocation);
     invocation.over = true;
     if (ending.kind === 'threw') this.note(`${invocation.name} threw ${String(ending.error)}`);
     return ending;

@@ -1,12 +1,14 @@
 /**
  * The object of a key pool as the platform keeps it: the real host with its storage and alarm, under the house's
- * clock. It may be gone from memory at any moment.
+ * clock. It may be gone from memory at any moment, and with it whatever it was doing.
  */
 import { KeyPoolHost, type PoolPlatform } from '../../consumer/keys/pool/host.ts';
 import type { KeyRequest } from '../../consumer/keys/pool/lease.ts';
 import type { Member } from '../../consumer/keys/pool/pool.ts';
 import type { KeyRelease } from '../../consumer/keys/pool/release.ts';
 import type { SnapshotRow } from '../../shared/object/snapshot-rows.ts';
+import { never } from './clock.ts';
+import { Incarnation, ringUntilHeard } from './incarnation.ts';
 
 class Rows {
   readonly #rows = new Map<string, string>();
@@ -30,7 +32,7 @@ export class KeyPoolObject {
   readonly #name: string;
   readonly #releaseLine: PoolPlatform['releaseLine'];
   readonly #rows = new Rows();
-  #host: KeyPoolHost | undefined;
+  #memory: Incarnation<KeyPoolHost> | undefined;
   #alarm: ReturnType<typeof setTimeout> | undefined;
 
   constructor(name: string, releaseLine: PoolPlatform['releaseLine']) {
@@ -39,32 +41,51 @@ export class KeyPoolObject {
   }
 
   lease(request: KeyRequest) {
-    return this.#awake().lease(request);
+    return this.#awake().ask((host) => host.lease(request));
   }
 
   release(request: KeyRelease) {
-    return this.#awake().release(request);
+    return this.#awake().ask((host) => host.release(request));
   }
 
   describe(members: readonly Member[]) {
-    return this.#awake().describe(members);
+    return this.#awake().host.describe(members);
   }
 
-  /** Gone from memory: what was not written is lost. Its alarm stays. */
+  /** Gone from memory: what was not written is lost, and what it was asked has no answer. Its alarm stays. */
   evict(): void {
-    this.#host = undefined;
+    this.#memory?.end();
+    this.#memory = undefined;
   }
 
-  #awake(): KeyPoolHost {
-    this.#host ??= new KeyPoolHost(this.#name, {
-      storage: this.#rows,
-      setAlarm: async (at) => {
-        if (this.#alarm !== undefined) clearTimeout(this.#alarm);
-        this.#alarm = setTimeout(() => void this.#awake().ring(), Math.max(0, at - Date.now()));
+  #awake(): Incarnation<KeyPoolHost> {
+    this.#memory ??= new Incarnation((isOver) => new KeyPoolHost(this.#name, this.#platform(isOver)));
+    return this.#memory;
+  }
+
+  #ring(): void {
+    ringUntilHeard(() => this.#awake().ask((host) => host.ring()));
+  }
+
+  #platform(isOver: () => boolean): PoolPlatform {
+    const rows = this.#rows;
+    return {
+      storage: {
+        read: () => rows.read(),
+        writeOne: (row) => {
+          if (!isOver()) rows.writeOne(row);
+        },
+        write: (written, ...others) => {
+          if (!isOver()) rows.write(written, ...others);
+        },
       },
-      releaseLine: this.#releaseLine,
+      setAlarm: async (at) => {
+        if (isOver()) return;
+        if (this.#alarm !== undefined) clearTimeout(this.#alarm);
+        this.#alarm = setTimeout(() => this.#ring(), Math.max(0, at - Date.now()));
+      },
+      releaseLine: (request) => (isOver() ? never() : this.#releaseLine(request)),
       inBackground: () => undefined,
-    });
-    return this.#host;
+    };
   }
 }

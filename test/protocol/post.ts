@@ -34,6 +34,8 @@ export class Post {
   readonly sent: Letter[] = [];
   /** Called with what was just sent, before the sender hears of it. */
   afterSend: ((letters: readonly Letter[]) => Promise<void>) | undefined;
+  /** After how many seconds a letter comes again that was acked; undefined: it does not. */
+  comesAgain: ((letter: Letter) => number | undefined) | undefined;
   /** Called when a letter lies in a queue. */
   onPut: (() => void) | undefined;
   /** True when the platform shall lose this letter. */
@@ -114,7 +116,7 @@ export class Post {
       if (letter.disposition === undefined)
         this.violations.push(`letter ${letter.serial} was left without a disposition (R5)`);
       if (letter.disposition?.kind === 'retry') this.#retry(letter, letter.disposition.delaySeconds);
-      else this.letters.delete(letter);
+      else this.#takeOut(letter);
     }
   }
 
@@ -124,6 +126,12 @@ export class Post {
       letter.held = false;
       this.#retry(letter, delaySeconds);
     }
+  }
+
+  #takeOut(letter: Letter): void {
+    this.letters.delete(letter);
+    const delaySeconds = this.comesAgain?.(letter);
+    if (delaySeconds !== undefined) this.put(letter.queue, letter.body, delaySeconds).attempts = letter.attempts;
   }
 
   #retry(letter: Letter, delaySeconds: number): void {

@@ -1,6 +1,7 @@
 /**
  * The registry's object as the platform keeps it: the real host with its storage, timer and alarm, under the
- * house's clock. It sleeps when nobody asks it anything, and may be gone from memory at any moment.
+ * house's clock. It sleeps when nobody asks it anything, and may be gone from memory at any moment, and with it
+ * whatever it was doing.
  */
 
 import { endTask, giveUpLease } from '../../callback/capacity/places.ts';
@@ -10,6 +11,8 @@ import type { RegistrySettings } from '../../callback/registry/settings.ts';
 import type { Registry } from '../../callback/registry/state.ts';
 import { readCatalog } from '../../callback/services/services.ts';
 import type { RegistrySession } from '../../shared/registry/routing.ts';
+import { never } from './clock.ts';
+import { Incarnation, ringUntilHeard } from './incarnation.ts';
 
 /** An object without events leaves memory after this, with a timer set (`host.ts` has the source). */
 const IDLE_MS = 70_000;
@@ -21,7 +24,7 @@ export class RegistryObject implements RegistrySession {
   readonly #settings: RegistrySettings;
   readonly #outside: Outside;
   readonly #stored = new Map<SnapshotName, string>();
-  #memory: { readonly host: RegistryHost; readonly registry: Registry } | undefined;
+  #memory: { readonly life: Incarnation<RegistryHost>; readonly registry: Registry } | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #alarm: { readonly at: number; readonly timer: ReturnType<typeof setTimeout> } | undefined;
   #usedAt = 0;
@@ -36,67 +39,76 @@ export class RegistryObject implements RegistrySession {
     return this.#awake().registry;
   }
 
-  route: RegistrySession['route'] = (request) => this.#host().route(request, Math.random);
+  route: RegistrySession['route'] = (request) => this.#ask((host) => host.route(request, Math.random));
 
   reportCalls: RegistrySession['reportCalls'] = (reports) =>
-    this.#host().direct((registry, now) => takeReports(registry, reports, now, Math.random));
+    this.#ask((host) => host.direct((registry, now) => takeReports(registry, reports, now, Math.random)));
 
   giveUp: RegistrySession['giveUp'] = ({ leaseId, expiresAt }) =>
-    this.#host().direct((registry, now) => giveUpLease(registry, leaseId, expiresAt, now));
+    this.#ask((host) => host.direct((registry, now) => giveUpLease(registry, leaseId, expiresAt, now)));
 
   readServices: RegistrySession['readServices'] = (known) =>
-    this.#host().direct((registry) => readCatalog(registry, known));
+    this.#ask((host) => host.direct((registry) => readCatalog(registry, known)));
 
   endTask(id: string): Promise<void> {
-    return this.#host().direct((registry, now) => endTask(registry, id, now));
+    return this.#ask((host) => host.direct((registry, now) => endTask(registry, id, now)));
   }
 
   /** A change that a person or a server makes; it has happened when this returns. */
   change<Value>(decide: (registry: Registry, now: number) => Value): Value {
     const made: Value[] = [];
     // The host decides before it first waits.
-    void this.#host().decide((registry, now) => made.push(decide(registry, now)));
+    this.#ask((host) => host.decide((registry, now) => made.push(decide(registry, now)))).catch(() => undefined);
     return made[0] as Value;
   }
 
-  /** Gone from memory, as at a deploy: what was not written is lost. Its alarm stays. */
+  /** Gone from memory, as at a deploy: what was not written is lost, and what it was asked has no answer. Its alarm stays. */
   evict(): void {
+    this.#memory?.life.end();
     this.#memory = undefined;
     if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
-  #host(): RegistryHost {
+  #ask<Value>(question: (host: RegistryHost) => Promise<Value>): Promise<Value> {
     if (this.#memory !== undefined && Date.now() - this.#usedAt > IDLE_MS) this.evict();
     this.#usedAt = Date.now();
-    return this.#awake().host;
+    return this.#awake().life.ask(question);
   }
 
-  #awake(): { readonly host: RegistryHost; readonly registry: Registry } {
+  #awake(): { readonly life: Incarnation<RegistryHost>; readonly registry: Registry } {
     if (this.#memory !== undefined) return this.#memory;
     this.#usedAt = Date.now();
-    let registry: Registry | undefined;
-    const host = new RegistryHost(this.#settings, this.#platform());
-    host.noteAlarm(this.#alarm?.at);
+    const life = new Incarnation((isOver) => new RegistryHost(this.#settings, this.#platform(isOver)));
+    life.host.noteAlarm(this.#alarm?.at);
+    const held: Registry[] = [];
     // The host hands its state out to whoever asks it something; this asks nothing.
-    void host.direct((held) => {
-      registry = held;
-    });
-    if (registry === undefined) throw new Error('the host answers late');
-    this.#memory = { host, registry };
+    void life.host.direct((registry) => held.push(registry));
+    if (held[0] === undefined) throw new Error('the host answers late');
+    this.#memory = { life, registry: held[0] };
     return this.#memory;
   }
 
-  #platform(): Platform {
+  #platform(isOver: () => boolean): Platform {
+    const { probe, release, readLines, log } = this.#outside;
     return {
-      ...this.#outside,
+      probe: (checks) => (isOver() ? never() : probe(checks)),
+      release: (due) => (isOver() ? never() : release(due)),
+      readLines: () => (isOver() ? never() : readLines()),
+      log: (notice) => log(notice),
       now: () => Date.now(),
       readSnapshot: (name) => this.#stored.get(name),
-      writeSnapshot: (name, text) => void this.#stored.set(name, text),
-      setAlarm: async (at) => this.#setAlarm(at),
+      writeSnapshot: (name, text) => {
+        if (!isOver()) this.#stored.set(name, text);
+      },
+      setAlarm: async (at) => {
+        if (!isOver()) this.#setAlarm(at);
+      },
       setTimer: (afterMs) => {
+        if (isOver()) return;
         if (this.#timer !== undefined) clearTimeout(this.#timer);
-        this.#timer = setTimeout(() => void this.#memory?.host.wake(), afterMs);
+        const wake = () => void this.#memory?.life.ask((host) => host.wake()).catch(() => undefined);
+        this.#timer = setTimeout(wake, afterMs);
       },
       inBackground: () => undefined,
     };
@@ -106,7 +118,7 @@ export class RegistryObject implements RegistrySession {
     if (this.#alarm !== undefined) clearTimeout(this.#alarm.timer);
     const ring = () => {
       this.#alarm = undefined;
-      void this.#host().ring();
+      ringUntilHeard(() => this.#ask((host) => host.ring()));
     };
     this.#alarm = { at, timer: setTimeout(ring, Math.max(0, at - Date.now())) };
   }

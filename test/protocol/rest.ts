@@ -13,6 +13,9 @@ import type { Row } from './promises.ts';
 /** No schedule needs as many; one that does goes round in circles. */
 const MAX_STEPS = 600;
 
+/** Rounds of the sweeper at a time, where one may begin before another has ended. */
+const MAX_SWEEPS = 2;
+
 /** Shown of a schedule that failed. */
 const LOG_LINES = 80;
 
@@ -42,14 +45,14 @@ async function live(house: House, { batch = together }: Course): Promise<void> {
     const ended = work.finally(() => active.delete(ended));
     active.add(ended);
   };
-  let sweeping = false;
+  let sweeping = 0;
   let sweptAt = Number.NEGATIVE_INFINITY;
   const sweepOnce = async () => {
-    sweeping = true;
+    sweeping += 1;
     sweptAt = Date.now();
     await house.sweep();
     await house.check('after sweep');
-    sweeping = false;
+    sweeping -= 1;
   };
 
   for (let step = 0; ; step++) {
@@ -66,7 +69,7 @@ async function live(house: House, { batch = together }: Course): Promise<void> {
     const changed = Promise.withResolvers<void>();
     house.post.onPut = () => changed.resolve();
     let sweepAt = Number.POSITIVE_INFINITY;
-    if (!sweeping) {
+    if (sweeping === 0 || (house.overlapsSweeps && sweeping < MAX_SWEEPS)) {
       sweepAt = Math.max(nextRound(house, await house.rows()), sweptAt + MINUTE_MS);
       if (sweepAt <= Date.now()) {
         start(sweepOnce());

@@ -87,6 +87,8 @@ function briefly(pool: Pool, request: KeyRequest, now: number): readonly BriefKe
   expireLeases(pool, now);
   const earlier = pool.leases.get(leaseId);
   if (earlier !== undefined) return earlier.answers as readonly BriefKeyAnswer[];
+  // Nobody reads the answer: a key that it gave would be held until the lease's end.
+  if (pool.ended.has(leaseId) || expiresAt <= now) return [];
   fadeRecentCalls(pool.current, now);
   const open: Lease['open'] = new Map();
   const answers = calls.map((call) => answerTo(pool, typeof call === 'string' ? { task: call } : call, open, now));
@@ -106,11 +108,17 @@ export function leaseAgain(pool: Pool, request: KeyRequest, now: number): readon
 /** Ends the calls of a lease as if they had not been made: who asked has given up, or asks no more. */
 export function abandonLease(pool: Pool, leaseId: string, now: number): void {
   const lease = pool.leases.get(leaseId);
-  pool.leases.delete(leaseId);
+  endLease(pool, leaseId, now);
   for (const [task, call] of lease?.open ?? []) {
     endCall(call.key, call.room, task);
     call.room.limiter.end(call.ticket, { kind: 'unused' }, now);
   }
+}
+
+/** It gets no keys any more, however late its question comes. */
+export function endLease(pool: Pool, leaseId: string, now: number): void {
+  pool.leases.delete(leaseId);
+  pool.ended.set(leaseId, now + ENDED_MS);
 }
 
 export function endCall(key: Key, room: Room, task: string): void {
@@ -118,12 +126,21 @@ export function endCall(key: Key, room: Room, task: string): void {
   for (const state of [key.refusals, room.refusals]) if (state.prober === task) state.prober = undefined;
 }
 
+/** An invocation's longest time, in which it may ask. */
+const ENDED_MS = 900_000;
+/** More are forgotten before their time. */
+const MAX_ENDED = 10_000;
+
 /** Leases are looked through for old ones no more often than this. */
 const EXPIRY_CHECK_MS = 1_000;
 
 function expireLeases(pool: Pool, now: number): void {
   if (now < pool.expiresCheckAt) return;
   pool.expiresCheckAt = now + EXPIRY_CHECK_MS;
+  for (const [id, until] of pool.ended) {
+    if (until > now && pool.ended.size <= MAX_ENDED) break;
+    pool.ended.delete(id);
+  }
   for (const [id, { expiresAt, open }] of pool.leases) {
     if (expiresAt > now) continue;
     for (const [task, { key, room, ticket }] of open) {

@@ -118,6 +118,8 @@ export interface Pool {
   readonly rooms: Map<string, Room>;
   readonly buckets: Set<string>;
   readonly leases: Map<string, Lease>;
+  /** Leases that are over, until nobody can ask for them any more, the oldest first. */
+  readonly ended: Map<string, number>;
   /** By bucket. */
   readonly lines: Map<string, LineState>;
   /** By bucket. */
@@ -154,6 +156,7 @@ export function emptyPool(name: string): Pool {
     rooms: new Map(),
     buckets: new Set(),
     leases: new Map(),
+    ended: new Map(),
     lines: new Map(),
     refused: new Map(),
     inPlace: new Map(),

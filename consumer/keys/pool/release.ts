@@ -4,7 +4,7 @@
  */
 import type { ToldLimit } from '../../../shared/capacity/limit.ts';
 import type { KeyReport, LimitFacts } from './feedback.ts';
-import { abandonLease, endCall } from './lease.ts';
+import { abandonLease, endCall, endLease } from './lease.ts';
 import { isOutage, placesOf, refusalsOf } from './place.ts';
 import { equalsOf, type LeasedCall, limit, noteNews, type Pool, type Room } from './pool.ts';
 import { clearTask, hasRefused, holdAll, noteRefused, noteWorked } from './status.ts';
@@ -53,7 +53,7 @@ export function release(pool: Pool, { leaseId, reports, worked = [] }: KeyReleas
     const notice = applyReport(pool, call, report, now);
     if (notice !== undefined) notices.push(notice);
   }
-  if (lease.open.size === 0) pool.leases.delete(leaseId);
+  if (lease.open.size === 0) endLease(pool, leaseId, now);
   for (const room of touched) shareWithEquals(pool, room, now);
   return notices;
 }

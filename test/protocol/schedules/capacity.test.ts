@@ -39,6 +39,17 @@ describe('the registry answers after its caller gave up', () => {
     expect(last).toBeLessThan(START + 30_000);
     expect(house.registry.leases.size).toBe(0);
   });
+
+  it.each([10_000, 70_000])('no place is taken by a question that comes %d ms after it', async (lateMs) => {
+    house.services = servicesSchema(true).parse({ fetched: { baseUrl: 'http://backend.test', maxConcurrency: LIMIT } });
+    const task = await house.submit({ service: 'fetched' });
+    house.lateMs = () => lateMs;
+    for (const nth of [1, 2]) house.faults.once('registry.route', 'late', nth);
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', failures: 0 });
+    expect(house.log.join()).toContain('late: registry.route');
+    expect(house.registry.leases.size).toBe(0);
+  });
 });
 
 describe('a key lease repeated after a lost answer', () => {
@@ -53,6 +64,20 @@ describe('a key lease repeated after a lost answer', () => {
       await comeToRest(house);
     }
     for (const { id } of tasks) expect(await house.row(id)).toMatchObject({ status: 'succeeded', run: 1 });
+    expect((await house.keys()).map(({ inFlight }) => inFlight)).toEqual([0, 0]);
+  });
+
+  it('is over once its calls have ended, or nobody asks for it any more: a question that comes later gets no key', async () => {
+    const [quick, given] = [await house.submit({ service: 'keyed' }), await house.submit({ service: 'keyed' })];
+    const [first, second] = house.ready();
+    // The first is asked for again at once; of the second the pool hears nothing until it was given up.
+    house.faults.once('keys.lease', 'late');
+    await house.deliver([first!]);
+    for (const nth of [1, 2, 3]) house.faults.once('keys.lease', 'late', nth);
+    await house.deliver([second!]);
+    await comeToRest(house);
+    for (const { id } of [quick, given]) expect(await house.row(id)).toMatchObject({ status: 'succeeded', failures: 0 });
+    expect(house.log.filter((line) => line.includes('late: keys.lease'))).toHaveLength(4);
     expect((await house.keys()).map(({ inFlight }) => inFlight)).toEqual([0, 0]);
   });
 });

@@ -6,6 +6,7 @@ import { settleAttempts } from '../../callback/runs/settle.ts';
 import { serviceLine } from '../../shared/capacity/line.ts';
 import type { Settled } from '../../shared/ledger/contract.ts';
 import type { NewTask } from '../../shared/message/task-message.ts';
+import { writeScanPosition } from '../../shared/store/carrier.ts';
 import { recoverAfterRestart } from '../../shared/store/recovery.ts';
 import { MINUTE_MS, START } from '../protocol/clock.ts';
 import { House } from '../protocol/house.ts';
@@ -103,6 +104,29 @@ describe('a parked task', () => {
     await house.callback('restart', ({ db }) => recoverAfterRestart(db, Date.now()));
     expect(await house.row(task!.id)).toMatchObject({ parked_for: 'service:bound', due_at: START + FALLBACK_MS });
     expect(await release()).toEqual(woken(1));
+  });
+});
+
+describe('an overdue task in a line', () => {
+  /** One round, in which the net is far away. */
+  async function sweepWithoutNet(): Promise<void> {
+    await house.callback('net', ({ db }) => writeScanPosition(db, 'strays', 'z'));
+    await house.sweep();
+  }
+
+  it.each([
+    { head: 'another that is overdue', deadlines: [20, 20, 20] },
+    { head: 'one that has time', deadlines: [60, 20, 20] },
+  ])('behind $head ends within two minutes, though nobody moves the line', async ({ deadlines }) => {
+    const tasks: NewTask[] = [];
+    for (const minutes of deadlines) tasks.push(await house.mint({ deadlineMs: minutes * MINUTE_MS }));
+    await park(tasks);
+    await house.clock.moveTo(START + 20 * MINUTE_MS);
+    await sweepWithoutNet();
+    await house.clock.moveTo(START + 21 * MINUTE_MS);
+    await sweepWithoutNet();
+    const statuses = await Promise.all(tasks.map(async ({ id }) => (await house.row(id)).status));
+    expect(statuses.slice(1)).toEqual(['expired', 'expired']);
   });
 });
 

@@ -50,7 +50,12 @@ const SERVICES = {
 export const MAX_INVOCATIONS = 32;
 
 /** By which leases end before their time. */
-const GIVE_BACK: ReadonlySet<string> = new Set(['keys.release', 'registry.report', 'registry.give-up', 'registry.end-task']);
+const GIVE_BACK: ReadonlySet<string> = new Set([
+  'keys.release',
+  'registry.report',
+  'registry.give-up',
+  'registry.end-task',
+]);
 
 export type Ending<Value> =
   | { readonly kind: 'returned'; readonly value: Value }

@@ -23,7 +23,9 @@ const CHANGES = [
   'queue.send',
   'ledger.claim',
   'ledger.settle',
-  ...['claim', 'record', 'accept', 'expire', 'tombstone', 'make-due', 'release', 'recover'].map((write) => `db.${write}`),
+  ...['claim', 'record', 'accept', 'expire', 'tombstone', 'make-due', 'release', 'recover'].map(
+    (write) => `db.${write}`,
+  ),
 ];
 
 export function strain(house: House, seed: number): void {

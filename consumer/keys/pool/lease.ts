@@ -99,9 +99,7 @@ function briefly(pool: Pool, request: KeyRequest, now: number): readonly BriefKe
 
 /** Asks once more for what got nothing yet. @returns nothing where who asked has given up: it would hold a key unused */
 export function leaseAgain(pool: Pool, request: KeyRequest, now: number): readonly BriefKeyAnswer[] {
-  const earlier = pool.leases.get(request.leaseId);
-  if (earlier === undefined) return [];
-  if (earlier.open.size === 0) pool.leases.delete(request.leaseId);
+  if (pool.leases.get(request.leaseId)?.open.size === 0) pool.leases.delete(request.leaseId);
   return lease(pool, request, now);
 }
 

@@ -52,6 +52,11 @@ class Scene {
     return `lease of the test ${this.#leases++}`;
   }
 
+  async tell(reports: CallReport[]): Promise<void> {
+    const leaseId = this.lease();
+    await this.object.host.direct((registry, now) => takeReports(registry, { leaseId, reports }, now, () => 0));
+  }
+
   async report(leaseId: string, decision: RouteDecision | undefined, more: Partial<CallReport> = {}): Promise<void> {
     const report = {
       id: decision?.id ?? 'call',
@@ -266,6 +271,30 @@ describe('its line, where the 429 says no time', () => {
     }
     await scene.pass(3 * SECOND);
     expect(scene.left).toBeLessThan(4);
+  });
+
+  it('takes as many as it let in before anybody counted, in whatever order a batch tells of its calls', async () => {
+    const scene = new Scene({ ocr: { baseUrl: 'https://ocr.example.net' } });
+    await scene.pass(SECOND);
+    const told = Array.from({ length: 30 }, (_, index) => ({
+      id: `call ${index}`,
+      service: 'ocr',
+      isUnplaced: true,
+      durationMs: 900,
+      ...(index < 20 ? { outcome: 'answered' as const } : { outcome: 'busy' as const, isParked: true }),
+    }));
+    await scene.tell(told);
+    let placed = 0;
+    while (placed === 0) {
+      await scene.pass(50);
+      const { leaseId, decisions } = await scene.ask(1, { waits: 1 });
+      placed = routed(decisions);
+      if (placed === 0) continue;
+      const isOver = scene.object.now - T0 > 5 * SECOND;
+      await scene.report(leaseId, decisions[0], isOver ? {} : { outcome: 'busy', isParked: true });
+      if (!isOver) placed = 0;
+    }
+    expect(routed((await scene.ask(40, { waits: 1 })).decisions)).toBeGreaterThanOrEqual(19);
   });
 });
 

@@ -1,5 +1,5 @@
 /** What takes out the rules that `schedules/capacity.test.ts` holds. */
-import { mutation, PLACE_SOURCE, type Row } from './mutation.ts';
+import { KEY_LEASE, mutation, PLACE_SOURCE, type Row } from './mutation.ts';
 
 export const CAPACITY_MUTATIONS: readonly Row[] = [
   {
@@ -20,6 +20,20 @@ export const CAPACITY_MUTATIONS: readonly Row[] = [
         'if (service?.maxConcurrency !== undefined || service?.requestsPerSecond !== undefined) {',
         'if (service === null) {',
       ),
+      mutation(
+        'R22',
+        'the memory of leases that are over, in the registry',
+        'callback/capacity/route.ts',
+        'registry.ended.has(request.leaseId) || ',
+        '',
+      ),
+      mutation(
+        'R22',
+        'the refusal of a question from after its lease',
+        'callback/capacity/route.ts',
+        ' || request.expiresAt <= now;',
+        ';',
+      ),
     ],
   },
   {
@@ -29,9 +43,23 @@ export const CAPACITY_MUTATIONS: readonly Row[] = [
       mutation(
         'R22',
         'the same answer for the same lease',
-        'consumer/keys/pool/lease.ts',
+        KEY_LEASE,
         'if (earlier !== undefined) return earlier.answers as readonly BriefKeyAnswer[];',
         '',
+      ),
+      mutation(
+        'R22',
+        'the memory of leases that were given up, in the pool',
+        KEY_LEASE,
+        '  endLease(pool, leaseId, now);\n  for (',
+        '  pool.leases.delete(leaseId);\n  for (',
+      ),
+      mutation(
+        'R22',
+        'the memory of leases that were used, in the pool',
+        'consumer/keys/pool/release.ts',
+        'if (lease.open.size === 0) endLease(pool, leaseId, now);',
+        'if (lease.open.size === 0) pool.leases.delete(leaseId);',
       ),
     ],
   },

@@ -5,6 +5,7 @@ import { CARRIER_MUTATIONS } from './carrier.ts';
 import { DEADLINE_MUTATIONS } from './deadline.ts';
 import { DELIVERIES_MUTATIONS } from './deliveries.ts';
 import { END_MUTATIONS } from './end.ts';
+import { LINE_MUTATIONS } from './line.ts';
 import type { Row } from './mutation.ts';
 import { ROWS_MUTATIONS } from './rows.ts';
 import { RUNS_MUTATIONS } from './runs.ts';
@@ -20,4 +21,5 @@ export const MUTATED_ROWS: readonly Row[] = [
   ...CAPACITY_MUTATIONS,
   ...CARRIER_MUTATIONS,
   ...END_MUTATIONS,
+  ...LINE_MUTATIONS,
 ];

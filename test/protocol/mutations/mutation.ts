@@ -20,7 +20,12 @@ export interface Mutation {
 export interface Row {
   /** The beginning of the tests' names: a `describe`. */
   readonly name: string;
-  readonly file: `${'rules' | 'schedules'}/${string}.test.ts` | 'messages.test.ts' | 'groups.test.ts';
+  readonly file:
+    | `${'rules' | 'schedules'}/${string}.test.ts`
+    | 'messages.test.ts'
+    | 'groups.test.ts'
+    /** Where a part by itself is held to its rule. */
+    | `../${string}.test.ts`;
   readonly mutations: readonly Mutation[];
 }
 
@@ -31,6 +36,7 @@ export const TASK_REQUESTS = 'callback/task-requests.ts';
 export const SWEEP = 'callback/sweep/sweep.ts';
 export const DECISION = 'callback/sweep/sweep-decision.ts';
 export const DELIVERIES = 'consumer/delivery/deliveries.ts';
+export const KEY_LEASE = 'consumer/keys/pool/lease.ts';
 export const PLACE_SOURCE = 'consumer/capacity/place-source.ts';
 
 export function mutation(rule: string, out: string, file: string, from: string, to: string): Mutation {

@@ -8,7 +8,7 @@
 import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join, posix, resolve } from 'node:path';
 import { parseOptionsOrExit } from '../../../terminal/options.ts';
 import { MUTATED_ROWS } from './list.ts';
 import type { Edit, Mutation, Row } from './mutation.ts';
@@ -30,6 +30,7 @@ const COPIED = [
   'producer',
   'consumer',
   'callback',
+  'bench',
   'migrations',
   'test',
   'vitest.config.mts',
@@ -71,7 +72,7 @@ function copyTree(): string {
 async function runTests(copy: string, args: readonly string[], timeout: number): Promise<Report | undefined> {
   const output = join(copy, RESULTS);
   rmSync(output, { force: true });
-  const command = ['node_modules/vitest/vitest.mjs', 'run', '--project', 'workers', ...args];
+  const command = ['node_modules/vitest/vitest.mjs', 'run', '--project', 'workers', '--project', 'unit', ...args];
   const child = spawn(process.execPath, command, { cwd: copy, stdio: 'ignore', timeout });
   await new Promise((done) => child.on('close', done));
   try {
@@ -81,8 +82,12 @@ async function runTests(copy: string, args: readonly string[], timeout: number):
   }
 }
 
+function pathOf(file: Row['file']): string {
+  return posix.join('test/protocol', file);
+}
+
 function runRow(copy: string, { file, name }: Row): Promise<Report | undefined> {
-  const args = [`test/protocol/${file}`, '-t', `^${literally(name)}`, `--testTimeout=${TEST_TIMEOUT_MS}`];
+  const args = [pathOf(file), '-t', `^${literally(name)}`, `--testTimeout=${TEST_TIMEOUT_MS}`];
   return runTests(copy, args, ROW_TIMEOUT_MS);
 }
 
@@ -92,7 +97,7 @@ function resultsIn({ testResults }: Report): TestResult[] {
 
 /** @returns the names of the rows whose tests are there and pass as they are */
 async function readSound(copy: string, rows: readonly Row[]): Promise<Set<string>> {
-  const files = [...new Set(rows.map(({ file }) => `test/protocol/${file}`))];
+  const files = [...new Set(rows.map(({ file }) => pathOf(file)))];
   const report = await runTests(copy, files, ALL_TIMEOUT_MS);
   const results = report === undefined ? [] : resultsIn(report);
   const passes = ({ name }: Row) => {

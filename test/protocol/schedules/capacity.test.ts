@@ -76,7 +76,8 @@ describe('a key lease repeated after a lost answer', () => {
     for (const nth of [1, 2, 3]) house.faults.once('keys.lease', 'late', nth);
     await house.deliver([second!]);
     await comeToRest(house);
-    for (const { id } of [quick, given]) expect(await house.row(id)).toMatchObject({ status: 'succeeded', failures: 0 });
+    for (const { id } of [quick, given])
+      expect(await house.row(id)).toMatchObject({ status: 'succeeded', failures: 0 });
     expect(house.log.filter((line) => line.includes('late: keys.lease'))).toHaveLength(4);
     expect((await house.keys()).map(({ inFlight }) => inFlight)).toEqual([0, 0]);
   });

@@ -22,6 +22,12 @@ export type Fault =
 /** What may strike anywhere. */
 export const FAULTS: readonly Fault[] = ['down', 'lost-answer', 'crash-before', 'crash-after'];
 
+/** How an invocation ended. */
+export type Ending<Value> =
+  | { readonly kind: 'returned'; readonly value: Value }
+  | { readonly kind: 'killed' }
+  | { readonly kind: 'threw'; readonly error: unknown };
+
 /** One invocation of a Worker. Once killed, nothing of it reaches the world any more. */
 export class Invocation {
   readonly name: string;

@@ -30,9 +30,10 @@ import { Backend } from './backend.ts';
 import { Bindings, type Budget } from './bindings.ts';
 import { Clock, START } from './clock.ts';
 import { Dice } from './dice.ts';
-import { type Fault, Faults, Invocation } from './faults.ts';
+import { type Ending, Faults, Invocation } from './faults.ts';
 import { Fleet } from './fleet.ts';
 import { KeyPoolObject } from './key-pool.ts';
+import { Loans } from './loans.ts';
 import { mintTask, type Order } from './order.ts';
 import { type Letter, Post, type QueueName } from './post.ts';
 import { Promises, type Row } from './promises.ts';
@@ -48,19 +49,6 @@ const SERVICES = {
 
 /** A request may cause so many Worker invocations (Workers limits). */
 export const MAX_INVOCATIONS = 32;
-
-/** By which leases end before their time. */
-const GIVE_BACK: ReadonlySet<string> = new Set([
-  'keys.release',
-  'registry.report',
-  'registry.give-up',
-  'registry.end-task',
-]);
-
-export type Ending<Value> =
-  | { readonly kind: 'returned'; readonly value: Value }
-  | { readonly kind: 'killed' }
-  | { readonly kind: 'threw'; readonly error: unknown };
 
 export class House {
   readonly clock = new Clock(START);
@@ -111,8 +99,7 @@ export class House {
   overlapsSweeps = false;
   #members: readonly Member[] | undefined;
   readonly #underWay = new Set<Invocation>();
-  /** Somebody was killed, or what went back of a lease was not heard: then the lease's end is all that ends it. */
-  #hasLostLeases = false;
+  readonly #loans = new Loans(this.promises.violations);
 
   constructor() {
     this.fleet = new Fleet(() => this.services, {
@@ -167,7 +154,10 @@ export class House {
     vi.stubGlobal('scheduler', { wait });
     house.faults.onLate = ({ name }, effect) =>
       house.promises.violations.push(`${name} still did ${effect} after its end`);
-    house.faults.onFault = (effect, fault) => house.#noteFault(effect, fault);
+    house.faults.onFault = (effect, fault) => {
+      house.note(`${fault} at ${effect}`);
+      house.#loans.noteFault(effect, fault);
+    };
     house.faults.later = (effect, take) => house.#takeLater(effect, take);
     house.faults.reset = (effect) => (effect.startsWith('keys') ? house.restartKeyPool() : house.restartRegistry());
     return house;
@@ -180,37 +170,27 @@ export class House {
     if (this.refusals.length > 0) throw new Error(`the database refused: ${this.refusals.join('; ')}`);
   }
 
-  #noteFault(effect: string, fault: Fault): void {
-    this.note(`${fault} at ${effect}`);
-    this.#hasLostLeases ||= fault.startsWith('crash') || GIVE_BACK.has(effect);
-  }
-
   /** What was held up takes effect, whatever has become of who asked for it. */
   #takeLater(effect: string, take: () => Promise<unknown>): void {
     this.plan(Date.now() + this.lateMs(), async () => {
       this.note(`late: ${effect}`);
       await take().catch(() => undefined);
-      await this.#checkLeases();
+      await this.#checkLoans();
     });
   }
 
   /** The machine dies under whoever is at work. */
   killAll(): void {
-    this.#hasLostLeases ||= this.#underWay.size > 0;
     for (const invocation of this.#underWay) {
+      this.#loans.noteLoss();
       this.note(`${invocation.name} is killed`);
       invocation.kill();
     }
   }
 
-  /** Rule R22: without a consumer at work nothing is on loan, as long as nobody had to be waited for in vain. */
-  async #checkLeases(): Promise<void> {
-    if (this.#hasLostLeases || [...this.#underWay].some(({ name }) => name === 'consumer')) return;
-    const places = [...this.registry.leases.values()].reduce((sum, { open }) => sum + open.size, 0);
-    const keys = (await this.keys()).reduce((sum, { inFlight }) => sum + inFlight, 0);
-    if (places + keys === 0) return;
-    this.#hasLostLeases = true;
-    this.promises.violations.push(`${places} places and ${keys} keys are on loan, and nobody has them (R22)`);
+  async #checkLoans(): Promise<void> {
+    if ([...this.#underWay].some(({ name }) => name === 'consumer')) return;
+    this.#loans.check(this.registry, await this.keys());
   }
 
   note(event: string): void {
@@ -306,7 +286,7 @@ export class House {
 
   /** The object is gone from memory: what it knew since it wrote last is lost. */
   restartRegistry(): void {
-    this.#hasLostLeases = true;
+    this.#loans.noteLoss();
     this.fleet.object.evict();
     this.note('the registry restarts');
   }
@@ -319,7 +299,7 @@ export class House {
   }
 
   restartKeyPool(): void {
-    this.#hasLostLeases = true;
+    this.#loans.noteLoss();
     this.keyPool.evict();
     this.note('the key pool restarts');
   }
@@ -392,7 +372,7 @@ export class House {
     if (ending.kind === 'returned') this.post.takeBack(letters);
     else this.post.giveUp(letters);
     await this.check(`after ${name}`);
-    await this.#checkLeases();
+    await this.#checkLoans();
     return ending;
   }
 

@@ -24,6 +24,6 @@ export class Incarnation<Host> {
 /** The platform tries an alarm again that ended with an error (Durable Objects, "Alarms": after two seconds at first). */
 const ALARM_RETRY_MS = 2_000;
 
-export function ringUntilHeard(ring: () => Promise<void>): void {
-  ring().catch(() => setTimeout(() => ringUntilHeard(ring), ALARM_RETRY_MS));
+export function ringUntilDone(ring: () => Promise<void>): void {
+  ring().catch(() => setTimeout(() => ringUntilDone(ring), ALARM_RETRY_MS));
 }

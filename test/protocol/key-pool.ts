@@ -8,7 +8,7 @@ import type { Member } from '../../consumer/keys/pool/pool.ts';
 import type { KeyRelease } from '../../consumer/keys/pool/release.ts';
 import type { SnapshotRow } from '../../shared/object/snapshot-rows.ts';
 import { never } from './clock.ts';
-import { Incarnation, ringUntilHeard } from './incarnation.ts';
+import { Incarnation, ringUntilDone } from './incarnation.ts';
 
 class Rows {
   readonly #rows = new Map<string, string>();
@@ -64,7 +64,7 @@ export class KeyPoolObject {
   }
 
   #ring(): void {
-    ringUntilHeard(() => this.#awake().ask((host) => host.ring()));
+    ringUntilDone(() => this.#awake().ask((host) => host.ring()));
   }
 
   #platform(isOver: () => boolean): PoolPlatform {

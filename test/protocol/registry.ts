@@ -12,7 +12,7 @@ import type { Registry } from '../../callback/registry/state.ts';
 import { readCatalog } from '../../callback/services/services.ts';
 import type { RegistrySession } from '../../shared/registry/routing.ts';
 import { never } from './clock.ts';
-import { Incarnation, ringUntilHeard } from './incarnation.ts';
+import { Incarnation, ringUntilDone } from './incarnation.ts';
 
 /** An object without events leaves memory after this, with a timer set (`host.ts` has the source). */
 const IDLE_MS = 70_000;
@@ -118,7 +118,7 @@ export class RegistryObject implements RegistrySession {
     if (this.#alarm !== undefined) clearTimeout(this.#alarm.timer);
     const ring = () => {
       this.#alarm = undefined;
-      ringUntilHeard(() => this.#ask((host) => host.ring()));
+      ringUntilDone(() => this.#ask((host) => host.ring()));
     };
     this.#alarm = { at, timer: setTimeout(ring, Math.max(0, at - Date.now())) };
   }

@@ -68,7 +68,7 @@ describe('a key lease repeated after a lost answer', () => {
   });
 
   it('is over once its calls have ended, or nobody asks for it any more: a question that comes later gets no key', async () => {
-    const [quick, given] = [await house.submit({ service: 'keyed' }), await house.submit({ service: 'keyed' })];
+    const [quick, dropped] = [await house.submit({ service: 'keyed' }), await house.submit({ service: 'keyed' })];
     const [first, second] = house.ready();
     // The first is asked for again at once; of the second the pool hears nothing until it was given up.
     house.faults.once('keys.lease', 'late');
@@ -76,7 +76,7 @@ describe('a key lease repeated after a lost answer', () => {
     for (const nth of [1, 2, 3]) house.faults.once('keys.lease', 'late', nth);
     await house.deliver([second!]);
     await comeToRest(house);
-    for (const { id } of [quick, given])
+    for (const { id } of [quick, dropped])
       expect(await house.row(id)).toMatchObject({ status: 'succeeded', failures: 0 });
     expect(house.log.filter((line) => line.includes('late: keys.lease'))).toHaveLength(4);
     expect((await house.keys()).map(({ inFlight }) => inFlight)).toEqual([0, 0]);

@@ -5,7 +5,7 @@
  */
 
 import { type BoundedRead, readBounded } from '../../shared/sync/bounded-read.ts';
-import { hasNoBytes } from '../../shared/sync/packing.ts';
+import { hasNoBytes, isUnpackedOnReading } from '../../shared/sync/packing.ts';
 import { type Content, contentFromBytes, MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 import { outcomeOfAnswer } from '../call/answer/outcome.ts';
 import { serverUseOf } from '../capacity/server-use.ts';
@@ -28,13 +28,7 @@ export async function classifyResponse(
   now: number,
 ): Promise<ClassifiedResponse> {
   const { status, headers } = response;
-  const isShort = Number(headers.get('content-length') ?? Number.NaN) <= MAX_INLINE_BYTES;
-  const isRead = isShort || status === 429 || status === 503 || (key !== undefined && status >= 400);
-  const body = hasNoBytes(headers)
-    ? await withoutBytes(response)
-    : isRead
-      ? await readBounded(response, MAX_INLINE_BYTES)
-      : unread(response);
+  const body = await readAnswer(response, key !== undefined);
   const answer = { status, headers, body: key && contentOf(headers, body) };
   const { feedback, facts } = key === undefined ? NO_KEY : observeKey(answer, now);
   // Not the words of its outcome, which have not been looked through for secrets.
@@ -48,6 +42,16 @@ const NO_KEY: KeyObservation = { feedback: { kind: 'unused' } };
 function contentOf(headers: Headers, body: BoundedRead): Content | undefined {
   if (!('whole' in body) || body.whole.length === 0) return undefined;
   return contentFromBytes(headers.get('content-type') ?? 'application/octet-stream', body.whole);
+}
+
+async function readAnswer(response: Response, hasKey: boolean): Promise<BoundedRead> {
+  const { status, headers } = response;
+  if (hasNoBytes(headers)) return withoutBytes(response);
+  const isShort = Number(headers.get('content-length') ?? Number.NaN) <= MAX_INLINE_BYTES;
+  // What is as long as it says needs no bound, and a look at `body` makes a stream, which costs more than to read so little.
+  if (isShort && !isUnpackedOnReading(headers)) return { whole: new Uint8Array(await response.arrayBuffer()) };
+  const isRead = isShort || status === 429 || status === 503 || (hasKey && status >= 400);
+  return isRead ? readBounded(response, MAX_INLINE_BYTES) : unread(response);
 }
 
 async function withoutBytes({ body }: Response): Promise<BoundedRead> {

@@ -24,8 +24,11 @@ export interface Outbound {
 /** The id of the call makes a repeat recognisable, unless the client says so itself. */
 export async function outboundOf(request: Request, { id, hops }: SyncCall): Promise<Outbound> {
   const length = Number(request.headers.get('content-length') ?? Number.NaN);
-  const isRepeatable = request.body === null || length <= MAX_HELD_BYTES;
-  const body = isRepeatable && request.body !== null ? await request.arrayBuffer() : (request.body ?? undefined);
+  const isSmall = length <= MAX_HELD_BYTES;
+  const isRepeatable = isSmall || request.body === null;
+  // To ask for the stream of a body costs as much as to read a small one.
+  const isHeld = isSmall && (length > 0 || request.body !== null);
+  const body = isHeld ? await request.arrayBuffer() : (request.body ?? undefined);
   const headers = headersToBackend(request.headers);
   const parent = readTraceParent(headers.traceparent);
   // The trace of a call whose client is in none.

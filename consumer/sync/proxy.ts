@@ -152,15 +152,12 @@ class ProxiedCall {
       return this.#fail({ kind: 'failed', why: 'unreadable', detail: unreadable }, acquired, idle);
     }
     const headers = this.#headersOf(answer, sent, acquired, secrets);
+    if (isBodiless || 'whole' in body) {
+      this.#end('complete', answer, acquired, idle);
+      const bytes = isBodiless || !('whole' in body) ? null : secrets.bytes(body.whole);
+      return new Response(bytes, { status, headers });
+    }
     const onEnd = this.#whenOver(answer, acquired, idle);
-    if (isBodiless) {
-      onEnd('complete');
-      return new Response(null, { status, headers });
-    }
-    if ('whole' in body) {
-      onEnd('complete');
-      return new Response(secrets.bytes(body.whole), { status, headers });
-    }
     const clean = redactedStream(body.stream, secrets, answer.headers.get('content-type'));
     return new Response(observedStream(clean, { onPiece: () => idle.restart(), onEnd }), { status, headers });
   }
@@ -206,19 +203,17 @@ class ProxiedCall {
   }
 
   /** @returns to be called when the answer has ended */
-  #whenOver({ status, report }: ClassifiedResponse, acquired: Acquired, idle: IdleTimeout): (end: BodyEnd) => void {
+  #whenOver(answer: ClassifiedResponse, acquired: Acquired, idle: IdleTimeout): (end: BodyEnd) => void {
+    const { outcome } = answer.report;
     const startedAt = Date.now();
     const ongoing = setTimeout(() => {
       const durationMs = Date.now() - startedAt;
-      this.#inBackground(acquired.place.report({ outcome: report.outcome, durationMs, isOngoing: true }));
+      this.#inBackground(acquired.place.report({ outcome, durationMs, isOngoing: true }));
     }, ONGOING_MS);
     const over = (end: BodyEnd) => {
       clearTimeout(ongoing);
       idle.signal.removeEventListener('abort', breakOff);
-      idle[Symbol.dispose]();
-      this.#log(acquired, end, status);
-      const outcome = end === 'complete' ? report.outcome : end === 'broken' ? 'failed' : 'unused';
-      this.#inBackground(acquired.release({ ...report, outcome }));
+      this.#end(end, answer, acquired, idle);
     };
     // Nothing may be reading when the call is broken off: a client that stopped to read would hold place and key.
     const breakOff = () => over(idle.isTooLong ? 'broken' : 'abandoned');
@@ -228,6 +223,13 @@ class ProxiedCall {
     return (end) => {
       if (!idle.signal.aborted) over(end);
     };
+  }
+
+  #end(end: BodyEnd, { status, report }: ClassifiedResponse, acquired: Acquired, idle: IdleTimeout): void {
+    idle[Symbol.dispose]();
+    this.#log(acquired, end, status);
+    const outcome = end === 'complete' ? report.outcome : end === 'broken' ? 'failed' : 'unused';
+    this.#inBackground(acquired.release({ ...report, outcome }));
   }
 
   #decline(declined: Declined, acquired?: Acquired): Response {

@@ -5,20 +5,7 @@
  * dashboard keeps for this origin; and who may read answers across origins is said by `CORS_ORIGINS` alone.
  */
 
-/** Two years, as browsers' lists ask for. Browsers leave it alone over plain HTTP (RFC 6797, section 8.1). */
-const HTTPS_FOR = 'max-age=63072000';
-
-const NOTHING_RUNS = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-/** Of a backend's answer: `sandbox` without `allow-same-origin` makes it a document of an origin of its own. */
-const NOBODYS_PAGE = `sandbox; ${NOTHING_RUNS}`;
-
-const ALWAYS = {
-  'strict-transport-security': HTTPS_FOR,
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-  'x-frame-options': 'DENY',
-} as const;
+import { ALWAYS, NOBODYS_PAGE, NOTHING_RUNS } from '../../shared/security-headers.ts';
 
 /** Whatever does not say how long it may be kept is about somebody's tasks. */
 const OWN = { 'content-security-policy': NOTHING_RUNS, 'cache-control': 'no-store' } as const;
@@ -46,7 +33,7 @@ export function answersWith(
 
 /** @param ofBackend true for what a service's backend answered */
 export function secured(response: Response, ofBackend: boolean): Response {
-  if (made.has(response)) return response;
+  if (made.has(response) || (ofBackend && isSecured(response))) return response;
   if (!ofBackend && canBeSet(response.headers)) {
     setOwn(response.headers);
     return response;
@@ -58,6 +45,11 @@ export function secured(response: Response, ofBackend: boolean): Response {
     headers.set('content-security-policy', NOBODYS_PAGE);
   } else setOwn(headers);
   return replaceHeaders(response, headers);
+}
+
+/** By its consumer (`headersToClient`), which lets no policy and no `access-control-` header of a backend through. */
+function isSecured({ headers }: Response): boolean {
+  return headers.get('content-security-policy') === NOBODYS_PAGE;
 }
 
 /**

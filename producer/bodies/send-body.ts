@@ -1,8 +1,10 @@
 /** Answers with a body as it is: a download, which a browser never takes for a page of this origin. */
-import { SERVED_AS_FILE } from '../../shared/sync/forwarded-headers.ts';
 import { refuse } from '../answer/answer.ts';
 
-const FILE_HEADERS = { ...SERVED_AS_FILE, 'content-disposition': 'attachment' } as const;
+const FILE_HEADERS = {
+  'content-security-policy': "default-src 'none'; sandbox",
+  'content-disposition': 'attachment',
+} as const;
 
 export function bodyNotFound(detail: string): Response {
   return refuse('body-not-found', { detail });

@@ -104,12 +104,13 @@ function targetBelow(url: string): string {
 }
 
 /** What cannot go through, and what there is instead. */
-function refusalOf({ method, headers, body }: Request): string | undefined {
+function refusalOf(request: Request): string | undefined {
+  const { method, headers } = request;
   if (/(?:^|,)\s*websocket\s*(?:,|$)/i.test(headers.get('upgrade') ?? '')) {
     return 'A WebSocket does not go through the synchronous route; the answer streams to an ordinary request (server-sent events, for example).';
   }
   const isBodiless = method === 'GET' || method === 'HEAD';
-  return isBodiless && body !== null ? `A ${method} carries no body; choose another method.` : undefined;
+  return isBodiless && request.body !== null ? `A ${method} carries no body; choose another method.` : undefined;
 }
 
 /**
@@ -119,15 +120,15 @@ function refusalOf({ method, headers, body }: Request): string | undefined {
 async function callRequestOf(request: Request, path: string, mayBecomeTask: boolean): Promise<CallRequest> {
   const headers = new Headers(request.headers);
   for (const name of tokenHeaders(request)) headers.delete(name);
-  const length = Number(request.headers.get('content-length') ?? Number.NaN);
-  const isHeld = request.body !== null && length <= MAX_HELD_BYTES;
-  const isUnknown = request.body !== null && Number.isNaN(length);
-  const body = isHeld
-    ? await request.arrayBuffer()
-    : mayBecomeTask && isUnknown
-      ? await boundedBody(request)
-      : request.body;
+  const body = await bodyOf(request, mayBecomeTask);
   return { method: request.method, path, headers, body, signal: request.signal };
+}
+
+async function bodyOf(request: Request, mayBecomeTask: boolean): Promise<CallRequest['body']> {
+  const length = Number(request.headers.get('content-length') ?? Number.NaN);
+  // To ask for the stream of a body costs as much as to read a small one.
+  if (length <= MAX_HELD_BYTES && (length > 0 || request.body !== null)) return request.arrayBuffer();
+  return mayBecomeTask && Number.isNaN(length) && request.body !== null ? boundedBody(request) : request.body;
 }
 
 async function boundedBody(request: Request): Promise<CallRequest['body']> {

@@ -58,15 +58,13 @@ async function tryConsumer(
   if (request.body instanceof ArrayBuffer) headers.set('content-length', String(request.body.byteLength));
   try {
     const { method, body, signal } = request;
-    const response = await entrypoint.fetch(
-      new Request(SYNC_ORIGIN + request.path, {
-        method,
-        headers,
-        redirect: 'manual',
-        signal,
-        ...(body !== null && { body }),
-      }),
-    );
+    const response = await entrypoint.fetch(SYNC_ORIGIN + request.path, {
+      method,
+      headers,
+      redirect: 'manual',
+      signal,
+      ...(body !== null && { body }),
+    });
     const declined = response.headers.get(DECLINED_HEADER);
     if (declined === null) return { kind: 'answered', response };
     const said = DeclinedSchema.parse(JSON.parse(declined));

@@ -3,6 +3,7 @@
  * one hop, to the platform in between or to Tasklane stays; so do credentials and cookies: the token
  * is Tasklane's, and a backend's cookie would be one of Tasklane's own origin. Pure.
  */
+import { ALWAYS, NOBODYS_PAGE } from '../security-headers.ts';
 import { asRead, isNotForClients, isOfOneHop } from '../service/request-headers.ts';
 import { INTERNAL_HEADER_PREFIX } from './call.ts';
 import { type Asked, locationForClient, valueForClient } from './location.ts';
@@ -78,21 +79,25 @@ const OF_THE_WAY_BACK = new RegExp(
 );
 
 /** What a browser makes of a backend's page must not be able to act as a page of this origin. */
-export const SERVED_AS_FILE = {
-  'content-security-policy': "default-src 'none'; sandbox",
-  'x-content-type-options': 'nosniff',
+const OF_BACKEND_ANSWERS = Object.entries({
+  ...ALWAYS,
+  'content-security-policy': NOBODYS_PAGE,
   'cache-control': 'no-store',
-} as const;
+});
+
+const goesToBackend = oncePerName((name) => {
+  const read = asRead(name);
+  return !isInternal(read) && !isNotForClients(name) && !OF_THE_WAY_THERE.test(read);
+});
+
+const goesToClient = oncePerName((name) => !isInternal(name) && !isOfOneHop(name) && !OF_THE_WAY_BACK.test(name));
 
 /** As a plain record, names in lower case: what is added later replaces what came. */
 export function headersToBackend(headers: Headers): Record<string, string> {
   const forwarded: Record<string, string> = Object.create(null);
   const named = hopHeadersOf(headers);
   for (const [name, value] of headers) {
-    const read = asRead(name);
-    if (!isInternal(read) && !isNotForClients(name) && !named.has(name) && !OF_THE_WAY_THERE.test(read)) {
-      forwarded[name] = value;
-    }
+    if (goesToBackend(name) && !named.has(name)) forwarded[name] = value;
   }
   return forwarded;
 }
@@ -106,7 +111,7 @@ export function headersToClient(headers: Headers, redact: (text: string) => stri
   const named = hopHeadersOf(headers);
   for (const [name, value] of headers) {
     const isUndone = name === 'content-encoding' && isUnpackedOnReading(headers);
-    if (isUndone || isInternal(name) || isOfOneHop(name) || named.has(name) || OF_THE_WAY_BACK.test(name)) continue;
+    if (isUndone || !goesToClient(name) || named.has(name)) continue;
     const told = valueForClient(name, value, asked);
     // A name cannot be replaced: without it the header says nothing.
     if (told !== undefined && redact(name) === name) forwarded.append(name, redact(told));
@@ -114,13 +119,29 @@ export function headersToClient(headers: Headers, redact: (text: string) => stri
   const location = headers.get('location');
   const place = location === null ? undefined : locationForClient(location, asked);
   if (place !== undefined) forwarded.set('location', redact(place));
-  for (const [name, value] of Object.entries(SERVED_AS_FILE)) forwarded.set(name, value);
+  for (const [name, value] of OF_BACKEND_ANSWERS) forwarded.set(name, value);
   return forwarded;
 }
 
 /** `Connection: close, x-private` makes `x-private` a matter of that hop too. */
 function hopHeadersOf(headers: Headers): ReadonlySet<string> {
   return new Set((headers.get('connection') ?? '').split(',').map((name) => name.trim().toLowerCase()));
+}
+
+const MAX_KEPT = 1_000;
+const MAX_KEPT_CHARS = 64;
+
+/** The same few names come with every call, and to look one up takes a tenth of what these expressions do. */
+function oncePerName(isSo: (name: string) => boolean): (name: string) => boolean {
+  const known = new Map<string, boolean>();
+  return (name) => {
+    const earlier = known.get(name);
+    if (earlier !== undefined) return earlier;
+    const answer = isSo(name);
+    if (known.size === MAX_KEPT) known.clear();
+    if (name.length <= MAX_KEPT_CHARS) known.set(name, answer);
+    return answer;
+  };
 }
 
 function isInternal(name: string): boolean {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { secured } from '../../../producer/answer/security-headers.ts';
+import { headersToClient } from '../../../shared/sync/forwarded-headers.ts';
 import { ask, environment, tokenFor } from '../client.ts';
 
 const ALWAYS = {
@@ -64,13 +65,31 @@ describe("a backend's answer", () => {
   });
 
   it("cannot act as a page of this origin, nor open it to others', and is otherwise as it was", async () => {
-    const shown = secured(answer, true);
+    const shown = secured(answer.clone(), true);
     expect([shown.status, await shown.text()]).toEqual([201, '<script>steal()</script>']);
     expect(Object.fromEntries(shown.headers)).toEqual({
       ...ALWAYS,
       'content-type': 'text/html',
       'content-security-policy': expect.stringMatching(/^sandbox; default-src 'none'/),
       'cache-control': 'public',
+      'x-own': 'kept',
+    });
+  });
+
+  it('is not copied where its consumer has said all of that', () => {
+    const asked = {
+      url: 'https://ocr.example/x',
+      baseUrl: 'https://ocr.example',
+      service: 'ocr',
+      publicUrl: 'https://t.example',
+    };
+    const passed = new Response('read', { headers: headersToClient(answer.headers, (text) => text, asked) });
+    expect(secured(passed, true)).toBe(passed);
+    expect(Object.fromEntries(passed.headers)).toEqual({
+      ...ALWAYS,
+      'content-type': 'text/html',
+      'content-security-policy': secured(answer, true).headers.get('content-security-policy'),
+      'cache-control': 'no-store',
       'x-own': 'kept',
     });
   });

@@ -61,8 +61,8 @@ describe('pages of other origins', () => {
 
   it('read a problem of a backend as the backend wrote it', async () => {
     const problem = { type: 'about:blank', title: 'Gone for good', status: 410 };
-    const fetch = async (request: Request) =>
-      new Response(request.method === 'HEAD' ? null : JSON.stringify(problem), {
+    const fetch = async (_: string, { method }: RequestInit) =>
+      new Response(method === 'HEAD' ? null : JSON.stringify(problem), {
         status: 410,
         headers: { 'content-type': 'application/problem+json', 'access-control-allow-origin': 'https://evil.example' },
       });

@@ -203,6 +203,23 @@ function wave({ refusals, starts }: Result): string | undefined {
 const steadily = (count: number, oddAt: number, odd: SimulatedTask['answer']): SimulatedTask[] =>
   at(count, (index) => (index * 1_000) / 3).map((task, index) => (index === oddAt ? { ...task, answer: odd } : task));
 
+/** So long somebody else, who has the same keys, has used up all that they may. */
+const USED_UP_MS = 54_000;
+
+const usedUp: Row = {
+  name: 'fixed 10 / 60 s, told, used up at first',
+  scenario: {
+    limits: fixed(10, 60),
+    keys: [8],
+    latencyMs: 50,
+    tasks: at(640),
+    keyAnswer: (_, now) =>
+      now < USED_UP_MS ? { status: 429, retryAfterMs: Math.ceil((USED_UP_MS - now) / 1_000) * 1_000 } : undefined,
+  },
+  idealSeconds: USED_UP_MS / 1_000 + 480,
+  maxLimitedShare: TOLD,
+};
+
 const stray = (name: string, count: number, oddAt: number): Row => ({
   name,
   scenario: {
@@ -257,6 +274,7 @@ const MISHAPS: Row[] = [
   },
   revoked('two of twelve keys revoked, the first', 1),
   revoked('two of twelve keys revoked, in the middle', 6),
+  usedUp,
   stray('one stray 429, silent', 120, 15),
   stray('one stray 429 after a minute and a half, silent', 360, 270),
   tooLarge('one request too large', {}),

@@ -16,7 +16,8 @@ export function learnFrom(state: LimiterState, other: LimiterState, now: number)
     state.closed = undefined;
     return;
   }
-  if (other.learnt === undefined) return;
+  // It has let nothing in yet for sure: all that is under way may have been refused, and then that was no limit.
+  if (other.learnt === undefined || (other.closed?.isCounted === true && other.borne === 0)) return;
   // This one has borne more for a whole round: it may have been a stray refusal.
   if (state.learnt === undefined && paceOf(other.learnt) < state.borneBefore / ROUND_MS) return;
   state.most = Math.max(state.most, other.most);

@@ -37,7 +37,9 @@ export interface Closed {
   /** A limit of calls at a time would explain it: `others` were beside the refused one. Tried when one of them ends. */
   test?: { readonly others: number; readonly ticket: number; isDue: boolean } | undefined;
   /** Calls that turn out to have been refused with the first one make the learnt number smaller. */
-  readonly isCounted: boolean;
+  isCounted: boolean;
+  /** What was known before: it holds again where nothing of the round turns out to have been let in. */
+  readonly before?: Learnt | undefined;
   /** It says nothing of this round. */
   readonly isOfBefore?: boolean;
   /** Calls that tried it in vain. */

@@ -44,6 +44,7 @@ export function refuse(state: LimiterState, call: OpenCall, until: number | unde
     state.isTopRefuted = others < state.top && (isFar || state.topMisses > MAX_TOP_MISSES);
     state.top = undefined;
   }
+  const before = state.learnt;
   const isOfBefore = slides(state, until);
   const count = isOfBefore ? 0 : learn(state, call, until, now);
   const isTestable = !state.isTopRefuted && others > 0 && (count > others || isSlow(state, now));
@@ -52,6 +53,7 @@ export function refuse(state: LimiterState, call: OpenCall, until: number | unde
     since: now,
     until,
     isCounted: count > 0,
+    before,
     isOfBefore,
     failures: 0,
     ...(isTestable && isShort && { test: { others, ticket: call.ticket, isDue: false } }),
@@ -120,7 +122,9 @@ export function refusedToo(
     closed.test = test.others > 1 ? { ...test, others: test.others - 1 } : undefined;
   }
   if (closed.isCounted && state.learnt !== undefined) {
-    state.learnt = { ...state.learnt, calls: Math.max(1, state.ofRound) };
+    // All of the round were refused: somebody else had used the period up, and nothing was seen of the limit.
+    closed.isCounted = state.ofRound > 0;
+    state.learnt = closed.isCounted ? { ...state.learnt, calls: state.ofRound } : closed.before;
   }
   if (until !== undefined) closed.until = Math.max(closed.until ?? 0, until);
 }

@@ -14,6 +14,7 @@ const QUICK = [
   'fixed 10 / 10 s for each of two models, told',
   'two of twelve keys revoked, the first',
   'two of twelve keys revoked, in the middle',
+  'fixed 10 / 60 s, told, used up at first',
   'one stray 429, silent',
   'one request too large',
   'one request too large, one of two keys revoked',

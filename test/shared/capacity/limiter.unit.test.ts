@@ -136,6 +136,30 @@ describe('a limit that nobody told', () => {
     expect(limiter.nextAt(10)).toBe(1_050);
   });
 
+  test('is not seen where somebody else had used the period up: all calls of the round are refused', () => {
+    const [limiter, equal] = [new Limiter(), new Limiter()];
+    const together = [limiter.start(0), limiter.start(0)];
+    for (const ticket of together) {
+      limiter.end(ticket, { kind: 'limited', until: 54_000 }, 10);
+      equal.learnFrom(limiter, 10);
+      expect(equal.isKnown).toBe(false);
+    }
+    expect(limiter.closedUntil).toBe(54_000);
+    const { letIn, refused } = drive(limiter, fixedWindow(10, 60_000), 54_000, 294_000);
+    expect(letIn.length).toBeGreaterThanOrEqual(40);
+    expect(refused.length).toBeLessThan(4);
+  });
+
+  test('is what it was before where all calls of a later round are refused', () => {
+    const limiter = new Limiter();
+    drive(limiter, fixedWindow(10, 10_000), 0, 35_000);
+    const before = limiter.knownLimits;
+    const at = limiter.nextAt(45_000);
+    const together = [limiter.start(at), limiter.start(at)];
+    for (const ticket of together) limiter.end(ticket, { kind: 'limited', until: at + 9_000 }, at + 10);
+    expect(limiter.knownLimits).toEqual(before);
+  });
+
   test('is one and the same for equals, however many calls were refused together before all of it was heard', () => {
     const [first, second, third] = [new Limiter(), new Limiter(), new Limiter()];
     const calls = Array.from({ length: 8 }, () => first.start(0));
@@ -154,7 +178,9 @@ describe('a limit that nobody told', () => {
   test('of an equal is believed, but not taken for kept because more calls were made in a longer time', () => {
     const canary = new Limiter();
     const other = new Limiter(1);
-    for (let now = 0; now < 50_000; now += 1_000) other.end(other.start(now), { kind: 'let-in' }, now + 20);
+    for (let now = 0; now < 50_000; now += 1_000) {
+      for (const each of [canary, other]) each.end(each.start(now), { kind: 'let-in' }, now + 20);
+    }
     const burst = Array.from({ length: 40 }, () => canary.start(60_000));
     canary.end(burst[0] ?? 0, { kind: 'limited', until: 62_000 }, 60_005);
     other.learnFrom(canary, 60_005);

@@ -14,7 +14,14 @@ import { callRedaction } from '../keys/secrets/callback-token.ts';
 import { type Redact, redactContent } from '../keys/secrets/redaction.ts';
 import { meaningOf } from './answer/answer-rules.ts';
 import { keepResult } from './answer/large-result.ts';
-import { type Answer, countedInTheEnd, type Outcome, outcomeOfAnswer, outcomeWithKey } from './answer/outcome.ts';
+import {
+  type Answer,
+  countedInTheEnd,
+  type Outcome,
+  outcomeOfAnswer,
+  outcomeWithKey,
+  TOO_LATE,
+} from './answer/outcome.ts';
 import { type ReadBody, readBody } from './answer/response-body.ts';
 import type { Attempted, Call, KeyUse } from './call.ts';
 import type { AttemptEnv } from './call-env.ts';
@@ -86,7 +93,7 @@ export async function attempt(
   }
   const timeoutSeconds = Math.min(service.timeoutSeconds, call.request.timeoutSeconds ?? service.timeoutSeconds);
   const timeoutMs = callTimeoutMs(timeoutSeconds * 1000, call.state, startedAt);
-  if (timeoutMs === undefined) return ended({ kind: 'deferred', reason: 'lease-too-short', retryAfterMs: undefined });
+  if (timeoutMs === undefined) return ended(TOO_LATE);
 
   const message = call.request.webhook;
   const resolved =

@@ -5,7 +5,7 @@
  * R14). All calls of the batch share one look-up of cancellations and one timer for their time-outs.
  */
 import { logError, logWarning } from '../../shared/log.ts';
-import type { Outcome } from './answer/outcome.ts';
+import { type Outcome, TOO_LATE } from './answer/outcome.ts';
 import { attempt, CancelledError } from './attempt.ts';
 import { AttemptLog } from './attempt-log.ts';
 import type { AttemptSpans } from './attempt-spans.ts';
@@ -218,8 +218,6 @@ export class CallRunner implements Disposable {
     this.#cancelTimer = setTimeout(() => void this.#checkCancellations(intervalMs * 2), intervalMs * 2);
   }
 }
-
-const TOO_LATE: Outcome = { kind: 'deferred', reason: 'lease-too-short', retryAfterMs: undefined };
 
 /** The row is cancelled already; whatever is settled changes nothing. */
 const CANCELLED: Outcome = {

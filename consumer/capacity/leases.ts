@@ -5,7 +5,7 @@
  */
 import type { LeaseAnswer } from '../../shared/capacity/lease.ts';
 import { logInfo } from '../../shared/log.ts';
-import { type Outcome, permanentRefusal } from '../call/answer/outcome.ts';
+import { type Outcome, permanentRefusal, TOO_LATE } from '../call/answer/outcome.ts';
 import { type Call, type EndedCall, notCalled } from '../call/call.ts';
 import type { Background } from './background.ts';
 import { OpenLeases } from './open-leases.ts';
@@ -105,7 +105,10 @@ export abstract class Leases<Env extends { readonly shard: string }, Grant, Repo
   protected async lease(lender: string, calls: readonly Call[], round = 0): Promise<Leased> {
     const leaseId = crypto.randomUUID();
     const expiresAt = Math.max(...calls.map(({ state }) => state.leaseUntil));
-    const mustNotWait = Date.now() - this.startedAt > this.maxInPlaceMs;
+    const now = Date.now();
+    // The lender would give nothing for a lease that is over.
+    if (expiresAt <= now) return { ready: [], ended: calls.map(({ id }) => this.declined(id, TOO_LATE)) };
+    const mustNotWait = now - this.startedAt > this.maxInPlaceMs;
     const answers = await this.ask(lender, { leaseId, expiresAt, calls, round, mustNotWait });
     if (answers === undefined) return this.unavailable(calls);
     const granted: Call[] = [];

@@ -138,6 +138,13 @@ export function outcomeWithKey(
   };
 }
 
+/** The task's lease is over, or would be before the call (rule R14). */
+export const TOO_LATE: Extract<Outcome, { kind: 'deferred' }> = {
+  kind: 'deferred',
+  reason: 'lease-too-short',
+  retryAfterMs: undefined,
+};
+
 /** No key helps: the task itself is what is refused. */
 export function permanentRefusal(message: string, httpStatus: number | undefined): Outcome {
   return { kind: 'permanent', error: { class: 'http', message, ...(httpStatus !== undefined && { httpStatus }) } };

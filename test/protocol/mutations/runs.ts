@@ -75,6 +75,13 @@ export const RUNS_MUTATIONS: readonly Row[] = [
       ),
       mutation(
         'R14',
+        'the look at the lease before room is asked for',
+        'consumer/capacity/leases.ts',
+        'if (expiresAt <= now) return {',
+        'if (expiresAt === now - 1) return {',
+      ),
+      mutation(
+        'R14',
         'the release of a call whose turn comes too late',
         'consumer/call/call-runner.ts',
         'this.#dismiss(({ latestStart }) => (latestStart <= now ? TOO_LATE : undefined));',

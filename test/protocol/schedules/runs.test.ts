@@ -157,6 +157,25 @@ describe('a call of a slow batch that would come too late', () => {
     for (const { id } of tasks) expect(calls(id)).toEqual([[2, 2]]);
   });
 
+  it.each(['limited', 'keyed'])('asks for no room at %s then, and is given back at once', async (service) => {
+    house.services = servicesSchema(true).parse({
+      limited: { baseUrl: 'http://backend.test', maxConcurrency: 1 },
+      keyed: { baseUrl: 'http://backend.test', keyPool: 'default' },
+    });
+    const [task] = await submitMany(1, { service });
+    const asks: string[] = [];
+    let late = 1;
+    house.faults.latency = async (effect) => {
+      if (effect === 'registry.route' || effect === 'keys.lease') asks.push(effect);
+      if (effect === 'ledger.claim answer' && late-- > 0) await house.clock.sleep(70_000);
+    };
+    await house.deliver();
+    expect(asks).toEqual([]);
+    expect(house.clock.now).toBeLessThan(START + 75_000);
+    await comeToRest(house);
+    expect(await house.row(task!.id)).toMatchObject({ status: 'succeeded' });
+  });
+
   it('is given back unattempted, when it could not end within its lease', async () => {
     const tasks = await submitMany(2, { maxAttempts: 1 });
     let late = 1;

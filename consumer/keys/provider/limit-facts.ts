@@ -6,7 +6,7 @@
 import type { ToldLimit } from '../../../shared/capacity/limit.ts';
 import type { LimitFacts } from '../pool/feedback.ts';
 import { type AllowanceNames, type LimitFields, REQUESTS_LEFT, TOKENS_LEFT } from './limit-fields.ts';
-import { policyOf, rateLimitOf } from './rate-limit-fields.ts';
+import { rateLimitOf } from './rate-limit-fields.ts';
 import { clockOffMs, resetTime } from './reset-time.ts';
 
 /** Without one of these nothing is told of a limit, whatever else is said. */
@@ -59,21 +59,12 @@ function allowance(limit = '', remaining = '', resetAt: number | undefined): Tol
 }
 
 function draftAllowance(fields: LimitFields, now: number): ToldLimit | undefined {
-  const policies = policyOf(fields);
   return rateLimitOf(fields)
-    .flatMap(({ name, remaining, resetSeconds, limit }): ToldLimit[] => {
-      const policy = policies.find((each) => each.name === name) ?? (policies.length === 1 ? policies[0] : undefined);
-      const most = limit ?? policy?.limit;
-      const seconds = resetSeconds ?? policy?.windowSeconds;
-      if (policy?.isOfRequests === false || most === undefined || most < 1 || seconds === undefined) return [];
-      return [
-        {
-          limit: most,
-          remaining,
-          resetAt: now + seconds * 1000,
-          ...(policy?.windowSeconds !== undefined && { periodMs: policy.windowSeconds * 1000 }),
-        },
-      ];
+    .flatMap(({ limit, remaining, resetSeconds, windowSeconds, isOfRequests }): ToldLimit[] => {
+      const seconds = resetSeconds ?? windowSeconds;
+      if (!isOfRequests || limit === undefined || limit < 1 || seconds === undefined) return [];
+      const periodMs = windowSeconds === undefined ? {} : { periodMs: windowSeconds * 1000 };
+      return [{ limit, remaining, resetAt: now + seconds * 1000, ...periodMs }];
     })
     .sort(byScarcity)[0];
 }

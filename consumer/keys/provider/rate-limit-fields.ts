@@ -6,52 +6,51 @@
 import { parseDictionary, parseList } from 'structured-headers';
 import type { LimitFields } from './limit-fields.ts';
 
-export interface RateLimitState {
+/** One quota of the backend's, as the two fields together say it; undefined is what neither says. */
+export interface RateLimitQuota {
   readonly name: string;
   readonly remaining: number;
-  /** Undefined where nothing is said: the window is the policy's, or there is none. */
   readonly resetSeconds: number | undefined;
-  /** Of the earlier form only; the later one says it in the policy. */
   readonly limit: number | undefined;
-}
-
-export interface RateLimitPolicy {
-  readonly name: string;
-  readonly limit: number;
   readonly windowSeconds: number | undefined;
   /** False for what counts bytes, or calls under way. */
   readonly isOfRequests: boolean;
 }
 
-export function rateLimitOf(fields: LimitFields): RateLimitState[] {
+export function rateLimitOf(fields: LimitFields): RateLimitQuota[] {
   const text = fields.get('ratelimit');
   if (text === undefined) return [];
+  const policies = policiesOf(fields);
   const early = dictionaryOf(text);
   if (early.has('remaining') || early.has('reset')) {
-    return stateOf('', early, { remaining: 'remaining', reset: 'reset' });
+    return quotaOf({ name: '', parameters: early }, { remaining: 'remaining', reset: 'reset' }, policies);
   }
-  return itemsOf(text).flatMap(({ name, parameters }) => stateOf(name, parameters, { remaining: 'r', reset: 't' }));
+  return itemsOf(text).flatMap((item) => quotaOf(item, { remaining: 'r', reset: 't' }, policies));
 }
 
 /** What is not the number that it should be says nothing, least of all that nothing is left. */
-function stateOf(
-  name: string,
-  values: ReadonlyMap<string, unknown>,
+function quotaOf(
+  { name, parameters }: Item,
   names: { readonly remaining: string; readonly reset: string },
-): RateLimitState[] {
-  const remaining = numberOf(values.get(names.remaining));
-  const resetSeconds = numberOf(values.get(names.reset));
-  if (remaining === undefined || (values.has(names.reset) && resetSeconds === undefined)) return [];
-  return [{ name, remaining, resetSeconds, limit: numberOf(values.get('limit')) }];
+  policies: readonly Item[],
+): RateLimitQuota[] {
+  const remaining = numberOf(parameters.get(names.remaining));
+  const resetSeconds = numberOf(parameters.get(names.reset));
+  if (remaining === undefined || (parameters.has(names.reset) && resetSeconds === undefined)) return [];
+  const policy = policies.find((each) => each.name === name) ?? (policies.length === 1 ? policies[0] : undefined);
+  // The earlier form says the limit itself.
+  const limit = numberOf(parameters.get('limit')) ?? (policy && limitOf(policy));
+  const windowSeconds = numberOf(policy?.parameters.get('w'));
+  const isOfRequests = (policy?.parameters.get('qu') ?? 'requests') === 'requests';
+  return [{ name, remaining, resetSeconds, limit, windowSeconds, isOfRequests }];
 }
 
-export function policyOf(fields: LimitFields): RateLimitPolicy[] {
-  return itemsOf(fields.get('ratelimit-policy') ?? '').flatMap(({ name, parameters }) => {
-    const limit = numberOf(parameters.get('q')) ?? (/^\d+$/.test(name) ? Number(name) : undefined);
-    const windowSeconds = numberOf(parameters.get('w'));
-    const isOfRequests = (parameters.get('qu') ?? 'requests') === 'requests';
-    return limit === undefined ? [] : [{ name, limit, windowSeconds, isOfRequests }];
-  });
+function policiesOf(fields: LimitFields): Item[] {
+  return itemsOf(fields.get('ratelimit-policy') ?? '').filter((policy) => limitOf(policy) !== undefined);
+}
+
+function limitOf({ name, parameters }: Item): number | undefined {
+  return numberOf(parameters.get('q')) ?? (/^\d+$/.test(name) ? Number(name) : undefined);
 }
 
 interface Item {

@@ -3,8 +3,10 @@
  * at the row, asks the transition table, and writes under the guard of what it saw; when the row
  * moved in between it looks again.
  */
+
 import { isSignatureOf } from '../shared/bodies/link.ts';
 import { importMacKey } from '../shared/crypto/mac.ts';
+import { parsedJson } from '../shared/json-text.ts';
 import type {
   BackendLink,
   CallbackReport,
@@ -142,12 +144,8 @@ async function fallbackIn(
   error: TaskError,
 ): Promise<Fallback | undefined> {
   const text = (await readRequests(env.stores.of(id), [id])).get(id);
-  try {
-    const request = TaskRequestSchema.safeParse(JSON.parse(text ?? '{}')).data;
-    return request && fallbackOf(request, service, error);
-  } catch {
-    return undefined;
-  }
+  const request = TaskRequestSchema.safeParse(parsedJson(text ?? '{}')).data;
+  return request && fallbackOf(request, service, error);
 }
 
 /** A result that is no longer kept cannot be compared: the repeat is then taken for the same. */

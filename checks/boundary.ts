@@ -29,7 +29,7 @@ const BOUNDARIES: readonly Boundary[] = [
   { within: 'shared/', files: ['shared/'], notPackages: NODE_ONLY },
   {
     within: 'shared/task/',
-    files: ['shared/task/', 'shared/crypto/', 'shared/bytes.ts'],
+    files: ['shared/task/', 'shared/crypto/', 'shared/bytes.ts', 'shared/json-text.ts'],
     notPackages: [...NODE_ONLY, ...WORKERS_ONLY],
   },
   { within: 'producer/', files: ['producer/', 'shared/'], notPackages: NODE_ONLY },

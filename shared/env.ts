@@ -2,7 +2,9 @@
  * Reading a Worker's environment: parsed once, with errors that name the variable and the fix and
  * never its value.
  */
+
 import * as z from 'zod';
+import { parsedJson } from './json-text.ts';
 
 /** HS256 and HMAC-SHA-256 keys: at least as long as the hash (RFC 7518 section 3.2). */
 const MIN_SECRET_BYTES = 32;
@@ -39,11 +41,8 @@ export function parseEnv<Schema extends z.ZodType>(schema: Schema, env: object):
 /** What a variable holds: an object, or its text. A text that is no JSON stays one, for the schema to refuse. */
 export function jsonOfVariable(value: unknown): unknown {
   if (typeof value !== 'string') return value;
-  try {
-    return JSON.parse(value);
-  } catch {
-    return value;
-  }
+  const json = parsedJson(value);
+  return json === undefined ? value : json;
 }
 
 /** The bindings named `<prefix>0`, `<prefix>1`, … in numeric order; gaps are fine. */

@@ -2,6 +2,7 @@
 
 import { bucketOf } from '../../shared/capacity/line.ts';
 import { valueAtPointer } from '../../shared/json-pointer.ts';
+import { parsedJson } from '../../shared/json-text.ts';
 import { poolNameOf } from '../../shared/key/name.ts';
 import type { CatalogEnv } from './capacity-env.ts';
 
@@ -31,12 +32,7 @@ export function bucketOfRequest(
 
 function textAt(json: BucketSource['json'], pointer: string): string | undefined {
   if (json === undefined) return undefined;
-  let document: unknown;
-  try {
-    document = JSON.parse(typeof json === 'string' ? json : new TextDecoder().decode(json));
-  } catch {
-    return undefined;
-  }
-  const value = valueAtPointer(document, pointer);
+  const text = typeof json === 'string' ? json : new TextDecoder().decode(json);
+  const value = valueAtPointer(parsedJson(text), pointer);
   return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
 }

@@ -1,5 +1,6 @@
 /** Which bodies a task has, and where they are. Pure. */
 
+import { parsedJson } from '../../shared/json-text.ts';
 import type { TaskRow } from '../../shared/store/row.ts';
 import { bytesFromContent, type Content } from '../../shared/task/content.ts';
 import { type StoredBody, StoredBodySchema } from '../../shared/task/stored-body.ts';
@@ -26,12 +27,7 @@ export function payloadBody(row: Pick<TaskRow, 'request' | 'request_body'>): Tas
 }
 
 export function storedResultOf({ result_stored: text }: Pick<TaskRow, 'result_stored'>): StoredBody | undefined {
-  if (text === null) return undefined;
-  try {
-    return StoredBodySchema.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
-  }
+  return text === null ? undefined : StoredBodySchema.safeParse(parsedJson(text)).data;
 }
 
 function inline(content: Content): TaskBody {

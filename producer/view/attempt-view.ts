@@ -1,16 +1,12 @@
 /** What is on record of a task's attempts, as the API shows it, and as entries of its timeline. Pure. */
+import { parsedJson } from '../../shared/json-text.ts';
 import { safeParseAsIs } from '../../shared/rpc/as-is.ts';
 import { type AttemptRecord, AttemptRecordSchema } from '../../shared/task/attempt.ts';
 import type { AttemptView, TimelineEntry } from '../schema/task.ts';
 
 /** Records that this release cannot read are left out one by one. */
 export function attemptsIn(history: string): AttemptRecord[] {
-  let all: unknown;
-  try {
-    all = JSON.parse(history);
-  } catch {
-    return [];
-  }
+  const all = parsedJson(history);
   const records: readonly unknown[] = Array.isArray(all) ? all : [];
   return records.flatMap((record) => safeParseAsIs(AttemptRecordSchema, record).data ?? []);
 }

@@ -1,4 +1,5 @@
 /** Failed tasks, grouped by errors that are alike but for numbers and ids. Pure. */
+import { parsedJson } from '../../shared/json-text.ts';
 import type { FoundError } from '../../shared/store/find.ts';
 import { shorten, type TaskError, TaskErrorSchema } from '../../shared/task/attempt.ts';
 
@@ -47,10 +48,5 @@ function alike(message: string): string {
 }
 
 function errorIn({ error }: FoundError): TaskError | undefined {
-  if (error === null) return undefined;
-  try {
-    return TaskErrorSchema.safeParse(JSON.parse(error)).data;
-  } catch {
-    return undefined;
-  }
+  return error === null ? undefined : TaskErrorSchema.safeParse(parsedJson(error)).data;
 }

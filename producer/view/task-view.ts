@@ -4,6 +4,7 @@
  */
 
 import * as z from 'zod';
+import { parsedJson } from '../../shared/json-text.ts';
 import type { TaskRow, TaskSummaryRow } from '../../shared/store/row.ts';
 import { type AttemptRecord, TaskErrorSchema } from '../../shared/task/attempt.ts';
 import { fallbackDelayMs } from '../../shared/task/backoff.ts';
@@ -191,12 +192,7 @@ function reportsOf({ progress }: TaskRow) {
 
 /** A column that holds no JSON of its shape is left out: the rest of the task is still worth showing. */
 function parsed<Schema extends z.ZodType>(schema: Schema, text: string | null): z.output<Schema> | undefined {
-  if (text === null) return undefined;
-  try {
-    return schema.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
-  }
+  return text === null ? undefined : schema.safeParse(parsedJson(text)).data;
 }
 
 function iso(time: number): string {

@@ -5,6 +5,7 @@
 
 import * as z from 'zod';
 import { bytesFromBase64 } from '../bytes.ts';
+import { parsedJson } from '../json-text.ts';
 
 /**
  * The largest body that travels inline. Queues bill by 64 KB, so only the largest bodies cost a second operation. More than
@@ -55,12 +56,7 @@ function isTextual(type: string): boolean {
 }
 
 export function isJsonText(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
+  return parsedJson(text) !== undefined;
 }
 
 export function base64FromBytes(bytes: Uint8Array): string {

@@ -1,5 +1,7 @@
 /** Which of the rules fits an answer. Pure. */
+
 import { valueAtPointer } from '../../../shared/json-pointer.ts';
+import { parsedJson } from '../../../shared/json-text.ts';
 import type { AnswerRule } from '../../../shared/task/answer-rule.ts';
 import type { Content } from '../../../shared/task/content.ts';
 
@@ -42,10 +44,5 @@ function bodyFits({ pointer, equals, contains }: NonNullable<AnswerRule['body']>
 }
 
 function jsonIn(body: Content | undefined): unknown {
-  if (body?.encoding !== 'json') return undefined;
-  try {
-    return JSON.parse(body.text);
-  } catch {
-    return undefined;
-  }
+  return body?.encoding === 'json' ? parsedJson(body.text) : undefined;
 }

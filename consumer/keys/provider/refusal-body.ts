@@ -2,6 +2,7 @@
  * What providers say about a key or a quota in the body of an error: reads OpenAI's, Anthropic's and
  * Google's words. Pure; anything else is simply not recognised.
  */
+import { parsedJson } from '../../../shared/json-text.ts';
 import type { Content } from '../../../shared/task/content.ts';
 import { durationMs, waitInProseMs } from './duration.ts';
 
@@ -154,12 +155,7 @@ export function jsonOf(body: Content | undefined): unknown {
   if (body === undefined) return undefined;
   // Some say it without a content type: it is kept as bytes then.
   const text = body.encoding === 'base64' ? atob(body.text) : body.text;
-  if (!/^\s*[[{]/.test(text)) return undefined;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  return /^\s*[[{]/.test(text) ? parsedJson(text) : undefined;
 }
 
 function errorOf(body: unknown): Record<string, unknown> | undefined {

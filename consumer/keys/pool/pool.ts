@@ -16,13 +16,10 @@ export interface Member {
   readonly group?: string | undefined;
 }
 
-/** What the operator says the keys of a pool may do; the strictest of the services that use it. */
-export interface ConfiguredLimits {
-  readonly requestsPerMinute?: number | undefined;
-  readonly tokensPerMinute?: number | undefined;
-  /** Calls in flight per key. */
-  readonly concurrency?: number | undefined;
-}
+export const LIMIT_NAMES = ['requestsPerMinute', 'tokensPerMinute', 'concurrency'] as const;
+
+/** What the operator says that each key of a pool may do; the strictest of the services that use it. */
+export type ConfiguredLimits = { readonly [Name in (typeof LIMIT_NAMES)[number]]?: number | undefined };
 
 export interface Key {
   readonly number: number;
@@ -136,8 +133,6 @@ export interface Pool {
   /** That have keys of this pool too. */
   otherShards: readonly number[];
 }
-
-const LIMIT_NAMES = ['requestsPerMinute', 'tokensPerMinute', 'concurrency'] as const;
 
 /** Where the service names no bucket. */
 export const WHOLE_KEY = '';

@@ -12,7 +12,7 @@ import type { TaskMessage } from '../../../shared/message/task-message.ts';
 import type { Services } from '../../../shared/service/definition.ts';
 import type { KnownServices } from '../../../shared/service/known-services.ts';
 import type { KeyPool } from '../pool/key-pool.ts';
-import type { ConfiguredLimits } from '../pool/pool.ts';
+import { type ConfiguredLimits, LIMIT_NAMES } from '../pool/pool.ts';
 import { discoverKeys, KeyGroupsSchema, type KeyRing } from './discovery.ts';
 
 export interface ConsumerKeys {
@@ -61,7 +61,7 @@ function strictestLimits(services: Services, pool: string): ConfiguredLimits {
   const strictest: { -readonly [Name in keyof ConfiguredLimits]: ConfiguredLimits[Name] } = {};
   for (const { keyPool, keyLimits = {} } of Object.values(services)) {
     if (keyPool === undefined || poolNameOf(keyPool) !== pool) continue;
-    for (const name of ['requestsPerMinute', 'tokensPerMinute', 'concurrency'] as const) {
+    for (const name of LIMIT_NAMES) {
       const limit = keyLimits[name];
       if (limit !== undefined) strictest[name] = Math.min(limit, strictest[name] ?? limit);
     }

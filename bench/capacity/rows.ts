@@ -296,6 +296,19 @@ const MISHAPS: Row[] = [
     extra: (result) => slowest(result, 10_000),
   },
   {
+    name: '20 tasks refused, and one other a second',
+    scenario: {
+      limits: unlimited,
+      keys: [4],
+      latencyMs: 200,
+      tasks: [...at(20, () => 0, { answer: refusal(403) }), ...at(150, (index) => 500 + index * 1_000)],
+    },
+    maxLimitedShare: TOLD,
+    isToBlame: ({ answer }) => answer !== undefined,
+    maxMedianWaitMs: 2_000,
+    extra: (result) => blamed(result) ?? slowest(result, 10_000),
+  },
+  {
     name: 'one task refused, two shards of one key each',
     scenario: {
       limits: unlimited,
@@ -354,6 +367,17 @@ const MISHAPS: Row[] = [
     maxLimitedShare: TOLD,
   },
 ];
+
+/** A refused task fails, and not after calls without end. */
+const MAX_REFUSED_CALLS = 12;
+
+function blamed({ tasks }: Result): string | undefined {
+  const refused = tasks.filter(({ task }) => task.answer !== undefined);
+  const open = refused.filter(({ outcome }) => outcome !== 'failed').length;
+  if (open > 0) return `${open} refused ones did not fail`;
+  const calls = refused.reduce((sum, task) => sum + task.calls, 0) / refused.length;
+  return calls <= MAX_REFUSED_CALLS ? undefined : `${calls.toFixed(1)} calls a refused one`;
+}
 
 function slowest({ tasks }: Result, maxMs: number): string | undefined {
   const waits = tasks

@@ -18,6 +18,7 @@ const QUICK = [
   'one stray 429, silent',
   'one request too large',
   'one request too large, one of two keys revoked',
+  '20 tasks refused, and one other a second',
   'one task refused, two shards of one key each',
   'all keys unpaid for a minute',
   '16 keys on two shards, one batch of 100 on one',

@@ -1,5 +1,5 @@
 /** Which key a call gets: the least used of those that have room now. No I/O; the clock is handed in. */
-import { isBeingTried, isOutage, isTried, openFor } from './place.ts';
+import { isBeingTried, isOutage, isTried, openFor, openForRefused } from './place.ts';
 import type { KeyPlace, Pool, Room } from './pool.ts';
 
 /** A canary key goes ahead of its equals while no limit is known; the others do less than it bore for a whole round. */
@@ -27,10 +27,12 @@ export function choose(pool: Pool, places: readonly KeyPlace[], task: string, is
   const isRefused = isOutage(places);
   const isHeld = isRefused && isBeingTried(places);
   const tooLargeFor = pool.tooLarge.get(task)?.keys;
+  const opensFor = (place: KeyPlace) =>
+    isFresh ? openFor(place, task, true, now) : openForRefused(pool, place, task, now);
   const isAway = (place: KeyPlace) =>
     isTried(place) ||
     tooLargeFor?.has(place.key.fingerprint) === true ||
-    Math.max(place.room.limiter.nextAt(now), openFor(place, task, isFresh, now)) > now + AWAY_MS;
+    Math.max(place.room.limiter.nextAt(now), opensFor(place)) > now + AWAY_MS;
   const canary = canaryOf(places, isAway);
   const isProbing = places.some(({ room: { limiter } }) => limiter.isBlind && limiter.isProbed);
   let best: KeyPlace | undefined;
@@ -40,7 +42,7 @@ export function choose(pool: Pool, places: readonly KeyPlace[], task: string, is
     const { key, room } = place;
     if (tooLargeFor?.has(key.fingerprint)) continue;
     const { limiter } = room;
-    const refusedUntil = isHeld ? now + PAUSE_MS : openFor(place, task, isFresh, now);
+    const refusedUntil = isHeld ? now + PAUSE_MS : opensFor(place);
     const waitsForOther = (isProbing && limiter.isBlind) || (canary !== undefined && isAhead(room, canary));
     const at = Math.max(limiter.nextAt(now), refusedUntil, waitsForOther ? Infinity : 0);
     if (at > now) {

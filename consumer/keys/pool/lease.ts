@@ -163,7 +163,7 @@ function answerTo(pool: Pool, call: KeyCall, open: Lease['open'], now: number): 
   if (!isBehind && choice.best !== undefined) {
     if (line !== undefined) line.hasGranted = true;
     const { key, room } = choice.best;
-    take(pool, key, room, task, open, now);
+    take(pool, key, room, task, isFresh, open, now);
     return key.number;
   }
   const isAside = isOdd && !hasOtherKey(pool, places, task, now);
@@ -187,10 +187,18 @@ function answerTo(pool: Pool, call: KeyCall, open: Lease['open'], now: number): 
   return { task, kind: 'park', line: poolLine(pool.name, bucket), reason, until };
 }
 
-function take(pool: Pool, key: Key, room: Room, task: string, open: Lease['open'], now: number): void {
+function take(
+  pool: Pool,
+  key: Key,
+  room: Room,
+  task: string,
+  isFresh: boolean,
+  open: Lease['open'],
+  now: number,
+): void {
   const ticket = room.limiter.start(now);
   open.set(task, { key, room, ticket, startedAt: now });
-  for (const state of [key.refusals, room.refusals]) if (isSuspected(state)) state.prober = task;
+  for (const state of [key.refusals, room.refusals]) if (!isFresh || isSuspected(state)) state.prober = task;
   key.inFlight += 1;
   key.calls += 1;
   key.lastUsedAt = now;

@@ -37,3 +37,12 @@ export function isBeingTried(places: readonly KeyPlace[]): boolean {
 export function openFor({ key, room }: KeyPlace, task: string, isFresh: boolean, now: number): number {
   return Math.max(openAt(key.refusals, task, isFresh, now), openAt(room.refusals, task, isFresh, now));
 }
+
+/** As long as tasks come that work, those that were refused leave the keys that are to be tried to them. */
+const OTHERS_COME_MS = 3_000;
+
+/** The same for a task that a key has refused. */
+export function openForRefused(pool: Pool, place: KeyPlace, task: string, now: number): number {
+  const at = openFor(place, task, false, now);
+  return isTried(place) ? Math.max(at, pool.workedAt + OTHERS_COME_MS) : at;
+}

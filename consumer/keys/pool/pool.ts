@@ -98,6 +98,8 @@ export interface RefusedState {
   lookedAt: number;
   /** One of them was woken to try a key. */
   triedAt: number;
+  /** Of those that may try another key, when the last were woken. */
+  wokenAt: number;
   isAsking: boolean;
 }
 
@@ -127,6 +129,8 @@ export interface Pool {
   readonly tooLarge: Map<string, { readonly keys: Set<string>; readonly httpStatus: number }>;
   /** Refused tasks that another shard was given to try. */
   readonly sentOn: Set<string>;
+  /** When a call was last heard to have worked. */
+  workedAt: number;
   configured: ConfiguredLimits;
   expiresCheckAt: number;
   shard: number;
@@ -157,6 +161,7 @@ export function emptyPool(name: string): Pool {
     inPlace: new Map(),
     tooLarge: new Map(),
     sentOn: new Set(),
+    workedAt: 0,
     configured: {},
     expiresCheckAt: 0,
     shard: 0,

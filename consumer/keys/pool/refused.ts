@@ -7,7 +7,7 @@
 import { type LeaseAnswer, waitsInPlace } from '../../../shared/capacity/lease.ts';
 import { refusedLine } from '../../../shared/capacity/line.ts';
 import { MAX_RELEASED_BY_ID, type ReleaseAnswer, type ReleaseRequest } from '../../../shared/ledger/line.ts';
-import { isBeingTried, isOutage, isTried, openFor, placesOf, refusalsOf } from './place.ts';
+import { isBeingTried, isOutage, isTried, openForRefused, placesOf, refusalsOf } from './place.ts';
 import { type KeyPlace, type Pool, type RefusedState, WHOLE_KEY } from './pool.ts';
 import { blameOf, hasRefused, isRefusing } from './status.ts';
 
@@ -16,6 +16,9 @@ const WRITTEN_WITHIN_MS = 3_000;
 
 /** A woken task that has not come by then has ended, or went elsewhere. */
 const COMES_WITHIN_MS = 30_000;
+
+/** A woken task has tried a key by then, mostly. */
+const TRIED_WITHIN_MS = 1_000;
 
 /** Looks again after this, whatever is known: refusals are forgotten in time. */
 const LOOK_AGAIN_MS = 60_000;
@@ -75,7 +78,8 @@ function mayFit(places: readonly KeyPlace[], tooSmall: ReadonlySet<string>, now:
  */
 export function hasOtherKey(pool: Pool, places: readonly KeyPlace[], task: string, now: number): boolean {
   const tooSmall = pool.tooLarge.get(task)?.keys;
-  const takes = (place: KeyPlace) => !tooSmall?.has(place.key.fingerprint) && openFor(place, task, false, now) <= now;
+  const takes = (place: KeyPlace) =>
+    !tooSmall?.has(place.key.fingerprint) && openForRefused(pool, place, task, now) <= now;
   const hasRoom = ({ room: { limiter } }: KeyPlace) => waitsInPlace(limiter.nextAt(now), now);
   const works = places.filter((place) => !isTried(place));
   const [good, others] = [works.filter(takes), works.filter((place) => !takes(place))];
@@ -90,7 +94,7 @@ export function standAside(pool: Pool, bucket: string, task: string, now: number
 }
 
 function newRefused(): RefusedState {
-  return { tasks: new Map(), hasNews: true, lookedAt: 0, triedAt: 0, isAsking: false };
+  return { tasks: new Map(), hasNews: true, lookedAt: 0, triedAt: 0, wokenAt: 0, isAsking: false };
 }
 
 /** They stood there when the owner of the pool was evicted. */
@@ -120,12 +124,24 @@ export function pullRefused(
     state.lookedAt = now;
     const tasks: string[] = [];
     let left = room;
+    // Each key takes one of them at a time.
+    const takers = places.filter((place) => openForRefused(pool, place, '', now) <= now).length;
+    let tries = state.wokenAt > now - TRIED_WITHIN_MS ? 0 : takers;
     for (const [task, joinedAt] of state.tasks) {
       const isToFail = failureOf(pool, bucket, places, task, now) !== undefined;
       if (!isToFail && !hasOtherKey(pool, places, task, now)) continue;
       const isReady = joinedAt <= now - WRITTEN_WITHIN_MS && tasks.length < MAX_RELEASED_BY_ID;
-      if (isReady && (isToFail || left-- >= 1)) tasks.push(task);
-      else state.hasNews = true;
+      const isTry = !isToFail && isRefused(places, task);
+      if (!isReady || (!isToFail && left < 1) || (isTry && tries < 1)) {
+        state.hasNews = true;
+        continue;
+      }
+      tasks.push(task);
+      if (!isToFail) left -= 1;
+      if (isTry) {
+        tries -= 1;
+        state.wokenAt = now;
+      }
     }
     if (tasks.length > 0) {
       for (const task of tasks) state.tasks.delete(task);
@@ -184,7 +200,7 @@ function loneTry(
     const tooSmall = pool.tooLarge.get(task)?.keys;
     const opens = places.flatMap((place) => {
       if (tooSmall?.has(place.key.fingerprint)) return [];
-      return Math.max(openFor(place, task, false, now), place.room.limiter.nextAt(now));
+      return Math.max(openForRefused(pool, place, task, now), place.room.limiter.nextAt(now));
     });
     const at = Math.max(Math.min(...opens), joinedAt + WRITTEN_WITHIN_MS);
     if (at < first.at) first = { at, task };

@@ -112,6 +112,7 @@ function holdInOutage(pool: Pool, bucket: string, isNew: boolean, now: number): 
 }
 
 function noteWorkedEverywhere(pool: Pool, { key, room, startedAt }: LeasedCall, task: string, now: number): void {
+  pool.workedAt = now;
   noteWorked(key.refusals, task, startedAt);
   noteWorked(room.refusals, task, startedAt);
   pool.tooLarge.delete(task);

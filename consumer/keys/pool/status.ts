@@ -131,9 +131,13 @@ export function clearTask(state: RefusalState, task: string, startedAt: number, 
 /** When the task may have a call here, Unix ms. */
 export function openAt(state: RefusalState, task: string, isFresh: boolean, now: number): number {
   const { refusals } = state;
-  if (refusals.length === 0) return now;
+  if (refusals.length === 0 && state.prober === undefined) return now;
   const own = refusals.find((refusal) => refusal.task === task && refusal.at > now - REFUSAL_TTL_MS);
-  if (!isSuspected(state)) return own === undefined ? now : Infinity;
+  if (!isSuspected(state)) {
+    if (own !== undefined) return Infinity;
+    // Refused elsewhere: one at a time. Together they would all be refused, and as the key's fault, if it works then.
+    return isFresh || state.prober === undefined ? now : now + FIRST_PAUSE_MS;
+  }
   if (state.prober !== undefined) return now + FIRST_PAUSE_MS;
   if (isFresh) return Math.max(now, state.probeAt);
   // Nobody else has come to try it: better this one than none.

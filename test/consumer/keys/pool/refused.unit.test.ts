@@ -162,6 +162,36 @@ test('a key that refused a task is tried by one call at a time, though it has ro
     expect(ask(pool, task, START + 300, { ...only, isInTurn: true })).toMatchObject({ kind: 'granted' });
 });
 
+describe('tasks that another key refused', () => {
+  /** The first key has refused two tasks. */
+  function refusedByTheFirst(): Pool {
+    const pool = emptyPool('llm');
+    for (const [index, task] of ['bad-1', 'bad-2'].entries()) {
+      const at = START + index * 100;
+      const { leaseId, kind } = ask(pool, task, at, { members: MEMBERS.slice(0, 1) });
+      expect(kind).toBe('granted');
+      release(pool, { leaseId, reports: [{ task, feedback: REFUSED }] }, at + 5);
+    }
+    return pool;
+  }
+
+  test('have a key one at a time: together they would be refused as if it were the key', () => {
+    const pool = refusedByTheFirst();
+    expect(ask(pool, 'bad-1', START + 1_000)).toMatchObject({ kind: 'granted', key: 2 });
+    expect(ask(pool, 'bad-2', START + 1_001).kind).toBe('start-at');
+  });
+
+  test('leave one that is to be tried to others, as long as those come', () => {
+    const pool = refusedByTheFirst();
+    const isGranted = (at: number) => ask(pool, 'bad-1', at, { mustNotWait: true }).kind === 'granted';
+    const other = ask(pool, 'bad-1', START + 1_000);
+    release(pool, { leaseId: other.leaseId, reports: [{ task: 'bad-1', feedback: REFUSED }] }, START + 1_005);
+    pool.workedAt = START + 6_000;
+    expect(isGranted(START + 8_900)).toBe(false);
+    expect(isGranted(START + 9_100)).toBe(true);
+  });
+});
+
 test('a task that one key refused waits aside while the other is limited and the first has room for others', () => {
   const pool = emptyPool('llm');
   const [first, second] = MEMBERS.map((member) => ({ members: [member], isInTurn: true }));

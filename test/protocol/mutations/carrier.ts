@@ -196,4 +196,17 @@ export const CARRIER_MUTATIONS: readonly Row[] = [
       ),
     ],
   },
+  {
+    name: 'accepting one task',
+    file: '../producer/accept/accept.test.ts',
+    mutations: [
+      mutation(
+        'R19',
+        'the word that a refused task may run',
+        'producer/submission/submission.ts',
+        'The task was not accepted for certain: it may still run. ',
+        'The task was not accepted. ',
+      ),
+    ],
+  },
 ];

@@ -153,7 +153,8 @@ class ProxiedCall {
     }
     const headers = this.#headersOf(answer, sent, acquired, secrets);
     if (isBodiless || 'whole' in body) {
-      this.#end('complete', answer, acquired, idle);
+      // It may have been broken off while the answer was looked at.
+      this.#end(idle.signal.aborted ? brokenOff(idle) : 'complete', answer, acquired, idle);
       const bytes = isBodiless || !('whole' in body) ? null : secrets.bytes(body.whole);
       return new Response(bytes, { status, headers });
     }
@@ -216,7 +217,7 @@ class ProxiedCall {
       this.#end(end, answer, acquired, idle);
     };
     // Nothing may be reading when the call is broken off: a client that stopped to read would hold place and key.
-    const breakOff = () => over(idle.isTooLong ? 'broken' : 'abandoned');
+    const breakOff = () => over(brokenOff(idle));
     // It may have been while the answer was looked at.
     if (idle.signal.aborted) breakOff();
     else idle.signal.addEventListener('abort', breakOff);
@@ -254,6 +255,10 @@ class ProxiedCall {
     };
     this.#inBackground(tell(this.#env, this.#outbound, record, outcome !== TRIED_ANOTHER));
   }
+}
+
+function brokenOff({ isTooLong }: IdleTimeout): BodyEnd {
+  return isTooLong ? 'broken' : 'abandoned';
 }
 
 /** Of a body that there is not nothing else would notice one that no client takes. */

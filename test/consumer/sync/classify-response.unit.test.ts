@@ -3,6 +3,7 @@ import { Acquired } from '../../../consumer/sync/acquired.ts';
 import { classifyResponse } from '../../../consumer/sync/classify-response.ts';
 import type { AcquiredKey } from '../../../consumer/sync/key-hold.ts';
 import { FREE_PLACE, type ServerPlace } from '../../../consumer/sync/place-hold.ts';
+import { MAX_INLINE_BYTES } from '../../../shared/task/content.ts';
 
 const NOW = Date.UTC(2026, 10, 20);
 const key: AcquiredKey = { pool: 'default', number: 1, release: async () => {} };
@@ -47,6 +48,12 @@ describe('an answer without a key', () => {
     expect('stream' in body).toBe(true);
     const short = await classify(new Response('short', { headers: { 'content-length': '5' } }), withoutKey);
     expect('whole' in short.body && new TextDecoder().decode(short.body.whole)).toBe('short');
+  });
+
+  it('is read with a bound where its length is that of a packed body', async () => {
+    const headers = { 'content-length': '5', 'content-encoding': 'gzip' };
+    const unpacked = new Response('x'.repeat(MAX_INLINE_BYTES + 1), { headers, encodeBody: 'manual' });
+    expect('stream' in (await classify(unpacked, withoutKey)).body).toBe(true);
   });
 });
 

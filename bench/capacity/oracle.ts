@@ -1,6 +1,7 @@
 /**
  * What nobody can beat: a caller that knows every limit, and when each of them lets a call in. A bound that
- * this one misses says something of the provider, and nothing of the limiter. Deterministic.
+ * this one misses says something of the provider, or of batches that run one at a time, and nothing of the limiter.
+ * Deterministic.
  */
 import { ProviderKey, randomFrom } from './provider.ts';
 import type { Scenario } from './simulation.ts';
@@ -11,8 +12,15 @@ export interface Best {
   readonly uses: readonly number[];
 }
 
-/** @returns undefined where more than the limits of the keys decides: odd keys or tasks, several buckets */
-export function bestOf({ limits, keys, latencyMs, tasks, keyAnswer }: Scenario, seed: number): Best | undefined {
+/** What is left of a wait by rounding would be waited for without end. */
+const MIN_WAIT_MS = 1;
+
+/**
+ * @param batch so many calls run in one batch, and the next one begins when the last of them has ended
+ * @returns undefined where more than the limits of the keys decides: odd keys or tasks, several buckets
+ */
+export function bestOf(scenario: Scenario, seed: number, batch = Infinity): Best | undefined {
+  const { limits, keys, latencyMs, tasks, keyAnswer } = scenario;
   const isPlain = tasks.every(({ arrivesAt, bucket, answer }) => arrivesAt === 0 && !bucket && !answer);
   if (!isPlain || keyAnswer !== undefined || limits.kind === 'none') return undefined;
   const random = randomFrom(seed);
@@ -25,23 +33,28 @@ export function bestOf({ limits, keys, latencyMs, tasks, keyAnswer }: Scenario, 
     })),
   );
   let last = 0;
-  for (let left = tasks.length; left > 0; ) {
+  let begunAt = 0;
+  for (let done = 0; done < tasks.length; ) {
     const [first] = places.sort((a, b) => a.at - b.at || a.uses - b.uses);
     if (first === undefined) return undefined;
-    const now = first.at;
+    const now = Math.max(first.at, begunAt);
     for (let end = first.ends[0]; end !== undefined && end <= now; [end] = first.ends) {
       first.provider.end();
       first.ends.shift();
     }
     const waitMs = first.provider.take(now);
     if (waitMs > 0) {
-      first.at = Math.min(now + waitMs, first.ends[0] ?? Infinity);
+      first.at = Math.min(now + Math.max(MIN_WAIT_MS, waitMs), first.ends[0] ?? Infinity);
       continue;
     }
-    left -= 1;
+    done += 1;
+    first.at = now;
     first.uses += 1;
-    first.ends.push(now + latencyMs);
-    last = Math.max(last, now + latencyMs);
+    const endsAt = now + latencyMs * (0.7 + 0.6 * random());
+    first.ends.push(endsAt);
+    first.ends.sort((a, b) => a - b);
+    last = Math.max(last, endsAt);
+    if (done % batch === 0) begunAt = last;
   }
   return { ms: last, uses: places.map(({ uses }) => uses) };
 }

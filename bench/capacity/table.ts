@@ -16,7 +16,7 @@ export const HEADING = COLUMNS.map(([title, width]) => title.padEnd(width))
   .trimEnd();
 
 export function lineOf(name: string, bounds: BoundsCheck): string {
-  const { time, best, limited, spread, deferrals, medianWaitMs, misses } = bounds;
+  const { time, best, maxTime, limited, spread, deferrals, medianWaitMs, misses } = bounds;
   const cells = [
     name,
     time === undefined ? '–' : `${time.median.toFixed(2)} (${time.worst.toFixed(2)})`,
@@ -27,7 +27,9 @@ export function lineOf(name: string, bounds: BoundsCheck): string {
     `${(medianWaitMs.worst / 1_000).toFixed(1)} s`.padEnd(10),
   ];
   const line = cells.map((cell, index) => cell.padEnd(COLUMNS[index]?.[1] ?? 0)).join(' ');
-  return (misses.length === 0 ? line : `${line} ✗ ${misses.join(', ')}`).trimEnd();
+  const noted =
+    maxTime === undefined ? line : `${line.trimEnd()} (time up to ${maxTime.toFixed(2)}: 15% over the best)`;
+  return (misses.length === 0 ? noted : `${noted} ✗ ${misses.join(', ')}`).trimEnd();
 }
 
 function percent(share: number, digits: number): string {

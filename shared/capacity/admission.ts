@@ -102,7 +102,7 @@ function mostAtOnce(state: LimiterState): number {
 }
 
 /** Calls that may be refused together when what is known turns out to be wrong. */
-function mostUnsure(state: LimiterState): number {
+export function mostUnsure(state: LimiterState): number {
   if (state.configured.rate !== undefined || state.told.isAny || state.top !== undefined) return Infinity;
   if (state.learnt === undefined) {
     const { confirmed, uncounted } = state;

@@ -84,9 +84,12 @@ export class Doubt {
     this.#reset(Math.min(0, this.#clean), Math.min(MAX_PATIENCE, this.#patience * 2));
   }
 
-  /** The number was found lower than it was; that may have been a stray refusal, and is doubted in the next round. */
-  restart(): void {
-    this.#reset(FIRST_PATIENCE - 1, FIRST_PATIENCE);
+  /**
+   * The number was found lower than it was, and nothing had been doubted.
+   * @param hadHeld for a round: it may have been a stray refusal, which the next round shows
+   */
+  restart(hadHeld: boolean): void {
+    this.#reset(hadHeld ? FIRST_PATIENCE - 1 : -FIRST_PATIENCE, FIRST_PATIENCE);
   }
 
   #reset(clean: number, patience: number): void {

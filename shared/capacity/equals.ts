@@ -20,6 +20,9 @@ export function learnFrom(state: LimiterState, other: LimiterState, now: number)
   if (other.learnt === undefined || (other.closed?.isCounted === true && other.borne === 0)) return;
   // This one has borne more for a whole round: it may have been a stray refusal.
   if (state.learnt === undefined && paceOf(other.learnt) < state.borneBefore / ROUND_MS) return;
+  // What an equal has found lower may be lower here, too: few calls that may be refused together, until it has held for a round.
+  if (state.learnt !== undefined && !other.isObserved && other.learnt.calls < state.learnt.calls)
+    state.isObserved = false;
   state.most = Math.max(state.most, other.most);
   if (state.learnt === undefined || (state.isCopy && !other.isCopy && !state.isObserved)) {
     // A round was as long as nothing was known: what was let in over it must not be taken for what one period bears.

@@ -9,7 +9,7 @@
  * Guarantee: a closed limiter opens no sooner than was told, but for one call that is tried where the
  * refusal may have been one of calls at a time.
  */
-import { nextAt, opensByEnd, perSecond, room } from './admission.ts';
+import { mostUnsure, nextAt, opensByEnd, perSecond, room } from './admission.ts';
 import { Doubt } from './doubt.ts';
 import { learnFrom } from './equals.ts';
 import { type KnownLimit, knownLimits } from './known-limits.ts';
@@ -74,6 +74,11 @@ export class Limiter {
   get isKnown(): boolean {
     const { learnt, top, configured, told } = this.#state;
     return learnt !== undefined || top !== undefined || configured.rate !== undefined || told.isAny;
+  }
+
+  /** What is known may turn out to be wrong: only so many calls are let start that may be refused together. */
+  get isUnsure(): boolean {
+    return mostUnsure(this.#state) < Infinity;
   }
 
   /** It was seen to bear so many calls at a time. */

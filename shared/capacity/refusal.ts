@@ -100,7 +100,7 @@ function learn(state: LimiterState, call: OpenCall, until: number | undefined, n
     learnt === undefined
       ? firstLearnt(count, Math.max(call.at - roundAt, state.shutMs), toldMs, isRepeated ? uncounted.openMs : undefined)
       : { ...learnt, calls: count };
-  if (state.isObserved && !state.doubt.isRaised) state.doubt.restart();
+  if (!state.doubt.isRaised) state.doubt.restart(state.isObserved);
   else state.doubt.fail();
   // Nor had much been saved up.
   state.isObserved = isRepeated && SAME_SHARE * state.confirmed <= uncounted.calls;

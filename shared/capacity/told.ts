@@ -1,6 +1,7 @@
 /**
  * What a backend tells of its limits beside its answers, by the limit's name: requests, tokens. Each report
- * replaces the one before; between two of them starts are counted down. No I/O.
+ * replaces the one before, except that within a window the least that was told counts; between two of them starts are
+ * counted down. No I/O.
  */
 import type { ToldLimit } from './limit.ts';
 
@@ -10,6 +11,8 @@ const MAX_WAIT_MS = 86_400_000;
 interface Told {
   readonly limit: number;
   readonly periodMs: number;
+  /** The least that was told of this window. */
+  least: number;
   remaining: number;
   resetAt: number;
 }
@@ -32,9 +35,11 @@ export class ToldLimits {
     const before = this.#limits.get(name);
     // A window that is not stated is at least as long as the longest wait that was told.
     const seenMs = before?.limit === limit ? before.periodMs : 0;
+    const least = before !== undefined && isSameWindow(before, resetAt) ? Math.min(before.least, remaining) : remaining;
     this.#limits.set(name, {
       limit,
-      remaining: Math.max(0, remaining - inFlight),
+      least,
+      remaining: Math.max(0, least - inFlight),
       resetAt,
       periodMs: periodMs ?? Math.max(seenMs, resetAt - now),
     });
@@ -43,6 +48,7 @@ export class ToldLimits {
   start(now: number): void {
     for (const told of this.#limits.values()) {
       if (told.resetAt <= now) {
+        told.least = told.limit;
         told.remaining = told.limit;
         told.resetAt = now + told.periodMs;
       }
@@ -69,4 +75,9 @@ export class ToldLimits {
     for (const { limit, periodMs } of this.#limits.values()) slowest = Math.min(slowest, (limit * 1_000) / periodMs);
     return slowest;
   }
+}
+
+/** Answers arrive in any order, and what is left of a window only sinks. One that moves on does so by a call's share at least. */
+function isSameWindow(before: Told, resetAt: number): boolean {
+  return resetAt <= before.resetAt + before.periodMs / before.limit / 2;
 }

@@ -12,6 +12,7 @@ import {
   type ConfiguredLimits,
   configure,
   fadeRecentCalls,
+  inPlaceOf,
   type Key,
   type KeyPlace,
   knownBucket,
@@ -57,6 +58,8 @@ export type BriefKeyAnswer = number | KeyAnswer;
 
 /** As long as `waitsInPlace` allows. */
 const MAX_IN_PLACE_MS = 2_000;
+/** Whose turn it is was woken a little early where the queue took less time than at other times: in line it would be woken again. */
+const IN_TURN_MS = 5_000;
 const LATE_MS = 1_000;
 
 /** So many may wait in place for what a call says that tries a key. */
@@ -157,7 +160,10 @@ function answerTo(pool: Pool, call: KeyCall, open: Lease['open'], now: number): 
   const isFresh = !isRefused(places, task);
   const isOdd = !isFresh || pool.tooLarge.has(task);
   const failure = isOdd ? failureOf(pool, bucket, places, task, now) : undefined;
-  if (failure !== undefined) return failure;
+  if (failure !== undefined) {
+    inPlaceOf(pool, bucket).delete(task);
+    return failure;
+  }
   const isBehind = line !== undefined && call.isInTurn !== true;
   const choice = choose(pool, places, task, isFresh, now);
   if (!isBehind && choice.best !== undefined) {
@@ -173,8 +179,9 @@ function answerTo(pool: Pool, call: KeyCall, open: Lease['open'], now: number): 
       ? undefined
       : isAside
         ? waitAside(choice, now)
-        : waitInPlace(pool, bucket, places, task, choice, now);
+        : waitInPlace(pool, bucket, places, call, choice, now);
   if (inPlace !== undefined) return { task, kind: 'start-at', at: inPlace, reason };
+  inPlaceOf(pool, bucket).delete(task);
   const until = choice.nextAt > now && choice.nextAt < Infinity ? choice.nextAt : undefined;
   if (isAside) {
     if (!call.neverParks) standAside(pool, bucket, task, now);
@@ -203,7 +210,7 @@ function take(
   key.calls += 1;
   key.lastUsedAt = now;
   key.recentCalls += 1;
-  pool.inPlace.get(room.bucket)?.delete(task);
+  inPlaceOf(pool, room.bucket).delete(task);
 }
 
 /** A moment to wait in place, as long as there will be room for all who wait so: each asks when its turn may come. */
@@ -211,13 +218,13 @@ function waitInPlace(
   pool: Pool,
   bucket: string,
   places: readonly KeyPlace[],
-  task: string,
+  { task, isInTurn }: KeyCall,
   choice: Choice,
   now: number,
 ): number | undefined {
-  if (!choice.isOpenedByEnd && !waitsInPlace(choice.nextAt, now)) return undefined;
-  const others = pool.inPlace.get(bucket) ?? new Map<string, number>();
-  pool.inPlace.set(bucket, others);
+  const withinMs = isInTurn ? IN_TURN_MS : MAX_IN_PLACE_MS;
+  if (!choice.isOpenedByEnd && !waitsInPlace(choice.nextAt, now, withinMs)) return undefined;
+  const others = inPlaceOf(pool, bucket);
   let ahead = 0;
   for (const [other, until] of others) {
     if (other === task) break;
@@ -225,25 +232,22 @@ function waitInPlace(
     else ahead += 1;
   }
   // At any moment there may be found to be room for many.
-  const isUnsure = places.some(isTried) || !places.some(({ room: { limiter } }) => limiter.isKnown);
-  const turnAt = isUnsure && ahead < MAX_UNSURE_IN_PLACE ? now : roomAt(pool, bucket, ahead, now);
-  if (turnAt === undefined) {
-    others.delete(task);
-    return undefined;
-  }
+  const isUnsure = places.some(isTried) || places.every(({ room: { limiter } }) => limiter.isUnsure);
+  const turnAt = isUnsure && ahead < MAX_UNSURE_IN_PLACE ? now : roomAt(pool, bucket, ahead, now, withinMs);
+  if (turnAt === undefined) return undefined;
   const at = Math.min(
     Math.max(choice.nextAt, turnAt),
     choice.isOpenedByEnd ? now + PAUSE_MS * (1 + Math.floor(ahead / TURNS_A_PAUSE)) : Infinity,
   );
-  if (!waitsInPlace(at, now)) return undefined;
+  if (!waitsInPlace(at, now, withinMs)) return undefined;
   others.set(task, at + LATE_MS);
   return at;
 }
 
 /** When so many others have found room and one more may; undefined when that is too long to wait in place. */
-function roomAt(pool: Pool, bucket: string, others: number, now: number): number | undefined {
-  if (roomWithin(pool, bucket, now, now + MAX_IN_PLACE_MS) <= others) return undefined;
-  let [early, late] = [now, now + MAX_IN_PLACE_MS];
+function roomAt(pool: Pool, bucket: string, others: number, now: number, withinMs: number): number | undefined {
+  if (roomWithin(pool, bucket, now, now + withinMs) <= others) return undefined;
+  let [early, late] = [now, now + withinMs];
   while (late - early > TURN_MS) {
     const middle = (early + late) / 2;
     if (roomWithin(pool, bucket, now, middle) > others) late = middle;

@@ -7,7 +7,7 @@
 import { poolLine } from '../../../shared/capacity/line.ts';
 import type { ReleaseAnswer, ReleaseRequest } from '../../../shared/ledger/line.ts';
 import { isBeingTried, isOutage, isTried, openFor, placesOf } from './place.ts';
-import type { KeyPlace, LineState, Pool, Room } from './pool.ts';
+import { inPlaceOf, type KeyPlace, type LineState, type Pool, type Room } from './pool.ts';
 import { notePulledRefused, pullRefused } from './refused.ts';
 
 /** A woken task that has not come by then has ended, or went elsewhere. */
@@ -94,10 +94,12 @@ export function pull(pool: Pool, now: number): { readonly pulls: Pull[]; readonl
   const pulls: Pull[] = [];
   let nextAt = Infinity;
   for (const [bucket, state] of pool.refused) {
-    const soon = roomWithin(pool, bucket, now, now + IN_PLACE_MS);
+    // Those of the common line that are on their way keep none of them from having their turn.
+    const soon = roomWithin(pool, bucket, now, now + IN_PLACE_MS) - waitingInPlace(pool, bucket, now);
     const { request, nextAt: againAt } = pullRefused(pool, bucket, state, soon, now);
     nextAt = Math.min(nextAt, Math.max(now + MIN_ASK_PAUSE_MS, againAt));
     if (request === undefined) continue;
+    if (request.shard === pool.shard) expectNamed(pool, bucket, request.tasks, now);
     pulls.push({ bucket, request, of: 'refused' });
   }
   for (const [bucket, line] of pool.lines) {
@@ -122,6 +124,12 @@ export function pull(pool: Pool, now: number): { readonly pulls: Pull[]; readonl
     nextAt = Math.min(nextAt, Math.max(now + MIN_ASK_PAUSE_MS, Math.min(now + LOOK_AGAIN_MS, soonest)));
   }
   return { pulls, nextAt };
+}
+
+/** Tasks that are woken by name keep their room from now on, as if they waited in place. */
+function expectNamed(pool: Pool, bucket: string, tasks: readonly string[] = [], now: number): void {
+  const inPlace = inPlaceOf(pool, bucket);
+  for (const task of tasks) inPlace.set(task, now + LOST_AFTER_MS);
 }
 
 export function noteAsking(pool: Pool, { bucket, of }: Pull, now: number): void {
@@ -190,7 +198,7 @@ function byQuota(places: readonly KeyPlace[]): KeyPlace[] {
 
 function waitingInPlace(pool: Pool, bucket: string, now: number): number {
   let count = 0;
-  for (const until of pool.inPlace.get(bucket)?.values() ?? []) if (until > now) count++;
+  for (const until of inPlaceOf(pool, bucket).values()) if (until > now) count++;
   return count;
 }
 

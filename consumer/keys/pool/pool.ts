@@ -282,3 +282,10 @@ export function fadeRecentCalls(keys: readonly Key[], now: number): void {
     key.fadedAt = now;
   }
 }
+
+/** Tasks that wait in place, or are on their way to, with the time until which they are expected to ask again. */
+export function inPlaceOf({ inPlace }: Pool, bucket: string): Map<string, number> {
+  const known = inPlace.get(bucket) ?? new Map<string, number>();
+  inPlace.set(bucket, known);
+  return known;
+}

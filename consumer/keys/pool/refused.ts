@@ -8,7 +8,7 @@ import { type LeaseAnswer, waitsInPlace } from '../../../shared/capacity/lease.t
 import { refusedLine } from '../../../shared/capacity/line.ts';
 import { MAX_RELEASED_BY_ID, type ReleaseAnswer, type ReleaseRequest } from '../../../shared/ledger/line.ts';
 import { isBeingTried, isOutage, isTried, openForRefused, placesOf, refusalsOf } from './place.ts';
-import { type KeyPlace, type Pool, type RefusedState, WHOLE_KEY } from './pool.ts';
+import { inPlaceOf, type KeyPlace, type Pool, type RefusedState, WHOLE_KEY } from './pool.ts';
 import { blameOf, hasRefused, isRefusing } from './status.ts';
 
 /** A row is written by then, if it is ever. */
@@ -223,6 +223,7 @@ export function notePulledRefused(
     // They may stand there still.
     for (const task of tasks) {
       pool.sentOn.delete(task);
+      inPlaceOf(pool, bucket).delete(task);
       state.tasks.set(task, now);
     }
     state.hasNews ||= tasks.length > 0;

@@ -53,6 +53,16 @@ test('no more wait in place than there will be room for within two seconds', () 
   expect(answers).toMatchObject([{ kind: 'start-at' }, { kind: 'park' }, { kind: 'park' }]);
 });
 
+test('a woken task waits in place longer than a newcomer: it was woken because its turn comes', () => {
+  const pool = emptyPool('llm');
+  const { leaseId } = ask(pool, ['a'], START);
+  const feedback = { kind: 'limited', quota: false, resetAt: START + 4_000 } as const;
+  release(pool, { leaseId, reports: [{ task: 'a', feedback }] }, START + 10);
+  expect(ask(pool, ['newcomer'], START + 20).answers).toMatchObject([{ kind: 'park' }]);
+  const woken = { task: 'b', isInTurn: true, hasArrived: true };
+  expect(ask(pool, [woken], START + 20).answers).toMatchObject([{ kind: 'start-at', at: START + 4_000 }]);
+});
+
 test('a woken task that never comes keeps its room for half a minute only', () => {
   const pool = lineBehindOneCall();
   const times = [CALL_MS, 2_000, 29_000, 32_000].map((after) => START + after);

@@ -2,8 +2,14 @@
 import type { Registry } from '../../callback/registry/state.ts';
 import type { Fault } from './faults.ts';
 
-/** By these leases end before their time. */
-const BACK: ReadonlySet<string> = new Set(['keys.release', 'registry.report', 'registry.give-up', 'registry.end-task']);
+/** By these leases end before their time; the registry's through a session. */
+const BACK: ReadonlySet<string> = new Set([
+  'keys.release',
+  'registry.report',
+  'registry.give-up',
+  'registry.end-task',
+  'ledger.open',
+]);
 
 export class Loans {
   readonly #violations: string[];

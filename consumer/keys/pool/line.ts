@@ -94,8 +94,7 @@ export function pull(pool: Pool, now: number): { readonly pulls: Pull[]; readonl
   const pulls: Pull[] = [];
   let nextAt = Infinity;
   for (const [bucket, state] of pool.refused) {
-    // Those of the common line that are on their way keep none of them from having their turn.
-    const soon = roomWithin(pool, bucket, now, now + IN_PLACE_MS) - waitingInPlace(pool, bucket, now);
+    const soon = roomWithin(pool, bucket, now, now + IN_PLACE_MS);
     const { request, nextAt: againAt } = pullRefused(pool, bucket, state, soon, now);
     nextAt = Math.min(nextAt, Math.max(now + MIN_ASK_PAUSE_MS, againAt));
     if (request === undefined) continue;

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { checkBounds } from '../../bench/capacity/bounds.ts';
 import { bestOf } from '../../bench/capacity/oracle.ts';
 import { ROWS } from '../../bench/capacity/rows.ts';
-import { simulate } from '../../bench/capacity/simulation.ts';
+import { type Scenario, simulate } from '../../bench/capacity/simulation.ts';
 
 /** A quick part of `npm run bench:capacity`: one run each. */
 const QUICK = [
@@ -44,3 +44,26 @@ describe('keys whose limits nobody configured', () => {
     expect(checkBounds(row, runs).misses).toEqual([]);
   });
 });
+
+/** Few tasks are the harder case: a key that refused many blames none of them. */
+const FEW_TASKS = [2, 3, 5, 8, 12];
+const OUTAGES_MS = [3_000, 8_000, 20_000, 60_000, 600_000];
+
+describe.each([2, 4, 8])('%i keys that are all unpaid for a while', (keys) => {
+  test.each(OUTAGES_MS)('%i ms: no task fails, however few there are', (ms) => {
+    const outcomes = FEW_TASKS.flatMap((count) =>
+      [1, 2, 3].flatMap((seed) => simulate(unpaidUntil(ms, keys, count), seed).tasks.map(({ outcome }) => outcome)),
+    );
+    expect(new Set(outcomes)).toEqual(new Set(['succeeded']));
+  });
+});
+
+function unpaidUntil(ms: number, keys: number, count: number): Scenario {
+  return {
+    limits: { kind: 'none' },
+    keys: [keys],
+    latencyMs: 200,
+    tasks: Array.from({ length: count }, () => ({ arrivesAt: 1_000 })),
+    keyAnswer: (_key, now) => (now < ms ? { status: 402 } : undefined),
+  };
+}

@@ -129,6 +129,8 @@ export interface Pool {
   readonly tooLarge: Map<string, { readonly keys: Set<string>; readonly httpStatus: number }>;
   /** Refused tasks that another shard was given to try. */
   readonly sentOn: Set<string>;
+  /** Tasks whose refusals in an outage count no more. */
+  readonly pardoned: Set<string>;
   /** When a call was last heard to have worked. */
   workedAt: number;
   configured: ConfiguredLimits;
@@ -161,6 +163,7 @@ export function emptyPool(name: string): Pool {
     inPlace: new Map(),
     tooLarge: new Map(),
     sentOn: new Set(),
+    pardoned: new Set(),
     workedAt: 0,
     configured: {},
     expiresCheckAt: 0,

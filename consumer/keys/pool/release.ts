@@ -3,11 +3,22 @@
  * the pool in place, without I/O.
  */
 import type { ToldLimit } from '../../../shared/capacity/limit.ts';
+import { keepNewest } from '../../../shared/newest.ts';
 import type { KeyReport, LimitFacts } from './feedback.ts';
 import { abandonLease, endCall, endLease } from './lease.ts';
-import { isOutage, placesOf, refusalsOf } from './place.ts';
+import { isOutage, isTried, placesOf, refusalsOf } from './place.ts';
 import { equalsOf, type LeasedCall, limit, noteNews, type Pool, type Room } from './pool.ts';
-import { clearTask, hasRefused, holdAll, noteRefused, noteWorked } from './status.ts';
+import {
+  clearTask,
+  hasRefused,
+  holdAll,
+  isLongOutage,
+  noteRefused,
+  noteWorked,
+  pardon,
+  pending,
+  type RefusalState,
+} from './status.ts';
 
 export interface KeyRelease {
   readonly leaseId: string;
@@ -32,6 +43,7 @@ const MAX_QUOTA_PAUSE_MS = 86_400_000;
 
 const NEWEST = 0.1;
 const MAX_TOO_LARGE = 500;
+const MAX_PARDONED = 1_000;
 
 export function release(pool: Pool, { leaseId, reports, worked = [] }: KeyRelease, now: number): KeyNotice[] {
   if (reports === undefined) {
@@ -111,13 +123,29 @@ function holdInOutage(pool: Pool, bucket: string, isNew: boolean, now: number): 
   if (isOutage(places)) holdAll(refusalsOf(places), isNew, now);
 }
 
+/** All keys have refused everybody for long, and one works: who was refused meanwhile is asked once more, and once only. */
+function pardonAll(pool: Pool, states: readonly RefusalState[]): void {
+  const refused = states.flatMap((state) => pending(state).map(({ task }) => task));
+  const first = new Set(refused.filter((task) => !pool.pardoned.has(task)));
+  for (const state of states) pardon(state, (task) => first.has(task));
+  for (const task of first) pool.pardoned.add(task);
+  keepNewest(pool.pardoned, MAX_PARDONED);
+}
+
 function noteWorkedEverywhere(pool: Pool, { key, room, startedAt }: LeasedCall, task: string, now: number): void {
   pool.workedAt = now;
+  const places = placesOf(pool, room.bucket);
+  if (
+    places.length > 1 &&
+    places.every(isTried) &&
+    [key.refusals, room.refusals].some((state) => isLongOutage(state, now))
+  )
+    pardonAll(pool, refusalsOf(places));
   noteWorked(key.refusals, task, startedAt);
   noteWorked(room.refusals, task, startedAt);
   pool.tooLarge.delete(task);
   noteNews(pool);
-  for (const place of placesOf(pool, room.bucket)) {
+  for (const place of places) {
     for (const { refusals } of [place.key, place.room]) {
       if (refusals.refusals.length > 0) clearTask(refusals, task, startedAt, now);
     }

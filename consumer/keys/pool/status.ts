@@ -6,7 +6,7 @@
  * themselves; when it refuses a second one it is out of use for a moment, and longer only where these tasks
  * worked with another key: then it is the key. A task is to blame when two keys refused it which worked for
  * others afterwards. So one bad request never empties a pool, and a pool that all of a sudden refuses
- * everything (unpaid, say) blames nobody: its tasks wait.
+ * everything (unpaid, say) blames nobody: its tasks wait, and what it refused meanwhile is asked once more.
  */
 
 /** After a second refusal; then a share of the time that it has refused everybody, so that it is used soon after its return. */
@@ -24,6 +24,9 @@ const MAX_REFUSALS = 32;
 
 /** So many tasks in a row: it was not their fault. */
 const MANY_TASKS = 3;
+
+/** Less, and tasks that are to blame may be all that came. */
+const LONG_OUTAGE_MS = 2_000;
 
 /** A task that another key takes so soon after a refusal shows that it was this key. */
 const SAME_TIME_MS = 2_000;
@@ -45,6 +48,8 @@ export interface KeyRefusal {
   readonly httpStatus: number;
   /** The task worked with another key afterwards: it was not the task. */
   readonly isCleared: boolean;
+  /** All keys refused everybody: it says nothing of the task. */
+  readonly isPardoned?: true;
 }
 
 export interface RefusalState {
@@ -69,7 +74,7 @@ export function newRefusalState(): RefusalState {
 const NONE: readonly KeyRefusal[] = [];
 
 /** Refusals since it last worked: while there is one, only one call at a time uses the key. */
-function pending({ refusals, workedAt }: RefusalState): readonly KeyRefusal[] {
+export function pending({ refusals, workedAt }: RefusalState): readonly KeyRefusal[] {
   return refusals.length === 0 ? NONE : refusals.filter(({ at }) => at > workedAt);
 }
 
@@ -132,7 +137,7 @@ export function clearTask(state: RefusalState, task: string, startedAt: number, 
 export function openAt(state: RefusalState, task: string, isFresh: boolean, now: number): number {
   const { refusals } = state;
   if (refusals.length === 0 && state.prober === undefined) return now;
-  const own = refusals.find((refusal) => refusal.task === task && refusal.at > now - REFUSAL_TTL_MS);
+  const own = refusals.find((refusal) => isOf(refusal, task) && refusal.at > now - REFUSAL_TTL_MS);
   if (!isSuspected(state)) {
     if (own !== undefined) return Infinity;
     // Refused elsewhere: one at a time. Together they would all be refused, and as the key's fault, if it works then.
@@ -146,6 +151,21 @@ export function openAt(state: RefusalState, task: string, isFresh: boolean, now:
   return Math.max(now, state.probeAt, last + pause);
 }
 
+/** It has refused everybody for long. */
+export function isLongOutage(state: RefusalState, now: number): boolean {
+  return isSuspected(state) && state.refusingSince <= now - LONG_OUTAGE_MS;
+}
+
+/** An outage is over: what was refused in it may be asked again. @param isFirst whether a task was never pardoned before */
+export function pardon(state: RefusalState, isFirst: (task: string) => boolean): void {
+  const { workedAt } = state;
+  // A key that refused many blames none of them, once it works.
+  if (pending(state).length >= MANY_TASKS) return;
+  state.refusals = state.refusals.map((refusal) =>
+    refusal.at > workedAt && isFirst(refusal.task) ? { ...refusal, isPardoned: true } : refusal,
+  );
+}
+
 /** All keys have refused: the others wait as long as the one that did last. */
 export function holdAll(states: Iterable<RefusalState>, isNew: boolean, now: number): void {
   for (const state of states) {
@@ -156,7 +176,11 @@ export function holdAll(states: Iterable<RefusalState>, isNew: boolean, now: num
 }
 
 export function hasRefused({ refusals }: RefusalState, task: string): boolean {
-  return refusals.length > 0 && refusals.some((refusal) => refusal.task === task);
+  return refusals.length > 0 && refusals.some((refusal) => isOf(refusal, task));
+}
+
+function isOf({ task, isPardoned }: KeyRefusal, asked: string): boolean {
+  return task === asked && isPardoned === undefined;
 }
 
 function shareOfOutage(state: RefusalState, leastMs: number, now: number): number {
@@ -168,7 +192,7 @@ export function blameOf(states: Iterable<RefusalState>, task: string): number | 
   let verified = 0;
   let latest: KeyRefusal | undefined;
   for (const { refusals, workedAt } of states) {
-    const refusal = refusals.find((each) => each.task === task);
+    const refusal = refusals.find((each) => isOf(each, task));
     if (refusal === undefined || workedAt <= refusal.at) continue;
     verified += 1;
     if (latest === undefined || refusal.at > latest.at) latest = refusal;

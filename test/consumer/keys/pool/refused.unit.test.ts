@@ -76,6 +76,15 @@ describe('a task that all keys refused', () => {
     expect(ask(pool, 'bad', START + 10_100, { isInTurn: true })).toMatchObject({ kind: 'fail', httpStatus: 403 });
   });
 
+  test('is asked once more when they had refused everybody for seconds, and to blame after that', () => {
+    const pool = emptyPool('llm');
+    expect(run(pool, 'bad', START, REFUSED)).toMatchObject({ kind: 'park', reason: 'key-refused' });
+    for (const good of ['a', 'b']) run(pool, good, START + 3_000, WORKED);
+    expect(run(pool, 'bad', START + 7_000, REFUSED)).toMatchObject({ kind: 'park', reason: 'key-refused' });
+    for (const good of ['c', 'd']) run(pool, good, START + 11_000, WORKED);
+    expect(ask(pool, 'bad', START + 15_000)).toMatchObject({ kind: 'fail', httpStatus: 403 });
+  });
+
   test('is not woken in between: with nobody else, one tries after pauses that double', () => {
     const pool = emptyPool('llm');
     for (const bad of ['x', 'y', 'z']) run(pool, bad, START, REFUSED);

@@ -48,7 +48,7 @@ export interface UnknownName {
 
 /** What is said of each name that a strict object does not know. */
 export function unknownNames(issue: Extract<Issue, { code: 'unrecognized_keys' }>): UnknownName[] {
-  const suggestions = issue.message.startsWith(SUGGESTIONS) ? issue.message.slice(SUGGESTIONS.length).split(' ') : [];
+  const suggestions = issue.message.startsWith(SUGGESTIONS) ? issue.message.slice(SUGGESTIONS.length).split('\n') : [];
   return issue.keys.map((name, index) => {
     const suggestion = suggestions[index] || undefined;
     const fix = suggestion !== undefined ? `did you mean ${suggestion}?` : 'correct its name or remove it';
@@ -63,8 +63,13 @@ const SUGGESTIONS = 'Unknown names, close to: ';
 z.config({
   customError: (issue) => {
     if (issue.code === 'unrecognized_keys') {
-      const known = Object.keys((issue.inst as Partial<z.ZodObject> | undefined)?.shape ?? {});
-      return SUGGESTIONS + (issue.keys as string[]).map((name) => closest(name, known) ?? '').join(' ');
+      const shape = shapeOf(issue.inst);
+      const below = Object.entries(shape).flatMap(([field, inner]) =>
+        Object.keys(shapeOf(inner)).map((name) => `${field}.${name}`),
+      );
+      return (
+        SUGGESTIONS + (issue.keys as string[]).map((name) => closest(name, Object.keys(shape), below) ?? '').join('\n')
+      );
     }
     if (issue.code === 'invalid_value' && typeof issue.input === 'string') {
       const values = issue.values as readonly unknown[];
@@ -77,6 +82,15 @@ z.config({
     return undefined;
   },
 });
+
+/** The fields of an object, also of one that may be left out or has a default; none of anything else. */
+function shapeOf(schema: unknown): Readonly<Record<string, unknown>> {
+  if (schema instanceof z.ZodObject) return schema.shape;
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault) {
+    return shapeOf(schema.def.innerType);
+  }
+  return {};
+}
 
 function oneOf(values: readonly unknown[]): string {
   return `must be ${values.length === 1 ? '' : 'one of '}${values.map(String).join(', ')}`;

@@ -42,6 +42,15 @@ export const MAX_TIMEOUT_SECONDS = 600;
 /** Seven days: the longest that a task may live, and so below the shortest retention of its row. */
 export const MAX_DEADLINE_SECONDS = 7 * 86_400;
 
+/** Calls at a time, or a second, of a service or a key: what is more is no limit. */
+const MAX_CALLS = 100_000;
+const MAX_TOKENS = 10_000_000_000;
+const atMost = (most: number) => `may be at most ${most}; leave it out where there is no such limit`;
+
+/** About one call a day, as of flows: below it tasks come to the end of their time before their turn. */
+const MIN_PER_SECOND = 0.00001;
+const TOO_SLOW = 'must be at least 0.00001, about one call a day; pause the service where it should not be called';
+
 /** Headers that Tasklane sets itself; a definition or a task may not. */
 const RESERVED_HEADER =
   /^(?:host|content-length|accept-encoding|idempotency-key|task-.*|tasklane-.*|traceparent|tracestate|cf-.*)$/i;
@@ -150,9 +159,14 @@ export const ServiceDefinitionSchema = z
     /** What one key may do, where the backend does not say it itself. */
     keyLimits: z
       .strictObject({
-        requestsPerMinute: z.number().int().positive().optional(),
-        tokensPerMinute: z.number().int().positive().optional(),
-        concurrency: z.number().int().positive().optional(),
+        requestsPerMinute: z
+          .number()
+          .int()
+          .positive()
+          .max(60 * MAX_CALLS, atMost(60 * MAX_CALLS))
+          .optional(),
+        tokensPerMinute: z.number().int().positive().max(MAX_TOKENS, atMost(MAX_TOKENS)).optional(),
+        concurrency: z.number().int().positive().max(MAX_CALLS, atMost(MAX_CALLS)).optional(),
         /** By what the provider tells limits of one key apart: a JSON pointer into the body, or a header's name. */
         bucket: z
           .string()
@@ -164,9 +178,9 @@ export const ServiceDefinitionSchema = z
     /** How a call finds its server among those that offer the service. */
     balancing: z.enum(BALANCING_ALGORITHMS).default('least-connections'),
     /** Calls at a time, over all shards and servers. */
-    maxConcurrency: z.number().int().min(1).max(100_000).optional(),
+    maxConcurrency: z.number().int().min(1).max(MAX_CALLS, atMost(MAX_CALLS)).optional(),
     /** Calls a second, over all shards and servers. */
-    requestsPerSecond: z.number().positive().max(100_000).optional(),
+    requestsPerSecond: z.number().min(MIN_PER_SECOND, TOO_SLOW).max(MAX_CALLS, atMost(MAX_CALLS)).optional(),
     /** What one client may have of it. */
     perClient: ClientQuotaSchema.optional(),
     /** What its answers mean, where the usual reading of a status is not right. */

@@ -112,6 +112,25 @@ describe('service definitions', () => {
     }
   });
 
+  it('keep limits within what limits anything, and say what to do instead', () => {
+    const MORE = 'leave it out where there is no such limit';
+    for (const [definition, problem] of [
+      [{ requestsPerSecond: 1e-12 }, /^ocr\.requestsPerSecond: must be at least 0\.00001, .*; pause the service/],
+      [{ requestsPerSecond: 0 }, /^ocr\.requestsPerSecond: must be at least 0\.00001/],
+      [{ requestsPerSecond: 1e12 }, `ocr.requestsPerSecond: may be at most 100000; ${MORE}`],
+      [{ maxConcurrency: 1e12 }, `ocr.maxConcurrency: may be at most 100000; ${MORE}`],
+      [{ keyLimits: { concurrency: 1e12 } }, `ocr.keyLimits.concurrency: may be at most 100000; ${MORE}`],
+      [{ keyLimits: { requestsPerMinute: 1e12 } }, `ocr.keyLimits.requestsPerMinute: may be at most 6000000; ${MORE}`],
+      [{ keyLimits: { tokensPerMinute: 1e12 } }, `ocr.keyLimits.tokensPerMinute: may be at most 10000000000; ${MORE}`],
+    ] as const) {
+      const said = problems({ ocr: { baseUrl, keyPool: 'default', ...definition } });
+      expect(said).toEqual([typeof problem === 'string' ? problem : expect.stringMatching(problem)]);
+    }
+    const most = { requestsPerMinute: 6_000_000, tokensPerMinute: 10_000_000_000, concurrency: 100_000 };
+    const slow = { requestsPerSecond: 0.00001, maxConcurrency: 100_000 };
+    expect(parse({ baseUrl, keyPool: 'default', keyLimits: most, ...slow }).success).toBe(true);
+  });
+
   it('take headers as values or as names of secrets', () => {
     expect(parse({ baseUrl, headers: { 'x-api-key': { secret: 'OCR_KEY' }, accept: 'text/plain' } }).success).toBe(
       true,

@@ -9,32 +9,27 @@ import { NO_SUCH_SERVER } from '../../callback/registry/refusal.ts';
 import type { Registry } from '../../callback/registry/state.ts';
 import { viewServer } from '../../callback/registry/view.ts';
 import { setPaused } from '../../callback/services/services.ts';
-import type { LastKnownServers } from '../../consumer/capacity/last-known.ts';
-import type { LongCalls } from '../../consumer/capacity/long-calls.ts';
 import type { ConsumerEnv, LedgerBinding } from '../../consumer/env.ts';
 import type { KeyRequest } from '../../consumer/keys/pool/lease.ts';
 import type { KeyRelease } from '../../consumer/keys/pool/release.ts';
-import { readConsumerKeys } from '../../consumer/keys/secrets/consumer-keys.ts';
 import { Redactor } from '../../consumer/keys/secrets/redaction.ts';
 import { readReportToken } from '../../shared/key/report-token.ts';
 import type { LineHost } from '../../shared/ledger/line.ts';
 import type { TaskMessage } from '../../shared/message/task-message.ts';
 import type { RegistrySession } from '../../shared/registry/routing.ts';
 import type { RegistryRpc, ServicePause } from '../../shared/registry/rpc.ts';
-import type { KnownServices } from '../../shared/service/known-services.ts';
-import type { StateOf } from '../../shared/task/state.ts';
 import type { Backend } from './backend.ts';
 import type { Clock } from './clock.ts';
+import type { Consumers, Isolate } from './consumers.ts';
 import { gatedDatabase, isWrite } from './database.ts';
 import { type Faults, Invocation } from './faults.ts';
 import type { Fleet } from './fleet.ts';
 import type { KeyPoolObject } from './key-pool.ts';
+import type { Machine } from './machine.ts';
 import { Network } from './network.ts';
 import type { Post, QueueName } from './post.ts';
 import type { Promises } from './promises.ts';
 import type { Receiver } from './receiver.ts';
-
-const KEYS = { KEY1: 'sk-first-0123456789', KEY2: 'sk-second-0123456789' };
 
 /** What the bindings lead to. */
 interface World {
@@ -46,18 +41,16 @@ interface World {
   readonly promises: Promises;
   readonly connections: number;
   readonly mostInvocations: number | undefined;
-  readonly longCalls: LongCalls;
-  readonly known: KnownServices;
-  readonly servers: LastKnownServers;
+  readonly consumers: Consumers;
   readonly registry: Registry;
   readonly fleet: Fleet;
-  readonly keyPool: KeyPoolObject;
+  readonly keyPools: readonly KeyPoolObject[];
   readonly secrets: ReadonlyMap<string, string>;
   readonly watching: boolean;
-  readonly skewMs: number;
   writes: number;
   readonly refusals: string[];
   readonly claimed: number[];
+  callbackMachine(): Machine;
   note(event: string): void;
   check(when: string): Promise<unknown>;
 }
@@ -65,11 +58,6 @@ interface World {
 /** What one batch spends of the platform's 32 invocations. */
 export interface Budget {
   spent: number;
-}
-
-/** A consumer whose clock is ahead sees everything earlier. */
-function shifted(state: StateOf<'running'>, ms: number): StateOf<'running'> {
-  return { ...state, leaseUntil: state.leaseUntil + ms, deadlineAt: state.deadlineAt + ms };
 }
 
 export class Bindings {
@@ -84,19 +72,19 @@ export class Bindings {
     this.#world = world;
   }
 
-  consumer(invocation: Invocation, budget: Budget): ConsumerEnv {
+  consumer(invocation: Invocation, budget: Budget, isolate: Isolate): ConsumerEnv {
     const effect = <Value>(name: string, take: () => Promise<Value>) =>
       this.#world.faults.effect(invocation, name, take);
     return {
-      shard: '0',
+      shard: String(isolate.shard),
       publicUrl: env.PUBLIC_URL,
       redactor: () => new Redactor([]),
       refusesConnections: async (url) => this.#world.backend.refusing.has(new URL(url).hostname),
       get services() {
         return this.known.all;
       },
-      known: this.#world.known,
-      servers: this.#world.servers,
+      known: isolate.known,
+      servers: isolate.servers,
       registry: {
         ...this.#registry(effect),
         setPaused: (name: string, pause: ServicePause | undefined) =>
@@ -122,8 +110,8 @@ export class Bindings {
       bodies: undefined,
       serviceShare: 0.6,
       mostInvocations: this.#world.mostInvocations,
-      longCalls: this.#world.longCalls,
-      ownQueue: this.#queue('tasks', invocation),
+      longCalls: isolate.longCalls,
+      ownQueue: this.#queue(isolate.shard === 0 ? 'tasks' : 'tasks-1', invocation),
       draining: false,
       outbound: (url, init) => fetch(url, init),
       backend: (name) => {
@@ -135,20 +123,31 @@ export class Bindings {
         return { fetch } as unknown as Fetcher;
       },
       secret: (name) => this.#world.secrets.get(name),
-      keys: this.#keys(effect),
+      keys: this.#keys(isolate, invocation, effect),
       webhookSecrets: [env.WEBHOOK_SECRET],
       otlp: undefined,
     };
   }
 
-  #keys(effect: <Value>(name: string, take: () => Promise<Value>) => Promise<Value>): ConsumerEnv['keys'] {
-    const pool = this.#world.keyPool;
+  #keys(
+    { shard, keys, release }: Isolate,
+    invocation: Invocation,
+    effect: <Value>(name: string, take: () => Promise<Value>) => Promise<Value>,
+  ): ConsumerEnv['keys'] {
+    const pool = this.#world.keyPools[shard];
+    if (pool === undefined) throw new Error(`shard ${shard} has no pool`);
+    const of = shard === 0 ? '' : `.${shard}`;
     const stub = {
-      lease: (request: KeyRequest) => effect('keys.lease', () => pool.lease(structuredClone(request))),
-      release: (request: KeyRelease) => effect('keys.release', () => pool.release(structuredClone(request))),
+      lease: (request: KeyRequest) => effect(`keys.lease${of}`, () => pool.lease(structuredClone(request))),
+      release: (request: KeyRelease) => effect(`keys.release${of}`, () => pool.release(structuredClone(request))),
     };
-    const bindings = { ...KEYS, KEY_POOL: { getByName: () => stub } };
-    return readConsumerKeys(bindings, '0', this.#world.known);
+    const others = release.keys.length > 1 ? [1 - shard] : [];
+    return {
+      ...keys,
+      pool: () => stub as unknown as ReturnType<ConsumerEnv['keys']['pool']>,
+      shardQueue: (other) =>
+        others.includes(other) ? this.#queue(other === 0 ? 'tasks' : 'tasks-1', invocation) : undefined,
+    };
   }
 
   /** Calls over the network and to bound Workers alike: an effect of whoever holds the run. */
@@ -174,43 +173,44 @@ export class Bindings {
       throw new Error('the callback Worker was killed');
     });
     broken.catch(() => undefined);
-    const answer = async <Value>(question: Promise<Value>) => structuredClone(await Promise.race([question, broken]));
-    const session = await new Ledger(createExecutionContext(), this.callback(callee) as never).open();
+    const machine = this.#world.callbackMachine();
+    const answer = async <Value>(question: () => Promise<Value>) =>
+      structuredClone(await Promise.race([machine.run(question), broken]));
+    const session = await machine.run(() => this.#ledger(callee).open());
     return {
       claim: (batch) =>
         effect('ledger.claim', async () => {
           this.#world.claimed.push(JSON.stringify(batch).length);
-          const answers = await answer(session.claim(structuredClone(batch)));
+          const answers = await answer(() => session.claim(structuredClone(batch)));
           return answers.map((grant) => {
             if (!grant.granted) return grant;
             this.#world.promises.leases.set(`${grant.id}/${grant.state.run}`, grant.state.leaseUntil);
             this.#holders.set(grant.callbackToken, invocation);
             this.#messengers.set(grant.id, invocation);
-            return { ...grant, state: shifted(grant.state, -this.#world.skewMs) };
+            return grant;
           });
         }),
       settle: (settlements) =>
-        effect('ledger.settle', () => {
-          const { skewMs } = this.#world;
-          const asSent = settlements.map((settlement) => ({
-            ...settlement,
-            state: shifted(settlement.state, skewMs),
-            event: { ...settlement.event, at: settlement.event.at + skewMs },
-          }));
-          return answer(session.settle(structuredClone(asSent)));
-        }),
-      cancelledAmong: (ids) => effect('ledger.cancelled', () => answer(session.cancelledAmong(structuredClone(ids)))),
+        effect('ledger.settle', () => answer(() => session.settle(structuredClone(settlements)))),
+      cancelledAmong: (ids) =>
+        effect('ledger.cancelled', () => answer(() => session.cancelledAmong(structuredClone(ids)))),
       ...this.#registry(effect),
     };
   }
 
   /** As an owner of lines reaches the ledger. */
   #lineHost(effect: <Value>(name: string, take: () => Promise<Value>) => Promise<Value>): LineHost {
-    const ledger = () => new Ledger(createExecutionContext(), this.callback(new Invocation('ledger')) as never);
+    const ledger = <Value>(question: (ledger: Ledger) => Promise<Value>) =>
+      this.#world.callbackMachine().run(() => question(this.#ledger(new Invocation('ledger'))));
     return {
-      releaseLine: (request) => effect('ledger.release', () => ledger().releaseLine(structuredClone(request))),
-      describeLines: (lines) => effect('ledger.describe', () => ledger().describeLines(lines)),
+      releaseLine: (request) =>
+        effect('ledger.release', () => ledger((to) => to.releaseLine(structuredClone(request)))),
+      describeLines: (lines) => effect('ledger.describe', () => ledger((to) => to.describeLines(lines))),
     };
+  }
+
+  #ledger(callee: Invocation): Ledger {
+    return new Ledger(createExecutionContext(), this.callback(callee) as never);
   }
 
   /** The registry's object, which may be gone from memory in between. Here it looks after flows, too. */
@@ -245,7 +245,7 @@ export class Bindings {
     return {
       TASK_DB_0: db,
       TASK_QUEUE_0: this.#queue('tasks', invocation),
-      TASK_QUEUE_1: this.#queue('tasks', invocation),
+      TASK_QUEUE_1: this.#queue(this.#world.consumers.release.keys.length > 1 ? 'tasks-1' : 'tasks', invocation),
       DEAD_QUEUE: this.#queue('dead', invocation),
       CALLBACK_SECRET: env.CALLBACK_SECRET,
       RETENTION_DAYS: env.RETENTION_DAYS,

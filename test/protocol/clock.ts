@@ -5,6 +5,7 @@
  * run of a schedule sees the same times.
  */
 import { vi } from 'vitest';
+import { differingClocks, inTheWorld } from './machine.ts';
 
 /** Every schedule starts here. */
 export const START = Date.UTC(2026, 10, 20, 12);
@@ -38,10 +39,11 @@ export class Clock {
 
   constructor(now: number) {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'], now });
+    differingClocks();
   }
 
   get now(): number {
-    return Date.now();
+    return inTheWorld(() => Date.now());
   }
 
   /** Work outside virtual time: the clock waits for it. */

@@ -4,6 +4,7 @@
  * fault wraps the real effect; it never replaces it by a made-up answer.
  */
 import { never } from './clock.ts';
+import { inTheWorld } from './machine.ts';
 
 export type Fault =
   /** Fails before it takes effect. */
@@ -94,7 +95,11 @@ export class Faults {
     this.latency = undefined;
   }
 
-  async effect<Value>(invocation: Invocation, name: string, take: () => Promise<Value>): Promise<Value> {
+  effect<Value>(invocation: Invocation, name: string, take: () => Promise<Value>): Promise<Value> {
+    return inTheWorld(() => this.#effect(invocation, name, take));
+  }
+
+  async #effect<Value>(invocation: Invocation, name: string, take: () => Promise<Value>): Promise<Value> {
     if (invocation.killed) return never();
     if (invocation.over) this.onLate?.(invocation, name);
     if (this.latency !== undefined) await this.latency(name);

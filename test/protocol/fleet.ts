@@ -23,9 +23,7 @@ function registrySettings(services: () => Services): RegistrySettings {
     heartbeatMs: 30_000,
     goneAfterMs: HOUR_MS,
     allowPrivateTargets: true,
-    get services() {
-      return services();
-    },
+    services: services(),
   };
 }
 
@@ -37,7 +35,7 @@ export class Fleet {
 
   constructor(services: () => Services, { isUp, note, release, readLines }: Surroundings) {
     this.#note = note;
-    this.object = new RegistryObject(registrySettings(services), {
+    this.object = new RegistryObject(() => registrySettings(services), {
       probe: async (checks) =>
         checks.map((check) => {
           const isReached = isUp(check.url);

@@ -12,10 +12,7 @@ import { takeDeadLetters } from '../../callback/sweep/dead-letter.ts';
 import { sweep } from '../../callback/sweep/sweep.ts';
 import { acceptCallback, cancelTask, retryTask } from '../../callback/task-requests.ts';
 import { runBatch } from '../../consumer/batch.ts';
-import { LastKnownServers } from '../../consumer/capacity/last-known.ts';
-import { LongCalls } from '../../consumer/capacity/long-calls.ts';
 import { membersOf } from '../../consumer/keys/pool/members.ts';
-import type { Member } from '../../consumer/keys/pool/pool.ts';
 import { type Accepted, acceptTask } from '../../producer/accept/accept.ts';
 import type { Runtime } from '../../producer/runtime.ts';
 import { serviceLine } from '../../shared/capacity/line.ts';
@@ -23,29 +20,22 @@ import type { LedgerSession } from '../../shared/ledger/contract.ts';
 import type { ReleaseAnswer, ReleaseRequest } from '../../shared/ledger/line.ts';
 import type { CallbackReport, LedgerAnswer } from '../../shared/ledger/rpc.ts';
 import { type NewTask, newTaskMessage } from '../../shared/message/task-message.ts';
-import { type Services, serviceSchema, servicesSchema } from '../../shared/service/definition.ts';
-import { KnownServices } from '../../shared/service/known-services.ts';
+import type { Services } from '../../shared/service/definition.ts';
 import { storesIn } from '../../shared/store/stores.ts';
 import { Backend } from './backend.ts';
 import { Bindings, type Budget } from './bindings.ts';
 import { Clock, START } from './clock.ts';
+import { Consumers, keyShardsOf } from './consumers.ts';
 import { Dice } from './dice.ts';
 import { type Ending, Faults, Invocation } from './faults.ts';
 import { Fleet } from './fleet.ts';
 import { KeyPoolObject } from './key-pool.ts';
 import { Loans } from './loans.ts';
+import { Machine } from './machine.ts';
 import { mintTask, type Order } from './order.ts';
-import { type Letter, Post, type QueueName } from './post.ts';
+import { type Letter, Post, type QueueName, shardOf } from './post.ts';
 import { Promises, type Row } from './promises.ts';
 import { Receiver } from './receiver.ts';
-
-/** `bound` is a Worker behind a binding, `fetched` an address, `served` servers that join, `keyed` takes keys; all are the same backend. */
-const SERVICES = {
-  bound: { binding: 'BACKEND', callbackTimeoutSeconds: 300 },
-  fetched: { baseUrl: 'http://backend.test', callbackTimeoutSeconds: 300, cancelPath: '/work/{id}' },
-  served: { callbackTimeoutSeconds: 300 },
-  keyed: { baseUrl: 'http://keyed.test', keyPool: 'default', callbackTimeoutSeconds: 300 },
-};
 
 /** A request may cause so many Worker invocations (Workers limits). */
 export const MAX_INVOCATIONS = 32;
@@ -58,11 +48,13 @@ export class House {
   /** Whom messages about ends go to. */
   readonly receiver = new Receiver();
   readonly promises = new Promises(this.post, this.backend);
-  services: Services = servicesSchema(true).parse(SERVICES);
-  #known: { readonly base: Services; readonly services: KnownServices } | undefined;
-  readonly servers = new LastKnownServers();
+  readonly consumers = new Consumers();
+  /** Where the callback Worker's next invocation runs. */
+  callbackMachine = () => this.#callbackMachine;
+  readonly #callbackMachine = new Machine();
   readonly fleet: Fleet;
-  readonly keyPool: KeyPoolObject;
+  /** Of each shard. */
+  readonly keyPools: readonly KeyPoolObject[];
   /** Whether owners of lines wake anybody. */
   servesLines = true;
   /** What services' headers name. */
@@ -78,8 +70,6 @@ export class House {
   watching = true;
   /** Messages that the queue says to have besides those of a batch. */
   backlog = 0;
-  /** How far the consumers' clocks are ahead of the ledger's. */
-  skewMs = 0;
   /** What happens at a time whatever else does. */
   readonly agenda: { readonly at: number; readonly happen: () => Promise<unknown> }[] = [];
   readonly #bindings = new Bindings(this);
@@ -92,12 +82,10 @@ export class House {
   connections = 6;
   /** Of a shard's 250 invocations, those that one service may keep. */
   mostInvocations: number | undefined = 150;
-  readonly longCalls = new LongCalls();
   /** How late comes what a `late` fault held up. */
   lateMs = () => 5_000;
   /** A round of the sweeper begins while others are under way. */
   overlapsSweeps = false;
-  #members: readonly Member[] | undefined;
   readonly #underWay = new Set<Invocation>();
   readonly #loans = new Loans(this.promises.violations);
 
@@ -114,7 +102,7 @@ export class House {
       },
       note: (event) => this.note(event),
     });
-    this.keyPool = new KeyPoolObject('default', (request) => this.#releaseLine(request));
+    this.keyPools = [0, 1].map(() => new KeyPoolObject('default', (request) => this.#releaseLine(request)));
   }
 
   async #releaseLine(request: ReleaseRequest): Promise<ReleaseAnswer | undefined> {
@@ -127,13 +115,13 @@ export class House {
     return this.fleet.object.registry;
   }
 
-  /** Of one consumer isolate that lives as long as its configuration. */
-  get known(): KnownServices {
-    if (this.#known?.base === this.services) return this.#known.services;
-    const schema = serviceSchema(true);
-    const services = new KnownServices(this.services, (definition) => schema.safeParse(definition).data);
-    this.#known = { base: this.services, services };
-    return services;
+  get services(): Services {
+    return this.consumers.release.services;
+  }
+
+  /** As they have been from the start. */
+  set services(services: Services) {
+    this.consumers.release = { ...this.consumers.release, services };
   }
 
   static async open(seed = 1): Promise<House> {
@@ -159,7 +147,8 @@ export class House {
       house.#loans.noteFault(effect, fault);
     };
     house.faults.later = (effect, take) => house.#takeLater(effect, take);
-    house.faults.reset = (effect) => (effect.startsWith('keys') ? house.restartKeyPool() : house.restartRegistry());
+    house.faults.reset = (effect) =>
+      effect.startsWith('keys') ? house.restartKeyPool(Number(effect.endsWith('.1'))) : house.restartRegistry();
     return house;
   }
 
@@ -190,7 +179,7 @@ export class House {
 
   async #checkLoans(): Promise<void> {
     if ([...this.#underWay].some(({ name }) => name === 'consumer')) return;
-    this.#loans.check(this.registry, await this.keys());
+    this.#loans.check(this.registry, [...(await this.keys()), ...(await this.keys(1))]);
   }
 
   note(event: string): void {
@@ -208,11 +197,13 @@ export class House {
 
   /** Accept as the producer does it, with faults; undefined when it was killed. */
   async accept(task: NewTask, recordsAtAccept: boolean): Promise<Accepted | undefined> {
-    const ending = await this.#invoke(new Invocation('accept'), async (invocation) => {
+    const machine = this.consumers.of(0).machine;
+    const ending = await this.#invoke(new Invocation('accept'), machine, async (invocation) => {
       const bindings = this.#bindings.callback(invocation);
       const queues = [bindings.TASK_QUEUE_0, bindings.TASK_QUEUE_1];
-      const config = { stores: storesIn(bindings), queues, recordsAtAccept, keyShards: {} };
-      return acceptTask({ config, services: this.known, shardNews: [] } as unknown as Runtime, task);
+      const { release } = this.consumers;
+      const config = { stores: storesIn(bindings), queues, recordsAtAccept, keyShards: keyShardsOf(release) };
+      return acceptTask({ config, services: this.consumers.of(0).known, shardNews: [] } as unknown as Runtime, task);
     });
     const answer = ending.kind === 'returned' ? ending.value : undefined;
     if (answer === true) this.promises.accepted.set(task.id, task);
@@ -234,23 +225,24 @@ export class House {
 
   /** One batch for a consumer; by default all that is visible. */
   async deliver(letters = this.ready()): Promise<Ending<void>> {
-    return this.#hand('consumer', letters, async (invocation, messages) => {
+    const isolate = this.consumers.of(letters[0] === undefined ? 0 : shardOf(letters[0].queue));
+    return this.#hand('consumer', isolate.machine, letters, async (invocation, messages) => {
       const budget: Budget = { spent: 0 };
-      await runBatch(this.#bindings.consumer(invocation, budget), messages, this.backlog);
+      await runBatch(this.#bindings.consumer(invocation, budget, isolate), messages, this.backlog);
       this.invocations = budget.spent;
       if (budget.spent > MAX_INVOCATIONS) this.post.violations.push(`a batch caused ${budget.spent} invocations`);
     });
   }
 
   async deliverDead(letters = this.ready('dead')): Promise<Ending<void>> {
-    return this.#hand('dead letters', letters, async (invocation, messages) => {
+    return this.#hand('dead letters', this.callbackMachine(), letters, async (invocation, messages) => {
       const batch = { queue: 'tasklane-dead', messages } as unknown as MessageBatch<unknown>;
       await takeDeadLetters(await readEnv(this.#bindings.callback(invocation)), batch, Date.now());
     });
   }
 
   sweep(): Promise<Ending<unknown>> {
-    return this.#invoke(new Invocation('sweep'), async (invocation) =>
+    return this.#invoke(new Invocation('sweep'), this.callbackMachine(), async (invocation) =>
       sweep(await readEnv(this.#bindings.callback(invocation)), Date.now()),
     );
   }
@@ -292,16 +284,16 @@ export class House {
   }
 
   /** How the pool's keys stand. */
-  async keys() {
-    const { keys } = this.#bindings.consumer(new Invocation('question'), { spent: 0 });
-    this.#members ??= await this.clock.outside(membersOf(keys.ring, 'default'));
-    return this.keyPool.describe(this.#members);
+  async keys(shard = 0) {
+    const isolate = this.consumers.all.findLast((each) => each.shard === shard);
+    const members = isolate && (await this.clock.outside(membersOf(isolate.keys.ring, 'default')));
+    return members === undefined ? [] : (this.keyPools[shard]?.describe(members) ?? []);
   }
 
-  restartKeyPool(): void {
+  restartKeyPool(shard = 0): void {
     this.#loans.noteLoss();
-    this.keyPool.evict();
-    this.note('the key pool restarts');
+    this.keyPools[shard]?.evict();
+    this.note(`the key pool of shard ${shard} restarts`);
   }
 
   /** What happens when a server is back, or the service resumed. */
@@ -312,13 +304,13 @@ export class House {
 
   /** Asks the ledger as a consumer does, in a session of its own. */
   async ledger<Value>(question: (session: LedgerSession) => Promise<Value>): Promise<Value> {
-    const consumer = this.#bindings.consumer(new Invocation('question'), { spent: 0 });
+    const consumer = this.#bindings.consumer(new Invocation('question'), { spent: 0 }, this.consumers.of(0));
     return this.clock.drive(async () => question(await consumer.ledger.open()));
   }
 
   /** Runs `work` as an invocation of the callback Worker, with faults. */
   callback<Value>(name: string, work: (callback: StoreEnv) => Promise<Value>): Promise<Ending<Value>> {
-    return this.#invoke(new Invocation(name), async (invocation) => {
+    return this.#invoke(new Invocation(name), this.callbackMachine(), async (invocation) => {
       const env = await readEnv(this.#bindings.callback(invocation));
       return work({ ...env, db: env.stores.control });
     });
@@ -360,13 +352,14 @@ export class House {
 
   async #hand(
     name: string,
+    machine: Machine,
     letters: readonly Letter[],
     work: (invocation: Invocation, messages: readonly Message<unknown>[]) => Promise<void>,
   ): Promise<Ending<void>> {
     const invocation = new Invocation(name);
     const messages = letters.map((letter) => this.post.hand(letter, () => invocation.killed));
     this.note(`${name} gets letters ${letters.map(({ serial, attempts }) => `${serial} (${attempts})`).join(', ')}`);
-    const ending = await this.#invoke(invocation, () => work(invocation, messages));
+    const ending = await this.#invoke(invocation, machine, () => work(invocation, messages));
     const dispositions = letters.map(({ serial, disposition }) => `${serial} ${JSON.stringify(disposition)}`);
     this.note(`${name} ${ending.kind}: ${dispositions.join(', ')}`);
     if (ending.kind === 'returned') this.post.takeBack(letters);
@@ -378,6 +371,7 @@ export class House {
 
   async #invoke<Value>(
     invocation: Invocation,
+    machine: Machine,
     work: (invocation: Invocation) => Promise<Value>,
   ): Promise<Ending<Value>> {
     this.#underWay.add(invocation);
@@ -386,10 +380,12 @@ export class House {
       return { kind: 'killed' };
     });
     const end = () =>
-      work(invocation).then(
-        (value): Ending<Value> => ({ kind: 'returned', value }),
-        (error: unknown): Ending<Value> => ({ kind: 'threw', error }),
-      );
+      machine
+        .run(() => work(invocation))
+        .then(
+          (value): Ending<Value> => ({ kind: 'returned', value }),
+          (error: unknown): Ending<Value> => ({ kind: 'threw', error }),
+        );
     const ending = await this.clock.drive(() => Promise.race([killed, end()]));
     this.#underWay.delete(invocation);
     invocation.over = true;

@@ -9,6 +9,7 @@ import type { KeyRelease } from '../../consumer/keys/pool/release.ts';
 import type { SnapshotRow } from '../../shared/object/snapshot-rows.ts';
 import { never } from './clock.ts';
 import { Incarnation, ringUntilDone } from './incarnation.ts';
+import { inTheWorld, Machine } from './machine.ts';
 
 class Rows {
   readonly #rows = new Map<string, string>();
@@ -29,6 +30,7 @@ class Rows {
 }
 
 export class KeyPoolObject {
+  readonly machine = new Machine();
   readonly #name: string;
   readonly #releaseLine: PoolPlatform['releaseLine'];
   readonly #rows = new Rows();
@@ -41,15 +43,15 @@ export class KeyPoolObject {
   }
 
   lease(request: KeyRequest) {
-    return this.#awake().ask((host) => host.lease(request));
+    return this.#ask((host) => host.lease(request));
   }
 
   release(request: KeyRelease) {
-    return this.#awake().ask((host) => host.release(request));
+    return this.#ask((host) => host.release(request));
   }
 
   describe(members: readonly Member[]) {
-    return this.#awake().host.describe(members);
+    return this.machine.run(() => this.#awake().host.describe(members));
   }
 
   /** Gone from memory: what was not written is lost, and what it was asked has no answer. Its alarm stays. */
@@ -59,12 +61,23 @@ export class KeyPoolObject {
   }
 
   #awake(): Incarnation<KeyPoolHost> {
-    this.#memory ??= new Incarnation((isOver) => new KeyPoolHost(this.#name, this.#platform(isOver)));
+    this.#memory ??= new Incarnation((isOver) =>
+      this.machine.run(() => new KeyPoolHost(this.#name, this.#platform(isOver))),
+    );
     return this.#memory;
   }
 
+  #ask<Value>(question: (host: KeyPoolHost) => Promise<Value>): Promise<Value> {
+    return this.#awake().ask((host) => this.machine.run(() => question(host)));
+  }
+
   #ring(): void {
-    ringUntilDone(() => this.#awake().ask((host) => host.ring()));
+    ringUntilDone(() => this.#ask((host) => host.ring()));
+  }
+
+  #setAlarm(at: number): void {
+    if (this.#alarm !== undefined) clearTimeout(this.#alarm);
+    this.#alarm = setTimeout(() => this.#ring(), Math.max(0, at - Date.now()));
   }
 
   #platform(isOver: () => boolean): PoolPlatform {
@@ -80,11 +93,9 @@ export class KeyPoolObject {
         },
       },
       setAlarm: async (at) => {
-        if (isOver()) return;
-        if (this.#alarm !== undefined) clearTimeout(this.#alarm);
-        this.#alarm = setTimeout(() => this.#ring(), Math.max(0, at - Date.now()));
+        if (!isOver()) inTheWorld(() => this.#setAlarm(at));
       },
-      releaseLine: (request) => (isOver() ? never() : this.#releaseLine(request)),
+      releaseLine: (request) => (isOver() ? never() : inTheWorld(() => this.#releaseLine(request))),
       inBackground: () => undefined,
     };
   }

@@ -9,7 +9,13 @@ import type { TaskMessage } from '../../shared/message/task-message.ts';
 const MAX_RETRIES = 100;
 const MAX_DELAY_SECONDS = 12 * 3600;
 
-export type QueueName = 'tasks' | 'dead';
+/** `tasks` is the queue of shard 0, `tasks-1` that of shard 1. */
+export type QueueName = 'tasks' | 'tasks-1' | 'dead';
+
+export function shardOf(queue: QueueName): number {
+  return Number(queue === 'tasks-1');
+}
+
 type LetterDisposition = { readonly kind: 'ack' } | { readonly kind: 'retry'; readonly delaySeconds: number };
 
 export interface Letter {
@@ -139,7 +145,7 @@ export class Post {
     letter.visibleAt = Date.now() + delaySeconds * 1000;
     if (letter.attempts <= MAX_RETRIES) return;
     this.letters.delete(letter);
-    if (letter.queue === 'tasks') this.put('dead', letter.body);
+    if (letter.queue !== 'dead') this.put('dead', letter.body);
   }
 }
 

@@ -21,8 +21,9 @@ export async function runSchedule(seed: number): Promise<House> {
   try {
     const dice = new Dice(seed * 7919);
     house.watching = dice.chance(0.25);
-    house.skewMs = dice.pick([0, 0, 0, 0, 5_000, -5_000]);
-    house.promises.toleranceMs = Math.abs(house.skewMs);
+    const aheadMs = dice.pick([0, 0, 0, 0, 5_000, -5_000]);
+    house.promises.toleranceMs = Math.abs(aheadMs);
+    for (const { machine } of house.consumers.all) machine.aheadMs = aheadMs;
     house.backend.fallback = moody(house, dice);
     misbehave(house, dice);
     const hooks = new Dice(seed * 104_729);

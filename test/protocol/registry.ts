@@ -13,6 +13,7 @@ import { readCatalog } from '../../callback/services/services.ts';
 import type { RegistrySession } from '../../shared/registry/routing.ts';
 import { never } from './clock.ts';
 import { Incarnation, ringUntilDone } from './incarnation.ts';
+import { inTheWorld, Machine } from './machine.ts';
 
 /** An object without events leaves memory after this, with a timer set (`host.ts` has the source). */
 const IDLE_MS = 70_000;
@@ -21,7 +22,9 @@ const IDLE_MS = 70_000;
 export type Outside = Pick<Platform, 'probe' | 'release' | 'readLines' | 'log'>;
 
 export class RegistryObject implements RegistrySession {
-  readonly #settings: RegistrySettings;
+  readonly machine = new Machine();
+  /** Of the release that is in force when the object awakes. */
+  readonly #settings: () => RegistrySettings;
   readonly #outside: Outside;
   readonly #stored = new Map<SnapshotName, string>();
   #memory: { readonly life: Incarnation<RegistryHost>; readonly registry: Registry } | undefined;
@@ -29,7 +32,7 @@ export class RegistryObject implements RegistrySession {
   #alarm: { readonly at: number; readonly timer: ReturnType<typeof setTimeout> } | undefined;
   #usedAt = 0;
 
-  constructor(settings: RegistrySettings, outside: Outside) {
+  constructor(settings: () => RegistrySettings, outside: Outside) {
     this.#settings = settings;
     this.#outside = outside;
   }
@@ -73,17 +76,19 @@ export class RegistryObject implements RegistrySession {
   #ask<Value>(question: (host: RegistryHost) => Promise<Value>): Promise<Value> {
     if (this.#memory !== undefined && Date.now() - this.#usedAt > IDLE_MS) this.evict();
     this.#usedAt = Date.now();
-    return this.#awake().life.ask(question);
+    return this.#awake().life.ask((host) => this.machine.run(() => question(host)));
   }
 
   #awake(): { readonly life: Incarnation<RegistryHost>; readonly registry: Registry } {
     if (this.#memory !== undefined) return this.#memory;
     this.#usedAt = Date.now();
-    const life = new Incarnation((isOver) => new RegistryHost(this.#settings, this.#platform(isOver)));
+    const life = new Incarnation((isOver) =>
+      this.machine.run(() => new RegistryHost(this.#settings(), this.#platform(isOver))),
+    );
     life.host.noteAlarm(this.#alarm?.at);
     const held: Registry[] = [];
     // The host hands its state out to whoever asks it something; this asks nothing.
-    void life.host.direct((registry) => held.push(registry));
+    void this.machine.run(() => life.host.direct((registry) => held.push(registry)));
     if (held[0] === undefined) throw new Error('the host answers late');
     this.#memory = { life, registry: held[0] };
     return this.#memory;
@@ -92,22 +97,23 @@ export class RegistryObject implements RegistrySession {
   #platform(isOver: () => boolean): Platform {
     const { probe, release, readLines, log } = this.#outside;
     return {
-      probe: (checks) => (isOver() ? never() : probe(checks)),
-      release: (due) => (isOver() ? never() : release(due)),
-      readLines: () => (isOver() ? never() : readLines()),
-      log: (notice) => log(notice),
+      probe: (checks) => (isOver() ? never() : inTheWorld(() => probe(checks))),
+      release: (due) => (isOver() ? never() : inTheWorld(() => release(due))),
+      readLines: () => (isOver() ? never() : inTheWorld(readLines)),
+      log: (notice) => inTheWorld(() => log(notice)),
       now: () => Date.now(),
       readSnapshot: (name) => this.#stored.get(name),
       writeSnapshot: (name, text) => {
         if (!isOver()) this.#stored.set(name, text);
       },
       setAlarm: async (at) => {
-        if (!isOver()) this.#setAlarm(at);
+        if (!isOver()) inTheWorld(() => this.#setAlarm(at));
       },
       setTimer: (afterMs) => {
         if (isOver()) return;
         if (this.#timer !== undefined) clearTimeout(this.#timer);
-        const wake = () => void this.#memory?.life.ask((host) => host.wake()).catch(() => undefined);
+        const wake = () =>
+          void this.#memory?.life.ask((host) => this.machine.run(() => host.wake())).catch(() => undefined);
         this.#timer = setTimeout(wake, afterMs);
       },
       inBackground: () => undefined,

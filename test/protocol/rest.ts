@@ -61,8 +61,10 @@ async function live(house: House, { batch = together }: Course): Promise<void> {
       house.agenda.splice(house.agenda.indexOf(event), 1);
       start(event.happen());
     }
-    const tasks = house.ready('tasks');
-    if (tasks.length > 0) for (const letters of batch(tasks)) start(house.deliver(letters));
+    for (const queue of ['tasks', 'tasks-1'] as const) {
+      const tasks = house.ready(queue);
+      if (tasks.length > 0) for (const letters of batch(tasks)) start(house.deliver(letters));
+    }
     const dead = house.ready('dead');
     if (dead.length > 0) start(house.deliverDead(dead));
 

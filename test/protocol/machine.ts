@@ -1,0 +1,34 @@
+/**
+ * Clocks that differ: what runs on a machine sees the world's time and so many milliseconds more. Each isolate and each object is
+ * a machine; what it asks others for happens in the world's time, or on theirs.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+const running = new AsyncLocalStorage<Machine | undefined>();
+
+export class Machine {
+  /** How far its clock is ahead. */
+  aheadMs = 0;
+
+  run<Value>(work: () => Value): Value {
+    return running.run(this, work);
+  }
+}
+
+/** Beyond the machine: queues, backends, whoever looks at the world. */
+export function inTheWorld<Value>(work: () => Value): Value {
+  return running.run(undefined, work);
+}
+
+/** Puts the machines' clocks over the one that is in force. */
+export function differingClocks(): void {
+  const { setTimeout, Date: WorldDate } = globalThis;
+  const now = () => WorldDate.now() + (running.getStore()?.aheadMs ?? 0);
+  globalThis.Date = new Proxy(WorldDate, {
+    construct: (date, given, target) => Reflect.construct(date, given.length === 0 ? [now()] : given, target),
+    get: (date, name) => (name === 'now' ? now : Reflect.get(date, name)),
+  });
+  // A timer rings on the machine that set it.
+  const ringing: typeof setTimeout = (call, ...more) => setTimeout(AsyncLocalStorage.bind(call as () => void), ...more);
+  globalThis.setTimeout = ringing;
+}

@@ -25,10 +25,11 @@ export function differingClocks(): void {
   const { setTimeout, Date: WorldDate } = globalThis;
   const now = () => WorldDate.now() + (running.getStore()?.aheadMs ?? 0);
   globalThis.Date = new Proxy(WorldDate, {
-    construct: (date, given, target) => Reflect.construct(date, given.length === 0 ? [now()] : given, target),
+    construct: (date, parts, target) => Reflect.construct(date, parts.length === 0 ? [now()] : parts, target),
     get: (date, name) => (name === 'now' ? now : Reflect.get(date, name)),
   });
   // A timer rings on the machine that set it.
-  const ringing: typeof setTimeout = (call, ...more) => setTimeout(AsyncLocalStorage.bind(call as () => void), ...more);
-  globalThis.setTimeout = ringing;
+  globalThis.setTimeout = new Proxy(setTimeout, {
+    apply: (set, self, [ring, ...more]) => Reflect.apply(set, self, [AsyncLocalStorage.bind(ring), ...more]),
+  });
 }

@@ -10,6 +10,7 @@ import { FAULTS } from './faults.ts';
 import { House } from './house.ts';
 import type { Letter } from './post.ts';
 import { Company } from './random-company.ts';
+import { deploys } from './random-deploy.ts';
 import { strain } from './random-platform.ts';
 import { comeToRest } from './rest.ts';
 
@@ -34,6 +35,7 @@ export async function runSchedule(seed: number): Promise<House> {
     for (let count = dice.between(1, 4); count > 0; count--) await enter(house, dice, company, hooks.chance(0.25));
     comeAndGo(house, dice);
     strain(house, seed);
+    deploys(house, seed);
     await comeToRest(house, { batch: (letters) => split(letters, dice) });
     await checkTold(house);
     await company.check();

@@ -76,7 +76,8 @@ const CLAIM = `
     -- What an earlier run reported says nothing of this one.
     progress = ${choose('tasks.progress', 'tasks.progress', 'tasks.progress', 'NULL')},
     next_at = NULL,
-    due_at = NULL,
+    -- A repeat may land late, when its message is gone: who has made the task due since then carries it.
+    due_at = CASE WHEN ${repeated} THEN tasks.due_at END,
     sends = CASE WHEN ${repeated} THEN tasks.sends ELSE 0 END,
     -- Of a wait that this claim ends, why and since when, so that its length can be counted.
     reason = ${choose('tasks.reason', 'NULL', 'NULL', waited('reason'))},

@@ -123,6 +123,20 @@ describe('the same task twice in one batch', () => {
   });
 });
 
+describe('a claim is asked once more, and lands when its message has gone to the dead letters', () => {
+  it('the task stays due, and runs when the lease is over', async () => {
+    const task = await house.submit();
+    for (const letter of house.ready()) letter.attempts = 100;
+    house.faults.once('ledger.claim', 'late');
+    house.faults.once('ledger.settle', 'crash-before');
+    expect(await house.deliver()).toEqual({ kind: 'killed' });
+    await house.deliverDead();
+    await comeToRest(house);
+    expect(house.log.join()).toContain('late: ledger.claim');
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2 });
+  });
+});
+
 describe('dead letter of a task that is running elsewhere', () => {
   it('the live run goes on, through a sweep as well', async () => {
     const task = await house.submit();

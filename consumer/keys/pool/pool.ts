@@ -22,9 +22,9 @@ export const LIMIT_NAMES = ['requestsPerMinute', 'tokensPerMinute', 'concurrency
 export type ConfiguredLimits = { readonly [Name in (typeof LIMIT_NAMES)[number]]?: number | undefined };
 
 export interface Key {
-  readonly number: number;
+  number: number;
   readonly fingerprint: string;
-  readonly quotaId: string;
+  quotaId: string;
   /** By a person, who alone can switch it on again. Unix ms. */
   disabledAt: number | undefined;
   readonly refusals: RefusalState;
@@ -189,27 +189,24 @@ export function newKey({ number, fingerprint, group }: Member): Key {
 }
 
 /**
- * Takes the keys that the consumer has now. A key whose value was replaced has a new fingerprint and
- * so starts afresh.
+ * Takes the keys that the consumer has now. A key whose value was replaced has a new fingerprint and so starts afresh; one that
+ * has another number stays what it is, with the calls that are under way.
  */
 export function setMembers(pool: Pool, members: readonly Member[]): void {
-  if (pool.members === members) return;
+  const before = pool.members;
   pool.members = members;
-  const current = members.map((member) => keyOf(pool, member));
-  const { length } = pool.current;
-  if (current.length === length && current.every((key, index) => key === pool.current[index])) return;
-  pool.current = current;
+  if (members.length === before.length && members.every((member, index) => isSame(member, before[index]))) return;
+  pool.current = members.map((member) => {
+    const key = pool.keys.get(member.fingerprint) ?? newKey(member);
+    pool.keys.set(member.fingerprint, key);
+    return Object.assign(key, { number: member.number, quotaId: member.group ?? member.fingerprint });
+  });
   pool.places.clear();
   noteNews(pool);
 }
 
-function keyOf(pool: Pool, member: Member): Key {
-  const known = pool.keys.get(member.fingerprint);
-  const quotaId = member.group ?? member.fingerprint;
-  if (known?.number === member.number && known.quotaId === quotaId) return known;
-  const key = known === undefined ? newKey(member) : { ...known, number: member.number, quotaId };
-  pool.keys.set(member.fingerprint, key);
-  return key;
+function isSame({ number, fingerprint, group }: Member, other: Member | undefined): boolean {
+  return number === other?.number && fingerprint === other.fingerprint && group === other.group;
 }
 
 /** What the operator says now. */

@@ -83,6 +83,22 @@ describe('a key lease repeated after a lost answer', () => {
   });
 });
 
+describe('a deploy while calls are under way', () => {
+  it('gives keys other numbers: what comes back to a key under its old number is given back', async () => {
+    const [FIRST, SECOND] = ['sk-first-0123456789', 'sk-second-0123456789'];
+    house.backend.fallback = house.backend.after(5_000, ok());
+    await house.submit({ service: 'keyed' });
+    await house.submit({ service: 'keyed' });
+    house.plan(START + 2_000, async () => {
+      house.consumers.deploy({ keys: [{ KEY1: SECOND, KEY2: FIRST }] });
+      await house.submit({ service: 'keyed' });
+    });
+    await comeToRest(house);
+    expect(house.backend.calls).toHaveLength(3);
+    expect((await house.keys()).map(({ inFlight }) => inFlight)).toEqual([0, 0]);
+  });
+});
+
 describe('a reset time years away', () => {
   const YEARS = String(20 * 365 * 86_400);
   const used = { 'x-ratelimit-limit-requests': '9', 'x-ratelimit-remaining-requests': '0' };

@@ -18,16 +18,16 @@ const MIN_STEM_CHARS = 3;
  * @returns the known name that is likely meant, or a path, or both
  */
 export function closest(name: string, known: readonly string[], deeper: readonly string[] = []): string | undefined {
-  const here = best(name, known);
-  const below = best(name, deeper);
+  const here = best(name, known, (candidate) => candidate);
+  const below = best(name, deeper, lastOf);
   if (below?.letters === 0 && here !== undefined && here.letters > 0) return `${here.candidate} or ${below.candidate}`;
   return (here ?? below)?.candidate;
 }
 
-function best(name: string, known: readonly string[]) {
+function best(name: string, known: readonly string[], nameOf: (candidate: string) => string) {
   const meant = plain(name);
   if (name.length > MAX_NAME_CHARS || meant.length < 2) return undefined;
-  const scored = known.map((candidate) => ({ candidate, letters: lettersBetween(name, lastOf(candidate)) }));
+  const scored = known.map((candidate) => ({ candidate, letters: lettersBetween(name, nameOf(candidate)) }));
   const [first] = scored.sort((a, b) => a.letters - b.letters);
   return first !== undefined && first.letters <= Math.max(1, Math.floor(meant.length / 3)) ? first : undefined;
 }

@@ -5,7 +5,7 @@
 import type { KeyFeedback } from '../../consumer/keys/pool/feedback.ts';
 import { type KeyCall, lease } from '../../consumer/keys/pool/lease.ts';
 import { noteAsking, notePulled, pull } from '../../consumer/keys/pool/line.ts';
-import { emptyPool, type Member, type Pool } from '../../consumer/keys/pool/pool.ts';
+import { type Member, Pool } from '../../consumer/keys/pool/pool.ts';
 import { release } from '../../consumer/keys/pool/release.ts';
 import { Clock } from './clock.ts';
 import { type Limits, ProviderKey, type Random, randomFrom, type Said } from './provider.ts';
@@ -106,7 +106,7 @@ class Simulation {
     let number = 0;
     for (const [shard, count] of scenario.keys.entries()) {
       const members = Array.from({ length: count }, () => ({ number: ++number, fingerprint: `key-${number}` }));
-      this.#shards.push({ pool: emptyPool('bench'), members, number: shard, pullAt: Infinity });
+      this.#shards.push({ pool: new Pool('bench'), members, number: shard, pullAt: Infinity });
     }
     this.#running = scenario.tasks.map((task, index) => ({
       index,

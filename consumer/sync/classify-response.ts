@@ -46,19 +46,15 @@ function contentOf(headers: Headers, body: BoundedRead): Content | undefined {
 
 async function readAnswer(response: Response, hasKey: boolean): Promise<BoundedRead> {
   const { status, headers } = response;
-  if (hasNoBytes(headers)) return withoutBytes(response);
+  if (hasNoBytes(headers)) {
+    await response.body?.cancel();
+    return { whole: new Uint8Array() };
+  }
   const isShort = Number(headers.get('content-length') ?? Number.NaN) <= MAX_INLINE_BYTES;
   // What is as long as it says needs no bound, and a look at `body` makes a stream, which costs more than to read so little.
   if (isShort && !isUnpackedOnReading(headers)) return { whole: new Uint8Array(await response.arrayBuffer()) };
   const isRead = isShort || status === 429 || status === 503 || (hasKey && status >= 400);
-  return isRead ? readBounded(response, MAX_INLINE_BYTES) : unread(response);
-}
-
-async function withoutBytes({ body }: Response): Promise<BoundedRead> {
-  await body?.cancel();
-  return { whole: new Uint8Array() };
-}
-
-function unread({ body }: Response): BoundedRead {
+  if (isRead) return readBounded(response, MAX_INLINE_BYTES);
+  const { body } = response;
   return body === null ? { whole: new Uint8Array() } : { stream: body };
 }

@@ -60,12 +60,6 @@ export async function proxy(
 
 type Answered = Extract<Sent, { kind: 'answered' }>;
 
-interface ProxyRefusal {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly body: Uint8Array;
-}
-
 class ProxiedCall {
   readonly #env: SyncEnv;
   readonly #service: ServiceDefinition;
@@ -75,7 +69,7 @@ class ProxiedCall {
   readonly #startedAt = Date.now();
   #tries = 0;
   /** What a busy server said, or a limited key was told: the client's, when there is no other. */
-  #refusal: ProxyRefusal | undefined;
+  #refusal: Response | undefined;
 
   constructor(
     env: SyncEnv,
@@ -183,24 +177,26 @@ class ProxiedCall {
     return headers;
   }
 
-  #refusalOf(answer: ClassifiedResponse, sent: Answered, acquired: Acquired): ProxyRefusal | undefined {
+  #refusalOf(answer: ClassifiedResponse, sent: Answered, acquired: Acquired): Response | undefined {
     const { status, report, body } = answer;
     const secrets = this.#secretsOf(acquired);
     const isAboutTime = (status === 429 && report.feedback.kind === 'limited') || report.outcome === 'busy';
     if (!isAboutTime || !('whole' in body) || packingOf(answer) !== undefined) return undefined;
-    return { status, headers: this.#headersOf(answer, sent, acquired, secrets), body: secrets.bytes(body.whole) };
+    const headers = this.#headersOf(answer, sent, acquired, secrets);
+    return new Response(secrets.bytes(body.whole), { status, headers });
   }
 
   /** Nothing else is free: what the last backend said goes along. */
   #declineWithAnswer(declined: Declined): Response | undefined {
-    if (this.#refusal === undefined) return undefined;
-    const { status, headers, body } = this.#refusal;
+    const refusal = this.#refusal;
+    if (refusal === undefined) return undefined;
+    const { status, headers } = refusal;
     if (!headers.has('retry-after') && declined.until !== undefined) {
       headers.set('retry-after', String(Math.max(1, Math.ceil((declined.until - Date.now()) / 1000))));
     }
     headers.set(DECLINED_HEADER, JSON.stringify({ ...declined, hasAnswer: true }));
     this.#log(undefined, declined.why, status);
-    return new Response(body, { status, headers });
+    return refusal;
   }
 
   /** @returns to be called when the answer has ended */

@@ -3,7 +3,7 @@
 import type { KeyAction } from '../../../shared/key/rpc.ts';
 import { hastenLines } from './line.ts';
 import { addRoom, noteNews, type Pool } from './pool.ts';
-import { newRefusalState } from './status.ts';
+import { RefusalState } from './status.ts';
 
 export function changeKey(pool: Pool, number: number, action: KeyAction, now: number): void {
   const key = pool.current.find((each) => each.number === number);
@@ -17,11 +17,11 @@ export function changeKey(pool: Pool, number: number, action: KeyAction, now: nu
       break;
     case 'enable':
       key.disabledAt = undefined;
-      Object.assign(key.refusals, newRefusalState());
+      Object.assign(key.refusals, new RefusalState());
       break;
     case 'reset':
       // As if never used, except for what is under way and an administrator's word.
-      Object.assign(key.refusals, newRefusalState());
+      Object.assign(key.refusals, new RefusalState());
       key.calls = 0;
       key.rateLimited = 0;
       for (const { quotaId, bucket } of [...pool.rooms.values()]) {

@@ -11,7 +11,7 @@ import { LOOK_MS, WaitingQuestions } from '../../../shared/object/waiting-questi
 import { changeKey } from './change.ts';
 import { type BriefKeyAnswer, type KeyRequest, lease, leaseAgain } from './lease.ts';
 import { noteAsking, notePulled, type Pull, pull } from './line.ts';
-import { emptyPool, type Member, type Pool, setMembers } from './pool.ts';
+import { type Member, Pool, setMembers } from './pool.ts';
 import { type KeyNotice, type KeyRelease, release } from './release.ts';
 import { restore, snapshot, USE_ID, useSnapshot } from './snapshot.ts';
 import { type PooledKeyView, viewOf } from './view.ts';
@@ -45,7 +45,7 @@ export class KeyPoolHost {
 
   constructor(name: string, platform: PoolPlatform) {
     this.#platform = platform;
-    this.#pool = emptyPool(name);
+    this.#pool = new Pool(name);
     restore(this.#pool, platform.storage.read(), Date.now());
   }
 

@@ -108,11 +108,14 @@ export function leaseAgain(pool: Pool, request: KeyRequest, now: number): readon
 
 /** Ends the calls of a lease as if they had not been made: who asked has given up, or asks no more. */
 export function abandonLease(pool: Pool, leaseId: string, now: number): void {
-  const lease = pool.leases.get(leaseId);
+  endOpen(pool.leases.get(leaseId), 'unused', now);
   endLease(pool, leaseId, now);
-  for (const [task, call] of lease?.open ?? []) {
-    endCall(call.key, call.room, task);
-    call.room.limiter.end(call.ticket, { kind: 'unused' }, now);
+}
+
+function endOpen(lease: Lease | undefined, kind: 'unused' | 'unknown', now: number): void {
+  for (const [task, { key, room, ticket }] of lease?.open ?? []) {
+    endCall(key, room, task);
+    room.limiter.end(ticket, { kind }, now);
   }
 }
 
@@ -142,12 +145,9 @@ function expireLeases(pool: Pool, now: number): void {
     if (until > now && pool.ended.size <= MAX_ENDED) break;
     pool.ended.delete(id);
   }
-  for (const [id, { expiresAt, open }] of pool.leases) {
-    if (expiresAt > now) continue;
-    for (const [task, { key, room, ticket }] of open) {
-      endCall(key, room, task);
-      room.limiter.end(ticket, { kind: 'unknown' }, now);
-    }
+  for (const [id, lease] of pool.leases) {
+    if (lease.expiresAt > now) continue;
+    endOpen(lease, 'unknown', now);
     pool.leases.delete(id);
   }
 }
@@ -168,9 +168,8 @@ function answerTo(pool: Pool, call: KeyCall, open: Lease['open'], now: number): 
   const choice = choose(pool, places, task, isFresh, now);
   if (!isBehind && choice.best !== undefined) {
     if (line !== undefined) line.hasGranted = true;
-    const { key, room } = choice.best;
-    take(pool, key, room, task, isFresh, open, now);
-    return key.number;
+    take(pool, choice.best, task, isFresh, open, now);
+    return choice.best.key.number;
   }
   const isAside = isOdd && !hasOtherKey(pool, places, task, now);
   const reason = choice.isRefused || isAside ? 'key-refused' : 'no-key';
@@ -194,15 +193,7 @@ function answerTo(pool: Pool, call: KeyCall, open: Lease['open'], now: number): 
   return { task, kind: 'park', line: poolLine(pool.name, bucket), reason, until };
 }
 
-function take(
-  pool: Pool,
-  key: Key,
-  room: Room,
-  task: string,
-  isFresh: boolean,
-  open: Lease['open'],
-  now: number,
-): void {
+function take(pool: Pool, { key, room }: KeyPlace, task: string, isFresh: boolean, open: Lease['open'], now: number) {
   const ticket = room.limiter.start(now);
   open.set(task, { key, room, ticket, startedAt: now });
   for (const state of [key.refusals, room.refusals]) if (!isFresh || isSuspected(state)) state.prober = task;

@@ -7,7 +7,7 @@
 import { poolLine } from '../../../shared/capacity/line.ts';
 import type { ReleaseAnswer, ReleaseRequest } from '../../../shared/ledger/line.ts';
 import { isBeingTried, isOutage, isTried, openFor, placesOf } from './place.ts';
-import { inPlaceOf, type KeyPlace, type LineState, type Pool, type Room } from './pool.ts';
+import { inPlaceOf, type KeyPlace, LineState, MIN_ASK_PAUSE_MS, type Pool, type Room } from './pool.ts';
 import { notePulledRefused, pullRefused } from './refused.ts';
 
 /** A woken task that has not come by then has ended, or went elsewhere. */
@@ -17,23 +17,19 @@ const LOST_AFTER_MS = 30_000;
 const WRITTEN_WITHIN_MS = 3_000;
 
 /** Tasks are woken so long before there is room: what the queue takes, and a moment in place. */
-const FIRST_DELAY_MS = 500;
 const IN_PLACE_MS = 1_000;
 /** Calls at a time end when they end: so much longer some wait in place, so that no key waits for a task. */
 const AT_ONCE_MS = 1_300;
 const MAX_AHEAD_MS = 8_000;
 const NEWEST = 0.1;
 
-/** The ledger is not asked more often than this. */
-const MIN_ASK_PAUSE_MS = 250;
 const MAX_ASK_PAUSE_MS = 600_000;
 /** Twelve per cent of the time that nobody was served: so a pause is over soon after its cause. */
 const ASK_PAUSE_GROWTH = 1.12;
 /** Looks again after this, whatever is known. */
 const LOOK_AGAIN_MS = 5_000;
 
-/** A shard that has room and knows of no line is shown it by one task. */
-const SHOWN_AFTER_MS = 1_000;
+/** Other shards are shown the line by one task each. */
 const SHOWN_AGAIN_AFTER_MS = 10_000;
 
 const MAX_RELEASED = 1_000;
@@ -49,17 +45,13 @@ export interface Pull {
 }
 
 export function joinLine(pool: Pool, bucket: string, now: number): LineState {
-  const line = pool.lines.get(bucket) ?? newLine(now);
-  line.joinedAt = now;
-  pool.lines.set(bucket, line);
-  return line;
+  return Object.assign(lineOf(pool, bucket, now), { joinedAt: now });
 }
 
 /** @returns the line, where one stands. A task that was woken from it shows that it does. */
 export function noteArrival(pool: Pool, bucket: string, hasArrived: boolean, now: number): LineState | undefined {
   if (!hasArrived) return pool.lines.get(bucket);
-  const line = pool.lines.get(bucket) ?? newLine(now - WRITTEN_WITHIN_MS);
-  pool.lines.set(bucket, line);
+  const line = lineOf(pool, bucket, now - WRITTEN_WITHIN_MS);
   const [oldest] = line.coming;
   if (oldest !== undefined) {
     line.delayMs += NEWEST * (now - oldest.at - line.delayMs);
@@ -69,19 +61,10 @@ export function noteArrival(pool: Pool, bucket: string, hasArrived: boolean, now
   return line;
 }
 
-function newLine(joinedAt: number): LineState {
-  return {
-    joinedAt,
-    coming: [],
-    delayMs: FIRST_DELAY_MS,
-    askedAt: 0,
-    askPauseMs: MIN_ASK_PAUSE_MS,
-    hasGranted: false,
-    hasBounced: false,
-    // As if it had been shown so long ago that it is again in a moment.
-    shownAt: joinedAt - SHOWN_AGAIN_AFTER_MS + SHOWN_AFTER_MS,
-    isAsking: false,
-  };
+function lineOf({ lines }: Pool, bucket: string, joinedAt: number): LineState {
+  const line = lines.get(bucket) ?? new LineState(joinedAt);
+  lines.set(bucket, line);
+  return line;
 }
 
 /** Something has changed for those that stand there: the ledger is asked without a pause. */
@@ -98,7 +81,9 @@ export function pull(pool: Pool, now: number): { readonly pulls: Pull[]; readonl
     const { request, nextAt: againAt } = pullRefused(pool, bucket, state, soon, now);
     nextAt = Math.min(nextAt, Math.max(now + MIN_ASK_PAUSE_MS, againAt));
     if (request === undefined) continue;
-    if (request.shard === pool.shard) expectNamed(pool, bucket, request.tasks, now);
+    // Tasks that are woken by name keep their room from now on, as if they waited in place.
+    const here = request.shard === pool.shard ? (request.tasks ?? []) : [];
+    for (const task of here) inPlaceOf(pool, bucket).set(task, now + LOST_AFTER_MS);
     pulls.push({ bucket, request, of: 'refused' });
   }
   for (const [bucket, line] of pool.lines) {
@@ -112,23 +97,17 @@ export function pull(pool: Pool, now: number): { readonly pulls: Pull[]; readonl
       const limit = Math.min(MAX_RELEASED, Math.floor(room));
       pulls.push({ bucket, request: requestOf(pool, bucket, limit, pool.shard, now), of: 'line' });
     }
-    if (line.shownAt <= now - SHOWN_AGAIN_AFTER_MS) {
-      line.shownAt = now;
+    if (line.showsAt <= now) {
+      line.showsAt = now + SHOWN_AGAIN_AFTER_MS;
       for (const shard of pool.otherShards) {
         pulls.push({ bucket, request: requestOf(pool, bucket, 1, shard, now), of: 'other' });
       }
     }
-    const showsAt = pool.otherShards.length > 0 ? line.shownAt + SHOWN_AGAIN_AFTER_MS : Infinity;
+    const showsAt = pool.otherShards.length > 0 ? line.showsAt : Infinity;
     const soonest = Math.min(room >= 1 ? mayAskAt : nextRoomAt(pool, bucket, now) - aheadMs, showsAt);
     nextAt = Math.min(nextAt, Math.max(now + MIN_ASK_PAUSE_MS, Math.min(now + LOOK_AGAIN_MS, soonest)));
   }
   return { pulls, nextAt };
-}
-
-/** Tasks that are woken by name keep their room from now on, as if they waited in place. */
-function expectNamed(pool: Pool, bucket: string, tasks: readonly string[] = [], now: number): void {
-  const inPlace = inPlaceOf(pool, bucket);
-  for (const task of tasks) inPlace.set(task, now + LOST_AFTER_MS);
 }
 
 export function noteAsking(pool: Pool, { bucket, of }: Pull, now: number): void {

@@ -7,7 +7,7 @@
  * bucket: each pair has a limiter.
  */
 import { Limiter } from '../../../shared/capacity/limiter.ts';
-import { newRefusalState, type RefusalState } from './status.ts';
+import { RefusalState } from './status.ts';
 
 export interface Member {
   readonly number: number;
@@ -21,33 +21,45 @@ export const LIMIT_NAMES = ['requestsPerMinute', 'tokensPerMinute', 'concurrency
 /** What the operator says that each key of a pool may do; the strictest of the services that use it. */
 export type ConfiguredLimits = { readonly [Name in (typeof LIMIT_NAMES)[number]]?: number | undefined };
 
-export interface Key {
-  number: number;
+export class Key {
+  number = 0;
   readonly fingerprint: string;
   quotaId: string;
   /** By a person, who alone can switch it on again. Unix ms. */
-  disabledAt: number | undefined;
-  readonly refusals: RefusalState;
-  inFlight: number;
-  calls: number;
-  rateLimited: number;
-  lastUsedAt: number;
+  disabledAt: number | undefined = undefined;
+  readonly refusals = new RefusalState();
+  inFlight = 0;
+  calls = 0;
+  rateLimited = 0;
+  lastUsedAt = 0;
   /** Calls, fading with a half-life of five minutes, as of `fadedAt`: who has the fewest goes first. */
-  recentCalls: number;
-  fadedAt: number;
+  recentCalls = 0;
+  fadedAt = 0;
+
+  constructor(fingerprint: string) {
+    this.fingerprint = fingerprint;
+    this.quotaId = fingerprint;
+  }
 }
 
 /** A quota in one bucket. */
-export interface Room {
+export class Room {
   readonly quotaId: string;
   readonly bucket: string;
   readonly limiter: Limiter;
   /** 403 or 404 about a model: of the bucket, and not of the key. */
-  readonly refusals: RefusalState;
+  readonly refusals = new RefusalState();
   /** Moving average of what a call takes; 0: not known. */
-  tokensPerCall: number;
+  tokensPerCall = 0;
   /** An allowance of a day or a purse is used up. */
-  exhausted: { readonly times: number; readonly until: number } | undefined;
+  exhausted: { readonly times: number; readonly until: number } | undefined = undefined;
+
+  /** @param turn among its equals */
+  constructor(quotaId: string, bucket: string, turn: number) {
+    this.quotaId = quotaId;
+    this.bucket = bucket;
+    this.limiter = new Limiter(turn);
+  }
 }
 
 /** Where a call may go: a key that is in use, with the room that its quota has in the bucket. */
@@ -72,72 +84,90 @@ export interface Lease {
   readonly open: Map<string, LeasedCall>;
 }
 
+const FIRST_DELAY_MS = 500;
+
+/** The ledger is not asked more often than this. */
+export const MIN_ASK_PAUSE_MS = 250;
+
+/** A shard that has room and knows of no line is shown it by one task. */
+const SHOWN_AFTER_MS = 1_000;
+
 /** What the pool knows of the line of a bucket. */
-export interface LineState {
+export class LineState {
   /** When a task was last told to join: its row is written a moment later. */
   joinedAt: number;
   /** Woken tasks that are on their way here, oldest first. */
-  readonly coming: { readonly at: number; count: number }[];
+  readonly coming: { readonly at: number; count: number }[] = [];
   /** Moving average of how long they take. */
-  delayMs: number;
-  askedAt: number;
+  delayMs = FIRST_DELAY_MS;
+  askedAt = 0;
   /** Grows as long as those who are woken only come to wait again. */
-  askPauseMs: number;
-  hasGranted: boolean;
-  hasBounced: boolean;
-  shownAt: number;
-  isAsking: boolean;
+  askPauseMs = MIN_ASK_PAUSE_MS;
+  hasGranted = false;
+  hasBounced = false;
+  /** When other shards are shown it next. */
+  showsAt: number;
+  isAsking = false;
+
+  constructor(joinedAt: number) {
+    this.joinedAt = joinedAt;
+    this.showsAt = joinedAt + SHOWN_AFTER_MS;
+  }
 }
 
 /** What the pool knows of the tasks of a bucket that keys refused, and that stand aside. */
-export interface RefusedState {
+export class RefusedState {
   /** When each was told to stand there: its row is written a moment later. */
-  readonly tasks: Map<string, number>;
+  readonly tasks = new Map<string, number>();
   /** Something has changed that may be news for one of them. */
-  hasNews: boolean;
-  lookedAt: number;
+  hasNews = true;
+  lookedAt = 0;
   /** One of them was woken to try a key. */
-  triedAt: number;
+  triedAt = 0;
   /** Of those that may try another key, when the last were woken. */
-  wokenAt: number;
-  isAsking: boolean;
+  wokenAt = 0;
+  isAsking = false;
 }
 
-export interface Pool {
+export class Pool {
   /** As its lines are called. */
   readonly name: string;
-  members: readonly Member[];
+  members: readonly Member[] = [];
   /** Of these members. */
-  current: readonly Key[];
+  current: readonly Key[] = [];
   /** Of the keys that are in use, by bucket: as long as neither they nor their rooms change. */
-  readonly places: Map<string, readonly KeyPlace[]>;
+  readonly places = new Map<string, readonly KeyPlace[]>();
   /** By fingerprint; keys that are no members any more stay known. */
-  readonly keys: Map<string, Key>;
+  readonly keys = new Map<string, Key>();
   /** By quota and bucket. */
-  readonly rooms: Map<string, Room>;
-  readonly buckets: Set<string>;
-  readonly leases: Map<string, Lease>;
+  readonly rooms = new Map<string, Room>();
+  readonly buckets = new Set<string>();
+  readonly leases = new Map<string, Lease>();
   /** Leases that are over, until nobody can ask for them any more, the oldest first. */
-  readonly ended: Map<string, number>;
+  readonly ended = new Map<string, number>();
   /** By bucket. */
-  readonly lines: Map<string, LineState>;
+  readonly lines = new Map<string, LineState>();
   /** By bucket. */
-  readonly refused: Map<string, RefusedState>;
+  readonly refused = new Map<string, RefusedState>();
   /** Tasks that wait in place, by bucket, with the time until which they are expected to ask again. */
-  readonly inPlace: Map<string, Map<string, number>>;
+  readonly inPlace = new Map<string, Map<string, number>>();
   /** Tasks that are larger than a key allows, with the keys that said so. */
-  readonly tooLarge: Map<string, { readonly keys: Set<string>; readonly httpStatus: number }>;
+  readonly tooLarge = new Map<string, { readonly keys: Set<string>; readonly httpStatus: number }>();
   /** Refused tasks that another shard was given to try. */
-  readonly sentOn: Set<string>;
+  readonly sentOn = new Set<string>();
   /** Tasks whose refusals in an outage count no more. */
-  readonly pardoned: Set<string>;
+  readonly pardoned = new Set<string>();
   /** When a call was last heard to have worked. */
-  workedAt: number;
-  configured: ConfiguredLimits;
-  expiresCheckAt: number;
-  shard: number;
+  workedAt = 0;
+  configured: ConfiguredLimits = {};
+  expiresCheckAt = 0;
+  shard = 0;
   /** That have keys of this pool too. */
-  otherShards: readonly number[];
+  otherShards: readonly number[] = [];
+
+  constructor(name: string) {
+    this.name = name;
+  }
 }
 
 /** Where the service names no bucket. */
@@ -147,47 +177,6 @@ export const WHOLE_KEY = '';
 const MAX_BUCKETS = 64;
 const OTHER_BUCKETS = '~other';
 
-export function emptyPool(name: string): Pool {
-  return {
-    name,
-    members: [],
-    current: [],
-    places: new Map(),
-    keys: new Map(),
-    rooms: new Map(),
-    buckets: new Set(),
-    leases: new Map(),
-    ended: new Map(),
-    lines: new Map(),
-    refused: new Map(),
-    inPlace: new Map(),
-    tooLarge: new Map(),
-    sentOn: new Set(),
-    pardoned: new Set(),
-    workedAt: 0,
-    configured: {},
-    expiresCheckAt: 0,
-    shard: 0,
-    otherShards: [],
-  };
-}
-
-export function newKey({ number, fingerprint, group }: Member): Key {
-  return {
-    number,
-    fingerprint,
-    quotaId: group ?? fingerprint,
-    disabledAt: undefined,
-    refusals: newRefusalState(),
-    inFlight: 0,
-    calls: 0,
-    rateLimited: 0,
-    lastUsedAt: 0,
-    recentCalls: 0,
-    fadedAt: 0,
-  };
-}
-
 /**
  * Takes the keys that the consumer has now. A key whose value was replaced has a new fingerprint and so starts afresh; one that
  * has another number stays what it is, with the calls that are under way.
@@ -196,17 +185,22 @@ export function setMembers(pool: Pool, members: readonly Member[]): void {
   const before = pool.members;
   pool.members = members;
   if (members.length === before.length && members.every((member, index) => isSame(member, before[index]))) return;
-  pool.current = members.map((member) => {
-    const key = pool.keys.get(member.fingerprint) ?? newKey(member);
-    pool.keys.set(member.fingerprint, key);
-    return Object.assign(key, { number: member.number, quotaId: member.group ?? member.fingerprint });
-  });
+  pool.current = members.map(({ number, fingerprint, group = fingerprint }) =>
+    Object.assign(keyOf(pool, fingerprint), { number, quotaId: group }),
+  );
   pool.places.clear();
   noteNews(pool);
 }
 
 function isSame({ number, fingerprint, group }: Member, other: Member | undefined): boolean {
   return number === other?.number && fingerprint === other.fingerprint && group === other.group;
+}
+
+/** Its members say its number and its group. */
+export function keyOf(pool: Pool, fingerprint: string): Key {
+  const key = pool.keys.get(fingerprint) ?? new Key(fingerprint);
+  pool.keys.set(fingerprint, key);
+  return key;
 }
 
 /** What the operator says now. */
@@ -241,14 +235,7 @@ export function roomOf(pool: Pool, quotaId: string, bucket: string): Room {
 
 /** A fresh one, also where there is one. @param turn among its equals */
 export function addRoom(pool: Pool, quotaId: string, bucket: string, turn: number): Room {
-  const room = {
-    quotaId,
-    bucket,
-    limiter: new Limiter(turn),
-    refusals: newRefusalState(),
-    tokensPerCall: 0,
-    exhausted: undefined,
-  };
+  const room = new Room(quotaId, bucket, turn);
   limit(pool, room);
   pool.rooms.set(roomId(quotaId, bucket), room);
   pool.places.clear();

@@ -7,8 +7,9 @@
 import { type LeaseAnswer, waitsInPlace } from '../../../shared/capacity/lease.ts';
 import { refusedLine } from '../../../shared/capacity/line.ts';
 import { MAX_RELEASED_BY_ID, type ReleaseAnswer, type ReleaseRequest } from '../../../shared/ledger/line.ts';
+import { keepNewest } from '../../../shared/newest.ts';
 import { isBeingTried, isOutage, isTried, openForRefused, placesOf, refusalsOf } from './place.ts';
-import { inPlaceOf, type KeyPlace, type Pool, type RefusedState, WHOLE_KEY } from './pool.ts';
+import { inPlaceOf, type KeyPlace, type Pool, RefusedState, WHOLE_KEY } from './pool.ts';
 import { blameOf, hasRefused, isRefusing } from './status.ts';
 
 /** A row is written by then, if it is ever. */
@@ -87,19 +88,15 @@ export function hasOtherKey(pool: Pool, places: readonly KeyPlace[], task: strin
 }
 
 export function standAside(pool: Pool, bucket: string, task: string, now: number): void {
-  const state = pool.refused.get(bucket) ?? newRefused();
+  const state = pool.refused.get(bucket) ?? new RefusedState();
   state.tasks.delete(task);
   state.tasks.set(task, now);
   pool.refused.set(bucket, state);
 }
 
-function newRefused(): RefusedState {
-  return { tasks: new Map(), hasNews: true, lookedAt: 0, triedAt: 0, wokenAt: 0, isAsking: false };
-}
-
 /** They stood there when the owner of the pool was evicted. */
 export function restoreRefused(pool: Pool, bucket: string): void {
-  const state = newRefused();
+  const state = new RefusedState();
   for (const { refusals } of refusalsOf(placesOf(pool, bucket)))
     for (const { task } of refusals) state.tasks.set(task, 0);
   pool.refused.set(bucket, state);
@@ -183,7 +180,7 @@ function sendOn(
     state.tasks.delete(task);
     pool.sentOn.add(task);
   }
-  for (const oldest of pool.sentOn) if (pool.sentOn.size > MAX_SENT_ON) pool.sentOn.delete(oldest);
+  keepNewest(pool.sentOn, MAX_SENT_ON);
   return { request: { limit: tasks.length, shard, tasks }, nextAt };
 }
 

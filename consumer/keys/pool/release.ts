@@ -106,7 +106,7 @@ function applyReport(pool: Pool, call: LeasedCall, report: KeyReport, now: numbe
       limiter.end(ticket, { kind: 'unused' }, now);
       const keys = pool.tooLarge.get(task)?.keys ?? new Set();
       pool.tooLarge.set(task, { keys: keys.add(key.fingerprint), httpStatus: feedback.httpStatus });
-      for (const [oldest] of pool.tooLarge) if (pool.tooLarge.size > MAX_TOO_LARGE) pool.tooLarge.delete(oldest);
+      keepNewest(pool.tooLarge, MAX_TOO_LARGE);
       break;
     }
     case 'unknown':
@@ -135,21 +135,13 @@ function pardonAll(pool: Pool, states: readonly RefusalState[]): void {
 function noteWorkedEverywhere(pool: Pool, { key, room, startedAt }: LeasedCall, task: string, now: number): void {
   pool.workedAt = now;
   const places = placesOf(pool, room.bucket);
-  if (
-    places.length > 1 &&
-    places.every(isTried) &&
-    [key.refusals, room.refusals].some((state) => isLongOutage(state, now))
-  )
-    pardonAll(pool, refusalsOf(places));
-  noteWorked(key.refusals, task, startedAt);
-  noteWorked(room.refusals, task, startedAt);
+  const own = [key.refusals, room.refusals];
+  const isOverForAll = places.length > 1 && places.every(isTried);
+  if (isOverForAll && own.some((state) => isLongOutage(state, now))) pardonAll(pool, refusalsOf(places));
+  for (const state of own) noteWorked(state, task, startedAt);
   pool.tooLarge.delete(task);
   noteNews(pool);
-  for (const place of places) {
-    for (const { refusals } of [place.key, place.room]) {
-      if (refusals.refusals.length > 0) clearTask(refusals, task, startedAt, now);
-    }
-  }
+  for (const state of refusalsOf(places)) clearTask(state, task, startedAt, now);
 }
 
 function exhaustedUntil(room: Room, resetAt: number | undefined, now: number): number {

@@ -7,41 +7,21 @@
 import type { LimiterSnapshot } from '../../../shared/capacity/limiter.ts';
 import type { SnapshotRow } from '../../../shared/object/snapshot-rows.ts';
 import { joinLine } from './line.ts';
-import {
-  type ConfiguredLimits,
-  type Key,
-  type Member,
-  newKey,
-  type Pool,
-  type Room,
-  roomId,
-  roomOf,
-  setMembers,
-} from './pool.ts';
+import { type Key, keyOf, type Pool, type Room, roomId, roomOf, setMembers } from './pool.ts';
 import { restoreRefused } from './refused.ts';
 import type { RefusalState } from './status.ts';
 
-interface KeySnapshot {
-  readonly disabledAt?: number;
-  readonly refusals?: RefusalState;
-}
+type KeySnapshot = Partial<Pick<Key, 'disabledAt' | 'refusals'>>;
 
-interface RoomSnapshot {
-  readonly quotaId: string;
-  readonly bucket: string;
-  readonly refusals?: RefusalState;
-  readonly exhausted?: Room['exhausted'];
+interface RoomSnapshot extends Pick<Room, 'quotaId' | 'bucket' | 'exhausted'> {
+  readonly refusals?: RefusalState | undefined;
   readonly limiter: LimiterSnapshot;
 }
 
-interface PoolSnapshot {
-  readonly members: readonly Member[];
-  readonly configured: ConfiguredLimits;
-  readonly shard: number;
-  readonly otherShards: readonly number[];
+interface PoolSnapshot extends Pick<Pool, 'members' | 'configured' | 'shard' | 'otherShards'> {
   readonly lines: readonly string[];
   /** Of the tasks that keys refused. */
-  readonly refused?: readonly string[];
+  readonly refused?: readonly string[] | undefined;
 }
 
 /** Calls, of them rate limited, last used; by fingerprint. */
@@ -71,25 +51,21 @@ export function snapshot(pool: Pool, now: number): SnapshotRow[] {
     shard,
     otherShards,
     lines: [...lines.keys()].sort(),
-    ...(refused.size > 0 && { refused: [...refused.keys()].sort() }),
+    refused: refused.size > 0 ? [...refused.keys()].sort() : undefined,
   });
   for (const key of pool.keys.values()) {
     const { disabledAt, refusals } = key;
     if (disabledAt === undefined && refusals.refusals.length === 0) continue;
-    add(KEY_PREFIX + key.fingerprint, { ...(disabledAt !== undefined && { disabledAt }), refusals: settled(refusals) });
+    add(KEY_PREFIX + key.fingerprint, { disabledAt, refusals: settled(refusals) });
   }
   for (const room of pool.rooms.values()) {
     const limiter = coarse(room.limiter.snapshot(), now);
     const { quotaId, bucket, refusals, exhausted } = room;
     const isRefused = refusals.refusals.length > 0;
-    if (Object.keys(limiter).length === 0 && !isRefused && exhausted === undefined) continue;
-    add(ROOM_PREFIX + roomId(quotaId, bucket), {
-      quotaId,
-      bucket,
-      limiter,
-      ...(isRefused && { refusals: settled(refusals) }),
-      ...(exhausted !== undefined && { exhausted }),
-    });
+    const isLimited = Object.values(limiter).some((value) => value !== undefined);
+    if (!isLimited && !isRefused && exhausted === undefined) continue;
+    const kept = { quotaId, bucket, limiter, refusals: isRefused ? settled(refusals) : undefined, exhausted };
+    add(ROOM_PREFIX + roomId(quotaId, bucket), kept);
   }
   return rows;
 }
@@ -114,12 +90,12 @@ export function restore(pool: Pool, rows: readonly SnapshotRow[], now: number): 
   for (const [id, value] of byId) {
     if (id.startsWith(KEY_PREFIX)) {
       const { disabledAt, refusals } = JSON.parse(value) as KeySnapshot;
-      const key = knownKey(pool, id.slice(KEY_PREFIX.length));
+      const key = keyOf(pool, id.slice(KEY_PREFIX.length));
       key.disabledAt = disabledAt;
       Object.assign(key.refusals, refusals);
     } else if (id === USE_ID) {
       for (const [fingerprint, [calls, rateLimited, lastUsedAt]] of Object.entries(JSON.parse(value) as UseSnapshot)) {
-        Object.assign(knownKey(pool, fingerprint), { calls, rateLimited, lastUsedAt });
+        Object.assign(keyOf(pool, fingerprint), { calls, rateLimited, lastUsedAt });
       }
     }
   }
@@ -136,30 +112,20 @@ export function restore(pool: Pool, rows: readonly SnapshotRow[], now: number): 
   for (const bucket of refused) restoreRefused(pool, bucket);
 }
 
-/** Its members say its number. */
-function knownKey(pool: Pool, fingerprint: string): Key {
-  const key = pool.keys.get(fingerprint) ?? newKey({ number: 0, fingerprint });
-  pool.keys.set(fingerprint, key);
-  return key;
-}
-
 /** Only whether it worked after a refusal matters: a time that moves would be written at every call. */
 function settled(state: RefusalState): RefusalState {
   const latest = Math.max(0, ...state.refusals.map(({ at }) => at));
   return { ...state, workedAt: Math.min(state.workedAt, latest + 1), prober: undefined };
 }
 
-function coarse({ learnt, top, closedUntil }: LimiterSnapshot, now: number): LimiterSnapshot {
-  const isLong = closedUntil !== undefined && closedUntil > now + WORTH_KEEPING_MS;
+function coarse({ learnt, top, closedUntil = 0 }: LimiterSnapshot, now: number): LimiterSnapshot {
   return {
-    ...(learnt !== undefined && {
-      learnt: { calls: Math.round(inSteps(learnt.calls)), shutMs: 0, periodMs: Math.round(inSteps(learnt.periodMs)) },
-    }),
-    ...(top !== undefined && { top }),
-    ...(isLong && { closedUntil }),
+    learnt: learnt && { calls: inSteps(learnt.calls), shutMs: 0, periodMs: inSteps(learnt.periodMs) },
+    top,
+    closedUntil: closedUntil > now + WORTH_KEEPING_MS ? closedUntil : undefined,
   };
 }
 
 function inSteps(value: number): number {
-  return value < 10 ? value : STEP ** Math.round(Math.log(value) / Math.log(STEP));
+  return Math.round(value < 10 ? value : STEP ** Math.round(Math.log(value) / Math.log(STEP)));
 }

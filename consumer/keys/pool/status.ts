@@ -52,23 +52,19 @@ export interface KeyRefusal {
   readonly isPardoned?: true;
 }
 
-export interface RefusalState {
-  refusals: readonly KeyRefusal[];
+export class RefusalState {
+  refusals: readonly KeyRefusal[] = [];
   /** Start of the latest call that worked, and of the one before it that was of another task. */
-  workedAt: number;
+  workedAt = 0;
   /** Tasks that worked elsewhere after this key had refused them, since it last worked. */
-  proofs: number;
-  probeAt: number;
+  proofs = 0;
+  probeAt = 0;
   /** The call that tries it. */
-  prober: string | undefined;
+  prober: string | undefined = undefined;
   /** Of the first refusal since it last worked. */
-  refusingSince: number;
+  refusingSince = 0;
   /** While all keys refuse, when the last of them was tried. */
-  triedAt: number;
-}
-
-export function newRefusalState(): RefusalState {
-  return { refusals: [], workedAt: 0, proofs: 0, probeAt: 0, prober: undefined, refusingSince: 0, triedAt: 0 };
+  triedAt = 0;
 }
 
 const NONE: readonly KeyRefusal[] = [];

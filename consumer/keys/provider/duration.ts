@@ -1,4 +1,10 @@
-/** Durations as Go and Google write them, and as sentences have them. Pure. */
+/** Durations as Go and Google write them, and as sentences have them; and bare numbers. Pure. */
+
+/** A number that is not negative, also where it is written as a text. */
+export function amountOf(value: unknown): number | undefined {
+  if (typeof value === 'string') return /^\d+(?:\.\d+)?$/.test(value.trim()) ? Number(value) : undefined;
+  return typeof value === 'number' && value >= 0 ? value : undefined;
+}
 
 const UNIT_MS: Readonly<Record<string, number>> = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000, ms: 1 };
 

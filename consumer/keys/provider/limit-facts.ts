@@ -79,9 +79,4 @@ function tokensUsedOf(body: unknown): number | undefined {
   return parts.length === 0 ? undefined : parts.reduce((sum, part) => sum + part, 0);
 }
 
-interface Usage {
-  readonly total_tokens?: unknown;
-  readonly input_tokens?: unknown;
-  readonly output_tokens?: unknown;
-  readonly totalTokenCount?: unknown;
-}
+type Usage = Readonly<Record<'total_tokens' | 'input_tokens' | 'output_tokens' | 'totalTokenCount', unknown>>;

@@ -4,6 +4,7 @@
  * `limit=100, remaining=50, reset=30`. Pure.
  */
 import { parseDictionary, parseList } from 'structured-headers';
+import { amountOf } from './duration.ts';
 import type { LimitFields } from './limit-fields.ts';
 
 /** One quota of the backend's, as the two fields together say it; undefined is what neither says. */
@@ -21,24 +22,18 @@ export function rateLimitOf(fields: LimitFields): RateLimitQuota[] {
   const text = fields.get('ratelimit');
   if (text === undefined) return [];
   const policies = policiesOf(fields);
-  const early = dictionaryOf(text);
-  if (early.has('remaining') || early.has('reset')) {
-    return quotaOf({ name: '', parameters: early }, { remaining: 'remaining', reset: 'reset' }, policies);
-  }
-  return itemsOf(text).flatMap((item) => quotaOf(item, { remaining: 'r', reset: 't' }, policies));
+  const early = earlyItemOf(text);
+  return (early === undefined ? itemsOf(text) : [early]).flatMap((item) => quotaOf(item, policies));
 }
 
 /** What is not the number that it should be says nothing, least of all that nothing is left. */
-function quotaOf(
-  { name, parameters }: Item,
-  names: { readonly remaining: string; readonly reset: string },
-  policies: readonly Item[],
-): RateLimitQuota[] {
-  const remaining = numberOf(parameters.get(names.remaining));
-  const resetSeconds = numberOf(parameters.get(names.reset));
-  if (remaining === undefined || (parameters.has(names.reset) && resetSeconds === undefined)) return [];
+function quotaOf({ name, parameters }: Item, policies: readonly Item[]): RateLimitQuota[] {
+  // The earlier form spells out what the later ones abbreviate, and says the limit itself.
+  const reset = parameters.get('t') ?? parameters.get('reset');
+  const resetSeconds = numberOf(reset);
+  const remaining = numberOf(parameters.get('r') ?? parameters.get('remaining'));
+  if (remaining === undefined || (reset !== undefined && resetSeconds === undefined)) return [];
   const policy = policies.find((each) => each.name === name) ?? (policies.length === 1 ? policies[0] : undefined);
-  // The earlier form says the limit itself.
   const limit = numberOf(parameters.get('limit')) ?? (policy && limitOf(policy));
   const windowSeconds = numberOf(policy?.parameters.get('w'));
   const isOfRequests = (policy?.parameters.get('qu') ?? 'requests') === 'requests';
@@ -66,15 +61,16 @@ function itemsOf(text: string): Item[] {
   });
 }
 
-function dictionaryOf(text: string): Map<string, unknown> {
-  const dictionary = ifWellFormed(() => parseDictionary(text), new Map());
-  return new Map(Array.from(dictionary, ([name, [value]]) => [name, value]));
+function earlyItemOf(text: string): Item | undefined {
+  const early = ifWellFormed(() => parseDictionary(text), new Map());
+  if (!early.has('remaining') && !early.has('reset')) return undefined;
+  return { name: '', parameters: new Map(Array.from(early, ([key, [value]]) => [key, value])) };
 }
 
 /** All of them are integers that are not negative; some write them as strings. */
 function numberOf(value: unknown): number | undefined {
-  const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
-  return typeof number === 'number' && Number.isInteger(number) && number >= 0 ? number : undefined;
+  const number = amountOf(value);
+  return Number.isInteger(number) ? number : undefined;
 }
 
 function ifWellFormed<Value>(parse: () => Value, otherwise: Value): Value {

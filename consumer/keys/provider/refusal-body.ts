@@ -4,16 +4,7 @@
  */
 import { parsedJson } from '../../../shared/json-text.ts';
 import type { Content } from '../../../shared/task/content.ts';
-import { durationMs, waitInProseMs } from './duration.ts';
-
-interface GoogleDetail {
-  readonly '@type'?: unknown;
-  readonly retryDelay?: unknown;
-  readonly retry_delay?: unknown;
-  readonly metadata?: unknown;
-  readonly reason?: unknown;
-  readonly violations?: unknown;
-}
+import { amountOf, durationMs, waitInProseMs } from './duration.ts';
 
 /** OpenAI `insufficient_quota`, Google APIs `dailyLimitExceeded` and `quotaExceeded`, and the like. */
 const EXHAUSTED_CODE =
@@ -34,7 +25,7 @@ export function retryInfoMs(body: unknown): number | undefined {
   const details = googleDetails(body);
   const delays = details.map(({ '@type': type, retryDelay, retry_delay = retryDelay, metadata }) => {
     if (String(type).endsWith('google.rpc.RetryInfo')) return protoDurationMs(retry_delay);
-    return protoDurationMs((metadata as { quotaResetDelay?: unknown } | null | undefined)?.quotaResetDelay);
+    return isObject(metadata) ? protoDurationMs(metadata.quotaResetDelay) : undefined;
   });
   const known = delays.filter((ms) => ms !== undefined);
   return known.length === 0 ? undefined : Math.max(...known);
@@ -42,8 +33,9 @@ export function retryInfoMs(body: unknown): number | undefined {
 
 /** `"12.5s"`, `{ "seconds": "12", "nanos": 500000000 }`, or, as some proxies write it, seconds. */
 function protoDurationMs(delay: unknown): number | undefined {
-  if (typeof delay === 'number') return delay >= 0 ? Math.ceil(delay * 1_000) : undefined;
-  if (typeof delay === 'string') return durationMs(/^\d+(?:\.\d+)?$/.test(delay) ? `${delay}s` : delay);
+  const seconds = amountOf(delay);
+  if (seconds !== undefined) return Math.ceil(seconds * 1_000);
+  if (typeof delay === 'string') return durationMs(delay);
   if (!isObject(delay) || !('seconds' in delay || 'nanos' in delay)) return undefined;
   const ms = Number(delay.seconds ?? 0) * 1_000 + Number(delay.nanos ?? 0) / 1e6;
   return Number.isFinite(ms) && ms >= 0 ? Math.ceil(ms) : undefined;
@@ -53,7 +45,7 @@ function protoDurationMs(delay: unknown): number | undefined {
 export function saidWaitMs(body: unknown): number | undefined {
   const field = errorOf(body)?.retry_after ?? (isObject(body) ? body.retry_after : undefined);
   if (typeof field === 'number' && field >= 0) return Math.ceil(field * 1_000);
-  return waitInProseMs(messageOf(body) ?? '');
+  return waitInProseMs(messageOf(body));
 }
 
 const TIME = '\\d{1,2}:\\d\\d(?::\\d\\d(?:\\.\\d+)?)?(?: ?[AP]M)?(?: ?(?:Z|UTC|GMT|[+-]\\d\\d:?\\d\\d)\\b)?';
@@ -67,11 +59,11 @@ const DATE_IN_PROSE = new RegExp(
 
 /** When a plan's allowance is there again: in a field of its own, or as a date in the message. Unix ms. */
 export function usageResetAt(body: unknown, now: number): number | undefined {
-  const { resets_in_seconds: seconds, resets_at: moment } = errorOf(body) ?? {};
-  if (isNumber(seconds)) return now + Number(seconds) * 1_000;
-  if (isNumber(moment)) return Number(moment) * (Number(moment) < 1e11 ? 1_000 : 1);
-  const said = typeof moment === 'string' ? moment : messageOf(body);
-  const date = DATE_IN_PROSE.exec(said ?? '')?.[0];
+  const { resets_in_seconds: wait, resets_at: moment } = errorOf(body) ?? {};
+  const [seconds, number] = [amountOf(wait), amountOf(moment)];
+  if (seconds !== undefined) return now + seconds * 1_000;
+  if (number !== undefined) return number * (number < 1e11 ? 1_000 : 1);
+  const date = DATE_IN_PROSE.exec(typeof moment === 'string' ? moment : messageOf(body))?.[0];
   if (date === undefined) return undefined;
   const text = date.replace(' at ', ' ');
   const at = Date.parse(
@@ -80,37 +72,25 @@ export function usageResetAt(body: unknown, now: number): number | undefined {
   return Number.isNaN(at) ? undefined : at;
 }
 
-function isNumber(value: unknown): boolean {
-  return (typeof value === 'number' && value >= 0) || (typeof value === 'string' && /^\d+(?:\.\d+)?$/.test(value));
-}
-
 /** More than the key may take at once: Anthropic's `request_too_large`, OpenAI's "Limit 30000, Requested 342389". */
 export function isTooLarge(status: number, body: unknown): boolean {
   if (status === 413) return codesOf(body).includes('request_too_large');
-  const message = errorOf(body)?.message;
-  if (status !== 429 || typeof message !== 'string') return false;
-  const [, limit, requested] = /Limit:? (\d+), Requested:? (\d+)/i.exec(message) ?? [];
-  return Number(requested) > Number(limit);
+  const [, limit, requested] = /Limit:? (\d+), Requested:? (\d+)/i.exec(textOf(errorOf(body)?.message)) ?? [];
+  return status === 429 && Number(requested) > Number(limit);
 }
 
 /** It is the model that this key may not use, or that is not there. */
 export function isAboutModel(body: unknown): boolean {
-  if (codesOf(body).includes('model_not_found')) return true;
-  const message = errorOf(body)?.message;
-  return (
-    typeof message === 'string' &&
-    /\bmodels?\b[^.]*\b(?:not found|not exist|not have access|no access)|\baccess to (?:the )?model\b/i.test(message)
-  );
+  return codesOf(body).includes('model_not_found') || ABOUT_MODEL.test(textOf(errorOf(body)?.message));
 }
+
+const ABOUT_MODEL = /\bmodels?\b[^.]*\b(?:not found|not exist|not have access|no access)|\baccess to (?:the )?model\b/i;
 
 /** An allowance for a day or a purse is used up: more than a matter of seconds. */
 export function isExhausted(body: unknown): boolean {
-  return isDayExhausted(body) || codesOf(body).some((code) => EXHAUSTED_CODE.test(code)) || isOutOfCredit(body);
-}
-
-function isOutOfCredit(body: unknown): boolean {
+  if (isDayExhausted(body) || codesOf(body).some((code) => EXHAUSTED_CODE.test(code))) return true;
   // Google uses OpenAI's words for limits of a minute too, and says more in its details.
-  return EXHAUSTED_WORDS.test(messageOf(body) ?? '') && googleDetails(body).length === 0;
+  return EXHAUSTED_WORDS.test(messageOf(body)) && googleDetails(body).length === 0;
 }
 
 /** A limit of requests that is told with another status than 429. @param errorType AWS's header `x-amzn-errortype` */
@@ -139,16 +119,9 @@ const DAY_MS = 86_400_000;
 
 /** Google's days end at midnight Pacific time. */
 export function nextPacificMidnight(now: number): number {
-  const parts = new Intl.DateTimeFormat('en-US', {
-    timeZone: 'America/Los_Angeles',
-    hourCycle: 'h23',
-    hour: 'numeric',
-    minute: 'numeric',
-    second: 'numeric',
-  }).formatToParts(now);
-  const part = (type: string) => Number(parts.find((each) => each.type === type)?.value ?? 0);
-  const sinceMidnightMs = ((part('hour') * 60 + part('minute')) * 60 + part('second')) * 1000;
-  return now + DAY_MS - sinceMidnightMs;
+  const clock = new Date(now).toLocaleTimeString('en-GB', { timeZone: 'America/Los_Angeles', hourCycle: 'h23' });
+  const [hours = 0, minutes = 0, seconds = 0] = clock.split(':').map(Number);
+  return now + DAY_MS - ((hours * 60 + minutes) * 60 + seconds) * 1_000;
 }
 
 export function jsonOf(body: Content | undefined): unknown {
@@ -165,9 +138,12 @@ function errorOf(body: unknown): Record<string, unknown> | undefined {
 }
 
 /** Some put it into the document itself. */
-function messageOf(body: unknown): string | undefined {
-  const message = errorOf(body)?.message ?? (isObject(body) ? body.message : undefined);
-  return typeof message === 'string' ? message : undefined;
+function messageOf(body: unknown): string {
+  return textOf(errorOf(body)?.message ?? (isObject(body) ? body.message : undefined));
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
@@ -180,7 +156,7 @@ function codesOf(body: unknown): string[] {
   return [error?.code, error?.type, ...nested.map((each) => each?.reason)].filter((code) => typeof code === 'string');
 }
 
-function googleDetails(body: unknown): GoogleDetail[] {
+function googleDetails(body: unknown): Record<string, unknown>[] {
   const details = errorOf(body)?.details;
-  return Array.isArray(details) ? details.filter((detail) => typeof detail === 'object' && detail !== null) : [];
+  return Array.isArray(details) ? details.filter(isObject) : [];
 }

@@ -5,7 +5,7 @@
  */
 import type { Content } from '../../../shared/task/content.ts';
 import { MAX_RETRY_AFTER_MS, retryAfterMs } from '../../call/answer/retry-after.ts';
-import { durationMs } from './duration.ts';
+import { amountOf, durationMs } from './duration.ts';
 import { ALLOWANCES, type LimitFields, limitFieldsOf } from './limit-fields.ts';
 import { rateLimitOf } from './rate-limit-fields.ts';
 import { jsonOf, retryInfoMs, saidWaitMs } from './refusal-body.ts';
@@ -17,7 +17,7 @@ import { jsonOf, retryInfoMs, saidWaitMs } from './refusal-body.ts';
 export function resetAtOf(fields: LimitFields, body: unknown, now: number): number | undefined {
   const offMs = clockOffMs(fields, now);
   const exact = [
-    milliseconds(fields.get('retry-after-ms') ?? fields.get('x-ms-retry-after-ms')),
+    amountOf(fields.get('retry-after-ms') ?? fields.get('x-ms-retry-after-ms')),
     retryAfterMs(fields.get('retry-after') ?? null, now - offMs),
     retryInfoMs(body),
   ].filter((ms) => ms !== undefined);
@@ -57,10 +57,6 @@ export function clockOffMs(fields: LimitFields, now: number): number {
   return Number.isNaN(theirs) || Math.abs(now - theirs) < SAME_CLOCK_MS ? 0 : now - theirs;
 }
 
-function milliseconds(text: string | undefined): number | undefined {
-  return text !== undefined && /^\d+(?:\.\d+)?$/.test(text.trim()) ? Number(text) : undefined;
-}
-
 /** Numbers from here on are moments: in seconds, milliseconds, microseconds or nanoseconds. Below, delays. */
 const EPOCH_SECONDS = 1e9;
 
@@ -70,8 +66,8 @@ const EPOCH_SECONDS = 1e9;
  */
 export function resetTime(text: string | undefined, now: number, offMs = 0): number | undefined {
   const value = text?.trim() ?? '';
-  if (/^\d+(?:\.\d+)?$/.test(value)) {
-    const number = Number(value);
+  const number = amountOf(value);
+  if (number !== undefined) {
     if (number < EPOCH_SECONDS) return now + number * 1000;
     const power = Math.floor(Math.log10(number / EPOCH_SECONDS) / 3);
     return number * 1000 ** (1 - power) + offMs;

@@ -90,7 +90,9 @@ export function notationsOf(secrets: readonly string[]): Notation[] {
     numbersOf(secret, 8),
     { kind: 'characters', text: secret },
     ...base32Texts(secret).map((text) => ({ kind: 'base32' as const, text })),
-    ...hexadecimalOf(base64Parts(secret)[0]),
+    ...base64Parts(secret)
+      .slice(0, 1)
+      .map((text) => ({ kind: 'hexadecimal' as const, text: hexOf(text) })),
     ...base64Texts(secret).map((text) => ({ kind: 'base64' as const, text })),
   ]);
 }
@@ -113,10 +115,6 @@ export function secretsInHeader(value: string): string[] {
 
 function hexOf(text: string): string {
   return Array.from(text, (char) => char.charCodeAt(0).toString(16).padStart(2, '0')).join('');
-}
-
-function hexadecimalOf(text: string | undefined): Notation[] {
-  return text === undefined ? [] : [{ kind: 'hexadecimal', text: hexOf(text) }];
 }
 
 function numbersOf(secret: string, base: 8 | 10): Notation {

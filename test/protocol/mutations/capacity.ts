@@ -51,8 +51,8 @@ export const CAPACITY_MUTATIONS: readonly Row[] = [
         'R22',
         'the memory of leases that were given up, in the pool',
         KEY_LEASE,
-        '  endLease(pool, leaseId, now);\n  for (',
-        '  pool.leases.delete(leaseId);\n  for (',
+        "'unused', now);\n  endLease(pool, leaseId, now);",
+        "'unused', now);\n  pool.leases.delete(leaseId);",
       ),
       mutation(
         'R22',

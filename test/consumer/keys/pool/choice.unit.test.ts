@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { KeyFeedback } from '../../../../consumer/keys/pool/feedback.ts';
 import { lease } from '../../../../consumer/keys/pool/lease.ts';
-import { type ConfiguredLimits, emptyPool } from '../../../../consumer/keys/pool/pool.ts';
+import { type ConfiguredLimits, Pool } from '../../../../consumer/keys/pool/pool.ts';
 import { release } from '../../../../consumer/keys/pool/release.ts';
 
 const START = 1_000_000;
@@ -19,7 +19,7 @@ const REQUEST = {
  * @returns how many calls got a key
  */
 function keysOf(laterOf: KeyFeedback | undefined, configured: ConfiguredLimits = {}): number {
-  const pool = emptyPool('llm');
+  const pool = new Pool('llm');
   let granted = 0;
   let ofFirst = 0;
   for (let index = 0; index < CALLS; index++) {

@@ -3,7 +3,7 @@ import { changeKey } from '../../../../consumer/keys/pool/change.ts';
 import { KeyPoolHost } from '../../../../consumer/keys/pool/host.ts';
 import { lease } from '../../../../consumer/keys/pool/lease.ts';
 import { pull } from '../../../../consumer/keys/pool/line.ts';
-import { emptyPool, setMembers } from '../../../../consumer/keys/pool/pool.ts';
+import { Pool, setMembers } from '../../../../consumer/keys/pool/pool.ts';
 import { release } from '../../../../consumer/keys/pool/release.ts';
 import type { ReleaseAnswer, ReleaseRequest } from '../../../../shared/ledger/line.ts';
 
@@ -21,7 +21,7 @@ afterEach(() => {
 
 describe('a line of a pool whose only key is switched off', () => {
   function parked() {
-    const pool = emptyPool('llm');
+    const pool = new Pool('llm');
     const request = { leaseId: 'lease-1', expiresAt: START + 600_000, members: MEMBERS, configured: {} };
     setMembers(pool, MEMBERS);
     changeKey(pool, 1, 'disable', START);
@@ -46,7 +46,7 @@ describe('a line of a pool whose only key is switched off', () => {
 });
 
 test('a line of keys that are limited moves at once when one is reset', () => {
-  const pool = emptyPool('llm');
+  const pool = new Pool('llm');
   const request = { expiresAt: START + 600_000, members: MEMBERS, configured: {}, shard: 0, otherShards: [] };
   lease(pool, { ...request, leaseId: 'lease-1', calls: [{ task: 'tsk_a' }] }, START);
   const feedback = { kind: 'limited', quota: true, resetAt: START + 3_600_000 } as const;

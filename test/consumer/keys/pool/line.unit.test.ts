@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { type BriefKeyAnswer, type KeyCall, type KeyRequest, lease } from '../../../../consumer/keys/pool/lease.ts';
 import { noteAsking, notePulled, pull } from '../../../../consumer/keys/pool/line.ts';
-import { emptyPool, type Pool } from '../../../../consumer/keys/pool/pool.ts';
+import { Pool } from '../../../../consumer/keys/pool/pool.ts';
 import { release } from '../../../../consumer/keys/pool/release.ts';
 
 const START = 1_000_000;
@@ -23,7 +23,7 @@ function ask(pool: Pool, calls: (string | KeyCall)[], now: number, over: Partial
 
 /** A key is taken by `a`, and `b` stands in line; then `a` ends. */
 function lineBehindOneCall(over: Partial<KeyRequest> = {}): Pool {
-  const pool = emptyPool('llm');
+  const pool = new Pool('llm');
   const { leaseId } = ask(pool, ['a'], START, over);
   expect(ask(pool, [{ task: 'b', mustNotWait: true }], START, over).answers).toMatchObject([{ kind: 'park' }]);
   release(pool, { leaseId, worked: ['a'], reports: [] }, START + CALL_MS);
@@ -46,7 +46,7 @@ test('while a line stands newcomers join its end, and the one whose turn it is g
 });
 
 test('no more wait in place than there will be room for within two seconds', () => {
-  const pool = emptyPool('llm');
+  const pool = new Pool('llm');
   const configured = { concurrency: 1, requestsPerMinute: 6_000 };
   ask(pool, ['a'], START, { configured });
   const { answers } = ask(pool, ['b', 'c', 'd'], START, { configured });
@@ -54,7 +54,7 @@ test('no more wait in place than there will be room for within two seconds', () 
 });
 
 test('a woken task waits in place longer than a newcomer: it was woken because its turn comes', () => {
-  const pool = emptyPool('llm');
+  const pool = new Pool('llm');
   const { leaseId } = ask(pool, ['a'], START);
   const feedback = { kind: 'limited', quota: false, resetAt: START + 4_000 } as const;
   release(pool, { leaseId, reports: [{ task: 'a', feedback }] }, START + 10);
@@ -105,7 +105,7 @@ test('a line that the ledger finds empty stands until the rows of those who were
 });
 
 test('the pace of a line is that of the keys that take calls', () => {
-  const pool = emptyPool('llm');
+  const pool = new Pool('llm');
   const members = ['a', 'b', 'c', 'd'].map((letter, index) => ({ number: index + 1, fingerprint: letter.repeat(8) }));
   const over = { members, configured: { requestsPerMinute: 60 } };
   const tasks = ['t1', 't2', 't3', 't4'];
@@ -131,7 +131,7 @@ test('keys that share a quota make room once', () => {
 });
 
 test('one task is woken for a key that has refused one and is to be tried', () => {
-  const pool = emptyPool('llm');
+  const pool = new Pool('llm');
   const configured = { concurrency: 10, requestsPerMinute: 600 };
   const tasks = Array.from({ length: 10 }, (_, index) => `task-${index}`);
   const { leaseId } = ask(pool, tasks, START, { configured });
@@ -146,7 +146,7 @@ test('one task is woken for a key that has refused one and is to be tried', () =
 });
 
 test('while no limit is known, no key of a pool is called more often than the first has borne', () => {
-  const pool = emptyPool('llm');
+  const pool = new Pool('llm');
   const members = ['a', 'b', 'c', 'd'].map((name, index) => ({ number: index + 1, fingerprint: name.repeat(8) }));
   const names = Array.from({ length: 40 }, (_, index) => `tsk_${index}`);
   const counts = [0, 0, 0, 0];

@@ -3,7 +3,7 @@ import { changeKey } from '../../../../consumer/keys/pool/change.ts';
 import type { KeyFeedback } from '../../../../consumer/keys/pool/feedback.ts';
 import { type KeyAnswer, type KeyCall, lease } from '../../../../consumer/keys/pool/lease.ts';
 import { noteAsking, notePulled, type Pull, pull } from '../../../../consumer/keys/pool/line.ts';
-import { emptyPool, type Member, type Pool } from '../../../../consumer/keys/pool/pool.ts';
+import { type Member, Pool } from '../../../../consumer/keys/pool/pool.ts';
 import { release } from '../../../../consumer/keys/pool/release.ts';
 import { restore, snapshot } from '../../../../consumer/keys/pool/snapshot.ts';
 
@@ -67,7 +67,7 @@ function pulls(pool: Pool, from: number, until: number, left = true): { at: numb
 
 describe('a task that all keys refused', () => {
   test('stands aside, and is woken by its name when the keys have worked for others: it is to blame', () => {
-    const pool = emptyPool('llm');
+    const pool = new Pool('llm');
     expect(run(pool, 'bad', START, REFUSED)).toMatchObject({ kind: 'park', line: LINE, reason: 'key-refused' });
     expect(pulls(pool, START + 200, START + 1_500)).toEqual([]);
     for (const good of ['a', 'b']) run(pool, good, START + 1_600, WORKED);
@@ -77,7 +77,7 @@ describe('a task that all keys refused', () => {
   });
 
   test('is asked once more when they had refused everybody for seconds, and to blame after that', () => {
-    const pool = emptyPool('llm');
+    const pool = new Pool('llm');
     expect(run(pool, 'bad', START, REFUSED)).toMatchObject({ kind: 'park', reason: 'key-refused' });
     for (const good of ['a', 'b']) run(pool, good, START + 3_000, WORKED);
     expect(run(pool, 'bad', START + 7_000, REFUSED)).toMatchObject({ kind: 'park', reason: 'key-refused' });
@@ -86,7 +86,7 @@ describe('a task that all keys refused', () => {
   });
 
   test('is not woken in between: with nobody else, one tries after pauses that double', () => {
-    const pool = emptyPool('llm');
+    const pool = new Pool('llm');
     for (const bad of ['x', 'y', 'z']) run(pool, bad, START, REFUSED);
     let tries = 0;
     let now = START + 1_000;
@@ -110,16 +110,16 @@ describe('a task that all keys refused', () => {
   });
 
   test('holds up no newcomer, however long it has been refused', () => {
-    const pool = emptyPool('llm');
+    const pool = new Pool('llm');
     for (const bad of ['x', 'y', 'z']) run(pool, bad, START, REFUSED);
     for (let round = 1; round < 12; round++) run(pool, 'x', START + 2_000 * 2 ** round, REFUSED);
     expect(ask(pool, 'good', START + 2_000 * 2 ** 11 + 2_000)).toMatchObject({ kind: 'granted' });
   });
 
   test('is not forgotten when the owner of the pool is evicted', () => {
-    const pool = emptyPool('llm');
+    const pool = new Pool('llm');
     run(pool, 'bad', START, REFUSED);
-    const again = emptyPool('llm');
+    const again = new Pool('llm');
     restore(again, snapshot(pool, START + 1_000), START + 1_000);
     for (const good of ['a', 'b']) run(again, good, START + 5_000, WORKED);
     expect(pulls(again, START + 6_000, START + 6_000)).toMatchObject([{ request: { line: LINE, tasks: ['bad'] } }]);
@@ -131,14 +131,14 @@ describe('a task that the only key of its shard refused', () => {
   const lone = { members: FIRST === undefined ? [] : [FIRST] };
 
   test('rests while the key works for others: nothing would come of waking it', () => {
-    const pool = emptyPool('llm');
+    const pool = new Pool('llm');
     run(pool, 'bad', START, REFUSED, lone);
     run(pool, 'good', START + 2_100, WORKED, lone);
     expect(pulls(pool, START + 2_200, START + 3_000_000)).toEqual([]);
   });
 
   test('is sent to the keys of another shard, once', () => {
-    const pool = emptyPool('llm');
+    const pool = new Pool('llm');
     const asked = { ...lone, otherShards: [3] };
     run(pool, 'bad', START, REFUSED, asked);
     run(pool, 'good', START + 2_100, WORKED, asked);
@@ -149,7 +149,7 @@ describe('a task that the only key of its shard refused', () => {
   });
 
   test('may start at keys that work, when another shard has put it aside', () => {
-    const pool = emptyPool('llm');
+    const pool = new Pool('llm');
     run(pool, 'bad', START, REFUSED);
     for (const good of ['a', 'b', 'c', 'd']) run(pool, good, START + 1_600, WORKED);
     const asked = pulls(pool, START + 1_700, START + 60_000).map(({ request }) => request);
@@ -160,7 +160,7 @@ describe('a task that the only key of its shard refused', () => {
 });
 
 test('a key that refused a task is tried by one call at a time, though it has room for many', () => {
-  const pool = emptyPool('llm');
+  const pool = new Pool('llm');
   const only = { members: MEMBERS.slice(0, 1) };
   run(pool, 'bad', START, REFUSED, only);
   const first = ask(pool, 'a', START + 200, only);
@@ -174,7 +174,7 @@ test('a key that refused a task is tried by one call at a time, though it has ro
 describe('tasks that another key refused', () => {
   /** The first key has refused two tasks. */
   function refusedByTheFirst(): Pool {
-    const pool = emptyPool('llm');
+    const pool = new Pool('llm');
     for (const [index, task] of ['bad-1', 'bad-2'].entries()) {
       const at = START + index * 100;
       const { leaseId, kind } = ask(pool, task, at, { members: MEMBERS.slice(0, 1) });
@@ -202,7 +202,7 @@ describe('tasks that another key refused', () => {
 });
 
 test('a task that one key refused waits aside while the other is limited and the first has room for others', () => {
-  const pool = emptyPool('llm');
+  const pool = new Pool('llm');
   const [first, second] = MEMBERS.map((member) => ({ members: [member], isInTurn: true }));
   run(pool, 'other', START, { kind: 'limited', quota: false, resetAt: START + 60_000 }, second);
   expect(run(pool, 'bad', START + 200, REFUSED, first)).toMatchObject({ kind: 'park' });
@@ -224,7 +224,7 @@ describe('a task that is larger than a key allows', () => {
   }
 
   test('fails after two keys, and closes neither', () => {
-    const pool = emptyPool('llm');
+    const pool = new Pool('llm');
     expect([tryLarge(pool, START), tryLarge(pool, START + 10)].sort()).toEqual([1, 2]);
     expect(ask(pool, 'large', START + 20)).toMatchObject({ kind: 'fail', httpStatus: 413 });
     for (const only of MEMBERS)
@@ -245,14 +245,14 @@ describe('a task that is larger than a key allows', () => {
     ],
     ['has used up its quota', (pool) => otherSays(pool, 'a', { kind: 'limited', quota: true, resetAt: undefined })],
   ])('fails after one where the other %s', (_, putOut) => {
-    const pool = emptyPool('llm');
+    const pool = new Pool('llm');
     expect(tryLarge(pool, START)).toBe(1);
     putOut(pool);
     expect(ask(pool, 'large', START + 20, { isInTurn: true })).toMatchObject({ kind: 'fail', httpStatus: 413 });
   });
 
   test('waits aside for a key that has no room, and is woken from the common line by none', () => {
-    const pool = emptyPool('llm');
+    const pool = new Pool('llm');
     expect(tryLarge(pool, START)).toBe(1);
     otherSays(pool, 'a', { kind: 'limited', quota: false, resetAt: START + 60_000 });
     expect(run(pool, 'large', START + 20, TOO_LARGE)).toMatchObject({ kind: 'park', line: LINE });
@@ -267,7 +267,7 @@ describe('a refusal that is about a model', () => {
   const ABOUT_MODEL: KeyFeedback = { kind: 'refused', httpStatus: 404, about: 'bucket' };
 
   test('is the matter of its bucket: the keys go on in all others', () => {
-    const pool = emptyPool('llm');
+    const pool = new Pool('llm');
     const first = ask(pool, 'a', START, { bucket: 'large' });
     release(pool, { leaseId: first.leaseId, reports: [{ task: 'a', feedback: ABOUT_MODEL }] }, START + 5);
     const second = ask(pool, 'a', START + 10, { bucket: 'large' });
@@ -278,7 +278,7 @@ describe('a refusal that is about a model', () => {
   });
 
   test('fails the task when no key has the model, and says so', () => {
-    const pool = emptyPool('llm');
+    const pool = new Pool('llm');
     for (let at = START; at < START + 20; at += 10) {
       const answer = ask(pool, 'a', at, { bucket: 'large' });
       release(pool, { leaseId: answer.leaseId, reports: [{ task: 'a', feedback: ABOUT_MODEL }] }, at + 5);

@@ -17,6 +17,7 @@ import { MAX_TASK_BODY_BYTES, readsJson } from '../json/body.ts';
 import { bodyLimit } from '../json/inline-content.ts';
 import { comparable, type LargeJson } from '../json/large-json.ts';
 import { idKeyOf } from '../runtime.ts';
+import { checkedByPresent } from '../schema/present-members.ts';
 import { answers, jsonAnswer, jsonBody } from '../schema/problem.ts';
 import {
   ACCEPTED_EXAMPLE,
@@ -51,7 +52,7 @@ const route = createRoute({
   description: 'Answers as soon as the task is safe; 202 means that it will reach an end, whatever happens.',
   middleware: [readsJson(MAX_TASK_BODY_BYTES, [['payload']], LARGE_PAYLOAD)],
   parameters: [IDEMPOTENCY_KEY_PARAMETER],
-  request: { body: jsonBody(TaskSubmissionSchema) },
+  request: { body: jsonBody(checkedByPresent(TaskSubmissionSchema)) },
   responses: answers(
     {
       202: jsonAnswer(

@@ -40,9 +40,8 @@ const EVENTS = {
   retried: 'retried',
 } as const satisfies Record<AttemptRecord['outcome'], TimelineEntry['event']>;
 
-export function attemptEntry(record: AttemptRecord): TimelineEntry {
-  const { outcome, endedAt: _, durationMs: __, ...rest } = attemptView(record);
-  return { at: iso(record.endedAt), event: EVENTS[outcome], ...rest };
+export function attemptEntry({ outcome, endedAt, durationMs: _, ...rest }: AttemptView): TimelineEntry {
+  return { at: endedAt, event: EVENTS[outcome], ...rest };
 }
 
 function iso(time: number): string {

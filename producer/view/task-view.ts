@@ -6,7 +6,7 @@
 import * as z from 'zod';
 import { parsedJson } from '../../shared/json-text.ts';
 import type { TaskRow, TaskSummaryRow } from '../../shared/store/row.ts';
-import { type AttemptRecord, TaskErrorSchema } from '../../shared/task/attempt.ts';
+import { TaskErrorSchema } from '../../shared/task/attempt.ts';
 import { fallbackDelayMs } from '../../shared/task/backoff.ts';
 import { taskCreatedAt } from '../../shared/task/id.ts';
 import { attemptNumber } from '../../shared/task/state.ts';
@@ -14,7 +14,7 @@ import { holdsField, isTerminal, STATUS_WAITS } from '../../shared/task/status.t
 import { HookSchema } from '../../shared/webhook/hook.ts';
 import { storedResultOf } from '../bodies/task-bodies.ts';
 import { JsonText } from '../json/json-text.ts';
-import type { TaskSummary, TaskView, TimelineEntry, WaitReason } from '../schema/task.ts';
+import type { AttemptView, TaskSummary, TaskView, TimelineEntry, WaitReason } from '../schema/task.ts';
 import { attemptEntry, attemptsIn, attemptView } from './attempt-view.ts';
 import { requestView } from './request-view.ts';
 
@@ -62,12 +62,12 @@ export function taskView(
   redaction: Redaction = { request: false, result: false },
 ): TaskView {
   const summary = taskSummary(row, statusUrl, position);
-  const attempts = attemptsIn(row.history);
+  const attempts = attemptsIn(row.history).map(attemptView);
   return {
     ...summary,
     request: requestView(row, statusUrl, redaction.request),
     ...resultOf(row, statusUrl, redaction.result),
-    attemptLog: attempts.map(attemptView),
+    attemptLog: attempts,
     progressLog: reportsOf(row)?.map(({ at, ...report }) => ({ at: iso(at), ...report })),
     timeline: timelineOf(row, summary, attempts),
   };
@@ -168,10 +168,10 @@ function resultOf(row: TaskRow, statusUrl: string, isRedacted: boolean): ShownRe
 }
 
 /** Oldest first. Entries of the same moment keep the order in which they are told here. */
-function timelineOf(row: TaskRow, summary: TaskSummary, attempts: readonly AttemptRecord[]): TimelineEntry[] {
+function timelineOf(row: TaskRow, summary: TaskSummary, attempts: readonly AttemptView[]): TimelineEntry[] {
   const entries: TimelineEntry[] = [{ at: summary.createdAt, event: 'created' }];
   if (summary.startedAt !== undefined) entries.push({ at: summary.startedAt, event: 'started' });
-  for (const record of attempts) entries.push(attemptEntry(record));
+  for (const attempt of attempts) entries.push(attemptEntry(attempt));
   for (const report of reportsOf(row) ?? []) entries.push({ ...report, at: iso(report.at), event: 'progress' });
   const end = endOf(row);
   if (end !== undefined && summary.finishedAt !== undefined) entries.push({ at: summary.finishedAt, event: end });

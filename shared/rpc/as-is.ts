@@ -89,13 +89,23 @@ function madeOfParts(definition: Definition): Look {
 function objectLook({ shape, catchall }: z.core.$ZodObjectDef): Look {
   const others = (catchall?._zod.def as Definition | undefined)?.type;
   if (others !== undefined && others !== 'never' && others !== 'unknown') return no;
-  const fields = Object.entries(shape).map(([name, field]) => [name, lookOf(field)] as const);
-  const known = new Set(Object.keys(shape));
-  const isKnown = others === 'unknown' ? (name: string) => name !== '__proto__' : (name: string) => known.has(name);
+  const fields = new Map(
+    Object.entries(shape).map(([name, field]) => {
+      const look = lookOf(field);
+      return [name, { look, isNeeded: !look(undefined) }] as const;
+    }),
+  );
+  const needed = [...fields.values()].filter(({ isNeeded }) => isNeeded).length;
+  // By the members that are there: of twenty that a message may have it has five.
   return (value) => {
     if (!isPlainObject(value)) return false;
-    for (const [name, look] of fields) if (!look(value[name])) return false;
-    return everyMember(value, isKnown);
+    let missing = needed;
+    for (const name in value) {
+      const field = fields.get(name);
+      if (field === undefined ? others !== 'unknown' || name === '__proto__' : !field.look(value[name])) return false;
+      if (field?.isNeeded) missing -= 1;
+    }
+    return missing === 0;
   };
 }
 

@@ -18,10 +18,9 @@ import { route } from '../capacity/route.ts';
 import { earliestResumeAt, endPauses, noteLimited } from '../services/services.ts';
 import { type CheckResult, type DueCheck, earliestCheckAt, noteChecks, takeDueChecks } from './servers/health-check.ts';
 import { watchLiveness } from './servers/liveness.ts';
-import { emptyRegistry } from './servers/server.ts';
 import type { RegistrySettings } from './settings.ts';
 import { restoreServers, restoreServices, SNAPSHOT_MS, snapshotServers, snapshotServices } from './snapshot.ts';
-import type { Notice, Registry } from './state.ts';
+import { type Notice, Registry } from './state.ts';
 
 export type SnapshotName = 'servers' | 'services';
 
@@ -76,7 +75,7 @@ export class RegistryHost {
 
   constructor(settings: RegistrySettings, platform: Platform) {
     this.#platform = platform;
-    this.#registry = emptyRegistry(settings);
+    this.#registry = new Registry(settings);
     const now = platform.now();
     this.#writtenAt = now;
     this.#lastEventAt = now;

@@ -17,9 +17,9 @@ import { type FlowRecord, flowRecords, restoreFlows } from '../flows/flows.ts';
 import { parseDefinition } from '../services/definitions.ts';
 import { type Circuit, newCircuit } from './servers/circuit.ts';
 import { isCovered } from './servers/liveness.ts';
-import { addServer, newServer, offerOf } from './servers/server.ts';
+import { addServer, offerOf } from './servers/server.ts';
 import { silentAfterMs } from './settings.ts';
-import type { Offer, Outage, Ramp, Registry, Server } from './state.ts';
+import { type Offer, type Outage, type Ramp, type Registry, Server } from './state.ts';
 
 /** Another version is not read: servers register again within a heartbeat. */
 const VERSION = 3;
@@ -137,7 +137,7 @@ export function restoreServers(registry: Registry, text: string, now: number): v
 function restoreServer(registry: Registry, known: ServerRecord, graceAt: number, now: number): void {
   const { services, offers, isCovered: wasCovered, ...lasting } = known;
   const server: Server = {
-    ...newServer(known, known.registration, now),
+    ...new Server(known, known.registration, now),
     ...lasting,
     lastHeardAt: Math.max(known.lastHeardAt, graceAt),
     lastSpokeAt: Math.max(known.lastSpokeAt, graceAt),

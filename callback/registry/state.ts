@@ -15,7 +15,12 @@ import type { Circuit } from './servers/circuit.ts';
 import type { Metrics } from './servers/metrics.ts';
 import type { RegistrySettings } from './settings.ts';
 
-export interface Server {
+/** A new server is first checked after this; its leader may have spoken for it by then. */
+export const SHAKY_CHECK_MS = 15_000;
+
+type ServerIdentity = Pick<Server, 'id' | 'owner' | 'url' | 'registeredAt'>;
+
+export class Server {
   readonly id: string;
   readonly owner: string;
   /** Without a slash at the end; a server is known by it. */
@@ -23,22 +28,34 @@ export interface Server {
   readonly registeredAt: number;
   /** As it was last registered; its services are `offers`. */
   registration: Omit<Registration, 'url' | 'services'>;
-  offers: readonly Offer[];
+  offers: readonly Offer[] = [];
   /** By itself, by its leader, or by a health check when it sends no heartbeats. */
   lastHeardAt: number;
   /** By itself: what leadership rests on. */
   lastSpokeAt: number;
   /** Its leader said that it is up; 0: never. */
-  coveredAt: number;
+  coveredAt = 0;
   /** False: it lives by its health checks. */
-  sendsHeartbeats: boolean;
-  isDraining: boolean;
+  sendsHeartbeats = false;
+  isDraining = false;
   /** As `watchLiveness` found it last. */
-  isSilent: boolean;
-  down: { readonly by: 'itself' | 'leader'; readonly since: number } | undefined;
+  isSilent = false;
+  down: { readonly by: 'itself' | 'leader'; readonly since: number } | undefined = undefined;
   /** When its offers are checked next, if they need it, and the pause after that. */
   check: { dueAt: number; intervalMs: number };
-  inFlight: number;
+  inFlight = 0;
+
+  /** @param url as `serverUrl` writes it */
+  constructor({ id, owner, url, registeredAt }: ServerIdentity, registration: Server['registration'], now: number) {
+    this.id = id;
+    this.owner = owner;
+    this.url = url;
+    this.registeredAt = registeredAt;
+    this.registration = registration;
+    this.lastHeardAt = now;
+    this.lastSpokeAt = now;
+    this.check = { dueAt: now + SHAKY_CHECK_MS, intervalMs: SHAKY_CHECK_MS };
+  }
 }
 
 /** One service on one server. */
@@ -137,17 +154,17 @@ export interface Outage {
 }
 
 /** Service definitions that were put at run time, and what else was said of services. */
-export interface Catalog {
-  version: number;
-  readonly put: Map<string, { readonly sent: unknown; readonly definition: ServiceDefinition }>;
-  readonly paused: Map<string, ServicePause>;
-  readonly balancing: Map<string, BalancingAlgorithm>;
+export class Catalog {
+  version = 0;
+  readonly put = new Map<string, { readonly sent: unknown; readonly definition: ServiceDefinition }>();
+  readonly paused = new Map<string, ServicePause>();
+  readonly balancing = new Map<string, BalancingAlgorithm>();
   /** Services that were resumed of late, and begin slowly. */
-  readonly ramps: Map<string, Ramp>;
+  readonly ramps = new Map<string, Ramp>();
   /** Services with a fixed target whose calls must be asked for, although no limit of their own says so. */
-  limited: ReadonlySet<string>;
+  limited: ReadonlySet<string> = new Set();
   /** When names were deleted that nobody has defined since, the latest last: tasks of before may still be in a queue. */
-  readonly deleted: Map<string, number>;
+  readonly deleted = new Map<string, number>();
 }
 
 export interface Line {
@@ -208,31 +225,35 @@ export interface Notice {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-export interface Registry {
+export class Registry {
   readonly settings: RegistrySettings;
   /** By id. */
-  readonly servers: Map<string, Server>;
+  readonly servers = new Map<string, Server>();
   /** By service. */
-  readonly offers: Map<string, Offer[]>;
+  readonly offers = new Map<string, Offer[]>();
   /** The leader's id by cluster. */
-  readonly leaders: Map<string, string>;
-  readonly services: Map<string, Service>;
+  readonly leaders = new Map<string, string>();
+  readonly services = new Map<string, Service>();
   /** By name; in the objects of flows alone. */
-  readonly flows: Map<string, Flow>;
-  readonly catalog: Catalog;
-  readonly leases: Map<string, LeaseGroup>;
+  readonly flows = new Map<string, Flow>();
+  readonly catalog = new Catalog();
+  readonly leases = new Map<string, LeaseGroup>();
   /** Leases that are over, because all their calls were released or their callers have gone, and when they expire. */
-  readonly ended: Map<string, number>;
+  readonly ended = new Map<string, number>();
   /** By name: lines in which tasks may stand. */
-  readonly lines: Map<string, Line>;
+  readonly lines = new Map<string, Line>();
   /** The same by service, by name: every event asks what stands for a service, or a flow, and there may be thousands. */
-  readonly linesOf: Map<string, Map<string, Line>>;
+  readonly linesOf = new Map<string, Map<string, Line>>();
   /** Calls that were given a server so far. */
-  picks: number;
+  picks = 0;
   /** What the snapshot does not hold yet; whether a check is due sooner than it was, and who must ask for its calls. */
-  readonly changed: { servers: boolean; contacts: boolean; services: boolean; checks: boolean; limits: boolean };
+  readonly changed = { servers: false, contacts: false, services: false, checks: false, limits: false };
   /** Of the snapshot of servers: whether nothing was left out, and when the latest grace began (see `snapshot.ts`). */
-  readonly stored: { isComplete: boolean; graceAt: number };
+  readonly stored = { isComplete: false, graceAt: 0 };
   /** What people should know, once; its owner takes it out. */
-  readonly notices: Notice[];
+  readonly notices: Notice[] = [];
+
+  constructor(settings: RegistrySettings) {
+    this.settings = settings;
+  }
 }

@@ -5,9 +5,9 @@
  * Pure; the checks themselves are made by the object.
  */
 
-import type { Offer, Registry, Server } from '../state.ts';
+import { type Offer, type Registry, type Server, SHAKY_CHECK_MS } from '../state.ts';
 import { hasContact, isCovered, isOut, noteContact } from './liveness.ts';
-import { offerOf, SHAKY_CHECK_MS } from './server.ts';
+import { offerOf } from './server.ts';
 
 const STABLE_CHECK_MS = 300_000;
 

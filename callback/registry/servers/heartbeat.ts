@@ -22,10 +22,9 @@ export function heartbeat(
   if (server === undefined) return NO_SUCH_SERVER;
   const problem = services && changeServices(registry, server, services, now);
   if (problem !== undefined) return refuse('invalid-request', problem);
-  noteOwnReport(registry, server, now);
   if (status === 'healthy') setDown(registry, server, undefined);
   else if (server.down?.by !== 'itself') setDown(registry, server, { by: 'itself', since: now });
-  settleLeadership(registry, server, now);
+  noteOwnReport(registry, server, now);
   return { ok: true, value: answerTo(registry, server, now) };
 }
 
@@ -39,7 +38,6 @@ export function heartbeatCluster(
   const sender = id === undefined ? onlyLeader(registry, caller) : findServer(registry, id, caller);
   if (sender === undefined) return id === undefined ? NAME_THE_LEADER : NO_SUCH_SERVER;
   noteOwnReport(registry, sender, now);
-  settleLeadership(registry, sender, now);
   if (!isLeader(registry, sender)) return refuseFollower(registry, sender, now);
   sender.coveredAt = now;
   const mates = new Map(clusterMates(registry, sender).map((mate) => [mate.id, mate]));
@@ -65,14 +63,15 @@ export function claimLeadership(
     registry.changed.servers = true;
   }
   noteOwnReport(registry, server, now);
-  settleLeadership(registry, server, now);
   return { ok: true, value: answerTo(registry, server, now) };
 }
 
+/** It may take the lead, or lose it. */
 function noteOwnReport(registry: Registry, server: Server, now: number): void {
   noteContact(registry, server, now);
   server.lastSpokeAt = now;
   server.sendsHeartbeats = true;
+  settleLeadership(registry, server, now);
 }
 
 /** A leader's word does not undo what a server says of itself. */

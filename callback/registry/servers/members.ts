@@ -8,10 +8,10 @@ import type { Answered, Registered, RegistryCaller } from '../../../shared/regis
 import { targetProblem } from '../../../shared/service/target.ts';
 import { hastenLines } from '../../capacity/line.ts';
 import { refuse } from '../refusal.ts';
-import type { Registry, Server } from '../state.ts';
+import { type Registry, Server, SHAKY_CHECK_MS } from '../state.ts';
 import { answerTo, leaveLeadership, settleLeadership } from './leadership.ts';
 import { noteContact, watchLiveness } from './liveness.ts';
-import { addServer, baseUrlOf, dropServer, newServer, SHAKY_CHECK_MS, serverUrl, setOffers } from './server.ts';
+import { addServer, baseUrlOf, dropServer, serverUrl, setOffers } from './server.ts';
 
 /** One object and one snapshot hold them all. */
 const MAX_SERVERS = 2_000;
@@ -49,7 +49,7 @@ export function register(
   }
   const crowd = crowdProblem(registry, known, known?.owner ?? caller.subject, services);
   if (crowd !== undefined) return refuse('invalid-request', crowd);
-  const server = known ?? newServer({ id: freshId, owner: caller.subject, url, registeredAt: now }, rest, now);
+  const server = known ?? new Server({ id: freshId, owner: caller.subject, url, registeredAt: now }, rest, now);
   if (known === undefined) {
     addServer(registry, server, services, now);
     registry.notices.push({ event: 'server.registered', fields: { id: server.id, owner: server.owner, url } });

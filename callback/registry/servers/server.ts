@@ -1,63 +1,9 @@
 /** Servers and what they offer, made, indexed and dropped in the registry's state (`state.ts`). */
 import type { OfferedService } from '../../../shared/registry/registration.ts';
 import type { ServerAddress } from '../../../shared/registry/routing.ts';
-import type { RegistrySettings } from '../settings.ts';
 import type { Offer, Registry, Server } from '../state.ts';
 import { newCircuit } from './circuit.ts';
 import { newMetrics } from './metrics.ts';
-
-/** A new server is first checked after this; its leader may have spoken for it by then. */
-export const SHAKY_CHECK_MS = 15_000;
-
-export function emptyRegistry(settings: RegistrySettings): Registry {
-  return {
-    settings,
-    servers: new Map(),
-    offers: new Map(),
-    leaders: new Map(),
-    services: new Map(),
-    flows: new Map(),
-    catalog: {
-      version: 0,
-      put: new Map(),
-      paused: new Map(),
-      balancing: new Map(),
-      ramps: new Map(),
-      limited: new Set(),
-      deleted: new Map(),
-    },
-    leases: new Map(),
-    ended: new Map(),
-    lines: new Map(),
-    linesOf: new Map(),
-    picks: 0,
-    changed: { servers: false, contacts: false, services: false, checks: false, limits: false },
-    stored: { isComplete: false, graceAt: 0 },
-    notices: [],
-  };
-}
-
-/** @param url as `serverUrl` writes it */
-export function newServer(
-  identity: Pick<Server, 'id' | 'owner' | 'url' | 'registeredAt'>,
-  registration: Server['registration'],
-  now: number,
-): Server {
-  return {
-    ...identity,
-    registration,
-    offers: [],
-    lastHeardAt: now,
-    lastSpokeAt: now,
-    coveredAt: 0,
-    sendsHeartbeats: false,
-    isDraining: false,
-    isSilent: false,
-    down: undefined,
-    check: { dueAt: now + SHAKY_CHECK_MS, intervalMs: SHAKY_CHECK_MS },
-    inFlight: 0,
-  };
-}
 
 /** One notation for each address: lower-case host, no slash at the end. */
 export function serverUrl(url: string): string {

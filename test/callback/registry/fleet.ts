@@ -5,14 +5,14 @@ import { takeReports } from '../../../callback/capacity/report.ts';
 import { route } from '../../../callback/capacity/route.ts';
 import { heartbeat, heartbeatCluster } from '../../../callback/registry/servers/heartbeat.ts';
 import { register } from '../../../callback/registry/servers/members.ts';
-import { emptyRegistry, offerOf } from '../../../callback/registry/servers/server.ts';
+import { offerOf } from '../../../callback/registry/servers/server.ts';
 import {
   restoreServers,
   restoreServices,
   snapshotServers,
   snapshotServices,
 } from '../../../callback/registry/snapshot.ts';
-import type { Offer, Registry, Server } from '../../../callback/registry/state.ts';
+import { type Offer, Registry, type Server } from '../../../callback/registry/state.ts';
 import { RegistrationSchema } from '../../../shared/registry/registration.ts';
 import type { CallReport, Invocation, RouteAnswer, RouteDecision } from '../../../shared/registry/routing.ts';
 import type { RegistryCaller } from '../../../shared/registry/rpc.ts';
@@ -52,7 +52,7 @@ export class Fleet {
   }
 
   #empty(): Registry {
-    return emptyRegistry({
+    return new Registry({
       heartbeatMs: BEAT_MS,
       goneAfterMs: 3_600_000,
       allowPrivateTargets: false,

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../bench/registry/seeded-random.ts';
 import { newMetrics, noteCall, summarize } from '../../../callback/registry/servers/metrics.ts';
-import { emptyRegistry } from '../../../callback/registry/servers/server.ts';
 import { restoreServices, snapshotServices } from '../../../callback/registry/snapshot.ts';
+import { Registry } from '../../../callback/registry/state.ts';
 import { viewBalancer, viewServices } from '../../../callback/registry/view.ts';
 import { demandOf } from '../../../callback/services/demand.ts';
 import {
@@ -203,7 +203,7 @@ describe('services', () => {
   it('that are gone are told to consumers with the time, until one of the same name is put', () => {
     const fleet = new Fleet({ file: {} });
     const gone = () => {
-      const restored = emptyRegistry(fleet.registry.settings);
+      const restored = new Registry(fleet.registry.settings);
       restoreServices(restored, snapshotServices(fleet.registry), fleet.now);
       return readCatalog(restored, -1)?.deleted;
     };

@@ -154,7 +154,7 @@ export interface Outage {
 }
 
 /** Service definitions that were put at run time, and what else was said of services. */
-export class Catalog {
+class Catalog {
   version = 0;
   readonly put = new Map<string, { readonly sent: unknown; readonly definition: ServiceDefinition }>();
   readonly paused = new Map<string, ServicePause>();

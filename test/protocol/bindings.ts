@@ -262,9 +262,12 @@ export class Bindings {
     type Item = { readonly body: TaskMessage; readonly delaySeconds?: number };
     const send = (items: readonly Item[]) =>
       this.#world.faults.effect(invocation, 'queue.send', async () => {
-        const letters = items.map(({ body, delaySeconds }) => this.#world.post.put(name, body, delaySeconds));
+        const part = items.length > 1 ? this.#world.post.takesPart?.(items.length) : undefined;
+        const taken = items.slice(0, part);
+        const letters = taken.map(({ body, delaySeconds }) => this.#world.post.put(name, body, delaySeconds));
         this.#world.note(`${invocation.name} sends letters ${letters.map(({ serial }) => serial).join(', ')}`);
         await this.#world.post.afterSend?.(letters);
+        if (part !== undefined) throw new Error(`the queue took ${part} of ${items.length} messages`);
       });
     const queue = {
       send: (body: TaskMessage, options: { delaySeconds?: number } = {}) => send([{ body, ...options }]),

@@ -68,7 +68,7 @@ export class House {
   readonly claimed: number[] = [];
   /** Check rule R1 after every write, not only after every step. */
   watching = true;
-  /** Messages that the queue says to have besides those of a batch. */
+  /** Messages beside those of a batch, as the queue says. */
   backlog = 0;
   /** What happens at a time whatever else does. */
   readonly agenda: { readonly at: number; readonly happen: () => Promise<unknown> }[] = [];
@@ -84,6 +84,8 @@ export class House {
   mostInvocations: number | undefined = 150;
   /** How late comes what a `late` fault held up. */
   lateMs = () => 5_000;
+  /** In which letters of a batch come. */
+  inOrder = (letters: Letter[]) => letters;
   /** A round of the sweeper begins while others are under way. */
   overlapsSweeps = false;
   readonly #underWay = new Set<Invocation>();
@@ -220,7 +222,7 @@ export class House {
   }
 
   ready(queue: QueueName = 'tasks'): Letter[] {
-    return this.post.waiting(queue).filter(({ visibleAt }) => visibleAt <= Date.now());
+    return this.inOrder(this.post.waiting(queue).filter(({ visibleAt }) => visibleAt <= Date.now()));
   }
 
   /** One batch for a consumer; by default all that is visible. */
@@ -278,9 +280,13 @@ export class House {
 
   /** The object is gone from memory: what it knew since it wrote last is lost. */
   restartRegistry(): void {
-    this.#loans.noteLoss();
     this.fleet.object.evict();
-    this.note('the registry restarts');
+    this.noteReset('the registry restarts');
+  }
+
+  noteReset(what: string): void {
+    this.#loans.noteLoss();
+    this.note(what);
   }
 
   /** How the pool's keys stand. */
@@ -291,7 +297,6 @@ export class House {
   }
 
   restartKeyPool(shard = 0): void {
-    this.#loans.noteLoss();
     this.keyPools[shard]?.evict();
     this.note(`the key pool of shard ${shard} restarts`);
   }

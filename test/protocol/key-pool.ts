@@ -8,7 +8,7 @@ import type { Member } from '../../consumer/keys/pool/pool.ts';
 import type { KeyRelease } from '../../consumer/keys/pool/release.ts';
 import type { SnapshotRow } from '../../shared/object/snapshot-rows.ts';
 import { never } from './clock.ts';
-import { Incarnation, ringUntilDone } from './incarnation.ts';
+import { Disk, Incarnation } from './incarnation.ts';
 import { inTheWorld, Machine } from './machine.ts';
 
 class Rows {
@@ -31,11 +31,11 @@ class Rows {
 
 export class KeyPoolObject {
   readonly machine = new Machine();
+  readonly disk = new Disk(() => this.#ask((host) => host.ring()));
   readonly #name: string;
   readonly #releaseLine: PoolPlatform['releaseLine'];
   readonly #rows = new Rows();
   #memory: Incarnation<KeyPoolHost> | undefined;
-  #alarm: ReturnType<typeof setTimeout> | undefined;
 
   constructor(name: string, releaseLine: PoolPlatform['releaseLine']) {
     this.#name = name;
@@ -71,13 +71,10 @@ export class KeyPoolObject {
     return this.#awake().ask((host) => this.machine.run(() => question(host)));
   }
 
-  #ring(): void {
-    ringUntilDone(() => this.#ask((host) => host.ring()));
-  }
-
-  #setAlarm(at: number): void {
-    if (this.#alarm !== undefined) clearTimeout(this.#alarm);
-    this.#alarm = setTimeout(() => this.#ring(), Math.max(0, at - Date.now()));
+  #mayWrite(): boolean {
+    if (!this.disk.fails()) return true;
+    this.evict();
+    return false;
   }
 
   #platform(isOver: () => boolean): PoolPlatform {
@@ -86,14 +83,14 @@ export class KeyPoolObject {
       storage: {
         read: () => rows.read(),
         writeOne: (row) => {
-          if (!isOver()) rows.writeOne(row);
+          if (!isOver() && this.#mayWrite()) rows.writeOne(row);
         },
         write: (written, ...others) => {
-          if (!isOver()) rows.write(written, ...others);
+          if (!isOver() && this.#mayWrite()) rows.write(written, ...others);
         },
       },
       setAlarm: async (at) => {
-        if (!isOver()) inTheWorld(() => this.#setAlarm(at));
+        if (!isOver()) this.disk.setAlarm(at);
       },
       releaseLine: (request) => (isOver() ? never() : inTheWorld(() => this.#releaseLine(request))),
       inBackground: () => undefined,

@@ -9,6 +9,8 @@ const running = new AsyncLocalStorage<Machine | undefined>();
 export class Machine {
   /** How far its clock is ahead. */
   aheadMs = 0;
+  /** How much later than it was set for a timer rings, or sooner. */
+  timersLateMs = () => 0;
 
   run<Value>(work: () => Value): Value {
     return running.run(this, work);
@@ -30,6 +32,9 @@ export function differingClocks(): void {
   });
   // A timer rings on the machine that set it.
   globalThis.setTimeout = new Proxy(setTimeout, {
-    apply: (set, self, [ring, ...more]) => Reflect.apply(set, self, [AsyncLocalStorage.bind(ring), ...more]),
+    apply: (set, self, [ring, ms = 0, ...more]) => {
+      const lateMs = running.getStore()?.timersLateMs() ?? 0;
+      return Reflect.apply(set, self, [AsyncLocalStorage.bind(ring), Math.max(0, ms + lateMs), ...more]);
+    },
   });
 }

@@ -42,6 +42,12 @@ export class Post {
   afterSend: ((letters: readonly Letter[]) => Promise<void>) | undefined;
   /** After how many seconds a letter comes again that was acked; undefined: it does not. */
   comesAgain: ((letter: Letter) => number | undefined) | undefined;
+  /** True when what an invocation said of its letters is lost: all come again. */
+  forgets: (() => boolean) | undefined;
+  /** True when a letter comes again at once, whatever delay it was given. */
+  isHasty: (() => boolean) | undefined;
+  /** How many letters of so many a queue takes before it reports an error; undefined: all, and none. */
+  takesPart: ((letters: number) => number | undefined) | undefined;
   /** Called when a letter lies in a queue. */
   onPut: (() => void) | undefined;
   /** True when the platform shall lose this letter. */
@@ -117,6 +123,10 @@ export class Post {
 
   /** Applies the dispositions of an invocation that returned. What it forgot, the platform acks (rule R5). */
   takeBack(letters: readonly Letter[]): void {
+    if (this.forgets?.()) {
+      this.giveUp(letters);
+      return;
+    }
     for (const letter of letters) {
       letter.held = false;
       if (letter.disposition === undefined)
@@ -142,7 +152,7 @@ export class Post {
 
   #retry(letter: Letter, delaySeconds: number): void {
     letter.disposition = undefined;
-    letter.visibleAt = Date.now() + delaySeconds * 1000;
+    letter.visibleAt = Date.now() + (this.isHasty?.() ? 0 : delaySeconds * 1000);
     if (letter.attempts <= MAX_RETRIES) return;
     this.letters.delete(letter);
     if (letter.queue !== 'dead') this.put('dead', letter.body);

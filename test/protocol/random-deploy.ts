@@ -5,7 +5,7 @@
  * what its seed always made.
  */
 import { type Services, servicesSchema } from '../../shared/service/definition.ts';
-import { MINUTE_MS } from './clock.ts';
+import { HOUR_MS, MINUTE_MS } from './clock.ts';
 import type { Release } from './consumers.ts';
 import { Dice } from './dice.ts';
 import type { House } from './house.ts';
@@ -33,6 +33,12 @@ export function deploys(house: House, seed: number): void {
     services: changed(before.services, dice),
     ...(dice.chance(0.7) && { keys: dice.pick(KEYS) }),
   });
+  // Many calls are under way.
+  for (let count = dice.pick([0, 0, 3, 6]); count > 0; count--) {
+    const service = dice.pick(['keyed', 'keyed', 'fetched', 'served']);
+    const submit = () => house.submit({ service, maxAttempts: 4, deadlineMs: dice.pick([5 * MINUTE_MS, HOUR_MS]) });
+    house.plan(at + dice.between(-5_000, 5_000), submit);
+  }
   // Who grew to two shards stays with them.
   if (dice.chance(0.3)) deploy(house, dice, at + dice.between(1_000, 10 * MINUTE_MS), { services: before.services });
 }

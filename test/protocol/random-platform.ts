@@ -1,11 +1,16 @@
 /**
  * What the platform does at its worst: answers that never come though what was asked happens later, or come after the
- * task's lease, objects that are moved with questions under way, machines that die, letters that come again or hours late.
- * Chance of its own, so that the rest of a schedule is what its seed always made.
+ * task's lease, objects that are moved with questions under way, machines that die, letters that come again or hours late,
+ * clocks that differ. Each kind has chance of its own, so that the rest of a schedule is what its seed always made.
+ *
+ * Nothing says that a queue takes all of a batch or nothing (Queues, JavaScript APIs: once `sendBatch` resolves, all are
+ * written), and it reports errors of batches that took a minute (github.com/cloudflare/workerd, issue 6053), so it may take a
+ * part. A D1 `batch` is a transaction, and an object's writes between two awaits are one: these fail as a whole.
  */
 import { HOUR_MS } from './clock.ts';
 import { Dice } from './dice.ts';
 import type { House } from './house.ts';
+import { Machine } from './machine.ts';
 
 /** What an object is asked; few tasks ask any, so a fault is more likely there. */
 const OF_OBJECTS = [
@@ -58,6 +63,62 @@ export function strain(house: House, seed: number): void {
     await afterSend?.(letters);
     for (const letter of letters) if (dice.chance(late)) letter.visibleAt += someTime(dice) * 1000;
   };
+}
+
+/** The most that the clock of a machine is wrong. */
+const MAX_AHEAD_MS = 2_000;
+
+/** Clocks of machines differ, and one of them is set right, or wrong, while things go on. */
+export function differ(house: House, seed: number): void {
+  const dice = new Dice(seed * 49_979_687);
+  if (dice.chance(0.6)) return;
+  house.promises.toleranceMs += 2 * MAX_AHEAD_MS;
+  const callbacks = [new Machine(), new Machine()];
+  house.callbackMachine = () => dice.pick(callbacks);
+  const machines = [...callbacks, house.fleet.object.machine, ...house.keyPools.map(({ machine }) => machine)];
+  const set = (machine: Machine) => {
+    machine.aheadMs += dice.between(-MAX_AHEAD_MS, MAX_AHEAD_MS);
+  };
+  house.consumers.onStart = ({ machine }) => set(machine);
+  for (const machine of [...machines, ...house.consumers.all.map((isolate) => isolate.machine)]) set(machine);
+  const timersLateMs = dice.chance(0.5) ? () => dice.between(-5, 5) : () => dice.pick([0, 0, 0, 1_000]);
+  for (const { machine } of house.consumers.all) machine.timersLateMs = timersLateMs;
+  if (dice.chance(0.5)) return;
+  house.plan(house.clock.now + dice.between(0, 180_000), async () => {
+    dice.pick([...machines, house.consumers.of(0).machine]).aheadMs = dice.between(-MAX_AHEAD_MS, MAX_AHEAD_MS);
+    house.note('a clock jumps');
+  });
+}
+
+/** Of queues: what was said of a batch is lost, delays are, the order is, a batch is taken in part. Of objects: writes fail, alarms are late. */
+export function unsettle(house: House, seed: number): void {
+  const dice = new Dice(seed * 67_867_967);
+  const { post, fleet, keyPools } = house;
+  const sometimes = (most: number, probability: number) => {
+    let left = dice.between(0, most);
+    return () => left > 0 && dice.chance(probability) && left-- > 0;
+  };
+  if (dice.chance(0.4)) {
+    post.forgets = sometimes(2, 0.3);
+    post.isHasty = sometimes(3, 0.3);
+    const isTornApart = sometimes(2, 0.5);
+    post.takesPart = (letters) => (isTornApart() ? dice.between(0, letters - 1) : undefined);
+    house.inOrder = (letters) => {
+      const turns = new Map(letters.map((letter) => [letter, dice.next()]));
+      return letters.toSorted((one, other) => (turns.get(one) ?? 0) - (turns.get(other) ?? 0));
+    };
+  }
+  if (dice.chance(0.6)) return;
+  const lateMs = dice.pick([0, 100, 30_000]);
+  for (const disk of [fleet.object.disk, ...keyPools.map((pool) => pool.disk)]) {
+    const fails = sometimes(2, 0.1);
+    disk.fails = () => {
+      const isFailing = fails();
+      if (isFailing) house.noteReset('a write of an object fails');
+      return isFailing;
+    };
+    disk.alarmLateMs = () => dice.between(0, lateMs);
+  }
 }
 
 /** A few questions and answers between Workers take longer than a task's lease. */

@@ -11,7 +11,7 @@ import { House } from './house.ts';
 import type { Letter } from './post.ts';
 import { Company } from './random-company.ts';
 import { deploys } from './random-deploy.ts';
-import { strain } from './random-platform.ts';
+import { differ, strain, unsettle } from './random-platform.ts';
 import { comeToRest } from './rest.ts';
 
 const SERVICES = ['bound', 'fetched', 'served', 'keyed'];
@@ -36,6 +36,8 @@ export async function runSchedule(seed: number): Promise<House> {
     comeAndGo(house, dice);
     strain(house, seed);
     deploys(house, seed);
+    differ(house, seed);
+    unsettle(house, seed);
     await comeToRest(house, { batch: (letters) => split(letters, dice) });
     await checkTold(house);
     await company.check();

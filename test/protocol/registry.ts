@@ -12,7 +12,7 @@ import type { Registry } from '../../callback/registry/state.ts';
 import { readCatalog } from '../../callback/services/services.ts';
 import type { RegistrySession } from '../../shared/registry/routing.ts';
 import { never } from './clock.ts';
-import { Incarnation, ringUntilDone } from './incarnation.ts';
+import { Disk, Incarnation } from './incarnation.ts';
 import { inTheWorld, Machine } from './machine.ts';
 
 /** An object without events leaves memory after this, with a timer set (`host.ts` has the source). */
@@ -23,13 +23,13 @@ export type Outside = Pick<Platform, 'probe' | 'release' | 'readLines' | 'log'>;
 
 export class RegistryObject implements RegistrySession {
   readonly machine = new Machine();
+  readonly disk = new Disk(() => this.#ask((host) => host.ring()));
   /** Of the release that is in force when the object awakes. */
   readonly #settings: () => RegistrySettings;
   readonly #outside: Outside;
   readonly #stored = new Map<SnapshotName, string>();
   #memory: { readonly life: Incarnation<RegistryHost>; readonly registry: Registry } | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #alarm: { readonly at: number; readonly timer: ReturnType<typeof setTimeout> } | undefined;
   #usedAt = 0;
 
   constructor(settings: () => RegistrySettings, outside: Outside) {
@@ -85,7 +85,7 @@ export class RegistryObject implements RegistrySession {
     const life = new Incarnation((isOver) =>
       this.machine.run(() => new RegistryHost(this.#settings(), this.#platform(isOver))),
     );
-    life.host.noteAlarm(this.#alarm?.at);
+    life.host.noteAlarm(this.disk.alarmAt);
     const held: Registry[] = [];
     // The host hands its state out to whoever asks it something; this asks nothing.
     void this.machine.run(() => life.host.direct((registry) => held.push(registry)));
@@ -104,10 +104,12 @@ export class RegistryObject implements RegistrySession {
       now: () => Date.now(),
       readSnapshot: (name) => this.#stored.get(name),
       writeSnapshot: (name, text) => {
-        if (!isOver()) this.#stored.set(name, text);
+        if (isOver()) return;
+        if (this.disk.fails()) this.evict();
+        else this.#stored.set(name, text);
       },
       setAlarm: async (at) => {
-        if (!isOver()) inTheWorld(() => this.#setAlarm(at));
+        if (!isOver()) this.disk.setAlarm(at);
       },
       setTimer: (afterMs) => {
         if (isOver()) return;
@@ -118,14 +120,5 @@ export class RegistryObject implements RegistrySession {
       },
       inBackground: () => undefined,
     };
-  }
-
-  #setAlarm(at: number): void {
-    if (this.#alarm !== undefined) clearTimeout(this.#alarm.timer);
-    const ring = () => {
-      this.#alarm = undefined;
-      ringUntilDone(() => this.#ask((host) => host.ring()));
-    };
-    this.#alarm = { at, timer: setTimeout(ring, Math.max(0, at - Date.now())) };
   }
 }

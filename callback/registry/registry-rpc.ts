@@ -40,18 +40,15 @@ const FlowsAskedSchema = z.object({ prefix: z.string(), after: z.string(), limit
 
 export class RegistryRpc extends WorkerEntrypoint implements Rpc {
   register(registration: Registration, caller: RegistryCaller) {
-    const parsed = RegistrationSchema.parse(registration);
-    return this.#ask((registry) => registry.register(parsed, caller));
+    return this.#ask((registry) => registry.register(RegistrationSchema.parse(registration), caller));
   }
 
   heartbeat(id: string, heartbeat: Heartbeat, caller: RegistryCaller) {
-    const parsed = HeartbeatSchema.parse(heartbeat);
-    return this.#ask((registry) => registry.heartbeat(id, parsed, caller));
+    return this.#ask((registry) => registry.heartbeat(id, HeartbeatSchema.parse(heartbeat), caller));
   }
 
   heartbeatCluster(heartbeat: ClusterHeartbeat, caller: RegistryCaller) {
-    const parsed = ClusterHeartbeatSchema.parse(heartbeat);
-    return this.#ask((registry) => registry.heartbeatCluster(parsed, caller));
+    return this.#ask((registry) => registry.heartbeatCluster(ClusterHeartbeatSchema.parse(heartbeat), caller));
   }
 
   claimLeadership(id: string, caller: RegistryCaller) {
@@ -59,8 +56,7 @@ export class RegistryRpc extends WorkerEntrypoint implements Rpc {
   }
 
   setMaintenance(id: string, enabled: boolean, caller: RegistryCaller) {
-    const parsed = MaintenanceSchema.parse({ enabled });
-    return this.#ask((registry) => registry.setMaintenance(id, parsed.enabled, caller));
+    return this.#ask((registry) => registry.setMaintenance(id, MaintenanceSchema.parse({ enabled }).enabled, caller));
   }
 
   removeServer(id: string, caller: RegistryCaller) {
@@ -116,13 +112,11 @@ export class RegistryRpc extends WorkerEntrypoint implements Rpc {
   }
 
   async listFlows(asked: FlowsAsked) {
-    const parsed = FlowsAskedSchema.parse(asked);
-    return listAllFlows(await readEnv(this.env as object), parsed);
+    return listAllFlows(await readEnv(this.env as object), FlowsAskedSchema.parse(asked));
   }
 
   putFlow(name: string, limits: FlowLimits) {
-    const parsed = FlowLimitsSchema.parse(limits);
-    return this.#askFlow(name, (flows) => flows.putFlow(name, parsed));
+    return this.#askFlow(name, (flows) => flows.putFlow(name, FlowLimitsSchema.parse(limits)));
   }
 
   pauseFlow(name: string, pause: ServicePause | undefined) {
@@ -145,18 +139,15 @@ export class RegistryRpc extends WorkerEntrypoint implements Rpc {
   }
 
   route(request: RouteRequest) {
-    const parsed = readRouteRequest(request);
-    return this.#ask((registry) => registry.route(parsed));
+    return this.#ask((registry) => registry.route(readRouteRequest(request)));
   }
 
   reportCalls(reports: CallReports) {
-    const parsed = readCallReports(reports);
-    return this.#ask((registry) => registry.reportCalls(parsed));
+    return this.#ask((registry) => registry.reportCalls(readCallReports(reports)));
   }
 
   giveUp(lease: AbandonedLease) {
-    const parsed = AbandonedLeaseSchema.parse(lease);
-    return this.#ask((registry) => registry.giveUp(parsed));
+    return this.#ask((registry) => registry.giveUp(AbandonedLeaseSchema.parse(lease)));
   }
 
   #askFlow<Value>(name: string, question: (flows: RegistryStub) => Promise<Value>): Promise<Value> {

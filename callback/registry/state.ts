@@ -11,8 +11,8 @@ import type { ServicePause } from '../../shared/registry/rpc.ts';
 import type { BalancingAlgorithm, ServiceDefinition } from '../../shared/service/definition.ts';
 import type { FlowLimits } from '../../shared/task/flow-limits.ts';
 import type { ServerRequirements } from '../../shared/task/server-requirements.ts';
-import type { Circuit } from './servers/circuit.ts';
-import type { Metrics } from './servers/metrics.ts';
+import { type Circuit, newCircuit } from './servers/circuit.ts';
+import { Metrics } from './servers/metrics.ts';
 import type { RegistrySettings } from './settings.ts';
 
 /** A new server is first checked after this; its leader may have spoken for it by then. */
@@ -59,22 +59,31 @@ export class Server {
 }
 
 /** One service on one server. */
-export interface Offer {
+export class Offer {
   readonly server: Server;
   service: OfferedService;
   address: ServerAddress;
   readonly origin: string;
   readonly circuit: Circuit;
-  readonly metrics: Metrics;
+  readonly metrics = new Metrics();
   readonly check: OfferCheck;
   /** It said that it is busy until then. */
-  busyUntil: number;
-  inFlight: number;
-  picked: number;
+  busyUntil = 0;
+  inFlight = 0;
+  picked = 0;
   /** Number of its latest pick among all picks: who was picked longest ago comes first. */
-  turn: number;
+  turn = 0;
   /** Of the weighted turn. */
-  credit: number;
+  credit = 0;
+
+  constructor(server: Server, service: OfferedService, address: ServerAddress, now: number) {
+    this.server = server;
+    this.service = service;
+    this.address = address;
+    this.origin = new URL(address.baseUrl).origin;
+    this.circuit = newCircuit(now);
+    this.check = { hasAnswered: false, tries: 0, failures: 0, since: now, why: '' };
+  }
 }
 
 export interface OfferCheck {

@@ -14,11 +14,11 @@ interface Slot {
   readonly latency: Map<number, number>;
 }
 
-export interface Metrics {
-  readonly slots: Slot[];
+export class Metrics {
+  readonly slots: Slot[] = [];
   /** Peak-sensitive moving average of the latency; 0: no call yet. */
-  ewmaMs: number;
-  ewmaAt: number;
+  ewmaMs = 0;
+  ewmaAt = 0;
 }
 
 const SLOT_MS = 30_000;
@@ -33,10 +33,6 @@ const MIN_FAILURE_MS = 1_000;
 const MAX_FAILURE_MS = 60_000;
 
 export type CallEnd = 'answered' | 'failed' | 'busy';
-
-export function newMetrics(): Metrics {
-  return { slots: [], ewmaMs: 0, ewmaAt: 0 };
-}
 
 export function noteCall(metrics: Metrics, end: CallEnd, durationMs: number, now: number): void {
   const slot = slotAt(metrics, now);

@@ -1,9 +1,6 @@
 /** Servers and what they offer, made, indexed and dropped in the registry's state (`state.ts`). */
 import type { OfferedService } from '../../../shared/registry/registration.ts';
-import type { ServerAddress } from '../../../shared/registry/routing.ts';
-import type { Offer, Registry, Server } from '../state.ts';
-import { newCircuit } from './circuit.ts';
-import { newMetrics } from './metrics.ts';
+import { Offer, type Registry, type Server } from '../state.ts';
 
 /** One notation for each address: lower-case host, no slash at the end. */
 export function serverUrl(url: string): string {
@@ -26,26 +23,9 @@ export function setOffers(registry: Registry, server: Server, services: readonly
     const { tier, capabilities } = server.registration;
     const address = { id: server.id, baseUrl, tier, capabilities };
     const known = before.get(baseUrl + service.name);
-    return known === undefined ? newOffer(server, service, address, now) : Object.assign(known, { service, address });
+    return known === undefined ? new Offer(server, service, address, now) : Object.assign(known, { service, address });
   });
   index(registry, server);
-}
-
-function newOffer(server: Server, service: OfferedService, address: ServerAddress, now: number): Offer {
-  return {
-    server,
-    service,
-    address,
-    origin: new URL(address.baseUrl).origin,
-    circuit: newCircuit(now),
-    metrics: newMetrics(),
-    check: { hasAnswered: false, tries: 0, failures: 0, since: now, why: '' },
-    busyUntil: 0,
-    inFlight: 0,
-    picked: 0,
-    turn: 0,
-    credit: 0,
-  };
 }
 
 /** Takes the server's offers out of the index, or puts them in. */

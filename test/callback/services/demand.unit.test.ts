@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../bench/registry/seeded-random.ts';
-import { newMetrics, noteCall, summarize } from '../../../callback/registry/servers/metrics.ts';
+import { Metrics, noteCall, summarize } from '../../../callback/registry/servers/metrics.ts';
 import { restoreServices, snapshotServices } from '../../../callback/registry/snapshot.ts';
 import { Registry } from '../../../callback/registry/state.ts';
 import { viewBalancer, viewServices } from '../../../callback/registry/view.ts';
@@ -138,7 +138,7 @@ describe('demand', () => {
 
 describe('metrics', () => {
   it('give percentiles within five percent, of the last five minutes', () => {
-    const metrics = newMetrics();
+    const metrics = new Metrics();
     const random = seededRandom(5);
     const latencies = Array.from({ length: 5_000 }, () => 5 + random() ** 3 * 2_000);
     for (const latency of latencies) noteCall(metrics, 'answered', latency, T0);

@@ -161,6 +161,9 @@ export function readCatalog({ catalog }: Registry, known: number): ServiceCatalo
     version: catalog.version,
     services: Object.fromEntries([...catalog.put].map(([name, { sent }]) => [name, sent])),
     paused: [...catalog.paused.keys()],
+    pausedUntil: Object.fromEntries(
+      [...catalog.paused].flatMap(([name, { until }]) => (until === undefined ? [] : [[name, until]])),
+    ),
     limited: [...catalog.limited],
     deleted: Object.fromEntries(catalog.deleted),
   };

@@ -111,6 +111,7 @@ export function settlementOf(call: Call, attempted: Attempted, callbackTimeoutMs
           reason: outcome.reason,
           delayMs,
           delayReason,
+          ...(park !== undefined && retryAfterMs !== undefined && { opensAt: at + retryAfterMs }),
           ...(outcome.error !== undefined && { error: outcome.error }),
         },
       };

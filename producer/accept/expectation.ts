@@ -10,6 +10,7 @@ import { beside } from '../answer/beside.ts';
 import type { AppEnv } from '../app.ts';
 import type { Runtime } from '../runtime.ts';
 import type { AcceptedTask } from '../schema/submission.ts';
+import { whilePaused } from '../view/task-view.ts';
 
 const ASK_AGAIN_MS = 5_000;
 const NEWS_AGE_MS = 15_000;
@@ -25,7 +26,8 @@ export function expectationOf(runtime: Runtime, service: string, runAt: number |
   if (runAt !== undefined) {
     return { waitingFor: { reason: 'scheduled', until: iso(runAt) }, estimatedStartAt: iso(runAt) };
   }
-  if (services.isPaused(service)) return { waitingFor: { reason: 'paused' } };
+  const pause = services.pauseOf(service);
+  if (pause !== undefined) return { waitingFor: whilePaused(pause) };
   const news = waitNews.get(service);
   const seconds = news !== undefined && now - news.askedAt < NEWS_AGE_MS ? news.seconds : undefined;
   if (seconds !== undefined && seconds > 0) {

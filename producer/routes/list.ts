@@ -19,6 +19,7 @@ import {
 } from '../schema/find.ts';
 import { answers, jsonAnswer } from '../schema/problem.ts';
 import { TaskListSchema } from '../schema/task.ts';
+import { loadServices } from '../services/services.ts';
 import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
 import { encodeCursor } from '../view/cursor.ts';
 import { groupErrors } from '../view/error-groups.ts';
@@ -87,10 +88,13 @@ async function find<As extends Shape>(
 }
 
 export function addList(app: App): void {
-  app.openapi(listRoute, (c) => {
+  app.openapi(listRoute, async (c) => {
     const { limit, ...query } = c.req.valid('query');
+    const services = await loadServices(c, []);
     return find(c, 'summary', query, limit, (rows) => ({
-      tasks: rows.map((row) => taskSummary(row, statusUrlOf(c.env.runtime, row.id))),
+      tasks: rows.map((row) =>
+        taskSummary(row, statusUrlOf(c.env.runtime, row.id), undefined, services.pauseOf(row.service)),
+      ),
     }));
   });
 

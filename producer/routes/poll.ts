@@ -67,7 +67,8 @@ async function answerRow(runtime: Runtime, caller: Caller, row: TaskRow): Promis
   const position = row.parked_for === null ? undefined : await positionOf(runtime, row.parked_for, row);
   const hidesBodies = runtime.services.find(row.service)?.redactBodies === true;
   const redaction = { request: hidesBodies, result: hidesBodies && row.subject !== caller.subject };
-  const json = stringifyJson(taskView(row, statusUrlOf(runtime, row.id), position, redaction));
+  const pause = runtime.services.pauseOf(row.service);
+  const json = stringifyJson(taskView(row, statusUrlOf(runtime, row.id), position, redaction, pause));
   // A tombstone without a service is still filled in by the claim.
   const isLasting = row.status === 'succeeded' || (row.status === 'cancelled' && row.service !== '');
   // What is kept is shown to everybody who may see the task.

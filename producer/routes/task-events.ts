@@ -9,7 +9,7 @@ import { mayBeUnrecorded, mayName, owns, taskNotFound } from '../caller/ownershi
 import { answers } from '../schema/problem.ts';
 import { TaskParamsSchema } from '../schema/task.ts';
 import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
-import { taskSummary } from '../view/task-view.ts';
+import { type Pause, taskSummary } from '../view/task-view.ts';
 import { eventStream, type StreamStatus } from '../watch/event-stream.ts';
 
 const EXAMPLE = `retry: 1000
@@ -69,7 +69,9 @@ export function addTaskEvents(app: App): void {
       signal: c.req.raw.signal,
       async look() {
         const now = await read();
-        return now === UNAVAILABLE || now === undefined ? undefined : taskStatusOf(now, statusUrl);
+        return now === UNAVAILABLE || now === undefined
+          ? undefined
+          : taskStatusOf(now, statusUrl, runtime.services.pauseOf(now.service));
       },
     });
     return new Response(stream, {
@@ -82,8 +84,8 @@ export function addTaskEvents(app: App): void {
   });
 }
 
-function taskStatusOf(row: TaskSummaryRow, statusUrl: string): StreamStatus {
-  const summary = taskSummary(row, statusUrl);
+function taskStatusOf(row: TaskSummaryRow, statusUrl: string, pause: Pause | undefined): StreamStatus {
+  const summary = taskSummary(row, statusUrl, undefined, pause);
   const changes = [
     row.run,
     row.status,

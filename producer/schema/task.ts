@@ -21,7 +21,8 @@ const WaitingForSchema = z
       example: 'backoff',
     }),
     until: time().optional().openapi({
-      description: 'When the wait ends, where that is known; of a task in line, an estimate by its place and the pace.',
+      description:
+        'When the wait ends, where that is known; of a task in line, an estimate by its place and the pace, or, while nobody knows the pace, when the line moves again at the earliest.',
     }),
     ahead: z.number().int().optional().openapi({
       description:

@@ -7,7 +7,6 @@ import * as z from 'zod';
 import { parsedJson } from '../../shared/json-text.ts';
 import type { TaskRow, TaskSummaryRow } from '../../shared/store/row.ts';
 import { TaskErrorSchema } from '../../shared/task/attempt.ts';
-import { fallbackDelayMs } from '../../shared/task/backoff.ts';
 import { taskCreatedAt } from '../../shared/task/id.ts';
 import { attemptNumber } from '../../shared/task/state.ts';
 import { holdsField, isTerminal, STATUS_WAITS } from '../../shared/task/status.ts';
@@ -35,17 +34,14 @@ export interface LinePosition {
   readonly opensAt?: number | undefined;
 }
 
-/**
- * Until when all that a parked task waits for was known to be closed, as it was parked: its fallback is later than it
- * would be otherwise.
- */
-export function opensAtOf({
-  next_at: nextAt,
-  waits_since: since,
-  deferrals,
-}: Pick<TaskRow, 'next_at' | 'waits_since' | 'deferrals'>): number | undefined {
-  if (nextAt === null || since === null) return undefined;
-  return nextAt - since > fallbackDelayMs(Math.max(0, deferrals - 1)) ? nextAt : undefined;
+/** Until when all that a parked task waits for was known to be closed, as it was parked, Unix ms. */
+export function opensAtOf({ history }: Pick<TaskRow, 'history'>): number | undefined {
+  return attemptsIn(history).at(-1)?.opensAt;
+}
+
+/** Its service's pause: nothing else that it waits for matters meanwhile. `until`: when that ends by itself, Unix ms. */
+export interface Pause {
+  readonly until: number | undefined;
 }
 
 /** What of bodies is kept out of sight. */
@@ -60,8 +56,9 @@ export function taskView(
   statusUrl: string,
   position?: LinePosition,
   redaction: Redaction = { request: false, result: false },
+  pause?: Pause,
 ): TaskView {
-  const summary = taskSummary(row, statusUrl, position);
+  const summary = taskSummary(row, statusUrl, position, pause);
   const attempts = attemptsIn(row.history).map(attemptView);
   return {
     ...summary,
@@ -93,7 +90,12 @@ export function unrecordedTask(id: string, subject: string, statusUrl: string): 
   };
 }
 
-export function taskSummary(row: TaskSummaryRow, statusUrl: string, position?: LinePosition): TaskSummary {
+export function taskSummary(
+  row: TaskSummaryRow,
+  statusUrl: string,
+  position?: LinePosition,
+  pause?: Pause,
+): TaskSummary {
   const progress = parsed(ProgressSchema, row.progress);
   return {
     id: row.id,
@@ -111,7 +113,7 @@ export function taskSummary(row: TaskSummaryRow, statusUrl: string, position?: L
     startedAt: isoOrNone(row.started_at),
     finishedAt: isoOrNone(row.finished_at),
     deadlineAt: iso(row.deadline_at),
-    waitingFor: waitingFor(row, position),
+    waitingFor: waitingFor(row, position, pause),
     // Of a parked task it is only when it looks again by itself, should nobody wake it.
     nextAttemptAt: row.parked_for === null ? isoOrNone(row.next_at) : undefined,
     progress: progress?.percent,
@@ -125,7 +127,14 @@ export function taskSummary(row: TaskSummaryRow, statusUrl: string, position?: L
   };
 }
 
-/** A place in line and the line's pace say until when, from when it moves again. */
+export function whilePaused({ until }: Pause): { readonly reason: 'paused'; readonly until?: string } {
+  return { reason: 'paused', ...(until !== undefined && { until: iso(until) }) };
+}
+
+/**
+ * A place in line and the line's pace say until when, from when it moves again; while nobody knows the pace, that moment is
+ * the earliest.
+ */
 function inLine(reason: WaitReason, position: LinePosition | undefined): TaskSummary['waitingFor'] {
   if (position === undefined) return { reason };
   const { ahead, perSecond, readAt, opensAt = readAt } = position;
@@ -134,7 +143,13 @@ function inLine(reason: WaitReason, position: LinePosition | undefined): TaskSum
   return { reason, ahead, until: iso(Math.ceil(from + ((ahead + 1) * 1000) / perSecond)) };
 }
 
-function waitingFor(row: TaskSummaryRow, position: LinePosition | undefined): TaskSummary['waitingFor'] {
+function waitingFor(
+  row: TaskSummaryRow,
+  position: LinePosition | undefined,
+  pause: Pause | undefined,
+): TaskSummary['waitingFor'] {
+  const isReady = row.status === 'queued' || holdsField(row.status, 'reason');
+  if (pause !== undefined && isReady) return { ...whilePaused(pause), ahead: position?.ahead };
   const reason = STATUS_WAITS[row.status];
   if (reason !== undefined) {
     return { reason, until: isoOrNone(holdsField(row.status, 'callbackUntil') ? row.due_at : row.next_at) };

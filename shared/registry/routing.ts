@@ -187,6 +187,8 @@ export interface ServiceCatalog {
   readonly services: Readonly<Record<string, unknown>>;
   /** Services whose tasks wait until they are resumed. */
   readonly paused: readonly string[];
+  /** When those go on by themselves that do, Unix ms; absent in what an earlier release tells. */
+  readonly pausedUntil?: Readonly<Record<string, number>>;
   /** Services without limits of their own whose calls are to be asked for all the same, for now. */
   readonly limited: readonly string[];
   /** When services were deleted, Unix ms; absent in what an earlier release tells. */

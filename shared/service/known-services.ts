@@ -34,6 +34,7 @@ export class KnownServices {
   #put: Services = byName();
   #all: Services;
   #paused: ReadonlySet<string> = new Set();
+  #pausedUntil: Readonly<Record<string, number>> = byName();
   #limited: ReadonlySet<string> = new Set();
   #deleted: Readonly<Record<string, number>> = byName();
   #askedAt = Number.NEGATIVE_INFINITY;
@@ -67,6 +68,11 @@ export class KnownServices {
 
   isPaused(name: string): boolean {
     return this.#paused.has(name);
+  }
+
+  /** @returns undefined when it is not paused; `until`: when it goes on by itself, Unix ms */
+  pauseOf(name: string): { readonly until: number | undefined } | undefined {
+    return this.isPaused(name) ? { until: this.#pausedUntil[name] } : undefined;
   }
 
   /** When the service of this name was deleted, Unix ms; undefined when it was not. */
@@ -139,6 +145,7 @@ export class KnownServices {
     this.#put = put;
     this.#all = byName(this.#base, put);
     this.#paused = new Set(catalog.paused);
+    this.#pausedUntil = byName(catalog.pausedUntil ?? {});
     this.#limited = new Set(catalog.limited);
     this.#deleted = byName(catalog.deleted ?? {});
     return unreadable;

@@ -105,7 +105,7 @@ export interface TaskSummaryRow
 }
 
 /** Everything that a poll shows. */
-export const DETAIL_COLUMNS = `${SUMMARY_COLUMNS}, history, result_type, result_encoding, result, result_stored, request, request_body, place, waits_since`;
+export const DETAIL_COLUMNS = `${SUMMARY_COLUMNS}, history, result_type, result_encoding, result, result_stored, request, request_body, place`;
 
 export interface TaskRow extends TaskSummaryRow {
   history: string;
@@ -119,8 +119,6 @@ export interface TaskRow extends TaskSummaryRow {
   request_body: string | null;
   /** In its line. */
   place: number | null;
-  /** Since when it stands there, Unix ms. */
-  waits_since: number | null;
 }
 
 /**

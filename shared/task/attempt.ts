@@ -45,6 +45,8 @@ export const AttemptRecordSchema = z.object({
   delayMs: z.number().optional(),
   /** Why that delay: `backoff`, `retry-after`, … */
   delayReason: z.string().optional(),
+  /** Of a task that went to stand in line: nobody of it starts sooner, as was known then. Unix milliseconds. */
+  opensAt: z.number().optional(),
 });
 export type AttemptRecord = z.infer<typeof AttemptRecordSchema>;
 

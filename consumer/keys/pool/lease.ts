@@ -181,7 +181,9 @@ function answerTo(pool: Pool, call: KeyCall, open: Lease['open'], now: number): 
         : waitInPlace(pool, bucket, places, call, choice, now);
   if (inPlace !== undefined) return { task, kind: 'start-at', at: inPlace, reason };
   inPlaceOf(pool, bucket).delete(task);
-  const until = choice.nextAt > now && choice.nextAt < Infinity ? choice.nextAt : undefined;
+  const opensAt = isAside ? choice.nextAt : opensAtOf(places, now);
+  // What is sooner is waited for in place, by those before it.
+  const until = opensAt > now + MAX_IN_PLACE_MS && opensAt < Infinity ? opensAt : undefined;
   if (isAside) {
     if (!call.neverParks) standAside(pool, bucket, task, now);
     return { task, kind: 'park', line: refusedLine(pool.name, bucket), reason, until };
@@ -191,6 +193,14 @@ function answerTo(pool: Pool, call: KeyCall, open: Lease['open'], now: number): 
     if (call.isInTurn) joined.hasBounced = true;
   }
   return { task, kind: 'park', line: poolLine(pool.name, bucket), reason, until };
+}
+
+/** When a key has room again by what was said of limits: when one is tried says nothing of those in line. */
+function opensAtOf(places: readonly KeyPlace[], now: number): number {
+  const inUse = places.filter((place) => !isTried(place));
+  return Math.min(
+    ...inUse.map(({ room: { limiter } }) => (limiter.closedUntil ? (limiter.toldUntil ?? now) : limiter.nextAt(now))),
+  );
 }
 
 function take(pool: Pool, { key, room }: KeyPlace, task: string, isFresh: boolean, open: Lease['open'], now: number) {

@@ -149,6 +149,7 @@ describe("the registry's object", () => {
       version: 2,
       services: { late: { balancing: 'random' } },
       paused: ['late'],
+      pausedUntil: {},
       limited: [],
       deleted: {},
     });

@@ -223,7 +223,9 @@ describe('services', () => {
     const fleet = new Fleet();
     expect(setPaused(fleet.registry, 'ocr', {})).toMatchObject({ ok: true });
     expect(viewServices(fleet.registry, fleet.now)).toMatchObject([{ paused: true }]);
-    expect(readCatalog(fleet.registry, 0)).toMatchObject({ paused: ['ocr'] });
+    expect(readCatalog(fleet.registry, 0)).toMatchObject({ paused: ['ocr'], pausedUntil: {} });
+    setPaused(fleet.registry, 'ocr', { until: fleet.now + 1_000 });
+    expect(readCatalog(fleet.registry, 0)).toMatchObject({ paused: ['ocr'], pausedUntil: { ocr: fleet.now + 1_000 } });
     expect(setPaused(fleet.registry, 'none', {})).toMatchObject({ code: 'service-not-found' });
   });
 

@@ -76,6 +76,16 @@ describe('settlementOf', () => {
     });
   });
 
+  it('a deferral to a line keeps when that opens, where it is known, beside its fallback', () => {
+    const park = { line: 'pool:default' };
+    const known = settle({ kind: 'deferred', reason: 'no-key', retryAfterMs: 30_000, park });
+    expect(known).toMatchObject({ event: { delayMs: 240_000 }, record: { opensAt: NOW + 30_250 } });
+    const unknown = settle({ kind: 'deferred', reason: 'no-key', retryAfterMs: undefined, park });
+    for (const { record } of [unknown, settle({ kind: 'deferred', reason: 'rate-limited', retryAfterMs: 5_000 })]) {
+      expect(record).not.toHaveProperty('opensAt');
+    }
+  });
+
   it('a permanent failure has no next time', () => {
     const settlement = settle({ kind: 'permanent', error: ERROR });
     expect(settlement).toMatchObject({ event: { type: 'fail', retryable: false, delayMs: 0 }, error: ERROR });

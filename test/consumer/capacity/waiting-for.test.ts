@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { servicesSchema } from '../../../shared/service/definition.ts';
 import { type Answer, ok, status } from '../../protocol/backend.ts';
+import { START } from '../../protocol/clock.ts';
 import { House } from '../../protocol/house.ts';
 import type { Order } from '../../protocol/order.ts';
 import { comeToRest } from '../../protocol/rest.ts';
@@ -40,6 +41,17 @@ const flow = (limits: object): Order => ({
 const slow = () => house.backend.after(SECOND, ok());
 
 describe('how long a task waits', () => {
+  it('is said from when keys open again, before any call has ended and the pace is known', async () => {
+    const opensAt = START + 20 * SECOND;
+    const closed: Answer = (call) => status(429, { 'retry-after': String((opensAt - Date.now()) / SECOND) })(call);
+    house.backend.fallback = (call) => (Date.now() < opensAt ? closed(call) : ok()(call));
+    for (let task = 0; task < 20; task++) await house.submit({ service: 'keyed' });
+    const said = watchPolls(house, 18);
+    await comeToRest(house);
+    expect(said.length).toBeGreaterThan(4);
+    for (const { until = 0 } of said) expect(Math.abs(until - opensAt)).toBeLessThanOrEqual(SECOND);
+  });
+
   it.each<{ line: string; order: Order; prepare: () => void }>([
     {
       line: 'for one of four places',

@@ -128,6 +128,42 @@ describe('a task that waits in line', () => {
     expect(until).toBeGreaterThanOrEqual(before + 6_000);
     expect(until).toBeLessThanOrEqual(Date.now() + 6_001);
   });
+
+  it.each([{ until: undefined }, { until: '2099-01-01T00:00:00.000Z' }])(
+    'for keys says that its service is paused while that is so, in a list as well: %j',
+    async ({ until }) => {
+      const id = await recorded('alice');
+      const line = `pool:${until}`;
+      await env.DB.prepare(
+        `UPDATE tasks SET status = 'deferred', run = 1, deferrals = 1, reason = 'no-key', next_at = 9e12, due_at = 9e12,
+           parked_for = ?2, place = 1 WHERE id = ?1`,
+      )
+        .bind(id, line)
+        .run();
+      await env.DB.prepare('INSERT OR REPLACE INTO lines (line, per_second, noted_at) VALUES (?2, 0.5, ?1)')
+        .bind(Date.now(), line)
+        .run();
+      const token = await tokenFor('root', 'admin');
+      const act = (path: string, body?: object) =>
+        ask(environment(), `/api/services/echo/${path}`, { method: 'POST', body, token });
+      const shown = async () => {
+        const here = environment();
+        const { tasks } = await documentIn(await ask(here, '/api/tasks?status=deferred'));
+        const listed = (tasks as { id: string; waitingFor: object }[]).find((task) => task.id === id);
+        return [(await documentIn(await ask(here, `/api/task/${id}`))).waitingFor, listed?.waitingFor];
+      };
+      expect((await act('pause', { until })).status).toBe(200);
+      try {
+        expect(await shown()).toEqual([
+          { reason: 'paused', ahead: 0, ...(until !== undefined && { until }) },
+          { reason: 'paused', ...(until !== undefined && { until }) },
+        ]);
+      } finally {
+        await act('resume');
+      }
+      expect(await shown()).toEqual([{ reason: 'no-key', ahead: 0, until: expect.any(String) }, { reason: 'no-key' }]);
+    },
+  );
 });
 
 describe('waiting for the end', () => {

@@ -45,7 +45,6 @@ function rowWith(columns: Partial<TaskRow>): TaskRow {
     result: null,
     result_stored: null,
     place: null,
-    waits_since: null,
     ...columns,
   };
 }
@@ -84,17 +83,39 @@ describe('what a task waits for', () => {
     });
 
     it('begins when what it waits for opens again, where that was known as it was parked', () => {
-      const closed = { ...parked, deferrals: 1, waits_since: CREATED - 1_000, next_at: CREATED + 3_599_000 };
-      const until = (perSecond: number | null, columns: Partial<TaskRow> = {}) => {
-        const row = rowWith({ ...closed, ...columns });
+      const until = (perSecond: number | null, opensInMs: number) => {
+        const times = { run: 1, attempt: 1, startedAt: CREATED, endedAt: CREATED };
+        const record = { ...times, outcome: 'deferred', reason: 'no-key', opensAt: CREATED + opensInMs };
+        const row = rowWith({ ...parked, history: JSON.stringify([{ ...record, opensAt: CREATED + 9e9 }, record]) });
         const shownTo = taskView(row, '', { ...position(perSecond), opensAt: opensAtOf(row) });
         return (shownTo as { waitingFor?: { until?: string } }).waitingFor?.until;
       };
-      expect(until(null)).toBe(at(3_599));
-      expect(until(2)).toBe(at(3_604));
-      // No later than its fallback would be anyway, or over.
-      expect(until(null, { next_at: CREATED + 59_000 })).toBeUndefined();
-      expect(until(null, { waits_since: CREATED - 7_200_000, next_at: CREATED })).toBeUndefined();
+      // Sooner than its fallback, and later.
+      for (const seconds of [20, 3_599]) {
+        expect(until(null, seconds * 1_000)).toBe(at(seconds));
+        expect(until(2, seconds * 1_000)).toBe(at(seconds + 5));
+      }
+      expect(until(null, -1_000)).toBeUndefined();
+    });
+
+    it('is its service as long as that is paused, until the end of the pause, and no time that slides', () => {
+      const during = (columns: Partial<TaskRow>, until?: number) =>
+        taskView(rowWith(columns), '', columns.parked_for ? position(2) : undefined, undefined, { until }).waitingFor;
+      expect(during(parked)).toEqual({ reason: 'paused', ahead: 9 });
+      expect(during({ ...parked, parked_for: 'service:echo', reason: 'paused' })).toEqual({
+        reason: 'paused',
+        ahead: 9,
+      });
+      expect(during({ ...parked, parked_for: 'flow:alice/a', reason: 'flow-limited' }, CREATED + 7_000)).toEqual({
+        reason: 'paused',
+        ahead: 9,
+        until: at(7),
+      });
+      expect(during({ status: 'queued' })).toEqual({ reason: 'paused' });
+      // These end by themselves, paused or not.
+      expect(during({ status: 'waiting', due_at: CREATED + 5_000 })).toEqual({ reason: 'callback', until: at(5) });
+      expect(during({ status: 'retrying', next_at: CREATED + 5_000 })).toEqual({ reason: 'backoff', until: at(5) });
+      expect(during({ status: 'succeeded', finished_at: CREATED })).toBeUndefined();
     });
 
     it('says no time while the line does not move, or nobody says how fast, and never its fallback', () => {

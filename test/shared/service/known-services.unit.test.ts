@@ -36,6 +36,17 @@ describe('the services that a Worker knows', () => {
     expect(services.version).toBe(3);
   });
 
+  it('are paused until some time, or until they are resumed', () => {
+    const services = known();
+    const paused = ['echo', 'ocr'];
+    services.take({ version: 2, services: {}, paused, pausedUntil: { ocr: NOW + 5 }, limited: [] }, NOW);
+    expect(services.pauseOf('echo')).toEqual({ until: undefined });
+    expect(services.pauseOf('ocr')).toEqual({ until: NOW + 5 });
+    // Of a release that does not tell it.
+    services.take({ version: 3, services: {}, paused: ['ocr'], limited: [] }, NOW);
+    expect([services.pauseOf('echo'), services.pauseOf('ocr')]).toEqual([undefined, { until: undefined }]);
+  });
+
   it('are those of the file again when a definition was deleted', () => {
     const services = known();
     services.take(catalog({ ocr: { baseUrl: 'https://new.example.com' }, llm: {} }), NOW);

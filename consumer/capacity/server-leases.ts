@@ -71,6 +71,8 @@ export class ServerLeases extends Leases<CapacityEnv, PlaceGrant, CallReport> im
   readonly #invocation: Invocation | undefined;
   /** More tasks wait in the queue than are taken out within moments. */
   readonly #isCrowded: boolean;
+  /** Questions for places of calls that are under way, by lease: how those went is told after them. */
+  readonly #counting = new Map<string, Promise<unknown>>();
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
 
   /** @param backlog messages that wait in the queue */
@@ -115,23 +117,25 @@ export class ServerLeases extends Leases<CapacityEnv, PlaceGrant, CallReport> im
   #countWhenLong(): void {
     const count = () => {
       const calls = [...this.#direct.values()];
-      if (calls.length > 0) this.background.add(this.#count(calls));
+      if (calls.length > 0) this.#count(calls);
     };
     this.#timers.push(setTimeout(count, LONG_MS));
   }
 
-  async #count(calls: readonly Call[]): Promise<void> {
+  #count(calls: readonly Call[]): void {
     const leaseId = crypto.randomUUID();
     for (const call of calls) {
       this.#direct.delete(call.id);
       this.#placed.set(call.id, call);
     }
     this.open.add(leaseId, REGISTRY, calls);
-    await this.#route({
+    const counting = this.#route({
       leaseId,
       expiresAt: Math.max(...calls.map(({ state }) => state.leaseUntil)),
       calls: calls.map(({ id, service }) => ({ id, service, waits: 0, isUnderWay: true })),
     });
+    this.#counting.set(leaseId, counting);
+    this.background.add(counting);
   }
 
   async #route(request: RouteRequest) {
@@ -282,8 +286,9 @@ export class ServerLeases extends Leases<CapacityEnv, PlaceGrant, CallReport> im
     return addressesOf([server, ...this.env.servers.othersOf(service, server, request.requirements, Math.random)]);
   }
 
-  protected report(_registry: string, leaseId: string, reports: CallReport[]): Promise<void> {
-    return reportPlaces(this.env, this.#session, { leaseId, reports });
+  protected async report(_registry: string, leaseId: string, reports: CallReport[]): Promise<void> {
+    await this.#counting.get(leaseId);
+    await reportPlaces(this.env, this.#session, { leaseId, reports });
   }
 
   [Symbol.dispose](): void {

@@ -80,3 +80,13 @@ export function gatedDatabase(db: D1Database, gate: Gate): D1Database {
   };
   return gated as unknown as D1Database;
 }
+
+/** A schedule finds nothing that one before it has left: what the sweeper meets would depend on it. */
+export async function emptyDatabase(db: D1Database): Promise<void> {
+  const { results: tables } = await db
+    .prepare(
+      `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB '*migrations' AND name NOT GLOB '_cf_*'`,
+    )
+    .all<{ name: string }>();
+  await db.batch(tables.map(({ name }) => db.prepare(`DELETE FROM ${name}`)));
+}

@@ -1,4 +1,6 @@
 /** Reproducible chance: mulberry32, 32 bits of state. */
+import { vi } from 'vitest';
+
 export class Dice {
   #state: number;
 
@@ -29,4 +31,16 @@ export class Dice {
     if (item === undefined) throw new Error('nothing to pick from');
     return item;
   }
+}
+
+/** Whatever the code under test leaves to chance. Ids by themselves: they order what is made in the same millisecond. */
+export function rollDice(seed: number): void {
+  const dice = new Dice(seed);
+  vi.spyOn(Math, 'random').mockImplementation(() => dice.next());
+  const ofIds = new Dice(seed * 32_452_843);
+  vi.spyOn(crypto, 'getRandomValues').mockImplementation((array) => {
+    const bytes = array as Uint8Array;
+    for (let at = 0; at < bytes.length; at++) bytes[at] = ofIds.between(0, 255);
+    return array;
+  });
 }

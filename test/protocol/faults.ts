@@ -61,6 +61,8 @@ interface Order {
 export class Faults {
   #orders: Order[] = [];
   #inForce = new Map<string, Fault>();
+  /** What somebody asks for and has not come there, by name. Whoever asks may be gone by then. */
+  readonly onTheWay: string[] = [];
   /** Throws the dice for faults that nobody ordered. */
   draw: ((effect: string) => Fault | undefined) | undefined;
   /** Virtual time that passes before an effect, and before its answer arrives (`… answer`). */
@@ -71,6 +73,8 @@ export class Faults {
   reset: ((effect: string) => void) | undefined;
   /** Told of what an invocation does after its end. */
   onLate: ((invocation: Invocation, effect: string) => void) | undefined;
+  /** Told of what comes when its invocation is over. */
+  onArrival: (() => Promise<void>) | undefined;
   /** Told of every fault that strikes. */
   onFault: ((effect: string, fault: Fault) => void) | undefined;
 
@@ -82,6 +86,12 @@ export class Faults {
   /** At every such effect, until `mend` or `heal`. */
   always(at: string, fault: 'down' | 'lost-answer'): void {
     this.#inForce.set(at, fault);
+  }
+
+  /** @returns to be called when what was asked for is there */
+  setOut(effect: string): () => void {
+    this.onTheWay.push(effect);
+    return () => void this.onTheWay.splice(this.onTheWay.indexOf(effect), 1);
   }
 
   mend(at: string): void {
@@ -102,7 +112,9 @@ export class Faults {
   async #effect<Value>(invocation: Invocation, name: string, take: () => Promise<Value>): Promise<Value> {
     if (invocation.killed) return never();
     if (invocation.over) this.onLate?.(invocation, name);
+    const arrive = this.setOut(name);
     if (this.latency !== undefined) await this.latency(name);
+    arrive();
     if (invocation.killed) return never();
     const fault = this.#faultAt(name);
     if (fault !== undefined) this.onFault?.(name, fault);
@@ -121,6 +133,7 @@ export class Faults {
     }
     try {
       const value = await take();
+      if (invocation.over) await this.onArrival?.();
       if (this.latency !== undefined) await this.latency(`${name} answer`);
       if (fault === 'lost-answer') throw new Error(`${name} took effect, and its answer was lost`);
       if (fault === 'crash-after') invocation.kill();

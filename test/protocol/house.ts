@@ -26,7 +26,8 @@ import { Backend } from './backend.ts';
 import { Bindings, type Budget } from './bindings.ts';
 import { Clock, START } from './clock.ts';
 import { Consumers, keyShardsOf } from './consumers.ts';
-import { Dice } from './dice.ts';
+import { emptyDatabase } from './database.ts';
+import { rollDice } from './dice.ts';
 import { type Ending, Faults, Invocation } from './faults.ts';
 import { Fleet } from './fleet.ts';
 import { KeyPoolObject } from './key-pool.ts';
@@ -127,18 +128,12 @@ export class House {
   }
 
   static async open(seed = 1): Promise<House> {
-    await env.DB.batch([
-      env.DB.prepare('DELETE FROM tasks'),
-      env.DB.prepare('DELETE FROM scans'),
-      env.DB.prepare('DELETE FROM lines'),
-      env.DB.prepare('DELETE FROM groups'),
-    ]);
+    await emptyDatabase(env.DB);
     const house = new House();
     for (const method of ['log', 'warn', 'error'] as const) {
       vi.spyOn(console, method).mockImplementation((line: unknown) => void house.printed.push(String(line)));
     }
-    const dice = new Dice(seed);
-    vi.spyOn(Math, 'random').mockImplementation(() => dice.next());
+    rollDice(seed);
     vi.stubGlobal('fetch', (input: RequestInfo, init?: RequestInit) => house.#bindings.callBackend(input, init));
     const wait = (ms: number, options?: { signal?: AbortSignal }) => house.clock.sleep(ms, options?.signal);
     vi.stubGlobal('scheduler', { wait });
@@ -148,6 +143,7 @@ export class House {
       house.note(`${fault} at ${effect}`);
       house.#loans.noteFault(effect, fault);
     };
+    house.faults.onArrival = () => house.#checkLoans();
     house.faults.later = (effect, take) => house.#takeLater(effect, take);
     house.faults.reset = (effect) =>
       effect.startsWith('keys') ? house.restartKeyPool(Number(effect.endsWith('.1'))) : house.restartRegistry();
@@ -163,9 +159,11 @@ export class House {
 
   /** What was held up takes effect, whatever has become of who asked for it. */
   #takeLater(effect: string, take: () => Promise<unknown>): void {
+    const arrive = this.faults.setOut(effect);
     this.plan(Date.now() + this.lateMs(), async () => {
       this.note(`late: ${effect}`);
       await take().catch(() => undefined);
+      arrive();
       await this.#checkLoans();
     });
   }
@@ -181,7 +179,7 @@ export class House {
 
   async #checkLoans(): Promise<void> {
     if ([...this.#underWay].some(({ name }) => name === 'consumer')) return;
-    this.#loans.check(this.registry, [...(await this.keys()), ...(await this.keys(1))]);
+    this.#loans.check(this.registry, [...(await this.keys()), ...(await this.keys(1))], this.faults.onTheWay);
   }
 
   note(event: string): void {

@@ -37,6 +37,19 @@ export const CAPACITY_MUTATIONS: readonly Row[] = [
     ],
   },
   {
+    name: 'a long call ends while the registry is late to count it',
+    file: 'schedules/capacity.test.ts',
+    mutations: [
+      mutation(
+        'R22',
+        'the question before what is told of its calls',
+        'consumer/capacity/server-leases.ts',
+        '    await this.#counting.get(leaseId);\n',
+        '',
+      ),
+    ],
+  },
+  {
     name: 'a key lease repeated after a lost answer',
     file: 'schedules/capacity.test.ts',
     mutations: [

@@ -52,6 +52,40 @@ describe('the registry answers after its caller gave up', () => {
   });
 });
 
+describe('a giving back that is slow', () => {
+  it('ends the lease when it comes, although its caller has gone', async () => {
+    house.services = servicesSchema(true).parse({ fetched: { baseUrl: 'http://backend.test', maxConcurrency: 1 } });
+    const task = await house.submit({ service: 'fetched' });
+    house.faults.latency = async (effect) => {
+      if (effect === 'registry.report') await house.clock.sleep(30_000);
+    };
+    await house.deliver();
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded' });
+    expect(house.registry.leases.size).toBe(1);
+    await house.clock.moveTo(START + 40_000);
+    expect(house.registry.leases.size).toBe(0);
+    expect(house.violations).toEqual([]);
+  });
+});
+
+describe('a long call ends while the registry is late to count it', () => {
+  it('no place is taken for it', async () => {
+    const task = await house.submit({ service: 'fetched' });
+    house.backend.answer(task.id, house.backend.after(2_700, ok()));
+    let late = 1;
+    house.faults.latency = async (effect) => {
+      if (effect === 'registry.route' && late-- > 0) await house.clock.sleep(30_000);
+    };
+    await house.deliver();
+    expect(late).toBeLessThan(0);
+    expect(house.registry.leases.size).toBe(0);
+    await house.clock.moveTo(START + 40_000);
+    expect(house.registry.leases.size).toBe(0);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 1 });
+    expect(house.violations).toEqual([]);
+  });
+});
+
 describe('a key lease repeated after a lost answer', () => {
   it('is the same lease: no call is counted twice, and all are given back', async () => {
     house.services = servicesSchema(true).parse({

@@ -77,6 +77,19 @@ export const CAPACITY_MUTATIONS: readonly Row[] = [
     ],
   },
   {
+    name: 'a deploy while calls are under way',
+    file: 'schedules/capacity.test.ts',
+    mutations: [
+      mutation(
+        'R22',
+        'the key that stays what it is under another number',
+        'consumer/keys/pool/pool.ts',
+        '=>\n    Object.assign(keyOf(pool, fingerprint), { number, quotaId: group }),',
+        '=> {\n      const key = { ...keyOf(pool, fingerprint), number, quotaId: group };\n      pool.keys.set(fingerprint, key);\n      return key;\n    },',
+      ),
+    ],
+  },
+  {
     name: 'a reset time years away',
     file: 'schedules/capacity.test.ts',
     mutations: [

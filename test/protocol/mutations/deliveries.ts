@@ -93,6 +93,20 @@ export const DELIVERIES_MUTATIONS: readonly Row[] = [
     ],
   },
   {
+    name: 'a claim is asked once more, and lands when its message has gone to the dead letters',
+    file: 'schedules/deliveries.test.ts',
+    mutations: [
+      mutation(
+        'R1',
+        'what carries a task whose claim is repeated',
+        'shared/store/claim.ts',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: a piece of the source
+        'due_at = CASE WHEN ${repeated} THEN tasks.due_at END',
+        'due_at = NULL',
+      ),
+    ],
+  },
+  {
     name: 'dead letter of a task that is running elsewhere',
     file: 'schedules/deliveries.test.ts',
     mutations: [

@@ -8,13 +8,7 @@ import { poolLine } from '../../../shared/capacity/line.ts';
 import type { ReleaseAnswer, ReleaseRequest } from '../../../shared/ledger/line.ts';
 import { isBeingTried, isOutage, isTried, openFor, placesOf } from './place.ts';
 import { inPlaceOf, type KeyPlace, LineState, MIN_ASK_PAUSE_MS, type Pool, type Room } from './pool.ts';
-import { notePulledRefused, pullRefused } from './refused.ts';
-
-/** A woken task that has not come by then has ended, or went elsewhere. */
-const LOST_AFTER_MS = 30_000;
-
-/** A row is written by then, if it is ever. */
-const WRITTEN_WITHIN_MS = 3_000;
+import { COMES_WITHIN_MS, notePulledRefused, pullRefused, WRITTEN_WITHIN_MS } from './refused.ts';
 
 /** Tasks are woken so long before there is room: what the queue takes, and a moment in place. */
 const IN_PLACE_MS = 1_000;
@@ -83,12 +77,12 @@ export function pull(pool: Pool, now: number): { readonly pulls: Pull[]; readonl
     if (request === undefined) continue;
     // Tasks that are woken by name keep their room from now on, as if they waited in place.
     const here = request.shard === pool.shard ? (request.tasks ?? []) : [];
-    for (const task of here) inPlaceOf(pool, bucket).set(task, now + LOST_AFTER_MS);
+    for (const task of here) inPlaceOf(pool, bucket).set(task, now + COMES_WITHIN_MS);
     pulls.push({ bucket, request, of: 'refused' });
   }
   for (const [bucket, line] of pool.lines) {
     if (line.isAsking) continue;
-    while (line.coming[0] !== undefined && line.coming[0].at < now - LOST_AFTER_MS) line.coming.shift();
+    while (line.coming[0] !== undefined && line.coming[0].at < now - COMES_WITHIN_MS) line.coming.shift();
     const aheadMs = Math.min(MAX_AHEAD_MS, line.delayMs + IN_PLACE_MS);
     const coming = line.coming.reduce((sum, { count }) => sum + count, 0);
     const room = roomWithin(pool, bucket, now, now + aheadMs) - coming - waitingInPlace(pool, bucket, now);

@@ -13,10 +13,10 @@ import { inPlaceOf, type KeyPlace, type Pool, RefusedState, WHOLE_KEY } from './
 import { blameOf, hasRefused, isRefusing } from './status.ts';
 
 /** A row is written by then, if it is ever. */
-const WRITTEN_WITHIN_MS = 3_000;
+export const WRITTEN_WITHIN_MS = 3_000;
 
 /** A woken task that has not come by then has ended, or went elsewhere. */
-const COMES_WITHIN_MS = 30_000;
+export const COMES_WITHIN_MS = 30_000;
 
 /** A woken task has tried a key by then, mostly. */
 const TRIED_WITHIN_MS = 1_000;

@@ -148,8 +148,8 @@ function waitingFor(
   position: LinePosition | undefined,
   pause: Pause | undefined,
 ): TaskSummary['waitingFor'] {
-  const isReady = row.status === 'queued' || holdsField(row.status, 'reason');
-  if (pause !== undefined && isReady) return { ...whilePaused(pause), ahead: position?.ahead };
+  // One that is queued may still be called by a consumer that has not heard of the pause.
+  if (pause !== undefined && holdsField(row.status, 'reason')) return { ...whilePaused(pause), ahead: position?.ahead };
   const reason = STATUS_WAITS[row.status];
   if (reason !== undefined) {
     return { reason, until: isoOrNone(holdsField(row.status, 'callbackUntil') ? row.due_at : row.next_at) };

@@ -111,8 +111,8 @@ describe('what a task waits for', () => {
         ahead: 9,
         until: at(7),
       });
-      expect(during({ status: 'queued' })).toEqual({ reason: 'paused' });
-      // These end by themselves, paused or not.
+      // This one may still be called, and the others end by themselves.
+      expect(during({ status: 'queued' })).toEqual({ reason: 'queue' });
       expect(during({ status: 'waiting', due_at: CREATED + 5_000 })).toEqual({ reason: 'callback', until: at(5) });
       expect(during({ status: 'retrying', next_at: CREATED + 5_000 })).toEqual({ reason: 'backoff', until: at(5) });
       expect(during({ status: 'succeeded', finished_at: CREATED })).toBeUndefined();

@@ -67,6 +67,7 @@ export class CountedObject {
       now: () => this.now,
       readSnapshot: (name) => storage.read(name),
       writeSnapshot: (name, text) => storage.write(name, text),
+      leases: storage.leases,
       setAlarm: async (at) => {
         this.writes.alarms += 1;
         this.#alarmAt = at;

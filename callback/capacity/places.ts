@@ -17,7 +17,7 @@ import { keepInvocation, leaveInvocation } from './shares.ts';
 const MAX_ENDED = 10_000;
 
 export function leaseOf({ leases }: Registry, id: string, expiresAt: number, invocation?: Invocation): LeaseGroup {
-  const lease = leases.get(id) ?? { expiresAt, invocation, open: new Map() };
+  const lease = leases.get(id) ?? { id, expiresAt, invocation, open: new Map(), isKept: false };
   lease.expiresAt = Math.max(lease.expiresAt, expiresAt);
   leases.set(id, lease);
   return lease;
@@ -44,7 +44,9 @@ function hold(registry: Registry, lease: LeaseGroup, place: Place, now: number):
   const { invocation } = lease;
   for (const call of calls) lease.open.set(call, place);
   const service = serviceOf(registry, place.service, now);
-  noteStart(service, place, limitsInForce(registry, place.service, now));
+  const limits = limitsInForce(registry, place.service, now);
+  noteStart(service, place, limits);
+  lease.isKept ||= limits.maxConcurrency !== undefined;
   if (invocation !== undefined && keepInvocation(service, invocation)) registry.changed.limits = true;
   if (offer === undefined) return;
   offer.inFlight += 1;
@@ -95,6 +97,7 @@ export function releasePlace(
   const place = lease?.open.get(call);
   if (lease === undefined || place === undefined) return undefined;
   lease.open.delete(call);
+  noteKept(registry, lease);
   if (lease.open.size === 0) {
     registry.leases.delete(leaseId);
     registry.ended.set(leaseId, lease.expiresAt);
@@ -125,6 +128,7 @@ function endLease(registry: Registry, id: string, now: number): void {
   const lease = registry.leases.get(id);
   if (lease === undefined) return;
   registry.leases.delete(id);
+  noteKept(registry, lease);
   for (const place of new Set(lease.open.values())) {
     free(registry, lease, place, now);
     endTicket(registry, place, 'unknown', now);
@@ -167,34 +171,64 @@ export function freePlaces({ server }: Offer): number {
   return Math.max(0, server.registration.maxConcurrency - server.inFlight);
 }
 
-/** A place as it is written down: what it belongs to, and until when it may be held. */
-export interface OpenPlace extends Pick<Place, 'service' | 'calls' | 'beganAt' | 'callMs'> {
-  readonly lease: string;
-  readonly expiresAt: number;
-  readonly invocation?: Invocation;
+/** A place as it is written down. */
+interface PlaceRecord extends Pick<Place, 'service' | 'calls' | 'beganAt' | 'callMs'> {
   readonly server?: string;
 }
 
-export function openPlaces({ leases }: Registry): OpenPlace[] {
-  return [...leases].flatMap(([lease, { expiresAt, open, invocation }]) =>
-    Array.from(new Set(open.values()), ({ service, beganAt, callMs, offer, calls }) => ({
-      lease,
-      expiresAt,
-      service,
-      beganAt,
-      callMs,
-      calls: calls.filter((call) => open.has(call)),
-      ...(invocation !== undefined && { invocation }),
-      ...(offer !== undefined && { server: offer.server.id }),
-    })),
-  );
+interface LeaseRecord extends Pick<LeaseGroup, 'id' | 'expiresAt' | 'invocation'> {
+  readonly places: readonly PlaceRecord[];
 }
 
-export function restorePlaces(registry: Registry, places: readonly OpenPlace[], now: number): void {
-  for (const { lease, expiresAt, invocation, calls, server, ...place } of places) {
-    const offer = offerOf(registry, server, place.service);
-    if (expiresAt <= now || (server !== undefined && offer === undefined)) continue;
-    const held = { ...place, offer, calls, left: calls.length, isProbe: false };
-    hold(registry, leaseOf(registry, lease, expiresAt, invocation), held, now);
+/** What of leases outlives a restart of the object that gives them. */
+export interface LeaseStore {
+  read(): readonly string[];
+  /** @param text undefined: it is over */
+  write(id: string, text: string | undefined): void;
+}
+
+/** It has changed. */
+export function noteKept({ unkept }: Registry, lease: LeaseGroup): void {
+  if (lease.isKept) unkept.add(lease);
+}
+
+/** Before anybody hears of them: the runtime holds answers back until what was written is safe (decision 0093). */
+export function writeKept({ leases, unkept }: Registry, store: LeaseStore): void {
+  for (const lease of unkept) store.write(lease.id, leases.get(lease.id) === lease ? textOf(lease) : undefined);
+  unkept.clear();
+}
+
+/** The object may go to sleep. */
+export function keepAll(registry: Registry, store: LeaseStore): void {
+  for (const lease of registry.leases.values()) {
+    lease.isKept = true;
+    noteKept(registry, lease);
   }
+  writeKept(registry, store);
+}
+
+function textOf({ id, expiresAt, invocation, open }: LeaseGroup): string {
+  const places = Array.from(new Set(open.values()), ({ service, beganAt, callMs, offer, calls }) => ({
+    service,
+    beganAt,
+    callMs,
+    calls: calls.filter((call) => open.has(call)),
+    ...(offer !== undefined && { server: offer.server.id }),
+  }));
+  return JSON.stringify({ id, expiresAt, invocation, places } satisfies LeaseRecord);
+}
+
+/** What was written down of leases before a sleep or a restart; servers are known by now. */
+export function restoreLeases(registry: Registry, store: LeaseStore, now: number): void {
+  for (const text of store.read()) {
+    const { id, expiresAt, invocation, places } = JSON.parse(text) as LeaseRecord;
+    const lease = leaseOf(registry, id, expiresAt, invocation);
+    lease.isKept = true;
+    for (const { server, calls, ...place } of places) {
+      const offer = offerOf(registry, server, place.service);
+      if (server !== undefined && offer === undefined) continue;
+      hold(registry, lease, { ...place, offer, calls, left: calls.length, isProbe: false }, now);
+    }
+  }
+  expireLeases(registry, now);
 }

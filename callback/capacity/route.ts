@@ -24,7 +24,7 @@ import { homeOf, pickOffer } from './balance.ts';
 import { capacityOf, limitsInForce, within } from './limits.ts';
 import { comingOf, lineOf, noteAsking, notePark } from './line.ts';
 import { mayBeTried } from './outage.ts';
-import { expireLeases, followInPlace, freePlaces, leaseOf, takePlace } from './places.ts';
+import { expireLeases, followInPlace, freePlaces, leaseOf, noteKept, takePlace } from './places.ts';
 import {
   callsInTurn,
   FOLLOW_WITHIN_MS,
@@ -69,6 +69,7 @@ export function route(registry: Registry, request: RouteRequest, now: number, ra
     order.map((call) => [call.id, isOver ? nothing(call, now) : admissionOf(call.service).decide(lease, call)]),
   );
   if (lease.open.size === 0) registry.leases.delete(request.leaseId);
+  noteKept(registry, lease);
   return {
     decisions: request.calls.flatMap(({ id }) => decided.get(id) ?? []),
     servers: Object.fromEntries([...admissions].map(([service, admission]) => [service, admission.addresses()])),

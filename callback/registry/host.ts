@@ -1,6 +1,6 @@
 /**
  * Holds one registry in memory for the object that owns it: restores it, writes the snapshot, and says
- * when the object has work. Heartbeats and calls write nothing.
+ * when the object has work. Heartbeats write nothing, and calls only where a limit of calls at a time counts them.
  *
  * An object that is idle is removed from memory after ten seconds, one with a timer set after 70 to 140
  * (developers.cloudflare.com/durable-objects/concepts/durable-object-lifecycle). So while events come a
@@ -13,7 +13,7 @@ import { LOOK_MS, WaitingQuestions } from '../../shared/object/waiting-questions
 import type { RouteAnswer, RouteRequest } from '../../shared/registry/routing.ts';
 import { earliestReleaseAt, noteReleased, noteStatus, takeDueReleases } from '../capacity/line.ts';
 import { earliestOutageCheckAt, noteOutageChecks, takeDueOutageChecks } from '../capacity/outage.ts';
-import { expireLeases } from '../capacity/places.ts';
+import { expireLeases, keepAll, type LeaseStore, restoreLeases, writeKept } from '../capacity/places.ts';
 import { route } from '../capacity/route.ts';
 import { earliestResumeAt, endPauses, noteLimited } from '../services/services.ts';
 import { type CheckResult, type DueCheck, earliestCheckAt, noteChecks, takeDueChecks } from './servers/health-check.ts';
@@ -29,6 +29,7 @@ export interface Platform {
   now(): number;
   readSnapshot(name: SnapshotName): string | undefined;
   writeSnapshot(name: SnapshotName, text: string): void;
+  readonly leases: LeaseStore;
   /** Survives a restart; each one is a row written. */
   setAlarm(at: number): Promise<void>;
   /** Calls `wake` after so many milliseconds, in place of the timer that was set before. */
@@ -65,7 +66,6 @@ export class RegistryHost {
   readonly #platform: Platform;
   readonly #registry: Registry;
   #writtenAt: number;
-  #hasStoredPlaces: boolean;
   #lastEventAt: number;
   #timerAt: number | undefined;
   #isStarted = false;
@@ -84,7 +84,7 @@ export class RegistryHost {
     for (const service of invalid) platform.log({ event: 'service.invalid', fields: { service } });
     const servers = platform.readSnapshot('servers');
     if (servers !== undefined) restoreServers(this.#registry, servers, now);
-    this.#hasStoredPlaces = this.#registry.leases.size > 0;
+    restoreLeases(this.#registry, platform.leases, now);
   }
 
   /** What the platform kept of the alarm that was set before a restart. */
@@ -106,9 +106,8 @@ export class RegistryHost {
   async direct<Value>(decide: (registry: Registry, now: number) => Value): Promise<Value> {
     const now = this.#beginEvent();
     const value = decide(this.#registry, now);
+    writeKept(this.#registry, this.#platform.leases);
     const { lines, changed } = this.#registry;
-    // They are not under way as they were when the object went to sleep.
-    if (this.#hasStoredPlaces) changed.servers = true;
     if (lines.size > 0 || !this.#waiting.isEmpty || changed.servers || changed.services || changed.limits)
       this.#follow(now);
     if (lines.size > 0 || changed.checks || this.#timerAt === undefined) await this.#plan(now);
@@ -195,6 +194,7 @@ export class RegistryHost {
   #follow(now: number): void {
     watchLiveness(this.#registry, now);
     this.#waiting.look(now);
+    writeKept(this.#registry, this.#platform.leases);
     noteLimited(this.#registry, now);
     this.#registry.changed.limits = false;
     for (const notice of this.#registry.notices.splice(0)) this.#platform.log(notice);
@@ -210,7 +210,7 @@ export class RegistryHost {
     const { changed, stored } = this.#registry;
     stored.isComplete = isComplete;
     this.#platform.writeSnapshot('servers', snapshotServers(this.#registry, now));
-    this.#hasStoredPlaces = isComplete && this.#registry.leases.size > 0;
+    if (isComplete) keepAll(this.#registry, this.#platform.leases);
     changed.servers = false;
     changed.contacts = false;
     this.#writtenAt = now;

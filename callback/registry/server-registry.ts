@@ -53,6 +53,7 @@ export class ServerRegistry extends DurableObject<object> implements RegistryRpc
       now: () => Date.now(),
       readSnapshot: (name) => storage.read(name),
       writeSnapshot: (name, text) => storage.write(name, text),
+      leases: storage.leases,
       setAlarm: (at) => context.storage.setAlarm(at),
       setTimer: (afterMs) => this.#setTimer(afterMs),
       probe,

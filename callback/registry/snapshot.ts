@@ -11,7 +11,6 @@
 import type { OfferedService } from '../../shared/registry/registration.ts';
 import type { ServicePause } from '../../shared/registry/rpc.ts';
 import { BALANCING_ALGORITHMS, type BalancingAlgorithm } from '../../shared/service/definition.ts';
-import { type OpenPlace, openPlaces, restorePlaces } from '../capacity/places.ts';
 import { serviceOf } from '../capacity/service.ts';
 import { type FlowRecord, flowRecords, restoreFlows } from '../flows/flows.ts';
 import { parseDefinition } from '../services/definitions.ts';
@@ -48,8 +47,6 @@ interface ServersRecord {
   readonly leaders: Readonly<Record<string, string>>;
   /** Absent in what an older release wrote. */
   readonly flows?: Readonly<Record<string, FlowRecord>>;
-  /** Of a complete snapshot: calls under way. */
-  readonly places: readonly OpenPlace[];
 }
 
 interface ServicesRecord {
@@ -74,7 +71,6 @@ export function snapshotServers(registry: Registry, now: number): string {
     servers: Array.from(servers.values(), (server) => recordOf(registry, server, now)),
     leaders: Object.fromEntries(leaders),
     ...(registry.flows.size > 0 && { flows: flowRecords(registry) }),
-    places: stored.isComplete ? openPlaces(registry) : [],
   } satisfies ServersRecord);
 }
 
@@ -126,7 +122,6 @@ export function restoreServers(registry: Registry, text: string, now: number): v
   for (const [cluster, id] of Object.entries(record.leaders)) {
     if (registry.servers.has(id)) registry.leaders.set(cluster, id);
   }
-  if (record.isComplete) restorePlaces(registry, record.places, now);
   registry.stored.isComplete = record.isComplete;
   registry.stored.graceAt = record.isComplete ? record.graceAt : graceAt;
   // A grace is written down when it begins, so that it ends.

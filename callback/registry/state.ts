@@ -221,11 +221,14 @@ export interface Place {
 }
 
 export interface LeaseGroup {
+  readonly id: string;
   expiresAt: number;
   /** In which its calls are made. */
   readonly invocation: Invocation | undefined;
   /** By call. */
   readonly open: Map<string, Place>;
+  /** It outlives a restart: one of its calls is counted by a limit of calls at a time. */
+  isKept: boolean;
 }
 
 /** An event for the log. */
@@ -257,6 +260,8 @@ export class Registry {
   picks = 0;
   /** What the snapshot does not hold yet; whether a check is due sooner than it was, and who must ask for its calls. */
   readonly changed = { servers: false, contacts: false, services: false, checks: false, limits: false };
+  /** Leases to be kept that storage does not hold as they are. */
+  readonly unkept = new Set<LeaseGroup>();
   /** Of the snapshot of servers: whether nothing was left out, and when the latest grace began (see `snapshot.ts`). */
   readonly stored = { isComplete: false, graceAt: 0 };
   /** What people should know, once; its owner takes it out. */

@@ -1,6 +1,7 @@
-/** The registry's snapshots as rows of its object: a text that is larger than a row may be lies in several. */
+/** The registry's snapshots and leases as rows of its object: a snapshot that is larger than a row may be lies in several. */
 
 import { SnapshotRows } from '../../shared/object/snapshot-rows.ts';
+import { LeaseRows } from '../capacity/lease-rows.ts';
 import type { SnapshotName } from './host.ts';
 
 /** A row takes 2 MB; a character is up to three bytes. */
@@ -8,9 +9,11 @@ const MAX_ROW_CHARACTERS = 500_000;
 
 export class RegistryStorage {
   readonly #rows: SnapshotRows;
+  readonly leases: LeaseRows;
 
   constructor(sql: SqlStorage) {
     this.#rows = new SnapshotRows(sql);
+    this.leases = new LeaseRows(this.#rows);
   }
 
   read(name: SnapshotName): string | undefined {

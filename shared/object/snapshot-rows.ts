@@ -39,9 +39,11 @@ export class SnapshotRows {
       this.writeOne(row);
     }
     for (const id of this.#written.keys()) {
-      if (kept.has(id)) continue;
-      this.#sql.exec('DELETE FROM snapshot WHERE id = ?1', id);
-      this.#written.delete(id);
+      if (!kept.has(id)) this.delete(id);
     }
+  }
+
+  delete(id: string): void {
+    if (this.#written.delete(id)) this.#sql.exec('DELETE FROM snapshot WHERE id = ?1', id);
   }
 }

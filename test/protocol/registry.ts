@@ -28,6 +28,7 @@ export class RegistryObject implements RegistrySession {
   readonly #settings: () => RegistrySettings;
   readonly #outside: Outside;
   readonly #stored = new Map<SnapshotName, string>();
+  readonly #leases = new Map<string, string>();
   #memory: { readonly life: Incarnation<RegistryHost>; readonly registry: Registry } | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #usedAt = 0;
@@ -107,6 +108,15 @@ export class RegistryObject implements RegistrySession {
         if (isOver()) return;
         if (this.disk.fails()) this.evict();
         else this.#stored.set(name, text);
+      },
+      leases: {
+        read: () => [...this.#leases.values()],
+        write: (id, text) => {
+          if (isOver()) return;
+          if (this.disk.fails()) this.evict();
+          else if (text === undefined) this.#leases.delete(id);
+          else this.#leases.set(id, text);
+        },
       },
       setAlarm: async (at) => {
         if (!isOver()) this.disk.setAlarm(at);

@@ -1,6 +1,7 @@
 /** Servers of a registry under a clock of the test's own, and calls through them: the pure core as it is. */
 
 import { seededRandom } from '../../../bench/registry/seeded-random.ts';
+import { keepAll, type LeaseStore, restoreLeases, writeKept } from '../../../callback/capacity/places.ts';
 import { takeReports } from '../../../callback/capacity/report.ts';
 import { route } from '../../../callback/capacity/route.ts';
 import { heartbeat, heartbeatCluster } from '../../../callback/registry/servers/heartbeat.ts';
@@ -35,6 +36,20 @@ interface RouteOptions {
   readonly isUnderWay?: boolean;
 }
 
+/** Stands in for storage. */
+class LeasesInMemory implements LeaseStore {
+  readonly #texts = new Map<string, string>();
+
+  read(): string[] {
+    return [...this.#texts.values()];
+  }
+
+  write(id: string, text: string | undefined): void {
+    if (text === undefined) this.#texts.delete(id);
+    else this.#texts.set(id, text);
+  }
+}
+
 /** Milliseconds between heartbeats. */
 export const BEAT_MS = 30_000;
 
@@ -43,6 +58,7 @@ export class Fleet {
   now = T0;
   random = seededRandom(1);
   readonly #services: Readonly<Record<string, unknown>>;
+  readonly #stored = new LeasesInMemory();
   #ids = 0;
   #leases = 0;
 
@@ -137,11 +153,13 @@ export class Fleet {
   /** The object is restarted with what it had written; `sleep`: what it wrote before it went to sleep. */
   restart(how: 'sleep' | 'unplanned' = 'unplanned'): void {
     this.registry.stored.isComplete = how === 'sleep';
+    (how === 'sleep' ? keepAll : writeKept)(this.registry, this.#stored);
     const servers = snapshotServers(this.registry, this.now);
     const services = snapshotServices(this.registry);
     this.registry = this.#empty();
     restoreServices(this.registry, services, this.now);
     restoreServers(this.registry, servers, this.now);
+    restoreLeases(this.registry, this.#stored, this.now);
   }
 }
 

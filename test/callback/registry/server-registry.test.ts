@@ -158,6 +158,36 @@ describe("the registry's object", () => {
     );
   });
 
+  it('knows after a restart which calls are under way where calls at a time are limited: two rows a batch', async () => {
+    const registry = newObject();
+    await registry.putService('narrow', { baseUrl: 'https://narrow.example.net', maxConcurrency: 3 });
+    await registry.putService('wide', { baseUrl: 'https://wide.example.net', requestsPerSecond: 9 });
+    const [request, wide] = [batchOf(2, 'narrow'), batchOf(2, 'wide')];
+    const taken = await writesOf(registry, async () => {
+      await registry.route(request);
+      await registry.route(request);
+      await registry.route(wide);
+    });
+    expect(taken).toEqual({ rows: 1, alarms: 0 });
+    const again = await restarted(registry);
+    const { decisions } = await again.route(batchOf(2, 'narrow'));
+    expect(decisions.map(({ is }) => is)).toEqual(['routed', 'waiting']);
+    const reports = request.calls.map(({ id, service }) => ({
+      id,
+      service,
+      outcome: 'answered' as const,
+      durationMs: 10,
+    }));
+    await ring(again);
+    const released = await writesOf(again, () => again.reportCalls({ leaseId: request.leaseId, reports }));
+    expect(released).toEqual({ rows: 1, alarms: 0 });
+    expect((await (await restarted(again)).route(batchOf(3, 'narrow'))).decisions.map(({ is }) => is)).toEqual([
+      'routed',
+      'routed',
+      'waiting',
+    ]);
+  });
+
   it('releases parked tasks by its alarm as soon as a server is there', async () => {
     const registry = newObject();
     await registry.putService('late', {});

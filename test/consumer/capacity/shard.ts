@@ -50,6 +50,7 @@ export class Shard {
       now: () => Date.now(),
       readSnapshot: (name) => stored.get(name),
       writeSnapshot: (name, text) => void stored.set(name, text),
+      leases: { read: () => [], write: () => undefined },
       setAlarm: async () => undefined,
       setTimer: (afterMs) => {
         if (this.#timer !== undefined) clearTimeout(this.#timer);

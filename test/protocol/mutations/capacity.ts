@@ -50,6 +50,19 @@ export const CAPACITY_MUTATIONS: readonly Row[] = [
     ],
   },
   {
+    name: 'the registry restarts under calls that a limit counts',
+    file: 'schedules/capacity.test.ts',
+    mutations: [
+      mutation(
+        'R22',
+        'the writing of leases that a limit of calls at a time counts',
+        'callback/capacity/places.ts',
+        '  lease.isKept ||= limits.maxConcurrency !== undefined;\n',
+        '',
+      ),
+    ],
+  },
+  {
     name: 'a key lease repeated after a lost answer',
     file: 'schedules/capacity.test.ts',
     mutations: [

@@ -3,6 +3,7 @@
  * `docs/protocol.md`.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { flowName } from '../../../shared/flow/flow.ts';
 import type { NewTask } from '../../../shared/message/task-message.ts';
 import { servicesSchema } from '../../../shared/service/definition.ts';
 import { ok, status } from '../backend.ts';
@@ -155,4 +156,32 @@ describe('a reset time years away', () => {
     expect(row.finished_at).toBeLessThanOrEqual(START + 1.1 * DAY_MS);
     // A day in steps takes a busy machine a while.
   }, 60_000);
+});
+
+describe('the registry restarts under calls that a limit counts', () => {
+  const CALL_MS = 20_000;
+  const flow = { name: flowName('alice', 'narrow'), concurrency: 1 };
+  beforeEach(() => {
+    house.services = servicesSchema(true).parse({
+      fetched: { baseUrl: 'http://backend.test' },
+      narrow: { baseUrl: 'http://backend.test', maxConcurrency: 1 },
+    });
+    house.backend.fallback = house.backend.after(CALL_MS, ok());
+  });
+
+  it.each([
+    ['a flow', { service: 'fetched', request: { path: '/work', flow } }],
+    ['a service', { service: 'narrow' }],
+  ])('they are under way afterwards: never more calls of %s run than it lets', async (_of, order) => {
+    for (const atMs of [0, 2_000, 4_000]) house.plan(START + atMs, () => house.submit(order));
+    // The first call is under way at each, and the second was asked for before the last.
+    for (const atMs of [1_000, 3_000]) house.plan(START + atMs, async () => house.restartRegistry());
+    await comeToRest(house);
+    expect((await house.rows()).map(({ status, run }) => ({ status, run }))).toEqual(
+      Array(3).fill({ status: 'succeeded', run: expect.any(Number) }),
+    );
+    expect(house.backend.calls).toHaveLength(3);
+    expect(house.backend.mostAtOnce).toBe(1);
+    expect(house.registry.leases.size).toBe(0);
+  });
 });

@@ -32,9 +32,11 @@ const listed = (statuses: readonly TaskStatus[]) => statuses.map((status) => `'$
 const claimed = OPEN_STATUSES.filter((status) => openFacts(status)?.refusesClaim === undefined);
 const timed = listed(claimed.filter((status) => holdsField(status, 'nextAt')));
 const untimed = listed(claimed.filter((status) => !holdsField(status, 'nextAt') && !holdsField(status, 'leaseUntil')));
+/** This very claim, landing once more when its run has ended already: nobody would hear that it has another. */
+const spent = `(tasks.nonce IS ?3)`;
 const claimable = `(
-  tasks.status IN (${untimed})
-  OR (tasks.status IN (${timed}) AND (tasks.next_at <= ?2 OR tasks.deadline_at <= ?2))
+  ((tasks.status IN (${untimed})
+    OR (tasks.status IN (${timed}) AND (tasks.next_at <= ?2 OR tasks.deadline_at <= ?2))) AND NOT ${spent})
   OR (${lost} AND NOT ${handedOver})
 )`;
 /** `keep` for a repeated claim and a tombstone; otherwise by what the claim makes of the row. */

@@ -64,7 +64,8 @@ const record = ({ placed }: { readonly placed: boolean }) => `${placed ? PLACED 
     deadline_at = move.deadline_at,
     -- Only a re-sent wake-up leaves a run as it is: its lease has run out, and the next claim sees that.
     lease_until = CASE WHEN move.status = 'running' THEN tasks.lease_until END,
-    nonce = CASE WHEN move.status = 'running' THEN tasks.nonce END,
+    -- While the task may be claimed again, so that the last claim, landing once more, is known (rule R13).
+    nonce = CASE WHEN move.finished_at IS NULL THEN tasks.nonce END,
     next_at = move.next_at,
     due_at = move.due_at,
     sends = move.sends,

@@ -39,6 +39,20 @@ describe('R20 waiting room', () => {
     expect(house.backend.callsOf(task.id)[0]?.startedAt).toBe(START + 20_000);
   });
 
+  it('its claim, which was repeated, lands once more at its fallback', async () => {
+    await house.clock.moveTo(START + 10_000);
+    house.faults.once('ledger.claim', 'late');
+    house.lateMs = () => 80_000;
+    const task = await parkedTask();
+    house.plan(START + 100_000, async () => {
+      expect(house.log.join()).toContain('late: ledger.claim');
+      expect(await house.row(task.id)).toMatchObject({ status: 'deferred', run: 1 });
+      house.fleet.join('late');
+    });
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2 });
+  });
+
   it('a crash after the rows say so, before the wake-ups go', async () => {
     const task = await parkedTask();
     house.fleet.join('late');

@@ -132,11 +132,20 @@ describe('claimTasks', () => {
   });
 
   it('leaves a task that waits again to another claim than the one that ran it', async () => {
-    const id = await plant({ status: 'deferred', offsetMs: -1, deadlineOffsetMs: 60_000, run: 1, deferrals: 1, attemptsOffset: 0 });
+    const id = await plant({
+      status: 'deferred',
+      offsetMs: -1,
+      deadlineOffsetMs: 60_000,
+      run: 1,
+      deferrals: 1,
+      attemptsOffset: 0,
+    });
     await env.DB.prepare('UPDATE tasks SET nonce = ?2 WHERE id = ?1').bind(id, NONCE).run();
     const claims = [{ id, leaseMs: LEASE_MS }];
     expect(await claimTasks(env.DB, { nonce: NONCE, claims }, NOW)).toEqual([]);
-    expect(await claimTasks(env.DB, { nonce: 'nonce-of-another-batch', claims }, NOW)).toMatchObject([{ id, status: 'running' }]);
+    expect(await claimTasks(env.DB, { nonce: 'nonce-of-another-batch', claims }, NOW)).toMatchObject([
+      { id, status: 'running' },
+    ]);
   });
 
   it('fills in a tombstone and leaves it cancelled', async () => {

@@ -6,6 +6,7 @@
 import { globSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { FORGET_LEASES, HAS_SNAPSHOT } from '../shared/store/recovery.ts';
 
 /** The runtime may be recovering the file's log just now. */
 const BUSY_TIMEOUT_MS = 5_000;
@@ -31,8 +32,19 @@ export function countDatabaseFiles(dir: string): number {
   return databaseFiles(dir).length;
 }
 
+/** The registry and the flows give places anew: calls of an earlier runtime ended with it (rule R8). */
+export function forgetLeases(dir: string): void {
+  for (const file of objectFiles(dir, '*-ServerRegistry')) {
+    using object = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
+    if (object.prepare(HAS_SNAPSHOT).get() !== undefined) object.exec(FORGET_LEASES);
+  }
+}
+
 function databaseFiles(dir: string): string[] {
-  return globSync(path.join(dir, '**', '*D1DatabaseObject', '*.sqlite')).filter(
-    (file) => !file.endsWith('metadata.sqlite'),
-  );
+  return objectFiles(dir, '*D1DatabaseObject');
+}
+
+/** @param folder of their class */
+function objectFiles(dir: string, folder: string): string[] {
+  return globSync(path.join(dir, '**', folder, '*.sqlite')).filter((file) => !file.endsWith('metadata.sqlite'));
 }

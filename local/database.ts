@@ -1,7 +1,7 @@
 /**
  * The local databases before anything is served from them: migrations applied, each in one transaction
  * with its line in wrangler's own `d1_migrations` table, and the tasks of a run that ended without its
- * queue picked up again (rule R8).
+ * queue picked up again, without the places that their calls had (rule R8).
  */
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -10,6 +10,7 @@ import { ROOT } from '../deploy/plan/plan-files.ts';
 import type { WorkerConfig } from '../deploy/plan/wrangler-file.ts';
 import { recoverAfterRestart } from '../shared/store/recovery.ts';
 import { LaunchError, reasonOf } from '../terminal/launch-error.ts';
+import { forgetLeases } from './database-file.ts';
 import { withoutSignalHandlers } from './signals.ts';
 
 /** As wrangler creates it, so that `wrangler d1 migrations list --local` agrees. */
@@ -49,6 +50,7 @@ export async function prepareDatabase(owner: WorkerConfig, persistencePath: stri
       await applyMigrations(database, path.join(ROOT, config.migrations_dir));
       recovered += await recoverAfterRestart(database, now);
     }
+    forgetLeases(persistencePath);
     return recovered;
   } finally {
     await runtime.dispose();

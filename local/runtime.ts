@@ -14,7 +14,7 @@ import { RECOVER_AFTER_RESTART } from '../shared/store/recovery.ts';
 import { LaunchError, reasonOf } from '../terminal/launch-error.ts';
 import { type Cron, runScheduled, startCron } from './cron.ts';
 import { prepareDatabase } from './database.ts';
-import { countDatabaseFiles, openDatabaseFiles } from './database-file.ts';
+import { countDatabaseFiles, forgetLeases, openDatabaseFiles } from './database-file.ts';
 import {
   checkServices,
   localWorkers,
@@ -193,6 +193,7 @@ async function launch(options: LocalOptions, persistencePath: string): Promise<L
 }
 
 function recoverDatabase(persistencePath: string): void {
+  forgetLeases(persistencePath);
   for (const database of openDatabaseFiles(persistencePath, { readOnly: false })) {
     try {
       database.prepare(RECOVER_AFTER_RESTART).run(Date.now());

@@ -47,6 +47,8 @@ interface ServersRecord {
   readonly leaders: Readonly<Record<string, string>>;
   /** Absent in what an older release wrote. */
   readonly flows?: Readonly<Record<string, FlowRecord>>;
+  /** Always none: a release that kept places here cannot start without it, and one may be rolled back to. */
+  readonly places: readonly never[];
 }
 
 interface ServicesRecord {
@@ -71,6 +73,7 @@ export function snapshotServers(registry: Registry, now: number): string {
     servers: Array.from(servers.values(), (server) => recordOf(registry, server, now)),
     leaders: Object.fromEntries(leaders),
     ...(registry.flows.size > 0 && { flows: flowRecords(registry) }),
+    places: [],
   } satisfies ServersRecord);
 }
 

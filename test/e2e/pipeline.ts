@@ -103,7 +103,10 @@ export interface Pipeline extends AsyncDisposable {
 }
 
 export async function startPipeline(
-  options: Pick<LocalOptions, 'vars' | 'services' | 'shards' | 'network' | 'secrets' | 'requestLimits'> = {},
+  options: Pick<
+    LocalOptions,
+    'vars' | 'services' | 'shards' | 'network' | 'secrets' | 'requestLimits' | 'cronIntervalMs'
+  > = {},
 ): Promise<Pipeline> {
   const stateDir = await mkdtemp(path.join(tmpdir(), 'tasklane-'));
   const backend = await startBackend();
@@ -114,6 +117,7 @@ export async function startPipeline(
     ...(options.vars !== undefined && { vars: options.vars }),
     ...(options.shards !== undefined && { shards: options.shards }),
     ...(options.network !== undefined && { network: options.network }),
+    ...(options.cronIntervalMs !== undefined && { cronIntervalMs: options.cronIntervalMs }),
     ...(options.requestLimits !== undefined && { requestLimits: options.requestLimits }),
   });
   const database = openDatabaseFile(stateDir);

@@ -49,6 +49,12 @@ describe('after an eviction', () => {
     expect(muchLater.registry.servers.size).toBe(0);
   });
 
+  it('the release before finds the list of places without which it does not start, also in a complete snapshot', () => {
+    const fleet = new Fleet();
+    fleet.registry.stored.isComplete = true;
+    expect(JSON.parse(snapshotServers(fleet.registry, fleet.now))).toMatchObject({ isComplete: true, places: [] });
+  });
+
   it('the snapshot of another version is not read: servers register again', () => {
     const fleet = new Fleet();
     fleet.add('a', { wantsHeartbeatLeadership: true });

@@ -22,7 +22,7 @@ export interface Limits {
   readonly burst?: number;
   /** `Retry-After`, in whole seconds. */
   readonly tells?: boolean;
-  /** What is left, beside each answer. */
+  /** What is left, beside each answer; a bucket says in whole seconds when it is full again. */
   readonly tellsLeft?: boolean;
 }
 
@@ -51,11 +51,19 @@ export class ProviderKey {
 
   call(now: number): Said {
     const waitMs = this.take(now);
-    const { tells, tellsLeft, windowMs = 0 } = this.#limits;
+    const { tells, tellsLeft } = this.#limits;
     if (waitMs > 0) return { status: 429, ...(tells && { retryAfterMs: Math.ceil(waitMs / 1_000) * 1_000 }) };
-    if (!tellsLeft) return { status: 200 };
+    return tellsLeft ? { status: 200, left: this.#left(now) } : { status: 200 };
+  }
+
+  #left(now: number): NonNullable<Said['left']> {
+    const { kind, windowMs = 0, burst = 0, perSecond = 1 } = this.#limits;
+    if (kind === 'bucket') {
+      const secondsToFull = Math.ceil((burst - this.#tokens) / perSecond);
+      return { limit: burst, remaining: Math.floor(this.#tokens), resetAt: now + secondsToFull * 1_000 };
+    }
     const limit = this.#limit(now);
-    return { status: 200, left: { limit, remaining: limit - this.#count, resetAt: (this.#window ?? now) + windowMs } };
+    return { limit, remaining: limit - this.#count, resetAt: (this.#window ?? now) + windowMs };
   }
 
   end(): void {

@@ -166,6 +166,14 @@ const LIMITS: Row[] = [
     ideal: (n) => n / 8,
     share: TOLD,
   }),
+  limitRow('bucket 2/s burst 10, told in headers on 200', {
+    limits: { kind: 'bucket', perSecond: 2, burst: 10, tells: true, tellsLeft: true },
+    keys: 8,
+    tasks: 1_600,
+    latencyMs: 50,
+    ideal: (n) => n / 16,
+    share: TOLD,
+  }),
 ];
 
 const unlimited: Limits = { kind: 'none' };

@@ -1,7 +1,7 @@
 /**
  * What a backend tells of its limits beside its answers, by the limit's name: requests, tokens. Each report
- * replaces the one before, except that within a window the least that was told counts; between two of them starts are
- * counted down. No I/O.
+ * replaces the one before, except that within a window the least that was told counts, and no earlier reset than was told
+ * with it; between two of them starts are counted down. No I/O.
  */
 import type { ToldLimit } from './limit.ts';
 
@@ -30,18 +30,20 @@ export class ToldLimits {
 
   /** @param inFlight calls whose start the backend may not have counted when it reported */
   tell(name: string, { limit, remaining, resetAt: told, periodMs }: ToldLimit, inFlight: number, now: number): void {
-    const resetAt = Math.min(told, now + MAX_WAIT_MS);
-    if (resetAt <= now) return;
+    const reset = Math.min(told, now + MAX_WAIT_MS);
+    if (reset <= now) return;
     const before = this.#limits.get(name);
     // A window that is not stated is at least as long as the longest wait that was told.
     const seenMs = before?.limit === limit ? before.periodMs : 0;
-    const least = before !== undefined && isSameWindow(before, resetAt) ? Math.min(before.least, remaining) : remaining;
+    const isOfEarlierCall = before !== undefined && before.least < remaining && isSameWindow(before, reset);
+    const least = isOfEarlierCall ? before.least : remaining;
+    const resetAt = isOfEarlierCall ? Math.max(before.resetAt, reset) : reset;
     this.#limits.set(name, {
       limit,
       least,
       remaining: Math.max(0, least - inFlight),
       resetAt,
-      periodMs: periodMs ?? Math.max(seenMs, resetAt - now),
+      periodMs: periodMs ?? Math.max(seenMs, reset - now),
     });
   }
 

@@ -55,8 +55,9 @@ export function route(registry: Registry, request: RouteRequest, now: number, ra
   for (const { service, limits } of request.calls) {
     if (limits !== undefined) learnFlow(registry, service, limits, now);
   }
-  const isOver = registry.ended.has(request.leaseId) || request.expiresAt <= now;
-  const lease = leaseOf(registry, request.leaseId, request.expiresAt, request.invocation);
+  const { leaseId, expiresAt, awaitedUntil = expiresAt } = request;
+  const isOver = registry.ended.has(leaseId) || awaitedUntil <= now;
+  const lease = leaseOf(registry, leaseId, expiresAt, request.invocation);
   const admissions = new Map<string, Admission>();
   const admissionOf = (service: string) => {
     const known = admissions.get(service) ?? new Admission(registry, service, now, random);
@@ -66,9 +67,12 @@ export function route(registry: Registry, request: RouteRequest, now: number, ra
   // Calls that have waited are served first.
   const order = [...request.calls].sort((a, b) => Number(b.waits > 0) - Number(a.waits > 0));
   const decided = new Map(
-    order.map((call) => [call.id, isOver ? nothing(call, now) : admissionOf(call.service).decide(lease, call)]),
+    order.map((call) => {
+      const isNobodys = isOver && !lease.open.has(call.id);
+      return [call.id, isNobodys ? nothing(call, now) : admissionOf(call.service).decide(lease, call)];
+    }),
   );
-  if (lease.open.size === 0) registry.leases.delete(request.leaseId);
+  if (lease.open.size === 0) registry.leases.delete(leaseId);
   noteKept(registry, lease);
   return {
     decisions: request.calls.flatMap(({ id }) => decided.get(id) ?? []),

@@ -7,7 +7,7 @@
  * words until it has answered in brief ones, and what it gave in an answer that cannot be read goes back at once.
  */
 import pRetry from 'p-retry';
-import type { LeaseRequest } from '../../shared/capacity/lease.ts';
+import { awaitedFor, type LeaseRequest } from '../../shared/capacity/lease.ts';
 import { logError, logWarning } from '../../shared/log.ts';
 import type { KeyReport } from '../keys/pool/feedback.ts';
 import type { KeyAnswer, KeyCall } from '../keys/pool/lease.ts';
@@ -41,7 +41,10 @@ export async function askForKeys(
       shard,
       otherShards: (env.keys.shards[pool] ?? []).filter((other) => other !== shard),
     };
-    const said: readonly unknown[] = await pRetry(() => env.keys.pool(pool).lease(request), RETRIES);
+    const said: readonly unknown[] = await pRetry(
+      () => env.keys.pool(pool).lease({ ...request, awaitedUntil: awaitedFor(question.expiresAt) }),
+      RETRIES,
+    );
     if (said.some((answer) => typeof answer === 'number')) briefly.add(pool);
     const answers = calls.map(({ task }, index) => readAnswer(said[index], task));
     const unreadable = calls.filter((_, index) => answers[index] === undefined);

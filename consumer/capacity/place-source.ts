@@ -4,7 +4,7 @@
  */
 
 import pRetry from 'p-retry';
-import type { LeaseAnswer } from '../../shared/capacity/lease.ts';
+import { awaitedFor, type LeaseAnswer } from '../../shared/capacity/lease.ts';
 import { logError, logWarning } from '../../shared/log.ts';
 import type {
   CallReport,
@@ -55,7 +55,8 @@ export async function askForPlaces(
 ): Promise<PlaceAnswers | undefined> {
   const { leaseId, expiresAt, flowShard, calls } = request;
   try {
-    const answer = await pRetry(() => withinMs(session.route(request), PATIENCE_MS, 'the registry'), RETRIES);
+    const ask = () => session.route({ ...request, awaitedUntil: awaitedFor(expiresAt) });
+    const answer = await pRetry(() => withinMs(ask(), PATIENCE_MS, 'the registry'), RETRIES);
     const { decisions, servers, lines, servicesVersion } = answer;
     env.servers.note(servers, Date.now());
     env.servers.noteLines(lines);

@@ -9,6 +9,8 @@ export interface LeaseRequest<Call extends LeaseCall = LeaseCall> {
   readonly leaseId: string;
   /** When the last of its calls has ended for sure, Unix ms. */
   readonly expiresAt: number;
+  /** Nobody reads an answer after this, Unix ms; absent from a consumer of an earlier release. */
+  readonly awaitedUntil?: number | undefined;
   readonly calls: readonly Call[];
 }
 
@@ -34,6 +36,17 @@ export type LeaseAnswer<Grant, Reason extends DeferralReason = DeferralReason> =
     }
   /** No capacity helps: the call itself is what is refused. */
   | { readonly task: string; readonly kind: 'fail'; readonly detail: string; readonly httpStatus?: number };
+
+/**
+ * A question that takes longer on its way gets nothing: who asked may have gone, and its lender may have forgotten that the
+ * lease is over. Longer than any is held, by more than clocks differ.
+ */
+const AWAITED_MS = 10_000;
+
+/** Until then an answer to what is asked now is read. @param expiresAt of its lease */
+export function awaitedFor(expiresAt: number): number {
+  return Math.min(expiresAt, Date.now() + AWAITED_MS);
+}
 
 /** Waits that end within this time are waited out in place. */
 const WAIT_IN_PLACE_MS = 2_000;

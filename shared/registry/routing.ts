@@ -56,6 +56,8 @@ const RouteRequestSchema = z.object({
   leaseId: z.string().min(16),
   /** When the last of its calls has ended for sure, Unix ms: a crashed consumer's places are freed then. */
   expiresAt: z.number(),
+  /** Nobody reads an answer after this, Unix ms; absent from a consumer of an earlier release. */
+  awaitedUntil: z.number().optional(),
   flowShard: FlowShardSchema.optional(),
   /** The answer may take a second when there is no place for any of the calls yet. */
   mayWait: z.boolean().optional(),

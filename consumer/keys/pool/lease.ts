@@ -83,7 +83,7 @@ export function lease(pool: Pool, request: KeyRequest, now: number): readonly Br
 }
 
 function briefly(pool: Pool, request: KeyRequest, now: number): readonly BriefKeyAnswer[] {
-  const { leaseId, expiresAt, calls } = request;
+  const { leaseId, expiresAt, awaitedUntil = expiresAt, calls } = request;
   setMembers(pool, request.members);
   configure(pool, request.configured);
   Object.assign(pool, { shard: request.shard, otherShards: request.otherShards });
@@ -91,7 +91,7 @@ function briefly(pool: Pool, request: KeyRequest, now: number): readonly BriefKe
   const earlier = pool.leases.get(leaseId);
   if (earlier !== undefined) return earlier.answers as readonly BriefKeyAnswer[];
   // Nobody reads the answer: a key that it gave would be held until the lease's end.
-  if (pool.ended.has(leaseId) || expiresAt <= now) return [];
+  if (pool.ended.has(leaseId) || awaitedUntil <= now) return [];
   fadeRecentCalls(pool.current, now);
   const open: Lease['open'] = new Map();
   const answers = calls.map((call) => answerTo(pool, typeof call === 'string' ? { task: call } : call, open, now));

@@ -46,7 +46,7 @@ export const LINE_MUTATIONS: readonly Row[] = [
         'R22',
         'the end of a lease that nobody waits for',
         KEY_LEASE,
-        'if (pool.ended.has(leaseId) || expiresAt <= now) return [];',
+        'if (pool.ended.has(leaseId) || awaitedUntil <= now) return [];',
         '',
       ),
     ],

@@ -118,6 +118,38 @@ describe('a key lease repeated after a lost answer', () => {
   });
 });
 
+describe('a question comes when nobody waits for its answer any more', () => {
+  /** Well within the lease that it names. */
+  const LATE_MS = 20_000;
+  const lent = async () => [house.registry.leases.size, ...(await house.keys()).map(({ inFlight }) => inFlight)];
+  const seen: number[][] = [];
+  beforeEach(() => {
+    seen.length = 0;
+    house.services = servicesSchema(true).parse({
+      keyed: { baseUrl: 'http://backend.test', keyPool: 'default' },
+      fetched: { baseUrl: 'http://backend.test', maxConcurrency: 1 },
+    });
+  });
+
+  it.each([
+    ['keys.lease', 'keyed', 3],
+    ['registry.route', 'fetched', 2],
+  ])('nothing is lent by who was restarted, and knows nothing of the lease: %s', async (question, service, times) => {
+    const task = await house.submit({ service });
+    house.lateMs = () => LATE_MS;
+    for (let nth = 1; nth <= times; nth++) house.faults.once(question, 'late', nth);
+    house.plan(START + LATE_MS - 5_000, async () => {
+      house.restartKeyPool();
+      house.restartRegistry();
+    });
+    house.plan(START + LATE_MS + 2_000, async () => void seen.push(await lent()));
+    await comeToRest(house);
+    expect(house.log.filter((line) => line.includes(`late: ${question}`))).toHaveLength(times);
+    expect(seen).toEqual([[0, 0, 0]]);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', failures: 0 });
+  });
+});
+
 describe('a deploy while calls are under way', () => {
   it('gives keys other numbers: what comes back to a key under its old number is given back', async () => {
     const [FIRST, SECOND] = ['sk-first-0123456789', 'sk-second-0123456789'];

@@ -296,6 +296,8 @@ export class House {
 
   restartKeyPool(shard = 0): void {
     this.keyPools[shard]?.evict();
+    // A copy that comes now finds nothing of its lease, and is lent something for nobody until that ends (rule R22).
+    if (this.faults.onTheWay.some((effect) => effect.startsWith('keys.lease'))) this.#loans.noteLoss();
     this.note(`the key pool of shard ${shard} restarts`);
   }
 

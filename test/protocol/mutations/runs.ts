@@ -50,7 +50,7 @@ export const RUNS_MUTATIONS: readonly Row[] = [
     ],
   },
   {
-    name: 'its claim, which was repeated, lands once more at its fallback',
+    name: 'R20 waiting room its claim, which was repeated, lands once more at its fallback',
     file: 'rules/line.test.ts',
     mutations: [
       mutation(

@@ -41,7 +41,7 @@ describe('the registry answers after its caller gave up', () => {
     expect(house.registry.leases.size).toBe(0);
   });
 
-  it.each([10_000, 70_000])('no place is taken by a question that comes %d ms after it', async (lateMs) => {
+  it.each([8_000, 70_000])('no place is taken by a question that comes %d ms after it', async (lateMs) => {
     house.services = servicesSchema(true).parse({ fetched: { baseUrl: 'http://backend.test', maxConcurrency: LIMIT } });
     const task = await house.submit({ service: 'fetched' });
     house.lateMs = () => lateMs;

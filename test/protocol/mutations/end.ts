@@ -128,6 +128,13 @@ export const END_MUTATIONS: readonly Row[] = [
     file: 'rules/line.test.ts',
     mutations: [
       mutation(
+        'R13',
+        'what becomes of a claim that is spent',
+        CLAIM,
+        'const spent = `(tasks.nonce IS ?3)`;',
+        'const spent = `(0)`;',
+      ),
+      mutation(
         'R20',
         'the ack of a parked task',
         'shared/task/disposition.ts',

@@ -50,19 +50,6 @@ export const RUNS_MUTATIONS: readonly Row[] = [
     ],
   },
   {
-    name: 'R20 waiting room its claim, which was repeated, lands once more at its fallback',
-    file: 'rules/line.test.ts',
-    mutations: [
-      mutation(
-        'R13',
-        'what becomes of a claim that is spent',
-        CLAIM,
-        'const spent = `(tasks.nonce IS ?3)`;',
-        'const spent = `(0)`;',
-      ),
-    ],
-  },
-  {
     name: 'claim commits, reports an error, is repeated',
     file: 'schedules/runs.test.ts',
     mutations: [

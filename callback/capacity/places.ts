@@ -218,17 +218,24 @@ function textOf({ id, expiresAt, invocation, open }: LeaseGroup): string {
   return JSON.stringify({ id, expiresAt, invocation, places } satisfies LeaseRecord);
 }
 
-/** What was written down of leases before a sleep or a restart; servers are known by now. */
+/** What was written down of leases before a sleep or a restart; servers are known by now. One that cannot be read costs only itself (rule R21). */
 export function restoreLeases(registry: Registry, store: LeaseStore, now: number): void {
   for (const text of store.read()) {
-    const { id, expiresAt, invocation, places } = JSON.parse(text) as LeaseRecord;
-    const lease = leaseOf(registry, id, expiresAt, invocation);
-    lease.isKept = true;
-    for (const { server, calls, ...place } of places) {
-      const offer = offerOf(registry, server, place.service);
-      if (server !== undefined && offer === undefined) continue;
-      hold(registry, lease, { ...place, offer, calls, left: calls.length, isProbe: false }, now);
+    try {
+      restoreLease(registry, JSON.parse(text) as LeaseRecord, now);
+    } catch {
+      registry.notices.push({ event: 'lease.unreadable', fields: {} });
     }
   }
   expireLeases(registry, now);
+}
+
+function restoreLease(registry: Registry, { id, expiresAt, invocation, places }: LeaseRecord, now: number): void {
+  const lease = leaseOf(registry, id, expiresAt, invocation);
+  lease.isKept = true;
+  for (const { server, calls, ...place } of places) {
+    const offer = offerOf(registry, server, place.service);
+    if (server !== undefined && offer === undefined) continue;
+    hold(registry, lease, { ...place, offer, calls, left: calls.length, isProbe: false }, now);
+  }
 }

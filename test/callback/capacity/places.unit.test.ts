@@ -1,6 +1,6 @@
 /** Places at servers and in services: how many, for whom, and until when. */
 import { describe, expect, it } from 'vitest';
-import { giveUpLease, releasePlace } from '../../../callback/capacity/places.ts';
+import { giveUpLease, releasePlace, restoreLeases } from '../../../callback/capacity/places.ts';
 import { Fleet, tally } from '../registry/fleet.ts';
 
 describe('places', () => {
@@ -10,6 +10,16 @@ describe('places', () => {
     const b = fleet.add('b', { maxConcurrency: 3 });
     expect(tally(fleet.route(4))).toEqual({ [a]: 2, [b]: 2 });
     expect(tally(fleet.route(4))).toEqual({ [a]: 1, [b]: 1, 'server-busy': 2 });
+  });
+
+  it('are restored but those that cannot be read', () => {
+    const { registry, now } = new Fleet();
+    const place = { service: 'ocr', beganAt: now, callMs: 1_000, calls: ['a'] };
+    const good = JSON.stringify({ id: 'good', expiresAt: now + 60_000, places: [place] });
+    const texts = ['{', JSON.stringify({ id: 'odd', expiresAt: now + 60_000 }), good];
+    restoreLeases(registry, { read: () => texts, write: () => undefined }, now);
+    expect(registry.leases.get('good')?.open.size).toBe(1);
+    expect(registry.notices.map(({ event }) => event)).toEqual(['lease.unreadable', 'lease.unreadable']);
   });
 
   it('are shared by the services of a server', () => {

@@ -71,7 +71,8 @@ class Session extends RpcTarget implements LedgerSession {
   }
 
   claim(batch: ClaimBatch): Promise<(Grant | Denial)[]> {
-    const { nonce, claims, delivered } = ClaimBatchSchema.parse(batch);
+    const { nonce, claims, delivered, awaitedUntil = Number.POSITIVE_INFINITY } = ClaimBatchSchema.parse(batch);
+    if (awaitedUntil <= Date.now()) return Promise.resolve([]);
     const { statistics } = this.#env;
     if (delivered !== undefined) statistics.noteDurations('queue', delivered.shard, delivered.ms, Date.now());
     return answerClaims(this.#env, { nonce, claims: parseEach(ClaimSchema, claims, 'claim') }, Date.now());

@@ -158,11 +158,13 @@ export function isKnownLease(registry: Registry, id: string): boolean {
 }
 
 export function expireLeases(registry: Registry, now: number): void {
-  const { ended, leases } = registry;
+  const { leases } = registry;
   // The oldest first: enough of them go to stay small.
-  for (const [id, expiresAt] of ended) {
-    if (expiresAt > now && ended.size <= MAX_ENDED) break;
-    ended.delete(id);
+  for (const questions of [registry.ended, registry.answered]) {
+    for (const [id, expiresAt] of questions) {
+      if (expiresAt > now && questions.size <= MAX_ENDED) break;
+      questions.delete(id);
+    }
   }
   for (const [id, { expiresAt }] of leases) if (expiresAt <= now) endLease(registry, id, now);
 }

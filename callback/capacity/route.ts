@@ -56,7 +56,9 @@ export function route(registry: Registry, request: RouteRequest, now: number, ra
     if (limits !== undefined) learnFlow(registry, service, limits, now);
   }
   const { leaseId, expiresAt, awaitedUntil = expiresAt } = request;
-  const isOver = registry.ended.has(leaseId) || awaitedUntil <= now;
+  // A copy that was sent before another that is answered already: nobody waits for it any more.
+  const isEarlier = awaitedUntil < (registry.answered.get(leaseId) ?? 0);
+  const isOver = registry.ended.has(leaseId) || isEarlier || awaitedUntil <= now;
   const lease = leaseOf(registry, leaseId, expiresAt, request.invocation);
   const admissions = new Map<string, Admission>();
   const admissionOf = (service: string) => {
@@ -72,6 +74,7 @@ export function route(registry: Registry, request: RouteRequest, now: number, ra
       return [call.id, isNobodys ? nothing(call, now) : admissionOf(call.service).decide(lease, call)];
     }),
   );
+  if (!isOver && lease.open.size < request.calls.length) registry.answered.set(leaseId, awaitedUntil);
   if (lease.open.size === 0) registry.leases.delete(leaseId);
   noteKept(registry, lease);
   return {

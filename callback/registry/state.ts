@@ -252,6 +252,8 @@ export class Registry {
   readonly leases = new Map<string, LeaseGroup>();
   /** Leases that are over, because all their calls were released or their callers have gone, and when they expire. */
   readonly ended = new Map<string, number>();
+  /** Of questions by which a call was given nothing: until when the latest copy that was answered is awaited, by lease. */
+  readonly answered = new Map<string, number>();
   /** By name: lines in which tasks may stand. */
   readonly lines = new Map<string, Line>();
   /** The same by service, by name: every event asks what stands for a service, or a flow, and there may be thousands. */

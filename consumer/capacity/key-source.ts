@@ -7,7 +7,8 @@
  * words until it has answered in brief ones, and what it gave in an answer that cannot be read goes back at once.
  */
 import pRetry from 'p-retry';
-import { awaitedFor, type LeaseRequest } from '../../shared/capacity/lease.ts';
+import { awaitedUntil } from '../../shared/awaited.ts';
+import type { LeaseRequest } from '../../shared/capacity/lease.ts';
 import { logError, logWarning } from '../../shared/log.ts';
 import type { KeyReport } from '../keys/pool/feedback.ts';
 import type { KeyAnswer, KeyCall } from '../keys/pool/lease.ts';
@@ -42,7 +43,7 @@ export async function askForKeys(
       otherShards: (env.keys.shards[pool] ?? []).filter((other) => other !== shard),
     };
     const said: readonly unknown[] = await pRetry(
-      () => env.keys.pool(pool).lease({ ...request, awaitedUntil: awaitedFor(question.expiresAt) }),
+      () => env.keys.pool(pool).lease({ ...request, awaitedUntil: awaitedUntil(question.expiresAt) }),
       RETRIES,
     );
     if (said.some((answer) => typeof answer === 'number')) briefly.add(pool);

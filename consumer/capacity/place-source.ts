@@ -4,7 +4,8 @@
  */
 
 import pRetry from 'p-retry';
-import { awaitedFor, type LeaseAnswer } from '../../shared/capacity/lease.ts';
+import { awaitedUntil } from '../../shared/awaited.ts';
+import type { LeaseAnswer } from '../../shared/capacity/lease.ts';
 import { logError, logWarning } from '../../shared/log.ts';
 import type {
   CallReport,
@@ -55,7 +56,7 @@ export async function askForPlaces(
 ): Promise<PlaceAnswers | undefined> {
   const { leaseId, expiresAt, flowShard, calls } = request;
   try {
-    const ask = () => session.route({ ...request, awaitedUntil: awaitedFor(expiresAt) });
+    const ask = () => session.route({ ...request, awaitedUntil: awaitedUntil(expiresAt) });
     const answer = await pRetry(() => withinMs(ask(), PATIENCE_MS, 'the registry'), RETRIES);
     const { decisions, servers, lines, servicesVersion } = answer;
     env.servers.note(servers, Date.now());

@@ -4,6 +4,7 @@
  * so a batch claims in parts by bytes; the nonce makes each part repeatable (rule R13).
  */
 import pRetry from 'p-retry';
+import { awaitedUntil } from '../../shared/awaited.ts';
 import type { Claim, ClaimSession, Denial, Grant } from '../../shared/ledger/contract.ts';
 import { logError } from '../../shared/log.ts';
 import type { Services } from '../../shared/service/definition.ts';
@@ -49,7 +50,8 @@ export async function claimTasks(
     // Said once, by the first part.
     queueMs = undefined;
     try {
-      answers.push(...(await pRetry(() => ledger.claim(batch), RETRIES)));
+      const ask = () => ledger.claim({ ...batch, awaitedUntil: awaitedUntil() });
+      answers.push(...(await pRetry(ask, RETRIES)));
     } catch (error) {
       logError('claim.failed', { shard: env.shard, tasks: claims.length }, error);
     }

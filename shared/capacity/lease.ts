@@ -37,17 +37,6 @@ export type LeaseAnswer<Grant, Reason extends DeferralReason = DeferralReason> =
   /** No capacity helps: the call itself is what is refused. */
   | { readonly task: string; readonly kind: 'fail'; readonly detail: string; readonly httpStatus?: number };
 
-/**
- * A question that takes longer on its way gets nothing: who asked may have gone, and its lender may have forgotten that the
- * lease is over. Longer than any is held, by more than clocks differ.
- */
-const AWAITED_MS = 10_000;
-
-/** Until then an answer to what is asked now is read. @param expiresAt of its lease */
-export function awaitedFor(expiresAt: number): number {
-  return Math.min(expiresAt, Date.now() + AWAITED_MS);
-}
-
 /** Waits that end within this time are waited out in place. */
 const WAIT_IN_PLACE_MS = 2_000;
 

@@ -46,6 +46,8 @@ export type Claim = z.infer<typeof ClaimSchema>;
 export const ClaimBatchSchema = z.object({
   /** One per batch: the same nonce gets the same answer (rule R13). */
   nonce: z.string().min(16),
+  /** Nobody reads an answer after this, Unix ms; absent from a consumer of an earlier release. */
+  awaitedUntil: z.number().optional(),
   claims: z.array(z.unknown()),
   /** How long messages of new tasks were in the queue, for statistics. */
   delivered: z.object({ shard: z.string(), ms: z.array(z.number()) }).optional(),
@@ -53,6 +55,7 @@ export const ClaimBatchSchema = z.object({
 
 export interface ClaimBatch {
   readonly nonce: string;
+  readonly awaitedUntil?: number | undefined;
   readonly claims: readonly Claim[];
   readonly delivered?: { readonly shard: string; readonly ms: readonly number[] } | undefined;
 }

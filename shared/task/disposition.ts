@@ -13,13 +13,21 @@ export type Disposition = { readonly kind: 'ack' } | { readonly kind: 'retry'; r
 export const MAX_QUEUE_DELAY_MS = 12 * 3600_000;
 
 /**
+ * Of a row that wakes its task sooner the message stays: a claim that was asked before, and whose answer did not come, may
+ * land until then and take the task for nobody. Twice as long as one may be on its way (`shared/awaited.ts`), because clocks
+ * differ.
+ */
+const LATE_CLAIM_MS = 20_000;
+
+/**
  * @param dueAt the row's `due_at`, when it has one
  */
 export function dispositionOf(state: TaskState, dueAt: number | undefined, now: number): Disposition {
   const facts = openFacts(state.status);
   if (facts === undefined) return { kind: 'ack' };
   // Parked, waiting for its callback, or sent again by the sweeper: its row wakes it (rule R20).
-  if (facts.wokenBy === 'row' && dueAt !== undefined) return { kind: 'ack' };
+  const isSoon = 'nextAt' in state && state.nextAt <= now + LATE_CLAIM_MS;
+  if (facts.wokenBy === 'row' && dueAt !== undefined && !isSoon) return { kind: 'ack' };
   if ('leaseUntil' in state) return retryAt(state.leaseUntil, now);
   return retryAt('nextAt' in state ? state.nextAt : now, now);
 }

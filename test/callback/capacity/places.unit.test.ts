@@ -92,6 +92,23 @@ describe('places', () => {
   });
 });
 
+describe('a copy of a question that comes after a later one was answered', () => {
+  it('gets no place: nobody waits for it any more', () => {
+    const fleet = new Fleet();
+    const ask = { leaseId: 'asked twice', waits: 1 };
+    const [first, second] = [
+      { ...ask, awaitedUntil: fleet.now + 9_000 },
+      { ...ask, awaitedUntil: fleet.now + 10_000 },
+    ];
+    expect(tally(fleet.route(1, second))).toEqual({ 'no-server': 1 });
+    const a = fleet.add('a');
+    expect(tally(fleet.route(1, first))).toEqual({ 'server-busy': 1 });
+    expect(fleet.server(a).inFlight).toBe(0);
+    // Asked again by the same copy, as where it is held.
+    expect(tally(fleet.route(1, second))).toEqual({ [a]: 1 });
+  });
+});
+
 describe('the limits of a service', () => {
   it('hold calls at a time over all servers and shards', () => {
     const fleet = new Fleet({ ocr: { maxConcurrency: 5 } });

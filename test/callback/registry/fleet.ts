@@ -31,6 +31,7 @@ interface RouteOptions {
   readonly waits?: number;
   readonly patientUntil?: number;
   readonly leaseId?: string;
+  readonly awaitedUntil?: number;
   readonly expiresAt?: number;
   readonly invocation?: Invocation;
   readonly isUnderWay?: boolean;
@@ -113,7 +114,8 @@ export class Fleet {
       ...(options.isUnderWay !== undefined && { isUnderWay: options.isUnderWay }),
     }));
     const { expiresAt = this.now + 60_000, invocation } = options;
-    const request = { leaseId, expiresAt, calls, ...(invocation !== undefined && { invocation }) };
+    const { awaitedUntil } = options;
+    const request = { leaseId, expiresAt, awaitedUntil, calls, ...(invocation !== undefined && { invocation }) };
     return { ...route(this.registry, request, this.now, this.random), leaseId };
   }
 

@@ -135,11 +135,25 @@ export const END_MUTATIONS: readonly Row[] = [
         'const spent = `(0)`;',
       ),
       mutation(
+        'R13',
+        'the end of a claim that nobody waits for',
+        'callback/ledger.ts',
+        'if (awaitedUntil <= Date.now())',
+        'if (awaitedUntil <= 0)',
+      ),
+      mutation(
+        'R13',
+        'the message of a task that is to be woken soon',
+        'shared/task/disposition.ts',
+        ' && !isSoon',
+        '',
+      ),
+      mutation(
         'R20',
         'the ack of a parked task',
         'shared/task/disposition.ts',
-        "if (facts.wokenBy === 'row' && dueAt !== undefined)",
-        "if (facts.wokenBy === 'row' && dueAt !== undefined && !('parkedFor' in state))",
+        "if (facts.wokenBy === 'row' && dueAt !== undefined",
+        "if (facts.wokenBy === 'row' && dueAt !== undefined && !('parkedFor' in state)",
       ),
       mutation(
         'R20',

@@ -6,6 +6,19 @@ const SERVICE = 'callback/capacity/service.ts';
 
 export const LINE_MUTATIONS: readonly Row[] = [
   {
+    name: 'a copy of a question that comes after a later one was answered',
+    file: '../callback/capacity/places.unit.test.ts',
+    mutations: [
+      mutation(
+        'R22',
+        'the refusal of a copy that comes after a later one',
+        'callback/capacity/route.ts',
+        ' || isEarlier',
+        '',
+      ),
+    ],
+  },
+  {
     name: 'a question that cannot be answered is refused',
     file: '../shared/object/waiting-questions.unit.test.ts',
     mutations: [

@@ -39,18 +39,37 @@ describe('R20 waiting room', () => {
     expect(house.backend.callsOf(task.id)[0]?.startedAt).toBe(START + 20_000);
   });
 
-  it('its claim, which was repeated, lands once more at its fallback', async () => {
-    await house.clock.moveTo(START + 10_000);
+  it('its claim, which was repeated, lands once more when it was released', async () => {
     house.faults.once('ledger.claim', 'late');
-    house.lateMs = () => 80_000;
     const task = await parkedTask();
-    house.plan(START + 100_000, async () => {
+    house.fleet.join('late');
+    house.faults.once('queue.send', 'crash-before');
+    await house.release();
+    house.plan(START + 10_000, async () => {
       expect(house.log.join()).toContain('late: ledger.claim');
       expect(await house.row(task.id)).toMatchObject({ status: 'deferred', run: 1 });
-      house.fleet.join('late');
     });
     await comeToRest(house);
     expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2 });
+  });
+
+  it.each([
+    ['long after it was asked', 20, 45_000],
+    ['soon after its repeat was answered', 57, 5_000],
+  ])("a duplicate's claim lands at its fallback, %s", async (_, afterSeconds, lateMs) => {
+    await house.clock.moveTo(START + 10_000);
+    const task = await house.submit({ service: 'served' });
+    house.post.duplicate(house.ready()[0]!, afterSeconds);
+    await house.deliver();
+    expect(await house.row(task.id)).toMatchObject({ status: 'deferred', due_at: START + 70_000 });
+    house.faults.once('ledger.claim', 'late');
+    house.lateMs = () => lateMs;
+    house.plan(START + 90_000, async () => {
+      expect(house.log.join()).toContain('late: ledger.claim');
+      house.fleet.join('late');
+    });
+    await comeToRest(house);
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded' });
   });
 
   it('a crash after the rows say so, before the wake-ups go', async () => {

@@ -34,12 +34,14 @@ describe('dispositionOf', () => {
     const parked = {
       ...COUNTERS,
       status: 'deferred',
-      nextAt: NOW + 9_000,
+      nextAt: NOW + 60_000,
       reason: 'no-server',
       parkedFor: 'service:ocr',
     } as const;
-    expect(dispositionOf(parked, NOW + 9_000, NOW)).toEqual({ kind: 'ack' });
-    expect(dispositionOf(parked, undefined, NOW)).toEqual(retryIn(9_000));
+    expect(dispositionOf(parked, NOW + 60_000, NOW)).toEqual({ kind: 'ack' });
+    expect(dispositionOf(parked, undefined, NOW)).toEqual(retryIn(60_000));
+    // A claim that is under way may take it by then, for nobody (rule R13).
+    expect(dispositionOf({ ...parked, nextAt: NOW + 9_000 }, NOW + 9_000, NOW)).toEqual(retryIn(9_000));
   });
 
   it('retries when the row says: at the end of the lease, at the next time', () => {

@@ -70,6 +70,7 @@ export async function startMetered(): Promise<MeteredRun> {
       'served-keyed': { path: '/quick', keyPool: 'default', keyLimits, auth: { origins: farm.map(({ url }) => url) } },
       late: { path: '/quick' },
       'late-ordered': { path: '/quick' },
+      placed: { baseUrl: backend.url, path: '/quick', maxConcurrency: 200 },
       rationed: { baseUrl: backend.url, path: '/quick', perClient: { open: 10_000, tasksPerMinute: 100_000 } },
     },
     vars: { ACCEPT: 'queue' },
@@ -178,6 +179,7 @@ export function sum(all: readonly Counts[]): Counts {
     invocations: total('invocations'),
     mostInvocations: Math.max(...all.map(({ mostInvocations }) => mostInvocations)),
     durableObjectCalls: total('durableObjectCalls'),
+    durableObjectRowsWritten: total('durableObjectRowsWritten'),
     bucketWrites: total('bucketWrites'),
     bucketReads: total('bucketReads'),
   };

@@ -8,6 +8,7 @@ export interface Cost {
   readonly rowsWritten: number;
   readonly rowsRead: number;
   readonly durableObjectCalls: number;
+  readonly durableObjectRowsWritten: number;
   readonly bucketWrites: number;
   readonly bucketReads: number;
   /** The most Worker invocations that one batch caused. */

@@ -36,6 +36,11 @@ export function priceOfAMillion(cost: Cost): Price {
       `Durable Objects: ${cost.durableObjectCalls.toFixed(2)} calls`,
       cost.durableObjectCalls * PER_MILLION.durableObjectRequests,
     ],
+    // Priced as those of D1 (developers.cloudflare.com/durable-objects/platform/pricing, "SQLite storage backend").
+    [
+      `Durable Objects: ${cost.durableObjectRowsWritten.toFixed(2)} rows written`,
+      cost.durableObjectRowsWritten * PER_MILLION.rowsWritten,
+    ],
     [`Workers: ${REQUESTS_PER_TASK} requests`, REQUESTS_PER_TASK * PER_MILLION.requests],
     [`Workers: ${CPU_MILLISECONDS_PER_TASK} ms of processor`, CPU_MILLISECONDS_PER_TASK * PER_MILLION.cpuMilliseconds],
   ];

@@ -13,8 +13,8 @@ import { type Lives, ROWS_WRITTEN_FOR_BODIES, type Storage, storageOf } from './
  */
 export const OF_A_TASK: Readonly<Record<Metered, number>> = {
   queueOperations: 3,
-  rowsWritten: 2.04 + ROWS_WRITTEN_FOR_BODIES + 1,
-  rowsRead: 25 + 3,
+  rowsWritten: 2.01 + ROWS_WRITTEN_FOR_BODIES + 1,
+  rowsRead: 14 + 3,
   durableObjectRequests: 0.2,
   durableObjectGigabyteSeconds: 0,
   requests: 1.1,
@@ -38,8 +38,8 @@ export const OF_A_POLL: Readonly<Record<Metered, number>> = {
 /** The end of a task told to a webhook: a task of its own, sent on without a request, with a row and no body to speak of. */
 export const OF_A_MESSAGE: Readonly<Record<Metered, number>> = {
   queueOperations: 3,
-  rowsWritten: 4.04 + 1.01,
-  rowsRead: 51 + 21,
+  rowsWritten: 4 + 1.01,
+  rowsRead: 31 + 21,
   durableObjectRequests: 0,
   durableObjectGigabyteSeconds: 0,
   requests: 0.1,
@@ -53,7 +53,7 @@ const MINUTES_A_MONTH = 43_800;
 export const OF_A_SWEEP: Readonly<Record<Metered, number>> = {
   queueOperations: 0,
   rowsWritten: 0,
-  rowsRead: 4_696,
+  rowsRead: 4_981,
   durableObjectRequests: 0,
   durableObjectGigabyteSeconds: 0,
   requests: 2,

@@ -27,7 +27,8 @@ describe('the operations of the estimate', () => {
     );
     const [, , deletedRows, deletedReads] = metered('retention, per task deleted');
     expect(OF_A_TASK.queueOperations).toBe(queueOperations);
-    expect(OF_A_TASK.rowsWritten).toBe((rowsWritten ?? 0) + (deletedRows ?? 0) + ROWS_WRITTEN_FOR_BODIES);
+    // Those of statistics, some hundredths, move with how long a run takes.
+    expect(OF_A_TASK.rowsWritten).toBeCloseTo((rowsWritten ?? 0) + (deletedRows ?? 0) + ROWS_WRITTEN_FOR_BODIES, 1);
     expect(OF_A_TASK.durableObjectRequests).toBe(objectCalls);
     expect(OF_A_POLL.rowsRead).toBe(metered('poll of a finished task, cold')[3]);
     // Reads move with what else a run has stored; a million of them cost a tenth of a cent.
@@ -78,7 +79,7 @@ describe('the estimate', () => {
 
   it('comes near the price of a million tasks when they are many', () => {
     const many = estimatePrice(parseLoad('1000M/month')!, 0);
-    // docs/operations.md: $3.635 a million and $0.03 for a key's object, $1 each when bodies and row go, and $0.60 for the
+    // docs/operations.md: $3.595 a million and $0.03 for a key's object, $1 each when bodies and row go, and $0.60 for the
     // line of its log.
     expect((many.totalDollars - many.storage.dollars) / 1000).toBeGreaterThan(6.1);
     expect((many.totalDollars - many.storage.dollars) / 1000).toBeLessThan(6.5);
@@ -95,7 +96,7 @@ describe('the estimate', () => {
     const load = parseLoad('100M/month')!;
     const [without, told] = [estimatePrice(load, 0), estimatePrice(load, 0, undefined, 0, 1)];
     const more = told.totalDollars - told.storage.dollars - (without.totalDollars - without.storage.dollars);
-    // $1.20 of queue operations, $5.05 of rows, $0.60 of log lines, and a little.
+    // $1.20 of queue operations, $5.01 of rows, $0.60 of log lines, and a little.
     expect(more / 100).toBeCloseTo(6.9, 1);
     expect(told.storage.gigabytes - without.storage.gigabytes).toBeCloseTo((100e6 / 30.4) * 30 * 580e-9, 0);
   });

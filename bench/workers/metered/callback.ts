@@ -2,11 +2,17 @@
 import callback, {
   Ledger as RealLedger,
   RegistryRpc as RealRegistryRpc,
+  ServerRegistry as RealServerRegistry,
   CallbackRpc as Rpc,
 } from '../../../callback/index.ts';
-import { meteredEnv, takeCounts } from './meter.ts';
+import { meteredEnv, meterStorage, takeCounts } from './meter.ts';
 
-export { ServerRegistry } from '../../../callback/index.ts';
+export class ServerRegistry extends RealServerRegistry {
+  constructor(context: DurableObjectState, env: object) {
+    meterStorage(context.storage);
+    super(context, env);
+  }
+}
 
 export class RegistryRpc extends RealRegistryRpc {
   constructor(context: ExecutionContext, env: object) {

@@ -1,8 +1,15 @@
 /** A consumer with its bindings and its messages metered. */
-import consumer, { SyncCall as RealSyncCall } from '../../../consumer/index.ts';
-import { countingInvocations, meteredBatch, meteredEnv, takeCounts } from './meter.ts';
+import consumer, { KeyPool as RealKeyPool, SyncCall as RealSyncCall } from '../../../consumer/index.ts';
+import { countingInvocations, meteredBatch, meteredEnv, meterStorage, takeCounts } from './meter.ts';
 
-export { KeyAdmin, KeyPool } from '../../../consumer/index.ts';
+export { KeyAdmin } from '../../../consumer/index.ts';
+
+export class KeyPool extends RealKeyPool {
+  constructor(context: DurableObjectState, env: object) {
+    meterStorage(context.storage);
+    super(context, env);
+  }
+}
 
 export class SyncCall extends RealSyncCall {
   constructor(context: ExecutionContext, env: object) {

@@ -11,6 +11,8 @@ export interface Counts {
   /** The most that one batch caused. */
   mostInvocations: number;
   durableObjectCalls: number;
+  /** Into the SQLite of Durable Objects; an alarm that is set is one (Durable Objects pricing). */
+  durableObjectRowsWritten: number;
   /** Of the bucket: what changes it or lists it, and what reads from it (R2 pricing). Deleting is free. */
   bucketWrites: number;
   bucketReads: number;

@@ -22,6 +22,7 @@ const none = (): Counts => ({
   invocations: 0,
   mostInvocations: 0,
   durableObjectCalls: 0,
+  durableObjectRowsWritten: 0,
   bucketWrites: 0,
   bucketReads: 0,
 });
@@ -102,6 +103,22 @@ function meteredNamespace(binding: object, ledger: Ledger): object {
       };
     },
   });
+}
+
+/** From then on, what the object that owns this storage writes is counted: by statements that return no rows, so that they have ended. */
+export function meterStorage(storage: DurableObjectStorage): void {
+  const { sql } = storage;
+  const exec = sql.exec.bind(sql);
+  const setAlarm = storage.setAlarm.bind(storage);
+  sql.exec = <Row extends Record<string, SqlStorageValue>>(query: string, ...bindings: unknown[]) => {
+    const cursor = exec<Row>(query, ...bindings);
+    counters.work.durableObjectRowsWritten += cursor.rowsWritten;
+    return cursor;
+  };
+  storage.setAlarm = (at, options) => {
+    counters.work.durableObjectRowsWritten += 1;
+    return setAlarm(at, options);
+  };
 }
 
 const BUCKET_READS = new Set(['get', 'head']);

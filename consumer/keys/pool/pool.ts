@@ -221,6 +221,11 @@ export function knownBucket(pool: Pool, bucket: string): string {
   return pool.buckets.has(bucket) || pool.buckets.size < MAX_BUCKETS ? bucket : OTHER_BUCKETS;
 }
 
+/** All of its tasks ask for the same. */
+export function isNamed(bucket: string): boolean {
+  return bucket !== WHOLE_KEY && bucket !== OTHER_BUCKETS;
+}
+
 export function roomOf(pool: Pool, quotaId: string, bucket: string): Room {
   const id = roomId(quotaId, bucket);
   const known = pool.rooms.get(id);

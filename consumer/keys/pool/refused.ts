@@ -9,8 +9,8 @@ import { refusedLine } from '../../../shared/capacity/line.ts';
 import { MAX_RELEASED_BY_ID, type ReleaseAnswer, type ReleaseRequest } from '../../../shared/ledger/line.ts';
 import { keepNewest } from '../../../shared/newest.ts';
 import { isBeingTried, isOutage, isTried, openForRefused, placesOf, refusalsOf } from './place.ts';
-import { inPlaceOf, type KeyPlace, type Pool, RefusedState, WHOLE_KEY } from './pool.ts';
-import { blameOf, hasRefused, isRefusing } from './status.ts';
+import { inPlaceOf, isNamed, type KeyPlace, type Pool, RefusedState, WHOLE_KEY } from './pool.ts';
+import { blameOf, hasRefused, hasRefusedSince, isRefusing } from './status.ts';
 
 /** A row is written by then, if it is ever. */
 export const WRITTEN_WITHIN_MS = 3_000;
@@ -33,6 +33,9 @@ export function isRefused(places: readonly KeyPlace[], task: string): boolean {
   return places.some(({ key, room }) => hasRefused(key.refusals, task) || hasRefused(room.refusals, task));
 }
 
+/** What a key says of a bucket to one task it says to all; for so long, because it may be allowed it later. */
+const NAME_REFUSED_MS = 600_000;
+
 /** Keys that a task is tried with that is larger than one of them allows. */
 const KEYS_FOR_LARGE = 2;
 
@@ -46,7 +49,8 @@ export function failureOf(
 ): Failure | undefined {
   const failure = (httpStatus: number, detail: string): Failure => ({ task, kind: 'fail', httpStatus, detail });
   const large = pool.tooLarge.get(task);
-  if (large !== undefined && (large.keys.size >= KEYS_FOR_LARGE || !mayFit(places, large.keys, now))) {
+  const isTooSmall = ({ key }: KeyPlace) => large?.keys.has(key.fingerprint) === true;
+  if (large !== undefined && (large.keys.size >= KEYS_FOR_LARGE || !isOtherLeft(places, isTooSmall, now))) {
     const detail = 'The request is larger than the limit of the API keys that it was tried with.';
     return failure(large.httpStatus, detail);
   }
@@ -58,17 +62,21 @@ export function failureOf(
   // A bucket that has never worked for anyone: what it names is not there, or not for these keys.
   const rooms = [...new Set(places.map(({ room }) => room.refusals))];
   const [refused, ...others] = rooms.flatMap(({ refusals }) => refusals.find((refusal) => refusal.task === task) ?? []);
-  if (refused === undefined || (others.length === 0 && rooms.length > 1)) return undefined;
-  if (rooms.some(({ workedAt }) => workedAt > 0)) return undefined;
+  if (refused === undefined || rooms.some(({ workedAt }) => workedAt > 0)) return undefined;
+  const isAnswered = isNamed(bucket)
+    ? !isOtherLeft(places, ({ room }) => hasRefusedSince(room.refusals, task, now - NAME_REFUSED_MS), now)
+    : others.length > 0 || rooms.length === 1;
+  if (!isAnswered) return undefined;
   const { httpStatus } = refused;
   const what = bucket === WHOLE_KEY ? 'what the task asks for' : bucket;
   return failure(httpStatus, `The backend refused ${what} (${httpStatus}) with every API key that was tried.`);
 }
 
-/** A key is in use that has not said that the task is too large for it. */
-function mayFit(places: readonly KeyPlace[], tooSmall: ReadonlySet<string>, now: number): boolean {
-  return places.some(({ key, room }) => {
-    if (tooSmall.has(key.fingerprint) || isRefusing(key.refusals) || isRefusing(room.refusals)) return false;
+/** A key is in use that has not refused it. */
+function isOtherLeft(places: readonly KeyPlace[], hasRefused: (place: KeyPlace) => boolean, now: number): boolean {
+  return places.some((place) => {
+    const { key, room } = place;
+    if (hasRefused(place) || isRefusing(key.refusals) || isRefusing(room.refusals)) return false;
     return room.exhausted === undefined || room.exhausted.until <= now;
   });
 }

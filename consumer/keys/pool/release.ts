@@ -97,6 +97,11 @@ function applyReport(pool: Pool, call: LeasedCall, report: KeyReport, now: numbe
       const { httpStatus } = feedback;
       const state = feedback.about === 'bucket' ? room.refusals : key.refusals;
       const isRepeated = hasRefused(state, task);
+      if (feedback.about === 'bucket') {
+        noteNews(pool);
+        // It was never seen to work: no task waits for its return.
+        if (state.workedAt === 0) state.refusingSince = now;
+      }
       const isNews = noteRefused(state, task, startedAt, httpStatus, now);
       holdInOutage(pool, room.bucket, !isRepeated, now);
       if (isNews && feedback.about === 'key') return { kind: 'refused', ...about, httpStatus };

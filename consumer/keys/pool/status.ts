@@ -175,6 +175,11 @@ export function hasRefused({ refusals }: RefusalState, task: string): boolean {
   return refusals.length > 0 && refusals.some((refusal) => isOf(refusal, task));
 }
 
+/** It refused the task, whenever that was, or anybody since then. */
+export function hasRefusedSince({ refusals }: RefusalState, task: string, since: number): boolean {
+  return refusals.some((refusal) => refusal.task === task || refusal.at > since);
+}
+
 function isOf({ task, isPardoned }: KeyRefusal, asked: string): boolean {
   return task === asked && isPardoned === undefined;
 }

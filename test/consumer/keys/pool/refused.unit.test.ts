@@ -287,4 +287,48 @@ describe('a refusal that is about a model', () => {
     expect(answer).toMatchObject({ kind: 'fail', httpStatus: 404 });
     expect(answer.kind === 'fail' && answer.detail).toContain('large (404) with every API key');
   });
+
+  const FOUR = [1, 2, 3, 4].map((number) => ({ number, fingerprint: `key-${number}` }));
+
+  test('is asked of all keys before the task fails: another one may have the model', () => {
+    const pool = new Pool('llm');
+    for (let at = START, refused = 0; ; at += 10) {
+      const answer = ask(pool, 'a', at, { bucket: 'large', members: FOUR, isInTurn: true });
+      if (answer.kind === 'start-at') continue;
+      if (answer.kind === 'fail') {
+        expect(refused).toBe(4);
+        return;
+      }
+      expect(answer).toMatchObject({ kind: 'granted' });
+      release(pool, { leaseId: answer.leaseId, reports: [{ task: 'a', feedback: ABOUT_MODEL }] }, at + 5);
+      refused += 1;
+    }
+  });
+
+  test('fails each further task of the bucket after one key, and soon', () => {
+    const pool = new Pool('llm');
+    const tasks = Array.from({ length: 60 }, (_, index) => `task-${index}`);
+    const failed = new Set<string>();
+    let at = START;
+    for (; failed.size < tasks.length && at < START + 120_000; at += 50) {
+      for (const task of tasks.filter((each) => !failed.has(each))) {
+        const answer = ask(pool, task, at, { bucket: 'large', members: FOUR, isInTurn: true });
+        if (answer.kind === 'fail') failed.add(task);
+        if (answer.kind !== 'granted') continue;
+        release(pool, { leaseId: answer.leaseId, reports: [{ task, feedback: ABOUT_MODEL }] }, at + 5);
+      }
+    }
+    expect(failed.size).toBe(tasks.length);
+    expect(at - START).toBeLessThan(60_000);
+  });
+
+  test('fails who was refused by the other key when all have refused the bucket', () => {
+    const pool = new Pool('llm');
+    const first = ask(pool, 'a', START, { bucket: 'large' });
+    release(pool, { leaseId: first.leaseId, reports: [{ task: 'a', feedback: ABOUT_MODEL }] }, START + 5);
+    const second = ask(pool, 'b', START + 10, { bucket: 'large' });
+    expect(run(pool, 'a', START + 20, ABOUT_MODEL, { bucket: 'large' })).toMatchObject({ kind: 'fail' });
+    release(pool, { leaseId: second.leaseId, reports: [{ task: 'b', feedback: ABOUT_MODEL }] }, START + 5_000);
+    expect(ask(pool, 'b', START + 5_010, { bucket: 'large', isInTurn: true })).toMatchObject({ kind: 'fail' });
+  });
 });

@@ -9,7 +9,6 @@ import { type Closed, FIRST_MEAN_MS, type LimiterState } from './limiter-state.t
 const FIRST_PROBE_MS = 250;
 const MAX_PROBE_PAUSE_MS = 600_000;
 const PROBE_GROWTH = 1.35;
-const KNOWN_PROBE_GROWTH = 1.15;
 const MIN_PROBE_PAUSE_MS = 100;
 
 /** So much of a usual period may have passed since its end: it is not worth waiting for the next one. */
@@ -41,8 +40,7 @@ function guessedAt(state: LimiterState, { since }: Closed): number {
   const roundAt = state.round?.at ?? since;
   const learnt = state.learnt;
   if (learnt !== undefined && learnt.periodMs < Infinity) {
-    const growth = learnt.shutMs >= learnt.periodMs ? KNOWN_PROBE_GROWTH : 1;
-    return Math.max(since + MIN_PROBE_PAUSE_MS, roundAt + Math.max(learnt.periodMs, learnt.shutMs * growth));
+    return Math.max(since + MIN_PROBE_PAUSE_MS, roundAt + learnt.periodMs);
   }
   const shutMs = Math.max(since - roundAt, 1, learnt?.shutMs ?? 0);
   return since + Math.min(MAX_PROBE_PAUSE_MS, Math.max(FIRST_PROBE_MS, roundAt + shutMs * PROBE_GROWTH - since));

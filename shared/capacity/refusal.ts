@@ -133,11 +133,7 @@ export function refusedToo(
 function doubtFailed(state: LimiterState, call: OpenCall, until: number | undefined): boolean {
   const learnt = state.learnt;
   state.doubt.fail();
-  if (call.doubts === 'at-once') {
-    if (state.top === undefined || state.open.length < state.top) return false;
-    state.top = Math.min(state.top, state.open.length);
-    return true;
-  }
+  if (call.doubts === 'at-once') return state.top !== undefined && state.open.length >= state.top;
   if (learnt === undefined) return false;
   const roundAt = state.round?.at ?? call.at;
   const toldMs = until && until - roundAt;

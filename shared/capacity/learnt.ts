@@ -47,9 +47,9 @@ export function shutAt(learnt: Learnt, elapsedMs: number, toldMs: number | undef
   return { ...learnt, shutMs, periodMs: learnt.periodMs > shutMs * CLOSE ? learnt.periodMs : shutMs * WIDER };
 }
 
-/** Let in so long after the start: the period is no longer than that. */
+/** Let in so long after the start: the period is no longer than that. A later round, or one that nobody knows, says nothing. */
 export function openedAt(learnt: Learnt, elapsedMs: number): Learnt {
-  if (elapsedMs >= learnt.periodMs) return learnt;
+  if (elapsedMs <= 0 || elapsedMs >= learnt.periodMs) return learnt;
   return { ...learnt, periodMs: elapsedMs, shutMs: Math.min(learnt.shutMs, elapsedMs * 0.9) };
 }
 

@@ -9,7 +9,7 @@ import { isAboutKey, type KeyReport } from '../keys/pool/feedback.ts';
 import type { KeyCall } from '../keys/pool/lease.ts';
 import type { Background } from './background.ts';
 import type { CatalogEnv, KeyEnv } from './capacity-env.ts';
-import { askForKeys, releaseKeys } from './key-source.ts';
+import { askForKeys, noteElsewhere, releaseKeys } from './key-source.ts';
 import { type CallHost, type Leased, Leases, type Question, UNAVAILABLE_MS } from './leases.ts';
 import { bucketOfRequest, poolOf } from './pool-of.ts';
 
@@ -33,6 +33,8 @@ export class KeyLeases extends Leases<KeyEnv & Pick<CatalogEnv, 'services'>, Key
   readonly #moves = new Map<string, number>();
   /** Pools that tasks stand in line for, as far as this batch has seen. */
   readonly #lines = new Set<string>();
+  /** Calls that were asked for. */
+  readonly #asked = new Set<string>();
   /** Calls that the batch may still begin. */
   readonly #turns: () => number;
   /** Calls that are being asked for. */
@@ -140,11 +142,24 @@ export class KeyLeases extends Leases<KeyEnv & Pick<CatalogEnv, 'services'>, Key
     return answers;
   }
 
+  /** What was woken for a key and did not ask for one has ended, or waits for something else: the line goes on without it. */
+  settled(calls: readonly Call[]): void {
+    const woken = calls.filter((call) => isWoken(call) && !this.#asked.has(call.id));
+    const targets = woken
+      .flatMap(({ line = '' }) => targetOfLine(line) ?? [])
+      .filter((target) => target.kind === 'pool');
+    for (const [pool, those] of Map.groupBy(targets, (target) => target.pool)) {
+      const buckets = those.map(({ bucket = '' }) => bucket);
+      if (this.env.keys.ring.pools.has(pool)) this.background.add(noteElsewhere(this.env, pool, buckets));
+    }
+  }
+
   #askedOf({ id, service, line, request }: Call, isFirst: boolean, mustNotWait: boolean): KeyCall {
     const bucket = bucketOfRequest(this.env, service, { headers: request.headers ?? {}, json: jsonOf(request) });
     const target = line === undefined ? undefined : targetOfLine(line);
     // In a flow it has had its turn, and none here.
     const wasWoken = target !== undefined && target.kind !== 'flow';
+    this.#asked.add(id);
     return {
       task: id,
       ...(bucket !== undefined && { bucket }),

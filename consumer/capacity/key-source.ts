@@ -95,6 +95,15 @@ export async function releaseKeys(
   }
 }
 
+/** Never rejects: the pool keeps room for those that were woken, but not for long. @param buckets of their lines */
+export async function noteElsewhere(env: KeyEnv, pool: string, buckets: readonly string[]): Promise<void> {
+  try {
+    await pRetry(() => env.keys.pool(pool).release({ leaseId: '', reports: [], elsewhere: buckets }), RETRIES);
+  } catch (error) {
+    logError('keys.unavailable', { shard: env.shard, pool, elsewhere: buckets.length }, error);
+  }
+}
+
 function saidBriefly(reports: readonly KeyReport[]): Pick<KeyRelease, 'reports' | 'worked'> {
   const { brief = [], whole = [] } = Object.groupBy(reports, ({ feedback, facts }) =>
     feedback.kind === 'worked' && facts === undefined ? 'brief' : 'whole',

@@ -6,8 +6,9 @@ import type { ToldLimit } from '../../../shared/capacity/limit.ts';
 import { keepNewest } from '../../../shared/newest.ts';
 import type { KeyReport, LimitFacts } from './feedback.ts';
 import { abandonLease, endCall, endLease } from './lease.ts';
+import { noteArrival } from './line.ts';
 import { isOutage, isTried, placesOf, refusalsOf } from './place.ts';
-import { equalsOf, type LeasedCall, limit, noteNews, type Pool, type Room } from './pool.ts';
+import { equalsOf, knownBucket, type LeasedCall, limit, noteNews, type Pool, type Room } from './pool.ts';
 import {
   clearTask,
   hasRefused,
@@ -26,6 +27,8 @@ export interface KeyRelease {
   readonly reports?: readonly KeyReport[] | undefined;
   /** Tasks whose calls say no more than that the key worked: most of them, and an id costs a tenth of a report. */
   readonly worked?: readonly string[] | undefined;
+  /** The bucket of each task that was woken from its line and asks for no key: it has ended, or waits for something else. */
+  readonly elsewhere?: readonly string[] | undefined;
 }
 
 /** Something that people should know, once. */
@@ -45,7 +48,12 @@ const NEWEST = 0.1;
 const MAX_TOO_LARGE = 500;
 const MAX_PARDONED = 1_000;
 
-export function release(pool: Pool, { leaseId, reports, worked = [] }: KeyRelease, now: number): KeyNotice[] {
+export function release(
+  pool: Pool,
+  { leaseId, reports, worked = [], elsewhere = [] }: KeyRelease,
+  now: number,
+): KeyNotice[] {
+  for (const bucket of elsewhere) noteArrival(pool, knownBucket(pool, bucket), true, now);
   if (reports === undefined) {
     abandonLease(pool, leaseId, now);
     return [];

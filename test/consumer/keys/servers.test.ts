@@ -1,8 +1,9 @@
 /** Keys and registered servers together: real batch, ledger, key pool and server registry. */
 import { env } from 'cloudflare:workers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { TaskMessage } from '../../../shared/message/task-message.ts';
 import { RegistrationSchema } from '../../../shared/registry/registration.ts';
-import { answerWith, newTask, newTasks, rowOf, TestConsumer } from './consumer.ts';
+import { answerWith, newTask, newTasks, rowOf, TestConsumer, wakeNow } from './consumer.ts';
 
 const registry = env.SERVER_REGISTRY.getByName('registry');
 const farm = { subject: 'farm', isAdmin: true };
@@ -113,5 +114,18 @@ describe('the place of a call that finds no key', () => {
     expect(rows.filter(({ reason }) => reason === 'no-key')).toHaveLength(4);
     expect(await inFlightOf(id)).toBe(0);
     expect(consumer.poolCalls).toEqual(['lease', 'release']);
+  });
+
+  it('is looked for by no woken task without a server: the pool hears that it waits elsewhere', async () => {
+    const service = { keyPool: 'default', auth: { origins: ['http://nobody.test'] } };
+    const consumer = new TestConsumer({ services: { nobody: service }, keys: KEYS });
+    const task = await newTask('nobody');
+    await consumer.deliver([task]);
+    expect(consumer.poolCalls).toEqual([]);
+    const wake = await wakeNow((await rowOf(task)).id, 'nobody');
+    await consumer.deliver([{ ...wake, line: 'pool:default#large' } as TaskMessage]);
+    expect(await rowOf(task)).toMatchObject({ parked_for: 'service:nobody', reason: 'no-server' });
+    expect(consumer.poolCalls).toEqual(['release']);
+    expect(consumer.outgoing.at(-1)).toContain('"elsewhere":["large"]');
   });
 });

@@ -161,3 +161,13 @@ test('while no limit is known, no key of a pool is called more often than the fi
   expect(first).toBeGreaterThan(Math.max(...others));
   expect(Math.max(...others)).toBeLessThanOrEqual(2);
 });
+
+test('woken tasks that went elsewhere leave their room to those behind them', () => {
+  const pool = lineBehindOneCall();
+  const now = START + CALL_MS + 500;
+  const woken = wake(pool, now);
+  expect(woken).toBeGreaterThan(0);
+  expect(wake(pool, now + 5_000)).toBe(0);
+  release(pool, { leaseId: '', reports: [], elsewhere: Array(woken).fill('') }, now + 5_000);
+  expect(wake(pool, now + 5_000)).toBeGreaterThan(0);
+});

@@ -34,7 +34,7 @@ export interface LimiterSnapshot {
 }
 
 export class Limiter {
-  readonly #state: LimiterState;
+  #state: LimiterState;
 
   /**
    * @param turn where equals stand beside it, they doubt one after the other
@@ -208,6 +208,17 @@ export class Limiter {
   /** Takes what an equal has learnt, as far as nothing of one's own speaks against it. */
   learnFrom(other: Limiter, now: number): void {
     learnFrom(this.#state, other.#state, now);
+  }
+
+  /** As if it had never been used, but for what is configured and the calls that are under way. */
+  forget(): void {
+    const { configured, silentPause, open, letIn, lastTicket } = this.#state;
+    this.#state = new LimiterState(new Doubt(0), silentPause);
+    Object.assign(this.#state, { configured, letIn, lastTicket });
+    for (const call of open) {
+      this.#state.open.push({ ...call, doubts: undefined, isTest: false });
+      this.#state.starts.add(call.at);
+    }
   }
 
   snapshot(): LimiterSnapshot {

@@ -2,7 +2,7 @@
 
 import type { KeyAction } from '../../../shared/key/rpc.ts';
 import { hastenLines } from './line.ts';
-import { addRoom, noteNews, type Pool } from './pool.ts';
+import { noteNews, type Pool, resetRoom } from './pool.ts';
 import { RefusalState } from './status.ts';
 
 export function changeKey(pool: Pool, number: number, action: KeyAction, now: number): void {
@@ -24,9 +24,7 @@ export function changeKey(pool: Pool, number: number, action: KeyAction, now: nu
       Object.assign(key.refusals, new RefusalState());
       key.calls = 0;
       key.rateLimited = 0;
-      for (const { quotaId, bucket } of [...pool.rooms.values()]) {
-        if (quotaId === key.quotaId) addRoom(pool, quotaId, bucket, 0);
-      }
+      for (const room of pool.rooms.values()) if (room.quotaId === key.quotaId) resetRoom(pool, room, now);
       break;
   }
 }

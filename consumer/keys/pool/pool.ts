@@ -53,6 +53,8 @@ export class Room {
   tokensPerCall = 0;
   /** An allowance of a day or a purse is used up. */
   exhausted: { readonly times: number; readonly until: number } | undefined = undefined;
+  /** What was refused to calls of before says nothing any more. */
+  resetAt = 0;
 
   /** @param turn among its equals */
   constructor(quotaId: string, bucket: string, turn: number) {
@@ -232,19 +234,21 @@ export function roomOf(pool: Pool, quotaId: string, bucket: string): Room {
   if (known !== undefined) return known;
   // Keys of a pool are equals until one of them shows otherwise: they doubt one after the other.
   const turn = equalsOf(pool, bucket).length;
-  const room = addRoom(pool, quotaId, bucket, turn);
+  const room = new Room(quotaId, bucket, turn);
+  limit(pool, room);
+  pool.rooms.set(id, room);
+  pool.places.clear();
   for (const { limiter } of equalsOf(pool, bucket)) room.limiter.learnFrom(limiter, 0);
   pool.buckets.add(bucket);
   return room;
 }
 
-/** A fresh one, also where there is one. @param turn among its equals */
-export function addRoom(pool: Pool, quotaId: string, bucket: string, turn: number): Room {
-  const room = new Room(quotaId, bucket, turn);
+/** As if it had never been used, but for the calls that are under way. */
+export function resetRoom(pool: Pool, room: Room, now: number): void {
+  Object.assign(room.refusals, new RefusalState());
+  Object.assign(room, { tokensPerCall: 0, exhausted: undefined, resetAt: now });
+  room.limiter.forget();
   limit(pool, room);
-  pool.rooms.set(roomId(quotaId, bucket), room);
-  pool.places.clear();
-  return room;
 }
 
 export function roomId(quotaId: string, bucket: string): string {

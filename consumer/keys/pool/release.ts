@@ -4,7 +4,7 @@
  */
 import type { ToldLimit } from '../../../shared/capacity/limit.ts';
 import { keepNewest } from '../../../shared/newest.ts';
-import type { KeyReport, LimitFacts } from './feedback.ts';
+import { isAboutKey, type KeyFeedback, type KeyReport, type LimitFacts } from './feedback.ts';
 import { abandonLease, endCall, endLease } from './lease.ts';
 import { noteArrival } from './line.ts';
 import { isOutage, isTried, placesOf, refusalsOf } from './place.ts';
@@ -84,7 +84,9 @@ function rank({ feedback: { kind } }: KeyReport): number {
 
 function applyReport(pool: Pool, call: LeasedCall, report: KeyReport, now: number): KeyNotice | undefined {
   const { key, room, ticket, startedAt } = call;
-  const { task, feedback, facts } = report;
+  const { task, facts } = report;
+  const isOfBefore = startedAt < room.resetAt && isAboutKey(report.feedback);
+  const feedback: KeyFeedback = isOfBefore ? { kind: 'unknown' } : report.feedback;
   const { limiter } = room;
   const about = { key: key.number, fingerprint: key.fingerprint };
   switch (feedback.kind) {

@@ -58,6 +58,34 @@ test('a line of keys that are limited moves at once when one is reset', () => {
   expect(pull(pool, START + 60_000).pulls).toMatchObject([{ request: { line: 'pool:llm' } }]);
 });
 
+describe('a key that is reset while calls are under way', () => {
+  const request = { expiresAt: START + 600_000, members: MEMBERS, shard: 0, otherShards: [], isBrief: true };
+
+  test('keeps to the calls at a time that are configured', () => {
+    const pool = new Pool('llm');
+    const ask = (leaseId: string, tasks: string[]) => {
+      const calls = tasks.map((task) => ({ task, mustNotWait: true, isInTurn: true }));
+      return lease(pool, { ...request, leaseId, calls, configured: { concurrency: 2 } }, START);
+    };
+    expect(ask('lease-1', ['a', 'b'])).toEqual([1, 1]);
+    changeKey(pool, 1, 'reset', START);
+    expect(ask('lease-2', ['c'])).toMatchObject([{ kind: 'park' }]);
+    release(pool, { leaseId: 'lease-1', worked: ['a'], reports: [] }, START);
+    expect(ask('lease-3', ['c', 'd'])).toMatchObject([1, { kind: 'park' }]);
+  });
+
+  test('is closed by nothing that was refused to them', () => {
+    const pool = new Pool('llm');
+    const ask = (leaseId: string, task: string, now: number) =>
+      lease(pool, { ...request, leaseId, calls: [{ task, isInTurn: true }], configured: {} }, now);
+    expect(ask('lease-1', 'a', START)).toEqual([1]);
+    changeKey(pool, 1, 'reset', START + 10);
+    const feedback = { kind: 'limited', quota: true, resetAt: undefined } as const;
+    release(pool, { leaseId: 'lease-1', reports: [{ task: 'a', feedback }] }, START + 20);
+    expect(ask('lease-2', 'a', START + 30)).toEqual([1]);
+  });
+});
+
 test('a line whose owner asked a ledger that was away for long is asked for again, though nobody comes by', async () => {
   const asked: ReleaseRequest[] = [];
   let answer: Promise<ReleaseAnswer | undefined> = Promise.resolve({ released: 0, left: true });

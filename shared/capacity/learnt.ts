@@ -74,8 +74,7 @@ export function paceOf({ calls, periodMs }: Learnt): number {
 }
 
 /** What equals have learnt of how long the period is comes together. */
-export function mergeLearnt(own: Learnt | undefined, other: Learnt): Learnt {
-  if (own === undefined) return other;
+export function mergeLearnt(own: Learnt, other: Learnt): Learnt {
   const shutMs = Math.max(own.shutMs, other.shutMs);
   const periodMs = Math.min(own.periodMs, other.periodMs);
   // What adds nothing leaves a copy a copy, so that it follows when its original hears more.

@@ -160,7 +160,6 @@ export class Limiter {
     if (call === undefined) return;
     const wasLetIn = index < state.letIn;
     if (wasLetIn) state.letIn -= 1;
-    const test = state.closed?.test;
     switch (end.kind) {
       case 'let-in':
         state.meanMs = mean(state.meanMs, now - call.at);
@@ -176,8 +175,9 @@ export class Limiter {
       case 'unknown':
         break;
     }
-    if (state.closed?.probe === call) state.closed.probe = undefined;
-    else if (test !== undefined && test === state.closed?.test) test.isDue = true;
+    const { closed } = state;
+    if (closed?.probe === call) closed.probe = undefined;
+    else if (closed?.test !== undefined) closed.test.isDue = true;
     dropLateTest(state, now);
   }
 

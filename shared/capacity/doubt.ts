@@ -50,7 +50,7 @@ export class Doubt {
     if (this.#raisedFor !== undefined && wasFull) {
       this.#raisedFor += 1;
       // What was saved up lets more pass each time: the next raise waits until it must have been used up.
-      if (number > most && this.#raisedFor === 1) this.soon();
+      if (number > most) this.soon();
       const savedRounds = Math.max(0, most - number) / (USED_SHARE * Math.max(1, number - this.#base));
       if (this.#raisedFor >= savedRounds) {
         this.#patience = FIRST_PATIENCE;

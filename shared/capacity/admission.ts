@@ -15,9 +15,6 @@ const LONG_PERIOD_MS = 20_000;
 /** How often over that may happen soon: at the end of it a limit may stand. */
 const MAX_UNSURE_TURNS = 2;
 
-/** Calls that must have been let in, for each of those at a time, before such a limit is believed. */
-const TURNS_TO_OBSERVE_TOP = 3;
-
 /** A start is noted when it leaves here and counted when it arrives. */
 const guardMs = (periodMs: number): number => Math.min(100, 5 + periodMs * 0.005);
 
@@ -54,8 +51,7 @@ export function room(state: LimiterState, now: number, until: number): number {
   const rooms: number[] = [state.told.room(until)];
   const atOnce = mostAtOnce(state);
   // It may have been by chance that a call was let in when another had ended.
-  const isTopObserved = state.top === undefined || state.heldTop >= TURNS_TO_OBSERVE_TOP * state.top;
-  const mostTurns = isTopObserved ? turns : Math.min(turns, MAX_UNSURE_TURNS);
+  const mostTurns = state.hasTopHeld ? turns : Math.min(turns, MAX_UNSURE_TURNS);
   if (atOnce < Infinity) rooms.push(Math.floor(atOnce * mostTurns) - state.open.length);
   const { rate } = state.configured;
   if (rate !== undefined) rooms.push(state.starts.room(rate.calls, rate.periodMs, now, until));

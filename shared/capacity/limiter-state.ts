@@ -13,6 +13,9 @@ export const ROUND_MS = 60_000;
 
 export const FIRST_MEAN_MS = 1_000;
 
+/** Calls that must have been let in, for each of those at a time, before such a limit is believed. */
+const TURNS_TO_HOLD = 3;
+
 /** How often an equal that bears far more is believed. */
 const MAX_COPIES = 2;
 
@@ -118,6 +121,10 @@ export class LimiterState {
 
   get borne(): number {
     return Math.max(this.confirmed, this.borneBefore);
+  }
+
+  get hasTopHeld(): boolean {
+    return this.heldTop >= TURNS_TO_HOLD * (this.top ?? 0);
   }
 
   get isCopy(): boolean {

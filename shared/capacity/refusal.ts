@@ -10,8 +10,6 @@ const MAX_TEST_WAIT_MS = 2_000;
 
 /** Of refusals where fewer calls were under way than a limit of calls at a time allows, before it has held. */
 const MAX_TOP_MISSES = 2;
-/** So many calls for each of those at a time. */
-const TURNS_TO_HOLD = 3;
 const TOP_SHARE = 0.8;
 
 const SHORT_SHARE = 0.5;
@@ -38,8 +36,7 @@ export function refuse(state: LimiterState, call: OpenCall, until: number | unde
   const others = call.beside;
   if (state.top !== undefined) {
     // What was refused together, or had ended and was not reported yet, made it too high by a little: that is tried again.
-    const hasHeld = state.heldTop >= TURNS_TO_HOLD * state.top;
-    state.topMisses = hasHeld ? 1 : state.topMisses + 1;
+    state.topMisses = state.hasTopHeld ? 1 : state.topMisses + 1;
     const isFar = others < TOP_SHARE * state.top;
     state.isTopRefuted = others < state.top && (isFar || state.topMisses > MAX_TOP_MISSES);
     state.top = undefined;

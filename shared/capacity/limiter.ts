@@ -114,9 +114,8 @@ export class Limiter {
     return nextAt(this.#state, now);
   }
 
-  /** A call that ends may make room before the time that is known. */
-  opensByEnd(now: number): boolean {
-    noteLetIn(this.#state, now);
+  /** A call that ends may make room before the time that is known, as of when `nextAt` was last asked. */
+  opensByEnd(): boolean {
     return opensByEnd(this.#state);
   }
 

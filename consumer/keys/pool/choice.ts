@@ -47,7 +47,7 @@ export function choose(pool: Pool, places: readonly KeyPlace[], task: string, is
     const at = Math.max(limiter.nextAt(now), refusedUntil, waitsForOther ? Infinity : 0);
     if (at > now) {
       nextAt = Math.min(nextAt, at);
-      isOpenedByEnd ||= refusedUntil <= now && (waitsForOther || limiter.opensByEnd(now));
+      isOpenedByEnd ||= refusedUntil <= now && (waitsForOther || limiter.opensByEnd());
     } else if (best === undefined || goesBefore(place, best, canary)) best = place;
   }
   return { best, nextAt, isOpenedByEnd, isRefused };

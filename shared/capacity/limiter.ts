@@ -110,7 +110,8 @@ export class Limiter {
 
   /** When one more call may start, Unix ms: `now`, later, or infinite when a call must end first. */
   nextAt(now: number): number {
-    this.#catchUp(now);
+    noteLetIn(this.#state, now);
+    dropLateTest(this.#state, now);
     return nextAt(this.#state, now);
   }
 
@@ -177,7 +178,6 @@ export class Limiter {
     const { closed } = state;
     if (closed?.probe === call) closed.probe = undefined;
     else if (closed?.test !== undefined) closed.test.isDue = true;
-    dropLateTest(state, now);
   }
 
   /** A call was refused that was never counted. @param until Unix ms, when the backend said it */
@@ -232,10 +232,5 @@ export class Limiter {
     if (closedUntil !== undefined && closedUntil > now) {
       this.#state.closed = { since: now, until: closedUntil, isCounted: false, failures: 0 };
     }
-  }
-
-  #catchUp(now: number): void {
-    noteLetIn(this.#state, now);
-    dropLateTest(this.#state, now);
   }
 }

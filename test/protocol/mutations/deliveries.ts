@@ -10,8 +10,8 @@ export const DELIVERIES_MUTATIONS: readonly Row[] = [
         'R4',
         'the deadline of what is due',
         'shared/store/accept.ts',
-        "min(coalesce(value->>'dueAt', ?2), value->>'deadlineAt'),",
-        "coalesce(value->>'dueAt', ?2),",
+        'min(coalesce(due_at, ?2), deadline_at),',
+        'coalesce(due_at, ?2),',
       ),
       mutation(
         'R16',

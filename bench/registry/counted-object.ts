@@ -42,7 +42,7 @@ export class CountedObject {
   readonly #background: Promise<void>[] = [];
 
   /** @param answersChecks false: servers behind a firewall, which only heartbeat */
-  constructor(services: Readonly<Record<string, unknown>>, now: number, answersChecks = true) {
+  constructor(services: Readonly<Record<string, unknown>>, now: number, answersChecks = true, keyShards = {}) {
     this.now = now;
     this.#lastEventAt = now;
     this.answersChecks = answersChecks;
@@ -51,6 +51,7 @@ export class CountedObject {
       goneAfterMs: 3_600_000,
       allowPrivateTargets: false,
       services: servicesSchema(false).parse(services),
+      keyShards,
     };
   }
 

@@ -9,6 +9,7 @@
  */
 import { bucketOf, serviceLine } from '../../shared/capacity/line.ts';
 import { isFlowName } from '../../shared/flow/flow.ts';
+import { poolNameOf } from '../../shared/key/name.ts';
 import type { ReleaseAnswer, ReleaseRequest } from '../../shared/ledger/line.ts';
 import { meetsRequirements } from '../../shared/registry/routing.ts';
 import { isBack } from '../registry/servers/liveness.ts';
@@ -153,8 +154,17 @@ export function takeDueReleases(registry: Registry, now: number): ReleaseRequest
     line.isReleasing = true;
     for (let task = 0; task < count; task++) line.coming.push(now);
     const { service, limits } = capacityFor(registry, line, now);
-    return [{ line: line.name, limit: count, perSecond: paceOf(service, limits), shard }];
+    const withKeys = keyShardsOf(registry, line);
+    const any = withKeys?.[Math.floor(now) % withKeys.length];
+    return [{ line: line.name, limit: count, perSecond: paceOf(service, limits), shard: shard ?? any }];
   });
+}
+
+/** Elsewhere a task would find no key, and go on to one of these. */
+function keyShardsOf(registry: Registry, { service }: Line): readonly number[] | undefined {
+  const pool = definitionOf(registry, service)?.keyPool;
+  const shards = pool === undefined ? undefined : registry.settings.keyShards?.[poolNameOf(pool)];
+  return shards?.length === 0 ? undefined : shards;
 }
 
 /** @param answer undefined: the ledger could not be asked */
@@ -240,7 +250,7 @@ function nextRelease(registry: Registry, line: Line, now: number): NextRelease {
   const inTurn = line.needs === undefined ? callsInTurn(service, limits) : 1;
   const expected = Math.ceil((waitingInPlace(service, now) + released) / inTurn);
   const room = Math.floor(roomOf(capacity, now) - expected);
-  const roomiest = roomiestShard(service);
+  const roomiest = roomiestShard(service, keyShardsOf(registry, line));
   const shareRoom = (roomiest?.room ?? Infinity) - released;
   if (room < 1 || shareRoom < 1) {
     const at = Math.max(roomAt(service, limits, expected + 1, now), willingAt(offers)) - service.comingMs;

@@ -47,10 +47,17 @@ export function mustAsk({ shares }: Service, isAsked: boolean): boolean {
   return [...shares.values()].some(({ kept, most }) => kept.size >= Math.max(1, most * above));
 }
 
-/** The shard with the most room; undefined where nobody has told of one. Each call may come to keep one more. */
-export function roomiestShard({ shares }: Service): { readonly shard: number; readonly room: number } | undefined {
+/**
+ * The shard with the most room; undefined where nobody has told of one. Each call may come to keep one more.
+ * @param among undefined: any
+ */
+export function roomiestShard(
+  { shares }: Service,
+  among: readonly number[] | undefined,
+): { readonly shard: number; readonly room: number } | undefined {
   let best: { readonly shard: number; readonly room: number } | undefined;
   for (const [shard, { kept, most }] of shares) {
+    if (among?.includes(shard) === false) continue;
     const room = Math.max(0, most - kept.size);
     if (best === undefined || room > best.room) best = { shard, room };
   }

@@ -13,8 +13,11 @@ export class Scene {
   readonly releases: { second: number; line: string; count: number }[] = [];
   #leases = 0;
 
-  constructor(services: Readonly<Record<string, unknown>>) {
-    this.object = new CountedObject(services, T0);
+  constructor(
+    services: Readonly<Record<string, unknown>>,
+    keyShards: Readonly<Record<string, readonly number[]>> = {},
+  ) {
+    this.object = new CountedObject(services, T0, true, keyShards);
     this.object.readLines = async () =>
       [...this.parked].flatMap(([line, count]) => (count > 0 ? [{ line, service: 'ocr' }] : []));
     this.object.release = async ({ line, limit }) => {

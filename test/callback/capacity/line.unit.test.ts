@@ -4,6 +4,7 @@ import { endTask, giveUpLease } from '../../../callback/capacity/places.ts';
 import { route } from '../../../callback/capacity/route.ts';
 import { setMaintenance } from '../../../callback/registry/servers/members.ts';
 import { putService, setPaused } from '../../../callback/services/services.ts';
+import type { Invocation } from '../../../shared/registry/routing.ts';
 import { T0 } from '../registry/fleet.ts';
 import { routed, Scene, whys } from './line-scene.ts';
 
@@ -39,6 +40,29 @@ describe('a line', () => {
     expect(scene.object.looks - looksBefore).toBeLessThan(150);
     await scene.pass(12 * SECOND);
     expect(scene.releases[0]?.second).toBeGreaterThan(55);
+  });
+
+  it.each<{ told: string; invocation?: Invocation }>([
+    { told: 'by nobody' },
+    { told: 'of a shard without keys', invocation: { id: 'batch', shard: 0, most: 150 } },
+  ])('wakes tasks that need keys where the keys are, where shards are told $told', async ({ invocation }) => {
+    const service = { baseUrl: 'https://ocr.example.net', maxConcurrency: 1, keyPool: 'default' };
+    const scene = new Scene({ ocr: service }, { default: [3] });
+    const shards: (number | undefined)[] = [];
+    const { release } = scene.object;
+    scene.object.release = (due) => {
+      shards.push(due.shard);
+      return release(due);
+    };
+    const leaseId = scene.lease();
+    const calls = [{ id: 'first', service: 'ocr', waits: 0 }];
+    const request = { leaseId, expiresAt: T0 + 60_000, calls, ...(invocation && { invocation }) };
+    const { decisions } = await scene.object.host.route(request, () => 0);
+    await scene.ask(20, { mustNotWait: true });
+    await scene.report(leaseId, decisions[0], { durationMs: SECOND });
+    await scene.pass(5 * SECOND);
+    expect(shards.length).toBeGreaterThan(0);
+    expect(new Set(shards)).toEqual(new Set([3]));
   });
 
   it('of short calls moves by as many as follow one another in each place', async () => {

@@ -75,13 +75,14 @@ export function usageResetAt(body: unknown, now: number): number | undefined {
 /** More than the key may take at once: Anthropic's `request_too_large`, OpenAI's "Limit 30000, Requested 342389". */
 export function isTooLarge(status: number, body: unknown): boolean {
   if (status === 413) return codesOf(body).includes('request_too_large');
-  const [, limit, requested] = /Limit:? (\d+), Requested:? (\d+)/i.exec(textOf(errorOf(body)?.message)) ?? [];
-  return status === 429 && Number(requested) > Number(limit);
+  const numbers = /Limit:? ([\d,]+), Requested:? ([\d,]+)/i.exec(messageOf(body))?.slice(1) ?? [];
+  const [limit, requested] = numbers.map((number) => Number(number.replaceAll(',', '')));
+  return status === 429 && limit !== undefined && requested !== undefined && requested > limit;
 }
 
 /** It is the model that this key may not use, or that is not there. */
 export function isAboutModel(body: unknown): boolean {
-  return codesOf(body).includes('model_not_found') || ABOUT_MODEL.test(textOf(errorOf(body)?.message));
+  return codesOf(body).includes('model_not_found') || ABOUT_MODEL.test(messageOf(body));
 }
 
 const ABOUT_MODEL = /\bmodels?\b[^.]*\b(?:not found|not exist|not have access|no access)|\baccess to (?:the )?model\b/i;

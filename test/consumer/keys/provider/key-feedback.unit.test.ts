@@ -108,9 +108,19 @@ describe('what an answer says of its key', () => {
   });
 
   it.each([
+    { error: { message: 'Request too large for gpt: Limit 30000, Requested 342389.' } },
+    { message: 'Tokens per minute: limit 30,000, requested 342,389, please send less' },
+  ])('a request that is larger than the limit itself fits at no time: %j', (body) => {
+    expect(said(429, body).feedback).toEqual({ kind: 'too-large', httpStatus: 429 });
+    const less = JSON.parse(JSON.stringify(body).replace(/342,?389/, '900'));
+    expect(said(429, less).feedback).toMatchObject({ kind: 'limited' });
+  });
+
+  it.each([
     [404, { error: { code: 'model_not_found', message: 'The model `gpt-9` does not exist' } }],
     [403, { error: { message: 'Project has no access to the model `o9-pro`' } }],
     [404, { error: { type: 'not_found_error', message: 'model: claude-9 not found' } }],
+    [404, { message: 'Model vision-9 does not exist' }],
   ])('%i about a model is the matter of the bucket, not of the key', (httpStatus, body) => {
     expect(said(httpStatus, body).feedback).toEqual({ kind: 'refused', httpStatus, about: 'bucket' });
   });

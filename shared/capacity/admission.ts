@@ -106,7 +106,10 @@ export function mostUnsure(state: LimiterState): number {
     const beyond = uncounted && Math.max(uncounted.calls - confirmed, (confirmed - uncounted.calls) / 2);
     return FIRST_CALLS + (beyond ?? state.borne / 2);
   }
-  return state.isObserved ? Infinity : FIRST_CALLS + state.confirmed / 3;
+  if (state.isObserved) return Infinity;
+  // A period may be over before anybody knows that its calls were let in.
+  const letIn = state.learnt.isTold === true ? Math.max(state.confirmed, state.letInSince) : state.confirmed;
+  return FIRST_CALLS + letIn / 3;
 }
 
 function learntAt(state: LimiterState, now: number): number {

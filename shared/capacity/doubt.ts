@@ -42,10 +42,11 @@ export class Doubt {
 
   /**
    * @param most calls that were once let in at a time: so many may be saved up again, and let a higher number pass
+   * @param isPending it is not known yet whether a call that doubts was let in: its round may be over before
    * @returns true when something is to be doubted in the round that begins
    */
-  beginRound(wasFull: boolean, number: number, most: number): boolean {
-    this.#isDoubting = false;
+  beginRound(wasFull: boolean, number: number, most: number, isPending: boolean): boolean {
+    this.#isDoubting &&= isPending;
     this.#numberBefore = number;
     if (this.#raisedFor !== undefined && wasFull) {
       this.#raisedFor += 1;

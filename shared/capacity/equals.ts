@@ -29,6 +29,7 @@ export function learnFrom(state: LimiterState, other: LimiterState, now: number)
     if (state.learnt === undefined && state.round !== undefined) {
       state.round = { ...state.round, at: Math.max(state.round.at, now - other.learnt.periodMs) };
     }
+    if (state.learnt === undefined) state.letInSince = 0;
     // Also where it was copied a moment ago: of calls that are refused together the equal hears one by one.
     state.learnt = other.learnt;
     state.copied = other.learnt;

@@ -15,6 +15,7 @@ export function noteLetIn(state: LimiterState, now: number): void {
 
 export function confirm(state: LimiterState, call: OpenCall): void {
   const closed = state.closed;
+  state.letInSince += 1;
   if (closed !== undefined) {
     if (closed.probe === call) reopen(state, closed, call);
     return;
@@ -42,7 +43,8 @@ export function beginRound(state: LimiterState, now: number): void {
   state.isObserved ||= isSteady;
   if (isSteady) state.slid = 0;
   state.isPeriodDoubted = learnt !== undefined && isPeriodWide(learnt);
-  const isDue = state.doubt.beginRound(wasFull, learnt?.calls ?? state.top ?? 0, state.most);
+  const isPending = state.open.slice(state.letIn).some(({ doubts }) => doubts === 'calls');
+  const isDue = state.doubt.beginRound(wasFull, learnt?.calls ?? state.top ?? 0, state.most, isPending);
   if (isDue && !state.isPeriodDoubted) state.doubt.begin();
 }
 

@@ -100,6 +100,8 @@ export class LimiterState {
   meanMs: number | undefined;
   /** Calls that were let in in the round before. */
   borneBefore = 0;
+  /** Calls that were let in since the latest refusal, or since an equal's limit was taken over. */
+  letInSince = 0;
 
   constructor(doubt: Doubt, silentPause: SilentPause) {
     this.doubt = doubt;

@@ -32,6 +32,7 @@ export function refuse(state: LimiterState, call: OpenCall, until: number | unde
   // It was under way when an earlier refusal was noted.
   if (call.at <= state.strikeAt) return;
   state.strikeAt = now;
+  state.letInSince = 0;
   if (call.doubts !== undefined && doubtFailed(state, call, until)) return;
   const others = call.beside;
   if (state.top !== undefined) {
@@ -77,6 +78,11 @@ function slides(state: LimiterState, until: number | undefined): boolean {
 /** @returns the calls of this round; 0 where they say nothing of the limit */
 function learn(state: LimiterState, call: OpenCall, until: number | undefined, now: number): number {
   state.round ??= { at: call.at, previousAt: undefined };
+  const waitMs = until && until - now;
+  // What was counted so far went on over several periods: none is longer than the wait that is told.
+  const isOfSeveral =
+    state.learnt === undefined && waitMs !== undefined && waitMs < SHORT_SHARE * (call.at - state.round.at);
+  if (isOfSeveral) state.round = { at: call.at - waitMs, previousAt: undefined };
   const { at: roundAt, previousAt } = state.round;
   const count = state.ofRound;
   const learnt = state.learnt;
@@ -88,7 +94,7 @@ function learn(state: LimiterState, call: OpenCall, until: number | undefined, n
   }
   const isLong = until !== undefined && until - now > MAX_LEARNT_PERIOD_MS;
   if (count === 0 || isLong) return 0;
-  const toldMs = until && until - roundAt;
+  const toldMs = isOfSeveral ? waitMs : until && until - roundAt;
   const { uncounted } = state;
   state.uncounted = undefined;
   // As many as were let in before they were counted: that is a limit. Of those that are open some may be refused too.

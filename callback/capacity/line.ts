@@ -9,7 +9,7 @@
  */
 import { bucketOf, serviceLine } from '../../shared/capacity/line.ts';
 import { isFlowName } from '../../shared/flow/flow.ts';
-import { poolNameOf } from '../../shared/key/name.ts';
+import { shardsForPool } from '../../shared/key/shards.ts';
 import type { ReleaseAnswer, ReleaseRequest } from '../../shared/ledger/line.ts';
 import { meetsRequirements } from '../../shared/registry/routing.ts';
 import { isBack } from '../registry/servers/liveness.ts';
@@ -162,9 +162,7 @@ export function takeDueReleases(registry: Registry, now: number): ReleaseRequest
 
 /** Elsewhere a task would find no key, and go on to one of these. */
 function keyShardsOf(registry: Registry, { service }: Line): readonly number[] | undefined {
-  const pool = definitionOf(registry, service)?.keyPool;
-  const shards = pool === undefined ? undefined : registry.settings.keyShards?.[poolNameOf(pool)];
-  return shards?.length === 0 ? undefined : shards;
+  return shardsForPool(registry.settings.keyShards ?? {}, definitionOf(registry, service)?.keyPool);
 }
 
 /** @param answer undefined: the ledger could not be asked */

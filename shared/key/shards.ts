@@ -20,7 +20,11 @@ export function shardsForService(
   keyShards: KeyShards,
   service: string,
 ): readonly number[] | undefined {
-  const pool = Object.hasOwn(services, service) ? services[service]?.keyPool : undefined;
+  return shardsForPool(keyShards, Object.hasOwn(services, service) ? services[service]?.keyPool : undefined);
+}
+
+/** The shards that hold keys of a service's pool; undefined when it has none, or nothing is known. */
+export function shardsForPool(keyShards: KeyShards, pool: string | undefined): readonly number[] | undefined {
   const shards = pool === undefined ? undefined : keyShards[poolNameOf(pool)];
   return shards === undefined || shards.length === 0 ? undefined : shards;
 }

@@ -185,11 +185,7 @@ export class KeyLeases extends Leases<KeyEnv & Pick<CatalogEnv, 'services'>, Key
   protected async report(pool: string, leaseId: string, reports: KeyReport[]): Promise<void> {
     await releaseKeys(this.env, pool, leaseId, reports);
     const again = reports.flatMap(({ task, feedback }) => (isAboutKey(feedback) ? (this.#calls.get(task) ?? []) : []));
-    if (again.length === 0) return;
-    const { placed = [], anew = [] } = Object.groupBy(again, ({ servers }) => (servers ? 'placed' : 'anew'));
-    // One that was limited with a server's place looks for a key, and a place, later.
-    this.host.ended(placed.flatMap(({ id }) => this.#before.get(id) ?? []));
-    if (anew.length > 0) await this.passOn(await this.lease(pool, anew, 1));
+    if (again.length > 0) await this.passOn(await this.lease(pool, again, 1));
   }
 
   /** The reason why a call waits is how it ended, if it was made; what becomes of it is what the pool says. */

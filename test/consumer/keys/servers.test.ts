@@ -66,6 +66,29 @@ describe("a pool's key on a registered server", () => {
   });
 });
 
+describe('a call with a key on a registered server that is answered 429', () => {
+  it('is made with another key in the same place, and stands in line for a key where there is no other', async () => {
+    const id = await join('limited', 'limited.test');
+    const services = { limited: { keyPool: 'default', auth: { origins: ['http://limited.test'] } } };
+    const consumer = new TestConsumer({ services, keys: KEYS });
+    const closed = () => Response.json({}, { status: 429, headers: { 'retry-after': '60' } });
+    answerWith((request) => (request.headers.get('authorization')?.includes('first') ? closed() : Response.json({})));
+    const tasks = await newTasks(2, 'limited');
+    await consumer.deliver(tasks);
+    for (const row of await Promise.all(tasks.map(rowOf))) expect(row).toMatchObject({ status: 'succeeded', run: 1 });
+    answerWith(closed);
+    const late = await newTask('limited');
+    const { acked } = await consumer.deliver([late]);
+    expect(acked).toHaveLength(1);
+    expect(await rowOf(late)).toMatchObject({
+      status: 'deferred',
+      reason: 'rate-limited',
+      parked_for: expect.stringMatching(/^pool:.*default$/),
+    });
+    expect(await inFlightOf(id)).toBe(0);
+  });
+});
+
 describe('a hostile server that registers itself', () => {
   it('gets neither a key nor a secret header, when it is chosen or failed over to', async () => {
     const secret = 'recognisable-secret-0123456789';

@@ -27,7 +27,7 @@ export function expectationOf(runtime: Runtime, service: string, runAt: number |
     return { waitingFor: { reason: 'scheduled', until: iso(runAt) }, estimatedStartAt: iso(runAt) };
   }
   const pause = services.pauseOf(service);
-  if (pause !== undefined) return { waitingFor: whilePaused(pause) };
+  if (pause !== undefined) return { waitingFor: whilePaused(pause, now) };
   const news = waitNews.get(service);
   const seconds = news !== undefined && now - news.askedAt < NEWS_AGE_MS ? news.seconds : undefined;
   if (seconds !== undefined && seconds > 0) {

@@ -93,7 +93,7 @@ export function addList(app: App): void {
     const services = await loadServices(c, []);
     return find(c, 'summary', query, limit, (rows) => ({
       tasks: rows.map((row) =>
-        taskSummary(row, statusUrlOf(c.env.runtime, row.id), undefined, services.pauseOf(row.service)),
+        taskSummary(row, statusUrlOf(c.env.runtime, row.id), { at: Date.now(), pause: services.pauseOf(row.service) }),
       ),
     }));
   });

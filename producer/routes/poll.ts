@@ -68,7 +68,8 @@ async function answerRow(runtime: Runtime, caller: Caller, row: TaskRow): Promis
   const hidesBodies = runtime.services.find(row.service)?.redactBodies === true;
   const redaction = { request: hidesBodies, result: hidesBodies && row.subject !== caller.subject };
   const pause = runtime.services.pauseOf(row.service);
-  const json = stringifyJson(taskView(row, statusUrlOf(runtime, row.id), position, redaction, pause));
+  const sight = { at: Date.now(), position, pause };
+  const json = stringifyJson(taskView(row, statusUrlOf(runtime, row.id), sight, redaction));
   // A tombstone without a service is still filled in by the claim.
   const isLasting = row.status === 'succeeded' || (row.status === 'cancelled' && row.service !== '');
   // What is kept is shown to everybody who may see the task.
@@ -90,7 +91,6 @@ async function positionOf({ config }: Runtime, line: string, row: TaskRow): Prom
     ahead: parts.reduce((sum, { ahead }) => sum + ahead, 0),
     // Each store is told the pace of the whole line, some of them later.
     perSecond: rates.length === 0 ? null : Math.max(...rates),
-    readAt: Date.now(),
     opensAt: opensAtOf(row),
   };
 }

@@ -85,7 +85,7 @@ export function addTaskEvents(app: App): void {
 }
 
 function taskStatusOf(row: TaskSummaryRow, statusUrl: string, pause: Pause | undefined): StreamStatus {
-  const summary = taskSummary(row, statusUrl, undefined, pause);
+  const summary = taskSummary(row, statusUrl, { at: Date.now(), pause });
   const changes = [
     row.run,
     row.status,

@@ -22,7 +22,7 @@ const WaitingForSchema = z
     }),
     until: time().optional().openapi({
       description:
-        'When the wait ends, where that is known; of a task in line, an estimate by its place and the pace, or, while nobody knows the pace, when the line moves again at the earliest.',
+        'When the wait ends, where that is known; of a task in line, an estimate by its place and the pace, or, while nobody knows the pace, when the line moves again at the earliest. Left out once it has come.',
     }),
     ahead: z.number().int().optional().openapi({
       description:

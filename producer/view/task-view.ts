@@ -28,8 +28,6 @@ export interface LinePosition {
   readonly ahead: number;
   /** Tasks that the line's owner starts a second; null when it has not said so of late. */
   readonly perSecond: number | null;
-  /** Unix ms. */
-  readonly readAt: number;
   /** Unix ms: nobody starts before, as was known when it was parked. */
   readonly opensAt?: number | undefined;
 }
@@ -44,6 +42,14 @@ export interface Pause {
   readonly until: number | undefined;
 }
 
+/** What a task is looked at with. */
+export interface Sight {
+  /** Unix ms. A time that has come by then says nothing of when the wait ends, and is not shown. */
+  readonly at: number;
+  readonly position?: LinePosition | undefined;
+  readonly pause?: Pause | undefined;
+}
+
 /** What of bodies is kept out of sight. */
 export interface Redaction {
   readonly request: boolean;
@@ -54,11 +60,10 @@ export interface Redaction {
 export function taskView(
   row: TaskRow,
   statusUrl: string,
-  position?: LinePosition,
+  sight: Sight,
   redaction: Redaction = { request: false, result: false },
-  pause?: Pause,
 ): TaskView {
-  const summary = taskSummary(row, statusUrl, position, pause);
+  const summary = taskSummary(row, statusUrl, sight);
   const attempts = attemptsIn(row.history).map(attemptView);
   return {
     ...summary,
@@ -90,12 +95,7 @@ export function unrecordedTask(id: string, subject: string, statusUrl: string): 
   };
 }
 
-export function taskSummary(
-  row: TaskSummaryRow,
-  statusUrl: string,
-  position?: LinePosition,
-  pause?: Pause,
-): TaskSummary {
+export function taskSummary(row: TaskSummaryRow, statusUrl: string, sight: Sight): TaskSummary {
   const progress = parsed(ProgressSchema, row.progress);
   return {
     id: row.id,
@@ -113,9 +113,9 @@ export function taskSummary(
     startedAt: isoOrNone(row.started_at),
     finishedAt: isoOrNone(row.finished_at),
     deadlineAt: iso(row.deadline_at),
-    waitingFor: waitingFor(row, position, pause),
+    waitingFor: waitingFor(row, sight),
     // Of a parked task it is only when it looks again by itself, should nobody wake it.
-    nextAttemptAt: row.parked_for === null ? isoOrNone(row.next_at) : undefined,
+    nextAttemptAt: row.parked_for === null ? stillToCome(row.next_at, sight.at) : undefined,
     progress: progress?.percent,
     progressMessage: progress?.message,
     labels: parsed(LabelsSchema, row.labels),
@@ -127,36 +127,42 @@ export function taskSummary(
   };
 }
 
-export function whilePaused({ until }: Pause): { readonly reason: 'paused'; readonly until?: string } {
-  return { reason: 'paused', ...(until !== undefined && { until: iso(until) }) };
+export function whilePaused(
+  { until = 0 }: Pause,
+  now: number,
+): { readonly reason: 'paused'; readonly until?: string | undefined } {
+  return { reason: 'paused', until: stillToCome(until, now) };
 }
 
 /**
  * A place in line and the line's pace say until when, from when it moves again; while nobody knows the pace, that moment is
  * the earliest.
  */
-function inLine(reason: WaitReason, position: LinePosition | undefined): TaskSummary['waitingFor'] {
+function inLine(reason: WaitReason, { at, position }: Sight): TaskSummary['waitingFor'] {
   if (position === undefined) return { reason };
-  const { ahead, perSecond, readAt, opensAt = readAt } = position;
-  const from = Math.max(readAt, opensAt);
-  if (perSecond === null || perSecond <= 0) return { reason, ahead, ...(from > readAt && { until: iso(from) }) };
-  return { reason, ahead, until: iso(Math.ceil(from + ((ahead + 1) * 1000) / perSecond)) };
+  const { ahead, perSecond, opensAt = at } = position;
+  const from = Math.max(at, opensAt);
+  const waitMs = perSecond === null || perSecond <= 0 ? 0 : ((ahead + 1) * 1000) / perSecond;
+  return { reason, ahead, until: stillToCome(Math.ceil(from + waitMs), at) };
 }
 
-function waitingFor(
-  row: TaskSummaryRow,
-  position: LinePosition | undefined,
-  pause: Pause | undefined,
-): TaskSummary['waitingFor'] {
+function waitingFor(row: TaskSummaryRow, sight: Sight): TaskSummary['waitingFor'] {
+  const { at, position, pause } = sight;
   // One that is queued may still be called by a consumer that has not heard of the pause.
-  if (pause !== undefined && holdsField(row.status, 'reason')) return { ...whilePaused(pause), ahead: position?.ahead };
+  if (pause !== undefined && holdsField(row.status, 'reason')) {
+    return { ...whilePaused(pause, at), ahead: position?.ahead };
+  }
   const reason = STATUS_WAITS[row.status];
   if (reason !== undefined) {
-    return { reason, until: isoOrNone(holdsField(row.status, 'callbackUntil') ? row.due_at : row.next_at) };
+    return { reason, until: stillToCome(holdsField(row.status, 'callbackUntil') ? row.due_at : row.next_at, at) };
   }
   if (!holdsField(row.status, 'reason')) return undefined;
-  if (row.parked_for !== null) return inLine(row.reason ?? 'no-server', position);
-  return { reason: row.reason ?? 'no-server', until: isoOrNone(row.next_at) };
+  if (row.parked_for !== null) return inLine(row.reason ?? 'no-server', sight);
+  return { reason: row.reason ?? 'no-server', until: stillToCome(row.next_at, at) };
+}
+
+function stillToCome(time: number | null, now: number): string | undefined {
+  return time !== null && time > now ? iso(time) : undefined;
 }
 
 type ShownResult = Pick<

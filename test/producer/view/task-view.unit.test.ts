@@ -49,7 +49,7 @@ function rowWith(columns: Partial<TaskRow>): TaskRow {
   };
 }
 
-const view = (columns: Partial<TaskRow>) => taskView(rowWith(columns), `/api/task/${ID}`);
+const view = (columns: Partial<TaskRow>) => taskView(rowWith(columns), `/api/task/${ID}`, { at: CREATED });
 
 describe('what a task waits for', () => {
   it.each([
@@ -67,6 +67,28 @@ describe('what a task waits for', () => {
     expect(view({ status, ...columns }).waitingFor).toEqual(waitingFor);
   });
 
+  it.each([
+    ['scheduled', { next_at: CREATED }, 'scheduled'],
+    ['waiting', { due_at: CREATED }, 'callback'],
+    ['retrying', { next_at: CREATED }, 'backoff'],
+    ['deferred', { next_at: CREATED, reason: 'rate-limited' }, 'rate-limited'],
+    ['deferred', { next_at: CREATED, reason: 'no-key', parked_for: 'pool:some' }, 'no-key'],
+  ] as const)(
+    'is said without the time that has come when it is %s: its wake-up is on its way',
+    (status, columns, reason) => {
+      for (const seconds of [0, 30]) {
+        const position = { ahead: 0, perSecond: null, opensAt: CREATED };
+        const shown = taskView(rowWith({ status, ...columns }), '', { at: CREATED + seconds * 1_000, position });
+        expect(shown.waitingFor).toMatchObject({ reason });
+        expect(shown).not.toHaveProperty('waitingFor.until', expect.anything());
+        expect(shown.nextAttemptAt).toBeUndefined();
+      }
+      const pause = { until: CREATED };
+      const shown = taskView(rowWith({ status, ...columns }), '', { at: CREATED + 1, pause });
+      expect(shown).not.toHaveProperty('waitingFor.until', expect.anything());
+    },
+  );
+
   describe('in line', () => {
     const parked = {
       status: 'deferred',
@@ -74,9 +96,12 @@ describe('what a task waits for', () => {
       next_at: CREATED + 60_000,
       parked_for: 'pool:some',
     } as const;
-    const position = (perSecond: number | null) => ({ ahead: 9, perSecond, readAt: CREATED });
+    const position = (perSecond: number | null) => ({ ahead: 9, perSecond });
     const shown = (perSecond: number | null) =>
-      taskView(rowWith(parked), '', position(perSecond)) as { waitingFor?: unknown; nextAttemptAt?: string };
+      taskView(rowWith(parked), '', { at: CREATED, position: position(perSecond) }) as {
+        waitingFor?: unknown;
+        nextAttemptAt?: string;
+      };
 
     it('is who stands before it, and until when by the pace of its line', () => {
       expect(shown(2).waitingFor).toEqual({ reason: 'no-key', ahead: 9, until: at(5) });
@@ -87,7 +112,8 @@ describe('what a task waits for', () => {
         const times = { run: 1, attempt: 1, startedAt: CREATED, endedAt: CREATED };
         const record = { ...times, outcome: 'deferred', reason: 'no-key', opensAt: CREATED + opensInMs };
         const row = rowWith({ ...parked, history: JSON.stringify([{ ...record, opensAt: CREATED + 9e9 }, record]) });
-        const shownTo = taskView(row, '', { ...position(perSecond), opensAt: opensAtOf(row) });
+        const line = { ...position(perSecond), opensAt: opensAtOf(row) };
+        const shownTo = taskView(row, '', { at: CREATED, position: line });
         return (shownTo as { waitingFor?: { until?: string } }).waitingFor?.until;
       };
       // Sooner than its fallback, and later.
@@ -99,8 +125,10 @@ describe('what a task waits for', () => {
     });
 
     it('is its service as long as that is paused, until the end of the pause, and no time that slides', () => {
-      const during = (columns: Partial<TaskRow>, until?: number) =>
-        taskView(rowWith(columns), '', columns.parked_for ? position(2) : undefined, undefined, { until }).waitingFor;
+      const during = (columns: Partial<TaskRow>, until?: number) => {
+        const line = columns.parked_for ? position(2) : undefined;
+        return taskView(rowWith(columns), '', { at: CREATED, position: line, pause: { until } }).waitingFor;
+      };
       expect(during(parked)).toEqual({ reason: 'paused', ahead: 9 });
       expect(during({ ...parked, parked_for: 'service:echo', reason: 'paused' })).toEqual({
         reason: 'paused',

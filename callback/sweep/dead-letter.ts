@@ -1,6 +1,7 @@
 /**
  * Messages that the platform gave up on. They decide nothing (rule R7): the task gets a row if it
- * has none and a `due_at` if it has none, and the sweeper takes over. While the database is away the
+ * has none and a `due_at` if it has none, and the sweeper takes over. They are taken at their second delivery: a claim that
+ * was on its way when the platform gave up would take the `due_at` with the task, for nobody. While the database is away the
  * message is kept, and copied before the platform would delete it.
  */
 import { logError, logWarning } from '../../shared/log.ts';
@@ -10,6 +11,7 @@ import { hourOf } from '../../shared/statistics/tally.ts';
 import { recordAccepted } from '../../shared/store/accept.ts';
 import { noteDeadLetters } from '../../shared/store/alerts.ts';
 import { makeDue } from '../../shared/store/carrier.ts';
+import { LATE_CLAIM_MS } from '../../shared/task/disposition.ts';
 import { storeOfTask } from '../../shared/task/id.ts';
 import type { CallbackEnv } from '../env.ts';
 
@@ -22,9 +24,11 @@ interface DeadLetter {
 }
 
 export async function takeDeadLetters(env: CallbackEnv, batch: MessageBatch<unknown>, now: number): Promise<void> {
-  await countThem(env, batch.messages.filter(({ attempts }) => attempts === 1).length, now);
+  const fresh = batch.messages.filter(isFresh);
+  await countThem(env, fresh.length, now);
+  for (const message of fresh) message.retry({ delaySeconds: LATE_CLAIM_MS / 1000 });
   const letters: DeadLetter[] = [];
-  for (const message of batch.messages) {
+  for (const message of batch.messages.filter((each) => !isFresh(each))) {
     const parsed = TaskMessageSchema.safeParse(message.body);
     if (parsed.success) {
       letters.push({ message, body: parsed.data });
@@ -35,6 +39,10 @@ export async function takeDeadLetters(env: CallbackEnv, batch: MessageBatch<unkn
   }
   const byStore = Map.groupBy(letters, ({ body }) => storeOf(body));
   await Promise.all([...byStore].map(([number, group]) => take(env, number, group, now)));
+}
+
+function isFresh({ attempts }: Message<unknown>): boolean {
+  return attempts === 1;
 }
 
 /** Counted at their first delivery, for whoever watches; that they cannot be counted keeps none of them. */

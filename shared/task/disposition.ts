@@ -17,7 +17,7 @@ export const MAX_QUEUE_DELAY_MS = 12 * 3600_000;
  * land until then and take the task for nobody. Twice as long as one may be on its way (`shared/awaited.ts`), because clocks
  * differ.
  */
-const LATE_CLAIM_MS = 20_000;
+export const LATE_CLAIM_MS = 20_000;
 
 /**
  * @param dueAt the row's `due_at`, when it has one

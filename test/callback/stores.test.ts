@@ -202,7 +202,7 @@ describe('dead letters', () => {
     const messages = [newTaskMessage(here!), newTaskMessage(there!), wakeMessage(here!.id, 'echo')].map((body) => ({
       body,
       id: 'm',
-      attempts: 1,
+      attempts: 2,
       timestamp: new Date(now),
       ack: vi.fn(),
       retry: vi.fn(),

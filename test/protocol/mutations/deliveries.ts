@@ -104,6 +104,13 @@ export const DELIVERIES_MUTATIONS: readonly Row[] = [
         'due_at = CASE WHEN ${repeated} THEN tasks.due_at END',
         'due_at = NULL',
       ),
+      mutation(
+        'R7',
+        'the second delivery of a dead letter',
+        'callback/sweep/dead-letter.ts',
+        'return attempts === 1;',
+        'return attempts === 0;',
+      ),
     ],
   },
   {

@@ -130,6 +130,20 @@ describe('a claim is asked once more, and lands when its message has gone to the
     house.faults.once('ledger.claim', 'late');
     house.faults.once('ledger.settle', 'crash-before');
     expect(await house.deliver()).toEqual({ kind: 'killed' });
+    // It comes again at once.
+    for (const letter of house.ready('dead')) letter.attempts = 1;
+    await house.deliverDead();
+    await comeToRest(house);
+    expect(house.log.join()).toContain('late: ledger.claim');
+    expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 2 });
+  });
+
+  it('the task stays due, too, where the claim had never landed before', async () => {
+    const task = await house.submit();
+    for (const letter of house.ready()) letter.attempts = 100;
+    house.faults.once('ledger.claim', 'late');
+    house.faults.once('ledger.claim', 'crash-before', 2);
+    expect(await house.deliver()).toEqual({ kind: 'killed' });
     await house.deliverDead();
     await comeToRest(house);
     expect(house.log.join()).toContain('late: ledger.claim');

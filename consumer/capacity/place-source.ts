@@ -67,7 +67,8 @@ export async function askForPlaces(
   } catch (error) {
     logError('registry.unavailable', { shard: env.shard, tasks: calls.length }, error);
     // The answer may still come, and places with it: they go back, and the lease gets no others.
-    await session.giveUp({ leaseId, expiresAt, flowShard }).catch((cause: unknown) => {
+    const abandoned = session.giveUp({ leaseId, expiresAt, flowShard });
+    await withinMs(abandoned, PATIENCE_MS, 'the registry').catch((cause: unknown) => {
       logWarning('registry.unreported', { shard: env.shard, calls: 0, cause: String(cause) });
     });
     return undefined;

@@ -21,7 +21,25 @@ const request = {
   calls: ['a', 'b'].map((id) => ({ id, service: 'ocr', waits: 0 })),
 };
 
-afterEach(() => vi.restoreAllMocks());
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+
+describe('a registry that answers nothing', () => {
+  it('is waited for by a batch for seconds, also when its question is given up', async () => {
+    for (const method of ['warn', 'error'] as const) vi.spyOn(console, method).mockImplementation(() => undefined);
+    vi.useFakeTimers();
+    const never = () => new Promise<never>(() => undefined);
+    const session = { ...sessionOf([], []), route: vi.fn(never), giveUp: vi.fn(never) };
+    const answer = askForPlaces(env, session, request);
+    const seen = vi.fn();
+    void answer.then(seen);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(seen).toHaveBeenCalledWith(undefined);
+    expect(session.giveUp).toHaveBeenCalledWith({ leaseId: request.leaseId, expiresAt: request.expiresAt });
+  });
+});
 
 describe('a registry of another release', () => {
   const routed = { id: 'a', is: 'routed' };

@@ -6,6 +6,7 @@
 import { appendFileSync } from 'node:fs';
 import path from 'node:path';
 import { rehearse } from '../rehearse/command.ts';
+import type { Services } from '../shared/service/definition.ts';
 import { INLINE_LIMIT } from '../shared/task/content.ts';
 import { reasonOf } from '../terminal/launch-error.ts';
 import { parseOptions } from '../terminal/options.ts';
@@ -110,7 +111,8 @@ function say(line: string): void {
   console.error(line);
 }
 
-function estimateFor(options: Options): Estimate {
+/** What is wrong with an option is said before anything is read. */
+function estimateFor(options: Options): (services: Services) => Estimate {
   const { load: text, polls, days, large, messages, 'body-days': bodyDays } = options;
   const load = parseLoad(text ?? DEFAULT_LOAD);
   if (load === undefined) throw new DeployError('--load is like 10/s, 500k/day or 2.5M/month');
@@ -120,7 +122,11 @@ function estimateFor(options: Options): Estimate {
   };
   const largeShare = wholeNumber('--large', large, 0, 100) / 100;
   const pollsPerTask = wholeNumber('--polls', polls, 0, 1000);
-  return estimatePrice(load, pollsPerTask, lives, largeShare, wholeNumber('--messages', messages, 0, 100));
+  const messagesPerTask = wholeNumber('--messages', messages, 0, 100);
+  return (services) => {
+    const limitsCalls = Object.values(services).some(({ maxConcurrency }) => maxConcurrency !== undefined);
+    return estimatePrice(load, pollsPerTask, lives, largeShare, messagesPerTask, limitsCalls);
+  };
 }
 
 function requestOf(options: Options): DeployRequest {
@@ -145,12 +151,13 @@ const EMPTY: Account = {
 
 async function showPlan(options: Options, signal: AbortSignal): Promise<void> {
   const request = requestOf(options);
-  const estimate = estimateFor(options);
+  const estimateWith = estimateFor(options);
   const { inputs, family, name } = checkedInputs(request, process.env);
   const isKnown = hasAccess(process.env);
   const account = isKnown ? await readAccount(openAccount(process.env, signal, say), family, say) : EMPTY;
   const resolved = resolvePlan(request, inputs, account);
   const prepared = compare(resolved, inputs, await buildUploads(resolved.plan, name));
+  const estimate = estimateWith(prepared.services);
   if (options.json) return console.log(JSON.stringify(planJson(prepared, estimate), undefined, 2));
   console.log(planLines(prepared).join('\n'));
   if (refusalsIn(prepared.findings).length > 0) process.exitCode = 1;

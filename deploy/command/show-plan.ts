@@ -12,7 +12,7 @@ import { type Step, targetOf } from '../diff/step.ts';
 import { type Finding, findingText } from '../finding.ts';
 import { SIGNING } from '../inputs/inputs.ts';
 import type { Prepared } from '../prepare.ts';
-import type { Estimate } from '../price/estimate.ts';
+import { type Estimate, ROWS_OF_A_PLACE } from '../price/estimate.ts';
 import { LARGE_MEGABYTES } from '../price/large-bodies.ts';
 
 const SIGN: Readonly<Record<string, (text: string) => string>> = {
@@ -188,6 +188,7 @@ const TERMS: readonly string[] = [
   'Queue operation: a message of up to 64 KB written, read, or deleted.',
   'Row: four are written for a task, when it is claimed, when it ends, when its bodies go, and when it is deleted after its retention. Polls and the rounds of each minute read.',
   'Durable Object request: a question to a pool of keys or to the registry of servers; every isolate asks for definitions, and ten are assumed. GB-s: gigabytes in memory times seconds; an object counts as 0.128 GB.',
+  `Durable Object row: where a service here has maxConcurrency, ${ROWS_OF_A_PLACE} of each task, as if all were of such services and came in full batches; of one that comes alone ${10 * ROWS_OF_A_PLACE}. Flows write as many. Services that are put at run time are not counted.`,
   'Request: one to the API, a batch taken from a queue, or a round of a cron.',
   'Log line: one for each attempt; with invocation_logs in wrangler.toml one more for each request and call.',
   `R2: payloads and results above ${INLINE_LIMIT}, of --large PERCENT of the tasks, ${LARGE_MEGABYTES} MB each way.`,

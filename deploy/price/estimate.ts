@@ -17,11 +17,15 @@ export const OF_A_TASK: Readonly<Record<Metered, number>> = {
   rowsRead: 14 + 3,
   durableObjectRequests: 0.2,
   durableObjectGigabyteSeconds: 0,
+  durableObjectRowsWritten: 0,
   requests: 1.1,
   cpuMilliseconds: 2,
   // `task.attempted`; lines of invocations are off (wrangler.toml).
   logLines: 1,
 };
+
+/** Of a task at a service with `maxConcurrency`, more: its place is kept, so that it outlives a restart. In batches of ten; alone it is ten times that. */
+export const ROWS_OF_A_PLACE = 0.2;
 
 /** A poll of a task that has ended and is not in the isolate's memory any more. */
 export const OF_A_POLL: Readonly<Record<Metered, number>> = {
@@ -30,6 +34,7 @@ export const OF_A_POLL: Readonly<Record<Metered, number>> = {
   rowsRead: 1,
   durableObjectRequests: 0,
   durableObjectGigabyteSeconds: 0,
+  durableObjectRowsWritten: 0,
   requests: 1,
   cpuMilliseconds: 1,
   logLines: 0,
@@ -42,6 +47,7 @@ export const OF_A_MESSAGE: Readonly<Record<Metered, number>> = {
   rowsRead: 31 + 21,
   durableObjectRequests: 0,
   durableObjectGigabyteSeconds: 0,
+  durableObjectRowsWritten: 0,
   requests: 0.1,
   cpuMilliseconds: 2,
   logLines: 1,
@@ -56,6 +62,7 @@ export const OF_A_SWEEP: Readonly<Record<Metered, number>> = {
   rowsRead: 4_981,
   durableObjectRequests: 0,
   durableObjectGigabyteSeconds: 0,
+  durableObjectRowsWritten: 0,
   requests: 2,
   cpuMilliseconds: 20,
   logLines: 0,
@@ -111,6 +118,7 @@ const NAMES: Readonly<Record<Metered, string>> = {
   rowsRead: 'D1 rows read',
   durableObjectRequests: 'Durable Object requests',
   durableObjectGigabyteSeconds: 'GB-s, the registry awake',
+  durableObjectRowsWritten: 'Durable Object rows',
   requests: 'requests',
   cpuMilliseconds: 'ms of processor',
   logLines: 'log lines',
@@ -119,6 +127,7 @@ const NAMES: Readonly<Record<Metered, string>> = {
 /**
  * @param largeShare of the tasks, from 0 to 1, whose bodies lie in the bucket
  * @param messagesPerTask told to webhooks
+ * @param limitsCalls all tasks are taken to be of services with `maxConcurrency`
  */
 export function estimatePrice(
   load: Load,
@@ -126,6 +135,7 @@ export function estimatePrice(
   lives: Lives = DEFAULT_LIVES,
   largeShare = 0,
   messagesPerTask = 0,
+  limitsCalls = false,
 ): Estimate {
   const large = largeBodiesOf(load.tasksAMonth, largeShare, lives);
   const invocations = load.tasksAMonth * (OF_A_TASK.requests + pollsPerTask * OF_A_POLL.requests);
@@ -136,6 +146,7 @@ export function estimatePrice(
       MINUTES_A_MONTH * OF_A_SWEEP[metered] +
       (metered === 'durableObjectGigabyteSeconds' ? REGISTRY_GIGABYTE_SECONDS_A_MONTH : 0) +
       (metered === 'durableObjectRequests' ? Math.min(QUESTIONS_A_MONTH, invocations) : 0) +
+      (metered === 'durableObjectRowsWritten' && limitsCalls ? load.tasksAMonth * ROWS_OF_A_PLACE : 0) +
       (metered === 'rowsWritten' ? large.rowsWritten : 0);
     const billed = Math.max(0, amount - INCLUDED[metered]);
     return { what: NAMES[metered], amount: Math.round(amount), dollars: (billed / 1_000_000) * PER_MILLION[metered] };

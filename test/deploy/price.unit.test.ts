@@ -7,17 +7,18 @@ import {
   OF_A_SWEEP,
   OF_A_TASK,
   parseLoad,
+  ROWS_OF_A_PLACE,
 } from '../../deploy/price/estimate.ts';
 import { ROWS_WRITTEN_FOR_BODIES, storageOf } from '../../deploy/price/storage.ts';
 import { PLAN } from '../../shared/price/list.ts';
 
-/** A row of the table that `npm run ops -- --write` renews: queue operations, statements, rows written and read, object calls. */
+/** A row of the table that `npm run ops -- --write` renews: queue operations, statements, rows written and read, object calls and rows. */
 function metered(path: string): number[] {
   const line = readFileSync('docs/operations.md', 'utf8')
     .split('\n')
     .find((candidate) => candidate.startsWith(`| ${path} |`));
   if (line === undefined) throw new Error(`docs/operations.md has no row ${path}`);
-  return line.split('|').slice(2, 7).map(Number);
+  return line.split('|').slice(2, 8).map(Number);
 }
 
 describe('the operations of the estimate', () => {
@@ -30,6 +31,9 @@ describe('the operations of the estimate', () => {
     // Those of statistics, some hundredths, move with how long a run takes.
     expect(OF_A_TASK.rowsWritten).toBeCloseTo((rowsWritten ?? 0) + (deletedRows ?? 0) + ROWS_WRITTEN_FOR_BODIES, 1);
     expect(OF_A_TASK.durableObjectRequests).toBe(objectCalls);
+    const rowsOfPlaces = (how: string) => metered(`task at a service with maxConcurrency, ${how}`)[5];
+    expect(rowsOfPlaces('per task in batches of 10')).toBe(ROWS_OF_A_PLACE);
+    expect(rowsOfPlaces('alone')).toBe(10 * ROWS_OF_A_PLACE);
     expect(OF_A_POLL.rowsRead).toBe(metered('poll of a finished task, cold')[3]);
     // Reads move with what else a run has stored; a million of them cost a tenth of a cent.
     expect(OF_A_TASK.rowsRead / ((rowsRead ?? 0) + (deletedReads ?? 0))).toBeCloseTo(1, 0);
@@ -90,6 +94,14 @@ describe('the estimate', () => {
     const line = (what: string) => lines.find((candidate) => candidate.what === what);
     expect(line('log lines')).toEqual({ what: 'log lines', amount: 100_000_000, dollars: 48 });
     expect(line('Durable Object requests')?.amount).toBe(20_000_000 + 5_256_000);
+  });
+
+  it('has a line for the rows that keep places, where services limit calls at a time, beyond those that the plan includes', () => {
+    const load = parseLoad('1000M/month')!;
+    const line = (limitsCalls: boolean) =>
+      estimatePrice(load, 0, undefined, 0, 0, limitsCalls).lines.find(({ what }) => what === 'Durable Object rows');
+    expect(line(false)).toMatchObject({ amount: 0, dollars: 0 });
+    expect(line(true)).toMatchObject({ amount: 200_000_000, dollars: 150 });
   });
 
   it('counts messages to webhooks as tasks of their own, with a row and no body', () => {

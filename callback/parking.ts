@@ -5,7 +5,7 @@
  *
  * A line is one over all stores: the lowest places go first, wherever their rows are.
  */
-import { targetOfLine } from '../shared/capacity/line.ts';
+import { moverOf, targetOfLine } from '../shared/capacity/line.ts';
 import type { LineDescription, ReleaseAnswer, ReleaseRequest } from '../shared/ledger/line.ts';
 import {
   byPlace,
@@ -50,11 +50,6 @@ async function releaseIn(
   const wakes = wakesOf(released, line);
   await sendWakes(taskQueues, wakes, shard);
   return { released: released.length, left };
-}
-
-/** Of a pool's line each shard moves a part; the lines of services and flows are moved by the registry. */
-function moverOf(line: string, shard: number | undefined): string {
-  return targetOfLine(line)?.kind === 'pool' && shard !== undefined ? `shard${shard}` : 'registry';
 }
 
 function wakesOf(released: readonly ReleasedTask[], line: string) {

@@ -71,6 +71,8 @@ export function notCalled(id: string, outcome: Outcome): EndedCall {
   return { id, attempted: { outcome, startedAt: now, endedAt: now, server: undefined } };
 }
 
+type Parking = NonNullable<Extract<Outcome, { kind: 'deferred' }>['park']>;
+
 /**
  * The settlement of an attempted call: the event for the transition table, with the delay chosen.
  * @param random a number in [0, 1)
@@ -111,7 +113,7 @@ export function settlementOf(call: Call, attempted: Attempted, callbackTimeoutMs
           reason: outcome.reason,
           delayMs,
           delayReason,
-          ...(park !== undefined && retryAfterMs !== undefined && { opensAt: at + retryAfterMs }),
+          ...(park !== undefined && retryAfterMs !== undefined && openingOf(park, at + retryAfterMs)),
           ...(outcome.error !== undefined && { error: outcome.error }),
         },
       };
@@ -140,8 +142,12 @@ export function settlementOf(call: Call, attempted: Attempted, callbackTimeoutMs
   }
 }
 
+function openingOf({ shard }: Parking, opensAt: number): Pick<AttemptRecord, 'opensAt' | 'opensOn'> {
+  return { opensAt, ...(shard !== undefined && { opensOn: shard }) };
+}
+
 /** Who was released from this very line goes back to its head, or near it. */
-function parkPart({ line }: Call, park: Extract<Outcome, { kind: 'deferred' }>['park']) {
+function parkPart({ line }: Call, park: Parking | undefined) {
   if (park === undefined) return {};
   const isAgain = park.line === line;
   const isBehind = isAgain && park.isBehind === true;

@@ -126,7 +126,7 @@ export abstract class Leases<Env extends { readonly shard: string }, Grant, Repo
         waiting.push(call);
         at = Math.min(at, answer.at);
       } else {
-        ended.push(this.declined(call.id, answer === undefined ? this.unanswered : outcomeOf(answer)));
+        ended.push(this.declined(call.id, answer === undefined ? this.unanswered : outcomeOf(answer, this.env.shard)));
       }
     }
     this.open.add(leaseId, lender, granted);
@@ -164,9 +164,9 @@ function answerTo<Grant>({ id }: Call, answers: readonly LeaseAnswer<Grant>[], i
   return answer?.task === id ? answer : answers.find(({ task }) => task === id);
 }
 
-function outcomeOf(answer: Extract<LeaseAnswer<unknown>, { kind: 'park' | 'fail' }>): Outcome {
+function outcomeOf(answer: Extract<LeaseAnswer<unknown>, { kind: 'park' | 'fail' }>, shard: string): Outcome {
   if (answer.kind === 'fail') return permanentRefusal(answer.detail, answer.httpStatus);
   const { line, reason, until } = answer;
   const retryAfterMs = until === undefined ? undefined : Math.max(0, until - Date.now());
-  return { kind: 'deferred', reason, retryAfterMs, park: { line } };
+  return { kind: 'deferred', reason, retryAfterMs, park: { line, shard } };
 }

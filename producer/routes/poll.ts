@@ -81,7 +81,8 @@ async function answerRow(runtime: Runtime, caller: Caller, row: TaskRow): Promis
 
 /** Where a parked task stands in its line, which is one over all stores; undefined when that cannot be read. */
 async function positionOf({ config }: Runtime, line: string, row: TaskRow): Promise<LinePosition | undefined> {
-  const since = Date.now() - RATE_IS_OLD_MS;
+  const now = Date.now();
+  const since = now - RATE_IS_OLD_MS;
   const parts = await callUpstream('database', () =>
     Promise.all(config.stores.all.map(({ db }) => readLinePosition(db, line, row, since))),
   );
@@ -91,7 +92,7 @@ async function positionOf({ config }: Runtime, line: string, row: TaskRow): Prom
     ahead: parts.reduce((sum, { ahead }) => sum + ahead, 0),
     // Each store is told the pace of the whole line, some of them later.
     perSecond: rates.length === 0 ? null : Math.max(...rates),
-    opensAt: opensAtOf(row),
+    opensAt: opensAtOf(row, parts, now),
   };
 }
 

@@ -4,7 +4,9 @@
  */
 
 import * as z from 'zod';
+import { moverOf } from '../../shared/capacity/line.ts';
 import { parsedJson } from '../../shared/json-text.ts';
+import { type LineView, MOVES_WITHIN_MS } from '../../shared/store/parking.ts';
 import type { TaskRow, TaskSummaryRow } from '../../shared/store/row.ts';
 import { TaskErrorSchema } from '../../shared/task/attempt.ts';
 import { taskCreatedAt } from '../../shared/task/id.ts';
@@ -28,13 +30,28 @@ export interface LinePosition {
   readonly ahead: number;
   /** Tasks that the line's owner starts a second; null when it has not said so of late. */
   readonly perSecond: number | null;
-  /** Unix ms: nobody starts before, as was known when it was parked. */
+  /** Unix ms: nobody starts before, as far as is known. */
   readonly opensAt?: number | undefined;
 }
 
-/** Until when all that a parked task waits for was known to be closed, as it was parked, Unix ms. */
-export function opensAtOf({ history }: Pick<TaskRow, 'history'>): number | undefined {
-  return attemptsIn(history).at(-1)?.opensAt;
+/**
+ * Until when all that a parked task waits for is closed, Unix ms, as was known when it was parked, or whoever stands at the
+ * head was, as the later knows more: of no worth since the line has moved, or while others than who said it move it.
+ */
+export function opensAtOf(
+  { history, parked_for: line }: Pick<TaskRow, 'history' | 'parked_for'>,
+  parts: readonly Pick<LineView, 'moved' | 'headAttempt'>[],
+  now: number,
+): number | undefined {
+  const heads = parts.flatMap(({ headAttempt }) => headAttempt ?? []);
+  const said = [...attemptsIn(history).slice(-1), ...attemptsIn(`[${heads.join(',')}]`)];
+  const last = said.sort((one, other) => one.endedAt - other.endedAt).at(-1);
+  if (line === null || last?.opensAt === undefined) return undefined;
+  const by = moverOf(line, last.opensOn);
+  const hasMoved = parts
+    .flatMap(({ moved }) => moved)
+    .some(({ mover, at }) => at > last.endedAt || (mover !== by && at > now - MOVES_WITHIN_MS));
+  return hasMoved ? undefined : last.opensAt;
 }
 
 /** Its service's pause: nothing else that it waits for matters meanwhile. `until`: when that ends by itself, Unix ms. */

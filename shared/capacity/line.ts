@@ -48,6 +48,11 @@ export function targetOfLine(line: string): LineTarget | undefined {
   return { kind: 'pool', pool: name, bucket, ...(kind === 'refused' && { isOfRefused: true }) };
 }
 
+/** Who moves a line: of a pool's each shard a part; the lines of services and flows are moved by the registry. */
+export function moverOf(line: string, shard: number | string | undefined): string {
+  return targetOfLine(line)?.kind === 'pool' && shard !== undefined ? `shard${shard}` : 'registry';
+}
+
 /** What the tasks of a line wait for, as a person says it: `keys of the pool default`, `places at ocr`. */
 export function lineInWords(line: string): string {
   const target = targetOfLine(line);

@@ -212,6 +212,9 @@ export async function readLines(db: D1Database, after: string, limit: number): P
   return results.map(({ line }) => line);
 }
 
+/** Whoever moves a line notes it so often, and a little later at most. */
+export const MOVES_WITHIN_MS = 2 * PACE_HOLDS_MS;
+
 /** Each is a row read of every poll of a parked task, in every store. */
 const MAX_AHEAD = 1_000;
 
@@ -225,27 +228,41 @@ const BY_TURNS = `
     + max(0, min(third + ${LOW_BEHIND}, ?2) - max(near.head, second + ${LOW_BEHIND})))
   FROM (SELECT second, third FROM line_turns WHERE line = ?1 LIMIT ${MAX_AHEAD})`;
 
-/**
- * How many of a store stand before a task, wherever that is, and how fast the line moves.
- * @param since a pace that is older says nothing of now, Unix ms
- * @returns `ahead`: counted up to `MAX_AHEAD`, else about so many; `perSecond`: null when the line's owner has not said it of late
- */
+/** A line as it is in one store, seen by a task that stands in it. */
+export interface LineView {
+  /** Of the store before the task, wherever that is; counted up to `MAX_AHEAD`, else about so many. */
+  readonly ahead: number;
+  /** Null when the line's owner has not said it of late. */
+  readonly perSecond: number | null;
+  /** Who has moved it of late, and said so then, Unix ms. */
+  readonly moved: readonly { readonly mover: string; readonly at: number }[];
+  /** The latest attempt of the task at its head, as it is kept; null where it has none. */
+  readonly headAttempt: string | null;
+}
+
+/** @param since a pace that is older says nothing of now, Unix ms */
 export async function readLinePosition(
   db: D1Database,
   line: string,
   { id, place }: LineHead,
   since: number,
-): Promise<{ ahead: number; perSecond: number | null }> {
+): Promise<LineView> {
   const row = await db
     .prepare(
       `WITH near AS (
          SELECT count(*) AS tasks, min(place) AS head FROM
            (SELECT place FROM tasks WHERE parked_for = ?1 AND (place, id) < (?2, ?3) ORDER BY place, id LIMIT ${MAX_AHEAD}))
        SELECT CASE WHEN tasks < ${MAX_AHEAD} THEN tasks ELSE max(tasks, (${BY_TURNS})) END AS ahead,
-         (SELECT per_second FROM lines WHERE line = ?1 AND noted_at >= ?4) AS per_second
-       FROM near`,
+         lines.per_second, lines.rates,
+         (SELECT history->'$[#-1]' FROM tasks WHERE parked_for = ?1 ORDER BY place, id LIMIT 1) AS head_attempt
+       FROM near LEFT JOIN lines ON line = ?1 AND noted_at >= ?4`,
     )
     .bind(line, place, id, since)
-    .first<{ ahead: number; per_second: number | null }>();
-  return { ahead: row?.ahead ?? 0, perSecond: row?.per_second ?? null };
+    .first<{ ahead: number; per_second: number | null; rates: string | null; head_attempt: string | null }>();
+  return {
+    ahead: row?.ahead ?? 0,
+    perSecond: row?.per_second ?? null,
+    moved: Object.entries<[number, number]>(JSON.parse(row?.rates ?? '{}')).map(([mover, [, at]]) => ({ mover, at })),
+    headAttempt: row?.head_attempt ?? null,
+  };
 }

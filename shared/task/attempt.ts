@@ -47,6 +47,8 @@ export const AttemptRecordSchema = z.object({
   delayReason: z.string().optional(),
   /** Of a task that went to stand in line: nobody of it starts sooner, as was known then. Unix milliseconds. */
   opensAt: z.number().optional(),
+  /** The shard that said so: where each moves a part of the line, others may go on. */
+  opensOn: z.string().optional(),
 });
 export type AttemptRecord = z.infer<typeof AttemptRecordSchema>;
 

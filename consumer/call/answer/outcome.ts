@@ -29,8 +29,11 @@ export type Outcome =
       readonly placedBy?: 'key-pool' | 'registry';
       /** It stands in this line, whose owner wakes it; the delay is the least that the fallback waits (rule R20). */
       readonly park?: {
-        readonly line: string /** When it was released from there: a few go before it. */;
+        readonly line: string;
+        /** When it was released from there: a few go before it. */
         readonly isBehind?: boolean;
+        /** The shard whose part of the line moves no sooner than after the delay. */
+        readonly shard?: string;
       };
       readonly error?: TaskError;
     }

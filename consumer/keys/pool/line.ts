@@ -89,12 +89,12 @@ export function pull(pool: Pool, now: number): { readonly pulls: Pull[]; readonl
     const mayAskAt = line.askedAt + line.askPauseMs;
     if (room >= 1 && mayAskAt <= now) {
       const limit = Math.min(MAX_RELEASED, Math.floor(room));
-      pulls.push({ bucket, request: requestOf(pool, bucket, limit, pool.shard, now), of: 'line' });
+      pulls.push({ bucket, request: requestOf(pool, bucket, limit, now), of: 'line' });
     }
     if (line.showsAt <= now) {
       line.showsAt = now + SHOWN_AGAIN_AFTER_MS;
       for (const shard of pool.otherShards) {
-        pulls.push({ bucket, request: requestOf(pool, bucket, 1, shard, now), of: 'other' });
+        pulls.push({ bucket, request: { line: poolLine(pool.name, bucket), limit: 1, shard }, of: 'other' });
       }
     }
     const showsAt = pool.otherShards.length > 0 ? line.showsAt : Infinity;
@@ -174,9 +174,9 @@ function waitingInPlace(pool: Pool, bucket: string, now: number): number {
   return count;
 }
 
-function requestOf(pool: Pool, bucket: string, limit: number, shard: number, now: number): ReleaseRequest {
+function requestOf(pool: Pool, bucket: string, limit: number, now: number): ReleaseRequest {
   const perSecond = paceOf(pool, bucket, now);
-  return { line: poolLine(pool.name, bucket), limit, shard, ...(perSecond !== undefined && { perSecond }) };
+  return { line: poolLine(pool.name, bucket), limit, shard: pool.shard, ...(perSecond !== undefined && { perSecond }) };
 }
 
 /** Calls a second through the keys that take any; one of which nothing is known is taken for the mean of the others. */

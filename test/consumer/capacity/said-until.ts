@@ -33,7 +33,7 @@ async function untilOf(id: string): Promise<number | undefined> {
   if (row === undefined) throw new Error(`there is no task ${id}`);
   if (row.parked_for === null) return undefined;
   const line = await readLinePosition(env.DB, row.parked_for, row, now - RATE_IS_OLD_MS);
-  const view = taskSummary(row, '', { at: now, position: { ...line, opensAt: opensAtOf(row) } });
+  const view = taskSummary(row, '', { at: now, position: { ...line, opensAt: opensAtOf(row, [line], now) } });
   return view.waitingFor?.until === undefined ? undefined : Date.parse(view.waitingFor.until);
 }
 

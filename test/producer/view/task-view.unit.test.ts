@@ -112,7 +112,7 @@ describe('what a task waits for', () => {
         const times = { run: 1, attempt: 1, startedAt: CREATED, endedAt: CREATED };
         const record = { ...times, outcome: 'deferred', reason: 'no-key', opensAt: CREATED + opensInMs };
         const row = rowWith({ ...parked, history: JSON.stringify([{ ...record, opensAt: CREATED + 9e9 }, record]) });
-        const line = { ...position(perSecond), opensAt: opensAtOf(row) };
+        const line = { ...position(perSecond), opensAt: opensAtOf(row, [], CREATED) };
         const shownTo = taskView(row, '', { at: CREATED, position: line });
         return (shownTo as { waitingFor?: { until?: string } }).waitingFor?.until;
       };
@@ -122,6 +122,30 @@ describe('what a task waits for', () => {
         expect(until(2, seconds * 1_000)).toBe(at(seconds + 5));
       }
       expect(until(null, -1_000)).toBeUndefined();
+    });
+
+    it('goes by what was last said of when it opens, by itself or at the head, as long as nobody moves the line', () => {
+      const minute = 60_000;
+      const said = (endedAt: number, opensAt?: number, opensOn?: string) => {
+        const times = { run: 1, attempt: 1, startedAt: endedAt, endedAt };
+        return { ...times, outcome: 'deferred', reason: 'no-key', opensAt, opensOn };
+      };
+      const own = (...said: unknown[]) => rowWith({ ...parked, history: JSON.stringify(said) });
+      const head = (attempt: unknown) => ({ headAttempt: JSON.stringify(attempt) });
+      const moved = (mover: string, at: number) => ({ moved: [{ mover, at }] });
+      const still = { moved: [], headAttempt: null };
+      // Keys that were open as it joined have been closed since: the head knows.
+      const joined = own(said(CREATED));
+      const later = head(said(CREATED + minute, CREATED + 60 * minute, '0'));
+      expect(opensAtOf(joined, [{ ...still, ...later }], CREATED + minute)).toBe(CREATED + 60 * minute);
+      // A person has reset the key: the line goes on.
+      const closed = own(said(CREATED, CREATED + 60 * minute, '0'));
+      const at = CREATED + 1_000;
+      expect(opensAtOf(closed, [{ ...still, ...moved('shard0', at - 1) }], at)).toBeUndefined();
+      expect(opensAtOf(closed, [{ ...still, ...moved('shard0', CREATED - 1) }], at)).toBe(CREATED + 60 * minute);
+      // Another shard has keys that work.
+      expect(opensAtOf(closed, [{ ...still, ...moved('shard1', CREATED - 9_000) }], at)).toBeUndefined();
+      expect(opensAtOf(closed, [{ ...still, ...moved('shard1', CREATED - minute) }], at)).toBe(CREATED + 60 * minute);
     });
 
     it('is its service as long as that is paused, until the end of the pause, and no time that slides', () => {

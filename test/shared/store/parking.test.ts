@@ -138,7 +138,7 @@ describe('a line', () => {
     }
     expect(sentAt).toEqual([1, 2, 4, 8, 16, 32, 64, 124, 184, 244]);
     const line = await readLinePosition(env.DB, 'pool:some', await placeOf(head!), NOW);
-    expect(line).toEqual({ ahead: 0, perSecond: null });
+    expect(line).toMatchObject({ ahead: 0, perSecond: null, moved: [] });
   });
 
   it.each([
@@ -215,8 +215,23 @@ describe('a line', () => {
     const ids = await parked(4);
     await releaseParkedTasks(env.DB, 'pool:some', 1, { perSecond: 2.5, mover: 'shard1' }, NOW);
     const last = await placeOf(ids[3]!);
-    expect(await readLinePosition(env.DB, 'pool:some', last, NOW - 1)).toEqual({ ahead: 3, perSecond: 2.5 });
-    expect(await readLinePosition(env.DB, 'pool:some', last, NOW + 1)).toEqual({ ahead: 3, perSecond: null });
+    const moved = [{ mover: 'shard1', at: NOW }];
+    expect(await readLinePosition(env.DB, 'pool:some', last, NOW - 1)).toMatchObject({
+      ahead: 3,
+      perSecond: 2.5,
+      moved,
+    });
+    const old = await readLinePosition(env.DB, 'pool:some', last, NOW + 1);
+    expect(old).toMatchObject({ ahead: 3, perSecond: null, moved: [] });
+  });
+
+  it('says what its head was told last', async () => {
+    const ids = await parked(2);
+    const told = { opensAt: NOW + DAY_MS, opensOn: '0' };
+    const write = env.DB.prepare('UPDATE tasks SET history = ?2 WHERE id = ?1');
+    await write.bind(ids[0], JSON.stringify([{ opensAt: NOW }, told])).run();
+    const { headAttempt } = await readLinePosition(env.DB, 'pool:some', await placeOf(ids[1]!), NOW);
+    expect(JSON.parse(headAttempt!)).toEqual(told);
   });
 
   it('has its pace written every ten seconds, and at once when it has changed by more than a fifth', async () => {

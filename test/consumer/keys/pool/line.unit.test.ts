@@ -125,6 +125,14 @@ test('the pace of a line is that of the keys that take calls', () => {
   expect(pace(START + 100_000)).toBeCloseTo(2);
 });
 
+test('another shard is shown the line without a pace: it knows its own', () => {
+  const pool = lineBehindOneCall({ configured: { requestsPerMinute: 1 }, otherShards: [1] });
+  const { pulls } = pull(pool, START + 20_000);
+  expect(pulls.filter(({ of }) => of === 'other').map(({ request }) => request)).toEqual([
+    { line: 'pool:llm', limit: 1, shard: 1 },
+  ]);
+});
+
 test('keys that share a quota make room once', () => {
   const members = [KEY, { number: 2, fingerprint: 'bbbbbbbb' }].map((key) => ({ ...key, group: 'team' }));
   expect(wake(lineBehindOneCall({ members }), START + CALL_MS)).toBe(1);

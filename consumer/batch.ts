@@ -118,7 +118,9 @@ async function runTasks(
   const callOfId = new Map(pending);
   const settle = (ended: readonly EndedCall[]) => {
     flows.release(ended);
-    keys.settled(ended.flatMap(({ id }) => callOfId.get(id) ?? []));
+    const those = ended.flatMap(({ id }) => callOfId.get(id) ?? []);
+    servers.settled(those);
+    keys.settled(those);
     const settlements = ended.flatMap((each) => settlementsOf(env, callOfId.get(each.id), each));
     for (const { id, event, server } of settlements) {
       pending.delete(id);

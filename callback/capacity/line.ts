@@ -130,6 +130,11 @@ export function noteAsking(service: Service, line: Line | undefined, now: number
   noteComing(service, now - releasedAt);
 }
 
+/** One of those that were released asks for no place: the next may have it. */
+export function noteElsewhere({ lines }: Registry, name: string): void {
+  lines.get(name)?.coming.shift();
+}
+
 /** Something has changed for those that wait: they are looked at without a pause. */
 export function hastenLines(registry: Registry, service: string | undefined): void {
   const lines = service === undefined ? registry.lines.values() : linesOf(registry, service);

@@ -6,7 +6,7 @@ import { noteCall } from '../registry/servers/metrics.ts';
 import { offerOf } from '../registry/servers/server.ts';
 import type { Offer, Place, Registry } from '../registry/state.ts';
 import { definitionOf, hasFixedTarget } from '../services/definitions.ts';
-import { notePark } from './line.ts';
+import { noteElsewhere, notePark } from './line.ts';
 import { noteReached, noteUnreachable } from './outage.ts';
 import { endTicket, isKnownLease, releasePlace } from './places.ts';
 import { noteDuration, noteEnough, noteUncounted, serviceOf } from './service.ts';
@@ -16,10 +16,11 @@ const DEFAULT_BUSY_MS = 1_000;
 
 export function takeReports(
   registry: Registry,
-  { leaseId, reports }: CallReports,
+  { leaseId, reports, elsewhere = [] }: CallReports,
   now: number,
   random: () => number,
 ): void {
+  for (const line of elsewhere) noteElsewhere(registry, line);
   const isKnown = isKnownLease(registry, leaseId);
   // What was let in without having been counted says something of the limit that is heard of with it.
   const { later = [], first = [] } = Object.groupBy(reports, (report) => (isUncounted(report) ? 'later' : 'first'));

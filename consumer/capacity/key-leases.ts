@@ -33,8 +33,6 @@ export class KeyLeases extends Leases<KeyEnv & Pick<CatalogEnv, 'services'>, Key
   readonly #moves = new Map<string, number>();
   /** Pools that tasks stand in line for, as far as this batch has seen. */
   readonly #lines = new Set<string>();
-  /** Calls that were asked for. */
-  readonly #asked = new Set<string>();
   /** Calls that the batch may still begin. */
   readonly #turns: () => number;
   /** Calls that are being asked for. */
@@ -142,12 +140,11 @@ export class KeyLeases extends Leases<KeyEnv & Pick<CatalogEnv, 'services'>, Key
     return answers;
   }
 
-  /** What was woken for a key and did not ask for one has ended, or waits for something else: the line goes on without it. */
-  settled(calls: readonly Call[]): void {
-    const woken = calls.filter((call) => isWoken(call) && !this.#asked.has(call.id));
-    const targets = woken
-      .flatMap(({ line = '' }) => targetOfLine(line) ?? [])
-      .filter((target) => target.kind === 'pool');
+  protected override tellElsewhere(lines: readonly string[]): void {
+    const targets = lines
+      .flatMap((line) => targetOfLine(line) ?? [])
+      .filter((target) => target.kind === 'pool')
+      .filter((target) => !isOfRefused(target));
     for (const [pool, those] of Map.groupBy(targets, (target) => target.pool)) {
       const buckets = those.map(({ bucket = '' }) => bucket);
       if (this.env.keys.ring.pools.has(pool)) this.background.add(noteElsewhere(this.env, pool, buckets));
@@ -159,7 +156,6 @@ export class KeyLeases extends Leases<KeyEnv & Pick<CatalogEnv, 'services'>, Key
     const target = line === undefined ? undefined : targetOfLine(line);
     // In a flow it has had its turn, and none here.
     const wasWoken = target !== undefined && target.kind !== 'flow';
-    this.#asked.add(id);
     return {
       task: id,
       ...(bucket !== undefined && { bucket }),

@@ -50,6 +50,8 @@ export abstract class Leases<Env extends { readonly shard: string }, Grant, Repo
   /** Calls that wait here. */
   protected waiting = 0;
   protected readonly startedAt = Date.now();
+  /** Calls that were asked for. */
+  readonly #asked = new Set<string>();
 
   /** A call waits here no longer than this in all: well within the slack of the task's lease. */
   protected abstract readonly maxInPlaceMs: number;
@@ -75,6 +77,15 @@ export abstract class Leases<Env extends { readonly shard: string }, Grant, Repo
 
   /** Never rejects. */
   protected abstract report(lender: string, leaseId: string, reports: Report[]): Promise<void>;
+
+  /** Tells who owns them of tasks that were woken from these lines and asked for nothing. */
+  protected tellElsewhere(_lines: readonly string[]): void {}
+
+  /** What was woken for this and did not ask has ended, or waits for something else: its line goes on without it. */
+  settled(calls: readonly Call[]): void {
+    const lines = calls.flatMap(({ id, line }) => (line === undefined || this.#asked.has(id) ? [] : line));
+    if (lines.length > 0) this.tellElsewhere(lines);
+  }
 
   protected unavailable(calls: readonly Call[]): Leased {
     return { ready: [], ended: calls.map(({ id }) => this.declined(id, this.unanswered)) };
@@ -109,6 +120,7 @@ export abstract class Leases<Env extends { readonly shard: string }, Grant, Repo
     // The lender would give nothing for a lease that is over.
     if (expiresAt <= now) return { ready: [], ended: calls.map(({ id }) => this.declined(id, TOO_LATE)) };
     const mustNotWait = now - this.startedAt > this.maxInPlaceMs;
+    for (const { id } of calls) this.#asked.add(id);
     const answers = await this.ask(lender, { leaseId, expiresAt, calls, round, mustNotWait });
     if (answers === undefined) return this.unavailable(calls);
     const granted: Call[] = [];

@@ -291,6 +291,13 @@ export class ServerLeases extends Leases<CapacityEnv, PlaceGrant, CallReport> im
     await reportPlaces(this.env, this.#session, { leaseId, reports });
   }
 
+  protected override tellElsewhere(lines: readonly string[]): void {
+    const elsewhere = lines.filter((line) => targetOfLine(line)?.kind === 'service');
+    if (elsewhere.length === 0) return;
+    const told = { leaseId: crypto.randomUUID(), reports: [], elsewhere };
+    this.background.add(reportPlaces(this.env, this.#session, told));
+  }
+
   [Symbol.dispose](): void {
     for (const timer of this.#timers) clearTimeout(timer);
   }

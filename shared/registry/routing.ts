@@ -168,6 +168,8 @@ const CallReportsSchema = z.object({
   leaseId: z.string().min(16),
   flowShard: FlowShardSchema.optional(),
   reports: z.array(z.unknown()),
+  /** The line of each task that was woken from it and asks for no place: it has ended, or waits for something else. */
+  elsewhere: z.array(z.string()).optional(),
 });
 
 export type CallReports = Omit<z.output<typeof CallReportsSchema>, 'reports'> & { readonly reports: CallReport[] };

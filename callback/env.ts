@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { reportSecret, type SecretReport } from '../shared/auth/secret-strength.ts';
 import { importMacKey, type MacKey } from '../shared/crypto/mac.ts';
 import { MisconfiguredError, numberedBindings, parseEnv, SecretSchema } from '../shared/env.ts';
+import { type KeyShards, KeyShardsSchema } from '../shared/key/shards.ts';
 import type { TaskMessage } from '../shared/message/task-message.ts';
 import { StoreLimitSchema, type Stores, storesIn } from '../shared/store/stores.ts';
 import { Statistics } from './statistics.ts';
@@ -29,6 +30,7 @@ const EnvSchema = z.object({
     .min(0, { error: 'is a number of days, 0 or more' })
     .default(3),
   STORE_LIMIT_BYTES: StoreLimitSchema,
+  KEY_SHARDS: KeyShardsSchema,
 });
 
 export interface ShardQueue {
@@ -41,6 +43,8 @@ export interface CallbackEnv {
   /** Bodies that are too large for a row; undefined where the deployment has no bucket. */
   readonly bodies: R2Bucket | undefined;
   readonly taskQueues: readonly ShardQueue[];
+  /** By pool. */
+  readonly keyShards: KeyShards;
   readonly deadQueue: Queue<TaskMessage>;
   readonly tokenKey: MacKey;
   /** How the secret looks, and whether a rotation of it is under way. */
@@ -90,6 +94,7 @@ export async function readEnv(env: object): Promise<CallbackEnv> {
     bodies: BODIES,
     deadQueue: DEAD_QUEUE,
     taskQueues,
+    keyShards: vars.KEY_SHARDS,
     tokenKey: await importMacKey(vars.CALLBACK_SECRET, vars.CALLBACK_SECRET_PREVIOUS),
     secretReport: await reportSecret('CALLBACK_SECRET', vars.CALLBACK_SECRET),
     hasPreviousSecret: vars.CALLBACK_SECRET_PREVIOUS !== undefined,

@@ -42,14 +42,18 @@ async function releaseIn(
 ): Promise<ReleaseAnswer> {
   if (tasks !== undefined) {
     const among = await releaseParkedAmong(db, line, tasks, now);
-    await sendWakes(taskQueues, wakesOf(among.released, line), shard);
+    await sendWakes(taskQueues, wakesOf(among.released, line), only(shard));
     return { released: among.released.length, left: among.left };
   }
   const rate = perSecond === undefined ? undefined : { perSecond, mover: moverOf(line, shard) };
   const { released, left } = await releaseParkedTasks(db, line, limit ?? wanted, rate, now);
   const wakes = wakesOf(released, line);
-  await sendWakes(taskQueues, wakes, shard);
+  await sendWakes(taskQueues, wakes, only(shard));
   return { released: released.length, left };
+}
+
+function only(shard: number | undefined): number[] | undefined {
+  return shard === undefined ? undefined : [shard];
 }
 
 function wakesOf(released: readonly ReleasedTask[], line: string) {

@@ -18,8 +18,8 @@ export interface Wake {
 
 type Queues = readonly ShardQueue[];
 
-/** @param shard whose queue takes them, where there is such a shard; otherwise any */
-export async function sendWakes(queues: Queues, wakes: readonly Wake[], shard?: number): Promise<void> {
+/** @param among shards whose queues take them, where there is such a shard; otherwise any */
+export async function sendWakes(queues: Queues, wakes: readonly Wake[], among?: readonly number[]): Promise<void> {
   for (let at = 0; at < wakes.length; at += MAX_BATCH_MESSAGES) {
     const messages = wakes.slice(at, at + MAX_BATCH_MESSAGES).map(({ id, service, delayMs, line }) => ({
       body: wakeMessage(id, service, line),
@@ -27,7 +27,7 @@ export async function sendWakes(queues: Queues, wakes: readonly Wake[], shard?: 
       // A task that is past its deadline is woken at once; the platform refuses a negative delay.
       delaySeconds: Math.max(0, Math.ceil(delayMs / 1000)),
     }));
-    await sendToAny(queues, (queue) => queue.sendBatch(messages), shard);
+    await sendToAny(queues, (queue) => queue.sendBatch(messages), among);
   }
 }
 
@@ -54,14 +54,15 @@ export async function sendCancels(queues: Queues, cancelled: readonly CancelledT
   }
 }
 
-/** Starts at the wanted shard, or a random one, and goes on to the next when one refuses. */
+/** Starts at one of the wanted shards, or any, and goes on to the next when one refuses. */
 async function sendToAny(
   queues: Queues,
   send: (queue: Queue<TaskMessage>) => Promise<unknown>,
-  wanted?: number,
+  wanted: readonly number[] = [],
 ): Promise<void> {
-  const known = queues.findIndex(({ shard }) => shard === wanted);
-  const start = known === -1 ? Math.floor(Math.random() * queues.length) : known;
+  const known = [...queues.keys()].filter((index) => wanted.includes(queues[index]?.shard ?? -1));
+  const among = known.length > 0 ? known : [...queues.keys()];
+  const start = among[Math.floor(Math.random() * among.length)] ?? 0;
   let cause: unknown;
   for (let offset = 0; offset < queues.length; offset++) {
     const next = queues[(start + offset) % queues.length];

@@ -35,11 +35,12 @@ import { wakeFallen } from '../runs/fallback.ts';
 import { handOver } from '../runs/hand-over.ts';
 import { tellEnds, toldMoves } from '../runs/messages.ts';
 import { writeDueStatistics } from '../statistics.ts';
-import { sendWakes, type Wake } from '../wake.ts';
+import type { Wake } from '../wake.ts';
 import { sweepOrphans } from './orphans.ts';
 import { forgetOld } from './retention.ts';
 import { watchStores } from './store-watch.ts';
 import { decideSweep, type SweepDecision } from './sweep-decision.ts';
+import { wakeAtKeys } from './wake-at-keys.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -187,7 +188,7 @@ async function sweepDue(env: StoreEnv, kind: DueKind, now: number): Promise<Part
         ? []
         : [{ id: row.id, service: row.service, delayMs: decision.wakeDelayMs }],
     );
-    await sendWakes(env.taskQueues, wakes);
+    await wakeAtKeys(env, wakes);
     await wakeFallen(
       env,
       moves.filter(({ id }) => moved.has(id)),
@@ -232,10 +233,8 @@ async function sweepLines(env: StoreEnv, now: number): Promise<Partial<SweepRepo
   const lines = await readLines(env.db, position, LINES);
   await endOverdueHeads(env, lines, now);
   const heads = await releaseDueHeads(env.db, lines, now);
-  await sendWakes(
-    env.taskQueues,
-    heads.map(({ id, service, line }) => ({ id, service, line, delayMs: 0 })),
-  );
+  const wakes = heads.map(({ id, service, line }) => ({ id, service, line, delayMs: 0 }));
+  await wakeAtKeys(env, wakes);
   const next = lines.length < LINES ? '' : (lines.at(-1) ?? '');
   if (next !== position) await writeScanPosition(env.db, LINES_NAME, next);
   await deleteOldLineRates(env.db, now - PACE_LIFE_MS);

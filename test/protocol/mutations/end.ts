@@ -192,7 +192,7 @@ export const END_MUTATIONS: readonly Row[] = [
           },
           {
             file: 'callback/parking.ts',
-            from: '  await sendWakes(taskQueues, wakes, shard);\n',
+            from: '  await sendWakes(taskQueues, wakes, only(shard));\n',
             to: '',
           },
         ],

@@ -48,11 +48,11 @@ export const WAKE_UPS_MUTATIONS: readonly Row[] = [
           {
             file: SWEEP,
             from: 'const moved = await recordTransitions(env.db, moves);',
-            to: `await sendWakes(env.taskQueues, decisions.flatMap(({ row, decision }): Wake[] =>
+            to: `await wakeAtKeys(env, decisions.flatMap(({ row, decision }): Wake[] =>
               decision.wakeDelayMs === undefined ? [] : [{ id: row.id, service: row.service, delayMs: decision.wakeDelayMs }]));
             const moved = await recordTransitions(env.db, moves);`,
           },
-          { file: SWEEP, from: 'await sendWakes(env.taskQueues, wakes);', to: '' },
+          { file: SWEEP, from: '    await wakeAtKeys(env, wakes);\n    await', to: '    await' },
         ],
       },
       {

@@ -46,6 +46,7 @@ interface World {
   readonly fleet: Fleet;
   readonly keyPools: readonly KeyPoolObject[];
   readonly secrets: ReadonlyMap<string, string>;
+  knownStores(): ReadonlyMap<number, D1Database>;
   readonly watching: boolean;
   writes: number;
   readonly refusals: string[];
@@ -228,22 +229,10 @@ export class Bindings {
     };
   }
 
-  callback(invocation: Invocation) {
-    const db = gatedDatabase(env.DB, (statement, take) =>
-      this.#world.faults.effect(invocation, `db.${statement}`, async () => {
-        const answer = await this.#world.clock.outside(take()).catch((error: unknown) => {
-          // No fault of the schedule: the database itself refuses the statement.
-          this.#world.refusals.push(`${statement}: ${String(error)}`);
-          throw error;
-        });
-        if (!isWrite(statement)) return answer;
-        this.#world.writes += 1;
-        if (this.#world.watching) await this.#world.check(`after ${statement}`);
-        return answer;
-      }),
-    );
+  callback(invocation: Invocation, known = this.#world.knownStores()) {
+    const stores = [...known].map(([number, db]) => [`TASK_DB_${number}`, this.#store(number, db, invocation)]);
     return {
-      TASK_DB_0: db,
+      ...(Object.fromEntries(stores) as Record<`TASK_DB_${number}`, D1Database>),
       TASK_QUEUE_0: this.#queue('tasks', invocation),
       TASK_QUEUE_1: this.#queue(this.#world.consumers.release.keys.length > 1 ? 'tasks-1' : 'tasks', invocation),
       DEAD_QUEUE: this.#queue('dead', invocation),
@@ -256,6 +245,24 @@ export class Bindings {
         }),
       } as unknown as DurableObjectNamespace,
     };
+  }
+
+  /** The effects of the first store have names without a number. */
+  #store(number: number, db: D1Database, invocation: Invocation): D1Database {
+    const name = number === 0 ? 'db' : `db.${number}`;
+    return gatedDatabase(db, (statement, take) =>
+      this.#world.faults.effect(invocation, `${name}.${statement}`, async () => {
+        const answer = await this.#world.clock.outside(take()).catch((error: unknown) => {
+          // No fault of the schedule: the database itself refuses the statement.
+          this.#world.refusals.push(`${statement}: ${String(error)}`);
+          throw error;
+        });
+        if (!isWrite(statement)) return answer;
+        this.#world.writes += 1;
+        if (this.#world.watching) await this.#world.check(`after ${statement}`);
+        return answer;
+      }),
+    );
   }
 
   #queue(name: QueueName, invocation: Invocation): Queue<TaskMessage> {

@@ -22,6 +22,7 @@ import type { CallbackReport, LedgerAnswer } from '../../shared/ledger/rpc.ts';
 import { type NewTask, newTaskMessage } from '../../shared/message/task-message.ts';
 import type { Services } from '../../shared/service/definition.ts';
 import { storesIn } from '../../shared/store/stores.ts';
+import { storeOfTask } from '../../shared/task/id.ts';
 import { Backend } from './backend.ts';
 import { Bindings, type Budget } from './bindings.ts';
 import { Clock, START } from './clock.ts';
@@ -41,7 +42,24 @@ import { Receiver } from './receiver.ts';
 /** A request may cause so many Worker invocations (Workers limits). */
 export const MAX_INVOCATIONS = 32;
 
+/** Databases that a house before this one has written to: its tests may have ended anywhere. */
+const written = new Set([env.DB]);
+
+/** @throws when a row is where its id does not lead */
+async function rowsOf([number, db]: readonly [number, D1Database]): Promise<Row[]> {
+  const { results: rows } = await db.prepare('SELECT * FROM tasks ORDER BY id').all<Row>();
+  const stray = rows.find(({ id }) => storeOfTask(id) !== number);
+  if (stray !== undefined) throw new Error(`${stray.id} has a row in store ${number}`);
+  return rows;
+}
+
 export class House {
+  /** The databases of the tasks, by the number in an id. */
+  readonly stores = new Map<number, D1Database>();
+  /** Those that the callback Worker's next invocation knows. */
+  knownStores = (): ReadonlyMap<number, D1Database> => this.stores;
+  /** Where the next task is to be. */
+  storeOfNext = () => 0;
   readonly clock = new Clock(START);
   readonly post = new Post();
   readonly faults = new Faults();
@@ -128,8 +146,10 @@ export class House {
   }
 
   static async open(seed = 1): Promise<House> {
-    await emptyDatabase(env.DB);
+    for (const db of written) await emptyDatabase(db);
+    written.clear();
     const house = new House();
+    house.addStore(0, env.DB);
     for (const method of ['log', 'warn', 'error'] as const) {
       vi.spyOn(console, method).mockImplementation((line: unknown) => void house.printed.push(String(line)));
     }
@@ -199,7 +219,7 @@ export class House {
   async accept(task: NewTask, recordsAtAccept: boolean): Promise<Accepted | undefined> {
     const machine = this.consumers.of(0).machine;
     const ending = await this.#invoke(new Invocation('accept'), machine, async (invocation) => {
-      const bindings = this.#bindings.callback(invocation);
+      const bindings = this.#bindings.callback(invocation, this.stores);
       const queues = [bindings.TASK_QUEUE_0, bindings.TASK_QUEUE_1];
       const { release } = this.consumers;
       const config = { stores: storesIn(bindings), queues, recordsAtAccept, keyShards: keyShardsOf(release) };
@@ -211,7 +231,12 @@ export class House {
   }
 
   mint(order: Order = {}): Promise<NewTask> {
-    return mintTask(order);
+    return mintTask({ store: this.storeOfNext(), ...order });
+  }
+
+  addStore(number: number, db: D1Database): void {
+    written.add(db);
+    this.stores.set(number, db);
   }
 
   plan(at: number, happen: () => Promise<unknown>): void {
@@ -325,7 +350,7 @@ export class House {
   async rows(): Promise<Row[]> {
     const { writes } = this;
     if (this.#read?.writes === writes) return this.#read.rows;
-    const { results: rows } = await this.clock.outside(env.DB.prepare('SELECT * FROM tasks ORDER BY id').all<Row>());
+    const rows = (await this.clock.outside(Promise.all([...this.stores].map(rowsOf)))).flat();
     this.#read = { writes, rows };
     return rows;
   }

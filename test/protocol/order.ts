@@ -20,6 +20,8 @@ export interface Order {
   /** Whom its end is told to: the house's receiver. */
   readonly onComplete?: Partial<Hook>;
   readonly group?: string;
+  /** Where its row is to be. */
+  readonly store?: number;
 }
 
 /** @returns a hook of alice's at the house's receiver, as the producer makes it */
@@ -30,7 +32,7 @@ export function hookOf(hook: Partial<Hook>, linkBase = `${env.PUBLIC_URL}/api/ta
 export async function mintTask(order: Order): Promise<NewTask> {
   const { service = 'bound', maxAttempts = 8, baseSeconds = 2, capSeconds = 3600, deadlineMs = DAY_MS } = order;
   return NewTaskSchema.parse({
-    id: await mintTaskId(idKey, 'alice', Date.now(), 0),
+    id: await mintTaskId(idKey, 'alice', Date.now(), order.store ?? 0),
     subject: 'alice',
     service,
     policy: { maxAttempts, baseSeconds, capSeconds },

@@ -7,6 +7,7 @@ import { changeGroup } from '../../callback/groups.ts';
 import { flowName } from '../../shared/flow/flow.ts';
 import { createGroup, readGroup, setGroupHook } from '../../shared/store/groups.ts';
 import { ERROR_CLASSES } from '../../shared/task/error-class.ts';
+import { storeOfTask } from '../../shared/task/id.ts';
 import type { TaskRequest } from '../../shared/task/request.ts';
 import { isTerminal, TERMINAL_STATUSES } from '../../shared/task/status.ts';
 import { Dice } from './dice.ts';
@@ -25,6 +26,8 @@ export class Company {
   readonly #dice: Dice;
   readonly #services: readonly string[];
   #hasGroup = false;
+  /** Where the group and its tasks are. */
+  #store = 0;
   /** Of the group's end. */
   #messageId = '';
 
@@ -41,15 +44,16 @@ export class Company {
     if (!this.#hasGroup) return;
     const house = this.#house;
     const { id } = await house.mint();
+    this.#store = storeOfTask(id);
     this.#messageId = `${id}_w1`;
-    await createGroup(env.DB, GROUP, this.#messageId, house.clock.now);
-    await setGroupHook(env.DB, GROUP, JSON.stringify(await hookOf({}, `${env.PUBLIC_URL}/api/groups/`)));
+    await createGroup(this.#db, GROUP, this.#messageId, house.clock.now);
+    await setGroupHook(this.#db, GROUP, JSON.stringify(await hookOf({}, `${env.PUBLIC_URL}/api/groups/`)));
     const act = dice.chance(0.8) ? ('close' as const) : ('cancel' as const);
     house.plan(house.clock.now + dice.between(0, 120_000), () => this.#change(act));
   }
 
   /** What a task of `service` has of all this. */
-  orderFor(service: string): Pick<Order, 'group' | 'request'> {
+  orderFor(service: string): Pick<Order, 'group' | 'request' | 'store'> {
     const dice = this.#dice;
     const others = this.#services.filter((other) => other !== service);
     const fallback = dice.chance(0.3) ? others.slice(dice.between(0, 1), dice.between(1, 3)) : [];
@@ -59,7 +63,11 @@ export class Company {
       ...(fallback.length > 0 && dice.chance(0.3) && { fallbackOn: [dice.pick(ERROR_CLASSES), 'lost' as const] }),
       ...(dice.chance(0.35) && { flow: dice.pick(FLOWS) }),
     };
-    return { request, ...(this.#hasGroup && dice.chance(0.6) && { group: GROUP.name }) };
+    return { request, ...(this.#hasGroup && dice.chance(0.6) && { group: GROUP.name, store: this.#store }) };
+  }
+
+  get #db(): D1Database {
+    return this.#house.stores.get(this.#store) ?? env.DB;
   }
 
   /** Looked at when nothing moves any more. */
@@ -71,7 +79,7 @@ export class Company {
   /** A request that was refused or killed is made again, as a client would. */
   async #change(act: 'close' | 'cancel'): Promise<void> {
     for (let tries = 0; tries < 20; tries++) {
-      const request = { ...GROUP, store: 0, act };
+      const request = { ...GROUP, store: this.#store, act };
       const ending = await this.#house.callback(act, (callback) => changeGroup(callback, request, Date.now()));
       if (ending.kind === 'returned') return;
       await this.#house.clock.sleep(60_000);
@@ -93,11 +101,11 @@ export class Company {
 
   /** The group's counts are those of its tasks, it has ended, and was told of once. */
   async #checkGroup(): Promise<void> {
-    const { results } = await env.DB.prepare('SELECT * FROM tasks WHERE group_name = ?1').bind(GROUP.name).all<Row>();
+    const { results } = await this.#db.prepare('SELECT * FROM tasks WHERE group_name = ?1').bind(GROUP.name).all<Row>();
     const counts = Object.fromEntries(
       TERMINAL_STATUSES.map((status) => [status, results.filter((row) => row.status === status).length]),
     );
-    const group = await readGroup(env.DB, GROUP);
+    const group = await readGroup(this.#db, GROUP);
     const { total, succeeded, failed, cancelled, expired } = group ?? {};
     const said = JSON.stringify({ succeeded, failed, cancelled, expired });
     if (total !== results.length || said !== JSON.stringify(counts)) {

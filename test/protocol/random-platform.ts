@@ -36,6 +36,11 @@ const CHANGES = [
 /** With `… answer`: what was asked has happened by then. */
 const SLOW = ['ledger.claim', 'ledger.settle', ...OF_OBJECTS];
 
+/** `db.1.claim`, the claim in store 1, as `db.claim`. */
+function inAnyStore(effect: string): string {
+  return effect.replace(/^db\.\d+\./, 'db.');
+}
+
 export function strain(house: House, seed: number): void {
   const dice = new Dice(seed * 15_485_863);
   let left = dice.pick([0, 1, 2, 4]);
@@ -43,7 +48,7 @@ export function strain(house: House, seed: number): void {
   const drawn = house.faults.draw;
   house.faults.draw = (effect) => {
     const fault = drawn?.(effect);
-    if (fault !== undefined || left === 0 || !CHANGES.includes(effect)) return fault;
+    if (fault !== undefined || left === 0 || !CHANGES.includes(inAnyStore(effect))) return fault;
     const isOfObject = OF_OBJECTS.includes(effect);
     if (!dice.chance(isOfObject ? 2 * rate : rate)) return undefined;
     left -= 1;

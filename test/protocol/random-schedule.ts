@@ -12,6 +12,7 @@ import type { Letter } from './post.ts';
 import { Company } from './random-company.ts';
 import { deploys } from './random-deploy.ts';
 import { differ, strain, unsettle } from './random-platform.ts';
+import { Spread } from './random-stores.ts';
 import { comeToRest } from './rest.ts';
 
 const SERVICES = ['bound', 'fetched', 'served', 'keyed'];
@@ -30,9 +31,11 @@ export async function runSchedule(seed: number): Promise<House> {
     const hooks = new Dice(seed * 104_729);
     for (let count = hooks.between(0, 4); count > 0; count--)
       house.receiver.answers.push(new Response(null, { status: 500 }));
+    const spread = new Spread(house, seed);
     const company = new Company(house, seed, SERVICES);
     await company.gather();
-    for (let count = dice.between(1, 4); count > 0; count--) await enter(house, dice, company, hooks.chance(0.25));
+    for (let count = dice.between(1, 4); count > 0; count--)
+      await enter(house, dice, { company, spread, isTold: hooks.chance(0.25) });
     comeAndGo(house, dice);
     strain(house, seed);
     deploys(house, seed);
@@ -50,10 +53,15 @@ export async function runSchedule(seed: number): Promise<House> {
 }
 
 /** One task comes in, and is perhaps cancelled or retried at some time. */
-async function enter(house: House, dice: Dice, company: Company, isTold: boolean): Promise<void> {
+async function enter(
+  house: House,
+  dice: Dice,
+  { company, spread, isTold }: { readonly company: Company; readonly spread: Spread; readonly isTold: boolean },
+): Promise<void> {
   const service = dice.pick(SERVICES);
   const task = await house.mint({
     service,
+    store: spread.next(),
     ...company.orderFor(service),
     maxAttempts: dice.between(1, 4),
     baseSeconds: dice.pick([0, 2, 30]),
@@ -61,7 +69,8 @@ async function enter(house: House, dice: Dice, company: Company, isTold: boolean
     deadlineMs: dice.pick([30_000, 5 * MINUTE_MS, HOUR_MS, DAY_MS]),
     ...(isTold && { onComplete: {} }),
   });
-  house.plan(house.clock.now + dice.between(0, 20_000), () => submit(house, dice, task));
+  const at = Math.max(house.clock.now + dice.between(0, 20_000), spread.earliest(task.id));
+  house.plan(at, () => submit(house, dice, task));
   if (dice.chance(0.15)) house.plan(house.clock.now + dice.between(0, 120_000), () => house.cancel(task));
   for (let count = dice.between(0, 2); count > 0; count--) {
     house.plan(house.clock.now + dice.between(0, 2 * HOUR_MS), () => house.retry(task.id, dice.pick([60_000, DAY_MS])));

@@ -112,8 +112,8 @@ export class Bindings {
       serviceShare: 0.6,
       mostInvocations: this.#world.mostInvocations,
       longCalls: isolate.longCalls,
-      ownQueue: this.#queue(isolate.shard === 0 ? 'tasks' : 'tasks-1', invocation),
-      draining: false,
+      ownQueue: this.#queue(isolate.shard === 0 || isolate.isDraining ? 'tasks' : 'tasks-1', invocation),
+      draining: isolate.isDraining,
       outbound: (url, init) => fetch(url, init),
       backend: (name) => {
         if (name !== 'BACKEND') return undefined;
@@ -142,7 +142,7 @@ export class Bindings {
       lease: (request: KeyRequest) => effect(`keys.lease${of}`, () => pool.lease(structuredClone(request))),
       release: (request: KeyRelease) => effect(`keys.release${of}`, () => pool.release(structuredClone(request))),
     };
-    const others = release.keys.length > 1 ? [1 - shard] : [];
+    const others = [...release.keys.keys()].filter((other) => other !== shard);
     return {
       ...keys,
       pool: () => stub as unknown as ReturnType<ConsumerEnv['keys']['pool']>,
@@ -271,6 +271,7 @@ export class Bindings {
       this.#world.faults.effect(invocation, 'queue.send', async () => {
         const part = items.length > 1 ? this.#world.post.takesPart?.(items.length) : undefined;
         const taken = items.slice(0, part);
+        if (this.#world.post.closed.has(name)) throw new Error(`there is no queue ${name}`);
         const letters = taken.map(({ body, delaySeconds }) => this.#world.post.put(name, body, delaySeconds));
         this.#world.note(`${invocation.name} sends letters ${letters.map(({ serial }) => serial).join(', ')}`);
         await this.#world.post.afterSend?.(letters);

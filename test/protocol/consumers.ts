@@ -38,15 +38,18 @@ function knownServices({ services }: Release): KnownServices {
 
 export class Isolate {
   readonly shard: number;
+  /** Its shard is being removed: it sends on what is in its queue (decision 0020). */
+  readonly isDraining: boolean;
   readonly machine = new Machine();
   readonly servers = new LastKnownServers();
   readonly longCalls = new LongCalls();
   release: Release;
   #read: { readonly of: Release; readonly known: KnownServices; readonly keys: ConsumerKeys } | undefined;
 
-  constructor(release: Release, shard: number) {
+  constructor(release: Release, shard: number, isDraining = false) {
     this.release = release;
     this.shard = shard;
+    this.isDraining = isDraining;
   }
 
   get known(): KnownServices {
@@ -68,6 +71,7 @@ export class Isolate {
 
 export class Consumers {
   #release = FIRST;
+  #isDraining = false;
   #isolates = [new Isolate(FIRST, 0)];
   /** Of those that may take a batch, the one that does. */
   choose = (isolates: readonly Isolate[]): Isolate | undefined => isolates.at(-1);
@@ -91,20 +95,39 @@ export class Consumers {
     return isolate;
   }
 
+  /** The second shard is being removed. */
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  serves(shard: number): boolean {
+    return this.#isolates.some((isolate) => isolate.shard === shard);
+  }
+
   get all(): readonly Isolate[] {
     return this.#isolates;
   }
 
   start(shard = 0): void {
-    const isolate = new Isolate(this.#release, shard);
+    const isolate = new Isolate(this.#release, shard, this.#isDraining && shard === 1);
     this.#isolates.push(isolate);
     this.onStart?.(isolate);
   }
 
   /** From now on isolates of the new release start, and those that run go on. */
   deploy(change: Partial<Release>): void {
-    this.#release = { ...this.#release, ...change };
+    const before = this.#release;
+    this.#release = { ...before, ...change };
+    const isSingle = this.#release.keys.length === 1;
+    this.#isDraining = isSingle && (before.keys.length > 1 || this.#isDraining);
     for (const shard of this.#release.keys.keys()) this.start(shard);
+    if (this.#isDraining) this.start(1);
+  }
+
+  /** The second shard is gone, and with it all that took batches from its queue. */
+  remove(): void {
+    this.#isolates = this.#isolates.filter(({ shard }) => shard === 0);
+    this.#isDraining = false;
   }
 
   /** Those of an earlier release take no batch any more. */

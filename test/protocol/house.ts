@@ -207,10 +207,11 @@ export class House {
   }
 
   /** What accept does: mints an id and sends one message. Nothing is written. */
-  async submit(order: Order = {}): Promise<NewTask> {
+  async submit(order: Order = {}, queue: QueueName = 'tasks'): Promise<NewTask> {
     const task = await this.mint(order);
     this.promises.accepted.set(task.id, task);
-    this.post.put('tasks', newTaskMessage(task));
+    // A deploy may have taken the queue away meanwhile.
+    this.post.put(this.post.closed.has(queue) ? 'tasks' : queue, newTaskMessage(task));
     this.note(`submit ${task.id} to ${task.service}`);
     return task;
   }

@@ -57,6 +57,11 @@ export class Disk {
     });
   }
 
+  clear(): void {
+    if (this.#alarm !== undefined) clearTimeout(this.#alarm.timer);
+    this.#alarm = undefined;
+  }
+
   #start(): void {
     this.#alarm = undefined;
     this.#isRinging = true;

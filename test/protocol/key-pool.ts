@@ -60,6 +60,13 @@ export class KeyPoolObject {
     this.#memory = undefined;
   }
 
+  /** With the Worker that it belongs to: nothing of it is left. */
+  remove(): void {
+    this.evict();
+    this.disk.clear();
+    this.#rows.write([]);
+  }
+
   #awake(): Incarnation<KeyPoolHost> {
     this.#memory ??= new Incarnation((isOver) =>
       this.machine.run(() => new KeyPoolHost(this.#name, this.#platform(isOver))),

@@ -37,6 +37,8 @@ export class Post {
   /** Tasks of which the platform lost a letter. */
   readonly lost = new Set<string>();
   readonly violations: string[] = [];
+  /** Queues that were deleted: what comes there is gone, whoever sent it. */
+  readonly closed = new Set<QueueName>();
   readonly sent: Letter[] = [];
   /** Called with what was just sent, before the sender hears of it. */
   afterSend: ((letters: readonly Letter[]) => Promise<void>) | undefined;
@@ -70,7 +72,7 @@ export class Post {
     };
     this.sent.push(letter);
     if (this.loses?.(letter)) this.lost.add(letter.taskId);
-    else this.letters.add(letter);
+    else if (!this.closed.has(queue)) this.letters.add(letter);
     this.onPut?.();
     return letter;
   }

@@ -9,6 +9,7 @@ import { HOUR_MS, MINUTE_MS } from './clock.ts';
 import type { Release } from './consumers.ts';
 import { Dice } from './dice.ts';
 import type { House } from './house.ts';
+import { followShards } from './removal.ts';
 
 const [FIRST, SECOND, THIRD] = ['sk-first-0123456789', 'sk-second-0123456789', 'sk-third-0123456789'] as const;
 
@@ -22,6 +23,20 @@ const KEYS: readonly Release['keys'][] = [
   [{}, { KEY1: FIRST, KEY2: SECOND }],
 ];
 
+const OF_ONE_SHARD = KEYS.filter((shards) => shards.length === 1);
+const OF_TWO_SHARDS = KEYS.filter((shards) => shards.length > 1);
+
+/** Two shards from the start, one of which is taken away while its queue holds messages. */
+export function shrink(house: House, seed: number): void {
+  const dice = new Dice(seed * 122_949_823);
+  if (dice.chance(0.75)) return;
+  house.consumers.release = { ...house.consumers.release, keys: dice.pick(OF_TWO_SHARDS) };
+  house.consumers.start(1);
+  const at = house.clock.now + dice.pick([dice.between(0, 30_000), dice.between(0, 10 * MINUTE_MS)]);
+  deploy(house, dice, at, { keys: dice.pick(OF_ONE_SHARD) });
+  comeIn(house, dice, at, dice.pick([0, 2, 4]));
+}
+
 export function deploys(house: House, seed: number): void {
   const dice = new Dice(seed * 32_452_843);
   for (let count = dice.pick([0, 0, 1, 2]); count > 0; count--) house.consumers.start();
@@ -34,19 +49,26 @@ export function deploys(house: House, seed: number): void {
     ...(dice.chance(0.7) && { keys: dice.pick(KEYS) }),
   });
   // Many calls are under way.
-  for (let count = dice.pick([0, 0, 3, 6]); count > 0; count--) {
+  comeIn(house, dice, at, dice.pick([0, 0, 3, 6]));
+  if (dice.chance(0.3)) deploy(house, dice, at + dice.between(1_000, 10 * MINUTE_MS), { services: before.services });
+}
+
+/** Tasks come about `at`. */
+function comeIn(house: House, dice: Dice, at: number, count: number): void {
+  for (let left = count; left > 0; left--) {
     const service = dice.pick(['keyed', 'keyed', 'fetched', 'served']);
-    const submit = () => house.submit({ service, maxAttempts: 4, deadlineMs: dice.pick([5 * MINUTE_MS, HOUR_MS]) });
+    const queue = house.consumers.serves(1) ? dice.pick(['tasks', 'tasks-1'] as const) : 'tasks';
+    const submit = () =>
+      house.submit({ service, maxAttempts: 4, deadlineMs: dice.pick([5 * MINUTE_MS, HOUR_MS]) }, queue);
     house.plan(at + dice.between(-5_000, 5_000), submit);
   }
-  // Who grew to two shards stays with them.
-  if (dice.chance(0.3)) deploy(house, dice, at + dice.between(1_000, 10 * MINUTE_MS), { services: before.services });
 }
 
 function deploy(house: House, dice: Dice, at: number, change: Partial<Release>): void {
   house.plan(at, async () => {
     house.note(`deploy ${JSON.stringify({ keys: change.keys })}`);
     house.consumers.deploy(change);
+    if (change.keys !== undefined) followShards(house);
   });
   house.plan(at + dice.between(0, 15 * MINUTE_MS), async () => house.consumers.retire());
   house.plan(at + dice.between(0, 5 * MINUTE_MS), async () => house.restartRegistry());

@@ -10,7 +10,7 @@ import { FAULTS } from './faults.ts';
 import { House } from './house.ts';
 import type { Letter } from './post.ts';
 import { Company } from './random-company.ts';
-import { deploys } from './random-deploy.ts';
+import { deploys, shrink } from './random-deploy.ts';
 import { differ, strain, unsettle } from './random-platform.ts';
 import { Spread } from './random-stores.ts';
 import { comeToRest } from './rest.ts';
@@ -38,6 +38,7 @@ export async function runSchedule(seed: number): Promise<House> {
       await enter(house, dice, { company, spread, isTold: hooks.chance(0.25) });
     comeAndGo(house, dice);
     strain(house, seed);
+    shrink(house, seed);
     deploys(house, seed);
     differ(house, seed);
     unsettle(house, seed);

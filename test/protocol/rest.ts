@@ -7,7 +7,7 @@
 import { isTerminal } from '../../shared/task/status.ts';
 import { MINUTE_MS } from './clock.ts';
 import type { House } from './house.ts';
-import type { Letter } from './post.ts';
+import { type Letter, shardOf } from './post.ts';
 import type { Row } from './promises.ts';
 
 /** No schedule needs as many; one that does goes round in circles. */
@@ -62,7 +62,7 @@ async function live(house: House, { batch = together }: Course): Promise<void> {
       start(event.happen());
     }
     for (const queue of ['tasks', 'tasks-1'] as const) {
-      const tasks = house.ready(queue);
+      const tasks = house.consumers.serves(shardOf(queue)) ? house.ready(queue) : [];
       if (tasks.length > 0) for (const letters of batch(tasks)) start(house.deliver(letters));
     }
     const dead = house.ready('dead');

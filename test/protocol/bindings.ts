@@ -242,6 +242,10 @@ export class Bindings {
         getByName: () => ({
           endTask: (id: string) =>
             this.#world.faults.effect(invocation, 'registry.end-task', () => this.#world.fleet.object.endTask(id)),
+          getServiceRates: (names: readonly string[]) =>
+            this.#world.faults.effect(invocation, 'registry.rates', () =>
+              this.#world.fleet.object.getServiceRates(names),
+            ),
         }),
       } as unknown as DurableObjectNamespace,
     };

@@ -32,6 +32,7 @@ export type Ending<Value> =
 /** One invocation of a Worker. Once killed, nothing of it reaches the world any more. */
 export class Invocation {
   readonly name: string;
+  readonly startedAt = inTheWorld(() => Date.now());
   killed = false;
   /** It returned, or threw: what it still does, the platform may cut off. */
   over = false;

@@ -16,6 +16,7 @@ import { membersOf } from '../../consumer/keys/pool/members.ts';
 import { type Accepted, acceptTask } from '../../producer/accept/accept.ts';
 import type { Runtime } from '../../producer/runtime.ts';
 import { serviceLine } from '../../shared/capacity/line.ts';
+import type { KeyAction } from '../../shared/key/rpc.ts';
 import type { LedgerSession } from '../../shared/ledger/contract.ts';
 import type { ReleaseAnswer, ReleaseRequest } from '../../shared/ledger/line.ts';
 import type { CallbackReport, LedgerAnswer } from '../../shared/ledger/rpc.ts';
@@ -52,6 +53,8 @@ async function rowsOf([number, db]: readonly [number, D1Database]): Promise<Row[
   if (stray !== undefined) throw new Error(`${stray.id} has a row in store ${number}`);
   return rows;
 }
+
+const isRetried = ({ disposition }: Letter) => disposition?.kind === 'retry';
 
 export class House {
   /** The databases of the tasks, by the number in an id. */
@@ -108,6 +111,8 @@ export class House {
   /** A round of the sweeper begins while others are under way. */
   overlapsSweeps = false;
   readonly #underWay = new Set<Invocation>();
+  /** Sends that failed. */
+  refusedSends = 0;
   readonly #loans = new Loans(this.promises.violations);
 
   constructor() {
@@ -161,6 +166,7 @@ export class House {
       house.promises.violations.push(`${name} still did ${effect} after its end`);
     house.faults.onFault = (effect, fault) => {
       house.note(`${fault} at ${effect}`);
+      if (effect === 'queue.send') house.refusedSends += 1;
       house.#loans.noteFault(effect, fault);
     };
     house.faults.onArrival = () => house.#checkLoans();
@@ -254,7 +260,10 @@ export class House {
     const isolate = this.consumers.of(letters[0] === undefined ? 0 : shardOf(letters[0].queue));
     return this.#hand('consumer', isolate.machine, letters, async (invocation, messages) => {
       const budget: Budget = { spent: 0 };
+      const refusals = this.refusedSends;
       await runBatch(this.#bindings.consumer(invocation, budget, isolate), messages, this.backlog);
+      if (isolate.isDraining && this.refusedSends === refusals && letters.some(isRetried))
+        this.post.violations.push('a message returned to the queue of a shard that is being removed');
       this.invocations = budget.spent;
       if (budget.spent > MAX_INVOCATIONS) this.post.violations.push(`a batch caused ${budget.spent} invocations`);
     });
@@ -315,9 +324,19 @@ export class House {
 
   /** How the pool's keys stand. */
   async keys(shard = 0) {
-    const isolate = this.consumers.all.findLast((each) => each.shard === shard);
-    const members = isolate && (await this.clock.outside(membersOf(isolate.keys.ring, 'default')));
+    const members = await this.#membersOf(shard);
     return members === undefined ? [] : (this.keyPools[shard]?.describe(members) ?? []);
+  }
+
+  /** What an administrator does to a key of the first shard. */
+  async changeKey(number: number, action: KeyAction): Promise<void> {
+    const members = (await this.#membersOf(0)) ?? [];
+    await this.keyPools[0]?.change(members, number, action);
+  }
+
+  #membersOf(shard: number) {
+    const isolate = this.consumers.all.findLast((each) => each.shard === shard);
+    return isolate && this.clock.outside(membersOf(isolate.keys.ring, 'default'));
   }
 
   restartKeyPool(shard = 0): void {

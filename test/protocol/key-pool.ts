@@ -6,6 +6,7 @@ import { KeyPoolHost, type PoolPlatform } from '../../consumer/keys/pool/host.ts
 import type { KeyRequest } from '../../consumer/keys/pool/lease.ts';
 import type { Member } from '../../consumer/keys/pool/pool.ts';
 import type { KeyRelease } from '../../consumer/keys/pool/release.ts';
+import type { KeyAction } from '../../shared/key/rpc.ts';
 import type { SnapshotRow } from '../../shared/object/snapshot-rows.ts';
 import { never } from './clock.ts';
 import { Disk, Incarnation } from './incarnation.ts';
@@ -48,6 +49,10 @@ export class KeyPoolObject {
 
   release(request: KeyRelease) {
     return this.#ask((host) => host.release(request));
+  }
+
+  change(members: readonly Member[], number: number, action: KeyAction) {
+    return this.#ask((host) => host.change(members, number, action));
   }
 
   describe(members: readonly Member[]) {

@@ -11,9 +11,10 @@ import { House } from './house.ts';
 import type { Letter } from './post.ts';
 import { Company } from './random-company.ts';
 import { deploys, shrink } from './random-deploy.ts';
+import { Operator } from './random-operator.ts';
 import { differ, strain, unsettle } from './random-platform.ts';
 import { Spread } from './random-stores.ts';
-import { comeToRest } from './rest.ts';
+import { comeToRest, withLog } from './rest.ts';
 
 const SERVICES = ['bound', 'fetched', 'served', 'keyed'];
 
@@ -40,11 +41,15 @@ export async function runSchedule(seed: number): Promise<House> {
     strain(house, seed);
     shrink(house, seed);
     deploys(house, seed);
+    const operator = new Operator(house, seed, SERVICES);
     differ(house, seed);
     unsettle(house, seed);
     await comeToRest(house, { batch: (letters) => split(letters, dice) });
-    await checkTold(house);
-    await company.check();
+    await withLog(house, async () => {
+      await checkTold(house);
+      await company.check();
+      await operator.check();
+    });
     return house;
   } catch (error) {
     throw new Error(`schedule ${seed}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });

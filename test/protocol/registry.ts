@@ -9,6 +9,7 @@ import { takeReports } from '../../callback/capacity/report.ts';
 import { type Platform, RegistryHost, type SnapshotName } from '../../callback/registry/host.ts';
 import type { RegistrySettings } from '../../callback/registry/settings.ts';
 import type { Registry } from '../../callback/registry/state.ts';
+import { ratesOf } from '../../callback/services/service-rate.ts';
 import { readCatalog } from '../../callback/services/services.ts';
 import type { RegistrySession } from '../../shared/registry/routing.ts';
 import { never } from './clock.ts';
@@ -56,6 +57,10 @@ export class RegistryObject implements RegistrySession {
 
   endTask(id: string): Promise<void> {
     return this.#ask((host) => host.direct((registry, now) => endTask(registry, id, now)));
+  }
+
+  getServiceRates(names: readonly string[]) {
+    return this.#ask((host) => host.direct((registry, now) => ratesOf(registry, names, now)));
   }
 
   /** A change that a person or a server makes; it has happened when this returns. */

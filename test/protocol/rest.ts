@@ -11,7 +11,7 @@ import { type Letter, shardOf } from './post.ts';
 import type { Row } from './promises.ts';
 
 /** No schedule needs as many; one that does goes round in circles. */
-const MAX_STEPS = 600;
+const MAX_STEPS = 1_000;
 
 /** Rounds of the sweeper at a time, where one may begin before another has ended. */
 const MAX_SWEEPS = 2;
@@ -29,10 +29,17 @@ export interface Course {
 const together = (letters: readonly Letter[]) => [[...letters]];
 
 export async function comeToRest(house: House, course: Course = {}): Promise<void> {
-  try {
+  await withLog(house, async () => {
     await house.clock.drive(() => live(house, course));
     house.promises.checkAtRest(await house.check('at rest'), course.purged ?? new Set());
     if (house.violations.length > 0) throw new Error(house.violations.join('\n'));
+  });
+}
+
+/** What breaks in `work` is told with what happened before. */
+export async function withLog(house: House, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
   } catch (error) {
     const what = error instanceof Error ? error.message : String(error);
     throw new Error(`${what}\n\nWhat happened:\n${house.log.slice(-LOG_LINES).join('\n')}`, { cause: error });

@@ -3,6 +3,7 @@ declare namespace Cloudflare {
   interface Env {
     DB: D1Database;
     TASK_DB_0: D1Database;
+    BODIES: R2Bucket;
     STORE_1: D1Database;
     STORE_2: D1Database;
     TEST_MIGRATIONS: import('cloudflare:test').D1Migration[];

@@ -19,6 +19,7 @@ import type { TaskMessage } from '../../shared/message/task-message.ts';
 import type { RegistrySession } from '../../shared/registry/routing.ts';
 import type { RegistryRpc, ServicePause } from '../../shared/registry/rpc.ts';
 import type { Backend } from './backend.ts';
+import { gatedBucket, type Uploads } from './bucket.ts';
 import type { Clock } from './clock.ts';
 import type { Consumers, Isolate } from './consumers.ts';
 import { gatedDatabase, isWrite } from './database.ts';
@@ -46,6 +47,8 @@ interface World {
   readonly fleet: Fleet;
   readonly keyPools: readonly KeyPoolObject[];
   readonly secrets: ReadonlyMap<string, string>;
+  readonly hasBucket: boolean;
+  readonly uploads: Uploads;
   knownStores(): ReadonlyMap<number, D1Database>;
   readonly watching: boolean;
   writes: number;
@@ -108,7 +111,7 @@ export class Bindings {
         ...this.#lineHost(effect),
       },
       connections: this.#world.connections,
-      bodies: undefined,
+      bodies: this.#bucket(invocation),
       serviceShare: 0.6,
       mostInvocations: this.#world.mostInvocations,
       longCalls: isolate.longCalls,
@@ -235,6 +238,7 @@ export class Bindings {
       ...(Object.fromEntries(stores) as Record<`TASK_DB_${number}`, D1Database>),
       TASK_QUEUE_0: this.#queue('tasks', invocation),
       TASK_QUEUE_1: this.#queue(this.#world.consumers.release.keys.length > 1 ? 'tasks-1' : 'tasks', invocation),
+      ...(this.#world.hasBucket && { BODIES: this.#bucket(invocation) }),
       DEAD_QUEUE: this.#queue('dead', invocation),
       CALLBACK_SECRET: env.CALLBACK_SECRET,
       RETENTION_DAYS: env.RETENTION_DAYS,
@@ -249,6 +253,13 @@ export class Bindings {
         }),
       } as unknown as DurableObjectNamespace,
     };
+  }
+
+  #bucket(invocation: Invocation): R2Bucket | undefined {
+    if (!this.#world.hasBucket) return undefined;
+    return gatedBucket(env.BODIES, this.#world.uploads, (name, take) =>
+      this.#world.faults.effect(invocation, `bodies.${name}`, () => this.#world.clock.outside(take())),
+    );
   }
 
   /** The effects of the first store have names without a number. */

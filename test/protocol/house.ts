@@ -26,6 +26,7 @@ import { storesIn } from '../../shared/store/stores.ts';
 import { storeOfTask } from '../../shared/task/id.ts';
 import { Backend } from './backend.ts';
 import { Bindings, type Budget } from './bindings.ts';
+import { emptyBucket, type Uploads } from './bucket.ts';
 import { Clock, START } from './clock.ts';
 import { Consumers, keyShardsOf } from './consumers.ts';
 import { emptyDatabase } from './database.ts';
@@ -45,6 +46,7 @@ export const MAX_INVOCATIONS = 32;
 
 /** Databases that a house before this one has written to: its tests may have ended anywhere. */
 const written = new Set([env.DB]);
+const uploads: Uploads = new Map();
 
 /** @throws when a row is where its id does not lead */
 async function rowsOf([number, db]: readonly [number, D1Database]): Promise<Row[]> {
@@ -59,6 +61,9 @@ const isRetried = ({ disposition }: Letter) => disposition?.kind === 'retry';
 export class House {
   /** The databases of the tasks, by the number in an id. */
   readonly stores = new Map<number, D1Database>();
+  /** Whether a bucket is bound. */
+  hasBucket = false;
+  readonly uploads: Uploads = uploads;
   /** Those that the callback Worker's next invocation knows. */
   knownStores = (): ReadonlyMap<number, D1Database> => this.stores;
   /** Where the next task is to be. */
@@ -151,6 +156,7 @@ export class House {
   }
 
   static async open(seed = 1): Promise<House> {
+    await emptyBucket(env.BODIES, uploads);
     for (const db of written) await emptyDatabase(db);
     written.clear();
     const house = new House();

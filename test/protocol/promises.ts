@@ -29,6 +29,7 @@ export interface Row {
   error: string | null;
   history: string;
   result: string | null;
+  result_stored: string | null;
   bodies_deleted_at: number | null;
 }
 

@@ -26,6 +26,7 @@ const OF_OBJECTS = [
 const CHANGES = [
   ...OF_OBJECTS,
   'queue.send',
+  'bodies.put',
   'ledger.claim',
   'ledger.settle',
   ...['claim', 'record', 'accept', 'expire', 'tombstone', 'make-due', 'release', 'recover'].map(

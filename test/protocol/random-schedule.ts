@@ -9,6 +9,7 @@ import { Dice } from './dice.ts';
 import { FAULTS } from './faults.ts';
 import { House } from './house.ts';
 import type { Letter } from './post.ts';
+import { Bodies } from './random-bodies.ts';
 import { Company } from './random-company.ts';
 import { deploys, shrink } from './random-deploy.ts';
 import { Operator } from './random-operator.ts';
@@ -32,11 +33,12 @@ export async function runSchedule(seed: number): Promise<House> {
     const hooks = new Dice(seed * 104_729);
     for (let count = hooks.between(0, 4); count > 0; count--)
       house.receiver.answers.push(new Response(null, { status: 500 }));
+    const bodies = new Bodies(house, seed);
     const spread = new Spread(house, seed);
     const company = new Company(house, seed, SERVICES);
     await company.gather();
     for (let count = dice.between(1, 4); count > 0; count--)
-      await enter(house, dice, { company, spread, isTold: hooks.chance(0.25) });
+      await enter(house, dice, { company, spread, bodies, isTold: hooks.chance(0.25) });
     comeAndGo(house, dice);
     strain(house, seed);
     shrink(house, seed);
@@ -49,6 +51,7 @@ export async function runSchedule(seed: number): Promise<House> {
       await checkTold(house);
       await company.check();
       await operator.check();
+      await bodies.check();
     });
     return house;
   } catch (error) {
@@ -58,14 +61,17 @@ export async function runSchedule(seed: number): Promise<House> {
   }
 }
 
+interface Surroundings {
+  readonly company: Company;
+  readonly spread: Spread;
+  readonly bodies: Bodies;
+  readonly isTold: boolean;
+}
+
 /** One task comes in, and is perhaps cancelled or retried at some time. */
-async function enter(
-  house: House,
-  dice: Dice,
-  { company, spread, isTold }: { readonly company: Company; readonly spread: Spread; readonly isTold: boolean },
-): Promise<void> {
+async function enter(house: House, dice: Dice, { company, spread, bodies, isTold }: Surroundings): Promise<void> {
   const service = dice.pick(SERVICES);
-  const task = await house.mint({
+  const minted = await house.mint({
     service,
     store: spread.next(),
     ...company.orderFor(service),
@@ -75,6 +81,7 @@ async function enter(
     deadlineMs: dice.pick([30_000, 5 * MINUTE_MS, HOUR_MS, DAY_MS]),
     ...(isTold && { onComplete: {} }),
   });
+  const task = await bodies.placed(minted);
   const at = Math.max(house.clock.now + dice.between(0, 20_000), spread.earliest(task.id));
   house.plan(at, () => submit(house, dice, task));
   if (dice.chance(0.15)) house.plan(house.clock.now + dice.between(0, 120_000), () => house.cancel(task));
@@ -84,8 +91,8 @@ async function enter(
 }
 
 async function submit(house: House, dice: Dice, task: NewTask): Promise<void> {
-  // A task of a group is in it when its row is, so accept writes that first.
-  if (dice.chance(0.3) && task.group === undefined) {
+  // A task of a group is in it when its row is, and a payload in the bucket belongs to a row, so accept writes that first.
+  if (dice.chance(0.3) && task.group === undefined && task.request.storedBody === undefined) {
     // The queue may be slow, so slow that the deadline passes, and the letter near its end.
     house.promises.accepted.set(task.id, task);
     const letter = house.post.put('tasks', newTaskMessage(task), dice.chance(0.2) ? dice.between(0, 600) : 0);

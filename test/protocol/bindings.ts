@@ -19,7 +19,7 @@ import type { TaskMessage } from '../../shared/message/task-message.ts';
 import type { RegistrySession } from '../../shared/registry/routing.ts';
 import type { RegistryRpc, ServicePause } from '../../shared/registry/rpc.ts';
 import type { Backend } from './backend.ts';
-import { gatedBucket, type Uploads } from './bucket.ts';
+import { gatedBucket } from './bucket.ts';
 import type { Clock } from './clock.ts';
 import type { Consumers, Isolate } from './consumers.ts';
 import { gatedDatabase, isWrite } from './database.ts';
@@ -31,6 +31,7 @@ import { Network } from './network.ts';
 import type { Post, QueueName } from './post.ts';
 import type { Promises } from './promises.ts';
 import type { Receiver } from './receiver.ts';
+import type { Storage } from './storage.ts';
 
 /** What the bindings lead to. */
 interface World {
@@ -47,9 +48,7 @@ interface World {
   readonly fleet: Fleet;
   readonly keyPools: readonly KeyPoolObject[];
   readonly secrets: ReadonlyMap<string, string>;
-  readonly hasBucket: boolean;
-  readonly uploads: Uploads;
-  knownStores(): ReadonlyMap<number, D1Database>;
+  readonly storage: Storage;
   readonly watching: boolean;
   writes: number;
   readonly refusals: string[];
@@ -232,13 +231,13 @@ export class Bindings {
     };
   }
 
-  callback(invocation: Invocation, known = this.#world.knownStores()) {
+  callback(invocation: Invocation, known = this.#world.storage.known()) {
     const stores = [...known].map(([number, db]) => [`TASK_DB_${number}`, this.#store(number, db, invocation)]);
     return {
       ...(Object.fromEntries(stores) as Record<`TASK_DB_${number}`, D1Database>),
       TASK_QUEUE_0: this.#queue('tasks', invocation),
       TASK_QUEUE_1: this.#queue(this.#world.consumers.release.keys.length > 1 ? 'tasks-1' : 'tasks', invocation),
-      ...(this.#world.hasBucket && { BODIES: this.#bucket(invocation) }),
+      ...(this.#world.storage.hasBucket && { BODIES: this.#bucket(invocation) }),
       DEAD_QUEUE: this.#queue('dead', invocation),
       CALLBACK_SECRET: env.CALLBACK_SECRET,
       RETENTION_DAYS: env.RETENTION_DAYS,
@@ -256,8 +255,8 @@ export class Bindings {
   }
 
   #bucket(invocation: Invocation): R2Bucket | undefined {
-    if (!this.#world.hasBucket) return undefined;
-    return gatedBucket(env.BODIES, this.#world.uploads, (name, take) =>
+    if (!this.#world.storage.hasBucket) return undefined;
+    return gatedBucket(env.BODIES, this.#world.storage.uploads, (name, take) =>
       this.#world.faults.effect(invocation, `bodies.${name}`, () => this.#world.clock.outside(take())),
     );
   }

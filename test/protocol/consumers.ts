@@ -4,6 +4,8 @@
  */
 import { LastKnownServers } from '../../consumer/capacity/last-known.ts';
 import { LongCalls } from '../../consumer/capacity/long-calls.ts';
+import { membersOf } from '../../consumer/keys/pool/members.ts';
+import type { Member } from '../../consumer/keys/pool/pool.ts';
 import { type ConsumerKeys, readConsumerKeys } from '../../consumer/keys/secrets/consumer-keys.ts';
 import { type Services, serviceSchema, servicesSchema } from '../../shared/service/definition.ts';
 import { KnownServices } from '../../shared/service/known-services.ts';
@@ -98,6 +100,12 @@ export class Consumers {
   /** The second shard is being removed. */
   get isDraining(): boolean {
     return this.#isDraining;
+  }
+
+  /** The keys of a shard as the newest of its isolates has them. */
+  async membersOf(shard: number): Promise<readonly Member[] | undefined> {
+    const isolate = this.#isolates.findLast((each) => each.shard === shard);
+    return isolate && membersOf(isolate.keys.ring, 'default');
   }
 
   serves(shard: number): boolean {

@@ -62,6 +62,9 @@ interface Order {
 export class Faults {
   #orders: Order[] = [];
   #inForce = new Map<string, Fault>();
+  readonly #struck = new Map<string, number>();
+  /** When what was always at fault was mended. */
+  readonly mendedAt = new Map<string, number>();
   /** What somebody asks for and has not come there, by name. Whoever asks may be gone by then. */
   readonly onTheWay: string[] = [];
   /** Throws the dice for faults that nobody ordered. */
@@ -95,7 +98,13 @@ export class Faults {
     return () => void this.onTheWay.splice(this.onTheWay.indexOf(effect), 1);
   }
 
+  /** How many faults there were at effects of this name. */
+  struckAt(name: string): number {
+    return this.#struck.get(name) ?? 0;
+  }
+
   mend(at: string): void {
+    this.mendedAt.set(at, Date.now());
     this.#inForce.delete(at);
   }
 
@@ -118,7 +127,10 @@ export class Faults {
     arrive();
     if (invocation.killed) return never();
     const fault = this.#faultAt(name);
-    if (fault !== undefined) this.onFault?.(name, fault);
+    if (fault !== undefined) {
+      this.#struck.set(name, this.struckAt(name) + 1);
+      this.onFault?.(name, fault);
+    }
     if (fault === 'down') throw new Error(`${name} is down`);
     if (fault === 'crash-before') {
       invocation.kill();

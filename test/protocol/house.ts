@@ -3,7 +3,6 @@
  * one isolate, under virtual time, with faults at every effect. Only queues and backends are stood
  * in for.
  */
-import { env } from 'cloudflare:workers';
 import { vi } from 'vitest';
 import { type CallbackEnv, readEnv, type StoreEnv } from '../../callback/env.ts';
 import { readLinesOf, releaseLine } from '../../callback/parking.ts';
@@ -12,24 +11,19 @@ import { takeDeadLetters } from '../../callback/sweep/dead-letter.ts';
 import { sweep } from '../../callback/sweep/sweep.ts';
 import { acceptCallback, cancelTask, retryTask } from '../../callback/task-requests.ts';
 import { runBatch } from '../../consumer/batch.ts';
-import { membersOf } from '../../consumer/keys/pool/members.ts';
 import { type Accepted, acceptTask } from '../../producer/accept/accept.ts';
 import type { Runtime } from '../../producer/runtime.ts';
 import { serviceLine } from '../../shared/capacity/line.ts';
-import type { KeyAction } from '../../shared/key/rpc.ts';
 import type { LedgerSession } from '../../shared/ledger/contract.ts';
 import type { ReleaseAnswer, ReleaseRequest } from '../../shared/ledger/line.ts';
 import type { CallbackReport, LedgerAnswer } from '../../shared/ledger/rpc.ts';
 import { type NewTask, newTaskMessage } from '../../shared/message/task-message.ts';
 import type { Services } from '../../shared/service/definition.ts';
 import { storesIn } from '../../shared/store/stores.ts';
-import { storeOfTask } from '../../shared/task/id.ts';
 import { Backend } from './backend.ts';
 import { Bindings, type Budget } from './bindings.ts';
-import { emptyBucket, type Uploads } from './bucket.ts';
 import { Clock, START } from './clock.ts';
 import { Consumers, keyShardsOf } from './consumers.ts';
-import { emptyDatabase } from './database.ts';
 import { rollDice } from './dice.ts';
 import { type Ending, Faults, Invocation } from './faults.ts';
 import { Fleet } from './fleet.ts';
@@ -40,34 +34,15 @@ import { mintTask, type Order } from './order.ts';
 import { type Letter, Post, type QueueName, shardOf } from './post.ts';
 import { Promises, type Row } from './promises.ts';
 import { Receiver } from './receiver.ts';
+import { Storage } from './storage.ts';
 
 /** A request may cause so many Worker invocations (Workers limits). */
 export const MAX_INVOCATIONS = 32;
 
-/** Databases that a house before this one has written to: its tests may have ended anywhere. */
-const written = new Set([env.DB]);
-const uploads: Uploads = new Map();
-
-/** @throws when a row is where its id does not lead */
-async function rowsOf([number, db]: readonly [number, D1Database]): Promise<Row[]> {
-  const { results: rows } = await db.prepare('SELECT * FROM tasks ORDER BY id').all<Row>();
-  const stray = rows.find(({ id }) => storeOfTask(id) !== number);
-  if (stray !== undefined) throw new Error(`${stray.id} has a row in store ${number}`);
-  return rows;
-}
-
 const isRetried = ({ disposition }: Letter) => disposition?.kind === 'retry';
 
 export class House {
-  /** The databases of the tasks, by the number in an id. */
-  readonly stores = new Map<number, D1Database>();
-  /** Whether a bucket is bound. */
-  hasBucket = false;
-  readonly uploads: Uploads = uploads;
-  /** Those that the callback Worker's next invocation knows. */
-  knownStores = (): ReadonlyMap<number, D1Database> => this.stores;
-  /** Where the next task is to be. */
-  storeOfNext = () => 0;
+  readonly storage = new Storage();
   readonly clock = new Clock(START);
   readonly post = new Post();
   readonly faults = new Faults();
@@ -102,7 +77,6 @@ export class House {
   readonly #bindings = new Bindings(this);
   /** Writes so far: what was read before the latest one is old. */
   writes = 0;
-  #read: { readonly writes: number; readonly rows: Row[] } | undefined;
   /** Worker invocations that the latest batch caused. */
   invocations = 0;
   /** Calls over the network that a consumer's invocation makes at a time. */
@@ -116,8 +90,6 @@ export class House {
   /** A round of the sweeper begins while others are under way. */
   overlapsSweeps = false;
   readonly #underWay = new Set<Invocation>();
-  /** Sends that failed. */
-  refusedSends = 0;
   readonly #loans = new Loans(this.promises.violations);
 
   constructor() {
@@ -156,11 +128,8 @@ export class House {
   }
 
   static async open(seed = 1): Promise<House> {
-    await emptyBucket(env.BODIES, uploads);
-    for (const db of written) await emptyDatabase(db);
-    written.clear();
+    await Storage.empty();
     const house = new House();
-    house.addStore(0, env.DB);
     for (const method of ['log', 'warn', 'error'] as const) {
       vi.spyOn(console, method).mockImplementation((line: unknown) => void house.printed.push(String(line)));
     }
@@ -172,7 +141,6 @@ export class House {
       house.promises.violations.push(`${name} still did ${effect} after its end`);
     house.faults.onFault = (effect, fault) => {
       house.note(`${fault} at ${effect}`);
-      if (effect === 'queue.send') house.refusedSends += 1;
       house.#loans.noteFault(effect, fault);
     };
     house.faults.onArrival = () => house.#checkLoans();
@@ -232,7 +200,7 @@ export class House {
   async accept(task: NewTask, recordsAtAccept: boolean): Promise<Accepted | undefined> {
     const machine = this.consumers.of(0).machine;
     const ending = await this.#invoke(new Invocation('accept'), machine, async (invocation) => {
-      const bindings = this.#bindings.callback(invocation, this.stores);
+      const bindings = this.#bindings.callback(invocation, this.storage.stores);
       const queues = [bindings.TASK_QUEUE_0, bindings.TASK_QUEUE_1];
       const { release } = this.consumers;
       const config = { stores: storesIn(bindings), queues, recordsAtAccept, keyShards: keyShardsOf(release) };
@@ -244,12 +212,7 @@ export class House {
   }
 
   mint(order: Order = {}): Promise<NewTask> {
-    return mintTask({ store: this.storeOfNext(), ...order });
-  }
-
-  addStore(number: number, db: D1Database): void {
-    written.add(db);
-    this.stores.set(number, db);
+    return mintTask({ store: this.storage.next(), ...order });
   }
 
   plan(at: number, happen: () => Promise<unknown>): void {
@@ -266,9 +229,9 @@ export class House {
     const isolate = this.consumers.of(letters[0] === undefined ? 0 : shardOf(letters[0].queue));
     return this.#hand('consumer', isolate.machine, letters, async (invocation, messages) => {
       const budget: Budget = { spent: 0 };
-      const refusals = this.refusedSends;
+      const refusals = this.faults.struckAt('queue.send');
       await runBatch(this.#bindings.consumer(invocation, budget, isolate), messages, this.backlog);
-      if (isolate.isDraining && this.refusedSends === refusals && letters.some(isRetried))
+      if (isolate.isDraining && this.faults.struckAt('queue.send') === refusals && letters.some(isRetried))
         this.post.violations.push('a message returned to the queue of a shard that is being removed');
       this.invocations = budget.spent;
       if (budget.spent > MAX_INVOCATIONS) this.post.violations.push(`a batch caused ${budget.spent} invocations`);
@@ -330,19 +293,8 @@ export class House {
 
   /** How the pool's keys stand. */
   async keys(shard = 0) {
-    const members = await this.#membersOf(shard);
+    const members = await this.clock.outside(this.consumers.membersOf(shard));
     return members === undefined ? [] : (this.keyPools[shard]?.describe(members) ?? []);
-  }
-
-  /** What an administrator does to a key of the first shard. */
-  async changeKey(number: number, action: KeyAction): Promise<void> {
-    const members = (await this.#membersOf(0)) ?? [];
-    await this.keyPools[0]?.change(members, number, action);
-  }
-
-  #membersOf(shard: number) {
-    const isolate = this.consumers.all.findLast((each) => each.shard === shard);
-    return isolate && this.clock.outside(membersOf(isolate.keys.ring, 'default'));
   }
 
   restartKeyPool(shard = 0): void {
@@ -373,12 +325,8 @@ export class House {
   }
 
   /** All rows as they stand; read again only when something was written. */
-  async rows(): Promise<Row[]> {
-    const { writes } = this;
-    if (this.#read?.writes === writes) return this.#read.rows;
-    const rows = (await this.clock.outside(Promise.all([...this.stores].map(rowsOf)))).flat();
-    this.#read = { writes, rows };
-    return rows;
+  rows(): Promise<Row[]> {
+    return this.storage.rows(this.clock, this.writes);
   }
 
   async row(id: string): Promise<Row> {

@@ -55,6 +55,8 @@ export class Promises {
   readonly abandoned = new Set<string>();
   /** How often each task was asked to run again by hand. */
   readonly #reopened = new Map<string, number>();
+  /** Redrives of all tasks; one that was not promised may be there all the same (rule R19). */
+  redrives = 0;
   readonly #post: Post;
   readonly #backend: Backend;
 
@@ -104,7 +106,7 @@ export class Promises {
   }
 
   #maybeReopened(id: string, { status }: End): boolean {
-    return this.#reopened.has(id) && RETRYABLE_STATUSES.some((each) => each === status);
+    return (this.redrives > 0 || this.#reopened.has(id)) && RETRYABLE_STATUSES.some((each) => each === status);
   }
 
   checkAtRest(rows: readonly Row[], purged: ReadonlySet<string>): void {
@@ -137,7 +139,7 @@ export class Promises {
     // Each service that may take it has attempts of its own.
     const maxAttempts = task.policy.maxAttempts * (1 + (task.request.fallback?.length ?? 0));
     const calls = this.#backend.callsOf(id);
-    const most = maxAttempts * (1 + (this.#reopened.get(id) ?? 0));
+    const most = maxAttempts * (1 + this.redrives + (this.#reopened.get(id) ?? 0));
     for (const [index, call] of calls.entries()) {
       const where = `call ${index + 1} of ${id} (run ${call.run})`;
       const lease = this.leases.get(`${id}/${call.run}`);

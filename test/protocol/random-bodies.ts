@@ -30,7 +30,7 @@ export class Bodies {
     const dice = this.#dice;
     this.#isUsed = dice.chance(0.25);
     if (!this.#isUsed) return;
-    house.hasBucket = true;
+    house.storage.hasBucket = true;
     const answer = house.backend.fallback;
     house.backend.fallback = (call) => {
       this.#expectPayload(call);
@@ -46,7 +46,7 @@ export class Bodies {
   async placed(task: NewTask): Promise<NewTask> {
     if (!this.#isUsed || this.#dice.chance(0.5)) return task;
     const key = payloadKey(task.id);
-    this.#house.uploads.set(key, this.#house.clock.now);
+    this.#house.storage.uploads.set(key, this.#house.clock.now);
     const object = await env.BODIES.put(key, payloadOf(task.id), { httpMetadata: { contentType: 'text/plain' } });
     return { ...task, request: { ...task.request, method: 'POST', storedBody: storedBodyOf(object) } };
   }

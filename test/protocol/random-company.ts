@@ -67,7 +67,7 @@ export class Company {
   }
 
   get #db(): D1Database {
-    return this.#house.stores.get(this.#store) ?? env.DB;
+    return this.#house.storage.stores.get(this.#store) ?? env.DB;
   }
 
   /** Looked at when nothing moves any more. */

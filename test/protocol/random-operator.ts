@@ -61,10 +61,12 @@ export class Operator {
 
   /** Looked at when nothing moves any more. */
   async check(): Promise<void> {
+    // What is known stays as long as nobody can be asked.
+    const registryBackAt = this.#house.faults.mendedAt.get('registry') ?? 0;
     for (const { what, from, to, holds } of this.#spans) {
       const call = this.#house.backend.calls.find((each) => {
         const begunAt = each.caller.startedAt - this.#house.promises.toleranceMs;
-        return begunAt > from + PATIENCE_MS && each.startedAt < to && holds(each);
+        return begunAt > Math.max(from, registryBackAt) + PATIENCE_MS && each.startedAt < to && holds(each);
       });
       if (call !== undefined) throw new Error(`${call.id} was called though ${what}`);
     }
@@ -135,7 +137,8 @@ export class Operator {
       `${action} key ${number}`,
       () => isDone,
       async () => {
-        await house.changeKey(number, action);
+        const members = (await house.clock.outside(house.consumers.membersOf(0))) ?? [];
+        await house.keyPools[0]?.change(members, number, action);
         isDone = true;
       },
     );
@@ -164,20 +167,15 @@ export class Operator {
       await house.clock.outside(createJob(env.DB, { ...what, created_at: now }));
       house.note(`job ${act}`);
       this.#jobs.push(id);
-      await this.#goOn(id, act === 'redrive');
+      if (act === 'redrive') house.promises.redrives += 1;
+      await this.#goOn(id);
     });
   }
 
   /** Each minute, as the sweeper's Worker does. */
-  async #goOn(id: string, reopens: boolean): Promise<void> {
+  async #goOn(id: string): Promise<void> {
     const house = this.#house;
-    const found = new Set<string>();
     for (let round = 0; round < 200; round++) {
-      // One that was not promised may be there all the same (rule R19).
-      for (const { id: task } of reopens ? await house.rows() : []) {
-        if (!found.has(task)) house.promises.mayReopen(task);
-        found.add(task);
-      }
       await house.callback('jobs', (callback) => runJobs(callback, JOBS_A_ROUND, Date.now));
       const job = await house.clock.outside(readJob(env.DB, id));
       if (job?.status === 'finished') return;

@@ -24,11 +24,13 @@ export class Spread {
     const dice = this.#dice;
     if (dice.chance(0.65)) return;
     for (const [index, db] of MORE.slice(0, dice.pick([1, 1, 2])).entries()) this.#add(house, index + 1, db);
-    house.storeOfNext = () => this.next(house.clock.now);
+    house.storage.next = () => this.next(house.clock.now);
     const overlap = dice.pick([0, 0.3]);
-    house.knownStores = () => {
+    house.storage.known = () => {
       const isNew = (number: number) => house.clock.now < (this.#openedAt.get(number) ?? 0) + OVERLAP_MS;
-      return dice.chance(overlap) ? new Map([...house.stores].filter(([number]) => !isNew(number))) : house.stores;
+      return dice.chance(overlap)
+        ? new Map([...house.storage.stores].filter(([number]) => !isNew(number)))
+        : house.storage.stores;
     };
     leave(house, dice, [...this.#openedAt.keys()]);
   }
@@ -48,14 +50,14 @@ export class Spread {
     const dice = this.#dice;
     if (dice.chance(0.5)) {
       this.#openedAt.set(number, 0);
-      house.addStore(number, db);
+      house.storage.add(number, db);
       return;
     }
     const at = house.clock.now + dice.between(0, 40_000);
     this.#openedAt.set(number, at);
     house.plan(at - 1, async () => {
       house.note(`store ${number} is added`);
-      house.addStore(number, db);
+      house.storage.add(number, db);
     });
   }
 }

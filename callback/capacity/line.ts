@@ -119,6 +119,7 @@ function newLine(name: string, service: string, needs: Line['needs']): Line {
     notBefore: 0,
     pauseMs: PAUSE_MS,
     isReleasing: false,
+    sentTo: new Map(),
   };
 }
 
@@ -159,9 +160,9 @@ export function takeDueReleases(registry: Registry, now: number): ReleaseRequest
     line.isReleasing = true;
     for (let task = 0; task < count; task++) line.coming.push(now);
     const { service, limits } = capacityFor(registry, line, now);
-    const withKeys = keyShardsOf(registry, line);
-    const any = withKeys?.[Math.floor(now) % withKeys.length];
-    return [{ line: line.name, limit: count, perSecond: paceOf(service, limits), shard: shard ?? any }];
+    const to = shard ?? leastSentTo(line, keyShardsOf(registry, line));
+    noteSent(line, to, count);
+    return [{ line: line.name, limit: count, perSecond: paceOf(service, limits), shard: to }];
   });
 }
 
@@ -170,10 +171,19 @@ function keyShardsOf(registry: Registry, { service }: Line): readonly number[] |
   return shardsForPool(registry.settings.keyShards ?? {}, definitionOf(registry, service)?.keyPool);
 }
 
+function leastSentTo({ sentTo }: Line, shards: readonly number[] = []): number | undefined {
+  const sent = (shard: number) => sentTo.get(shard) ?? 0;
+  return shards.toSorted((a, b) => sent(a) - sent(b))[0];
+}
+
+function noteSent({ sentTo }: Line, shard: number | undefined, tasks: number): void {
+  if (shard !== undefined) sentTo.set(shard, (sentTo.get(shard) ?? 0) + tasks);
+}
+
 /** @param answer undefined: the ledger could not be asked */
 export function noteReleased(
   registry: Registry,
-  { line: name, limit }: ReleaseRequest,
+  { line: name, limit, shard }: ReleaseRequest,
   answer: ReleaseAnswer | undefined,
   now: number,
 ): void {
@@ -181,6 +191,7 @@ export function noteReleased(
   if (line === undefined) return;
   line.isReleasing = false;
   const { released = 0, left = true } = answer ?? {};
+  noteSent(line, shard, released - limit);
   line.coming.splice(line.coming.length - Math.min(line.coming.length, limit - released));
   const isSettled = now - line.parkedAt > SETTLED_AFTER_MS;
   if (!left && isSettled && line.coming.length === 0 && released === 0) {

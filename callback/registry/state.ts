@@ -194,6 +194,8 @@ export interface Line {
   notBefore: number;
   pauseMs: number;
   isReleasing: boolean;
+  /** Tasks by shard, so far. */
+  readonly sentTo: Map<number, number>;
 }
 
 export interface LineNeeds {

@@ -65,6 +65,31 @@ describe('a line', () => {
     expect(new Set(shards)).toEqual(new Set([3]));
   });
 
+  it('sends as many tasks that need keys to one shard that has some as to the other, where no shard is told of', async () => {
+    const service = { baseUrl: 'https://ocr.example.net', maxConcurrency: 3, keyPool: 'default' };
+    const scene = new Scene({ ocr: service }, { default: [1, 3] });
+    const sent = new Map([1, 3].map((shard) => [shard, 0]));
+    const { release } = scene.object;
+    let arriving = 0;
+    scene.object.release = async (due) => {
+      const answer = await release(due);
+      const { released = 0 } = answer ?? {};
+      sent.set(due.shard ?? -1, (sent.get(due.shard ?? -1) ?? Number.NaN) + released);
+      arriving += released;
+      return answer;
+    };
+    let { leaseId, decisions } = await scene.ask(60, { mustNotWait: true });
+    for (let round = 0; round < 30; round++) {
+      for (const each of decisions.filter(({ is }) => is === 'routed')) await scene.report(leaseId, each);
+      await scene.pass(SECOND);
+      ({ leaseId, decisions } = await scene.ask(arriving, { waits: 1 }));
+      arriving = 0;
+    }
+    const [one = 0, other = 0] = sent.values();
+    expect(one + other).toBeGreaterThan(25);
+    expect(Math.abs(one - other)).toBeLessThanOrEqual(3);
+  });
+
   it('of short calls moves by as many as follow one another in each place', async () => {
     const scene = new Scene({ ocr: { baseUrl: 'https://ocr.example.net', maxConcurrency: 2 } });
     const first = await scene.ask(2);

@@ -22,7 +22,14 @@ export interface Change {
 
 export interface AppEnv {
   Bindings: { readonly runtime: Runtime };
-  Variables: { requestId?: string; principal: Caller; change?: Change; large?: LargeValue };
+  Variables: {
+    /** Of the request, by name in lower case. */
+    headers: ReadonlyMap<string, string>;
+    requestId?: string;
+    principal: Caller;
+    change?: Change;
+    large?: LargeValue;
+  };
 }
 
 export type App = OpenAPIHono<AppEnv>;

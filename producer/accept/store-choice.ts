@@ -61,7 +61,7 @@ export async function chooseStore(c: Context<AppEnv>): Promise<number | undefine
   const { storeLimitBytes } = runtime.config;
   const number = storeWithRoom(fillsOf(runtime), storeLimitBytes, reservedBytes(runtime, now), now, runtime.lane);
   const gauge = number === undefined ? undefined : runtime.config.stores.find(number)?.gauge;
-  if (gauge !== undefined) gauge.reservedBytes += BODIES * Number(c.req.header('content-length') ?? 0);
+  if (gauge !== undefined) gauge.reservedBytes += BODIES * Number(c.get('headers').get('content-length') ?? 0);
   return number;
 }
 

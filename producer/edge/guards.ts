@@ -7,12 +7,14 @@ import { matchedRoutes } from 'hono/route';
 import { type Access, accessOf } from '../access.ts';
 import type { AppEnv } from '../app.ts';
 import { type PresentedToken, presentedToken } from './presented-token.ts';
+import { type RequestHeaders, readHeaders } from './request-headers.ts';
 
 /** What is known of a request before anything is checked. */
 export interface Asked {
   /** The row of the access table; undefined: no route matches. */
   readonly access: Access | undefined;
   readonly token: PresentedToken | undefined;
+  readonly headers: RequestHeaders;
 }
 
 /** @returns the refusal; undefined lets the request pass */
@@ -20,7 +22,9 @@ export type Guard = (c: Context<AppEnv>, asked: Asked) => Response | undefined |
 
 export function guard(...guards: readonly Guard[]): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
-    const asked = { access: accessOfRequest(c), token: presentedToken(c.req.raw) };
+    const headers = readHeaders(c.req.raw.headers);
+    c.set('headers', headers.fields);
+    const asked = { access: accessOfRequest(c), token: presentedToken(headers.fields), headers };
     for (const each of guards) {
       const answer = each(c, asked);
       // Most know at once: a promise is waited for only where there is one.

@@ -8,20 +8,22 @@ export interface PresentedToken {
 
 const KEY_HEADERS = ['x-goog-api-key', 'x-api-key'] as const;
 
-export function presentedToken(request: Request): PresentedToken | undefined {
-  const bearer = bearerToken(request);
+type HeaderFields = Headers | ReadonlyMap<string, string>;
+
+export function presentedToken(headers: HeaderFields): PresentedToken | undefined {
+  const bearer = bearerToken(headers);
   if (bearer !== undefined) return { text: bearer, asKey: false };
-  const key = KEY_HEADERS.map((header) => request.headers.get(header)?.trim()).find((token) => token);
+  const key = KEY_HEADERS.map((header) => headers.get(header)?.trim()).find((token) => token);
   return key === undefined ? undefined : { text: key, asKey: true };
 }
 
-export function bearerToken(request: Request): string | undefined {
-  return /^Bearer +([^\s]+) *$/i.exec(request.headers.get('authorization') ?? '')?.[1];
+export function bearerToken(headers: HeaderFields): string | undefined {
+  return /^Bearer +([^\s]+) *$/i.exec(headers.get('authorization') ?? '')?.[1];
 }
 
 /** Every header in which the request carries its token: none of them may go on to a backend. */
-export function tokenHeaders(request: Request): string[] {
-  const token = presentedToken(request)?.text;
-  const carriers = KEY_HEADERS.filter((header) => request.headers.get(header)?.trim() === token);
+export function tokenHeaders(headers: HeaderFields): string[] {
+  const token = presentedToken(headers)?.text;
+  const carriers = KEY_HEADERS.filter((header) => headers.get(header)?.trim() === token);
   return ['authorization', ...carriers];
 }

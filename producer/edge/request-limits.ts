@@ -13,6 +13,7 @@
 import { refuse } from '../answer/answer.ts';
 import { hasRoom, senderOf } from '../caller/sender.ts';
 import type { Guard } from './guards.ts';
+import type { RequestHeaders } from './request-headers.ts';
 
 const MAX_HEADERS = 100;
 /** What servers commonly take; the platform lets four times that through. */
@@ -21,8 +22,8 @@ const MAX_HEADER_CHARACTERS = 32 * 1024;
 /** The period of the counters in wrangler.toml. */
 const RETRY_AFTER_SECONDS = 10;
 
-export const limitRequests: Guard = async (c, { access, token }) => {
-  const excess = excessOf(c.req.raw.headers);
+export const limitRequests: Guard = async (c, { access, token, headers }) => {
+  const excess = excessOf(headers);
   if (excess !== undefined) return refuse('headers-too-large', { detail: excess });
   const { config, authenticator } = c.env.runtime;
   if (access === 'attempt') return undefined;
@@ -37,13 +38,7 @@ export const limitRequests: Guard = async (c, { access, token }) => {
   });
 };
 
-function excessOf(headers: Headers): string | undefined {
-  let count = 0;
-  let characters = 0;
-  headers.forEach((value, name) => {
-    count += 1;
-    characters += name.length + value.length;
-  });
+function excessOf({ count, characters }: RequestHeaders): string | undefined {
   if (count > MAX_HEADERS) return `A request may have ${MAX_HEADERS} headers; this one has ${count}.`;
   if (characters <= MAX_HEADER_CHARACTERS) return undefined;
   return `Headers may have ${MAX_HEADER_CHARACTERS} characters in all; these have ${characters}.`;

@@ -36,7 +36,7 @@ export function readsJson(
 ): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     const largeJson = c.env.runtime.config.bodies === undefined ? undefined : large;
-    const refusal = headersRefusal(c.req.raw.headers, largeJson === undefined ? maxBytes : MAX_LARGE_JSON_BYTES);
+    const refusal = headersRefusal(c.get('headers'), largeJson === undefined ? maxBytes : MAX_LARGE_JSON_BYTES);
     if (refusal !== undefined) return refusal;
     const read = await readText(c, maxBytes, largeJson);
     if (!read.ok) return read.refusal;
@@ -64,16 +64,16 @@ type ReadText =
 
 async function readText(c: Context<AppEnv>, maxBytes: number, large: LargeJson | undefined): Promise<ReadText> {
   const request = c.req.raw;
-  const said = request.headers.get('content-length');
-  const mayBeLarge = large !== undefined && (said === null || Number(said) > maxBytes);
+  const said = c.get('headers').get('content-length');
+  const mayBeLarge = large !== undefined && (said === undefined || Number(said) > maxBytes);
   // The stream of a body costs as much as reading a small one: it is asked for where it is needed.
   if (mayBeLarge && request.body !== null) {
-    const stream = said === null ? await streamOfLarge(request, maxBytes) : request.body;
+    const stream = said === undefined ? await streamOfLarge(request, maxBytes) : request.body;
     if (stream instanceof Uint8Array) return decoded(stream);
     const split = await splitJson(c, stream, large, maxBytes);
     return split.ok ? { ok: true, text: split.rest, value: split.large } : split;
   }
-  const read = await readBytes(request, maxBytes);
+  const read = await readBytes(request, maxBytes, said !== undefined);
   if (read.ok) return decoded(read.bytes);
   const isLarge = read.code === 'too-large';
   return { ok: false, refusal: isLarge ? tooLarge(maxBytes) : malformed('The body ended before it was complete.') };
@@ -105,13 +105,13 @@ function hasBody({ body, headers }: Request): boolean {
   return body !== null && headers.get('content-length') !== '0';
 }
 
-function headersRefusal(headers: Headers, maxBytes: number): Response | undefined {
+function headersRefusal(headers: ReadonlyMap<string, string>, maxBytes: number): Response | undefined {
   const type = headers.get('content-type');
-  if (type === null || !JSON_TYPE.test(type)) {
+  if (type === undefined || !JSON_TYPE.test(type)) {
     return refuse('unsupported-media-type', { detail: 'Send JSON with `Content-Type: application/json`.' });
   }
   const encoding = headers.get('content-encoding');
-  if (encoding !== null && encoding !== 'identity') {
+  if (encoding !== undefined && encoding !== 'identity') {
     return refuse('unsupported-media-type', { detail: 'Send the body without Content-Encoding.' });
   }
   return Number(headers.get('content-length') ?? 0) > maxBytes ? tooLarge(maxBytes) : undefined;
@@ -121,10 +121,10 @@ type Read =
   | { readonly ok: true; readonly bytes: Uint8Array }
   | { readonly ok: false; readonly code: 'too-large' | 'broken' };
 
-async function readBytes(request: Request, maxBytes: number): Promise<Read> {
+async function readBytes(request: Request, maxBytes: number, saysLength: boolean): Promise<Read> {
   try {
     // The announced length was checked; one read is faster than a stream of pieces.
-    if (request.headers.has('content-length')) {
+    if (saysLength) {
       const bytes = new Uint8Array(await request.arrayBuffer());
       return bytes.byteLength > maxBytes ? { ok: false, code: 'too-large' } : { ok: true, bytes };
     }

@@ -76,7 +76,7 @@ export function addBatch(app: App): void {
     const caller = c.get('principal');
     const { subject } = caller;
     const now = Date.now();
-    if (c.req.header('idempotency-key') !== undefined) {
+    if (c.get('headers').has('idempotency-key')) {
       const reason = 'belongs to a single task; give each task of a batch its idempotencyKey';
       return refuse('invalid-request', { detail: `Idempotency-Key: ${reason}` });
     }
@@ -92,7 +92,7 @@ export function addBatch(app: App): void {
       now,
       stores,
       group: group?.id,
-      came: { way: wayOf(c.req.raw.headers), maxPayloadBytes: bodyLimit(runtime.config.bodies) },
+      came: { way: wayOf(c.get('headers')), maxPayloadBytes: bodyLimit(runtime.config.bodies) },
       idKey: await idKeyOf(runtime),
     };
     const items = await Promise.all(

@@ -30,7 +30,7 @@ const MAX_TOKEN_CHARS = 512;
 
 /** Only that a token is there: what it is worth is known by the callback Worker. */
 export const carriesToken: MiddlewareHandler<AppEnv> = async (c, next) => {
-  const token = bearerToken(c.req.raw);
+  const token = bearerToken(c.get('headers'));
   if (token !== undefined && token.length <= MAX_TOKEN_CHARS) return next();
   const detail = "Send the attempt's token: `Authorization: Bearer <Task-Callback-Token>`.";
   return token === undefined ? unauthenticated(detail, false) : refuseToken(c, detail);
@@ -43,7 +43,7 @@ const LARGE_RESULT: LargeJson = {
     const { config } = c.env.runtime;
     const { bodies: bucket } = config;
     const id = c.req.param('id') ?? '';
-    const { token, holder } = readReportToken(bearerToken(c.req.raw) ?? '');
+    const { token, holder } = readReportToken(bearerToken(c.get('headers')) ?? '');
     if (!TASK_ID_PATTERN.test(id) || bucket === undefined) return taskNotFound();
     const may = await mayReport(c.env.runtime, { id, token });
     if (may === UNAVAILABLE || !may.ok) return answerReport(c, id, may);
@@ -87,7 +87,7 @@ export function addCallback(app: App): void {
     const { runtime } = c.env;
     const startedAt = Date.now();
     const { id } = c.req.valid('param');
-    const { token, holder } = readReportToken(bearerToken(c.req.raw) ?? '');
+    const { token, holder } = readReportToken(bearerToken(c.get('headers')) ?? '');
     if (!TASK_ID_PATTERN.test(id)) return taskNotFound();
     const read = reportOf(c.req.valid('json'), bodyLimit(runtime.config.bodies));
     if (!read.ok) return refuse(read.refusal.code, read.refusal.details);

@@ -75,7 +75,7 @@ export function addResultUpload(app: App): void {
     const { runtime } = c.env;
     const { bodies, callback } = runtime.config;
     const { id } = c.req.valid('param');
-    const { token, holder } = readReportToken(bearerToken(c.req.raw) ?? '');
+    const { token, holder } = readReportToken(bearerToken(c.get('headers')) ?? '');
     if (!TASK_ID_PATTERN.test(id)) return taskNotFound();
     const type = c.req.header('content-type') ?? 'application/octet-stream';
     if (!ContentTypeSchema.safeParse(type).success) {
@@ -123,7 +123,7 @@ export function addResultUpload(app: App): void {
     const { runtime } = c.env;
     const { bodies } = runtime.config;
     const { id } = c.req.valid('param');
-    const { token, holder } = readReportToken(bearerToken(c.req.raw) ?? '');
+    const { token, holder } = readReportToken(bearerToken(c.get('headers')) ?? '');
     const wanted = c.req.valid('json');
     if (!TASK_ID_PATTERN.test(id)) return taskNotFound();
     if (bodies === undefined) return refused(tooLarge(`The result has ${wanted.bytes} bytes`, bodyLimit(bodies)));

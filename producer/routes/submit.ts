@@ -79,7 +79,7 @@ export function addSubmit(app: App): void {
     const { runtime } = c.env;
     const submission = c.req.valid('json');
     const { idempotencyKey } = submission;
-    const header = readKeyHeader(c.req.header('idempotency-key'));
+    const header = readKeyHeader(c.get('headers').get('idempotency-key'));
     if (!header.ok) return refused(invalidKey(header.reason));
     if (header.key !== undefined && idempotencyKey !== undefined && header.key !== idempotencyKey) {
       return refused(invalidKey('differs from idempotencyKey in the body; give one of them'));
@@ -90,7 +90,7 @@ export function addSubmit(app: App): void {
     const now = Date.now();
     const maxPayloadBytes = bodyLimit(runtime.config.bodies);
     const large = c.get('large');
-    const drafted = draftTask(services.all, submission, now, { way: wayOf(c.req.raw.headers), maxPayloadBytes, large });
+    const drafted = draftTask(services.all, submission, now, { way: wayOf(c.get('headers')), maxPayloadBytes, large });
     if (!drafted.ok) return refuse(drafted.refusal.code, drafted.refusal.details);
     const { subject } = c.get('principal');
     const admitted = await admitTasks(runtime, subject, submission.service, 1);

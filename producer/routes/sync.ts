@@ -119,7 +119,7 @@ function refusalOf(request: Request): string | undefined {
  */
 async function callRequestOf(request: Request, path: string, mayBecomeTask: boolean): Promise<CallRequest> {
   const headers = new Headers(request.headers);
-  for (const name of tokenHeaders(request)) headers.delete(name);
+  for (const name of tokenHeaders(request.headers)) headers.delete(name);
   const body = await bodyOf(request, mayBecomeTask);
   return { method: request.method, path, headers, body, signal: request.signal };
 }

@@ -88,7 +88,7 @@ export interface Came {
 type RequestWay = Pick<TaskRequest, 'hops' | 'traceparent' | 'tracestate'>;
 
 /** What a task keeps of the way of its submission. */
-export function wayOf(headers: Headers): RequestWay {
+export function wayOf(headers: Headers | ReadonlyMap<string, string>): RequestWay {
   return { ...hopsField(headers), ...traceFields(headers) };
 }
 

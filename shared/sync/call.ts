@@ -26,9 +26,9 @@ export const HOPS_HEADER = 'tasklane-hops';
 export const MAX_HOPS = 4;
 
 /** @returns 0 for a request that comes from no deployment */
-export function hopsOf(headers: Headers): number {
-  const said = headers.get(HOPS_HEADER);
-  if (said === null) return 0;
+export function hopsOf(headers: Headers | ReadonlyMap<string, string>): number {
+  const said = headers.get(HOPS_HEADER) ?? undefined;
+  if (said === undefined) return 0;
   // What cannot be read may hide a circle.
   return /^\d{1,3}$/.test(said) ? Number(said) : MAX_HOPS;
 }

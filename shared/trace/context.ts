@@ -32,11 +32,15 @@ export function traceParent(traceId: string, spanId: string, flags = SAMPLED): s
 }
 
 /** The fields of a task's request: absent when its submission is in no trace. */
-export function traceFields(headers: Headers): { readonly traceparent?: string; readonly tracestate?: string } {
-  const traceparent = headers.get('traceparent');
-  if (traceparent === null || readTraceParent(traceparent) === undefined) return {};
-  const tracestate = headers.get('tracestate');
-  const isKept = tracestate !== null && tracestate.length <= MAX_STATE_CHARACTERS && /^[\x20-\x7e]+$/.test(tracestate);
+export function traceFields(headers: Headers | ReadonlyMap<string, string>): {
+  readonly traceparent?: string;
+  readonly tracestate?: string;
+} {
+  const traceparent = headers.get('traceparent') ?? undefined;
+  if (traceparent === undefined || readTraceParent(traceparent) === undefined) return {};
+  const tracestate = headers.get('tracestate') ?? undefined;
+  const isKept =
+    tracestate !== undefined && tracestate.length <= MAX_STATE_CHARACTERS && /^[\x20-\x7e]+$/.test(tracestate);
   return { traceparent, ...(isKept && { tracestate }) };
 }
 

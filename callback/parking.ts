@@ -36,7 +36,7 @@ export async function releaseLine(
 /** @param limit undefined: the request's own */
 async function releaseIn(
   { db, taskQueues }: Pick<StoreEnv, 'db' | 'taskQueues'>,
-  { line, limit: wanted, shard, perSecond, tasks }: ReleaseRequest,
+  { line, limit: wanted, shard, perSecond, reason, tasks }: ReleaseRequest,
   limit: number | undefined,
   now: number,
 ): Promise<ReleaseAnswer> {
@@ -45,7 +45,7 @@ async function releaseIn(
     await sendWakes(taskQueues, wakesOf(among.released, line), only(shard));
     return { released: among.released.length, left: among.left };
   }
-  const rate = perSecond === undefined ? undefined : { perSecond, mover: moverOf(line, shard) };
+  const rate = perSecond === undefined ? undefined : { perSecond, mover: moverOf(line, shard), reason };
   const { released, left } = await releaseParkedTasks(db, line, limit ?? wanted, rate, now);
   const wakes = wakesOf(released, line);
   await sendWakes(taskQueues, wakes, only(shard));

@@ -13,7 +13,7 @@ import { answers, jsonAnswer } from '../schema/problem.ts';
 import { PollQuerySchema, TaskParamsSchema, TaskSchema } from '../schema/task.ts';
 import { loadServices } from '../services/services.ts';
 import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
-import { type LinePosition, opensAtOf, taskView, unrecordedTask } from '../view/task-view.ts';
+import { type LinePosition, opensAtOf, stopOf, taskView, unrecordedTask } from '../view/task-view.ts';
 
 /** Looks come at growing intervals: a task that takes long is looked at once a second and a half. */
 const FIRST_PAUSE_MS = 100;
@@ -93,6 +93,7 @@ async function positionOf({ config }: Runtime, line: string, row: TaskRow): Prom
     // Each store is told the pace of the whole line, some of them later.
     perSecond: rates.length === 0 ? null : Math.max(...rates),
     opensAt: opensAtOf(row, parts, now),
+    reason: stopOf(parts),
   };
 }
 

@@ -32,6 +32,14 @@ export interface LinePosition {
   readonly perSecond: number | null;
   /** Unix ms: nobody starts before, as far as is known. */
   readonly opensAt?: number | undefined;
+  /** Why it does not move, where that is not what its tasks were told. */
+  readonly reason?: WaitReason | undefined;
+}
+
+/** Why a line does not move, as all say who move it. */
+export function stopOf(parts: readonly Pick<LineView, 'rates'>[]): WaitReason | undefined {
+  const reasons = new Set(parts.flatMap(({ rates }) => rates.map(({ reason }) => reason)));
+  return reasons.size === 1 ? [...reasons][0] : undefined;
 }
 
 /**
@@ -40,7 +48,7 @@ export interface LinePosition {
  */
 export function opensAtOf(
   { history, parked_for: line }: Pick<TaskRow, 'history' | 'parked_for'>,
-  parts: readonly Pick<LineView, 'moved' | 'headAttempt'>[],
+  parts: readonly Pick<LineView, 'rates' | 'headAttempt'>[],
   now: number,
 ): number | undefined {
   const heads = parts.flatMap(({ headAttempt }) => headAttempt ?? []);
@@ -49,7 +57,7 @@ export function opensAtOf(
   if (line === null || last?.opensAt === undefined) return undefined;
   const by = moverOf(line, last.opensOn);
   const hasMoved = parts
-    .flatMap(({ moved }) => moved)
+    .flatMap(({ rates }) => rates.filter(({ perSecond }) => perSecond > 0))
     .some(({ mover, at }) => at > last.endedAt || (mover !== by && at > now - MOVES_WITHIN_MS));
   return hasMoved ? undefined : last.opensAt;
 }
@@ -158,6 +166,7 @@ export function whilePaused(
 function inLine(reason: WaitReason, { at, position }: Sight): TaskSummary['waitingFor'] {
   if (position === undefined) return { reason };
   const { ahead, perSecond, opensAt = at } = position;
+  if (position.reason !== undefined) return { reason: position.reason, ahead };
   const from = Math.max(at, opensAt);
   const waitMs = perSecond === null || perSecond <= 0 ? 0 : ((ahead + 1) * 1000) / perSecond;
   return { reason, ahead, until: stillToCome(Math.ceil(from + waitMs), at) };

@@ -5,6 +5,7 @@
  */
 import * as z from 'zod';
 import { targetOfLine } from '../capacity/line.ts';
+import { DEFERRAL_REASONS } from '../task/state.ts';
 
 export const LineSchema = z
   .string()
@@ -25,6 +26,8 @@ export const ReleaseRequestSchema = z.object({
   shard: z.number().int().min(0).optional(),
   /** How fast the line moves, tasks a second: a poll says by it how long a task will wait. */
   perSecond: z.number().min(0).optional(),
+  /** What all wait for that stand there, whatever it was when they came. */
+  reason: z.enum(DEFERRAL_REASONS).optional(),
 });
 export type ReleaseRequest = z.infer<typeof ReleaseRequestSchema>;
 

@@ -4,6 +4,7 @@
  * `parked_for`, which the claim clears, so that a task whose wake-up is lost still stands in its line.
  */
 import { GRACE_BASE_MS, GRACE_CAP_MS } from '../task/backoff.ts';
+import type { DeferralReason } from '../task/state.ts';
 import { jsonParameters, runForEach } from './parameter.ts';
 import { LOW_BEHIND } from './turns.ts';
 
@@ -34,6 +35,8 @@ export interface LineRate {
   readonly perSecond: number;
   /** Letters and digits: a pool's shards each move a part of its line. */
   readonly mover: string;
+  /** Why it does not, whatever those that stand there were told as they came. */
+  readonly reason?: DeferralReason | undefined;
 }
 
 /** Nobody needs more of a line's length; each is a row read. */
@@ -92,18 +95,20 @@ function anyWaiting(db: D1Database, line: string, now: number): D1PreparedStatem
 }
 
 /** The paces of a line by who moves it, this one among them. */
-const RATES = `json_set(coalesce(lines.rates, '{}'), '$.' || ?4, json_array(?2, ?3))`;
+const RATES = `json_set(coalesce(lines.rates, '{}'), '$.' || ?4, json_array(?2, ?3, ?5))`;
 
 /** What all who move the line make of it together. */
-function noteRate(db: D1Database, line: string, { perSecond, mover }: LineRate, now: number): D1PreparedStatement {
+function noteRate(db: D1Database, line: string, rate: LineRate, now: number): D1PreparedStatement {
+  const { perSecond, mover, reason = null } = rate;
   return db
     .prepare(
-      `INSERT INTO lines (line, per_second, noted_at, rates) VALUES (?1, ?2, ?3, json_object(?4, json_array(?2, ?3)))
+      `INSERT INTO lines (line, per_second, noted_at, rates) VALUES (?1, ?2, ?3, json_object(?4, json_array(?2, ?3, ?5)))
        ON CONFLICT (line) DO UPDATE SET noted_at = excluded.noted_at, rates = ${RATES},
          per_second = (SELECT sum(value->>0) FROM json_each(${RATES}) WHERE value->>1 > ?3 - ${RATE_IS_OLD_MS})
-       WHERE coalesce(lines.rates->?4->>1, 0) <= ?3 - ${PACE_HOLDS_MS} OR abs(lines.rates->?4->>0 - ?2) > ?2 / 5.0`,
+       WHERE coalesce(lines.rates->?4->>1, 0) <= ?3 - ${PACE_HOLDS_MS} OR abs(lines.rates->?4->>0 - ?2) > ?2 / 5.0
+         OR lines.rates->?4->>2 IS NOT ?5`,
     )
-    .bind(line, perSecond, now, mover);
+    .bind(line, perSecond, now, mover, reason);
 }
 
 export interface LineHead {
@@ -234,8 +239,8 @@ export interface LineView {
   readonly ahead: number;
   /** Null when the line's owner has not said it of late. */
   readonly perSecond: number | null;
-  /** Who has moved it of late, and said so then, Unix ms. */
-  readonly moved: readonly { readonly mover: string; readonly at: number }[];
+  /** What those who move it have said of late. */
+  readonly rates: readonly (LineRate & { readonly at: number })[];
   /** The latest attempt of the task at its head, as it is kept; null where it has none. */
   readonly headAttempt: string | null;
 }
@@ -262,7 +267,12 @@ export async function readLinePosition(
   return {
     ahead: row?.ahead ?? 0,
     perSecond: row?.per_second ?? null,
-    moved: Object.entries<[number, number]>(JSON.parse(row?.rates ?? '{}')).map(([mover, [, at]]) => ({ mover, at })),
+    rates: ratesIn(row?.rates ?? '{}').filter(({ at }) => at >= since),
     headAttempt: row?.head_attempt ?? null,
   };
+}
+
+function ratesIn(json: string): LineView['rates'] {
+  const kept = Object.entries<[number, number, (DeferralReason | null)?]>(JSON.parse(json));
+  return kept.map(([mover, [perSecond, at, reason]]) => ({ mover, perSecond, at, reason: reason ?? undefined }));
 }

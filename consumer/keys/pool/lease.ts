@@ -7,7 +7,7 @@ import { type LeaseAnswer, type LeaseCall, type LeaseRequest, waitsInPlace } fro
 import { poolLine, refusedLine } from '../../../shared/capacity/line.ts';
 import { type Choice, choose, PAUSE_MS } from './choice.ts';
 import { joinLine, noteArrival, roomWithin } from './line.ts';
-import { isTried, placesOf } from './place.ts';
+import { isTried, opensBySaid, placesOf } from './place.ts';
 import {
   type ConfiguredLimits,
   configure,
@@ -57,7 +57,7 @@ export type KeyAnswer = LeaseAnswer<{ readonly key: number }>;
 export type BriefKeyAnswer = number | KeyAnswer;
 
 /** As long as `waitsInPlace` allows. */
-const MAX_IN_PLACE_MS = 2_000;
+export const MAX_IN_PLACE_MS = 2_000;
 /** Whose turn it is was woken a little early where the queue took less time than at other times: in line it would be woken again. */
 const IN_TURN_MS = 5_000;
 const LATE_MS = 1_000;
@@ -195,12 +195,8 @@ function answerTo(pool: Pool, call: KeyCall, open: Lease['open'], now: number): 
   return { task, kind: 'park', line: poolLine(pool.name, bucket), reason, until };
 }
 
-/** When a key has room again by what was said of limits: when one is tried says nothing of those in line. */
 function opensAtOf(places: readonly KeyPlace[], now: number): number {
-  const inUse = places.filter((place) => !isTried(place));
-  return Math.min(
-    ...inUse.map(({ room: { limiter } }) => (limiter.closedUntil ? (limiter.toldUntil ?? now) : limiter.nextAt(now))),
-  );
+  return Math.min(...places.filter((place) => !isTried(place)).map(({ room }) => opensBySaid(room, now)));
 }
 
 function take(pool: Pool, { key, room }: KeyPlace, task: string, isFresh: boolean, open: Lease['open'], now: number) {

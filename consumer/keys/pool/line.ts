@@ -6,7 +6,7 @@
  */
 import { poolLine } from '../../../shared/capacity/line.ts';
 import type { ReleaseAnswer, ReleaseRequest } from '../../../shared/ledger/line.ts';
-import { isBeingTried, isOutage, isTried, openFor, placesOf } from './place.ts';
+import { isBeingTried, isOutage, isTried, openFor, opensBySaid, placesOf } from './place.ts';
 import { inPlaceOf, type KeyPlace, LineState, MIN_ASK_PAUSE_MS, type Pool, type Room } from './pool.ts';
 import { COMES_WITHIN_MS, notePulledRefused, pullRefused, WRITTEN_WITHIN_MS } from './refused.ts';
 
@@ -87,8 +87,9 @@ export function pull(pool: Pool, now: number): { readonly pulls: Pull[]; readonl
     const coming = line.coming.reduce((sum, { count }) => sum + count, 0);
     const room = roomWithin(pool, bucket, now, now + aheadMs) - coming - waitingInPlace(pool, bucket, now);
     const mayAskAt = line.askedAt + line.askPauseMs;
-    if (room >= 1 && mayAskAt <= now) {
-      const limit = Math.min(MAX_RELEASED, Math.floor(room));
+    const hasStopped = room < 1 && line.isMoving && takingCalls(pool, bucket, now).length === 0;
+    if ((room >= 1 || hasStopped) && mayAskAt <= now) {
+      const limit = Math.min(MAX_RELEASED, Math.max(1, Math.floor(room)));
       pulls.push({ bucket, request: requestOf(pool, bucket, limit, now), of: 'line' });
     }
     if (line.showsAt <= now) {
@@ -133,6 +134,7 @@ export function notePulled(
   if (of === 'line') line.isAsking = false;
   if (answer === undefined) return;
   if (answer.released > 0 && of === 'line') line.coming.push({ at: now, count: answer.released });
+  if (request.perSecond !== undefined) line.isMoving = request.perSecond > 0;
   if (!answer.left && line.joinedAt < now - WRITTEN_WITHIN_MS) pool.lines.delete(bucket);
 }
 
@@ -176,19 +178,29 @@ function waitingInPlace(pool: Pool, bucket: string, now: number): number {
 
 function requestOf(pool: Pool, bucket: string, limit: number, now: number): ReleaseRequest {
   const perSecond = paceOf(pool, bucket, now);
-  return { line: poolLine(pool.name, bucket), limit, shard: pool.shard, ...(perSecond !== undefined && { perSecond }) };
+  return {
+    line: poolLine(pool.name, bucket),
+    limit,
+    shard: pool.shard,
+    ...(perSecond !== undefined && { perSecond }),
+    ...(isOutage(placesOf(pool, bucket)) && { reason: 'key-refused' }),
+  };
+}
+
+function takingCalls(pool: Pool, bucket: string, now: number): KeyPlace[] {
+  return placesOf(pool, bucket).filter((place) => !isTried(place) && !isClosedForLong(place.room, now));
 }
 
 /** Calls a second through the keys that take any; one of which nothing is known is taken for the mean of the others. */
 function paceOf(pool: Pool, bucket: string, now: number): number | undefined {
-  const places = byQuota(placesOf(pool, bucket)).filter(
-    (place) => !isTried(place) && !isClosedForLong(place.room, now),
-  );
+  const places = byQuota(takingCalls(pool, bucket, now));
+  if (places.length === 0) return 0;
   const rates = places.flatMap(({ room }) => room.limiter.perSecond() ?? []);
   if (rates.length === 0) return undefined;
   return (rates.reduce((sum, rate) => sum + rate, 0) * places.length) / rates.length;
 }
 
-function isClosedForLong({ limiter }: Room, now: number): boolean {
-  return (limiter.toldUntil ?? 0) > now + LONG_MS;
+function isClosedForLong(room: Room, now: number): boolean {
+  const opensAt = opensBySaid(room, now);
+  return opensAt > now + LONG_MS && opensAt < Infinity;
 }

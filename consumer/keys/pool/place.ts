@@ -2,7 +2,7 @@
  * Where a call of a bucket may go: each key that is in use, with the room that its quota has in the bucket.
  * No I/O; the clock is handed in.
  */
-import { type KeyPlace, type Pool, roomOf } from './pool.ts';
+import { type KeyPlace, type Pool, type Room, roomOf } from './pool.ts';
 import { isRefusing, isSuspected, openAt, type RefusalState } from './status.ts';
 
 export function placesOf(pool: Pool, bucket: string): readonly KeyPlace[] {
@@ -31,6 +31,11 @@ export function isOutage(places: readonly KeyPlace[]): boolean {
 /** A call is on its way that tries a key. */
 export function isBeingTried(places: readonly KeyPlace[]): boolean {
   return places.some(({ key, room }) => key.refusals.prober !== undefined || room.refusals.prober !== undefined);
+}
+
+/** When the next call may start by what was said of limits: when one is tried says nothing of the others. Infinite when a call must end first. */
+export function opensBySaid({ limiter }: Room, now: number): number {
+  return limiter.closedUntil === undefined ? limiter.nextAt(now) : (limiter.toldUntil ?? now);
 }
 
 /** When the task may have a call here for all that refusals say, Unix ms. */

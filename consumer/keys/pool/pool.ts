@@ -110,6 +110,8 @@ export class LineState {
   /** When other shards are shown it next. */
   showsAt: number;
   isAsking = false;
+  /** As far as the ledger knows. That it has stopped is said once, with one task that is woken and learns from when on keys are open. */
+  isMoving = false;
 
   constructor(joinedAt: number) {
     this.joinedAt = joinedAt;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { JsonText } from '../../../producer/json/json-text.ts';
-import { opensAtOf, taskView, unrecordedTask } from '../../../producer/view/task-view.ts';
+import { opensAtOf, stopOf, taskView, unrecordedTask } from '../../../producer/view/task-view.ts';
 import type { TaskRow } from '../../../shared/store/row.ts';
 import { smallestTaskIdAt } from '../../../shared/task/id.ts';
 import { TASK_STATUSES } from '../../../shared/task/status.ts';
@@ -124,6 +124,18 @@ describe('what a task waits for', () => {
       expect(until(null, -1_000)).toBeUndefined();
     });
 
+    it('says why it does not move where all say so who move it, whatever it was told as it came', () => {
+      const refused = { mover: 'shard0', at: CREATED, perSecond: 0, reason: 'key-refused' } as const;
+      const works = { mover: 'shard1', at: CREATED, perSecond: 2 };
+      const waitingFor = (rates: (typeof refused | typeof works)[]) => {
+        const line = { ahead: 9, perSecond: 0, reason: stopOf([{ rates }]) };
+        return taskView(rowWith(parked), '', { at: CREATED, position: line }).waitingFor;
+      };
+      expect(waitingFor([refused])).toEqual({ reason: 'key-refused', ahead: 9 });
+      expect(waitingFor([refused, works])).toEqual({ reason: 'no-key', ahead: 9 });
+      expect(waitingFor([])).toEqual({ reason: 'no-key', ahead: 9 });
+    });
+
     it('goes by what was last said of when it opens, by itself or at the head, as long as nobody moves the line', () => {
       const minute = 60_000;
       const said = (endedAt: number, opensAt?: number, opensOn?: string) => {
@@ -132,8 +144,8 @@ describe('what a task waits for', () => {
       };
       const own = (...said: unknown[]) => rowWith({ ...parked, history: JSON.stringify(said) });
       const head = (attempt: unknown) => ({ headAttempt: JSON.stringify(attempt) });
-      const moved = (mover: string, at: number) => ({ moved: [{ mover, at }] });
-      const still = { moved: [], headAttempt: null };
+      const moved = (mover: string, at: number) => ({ rates: [{ mover, at, perSecond: 1 }] });
+      const still = { rates: [], headAttempt: null };
       // Keys that were open as it joined have been closed since: the head knows.
       const joined = own(said(CREATED));
       const later = head(said(CREATED + minute, CREATED + 60 * minute, '0'));

@@ -138,7 +138,7 @@ describe('a line', () => {
     }
     expect(sentAt).toEqual([1, 2, 4, 8, 16, 32, 64, 124, 184, 244]);
     const line = await readLinePosition(env.DB, 'pool:some', await placeOf(head!), NOW);
-    expect(line).toMatchObject({ ahead: 0, perSecond: null, moved: [] });
+    expect(line).toMatchObject({ ahead: 0, perSecond: null, rates: [] });
   });
 
   it.each([
@@ -215,14 +215,14 @@ describe('a line', () => {
     const ids = await parked(4);
     await releaseParkedTasks(env.DB, 'pool:some', 1, { perSecond: 2.5, mover: 'shard1' }, NOW);
     const last = await placeOf(ids[3]!);
-    const moved = [{ mover: 'shard1', at: NOW }];
+    const rates = [{ mover: 'shard1', perSecond: 2.5, at: NOW }];
     expect(await readLinePosition(env.DB, 'pool:some', last, NOW - 1)).toMatchObject({
       ahead: 3,
       perSecond: 2.5,
-      moved,
+      rates,
     });
     const old = await readLinePosition(env.DB, 'pool:some', last, NOW + 1);
-    expect(old).toMatchObject({ ahead: 3, perSecond: null, moved: [] });
+    expect(old).toMatchObject({ ahead: 3, perSecond: null, rates: [] });
   });
 
   it('says what its head was told last', async () => {

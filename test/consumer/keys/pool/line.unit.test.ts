@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { changeKey } from '../../../../consumer/keys/pool/change.ts';
+import type { KeyFeedback } from '../../../../consumer/keys/pool/feedback.ts';
 import { type BriefKeyAnswer, type KeyCall, type KeyRequest, lease } from '../../../../consumer/keys/pool/lease.ts';
 import { noteAsking, notePulled, pull } from '../../../../consumer/keys/pool/line.ts';
 import { Pool } from '../../../../consumer/keys/pool/pool.ts';
@@ -7,6 +9,7 @@ import { release } from '../../../../consumer/keys/pool/release.ts';
 const START = 1_000_000;
 const KEY = { number: 1, fingerprint: 'aaaaaaaa' };
 const CALL_MS = 1_000;
+const HOUR_MS = 3_600_000;
 
 let leases = 0;
 
@@ -28,6 +31,18 @@ function lineBehindOneCall(over: Partial<KeyRequest> = {}): Pool {
   expect(ask(pool, [{ task: 'b', mustNotWait: true }], START, over).answers).toMatchObject([{ kind: 'park' }]);
   release(pool, { leaseId, worked: ['a'], reports: [] }, START + CALL_MS);
   return pool;
+}
+
+const STOPPED = START + 20_000;
+const LIMITS = { concurrency: 1, requestsPerMinute: 600 };
+
+/** A task that has its turn says so of its call. */
+function report(pool: Pool, feedback: KeyFeedback): void {
+  for (const task of ['c', 'd', 'e']) {
+    const calls = [{ task, isInTurn: true, mustNotWait: true }];
+    const { leaseId } = ask(pool, calls, STOPPED, { configured: LIMITS });
+    release(pool, { leaseId, reports: [{ task, feedback }] }, STOPPED);
+  }
 }
 
 /** How many are asked of the line now; the ledger wakes them. */
@@ -123,6 +138,32 @@ test('the pace of a line is that of the keys that take calls', () => {
   ];
   release(pool, { leaseId, worked: [taskOf(3), taskOf(4)], reports }, START + CALL_MS);
   expect(pace(START + 100_000)).toBeCloseTo(2);
+});
+
+test.each([
+  { what: 'switched off', reason: undefined, stop: (pool: Pool) => changeKey(pool, 1, 'disable', STOPPED) },
+  {
+    what: 'refused',
+    reason: 'key-refused',
+    stop: (pool: Pool) => report(pool, { kind: 'refused', httpStatus: 401, about: 'key' }),
+  },
+  {
+    what: 'closed for an hour',
+    reason: undefined,
+    stop: (pool: Pool) => report(pool, { kind: 'limited', quota: true, resetAt: STOPPED + HOUR_MS }),
+  },
+])('when all keys are $what the ledger is told once that the line has stopped, and why', ({ stop, reason }) => {
+  const pool = lineBehindOneCall({ configured: LIMITS });
+  expect(wake(pool, STOPPED - CALL_MS)).toBeGreaterThan(0);
+  stop(pool);
+  const asked = [1, 2, 3].flatMap((seconds) => {
+    const { pulls } = pull(pool, STOPPED + seconds * 1_000);
+    for (const each of pulls) notePulled(pool, each, { released: 1, left: true }, STOPPED + seconds * 1_000);
+    return pulls.map(({ request }) => request);
+  });
+  expect(asked[0]).toMatchObject({ line: 'pool:llm', limit: 1, perSecond: 0 });
+  expect(asked[0]?.reason).toBe(reason);
+  if (reason === undefined) expect(asked).toHaveLength(1);
 });
 
 test('another shard is shown the line without a pace: it knows its own', () => {

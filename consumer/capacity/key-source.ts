@@ -10,6 +10,7 @@ import pRetry from 'p-retry';
 import { awaitedUntil } from '../../shared/awaited.ts';
 import type { LeaseRequest } from '../../shared/capacity/lease.ts';
 import { logError, logWarning } from '../../shared/log.ts';
+import { TimeLimitError, withinMs } from '../../shared/time-limit.ts';
 import type { KeyReport } from '../keys/pool/feedback.ts';
 import type { KeyAnswer, KeyCall } from '../keys/pool/lease.ts';
 import { membersOf } from '../keys/pool/members.ts';
@@ -20,7 +21,14 @@ import type { KeyEnv } from './capacity-env.ts';
 /** Pools that have answered in brief, by the keys that this isolate has. */
 const brief = new WeakMap<KeyRing, Set<string>>();
 
-const RETRIES = { retries: 2, minTimeout: 50, factor: 4, shouldRetry: () => true };
+/** Longer than a question may be on its way (`shared/awaited.ts`) and then be held: after that it gets nothing. */
+const PATIENCE_MS = 12_000;
+const RETRIES = {
+  retries: 2,
+  minTimeout: 50,
+  factor: 4,
+  shouldRetry: ({ error }: { readonly error: Error }) => !(error instanceof TimeLimitError),
+};
 
 /** @returns undefined when the pool does not answer: then nothing of the lease is kept */
 export async function askForKeys(
@@ -43,7 +51,12 @@ export async function askForKeys(
       otherShards: (env.keys.shards[pool] ?? []).filter((other) => other !== shard),
     };
     const said: readonly unknown[] = await pRetry(
-      () => env.keys.pool(pool).lease({ ...request, awaitedUntil: awaitedUntil(question.expiresAt) }),
+      () =>
+        withinMs(
+          env.keys.pool(pool).lease({ ...request, awaitedUntil: awaitedUntil(question.expiresAt) }),
+          PATIENCE_MS,
+          'the pool',
+        ),
       RETRIES,
     );
     if (said.some((answer) => typeof answer === 'number')) briefly.add(pool);
@@ -88,7 +101,7 @@ export async function releaseKeys(
 ): Promise<void> {
   try {
     const request = { leaseId, ...(reports !== undefined && saidBriefly(reports)) };
-    const notices = await pRetry(() => env.keys.pool(pool).release(request), RETRIES);
+    const notices = await pRetry(() => tell(env, pool, request), RETRIES);
     for (const notice of notices) logNotice(env.shard, pool, notice);
   } catch (error) {
     logError('keys.unavailable', { shard: env.shard, pool, reports: reports?.length ?? 0 }, error);
@@ -98,10 +111,14 @@ export async function releaseKeys(
 /** Never rejects: the pool keeps room for those that were woken, but not for long. @param buckets of their lines */
 export async function noteElsewhere(env: KeyEnv, pool: string, buckets: readonly string[]): Promise<void> {
   try {
-    await pRetry(() => env.keys.pool(pool).release({ leaseId: '', reports: [], elsewhere: buckets }), RETRIES);
+    await pRetry(() => tell(env, pool, { leaseId: '', reports: [], elsewhere: buckets }), RETRIES);
   } catch (error) {
     logError('keys.unavailable', { shard: env.shard, pool, elsewhere: buckets.length }, error);
   }
+}
+
+function tell({ keys }: KeyEnv, pool: string, release: KeyRelease): Promise<readonly KeyNotice[]> {
+  return withinMs(keys.pool(pool).release(release), PATIENCE_MS, 'the pool');
 }
 
 function saidBriefly(reports: readonly KeyReport[]): Pick<KeyRelease, 'reports' | 'worked'> {

@@ -44,6 +44,27 @@ function before(pool: KeyPoolObject): PoolObject {
 
 const freshPool = () => new KeyPoolObject('default', async () => ({ released: 0, left: false }));
 
+describe('a pool that answers nothing', () => {
+  it('is waited for by a batch for less than a minute, also when its question is given up', async () => {
+    vi.spyOn(console, 'error').mockImplementation(() => undefined);
+    vi.useFakeTimers();
+    try {
+      const never = () => new Promise<never>(() => undefined);
+      const pool = { lease: vi.fn(never), release: vi.fn(never) };
+      const seen = vi.fn();
+      void ask(consumerOf(pool), 'lease', calls('a')).then(seen);
+      // Digests of keys take real time.
+      await vi.waitFor(() => expect(pool.lease).toHaveBeenCalled());
+      await vi.advanceTimersByTimeAsync(30_000);
+      expect(seen).toHaveBeenCalledWith(undefined);
+      expect(pool.release).toHaveBeenCalledWith({ leaseId: 'lease' });
+    } finally {
+      vi.useRealTimers();
+      vi.restoreAllMocks();
+    }
+  });
+});
+
 describe('a pool of another release', () => {
   it('that knows no brief words is asked in whole ones, as often as it takes', async () => {
     const env = consumerOf(before(freshPool()));

@@ -28,7 +28,7 @@ export class Bodies {
     this.#house = house;
     this.#dice = new Dice(seed * 160_481_183);
     const dice = this.#dice;
-    this.#isUsed = dice.chance(0.25);
+    this.#isUsed = dice.chance(0.2);
     if (!this.#isUsed) return;
     house.storage.hasBucket = true;
     const answer = house.backend.fallback;

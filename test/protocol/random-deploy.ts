@@ -29,12 +29,12 @@ const OF_TWO_SHARDS = KEYS.filter((shards) => shards.length > 1);
 /** Two shards from the start, one of which is taken away while its queue holds messages. */
 export function shrink(house: House, seed: number): void {
   const dice = new Dice(seed * 122_949_823);
-  if (dice.chance(0.75)) return;
+  if (dice.chance(0.85)) return;
   house.consumers.release = { ...house.consumers.release, keys: dice.pick(OF_TWO_SHARDS) };
   house.consumers.start(1);
   const at = house.clock.now + dice.pick([dice.between(0, 30_000), dice.between(0, 10 * MINUTE_MS)]);
   deploy(house, dice, at, { keys: dice.pick(OF_ONE_SHARD) });
-  comeIn(house, dice, at, dice.pick([0, 2, 4]));
+  comeIn(house, dice, at, dice.pick([0, 0, 2]));
 }
 
 export function deploys(house: House, seed: number): void {

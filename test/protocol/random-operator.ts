@@ -52,7 +52,7 @@ export class Operator {
     this.#dice = new Dice(seed * 141_650_939);
     this.#keys = house.consumers.release.keys;
     const dice = this.#dice;
-    if (dice.chance(0.6)) return;
+    if (dice.chance(0.7)) return;
     const first = dice.between(0, services.length - 1);
     for (const service of services.slice(first, first + dice.pick([0, 1, 1, 2]))) this.#pause(service);
     for (let count = dice.pick([0, 0, 1, 3]); count > 0; count--) this.#turnKey(dice.between(1, 2));
@@ -79,7 +79,7 @@ export class Operator {
   #pause(service: string): void {
     const house = this.#house;
     const dice = this.#dice;
-    const lastsMs = dice.pick([dice.between(1_000, 60_000), dice.between(MINUTE_MS, HOUR_MS), 3 * 24 * HOUR_MS]);
+    const lastsMs = dice.pick([dice.between(1_000, 60_000), dice.between(MINUTE_MS, 2 * HOUR_MS)]);
     const endsItself = dice.chance(0.3);
     const rampSeconds = dice.chance(0.3) ? dice.between(1, 300) : undefined;
     const { object } = house.fleet;
@@ -175,11 +175,11 @@ export class Operator {
   /** Each minute, as the sweeper's Worker does. */
   async #goOn(id: string): Promise<void> {
     const house = this.#house;
-    for (let round = 0; round < 200; round++) {
+    for (let round = 0; round < 60; round++) {
       await house.callback('jobs', (callback) => runJobs(callback, JOBS_A_ROUND, Date.now));
       const job = await house.clock.outside(readJob(env.DB, id));
       if (job?.status === 'finished') return;
-      // A service that is paused for days is waited for.
+      // Services that bear little are waited for.
       await house.clock.sleep(Math.min(2 ** round * MINUTE_MS, HOUR_MS));
     }
   }

@@ -22,8 +22,8 @@ export class Spread {
   constructor(house: House, seed: number) {
     this.#dice = new Dice(seed * 86_028_121);
     const dice = this.#dice;
-    if (dice.chance(0.65)) return;
-    for (const [index, db] of MORE.slice(0, dice.pick([1, 1, 2])).entries()) this.#add(house, index + 1, db);
+    if (dice.chance(0.75)) return;
+    for (const [index, db] of MORE.slice(0, dice.pick([1, 1, 1, 2])).entries()) this.#add(house, index + 1, db);
     house.storage.next = () => this.next(house.clock.now);
     const overlap = dice.pick([0, 0.3]);
     house.storage.known = () => {

@@ -11,7 +11,7 @@ import { type Letter, shardOf } from './post.ts';
 import type { Row } from './promises.ts';
 
 /** No schedule needs as many; one that does goes round in circles. */
-const MAX_STEPS = 1_000;
+const MAX_STEPS = 1_500;
 
 /** Rounds of the sweeper at a time, where one may begin before another has ended. */
 const MAX_SWEEPS = 2;

@@ -115,14 +115,18 @@ export class Operator {
       if (action !== 'disable') return;
       const value = house.consumers.release.keys[0]?.[`KEY${number}`];
       const holds = ({ request }: BackendCall) =>
-        value !== undefined && request.headers.get('authorization') === `Bearer ${value}`;
+        value !== undefined && this.#hasItsKeys && request.headers.get('authorization') === `Bearer ${value}`;
       const span = { what: nameOfSpan(number), from: house.clock.now, to: Number.POSITIVE_INFINITY, holds };
-      // Elsewhere, or by another number, it is another key.
-      if (house.consumers.release.keys === this.#keys) this.#spans.push(span);
+      this.#spans.push(span);
       house.plan(at + lastsMs, async () => {
         await this.#changeKey(number, 'enable');
       });
     });
+  }
+
+  /** On another shard, or by another number, it is another key: no deploy has moved any. */
+  get #hasItsKeys(): boolean {
+    return this.#house.consumers.release.keys === this.#keys;
   }
 
   #end(what: string): void {

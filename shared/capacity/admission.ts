@@ -3,7 +3,7 @@
  * learnt. Deterministic, without I/O.
  */
 import { isPeriodKnown, middleMs } from './learnt.ts';
-import { FIRST_MEAN_MS, LET_IN_MS, type LimiterState, type OpenCall } from './limiter-state.ts';
+import { FIRST_MEAN_MS, type LimiterState, type OpenCall } from './limiter-state.ts';
 import { opensAt } from './opening.ts';
 
 /** Before anything is known, so many calls more than half of those that were let in are under way. */
@@ -24,11 +24,11 @@ export function nextAt(state: LimiterState, now: number): number {
   if (state.open.length >= mostAtOnce(state)) return Infinity;
   let at = Math.max(configuredAt(state, now), state.told.nextAt(now));
   if (closed !== undefined) {
-    if (closed.probe !== undefined) return closed.probe.at + LET_IN_MS;
+    if (closed.probe !== undefined) return closed.probe.at + state.letInMs;
     return closed.test?.isDue ? at : Math.max(at, opensAt(state, closed));
   }
   const firstUnsure = state.open[state.letIn];
-  if (firstUnsure !== undefined && state.unsure >= mostUnsure(state)) at = Math.max(at, firstUnsure.at + LET_IN_MS);
+  if (firstUnsure !== undefined && state.unsure >= mostUnsure(state)) at = Math.max(at, firstUnsure.at + state.letInMs);
   return Math.max(at, learntAt(state, now));
 }
 
@@ -108,7 +108,7 @@ export function mostUnsure(state: LimiterState): number {
   }
   if (state.isObserved) return Infinity;
   // A period may be over before anybody knows that its calls were let in.
-  const letIn = state.learnt.isTold === true ? Math.max(state.confirmed, state.letInSince) : state.confirmed;
+  const letIn = Math.max(state.confirmed, state.letInSince);
   return FIRST_CALLS + letIn / 3;
 }
 

@@ -1,5 +1,6 @@
 /** What keys of a pool that are equals take over from each other. Changes the state in place, without I/O. */
 import { mergeLearnt, paceOf } from './learnt.ts';
+import { forgetTop } from './let-in.ts';
 import { type LimiterState, ROUND_MS } from './limiter-state.ts';
 
 /** An equal that bears so much more is believed, but only so often. */
@@ -7,9 +8,14 @@ const MUCH_MORE = 1.5;
 
 /** Takes what an equal has learnt, as far as nothing of one's own speaks against it. */
 export function learnFrom(state: LimiterState, other: LimiterState, now: number): void {
-  if (state.top !== undefined) return;
+  if (other.refusedMs !== undefined) state.refusedMs = Math.max(state.refusedMs ?? 0, other.refusedMs);
+  if (state.top !== undefined) {
+    if (other.refutedTop > state.top) forgetTop(state);
+    else return;
+  }
   if (other.top !== undefined) {
-    if (state.isTopRefuted) return;
+    if (state.isTopRefuted || !other.isTopObserved) return;
+    state.isTopObserved = true;
     state.top = other.top;
     state.heldTop = other.heldTop;
     state.learnt = undefined;
@@ -17,7 +23,12 @@ export function learnFrom(state: LimiterState, other: LimiterState, now: number)
     return;
   }
   // It has let nothing in yet for sure: all that is under way may have been refused, and then that was no limit.
-  if (other.learnt === undefined || (other.closed?.isCounted === true && other.borne === 0)) return;
+  if (
+    other.learnt === undefined ||
+    other.closed?.mayBeOfSeveral === true ||
+    (other.closed?.isCounted === true && other.borne === 0)
+  )
+    return;
   // This one has borne more for a whole round: it may have been a stray refusal.
   if (state.learnt === undefined && paceOf(other.learnt) < state.borneBefore / ROUND_MS) return;
   // What an equal has found lower may be lower here, too: few calls that may be refused together, until it has held for a round.

@@ -25,6 +25,9 @@ const SAME_PERIOD = 1.03;
 /** The marks lie so far apart that a call between them says more than patience does. */
 const WIDE = 1.2;
 
+/** Times are told in whole seconds, rounded up. */
+const TOLD_STEP_MS = 1_000;
+
 /** What is taken for the period where the marks contradict each other. */
 const WIDER = 1.15;
 
@@ -34,17 +37,27 @@ const CLOSE = 1.02;
 /**
  * @param toldMs from the period's start to when the backend said it ends
  * @param openMs so long after an earlier period's start a call was let in
+ * @param isMeasured it may be much shorter than was told
  */
-export function firstLearnt(calls: number, shutMs: number, toldMs: number | undefined, openMs = Infinity): Learnt {
+export function firstLearnt(
+  calls: number,
+  shutMs: number,
+  toldMs: number | undefined,
+  openMs = Infinity,
+  isMeasured = false,
+): Learnt {
   if (toldMs === undefined) return { calls, shutMs, periodMs: openMs > shutMs ? openMs : Infinity };
+  if (isMeasured) return { calls, shutMs: Math.max(shutMs, toldMs - TOLD_STEP_MS), periodMs: toldMs };
   return { calls, shutMs, periodMs: toldMs, isTold: true };
 }
 
 /** Refused so long after the start: the period is longer. */
 export function shutAt(learnt: Learnt, elapsedMs: number, toldMs: number | undefined): Learnt {
   const shutMs = Math.max(learnt.shutMs, elapsedMs);
-  if (toldMs !== undefined) return { ...learnt, shutMs, periodMs: Math.max(toldMs, shutMs) };
-  return { ...learnt, shutMs, periodMs: learnt.periodMs > shutMs * CLOSE ? learnt.periodMs : shutMs * WIDER };
+  const isLonger = learnt.periodMs > shutMs * CLOSE;
+  if (toldMs === undefined) return { ...learnt, shutMs, periodMs: isLonger ? learnt.periodMs : shutMs * WIDER };
+  if (isLonger && learnt.isTold !== true) return { ...learnt, shutMs, periodMs: Math.min(toldMs, learnt.periodMs) };
+  return { ...learnt, shutMs, periodMs: Math.max(toldMs, shutMs) };
 }
 
 /** Let in so long after the start: the period is no longer than that. A later round, or one that nobody knows, says nothing. */

@@ -3,11 +3,19 @@
  * again; and where a round begins. Changes the state in place, without I/O.
  */
 import { isPeriodWide, openedAt } from './learnt.ts';
-import { type Closed, LET_IN_MS, type LimiterState, type OpenCall, ROUND_MS } from './limiter-state.ts';
+import { type Closed, FIRST_MEAN_MS, type LimiterState, type OpenCall, ROUND_MS } from './limiter-state.ts';
+import { opensAt } from './opening.ts';
+
+/** Of calls at a time, in times that a call takes: as long as nothing is known of periods. */
+const TOP_ROUND_CALLS = 3;
+
+/** Two calls, and a third, more than a limit of calls at a time are let in: there is none. */
+const MIN_PASSES = 2;
+const REFUTING_SHARE = 1.3;
 
 export function noteLetIn(state: LimiterState, now: number): void {
   for (let call = state.open[state.letIn]; call !== undefined; call = state.open[state.letIn]) {
-    if (call.at > now - LET_IN_MS) return;
+    if (call.at > now - state.letInMs) return;
     state.letIn += 1;
     confirm(state, call);
   }
@@ -20,7 +28,7 @@ export function confirm(state: LimiterState, call: OpenCall): void {
     if (closed.probe === call) reopen(state, closed, call);
     return;
   }
-  if (call.doubts === 'at-once' && state.top !== undefined) state.top += state.doubt.pass(state.top);
+  if (call.doubts === 'at-once' && state.top !== undefined && state.doubt.step > 0) raiseTop(state, state.top);
   if (state.learnt === undefined) return;
   if (call.doubts === 'calls') {
     const raise = state.doubt.pass(state.learnt.calls);
@@ -32,9 +40,25 @@ export function confirm(state: LimiterState, call: OpenCall): void {
   }
 }
 
+function raiseTop(state: LimiterState, before: number): void {
+  const top = before + 1;
+  state.top = top;
+  state.topPasses += 1;
+  if (state.topPasses < MIN_PASSES || top <= REFUTING_SHARE * (top - state.topPasses)) return;
+  state.refutedTop = top;
+  forgetTop(state);
+}
+
+export function forgetTop(state: LimiterState): void {
+  state.top = undefined;
+  state.isTopRefuted = true;
+  state.isTopObserved = false;
+  state.topPasses = 0;
+}
+
 export function beginRound(state: LimiterState, now: number): void {
   const round = state.round;
-  if (round !== undefined && now < round.at + (state.learnt?.periodMs ?? ROUND_MS)) return;
+  if (round !== undefined && now < round.at + roundMs(state)) return;
   const learnt = state.learnt;
   const isSteady = learnt !== undefined && state.ofRound >= learnt.calls;
   const wasFull = isSteady || (state.top !== undefined && state.ofRound > state.top);
@@ -43,9 +67,13 @@ export function beginRound(state: LimiterState, now: number): void {
   state.isObserved ||= isSteady;
   if (isSteady) state.slid = 0;
   state.isPeriodDoubted = learnt !== undefined && isPeriodWide(learnt);
-  const isPending = state.open.slice(state.letIn).some(({ doubts }) => doubts === 'calls');
+  const isPending = state.open.slice(state.letIn).some(({ doubts }) => doubts === 'calls') || state.top !== undefined;
   const isDue = state.doubt.beginRound(wasFull, learnt?.calls ?? state.top ?? 0, state.most, isPending);
   if (isDue && !state.isPeriodDoubted) state.doubt.begin();
+}
+
+function roundMs({ top, learnt, hasSlowCalls, meanMs = FIRST_MEAN_MS }: LimiterState): number {
+  return top === undefined || !hasSlowCalls ? (learnt?.periodMs ?? ROUND_MS) : TOP_ROUND_CALLS * meanMs;
 }
 
 export function doubted(state: LimiterState, now: number): OpenCall['doubts'] {
@@ -56,17 +84,22 @@ export function doubted(state: LimiterState, now: number): OpenCall['doubts'] {
 }
 
 function reopen(state: LimiterState, closed: Closed, { at, isTest }: OpenCall): void {
-  const { test, isOfBefore, isUncounted } = closed;
+  const { test, isOfBefore, isUncounted, mayBeOfSeveral, refusedAt, since } = closed;
   const roundAt = state.round?.at ?? at;
   // The call itself is of the round that begins.
   const calls = state.ofRound - 1;
   state.most = Math.max(state.most, calls);
+  const plannedAt = Math.min(at, opensAt(state, closed));
   if (isUncounted && calls > 0) state.uncounted = { calls, openMs: at - roundAt };
   state.closed = undefined;
   if (isOfBefore === true) return;
   if (isTest && test !== undefined) {
     state.top = test.others;
     state.heldTop = 0;
+    state.topPasses = 0;
+    // A time that is told for calls at a time is a second mostly: that it ended so late is little of a chance.
+    state.isTopObserved = closed.until !== undefined || !state.hasSlowCalls;
+    if (!state.isTopObserved) state.doubt.begin();
     state.learnt = undefined;
     return;
   }
@@ -76,4 +109,10 @@ function reopen(state: LimiterState, closed: Closed, { at, isTest }: OpenCall): 
   }
   state.borneBefore = state.confirmed;
   state.round = { at, previousAt: roundAt };
+  if (mayBeOfSeveral !== true || plannedAt - refusedAt >= refusedAt - roundAt) return;
+  // It was shut for less time than calls had been let in: they went over several periods, and the one that begins is measured.
+  const firstAt = state.starts.firstSince(2 * refusedAt - plannedAt) ?? at;
+  const ofLast = state.starts.countSince(firstAt) - state.starts.countSince(at);
+  Object.assign(state, { learnt: undefined, isMeasured: true, shutMs: since - refusedAt });
+  state.uncounted = { calls: Math.max(1, ofLast), openMs: at - firstAt };
 }

@@ -8,6 +8,13 @@ import { ToldLimits } from './told.ts';
 /** A refusal comes at once: a call that has been under way for so long was let in. */
 export const LET_IN_MS = 1_500;
 
+/** Once refusals were met: so much longer than the slowest of them, and no less than this. */
+const SURELY_LET_IN = 4;
+const MIN_LET_IN_MS = 250;
+
+/** Quicker calls say by their end that they were let in, and show a limit of a second or more otherwise. */
+const SLOW_CALL_MS = 700;
+
 /** Where nothing else says how long a round is. */
 export const ROUND_MS = 60_000;
 
@@ -43,6 +50,10 @@ export interface Closed {
   isCounted: boolean;
   /** What was known before: it holds again where nothing of the round turns out to have been let in. */
   readonly before?: Learnt | undefined;
+  /** Start of the call that was refused first. */
+  readonly refusedAt: number;
+  /** What was counted before it may have gone over several periods. */
+  readonly mayBeOfSeveral?: boolean;
   /** It says nothing of this round. */
   readonly isOfBefore?: boolean;
   /** Calls that tried it in vain. */
@@ -80,6 +91,12 @@ export class LimiterState {
   lastTicket = 0;
   strikeAt = -1;
   isTopRefuted = false;
+  /** One more was refused while so many were under way. */
+  isTopObserved = false;
+  /** Calls beyond it that were let in one after the other. */
+  topPasses = 0;
+  /** A number of calls at a time that was let in, though fewer had been taken for the limit. */
+  refutedTop = 0;
   /** Refusals with fewer calls under way than `top`. */
   topMisses = 0;
   /** What was learnt has held for a full round. */
@@ -98,6 +115,10 @@ export class LimiterState {
   copied: Learnt | undefined;
   /** Of the times that calls take. */
   meanMs: number | undefined;
+  /** The longest that a refusal took. */
+  refusedMs: number | undefined;
+  /** The calls of one period were counted apart: a time that is told is only the longest that it may be. */
+  isMeasured = false;
   /** Calls that were let in in the round before. */
   borneBefore = 0;
   /** Calls that were let in since the latest refusal, or since an equal's limit was taken over. */
@@ -106,6 +127,18 @@ export class LimiterState {
   constructor(doubt: Doubt, silentPause: SilentPause) {
     this.doubt = doubt;
     this.silentPause = silentPause;
+  }
+
+  /** A call that has been under way for so long was let in. */
+  get letInMs(): number {
+    const { refusedMs } = this;
+    return refusedMs === undefined || !this.hasSlowCalls
+      ? LET_IN_MS
+      : Math.min(LET_IN_MS, Math.max(MIN_LET_IN_MS, SURELY_LET_IN * refusedMs));
+  }
+
+  get hasSlowCalls(): boolean {
+    return this.meanMs === undefined || this.meanMs > SLOW_CALL_MS;
   }
 
   get ofRound(): number {

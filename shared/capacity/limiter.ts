@@ -228,9 +228,9 @@ export class Limiter {
 
   /** Calls that were under way then are not known, and may have used up a round: it goes carefully at first. */
   restore({ learnt, top, closedUntil }: LimiterSnapshot, now: number): void {
-    Object.assign(this.#state, { learnt, top });
+    Object.assign(this.#state, { learnt, top, isTopObserved: top !== undefined });
     if (closedUntil !== undefined && closedUntil > now) {
-      this.#state.closed = { since: now, until: closedUntil, isCounted: false, failures: 0 };
+      this.#state.closed = { since: now, refusedAt: now, until: closedUntil, isCounted: false, failures: 0 };
     }
   }
 }

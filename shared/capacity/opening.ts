@@ -36,13 +36,13 @@ function usualEnd({ learnt, round, shutMs }: LimiterState, since: number, leastA
   return undefined;
 }
 
-function guessedAt(state: LimiterState, { since }: Closed): number {
-  const roundAt = state.round?.at ?? since;
+function guessedAt(state: LimiterState, { since, mayBeOfSeveral, refusedAt }: Closed): number {
+  const roundAt = mayBeOfSeveral === true ? refusedAt : (state.round?.at ?? since);
   const learnt = state.learnt;
   if (learnt !== undefined && learnt.periodMs < Infinity) {
     return Math.max(since + MIN_PROBE_PAUSE_MS, roundAt + learnt.periodMs);
   }
-  const shutMs = Math.max(since - roundAt, 1, learnt?.shutMs ?? 0);
+  const shutMs = Math.max(since - roundAt, 1, mayBeOfSeveral === true ? 0 : (learnt?.shutMs ?? 0));
   return since + Math.min(MAX_PROBE_PAUSE_MS, Math.max(FIRST_PROBE_MS, roundAt + shutMs * PROBE_GROWTH - since));
 }
 
@@ -50,7 +50,7 @@ function guessedAt(state: LimiterState, { since }: Closed): number {
 export function closeWhenFull(state: LimiterState, now: number): void {
   if (state.closed !== undefined || state.learnt?.periodMs !== Infinity) return;
   if (state.ofRound >= state.learnt.calls)
-    state.closed = { since: now, until: undefined, isCounted: false, failures: 0 };
+    state.closed = { since: now, refusedAt: now, until: undefined, isCounted: false, failures: 0 };
 }
 
 /** Later, a call may be let in for any reason. */

@@ -23,6 +23,8 @@ const SAME_SHARE = 0.9;
 
 export function refuse(state: LimiterState, call: OpenCall, until: number | undefined, now: number): void {
   state.starts.remove(call.at);
+  // What was never counted began when it is not known.
+  if (now > call.at) state.refusedMs = Math.max(state.refusedMs ?? 0, now - call.at);
   const closed = state.closed;
   if (closed !== undefined) {
     if (closed.probe === call) probeFailed(state, closed, call, until, now);
@@ -35,6 +37,7 @@ export function refuse(state: LimiterState, call: OpenCall, until: number | unde
   state.letInSince = 0;
   if (call.doubts !== undefined && doubtFailed(state, call, until)) return;
   const others = call.beside;
+  const hadTop = state.isTopObserved;
   if (state.top !== undefined) {
     // What was refused together, or had ended and was not reported yet, made it too high by a little: that is tried again.
     state.topMisses = state.hasTopHeld ? 1 : state.topMisses + 1;
@@ -44,8 +47,9 @@ export function refuse(state: LimiterState, call: OpenCall, until: number | unde
   }
   const before = state.learnt;
   const isOfBefore = slides(state, until);
+  const mayBeOfSeveral = isLongRound(state, call, until, now);
   const count = isOfBefore ? 0 : learn(state, call, until, now);
-  const isTestable = !state.isTopRefuted && others > 0 && (count > others || isSlow(state, now));
+  const isTestable = !state.isTopRefuted && others > 0 && (hadTop || count > others || isSlow(state, now));
   const isShort = until === undefined || until - now <= MAX_TEST_WAIT_MS;
   state.closed = {
     since: now,
@@ -53,6 +57,8 @@ export function refuse(state: LimiterState, call: OpenCall, until: number | unde
     isCounted: count > 0,
     before,
     isOfBefore,
+    mayBeOfSeveral,
+    refusedAt: call.at,
     failures: 0,
     ...(isTestable && isShort && { test: { others, ticket: call.ticket, isDue: false } }),
   };
@@ -75,14 +81,16 @@ function slides(state: LimiterState, until: number | undefined): boolean {
   return true;
 }
 
+/** Nobody saw a period begin, and calls did long before: they may have gone over several. */
+function isLongRound(state: LimiterState, call: OpenCall, until: number | undefined, now: number): boolean {
+  if (state.learnt !== undefined || state.uncounted !== undefined) return false;
+  const lastedMs = call.at - (state.round?.at ?? call.at);
+  return lastedMs >= LET_IN_MS && (until === undefined || until - now < lastedMs);
+}
+
 /** @returns the calls of this round; 0 where they say nothing of the limit */
 function learn(state: LimiterState, call: OpenCall, until: number | undefined, now: number): number {
   state.round ??= { at: call.at, previousAt: undefined };
-  const waitMs = until && until - now;
-  // What was counted so far went on over several periods: none is longer than the wait that is told.
-  const isOfSeveral =
-    state.learnt === undefined && waitMs !== undefined && waitMs < SHORT_SHARE * (call.at - state.round.at);
-  if (isOfSeveral) state.round = { at: call.at - waitMs, previousAt: undefined };
   const { at: roundAt, previousAt } = state.round;
   const count = state.ofRound;
   const learnt = state.learnt;
@@ -94,14 +102,20 @@ function learn(state: LimiterState, call: OpenCall, until: number | undefined, n
   }
   const isLong = until !== undefined && until - now > MAX_LEARNT_PERIOD_MS;
   if (count === 0 || isLong) return 0;
-  const toldMs = isOfSeveral ? waitMs : until && until - roundAt;
+  const toldMs = until && until - roundAt;
   const { uncounted } = state;
   state.uncounted = undefined;
   // As many as were let in before they were counted: that is a limit. Of those that are open some may be refused too.
   const isRepeated = uncounted !== undefined && count >= SAME_SHARE * uncounted.calls;
   state.learnt =
     learnt === undefined
-      ? firstLearnt(count, Math.max(call.at - roundAt, state.shutMs), toldMs, isRepeated ? uncounted.openMs : undefined)
+      ? firstLearnt(
+          count,
+          Math.max(call.at - roundAt, state.shutMs),
+          toldMs,
+          isRepeated ? uncounted.openMs : undefined,
+          state.isMeasured,
+        )
       : { ...learnt, calls: count };
   if (!state.doubt.isRaised) state.doubt.restart(state.isObserved);
   else state.doubt.fail();
@@ -136,6 +150,10 @@ export function refusedToo(
 function doubtFailed(state: LimiterState, call: OpenCall, until: number | undefined): boolean {
   const learnt = state.learnt;
   state.doubt.fail();
+  if (call.doubts === 'at-once') {
+    state.isTopObserved = true;
+    state.topPasses = 0;
+  }
   if (call.doubts === 'at-once') return state.top !== undefined && state.open.length >= state.top;
   if (learnt === undefined) return false;
   const roundAt = state.round?.at ?? call.at;

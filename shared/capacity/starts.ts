@@ -24,6 +24,10 @@ export class Starts {
     if (index >= 0) this.#times.splice(index, 1);
   }
 
+  firstSince(from: number): number | undefined {
+    return this.#times[this.#indexOf((at) => at >= from)];
+  }
+
   countSince(from: number): number {
     return this.#times.length - this.#indexOf((at) => at >= from);
   }

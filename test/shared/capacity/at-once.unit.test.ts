@@ -1,5 +1,6 @@
 /** Limits of calls at a time, as they are met by calls that are refused together, end before anybody knows, or take long. */
 import { describe, expect, test } from 'vitest';
+import { simulate } from '../../../bench/capacity/simulation.ts';
 import { Limiter } from '../../../shared/capacity/limiter.ts';
 
 describe('a limit of three calls at a time', () => {
@@ -92,4 +93,24 @@ test('a limit of calls at a time that held each time may become smaller as often
     for (const ticket of tickets) limiter.end(ticket, { kind: 'let-in' }, now + 15);
     now += 20;
   }
+});
+
+test('what looked like a limit of calls at a time is none once calls beyond it are let in, and equals hear of it', () => {
+  const [limiter, equal] = [new Limiter(), new Limiter(1)];
+  for (const each of [limiter, equal]) each.restore({ top: 4 }, 0);
+  const open: { ticket: number; at: number }[] = [];
+  for (let now = 0; now < 30_000; now += 10) {
+    while (open[0] !== undefined && open[0].at <= now - 1_000) {
+      limiter.end(open.shift()?.ticket ?? 0, { kind: 'let-in' }, now);
+    }
+    while (limiter.isAtOnce && limiter.nextAt(now) <= now) open.push({ ticket: limiter.start(now), at: now });
+  }
+  equal.learnFrom(limiter, 30_000);
+  expect([limiter.isAtOnce, equal.isAtOnce]).toEqual([false, false]);
+});
+
+test('a limit of calls at a time that was proven is found again when it is met', () => {
+  const tasks = Array.from({ length: 500 }, () => ({ arrivesAt: 0 }));
+  const { ms } = simulate({ limits: { kind: 'at-once', limit: 5 }, keys: [1], latencyMs: 1_000, tasks }, 36);
+  expect(ms / (500 / 5) / 1_000).toBeLessThan(1.15);
 });

@@ -282,8 +282,8 @@ test('a call that is let in after the next round has begun does not make the per
       else refused += 1;
     }
   }
-  expect(letIn).toBeGreaterThan(1_300);
-  expect(refused).toBeLessThan(10);
+  expect(letIn).toBeGreaterThan(2_700);
+  expect(refused).toBeLessThan(letIn / 200);
 });
 
 test('what an equal has learnt is taken over before one is refused oneself', () => {

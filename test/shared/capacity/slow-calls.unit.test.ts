@@ -6,7 +6,12 @@ const STEP_MS = 5;
 const REFUSED_AFTER_MS = 20;
 
 /** One after the other as soon as they may start. @returns calls a second in the last half minute of three, and the share of refusals */
-function drive(calls: number, windowMs: number, callMs: number): { readonly pace: number; readonly refused: number } {
+function drive(
+  calls: number,
+  windowMs: number,
+  callMs: number,
+  tells: boolean,
+): { readonly pace: number; readonly refused: number } {
   const limiter = new Limiter();
   const ends: { readonly at: number; readonly end: (now: number) => void }[] = [];
   let window = { at: Number.NEGATIVE_INFINITY, calls: 0 };
@@ -24,7 +29,8 @@ function drive(calls: number, windowMs: number, callMs: number): { readonly pace
       } else {
         refused += 1;
         const toldMs = Math.ceil((window.at + windowMs - now) / 1_000) * 1_000;
-        const end = (at: number) => limiter.end(ticket, { kind: 'limited', until: at + toldMs }, at);
+        const end = (at: number) =>
+          limiter.end(ticket, { kind: 'limited', until: tells ? at + toldMs : undefined }, at);
         ends.push({ at: now + REFUSED_AFTER_MS, end });
       }
     }
@@ -39,7 +45,9 @@ test.each([
   [20, 2_500, 2_000],
   [100, 10_000, 5_000],
 ])('%i calls in %i ms, which take %i ms each, come to their pace', (calls, windowMs, callMs) => {
-  const { pace, refused } = drive(calls, windowMs, callMs);
-  expect(pace).toBeGreaterThan((0.85 * calls * 1_000) / windowMs);
-  expect(refused).toBeLessThan(0.12);
+  for (const tells of [true, false]) {
+    const { pace, refused } = drive(calls, windowMs, callMs, tells);
+    expect(pace).toBeGreaterThan((0.85 * calls * 1_000) / windowMs);
+    expect(refused).toBeLessThan(0.12);
+  }
 });

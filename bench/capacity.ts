@@ -6,7 +6,8 @@
 import { parseOptionsOrExit } from '../terminal/options.ts';
 import { checkBounds, type Run } from './capacity/bounds.ts';
 import { bestOf } from './capacity/oracle.ts';
-import { ROWS, type Row } from './capacity/rows.ts';
+import type { Row } from './capacity/row.ts';
+import { ROWS } from './capacity/rows.ts';
 import { type BatchPlatform, type Result, type Scenario, simulate } from './capacity/simulation.ts';
 import { HEADING, lineOf } from './capacity/table.ts';
 import { LIVE_ROWS, runLive } from './live-capacity/run.ts';

@@ -1,6 +1,6 @@
 /** Whether the runs of a row are what is asked of it. Each bound holds in the worst of them. Pure. */
 import type { Best } from './oracle.ts';
-import type { Row } from './rows.ts';
+import type { Row } from './row.ts';
 import type { Result } from './simulation.ts';
 
 const MAX_TIME_RATIO = 1.15;

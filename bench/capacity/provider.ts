@@ -16,6 +16,8 @@ export interface Limits {
   readonly windowMs?: number;
   readonly limit?: number;
   readonly limitAt?: (now: number) => number;
+  /** A second limit of the same kind, over a longer time. */
+  readonly longer?: { readonly limit: number; readonly windowMs: number };
   /** Windows end by the clock, and not so long after their first call. */
   readonly isAligned?: boolean;
   readonly perSecond?: number;
@@ -36,17 +38,20 @@ export interface Said {
 export class ProviderKey {
   readonly #limits: Limits;
   readonly #offset: number;
+  readonly #longer: ProviderKey | undefined;
   #log: number[] = [];
   #window: number | undefined;
-  #count = 0;
+  /** Of the window, or under way. */
+  #calls = 0;
   #tokens: number;
   #at = 0;
-  #busy = 0;
 
   constructor(limits: Limits, random: Random) {
     this.#limits = limits;
     this.#offset = random() * (limits.windowMs ?? 0);
     this.#tokens = limits.burst ?? 0;
+    const { kind, longer } = limits;
+    this.#longer = longer && new ProviderKey({ kind, ...longer }, random);
   }
 
   call(now: number): Said {
@@ -63,15 +68,22 @@ export class ProviderKey {
       return { limit: burst, remaining: Math.floor(this.#tokens), resetAt: now + secondsToFull * 1_000 };
     }
     const limit = this.#limit(now);
-    return { limit, remaining: limit - this.#count, resetAt: (this.#window ?? now) + windowMs };
+    return { limit, remaining: limit - this.#calls, resetAt: (this.#window ?? now) + windowMs };
   }
 
   end(): void {
-    if (this.#busy > 0) this.#busy -= 1;
+    if (this.#limits.kind === 'at-once' && this.#calls > 0) this.#calls -= 1;
   }
 
   /** @returns 0 when the call is let in, else how long it is until one is */
   take(now: number): number {
+    const both = this.#longer === undefined ? [this] : [this, this.#longer];
+    const waitMs = Math.max(...both.map((limit) => limit.#waitMs(now)));
+    if (waitMs <= 0) for (const limit of both) limit.#count(now);
+    return waitMs;
+  }
+
+  #waitMs(now: number): number {
     const { kind, windowMs = 0, burst = 0, perSecond = 1 } = this.#limits;
     const limit = this.#limit(now);
     switch (kind) {
@@ -83,30 +95,26 @@ export class ProviderKey {
           this.#window = this.#limits.isAligned
             ? Math.floor((now + this.#offset) / windowMs) * windowMs - this.#offset
             : now;
-          this.#count = 0;
+          this.#calls = 0;
         }
-        if (this.#count >= limit) return (this.#window ?? now) + windowMs - now;
-        this.#count += 1;
-        return 0;
+        return this.#calls < limit ? 0 : (this.#window ?? now) + windowMs - now;
       }
-      case 'sliding': {
+      case 'sliding':
         this.#log = this.#log.filter((at) => at > now - windowMs);
-        if (this.#log.length >= limit) return (this.#log[0] ?? now) + windowMs - now;
-        this.#log.push(now);
-        return 0;
-      }
-      case 'bucket': {
+        return this.#log.length < limit ? 0 : (this.#log[0] ?? now) + windowMs - now;
+      case 'bucket':
         this.#tokens = Math.min(burst, this.#tokens + ((now - this.#at) / 1_000) * perSecond);
         this.#at = now;
-        if (this.#tokens < 1) return ((1 - this.#tokens) / perSecond) * 1_000;
-        this.#tokens -= 1;
-        return 0;
-      }
+        return this.#tokens < 1 ? ((1 - this.#tokens) / perSecond) * 1_000 : 0;
       case 'at-once':
-        if (this.#busy >= limit) return 1_000;
-        this.#busy += 1;
-        return 0;
+        return this.#calls < limit ? 0 : 1_000;
     }
+  }
+
+  #count(now: number): void {
+    this.#calls += 1;
+    this.#tokens -= 1;
+    this.#log.push(now);
   }
 
   #limit(now: number): number {

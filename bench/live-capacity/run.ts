@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { openDatabaseFile } from '../../local/database-file.ts';
 import { startLocal } from '../../local/runtime.ts';
-import type { Row } from '../capacity/rows.ts';
+import type { Row } from '../capacity/row.ts';
 import { SECRETS, SERVICE, submitTasks, untilEnded } from '../keys/local-tasks.ts';
 import { startLiveProvider } from './provider.ts';
 

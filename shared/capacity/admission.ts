@@ -4,6 +4,7 @@
  */
 import { isPeriodKnown, middleMs } from './learnt.ts';
 import { FIRST_MEAN_MS, type LimiterState, type OpenCall } from './limiter-state.ts';
+import { longerAt, longerRoom } from './longer.ts';
 import { opensAt } from './opening.ts';
 
 /** Before anything is known, so many calls more than half of those that were let in are under way. */
@@ -29,7 +30,7 @@ export function nextAt(state: LimiterState, now: number): number {
   }
   const firstUnsure = state.open[state.letIn];
   if (firstUnsure !== undefined && state.unsure >= mostUnsure(state)) at = Math.max(at, firstUnsure.at + state.letInMs);
-  return Math.max(at, learntAt(state, now));
+  return Math.max(at, learntAt(state, now), longerAt(state, now));
 }
 
 /** A call that ends may make room before the time that is known. */
@@ -48,7 +49,7 @@ export function room(state: LimiterState, now: number, until: number): number {
     if (state.closed.until === undefined) return state.closed.probe === undefined ? 1 : 0;
   }
   const turns = Math.max(1, (until - now) / Math.max(50, state.meanMs ?? FIRST_MEAN_MS));
-  const rooms: number[] = [state.told.room(until)];
+  const rooms: number[] = [state.told.room(until), longerRoom(state, now, until)];
   const atOnce = mostAtOnce(state);
   // It may have been by chance that a call was let in when another had ended.
   const mostTurns = state.hasTopHeld ? turns : Math.min(turns, MAX_UNSURE_TURNS);
@@ -71,12 +72,13 @@ export function room(state: LimiterState, now: number, until: number): number {
 
 /** Calls a second that it bears for good, as far as that is known. */
 export function perSecond(state: LimiterState): number | undefined {
-  const { configured, learnt } = state;
+  const { configured, learnt, longer } = state;
   const { rate } = configured;
   if (learnt !== undefined && !isPeriodKnown(learnt)) return undefined;
   const rates = [
     rate === undefined ? Infinity : (rate.calls * 1_000) / rate.periodMs,
     learnt === undefined ? Infinity : (learnt.calls * 1_000) / learnt.periodMs,
+    longer === undefined ? Infinity : (longer.calls * 1_000) / longer.periodMs,
     (mostAtOnce(state) * 1_000) / Math.max(1, state.meanMs ?? FIRST_MEAN_MS),
     state.told.perSecond(),
   ];

@@ -2,6 +2,7 @@
 import { mergeLearnt, paceOf } from './learnt.ts';
 import { forgetTop } from './let-in.ts';
 import { type LimiterState, ROUND_MS } from './limiter-state.ts';
+import { copyLonger } from './longer.ts';
 
 /** An equal that bears so much more is believed, but only so often. */
 const MUCH_MORE = 1.5;
@@ -9,6 +10,7 @@ const MUCH_MORE = 1.5;
 /** Takes what an equal has learnt, as far as nothing of one's own speaks against it. */
 export function learnFrom(state: LimiterState, other: LimiterState, now: number): void {
   if (other.refusedMs !== undefined) state.refusedMs = Math.max(state.refusedMs ?? 0, other.refusedMs);
+  copyLonger(state, other, now);
   if (state.top !== undefined) {
     if (other.refutedTop > state.top) forgetTop(state);
     else return;

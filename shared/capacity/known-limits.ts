@@ -9,13 +9,14 @@ export interface KnownLimit {
   readonly seconds?: number;
 }
 
-export function knownLimits({ configured: { rate, atOnce }, told, learnt, top }: LimiterState): KnownLimit[] {
+export function knownLimits({ configured: { rate, atOnce }, told, learnt, longer, top }: LimiterState): KnownLimit[] {
   return [
     ...(rate === undefined ? [] : [within('configured', rate.calls, rate.periodMs)]),
     ...(atOnce === undefined ? [] : [{ from: 'configured' as const, calls: atOnce }]),
     ...told.all.map(({ limit, periodMs }) => within('told', limit, periodMs)),
     // Until a call is let in again nobody knows how long the period is.
     ...(learnt === undefined || learnt.periodMs === Infinity ? [] : [within('learnt', learnt.calls, learnt.periodMs)]),
+    ...(longer === undefined ? [] : [within('learnt', longer.calls, longer.periodMs)]),
     ...(top === undefined ? [] : [{ from: 'learnt' as const, calls: top }]),
   ];
 }

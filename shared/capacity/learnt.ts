@@ -13,6 +13,14 @@ export interface Learnt {
   readonly isTold?: boolean;
 }
 
+/** A second limit beside it, over a longer time (`longer.ts`). */
+export interface Longer {
+  readonly calls: number;
+  readonly periodMs: number;
+  /** So often it is used up before one call more is tried, which shows whether it still stands. */
+  readonly patience: number;
+}
+
 /** What limits are mostly given for. */
 export const USUAL_PERIODS_MS = [1_000, 2_000, 5_000, 10_000, 15_000, 20_000, 30_000, 60_000];
 

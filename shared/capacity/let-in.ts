@@ -4,6 +4,7 @@
  */
 import { isPeriodWide, openedAt } from './learnt.ts';
 import { type Closed, FIRST_MEAN_MS, type LimiterState, type OpenCall, ROUND_MS } from './limiter-state.ts';
+import { doubtsLonger, dropLonger, isOfLonger, learnLonger } from './longer.ts';
 import { opensAt } from './opening.ts';
 
 /** Of calls at a time, in times that a call takes: as long as nothing is known of periods. */
@@ -28,6 +29,7 @@ export function confirm(state: LimiterState, call: OpenCall): void {
     if (closed.probe === call) reopen(state, closed, call);
     return;
   }
+  if (call.doubts === 'longer') dropLonger(state, call.at);
   if (call.doubts === 'at-once' && state.top !== undefined && state.doubt.step > 0) raiseTop(state, state.top);
   if (state.learnt === undefined) return;
   if (call.doubts === 'calls') {
@@ -65,7 +67,10 @@ export function beginRound(state: LimiterState, now: number): void {
   state.borneBefore = state.confirmed;
   state.round = { at: now, previousAt: round?.at };
   state.isObserved ||= isSteady;
-  if (isSteady) state.slid = 0;
+  if (isSteady) {
+    state.slid = 0;
+    state.heldRounds += 1;
+  }
   state.isPeriodDoubted = learnt !== undefined && isPeriodWide(learnt);
   const isPending = state.open.slice(state.letIn).some(({ doubts }) => doubts === 'calls') || state.top !== undefined;
   const isDue = state.doubt.beginRound(wasFull, learnt?.calls ?? state.top ?? 0, state.most, isPending);
@@ -78,13 +83,14 @@ function roundMs({ top, learnt, hasSlowCalls, meanMs = FIRST_MEAN_MS }: LimiterS
 
 export function doubted(state: LimiterState, now: number): OpenCall['doubts'] {
   if (state.top !== undefined && state.open.length >= state.top) return 'at-once';
+  if (doubtsLonger(state, now)) return 'longer';
   const learnt = state.learnt;
   if (learnt === undefined || state.starts.nextAt(learnt.calls, learnt.periodMs) <= now) return undefined;
   return state.isPeriodDoubted ? 'period' : 'calls';
 }
 
 function reopen(state: LimiterState, closed: Closed, { at, isTest }: OpenCall): void {
-  const { test, isOfBefore, isUncounted, mayBeOfSeveral, refusedAt, since } = closed;
+  const { test, isOfBefore, isUncounted, mayBeOfSeveral, refusedAt, since, held, until } = closed;
   const roundAt = state.round?.at ?? at;
   // The call itself is of the round that begins.
   const calls = state.ofRound - 1;
@@ -92,6 +98,10 @@ function reopen(state: LimiterState, closed: Closed, { at, isTest }: OpenCall): 
   const plannedAt = Math.min(at, opensAt(state, closed));
   if (isUncounted && calls > 0) state.uncounted = { calls, openMs: at - roundAt };
   state.closed = undefined;
+  if (held !== undefined && isOfLonger(held, plannedAt - refusedAt, until !== undefined)) {
+    learnLonger(state, held, at);
+    return;
+  }
   if (isOfBefore === true) return;
   if (isTest && test !== undefined) {
     state.top = test.others;

@@ -1,6 +1,6 @@
 /** What a limiter knows: the calls that it let start, what it has learnt, and whether it is closed. No I/O. */
 import type { Doubt } from './doubt.ts';
-import type { Learnt } from './learnt.ts';
+import type { Learnt, Longer } from './learnt.ts';
 import type { ConfiguredLimit } from './limit.ts';
 import { Starts } from './starts.ts';
 import { ToldLimits } from './told.ts';
@@ -29,8 +29,8 @@ const MAX_COPIES = 2;
 export interface OpenCall {
   readonly ticket: number;
   readonly at: number;
-  /** More than the learnt limit allows: it tries the number of calls, how long the period is, or calls at a time. */
-  readonly doubts: 'calls' | 'period' | 'at-once' | undefined;
+  /** More than the learnt limit allows: it tries the number of calls, how long the period is, calls at a time, or the longer limit. */
+  readonly doubts: 'calls' | 'period' | 'at-once' | 'longer' | undefined;
   /** It tries, after another has ended, whether there is a limit of calls at a time. */
   readonly isTest: boolean;
   /** Calls that were under way when it started. */
@@ -56,6 +56,8 @@ export interface Closed {
   readonly mayBeOfSeveral?: boolean;
   /** It says nothing of this round. */
   readonly isOfBefore?: boolean;
+  /** What had held until then: it holds on where another limit, over a longer time, is used up. */
+  readonly held?: Learnt | undefined;
   /** Calls that tried it in vain. */
   failures: number;
   /** Nobody had counted the calls before it; some that were let in are told afterwards. */
@@ -74,6 +76,10 @@ export interface SilentPause {
 export class LimiterState {
   configured: ConfiguredLimit = {};
   learnt: Learnt | undefined;
+  /** Beside it. */
+  longer: Longer | undefined;
+  /** Since when its calls are counted, and how often it was used up since it was doubted. */
+  longerRound: { readonly at: number; readonly full: number } | undefined;
   /** Calls at a time, as learnt. */
   top: number | undefined;
   /** Calls that were let in since. */
@@ -101,6 +107,8 @@ export class LimiterState {
   topMisses = 0;
   /** What was learnt has held for a full round. */
   isObserved = false;
+  /** For so many. */
+  heldRounds = 0;
   /** The most calls that were let in before a refusal: what may be saved up when fewer are made. */
   most = 0;
   isPeriodDoubted = false;

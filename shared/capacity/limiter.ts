@@ -17,6 +17,7 @@ import type { Learnt } from './learnt.ts';
 import { beginRound, confirm, doubted, noteLetIn } from './let-in.ts';
 import type { CallEnd, ConfiguredLimit, ToldLimit } from './limit.ts';
 import { LimiterState, type OpenCall, ROUND_MS, type SilentPause } from './limiter-state.ts';
+import { beginLongerRound } from './longer.ts';
 import { closeWhenFull, dropLateTest, opensAt } from './opening.ts';
 import { refuse, refusedToo } from './refusal.ts';
 
@@ -142,6 +143,7 @@ export class Limiter {
     const { closed } = state;
     const doubts = closed === undefined ? doubted(state, now) : undefined;
     if (closed === undefined && doubts !== 'period') beginRound(state, now);
+    if (closed === undefined) beginLongerRound(state, now);
     const isTest = closed?.test?.isDue === true;
     const call: OpenCall = { ticket: ++state.lastTicket, at: now, doubts, isTest, beside: state.open.length };
     if (closed !== undefined) closed.probe = call;

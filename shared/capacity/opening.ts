@@ -4,12 +4,17 @@
  */
 import { lateMs, USUAL_PERIODS_MS } from './learnt.ts';
 import { type Closed, FIRST_MEAN_MS, type LimiterState } from './limiter-state.ts';
+import { longerSince } from './longer.ts';
 
 /** Pauses of the calls that try a silent backend: each waits so much longer than the last. */
 const FIRST_PROBE_MS = 250;
 const MAX_PROBE_PAUSE_MS = 600_000;
 const PROBE_GROWTH = 1.35;
 const MIN_PROBE_PAUSE_MS = 100;
+
+/** After so many calls in vain what has held is not what is used up, and another limit may be much longer. */
+const HELD_FAILURES = 2;
+const LONGER_GROWTH = 0.5;
 
 /** So much of a usual period may have passed since its end: it is not worth waiting for the next one. */
 const MOST_LATE = 0.2;
@@ -36,7 +41,12 @@ function usualEnd({ learnt, round, shutMs }: LimiterState, since: number, leastA
   return undefined;
 }
 
-function guessedAt(state: LimiterState, { since, mayBeOfSeveral, refusedAt }: Closed): number {
+function guessedAt(state: LimiterState, { since, mayBeOfSeveral, refusedAt, held, failures }: Closed): number {
+  if (held !== undefined && failures >= HELD_FAILURES) {
+    const from = longerSince(state) ?? refusedAt;
+    const ends = USUAL_PERIODS_MS.map((periodMs) => from + periodMs + lateMs(periodMs));
+    return ends.find((at) => at >= since + FIRST_PROBE_MS) ?? since + (since - refusedAt) * LONGER_GROWTH;
+  }
   const roundAt = mayBeOfSeveral === true ? refusedAt : (state.round?.at ?? since);
   const learnt = state.learnt;
   if (learnt !== undefined && learnt.periodMs < Infinity) {

@@ -4,6 +4,7 @@
  */
 import { firstLearnt, shutAt } from './learnt.ts';
 import { type Closed, LET_IN_MS, type LimiterState, type OpenCall } from './limiter-state.ts';
+import { heldLimit, isOfLonger, keepLonger, lengthenLonger } from './longer.ts';
 
 /** A wait this short may be one for calls at a time: those are told a second, whatever the limit. */
 const MAX_TEST_WAIT_MS = 2_000;
@@ -35,7 +36,10 @@ export function refuse(state: LimiterState, call: OpenCall, until: number | unde
   if (call.at <= state.strikeAt) return;
   state.strikeAt = now;
   state.letInSince = 0;
-  if (call.doubts !== undefined && doubtFailed(state, call, until)) return;
+  if (call.doubts === 'longer') {
+    keepLonger(state);
+    if (until === undefined) return;
+  } else if (call.doubts !== undefined && doubtFailed(state, call, until)) return;
   const others = call.beside;
   const hadTop = state.isTopObserved;
   if (state.top !== undefined) {
@@ -46,7 +50,12 @@ export function refuse(state: LimiterState, call: OpenCall, until: number | unde
     state.top = undefined;
   }
   const before = state.learnt;
-  const isOfBefore = slides(state, until);
+  const isOfKnownLonger = call.doubts === 'longer' || lengthenLonger(state, until, now);
+  const held = isOfKnownLonger ? undefined : heldLimit(state, until !== undefined);
+  const isOfBefore =
+    isOfKnownLonger ||
+    slides(state, until) ||
+    (held !== undefined && until !== undefined && isOfLonger(held, until - call.at, true));
   const mayBeOfSeveral = isLongRound(state, call, until, now);
   const count = isOfBefore ? 0 : learn(state, call, until, now);
   const isTestable = !state.isTopRefuted && others > 0 && (hadTop || count > others || isSlow(state, now));
@@ -59,6 +68,7 @@ export function refuse(state: LimiterState, call: OpenCall, until: number | unde
     isOfBefore,
     mayBeOfSeveral,
     refusedAt: call.at,
+    held,
     failures: 0,
     ...(isTestable && isShort && { test: { others, ticket: call.ticket, isDue: false } }),
   };
@@ -88,9 +98,14 @@ function isLongRound(state: LimiterState, call: OpenCall, until: number | undefi
   return lastedMs >= LET_IN_MS && (until === undefined || until - now < lastedMs);
 }
 
+function isOnlyWaitedFor(until: number | undefined, now: number): boolean {
+  return until !== undefined && until - now > MAX_LEARNT_PERIOD_MS;
+}
+
 /** @returns the calls of this round; 0 where they say nothing of the limit */
 function learn(state: LimiterState, call: OpenCall, until: number | undefined, now: number): number {
   state.round ??= { at: call.at, previousAt: undefined };
+  if (isOnlyWaitedFor(until, now)) return 0;
   const { at: roundAt, previousAt } = state.round;
   const count = state.ofRound;
   const learnt = state.learnt;
@@ -100,8 +115,7 @@ function learn(state: LimiterState, call: OpenCall, until: number | undefined, n
     state.learnt = shutAt(learnt, call.at - previousAt, until && until - previousAt);
     return 0;
   }
-  const isLong = until !== undefined && until - now > MAX_LEARNT_PERIOD_MS;
-  if (count === 0 || isLong) return 0;
+  if (count === 0) return 0;
   const toldMs = until && until - roundAt;
   const { uncounted } = state;
   state.uncounted = undefined;
@@ -119,6 +133,7 @@ function learn(state: LimiterState, call: OpenCall, until: number | undefined, n
       : { ...learnt, calls: count };
   if (!state.doubt.isRaised) state.doubt.restart(state.isObserved);
   else state.doubt.fail();
+  state.heldRounds = 0;
   // Nor had much been saved up.
   state.isObserved = isRepeated && SAME_SHARE * state.confirmed <= uncounted.calls;
   return count;
@@ -180,8 +195,9 @@ function probeFailed(
     state.isTopRefuted = true;
   }
   const roundAt = state.round?.at ?? at;
-  if (state.learnt !== undefined) state.learnt = shutAt(state.learnt, at - roundAt, until && until - roundAt);
-  else state.shutMs = Math.max(state.shutMs, at - roundAt);
+  if (state.learnt !== undefined) {
+    if (!isOnlyWaitedFor(until, now)) state.learnt = shutAt(state.learnt, at - roundAt, until && until - roundAt);
+  } else state.shutMs = Math.max(state.shutMs, at - roundAt);
   closed.since = now;
   closed.until = until === undefined ? undefined : Math.max(closed.until ?? 0, until);
 }

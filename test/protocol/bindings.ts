@@ -58,6 +58,9 @@ interface World {
   check(when: string): Promise<unknown>;
 }
 
+/** Who asks for services waits no longer (`shared/service/refresh.ts`). */
+const MOST_WAITED_MS = 1_000;
+
 /** What one batch spends of the platform's 32 invocations. */
 export interface Budget {
   spent: number;
@@ -78,6 +81,8 @@ export class Bindings {
   consumer(invocation: Invocation, budget: Budget, isolate: Isolate): ConsumerEnv {
     const effect = <Value>(name: string, take: () => Promise<Value>) =>
       this.#world.faults.effect(invocation, name, take);
+    const { toldAt } = isolate;
+    invocation.toldAt = toldAt;
     return {
       shard: String(isolate.shard),
       publicUrl: env.PUBLIC_URL,
@@ -89,7 +94,7 @@ export class Bindings {
       known: isolate.known,
       servers: isolate.servers,
       registry: {
-        ...this.#registry(effect),
+        ...this.#registry(effect, toldAt),
         setPaused: (name: string, pause: ServicePause | undefined) =>
           effect('registry.pause', async () =>
             this.#world.fleet.object.change((registry) => setPaused(registry, name, pause)),
@@ -105,7 +110,7 @@ export class Bindings {
       ledger: {
         open: () => {
           budget.spent += 1;
-          return effect('ledger.open', () => this.#openLedger(invocation));
+          return effect('ledger.open', () => this.#openLedger(invocation, toldAt));
         },
         ...this.#lineHost(effect),
       },
@@ -167,7 +172,7 @@ export class Bindings {
   }
 
   /** A session with the real ledger; questions and answers are copied as RPC copies them. */
-  async #openLedger(invocation: Invocation): ReturnType<LedgerBinding['open']> {
+  async #openLedger(invocation: Invocation, toldAt: number[]): ReturnType<LedgerBinding['open']> {
     const effect = <Value>(name: string, take: () => Promise<Value>) =>
       this.#world.faults.effect(invocation, name, take);
     // The callback Worker goes on when its caller is killed, and may be killed itself.
@@ -197,7 +202,7 @@ export class Bindings {
         effect('ledger.settle', () => answer(() => session.settle(structuredClone(settlements)))),
       cancelledAmong: (ids) =>
         effect('ledger.cancelled', () => answer(() => session.cancelledAmong(structuredClone(ids)))),
-      ...this.#registry(effect),
+      ...this.#registry(effect, toldAt),
     };
   }
 
@@ -217,17 +222,26 @@ export class Bindings {
   }
 
   /** The registry's object, which may be gone from memory in between. Here it looks after flows, too. */
-  #registry(effect: <Value>(name: string, take: () => Promise<Value>) => Promise<Value>): RegistrySession {
-    const object = this.#world.fleet.object;
+  #registry(
+    effect: <Value>(name: string, take: () => Promise<Value>) => Promise<Value>,
+    toldAt: number[],
+  ): RegistrySession {
+    const { clock, fleet } = this.#world;
+    const { object } = fleet;
     return {
       route: (request) =>
         effect('registry.route', async () => {
-          this.#world.fleet.beat();
+          fleet.beat();
           return structuredClone(await object.route(structuredClone(request)));
         }),
       giveUp: (lease) => effect('registry.give-up', () => object.giveUp(lease)),
       reportCalls: (reports) => effect('registry.report', () => object.reportCalls(structuredClone(reports))),
-      readServices: (known) => effect('registry.services', () => object.readServices(known)),
+      readServices: async (known) => {
+        const askedAt = clock.now;
+        const catalog = await effect('registry.services', () => object.readServices(known));
+        if (clock.now - askedAt < MOST_WAITED_MS) toldAt.push(clock.now);
+        return catalog;
+      },
     };
   }
 

@@ -46,7 +46,9 @@ export class Isolate {
   readonly servers = new LastKnownServers();
   readonly longCalls = new LongCalls();
   release: Release;
-  #read: { readonly of: Release; readonly known: KnownServices; readonly keys: ConsumerKeys } | undefined;
+  #read:
+    | { readonly of: Release; readonly known: KnownServices; readonly keys: ConsumerKeys; readonly toldAt: number[] }
+    | undefined;
 
   constructor(release: Release, shard: number, isDraining = false) {
     this.release = release;
@@ -58,6 +60,11 @@ export class Isolate {
     return this.#readRelease().known;
   }
 
+  /** When the registry told it its services in time, by the house's clock. */
+  get toldAt(): number[] {
+    return this.#readRelease().toldAt;
+  }
+
   get keys(): ConsumerKeys {
     return this.#readRelease().keys;
   }
@@ -66,7 +73,7 @@ export class Isolate {
     if (this.#read?.of === this.release) return this.#read;
     const known = knownServices(this.release);
     const env = { ...this.release.keys[this.shard], KEY_SHARDS: keyShardsOf(this.release), KEY_POOL: {} };
-    this.#read = { of: this.release, known, keys: readConsumerKeys(env, String(this.shard), known) };
+    this.#read = { of: this.release, known, keys: readConsumerKeys(env, String(this.shard), known), toldAt: [] };
     return this.#read;
   }
 }

@@ -36,6 +36,8 @@ export class Invocation {
   killed = false;
   /** It returned, or threw: what it still does, the platform may cut off. */
   over = false;
+  /** Of a consumer: when the registry told its isolate its services in time. */
+  toldAt: readonly number[] = [];
   readonly #whenKilled = Promise.withResolvers<void>();
 
   constructor(name: string) {
@@ -63,8 +65,6 @@ export class Faults {
   #orders: Order[] = [];
   #inForce = new Map<string, Fault>();
   readonly #struck = new Map<string, number>();
-  /** When what was always at fault was mended. */
-  readonly mendedAt = new Map<string, number>();
   /** What somebody asks for and has not come there, by name. Whoever asks may be gone by then. */
   readonly onTheWay: string[] = [];
   /** Throws the dice for faults that nobody ordered. */
@@ -104,7 +104,6 @@ export class Faults {
   }
 
   mend(at: string): void {
-    this.mendedAt.set(at, Date.now());
     this.#inForce.delete(at);
   }
 

@@ -14,8 +14,11 @@ import { HOUR_MS, MINUTE_MS } from './clock.ts';
 import { Dice } from './dice.ts';
 import type { House } from './house.ts';
 
-/** A consumer that could not ask asks again. */
-const PATIENCE_MS = KNOWN_WITHIN_MS + MINUTE_MS;
+/** What is told may have been said so long before. */
+const TOLD_LATE_MS = 1_000;
+
+/** So long a batch may have read what it goes by before it began, or after. */
+const READ_BESIDE_MS = 1_500;
 
 const OF_HOST: Readonly<Record<string, string>> = {
   'backend.test': 'fetched',
@@ -29,7 +32,7 @@ interface Span {
   readonly what: string;
   readonly from: number;
   to: number;
-  readonly holds: (call: BackendCall) => boolean;
+  readonly holds: (call: BackendCall, from: number) => boolean;
 }
 
 /** By their hosts; a bound Worker has none of its own. */
@@ -61,12 +64,10 @@ export class Operator {
 
   /** Looked at when nothing moves any more. */
   async check(): Promise<void> {
-    // What is known stays as long as nobody can be asked.
-    const registryBackAt = this.#house.faults.mendedAt.get('registry') ?? 0;
     for (const { what, from, to, holds } of this.#spans) {
       const call = this.#house.backend.calls.find((each) => {
         const begunAt = each.caller.startedAt - this.#house.promises.toleranceMs;
-        return begunAt > Math.max(from, registryBackAt) + PATIENCE_MS && each.startedAt < to && holds(each);
+        return begunAt > from + KNOWN_WITHIN_MS && each.startedAt < to && holds(each, from);
       });
       if (call !== undefined) throw new Error(`${call.id} was called though ${what}`);
     }
@@ -84,7 +85,10 @@ export class Operator {
     const rampSeconds = dice.chance(0.3) ? dice.between(1, 300) : undefined;
     const { object } = house.fleet;
     const isPaused = () => object.registry.catalog.paused.has(service);
-    const holds = (call: BackendCall) => serviceOf(call) === service;
+    // What is known stays as long as nobody can be asked.
+    const wasTold = ({ caller }: BackendCall, from: number) =>
+      caller.toldAt.some((at) => at > from + TOLD_LATE_MS && at < caller.startedAt + READ_BESIDE_MS);
+    const holds = (call: BackendCall, from: number) => serviceOf(call) === service && wasTold(call, from);
     house.plan(house.clock.now + dice.between(0, 120_000), async () => {
       const until = house.clock.now + lastsMs;
       await this.#do(`pause ${service} for ${lastsMs} ms`, isPaused, () =>

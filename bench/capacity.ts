@@ -21,8 +21,8 @@ const USAGE = `npm run bench:capacity -- [options]
                 local run
   --live        three of the rows in the local run, against HTTP servers, in
                 real time
-  --slow-calls  instead: limits whose calls run longer than their period, of which
-                nothing is asked
+  --slow-calls  instead: limits whose calls run longer than their period; these
+                are shown, and nothing is asked of them
   --help        this text
 `;
 

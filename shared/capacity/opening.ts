@@ -45,7 +45,8 @@ function guessedAt(state: LimiterState, { since, mayBeOfSeveral, refusedAt, held
   if (held !== undefined && failures >= HELD_FAILURES) {
     const from = longerSince(state) ?? refusedAt;
     const ends = USUAL_PERIODS_MS.map((periodMs) => from + periodMs + lateMs(periodMs));
-    return ends.find((at) => at >= since + FIRST_PROBE_MS) ?? since + (since - refusedAt) * LONGER_GROWTH;
+    const pauseMs = Math.max(FIRST_PROBE_MS, (since - refusedAt) * LONGER_GROWTH);
+    return ends.find((at) => at >= since + FIRST_PROBE_MS) ?? since + Math.min(MAX_PROBE_PAUSE_MS, pauseMs);
   }
   const roundAt = mayBeOfSeveral === true ? refusedAt : (state.round?.at ?? since);
   const learnt = state.learnt;

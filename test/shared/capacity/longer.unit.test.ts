@@ -124,3 +124,24 @@ test.each([
   expect(limiter.toldUntil).toBe(86_406_000);
   expect(limiter.knownLimits).toEqual(known);
 });
+
+test('a silent backend that is shut for a day is tried every ten minutes at least, and not in a row', () => {
+  const limiter = new Limiter();
+  // Ten calls a second, for two minutes.
+  let now = 0;
+  const tried: number[] = [];
+  for (; now < 86_400_000; now = Math.max(now + 10, limiter.nextAt(now))) {
+    const isIn = now < 120_000 && inLastSecond(tried, now) < 10;
+    const ticket = limiter.start(now);
+    if (isIn || now >= 120_000) tried.push(now);
+    limiter.end(ticket, isIn ? { kind: 'let-in' } : { kind: 'limited' }, now + 5);
+  }
+  const shut = tried.filter((at) => at >= 120_000);
+  const pauses = shut.slice(1).map((at, index) => at - (shut[index] ?? at));
+  expect(Math.max(...pauses)).toBeLessThanOrEqual(610_000);
+  expect(shut.length).toBeLessThan(200);
+});
+
+function inLastSecond(times: readonly number[], now: number): number {
+  return times.filter((at) => at > now - 1_000).length;
+}

@@ -15,6 +15,9 @@ import type { Counts, Ledger } from '../workers/metered/counts.ts';
 /** One shard, and batches as they are deployed: what a task costs depends on their size. */
 const SHARDS = 1;
 
+/** Only `tick` brings a round: one amid a path would be counted with a round that is measured, and write the path's statistics. */
+const CRON_INTERVAL_MS = 86_400_000;
+
 const API_KEYS = Object.fromEntries(Array.from({ length: 8 }, (_, index) => [`KEY${index + 1}`, `key-${index + 1}`]));
 
 /** What each Worker asked of the platform, its cron's work apart. */
@@ -62,6 +65,7 @@ export async function startMetered(): Promise<MeteredRun> {
     stateDir,
     shards: SHARDS,
     asDeployed: true,
+    cronIntervalMs: CRON_INTERVAL_MS,
     services: {
       ...exampleServices(backend.url),
       // Its limits are known, so that every task finds a key at once.

@@ -145,6 +145,21 @@ describe('a subject among many', () => {
     expect(counted.rowsRead).toBeLessThan(150);
   });
 
+  it('reads the tasks of a span that is shorter than the page once more than those of one that fills it', async () => {
+    const costOf = async (newer: number) => {
+      await env.DB.batch([env.DB.prepare('DELETE FROM tasks'), env.DB.prepare('DELETE FROM finds')]);
+      for (let at = 0; at < 50 - newer; at++) await plant('alice', START + at);
+      for (let at = 0; at < newer; at++) await plant('alice', START + SPAN_MS + at);
+      const counted = countedDatabase();
+      expect((await findTasks(counted.db, 'summary', { subject: 'alice', limit: 50 })).rows).toHaveLength(50);
+      return counted.rowsRead;
+    };
+    const [inOne, inTwo] = [await costOf(0), await costOf(20)];
+    expect(inOne).toBeLessThanOrEqual(110);
+    expect(inTwo - inOne).toBeGreaterThanOrEqual(20);
+    expect(inTwo - inOne).toBeLessThan(25);
+  });
+
   it('meets each task once while others come and change', async () => {
     const there: string[] = [];
     for (let at = 0; at < 30; at++) there.push(await plant('alice', START + at * (SPAN_MS / 4)));

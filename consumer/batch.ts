@@ -143,7 +143,9 @@ async function runTasks(
     return runner.run(ready);
   };
   const place = async (placed: readonly Call[]) => {
-    const { ready, ended } = await keys.take(placed.map(withDefinition(env)));
+    const defined = placed.map(withDefinition(env));
+    for (const call of defined) callOfId.set(call.id, call);
+    const { ready, ended } = await keys.take(defined);
     end(ended);
     await start(ready);
   };
@@ -213,8 +215,8 @@ function readServices({ known }: ConsumerEnv, ledger: LedgerConversation, urgent
 
 function settlementsOf(env: ConsumerEnv, call: Call | undefined, { attempted }: EndedCall): Settlement[] {
   if (call === undefined) return [];
-  const callbackTimeoutMs = (env.services[call.service]?.callbackTimeoutSeconds ?? 0) * 1000;
-  return [settlementOf(call, attempted, callbackTimeoutMs, Math.random())];
+  const { callbackTimeoutSeconds = 0 } = call.definition ?? env.services[call.service] ?? {};
+  return [settlementOf(call, attempted, callbackTimeoutSeconds * 1000, Math.random())];
 }
 
 /** The tasks that this invocation may run; the others get their disposition at once. */

@@ -1,6 +1,7 @@
 /** What was put a moment ago, while the consumer's last look at the definitions was a moment before. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { putService } from '../../callback/services/services.ts';
+import { putService, readCatalog } from '../../callback/services/services.ts';
+import { flowName } from '../../shared/flow/flow.ts';
 import { servicesSchema } from '../../shared/service/definition.ts';
 import { accepted, ok } from '../protocol/backend.ts';
 import { House } from '../protocol/house.ts';
@@ -42,6 +43,24 @@ describe('a service that was put a moment ago', () => {
       expect(house.clock.now - putAt).toBeLessThanOrEqual(10_000);
     },
   );
+
+  it('has its time to call back, also where it became known while its task waited in a batch', async () => {
+    house.services = servicesSchema(true).parse({ fetched: FETCHED });
+    const flow = { name: flowName('alice', 'paced'), rate: 1, periodSeconds: 2 };
+    await look();
+    putService(house.registry, 'new', FETCHED);
+    await house.submit({ service: 'fetched', request: { flow } });
+    const task = await house.submit({ service: 'new', request: { flow } });
+    house.backend.answer(task.id, accepted());
+    const { known } = house.consumers.of(0);
+    house.plan(house.clock.now + 1_000, async () => known.take(readCatalog(house.registry, known.version), Date.now()));
+    let row: Awaited<ReturnType<House['row']>> | undefined;
+    house.plan(house.clock.now + 5_000, async () => {
+      row = await house.row(task.id);
+    });
+    await comeToRest(house);
+    expect(row).toMatchObject({ run: 1, status: 'waiting', callback_timeout_ms: 600_000 });
+  });
 
   it.each([0, 100, 500, 999, 1_500, 4_999])(
     'has its backend told of a cancellation, %i ms after the consumer asked for definitions',

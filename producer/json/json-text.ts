@@ -34,18 +34,31 @@ export function parseJson(text: string, verbatim: readonly JsonPath[] = []): Par
   return { ok: true, value };
 }
 
-/** Writes a value as JSON; a `JsonText` in it as it is. What holds none the runtime writes in one go. */
+/** Writes a value as JSON; a `JsonText` in it as it is. Members that hold none the runtime writes in one go, before the others. */
 export function stringifyJson(value: unknown): string {
-  if (value instanceof JsonText) return value.text;
-  if (!holdsText(value)) return JSON.stringify(value) ?? 'null';
-  if (Array.isArray(value)) return `[${value.map(stringifyJson).join(',')}]`;
-  const members = Object.entries(value as object).filter(([, member]) => member !== undefined);
-  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${stringifyJson(member)}`).join(',')}}`;
+  return textOf(value) ?? JSON.stringify(value) ?? 'null';
 }
 
-function holdsText(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return value instanceof JsonText || Object.values(value).some(holdsText);
+/** Undefined where the value holds no `JsonText`. */
+function textOf(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (value instanceof JsonText) return value.text;
+  if (Array.isArray(value)) {
+    return value.some((each) => textOf(each) !== undefined) ? `[${value.map(stringifyJson).join(',')}]` : undefined;
+  }
+  const members = value as Record<string, unknown>;
+  let others: Record<string, unknown> | undefined;
+  let texts = '';
+  for (const name in members) {
+    const text = textOf(members[name]);
+    if (text === undefined) continue;
+    others ??= { ...members };
+    others[name] = undefined;
+    texts += `,${JSON.stringify(name)}:${text}`;
+  }
+  if (others === undefined) return undefined;
+  const written = JSON.stringify(others).slice(0, -1);
+  return written === '{' ? `{${texts.slice(1)}}` : `${written}${texts}}`;
 }
 
 /** Changes `value`, which nobody else has seen. */

@@ -51,6 +51,13 @@ describe('writing', () => {
     const value = { a: [1, undefined, 'ä"'], b: undefined, c: { d: null, e: true }, f: [] };
     expect(stringifyJson(value)).toBe(JSON.stringify(value));
   });
+
+  it('puts what keeps its spelling behind the rest, however deep it lies', () => {
+    const text = new JsonText('1.0');
+    expect(stringifyJson({ a: text, b: 1, c: { d: text }, e: [2, text, undefined], f: undefined })).toBe(
+      '{"b":1,"a":1.0,"c":{"d":1.0},"e":[2,1.0,null]}',
+    );
+  });
 });
 
 describe('the fault of a body that is not JSON', () => {

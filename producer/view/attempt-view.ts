@@ -40,8 +40,9 @@ const EVENTS = {
   retried: 'retried',
 } as const satisfies Record<AttemptRecord['outcome'], TimelineEntry['event']>;
 
-export function attemptEntry({ outcome, endedAt, durationMs: _, ...rest }: AttemptView): TimelineEntry {
-  return { at: endedAt, event: EVENTS[outcome], ...rest };
+export function attemptEntry(attempt: AttemptView): TimelineEntry {
+  const { outcome, endedAt: at } = attempt;
+  return { ...attempt, at, event: EVENTS[outcome], outcome: undefined, endedAt: undefined, durationMs: undefined };
 }
 
 function iso(time: number): string {

@@ -17,7 +17,8 @@ const TRACE_PARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
 const SAMPLED = '01';
 
 export function readTraceParent(text: string | null | undefined): TraceContext | undefined {
-  const [, traceId = '', parentId = '', flags = ''] = TRACE_PARENT.exec(text ?? '') ?? [];
+  if (text === null || text === undefined) return undefined;
+  const [, traceId = '', parentId = '', flags = ''] = TRACE_PARENT.exec(text) ?? [];
   return /[1-9a-f]/.test(traceId) && /[1-9a-f]/.test(parentId) ? { traceId, parentId, flags } : undefined;
 }
 

@@ -60,6 +60,7 @@ describe('task ids', () => {
     const id = await mintTaskId(key, 'alice', NOW, 0);
     expect(traceIdOf(id)).toMatch(/^[0-9a-f]{32}$/);
     expect(traceIdOf(id)).toBe(traceIdOf(id));
+    expect(traceIdOf('tsk_06fkcm2m9g0123456789abcdefghjkmn')).toBe('019f3650544c00110c8531d0952d8d73');
   });
 });
 

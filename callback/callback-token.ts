@@ -12,7 +12,7 @@ const TOKEN_PATTERN = /^([1-9]\d{0,8})\.([0-9a-f]{48})$/;
 const encoder = new TextEncoder();
 
 function macInput(id: string, run: number): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(encoder.encode(`callback ${id} ${run}`));
+  return encoder.encode(`callback ${id} ${run}`) as Uint8Array<ArrayBuffer>;
 }
 
 export async function mintCallbackToken(key: MacKey, id: string, run: number): Promise<string> {

@@ -77,13 +77,13 @@ async function answerClaimsIn(env: StoreEnv, batch: ClaimBatch, now: number): Pr
   const requests = await readRequests(env.db, bare);
 
   return Promise.all(
-    batch.claims.map(async ({ id }) => {
+    batch.claims.map(({ id }): Denial | Promise<Grant> => {
       const row = claimed.get(id);
       if (refused.has(id)) return unreadable(id);
       const moved = movedOn.get(id);
       if (moved !== undefined) return { id, granted: false, ...moved };
       try {
-        if (row?.status === 'running') return await grant(env, row, requests.get(id));
+        if (row?.status === 'running') return grant(env, row, requests.get(id));
         return deny(id, row ?? others.get(id), now);
       } catch (error) {
         logError('task.unreadable', { id }, error);
@@ -122,17 +122,14 @@ async function recordUnseen(env: StoreEnv, claims: readonly Claim[], now: number
   await recordExpired(env.db, young, JSON.stringify(TOO_LATE), now);
 }
 
-async function grant(env: CallbackEnv, row: ClaimedRow, request: string | undefined): Promise<Grant> {
+/** Throws at once where the row cannot be read. */
+function grant({ tokenKey }: CallbackEnv, row: ClaimedRow, request: string | undefined): Promise<Grant> {
+  const { id, service } = row;
   const state = stateOfRow(row);
-  if (state.status !== 'running') throw new Error(`claimed ${row.id} is ${state.status}`);
-  return {
-    id: row.id,
-    granted: true,
-    state,
-    service: row.service,
-    request,
-    callbackToken: await mintCallbackToken(env.tokenKey, row.id, state.run),
-  };
+  if (state.status !== 'running') throw new Error(`claimed ${id} is ${state.status}`);
+  return mintCallbackToken(tokenKey, id, state.run).then((callbackToken) => {
+    return { id, granted: true, state, service, request, callbackToken };
+  });
 }
 
 function deny(id: string, row: StateRow | ClaimedRow | undefined, now: number): Denial {

@@ -146,8 +146,9 @@ function withoutStaleTimes<
   Kept extends { nextAt?: number | undefined; delayMs?: number | undefined; delayReason?: string | undefined },
 >(record: Kept, next: TaskState): Kept {
   if (!isTerminal(next.status)) return record;
-  const { nextAt: _nextAt, delayMs: _delayMs, delayReason: _delayReason, ...rest } = record;
-  return rest as Kept;
+  return record.delayMs === undefined
+    ? record
+    : { ...record, nextAt: undefined, delayMs: undefined, delayReason: undefined };
 }
 
 /** What was not recorded: its message follows the row as it stands. */

@@ -95,10 +95,10 @@ function timeoutMsOf(env: ClaimEnv, message: WaitingTask): number {
 }
 
 function claimOf(message: WaitingTask, lease: number): Claim {
-  const claim = { id: idOf(message), leaseMs: lease };
-  if (message.kind === 'wake') return claim;
-  const { id: _, request, ...task } = message.task;
-  return { ...claim, task: { ...task, ...requestColumns(request) } };
+  if (message.kind === 'wake') return { id: message.id, leaseMs: lease };
+  const { id, subject, service, policy, deadlineAt, labels, ref, onComplete, request } = message.task;
+  const task = { subject, service, policy, deadlineAt, labels, ref, onComplete, ...requestColumns(request) };
+  return { id, leaseMs: lease, task };
 }
 
 /** @returns the call, and what is wrong with its request when a wake-up's row cannot be read by this release */

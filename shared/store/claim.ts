@@ -52,14 +52,12 @@ const waited = (column: string) => `CASE WHEN tasks.status = 'deferred' THEN tas
 const CLAIM = `
   INSERT INTO tasks (id, subject, service, status, run, max_attempts, base_seconds, cap_seconds, deadline_at,
     lease_until, nonce, started_at, labels, ref, request, request_body, on_complete)
-  SELECT value->>'id', coalesce(value->>'$.task.subject', ''), coalesce(value->>'$.task.service', ''), 'running', 1,
-    coalesce(value->>'$.task.policy.maxAttempts', 1), coalesce(value->>'$.task.policy.baseSeconds', 0),
-    coalesce(value->>'$.task.policy.capSeconds', 0), coalesce(value->>'$.task.deadlineAt', 0),
-    ?2 + (value->>'leaseMs'), ?3, ?2, value->'$.task.labels', value->>'$.task.ref', value->>'$.task.request', value->>'$.task.body',
-    value->>'$.task.onComplete'
+  SELECT value->>0, coalesce(value->>2, ''), coalesce(value->>3, ''), 'running', 1, coalesce(value->>4, 1),
+    coalesce(value->>5, 0), coalesce(value->>6, 0), coalesce(value->>7, 0), ?2 + (value->>1), ?3, ?2, value->>8, value->>9,
+    value->>10, value->>11, value->>12
   FROM ${ROWS}
   -- A bare wake-up never makes a row: it only meets one.
-  WHERE value->'task' IS NOT NULL OR EXISTS (SELECT 1 FROM tasks WHERE tasks.id = value->>'id')
+  WHERE json_array_length(value) > 2 OR EXISTS (SELECT 1 FROM tasks WHERE tasks.id = value->>0)
   ON CONFLICT (id) DO UPDATE SET
     status = ${choose('tasks.status', `'expired'`, `'failed'`, `'running'`)},
     run = ${choose('tasks.run', 'tasks.run', 'tasks.run', 'tasks.run + 1')},
@@ -103,6 +101,28 @@ const CLAIM = `
  *   filled in. Ids that are missing were not claimable, or do not exist, or another service takes them.
  */
 export function claimTasks(db: D1Database, { claims, nonce }: ClaimBatch, now: number): Promise<ClaimedRow[]> {
-  const parameters = jsonParameters(claims);
+  const parameters = jsonParameters(claims.map(claimParameter));
   return runForEach<ClaimedRow>(db, CLAIM, parameters, now, nonce, JSON.stringify(LOST), JSON.stringify(EXPIRED));
+}
+
+/** In the order in which `CLAIM` reads it. */
+function claimParameter({ id, leaseMs, task }: ClaimBatch['claims'][number]): unknown[] {
+  if (task === undefined) return [id, leaseMs];
+  const { subject, service, policy, deadlineAt, labels, ref, request, body, onComplete } = task;
+  const { maxAttempts, baseSeconds, capSeconds } = policy;
+  return [
+    id,
+    leaseMs,
+    subject,
+    service,
+    maxAttempts,
+    baseSeconds,
+    capSeconds,
+    deadlineAt,
+    labels,
+    ref,
+    request,
+    body,
+    onComplete,
+  ];
 }

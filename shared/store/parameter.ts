@@ -19,13 +19,14 @@ const encoder = new TextEncoder();
 
 /** JSON arrays of `rows`, in order, each small enough for one parameter. Empty input gives none. */
 export function jsonParameters(rows: readonly unknown[]): string[] {
-  const all = rows.map((row) => JSON.stringify(row));
-  const units = all.reduce((sum, item) => sum + item.length + 1, 0);
-  if (rows.length > 0 && units * BYTES_PER_UNIT <= MAX_PARAMETER_BYTES) return [`[${all.join(',')}]`];
+  if (rows.length === 0) return [];
+  const whole = JSON.stringify(rows);
+  if (whole.length * BYTES_PER_UNIT <= MAX_PARAMETER_BYTES) return [whole];
   const parameters: string[] = [];
   let items: string[] = [];
   let bytes = 0;
-  for (const item of all) {
+  for (const row of rows) {
+    const item = JSON.stringify(row);
     const itemBytes = encoder.encode(item).length + 1;
     if (items.length > 0 && bytes + itemBytes > MAX_PARAMETER_BYTES) {
       parameters.push(`[${items.join(',')}]`);

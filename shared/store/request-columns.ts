@@ -12,10 +12,10 @@ export interface RequestColumns {
 }
 
 export function requestColumns(request: TaskRequest): RequestColumns {
-  const { body, ...rest } = request;
-  if (body === undefined) return { request: rest };
-  const { text, ...description } = body;
-  return { request: { ...rest, body: description }, body: text };
+  const { body } = request;
+  if (body === undefined) return { request };
+  const { type, encoding, text } = body;
+  return { request: { ...request, body: { type, encoding } }, body: text };
 }
 
 /** In SQL, of a row of `tasks`: the request as JSON text, complete. */

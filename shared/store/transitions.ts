@@ -139,8 +139,8 @@ const SUCCEED = `
     result = move.result,
     result_stored = NULL
   FROM (
-    SELECT value->>'id' AS id, value->>'run' AS run, value->>'finishedAt' AS finished_at, value->'record' AS record,
-      value->>'resultType' AS result_type, value->>'resultEncoding' AS result_encoding, value->>'result' AS result
+    SELECT value->>0 AS id, value->>1 AS run, value->>2 AS finished_at, value->>3 AS record, value->>4 AS result_type,
+      value->>5 AS result_encoding, value->>6 AS result
     FROM ${ROWS}
   ) AS move
   WHERE tasks.id = move.id AND tasks.status = 'running' AND tasks.run = move.run
@@ -199,9 +199,10 @@ export function transitionStatements(
 }
 
 /** Of the run that the row is in, and all that it says is the result and its record. */
-function isPlainSuccess({ expected, next, settled, record, result, ...more }: Move): boolean {
+function isPlainSuccess(move: Move): boolean {
+  const { expected, next, settled, record } = move;
   const isOfRun = settled?.run === expected.run && settled.status === 'succeeded';
-  const saysNoMore = Object.keys(more).length === 1 && expected.dueAt === undefined;
+  const saysNoMore = Object.keys(move).every((name) => PLAIN.has(name)) && expected.dueAt === undefined;
   return (
     next.status === 'succeeded' &&
     expected.status === 'running' &&
@@ -211,16 +212,19 @@ function isPlainSuccess({ expected, next, settled, record, result, ...more }: Mo
   );
 }
 
-function successParameter({ id, expected, next, record, result }: Move): Record<string, unknown> {
-  return {
-    id,
-    run: expected.run,
-    finishedAt: 'finishedAt' in next ? next.finishedAt : undefined,
-    record,
-    resultType: result?.type,
-    resultEncoding: result?.encoding,
-    result: result?.text,
-  };
+const PLAIN: ReadonlySet<string> = new Set([
+  'id',
+  'expected',
+  'next',
+  'settled',
+  'record',
+  'result',
+] satisfies (keyof Move)[]);
+
+/** In the order in which `SUCCEED` reads it. */
+function successParameter({ id, expected, next, record, result }: Move): unknown[] {
+  const finishedAt = 'finishedAt' in next ? next.finishedAt : undefined;
+  return [id, expected.run, finishedAt, record, result?.type, result?.encoding, result?.text];
 }
 
 function parkOf({ id, expected, next, park }: Move): Park[] {

@@ -5,6 +5,7 @@
  * another it costs 7.
  */
 
+import { isoTime } from '../../shared/iso-time.ts';
 import { logInfo } from '../../shared/log.ts';
 import { attemptNumber } from '../../shared/task/state.ts';
 import type { Outcome } from './answer/outcome.ts';
@@ -44,7 +45,7 @@ function eventOf(shard: string, call: Call, attempted: Attempted) {
     reason: outcome.kind === 'deferred' ? outcome.reason : undefined,
     httpStatus: error?.httpStatus,
     errorClass: error?.class,
-    startedAt: new Date(startedAt).toISOString(),
+    startedAt: isoTime(startedAt),
     durationMs: endedAt - startedAt,
     traceId,
   };

@@ -23,7 +23,7 @@ import {
   TOO_LATE,
 } from './answer/outcome.ts';
 import { type ReadBody, readBody } from './answer/response-body.ts';
-import type { Attempted, Call, KeyUse } from './call.ts';
+import type { Attempted, Call } from './call.ts';
 import type { AttemptEnv } from './call-env.ts';
 import { callTimeoutMs } from './lease.ts';
 import { messageTarget, observeReceiver } from './message.ts';
@@ -63,18 +63,18 @@ export async function attempt(
   ): Attempted => {
     const endedAt = Date.now();
     const use = serverUseOf(outcome, target !== undefined, call.key !== undefined, endedAt);
-    const unreachableServers = target?.unreachableServers ?? [];
     return {
       outcome: afterUse(outcome, use, usedBy(call, service)),
       startedAt,
       endedAt,
-      server: target?.server,
-      ...(call.servers !== undefined && { isRegistered: true }),
+      server: target?.failover.current?.id,
+      isRegistered: call.servers !== undefined,
       use,
-      ...(httpStatus !== undefined && { httpStatus }),
-      ...(unreachableServers.length > 0 && { unreachableServers }),
-      ...(target !== undefined && { traceId: target.traceId, spanId: target.spanId }),
-      ...(call.key !== undefined && { key: { ...call.key, ...(observed ?? unobserved(target)) } satisfies KeyUse }),
+      httpStatus,
+      unreachableServers: target?.failover.unreachableServers,
+      traceId: target?.traceId,
+      spanId: target?.spanId,
+      key: call.key && { ...call.key, ...(observed ?? unobserved(target)) },
     };
   };
 
@@ -116,24 +116,24 @@ export async function attempt(
     const answer = cleanAnswer(response, read, redact);
     const now = Date.now();
     const meaning = meaningOf([...(call.request.answers ?? []), ...service.answers], answer);
-    const kept = async (outcome: Outcome): Promise<Outcome> => {
-      if (read.kind !== 'large' || env.bodies === undefined) return outcome;
-      if (outcome.kind === 'succeeded') return keepResult(env, env.bodies, call, read, abort.signal);
-      await read.stream.cancel();
-      return outcome;
-    };
-    const { deferrals } = call.state;
-    if (call.key === undefined) {
-      return ended(await kept(countedInTheEnd(outcomeOfAnswer(answer, now, meaning), deferrals)), target);
+    const observed =
+      call.key && (meaning === 'key' ? { feedback: keyAtFault(answer.status) } : observeKey(answer, now));
+    const said =
+      observed === undefined
+        ? outcomeOfAnswer(answer, now, meaning)
+        : outcomeWithKey(answer, observed.feedback, now, meaning);
+    const outcome = countedInTheEnd(said, call.state.deferrals);
+    if (read.kind !== 'large' || env.bodies === undefined) return ended(outcome, target, observed);
+    if (outcome.kind === 'succeeded') {
+      return ended(await keepResult(env, env.bodies, call, read, abort.signal), target, observed);
     }
-    const observed = meaning === 'key' ? { feedback: keyAtFault(answer.status) } : observeKey(answer, now);
-    const outcome = countedInTheEnd(outcomeWithKey(answer, observed.feedback, now, meaning), deferrals);
-    return ended(await kept(outcome), target, observed);
+    await read.stream.cancel();
+    return ended(outcome, target, observed);
   } catch (error) {
     if (error instanceof PayloadMissingError) return ended(PAYLOAD_MISSING, target);
     const outcome = outcomeOfError(error, abort.signal, timeoutMs, redact);
     if (abort.signal.aborted || message !== undefined) return ended(outcome, target);
-    const address = call.servers?.find(({ id }) => id === target.server)?.baseUrl ?? service.baseUrl;
+    const address = call.servers?.find(({ id }) => id === target.failover.current?.id)?.baseUrl ?? service.baseUrl;
     const isUnreachable = await wasRefused(env, error, Date.now() - startedAt, address);
     return ended(isUnreachable ? unreachable(outcome) : outcome, target);
   } finally {
@@ -176,7 +176,7 @@ function misconfigured(message: string, retryAfterMs = MISCONFIGURED_RETRY_MS): 
 }
 
 function cleanAnswer({ status, headers }: Response, read: ReadBody, redact: Redact): Answer {
-  const said = headers.get('location');
+  const said = status >= 300 && status < 400 ? headers.get('location') : null;
   const answer = { status, headers, ...(said !== null && { location: redact(said) }) };
   if (read.kind === 'opaque') {
     const packing = JSON.stringify(shorten(redact(read.packing), MAX_PACKING_CHARS));

@@ -77,22 +77,21 @@ export class CallRunner implements Disposable {
   async run(calls: readonly Call[]): Promise<void> {
     if (calls.length === 0) return;
     this.#cancelTimer ??= setTimeout(() => void this.#checkCancellations(FIRST_CANCEL_CHECK_MS), FIRST_CANCEL_CHECK_MS);
-    const bound: Promise<void>[] = [];
-    const turns: Promise<void>[] = [];
+    const { promise: allOver, resolve } = Promise.withResolvers<void>();
+    let open = calls.length;
+    const over = () => {
+      open -= 1;
+      if (open === 0) resolve();
+    };
     for (const call of calls) {
-      const definition = call.definition ?? this.#env.services[call.service];
-      if (definition?.binding !== undefined) {
-        bound.push(this.#run(call));
-        continue;
-      }
+      const { service, state } = call;
+      const definition = call.definition ?? this.#env.services[service];
       const timeoutMs = (definition?.timeoutSeconds ?? 0) * 1000;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      const { service } = call;
-      this.#waiting.push({ call, service, latestStart: latestStart(timeoutMs, call.state), over: resolve });
-      turns.push(promise);
+      if (definition?.binding !== undefined) void this.#run(call, over);
+      else this.#waiting.push({ call, service, latestStart: latestStart(timeoutMs, state), over });
     }
     this.#giveTurns();
-    for (const each of [...bound, ...turns]) await each;
+    await allOver;
     this.#report();
   }
 
@@ -110,23 +109,24 @@ export class CallRunner implements Disposable {
     this.#dismiss(({ call }) => this.#host.heldBack(call));
     while (this.#waiting.length > 0 && this.#taken < connections) {
       const [next] = this.#waiting.splice(nextTurn(this.#waiting, this.#takenBy, connections, serviceShare), 1);
-      if (next !== undefined) void this.#takeTurn(next);
+      if (next !== undefined) this.#takeTurn(next);
     }
     this.#watchLate();
   }
 
-  async #takeTurn({ call, service, over }: Waiting): Promise<void> {
+  #takeTurn({ call, service, over }: Waiting): void {
     this.#taken += 1;
     this.#takenBy.set(service, (this.#takenBy.get(service) ?? 0) + 1);
-    await this.#run(call);
-    this.#taken -= 1;
-    this.#takenBy.set(service, (this.#takenBy.get(service) ?? 1) - 1);
-    over();
-    this.#giveTurns();
+    void this.#run(call, () => {
+      this.#taken -= 1;
+      this.#takenBy.set(service, (this.#takenBy.get(service) ?? 1) - 1);
+      over();
+      this.#giveTurns();
+    });
   }
 
   /** Never rejects: a bug that one call meets must not take the others with it; its task runs again after the lease. */
-  async #run(call: Call): Promise<void> {
+  async #run(call: Call, over: () => void): Promise<void> {
     const abort = this.#spare.pop() ?? new AbortController();
     this.#running.set(call.id, abort);
     try {
@@ -143,6 +143,7 @@ export class CallRunner implements Disposable {
       this.#running.delete(call.id);
     }
     if (!abort.signal.aborted) this.#spare.push(abort);
+    over();
   }
 
   /** The server that was called last comes first: it works on the task. */

@@ -40,15 +40,15 @@ export interface Attempted {
   /** Who was called last: a registered server's id, a host, a binding. */
   readonly server: string | undefined;
   /** It is a registered server. */
-  readonly isRegistered?: boolean;
+  readonly isRegistered?: boolean | undefined;
   /** Servers that were tried before it and not reached. */
-  readonly unreachableServers?: readonly string[];
+  readonly unreachableServers?: readonly string[] | undefined;
   readonly use?: ServerUse;
-  readonly traceId?: string;
-  readonly spanId?: string;
+  readonly traceId?: string | undefined;
+  readonly spanId?: string | undefined;
   /** The backend's answer, where there was one. */
-  readonly httpStatus?: number;
-  readonly key?: KeyUse;
+  readonly httpStatus?: number | undefined;
+  readonly key?: KeyUse | undefined;
 }
 
 /** A leased key, and what the call said about it. */

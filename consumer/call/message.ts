@@ -12,6 +12,7 @@ import { HOPS_HEADER } from '../../shared/sync/call.ts';
 import type { TaskRequest } from '../../shared/task/request.ts';
 import { wireBody } from '../../shared/webhook/event.ts';
 import { signedHeaders } from '../../shared/webhook/signature.ts';
+import { Failover } from '../capacity/failover.ts';
 import type { Outcome } from './answer/outcome.ts';
 import { retryAfterMs } from './answer/retry-after.ts';
 import type { Call } from './call.ts';
@@ -45,8 +46,7 @@ export async function messageTarget(
   return {
     ok: true,
     target: {
-      server: new URL(url).host,
-      unreachableServers: [],
+      failover: new Failover([{ id: new URL(url).host, baseUrl: url }]),
       traceId: trace.traceId,
       spanId: trace.spanId,
       // A receiver knows a repeat by its `webhook-id`.

@@ -30,6 +30,7 @@ export class Failover<Server extends CallableServer = CallableServer> {
 
   /** Ids of servers that were tried before the current one: only failures to reach them lead on. */
   get unreachableServers(): string[] {
+    if (this.#tried.length < 2) return [];
     const current = this.current?.id;
     return [...new Set(this.#tried.map(({ id }) => id))].filter((id) => id !== current);
   }

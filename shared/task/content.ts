@@ -30,10 +30,11 @@ const encoder = new TextEncoder();
 
 /** The content of `bytes` under media type `type`; text that is not UTF-8 is kept as base64. */
 export function contentFromBytes(type: string, bytes: Uint8Array): Content {
-  if (isTextual(type)) {
+  const isJsonType = isJson(type);
+  if (isJsonType || isText(type)) {
     try {
       const text = strictUtf8.decode(bytes);
-      return { type, encoding: isJson(type) && isJsonText(text) ? 'json' : 'text', text };
+      return { type, encoding: isJsonType && isJsonText(text) ? 'json' : 'text', text };
     } catch {
       // Not UTF-8: fall through and keep the bytes as they are.
     }
@@ -49,10 +50,8 @@ export function isJson(type: string): boolean {
   return /^application\/(?:[\w.+-]+\+)?json\b/i.test(type);
 }
 
-function isTextual(type: string): boolean {
-  return (
-    isJson(type) || /^text\//i.test(type) || /^application\/(?:xml|x-www-form-urlencoded|[\w.+-]+\+xml)\b/i.test(type)
-  );
+function isText(type: string): boolean {
+  return /^text\//i.test(type) || /^application\/(?:xml|x-www-form-urlencoded|[\w.+-]+\+xml)\b/i.test(type);
 }
 
 export function isJsonText(text: string): boolean {

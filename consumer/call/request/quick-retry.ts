@@ -18,6 +18,13 @@ export function isUnreachable(error: unknown, elapsedMs: number): boolean {
 }
 
 export async function withQuickRetries<Value>(call: () => Promise<Value>, signal: AbortSignal): Promise<Value> {
+  // Nearly every call succeeds at once: the machinery of retrying is set up only for those that do not.
+  const startedAt = Date.now();
+  try {
+    return await call();
+  } catch (error) {
+    if (!isUnreachable(error, Date.now() - startedAt)) throw error;
+  }
   const once = async () => {
     const startedAt = Date.now();
     try {
@@ -27,13 +34,6 @@ export async function withQuickRetries<Value>(call: () => Promise<Value>, signal
       throw new AbortError(error instanceof Error ? error : new Error(String(error)));
     }
   };
-  // Nearly every call succeeds at once: the machinery of retrying is set up only for those that do not.
-  const startedAt = Date.now();
-  try {
-    return await call();
-  } catch (error) {
-    if (!isUnreachable(error, Date.now() - startedAt)) throw error;
-  }
   await scheduler.wait(FIRST_PAUSE_MS, { signal });
   return pRetry(once, { retries: MAX_RETRIES - 1, minTimeout: 3 * FIRST_PAUSE_MS, signal });
 }

@@ -1,6 +1,7 @@
 /** The HTTP request that a call becomes: where it goes, and the headers it carries. */
 
 import { HEADER_VALUE_PATTERN } from '../../../shared/header-value.ts';
+import { isoTime } from '../../../shared/iso-time.ts';
 import { keyLabel } from '../../../shared/key/name.ts';
 import { type SecretsHolder, tokenForBackend } from '../../../shared/key/report-token.ts';
 import type { ServiceDefinition } from '../../../shared/service/definition.ts';
@@ -24,10 +25,8 @@ import { NO_BUCKET, storedPayload } from './stored-payload.ts';
 const BINDING_ORIGIN = 'https://backend.tasklane.internal';
 
 export interface Target {
-  /** How the backend is named in records and logs: its id as a server, its host, or its binding. */
-  readonly server: string;
-  /** Servers that were tried before this one and not reached. */
-  readonly unreachableServers: readonly string[];
+  /** By whose id the backend is named in records and logs: a server's own, its host, or its binding. */
+  readonly failover: Failover;
   readonly traceId: string;
   /** Of the attempt: what the backend's spans have for a parent. */
   readonly spanId: string;
@@ -68,7 +67,7 @@ export function targetOf(
   all['idempotency-key'] = call.id;
   all['task-id'] = call.id;
   all['task-attempt'] = String(attemptNumber(call.state));
-  all['task-deadline'] = new Date(call.state.deadlineAt).toISOString();
+  all['task-deadline'] = isoTime(call.state.deadlineAt);
   all['task-callback-url'] = `${env.publicUrl}/api/task/${call.id}`;
   all['task-callback-token'] = tokenForBackend(call.callbackToken, holderOf(env, service, call));
   Object.assign(all, traceHeaders);
@@ -82,27 +81,24 @@ export function targetOf(
     ...(hasInlineBody && { body: bodyOf(body) }),
   };
   const failover = new Failover(addressed.servers);
+  const callOneOf = async () => {
+    let server = failover.next();
+    // Once it is sent it may have been read: whether anybody is there is asked before.
+    for (let left = addressed.servers.length - 1; left > 0 && server !== undefined; left--) {
+      if (!(await env.refusesConnections(server.url))) break;
+      server = failover.next();
+    }
+    return place.fetch(server?.url ?? '', stored === undefined ? init : await stored.prepare(init));
+  };
+  const isPlain = addressed.servers.length === 1 && stored === undefined;
   return {
     ok: true,
     target: {
-      get server() {
-        return failover.current?.id ?? '';
-      },
-      get unreachableServers() {
-        return failover.unreachableServers;
-      },
+      failover,
       traceId,
       spanId,
       mayBeRepeated: mayBeRepeated({ method, hasBody }, service),
-      call: async () => {
-        let server = failover.next();
-        // Once it is sent it may have been read: whether anybody is there is asked before.
-        for (let left = addressed.servers.length - 1; left > 0 && server !== undefined; left--) {
-          if (!(await env.refusesConnections(server.url))) break;
-          server = failover.next();
-        }
-        return place.fetch(server?.url ?? '', stored === undefined ? init : await stored.prepare(init));
-      },
+      call: isPlain ? () => place.fetch(failover.next()?.url ?? '', init) : callOneOf,
     },
   };
 }
@@ -241,12 +237,12 @@ export function setServiceHeaders(
 
 /** Below the base path, whatever the path says: it starts with one slash and has no dot segments. */
 export function joinUrl(baseUrl: string, path: string): string {
-  return baseUrl.replace(/\/+$/, '') + path;
+  return (baseUrl.endsWith('/') ? baseUrl.replace(/\/+$/, '') : baseUrl) + path;
 }
 
 /** The attempt's place in the trace of its task, and the headers by which a backend joins it. */
 export function traceOf({ traceparent, tracestate }: TaskRequest, id: string) {
-  const parent = readTraceParent(traceparent);
+  const parent = traceparent === undefined ? undefined : readTraceParent(traceparent);
   const traceId = parent?.traceId ?? traceIdOf(id);
   const spanId = newSpanId();
   const headers = {

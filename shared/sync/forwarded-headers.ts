@@ -79,11 +79,11 @@ const OF_THE_WAY_BACK = new RegExp(
 );
 
 /** What a browser makes of a backend's page must not be able to act as a page of this origin. */
-const OF_BACKEND_ANSWERS = Object.entries({
+const OF_BACKEND_ANSWERS = {
   ...ALWAYS,
   'content-security-policy': NOBODYS_PAGE,
   'cache-control': 'no-store',
-});
+} as const;
 
 const goesToBackend = oncePerName((name) => {
   const read = asRead(name);
@@ -96,9 +96,9 @@ const goesToClient = oncePerName((name) => !isInternal(name) && !isOfOneHop(name
 export function headersToBackend(headers: Headers): Record<string, string> {
   const forwarded: Record<string, string> = Object.create(null);
   const named = hopHeadersOf(headers);
-  for (const [name, value] of headers) {
+  headers.forEach((value, name) => {
     if (goesToBackend(name) && !named.has(name)) forwarded[name] = value;
-  }
+  });
   return forwarded;
 }
 
@@ -107,25 +107,25 @@ export function headersToBackend(headers: Headers): Record<string, string> {
  * @param asked the call that was answered: addresses of its backend lead below the service
  */
 export function headersToClient(headers: Headers, redact: (text: string) => string, asked: Asked): Headers {
-  const forwarded = new Headers();
+  const forwarded: Record<string, string> = Object.create(null);
   const named = hopHeadersOf(headers);
-  for (const [name, value] of headers) {
+  headers.forEach((value, name) => {
     const isUndone = name === 'content-encoding' && isUnpackedOnReading(headers);
-    if (isUndone || !goesToClient(name) || named.has(name)) continue;
+    if (isUndone || !goesToClient(name) || named.has(name)) return;
     const told = valueForClient(name, value, asked);
     // A name cannot be replaced: without it the header says nothing.
-    if (told !== undefined && redact(name) === name) forwarded.append(name, redact(told));
-  }
+    if (told !== undefined && redact(name) === name) forwarded[name] = redact(told);
+  });
   const location = headers.get('location');
   const place = location === null ? undefined : locationForClient(location, asked);
-  if (place !== undefined) forwarded.set('location', redact(place));
-  for (const [name, value] of OF_BACKEND_ANSWERS) forwarded.set(name, value);
-  return forwarded;
+  if (place !== undefined) forwarded.location = redact(place);
+  return new Headers(Object.assign(forwarded, OF_BACKEND_ANSWERS));
 }
 
 /** `Connection: close, x-private` makes `x-private` a matter of that hop too. */
 function hopHeadersOf(headers: Headers): ReadonlySet<string> {
-  return new Set((headers.get('connection') ?? '').split(',').map((name) => name.trim().toLowerCase()));
+  const said = headers.get('connection');
+  return new Set(said?.split(',').map((name) => name.trim().toLowerCase()));
 }
 
 const MAX_KEPT = 1_000;

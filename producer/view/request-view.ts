@@ -33,13 +33,13 @@ export function requestView(row: TaskRow, statusUrl: string, isRedacted: boolean
     method,
     path,
     headers: headers === undefined ? undefined : withoutSecrets(headers),
+    traceId: readTraceParent(traceparent)?.traceId ?? traceIdOf(row.id),
     ...(body !== undefined && bodyView(body, isRedacted)),
     ...(storedBody !== undefined && {
       contentType: storedBody.type,
       bodyBytes: storedBody.bytes,
       ...(isRedacted ? { bodyRedacted: true } : { bodyUrl: `${statusUrl}/payload` }),
     }),
-    traceId: readTraceParent(traceparent)?.traceId ?? traceIdOf(row.id),
   };
 }
 

@@ -93,10 +93,10 @@ export function taskView(
   return {
     ...summary,
     request: requestView(row, statusUrl, redaction.request),
-    ...resultOf(row, statusUrl, redaction.result),
     attemptLog: attempts,
     progressLog: reportsOf(row)?.map(({ at, ...report }) => ({ at: iso(at), ...report })),
     timeline: timelineOf(row, summary, attempts),
+    ...resultOf(row, statusUrl, redaction.result),
   };
 }
 

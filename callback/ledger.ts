@@ -4,6 +4,7 @@
  */
 import { RpcTarget, WorkerEntrypoint } from 'cloudflare:workers';
 import * as z from 'zod';
+import { FingerprintSchema, type KeySwitch, type KeySwitchHost, KeySwitchSchema } from '../shared/key/switch.ts';
 import {
   type ClaimBatch,
   ClaimBatchSchema,
@@ -34,6 +35,7 @@ import {
   type ServiceCatalog,
 } from '../shared/registry/routing.ts';
 import { parseEach } from '../shared/rpc/parse-each.ts';
+import { keepKeySwitch, readKeySwitches } from '../shared/store/key-switches.ts';
 import { readCancelled } from '../shared/store/read.ts';
 import type { Disposition } from '../shared/task/disposition.ts';
 import { TASK_ID_PATTERN } from '../shared/task/id.ts';
@@ -48,6 +50,7 @@ import { writeDueStatistics } from './statistics.ts';
 const ElementsSchema = z.array(z.unknown());
 const IdsSchema = z.array(z.string().regex(TASK_ID_PATTERN));
 const UNREADABLE_DISPOSITION: Disposition = { kind: 'retry', delayMs: 60_000 };
+const FingerprintsSchema = z.array(FingerprintSchema);
 const LinesSchema = z.array(LineSchema);
 const VersionSchema = z.number().int();
 
@@ -131,7 +134,7 @@ class Session extends RpcTarget implements LedgerSession {
   }
 }
 
-export class Ledger extends WorkerEntrypoint implements LineHost {
+export class Ledger extends WorkerEntrypoint implements LineHost, KeySwitchHost {
   async open(): Promise<Session> {
     return new Session(await readEnv(this.env as object), this.ctx);
   }
@@ -142,5 +145,15 @@ export class Ledger extends WorkerEntrypoint implements LineHost {
 
   async describeLines(lines: string[]): Promise<LineDescription[]> {
     return describeLines(await readEnv(this.env as object), LinesSchema.parse(lines));
+  }
+
+  async readKeySwitches(fingerprints: string[]): Promise<KeySwitch[]> {
+    const { stores } = await readEnv(this.env as object);
+    return readKeySwitches(stores.control, FingerprintsSchema.parse(fingerprints));
+  }
+
+  async keepKeySwitch(change: KeySwitch): Promise<void> {
+    const { stores } = await readEnv(this.env as object);
+    await keepKeySwitch(stores.control, KeySwitchSchema.parse(change));
   }
 }

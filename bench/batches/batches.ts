@@ -145,6 +145,8 @@ class BatchSimulation {
       },
       releaseLine: (request) =>
         this.#ledger.release(request, (message) => existing(this.#queues[request.shard ?? shard]).send(message)),
+      readSwitches: async () => [],
+      keepSwitch: async () => undefined,
       inBackground: () => undefined,
     });
     return host;

@@ -131,6 +131,11 @@ CREATE TABLE key_reports (
   keys TEXT
 );
 
+CREATE TABLE key_switches (
+  fingerprint TEXT PRIMARY KEY,
+  disabled_at INTEGER
+) WITHOUT ROWID;
+
 CREATE TABLE line_turns (
   line TEXT NOT NULL,
   subject TEXT NOT NULL,

@@ -17,6 +17,7 @@ const NAMES: readonly (readonly [RegExp, string])[] = [
   [/^SELECT [\s\S]*due_at <= /, 'due'],
   [/^SELECT id, CASE WHEN request_body/, 'requests'],
   [/^SELECT [\s\S]*FROM tasks/, 'read'],
+  [/\bkey_switches\b/, 'key-switches'],
 ];
 
 const WRITES: ReadonlySet<string> = new Set([

@@ -27,7 +27,7 @@ import { Consumers, keyShardsOf } from './consumers.ts';
 import { rollDice } from './dice.ts';
 import { type Ending, Faults, Invocation } from './faults.ts';
 import { Fleet } from './fleet.ts';
-import { KeyPoolObject } from './key-pool.ts';
+import { KeyPoolObject, poolLedger } from './key-pool.ts';
 import { Loans } from './loans.ts';
 import { Machine } from './machine.ts';
 import { mintTask, type Order } from './order.ts';
@@ -105,7 +105,8 @@ export class House {
       },
       note: (event) => this.note(event),
     });
-    this.keyPools = [0, 1].map(() => new KeyPoolObject('default', (request) => this.#releaseLine(request)));
+    const ledger = poolLedger(this, (request) => this.#releaseLine(request));
+    this.keyPools = [0, 1].map(() => new KeyPoolObject('default', ledger));
   }
 
   async #releaseLine(request: ReleaseRequest): Promise<ReleaseAnswer | undefined> {
@@ -294,7 +295,7 @@ export class House {
   /** How the pool's keys stand. */
   async keys(shard = 0) {
     const members = await this.clock.outside(this.consumers.membersOf(shard));
-    return members === undefined ? [] : (this.keyPools[shard]?.describe(members) ?? []);
+    return members === undefined ? [] : (this.keyPools[shard]?.look(members) ?? []);
   }
 
   restartKeyPool(shard = 0): void {

@@ -40,7 +40,7 @@ function serviceOf({ request }: BackendCall): string {
   return OF_HOST[new URL(request.url).hostname] ?? 'bound';
 }
 
-const nameOfSpan = (key: number) => `key ${key} was disabled`;
+const nameOfSpan = (key: string) => `key ${key} was disabled`;
 
 export class Operator {
   readonly #house: House;
@@ -115,38 +115,37 @@ export class Operator {
     const at = house.clock.now + dice.between(0, 120_000);
     const lastsMs = dice.pick([dice.between(1_000, 60_000), dice.between(MINUTE_MS, HOUR_MS)]);
     house.plan(at, async () => {
-      await this.#changeKey(number, action);
-      if (action !== 'disable') return;
       const value = house.consumers.release.keys[0]?.[`KEY${number}`];
-      const holds = ({ request }: BackendCall) =>
-        value !== undefined && this.#hasItsKeys && request.headers.get('authorization') === `Bearer ${value}`;
-      const span = { what: nameOfSpan(number), from: house.clock.now, to: Number.POSITIVE_INFINITY, holds };
-      this.#spans.push(span);
-      house.plan(at + lastsMs, async () => {
-        await this.#changeKey(number, 'enable');
-      });
+      if (value === undefined) return;
+      await this.#changeKey(value, action);
+      if (action !== 'disable') return;
+      house.plan(at + lastsMs, () => this.#changeKey(value, 'enable'));
+      // Where a deploy has moved it, isolates of before may ask a shard that met it before.
+      if (house.consumers.release.keys !== this.#keys) return;
+      const holds = ({ request }: BackendCall) => request.headers.get('authorization') === `Bearer ${value}`;
+      this.#spans.push({ what: nameOfSpan(value), from: house.clock.now, to: Number.POSITIVE_INFINITY, holds });
     });
-  }
-
-  /** On another shard, or by another number, it is another key: no deploy has moved any. */
-  get #hasItsKeys(): boolean {
-    return this.#house.consumers.release.keys === this.#keys;
   }
 
   #end(what: string): void {
     for (const span of this.#spans) if (span.what === what) span.to = Math.min(span.to, this.#house.clock.now);
   }
 
-  #changeKey(number: number, action: KeyAction): Promise<void> {
+  /** Wherever a deploy has put it meanwhile. */
+  #changeKey(value: string, action: KeyAction): Promise<void> {
     const house = this.#house;
-    if (action === 'enable') this.#end(nameOfSpan(number));
+    if (action === 'enable') this.#end(nameOfSpan(value));
     let isDone = false;
     return this.#do(
-      `${action} key ${number}`,
+      `${action} key ${value}`,
       () => isDone,
       async () => {
-        const members = (await house.clock.outside(house.consumers.membersOf(0))) ?? [];
-        await house.keyPools[0]?.change(members, number, action);
+        const { keys } = house.consumers.release;
+        const shard = keys.findIndex((ofShard) => Object.values(ofShard).includes(value));
+        const variable = Object.keys(keys[shard] ?? {}).find((name) => keys[shard]?.[name] === value);
+        const members = (await house.clock.outside(house.consumers.membersOf(shard))) ?? [];
+        const number = Number(variable?.slice('KEY'.length));
+        if (variable !== undefined) await house.keyPools[shard]?.change(members, number, action);
         isDone = true;
       },
     );

@@ -4,14 +4,16 @@
  * was restarted goes on from what was written.
  */
 import type { KeyAction } from '../../../shared/key/rpc.ts';
+import type { KeySwitch } from '../../../shared/key/switch.ts';
 import type { ReleaseAnswer, ReleaseRequest } from '../../../shared/ledger/line.ts';
 import { logError } from '../../../shared/log.ts';
 import type { SnapshotRows } from '../../../shared/object/snapshot-rows.ts';
 import { LOOK_MS, WaitingQuestions } from '../../../shared/object/waiting-questions.ts';
+import { withinMs } from '../../../shared/time-limit.ts';
 import { changeKey } from './change.ts';
 import { type BriefKeyAnswer, type KeyRequest, lease, leaseAgain } from './lease.ts';
 import { noteAsking, notePulled, type Pull, pull } from './line.ts';
-import { type Member, Pool, setMembers } from './pool.ts';
+import { keyOf, type Member, Pool, setMembers } from './pool.ts';
 import { type KeyNotice, type KeyRelease, release } from './release.ts';
 import { restore, snapshot, USE_ID, useSnapshot } from './snapshot.ts';
 import { type PooledKeyView, viewOf } from './view.ts';
@@ -22,12 +24,18 @@ export interface PoolPlatform {
   setAlarm(at: number): Promise<void>;
   /** @returns undefined where nobody keeps lines */
   releaseLine(request: ReleaseRequest): Promise<ReleaseAnswer | undefined>;
+  /** What administrators said of these keys, on whichever shard. */
+  readSwitches(fingerprints: string[]): Promise<KeySwitch[]>;
+  keepSwitch(change: KeySwitch): Promise<void>;
   /** Lets work go on after the event that began it. */
   inBackground(work: Promise<void>): void;
 }
 
 /** How late what may be late is written. */
 const USE_WRITTEN_AFTER_MS = 5_000;
+
+/** Longer than the ledger takes, and shorter than a question for a key is waited for. */
+const SWITCHES_WITHIN_MS = 3_000;
 
 /** An alarm is moved only for so much: each costs a write. */
 const WORTH_MOVING_MS = 200;
@@ -39,6 +47,8 @@ function isWorthHolding(answers: readonly BriefKeyAnswer[]): boolean {
 export class KeyPoolHost {
   readonly #platform: PoolPlatform;
   readonly #pool: Pool;
+  /** Fingerprints of the keys of which the ledger was asked. */
+  readonly #met: Set<string>;
   readonly #waiting = new WaitingQuestions(isWorthHolding);
   #isLooking = false;
   #alarmAt = Infinity;
@@ -47,10 +57,12 @@ export class KeyPoolHost {
     this.#platform = platform;
     this.#pool = new Pool(name);
     restore(this.#pool, platform.storage.read(), Date.now());
+    this.#met = new Set(this.#pool.members.map(({ fingerprint }) => fingerprint));
   }
 
   /** A question that may wait, and would get nothing but a moment to ask again, is answered when it gets a key. */
   async lease(request: KeyRequest): Promise<readonly BriefKeyAnswer[]> {
+    await this.#meet(request.members);
     const answers = await this.#decide((now) => lease(this.#pool, request, now));
     if (request.mayWait !== true) return answers;
     const later = this.#waiting.hold(answers, (now) => leaseAgain(this.#pool, request, now), Date.now());
@@ -62,19 +74,41 @@ export class KeyPoolHost {
     return this.#decide((now) => release(this.#pool, request, now));
   }
 
-  describe(members: readonly Member[]): PooledKeyView[] {
+  async describe(members: readonly Member[]): Promise<PooledKeyView[]> {
+    await this.#meet(members);
     setMembers(this.#pool, members);
     return viewOf(this.#pool, Date.now());
   }
 
   /** @returns the key afterwards, or undefined when there is no such key */
-  change(members: readonly Member[], number: number, action: KeyAction): Promise<PooledKeyView | undefined> {
-    return this.#decide((now) => {
+  async change(members: readonly Member[], number: number, action: KeyAction): Promise<PooledKeyView | undefined> {
+    await this.#meet(members);
+    const view = await this.#decide((now) => {
       setMembers(this.#pool, members);
       changeKey(this.#pool, number, action, now);
       this.#platform.storage.writeOne(useSnapshot(this.#pool));
       return viewOf(this.#pool, now).find((view) => view.number === number);
     });
+    const key = this.#pool.current.find((each) => each.number === number);
+    if (key !== undefined && action !== 'reset') {
+      await this.#platform.keepSwitch({ fingerprint: key.fingerprint, disabledAt: key.disabledAt ?? null });
+    }
+    return view;
+  }
+
+  /**
+   * A key that comes here may have been switched off on another shard (decision 0096).
+   * @throws when the ledger does not say: whoever asked asks again
+   */
+  async #meet(members: readonly Member[]): Promise<void> {
+    const strangers = members.map(({ fingerprint }) => fingerprint).filter((each) => !this.#met.has(each));
+    if (strangers.length === 0) return;
+    const switches = await withinMs(this.#platform.readSwitches(strangers), SWITCHES_WITHIN_MS, 'the ledger');
+    for (const { fingerprint, disabledAt } of switches) {
+      // Met meanwhile, it may have been changed since.
+      if (!this.#met.has(fingerprint)) keyOf(this.#pool, fingerprint).disabledAt = disabledAt ?? undefined;
+    }
+    for (const fingerprint of strangers) this.#met.add(fingerprint);
   }
 
   async ring(): Promise<void> {

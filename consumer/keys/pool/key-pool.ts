@@ -5,6 +5,7 @@
  */
 import { DurableObject } from 'cloudflare:workers';
 import type { KeyAction } from '../../../shared/key/rpc.ts';
+import type { KeySwitchHost } from '../../../shared/key/switch.ts';
 import type { LineHost } from '../../../shared/ledger/line.ts';
 import { SnapshotRows } from '../../../shared/object/snapshot-rows.ts';
 import { KeyPoolHost } from './host.ts';
@@ -13,15 +14,19 @@ import type { Member } from './pool.ts';
 import type { KeyNotice, KeyRelease } from './release.ts';
 import type { PooledKeyView } from './view.ts';
 
-export class KeyPool extends DurableObject<{ readonly LEDGER?: LineHost }> {
+type Env = { readonly LEDGER?: LineHost & KeySwitchHost };
+
+export class KeyPool extends DurableObject<Env> {
   readonly #host: KeyPoolHost;
 
-  constructor(context: DurableObjectState, env: { readonly LEDGER?: LineHost }) {
+  constructor(context: DurableObjectState, env: Env) {
     super(context, env);
     this.#host = new KeyPoolHost(context.id.name ?? '', {
       storage: new SnapshotRows(context.storage.sql),
       setAlarm: (at) => context.storage.setAlarm(at),
       releaseLine: async (request) => env.LEDGER?.releaseLine(request),
+      readSwitches: async (fingerprints) => env.LEDGER?.readKeySwitches(fingerprints) ?? [],
+      keepSwitch: async (change) => env.LEDGER?.keepKeySwitch(change),
       inBackground: (work) => context.waitUntil(work),
     });
   }
@@ -34,7 +39,7 @@ export class KeyPool extends DurableObject<{ readonly LEDGER?: LineHost }> {
     return this.#host.release(request);
   }
 
-  describe(members: readonly Member[]): PooledKeyView[] {
+  describe(members: readonly Member[]): Promise<PooledKeyView[]> {
     return this.#host.describe(members);
   }
 

@@ -42,7 +42,12 @@ function before(pool: KeyPoolObject): PoolObject {
   };
 }
 
-const freshPool = () => new KeyPoolObject('default', async () => ({ released: 0, left: false }));
+const freshPool = () =>
+  new KeyPoolObject('default', {
+    releaseLine: async () => ({ released: 0, left: false }),
+    readSwitches: async () => [],
+    keepSwitch: async () => undefined,
+  });
 
 describe('a pool that answers nothing', () => {
   it('is waited for by a batch for less than a minute, also when its question is given up', async () => {

@@ -121,7 +121,10 @@ describe('a key lease repeated after a lost answer', () => {
 describe('a question comes when nobody waits for its answer any more', () => {
   /** Well within the lease that it names. */
   const LATE_MS = 20_000;
-  const lent = async () => [house.registry.leases.size, ...(await house.keys()).map(({ inFlight }) => inFlight)];
+  const lent = async () => [
+    house.registry.leases.size,
+    (await house.keys()).reduce((sum, { inFlight }) => sum + inFlight, 0),
+  ];
   const seen: number[][] = [];
   beforeEach(() => {
     seen.length = 0;
@@ -145,7 +148,7 @@ describe('a question comes when nobody waits for its answer any more', () => {
     house.plan(START + LATE_MS + 2_000, async () => void seen.push(await lent()));
     await comeToRest(house);
     expect(house.log.filter((line) => line.includes(`late: ${question}`))).toHaveLength(times);
-    expect(seen).toEqual([[0, 0, 0]]);
+    expect(seen).toEqual([[0, 0]]);
     expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', failures: 0 });
   });
 });

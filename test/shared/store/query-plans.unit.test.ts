@@ -33,6 +33,8 @@ const TALLY = { kind: 'service', name: 's', hour: 1, counts: [], deferrals: [], 
 
 /** What each function is called with, behind the database; several lists for several ways through it. */
 const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
+  keepKeySwitch: [[{ fingerprint: 'f', disabledAt: NOW }]],
+  readKeySwitches: [[['f']]],
   addToStatistics: [[[TALLY]]],
   askSize: [[]],
   closeGroup: [[GROUP, true, NOW]],

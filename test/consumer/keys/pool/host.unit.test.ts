@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { changeKey } from '../../../../consumer/keys/pool/change.ts';
-import { KeyPoolHost } from '../../../../consumer/keys/pool/host.ts';
+import { KeyPoolHost, type PoolPlatform } from '../../../../consumer/keys/pool/host.ts';
 import { lease } from '../../../../consumer/keys/pool/lease.ts';
 import { pull } from '../../../../consumer/keys/pool/line.ts';
 import { Pool, setMembers } from '../../../../consumer/keys/pool/pool.ts';
 import { release } from '../../../../consumer/keys/pool/release.ts';
+import type { KeySwitch } from '../../../../shared/key/switch.ts';
 import type { ReleaseAnswer, ReleaseRequest } from '../../../../shared/ledger/line.ts';
 
 const START = 1_000_000;
@@ -98,6 +99,8 @@ test('a line whose owner asked a ledger that was away for long is asked for agai
       asked.push(request);
       return answer;
     },
+    readSwitches: async () => [],
+    keepSwitch: async () => undefined,
     inBackground: (work: Promise<void>) => void work,
   };
   const host = new KeyPoolHost('llm', platform);
@@ -132,6 +135,8 @@ describe('a question for a key that may wait', () => {
       storage,
       setAlarm: async () => undefined,
       releaseLine: async () => undefined,
+      readSwitches: async () => [],
+      keepSwitch: async () => undefined,
       inBackground: () => undefined,
     });
     await host.lease({ ...ASKED, leaseId: 'lease-a', expiresAt: START + 600_000, calls: ['tsk_a'] });
@@ -177,5 +182,54 @@ describe('a question for a key that may wait', () => {
   test('gets its answer at once otherwise', async () => {
     const host = await busyHost();
     expect(await host.lease(question)).toMatchObject([{ kind: 'start-at' }]);
+  });
+});
+
+describe('a key that a pool meets', () => {
+  const [first] = MEMBERS;
+  const fingerprint = first?.fingerprint ?? '';
+
+  function hostWith(readSwitches: PoolPlatform['readSwitches'], kept: KeySwitch[] = []) {
+    return new KeyPoolHost('llm', {
+      storage: { read: () => [], write: () => undefined, writeOne: () => undefined },
+      setAlarm: async () => undefined,
+      releaseLine: async () => undefined,
+      readSwitches,
+      keepSwitch: async (change) => void kept.push(change),
+      inBackground: () => undefined,
+    });
+  }
+
+  test('is as the ledger says, which is asked once', async () => {
+    const asked: string[][] = [];
+    const host = hostWith(async (fingerprints) => {
+      asked.push(fingerprints);
+      return [{ fingerprint, disabledAt: START }];
+    });
+    for (const _ of [1, 2]) expect(await host.describe(MEMBERS)).toMatchObject([{ state: 'disabled' }]);
+    expect(asked).toEqual([[fingerprint]]);
+  });
+
+  test('is not lent, shown or changed while the ledger does not say', async () => {
+    const host = hostWith(() => Promise.reject(new Error('no ledger today')));
+    await expect(host.describe(MEMBERS)).rejects.toThrow('no ledger today');
+    await expect(host.change(MEMBERS, 1, 'enable')).rejects.toThrow('no ledger today');
+    const question = { leaseId: 'a', expiresAt: START + 600_000, calls: ['tsk_a'], members: MEMBERS, configured: {} };
+    await expect(host.lease({ ...question, shard: 0, otherShards: [] })).rejects.toThrow('no ledger today');
+  });
+
+  test('is as it was changed meanwhile, and not as a late answer has it', async () => {
+    const late = Promise.withResolvers<KeySwitch[]>();
+    const answers = [late.promise, Promise.resolve([])];
+    const kept: KeySwitch[] = [];
+    const host = hostWith(() => answers.shift() ?? Promise.resolve([]), kept);
+    const shown = host.describe(MEMBERS);
+    expect(await host.change(MEMBERS, 1, 'disable')).toMatchObject({ state: 'disabled' });
+    late.resolve([{ fingerprint, disabledAt: null }]);
+    expect(await shown).toMatchObject([{ state: 'disabled' }]);
+    expect(kept).toMatchObject([{ fingerprint, disabledAt: START }]);
+    expect(await host.change(MEMBERS, 1, 'reset')).toMatchObject({ state: 'disabled' });
+    expect(await host.change(MEMBERS, 1, 'enable')).toMatchObject({ state: 'ready' });
+    expect(kept).toMatchObject([{}, { fingerprint, disabledAt: null }]);
   });
 });

@@ -21,6 +21,9 @@ function metered(path: string): number[] {
   return line.split('|').slice(2, 8).map(Number);
 }
 
+/** But for rows of statistics, which move with how long a run takes: a write of twelve in a path of 200 tasks is 0.06 a task. */
+const STATISTICS = 0.1;
+
 describe('the operations of the estimate', () => {
   it('are those that were metered', () => {
     const [queueOperations, , rowsWritten, rowsRead, objectCalls] = metered(
@@ -28,8 +31,8 @@ describe('the operations of the estimate', () => {
     );
     const [, , deletedRows, deletedReads] = metered('retention, per task deleted');
     expect(OF_A_TASK.queueOperations).toBe(queueOperations);
-    // Those of statistics, some hundredths, move with how long a run takes.
-    expect(OF_A_TASK.rowsWritten).toBeCloseTo((rowsWritten ?? 0) + (deletedRows ?? 0) + ROWS_WRITTEN_FOR_BODIES, 1);
+    const written = (rowsWritten ?? 0) + (deletedRows ?? 0) + ROWS_WRITTEN_FOR_BODIES;
+    expect(Math.abs(OF_A_TASK.rowsWritten - written)).toBeLessThan(STATISTICS);
     expect(OF_A_TASK.durableObjectRequests).toBe(objectCalls);
     const rowsOfPlaces = (how: string) => metered(`task at a service with maxConcurrency, ${how}`)[5];
     expect(rowsOfPlaces('per task in batches of 10')).toBe(ROWS_OF_A_PLACE);
@@ -40,7 +43,8 @@ describe('the operations of the estimate', () => {
     const [plainQueue, , plainRows] = metered('synchronous task, first try, per task in batches of 10');
     const [toldQueue, , toldRows] = metered('task whose end is told to its hook, per task in batches of 10');
     expect(OF_A_MESSAGE.queueOperations).toBe((toldQueue ?? 0) - (plainQueue ?? 0));
-    expect(OF_A_MESSAGE.rowsWritten).toBeCloseTo((toldRows ?? 0) - (plainRows ?? 0) + (deletedRows ?? 0), 1);
+    const rowsOfMessage = (toldRows ?? 0) - (plainRows ?? 0) + (deletedRows ?? 0);
+    expect(Math.abs(OF_A_MESSAGE.rowsWritten - rowsOfMessage)).toBeLessThan(STATISTICS);
     expect(OF_A_SWEEP.rowsRead / (metered('sweep with nothing due')[3] ?? 0)).toBeCloseTo(1, 0);
   });
 });

@@ -37,6 +37,8 @@ export class KeyLeases extends Leases<KeyEnv & Pick<CatalogEnv, 'services'>, Key
   readonly #turns: () => number;
   /** Calls that are being asked for. */
   #asking = 0;
+  /** Those that were limited or refused, until that is reported. */
+  #askingAgain = 0;
   /** Those that wait until a turn is free. */
   readonly #inTurn: (() => void)[] = [];
   #turnTimer: ReturnType<typeof setTimeout> | undefined;
@@ -76,16 +78,15 @@ export class KeyLeases extends Leases<KeyEnv & Pick<CatalogEnv, 'services'>, Key
   /** For these a turn comes when others have ended: a key that waited with them would be missing elsewhere. */
   async #leaseInTurn(pool: string, calls: readonly Call[]): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const tooLate = setTimeout(resolve, this.maxInPlaceMs);
+    const lookAgain = setTimeout(resolve, this.maxInPlaceMs);
     this.#inTurn.push(resolve);
     await promise;
-    clearTimeout(tooLate);
+    clearTimeout(lookAgain);
     await this.passOn(await this.lease(pool, calls, 0));
   }
 
   #freeTurns(): number {
-    if (Date.now() - this.startedAt > this.maxInPlaceMs) return Infinity;
-    return Math.max(0, this.#turns() - this.#asking - this.waiting);
+    return Math.max(0, this.#turns() - this.#asking - this.#askingAgain - this.waiting);
   }
 
   /** A turn may be free in a moment. */
@@ -107,6 +108,7 @@ export class KeyLeases extends Leases<KeyEnv & Pick<CatalogEnv, 'services'>, Key
     const isAgain = isAboutKey(key.feedback);
     if (!isAgain && !this.#isAwaited(key.pool)) return;
     if (isAgain) {
+      this.#askingAgain += 1;
       this.#again.add(ended);
       this.#before.set(ended.id, ended);
     }
@@ -181,6 +183,7 @@ export class KeyLeases extends Leases<KeyEnv & Pick<CatalogEnv, 'services'>, Key
   protected async report(pool: string, leaseId: string, reports: KeyReport[]): Promise<void> {
     await releaseKeys(this.env, pool, leaseId, reports);
     const again = reports.flatMap(({ task, feedback }) => (isAboutKey(feedback) ? (this.#calls.get(task) ?? []) : []));
+    this.#askingAgain -= again.length;
     if (again.length > 0) await this.passOn(await this.lease(pool, again, 1));
   }
 

@@ -24,5 +24,6 @@ function describe(cause: unknown): Fields {
 }
 
 function line(event: string, fields: Fields): string {
-  return JSON.stringify({ event, ...fields });
+  const members = JSON.stringify(fields);
+  return `{"event":"${event}"${members === '{}' ? '' : ','}${members.slice(1)}`;
 }

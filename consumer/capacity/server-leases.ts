@@ -64,7 +64,7 @@ export class ServerLeases extends Leases<CapacityEnv, PlaceGrant, CallReport> im
   /** Calls without a place, under way or not begun. */
   readonly #direct = new Map<string, Call>();
   /** Of those that were answered, by service: told once it refuses one. */
-  readonly #untold = new Map<string, CallReport[]>();
+  readonly #untold = new Map<string, { readonly id: string; readonly report: () => CallReport }[]>();
   /** Services that could not take such a call of this batch. */
   readonly #refusing = new Map<string, Refusing>();
   /** The invocation of this batch, as the registry counts it. */
@@ -198,11 +198,11 @@ export class ServerLeases extends Leases<CapacityEnv, PlaceGrant, CallReport> im
     if (attempted.key !== undefined || !(isAnswered || isRefusal(attempted))) return;
     const untold = this.#untold.get(service) ?? [];
     this.#untold.set(service, untold);
-    untold.push({ ...reportOf(call, attempted), isUnplaced: true });
+    untold.push({ id, report: () => ({ ...reportOf(call, attempted), isUnplaced: true }) });
     const { leaseId } = this.#refusing.get(service) ?? {};
     if (leaseId === undefined) return;
     this.open.add(leaseId, REGISTRY, untold);
-    for (const report of untold.splice(0)) this.open.end(report.id, report, 'awaited');
+    for (const each of untold.splice(0)) this.open.end(each.id, each.report(), 'awaited');
   }
 
   #noteRefusal({ id, attempted }: EndedCall): void {

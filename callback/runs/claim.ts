@@ -8,7 +8,7 @@ import { eachAlone } from '../../shared/store/parameter.ts';
 import { readRequests, readStates } from '../../shared/store/read.ts';
 import { type ClaimedRow, type StateRow, stateOfRow } from '../../shared/store/row.ts';
 import type { TaskError } from '../../shared/task/attempt.ts';
-import { dispositionOf } from '../../shared/task/disposition.ts';
+import { ACK, dispositionOf } from '../../shared/task/disposition.ts';
 import { taskCreatedAt } from '../../shared/task/id.ts';
 import { answerByStore } from '../by-store.ts';
 import { mintCallbackToken } from '../callback-token.ts';
@@ -133,7 +133,7 @@ function grant({ tokenKey }: CallbackEnv, row: ClaimedRow, request: string | und
 }
 
 function deny(id: string, row: StateRow | ClaimedRow | undefined, now: number): Denial {
-  if (row === undefined) return { id, granted: false, status: 'absent', disposition: { kind: 'ack' } };
+  if (row === undefined) return { id, granted: false, status: 'absent', disposition: ACK };
   return {
     id,
     granted: false,

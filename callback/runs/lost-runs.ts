@@ -9,7 +9,7 @@ import { LOST } from '../../shared/store/claim.ts';
 import { type StateRow, stateOfRow } from '../../shared/store/row.ts';
 import { type Move, recordTransitions } from '../../shared/store/transitions.ts';
 import type { AttemptRecord } from '../../shared/task/attempt.ts';
-import { type Disposition, dispositionOf } from '../../shared/task/disposition.ts';
+import { ACK, type Disposition, dispositionOf } from '../../shared/task/disposition.ts';
 import { attemptNumber, type TaskState } from '../../shared/task/state.ts';
 import { transition } from '../../shared/task/transition.ts';
 import type { StoreEnv } from '../env.ts';
@@ -50,7 +50,7 @@ export async function handOverLost(
 }
 
 function dispositionFor(next: TaskState, dueAt: number | undefined, now: number): Disposition {
-  return dueAt === undefined ? dispositionOf(next, undefined, now) : { kind: 'ack' };
+  return dueAt === undefined ? dispositionOf(next, undefined, now) : ACK;
 }
 
 /** Past its deadline the claim ends it. */

@@ -10,7 +10,7 @@ import { eachAlone } from '../../shared/store/parameter.ts';
 import { readStates } from '../../shared/store/read.ts';
 import { type StateRow, stateOfRow } from '../../shared/store/row.ts';
 import { type Move, ownDueAt, recordTransitions } from '../../shared/store/transitions.ts';
-import { type Disposition, dispositionOf } from '../../shared/task/disposition.ts';
+import { ACK, type Disposition, dispositionOf } from '../../shared/task/disposition.ts';
 import type { TaskState } from '../../shared/task/state.ts';
 import { isTerminal } from '../../shared/task/status.ts';
 import { type TaskEvent, transition } from '../../shared/task/transition.ts';
@@ -46,7 +46,7 @@ async function settleAttemptsIn(env: StoreEnv, settlements: readonly Settlement[
     await settleAs(env, refused, settled, now, ({ id }) => stateIn(rows, id));
     await describeRest(env, refused, settled, now);
   }
-  return settlements.map(({ id }) => settled.get(id) ?? { id, status: 'absent', disposition: { kind: 'ack' } });
+  return settlements.map(({ id }) => settled.get(id) ?? { id, status: 'absent', disposition: ACK });
 }
 
 /** Moves what `stateFor` and the transition table allow, and notes the disposition of what moved. */
@@ -87,7 +87,7 @@ async function settleAs(
   }
   for (const { id, next, service } of moves) {
     if (!moved.has(id)) continue;
-    const disposition: Disposition = service === undefined ? dispositionOf(next, ownDueAt(next), now) : { kind: 'ack' };
+    const disposition: Disposition = service === undefined ? dispositionOf(next, ownDueAt(next), now) : ACK;
     settled.set(id, { id, status: next.status, disposition });
   }
   await wakeFallen(

@@ -11,6 +11,7 @@ import type { Services } from '../../shared/service/definition.ts';
 import { requestColumns } from '../../shared/store/request-columns.ts';
 import { MAX_INLINE_BYTES } from '../../shared/task/content.ts';
 import { type TaskRequest, TaskRequestSchema } from '../../shared/task/request.ts';
+import { sharedPolicy } from '../../shared/task/shared-policy.ts';
 import type { Call } from '../call/call.ts';
 import { leaseMs, queueingMs } from '../call/lease.ts';
 
@@ -96,7 +97,8 @@ function timeoutMsOf(env: ClaimEnv, message: WaitingTask): number {
 
 function claimOf(message: WaitingTask, lease: number): Claim {
   if (message.kind === 'wake') return { id: message.id, leaseMs: lease };
-  const { id, subject, service, policy, deadlineAt, labels, ref, onComplete, request } = message.task;
+  const { id, subject, service, deadlineAt, labels, ref, onComplete, request } = message.task;
+  const policy = sharedPolicy(message.task.policy);
   const task = { subject, service, policy, deadlineAt, labels, ref, onComplete, ...requestColumns(request) };
   return { id, leaseMs: lease, task };
 }

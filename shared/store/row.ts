@@ -2,6 +2,7 @@
  * Rows of the table `tasks` as TypeScript sees them, and the task state in a row. JSON columns are
  * text here; who shows them parses them.
  */
+import { sharedPolicy } from '../task/shared-policy.ts';
 import type { DeferralReason, StateFields, TaskState } from '../task/state.ts';
 import { heldFields, type TaskStatus, type TerminalStatus } from '../task/status.ts';
 
@@ -130,7 +131,7 @@ export function stateOfRow(row: StateRow | ClaimedRow): TaskState {
     run: row.run,
     deferrals: row.deferrals,
     attemptsOffset: row.attempts_offset,
-    policy: { maxAttempts: row.max_attempts, baseSeconds: row.base_seconds, capSeconds: row.cap_seconds },
+    policy: sharedPolicy({ maxAttempts: row.max_attempts, baseSeconds: row.base_seconds, capSeconds: row.cap_seconds }),
     deadlineAt: row.deadline_at,
   };
   const state: Record<string, unknown> = { ...counters, status: row.status };

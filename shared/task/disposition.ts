@@ -9,6 +9,9 @@ import { openFacts } from './status.ts';
 
 export type Disposition = { readonly kind: 'ack' } | { readonly kind: 'retry'; readonly delayMs: number };
 
+/** One for all: an answer about many tasks holds it once. */
+export const ACK: Disposition = { kind: 'ack' };
+
 /** 12 hours: the longest delay that every generation of Cloudflare Queues accepts. */
 export const MAX_QUEUE_DELAY_MS = 12 * 3600_000;
 
@@ -24,10 +27,10 @@ export const LATE_CLAIM_MS = 20_000;
  */
 export function dispositionOf(state: TaskState, dueAt: number | undefined, now: number): Disposition {
   const facts = openFacts(state.status);
-  if (facts === undefined) return { kind: 'ack' };
+  if (facts === undefined) return ACK;
   // Parked, waiting for its callback, or sent again by the sweeper: its row wakes it (rule R20).
   const isSoon = 'nextAt' in state && state.nextAt <= now + LATE_CLAIM_MS;
-  if (facts.wokenBy === 'row' && dueAt !== undefined && !isSoon) return { kind: 'ack' };
+  if (facts.wokenBy === 'row' && dueAt !== undefined && !isSoon) return ACK;
   if ('leaseUntil' in state) return retryAt(state.leaseUntil, now);
   return retryAt('nextAt' in state ? state.nextAt : now, now);
 }

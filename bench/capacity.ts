@@ -8,6 +8,7 @@ import { checkBounds, type Run } from './capacity/bounds.ts';
 import { bestOf } from './capacity/oracle.ts';
 import type { Row } from './capacity/row.ts';
 import { ROWS } from './capacity/rows.ts';
+import { SHARED_ROWS } from './capacity/shared-rows.ts';
 import { type BatchPlatform, type Result, type Scenario, simulate } from './capacity/simulation.ts';
 import { SLOW_ROWS } from './capacity/slow-rows.ts';
 import { HEADING, lineOf } from './capacity/table.ts';
@@ -15,7 +16,8 @@ import { LIVE_ROWS, runLive } from './live-capacity/run.ts';
 
 const USAGE = `npm run bench:capacity -- [options]
 
-  --seeds N     runs of each row (15; 5 with --slow-calls, 3 with --batches)
+  --seeds N     runs of each row (15; 5 with --slow-calls and --shared, 3 with
+                --batches)
   --only TEXT   rows whose name has this in it
   --batches     through the consumer's real batches: as deployed, and as in the
                 local run
@@ -23,6 +25,8 @@ const USAGE = `npm run bench:capacity -- [options]
                 real time
   --slow-calls  instead: limits whose calls run longer than their period; these
                 are shown, and nothing is asked of them
+  --shared      instead: one limit for all keys of a pool; these are shown as
+                well
   --help        this text
 `;
 
@@ -33,18 +37,19 @@ const { values } = parseOptionsOrExit({
     batches: { type: 'boolean', default: false },
     live: { type: 'boolean', default: false },
     'slow-calls': { type: 'boolean', default: false },
+    shared: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
 
-const showsSlowCalls = values['slow-calls'];
-const usualSeeds = values.batches ? 3 : showsSlowCalls ? 5 : 15;
+const shownRows = values['slow-calls'] ? SLOW_ROWS : values.shared ? SHARED_ROWS : undefined;
+const usualSeeds = values.batches ? 3 : shownRows ? 5 : 15;
 const seeds = Array.from({ length: Number(values.seeds ?? usualSeeds) }, (_, index) => index * 7 + 1);
 const PLATFORMS = [
   ['As deployed: ten tasks a batch, six calls at a time, 250 batches at once', 'deployed', undefined],
   ['As in the local run: a hundred tasks a batch, one batch at a time', 'local', 100],
 ] as const;
-const rows = (showsSlowCalls ? SLOW_ROWS : ROWS).filter(({ name }) => name.includes(values.only));
+const rows = (shownRows ?? ROWS).filter(({ name }) => name.includes(values.only));
 
 async function runInLocalRun(): Promise<number> {
   let missed = 0;
@@ -93,19 +98,19 @@ async function runInBatches(): Promise<number> {
 /** @returns 1 on a miss */
 function print(row: Row, runs: readonly Run[]): 0 | 1 {
   const bounds = checkBounds(row, runs);
-  console.log(lineOf(row.name, showsSlowCalls ? { ...bounds, misses: [] } : bounds));
-  return !showsSlowCalls && bounds.misses.length > 0 ? 1 : 0;
+  console.log(lineOf(row.name, shownRows ? { ...bounds, misses: [] } : bounds));
+  return !shownRows && bounds.misses.length > 0 ? 1 : 0;
 }
 
 function summary(missed: number): number {
-  if (showsSlowCalls) return 0;
+  if (shownRows) return 0;
   console.log(missed === 0 ? '\nEvery row is within its bounds.' : `\n${missed} rows miss a bound.`);
   return missed === 0 ? 0 : 1;
 }
 
 if (values.help) console.log(USAGE);
-else if (values.live && showsSlowCalls) {
-  console.error(`--live and --slow-calls do not go together\n\n${USAGE}`);
+else if (values.live && shownRows) {
+  console.error(`--live goes with neither --slow-calls nor --shared\n\n${USAGE}`);
   process.exitCode = 2;
 } else if (values.live) process.exitCode = await runInLocalRun();
 else if (values.batches) process.exitCode = await runInBatches();

@@ -113,6 +113,7 @@ class BatchSimulation {
       send: async (...[body, options]: Parameters<ConsumerEnv['ownQueue']['send']>) =>
         existing(this.#queues[to]).send(body, options?.delaySeconds),
     });
+    const numbers = Object.keys(secrets).map((name) => Number(name.slice('KEY'.length)));
     const services = { [SERVICE]: { baseUrl: 'http://bench.test', keyPool: POOL, keyLimits: { bucket: 'x-model' } } };
     return consumerEnv(services, (known) => ({
       shard: String(shard),
@@ -126,6 +127,7 @@ class BatchSimulation {
           ...secrets,
           ...Object.fromEntries(this.#shards.map((other) => [`TASK_QUEUE_${other}`, sender(other)])),
           KEY_SHARDS: { [POOL]: this.#shards },
+          ...(this.#scenario.shared === 'stated' && { KEY_GROUPS: { [POOL]: { all: numbers } } }),
           KEY_POOL: { getByName: () => pool },
         },
         String(shard),
@@ -174,8 +176,9 @@ class BatchSimulation {
   }
 
   #keyAtProvider(key: number, bucket = ''): ProviderKey {
-    const id = `${key}#${bucket}`;
-    const known = this.#provider.get(id) ?? new ProviderKey(this.#scenario.limits, this.#random);
+    const { limits, shared } = this.#scenario;
+    const id = `${shared ? 'all' : key}#${bucket}`;
+    const known = this.#provider.get(id) ?? new ProviderKey(limits, this.#random);
     this.#provider.set(id, known);
     return known;
   }

@@ -20,11 +20,11 @@ const MIN_WAIT_MS = 1;
  * @returns undefined where more than the limits of the keys decides: odd keys or tasks, several buckets
  */
 export function bestOf(scenario: Scenario, seed: number, batch = Infinity): Best | undefined {
-  const { limits, keys, latencyMs, tasks, keyAnswer } = scenario;
+  const { limits, keys, latencyMs, tasks, keyAnswer, shared } = scenario;
   const isPlain = tasks.every(({ arrivesAt, bucket, answer }) => arrivesAt === 0 && !bucket && !answer);
   if (!isPlain || keyAnswer !== undefined || limits.kind === 'none') return undefined;
   const random = randomFrom(seed);
-  const places = keys.flatMap((count) =>
+  const places = (shared ? [1] : keys).flatMap((count) =>
     Array.from({ length: count }, () => ({
       provider: new ProviderKey(limits, random),
       at: 0,

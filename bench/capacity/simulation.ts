@@ -22,6 +22,8 @@ export interface Scenario {
   readonly limits: Limits;
   /** By shard. */
   readonly keys: readonly number[];
+  /** All keys share one limit, and `KEY_GROUPS` says so or does not. */
+  readonly shared?: 'stated' | 'unstated';
   readonly latencyMs: number;
   readonly tasks: readonly SimulatedTask[];
   /** What the provider says of a key, whatever its limits: a revoked one. */
@@ -105,7 +107,11 @@ class Simulation {
     this.#random = random;
     let number = 0;
     for (const [shard, count] of scenario.keys.entries()) {
-      const members = Array.from({ length: count }, () => ({ number: ++number, fingerprint: `key-${number}` }));
+      const members = Array.from({ length: count }, () => ({
+        number: ++number,
+        fingerprint: `key-${number}`,
+        ...(scenario.shared === 'stated' && { group: 'all' }),
+      }));
       this.#shards.push({ pool: new Pool('bench'), members, number: shard, pullAt: Infinity });
     }
     this.#running = scenario.tasks.map((task, index) => ({
@@ -228,8 +234,9 @@ class Simulation {
   }
 
   #keyAtProvider(key: number, bucket = ''): ProviderKey {
-    const id = `${key}#${bucket}`;
-    const known = this.#provider.get(id) ?? new ProviderKey(this.#scenario.limits, this.#random);
+    const { limits, shared } = this.#scenario;
+    const id = `${shared ? 'all' : key}#${bucket}`;
+    const known = this.#provider.get(id) ?? new ProviderKey(limits, this.#random);
     this.#provider.set(id, known);
     return known;
   }

@@ -17,7 +17,7 @@ function macInput(id: string, run: number): Uint8Array<ArrayBuffer> {
 
 export async function mintCallbackToken(key: MacKey, id: string, run: number): Promise<string> {
   const mac = await sign(key, macInput(id, run));
-  return `${run}.${toHex(mac.subarray(0, MAC_BYTES))}`;
+  return `${run}.${toHex(new Uint8Array(mac, 0, MAC_BYTES))}`;
 }
 
 /** The tokens of a run, under the current secret and the one before it. */

@@ -26,6 +26,8 @@ export interface AppEnv {
     /** Of the request, by name in lower case. */
     headers: ReadonlyMap<string, string>;
     requestId?: string;
+    /** Its body, read by `readsJson`. */
+    json: unknown;
     principal: Caller;
     change?: Change;
     large?: LargeValue;

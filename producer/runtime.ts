@@ -60,8 +60,11 @@ export function runtimeOf(env: object): Runtime | MisconfiguredError {
 }
 
 /** The key that task ids are minted and checked with. */
-export async function idKeyOf(runtime: Runtime): Promise<MacKey> {
-  if (runtime.idKey !== undefined) return runtime.idKey;
+export function idKeyOf(runtime: Runtime): MacKey | Promise<MacKey> {
+  return runtime.idKey ?? importIdKey(runtime);
+}
+
+async function importIdKey(runtime: Runtime): Promise<MacKey> {
   const key = await importMacKey(runtime.config.idSecret, runtime.config.previousIdSecret);
   runtime.idKey = key;
   return key;

@@ -26,7 +26,8 @@ export async function acceptSubmission(
 ): Promise<Response> {
   const { runtime } = c.env;
   const { subject, fields } = submitted;
-  const placed = await placePayload(runtime, submitted);
+  const placing = placePayload(runtime, submitted);
+  const placed = placing instanceof Promise ? await placing : placing;
   if (!placed.ok) return refuse(placed.refusal.code, placed.refusal.details);
   const { draft, id, earlier } = placed;
   if (earlier !== undefined && earlier !== 'unrecorded') {

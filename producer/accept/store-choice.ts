@@ -51,13 +51,23 @@ export const STORAGE_FULL: Refusal = {
 };
 
 /** @returns the number of the store, or undefined when none has room */
-export async function chooseStore(c: Context<AppEnv>): Promise<number | undefined> {
+export function chooseStore(c: Context<AppEnv>): number | undefined | Promise<number | undefined> {
   const { runtime } = c.env;
-  const { all } = runtime.config.stores;
+  const { stores, storeLimitBytes } = runtime.config;
+  if (stores.all.some(isUnknown)) return chooseWhenKnown(c);
   const now = Date.now();
-  if (all.some(({ gauge }) => gauge.answeredAt === 0 && gauge.failedAt === 0)) {
-    await Promise.all([askDueStores(runtime), ...all.map(awaitFirstAnswer)]);
-  } else if (dueStores(runtime, now).length > 0) beside(c, askDueStores(runtime));
+  if (stores.all.some((store) => isDue(store, storeLimitBytes, now))) beside(c, askDueStores(runtime));
+  return choose(c, now);
+}
+
+async function chooseWhenKnown(c: Context<AppEnv>): Promise<number | undefined> {
+  const { runtime } = c.env;
+  await Promise.all([askDueStores(runtime), ...runtime.config.stores.all.map(awaitFirstAnswer)]);
+  return choose(c, Date.now());
+}
+
+function choose(c: Context<AppEnv>, now: number): number | undefined {
+  const { runtime } = c.env;
   const { storeLimitBytes } = runtime.config;
   const number = storeWithRoom(fillsOf(runtime), storeLimitBytes, reservedBytes(runtime, now), now, runtime.lane);
   const gauge = number === undefined ? undefined : runtime.config.stores.find(number)?.gauge;
@@ -66,12 +76,9 @@ export async function chooseStore(c: Context<AppEnv>): Promise<number | undefine
 }
 
 /** Asks those that have not answered for a while. Never fails and never takes long. */
-export async function askDueStores(runtime: Runtime): Promise<void> {
-  await Promise.all(dueStores(runtime, Date.now()).map(ask));
-}
-
-function dueStores({ config: { stores, storeLimitBytes } }: Runtime, now: number): Store[] {
-  return stores.all.filter((store) => isDue(store, storeLimitBytes, now));
+export async function askDueStores({ config: { stores, storeLimitBytes } }: Runtime): Promise<void> {
+  const now = Date.now();
+  await Promise.all(stores.all.filter((store) => isDue(store, storeLimitBytes, now)).map(ask));
 }
 
 export function fillsOf({ config: { stores, drainingStores } }: Runtime): StoreFill[] {
@@ -104,16 +111,22 @@ async function ask({ db, gauge, number }: Store): Promise<void> {
   }
 }
 
-async function awaitFirstAnswer({ gauge }: Store): Promise<void> {
+async function awaitFirstAnswer(store: Store): Promise<void> {
   const until = Date.now() + PATIENCE_MS;
-  while (gauge.answeredAt === 0 && gauge.failedAt === 0 && Date.now() < until) await scheduler.wait(LOOK_MS);
+  while (isUnknown(store) && Date.now() < until) await scheduler.wait(LOOK_MS);
+}
+
+function isUnknown({ gauge }: Store): boolean {
+  return gauge.answeredAt === 0 && gauge.failedAt === 0;
 }
 
 /** The rows of tasks that wait in the queues, as far as the queues have told this isolate of late. */
 function reservedBytes({ shardNews }: Runtime, now: number): number {
-  const recent = shardNews.filter((news) => news !== undefined && now - news.at < BACKLOG_HOLDS_MS);
-  return recent.reduce((sum, news) => {
-    const tasks = news === undefined || !Number.isFinite(news.backlog) ? 0 : news.backlog;
-    return sum + tasks * ROW_BYTES + BODIES * (news?.bytes ?? 0);
-  }, 0);
+  let sum = 0;
+  for (const news of shardNews) {
+    if (news === undefined || now - news.at >= BACKLOG_HOLDS_MS) continue;
+    const tasks = Number.isFinite(news.backlog) ? news.backlog : 0;
+    sum += tasks * ROW_BYTES + BODIES * (news.bytes ?? 0);
+  }
+  return sum;
 }

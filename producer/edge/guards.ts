@@ -31,7 +31,8 @@ export function guard(...guards: readonly Guard[]): MiddlewareHandler<AppEnv> {
       const refusal = answer instanceof Promise ? await answer : answer;
       if (refusal !== undefined) return refusal;
     }
-    return next();
+    await next();
+    return undefined;
   };
 }
 

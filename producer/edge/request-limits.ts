@@ -22,7 +22,7 @@ const MAX_HEADER_CHARACTERS = 32 * 1024;
 /** The period of the counters in wrangler.toml. */
 const RETRY_AFTER_SECONDS = 10;
 
-export const limitRequests: Guard = async (c, { access, token, headers }) => {
+export const limitRequests: Guard = (c, { access, token, headers }) => {
   const excess = excessOf(headers);
   if (excess !== undefined) return refuse('headers-too-large', { detail: excess });
   const { config, authenticator } = c.env.runtime;
@@ -31,12 +31,16 @@ export const limitRequests: Guard = async (c, { access, token, headers }) => {
   const [counter, key, who] = isKnown
     ? [config.requestsByToken, keyOfToken(token.text), 'this token']
     : [config.requestsByAddress, senderOf(c.req.raw), 'this address'];
-  if (counter === undefined || (await hasRoom(counter, key))) return undefined;
+  return counter && count(counter, key, who);
+};
+
+async function count(counter: RateLimit, key: string, who: string): Promise<Response | undefined> {
+  if (await hasRoom(counter, key)) return undefined;
   return refuse('too-many-requests', {
     detail: `Too many requests came with ${who}. Several tasks go into one request: POST /api/tasks/batch.`,
     retryAfterSeconds: RETRY_AFTER_SECONDS,
   });
-};
+}
 
 function excessOf({ count, characters }: RequestHeaders): string | undefined {
   if (count > MAX_HEADERS) return `A request may have ${MAX_HEADERS} headers; this one has ${count}.`;

@@ -17,7 +17,8 @@ export async function chooseStoreFor(
   subject: string,
   group: string | undefined,
 ): Promise<StoreFor> {
-  const candidate = await chooseStore(c);
+  const choice = chooseStore(c);
+  const candidate = choice instanceof Promise ? await choice : choice;
   if (candidate === undefined) return { ok: false, refusal: STORAGE_FULL };
   if (group === undefined) return { ok: true, store: candidate };
   const store = await callUpstream('database', () => enterGroup(c.env.runtime, subject, group, candidate));

@@ -21,7 +21,7 @@ const MAX_DEPTH = 64;
 export const MAX_TASK_BODY_BYTES = 6 * MAX_INLINE_BYTES + 128 * 1024;
 export const MAX_BATCH_BODY_BYTES = 8 * 1024 * 1024;
 
-const JSON_TYPE = /^application\/(?:[a-z.-]+\+)?json\s*(?:;|$)/i;
+const JSON_TYPE = /^application\/(?:[a-z.-]+\+)?json(?:;\s*[a-z0-9-]+=[^;]+)*$/i;
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
 
@@ -50,12 +50,17 @@ export function readsJson(
       Reflect.deleteProperty(parsed.value as object, taken.name);
       c.set('large', taken);
     }
-    // Hono's validator, and handlers, ask the request for its JSON.
-    c.req.json = async <Value>() => parsed.value as Value;
+    provideJson(c, parsed.value);
     await next();
-    await dropRefused(c, taken);
+    if (taken !== undefined) await dropRefused(c, taken);
     return undefined;
   };
+}
+
+function provideJson(c: Context<AppEnv>, json: unknown): void {
+  c.set('json', json);
+  // Hono's validator, and handlers, ask the request for it.
+  c.req.json = async <Value>() => json as Value;
 }
 
 type ReadText =
@@ -96,7 +101,7 @@ export function mayReadJson(maxBytes: number): MiddlewareHandler<AppEnv> {
   return (c, next) => {
     if (hasBody(c.req.raw)) return read(c, next);
     // Many clients say that they send JSON whether they send any or not.
-    c.req.json = async <Value>() => ({}) as Value;
+    provideJson(c, {});
     return next();
   };
 }

@@ -82,8 +82,8 @@ export async function splitJson(
 }
 
 /** What a refused request brought. After a 5xx nobody knows whether the task was sent: it stays, or is found as an orphan. */
-export async function dropRefused(c: Context<AppEnv>, large: LargeValue | undefined): Promise<void> {
-  if (large !== undefined && c.res.status >= 400 && c.res.status < 500) await drop(c, large);
+export async function dropRefused(c: Context<AppEnv>, large: LargeValue): Promise<void> {
+  if (c.res.status >= 400 && c.res.status < 500) await drop(c, large);
 }
 
 function drop(c: Context<AppEnv>, { body }: LargeValue): Promise<void> {

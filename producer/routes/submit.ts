@@ -4,7 +4,7 @@ import type { Context } from 'hono';
 import { payloadKey } from '../../shared/bodies/object-key.ts';
 import { mintTaskId } from '../../shared/task/id.ts';
 import { acceptSubmission } from '../accept/accept-submission.ts';
-import { admitTasks, refuseByQuota } from '../accept/client-quota.ts';
+import { admitTasks, hasQuota, refuseByQuota } from '../accept/client-quota.ts';
 import { refreshWaitNews } from '../accept/expectation.ts';
 import { refuse } from '../answer/answer.ts';
 import type { Refusal } from '../answer/refusal.ts';
@@ -15,9 +15,10 @@ import { fieldsOf } from '../idempotency/fields.ts';
 import { invalidKey, readKeyHeader } from '../idempotency/key.ts';
 import { MAX_TASK_BODY_BYTES, readsJson } from '../json/body.ts';
 import { bodyLimit } from '../json/inline-content.ts';
+import { addJsonRoute } from '../json/json-route.ts';
 import { comparable, type LargeJson } from '../json/large-json.ts';
 import { idKeyOf } from '../runtime.ts';
-import { checkedByPresent } from '../schema/present-members.ts';
+import { checkPresent } from '../schema/present-members.ts';
 import { answers, jsonAnswer, jsonBody } from '../schema/problem.ts';
 import {
   ACCEPTED_EXAMPLE,
@@ -52,7 +53,7 @@ const route = createRoute({
   description: 'Answers as soon as the task is safe; 202 means that it will reach an end, whatever happens.',
   middleware: [readsJson(MAX_TASK_BODY_BYTES, [['payload']], LARGE_PAYLOAD)],
   parameters: [IDEMPOTENCY_KEY_PARAMETER],
-  request: { body: jsonBody(checkedByPresent(TaskSubmissionSchema)) },
+  request: { body: jsonBody(TaskSubmissionSchema) },
   responses: answers(
     {
       202: jsonAnswer(
@@ -74,10 +75,11 @@ const route = createRoute({
   ),
 });
 
+const checkSubmission = checkPresent(TaskSubmissionSchema);
+
 export function addSubmit(app: App): void {
-  app.openapi(route, async (c) => {
+  addJsonRoute(app, route, checkSubmission, async (c, submission) => {
     const { runtime } = c.env;
-    const submission = c.req.valid('json');
     const { idempotencyKey } = submission;
     const header = readKeyHeader(c.get('headers').get('idempotency-key'));
     if (!header.ok) return refused(invalidKey(header.reason));
@@ -86,16 +88,19 @@ export function addSubmit(app: App): void {
     }
     const notForToken = refusalOfServices(c.get('principal'), submission.service, ...(submission.fallback ?? []));
     if (notForToken !== undefined) return refuse(notForToken.code, notForToken.details);
-    const services = await loadServices(c, [submission.service]);
+    const loaded = loadServices(c, [submission.service]);
+    const services = loaded instanceof Promise ? await loaded : loaded;
     const now = Date.now();
     const maxPayloadBytes = bodyLimit(runtime.config.bodies);
     const large = c.get('large');
     const drafted = draftTask(services.all, submission, now, { way: wayOf(c.get('headers')), maxPayloadBytes, large });
     if (!drafted.ok) return refuse(drafted.refusal.code, drafted.refusal.details);
     const { subject } = c.get('principal');
-    const admitted = await admitTasks(runtime, subject, submission.service, 1);
+    const isLimited = hasQuota(runtime, submission.service);
+    const admitted = isLimited ? await admitTasks(runtime, subject, submission.service, 1) : undefined;
     if (admitted?.granted === 0) return refuseByQuota(admitted);
-    const bound = await bindDraft(runtime, subject, drafted.draft);
+    const binding = bindDraft(runtime, subject, drafted.draft);
+    const bound = binding instanceof Promise ? await binding : binding;
     if (!bound.ok) return refuse(bound.refusal.code, bound.refusal.details);
     if (large !== undefined && large.group !== bound.draft.group) return refused(GROUP_TOO_LATE);
     refreshWaitNews(c, bound.draft.service, now);

@@ -30,13 +30,6 @@ export function checkPresent<Schema extends z.ZodObject>(
   };
 }
 
-/** The same schema, which a route's validator checks in this way: it asks `safeParseAsync`, and everybody else the others. */
-export function checkedByPresent<Schema extends z.ZodObject>(schema: Schema): Schema {
-  const check = checkPresent(schema);
-  schema.safeParseAsync = async (value) => check(value);
-  return schema;
-}
-
 /** Absent it is no fault, and nothing stands in for it. */
 function mayBeAbsent(member: z.ZodType): boolean {
   const checked = member.safeParse(undefined);

@@ -11,12 +11,12 @@ import type { AppEnv } from '../app.ts';
 import type { Runtime } from '../runtime.ts';
 
 /** @param names of the services that the request is about; none: only the list as a whole */
-export async function loadServices(c: Context<AppEnv>, names: readonly string[]): Promise<KnownServices> {
+export function loadServices(c: Context<AppEnv>, names: readonly string[]): KnownServices | Promise<KnownServices> {
   const { runtime } = c.env;
   const { services } = runtime;
   const urgent = names.some((name) => services.find(name) === undefined);
-  if (urgent || services.isUnread) await readServices(runtime, { urgent });
-  else if (services.shouldRead(Date.now())) beside(c, readServices(runtime));
+  if (urgent || services.isUnread) return readServices(runtime, { urgent }).then(() => services);
+  if (services.shouldRead(Date.now())) beside(c, readServices(runtime));
   return services;
 }
 

@@ -27,8 +27,8 @@ export type TaskDraft = Omit<NewTask, 'id' | 'subject' | 'deadlineAt' | 'runAt' 
   readonly hook?: Hook;
 };
 
-/** A draft whose hook is checked and has its owner's name: `bindHook`. */
-export type BoundDraft = Omit<TaskDraft, 'hook'> & { readonly onComplete: BoundHook | undefined };
+/** A draft whose hook, if it has one, is checked and has its owner's name: `bindHook`. */
+export type BoundDraft = TaskDraft & { readonly onComplete?: BoundHook };
 
 export type Drafted =
   | { readonly ok: true; readonly draft: TaskDraft }
@@ -167,10 +167,8 @@ export function draftOf(services: Services, name: string, request: TaskRequest, 
     ...(group !== undefined && { group }),
     ...(hook !== undefined && { hook }),
     ...(flow !== undefined && { flow }),
-    request: {
-      ...request,
-      ...(fallback !== undefined && { fallback, ...(fallbackOn !== undefined && { fallbackOn }) }),
-    },
+    request:
+      fallback === undefined ? request : { ...request, fallback, ...(fallbackOn !== undefined && { fallbackOn }) },
   };
   if (!mayBeLong(draft)) return { ok: true, draft };
   const bytes = restBytes(draft);
@@ -188,20 +186,14 @@ function tooMuchBeside(bytes: number): Refusal {
 type Bound = { readonly ok: true; readonly draft: BoundDraft } | { readonly ok: false; readonly refusal: Refusal };
 
 /** What of a draft needs to know the deployment and the owner: its hook. At once, if it has none. */
-export function bindDraft(runtime: Runtime, subject: string, { hook, ...draft }: TaskDraft): Bound | Promise<Bound> {
-  if (hook === undefined) return { ok: true, draft: { ...draft, onComplete: undefined } };
-  return bindHookOf(runtime, subject, hook, draft);
+export function bindDraft(runtime: Runtime, subject: string, draft: TaskDraft): Bound | Promise<Bound> {
+  return draft.hook === undefined ? { ok: true, draft } : bindHookOf(runtime, subject, draft);
 }
 
-async function bindHookOf(
-  runtime: Runtime,
-  subject: string,
-  hook: Hook,
-  draft: Omit<TaskDraft, 'hook'>,
-): Promise<Bound> {
-  const bound = await bindHook(runtime, subject, hook);
+async function bindHookOf(runtime: Runtime, subject: string, draft: TaskDraft): Promise<Bound> {
+  const bound = await bindHook(runtime, subject, draft.hook);
   if (!bound.ok) return bound;
-  return { ok: true, draft: { ...draft, onComplete: bound.hook } };
+  return { ok: true, draft: { ...draft, ...(bound.hook !== undefined && { onComplete: bound.hook }) } };
 }
 
 /** Keys of submitters do not meet. */
@@ -210,7 +202,7 @@ function taskFlow({ key, ...limits }: FlowOfTask, subject: string): NonNullable<
 }
 
 export function taskOf(draft: BoundDraft, id: string, subject: string, now: number): NewTask {
-  const { timing, request, flow, ...rest } = draft;
+  const { timing, request, flow, hook: _, ...rest } = draft;
   const own = withOwnPayload(request, id);
   const complete = flow === undefined ? own : { ...own, flow: taskFlow(flow, subject) };
   return fitToMessage({ id, subject, ...rest, request: complete, ...timesOf(timing, now) });

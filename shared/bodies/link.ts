@@ -30,7 +30,7 @@ function macInput({ action, key, expires, more = [] }: LinkClaims): Uint8Array<A
 }
 
 export async function signatureOf(key: MacKey, claims: LinkClaims): Promise<string> {
-  return toHex((await sign(key, macInput(claims))).subarray(0, MAC_BYTES));
+  return toHex(new Uint8Array(await sign(key, macInput(claims)), 0, MAC_BYTES));
 }
 
 export async function isSignatureOf(key: MacKey, claims: LinkClaims, signature: string): Promise<boolean> {

@@ -24,8 +24,8 @@ export async function importMacKey(secret: string, previousSecret?: string): Pro
 }
 
 /** The 32-byte HMAC of `data` under the current secret. */
-export async function sign(key: MacKey, data: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
-  return new Uint8Array(await crypto.subtle.sign('HMAC', key.current, data));
+export function sign(key: MacKey, data: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer> {
+  return crypto.subtle.sign('HMAC', key.current, data);
 }
 
 /** True when `mac` is a prefix of the HMAC of `data` under either secret, compared in constant time. */

@@ -38,7 +38,7 @@ export async function mintTaskId(key: MacKey, subject: string, now: number, stor
   writeTime(bytes, now);
   bytes[6] = store;
   const mac = await sign(key, macInput(bytes, subject));
-  bytes.set(mac.subarray(0, MAC_BYTES), HEAD_BYTES);
+  bytes.set(new Uint8Array(mac, 0, MAC_BYTES), HEAD_BYTES);
   return PREFIX + encode(bytes);
 }
 

@@ -40,7 +40,7 @@ describe('a submission', () => {
   it('becomes a task with a deadline in whole milliseconds', () => {
     const drafted = draft({ deadlineSeconds: 0.0015 });
     if (!drafted.ok) throw new Error('not drafted');
-    expect(taskOf({ ...drafted.draft, onComplete: undefined }, 'tsk_x', 'alice', 1000)).toMatchObject({
+    expect(taskOf(drafted.draft, 'tsk_x', 'alice', 1000)).toMatchObject({
       id: 'tsk_x',
       subject: 'alice',
       deadlineAt: 1002,

@@ -150,11 +150,11 @@ describe('a submission', () => {
         expect(drafted.refusal.code).toBe('body-too-large');
         return undefined;
       }
-      const { hook, ...rest } = drafted.draft;
+      const { hook } = drafted.draft;
       const path = hook === undefined ? '' : new URL(hook.url).pathname;
       const bound = { service: `webhook:${'x'.repeat(260)}:${'0'.repeat(16)}`, path, linkBase: 'x'.repeat(200) };
-      const onComplete = hook === undefined ? undefined : { ...hook, ...bound };
-      const task = taskOf({ ...rest, onComplete }, `tsk_${'0'.repeat(32)}`, wide, NOW);
+      const draft = { ...drafted.draft, ...(hook !== undefined && { onComplete: { ...hook, ...bound } }) };
+      const task = taskOf(draft, `tsk_${'0'.repeat(32)}`, wide, NOW);
       return new TextEncoder().encode(JSON.stringify(newTaskMessage(task))).byteLength;
     };
     const sizes = Array.from({ length: 21 }, (_, rules) => bytesWith(rules));

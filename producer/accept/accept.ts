@@ -142,9 +142,10 @@ type Send = (
 async function sendToAnyShard(runtime: Runtime, send: Send, tasks: readonly NewTask[]): Promise<boolean> {
   const { shardNews, config } = runtime;
   const messages = tasks.length;
-  const preferred = shardsWithKeys(runtime, tasks);
+  const all = [...config.queues.keys()];
+  const preferred = shardsWithKeys(runtime, tasks, all);
   let candidates = preferred;
-  let others = config.queues.map((_, shard) => shard).filter((shard) => !preferred.includes(shard));
+  let others = preferred === all ? [] : all.filter((shard) => !preferred.includes(shard));
   while (candidates.length > 0 || others.length > 0) {
     if (candidates.length === 0) [candidates, others] = [others, []];
     const shard = chooseShard(shardNews, candidates, Date.now(), Math.random);
@@ -166,14 +167,13 @@ async function sendToAnyShard(runtime: Runtime, send: Send, tasks: readonly NewT
   return false;
 }
 
-/** The shards that hold keys for all of the tasks, or all shards. */
-function shardsWithKeys({ services, config }: Runtime, tasks: readonly NewTask[]): number[] {
-  const { keyShards, queues } = config;
-  const all = queues.map((_, shard) => shard);
-  const wanted = [...new Set(tasks.map(({ service }) => service))].map((service) =>
-    shardsForService(services.all, keyShards, service),
-  );
-  const fitting = all.filter((shard) => wanted.every((shards) => shards === undefined || shards.includes(shard)));
+/** Those of `all` that hold keys for all of the tasks, or all. */
+function shardsWithKeys({ services, config }: Runtime, tasks: readonly NewTask[], all: number[]): number[] {
+  let fitting = all;
+  for (const service of new Set(tasks.map((task) => task.service))) {
+    const shards = shardsForService(services.all, config.keyShards, service);
+    if (shards !== undefined) fitting = fitting.filter((shard) => shards.includes(shard));
+  }
   return fitting.length > 0 ? fitting : all;
 }
 

@@ -92,16 +92,22 @@ function digit(id: string, index: number): number {
 }
 
 function writeTime(bytes: Uint8Array, time: number): void {
-  new DataView(bytes.buffer).setUint16(0, Math.floor(time / 2 ** 32));
-  new DataView(bytes.buffer).setUint32(2, time % 2 ** 32);
+  for (let at = 5, rest = time; at >= 0; at -= 1) {
+    bytes[at] = rest % 256;
+    rest = Math.floor(rest / 256);
+  }
 }
 
 function macInput(bytes: Uint8Array, subject: string): Uint8Array<ArrayBuffer> {
-  // A UTF-16 unit is three bytes at most.
-  const input = new Uint8Array(HEAD_BYTES + 3 * subject.length);
-  input.set(bytes.subarray(0, HEAD_BYTES));
-  const { written } = encoder.encodeInto(subject, input.subarray(HEAD_BYTES));
-  return input.subarray(0, HEAD_BYTES + written);
+  const input = new Uint8Array(HEAD_BYTES + subject.length);
+  for (let at = 0; at < HEAD_BYTES; at += 1) input[at] = bytes[at] ?? 0;
+  // Character by character where each is one byte, which is quicker than an encoder for so few.
+  for (let index = 0; index < subject.length; index += 1) {
+    const code = subject.charCodeAt(index);
+    if (code > 127) return new Uint8Array([...bytes.subarray(0, HEAD_BYTES), ...encoder.encode(subject)]);
+    input[HEAD_BYTES + index] = code;
+  }
+  return input;
 }
 
 /** Two characters by their ten bits. */
@@ -111,12 +117,12 @@ const PAIRS = Array.from(CROCKFORD_ALPHABET, (first) =>
 
 /** Five bytes are four pairs of characters. */
 function encode(bytes: Uint8Array): string {
-  const view = new DataView(bytes.buffer);
   let text = '';
   for (let at = 0; at < bytes.length; at += 5) {
-    const high = (view.getUint16(at) << 4) | (view.getUint8(at + 2) >> 4);
-    const low = view.getUint32(at + 1) & 0xfffff;
-    for (const bits of [high >> 10, high & 1023, low >> 10, low & 1023]) text += PAIRS[bits];
+    const middle = bytes[at + 2] ?? 0;
+    const high = ((bytes[at] ?? 0) << 12) | ((bytes[at + 1] ?? 0) << 4) | (middle >> 4);
+    const low = ((middle & 15) << 16) | ((bytes[at + 3] ?? 0) << 8) | (bytes[at + 4] ?? 0);
+    text += `${PAIRS[high >> 10]}${PAIRS[high & 1023]}${PAIRS[low >> 10]}${PAIRS[low & 1023]}`;
   }
   return text;
 }

@@ -151,9 +151,9 @@ export class Operator {
     );
   }
 
-  /** As often as it takes: who is told of an error does it again. */
+  /** As often as it takes: who is told of an error does it again, also while a database is away for ten minutes. */
   async #do(what: string, isDone: () => boolean, act: () => unknown): Promise<void> {
-    for (let tries = 0; tries < 20; tries++) {
+    for (let tries = 0; tries < 200; tries++) {
       this.#house.note(what);
       try {
         await act();

@@ -4,7 +4,7 @@
  */
 import { execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -55,19 +55,28 @@ export async function checkOut(commit: string): Promise<Checkout> {
   return { commit: name.stdout.trim(), root, remove };
 }
 
-export async function startCommit({ commit, root }: Checkout, accept: Pair, backendPort: number): Promise<System> {
+/** Today's, started as another commit is: a runtime beside the bench's own work in one process fares worse than one by itself. */
+export function startToday(accept: Pair, backendPort: number): Promise<System> {
+  return startCommit({ root: ROOT }, accept, backendPort);
+}
+
+export async function startCommit(
+  { commit, root }: Partial<Checkout> & Pick<Checkout, 'root'>,
+  accept: Pair,
+  backendPort: number,
+): Promise<System> {
   // Where it keeps its state is its own matter: it is told what the temporary directory is, and there is only one in it.
-  const temporary = join(root, '.bench', accept);
-  mkdirSync(temporary, { recursive: true });
+  const temporary = mkdtempSync(join(tmpdir(), 'tasklane-beside-'));
   const host = fork(HOST, [], { cwd: root, env: { ...process.env, TMPDIR: temporary } });
   host.send({ root, accept, backendPort } satisfies ToStart);
   const [answer] = (await Promise.race([once(host, 'message'), once(host, 'exit')])) as [Started | number];
-  if (typeof answer === 'number') throw new LaunchError(`Tasklane of ${commit} did not start`);
+  const name = commit === undefined ? 'Tasklane' : `Tasklane of ${commit}`;
+  if (typeof answer === 'number') throw new LaunchError(`${name} did not start`);
   const [stateDir] = readdirSync(temporary).filter((name) => name.startsWith('tasklane-bench-'));
   const records = new Records(join(temporary, stateDir ?? ''));
   return {
     ...answer.system,
-    name: `Tasklane of ${commit}, ${accept}`,
+    name: `${name}, ${accept}`,
     runtime: new RuntimeProcess(answer.runtimePid),
     records,
     async stop() {
@@ -75,6 +84,7 @@ export async function startCommit({ commit, root }: Checkout, accept: Pair, back
       const over = once(host, 'exit');
       host.send('stop');
       await over;
+      rmSync(temporary, { recursive: true, force: true });
     },
   };
 }

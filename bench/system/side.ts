@@ -1,7 +1,7 @@
 /** The sides: a system of Tasklane and bare Workers for each pair of equal durability. */
 import type { Pair, Yardstick } from '../measure/line.ts';
 import { startBare } from './bare.ts';
-import { type Checkout, startCommit } from './commit.ts';
+import { type Checkout, startCommit, startToday } from './commit.ts';
 import type { System } from './system.ts';
 import { startTasklane } from './tasklane.ts';
 
@@ -29,7 +29,7 @@ export async function startSides(backendPort: number, beside: 'bare' | 'null' | 
   const startPair = async (accept: Pair) => {
     const record = accept === 'queue+record';
     if (typeof beside === 'object') {
-      const tasklane = await start(startTasklane(accept, backendPort));
+      const tasklane = await start(startToday(accept, backendPort));
       const other = await start(startCommit(beside, accept, backendPort));
       return { tasklane, bare: other, bareDirect: other, bareAlike: other };
     }

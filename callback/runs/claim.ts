@@ -47,15 +47,12 @@ async function answerClaimsIn(env: StoreEnv, batch: ClaimBatch, now: number): Pr
     late.length === 0 ? batch.claims : batch.claims.map((claim) => (late.includes(claim) ? wakeOnly(claim) : claim));
 
   const refused = new Set<string>();
+  const refuse = ({ id }: Claim, error: unknown) => {
+    logError('claim.refused', { id }, error);
+    refused.add(id);
+  };
   const beganAt = performance.now();
-  const rows = await eachAlone(
-    claims,
-    (part) => claimTasks(env.db, { nonce: batch.nonce, claims: part }, now),
-    ({ id }, error) => {
-      logError('claim.refused', { id }, error);
-      refused.add(id);
-    },
-  );
+  const rows = await eachAlone(claims, (part) => claimTasks(env.db, { nonce: batch.nonce, claims: part }, now), refuse);
   const claimed = new Map(rows.map((row) => [row.id, row]));
   noteStatement(env, 'claim', batch.claims[0]?.id, performance.now() - beganAt, now);
   env.statistics.noteClaims(claimed.values(), now);
@@ -70,6 +67,7 @@ async function answerClaimsIn(env: StoreEnv, batch: ClaimBatch, now: number): Pr
     env,
     late.filter(({ id }) => !claimed.has(id) && !others.has(id)),
     now,
+    refuse,
   );
 
   const isGranted = (id: string) => claimed.get(id)?.status === 'running';
@@ -77,13 +75,13 @@ async function answerClaimsIn(env: StoreEnv, batch: ClaimBatch, now: number): Pr
   const requests = await readRequests(env.db, bare);
 
   return Promise.all(
-    batch.claims.map(({ id }): Denial | Promise<Grant> => {
+    batch.claims.map(async ({ id }): Promise<Grant | Denial> => {
       const row = claimed.get(id);
       if (refused.has(id)) return unreadable(id);
       const moved = movedOn.get(id);
       if (moved !== undefined) return { id, granted: false, ...moved };
       try {
-        if (row?.status === 'running') return grant(env, row, requests.get(id));
+        if (row?.status === 'running') return await grant(env, row, requests.get(id));
         return deny(id, row ?? others.get(id), now);
       } catch (error) {
         logError('task.unreadable', { id }, error);
@@ -117,19 +115,22 @@ async function fillTombstones(env: StoreEnv, batch: ClaimBatch, now: number): Pr
 }
 
 /** Messages past their deadline without a row: recorded while the row would be kept, else forgotten. */
-async function recordUnseen(env: StoreEnv, claims: readonly Claim[], now: number): Promise<void> {
+async function recordUnseen(
+  env: StoreEnv,
+  claims: readonly Claim[],
+  now: number,
+  onRefused: (claim: Claim, error: unknown) => void,
+): Promise<void> {
   const young = claims.filter(({ id }) => taskCreatedAt(id) > now - env.retentionMs);
-  await recordExpired(env.db, young, JSON.stringify(TOO_LATE), now);
+  await eachAlone(young, (part) => recordExpired(env.db, part, JSON.stringify(TOO_LATE), now), onRefused);
 }
 
-/** Throws at once where the row cannot be read. */
-function grant({ tokenKey }: CallbackEnv, row: ClaimedRow, request: string | undefined): Promise<Grant> {
+async function grant({ tokenKey }: CallbackEnv, row: ClaimedRow, request: string | undefined): Promise<Grant> {
   const { id, service } = row;
   const state = stateOfRow(row);
   if (state.status !== 'running') throw new Error(`claimed ${id} is ${state.status}`);
-  return mintCallbackToken(tokenKey, id, state.run).then((callbackToken) => {
-    return { id, granted: true, state, service, request, callbackToken };
-  });
+  const callbackToken = await mintCallbackToken(tokenKey, id, state.run);
+  return { id, granted: true, state, service, request, callbackToken };
 }
 
 function deny(id: string, row: StateRow | ClaimedRow | undefined, now: number): Denial {

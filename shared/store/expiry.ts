@@ -9,8 +9,8 @@ export async function recordExpired(
   claims: readonly Unrecorded[],
   error: string,
   now: number,
-): Promise<void> {
-  await runForEach(
+): Promise<never[]> {
+  return runForEach<never>(
     db,
     `INSERT INTO tasks (id, subject, service, status, max_attempts, base_seconds, cap_seconds, deadline_at, finished_at, labels, ref, error, request, request_body, on_complete)
      SELECT value->>'id', value->>'$.task.subject', value->>'$.task.service', 'expired',

@@ -121,6 +121,13 @@ export const END_MUTATIONS: readonly Row[] = [
         'MAX_PART_CHARS = 1_000_000',
         'MAX_PART_CHARS = 1e9',
       ),
+      mutation(
+        'R21',
+        'the signing of each token by itself',
+        'callback/runs/claim.ts',
+        'return await grant(env, row, requests.get(id));',
+        'return grant(env, row, requests.get(id));',
+      ),
     ],
   },
   {

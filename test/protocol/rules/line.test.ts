@@ -156,6 +156,9 @@ describe('R20 waiting room', () => {
 });
 
 describe('R21 alone', () => {
+  /** SQLite reads JSON that is a thousand levels deep, and no deeper. */
+  const tooDeep = () => JSON.parse(`${'['.repeat(1_100)}${']'.repeat(1_100)}`);
+
   it('a settlement that the database refuses costs no other its outcome', async () => {
     const [odd, mate] = [await house.submit(), await house.submit()];
     house.backend.fallback = house.backend.silent();
@@ -214,8 +217,7 @@ describe('R21 alone', () => {
     const answers = await house.ledger((session) => {
       const claims = [odd, mate].map(({ id, request, ...task }) => {
         const columns = requestColumns(request);
-        // SQLite reads JSON that is a thousand levels deep, and no deeper.
-        if (id === odd.id) columns.request.deep = JSON.parse(`${'['.repeat(1_100)}${']'.repeat(1_100)}`);
+        if (id === odd.id) columns.request.deep = tooDeep();
         return { id, leaseMs: 61_000, task: { ...task, ...columns } };
       });
       return session.claim({ nonce: crypto.randomUUID(), claims });
@@ -225,6 +227,42 @@ describe('R21 alone', () => {
       { id: odd.id, granted: false, status: 'unreadable', disposition: { kind: 'retry' } },
       { id: mate.id, granted: true },
     ]);
+  });
+
+  it('a callback token that cannot be signed costs no other task its run', async () => {
+    const [odd, mate] = [await house.submit(), await house.submit()];
+    const sign = crypto.subtle.sign.bind(crypto.subtle);
+    vi.spyOn(crypto.subtle, 'sign').mockImplementation(async (algorithm, key, data) => {
+      if (new TextDecoder().decode(data).includes(odd.id)) throw new Error('a bug');
+      return sign(algorithm, key, data);
+    });
+    await house.deliver();
+    expect(house.backend.callsOf(odd.id)).toEqual([]);
+    expect(await house.row(mate.id)).toMatchObject({ status: 'succeeded', run: 1 });
+    expect(house.post.waiting()).toHaveLength(1);
+    vi.mocked(crypto.subtle.sign).mockRestore();
+    await comeToRest(house);
+    expect(await house.row(odd.id)).toMatchObject({ status: 'succeeded' });
+  });
+
+  it('a message past its deadline that the database refuses costs no other its run', async () => {
+    const [odd, late, mate] = [await house.mint(), await house.mint(), await house.mint()];
+    const answers = await house.ledger((session) => {
+      const claims = [odd, late, mate].map(({ id, request, ...task }) => {
+        const columns = requestColumns(request);
+        if (id === odd.id) columns.request.deep = tooDeep();
+        const deadlineAt = id === mate.id ? task.deadlineAt : START;
+        return { id, leaseMs: 61_000, task: { ...task, deadlineAt, ...columns } };
+      });
+      return session.claim({ nonce: crypto.randomUUID(), claims });
+    });
+    house.refusals.length = 0;
+    expect(answers).toMatchObject([
+      { id: odd.id, granted: false, status: 'unreadable', disposition: { kind: 'retry' } },
+      { id: late.id, granted: false, status: 'absent', disposition: { kind: 'ack' } },
+      { id: mate.id, granted: true },
+    ]);
+    expect(await house.row(late.id)).toMatchObject({ status: 'expired' });
   });
 
   it('a row that cannot be read costs no other task of its batch', async () => {

@@ -51,7 +51,10 @@ export async function serversOf(
   }
 }
 
-/** @param servers of a service without a fixed target, the one that works on the task first */
+/**
+ * Never rejects: the calls of its batch would pay for it (rule R21).
+ * @param servers of a service without a fixed target, the one that works on the task first
+ */
 export async function tellCancelled(
   env: CancelEnv,
   serviceName: string,
@@ -59,17 +62,15 @@ export async function tellCancelled(
   servers: readonly CallableServer[] = [],
   known = env.services[serviceName],
 ): Promise<void> {
-  const service = await definitionToTell(env, serviceName, known);
-  if (service?.cancelPath === undefined) return;
-  const place = placeOf(env, service, servers);
-  if (!place.ok) {
-    logWarning('cancel.untold', { id, service: serviceName, cause: place.problem });
-    return;
-  }
-  const url = joinUrl(place.servers[0].baseUrl, service.cancelPath.replaceAll('{id}', id));
-  const headers: Record<string, string> = { 'task-id': id };
-  if (setServiceHeaders(env, service, url, headers) !== undefined) return;
   try {
+    const service = await definitionToTell(env, serviceName, known);
+    if (service?.cancelPath === undefined) return;
+    const place = placeOf(env, service, servers);
+    if (!place.ok) throw new Error(place.problem);
+    const url = joinUrl(place.servers[0].baseUrl, service.cancelPath.replaceAll('{id}', id));
+    const headers: Record<string, string> = { 'task-id': id };
+    const problem = setServiceHeaders(env, service, url, headers);
+    if (problem !== undefined) throw new Error(problem);
     const status = await pRetry(
       async () => {
         const signal = AbortSignal.timeout(TIMEOUT_MS);

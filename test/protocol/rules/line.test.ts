@@ -4,8 +4,10 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { setPaused } from '../../../callback/services/services.ts';
 import { ServerLeases } from '../../../consumer/capacity/server-leases.ts';
 import type { Settlement } from '../../../shared/ledger/contract.ts';
-import { type NewTask, newTaskMessage } from '../../../shared/message/task-message.ts';
+import { cancelMessage, type NewTask, newTaskMessage } from '../../../shared/message/task-message.ts';
+import { servicesSchema } from '../../../shared/service/definition.ts';
 import { requestColumns } from '../../../shared/store/request-columns.ts';
+import { ok } from '../backend.ts';
 import { HOUR_MS, MINUTE_MS, START } from '../clock.ts';
 import { House } from '../house.ts';
 import { comeToRest } from '../rest.ts';
@@ -278,6 +280,22 @@ describe('R21 alone', () => {
     await house.deliver();
     expect(await house.row(mate.id)).toMatchObject({ status: 'succeeded', run: 1 });
     expect(house.post.waiting()).toHaveLength(1);
+  });
+
+  it('a cancellation that breaks when it is to be told costs no task of its batch its call', async () => {
+    house.services = servicesSchema(true).parse({
+      told: { baseUrl: 'http://backend.test', cancelPath: '/work/{id}', headers: { 'x-api-key': { secret: 'ODD' } } },
+      bound: { binding: 'BACKEND' },
+    });
+    vi.spyOn(house.secrets, 'get').mockImplementation(() => {
+      throw new TypeError('a bug');
+    });
+    house.post.put('tasks', cancelMessage((await house.mint({ service: 'told' })).id, 'told'));
+    const mate = await house.submit({ maxAttempts: 1 });
+    house.backend.answer(mate.id, house.backend.after(5_000, ok()));
+    await house.deliver();
+    expect(await house.row(mate.id)).toMatchObject({ status: 'succeeded', run: 1 });
+    expect(house.post.waiting()).toEqual([]);
   });
 
   it('what breaks between the claim and the call gives its tasks back unattempted', async () => {

@@ -4,6 +4,7 @@
  * service, its estimate is read again beside requests, at most once in five seconds a service.
  */
 import type { Context } from 'hono';
+import { isoTime } from '../../shared/iso-time.ts';
 import { logWarning } from '../../shared/log.ts';
 import { isRouted } from '../../shared/service/definition.ts';
 import { beside } from '../answer/beside.ts';
@@ -24,14 +25,14 @@ type Expectation = Pick<AcceptedTask, 'waitingFor' | 'estimatedStartAt'>;
 export function expectationOf(runtime: Runtime, service: string, runAt: number | undefined, now: number): Expectation {
   const { services, waitNews } = runtime;
   if (runAt !== undefined) {
-    return { waitingFor: { reason: 'scheduled', until: iso(runAt) }, estimatedStartAt: iso(runAt) };
+    return { waitingFor: { reason: 'scheduled', until: isoTime(runAt) }, estimatedStartAt: isoTime(runAt) };
   }
   const pause = services.pauseOf(service);
   if (pause !== undefined) return { waitingFor: whilePaused(pause, now) };
   const news = waitNews.get(service);
   const seconds = news !== undefined && now - news.askedAt < NEWS_AGE_MS ? news.seconds : undefined;
   if (seconds !== undefined && seconds > 0) {
-    const at = iso(now + seconds * 1000);
+    const at = isoTime(now + seconds * 1000);
     const ahead = news?.waiting;
     return {
       waitingFor: { reason: news?.reason ?? 'server-busy', until: at, ...(ahead !== undefined && { ahead }) },
@@ -44,7 +45,7 @@ export function expectationOf(runtime: Runtime, service: string, runAt: number |
   const isSoon = seconds === 0 || ahead === 0;
   return {
     waitingFor: { reason: 'queue', ...(ahead !== undefined && { ahead }) },
-    ...(isSoon && { estimatedStartAt: iso(now) }),
+    ...(isSoon && { estimatedStartAt: isoTime(now) }),
   };
 }
 
@@ -71,8 +72,4 @@ export function refreshWaitNews(c: Context<AppEnv>, service: string, now: number
     }
   };
   beside(c, ask());
-}
-
-function iso(time: number): string {
-  return new Date(time).toISOString();
 }

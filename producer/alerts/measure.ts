@@ -4,6 +4,7 @@
  * Pure. What could not be observed is named, so that no alert ends for lack of an answer.
  */
 import { lineInWords, targetOfLine } from '../../shared/capacity/line.ts';
+import { isoTime } from '../../shared/iso-time.ts';
 import type { KeyView } from '../../shared/key/rpc.ts';
 import type { ServerView, ServiceView } from '../../shared/registry/rpc.ts';
 import type { Tally } from '../../shared/statistics/tally.ts';
@@ -107,7 +108,7 @@ function lateLines(
         kind: 'backlog-late' as const,
         target: line,
         value,
-        summary: `About ${value} of ${counted(tasks, 'task')} that ${tasks === 1 ? 'waits' : 'wait'} for ${lineInWords(line)} will not start before their deadline: at ${rounded(perSecond)} a second the last one starts ${iso(endAt)}.`,
+        summary: `About ${value} of ${counted(tasks, 'task')} that ${tasks === 1 ? 'waits' : 'wait'} for ${lineInWords(line)} will not start before their deadline: at ${rounded(perSecond)} a second the last one starts ${isoTime(endAt)}.`,
         remedy: `${MORE_CAPACITY[targetOfLine(line)?.kind ?? 'service']} Cancel what is no longer wanted under Redrive.`,
       },
     ];
@@ -168,7 +169,7 @@ function poolsShort(keys: readonly KeyView[]): Measure[] {
     const refused = group.filter(({ state, why }) => state === 'disabled' && why?.startsWith('refused'));
     const usable = group.length - refused.length;
     const soonest = Math.min(...cooling.map(({ until }) => until ?? Number.POSITIVE_INFINITY));
-    const when = Number.isFinite(soonest) ? `; the first is ready ${iso(soonest)}` : '';
+    const when = Number.isFinite(soonest) ? `; the first is ready ${isoTime(soonest)}` : '';
     return [
       {
         kind: 'keys-cooling',
@@ -271,10 +272,6 @@ function partsAway({ backlog, keys, servers, tallies }: Observed): Measure[] {
     remedy:
       'Look in the logs of the Worker tasklane-producer, in the Cloudflare dashboard, for `upstream.failed`, and at www.cloudflarestatus.com.',
   }));
-}
-
-function iso(at: number): string {
-  return new Date(at).toISOString();
 }
 
 function rounded(value: number): number {

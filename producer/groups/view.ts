@@ -1,5 +1,6 @@
 /** From a group's row to what the API shows. Pure. */
 import * as z from 'zod';
+import { isoTime, isoTimeOrNone } from '../../shared/iso-time.ts';
 import type { GroupRow } from '../../shared/store/groups.ts';
 import { TERMINAL_STATUSES, type TerminalStatus } from '../../shared/task/status.ts';
 import { HookSchema } from '../../shared/webhook/hook.ts';
@@ -23,10 +24,10 @@ export function groupView(row: GroupRow, groupUrl: string): GroupView {
     done,
     progress: total === 0 ? 0 : Math.floor((1000 * done) / total) / 10,
     counts: { open: total - done, ...ends },
-    createdAt: iso(row.created_at),
-    closedAt: isoOrNone(row.closed_at),
-    endedAt: isoOrNone(row.ended_at),
-    cancelledAt: isoOrNone(row.cancelled_at),
+    createdAt: isoTime(row.created_at),
+    closedAt: isoTimeOrNone(row.closed_at),
+    endedAt: isoTimeOrNone(row.ended_at),
+    cancelledAt: isoTimeOrNone(row.cancelled_at),
     onComplete,
     messageId: onComplete !== undefined && row.ended_at !== null ? row.message : undefined,
     groupUrl,
@@ -36,12 +37,4 @@ export function groupView(row: GroupRow, groupUrl: string): GroupView {
 function statusOf({ closed_at, ended_at }: GroupRow): GroupView['status'] {
   if (ended_at !== null) return 'ended';
   return closed_at === null ? 'open' : 'closed';
-}
-
-function iso(at: number): string {
-  return new Date(at).toISOString();
-}
-
-function isoOrNone(at: number | null): string | undefined {
-  return at === null ? undefined : iso(at);
 }

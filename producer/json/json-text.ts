@@ -13,9 +13,14 @@ export class JsonText {
   constructor(text: string) {
     this.text = text;
   }
+
+  /** Text that is written where nobody expects it would go out quoted. */
+  toJSON(): never {
+    throw new Error('a JSON text stands where none is written verbatim');
+  }
 }
 
-/** Steps from the document to a value: names of members, `*` for each element of an array. */
+/** Steps from the document to a value: names of members, which need no escapes, `*` for each element of an array. */
 export type JsonPath = readonly string[];
 
 export type ParsedJson =
@@ -34,31 +39,30 @@ export function parseJson(text: string, verbatim: readonly JsonPath[] = []): Par
   return { ok: true, value };
 }
 
-/** Writes a value as JSON; a `JsonText` in it as it is. Members that hold none the runtime writes in one go, before the others. */
-export function stringifyJson(value: unknown): string {
-  return textOf(value) ?? JSON.stringify(value) ?? 'null';
-}
-
-/** Undefined where the value holds no `JsonText`. */
-function textOf(value: unknown): string | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
+/**
+ * Writes a value as JSON, and what stands at `verbatim` as it is, after the other members: all else the runtime writes in
+ * one go, and nobody looks through it.
+ */
+export function stringifyJson(value: unknown, verbatim: readonly JsonPath[]): string {
   if (value instanceof JsonText) return value.text;
+  if (verbatim.length === 0 || typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
   if (Array.isArray(value)) {
-    return value.some((each) => textOf(each) !== undefined) ? `[${value.map(stringifyJson).join(',')}]` : undefined;
+    const paths = pathsBelow(verbatim, '*');
+    return `[${value.map((each) => stringifyJson(each, paths)).join(',')}]`;
   }
-  const members = value as Record<string, unknown>;
-  let others: Record<string, unknown> | undefined;
+  const others: Record<string, unknown> = { ...value };
   let texts = '';
-  for (const name in members) {
-    const text = textOf(members[name]);
-    if (text === undefined) continue;
-    others ??= { ...members };
-    others[name] = undefined;
-    texts += `,${JSON.stringify(name)}:${text}`;
+  for (const [step] of verbatim) {
+    if (step === undefined || others[step] === undefined) continue;
+    texts += `,"${step}":${stringifyJson(others[step], pathsBelow(verbatim, step))}`;
+    others[step] = undefined;
   }
-  if (others === undefined) return undefined;
   const written = JSON.stringify(others).slice(0, -1);
   return written === '{' ? `{${texts.slice(1)}}` : `${written}${texts}}`;
+}
+
+function pathsBelow(paths: readonly JsonPath[], step: string): JsonPath[] {
+  return paths.filter(([first]) => first === step).map(([, ...rest]) => rest);
 }
 
 /** Changes `value`, which nobody else has seen. */

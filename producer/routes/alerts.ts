@@ -1,5 +1,6 @@
 /** `/api/alerts`: what is wrong now, who is told of it, and keeping quiet for a while. */
 import { createRoute } from '@hono/zod-openapi';
+import { isoTime } from '../../shared/iso-time.ts';
 import { alertDocument } from '../alerts/alert.ts';
 import { alertSecrets, deliver, receiverProblem } from '../alerts/deliver.ts';
 import { readAlertSettings, readAlertState, writeAlertSettings } from '../alerts/evaluate.ts';
@@ -79,7 +80,7 @@ export function addAlerts(app: App): void {
     return answerJson({
       alerts: (state?.alerts ?? []).map((alert) => alertDocument(alert, settings, now)),
       settings: settingsDocument(settings),
-      evaluatedAt: state === undefined ? null : iso(state.evaluatedAt),
+      evaluatedAt: state === undefined ? null : isoTime(state.evaluatedAt),
       unsent: state?.unsent.length ?? 0,
     });
   });
@@ -172,11 +173,7 @@ async function change(
 function settingsDocument({ silences, testedAt, ...settings }: AlertSettings) {
   return {
     ...settings,
-    silences: Object.fromEntries(Object.entries(silences).map(([name, until]) => [name, iso(until)])),
-    ...(testedAt !== undefined && { testedAt: iso(testedAt) }),
+    silences: Object.fromEntries(Object.entries(silences).map(([name, until]) => [name, isoTime(until)])),
+    ...(testedAt !== undefined && { testedAt: isoTime(testedAt) }),
   };
-}
-
-function iso(at: number): string {
-  return new Date(at).toISOString();
 }

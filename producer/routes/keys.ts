@@ -3,6 +3,7 @@
  * an administrator does to one. Values never pass here: the consumers do not tell them.
  */
 import { createRoute } from '@hono/zod-openapi';
+import { isoTime } from '../../shared/iso-time.ts';
 import type { KeyView } from '../../shared/key/rpc.ts';
 import { answerJson, refuse, unavailable } from '../answer/answer.ts';
 import type { App } from '../app.ts';
@@ -56,20 +57,19 @@ export function addKeys(app: App): void {
 
 function keyDocument(shard: number, view: KeyView, at: number): KeyDocument {
   const { pool, key, fingerprint, state, until, why, inFlight, calls, rateLimited, lastUsedAt, limits } = view;
-  const iso = (at: number) => new Date(at).toISOString();
   return {
     shard,
     pool,
     key,
     fingerprint,
     state,
-    ...(until !== undefined && { until: iso(until) }),
+    ...(until !== undefined && { until: isoTime(until) }),
     ...(why !== undefined && { why }),
     inFlight,
     calls,
     rateLimited,
-    ...(lastUsedAt !== undefined && { lastUsedAt: iso(lastUsedAt) }),
+    ...(lastUsedAt !== undefined && { lastUsedAt: isoTime(lastUsedAt) }),
     limits: [...limits],
-    asOf: iso(at),
+    asOf: isoTime(at),
   };
 }

@@ -22,6 +22,9 @@ const LONGEST_PAUSE_MS = 1_500;
 /** While somebody else's question is under way. */
 const ANSWER_PAUSE_MS = 20;
 
+/** A body that was JSON stays as it was written. */
+const AS_WRITTEN = [['request', 'body'], ['result']] as const;
+
 const route = createRoute({
   method: 'get',
   path: '/api/task/{id}',
@@ -69,7 +72,7 @@ async function answerRow(runtime: Runtime, caller: Caller, row: TaskRow): Promis
   const redaction = { request: hidesBodies, result: hidesBodies && row.subject !== caller.subject };
   const pause = runtime.services.pauseOf(row.service);
   const sight = { at: Date.now(), position, pause };
-  const json = stringifyJson(taskView(row, statusUrlOf(runtime, row.id), sight, redaction));
+  const json = stringifyJson(taskView(row, statusUrlOf(runtime, row.id), sight, redaction), AS_WRITTEN);
   // A tombstone without a service is still filled in by the claim.
   const isLasting = row.status === 'succeeded' || (row.status === 'cancelled' && row.service !== '');
   // What is kept is shown to everybody who may see the task.

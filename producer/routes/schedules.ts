@@ -230,10 +230,15 @@ function notFound(name: string): Response {
   return refuse('schedule-not-found', { detail: `There is no schedule ${name}.` });
 }
 
+const PAYLOADS = [
+  ['task', 'payload'],
+  ['schedules', '*', 'task', 'payload'],
+] as const;
+
 /** The task's payload as it was written. */
 function answerSchedules(
   document: ScheduleDocument | { readonly schedules: readonly ScheduleDocument[] },
   status: 200 | 201 = 200,
 ) {
-  return answerJsonText(stringifyJson(document), status);
+  return answerJsonText(stringifyJson(document, PAYLOADS), status);
 }

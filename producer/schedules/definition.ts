@@ -1,5 +1,6 @@
 /** A schedule from what its owner defines to its row, and from its row to what is shown. Pure. */
 import type { z } from '@hono/zod-openapi';
+import { isoTimeOrNone } from '../../shared/iso-time.ts';
 import type { ProblemDetails } from '../../shared/problem/problem.ts';
 import { cronFault } from '../../shared/schedule/runs.ts';
 import type { ScheduleRow } from '../../shared/store/schedules.ts';
@@ -31,7 +32,7 @@ export function scheduleRow(subject: string, definition: Definition) {
     name: definition.name,
     cron: definition.cron,
     time_zone: definition.timeZone,
-    task: stringifyJson(definition.task),
+    task: stringifyJson(definition.task, [['payload']]),
     overlap: definition.overlap,
     catch_up: catchUpNumber(definition.catchUp),
   };
@@ -44,7 +45,6 @@ function catchUpNumber(catchUp: 'none' | 'one' | { readonly upTo: number }): num
 
 export function scheduleDocument(row: ScheduleRow): ScheduleDocument {
   const { catch_up: catchUp } = row;
-  const iso = (at: number | null) => (at === null ? undefined : new Date(at).toISOString());
   return {
     name: row.name,
     subject: row.subject,
@@ -54,8 +54,8 @@ export function scheduleDocument(row: ScheduleRow): ScheduleDocument {
     overlap: row.overlap,
     catchUp: catchUp === 0 ? 'none' : catchUp === 1 ? 'one' : { upTo: catchUp },
     paused: row.paused === 1,
-    nextRunAt: iso(row.next_at),
-    lastRunAt: iso(row.last_at),
+    nextRunAt: isoTimeOrNone(row.next_at),
+    lastRunAt: isoTimeOrNone(row.last_at),
     lastTaskId: row.last_task ?? undefined,
     lastError: row.last_error ?? undefined,
   };

@@ -1,4 +1,6 @@
 /** Servers as the API shows them: times in ISO 8601, nothing left out that a reader looks for. Pure. */
+
+import { isoTime } from '../../shared/iso-time.ts';
 import type { ServerView } from '../../shared/registry/rpc.ts';
 import type { ServerDocument } from '../schema/server.ts';
 
@@ -15,21 +17,17 @@ export function serverDocument({
       ...service,
       circuit: {
         state: circuit.state,
-        ...(circuit.until !== undefined && { until: isoOf(circuit.until) }),
-        history: circuit.history.map(({ at, state, why }) => ({ at: isoOf(at), state, why })),
+        ...(circuit.until !== undefined && { until: isoTime(circuit.until) }),
+        history: circuit.history.map(({ at, state, why }) => ({ at: isoTime(at), state, why })),
       },
     })),
-    registeredAt: isoOf(registeredAt),
-    lastHeardAt: isoOf(lastHeardAt),
-    ...(nextCheckAt !== undefined && { nextCheckAt: isoOf(nextCheckAt) }),
+    registeredAt: isoTime(registeredAt),
+    lastHeardAt: isoTime(lastHeardAt),
+    ...(nextCheckAt !== undefined && { nextCheckAt: isoTime(nextCheckAt) }),
   };
 }
 
 /** `heartbeatLeaderUrl` is there in every answer: null, not absent. */
 export function leadershipOf<Status extends { readonly heartbeatLeaderUrl: string | undefined }>(status: Status) {
   return { ...status, heartbeatLeaderUrl: status.heartbeatLeaderUrl ?? null };
-}
-
-function isoOf(at: number): string {
-  return new Date(at).toISOString();
 }

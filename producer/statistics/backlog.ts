@@ -3,6 +3,7 @@
  * stores; by line, and by service over all lines. A queue or store that does not answer is left out and named.
  */
 import { targetOfLine } from '../../shared/capacity/line.ts';
+import { isoTime } from '../../shared/iso-time.ts';
 import { mergeLines, readWaitingLines, type WaitingLine, type WaitingPart } from '../../shared/store/backlog.ts';
 import { RATE_IS_OLD_MS } from '../../shared/store/parking.ts';
 import type { Store } from '../../shared/store/stores.ts';
@@ -29,7 +30,9 @@ export async function readBacklog(
       if (metrics === UNAVAILABLE) return [];
       const { backlogCount, backlogBytes, oldestMessageTimestamp } = metrics;
       const oldestAt = oldestMessageTimestamp?.getTime() ?? 0;
-      return [{ shard, messages: backlogCount, bytes: backlogBytes, ...(oldestAt > 0 && { oldestAt: iso(oldestAt) }) }];
+      return [
+        { shard, messages: backlogCount, bytes: backlogBytes, ...(oldestAt > 0 && { oldestAt: isoTime(oldestAt) }) },
+      ];
     }),
     lines: lines.map((line) => lineDocument(line, now)).sort((a, b) => b.tasks - a.tasks),
     services: waitingByService(lines, now),
@@ -91,7 +94,7 @@ function shownService(service: string): string {
 /** Of a line that is longer than was counted nobody knows it. */
 function endOf({ parts, isCounted, perSecond }: WaitingLine, now: number): { emptyAt?: string } {
   if (!isCounted || perSecond === undefined || perSecond <= 0) return {};
-  return { emptyAt: iso(now + Math.ceil((tasksOf(parts) / perSecond) * 1000)) };
+  return { emptyAt: isoTime(now + Math.ceil((tasksOf(parts) / perSecond) * 1000)) };
 }
 
 function tasksOf(parts: readonly WaitingPart[]): number {
@@ -99,15 +102,11 @@ function tasksOf(parts: readonly WaitingPart[]): number {
 }
 
 function oldestOf(parts: readonly WaitingPart[]): string {
-  return iso(Math.min(...parts.map(({ oldestId }) => taskCreatedAt(oldestId))));
+  return isoTime(Math.min(...parts.map(({ oldestId }) => taskCreatedAt(oldestId))));
 }
 
 function byReason(parts: readonly WaitingPart[]): Line['reasons'] {
   return Object.fromEntries(
     [...Map.groupBy(parts, ({ reason }) => reason)].map(([reason, ofIt]) => [reason, tasksOf(ofIt)]),
   );
-}
-
-function iso(at: number): string {
-  return new Date(at).toISOString();
 }

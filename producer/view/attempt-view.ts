@@ -1,4 +1,6 @@
 /** What is on record of a task's attempts, as the API shows it, and as entries of its timeline. Pure. */
+
+import { isoTime } from '../../shared/iso-time.ts';
 import { parsedJson } from '../../shared/json-text.ts';
 import { safeParseAsIs } from '../../shared/rpc/as-is.ts';
 import { type AttemptRecord, AttemptRecordSchema } from '../../shared/task/attempt.ts';
@@ -16,15 +18,15 @@ export function attemptView(record: AttemptRecord): AttemptView {
   return {
     attempt,
     outcome,
-    startedAt: iso(startedAt),
-    endedAt: iso(endedAt),
+    startedAt: isoTime(startedAt),
+    endedAt: isoTime(endedAt),
     durationMs: endedAt - startedAt,
     server,
     key,
     httpStatus: record.httpStatus ?? error?.httpStatus,
     error,
     reason,
-    nextAttemptAt: record.nextAt === undefined ? undefined : iso(record.nextAt),
+    nextAttemptAt: record.nextAt === undefined ? undefined : isoTime(record.nextAt),
     delaySeconds: record.delayMs === undefined ? undefined : record.delayMs / 1000,
     delayReason: record.delayReason,
     fallback: record.fallback,
@@ -43,8 +45,4 @@ const EVENTS = {
 export function attemptEntry(attempt: AttemptView): TimelineEntry {
   const { outcome, endedAt: at } = attempt;
   return { ...attempt, at, event: EVENTS[outcome], outcome: undefined, endedAt: undefined, durationMs: undefined };
-}
-
-function iso(time: number): string {
-  return new Date(time).toISOString();
 }

@@ -5,6 +5,7 @@
 
 import * as z from 'zod';
 import { moverOf } from '../../shared/capacity/line.ts';
+import { isoTime, isoTimeOrNone } from '../../shared/iso-time.ts';
 import { parsedJson } from '../../shared/json-text.ts';
 import { type LineView, MOVES_WITHIN_MS } from '../../shared/store/parking.ts';
 import type { TaskRow, TaskSummaryRow } from '../../shared/store/row.ts';
@@ -94,7 +95,7 @@ export function taskView(
     ...summary,
     request: requestView(row, statusUrl, redaction.request),
     attemptLog: attempts,
-    progressLog: reportsOf(row)?.map(({ at, ...report }) => ({ at: iso(at), ...report })),
+    progressLog: reportsOf(row)?.map(({ at, ...report }) => ({ at: isoTime(at), ...report })),
     timeline: timelineOf(row, summary, attempts),
     ...resultOf(row, statusUrl, redaction.result),
   };
@@ -102,7 +103,7 @@ export function taskView(
 
 /** What is known of a task whose id is authentic and whose row has not been written yet. */
 export function unrecordedTask(id: string, subject: string, statusUrl: string): TaskView {
-  const createdAt = iso(taskCreatedAt(id));
+  const createdAt = isoTime(taskCreatedAt(id));
   return {
     id,
     statusUrl,
@@ -134,10 +135,10 @@ export function taskSummary(row: TaskSummaryRow, statusUrl: string, sight: Sight
     attempts: row.run - row.deferrals,
     failures: row.failures,
     deferrals: row.deferrals,
-    createdAt: iso(taskCreatedAt(row.id)),
-    startedAt: isoOrNone(row.started_at),
-    finishedAt: isoOrNone(row.finished_at),
-    deadlineAt: iso(row.deadline_at),
+    createdAt: isoTime(taskCreatedAt(row.id)),
+    startedAt: isoTimeOrNone(row.started_at),
+    finishedAt: isoTimeOrNone(row.finished_at),
+    deadlineAt: isoTime(row.deadline_at),
     waitingFor: waitingFor(row, sight),
     // Of a parked task it is only when it looks again by itself, should nobody wake it.
     nextAttemptAt: row.parked_for === null ? stillToCome(row.next_at, sight.at) : undefined,
@@ -148,7 +149,7 @@ export function taskSummary(row: TaskSummaryRow, statusUrl: string, sight: Sight
     group: row.group_name ?? undefined,
     onComplete: parsed(KeptHookSchema, row.on_complete),
     error: parsed(TaskErrorSchema, row.error),
-    bodiesDeletedAt: isoOrNone(row.bodies_deleted_at),
+    bodiesDeletedAt: isoTimeOrNone(row.bodies_deleted_at),
   };
 }
 
@@ -188,7 +189,7 @@ function waitingFor(row: TaskSummaryRow, sight: Sight): TaskSummary['waitingFor'
 }
 
 function stillToCome(time: number | null, now: number): string | undefined {
-  return time !== null && time > now ? iso(time) : undefined;
+  return time !== null && time > now ? isoTime(time) : undefined;
 }
 
 type ShownResult = Pick<
@@ -219,7 +220,7 @@ function timelineOf(row: TaskRow, summary: TaskSummary, attempts: readonly Attem
   const entries: TimelineEntry[] = [{ at: summary.createdAt, event: 'created' }];
   if (summary.startedAt !== undefined) entries.push({ at: summary.startedAt, event: 'started' });
   for (const attempt of attempts) entries.push(attemptEntry(attempt));
-  for (const report of reportsOf(row) ?? []) entries.push({ ...report, at: iso(report.at), event: 'progress' });
+  for (const report of reportsOf(row) ?? []) entries.push({ ...report, at: isoTime(report.at), event: 'progress' });
   const end = endOf(row);
   if (end !== undefined && summary.finishedAt !== undefined) entries.push({ at: summary.finishedAt, event: end });
   return entries.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
@@ -240,12 +241,4 @@ function reportsOf({ progress }: TaskRow) {
 /** A column that holds no JSON of its shape is left out: the rest of the task is still worth showing. */
 function parsed<Schema extends z.ZodType>(schema: Schema, text: string | null): z.output<Schema> | undefined {
   return text === null ? undefined : schema.safeParse(parsedJson(text)).data;
-}
-
-function iso(time: number): string {
-  return new Date(time).toISOString();
-}
-
-function isoOrNone(time: number | null): string | undefined {
-  return time === null ? undefined : iso(time);
 }

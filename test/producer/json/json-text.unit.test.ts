@@ -25,7 +25,9 @@ describe('a value that goes through', () => {
   it.each(SPELLINGS)('keeps its spelling: %j', (spelling) => {
     const value = parsed(`{"service":"echo","payload": ${spelling} ,"labels":{"payload":"x"}}`, ['payload']);
     expect(value).toEqual({ service: 'echo', payload: new JsonText(spelling), labels: { payload: 'x' } });
-    expect(stringifyJson({ id: 1, result: new JsonText(spelling) })).toBe(`{"id":1,"result":${spelling}}`);
+    expect(stringifyJson({ id: 1, result: new JsonText(spelling) }, [['result']])).toBe(
+      `{"id":1,"result":${spelling}}`,
+    );
   });
 
   it('is found in each element of an array', () => {
@@ -49,14 +51,23 @@ describe('a value that goes through', () => {
 describe('writing', () => {
   it('is as JSON has it for everything else', () => {
     const value = { a: [1, undefined, 'ä"'], b: undefined, c: { d: null, e: true }, f: [] };
-    expect(stringifyJson(value)).toBe(JSON.stringify(value));
+    expect(stringifyJson(value, [])).toBe(JSON.stringify(value));
+    expect(stringifyJson(value, [['a', '*'], ['c', 'd'], ['g']])).toBe(
+      '{"f":[],"a":[1,null,"ä\\""],"c":{"e":true,"d":null}}',
+    );
   });
 
   it('puts what keeps its spelling behind the rest, however deep it lies', () => {
     const text = new JsonText('1.0');
-    expect(stringifyJson({ a: text, b: 1, c: { d: text }, e: [2, text, undefined], f: undefined })).toBe(
+    const value = { a: text, b: 1, c: { d: text }, e: [2, text, undefined], f: undefined };
+    expect(stringifyJson(value, [['a'], ['c', 'd'], ['e', '*']])).toBe(
       '{"b":1,"a":1.0,"c":{"d":1.0},"e":[2,1.0,null]}',
     );
+    expect(stringifyJson({ a: text }, [['a']])).toBe('{"a":1.0}');
+  });
+
+  it('does not quote a text that stands elsewhere', () => {
+    expect(() => stringifyJson({ a: new JsonText('1.0') }, [['b']])).toThrow('where none is written verbatim');
   });
 });
 

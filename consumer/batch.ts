@@ -4,6 +4,7 @@
  */
 import type { Settled, Settlement } from '../shared/ledger/contract.ts';
 import { logError } from '../shared/log.ts';
+import { ASK_AGAIN_MS } from '../shared/service/known-services.ts';
 import { refreshServices } from '../shared/service/refresh.ts';
 import { definitionOfMessage } from '../shared/webhook/definition.ts';
 import { AttemptSpans } from './call/attempt-spans.ts';
@@ -17,7 +18,7 @@ import { asksRegistry } from './capacity/place-source.ts';
 import { ServerLeases } from './capacity/server-leases.ts';
 import { callOf, claimTasks, idOf, serviceOf } from './delivery/claims.ts';
 import { Deliveries } from './delivery/deliveries.ts';
-import { deliveryTimes, type Inbox, readInbox, type WaitingTask } from './delivery/inbox.ts';
+import { deliveryTimes, type Inbox, readInbox, sentAt, type WaitingTask } from './delivery/inbox.ts';
 import { LedgerConversation, MAX_LEDGER_SESSIONS } from './delivery/ledger-session.ts';
 import { carryOutcomes, settleCarried } from './delivery/outcomes.ts';
 import { Settler } from './delivery/settler.ts';
@@ -219,12 +220,20 @@ function settlementsOf(env: ConsumerEnv, call: Call | undefined, { attempted }: 
   return [settlementOf(call, attempted, callbackTimeoutSeconds * 1000, Math.random())];
 }
 
-/** The tasks that this invocation may run; the others get their disposition at once. */
+/**
+ * The tasks that this invocation may run; the others get their disposition at once. Where a service may have been put since
+ * the registry was asked, its task is left as it is until it may be asked again.
+ */
 function admit(env: ConsumerEnv, inbox: Inbox, deliveries: Deliveries): WaitingTask[] {
   const tasks = [...inbox.tasks.values()];
+  const { early = [], ready = [] } = Object.groupBy(tasks, (message) => {
+    const isKnown = env.known.find(serviceOf(message)) !== undefined;
+    return isKnown || env.known.isAskedSince(sentAt(inbox, idOf(message))) ? 'ready' : 'early';
+  });
+  for (const message of early) deliveries.decide(idOf(message), { kind: 'retry', delayMs: ASK_AGAIN_MS });
   const isBound = (message: WaitingTask) => env.services[serviceOf(message)]?.binding !== undefined;
-  const bound = tasks.filter(isBound);
-  const fetched = tasks.filter((message) => !isBound(message));
+  const bound = ready.filter(isBound);
+  const fetched = ready.filter((message) => !isBound(message));
   for (const message of bound.slice(MAX_BOUND_CALLS)) {
     deliveries.decide(idOf(message), { kind: 'retry', delayMs: CROWDED_OUT_DELAY_MS });
   }

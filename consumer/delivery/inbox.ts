@@ -63,6 +63,11 @@ export function deliveryTimes({ messages, tasks }: Inbox, now: number): number[]
   });
 }
 
+/** When the message came to its queue, Unix ms. */
+export function sentAt({ messages }: Inbox, key: string): number {
+  return messages.get(key)?.[0]?.timestamp.getTime() ?? 0;
+}
+
 function isNewer(body: unknown): boolean {
   return NewerSchema.safeParse(body).success;
 }

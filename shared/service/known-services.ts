@@ -13,7 +13,7 @@ import type { ServiceDefinition, Services } from './definition.ts';
 const FRESH_MS = 5_000;
 
 /** A name that nobody knows is asked for at most this often. */
-const ASK_AGAIN_MS = 1_000;
+export const ASK_AGAIN_MS = 1_000;
 
 /** By then every batch and request that begins goes by a definition that was put, as long as the registry answers. */
 export const KNOWN_WITHIN_MS = FRESH_MS + ASK_AGAIN_MS;
@@ -98,6 +98,11 @@ export class KnownServices {
   /** The registry has answered since. */
   isReadSince(at: number): boolean {
     return this.#readAt >= at;
+  }
+
+  /** What was put before may be known by now, as far as the registry answers. */
+  isAskedSince(at: number): boolean {
+    return this.#askedAt >= at;
   }
 
   shouldRead(now: number, { urgent = false, changed = false }: ReadReason = {}): boolean {

@@ -35,14 +35,46 @@ describe('a service that was put a moment ago', () => {
       const putAt = house.clock.now;
       const task = await house.submit({ service: 'new' });
       await house.deliver();
-      for (let look = 0; look < 5 && (await house.row(task.id)).status === 'deferred'; look++) {
-        await house.clock.moveTo((await house.row(task.id)).next_at ?? house.clock.now);
+      for (let second = 0; second < 5 && house.backend.callsOf(task.id).length === 0; second++) {
+        await house.clock.moveTo(house.clock.now + 1_000);
         await house.deliver();
       }
       expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', failures: 0 });
       expect(house.clock.now - putAt).toBeLessThanOrEqual(10_000);
     },
   );
+
+  it.each([100, 500, 999])(
+    'costs its first task neither a run nor a deferral, nor is it called misconfigured, %i ms after the consumer asked',
+    async (afterMs) => {
+      await house.submit({ service: 'unheard-of' });
+      await house.deliver();
+      await house.clock.moveTo(house.clock.now + afterMs);
+      putService(house.registry, 'new', FETCHED);
+      const task = await house.submit({ service: 'new' });
+      await house.deliver();
+      expect((await house.rows()).map(({ id }) => id)).not.toContain(task.id);
+      await house.clock.moveTo(house.clock.now + 1_000);
+      await house.deliver();
+      expect(await house.row(task.id)).toMatchObject({ status: 'succeeded', run: 1, deferrals: 0 });
+    },
+  );
+
+  it('is not waited for a second time where nobody knows it, and holds up no other task', async () => {
+    house.services = servicesSchema(true).parse({ fetched: FETCHED });
+    await house.submit({ service: 'unheard-of' });
+    await house.deliver();
+    await house.clock.moveTo(house.clock.now + 500);
+    const [task, other] = [await house.submit({ service: 'unknown' }), await house.submit({ service: 'fetched' })];
+    await house.deliver();
+    expect(await house.row(other.id)).toMatchObject({ status: 'succeeded' });
+    await house.clock.moveTo(house.clock.now + 500);
+    await house.submit({ service: 'unheard-of' });
+    await house.deliver();
+    await house.clock.moveTo(house.clock.now + 500);
+    await house.deliver();
+    expect(await house.row(task.id)).toMatchObject({ status: 'deferred', reason: 'misconfigured', run: 1 });
+  });
 
   it('has its time to call back, also where it became known while its task waited in a batch', async () => {
     house.services = servicesSchema(true).parse({ fetched: FETCHED });

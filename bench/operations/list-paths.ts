@@ -4,7 +4,7 @@
  */
 import type { MeteredRun } from './metered-run.ts';
 import { DAY_MS, type Path } from './path.ts';
-import { plantTasks } from './planted-tasks.ts';
+import { parkTasks, plantTasks, unparkTasks } from './planted-tasks.ts';
 
 const SPAN_MS = 2 ** 18;
 const PAGE = 50;
@@ -12,6 +12,7 @@ const IN_NEWER_SPAN = 20;
 
 const SPAN = Math.floor((Date.now() - DAY_MS) / SPAN_MS) * SPAN_MS;
 const NEWER_SPAN = SPAN + SPAN_MS;
+const OLDER_SPAN = SPAN - SPAN_MS;
 
 /** The page whose newest tasks lie in this span. */
 async function listPage(run: MeteredRun, span: number): Promise<number> {
@@ -45,6 +46,21 @@ export const LIST_PATHS: readonly Path[] = [
     budget: { statements: 4, rowsRead: 110 + IN_NEWER_SPAN, rowsWritten: 0 },
     prepare: async (run) => plantTasks(run, NEWER_SPAN, IN_NEWER_SPAN),
     work: (run) => listPage(run, NEWER_SPAN),
+    of: 'producer',
+  },
+  {
+    name: 'list, page of 50 of which each stands in a line of its own',
+    // One statement more, and two rows for each line: its name, and what is said of it.
+    budget: { statements: 3, rowsRead: 110 + 2 * PAGE, rowsWritten: 0 },
+    async prepare(run) {
+      plantTasks(run, OLDER_SPAN, PAGE);
+      parkTasks(run, OLDER_SPAN);
+    },
+    async work(run) {
+      const pages = await listPage(run, OLDER_SPAN);
+      unparkTasks(run);
+      return pages;
+    },
     of: 'producer',
   },
   {

@@ -10,6 +10,7 @@ import type { Stores } from '../../shared/store/stores.ts';
 import { RETRYABLE_STATUSES } from '../../shared/task/status.ts';
 import { answerJson, refuse, statusUrlOf, unavailable } from '../answer/answer.ts';
 import type { App, AppEnv } from '../app.ts';
+import { readStops } from '../lines/line-stops.ts';
 import {
   type CountQuery,
   CountQuerySchema,
@@ -37,7 +38,8 @@ const listRoute = createRoute({
   summary: 'List tasks, newest first',
   description:
     'A client sees its own tasks, an admin all. A task appears once it is recorded. Who follows nextCursor meets each ' +
-    'task that was there at the start exactly once.',
+    'task that was there at the start exactly once. How many stand before a task in line, and until when it waits there, ' +
+    'its poll says.',
   request: { query: ListQuerySchema },
   responses: answers({ 200: jsonAnswer(TaskListSchema, 'A page of tasks.') }, 'invalid-request'),
 });
@@ -76,7 +78,7 @@ async function find<As extends Shape>(
   shape: As,
   query: CountQuery,
   limit: number,
-  answer: (rows: Awaited<ReturnType<typeof readPage<As>>>['rows']) => object,
+  answer: (rows: Awaited<ReturnType<typeof readPage<As>>>['rows']) => object | Promise<object>,
 ): Promise<Response> {
   const { runtime } = c.env;
   const read = filterOf(c.get('principal'), query, limit);
@@ -84,18 +86,22 @@ async function find<As extends Shape>(
   const page = await callUpstream('database', () => readPage(runtime.config.stores, shape, read.filter));
   if (page === UNAVAILABLE) return unavailable('The tasks cannot be read at the moment.');
   const nextCursor = page.nextBefore === undefined ? null : encodeCursor(page.nextBefore);
-  return answerJson({ ...answer(page.rows), nextCursor });
+  return answerJson({ ...(await answer(page.rows)), nextCursor });
 }
 
 export function addList(app: App): void {
   app.openapi(listRoute, async (c) => {
     const { limit, ...query } = c.req.valid('query');
+    const { runtime } = c.env;
     const services = await loadServices(c, []);
-    return find(c, 'summary', query, limit, (rows) => ({
-      tasks: rows.map((row) =>
-        taskSummary(row, statusUrlOf(c.env.runtime, row.id), { at: Date.now(), pause: services.pauseOf(row.service) }),
-      ),
-    }));
+    return find(c, 'summary', query, limit, async (rows) => {
+      const stops = await readStops(runtime, rows);
+      const tasks = rows.map((row) => {
+        const sight = { at: Date.now(), stop: stops.get(row.parked_for), pause: services.pauseOf(row.service) };
+        return taskSummary(row, statusUrlOf(runtime, row.id), sight);
+      });
+      return { tasks };
+    });
   });
 
   app.openapi(countRoute, (c) => find(c, 'id', c.req.valid('query'), MAX_COUNTED, (rows) => ({ count: rows.length })));

@@ -13,7 +13,7 @@ import { answers, jsonAnswer } from '../schema/problem.ts';
 import { PollQuerySchema, TaskParamsSchema, TaskSchema } from '../schema/task.ts';
 import { loadServices } from '../services/services.ts';
 import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
-import { type LinePosition, opensAtOf, stopOf, taskView, unrecordedTask } from '../view/task-view.ts';
+import { opensAtOf, type Sight, stopOf, taskView, unrecordedTask } from '../view/task-view.ts';
 
 /** Looks come at growing intervals: a task that takes long is looked at once a second and a half. */
 const FIRST_PAUSE_MS = 100;
@@ -67,11 +67,11 @@ function isEnded(row: TaskRow | undefined): boolean {
 }
 
 async function answerRow(runtime: Runtime, caller: Caller, row: TaskRow): Promise<Response> {
-  const position = row.parked_for === null ? undefined : await positionOf(runtime, row.parked_for, row);
+  const inLine = row.parked_for === null ? {} : await positionOf(runtime, row.parked_for, row);
   const hidesBodies = runtime.services.find(row.service)?.redactBodies === true;
   const redaction = { request: hidesBodies, result: hidesBodies && row.subject !== caller.subject };
   const pause = runtime.services.pauseOf(row.service);
-  const sight = { at: Date.now(), position, pause };
+  const sight = { at: Date.now(), ...inLine, pause };
   const json = stringifyJson(taskView(row, statusUrlOf(runtime, row.id), sight, redaction), AS_WRITTEN);
   // A tombstone without a service is still filled in by the claim.
   const isLasting = row.status === 'succeeded' || (row.status === 'cancelled' && row.service !== '');
@@ -82,22 +82,22 @@ async function answerRow(runtime: Runtime, caller: Caller, row: TaskRow): Promis
   return answerJsonText(json);
 }
 
-/** Where a parked task stands in its line, which is one over all stores; undefined when that cannot be read. */
-async function positionOf({ config }: Runtime, line: string, row: TaskRow): Promise<LinePosition | undefined> {
+/** Where a parked task stands in its line, which is one over all stores; nothing when that cannot be read. */
+async function positionOf({ config }: Runtime, line: string, row: TaskRow): Promise<Pick<Sight, 'position' | 'stop'>> {
   const now = Date.now();
   const since = now - RATE_IS_OLD_MS;
   const parts = await callUpstream('database', () =>
     Promise.all(config.stores.all.map(({ db }) => readLinePosition(db, line, row, since))),
   );
-  if (parts === UNAVAILABLE) return undefined;
+  if (parts === UNAVAILABLE) return {};
   const rates = parts.flatMap(({ perSecond }) => perSecond ?? []);
-  return {
+  const position = {
     ahead: parts.reduce((sum, { ahead }) => sum + ahead, 0),
     // Each store is told the pace of the whole line, some of them later.
     perSecond: rates.length === 0 ? null : Math.max(...rates),
     opensAt: opensAtOf(row, parts, now),
-    reason: stopOf(parts),
   };
+  return { position, stop: stopOf(parts) };
 }
 
 /** False when the client went away, and nobody reads the answer. */

@@ -6,23 +6,24 @@ import { isTerminal } from '../../shared/task/status.ts';
 import { statusUrlOf, unavailable } from '../answer/answer.ts';
 import type { App } from '../app.ts';
 import { mayBeUnrecorded, mayName, owns, taskNotFound } from '../caller/ownership.ts';
+import { readStops } from '../lines/line-stops.ts';
 import { answers } from '../schema/problem.ts';
-import { TaskParamsSchema } from '../schema/task.ts';
+import { TaskParamsSchema, type TaskSummary } from '../schema/task.ts';
 import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
-import { type Pause, taskSummary } from '../view/task-view.ts';
+import { taskSummary } from '../view/task-view.ts';
 import { eventStream, type StreamStatus } from '../watch/event-stream.ts';
 
 const EXAMPLE = `retry: 1000
 
-id: 1-running-0-0-
+id: 1-running-0-0---
 event: task
 data: {"id":"tsk_06fkcm2m9g0000000000000000000000","status":"running"}
 
-id: 1-succeeded-0-0-
+id: 1-succeeded-0-0---
 event: task
 data: {"id":"tsk_06fkcm2m9g0000000000000000000000","status":"succeeded"}
 
-id: 1-succeeded-0-0-
+id: 1-succeeded-0-0---
 event: end
 data: {}
 `;
@@ -43,7 +44,7 @@ const route = createRoute({
         .string()
         .max(200)
         .optional()
-        .openapi({ param: { name: 'last-event-id', in: 'header' }, example: '1-running-0-0-' }),
+        .openapi({ param: { name: 'last-event-id', in: 'header' }, example: '1-running-0-0---' }),
     }),
   },
   responses: answers(
@@ -69,9 +70,10 @@ export function addTaskEvents(app: App): void {
       signal: c.req.raw.signal,
       async look() {
         const now = await read();
-        return now === UNAVAILABLE || now === undefined
-          ? undefined
-          : taskStatusOf(now, statusUrl, runtime.services.pauseOf(now.service));
+        if (now === UNAVAILABLE || now === undefined) return undefined;
+        const stop = (await readStops(runtime, [now])).get(now.parked_for);
+        const sight = { at: Date.now(), stop, pause: runtime.services.pauseOf(now.service) };
+        return taskStatusOf(now, taskSummary(now, statusUrl, sight));
       },
     });
     return new Response(stream, {
@@ -84,13 +86,13 @@ export function addTaskEvents(app: App): void {
   });
 }
 
-function taskStatusOf(row: TaskSummaryRow, statusUrl: string, pause: Pause | undefined): StreamStatus {
-  const summary = taskSummary(row, statusUrl, { at: Date.now(), pause });
+function taskStatusOf(row: TaskSummaryRow, summary: TaskSummary): StreamStatus {
   const changes = [
     row.run,
     row.status,
     row.deferrals,
     row.failures,
+    summary.waitingFor?.reason ?? '',
     summary.progress ?? '',
     summary.progressMessage ?? '',
   ];

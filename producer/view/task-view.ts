@@ -33,8 +33,6 @@ export interface LinePosition {
   readonly perSecond: number | null;
   /** Unix ms: nobody starts before, as far as is known. */
   readonly opensAt?: number | undefined;
-  /** Why it does not move, where that is not what its tasks were told. */
-  readonly reason?: WaitReason | undefined;
 }
 
 /** Why a line does not move, as all say who move it. */
@@ -73,6 +71,8 @@ export interface Sight {
   /** Unix ms. A time that has come by then says nothing of when the wait ends, and is not shown. */
   readonly at: number;
   readonly position?: LinePosition | undefined;
+  /** Why its line does not move, where that is not what its tasks were told as they came. */
+  readonly stop?: WaitReason | undefined;
   readonly pause?: Pause | undefined;
 }
 
@@ -164,10 +164,10 @@ export function whilePaused(
  * A place in line and the line's pace say until when, from when it moves again; while nobody knows the pace, that moment is
  * the earliest.
  */
-function inLine(reason: WaitReason, { at, position }: Sight): TaskSummary['waitingFor'] {
+function inLine(reason: WaitReason, { at, position, stop }: Sight): TaskSummary['waitingFor'] {
+  if (stop !== undefined) return { reason: stop, ahead: position?.ahead };
   if (position === undefined) return { reason };
   const { ahead, perSecond, opensAt = at } = position;
-  if (position.reason !== undefined) return { reason: position.reason, ahead };
   const from = Math.max(at, opensAt);
   const waitMs = perSecond === null || perSecond <= 0 ? 0 : ((ahead + 1) * 1000) / perSecond;
   return { reason, ahead, until: stillToCome(Math.ceil(from + waitMs), at) };

@@ -267,9 +267,29 @@ export async function readLinePosition(
   return {
     ahead: row?.ahead ?? 0,
     perSecond: row?.per_second ?? null,
-    rates: ratesIn(row?.rates ?? '{}').filter(({ at }) => at >= since),
+    rates: ratesSince(row?.rates ?? null, since),
     headAttempt: row?.head_attempt ?? null,
   };
+}
+
+/** What those who move a line have said of late, as it is in one store. */
+export interface LineRates extends Pick<LineView, 'rates'> {
+  readonly line: string;
+}
+
+/** @param since as for a position */
+export async function readLineRatesOf(db: D1Database, lines: readonly string[], since: number): Promise<LineRates[]> {
+  const rows = await runForEach<{ line: string; rates: string | null }>(
+    db,
+    'SELECT line, rates FROM json_each(?1) CROSS JOIN lines ON line = value WHERE noted_at >= ?2',
+    jsonParameters(lines),
+    since,
+  );
+  return rows.map(({ line, rates }) => ({ line, rates: ratesSince(rates, since) }));
+}
+
+function ratesSince(json: string | null, since: number): LineView['rates'] {
+  return ratesIn(json ?? '{}').filter(({ at }) => at >= since);
 }
 
 function ratesIn(json: string): LineView['rates'] {

@@ -23,7 +23,8 @@ async function finish(id: string, status: string): Promise<void> {
 /** The real database, with its reads counted. */
 function countedDatabase() {
   const prepare = vi.fn((sql: string) => env.DB.prepare(sql));
-  return { database: { prepare } as unknown as D1Database, prepare };
+  const batch: D1Database['batch'] = (statements) => env.DB.batch(statements);
+  return { database: { prepare, batch } as unknown as D1Database, prepare };
 }
 
 describe('polling', () => {
@@ -127,6 +128,45 @@ describe('a task that waits in line', () => {
     const until = Date.parse((waitingFor as { until: string }).until);
     expect(until).toBeGreaterThanOrEqual(before + 6_000);
     expect(until).toBeLessThanOrEqual(Date.now() + 6_001);
+  });
+
+  it('says in polls and lists alike why its line has stopped, at one read a page', async () => {
+    const ids = [await recorded('alice'), await recorded('alice'), await recorded('alice')];
+    await env.DB.prepare(
+      `UPDATE tasks SET status = 'deferred', run = 1, deferrals = 1, reason = 'no-key', next_at = 9e12, due_at = 9e12,
+         parked_for = iif(id = ?1, 'pool:works', 'pool:refused'), place = 1 WHERE id IN (?1, ?2, ?3)`,
+    )
+      .bind(...ids)
+      .run();
+    const note = env.DB.prepare('INSERT INTO lines (line, per_second, noted_at, rates) VALUES (?1, 0, ?2, ?3)');
+    const now = Date.now();
+    await env.DB.batch([
+      note.bind('pool:refused', now, JSON.stringify({ shard0: [0, now, 'key-refused'] })),
+      note.bind(
+        'pool:works',
+        now,
+        JSON.stringify({ shard0: [0, now, 'key-refused'], shard1: [1, now], shard2: [0, now - 600_000] }),
+      ),
+    ]);
+    const { database, prepare } = countedDatabase();
+    const here = environment({ TASK_DB_0: database });
+    const polled = async (id: string) => {
+      const { waitingFor } = await documentIn(await ask(here, `/api/task/${id}`));
+      return (waitingFor as { reason: string }).reason;
+    };
+    expect(await Promise.all(ids.map(polled))).toEqual(['no-key', 'key-refused', 'key-refused']);
+    prepare.mockClear();
+    const { tasks } = await documentIn(await ask(here, '/api/tasks?status=deferred'));
+    const listed = new Map((tasks as { id: string; waitingFor: object }[]).map((task) => [task.id, task.waitingFor]));
+    expect(ids.map((id) => listed.get(id))).toEqual([
+      { reason: 'no-key' },
+      { reason: 'key-refused' },
+      { reason: 'key-refused' },
+    ]);
+    expect(prepare.mock.calls.filter(([sql]) => sql.includes('lines'))).toHaveLength(1);
+    prepare.mockClear();
+    await ask(here, '/api/tasks?status=queued');
+    expect(prepare.mock.calls.filter(([sql]) => sql.includes('lines'))).toEqual([]);
   });
 
   it.each([{ until: undefined }, { until: '2099-01-01T00:00:00.000Z' }])(

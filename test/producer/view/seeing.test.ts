@@ -160,6 +160,30 @@ describe('events', () => {
     expect((await eventsIn(again)).map(({ event }) => event)).toEqual(['end']);
   });
 
+  it('say that its line has stopped, and why', async () => {
+    const id = await plant({});
+    const parked = { status: 'deferred', run: 1, deferrals: 1, reason: 'no-key', parked_for: 'pool:watched', place: 1 };
+    await set(id, { ...parked, next_at: 9e12, due_at: 9e12 });
+    const answer = await ask(environment(), `/api/task/${id}/events`);
+    const reader = (answer.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream()).getReader();
+    const nextReason = async () => {
+      for (let text = ''; ; ) {
+        const { value, done } = await reader.read();
+        if (done) return undefined;
+        text += value;
+        const said = /"waitingFor":\{"reason":"([^"]*)"\}/.exec(text);
+        if (said !== null) return said[1];
+      }
+    };
+    expect(await nextReason()).toBe('no-key');
+    const now = Date.now();
+    await env.DB.prepare('INSERT INTO lines (line, per_second, noted_at, rates) VALUES (?1, 0, ?2, ?3)')
+      .bind(parked.parked_for, now, JSON.stringify({ shard0: [0, now, 'key-refused'] }))
+      .run();
+    expect(await nextReason()).toBe('key-refused');
+    await reader.cancel();
+  });
+
   it('of the tasks of others are not found', async () => {
     const id = await plant({});
     const answer = await ask(environment(), `/api/task/${id}/events`, { token: await tokenFor('bob') });

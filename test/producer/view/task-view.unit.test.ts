@@ -128,8 +128,8 @@ describe('what a task waits for', () => {
       const refused = { mover: 'shard0', at: CREATED, perSecond: 0, reason: 'key-refused' } as const;
       const works = { mover: 'shard1', at: CREATED, perSecond: 2 };
       const waitingFor = (rates: (typeof refused | typeof works)[]) => {
-        const line = { ahead: 9, perSecond: 0, reason: stopOf([{ rates }]) };
-        return taskView(rowWith(parked), '', { at: CREATED, position: line }).waitingFor;
+        const sight = { at: CREATED, position: position(0), stop: stopOf([{ rates }]) };
+        return taskView(rowWith(parked), '', sight).waitingFor;
       };
       expect(waitingFor([refused])).toEqual({ reason: 'key-refused', ahead: 9 });
       expect(waitingFor([refused, works])).toEqual({ reason: 'no-key', ahead: 9 });

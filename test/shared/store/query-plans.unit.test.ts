@@ -113,6 +113,7 @@ const CALLS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
   readLinePosition: [['l', { id: ID, place: 1 }, NOW]],
   readLines: [['', 10]],
   readLineRates: [[NOW]],
+  readLineRatesOf: [[['l'], NOW]],
   readProgress: [[['job_0']]],
   readRedriveStarts: [[]],
   readLineDeadlines: [[['l']]],

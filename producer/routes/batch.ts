@@ -13,7 +13,7 @@ import { invalidRequest } from '../answer/field-errors.ts';
 import { documentOf } from '../answer/refusal.ts';
 import type { App, Caller } from '../app.ts';
 import { dropPlaced, placePayload } from '../bodies/place-payload.ts';
-import { refusalOfServices } from '../caller/limited-token.ts';
+import { namesFor, refusalOfServices } from '../caller/limited-token.ts';
 import { enterGroups, NOT_CLOSED } from '../groups/batch-group.ts';
 import { changeGroup } from '../groups/group.ts';
 import type { StoreFor } from '../groups/store-choice.ts';
@@ -86,13 +86,13 @@ export function addBatch(app: App): void {
     const { stores, group } = entered;
     const names = serviceNamesIn(submissions);
     await loadServices(c, names);
-    const beyond = await beyondQuotas(runtime, subject, submissions, names);
+    const beyond = await beyondQuotas(runtime, subject, submissions, namesFor(caller, names));
     const around: Around = {
       caller,
       now,
       stores,
       group: group?.id,
-      came: { way: wayOf(c.get('headers')), maxPayloadBytes: bodyLimit(runtime.config.bodies) },
+      came: { way: wayOf(c.get('headers')), maxPayloadBytes: bodyLimit(runtime.config.bodies), caller },
       idKey: await idKeyOf(runtime),
     };
     const items = await Promise.all(

@@ -86,16 +86,18 @@ export function addSubmit(app: App): void {
     if (header.key !== undefined && idempotencyKey !== undefined && header.key !== idempotencyKey) {
       return refused(invalidKey('differs from idempotencyKey in the body; give one of them'));
     }
-    const notForToken = refusalOfServices(c.get('principal'), submission.service, ...(submission.fallback ?? []));
+    const caller = c.get('principal');
+    const notForToken = refusalOfServices(caller, submission.service, ...(submission.fallback ?? []));
     if (notForToken !== undefined) return refuse(notForToken.code, notForToken.details);
     const loaded = loadServices(c, [submission.service]);
     const services = loaded instanceof Promise ? await loaded : loaded;
     const now = Date.now();
     const maxPayloadBytes = bodyLimit(runtime.config.bodies);
     const large = c.get('large');
-    const drafted = draftTask(services.all, submission, now, { way: wayOf(c.get('headers')), maxPayloadBytes, large });
+    const came = { way: wayOf(c.get('headers')), maxPayloadBytes, large, caller };
+    const drafted = draftTask(services.all, submission, now, came);
     if (!drafted.ok) return refuse(drafted.refusal.code, drafted.refusal.details);
-    const { subject } = c.get('principal');
+    const { subject } = caller;
     const isLimited = hasQuota(runtime, submission.service);
     const admitted = isLimited ? await admitTasks(runtime, subject, submission.service, 1) : undefined;
     if (admitted?.granted === 0) return refuseByQuota(admitted);

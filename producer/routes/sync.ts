@@ -63,11 +63,12 @@ async function answerCall(c: Context<AppEnv>): Promise<Response> {
   const { runtime } = c.env;
   const request = c.req.raw;
   const name = c.req.param('name') ?? '';
-  const notForToken = refusalOfServices(c.get('principal'), name);
+  const caller = c.get('principal');
+  const notForToken = refusalOfServices(caller, name);
   if (notForToken !== undefined) return refuse(notForToken.code, notForToken.details);
   const services = await loadServices(c, [name]);
   const service = services.find(name);
-  if (service === undefined) return unknownServiceCall(services.all, name);
+  if (service === undefined) return unknownServiceCall(services.all, name, caller);
 
   const below = targetBelow(request.url);
   const path = below === '' || below === '/' ? service.path : below.startsWith('?') ? service.path + below : below;
@@ -93,7 +94,7 @@ async function answerCall(c: Context<AppEnv>): Promise<Response> {
   if (dispatched.kind === 'answered') return passedOn(dispatched.response);
   if (respondAsync && isOverloaded(dispatched.declined)) return answerWithTask(c, name, call, true);
   if (dispatched.answer !== undefined) return passedOn(dispatched.answer);
-  return refuseDeclined(runtime, name, dispatched.declined);
+  return refuseDeclined(runtime, caller, name, dispatched.declined);
 }
 
 /** What follows the service's name in a request's address, byte for byte: a parser would rewrite it. */

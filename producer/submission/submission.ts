@@ -11,6 +11,7 @@ import type { StoredBody } from '../../shared/task/stored-body.ts';
 import { traceFields } from '../../shared/trace/context.ts';
 import type { BoundHook, Hook } from '../../shared/webhook/hook.ts';
 import type { Refusal } from '../answer/refusal.ts';
+import { type Limited, thereAre } from '../caller/limited-token.ts';
 import { hopsField } from '../edge/hops.ts';
 import { inlineContent } from '../json/inline-content.ts';
 import { notAsText, typedBody } from '../json/large-json.ts';
@@ -35,9 +36,6 @@ export type Drafted =
   | { readonly ok: false; readonly refusal: Refusal };
 
 const PAYLOAD_FIELDS = { value: '/payload', base64: '/payloadBase64' };
-
-/** Names of services shown when one is not found. */
-const MAX_NAMES = 20;
 
 /** Neither a queue nor the database took the task for certain (rule R19). */
 export const NOT_ACCEPTED: Refusal = {
@@ -83,6 +81,8 @@ export interface Came {
   readonly maxPayloadBytes?: number;
   /** The payload, when it lies in the bucket already. */
   readonly large?: LargeValue | undefined;
+  /** Whose token it is. */
+  readonly caller?: Limited;
 }
 
 type RequestWay = Pick<TaskRequest, 'hops' | 'traceparent' | 'tracestate'>;
@@ -96,7 +96,7 @@ export function draftTask(
   services: Services,
   submission: TaskSubmission,
   now: number,
-  { way, maxPayloadBytes, large }: Came = {},
+  { way, maxPayloadBytes, large, caller }: Came = {},
 ): Drafted {
   const { payload, payloadBase64, payloadUpload, contentType } = submission;
   const inline = inlineContent({ value: payload, base64: payloadBase64, contentType }, PAYLOAD_FIELDS, maxPayloadBytes);
@@ -117,7 +117,7 @@ export function draftTask(
     ...requirementsOf(submission),
     ...(submission.priority !== 2 && { priority: submission.priority }),
   };
-  return draftOf(services, submission.service, request, submission, now);
+  return draftOf(services, submission.service, request, { own: submission, now, caller });
 }
 
 /** What a request has under the name that it has in a submission. */
@@ -130,13 +130,23 @@ function carriedFields(submission: TaskSubmission): Pick<TaskRequest, (typeof CA
   return fields;
 }
 
-/**
- * The draft of a request that is complete: a submission's, or one of the synchronous route.
- * @param now matters where `own` says when
- */
-export function draftOf(services: Services, name: string, request: TaskRequest, own: Settings = {}, now = 0): Drafted {
+interface Around {
+  readonly own?: Settings;
+  /** Matters where `own` says when. */
+  readonly now?: number;
+  /** Nobody, where Tasklane itself submits. */
+  readonly caller?: Limited | undefined;
+}
+
+/** The draft of a request that is complete: a submission's, or one of the synchronous route. */
+export function draftOf(
+  services: Services,
+  name: string,
+  request: TaskRequest,
+  { own = {}, now = 0, caller = {} }: Around,
+): Drafted {
   const service = Object.hasOwn(services, name) ? services[name] : undefined;
-  if (service === undefined) return { ok: false, refusal: unknownService(services, name) };
+  if (service === undefined) return { ok: false, refusal: unknownService(services, name, caller) };
   if ((request.body ?? request.storedBody) !== undefined && (request.method ?? service.method) === 'GET') {
     return invalid('/payload', 'a GET carries no body; choose another method or leave it out');
   }
@@ -230,15 +240,12 @@ function headerOfService(service: ServiceDefinition, headers: TaskSubmission['he
   return Object.keys(headers).find((name) => set.has(name.toLowerCase()));
 }
 
-function unknownService(services: Services, name: string): Refusal {
-  const names = Object.keys(services);
-  const shown = names.slice(0, MAX_NAMES).join(', ') + (names.length > MAX_NAMES ? ', …' : '');
-  const available = names.length === 0 ? 'None is configured yet.' : `Configured: ${shown}.`;
+function unknownService(services: Services, name: string, caller: Limited): Refusal {
   const reason = `there is no service "${name}"`;
   return {
     code: 'unknown-service',
     details: {
-      detail: `There is no service "${name}". ${available} Add one with PUT /api/services/${name}, or under [vars.SERVICES.${name}] in wrangler.toml.`,
+      detail: `There is no service "${name}". ${thereAre(services, caller)} Add one with PUT /api/services/${name}, or under [vars.SERVICES.${name}] in wrangler.toml.`,
       errors: [{ field: '/service', reason }],
     },
   };

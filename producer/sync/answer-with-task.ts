@@ -45,7 +45,8 @@ export async function answerWithTask(
     const what = said === null ? 'The body is larger than can be held' : `The body has ${said} bytes`;
     return refused(wasSent ? SENT_ALREADY : tooLarge(what, limit));
   }
-  const { subject } = c.get('principal');
+  const caller = c.get('principal');
+  const { subject } = caller;
   const now = Date.now();
   const admitted = await admitTasks(runtime, subject, name, 1);
   if (admitted?.granted === 0) {
@@ -62,7 +63,7 @@ export async function answerWithTask(
     if (stored === undefined) return refused(tooLarge('The body is larger than the limit', limit));
     storedBody = stored;
   }
-  const drafted = draftFromCall(runtime.services.all, name, call, limit, storedBody);
+  const drafted = draftFromCall(runtime.services.all, name, call, limit, caller, storedBody);
   if (!drafted.ok) {
     if (storedBody !== undefined) await deleteBodies(bodies, [storedBody.key]);
     return refused(drafted.refusal);

@@ -10,6 +10,7 @@ import { TASK_METHODS } from '../../shared/task/request.ts';
 import type { StoredBody } from '../../shared/task/stored-body.ts';
 import { traceFields } from '../../shared/trace/context.ts';
 import type { Refusal } from '../answer/refusal.ts';
+import type { Limited } from '../caller/limited-token.ts';
 import { hopsField } from '../edge/hops.ts';
 import { tooLarge } from '../json/inline-content.ts';
 import { taskHeadersAmong } from '../schema/submission.ts';
@@ -25,6 +26,7 @@ export function draftFromCall(
   service: string,
   request: CallRequest,
   maxBytes: number,
+  caller: Limited,
   storedBody?: StoredBody,
 ): Drafted {
   const { path, body } = request;
@@ -40,7 +42,7 @@ export function draftFromCall(
   if (headers === undefined) return refused('invalid-request', 'A task cannot carry that many headers.');
   // Without one the backend gets none, as it would have at once.
   const type = request.headers.get('content-type') ?? '';
-  return draftOf(services, service, {
+  const task = {
     method,
     path,
     headers,
@@ -48,7 +50,8 @@ export function draftFromCall(
     ...(storedBody !== undefined && { storedBody }),
     ...hopsField(request.headers),
     ...traceFields(request.headers),
-  });
+  };
+  return draftOf(services, service, task, { caller });
 }
 
 function refused(code: Refusal['code'], detail: string): Drafted {

@@ -2,10 +2,9 @@
 import type { Services } from '../../shared/service/definition.ts';
 import type { Declined } from '../../shared/sync/call.ts';
 import { refuse } from '../answer/answer.ts';
+import { type Limited, listOf, namesFor, thereAre } from '../caller/limited-token.ts';
 import type { Runtime } from '../runtime.ts';
 import { callUpstream, UNAVAILABLE } from '../upstream/upstream.ts';
-
-const MAX_NAMES = 20;
 
 const WHY: Readonly<Record<Declined['why'], string>> = {
   'no-server': 'no healthy server offers it',
@@ -19,13 +18,16 @@ const WHY: Readonly<Record<Declined['why'], string>> = {
   timeout: 'its server did not answer in time',
 };
 
-export function unknownServiceCall(services: Services, name: string): Response {
-  const names = Object.keys(services);
-  const known = names.length === 0 ? 'None is configured yet.' : `There are: ${listOf(names)}.`;
-  return refuse('service-not-found', { detail: `There is no service "${name}". ${known}` });
+export function unknownServiceCall(services: Services, name: string, caller: Limited): Response {
+  return refuse('service-not-found', { detail: `There is no service "${name}". ${thereAre(services, caller)}` });
 }
 
-export async function refuseDeclined(runtime: Runtime, name: string, declined: Declined): Promise<Response> {
+export async function refuseDeclined(
+  runtime: Runtime,
+  caller: Limited,
+  name: string,
+  declined: Declined,
+): Promise<Response> {
   const { why, until, detail } = declined;
   const reason = `The service "${name}" did not take the call: ${detail ?? WHY[why]}.`.replace(/\.\.$/, '.');
   switch (why) {
@@ -42,8 +44,9 @@ export async function refuseDeclined(runtime: Runtime, name: string, declined: D
     case 'misconfigured':
       return refuse('misconfigured', { detail: reason });
     default: {
-      const available = await availableServices(runtime, name);
-      const others = available.length === 0 ? 'No other service is available.' : `Available now: ${listOf(available)}.`;
+      const available = namesFor(caller, await availableServices(runtime, name));
+      const none = `No other service${caller.services === undefined ? '' : ' that the token is for'} is available.`;
+      const others = available.length === 0 ? none : `Available now: ${listOf(available)}.`;
       const advice = 'Repeat it later, or send `Prefer: respond-async` to have it done as a task.';
       const waitMs = until === undefined ? 5_000 : Math.max(1_000, until - Date.now());
       return refuse('no-capacity', {
@@ -64,8 +67,4 @@ async function availableServices({ config, services }: Runtime, except: string):
         name !== except && !paused && (target === 'fixed' || servers.available > 0),
     )
     .map(({ name }) => name);
-}
-
-function listOf(names: readonly string[]): string {
-  return names.slice(0, MAX_NAMES).join(', ') + (names.length > MAX_NAMES ? ', …' : '');
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ACCESS } from '../../../producer/access.ts';
 import { claimsFault, signToken, type TokenClaims } from '../../../shared/auth/token.ts';
 import { recordAccepted } from '../../../shared/store/accept.ts';
+import { DECLINED_HEADER } from '../../../shared/sync/call.ts';
 import { app, ask, aTask, documentIn, environment, idFor, queueStub } from '../client.ts';
 
 const SERVICES = { echo: { baseUrl: 'http://backend.test' }, llm: { baseUrl: 'http://backend.test' } };
@@ -86,6 +87,94 @@ describe('a token that is limited to services', () => {
     const token = await limited({ role: 'admin', services: ['echo'] });
     const answer = await ask(setting(), path.replaceAll(/:\w+/g, '0'), { token, method });
     expect(answer.status).toBe(403);
+  });
+});
+
+describe('a token that is limited to services is told of no other', () => {
+  const backend = { baseUrl: 'http://backend.test' };
+  const services = {
+    echo: backend,
+    'echo-too': { ...backend, fallback: ['payroll'] },
+    payroll: { ...backend, perClient: { open: 1 } },
+  };
+  const declining = (why: string) => ({
+    fetch: async () => new Response(null, { status: 503, headers: { [DECLINED_HEADER]: JSON.stringify({ why }) } }),
+  });
+  const REASONS = ['no-server', 'server-busy', 'paused', 'no-key', 'key-refused', 'misconfigured', 'unreachable'];
+  const away = {
+    listServices: () => Promise.reject(new Error('away')),
+    readServices: () => Promise.reject(new Error('away')),
+  };
+  /** Of services that it may use, one of which does not exist, and names that are close to others. */
+  const NAMES = ['echo', 'gone', 'payrol', 'Payroll'];
+  const BODIES = (name: string) => [
+    undefined,
+    '{',
+    { service: name, fallback: ['gone'] },
+    { service: name, fallback: [name, 'echo-to'], servce: 1 },
+    { tasks: [{ service: name }, { servce: name }, { service: name, fallback: ['gone', 'payrol'] }] },
+    { filter: { service: name }, dryRun: true },
+    { filter: { servise: name } },
+    { url: 'http://backend.test/limited-too', services: [{ name }] },
+    { status: 'healthy', services: [{ name }] },
+  ];
+
+  const open = [...ACCESS].flatMap(([row, access]) =>
+    typeof access === 'object' && access.forLimited !== undefined ? [{ row, roles: Object.keys(access.roles) }] : [],
+  );
+
+  it.each(open)('at $row', async ({ row, roles }) => {
+    const [method = '', path = ''] = row.split(' ');
+    const told = new Set<string>();
+    const ofSettings = async (overrides: object, prefer: string) => {
+      const here = environment({ SERVICES: services, TASK_QUEUE_0: queueStub(), ...overrides });
+      for (const role of roles as ('admin' | 'client')[]) {
+        const token = await limited({ role, services: ['echo', 'echo-too', 'gone'] });
+        for (const name of NAMES) {
+          const target = path.replaceAll(/:\w+/g, name).replace('*', 'v1');
+          const requests =
+            method === 'GET'
+              ? [{ at: target }, { at: `${target}?service=${name}` }]
+              : BODIES(name).map((body) => ({ at: target, body }));
+          for (const { at, ...body } of requests) {
+            const sent = { ...body, token, method: method === 'ALL' ? 'POST' : method, headers: { prefer } };
+            const text = await (await ask(here, at, sent)).text();
+            if (text.includes('payroll')) told.add(text);
+          }
+        }
+      }
+    };
+    await ofSettings({ REGISTRY: away }, 'respond-async');
+    for (const why of row.startsWith('ALL') ? REASONS : ['no-server']) {
+      await ofSettings({ SYNC_0: declining(why), SYNC_1: declining(why) }, 'wait=0');
+    }
+    expect([...told]).toEqual([]);
+  });
+
+  it.each(open)('nor whether there is one, at $row', async ({ row, roles: [role] }) => {
+    const [method = '', path = ''] = row.split(' ');
+    const token = await limited({ role: role as 'client', services: ['echo'] });
+    const here = environment({ SERVICES: services, TASK_QUEUE_0: queueStub() });
+    const answersTo = async (name: string) => {
+      const target = path.replaceAll(/:\w+/g, name).replace('*', 'v1') + (method === 'GET' ? `?service=${name}` : '');
+      const all: string[] = [];
+      for (const body of method === 'GET' ? [undefined] : BODIES(name)) {
+        const answer = await ask(here, target, { token, method: method === 'ALL' ? 'POST' : method, body });
+        const text = (await answer.text()).replaceAll(name, 'NAME').replace(/"requestId":"[^"]*"/, '');
+        all.push(`${answer.status} ${text}`);
+      }
+      return all;
+    };
+    expect(await answersTo('payroll')).toEqual(await answersTo('unheard-of'));
+  });
+
+  it('nor whether it has a quota, of which nothing is used up', async () => {
+    const here = environment({ SERVICES: services, TASK_QUEUE_0: queueStub() });
+    const token = await limited({ services: ['echo'] });
+    const tasks = Array.from({ length: 3 }, () => ({ service: 'payroll' }));
+    const { results } = await documentIn(await ask(here, '/api/tasks/batch', { token, body: { tasks } }));
+    expect(results).toMatchObject(tasks.map(() => ({ problem: { type: '/docs/problems/forbidden' } })));
+    expect((await ask(here, '/api/task', { body: { service: 'payroll' } })).status).toBe(202);
   });
 });
 

@@ -13,8 +13,10 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+const later = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
 /** A pool that gives its one key to whoever asks, and a batch that makes one call at a time. */
-function batch() {
+function batch(takeNote: () => Promise<unknown> = () => later(20)) {
   const asked: string[] = [];
   const pool = {
     lease: async ({ calls }: KeyRequest) => {
@@ -22,7 +24,7 @@ function batch() {
       return calls.map(() => 1);
     },
     release: async () => {
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await takeNote();
       return [];
     },
   };
@@ -79,3 +81,23 @@ it('a call that was limited asks again before the next: both would have a key, a
   expect(asked).toEqual(['first', 'first']);
   expect(running).toEqual(new Set(['first']));
 });
+
+it.each([
+  ['does not answer', () => new Promise(() => undefined)],
+  ['breaks', () => Promise.reject(new Error('no pool today'))],
+])(
+  'a call that was limited leaves its turn to the next, also where the pool that is told of it %s',
+  async (_, takeNote) => {
+    vi.spyOn(console, 'error').mockImplementation(() => undefined);
+    const { asked, running, take, end } = batch(takeNote);
+    void take([woken('first'), woken('second')]);
+    await vi.waitFor(() => expect(running).toEqual(new Set(['first'])));
+    end('first', 'limited');
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(running).toEqual(new Set(['first']));
+    end('first', 'worked');
+    await vi.advanceTimersByTimeAsync(100);
+    expect(asked).toEqual(['first', 'first', 'second']);
+    vi.restoreAllMocks();
+  },
+);

@@ -5,6 +5,7 @@ import { CARRIER_MUTATIONS } from './carrier.ts';
 import { DEADLINE_MUTATIONS } from './deadline.ts';
 import { DELIVERIES_MUTATIONS } from './deliveries.ts';
 import { END_MUTATIONS } from './end.ts';
+import { KEY_SWITCHES_MUTATIONS } from './key-switches.ts';
 import { LINE_MUTATIONS } from './line.ts';
 import type { Row } from './mutation.ts';
 import { ROWS_MUTATIONS } from './rows.ts';
@@ -19,6 +20,7 @@ export const MUTATED_ROWS: readonly Row[] = [
   ...DEADLINE_MUTATIONS,
   ...BATCH_MATES_MUTATIONS,
   ...CAPACITY_MUTATIONS,
+  ...KEY_SWITCHES_MUTATIONS,
   ...CARRIER_MUTATIONS,
   ...END_MUTATIONS,
   ...LINE_MUTATIONS,

@@ -30,11 +30,15 @@ const RETRIES = {
   shouldRetry: ({ error }: { readonly error: Error }) => !(error instanceof TimeLimitError),
 };
 
-/** @returns undefined when the pool does not answer: then nothing of the lease is kept */
+/**
+ * @param patienceMs of one try
+ * @returns undefined when the pool does not answer: then nothing of the lease is kept
+ */
 export async function askForKeys(
   env: KeyEnv,
   pool: string,
   { calls, ...question }: LeaseRequest<KeyCall> & { readonly mayWait?: boolean },
+  patienceMs = PATIENCE_MS,
 ): Promise<readonly KeyAnswer[] | undefined> {
   const shard = Number(env.shard);
   const { ring } = env.keys;
@@ -54,7 +58,7 @@ export async function askForKeys(
       () =>
         withinMs(
           env.keys.pool(pool).lease({ ...request, awaitedUntil: awaitedUntil(question.expiresAt) }),
-          PATIENCE_MS,
+          patienceMs,
           'the pool',
         ),
       RETRIES,
@@ -72,7 +76,7 @@ export async function askForKeys(
   } catch (error) {
     logError('keys.unavailable', { shard: env.shard, pool, tasks: calls.length }, error);
     // It may have answered all the same.
-    await releaseKeys(env, pool, question.leaseId, undefined);
+    await releaseKeys(env, pool, question.leaseId, undefined, patienceMs);
     return undefined;
   }
 }
@@ -98,10 +102,11 @@ export async function releaseKeys(
   pool: string,
   leaseId: string,
   reports: readonly KeyReport[] | undefined,
+  patienceMs?: number,
 ): Promise<void> {
   try {
     const request = { leaseId, ...(reports !== undefined && saidBriefly(reports)) };
-    const notices = await pRetry(() => tell(env, pool, request), RETRIES);
+    const notices = await pRetry(() => tell(env, pool, request, patienceMs), RETRIES);
     for (const notice of notices) logNotice(env.shard, pool, notice);
   } catch (error) {
     logError('keys.unavailable', { shard: env.shard, pool, reports: reports?.length ?? 0 }, error);
@@ -117,8 +122,8 @@ export async function noteElsewhere(env: KeyEnv, pool: string, buckets: readonly
   }
 }
 
-function tell({ keys }: KeyEnv, pool: string, release: KeyRelease): Promise<readonly KeyNotice[]> {
-  return withinMs(keys.pool(pool).release(release), PATIENCE_MS, 'the pool');
+function tell({ keys }: KeyEnv, pool: string, release: KeyRelease, patienceMs = PATIENCE_MS) {
+  return withinMs<readonly KeyNotice[]>(keys.pool(pool).release(release), patienceMs, 'the pool');
 }
 
 function saidBriefly(reports: readonly KeyReport[]): Pick<KeyRelease, 'reports' | 'worked'> {

@@ -7,6 +7,9 @@ import { askForKeys, releaseKeys } from '../capacity/key-source.ts';
 import type { KeyFeedback, LimitFacts } from '../keys/pool/feedback.ts';
 import { type Taken, waitFor } from './taken.ts';
 
+/** A client waits. What a pool asks the ledger takes up to three seconds: the next call finds it answered. */
+const PATIENCE_MS = 2_000;
+
 export interface AcquiredKey {
   readonly pool: string;
   readonly number: number;
@@ -24,7 +27,9 @@ export async function takeKey(
   if (!env.keys.ring.pools.has(pool)) return waitFor(undefined, 'no-key');
   const leaseId = crypto.randomUUID();
   const call = { task: id, bucket, isInTurn: true, neverParks: true };
-  const [answer] = (await askForKeys(env, pool, { leaseId, expiresAt, calls: [call] })) ?? [];
+  const answers = await askForKeys(env, pool, { leaseId, expiresAt, calls: [call] }, PATIENCE_MS);
+  if (answers === undefined) return waitFor(undefined, 'no-key', undefined, 'its key pool does not answer');
+  const [answer] = answers;
   if (answer?.kind === 'granted') {
     const release = (feedback: KeyFeedback, facts?: LimitFacts) =>
       releaseKeys(env, pool, leaseId, [{ task: id, feedback, ...(facts && { facts }) }]);

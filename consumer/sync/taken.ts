@@ -9,11 +9,13 @@ export type Taken<Value> =
 /** The lender does not answer, or does not know when: worth another look after this. */
 const UNKNOWN_MS = 5_000;
 
-/** @param reason the lender's @param otherwise where that is none of a client's @param until Unix ms */
+/** @param reason the lender's @param otherwise where that is none of a client's @param until Unix ms @param detail for people */
 export function waitFor(
   reason: string | undefined,
   otherwise: Declined['why'],
   until = Date.now() + UNKNOWN_MS,
+  detail?: string,
 ): Taken<never> {
-  return { kind: 'declined', declined: { why: DeclinedSchema.shape.why.safeParse(reason).data ?? otherwise, until } };
+  const why = DeclinedSchema.shape.why.safeParse(reason).data ?? otherwise;
+  return { kind: 'declined', declined: { why, until, ...(detail !== undefined && { detail }) } };
 }

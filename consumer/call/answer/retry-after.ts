@@ -3,17 +3,25 @@
 /** A backend may not push a task further away than this; its deadline caps it anyway. */
 export const MAX_RETRY_AFTER_MS = 86_400_000;
 
-/** No delay is thirty years long. */
+/** Numbers from here on are moments: in seconds, milliseconds, microseconds or nanoseconds. Below, delays: none is thirty years long. */
 const EPOCH_SECONDS = 1e9;
+
+/** @returns Unix ms; undefined of a delay */
+export function momentOf(number: number): number | undefined {
+  if (number < EPOCH_SECONDS) return undefined;
+  const power = Math.floor(Math.log10(number / EPOCH_SECONDS) / 3);
+  return number * 1000 ** (1 - power);
+}
 
 /** @returns milliseconds from `now`, or undefined when the header is missing or not understood */
 export function retryAfterMs(header: string | null, now: number): number | undefined {
   if (header === null) return undefined;
   const text = header.trim();
   if (/^\d+(?:\.\d+)?$/.test(text)) {
-    const seconds = Number(text);
+    const seconds = Math.min(Number.MAX_VALUE, Number(text));
     // Some say when, and not for how long.
-    const ms = seconds >= EPOCH_SECONDS && seconds < EPOCH_SECONDS * 10 ? seconds * 1000 - now : seconds * 1000;
+    const at = momentOf(seconds);
+    const ms = at === undefined ? seconds * 1000 : at - now;
     return Math.min(MAX_RETRY_AFTER_MS, Math.max(0, Math.ceil(ms)));
   }
   // Dates only: Date.parse would also read bare numbers and words.

@@ -4,7 +4,7 @@
  * words. Moments are judged by the answer's own `Date`: the backend's clock may be off. Pure.
  */
 import type { Content } from '../../../shared/task/content.ts';
-import { MAX_RETRY_AFTER_MS, retryAfterMs } from '../../call/answer/retry-after.ts';
+import { MAX_RETRY_AFTER_MS, momentOf, retryAfterMs } from '../../call/answer/retry-after.ts';
 import { amountOf, durationMs } from './duration.ts';
 import { ALLOWANCES, type LimitFields, limitFieldsOf } from './limit-fields.ts';
 import { rateLimitOf } from './rate-limit-fields.ts';
@@ -57,9 +57,6 @@ export function clockOffMs(fields: LimitFields, now: number): number {
   return Number.isNaN(theirs) || Math.abs(now - theirs) < SAME_CLOCK_MS ? 0 : now - theirs;
 }
 
-/** Numbers from here on are moments: in seconds, milliseconds, microseconds or nanoseconds. Below, delays. */
-const EPOCH_SECONDS = 1e9;
-
 /**
  * Seconds, a duration such as `6m0s`, Unix time, or a date.
  * @param offMs how far our clock is ahead: moments are moved by it
@@ -68,9 +65,8 @@ export function resetTime(text: string | undefined, now: number, offMs = 0): num
   const value = text?.trim() ?? '';
   const number = amountOf(value);
   if (number !== undefined) {
-    if (number < EPOCH_SECONDS) return now + number * 1000;
-    const power = Math.floor(Math.log10(number / EPOCH_SECONDS) / 3);
-    return number * 1000 ** (1 - power) + offMs;
+    const at = momentOf(number);
+    return at === undefined ? now + number * 1000 : at + offMs;
   }
   const duration = durationMs(value);
   if (duration !== undefined) return now + duration;

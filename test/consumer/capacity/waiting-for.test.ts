@@ -5,10 +5,12 @@ import { type Answer, ok, status } from '../../protocol/backend.ts';
 import { START } from '../../protocol/clock.ts';
 import { House } from '../../protocol/house.ts';
 import type { Order } from '../../protocol/order.ts';
+import type { Row } from '../../protocol/promises.ts';
 import { comeToRest } from '../../protocol/rest.ts';
 import { isOff, watchPolls } from './said-until.ts';
 
 const SECOND = 1_000;
+const DAY = 86_400 * SECOND;
 const TASKS = 100;
 
 let house: House;
@@ -50,6 +52,61 @@ describe('how long a task waits', () => {
     await comeToRest(house);
     expect(said.length).toBeGreaterThan(4);
     for (const { until = 0 } of said) expect(Math.abs(until - opensAt)).toBeLessThanOrEqual(SECOND);
+  });
+
+  const closedFor = (seconds: number, retryAfter: string) => {
+    const opensAt = START + seconds * SECOND;
+    const closed = status(429, { 'retry-after': retryAfter });
+    house.backend.fallback = (call) => (Date.now() < opensAt ? closed : ok())(call);
+  };
+
+  it.each(['31536000', 'Fri, 01 Jan 2100 00:00:00 GMT'])(
+    'is said as a day where keys were told %s, and is over when they are reset',
+    async (told) => {
+      closedFor(60, told);
+      const tasks = await Promise.all(Array.from({ length: 20 }, () => house.submit({ service: 'keyed' })));
+      const said = watchPolls(house, 50);
+      house.plan(START + 61 * SECOND, async () => {
+        const members = (await house.consumers.membersOf(0)) ?? [];
+        for (const { number } of members) await house.keyPools[0]?.change(members, number, 'reset');
+      });
+      await comeToRest(house);
+      expect(said.length).toBeGreaterThan(10);
+      for (const { until = 0 } of said) expect(Math.abs(until - START - DAY)).toBeLessThanOrEqual(10 * SECOND);
+      for (const { id } of tasks) {
+        expect(house.backend.callsOf(id).at(-1)?.startedAt).toBeLessThan(START + 90 * SECOND);
+        expect(await house.row(id)).toMatchObject({ status: 'succeeded' });
+      }
+    },
+  );
+
+  it.each(['-5', 'soon', '1000000000000', 'Thu, 01 Jan 1970 00:00:00 GMT'])(
+    'is soon over where keys were told %s, which says nothing',
+    async (told) => {
+      closedFor(20, told);
+      const tasks = await Promise.all(Array.from({ length: 20 }, () => house.submit({ service: 'keyed' })));
+      await comeToRest(house);
+      for (const { id } of tasks) {
+        expect(house.backend.callsOf(id).at(-1)?.startedAt).toBeLessThan(START + 120 * SECOND);
+        expect(await house.row(id)).toMatchObject({ status: 'succeeded' });
+      }
+    },
+  );
+
+  it('is said as a day of the task that a service without keys told a year; others try it after ten minutes', async () => {
+    closedFor(60, '31536000');
+    const told = await house.submit({ service: 'fetched' });
+    const rows = new Map<string, Row>();
+    let later: { readonly id: string } | undefined;
+    house.plan(START + 10 * SECOND, async () => {
+      rows.set('told', await house.row(told.id));
+      later = await house.submit({ service: 'fetched' });
+    });
+    house.plan(START + 900 * SECOND, async () => rows.set('later', await house.row(later?.id ?? '')));
+    await comeToRest(house);
+    expect(rows.get('told')).toMatchObject({ status: 'deferred', parked_for: null });
+    expect(rows.get('later')).toMatchObject({ status: 'succeeded' });
+    expect(rows.get('told')?.next_at).toBeGreaterThan(START + DAY - SECOND);
   });
 
   it.each<{ line: string; order: Order; prepare: () => void }>([

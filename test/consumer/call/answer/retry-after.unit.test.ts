@@ -20,6 +20,12 @@ describe('retryAfterMs', () => {
     expect(retryAfterMs('2026-11-20T12:02:00Z', NOW)).toBe(120_000);
   });
 
+  it('takes a number that is a moment as one, whatever its unit', () => {
+    const at = (NOW + 120_000) / 1000;
+    for (const unit of [1, 1e3, 1e6, 1e9]) expect(retryAfterMs(String(BigInt(at) * BigInt(unit)), NOW)).toBe(120_000);
+    for (const past of ['1000000000', '1000000000000']) expect(retryAfterMs(past, NOW)).toBe(0);
+  });
+
   it('takes a date that has passed as now', () => {
     expect(retryAfterMs('Thu, 19 Nov 2026 12:00:00 GMT', NOW)).toBe(0);
   });

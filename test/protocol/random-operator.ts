@@ -66,8 +66,10 @@ export class Operator {
   async check(): Promise<void> {
     for (const { what, from, to, holds } of this.#spans) {
       const call = this.#house.backend.calls.find((each) => {
-        const begunAt = each.caller.startedAt - this.#house.promises.toleranceMs;
-        return begunAt > from + KNOWN_WITHIN_MS && each.startedAt < to && holds(each, from);
+        const { toleranceMs } = this.#house.promises;
+        const isWithin =
+          each.caller.startedAt - toleranceMs > from + KNOWN_WITHIN_MS && each.startedAt + toleranceMs < to;
+        return isWithin && holds(each, from);
       });
       if (call !== undefined) throw new Error(`${call.id} was called though ${what}`);
     }

@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { cancelMessage, type NewTask } from '../../shared/message/task-message.ts';
 import { servicesSchema } from '../../shared/service/definition.ts';
 import { ok } from '../protocol/backend.ts';
-import { House, MAX_INVOCATIONS } from '../protocol/house.ts';
+import { MAX_INVOCATIONS } from '../protocol/bindings.ts';
+import { House } from '../protocol/house.ts';
 import { comeToRest } from '../protocol/rest.ts';
 
 let house: House;

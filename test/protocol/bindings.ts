@@ -4,6 +4,7 @@
  */
 import { createExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
+import { CallbackRpc } from '../../callback/index.ts';
 import { Ledger } from '../../callback/ledger.ts';
 import { NO_SUCH_SERVER } from '../../callback/registry/refusal.ts';
 import type { Registry } from '../../callback/registry/state.ts';
@@ -13,17 +14,20 @@ import type { ConsumerEnv, LedgerBinding } from '../../consumer/env.ts';
 import type { KeyRequest } from '../../consumer/keys/pool/lease.ts';
 import type { KeyRelease } from '../../consumer/keys/pool/release.ts';
 import { Redactor } from '../../consumer/keys/secrets/redaction.ts';
+import type { Runtime } from '../../producer/runtime.ts';
 import { readReportToken } from '../../shared/key/report-token.ts';
 import type { LineHost } from '../../shared/ledger/line.ts';
+import type { CallbackReport, Reporter } from '../../shared/ledger/rpc.ts';
 import type { TaskMessage } from '../../shared/message/task-message.ts';
-import type { RegistrySession } from '../../shared/registry/routing.ts';
+import { type RegistrySession, readCallReports, readRouteRequest } from '../../shared/registry/routing.ts';
 import type { RegistryRpc, ServicePause } from '../../shared/registry/rpc.ts';
+import { storesIn } from '../../shared/store/stores.ts';
 import type { Backend } from './backend.ts';
 import { gatedBucket } from './bucket.ts';
 import type { Clock } from './clock.ts';
-import type { Consumers, Isolate } from './consumers.ts';
+import { type Consumers, type Isolate, keyShardsOf } from './consumers.ts';
 import { gatedDatabase, isWrite } from './database.ts';
-import { type Faults, Invocation } from './faults.ts';
+import { type Exchange, type Faults, Invocation } from './faults.ts';
 import type { Fleet } from './fleet.ts';
 import type { KeyPoolObject } from './key-pool.ts';
 import type { Machine } from './machine.ts';
@@ -61,7 +65,10 @@ interface World {
 /** Who asks for services waits no longer (`shared/service/refresh.ts`). */
 const MOST_WAITED_MS = 1_000;
 
-/** What one batch spends of the platform's 32 invocations. */
+/** A request may cause so many Worker invocations (Workers limits). */
+export const MAX_INVOCATIONS = 32;
+
+/** What one batch spends of them. */
 export interface Budget {
   spent: number;
 }
@@ -110,7 +117,11 @@ export class Bindings {
       ledger: {
         open: () => {
           budget.spent += 1;
-          return effect('ledger.open', () => this.#openLedger(invocation, toldAt));
+          return effect('ledger.open', () => this.#openLedger(invocation, toldAt)).catch((error: unknown) => {
+            // It may have been the last that the batch may open: nobody takes anything back then.
+            invocation.isCutOff = true;
+            throw error;
+          });
         },
         ...this.#lineHost(effect),
       },
@@ -137,6 +148,10 @@ export class Bindings {
     };
   }
 
+  get #exchange(): Exchange {
+    return this.#world.faults.exchange;
+  }
+
   #keys(
     { shard, keys, release }: Isolate,
     invocation: Invocation,
@@ -146,8 +161,10 @@ export class Bindings {
     if (pool === undefined) throw new Error(`shard ${shard} has no pool`);
     const of = shard === 0 ? '' : `.${shard}`;
     const stub = {
-      lease: (request: KeyRequest) => effect(`keys.lease${of}`, () => pool.lease(structuredClone(request))),
-      release: (request: KeyRelease) => effect(`keys.release${of}`, () => pool.release(structuredClone(request))),
+      lease: (request: KeyRequest) =>
+        effect(`keys.lease${of}`, () => this.#exchange('keys.lease', request, (asked) => pool.lease(asked))),
+      release: (request: KeyRelease) =>
+        effect(`keys.release${of}`, () => this.#exchange('keys.release', request, (asked) => pool.release(asked))),
     };
     const others = [...release.keys.keys()].filter((other) => other !== shard);
     return {
@@ -162,11 +179,14 @@ export class Bindings {
   callBackend(input: RequestInfo, init?: RequestInit, overNetwork = true): Promise<Response> {
     const request = new Request(input, init);
     const messenger = this.#messengers.get(request.headers.get('webhook-id') ?? '');
-    if (messenger !== undefined)
+    if (messenger !== undefined) {
+      messenger.held.delete(request.headers.get('webhook-id') ?? '');
       return this.#world.faults.effect(messenger, 'receiver', () => this.#world.receiver.fetch(request));
+    }
     const holder = this.#holders.get(readReportToken(request.headers.get('task-callback-token') ?? '').token);
     // Who tells of a cancellation holds no run; it is a courtesy and may go wrong unseen.
     if (holder === undefined) return this.#world.backend.fetch(request, new Invocation('courtesy'));
+    holder.held.delete(request.headers.get('task-id') ?? '');
     const call = () => this.#world.faults.effect(holder, 'backend', () => this.#world.backend.fetch(request, holder));
     return overNetwork ? this.#network.connect(holder, request.signal, call) : call();
   }
@@ -175,7 +195,38 @@ export class Bindings {
   async #openLedger(invocation: Invocation, toldAt: number[]): ReturnType<LedgerBinding['open']> {
     const effect = <Value>(name: string, take: () => Promise<Value>) =>
       this.#world.faults.effect(invocation, name, take);
-    // The callback Worker goes on when its caller is killed, and may be killed itself.
+    const { callee, machine, answer } = this.#callee();
+    const session = await machine.run(() => this.#ledger(callee).open());
+    return {
+      claim: async (batch) => {
+        const answers = await effect('ledger.claim', async () => {
+          this.#world.claimed.push(JSON.stringify(batch).length);
+          const granted = await this.#exchange('ledger.claim', batch, (asked) => answer(() => session.claim(asked)));
+          return granted.map((grant) => {
+            if (!grant.granted) return grant;
+            this.#world.promises.leases.set(`${grant.id}/${grant.state.run}`, grant.state.leaseUntil);
+            this.#holders.set(grant.callbackToken, invocation);
+            this.#messengers.set(grant.id, invocation);
+            return grant;
+          });
+        });
+        for (const { id, granted } of answers) if (granted) invocation.held.add(id);
+        return answers;
+      },
+      settle: (settlements) => {
+        for (const { id } of settlements) invocation.held.delete(id);
+        return effect('ledger.settle', () =>
+          this.#exchange('ledger.settle', settlements, (asked) => answer(() => session.settle(asked))),
+        );
+      },
+      cancelledAmong: (ids) =>
+        effect('ledger.cancelled', () => answer(() => session.cancelledAmong(structuredClone(ids)))),
+      ...this.#registry(effect, toldAt),
+    };
+  }
+
+  /** An invocation of the callback Worker: it goes on when its caller is killed, and may be killed itself. */
+  #callee() {
     const callee = new Invocation('ledger');
     const broken = callee.whenKilled.then(() => {
       throw new Error('the callback Worker was killed');
@@ -184,26 +235,7 @@ export class Bindings {
     const machine = this.#world.callbackMachine();
     const answer = async <Value>(question: () => Promise<Value>) =>
       structuredClone(await Promise.race([machine.run(question), broken]));
-    const session = await machine.run(() => this.#ledger(callee).open());
-    return {
-      claim: (batch) =>
-        effect('ledger.claim', async () => {
-          this.#world.claimed.push(JSON.stringify(batch).length);
-          const answers = await answer(() => session.claim(structuredClone(batch)));
-          return answers.map((grant) => {
-            if (!grant.granted) return grant;
-            this.#world.promises.leases.set(`${grant.id}/${grant.state.run}`, grant.state.leaseUntil);
-            this.#holders.set(grant.callbackToken, invocation);
-            this.#messengers.set(grant.id, invocation);
-            return grant;
-          });
-        }),
-      settle: (settlements) =>
-        effect('ledger.settle', () => answer(() => session.settle(structuredClone(settlements)))),
-      cancelledAmong: (ids) =>
-        effect('ledger.cancelled', () => answer(() => session.cancelledAmong(structuredClone(ids)))),
-      ...this.#registry(effect, toldAt),
-    };
+    return { callee, machine, answer };
   }
 
   /** As an owner of lines reaches the ledger. */
@@ -232,17 +264,43 @@ export class Bindings {
       route: (request) =>
         effect('registry.route', async () => {
           fleet.beat();
-          return structuredClone(await object.route(structuredClone(request)));
+          return this.#exchange('registry.route', request, (asked) => object.route(readRouteRequest(asked)));
         }),
       giveUp: (lease) => effect('registry.give-up', () => object.giveUp(lease)),
-      reportCalls: (reports) => effect('registry.report', () => object.reportCalls(structuredClone(reports))),
+      reportCalls: (reports) =>
+        effect('registry.report', () =>
+          this.#exchange('registry.report', reports, (asked) => object.reportCalls(readCallReports(asked))),
+        ),
       readServices: async (known) => {
         const askedAt = clock.now;
-        const catalog = await effect('registry.services', () => object.readServices(known));
+        const catalog = await effect('registry.services', () =>
+          this.#exchange('registry.services', known, (asked) => object.readServices(asked)),
+        );
         if (clock.now - askedAt < MOST_WAITED_MS) toldAt.push(clock.now);
         return catalog;
       },
     };
+  }
+
+  producer(invocation: Invocation, isolate: Isolate, recordsAtAccept: boolean): Runtime {
+    const bindings = this.callback(invocation, this.#world.storage.stores);
+    const ask = <Value>(name: string, question: (rpc: CallbackRpc) => Promise<Value>) =>
+      this.#world.faults.effect(invocation, `callback.${name}`, () => {
+        const { callee, answer } = this.#callee();
+        return answer(() => question(new CallbackRpc(createExecutionContext(), this.callback(callee) as never)));
+      });
+    const config = {
+      stores: storesIn(bindings),
+      queues: [bindings.TASK_QUEUE_0, bindings.TASK_QUEUE_1],
+      recordsAtAccept,
+      keyShards: keyShardsOf(this.#world.consumers.release),
+      bodies: bindings.BODIES,
+      callback: {
+        mayReport: (reporter: Reporter) => ask('may-report', (rpc) => rpc.mayReport(structuredClone(reporter))),
+        acceptCallback: (report: CallbackReport) => ask('report', (rpc) => rpc.acceptCallback(structuredClone(report))),
+      },
+    };
+    return { config, services: isolate.known, shardNews: [] } as unknown as Runtime;
   }
 
   callback(invocation: Invocation, known = this.#world.storage.known()) {

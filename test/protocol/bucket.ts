@@ -14,6 +14,7 @@ export function gatedBucket(bucket: R2Bucket, uploads: Uploads, gate: Gate): R2B
       });
     },
     get: (key: string) => gate('get', () => bucket.get(key)),
+    head: (key: string) => gate('head', () => bucket.head(key)),
     delete: (keys: string[]) => gate('delete', () => bucket.delete(keys)),
     list: (options: R2ListOptions) =>
       gate('list', async () => {

@@ -38,6 +38,10 @@ export class Invocation {
   over = false;
   /** Of a consumer: when the registry told its isolate its services in time. */
   toldAt: readonly number[] = [];
+  /** Of a consumer: tasks that it was granted, before it has called them or said what becomes of them. */
+  readonly held = new Set<string>();
+  /** A session with the ledger could not be opened. */
+  isCutOff = false;
   readonly #whenKilled = Promise.withResolvers<void>();
 
   constructor(name: string) {
@@ -53,6 +57,16 @@ export class Invocation {
     this.#whenKilled.resolve();
   }
 }
+
+/** What one Worker asks another, and what it is answered. */
+export type Exchange = <Question, Answer>(
+  effect: string,
+  question: Question,
+  ask: (question: Question) => Promise<Answer>,
+) => Promise<Answer>;
+
+/** As RPC copies it. */
+const copied: Exchange = async (_, question, ask) => structuredClone(await ask(structuredClone(question)));
 
 /** An order for a fault: at the `nth` effect from now whose name is `at` or starts with `at.`. */
 interface Order {
@@ -75,6 +89,8 @@ export class Faults {
   later: ((effect: string, take: () => Promise<unknown>) => void) | undefined;
   /** Takes the object that an effect asks from memory. */
   reset: ((effect: string) => void) | undefined;
+  /** What becomes of questions and answers on their way. */
+  exchange: Exchange = copied;
   /** Told of what an invocation does after its end. */
   onLate: ((invocation: Invocation, effect: string) => void) | undefined;
   /** Told of what comes when its invocation is over. */
@@ -96,6 +112,11 @@ export class Faults {
   setOut(effect: string): () => void {
     this.onTheWay.push(effect);
     return () => void this.onTheWay.splice(this.onTheWay.indexOf(effect), 1);
+  }
+
+  /** How many faults there were. */
+  get strikes(): number {
+    return [...this.#struck.values()].reduce((sum, count) => sum + count, 0);
   }
 
   /** How many faults there were at effects of this name. */

@@ -19,11 +19,10 @@ import type { ReleaseAnswer, ReleaseRequest } from '../../shared/ledger/line.ts'
 import type { CallbackReport, LedgerAnswer } from '../../shared/ledger/rpc.ts';
 import { type NewTask, newTaskMessage } from '../../shared/message/task-message.ts';
 import type { Services } from '../../shared/service/definition.ts';
-import { storesIn } from '../../shared/store/stores.ts';
 import { Backend } from './backend.ts';
-import { Bindings, type Budget } from './bindings.ts';
+import { Bindings, type Budget, MAX_INVOCATIONS } from './bindings.ts';
 import { Clock, START } from './clock.ts';
-import { Consumers, keyShardsOf } from './consumers.ts';
+import { Consumers } from './consumers.ts';
 import { rollDice } from './dice.ts';
 import { type Ending, Faults, Invocation } from './faults.ts';
 import { Fleet } from './fleet.ts';
@@ -35,9 +34,6 @@ import { type Letter, Post, type QueueName, shardOf } from './post.ts';
 import { Promises, type Row } from './promises.ts';
 import { Receiver } from './receiver.ts';
 import { Storage } from './storage.ts';
-
-/** A request may cause so many Worker invocations (Workers limits). */
-export const MAX_INVOCATIONS = 32;
 
 const isRetried = ({ disposition }: Letter) => disposition?.kind === 'retry';
 
@@ -199,17 +195,18 @@ export class House {
 
   /** Accept as the producer does it, with faults; undefined when it was killed. */
   async accept(task: NewTask, recordsAtAccept: boolean): Promise<Accepted | undefined> {
-    const machine = this.consumers.of(0).machine;
-    const ending = await this.#invoke(new Invocation('accept'), machine, async (invocation) => {
-      const bindings = this.#bindings.callback(invocation, this.storage.stores);
-      const queues = [bindings.TASK_QUEUE_0, bindings.TASK_QUEUE_1];
-      const { release } = this.consumers;
-      const config = { stores: storesIn(bindings), queues, recordsAtAccept, keyShards: keyShardsOf(release) };
-      return acceptTask({ config, services: this.consumers.of(0).known, shardNews: [] } as unknown as Runtime, task);
-    });
+    const ending = await this.producer('accept', (producer) => acceptTask(producer, task), recordsAtAccept);
     const answer = ending.kind === 'returned' ? ending.value : undefined;
     if (answer === true) this.promises.accepted.set(task.id, task);
     return answer;
+  }
+
+  /** Runs `work` as an invocation of the producer, with faults. */
+  producer<Value>(name: string, work: (at: Runtime) => Promise<Value>, records = false): Promise<Ending<Value>> {
+    const isolate = this.consumers.of(0);
+    return this.#invoke(new Invocation(name), isolate.machine, (invocation) =>
+      work(this.#bindings.producer(invocation, isolate, records)),
+    );
   }
 
   mint(order: Order = {}): Promise<NewTask> {
@@ -235,6 +232,7 @@ export class House {
       if (isolate.isDraining && this.faults.struckAt('queue.send') === refusals && letters.some(isRetried))
         this.post.violations.push('a message returned to the queue of a shard that is being removed');
       this.invocations = budget.spent;
+      this.promises.checkHeld(invocation);
       if (budget.spent > MAX_INVOCATIONS) this.post.violations.push(`a batch caused ${budget.spent} invocations`);
     });
   }
@@ -369,6 +367,7 @@ export class House {
     this.note(`${name} ${ending.kind}: ${dispositions.join(', ')}`);
     if (ending.kind === 'returned') this.post.takeBack(letters);
     else this.post.giveUp(letters);
+    if (ending.kind === 'threw') this.post.violations.push(`${name} threw ${String(ending.error)} (R21)`);
     await this.check(`after ${name}`);
     await this.#checkLoans();
     return ending;

@@ -21,7 +21,7 @@ type LetterDisposition = { readonly kind: 'ack' } | { readonly kind: 'retry'; re
 export interface Letter {
   readonly serial: number;
   readonly queue: QueueName;
-  readonly body: unknown;
+  body: unknown;
   readonly taskId: string;
   readonly sentAt: number;
   visibleAt: number;

@@ -5,6 +5,7 @@
 import type { NewTask } from '../../shared/message/task-message.ts';
 import { isTerminal, RETRYABLE_STATUSES, type TaskStatus } from '../../shared/task/status.ts';
 import type { Backend } from './backend.ts';
+import type { Invocation } from './faults.ts';
 import type { Post } from './post.ts';
 
 export interface Row {
@@ -103,6 +104,12 @@ export class Promises {
     if (before === undefined || JSON.stringify(before) === JSON.stringify(end)) return;
     if (this.#maybeReopened(id, before)) return;
     this.#blame(`${id} ended twice: ${JSON.stringify(before)}, then ${JSON.stringify(end)}`, when);
+  }
+
+  /** Rule R21: a batch that goes to its end has called each task that it was granted, or given it back. */
+  checkHeld({ held, killed, isCutOff }: Invocation): void {
+    if (killed || isCutOff) return;
+    for (const id of held) this.#blame(`${id} was granted, and neither called nor given back (R21)`, 'after its batch');
   }
 
   #maybeReopened(id: string, { status }: End): boolean {

@@ -27,6 +27,7 @@ const CHANGES = [
   ...OF_OBJECTS,
   'queue.send',
   'bodies.put',
+  'callback.report',
   'ledger.claim',
   'ledger.settle',
   ...['claim', 'record', 'accept', 'expire', 'tombstone', 'make-due', 'release', 'recover'].map(

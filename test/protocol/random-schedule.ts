@@ -12,8 +12,10 @@ import type { Letter } from './post.ts';
 import { Bodies } from './random-bodies.ts';
 import { Company } from './random-company.ts';
 import { deploys, shrink } from './random-deploy.ts';
+import { Oddities } from './random-odd.ts';
 import { Operator } from './random-operator.ts';
 import { differ, strain, unsettle } from './random-platform.ts';
+import { mixReleases } from './random-releases.ts';
 import { Spread } from './random-stores.ts';
 import { comeToRest, withLog } from './rest.ts';
 
@@ -46,12 +48,15 @@ export async function runSchedule(seed: number): Promise<House> {
     const operator = new Operator(house, seed, SERVICES);
     differ(house, seed);
     unsettle(house, seed);
+    mixReleases(house, seed);
+    const oddities = new Oddities(house, seed);
     await comeToRest(house, { batch: (letters) => split(letters, dice) });
     await withLog(house, async () => {
       await checkTold(house);
       await company.check();
       await operator.check();
       await bodies.check();
+      if (!oddities.isUsed) checkRead(house);
     });
     return house;
   } catch (error) {
@@ -228,6 +233,12 @@ async function checkTold(house: House): Promise<void> {
         throw new Error(`${message.id} is ${message.status} and never came`);
     }
   }
+}
+
+/** Nothing of this release or of the one before is left out because it cannot be read. */
+function checkRead({ printed }: House): void {
+  const line = printed.find((each) => /"event":"(?:element|message|task)\.unreadable"/.test(each));
+  if (line !== undefined) throw new Error(`something could not be read: ${line}`);
 }
 
 /** One to three batches, in any order. */

@@ -1,7 +1,6 @@
 /** Rule R22 at moments when no consumer is at work: no place and no key is on loan. */
 import type { Registry } from '../../callback/registry/state.ts';
 import type { Fault } from './faults.ts';
-import { inTheWorld } from './machine.ts';
 
 /** By these leases end before their time; a pool's shard stands behind them. */
 const BACK = ['keys.release', 'registry.report', 'registry.give-up', 'registry.end-task'];
@@ -12,14 +11,10 @@ function goesBack(effect: string): boolean {
   return BACK.some((name) => effect.startsWith(name));
 }
 
-/** Longer than an object holds a question whose caller is gone. */
-const QUESTION_MS = 15_000;
-
 export class Loans {
   readonly #violations: string[];
   /** Somebody was killed, or what went back was not taken: the lease's end is all that ends it. */
   #rests = false;
-  #lostAt = 0;
 
   constructor(violations: string[]) {
     this.#violations = violations;
@@ -33,18 +28,13 @@ export class Loans {
   /** From now on nothing can be said. */
   noteLoss(): void {
     this.#rests = true;
-    this.#lostAt = inTheWorld(() => Date.now());
   }
 
   /** @param onTheWay what was asked for and may come yet: what goes back with it is on loan until then */
   check({ leases }: Registry, keys: readonly { readonly inFlight: number }[], onTheWay: readonly string[]): void {
     const places = [...leases.values()].reduce((sum, { open }) => sum + open.size, 0);
     const used = keys.reduce((sum, { inFlight }) => sum + inFlight, 0);
-    if (places + used === 0) {
-      // All that was lost has ended, and nothing comes any more that would be given something for nobody.
-      if (onTheWay.length === 0 && inTheWorld(() => Date.now()) > this.#lostAt + QUESTION_MS) this.#rests = false;
-      return;
-    }
+    if (places + used === 0) return;
     if (onTheWay.includes(SESSION)) this.noteLoss();
     if (this.#rests || onTheWay.some(goesBack)) return;
     this.noteLoss();

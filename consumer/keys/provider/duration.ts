@@ -2,8 +2,8 @@
 
 /** A number that is not negative, also where it is written as a text. */
 export function amountOf(value: unknown): number | undefined {
-  if (typeof value === 'string') return /^\d+(?:\.\d+)?$/.test(value.trim()) ? Number(value) : undefined;
-  return typeof value === 'number' && value >= 0 ? value : undefined;
+  const amount = typeof value === 'string' && /^\d+(?:\.\d+)?$/.test(value.trim()) ? Number(value) : value;
+  return typeof amount === 'number' && amount >= 0 && Number.isFinite(amount) ? amount : undefined;
 }
 
 const UNIT_MS: Readonly<Record<string, number>> = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000, ms: 1 };
@@ -39,7 +39,7 @@ function sumMs(pieces: Iterable<RegExpExecArray>): number {
   for (const [, amount, unit = ''] of pieces) {
     total += Number(amount) * (UNIT_MS[shortUnit(unit.toLowerCase())] ?? 0);
   }
-  return Math.ceil(total);
+  return Math.min(Number.MAX_SAFE_INTEGER, Math.ceil(total));
 }
 
 function shortUnit(unit: string): string {

@@ -70,7 +70,7 @@ function earlyItemOf(text: string): Item | undefined {
 /** All of them are integers that are not negative; some write them as strings. */
 function numberOf(value: unknown): number | undefined {
   const number = amountOf(value);
-  return Number.isInteger(number) ? number : undefined;
+  return Number.isSafeInteger(number) ? number : undefined;
 }
 
 function ifWellFormed<Value>(parse: () => Value, otherwise: Value): Value {

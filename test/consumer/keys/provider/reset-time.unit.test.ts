@@ -37,6 +37,21 @@ describe('when a rate limit is over', () => {
     expect(waitFor(headers)).toBe(expected);
   });
 
+  it.each([
+    'retry-after-ms',
+    'x-ms-retry-after-ms',
+    'ratelimit-reset',
+    'x-ratelimit-reset',
+    'x-ratelimit-reset-requests',
+  ])('is a finite time or none, whatever number stands in %s', (name) => {
+    for (const number of ['9'.repeat(300), '9'.repeat(400), `${'9'.repeat(400)}s`]) {
+      const wait = waitFor({ [name]: number });
+      expect(wait === undefined || Number.isFinite(wait), `${number.slice(0, 9)}… of ${number.length}: ${wait}`).toBe(
+        true,
+      );
+    }
+  });
+
   it('is read from Google in the body', () => {
     expect(waitFor({}, googleError('34.07s'))).toBe(34_070);
     expect(waitFor({}, [googleError('2s')])).toBe(2_000);
